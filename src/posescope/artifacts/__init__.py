@@ -1,0 +1,1 @@
+"""The model folder: a trained model that describes itself."""

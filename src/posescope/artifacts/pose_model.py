@@ -1,0 +1,74 @@
+"""A network together with all that is needed to use it: codec, skeleton, crop size, mean colour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posescope.codecs.base import Codec, DecodedJoints
+from posescope.geometry.flips import flip_heatmaps, flip_images
+from posescope.models.network import Edits, PoseNetwork
+from posescope.plugins import ComponentSpec
+from posescope.skeleton import Skeleton
+
+__all__ = ["PoseModel", "normalise_images"]
+
+
+def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
+    """(N, H, W, 3) uint8 RGB on any device -> (N, 3, H, W) float32 in about [-0.5, 0.5]: value / 255 - mean."""
+    mean = torch.tensor(mean_rgb, device=images.device, dtype=torch.float32)
+    return ((images.float() / 255.0) - mean).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class PoseModel:
+    """A trained model.
+
+    Attributes:
+        network: its weights are on the device where it shall run.
+        codec: decodes its heatmaps.
+        skeleton: names its joints.
+        crop_size: (height, width) px of its input.
+        mean_rgb: 0..1, subtracted from the input.
+        model_spec, codec_spec: name and options from which `network` and `codec` were built.
+        crop_rule: name of the crop rule of the training data.
+        provenance: JSON-like: how it was trained.
+    """
+
+    network: PoseNetwork
+    codec: Codec
+    skeleton: Skeleton
+    crop_size: tuple[int, int]
+    mean_rgb: tuple[float, float, float]
+    model_spec: ComponentSpec
+    codec_spec: ComponentSpec
+    crop_rule: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    @torch.no_grad()
+    def heatmaps(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32, on the model's device, in evaluation mode.
+
+        `flip_test` averages with the mirrored image's maps, mirrored back; edits are not applied to the mirrored pass, so both
+        at once are refused.
+        """
+        if flip_test and edits:
+            raise ValueError("flip_test and edits cannot be combined: an edit holds values of the unmirrored pass.")
+        self.network.eval()
+        batch = normalise_images(images.to(self.device), self.mean_rgb)
+        maps = self.network(batch, edits)[-1].float()
+        if not flip_test:
+            return maps
+        mirrored = self.network(flip_images(batch))[-1].float()
+        return (maps + flip_heatmaps(mirrored, self.skeleton.flip_indices)) / 2
+
+    def predict(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> DecodedJoints:
+        """(N, H, W, 3) uint8 RGB -> joints in crop px and scores."""
+        return self.codec.decode(self.heatmaps(images, edits, flip_test))

@@ -1,0 +1,1 @@
+"""Codecs: how joints become heatmaps, and heatmaps joints again. One scheme a file."""

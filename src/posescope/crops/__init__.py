@@ -1,0 +1,1 @@
+"""Images -> shards of square, person-centred crops, and reading them back."""

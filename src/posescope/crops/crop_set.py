@@ -1,0 +1,58 @@
+"""What training, evaluation and explainability read: crops of N persons with their joints, never all in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.records import PoseTargets
+
+__all__ = ["CropSet"]
+
+
+@dataclass(frozen=True)
+class CropSet:
+    """Crops and targets of N persons.
+
+    Attributes:
+        targets: joints in crop px and visibility, (N, ...).
+        shards: memory-mapped uint8 arrays (n_i, H, W, 3) RGB.
+        places: (N, 2) int64: for each person the shard and the row in it.
+    """
+
+    targets: PoseTargets
+    shards: Sequence[NDArray[np.uint8]]
+    places: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) px."""
+        height, width = self.shards[0].shape[1:3]
+        return int(height), int(width)
+
+    @property
+    def joint_count(self) -> int:
+        """K."""
+        return int(self.targets.visibility.shape[1])
+
+    def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(n,) rows of this set, in any order -> (n, H, W, 3) uint8 RGB, a fresh array."""
+        images = np.empty((len(rows), *self.crop_size, 3), dtype=np.uint8)
+        places = self.places[rows]
+        for shard in np.unique(places[:, 0]):
+            here = np.flatnonzero(places[:, 0] == shard)
+            images[here] = self.shards[shard][places[here, 1]]
+        return images
+
+    def subset(self, rows: NDArray[np.int64]) -> "CropSet":
+        """The same crops, only the persons at `rows` (in that order); nothing is read."""
+        targets = PoseTargets(
+            person_ids=self.targets.person_ids[rows],
+            joints=self.targets.joints[rows],
+            visibility=self.targets.visibility[rows],
+        )
+        return replace(self, targets=targets, places=self.places[rows])

@@ -1,0 +1,19 @@
+"""The root of the project's named errors.
+
+Every room defines its own errors beside the code that raises them; all derive from `PosescopeError`, so that a face of the
+project (the command line, the hooks) can turn them into one clear line while programming errors still show a traceback.
+"""
+
+__all__ = ["DataError", "OptionsError", "PosescopeError"]
+
+
+class PosescopeError(Exception):
+    """An error that the project foresees: its message names the culprit, what was expected, what was found, what to do."""
+
+
+class DataError(PosescopeError):
+    """Data on disk (annotations, images, shards, models) is missing, malformed or does not belong together."""
+
+
+class OptionsError(PosescopeError):
+    """A parameter, an option or the name of a component is wrong."""

@@ -1,0 +1,90 @@
+"""Writing files so that a reader never sees half of one, and fingerprints of what is in them.
+
+    write:  name.ext  <-(rename)-  .name.ext.<pid>.tmp
+
+A rename within one folder is atomic on POSIX file systems: after a crash there is the old file, or the new one, or none.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from posescope.errors import DataError
+
+__all__ = ["atomic_folder", "atomic_write", "fingerprint", "read_json", "sha256_of", "write_json"]
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, rename it to `path`.
+
+    Parent folders are made. When the block raises, the temporary file is removed and `path` is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a fresh temporary folder beside `path`; when the block ends well, it takes the place of `path`.
+
+    An older folder of that name is removed only after the new one is complete. When the block raises, the temporary
+    folder is removed and `path` is left as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON with sorted keys and a final newline, atomically; NaN is refused.
+
+    Raises:
+        ValueError: if a number is NaN or infinite (JSON has no word for either: use null).
+    """
+    with atomic_write(path) as temporary:
+        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: if there is no such file, or it is not JSON; the message names the file and the place.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a JSON file ({error}).") from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(content: Any) -> str:
+    """SHA-256 (first 16 hexadecimal digits) of any JSON-like content; the order of keys does not matter."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

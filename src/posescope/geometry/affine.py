@@ -1,0 +1,69 @@
+"""Affine maps between frames, as float64 matrices (2, 3) named `dst_from_src`.
+
+    [x_dst]   [a b c] [x_src]
+    [y_dst] = [d e f] [y_src]
+                      [  1  ]
+
+A crop of `side` px whose first pixel is (left, top), resized to `size` px. Pixel centres are integers, so a crop spans
+[left - 0.5, left + side - 0.5] in the image and [-0.5, size - 0.5] in itself:
+
+    image   |--left--|--left+1--| ...            x_crop = (x_image - left + 0.5) * size / side - 0.5
+    crop    |-0-|-1-|-2-|-3-|-4-| ...
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["apply_affine", "compose_affine", "crop_from_image", "invert_affine"]
+
+
+def crop_from_image(left: ArrayLike, top: ArrayLike, side: ArrayLike, crop_size: tuple[int, int]) -> NDArray[np.float64]:
+    """The maps from image px to the px of square crops.
+
+    Args:
+        left: (N,) or scalar, px: the crop's first column (a whole pixel; it may lie outside the image).
+        top: likewise, its first row.
+        side: likewise, px: the square's side in the image, > 0.
+        crop_size: (height, width) px of the resized crop.
+
+    Returns:
+        (N, 2, 3) float64, or (2, 3) for scalars.
+    """
+    left, top, side = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (left, top, side)))
+    scale_x, scale_y = crop_size[1] / side, crop_size[0] / side
+    zero = np.zeros_like(side)
+    row_x = np.stack([scale_x, zero, (0.5 - left) * scale_x - 0.5], axis=-1)
+    row_y = np.stack([zero, scale_y, (0.5 - top) * scale_y - 0.5], axis=-1)
+    return np.stack([row_x, row_y], axis=-2)
+
+
+def apply_affine(dst_from_src: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
+    """Map points.
+
+    Args:
+        dst_from_src: (..., 2, 3).
+        points: (..., M, 2) px; NaN stays NaN.
+
+    Returns:
+        (..., M, 2) float64 px in the destination frame.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    return points @ np.swapaxes(dst_from_src[..., :2], -1, -2) + dst_from_src[..., None, :, 2]
+
+
+def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`src_from_dst` of one or many maps (..., 2, 3).
+
+    Raises:
+        numpy.linalg.LinAlgError: if a map has no inverse (a side of zero).
+    """
+    linear = np.linalg.inv(dst_from_src[..., :2])
+    offset = -(linear @ dst_from_src[..., 2:])
+    return np.concatenate([linear, offset], axis=-1)
+
+
+def compose_affine(c_from_b: NDArray[np.float64], b_from_a: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`c_from_a`: first `b_from_a`, then `c_from_b`; both (..., 2, 3)."""
+    linear = c_from_b[..., :2] @ b_from_a[..., :2]
+    offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
+    return np.concatenate([linear, offset], axis=-1)

@@ -1,0 +1,99 @@
+"""The frozen records that pass between stages as arrays. (The tables stand in `tables`.)
+
+Legend of the axis letters, used by every docstring of the project:
+
+    N persons (or crops)    K joints       C channels      H, W height and width in px
+    S stacks of a network   D features     P components    Q clusters      E = 2, the coordinates (x, y)
+
+Points are (x, y) in float pixels; an integer is a pixel's centre; an image spans [-0.5, W - 0.5] x [-0.5, H - 0.5].
+A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled but hidden, 2 visible.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.errors import DataError
+
+__all__ = ["PosePredictions", "PoseTargets", "ScoredPersons"]
+
+
+@dataclass(frozen=True)
+class PoseTargets:
+    """Where the joints of N persons are in their crops.
+
+    Attributes:
+        person_ids: (N,) int64.
+        joints: (N, K, 2) float32 crop px; NaN where unlabelled.
+        visibility: (N, K) uint8, 0..2.
+    """
+
+    person_ids: NDArray[np.int64]
+    joints: NDArray[np.float32]
+    visibility: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        count = len(self.person_ids)
+        if self.joints.shape[:1] != (count,) or self.joints.shape[-1:] != (2,) or self.visibility.shape != self.joints.shape[:2]:
+            raise DataError(
+                f"PoseTargets: expected joints (N, K, 2) and visibility (N, K) for N = {count}, "
+                f"found {self.joints.shape} and {self.visibility.shape}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+
+@dataclass(frozen=True)
+class PosePredictions:
+    """What a network says of N persons.
+
+    Attributes:
+        person_ids: (N,) int64.
+        joints: (N, K, 2) float32, in the frame that the maker of the record states (crop px or image px).
+        scores: (N, K) float32: the height of the heatmap's peak.
+    """
+
+    person_ids: NDArray[np.int64]
+    joints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+
+@dataclass(frozen=True)
+class ScoredPersons:
+    """Predictions beside the truth for N persons: what every metric reads.
+
+    Attributes:
+        person_ids, image_ids: (N,) int64.
+        predicted: (N, K, 2) float64 image px.
+        scores: (N, K) float64.
+        truth: (N, K, 2) float64 image px; NaN where unlabelled.
+        visibility: (N, K) uint8.
+        boxes: (N, 4) float64 x, y, w, h of the annotated boxes, image px, in our convention.
+        areas: (N,) float64 px^2: COCO's area of the person (its segment), the scale of OKS.
+        crop_from_image: (N, 2, 3) float64.
+        crop_size: (height, width) px of the crops.
+    """
+
+    person_ids: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    truth: NDArray[np.float64]
+    visibility: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    crop_from_image: NDArray[np.float64]
+    crop_size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(N, K): True where a joint is labelled (visibility > 0)."""
+        return self.visibility > 0
