@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -83,7 +84,7 @@ def installed(group: str) -> tuple[Installed, ...]:
         OptionsError: if two packages register the same name: neither can win silently.
     """
     rows = sorted((_describe(group, entry) for entry in _entries(group)), key=lambda row: row.name)
-    for first, second in zip(rows, rows[1:], strict=False):
+    for first, second in pairwise(rows):
         if first.name == second.name and first.target != second.target:
             raise OptionsError(
                 f"Two installed packages register '{first.name}' in posescope.{group}: "

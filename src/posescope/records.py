@@ -1,4 +1,4 @@
-"""The frozen records that pass between stages as arrays. (The tables stand in `tables`.)
+"""The frozen records that pass between stages as arrays; the tables stand in `tables`.
 
 Legend of the axis letters, used by every docstring of the project:
 

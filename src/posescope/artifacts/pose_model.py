@@ -63,10 +63,10 @@ class PoseModel:
             raise ValueError("flip_test and edits cannot be combined: an edit holds values of the unmirrored pass.")
         self.network.eval()
         batch = normalise_images(images.to(self.device), self.mean_rgb)
-        maps = self.network(batch, edits)[-1].float()
+        maps: Tensor = self.network(batch, edits)[-1].float()
         if not flip_test:
             return maps
-        mirrored = self.network(flip_images(batch))[-1].float()
+        mirrored: Tensor = self.network(flip_images(batch))[-1].float()
         return (maps + flip_heatmaps(mirrored, self.skeleton.flip_indices)) / 2
 
     def predict(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> DecodedJoints:

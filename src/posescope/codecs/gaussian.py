@@ -1,0 +1,119 @@
+"""Sub-pixel Gaussians: the centre is where the joint is, not where the nearest cell is.
+
+encode   map[y, x] = exp(-((x - x_map)^2 + (y - y_map)^2) / (2 sigma^2)), x_map = (x_crop + 0.5) / stride - 0.5
+decode   argmax    the highest cell
+         quarter   the highest cell, moved a quarter of a cell towards its higher neighbour (Newell et al. 2016)
+         dark      Newton's step on the logarithm of the map (Zhang et al. 2020, "Distribution-Aware Coordinate
+                   Representation", eq. 5-9), exact for a Gaussian
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from posescope.codecs.base import DecodedJoints, EncodedTargets
+from posescope.codecs.peaks import find_peaks
+from posescope.codecs.separable import outer_maps
+from posescope.codecs.thesis import map_size_of
+from posescope.geometry.cells import crop_from_map, map_from_crop
+from posescope.plugins import Options
+
+__all__ = ["GaussianCodec", "GaussianOptions"]
+
+_FLOOR = 1e-10  # the logarithm of an empty cell
+
+
+class GaussianOptions(Options):
+    """Options of `gaussian`."""
+
+    stride: int = Field(4, ge=1, description="crop px a cell")
+    sigma_cells: float = Field(1.5, gt=0, description="standard deviation, cells of the map")
+    weight_visible: float = Field(1.0, ge=0, description="loss weight of a visible joint's map")
+    weight_hidden: float = Field(1.0, ge=0, description="loss weight of a hidden joint's map")
+    weight_unlabelled: float = Field(0.0, ge=0, description="loss weight of the empty map of an unlabelled joint")
+    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="how a peak becomes a point")
+    blur_sigma_cells: float = Field(1.0, ge=0, description="smoothing before the `dark` step, cells; 0 for none")
+
+
+class GaussianCodec:
+    """Peak 1 at the sub-pixel place of the joint."""
+
+    Options = GaussianOptions
+
+    def __init__(self, options: GaussianOptions, crop_size: tuple[int, int], joint_count: int) -> None:
+        self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
+        self.map_size = map_size_of(crop_size, options.stride)
+
+    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+        """Targets of N persons; unlabelled joints have an empty map and their own weight."""
+        place = map_from_crop(joints.float(), float(self.options.stride))
+        rows = self._bell(place[..., 0], self.map_size[1])
+        columns = self._bell(place[..., 1], self.map_size[0])
+        empty = (visibility == 0)[..., None, None]
+        heatmaps = outer_maps(columns, rows).masked_fill(empty, 0.0)
+        o = self.options
+        by_visibility = torch.tensor([o.weight_unlabelled, o.weight_hidden, o.weight_visible], device=joints.device)
+        return EncodedTargets(heatmaps, by_visibility[visibility.long()])
+
+    def decode(self, heatmaps: Tensor) -> DecodedJoints:
+        """Sub-pixel joints in crop px by the chosen decoder."""
+        peaks = find_peaks(heatmaps)
+        place = torch.stack([peaks.x, peaks.y], dim=-1).float()
+        if self.options.decoder == "quarter":
+            place = place + _quarter_offset(heatmaps, peaks.x, peaks.y)
+        elif self.options.decoder == "dark":
+            place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
+        return DecodedJoints(crop_from_map(place, float(self.options.stride)), peaks.scores)
+
+    def _bell(self, centre: Tensor, length: int) -> Tensor:
+        cells = torch.arange(length, device=centre.device, dtype=torch.float32)
+        return torch.exp(-0.5 * ((cells - centre.nan_to_num(0.0).unsqueeze(-1)) / self.options.sigma_cells) ** 2)
+
+    def _smooth(self, heatmaps: Tensor) -> Tensor:
+        sigma = self.options.blur_sigma_cells
+        if sigma == 0:
+            return heatmaps
+        radius = max(1, int(3 * sigma + 0.5))
+        offsets = torch.arange(-radius, radius + 1, device=heatmaps.device, dtype=heatmaps.dtype)
+        kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+        kernel = kernel / kernel.sum()
+        flat = heatmaps.flatten(0, 1).unsqueeze(1)
+        flat = F.conv2d(F.pad(flat, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
+        flat = F.conv2d(F.pad(flat, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
+        return flat.view_as(heatmaps)
+
+
+def _neighbourhood(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The 3 x 3 cells around each peak: (N, K, 3, 3); beyond the edge the edge's value."""
+    height, width = heatmaps.shape[-2:]
+    step = torch.arange(-1, 2, device=heatmaps.device)
+    columns = (x[..., None] + step).clamp(0, width - 1)
+    rows = (y[..., None] + step).clamp(0, height - 1)
+    places = rows[..., :, None] * width + columns[..., None, :]
+    return heatmaps.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
+
+
+def _quarter_offset(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    around = _neighbourhood(heatmaps, x, y)
+    slope = torch.stack([around[..., 1, 2] - around[..., 1, 0], around[..., 2, 1] - around[..., 0, 1]], dim=-1)
+    return 0.25 * torch.sign(slope)
+
+
+def _newton_offset(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """-H^-1 g of the logarithm at the peak; 0 at the border or where the surface is no peak; at most one cell."""
+    around = torch.log(_neighbourhood(heatmaps, x, y).clamp_min(_FLOOR))
+    dx = (around[..., 1, 2] - around[..., 1, 0]) / 2
+    dy = (around[..., 2, 1] - around[..., 0, 1]) / 2
+    dxx = around[..., 1, 2] - 2 * around[..., 1, 1] + around[..., 1, 0]
+    dyy = around[..., 2, 1] - 2 * around[..., 1, 1] + around[..., 0, 1]
+    dxy = (around[..., 2, 2] - around[..., 2, 0] - around[..., 0, 2] + around[..., 0, 0]) / 4
+    determinant = dxx * dyy - dxy**2
+    height, width = heatmaps.shape[-2:]
+    inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
+    peaked = inside & (determinant > _FLOOR) & (dxx < 0)
+    safe = torch.where(peaked, determinant, torch.ones_like(determinant))
+    offset = torch.stack([(dxy * dy - dyy * dx) / safe, (dxy * dx - dxx * dy) / safe], dim=-1)
+    return torch.where(peaked.unsqueeze(-1), offset, torch.zeros_like(offset)).clamp(-1, 1)

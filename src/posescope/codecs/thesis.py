@@ -1,0 +1,88 @@
+"""The study's final codec: a 1 in the nearest cell of the map, Gaussian-filtered; arg-max back.
+
+    encode  cell c = clip(round(x * 64 / 256), 0, 63);  sigma 0.5 cells where visible, 1 where hidden, empty where unlabelled
+    decode  cell c stands for x = 4 c                   (the inverse of x / 4 = c: NOT the middle of the cell's pixels)
+
+Rounding is to the nearest, halves to the even cell, as NumPy rounds.
+"""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posescope.codecs.base import DecodedJoints, EncodedTargets
+from posescope.codecs.peaks import find_peaks
+from posescope.codecs.separable import filtered_impulses, outer_maps
+from posescope.errors import OptionsError
+from posescope.plugins import Options
+
+__all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "map_size_of", "nearest_cells"]
+
+
+class ThesisOptions(Options):
+    """Options of the study's codecs."""
+
+    stride: int = Field(4, ge=1, description="crop px a cell")
+    sigma_visible: float = Field(0.5, gt=0, description="filter's standard deviation where visible; cells of the filtered map")
+    sigma_hidden: float = Field(1.0, gt=0, description="likewise where labelled but hidden")
+
+
+class ThesisCodec:
+    """Impulse and filter on the map itself (64 x 64 for crops of 256 px)."""
+
+    Options = ThesisOptions
+
+    def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
+        self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
+        self.map_size = map_size_of(crop_size, options.stride)
+        self._tables = [
+            torch.stack([torch.zeros(side, side, dtype=torch.float64), *(filtered_impulses(side, s) for s in _sigmas(options))])
+            for side in self.map_size
+        ]
+
+    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+        """Targets of N persons; every map counts alike, the empty ones too, as in the study."""
+        cell_x = nearest_cells(joints[..., 0], self.crop_size[1], self.map_size[1])
+        cell_y = nearest_cells(joints[..., 1], self.crop_size[0], self.map_size[0])
+        kind = _kind(visibility)
+        column_table, row_table = (table.to(joints.device) for table in self._tables)
+        heatmaps = outer_maps(column_table[kind, cell_y], row_table[kind, cell_x])
+        return EncodedTargets(heatmaps.float(), torch.ones_like(joints[..., 0], dtype=torch.float32))
+
+    def decode(self, heatmaps: Tensor) -> DecodedJoints:
+        """Arg-max; cell c -> x = stride * c."""
+        return decode_thesis(heatmaps, self.crop_size, self.map_size)
+
+
+def nearest_cells(x: Tensor, crop_side: int, map_side: int) -> Tensor:
+    """Crop px -> int64 cells, the study's rounding; NaN -> 0 (its map is empty anyway)."""
+    cells = torch.round(x.double().nan_to_num(0.0) * map_side / crop_side)
+    return cells.clamp(0, map_side - 1).long()
+
+
+def decode_thesis(heatmaps: Tensor, crop_size: tuple[int, int], map_size: tuple[int, int]) -> DecodedJoints:
+    """Arg-max of (N, K, H, W); cell c -> c * crop / map px."""
+    peaks = find_peaks(heatmaps)
+    x = peaks.x.float() * (crop_size[1] / map_size[1])
+    y = peaks.y.float() * (crop_size[0] / map_size[0])
+    return DecodedJoints(torch.stack([x, y], dim=-1), peaks.scores)
+
+
+def map_size_of(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """(height, width) cells of the maps of a crop.
+
+    Raises:
+        OptionsError: if the crop's size is no multiple of the stride.
+    """
+    if crop_size[0] % stride or crop_size[1] % stride:
+        raise OptionsError(f"codec stride {stride} does not divide the crop size {crop_size} px; choose a multiple of {stride}.")
+    return crop_size[0] // stride, crop_size[1] // stride
+
+
+def _sigmas(options: ThesisOptions) -> tuple[float, float]:
+    return options.sigma_hidden, options.sigma_visible
+
+
+def _kind(visibility: Tensor) -> Tensor:
+    # Rows of the tables: 0 empty, 1 hidden, 2 visible: the numbers of COCO's visibility.
+    return visibility.long()
