@@ -1,0 +1,1 @@
+"""COCO files: find them, read and check them, filter people, write results."""

@@ -1,0 +1,95 @@
+"""Who stays: the filters. Each gives every person a reason to go, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from posescope.plugins import ComponentSpec, Options, build
+from posescope.tables import Issues, joints_of
+
+__all__ = ["BoxSize", "Filtered", "LabelledJoints", "PersonFilter", "filter_persons", "issues_of"]
+
+
+class PersonFilter(Protocol):
+    """Component contract of `posescope.filters`: `filter(options)(persons, joints) -> reasons`."""
+
+    def __call__(self, persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
+        """A `Persons` table and (N, K, 3) x, y, visibility -> (N,) reasons to go, empty for who stays."""
+        ...
+
+
+class LabelledJointsOptions(Options):
+    """Options of `labelled_joints`."""
+
+    at_least: int = Field(1, ge=1, description="people with fewer labelled joints go")
+
+
+class LabelledJoints:
+    """People with too few labelled joints go."""
+
+    Options = LabelledJointsOptions
+
+    def __init__(self, options: LabelledJointsOptions) -> None:
+        self.options = options
+
+    def __call__(self, persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
+        """Reasons by the number of joints with visibility > 0."""
+        labelled = (joints[..., 2] > 0).sum(axis=1)
+        reason = f"fewer than {self.options.at_least} labelled joints"
+        return np.where(labelled < self.options.at_least, reason, "")
+
+
+class BoxSizeOptions(Options):
+    """Options of `box_size`."""
+
+    min_side_px: float = Field(0.0, ge=0, description="people whose box's longer side is shorter go; image px")
+
+
+class BoxSize:
+    """People in tiny boxes go."""
+
+    Options = BoxSizeOptions
+
+    def __init__(self, options: BoxSizeOptions) -> None:
+        self.options = options
+
+    def __call__(self, persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
+        """Reasons by the longer side of the annotated box."""
+        side = persons[["bbox_w", "bbox_h"]].to_numpy().max(axis=1, initial=0)
+        return np.where(side < self.options.min_side_px, f"box smaller than {self.options.min_side_px:g} px", "")
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """Attributes: persons: a `Persons` table of who stays; issues: an `Issues` table of the others."""
+
+    persons: pd.DataFrame
+    issues: pd.DataFrame
+
+
+def filter_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, filters: Sequence[ComponentSpec]) -> Filtered:
+    """Crowds and people without any labelled joint go; then the filters speak, in their order."""
+    joints = joints_of(keypoints, persons["person_id"].to_numpy())
+    nobody = (joints[..., 2] > 0).sum(axis=1) == 0
+    reasons = np.where(persons["is_crowd"].to_numpy(), "crowd", np.where(nobody, "no labelled joints", "")).astype(object)
+    for spec in filters:
+        verdict = build("filters", spec)(persons, joints)
+        reasons = np.where(reasons == "", verdict, reasons)
+    stays = reasons == ""
+    return Filtered(
+        persons=persons[stays].reset_index(drop=True),
+        issues=issues_of(persons[~stays], "filter", reasons[~stays]),
+    )
+
+
+def issues_of(persons: pd.DataFrame, step: str, reasons: Sequence[str] | NDArray[np.generic], detail: str = "") -> pd.DataFrame:
+    """An `Issues` table of persons who were set aside at a step."""
+    frame = persons[["source_split", "image_id", "annotation_id", "file_name"]].assign(
+        step=step, reason=np.asarray(reasons, dtype=object), detail=detail
+    )
+    return pd.DataFrame(Issues.validate(frame.reset_index(drop=True)))

@@ -1,0 +1,87 @@
+"""Where a COCO-format data set lies: the store object that the catalog hands to the nodes."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pydantic import Field, field_validator
+
+from posescope.errors import DataError
+from posescope.plugins import Options
+
+__all__ = ["CocoFolder", "SourceOptions"]
+
+
+class SourceOptions(Options):
+    """How the splits and files of a data set are called; `{split}` stands for the split's name."""
+
+    train_split: str = Field("train2017", min_length=1, description="name of the split that trains (and gives the test set)")
+    val_split: str = Field("val2017", min_length=1, description="name of the split that validates")
+    images: str = Field("{split}", description="folder of a split's images, under the data set's folder")
+    annotations: str = Field(
+        "annotations/person_keypoints_{split}.json", description="annotation file of a split; with .gz added it is found too"
+    )
+    category: str = Field("person", description="name of the category to read")
+    oks_sigmas: dict[str, float] = Field(default_factory=dict, description="OKS sigmas by joint name, for joints that COCO lacks")
+
+    @field_validator("images", "annotations")
+    @classmethod
+    def _stays_inside(cls, pattern: str) -> str:
+        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+            raise ValueError(f"expected a path below the data set's folder, found '{pattern}'")
+        return pattern
+
+    def splits(self) -> dict[str, str]:
+        """The splits that have files of their own: our name -> the data set's."""
+        return {"train": self.train_split, "val": self.val_split}
+
+
+@dataclass(frozen=True)
+class CocoFolder:
+    """A data set's folder. Nodes get it from the catalog; they never build paths themselves."""
+
+    root: Path
+
+    def annotation_file(self, source: SourceOptions, source_split: str) -> Path:
+        """The annotation file of a split, `.json` or `.json.gz`.
+
+        Raises:
+            DataError: if there is neither.
+        """
+        plain = self.root / source.annotations.format(split=source_split)
+        zipped = plain.with_name(plain.name + ".gz")
+        found = next((path for path in (plain, zipped) if path.is_file()), None)
+        if found is None:
+            raise DataError(
+                f"{plain}: there is no such annotation file (nor {zipped.name}). Is raw_dir={self.root} right, and are "
+                "data_engineering.source.train_split, val_split and annotations?"
+            )
+        return found
+
+    def image_folder(self, source: SourceOptions, source_split: str) -> Path:
+        """The folder of a split's images.
+
+        Raises:
+            DataError: if there is no such folder.
+        """
+        folder = self.root / source.images.format(split=source_split)
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder}: there is no such folder of images. Is raw_dir={self.root} right, and data_engineering.source.images?"
+            )
+        return folder
+
+    def check(self, source: SourceOptions) -> None:
+        """See that every file and folder that `source` names is there.
+
+        Raises:
+            DataError: naming the first one that is missing.
+        """
+        if not self.root.is_dir():
+            raise DataError(f"{self.root}: there is no such folder. raw_dir names the data set's folder.")
+        for source_split in source.splits().values():
+            self.annotation_file(source, source_split)
+            self.image_folder(source, source_split)
+
+    def is_finished(self) -> bool:
+        """True if the folder is there with something in it."""
+        return self.root.is_dir() and any(self.root.iterdir())

@@ -1,0 +1,159 @@
+"""Read COCO annotations into tables; every malformed record goes, with its reason, into the table of issues.
+
+COCO's boxes count from the pixel's edge (pixel i spans [i, i + 1]), ours from its centre: boxes lose 0.5 here. Keypoints are
+numbers of pixels and enter unchanged.
+"""
+
+import gzip
+import json
+import logging
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.coco.checks import RecordChecks, find_bad_images, find_bad_records
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.errors import DataError
+from posescope.skeleton import Skeleton, skeleton_from_category
+from posescope.tables import Issues, Keypoints, Persons, join_joints
+
+__all__ = ["Annotations", "load_annotation_file", "read_annotations"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What the annotation files of a data set say.
+
+    Attributes:
+        persons: a `Persons` table: every well-formed record, crowds and people without keypoints included.
+        keypoints: a `Keypoints` table.
+        issues: an `Issues` table.
+        skeleton: of the data set's own category.
+    """
+
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    issues: pd.DataFrame
+    skeleton: Skeleton
+
+
+def load_annotation_file(path: Path) -> dict[str, Any]:
+    """The content of a COCO annotation file, `.json` or `.json.gz`.
+
+    Raises:
+        DataError: if it is no JSON, or lacks the lists images, annotations, categories; names file, place and field.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = json.loads(raw)
+    except (json.JSONDecodeError, UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a JSON file ({error}).") from error
+    for field in ("images", "annotations", "categories"):
+        found = content.get(field) if isinstance(content, dict) else None
+        if not isinstance(found, list):
+            raise DataError(f"{path}: field '{field}': expected a list, found {type(found).__name__}.")
+    return dict(content)
+
+
+def read_annotations(folder: CocoFolder, source: SourceOptions) -> Annotations:
+    """Read and check all annotation files of a data set.
+
+    Raises:
+        DataError: if a file is missing or malformed as a whole, or the splits describe different skeletons.
+    """
+    parts: list[Annotations] = []
+    next_id = 0
+    for split, source_split in source.splits().items():
+        path = folder.annotation_file(source, source_split)
+        part = _read_split(path, folder.image_folder(source, source_split), source, split, source_split, next_id)
+        logger.info("%s: %d people read, %d records set aside", path.name, len(part.persons), len(part.issues))
+        next_id += len(part.persons)
+        if parts and part.skeleton != parts[0].skeleton:
+            raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
+        parts.append(part)
+    return Annotations(
+        persons=pd.concat([part.persons for part in parts], ignore_index=True),
+        keypoints=pd.concat([part.keypoints for part in parts], ignore_index=True),
+        issues=pd.concat([part.issues for part in parts], ignore_index=True),
+        skeleton=parts[0].skeleton,
+    )
+
+
+def _read_split(
+    path: Path, image_folder: Path, source: SourceOptions, split: str, source_split: str, first_id: int
+) -> Annotations:
+    content = load_annotation_file(path)
+    category = _find_category(content["categories"], source, path)
+    skeleton = skeleton_from_category(category, source.oks_sigmas, source=str(path))
+    images = find_bad_images(content["images"], image_folder)
+    checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
+    issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
+    persons = _persons_table(checks, images.rows, split, source_split, first_id)
+    return Annotations(
+        persons=persons,
+        keypoints=_keypoints_table(checks, persons["person_id"].to_numpy()),
+        issues=_issues_table(issues, source_split),
+        skeleton=skeleton,
+    )
+
+
+def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:
+    found = [item for item in categories if isinstance(item, dict) and item.get("name") == source.category and "id" in item]
+    if len(found) != 1:
+        names = [item.get("name") for item in categories if isinstance(item, dict)]
+        raise DataError(
+            f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
+        )
+    return dict(found[0])
+
+
+def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[dict[str, Any]]:
+    peopled = set(checks.image_ids.tolist())
+    empty = images[~images.index.isin(peopled)]
+    return [
+        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": "image without people", "detail": ""}
+        for i, name in zip(empty.index, empty["file_name"], strict=True)
+    ]
+
+
+def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
+    count = len(checks.image_ids)
+    of_person = images.loc[checks.image_ids]
+    frame = pd.DataFrame(
+        {
+            "person_id": np.arange(first_id, first_id + count),
+            "source_split": source_split,
+            "annotation_id": checks.annotation_ids,
+            "image_id": checks.image_ids,
+            "file_name": of_person["file_name"].to_numpy(),
+            "split": split,
+            "image_h": of_person["height"].to_numpy(),
+            "image_w": of_person["width"].to_numpy(),
+            "bbox_x": checks.boxes[:, 0] - 0.5,
+            "bbox_y": checks.boxes[:, 1] - 0.5,
+            "bbox_w": checks.boxes[:, 2],
+            "bbox_h": checks.boxes[:, 3],
+            "area": checks.areas,
+            "is_crowd": checks.is_crowd,
+        }
+    )
+    return pd.DataFrame(Persons.validate(frame))
+
+
+def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64]) -> pd.DataFrame:
+    visibility = checks.keypoints[..., 2].astype(np.uint8)
+    joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
+    return pd.DataFrame(Keypoints.validate(join_joints(person_ids, joints, visibility, "visibility")))
+
+
+def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
+    columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "reason", "detail"]
+    frame = pd.DataFrame([{"source_split": source_split, "step": "read", **issue} for issue in issues], columns=columns)
+    return pd.DataFrame(Issues.validate(frame))

@@ -1,0 +1,188 @@
+"""The tables that pass between stages: one pandera schema each, checked by the catalog whenever one is saved or loaded.
+
+Coordinates are in our convention (an integer is a pixel's centre). The reader and the writer of COCO files are the only places
+that know COCO's other one.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+from pandera.typing.pandas import Series
+
+__all__ = [
+    "CropBoxes",
+    "Distribution",
+    "History",
+    "Issues",
+    "Keypoints",
+    "PersonScores",
+    "Persons",
+    "Predictions",
+    "empty_table",
+    "join_joints",
+    "joints_of",
+    "matrices_of",
+]
+
+SPLITS = ("train", "val", "test")
+
+
+class _Table(pa.DataFrameModel):
+    class Config:
+        strict = True
+        coerce = True
+
+
+class Persons(_Table):
+    """One row a person.
+
+    `person_id` is assigned, unique over all splits; `annotation_id` may stand in train and in val. `area` is COCO's area of the
+    segment, px^2. `split` is train, val or test.
+    """
+
+    person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
+    source_split: Series[str]
+    annotation_id: Series[np.int64]
+    image_id: Series[np.int64]
+    file_name: Series[str]
+    split: Series[str] = pa.Field(isin=SPLITS)
+    image_h: Series[np.int32] = pa.Field(gt=0)
+    image_w: Series[np.int32] = pa.Field(gt=0)
+    bbox_x: Series[np.float32]
+    bbox_y: Series[np.float32]
+    bbox_w: Series[np.float32] = pa.Field(ge=0)
+    bbox_h: Series[np.float32] = pa.Field(ge=0)
+    area: Series[np.float32] = pa.Field(ge=0)
+    is_crowd: Series[bool]
+
+
+class Keypoints(_Table):
+    """One row a person and joint; x, y in image px, NaN where visibility is 0."""
+
+    person_id: Series[np.int64]
+    joint: Series[np.uint8]
+    x: Series[np.float32] = pa.Field(nullable=True)
+    y: Series[np.float32] = pa.Field(nullable=True)
+    visibility: Series[np.uint8] = pa.Field(le=2)
+
+
+class Issues(_Table):
+    """One row a record that was set aside: where it came from and why. `annotation_id` is -1 where the image itself is meant."""
+
+    source_split: Series[str]
+    image_id: Series[np.int64]
+    annotation_id: Series[np.int64]
+    file_name: Series[str]
+    step: Series[str]
+    reason: Series[str]
+    detail: Series[str]
+
+
+class CropBoxes(_Table):
+    """One row a person who stays: the square in whole image px, and `crop_from_image` row by row (a b c; d e f)."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    left: Series[np.int64]
+    top: Series[np.int64]
+    side: Series[np.int64] = pa.Field(ge=1)
+    a: Series[np.float64]
+    b: Series[np.float64]
+    c: Series[np.float64]
+    d: Series[np.float64]
+    e: Series[np.float64]
+    f: Series[np.float64]
+
+
+class Predictions(_Table):
+    """One row a person and joint: what the network says, in image px."""
+
+    person_id: Series[np.int64]
+    joint: Series[np.uint8]
+    x: Series[np.float32]
+    y: Series[np.float32]
+    score: Series[np.float32]
+
+
+class Distribution(_Table):
+    """Images and persons of each split, with their shares (0..1)."""
+
+    split: Series[str] = pa.Field(isin=(*SPLITS, "all"))
+    images: Series[np.int64]
+    persons: Series[np.int64]
+    images_share: Series[np.float64]
+    persons_share: Series[np.float64]
+
+
+class History(_Table):
+    """One row an epoch of training."""
+
+    epoch: Series[np.int64]
+    train_loss: Series[np.float64]
+    val_loss: Series[np.float64]
+    val_pck_thesis: Series[np.float64] = pa.Field(nullable=True)
+    learning_rate: Series[np.float64]
+    seconds: Series[np.float64]
+
+
+class PersonScores(_Table):
+    """One row a scored person: every metric has a column, so the schema names only the person."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+
+    class Config:  # noqa: D106
+        strict = False
+        coerce = True
+
+
+TableModel = TypeVar("TableModel", bound=pa.DataFrameModel)
+
+
+def empty_table(schema: type[TableModel]) -> pd.DataFrame:
+    """A table of this schema without rows."""
+    columns = schema.to_schema().columns
+    frame = pd.DataFrame({name: [] for name in columns})
+    return pd.DataFrame(schema.validate(frame))
+
+
+def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The long keypoint table as an array.
+
+    Args:
+        keypoints: a `Keypoints` or `Predictions` table: every person has all K joints.
+        person_ids: (N,) whom, in which order.
+
+    Returns:
+        (N, K, 3) float64: x, y (image px, NaN where missing) and visibility (or score).
+    """
+    third = "visibility" if "visibility" in keypoints else "score"
+    joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
+    ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
+    known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
+    values = ordered[["x", "y", third]].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
+    rows = np.searchsorted(known, person_ids)
+    return np.asarray(values[rows])
+
+
+def join_joints(
+    person_ids: NDArray[np.int64], joints: NDArray[np.floating], third: NDArray[np.generic], name: str
+) -> pd.DataFrame:
+    """Arrays (N, K, 2) and (N, K) as a long table with the columns person_id, joint, x, y and `name`."""
+    count, joint_count = third.shape
+    return pd.DataFrame(
+        {
+            "person_id": np.repeat(person_ids, joint_count),
+            "joint": np.tile(np.arange(joint_count, dtype=np.uint8), count),
+            "x": joints[..., 0].ravel().astype(np.float32),
+            "y": joints[..., 1].ravel().astype(np.float32),
+            name: third.ravel(),
+        }
+    )
+
+
+def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
+    """`crop_from_image` of each row: (N, 2, 3) float64."""
+    return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
