@@ -10,11 +10,13 @@ A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled b
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
+from posescope.files import atomic_write
 
 __all__ = ["PosePredictions", "PoseTargets", "ScoredPersons"]
 
@@ -43,6 +45,24 @@ class PoseTargets:
 
     def __len__(self) -> int:
         return len(self.person_ids)
+
+    def save(self, path: Path) -> None:
+        """Write the three arrays as `.npz`, atomically."""
+        with atomic_write(path) as temporary:
+            np.savez(temporary, person_ids=self.person_ids, joints=self.joints, visibility=self.visibility)
+
+    @classmethod
+    def load(cls, path: Path) -> "PoseTargets":
+        """Inverse of `save`.
+
+        Raises:
+            DataError: if the file is missing or holds something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                return cls(content["person_ids"], content["joints"], content["visibility"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
 
 
 @dataclass(frozen=True)

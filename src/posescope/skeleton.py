@@ -45,12 +45,14 @@ class Skeleton:
         limbs: pairs of joint indices, 0-based.
         oks_sigmas: one a joint, relative to the square root of the person's area (COCO's OKS).
         guessed_sigmas: names of the joints whose sigma is `DEFAULT_OKS_SIGMA` for want of a figure.
+        category_id: of the category in the data's own files, which results in COCO's format must repeat.
     """
 
     joints: tuple[str, ...]
     limbs: tuple[tuple[int, int], ...]
     oks_sigmas: tuple[float, ...]
     guessed_sigmas: tuple[str, ...] = ()
+    category_id: int = 1
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -83,6 +85,7 @@ class Skeleton:
             "limbs": [list(limb) for limb in self.limbs],
             "oks_sigmas": list(self.oks_sigmas),
             "guessed_sigmas": list(self.guessed_sigmas),
+            "category_id": self.category_id,
         }
 
     @classmethod
@@ -93,6 +96,7 @@ class Skeleton:
             limbs=tuple((int(a), int(b)) for a, b in content["limbs"]),
             oks_sigmas=tuple(float(sigma) for sigma in content["oks_sigmas"]),
             guessed_sigmas=tuple(content.get("guessed_sigmas", ())),
+            category_id=int(content.get("category_id", 1)),
         )
 
 
@@ -135,6 +139,7 @@ def skeleton_from_category(
         limbs=limbs,
         oks_sigmas=tuple(known.get(name, DEFAULT_OKS_SIGMA) for name in joints),
         guessed_sigmas=tuple(name for name in joints if name not in known),
+        category_id=int(category.get("id", 1)),
     )
 
 

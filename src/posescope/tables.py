@@ -4,7 +4,8 @@ Coordinates are in our convention (an integer is a pixel's centre). The reader a
 that know COCO's other one.
 """
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,11 @@ __all__ = [
     "Persons",
     "Predictions",
     "empty_table",
+    "ids_of",
     "join_joints",
     "joints_of",
     "matrices_of",
+    "table_of",
 ]
 
 SPLITS = ("train", "val", "test")
@@ -146,6 +149,18 @@ def empty_table(schema: type[TableModel]) -> pd.DataFrame:
     columns = schema.to_schema().columns
     frame = pd.DataFrame({name: [] for name in columns})
     return pd.DataFrame(schema.validate(frame))
+
+
+def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
+    """Frozen records as a table of this schema, a row each."""
+    columns = list(schema.to_schema().columns)
+    frame = pd.DataFrame([[getattr(record, name) for name in columns] for record in records], columns=columns)
+    return pd.DataFrame(schema.validate(frame))
+
+
+def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
+    """(N,) ids of the persons of a split, ascending."""
+    return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
 
 
 def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A network together with all that is needed to use it: codec, skeleton, crop size, mean colour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,10 @@ class PoseModel:
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.network.parameters()).device
+
+    def to(self, device: torch.device) -> "PoseModel":
+        """The same model with its network moved (in place, as torch does) to a device."""
+        return replace(self, network=self.network.to(device))
 
     @torch.no_grad()
     def heatmaps(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> Tensor:

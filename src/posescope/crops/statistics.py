@@ -1,0 +1,68 @@
+"""What is measured of the finished crops: the mean colour, and a fingerprint of all that a network will see."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posescope.crops.engine import mean_rgb
+from posescope.crops.options import CropOptions
+from posescope.crops.store import CropStore
+from posescope.records import PoseTargets
+
+__all__ = ["CropStatistics", "measure_crops"]
+
+
+@dataclass(frozen=True)
+class CropStatistics:
+    """Of one run of data engineering.
+
+    Attributes:
+        mean_rgb: 0..1, over the real pixels of the training crops.
+        crop_size: (height, width) px.
+        crop_rule: name of the rule.
+        data_fingerprint: changes whenever a crop, a joint or a split does.
+    """
+
+    mean_rgb: tuple[float, float, float]
+    crop_size: tuple[int, int]
+    crop_rule: str
+    data_fingerprint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-like content."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "CropStatistics":
+        """Inverse of `to_dict`."""
+        red, green, blue = content["mean_rgb"]
+        height, width = content["crop_size"]
+        return cls((red, green, blue), (height, width), content["crop_rule"], content["data_fingerprint"])
+
+
+def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions) -> CropStatistics:
+    """Measure the finished store."""
+    train = persons.loc[persons["split"] == "train", "person_id"].to_numpy()
+    return CropStatistics(
+        mean_rgb=mean_rgb(store, train),
+        crop_size=options.crop_size,
+        crop_rule=options.rule,
+        data_fingerprint=_fingerprint(store, persons, targets),
+    )
+
+
+def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:
+    """Over the shards' checksums (the pixels themselves), the splits and the joints."""
+    digest = hashlib.sha256()
+    for record in store.records():
+        digest.update(record.sha256.encode())
+        digest.update(np.asarray(record.person_ids, dtype=np.int64).tobytes())
+    for row in persons.sort_values("person_id")[["person_id", "split"]].itertuples(index=False):
+        digest.update(f"{row.person_id}:{row.split};".encode())
+    for array in (targets.person_ids, targets.joints, targets.visibility):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

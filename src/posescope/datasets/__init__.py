@@ -1,0 +1,11 @@
+"""Kedro datasets that kedro-datasets lacks: stores, models, records, arrays, pictures, analyses."""
+
+from posescope.datasets.analysis import AnalysisDataset
+from posescope.datasets.arrays import ArraysDataset
+from posescope.datasets.model import ModelDataset
+from posescope.datasets.picture import PictureDataset
+from posescope.datasets.plot import PlotDataset
+from posescope.datasets.record import RecordDataset
+from posescope.datasets.store import StoreDataset
+
+__all__ = ["AnalysisDataset", "ArraysDataset", "ModelDataset", "PictureDataset", "PlotDataset", "RecordDataset", "StoreDataset"]

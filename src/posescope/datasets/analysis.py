@@ -1,0 +1,71 @@
+"""Results of analyses: a folder with findings, tables and pictures."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
+
+from posescope.datasets.picture import write_picture
+from posescope.errors import DataError
+from posescope.explain.base import AnalysisResult
+from posescope.files import atomic_folder, read_json, write_json
+
+__all__ = ["AnalysisDataset"]
+
+
+class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
+    """One folder an analysis: `findings.json` (with the note), `<table>.csv`, `<picture>.png`.
+
+    Example:
+    ```yaml
+    "analysis_{name}":
+      type: posescope.datasets.AnalysisDataset
+      filepath: data/08_reporting/explainability/{name}
+    ```
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Args: filepath: the folder; metadata: for Kedro-Viz."""
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> AnalysisResult:
+        """The result, tables and pictures in the order of their names."""
+        folder = Path(self._filepath)
+        content = read_json(folder / "findings.json")
+        return AnalysisResult(
+            findings=content["findings"],
+            note=content["note"],
+            tables={path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))},
+            pictures={path.stem: _read_picture(path) for path in sorted(folder.glob("*.png"))},
+        )
+
+    def save(self, data: AnalysisResult) -> None:
+        """Write the whole folder, or nothing."""
+        with atomic_folder(Path(self._filepath)) as folder:
+            write_json(folder / "findings.json", {"findings": dict(data.findings), "note": data.note})
+            for name, table in data.tables.items():
+                table.to_csv(folder / f"{name}.csv", index=False)
+            for name, picture in data.pictures.items():
+                write_picture(folder / f"{name}.png", picture)
+
+    def preview(self) -> JSONPreview:
+        """For Kedro-Viz: the findings."""
+        return JSONPreview((Path(self._filepath) / "findings.json").read_text(encoding="utf-8"))
+
+    def _exists(self) -> bool:
+        return (Path(self._filepath) / "findings.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _read_picture(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{path}: this picture cannot be read; run the pipeline explainability again.")
+    return np.asarray(image[..., ::-1], dtype=np.uint8)

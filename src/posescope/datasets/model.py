@@ -1,0 +1,72 @@
+"""Trained models: one folder a version, safetensors and JSON."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, DatasetError, Version
+
+from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.pose_model import PoseModel
+
+__all__ = ["ModelDataset"]
+
+
+class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
+    """A model folder; with `versioned: true` each run keeps its own and the newest one is loaded.
+
+    Example:
+    ```yaml
+    model:
+      type: posescope.datasets.ModelDataset
+      filepath: data/06_models/model
+      versioned: true
+    ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        newest: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Args: filepath: the folder; version: Kedro's; newest: only load, a model folder or the newest of a folder of versions."""
+        super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=_glob)
+        self._newest = newest
+        self.metadata = metadata
+
+    def load(self) -> PoseModel:
+        """The model, on the CPU."""
+        return read_model(self._newest_folder() if self._newest else Path(self._get_load_path()))
+
+    def save(self, data: PoseModel) -> None:
+        """Write the model folder, all of it or nothing."""
+        if self._newest:
+            raise DatasetError(f"{self._filepath}: with `newest` a model is only read.")
+        write_model(Path(self._get_save_path()), data)
+
+    def _newest_folder(self) -> Path:
+        root = Path(self._filepath)
+        versions = _glob(str(root / "*" / root.name))
+        return Path(versions[-1]) if versions and not _is_model(str(root)) else root
+
+    def _exists(self) -> bool:
+        if self._version is None:
+            return _is_model(str(self._newest_folder()))
+        # Kedro resolves the newest version by looking for folders; none at all raises.
+        return bool(_glob(str(self._filepath / "*" / self._filepath.name)))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._version}
+
+
+def _is_model(path: str) -> bool:
+    return (Path(path) / "model.json").is_file()
+
+
+def _glob(pattern: str) -> list[str]:
+    # Kedro's pattern is <filepath>/*/<name>; names of versions sort by time.
+    path = Path(pattern)
+    folders = sorted(path.parent.parent.glob("*"))
+    return [str(folder / path.name) for folder in folders if _is_model(str(folder / path.name))]

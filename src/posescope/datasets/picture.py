@@ -1,0 +1,68 @@
+"""Pictures: RGB arrays as PNG files, shown by Kedro-Viz."""
+
+import base64
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
+from numpy.typing import NDArray
+
+from posescope.errors import DataError
+from posescope.files import atomic_write
+
+__all__ = ["PictureDataset", "write_picture"]
+
+
+class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
+    """An (H, W, 3) uint8 RGB array as PNG.
+
+    Example:
+    ```yaml
+    crop_sheet:
+      type: posescope.datasets.PictureDataset
+      filepath: data/08_reporting/crop_sheet.png
+    ```
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Args: filepath: the PNG file; metadata: for Kedro-Viz."""
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> NDArray[np.uint8]:
+        """The picture as RGB."""
+        image = cv2.imread(str(self._filepath), cv2.IMREAD_COLOR)
+        if image is None:
+            raise DataError(f"{self._filepath}: there is no such picture.")
+        return np.asarray(image[..., ::-1], dtype=np.uint8)
+
+    def save(self, data: NDArray[np.uint8]) -> None:
+        """Write the picture, atomically."""
+        write_picture(Path(self._filepath), data)
+
+    def preview(self) -> ImagePreview:
+        """For Kedro-Viz: the PNG's bytes in base64."""
+        return ImagePreview(base64.b64encode(Path(self._filepath).read_bytes()).decode())
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write an (H, W, 3) uint8 RGB array as PNG, atomically.
+
+    Raises:
+        DatasetError: if the array is no such picture.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise DatasetError(f"{path}: expected an (H, W, 3) uint8 picture, found {picture.shape} {picture.dtype}.")
+    with atomic_write(path) as temporary:
+        # The temporary name keeps the suffix .png, by which OpenCV chooses the format.
+        if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture[..., ::-1])):
+            raise DatasetError(f"{path}: OpenCV could not write the picture.")

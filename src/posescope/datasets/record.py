@@ -1,0 +1,46 @@
+"""Frozen records as JSON files."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import load_obj
+
+from posescope.files import read_json, write_json
+
+__all__ = ["RecordDataset"]
+
+
+class RecordDataset(AbstractDataset[Any, Any]):
+    """A record with `to_dict()` and `from_dict(content)`, kept as JSON.
+
+    Example:
+    ```yaml
+    skeleton:
+      type: posescope.datasets.RecordDataset
+      record: posescope.skeleton.Skeleton
+      filepath: data/03_primary/skeleton.json
+    ```
+    """
+
+    def __init__(self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Args: record: dotted path of the record's class; filepath: the JSON file; metadata: for Kedro-Viz."""
+        self._record_class = load_obj(record)
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """The record."""
+        return self._record_class.from_dict(read_json(Path(self._filepath)))
+
+    def save(self, data: Any) -> None:
+        """Write the record, atomically."""
+        if not isinstance(data, self._record_class):
+            raise DatasetError(f"{self._filepath}: expected a {self._record_class.__name__}, found {type(data).__name__}.")
+        write_json(Path(self._filepath), data.to_dict())
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"record": self._record_class.__name__, "filepath": str(self._filepath)}

@@ -1,0 +1,68 @@
+"""Words in pictures, in DejaVu Sans (it comes with matplotlib and knows Greek letters and mathematical signs)."""
+
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+__all__ = ["INK_RGB", "PAPER_RGB", "line_height_px", "picture_text", "wrap_text"]
+
+INK_RGB = (34, 34, 34)
+PAPER_RGB = (255, 255, 255)
+
+_LINE_SPACING = 1.3
+
+
+@cache
+def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont:
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size_px)
+
+
+def line_height_px(size_px: int) -> int:
+    """Distance between the base lines of text of a given size."""
+    return round(size_px * _LINE_SPACING)
+
+
+def wrap_text(text: str, width_px: int, size_px: int, max_lines: int, bold: bool = False) -> list[str]:
+    """Break text at spaces into lines no wider than `width_px`; what does not fit ends in an ellipsis.
+
+    Line breaks in the text are kept. A single word that is too wide is cut.
+    """
+    font = _font(size_px, bold)
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in paragraph.split():
+            candidate = f"{line} {word}".strip()
+            if line and font.getlength(candidate) > width_px:
+                lines.append(line)
+                candidate = word
+            line = candidate
+        lines.append(line)
+    shown = lines[:max_lines]
+    if len(lines) > max_lines:
+        shown[-1] += "…"
+    return [_shorten(line, width_px, font) for line in shown]
+
+
+def picture_text(lines: list[str], width_px: int, size_px: int, bold: bool = False) -> NDArray[np.uint8]:
+    """Centred dark lines on white: (len(lines) * line_height_px(size_px), width_px, 3) RGB."""
+    step = line_height_px(size_px)
+    picture = Image.new("RGB", (width_px, step * len(lines)), PAPER_RGB)
+    pen = ImageDraw.Draw(picture)
+    for row, line in enumerate(lines):
+        pen.text((width_px / 2, step * (row + 0.5)), line, fill=INK_RGB, font=_font(size_px, bold), anchor="mm")
+    return np.array(picture)
+
+
+def _shorten(line: str, width_px: int, font: ImageFont.FreeTypeFont) -> str:
+    if font.getlength(line) <= width_px:
+        return line
+    kept = line.removesuffix("…")
+    while kept and font.getlength(kept + "…") > width_px:
+        kept = kept[:-1]
+    return kept.rstrip() + "…"

@@ -1,0 +1,131 @@
+"""Features on disk: a folder that holds one (N, D) array, who its rows are, and where in the network it was read.
+
+    features/
+        values.npy        (N, D) float16 or float32, memory-mapped, C order
+        person_ids.npy    (N,) int64
+        features.json     tap, shape (C, h, w), fingerprint of the model and the persons
+
+The folder appears whole or not at all: it is filled under a temporary name and renamed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.errors import DataError
+from posescope.explain.errors import ExplainError
+from posescope.files import atomic_folder, read_json, write_json
+
+__all__ = ["FeatureSet", "FeatureStore"]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """What a network says of N persons at one of its taps.
+
+    Attributes:
+        person_ids: (N,) int64.
+        values: (N, D) float16 or float32, mostly a read-only memory map; D = C * h * w in that order.
+        tap: name of the place in the network.
+        shape: of one person's value, (C, h, w).
+        fingerprint: of the model, the tap and the persons.
+    """
+
+    person_ids: NDArray[np.int64]
+    values: NDArray[np.floating]
+    tap: str
+    shape: tuple[int, ...]
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        expected = (len(self.person_ids), int(np.prod(self.shape)))
+        if self.values.shape != expected:
+            raise DataError(f"FeatureSet '{self.tap}': expected values {expected}, found {self.values.shape}.")
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+
+class FeatureStore:
+    """Owns a folder of features.
+
+    Args:
+        folder: made when features are written; an older one is replaced.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def is_finished(self, fingerprint: str | None = None) -> bool:
+        """Whether the folder holds features (and, if a fingerprint is given, features of that fingerprint)."""
+        about = self.folder / "features.json"
+        return about.is_file() and fingerprint in (None, read_json(about).get("fingerprint"))
+
+    def write(
+        self,
+        person_ids: NDArray[np.int64],
+        blocks: Iterable[NDArray[np.floating]],
+        *,
+        tap: str,
+        shape: tuple[int, ...],
+        fingerprint: str,
+        dtype: Literal["float16", "float32"] = "float16",
+    ) -> None:
+        """Stream blocks of rows to disk; nothing is seen by a reader before the last one.
+
+        Args:
+            person_ids: (N,) whose rows follow.
+            blocks: (n_i, D), with the n_i adding up to N.
+            tap: name of the place in the network.
+            shape: (C, h, w).
+            fingerprint: of the model, the tap and the persons.
+            dtype: float16 halves the file; its largest number is 65,504.
+
+        Raises:
+            ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
+        """
+        with atomic_folder(self.folder) as folder:
+            size = (len(person_ids), int(np.prod(shape)))
+            values = np.lib.format.open_memmap(folder / "values.npy", mode="w+", dtype=dtype, shape=size)
+            _fill(values, blocks, tap)
+            values.flush()
+            np.save(folder / "person_ids.npy", np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
+            write_json(folder / "features.json", {"tap": tap, "shape": list(shape), "fingerprint": fingerprint})
+
+    def open(self) -> FeatureSet:
+        """The features, as a read-only memory map.
+
+        Raises:
+            DataError: if there are none, or the files do not belong together.
+        """
+        if not self.is_finished():
+            raise DataError(f"{self.folder}: there are no finished features here. Extract them first.")
+        about = read_json(self.folder / "features.json")
+        return FeatureSet(
+            person_ids=np.load(self.folder / "person_ids.npy", allow_pickle=False),
+            values=np.load(self.folder / "values.npy", mmap_mode="r", allow_pickle=False),
+            tap=about["tap"],
+            shape=tuple(int(side) for side in about["shape"]),
+            fingerprint=about["fingerprint"],
+        )
+
+
+def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], tap: str) -> None:
+    row = 0
+    for block in blocks:
+        if block.shape[1:] != values.shape[1:] or row + len(block) > len(values):
+            raise ExplainError(f"Features of '{tap}': a block {block.shape} does not fit rows {row}.. of {values.shape}.")
+        with np.errstate(over="ignore"):  # an overflow becomes infinite, and is named below
+            values[row : row + len(block)] = block
+        if not np.isfinite(values[row : row + len(block)]).all():
+            raise ExplainError(
+                f"Features of '{tap}': a value is NaN or too large for {values.dtype} in rows {row}..{row + len(block) - 1}. "
+                "If the network is sound, store them as float32."
+            )
+        row += len(block)
+    if row != len(values):
+        raise ExplainError(f"Features of '{tap}': expected {len(values)} rows, found {row}.")

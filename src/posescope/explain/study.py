@@ -1,0 +1,77 @@
+"""Who is studied, and running one analysis on them."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
+from posescope.explain.components import Components
+from posescope.explain.errors import ExplainError
+from posescope.explain.feature_store import FeatureSet
+from posescope.plugins import ComponentSpec, build
+from posescope.records import PoseTargets
+from posescope.tables import ids_of
+
+__all__ = ["choose_persons", "run_analysis"]
+
+
+def choose_persons(
+    persons: pd.DataFrame, targets: PoseTargets, split: str, max_persons: int, min_labelled_joints: int, seed: int
+) -> NDArray[np.int64]:
+    """(n,) ids, ascending: the persons of a split with enough labelled joints, at most so many of them.
+
+    Raises:
+        ExplainError: if fewer than two are left.
+    """
+    labelled = pd.Series((targets.visibility > 0).sum(axis=1), index=targets.person_ids)
+    ids = ids_of(persons, split)
+    enough = ids[labelled.loc[ids].to_numpy() >= min_labelled_joints]
+    if len(enough) < 2:
+        raise ExplainError(
+            f"Only {len(enough)} of the {len(ids)} persons of '{split}' have {min_labelled_joints} labelled joints; lower "
+            "explainability.persons.min_labelled_joints."
+        )
+    return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
+
+
+def run_analysis(
+    spec: ComponentSpec | None,
+    *,
+    name: str,
+    model: PoseModel,
+    crops: CropSet,
+    features: FeatureSet,
+    components: Components,
+    scores: pd.DataFrame,
+    seed: int,
+    batch_size: int,
+) -> AnalysisResult:
+    """Run an analysis, or say that it is not selected.
+
+    Args:
+        spec: the analysis and its options; None if it is not selected.
+        name: for that message.
+        model: the network under study.
+        crops, features: of the same persons.
+        components: of the features.
+        scores: person_id and pck_thesis of the same persons, in any order.
+        seed: of every random choice.
+        batch_size: persons a forward pass.
+    """
+    if spec is None:
+        return AnalysisResult(findings={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
+    pck = scores.set_index("person_id").loc[features.person_ids, "pck_thesis"].to_numpy(dtype=np.float64)
+    result: AnalysisResult = build("analyses", spec)(
+        AnalysisInputs(
+            model=model,
+            crops=crops,
+            features=features,
+            components=components,
+            per_person_pck=pck,
+            seed=seed,
+            batch_size=batch_size,
+        )
+    )
+    return result

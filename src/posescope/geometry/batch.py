@@ -1,0 +1,76 @@
+"""Affine maps of whole batches on the device: images and points moved by the same matrices (N, 2, 3), named `dst_from_src`.
+
+torch's `grid_sample(align_corners=False)` counts a frame of W px from -1 at its left edge to 1 at its right edge, and our pixel
+centres are integers, so
+
+    px      -0.5      0      1    ...   W-1    W-0.5           normalised = (2 px + 1) / W - 1
+    norm.    -1     ...                  ...     1             px         = ((normalised + 1) W - 1) / 2
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["apply_affine_batch", "compose_affine_batch", "invert_affine_batch", "lies_inside", "mirror_matrix", "warp_images"]
+
+
+def apply_affine_batch(dst_from_src: Tensor, points: Tensor) -> Tensor:
+    """Map points (N, M, 2) px by (N, 2, 3); NaN stays NaN."""
+    linear, offset = dst_from_src[..., :2], dst_from_src[..., 2]
+    return (points.unsqueeze(-2) * linear.unsqueeze(1)).sum(-1) + offset.unsqueeze(1)
+
+
+def compose_affine_batch(c_from_b: Tensor, b_from_a: Tensor) -> Tensor:
+    """`c_from_a`: first `b_from_a`, then `c_from_b`; all (N, 2, 3)."""
+    linear = c_from_b[..., :2] @ b_from_a[..., :2]
+    offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
+    return torch.cat([linear, offset], dim=-1)
+
+
+def invert_affine_batch(dst_from_src: Tensor) -> Tensor:
+    """`src_from_dst` of (N, 2, 3)."""
+    linear = torch.linalg.inv(dst_from_src[..., :2])
+    return torch.cat([linear, -(linear @ dst_from_src[..., 2:])], dim=-1)
+
+
+def mirror_matrix(width: int) -> Tensor:
+    """(2, 3) float64: x -> W - 1 - x. Left and right joints change names besides; see `geometry.flips`."""
+    return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+
+
+def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
+    """(..., 2) px -> (...) bool: within [-0.5, W - 0.5] x [-0.5, H - 0.5]; False for NaN."""
+    height, width = frame_size
+    x, y = points[..., 0], points[..., 1]
+    return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+
+
+def warp_images(images: Tensor, dst_from_src: Tensor) -> Tensor:
+    """Resample images once, bilinearly; what comes from outside is 0.
+
+    Args:
+        images: (N, C, H, W) float.
+        dst_from_src: (N, 2, 3) float64, px; source and destination have the same size.
+
+    Returns:
+        (N, C, H, W) like `images`, in the memory layout of `images`.
+    """
+    height, width = images.shape[-2:]
+    to_px = _pixels_from_normalised(height, width, dst_from_src)
+    to_normalised = _normalised_from_pixels(height, width, dst_from_src)
+    # grid_sample asks, for each place of the destination, where it comes from.
+    src_from_dst = compose_affine_batch(to_normalised, compose_affine_batch(invert_affine_batch(dst_from_src), to_px))
+    grid = F.affine_grid(src_from_dst.to(images), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
+        memory_format=torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    )
+
+
+def _normalised_from_pixels(height: int, width: int, like: Tensor) -> Tensor:
+    rows = [[2 / width, 0.0, 1 / width - 1], [0.0, 2 / height, 1 / height - 1]]
+    return torch.tensor(rows, dtype=like.dtype, device=like.device).expand_as(like)
+
+
+def _pixels_from_normalised(height: int, width: int, like: Tensor) -> Tensor:
+    rows = [[width / 2, 0.0, (width - 1) / 2], [0.0, height / 2, (height - 1) / 2]]
+    return torch.tensor(rows, dtype=like.dtype, device=like.device).expand_as(like)

@@ -1,0 +1,132 @@
+"""Who is in the picture: detectors give each image the boxes of its people.
+
+Boxes are in our convention: x, y are the upper left edge, pixel i spans [i - 0.5, i + 0.5].
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from posescope.errors import DataError
+from posescope.files import read_json
+from posescope.plugins import Options
+
+__all__ = ["BoxesFile", "DetectedPerson", "Detections", "Detector", "FullImage", "ImageInfo"]
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """Attributes: name: relative to the folder; image_id: in the results; size: (height, width) px."""
+
+    name: str
+    image_id: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DetectedPerson:
+    """Attributes: image: where; box: (x, y, w, h) px, our convention; score: of the box, 0..1."""
+
+    image: ImageInfo
+    box: tuple[float, float, float, float]
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class Detections:
+    """COCO detection results (or annotations) of a file, if there is one.
+
+    Attributes:
+        root: the file.
+    """
+
+    root: Path
+
+    def is_finished(self) -> bool:
+        """True if the file is there."""
+        return self.root.is_file()
+
+    def read(self) -> Sequence[Mapping[str, Any]]:
+        """The records: a list of results, or the `annotations` of an annotation file.
+
+        Raises:
+            DataError: if it is missing or neither.
+        """
+        content = read_json(self.root)
+        records = content.get("annotations") if isinstance(content, dict) else content
+        if not isinstance(records, list):
+            raise DataError(
+                f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}."
+            )
+        return records
+
+
+class Detector(Protocol):
+    """Component contract of `posescope.detectors`: `detector(options)(images, detections) -> people`."""
+
+    def __call__(self, images: Sequence[ImageInfo], detections: Detections) -> list[DetectedPerson]:
+        """Find the people of all images."""
+        ...
+
+
+class FullImageOptions(Options):
+    """`full_image` has no options."""
+
+
+class FullImage:
+    """One person an image, whose box is the whole image."""
+
+    Options = FullImageOptions
+
+    def __init__(self, options: FullImageOptions) -> None:
+        self.options = options
+
+    def __call__(self, images: Sequence[ImageInfo], detections: Detections) -> list[DetectedPerson]:
+        """The image spans [-0.5, W - 0.5]."""
+        return [DetectedPerson(image, (-0.5, -0.5, float(image.size[1]), float(image.size[0]))) for image in images]
+
+
+class BoxesFileOptions(Options):
+    """Options of `boxes_file`."""
+
+    min_score: float = Field(0.0, ge=0, le=1, description="boxes with a lower score are left out")
+    category_id: int | None = Field(1, description="only boxes of this category; null: all")
+
+
+class BoxesFile:
+    """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by the number in their names."""
+
+    Options = BoxesFileOptions
+
+    def __init__(self, options: BoxesFileOptions) -> None:
+        self.options = options
+
+    def __call__(self, images: Sequence[ImageInfo], detections: Detections) -> list[DetectedPerson]:
+        """COCO's boxes lose 0.5, as everywhere where COCO is read."""
+        by_id: dict[int, list[DetectedPerson]] = {image.image_id: [] for image in images}
+        info = {image.image_id: image for image in images}
+        for number, record in enumerate(detections.read()):
+            person = _person_of(record, number, info, self.options, detections.root)
+            if person is not None:
+                by_id[person.image.image_id].append(person)
+        return [person for image in images for person in by_id[image.image_id]]
+
+
+def _person_of(
+    record: Mapping[str, Any], number: int, info: Mapping[int, ImageInfo], options: BoxesFileOptions, path: Path
+) -> DetectedPerson | None:
+    try:
+        image = info.get(record["image_id"])
+        x, y, width, height = (float(value) for value in record["bbox"])
+        score = float(record.get("score", 1.0))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path}: record {number}: expected image_id and bbox [x, y, w, h], found {str(record)[:99]}."
+        ) from error
+    wrong_kind = options.category_id is not None and record.get("category_id", options.category_id) != options.category_id
+    if image is None or wrong_kind or score < options.min_score or record.get("iscrowd") or width <= 0 or height <= 0:
+        return None
+    return DetectedPerson(image, (x - 0.5, y - 0.5, width, height), score)

@@ -1,0 +1,123 @@
+"""Poses of the people in whole images.
+
+    box -> square (centre of the box, longer side grown by 10 %, padded) -> crop -> network -> crop px -> image px
+
+The geometry is that of training (rule `padded_square`), but for the centre: in training it is the middle of the joints, which
+nobody knows here.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.cutting import cut_square
+from posescope.errors import DataError
+from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
+from posescope.geometry.boxes import Extents, PaddedSquare, SquareBoxes, SquareOptions
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.detectors import DetectedPerson, ImageInfo
+from posescope.inference.images import ImageFolder
+
+__all__ = ["PosedPerson", "list_images", "predict_people"]
+
+logger = logging.getLogger(__name__)
+
+_PADDING_RGB = (124, 116, 104)
+
+
+@dataclass(frozen=True)
+class PosedPerson:
+    """A person whose pose was found.
+
+    Attributes:
+        person: image, box and score of the detection.
+        joints: (K, 2) float64 image px.
+        scores: (K,) float32: the height of the heatmaps' peaks.
+    """
+
+    person: DetectedPerson
+    joints: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+    @property
+    def score(self) -> float:
+        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
+        return float(self.scores.mean()) * self.person.score
+
+
+def list_images(folder: ImageFolder) -> list[ImageInfo]:
+    """Every readable image with its size; its id is the number in its name (COCO's way), else its place in the list.
+
+    A file that cannot be decoded is named in the log and left out.
+
+    Raises:
+        DataError: if there is no image, or not one that can be read.
+    """
+    found: list[ImageInfo] = []
+    names = folder.names()
+    for place, name in enumerate(names):
+        try:
+            height, width = folder.read(name).shape[:2]
+        except DataError as error:
+            logger.warning("left out: %s", error)
+            continue
+        stem = name.rpartition("/")[2].partition(".")[0]
+        found.append(ImageInfo(name, int(stem) if stem.isdecimal() else place, (height, width)))
+    if not found:
+        raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")
+    return found
+
+
+def predict_people(
+    model: PoseModel, folder: ImageFolder, people: Sequence[DetectedPerson], options: PredictionOptions
+) -> Iterator[PosedPerson]:
+    """Pose people, image by image: an image is read once, and forgotten when its people are done.
+
+    Args:
+        model: the trained model.
+        folder: of the images.
+        people: those of one image stand together.
+        options: batch size (of one image's people), flip test, device.
+    """
+    model = model.to(resolve_device(options.device))
+    by_image = groupby(people, key=lambda person: person.image)
+    for image_info, group in tqdm(by_image, desc="posing", unit="image"):
+        image = folder.read(image_info.name)
+        members = list(group)
+        for start in range(0, len(members), options.batch_size):
+            yield from _predict_batch(model, image, members[start : start + options.batch_size], options.flip_test)
+
+
+def _predict_batch(
+    model: PoseModel, image: NDArray[np.uint8], people: Sequence[DetectedPerson], flip_test: bool
+) -> Iterator[PosedPerson]:
+    squares = _squares(people)
+    size = model.crop_size[0]
+    crops = np.stack(
+        [
+            cut_square(image, int(left), int(top), int(side), size, _PADDING_RGB)
+            for left, top, side in zip(squares.left, squares.top, squares.side, strict=True)
+        ]
+    )
+    decoded = model.predict(torch.from_numpy(crops), flip_test=flip_test)
+    image_from_crop = invert_affine(crop_from_image(squares.left, squares.top, squares.side, model.crop_size))
+    joints = apply_affine(image_from_crop, decoded.joints.cpu().numpy())
+    scores = decoded.scores.cpu().numpy()
+    for person, points, heights in zip(people, joints, scores, strict=True):
+        yield PosedPerson(person, points, heights)
+
+
+def _squares(people: Sequence[DetectedPerson]) -> SquareBoxes:
+    boxes = np.array([person.box for person in people], dtype=np.float64)
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    sizes = np.array([person.image.size for person in people], dtype=np.int64)
+    # Without joints, the box stands for them.
+    return PaddedSquare(SquareOptions())(Extents(low, high, low, high, sizes))

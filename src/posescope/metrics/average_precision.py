@@ -1,0 +1,137 @@
+"""COCO's average precision and recall of keypoints, by pycocotools itself, in image px against the untouched annotations.
+
+Nothing is reimplemented, so the figures are the official ones: matching by OKS, thresholds 0.50:0.05:0.95, at most 20
+results an image, crowds and persons without keypoints neither wanted nor punished. What is ours: the skeleton's own sigmas,
+named errors in the place of 0 and -1, and silence.
+"""
+
+import contextlib
+import gzip
+import io
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posescope.errors import DataError
+from posescope.metrics.base import MetricFigures
+from posescope.metrics.errors import MetricError
+
+__all__ = ["AVERAGE_PRECISION_FIGURES", "evaluate_coco", "load_ground_truth"]
+
+# In the order of `COCOeval.stats` for keypoints.
+AVERAGE_PRECISION_FIGURES = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_coco(
+    ground_truth: Path | Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    sigmas: Sequence[float],
+    image_ids: Collection[int] | None = None,
+) -> MetricFigures:
+    """Average precision and recall of COCO keypoint results.
+
+    Args:
+        ground_truth: annotation file (.json or .json.gz), or its content. Records without `num_keypoints` or `iscrowd` (some
+            custom data) count their labelled joints, and are no crowd.
+        results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
+        sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
+        image_ids: evaluate these images alone; none: every image of the file. Results of other images do not count.
+
+    Returns:
+        The figures `AVERAGE_PRECISION_FIGURES`, 0..1. Those of a size class without persons are NaN.
+
+    Raises:
+        DataError: if the file is missing or not JSON.
+        MetricError: if no person to find has keypoints, if K differs, or if results name an image that the file lacks.
+    """
+    truth = _complete(load_ground_truth(ground_truth) if isinstance(ground_truth, Path) else ground_truth)
+    wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
+    _check(truth, results, sigmas, wanted)
+    talk = io.StringIO()
+    with contextlib.redirect_stdout(talk):
+        stats = _run(truth, results, sigmas, wanted)
+    _log.debug("pycocotools:\n%s", talk.getvalue())
+    # pycocotools says -1 for a size class with nobody in it.
+    return MetricFigures(
+        figures={name: float(v) if v >= 0 else float("nan") for name, v in zip(AVERAGE_PRECISION_FIGURES, stats, strict=True)}
+    )
+
+
+def load_ground_truth(path: Path) -> dict[str, Any]:
+    """Read a COCO annotation file, gzipped or not.
+
+    Raises:
+        DataError: if it is missing, not JSON, or lacks images, annotations or categories.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
+            content = json.load(stream)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such annotation file.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: not a COCO annotation file ({error}).") from error
+    missing = [key for key in ("images", "annotations", "categories") if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise DataError(f"{path}: a COCO annotation file has the lists images, annotations, categories; missing: {missing}.")
+    return dict(content)
+
+
+def _complete(truth: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy whose records have `num_keypoints` and `iscrowd`; only persons' records (those with keypoints) are kept."""
+    annotations = [
+        {"iscrowd": 0, "num_keypoints": sum(v > 0 for v in record["keypoints"][2::3]), **record}
+        for record in truth["annotations"]
+        if "keypoints" in record
+    ]
+    return {"images": truth["images"], "annotations": annotations, "categories": truth["categories"]}
+
+
+def _check(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> None:
+    people = [a for a in truth["annotations"] if a["image_id"] in wanted and a["num_keypoints"] > 0 and not a["iscrowd"]]
+    if not people:
+        raise MetricError(
+            f"average precision: none of the {len(wanted)} images has a person (crowds aside) with labelled keypoints. "
+            "Check that annotation file and image ids belong together."
+        )
+    lengths = {len(record["keypoints"]) for record in (*people, *results)} - {3 * len(sigmas)}
+    if lengths:
+        raise MetricError(
+            f"average precision: expected {3 * len(sigmas)} numbers a person (3 for each of {len(sigmas)} sigmas), "
+            f"found {sorted(lengths)}."
+        )
+    strangers = {result["image_id"] for result in results} - {image["id"] for image in truth["images"]}
+    if strangers:
+        raise MetricError(
+            f"average precision: the results name {len(strangers)} images that the annotation file lacks, "
+            f"for example {sorted(strangers)[:3]}."
+        )
+
+
+def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> Sequence[float]:
+    """The ten figures of pycocotools, which prints as it goes."""
+    expected = COCO()
+    expected.dataset = truth
+    expected.createIndex()
+    if results:
+        # pycocotools writes into the records that it is given.
+        found = expected.loadRes([dict(result) for result in results])
+    else:
+        found = COCO()
+        nothing: Any = {**truth, "annotations": []}
+        found.dataset = nothing
+        found.createIndex()
+    evaluation = COCOeval(expected, found, iouType="keypoints")
+    evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
+    evaluation.params.imgIds = sorted(wanted)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return [float(value) for value in evaluation.stats]

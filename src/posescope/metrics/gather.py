@@ -1,0 +1,51 @@
+"""Bring predictions and truth together: tables in, the arrays that every metric reads out."""
+
+import numpy as np
+import pandas as pd
+
+from posescope.metrics.pck_thesis import pck_thesis
+from posescope.records import PosePredictions, PoseTargets, ScoredPersons
+from posescope.skeleton import Skeleton
+from posescope.tables import joints_of, matrices_of
+
+__all__ = ["gather_scored", "score_crops"]
+
+
+def gather_scored(
+    predictions: pd.DataFrame,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    crop_size: tuple[int, int],
+) -> ScoredPersons:
+    """Predicted persons beside their annotation, in ascending order of person_id.
+
+    Args:
+        predictions: a `Predictions` table, image px.
+        persons, keypoints, crop_boxes: tables that have every predicted person.
+        skeleton: of the data.
+        crop_size: (height, width) px.
+    """
+    person_ids = np.unique(predictions["person_id"].to_numpy())
+    found, truth = joints_of(predictions, person_ids), joints_of(keypoints, person_ids)
+    rows = persons.set_index("person_id").loc[person_ids]
+    return ScoredPersons(
+        person_ids=person_ids,
+        image_ids=rows["image_id"].to_numpy(dtype=np.int64),
+        predicted=found[..., :2],
+        scores=found[..., 2],
+        truth=truth[..., :2],
+        visibility=truth[..., 2].astype(np.uint8),
+        boxes=rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64),
+        areas=rows["area"].to_numpy(dtype=np.float64),
+        crop_from_image=matrices_of(crop_boxes.set_index("person_id").loc[person_ids]),
+        crop_size=crop_size,
+        oks_sigmas=skeleton.oks_sigmas,
+    )
+
+
+def score_crops(predictions: PosePredictions, targets: PoseTargets, crop_size: tuple[int, int]) -> pd.DataFrame:
+    """The study's PCK of each person, from joints in crop px: columns person_id and pck_thesis (NaN for nobody labelled)."""
+    pck = pck_thesis(predictions.joints, targets.joints, targets.visibility, crop_size)
+    return pd.DataFrame({"person_id": predictions.person_ids, "pck_thesis": pck})

@@ -1,0 +1,50 @@
+"""How far off each joint is, by visibility: a table for people to read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.records import ScoredPersons
+
+__all__ = ["JOINT_ERROR_COLUMNS", "joint_error_table", "joint_errors"]
+
+JOINT_ERROR_COLUMNS = ("joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box")
+_GROUPS = {"hidden": (1,), "visible": (2,), "all": (1, 2)}
+
+
+def joint_errors(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, K, 2) px twice, in one frame -> (N, K) distances in px; NaN where either is missing."""
+    offset = predicted - truth
+    distances: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
+    return distances
+
+
+def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.DataFrame:
+    """Mean error of every joint, over hidden, visible and all labelled places.
+
+    Args:
+        scored: N persons.
+        joint_names: (K,) names in the skeleton's order.
+
+    Returns:
+        3 K rows. Columns: joint (name), visibility ("hidden", "visible", "all"), labelled (how many places the mean is
+        over), mean_error_px (image px), mean_error_of_box (as a share of the longer side of the person's box). Means are
+        NaN where `labelled` is 0.
+    """
+    errors = joint_errors(scored.predicted, scored.truth)
+    relative = errors / scored.boxes[:, 2:].max(axis=1, initial=0.0)[:, None]
+    rows = [
+        _row(name, group, errors[counted, joint], relative[counted, joint])
+        for joint, name in enumerate(joint_names)
+        for group, kinds in _GROUPS.items()
+        for counted in [np.isin(scored.visibility[:, joint], kinds)]
+    ]
+    return pd.DataFrame(rows, columns=list(JOINT_ERROR_COLUMNS))
+
+
+def _row(name: str, group: str, errors: NDArray[np.float64], relative: NDArray[np.float64]) -> tuple[str, str, int, float, float]:
+    if not len(errors):
+        return name, group, 0, float("nan"), float("nan")
+    return name, group, len(errors), float(errors.mean()), float(relative.mean())

@@ -1,0 +1,40 @@
+"""Finds every pipeline that is installed under the entry-point group `posescope.pipelines`."""
+
+import sys
+from collections.abc import Mapping
+
+from kedro.pipeline import Pipeline
+from pydantic import BaseModel
+
+from posescope.plugins import installed, load_component
+
+__all__ = ["DEFAULT_PIPELINES", "parameter_models", "register_pipelines"]
+
+DEFAULT_PIPELINES = ("data_engineering", "modelling", "evaluation", "explainability", "reporting")
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """All installed pipelines by name, and `__default__`: from raw data to the report.
+
+    Raises:
+        OptionsError: if a pipeline cannot be loaded.
+    """
+    pipelines: dict[str, Pipeline] = {
+        row.name: load_component("pipelines", row.name)() for row in installed("pipelines")
+    }
+    pipelines["__default__"] = sum((pipelines[name] for name in DEFAULT_PIPELINES), Pipeline([]))
+    return pipelines
+
+
+def parameter_models() -> Mapping[str, type[BaseModel]]:
+    """The options model of every namespace of the parameters.
+
+    A pipeline's module says it: `PARAMETERS = {"namespace": OptionsModel}`, beside `create_pipeline`.
+    """
+    models: dict[str, type[BaseModel]] = {}
+    for row in installed("pipelines"):
+        module = sys.modules[load_component("pipelines", row.name).__module__]
+        # `create_pipeline` may be defined in a module below the package that the entry point names.
+        named = sys.modules[row.target.partition(":")[0]]
+        models |= getattr(named, "PARAMETERS", getattr(module, "PARAMETERS", {}))
+    return models

@@ -1,0 +1,101 @@
+"""Nodes of data engineering: unpack, one call, return."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.coco.filters import filter_persons
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import box_persons, place_targets
+from posescope.crops.engine import cut_all
+from posescope.crops.options import CropOptions, SplitOptions
+from posescope.crops.splitting import draw_test_set
+from posescope.crops.statistics import CropStatistics, measure_crops
+from posescope.crops.store import CropStore
+from posescope.pipelines.data_engineering.options import FilterOptions
+from posescope.plugins import ComponentSpec
+from posescope.records import PoseTargets
+from posescope.report.previews import picture_crops, picture_targets
+from posescope.sample.ensure import ensure_sample
+from posescope.sample.options import SampleOptions
+from posescope.skeleton import Skeleton
+
+__all__: list[str] = []
+
+
+def prepare_source(raw_workspace: CocoFolder, source: SourceOptions, sample: SampleOptions | None) -> CocoFolder:
+    """Make the sample where it is wanted and absent, and see that every file and folder is there."""
+    if sample is not None:
+        ensure_sample(raw_workspace.root, sample)
+    raw_workspace.check(source)
+    return raw_workspace
+
+
+def read_people(raw_source: CocoFolder, source: SourceOptions) -> dict[str, Any]:
+    """Read and check the annotations."""
+    found = read_annotations(raw_source, source)
+    return {
+        "persons_read": found.persons,
+        "keypoints": found.keypoints,
+        "issues_read": found.issues,
+        "skeleton": found.skeleton,
+    }
+
+
+def filter_people(persons_read: pd.DataFrame, keypoints: pd.DataFrame, options: FilterOptions) -> dict[str, pd.DataFrame]:
+    """Set aside crowds, people without labelled joints, and whom the filters name."""
+    result = filter_persons(persons_read, keypoints, options.filters)
+    return {"persons_filtered": result.persons, "issues_filter": result.issues}
+
+
+def box_people(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: CropOptions) -> dict[str, pd.DataFrame]:
+    """Find everybody's square box."""
+    result = box_persons(persons_filtered, keypoints, crop)
+    return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_crop": result.issues}
+
+
+def split_people(persons_boxed: pd.DataFrame, split: SplitOptions) -> dict[str, pd.DataFrame]:
+    """Draw the test set by whole image."""
+    result = draw_test_set(persons_boxed, split)
+    return {"persons": result.persons, "data_distribution": result.distribution}
+
+
+def cut_crops(
+    raw_source: CocoFolder,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    crops_workspace: CropStore,
+    source: SourceOptions,
+    crop: CropOptions,
+) -> dict[str, Any]:
+    """Cut and resize everybody into shards."""
+    issues = cut_all(raw_source, source, persons, crop_boxes, crops_workspace, crop)
+    return {"crops": crops_workspace, "issues_cut": issues}
+
+
+def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
+    """Move the joints into the crops."""
+    return place_targets(crop_boxes, keypoints)
+
+
+def measure_statistics(crops: CropStore, persons: pd.DataFrame, targets: PoseTargets, crop: CropOptions) -> CropStatistics:
+    """Mean colour of the training crops, and the fingerprint of the data."""
+    return measure_crops(crops, persons, targets, crop)
+
+
+def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
+    """All that was set aside, step by step."""
+    return pd.concat(tables, ignore_index=True)
+
+
+def show_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
+    """Contact sheet of crops with their skeletons."""
+    return picture_crops(crops, targets, persons, skeleton)
+
+
+def show_targets(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, codec: ComponentSpec) -> NDArray[np.uint8]:
+    """Contact sheet of the heatmaps that a network is to learn."""
+    return picture_targets(crops, targets, persons, codec)

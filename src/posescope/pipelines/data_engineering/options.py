@@ -1,0 +1,36 @@
+"""The parameters of the namespace `data_engineering`."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from posescope.coco.folder import SourceOptions
+from posescope.crops.options import CropOptions, SplitOptions
+from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.sample.options import SampleOptions
+
+if TYPE_CHECKING:
+    FilterSpec = ComponentSpec
+    CodecSpec = ComponentSpec
+else:
+    FilterSpec = component_of("filters")
+    CodecSpec = component_of("codecs")
+
+__all__ = ["DataEngineeringOptions", "FilterOptions"]
+
+
+class FilterOptions(Options):
+    """Which filters people must pass, beyond having a labelled joint and being no crowd."""
+
+    filters: tuple[FilterSpec, ...] = Field((), description="components of posescope.filters, in order")
+
+
+class DataEngineeringOptions(Options):
+    """All parameters of the pipeline."""
+
+    source: SourceOptions = Field(default_factory=SourceOptions, description="how the data set's splits and files are called")
+    sample: SampleOptions | None = Field(None, description="make the generated sample where it is absent; null: real data")
+    filter: FilterOptions = Field(default_factory=FilterOptions, description="who stays")
+    crop: CropOptions = Field(default_factory=CropOptions, description="how people are cut out")
+    split: SplitOptions = Field(default_factory=SplitOptions, description="how the test set is drawn")
+    codec: CodecSpec = Field(ComponentSpec(name="thesis"), description="how joints become heatmaps")

@@ -1,0 +1,8 @@
+"""A trained model and a split -> predictions, scores, metrics."""
+
+from posescope.pipelines.evaluation.options import EvaluationOptions
+from posescope.pipelines.evaluation.pipeline import create_pipeline
+
+__all__ = ["PARAMETERS", "create_pipeline"]
+
+PARAMETERS = {"evaluation": EvaluationOptions}

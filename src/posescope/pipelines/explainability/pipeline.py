@@ -1,0 +1,45 @@
+"""The flow of explainability: one node an installed analysis."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from posescope.pipelines.explainability import nodes
+from posescope.plugins import installed
+
+__all__ = ["create_pipeline"]
+
+PREDICTION = "params:explainability.prediction"
+
+
+def create_pipeline() -> Pipeline:
+    """A trained model -> features, components, and the answers of every selected analysis."""
+    names = [row.name for row in installed("analyses")]
+    return pipeline(
+        [
+            node(
+                nodes.read_features,
+                ["model", "crops", "targets", "persons", "features_workspace", "params:explainability.persons", PREDICTION],
+                "features",
+            ),
+            node(nodes.score_explained, ["model", "crops", "targets", "features", PREDICTION], "explained_scores"),
+            node(nodes.find_components, ["features", "params:explainability.reducer"], "components"),
+            *(
+                node(
+                    nodes.make_analysis_node(name),
+                    [
+                        "model",
+                        "crops",
+                        "targets",
+                        "features",
+                        "components",
+                        "explained_scores",
+                        "params:explainability.analyses",
+                        PREDICTION,
+                    ],
+                    f"analysis_{name}",
+                )
+                for name in names
+            ),
+            node(nodes.list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
+        ],
+        tags="explainability",
+    )

@@ -1,0 +1,22 @@
+"""The parameters of the namespace `inference`."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.plugins import ComponentSpec, Options, component_of
+
+if TYPE_CHECKING:
+    DetectorSpec = ComponentSpec
+else:
+    DetectorSpec = component_of("detectors")
+
+__all__ = ["InferenceOptions"]
+
+
+class InferenceOptions(Options):
+    """All parameters of the pipeline."""
+
+    detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="who is in the picture")
+    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")

@@ -1,0 +1,32 @@
+"""The flow of inference."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from posescope.pipelines.inference import nodes
+
+__all__ = ["create_pipeline"]
+
+
+def create_pipeline() -> Pipeline:
+    """A folder of images -> boxes, poses, COCO results, overlays."""
+    return pipeline(
+        [
+            node(
+                nodes.find_people,
+                ["inference_images", "inference_boxes", "params:inference.detector"],
+                "detected_people",
+            ),
+            node(
+                nodes.pose_people,
+                ["inference_model", "inference_images", "detected_people", "params:inference.prediction"],
+                "posed_people",
+            ),
+            node(nodes.write_results, ["inference_model", "posed_people"], "inference_results"),
+            node(
+                nodes.draw_overlays,
+                ["inference_model", "inference_images", "posed_people", "overlays_workspace"],
+                "overlays",
+            ),
+        ],
+        tags="inference",
+    )

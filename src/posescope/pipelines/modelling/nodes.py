@@ -1,0 +1,47 @@
+"""Nodes of modelling: unpack, one call, return."""
+
+from typing import Any
+
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from posescope.crops.statistics import CropStatistics
+from posescope.crops.store import CropStore
+from posescope.files import fingerprint
+from posescope.plugins import ComponentSpec
+from posescope.records import PoseTargets
+from posescope.report.training_figures import plot_history
+from posescope.skeleton import Skeleton
+from posescope.tables import History, ids_of, table_of
+from posescope.training.checkpoints import CheckpointStore
+from posescope.training.loop import train
+from posescope.training.options import TrainingOptions
+from posescope.training.start import build_untrained
+
+__all__: list[str] = []
+
+
+def train_model(
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    skeleton: Skeleton,
+    statistics: CropStatistics,
+    checkpoints: CheckpointStore,
+    codec: ComponentSpec,
+    model: ComponentSpec,
+    training: TrainingOptions,
+) -> dict[str, Any]:
+    """Train the network, or go on with an unfinished run of the same options and data."""
+    untrained = build_untrained(
+        model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop_rule, training.seed
+    )
+    mark = fingerprint([spec.model_dump(mode="json") for spec in (codec, model, training)] + [statistics.to_dict()])
+    train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
+    outcome = train(untrained, train_set, val_set, training, checkpoints, mark)
+    return {"model": outcome.model, "history": table_of(History, outcome.history)}
+
+
+def draw_history(history: pd.DataFrame) -> Figure:
+    """Losses and PCK, epoch by epoch."""
+    return plot_history(history)

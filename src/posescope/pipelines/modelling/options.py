@@ -1,0 +1,22 @@
+"""The parameters of the namespace `modelling`."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    ModelSpec = ComponentSpec
+else:
+    ModelSpec = component_of("models")
+
+__all__ = ["ModellingOptions"]
+
+
+class ModellingOptions(Options):
+    """All parameters of the pipeline."""
+
+    model: ModelSpec = Field(ComponentSpec(name="hourglass"), description="the network: a component of posescope.models")
+    training: TrainingOptions = Field(default_factory=TrainingOptions, description="how it is trained")

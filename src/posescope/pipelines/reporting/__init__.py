@@ -1,0 +1,8 @@
+"""Results of a run -> figures and the report."""
+
+from posescope.pipelines.reporting.options import ReportingOptions
+from posescope.pipelines.reporting.pipeline import create_pipeline
+
+__all__ = ["PARAMETERS", "create_pipeline"]
+
+PARAMETERS = {"reporting": ReportingOptions}

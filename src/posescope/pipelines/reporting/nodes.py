@@ -1,0 +1,86 @@
+"""Nodes of reporting: unpack, one call, return."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.crops.store import CropStore
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.pipelines.reporting.options import PageOptions
+from posescope.records import PoseTargets
+from posescope.report.assembly import ReportInputs, assemble_report
+from posescope.report.data_figures import plot_data_distribution
+from posescope.report.examples import picture_examples
+from posescope.report.page import render_report
+from posescope.report.score_figures import plot_joint_scores
+
+__all__: list[str] = []
+
+
+def draw_distribution(data_distribution: pd.DataFrame) -> Figure:
+    """Images and persons of each split."""
+    return plot_data_distribution(data_distribution)
+
+
+def draw_joint_scores(joint_scores: pd.DataFrame) -> Figure:
+    """PCK and error of every joint."""
+    return plot_joint_scores(joint_scores[joint_scores["visibility"] == "all"])
+
+
+def show_examples(
+    model: PoseModel,
+    raw_source: CocoFolder,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    person_scores: pd.DataFrame,
+    source: SourceOptions,
+    page: PageOptions,
+) -> NDArray[np.uint8]:
+    """Some persons' stories, from the best to the worst."""
+    return picture_examples(
+        person_scores, model, raw_source, source, crops, targets, persons, crop_boxes, keypoints, page.examples
+    )
+
+
+def write_report(
+    model: PoseModel,
+    metrics: dict[str, Any],
+    data_distribution: pd.DataFrame,
+    issues: pd.DataFrame,
+    history: pd.DataFrame,
+    joint_scores: pd.DataFrame,
+    components: Components,
+    crop_sheet: NDArray[np.uint8],
+    target_sheet: NDArray[np.uint8],
+    examples: NDArray[np.uint8],
+    page: PageOptions,
+    **analyses: AnalysisResult,
+) -> str:
+    """The report: one HTML file that needs nothing else."""
+    return render_report(
+        assemble_report(
+            ReportInputs(
+                title=page.title,
+                model=model,
+                metrics=metrics,
+                distribution=data_distribution,
+                issues=issues,
+                history=history,
+                joint_scores=joint_scores,
+                components=components,
+                analyses=analyses,
+                crop_sheet=crop_sheet,
+                target_sheet=target_sheet,
+                examples=examples,
+            )
+        )
+    )

@@ -1,0 +1,56 @@
+"""The flow of reporting."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from posescope.pipelines.reporting import nodes
+from posescope.plugins import installed
+
+__all__ = ["create_pipeline"]
+
+PAGE = "params:reporting.page"
+
+
+def create_pipeline() -> Pipeline:
+    """Results of a run -> figures, and one page that tells its story."""
+    analyses = {row.name: f"analysis_{row.name}" for row in installed("analyses")}
+    return pipeline(
+        [
+            node(nodes.draw_distribution, "data_distribution", "distribution_plot"),
+            node(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
+            node(
+                nodes.show_examples,
+                [
+                    "model",
+                    "raw_source",
+                    "crops",
+                    "targets",
+                    "persons",
+                    "crop_boxes",
+                    "keypoints",
+                    "person_scores_val",
+                    "params:data_engineering.source",
+                    PAGE,
+                ],
+                "person_examples",
+            ),
+            node(
+                nodes.write_report,
+                {
+                    "model": "model",
+                    "metrics": "metrics",
+                    "data_distribution": "data_distribution",
+                    "issues": "issues",
+                    "history": "history",
+                    "joint_scores": "joint_scores_val",
+                    "components": "components",
+                    "crop_sheet": "crop_sheet",
+                    "target_sheet": "target_sheet",
+                    "examples": "person_examples",
+                    "page": PAGE,
+                    **analyses,
+                },
+                "report",
+            ),
+        ],
+        tags="reporting",
+    )

@@ -1,0 +1,208 @@
+"""From the results of a run to the chapters of its report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.models.counting import count_macs, count_parameters
+from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+from posescope.report.data_figures import plot_data_distribution
+from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.report.score_figures import plot_joint_scores
+from posescope.report.training_figures import plot_history
+
+__all__ = ["ReportInputs", "assemble_report"]
+
+_NOTES = {
+    "pck_thesis": "share of joints within 5 % of the crop's side, mean over persons",
+    "pck@0.2": "share of joints within 20 % of the box's longer side",
+    "oks_ap": "COCO average precision, boxes given, discarded persons count as missed",
+    "oks_ap50": "at OKS 0.50",
+    "oks_ap75": "at OKS 0.75",
+    "oks_ar": "COCO average recall",
+    "mse": "mean squared error of the heatmaps",
+}
+_DECIMALS = {"mse": 6}
+
+
+@dataclass(frozen=True, eq=False)
+class ReportInputs:
+    """Everything that a report is made of.
+
+    Attributes:
+        title: of the page.
+        model: the trained model.
+        metrics: content of metrics.json.
+        distribution, issues, history, joint_scores: tables of the run.
+        components: of the features.
+        analyses: results by name.
+        crop_sheet, target_sheet, examples: pictures.
+    """
+
+    title: str
+    model: PoseModel
+    metrics: Mapping[str, Any]
+    distribution: pd.DataFrame
+    issues: pd.DataFrame
+    history: pd.DataFrame
+    joint_scores: pd.DataFrame
+    components: Components
+    analyses: Mapping[str, AnalysisResult]
+    crop_sheet: NDArray[np.uint8]
+    target_sheet: NDArray[np.uint8]
+    examples: NDArray[np.uint8]
+
+
+def assemble_report(inputs: ReportInputs) -> ReportContent:
+    """Which model on which data; how good; where it fails; what it has learned; how it was made."""
+    sections = (
+        _scores_section(inputs),
+        *_understanding_sections(inputs),
+        _data_section(inputs),
+        _training_section(inputs),
+    )
+    return ReportContent(
+        title=inputs.title,
+        subtitle="Single-person 2D pose estimation: what was trained, how good it is, where it fails, what it has learned.",
+        summary=_summary(inputs),
+        headlines=_headlines(inputs.metrics["val"]),
+        sections=sections,
+        footer="Scores are of the validation set. Hollow joints are annotated but hidden; left is orange, right is blue.",
+    )
+
+
+def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
+    model, counts = inputs.model, inputs.distribution.set_index("split")["persons"]
+    parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
+    return (
+        Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC a person"),
+        Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
+        Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
+        Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed)"),
+        Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
+        Fact("Training", f"{len(inputs.history)} epochs, {inputs.history['seconds'].sum():.0f} s"),
+    )
+
+
+def _headlines(figures: Mapping[str, Mapping[str, float | None]]) -> tuple[Headline, ...]:
+    return tuple(
+        Headline(
+            name=name,
+            value=float("nan") if figure["value"] is None else float(figure["value"]),
+            low=figure["low"],
+            high=figure["high"],
+            note=_NOTES.get(name, ""),
+            decimals=_DECIMALS.get(name, 3),
+        )
+        for name, figure in figures.items()
+    )
+
+
+def _scores_section(inputs: ReportInputs) -> Section:
+    joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
+    ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
+    worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
+    text = (
+        f"The joints that fail most: {_listed(worst)}. The surest: {_listed(best)}.\n\n"
+        "The persons below are spread evenly from the best to the worst of the validation set."
+    )
+    return Section(
+        title="How good it is, and where it fails",
+        text=text,
+        figures=(
+            ReportFigure(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),
+        ),
+        pictures=(
+            ReportPicture(
+                inputs.examples, "From the photograph to the prediction, best to worst.", "Persons, crops, heatmaps, skeletons"
+            ),
+        ),
+        tables=(
+            ReportTable("Error by joint and visibility", inputs.joint_scores, caption="Errors in px of the original images."),
+        ),
+    )
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{joint} ({pck:.2f})" for joint, pck in zip(rows["joint"], rows["pck_thesis"], strict=True))
+
+
+def _understanding_sections(inputs: ReportInputs) -> tuple[Section, ...]:
+    ratios = inputs.components.explained_variance_ratio
+    text = (
+        f"The features at '{inputs.components.tap}' vary along {len(ratios)} directions. The first component holds "
+        f"{ratios[0]:.1%} of the variance; {inputs.components.components_for(0.95)} components hold 95 %. As if all were used "
+        f"alike, {inputs.components.participation_ratio:.1f} directions are in use (participation ratio)."
+    )
+    variance = ReportFigure(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
+    components = Section(title="What it has learned: components", text=text, figures=(variance,))
+    return (components, *(_analysis_section(name, result) for name, result in inputs.analyses.items()))
+
+
+def _analysis_section(name: str, result: AnalysisResult) -> Section:
+    return Section(
+        title=f"What it has learned: {name.replace('_', ' ')}",
+        text=result.note,
+        figures=_analysis_figures(name, result),
+        pictures=tuple(
+            ReportPicture(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+            for title, picture in result.pictures.items()
+        ),
+        tables=tuple(ReportTable(title.replace("_", " "), table, row_limit=30) for title, table in result.tables.items()),
+    )
+
+
+def _analysis_figures(name: str, result: AnalysisResult) -> tuple[ReportFigure, ...]:
+    if name == "clusters" and "silhouettes" in result.tables and result.tables["silhouettes"]["silhouette"].notna().any():
+        figure = plot_silhouettes(result.tables["silhouettes"])
+        return (ReportFigure(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
+    if name == "skip_ablation" and "skip_ablation" in result.tables:
+        table = result.tables["skip_ablation"]
+        held = table[table["mode"] == "mean"]
+        drops = held.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(held["joint"]))]
+        figure = plot_skip_ablation(drops)
+        return (ReportFigure(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
+    return ()
+
+
+def _data_section(inputs: ReportInputs) -> Section:
+    reasons = inputs.issues.groupby(["step", "reason"]).size().rename("records").reset_index()
+    return Section(
+        title="The data",
+        text="Splits are disjoint by image. Everything that was set aside is in the table of issues, with its reason.",
+        figures=(
+            ReportFigure(plot_data_distribution(inputs.distribution), "Images and persons of each split.", "Bars by split"),
+        ),
+        pictures=(
+            ReportPicture(inputs.crop_sheet, "Crops with their annotation.", "Contact sheet of crops"),
+            ReportPicture(inputs.target_sheet, "Target heatmaps over the crops.", "Contact sheet of heatmaps"),
+        ),
+        tables=(
+            ReportTable("Data distribution", inputs.distribution),
+            ReportTable("Set aside", reasons, caption="Records by step and reason."),
+        ),
+    )
+
+
+def _training_section(inputs: ReportInputs) -> Section:
+    model = inputs.model
+    parameters = pd.DataFrame(
+        [
+            ("model", model.model_spec.name, str(dict(model.model_spec.options))),
+            ("codec", model.codec_spec.name, str(dict(model.codec_spec.options))),
+            *((key, str(value), "") for key, value in model.provenance.items() if not isinstance(value, dict | list)),
+        ],
+        columns=["what", "value", "options"],
+    )
+    return Section(
+        title="How it was made",
+        figures=(ReportFigure(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
+        tables=(ReportTable("Recipe", parameters), ReportTable("Epochs", inputs.history, decimals=5)),
+    )

@@ -1,0 +1,98 @@
+"""Some persons' stories, from the photograph to the prediction: the best, the middling and the worst of the validation set."""
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.crops.crop_set import CropSet
+from posescope.crops.cutting import read_image
+from posescope.crops.store import CropStore
+from posescope.drawing.sheets import contact_sheet
+from posescope.records import PoseTargets
+from posescope.report.stories import PersonStory, picture_person_story
+from posescope.tables import joints_of, matrices_of
+
+__all__ = ["choose_examples", "picture_examples", "tell_story"]
+
+_PANEL_PX = 200
+
+
+def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
+    """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids."""
+    known = person_scores.dropna(subset=["pck_thesis"]).sort_values(
+        ["pck_thesis", "person_id"], ascending=[False, True], kind="stable"
+    )
+    places = np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int)
+    return known["person_id"].to_numpy(dtype=np.int64)[places]
+
+
+def tell_story(
+    person_id: int,
+    model: PoseModel,
+    folder: CocoFolder,
+    source: SourceOptions,
+    crops: CropSet,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    keypoints: pd.DataFrame,
+) -> PersonStory:
+    """Everything that is known of one person.
+
+    Args:
+        person_id: whom.
+        model: the trained model.
+        folder, source: the data set.
+        crops: a set that has the person.
+        persons, crop_boxes, keypoints: tables that have the person.
+    """
+    row = persons.set_index("person_id").loc[person_id]
+    place = int(np.flatnonzero(crops.targets.person_ids == person_id)[0])
+    crop = crops.read_images(np.array([place]))
+    values = joints_of(keypoints, np.array([person_id]))[0]
+    heatmaps = model.heatmaps(torch.from_numpy(crop))
+    joints = torch.from_numpy(crops.targets.joints[[place]])
+    visibility = torch.from_numpy(crops.targets.visibility[[place]])
+    return PersonStory(
+        image=read_image(folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])),
+        joints=values[:, :2],
+        visibility=values[:, 2].astype(np.uint8),
+        crop=crop[0],
+        crop_from_image=matrices_of(crop_boxes[crop_boxes["person_id"] == person_id])[0],
+        target_heatmaps=model.codec.encode(joints, visibility).heatmaps[0].numpy(),
+        predicted_heatmaps=heatmaps[0].cpu().numpy(),
+        predicted_joints=model.codec.decode(heatmaps).joints[0].cpu().numpy().astype(np.float64),
+    )
+
+
+def picture_examples(
+    person_scores: pd.DataFrame,
+    model: PoseModel,
+    folder: CocoFolder,
+    source: SourceOptions,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    count: int,
+) -> NDArray[np.uint8]:
+    """The stories of `count` persons, from the best to the worst, one below the other.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    chosen = choose_examples(person_scores, count)
+    members = crops.select(targets, chosen)
+    pck = person_scores.set_index("person_id")["pck_thesis"]
+    rows = [
+        picture_person_story(
+            tell_story(int(person), model, folder, source, members, persons, crop_boxes, keypoints), model.skeleton, _PANEL_PX
+        )
+        for person in chosen
+    ]
+    tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
+    captions = [f"person {person}: PCK (thesis) {pck.loc[person]:.2f}" for person in chosen]
+    return contact_sheet(rows, 1, captions, tile)

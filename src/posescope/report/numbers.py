@@ -1,0 +1,44 @@
+"""Numbers and headings as people read them."""
+
+import math
+import numbers
+
+import pandas as pd
+
+__all__ = ["format_cell", "format_number", "split_heading"]
+
+_UNIT_ENDINGS = {"_px": "px", "_s": "s", "_ms": "ms", "_percent": "%", "_mb": "MB", "_gb": "GB"}
+_MISSING = "–"
+
+
+def format_number(value: float, decimals: int) -> str:
+    """A float with thousands separators; tiny ones as 4.19 × 10⁻⁵; a dash for NaN."""
+    if math.isnan(value):
+        return _MISSING
+    if value != 0 and abs(value) < 0.5 * 10**-decimals and math.isfinite(value):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def format_cell(value: object, decimals: int) -> str:
+    """Any cell of a table as text: whole numbers whole, floats to `decimals`, yes or no, a dash where nothing is known."""
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NA or value is pd.NaT:
+        return _MISSING
+    if pd.api.types.is_bool(value):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):
+        return f"{int(value):,}".replace("-", "−")
+    if isinstance(value, numbers.Real):
+        return format_number(float(value), decimals)
+    return str(value)
+
+
+def split_heading(column: str) -> tuple[str, str]:
+    """A column's name -> its heading and its unit: "mean_error_px" -> ("mean error", "px")."""
+    for ending, unit in sorted(_UNIT_ENDINGS.items(), key=lambda item: -len(item[0])):
+        if column.endswith(ending) and len(column) > len(ending):
+            return column.removesuffix(ending).replace("_", " "), unit
+    return column.replace("_", " "), ""

@@ -1,0 +1,113 @@
+"""Drawing helpers for backdrops: antialiased shapes and textures on an RGB uint8 picture that belongs to the caller.
+
+These are the only functions of the room that draw into what they are given; they say so by being called `draw_...`.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from posescope.sample.arrays import Bytes, Floats
+from posescope.sample.outfits import Colour
+from posescope.sample.shading import noise_tile
+
+__all__ = [
+    "draw_bar",
+    "draw_blob",
+    "draw_floor_lines",
+    "draw_polygon",
+    "draw_rectangle",
+    "draw_seed",
+    "draw_tone",
+    "scale_colour",
+    "textured",
+    "vertical_gradient",
+]
+
+# cv2 takes coordinates with this many fractional bits.
+_BITS = 4
+
+
+def scale_colour(colour: Colour, factor: float) -> Colour:
+    """A colour made darker (< 1) or lighter (> 1), kept within 0..255."""
+    r, g, b = (min(255.0, max(0.0, c * factor)) for c in colour)
+    return (r, g, b)
+
+
+def vertical_gradient(height: int, width: int, top: Colour, bottom: Colour) -> Bytes:
+    """A picture (height, width, 3) that goes from one colour to another, downwards."""
+    share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    rows = np.array(top, np.float32) * (1 - share) + np.array(bottom, np.float32) * share
+    return np.broadcast_to(np.clip(rows, 0, 255).astype(np.uint8), (height, width, 3)).copy()
+
+
+def textured(picture: Bytes, seed: int, kind: int, strength: float, stretch: tuple[float, float] = (1.0, 1.0)) -> Bytes:
+    """A copy with noise of `kind` (see `noise_tile`) on its brightness; `stretch` enlarges it in x and y."""
+    height, width = picture.shape[:2]
+    rows, columns = (min(512, int(size / s) + 2) for size, s in zip((height, width), stretch[::-1], strict=True))
+    top, left = seed % (513 - rows), (seed // 512) % (513 - columns)
+    noise: Floats = noise_tile(kind)[top : top + rows, left : left + columns]
+    if noise.shape != (height, width):
+        noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR))
+    shift = noise * np.float32(strength)
+    # Adds, rounds and clips to 0..255 in one pass.
+    return np.asarray(cv2.add(picture, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U))
+
+
+def draw_polygon(picture: Bytes, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+    """Fill a polygon."""
+    fixed = np.round(np.array(points) * (1 << _BITS)).astype(np.int32)
+    cv2.fillPoly(picture, [fixed], colour, cv2.LINE_AA, _BITS)
+
+
+def draw_rectangle(picture: Bytes, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+    """Fill an upright rectangle."""
+    draw_polygon(picture, [(left, top), (right, top), (right, bottom), (left, bottom)], colour)
+
+
+def draw_bar(picture: Bytes, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Colour) -> None:
+    """A round rod, lit from one side: three stripes from light to dark."""
+    a, b = np.array(start), np.array(end)
+    along = (b - a) / max(1e-6, float(np.linalg.norm(b - a)))
+    across = np.array([-along[1], along[0]])
+    for shift, share, factor in ((0.0, 1.0, 0.78), (0.12, 0.72, 1.0), (0.22, 0.3, 1.14)):
+        p, q = a + across * shift * thickness, b + across * shift * thickness
+        half = across * thickness * share / 2
+        corners = [p - half, p + half, q + half, q - half]
+        draw_polygon(picture, [(float(x), float(y)) for x, y in corners], scale_colour(colour, factor))
+
+
+def draw_blob(picture: Bytes, centre: tuple[float, float], radius: float, colour: Colour, seed: int) -> None:
+    """Foliage: a heap of discs, darker below."""
+    rng = np.random.default_rng(seed)
+    for _ in range(max(6, int(radius * 0.5))):
+        angle, far = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1)) * radius * 0.8
+        x, y = centre[0] + far * np.cos(angle), centre[1] + far * np.sin(angle) * 0.8
+        shade = scale_colour(colour, 1.0 - 0.35 * (y - centre[1]) / radius + rng.normal(0, 0.08))
+        place = (round(x * (1 << _BITS)), round(y * (1 << _BITS)))
+        cv2.circle(picture, place, round(radius * rng.uniform(0.2, 0.42) * (1 << _BITS)), shade, -1, cv2.LINE_AA, _BITS)
+
+
+def draw_floor_lines(picture: Bytes, rng: np.random.Generator, floor: Colour, horizon: float) -> None:
+    """Joints between boards or slabs, running towards a vanishing point; on some floors none."""
+    height, width = picture.shape[:2]
+    vanish = rng.uniform(0.2, 0.8) * width
+    if rng.random() < 0.75:
+        for x in np.arange(-1.5 * width, 2.5 * width, rng.uniform(28, 60)):
+            far = vanish + (x - vanish) * 0.45
+            draw_polygon(
+                picture, [(far, horizon), (far + 0.7, horizon), (x + 1.6, height), (x, height)], scale_colour(floor, 0.74)
+            )
+
+
+def draw_tone(rng: np.random.Generator, low: float, high: float, spread: float = 22) -> Colour:
+    """A muted colour whose brightness lies between `low` and `high`, 0..255."""
+    value = rng.uniform(low, high)
+    colour = np.clip(value + rng.normal(0, spread, 3), 15, 245)
+    return (float(colour[0]), float(colour[1]), float(colour[2]))
+
+
+def draw_seed(rng: np.random.Generator) -> int:
+    """A seed for something that is drawn on its own."""
+    return int(rng.integers(1 << 30))

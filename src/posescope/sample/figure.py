@@ -1,0 +1,158 @@
+"""One figure, from random choices to a painted cut-out with its joints: what the scenes are put together from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from posescope.sample.anatomy import body_solids
+from posescope.sample.arrays import Bools, Doubles, Floats
+from posescope.sample.body import draw_body_shape
+from posescope.sample.furniture import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
+from posescope.sample.head import head_solids
+from posescope.sample.outfits import Colour, draw_outfit
+from posescope.sample.pose_library import draw_pose
+from posescope.sample.raycast import bounds_of, cast_solids
+from posescope.sample.shading import Light, shade_depth
+from posescope.sample.skeleton3d import pose_skeleton
+from posescope.sample.solids import PartId, PictureFrame, Solid
+from posescope.sample.surfaces import CLOTH_PARTS, Wearer, paint_parts
+from posescope.sample.visibility import find_hidden
+
+__all__ = ["Figure", "FigurePicture", "draw_figure", "paint_figure", "view_of_yaw"]
+
+SUPERSAMPLING = 2
+# How the views are shared out, and the yaw (degrees, either way) of each.
+_VIEWS = {"front": (0.34, 0, 28), "three_quarter": (0.20, 28, 62), "side": (0.14, 62, 112), "back": (0.32, 118, 180)}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A posed and dressed person with what belongs to it, not yet placed in a picture.
+
+    Attributes:
+        wearer: skeleton, body and clothes.
+        solids: everything to be cast, furniture and props included.
+        pose, view: their names.
+        carried: what it holds or sits on, for the records.
+    """
+
+    wearer: Wearer
+    solids: Sequence[Solid]
+    pose: str
+    view: str
+    carried: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FigurePicture:
+    """A painted figure.
+
+    Attributes:
+        left, top: pixel of the scene where the cut-out's corner lies.
+        colour: (h, w, 3) float32, 0..255, multiplied by `alpha`.
+        alpha: (h, w) float32, 0..1: share of the pixel that the figure and its things cover.
+        body_alpha: the same, of the person alone.
+        joints: (17, 2) x, y in the scene's pixels, COCO's order.
+        hidden: (17,) bool: behind own limbs, clothes, furniture or props.
+    """
+
+    left: int
+    top: int
+    colour: Floats
+    alpha: Floats
+    body_alpha: Floats
+    joints: Doubles
+    hidden: Bools
+
+
+def view_of_yaw(yaw: float) -> str:
+    """`front`, `three_quarter`, `side` or `back`, by how far the person is turned away from us (degrees)."""
+    turned = abs((yaw + 180) % 360 - 180)
+    return "front" if turned < 28 else "three_quarter" if turned < 62 else "side" if turned < 115 else "back"
+
+
+def draw_figure(seed: int, camera_pitch: float, poses: tuple[str, ...] | None = None, yaw: float | None = None) -> Figure:
+    """Draw body, pose, clothes, view and things of one person; `poses` and `yaw` may be given."""
+    rng = np.random.default_rng(seed)
+    seeds = [int(s) for s in rng.integers(1 << 31, size=3)]
+    body, pose = draw_body_shape(seeds[0]), draw_pose(seeds[1], poses)
+    if yaw is None:
+        yaw = _draw_yaw(rng)
+    skeleton = pose_skeleton(body, pose, yaw, camera_pitch)
+    outfit = draw_outfit(seeds[2], body, can_wear_skirt=pose.name in _UPRIGHT)
+    solids = [*head_solids(skeleton, body, outfit), *body_solids(skeleton, body, outfit)]
+    carried: list[str] = []
+    if pose.support == "seat":
+        carried.append(SEATS[int(rng.integers(len(SEATS)))])
+        solids += seat_solids(carried[-1], skeleton, body)
+    if outfit.backpack is not None and pose.name not in ("sitting", "bending"):
+        carried.append("backpack")
+        solids += backpack_solids(skeleton, body)
+    elif pose.name == "carrying":
+        carried.append("crate")
+        solids += crate_solids(skeleton, rng.uniform(0.8, 1.3))
+    elif pose.name not in ("hands_on_hips", "arms_folded", "phoning") and rng.random() < 0.14:
+        carried.append(PROPS[int(rng.integers(len(PROPS)))])
+        solids += prop_solids(carried[-1], skeleton, "left" if rng.random() < 0.5 else "right", rng.uniform(0.85, 1.25))
+    prop_colour = outfit.backpack or _any_colour(rng)
+    wearer = Wearer(skeleton, body, outfit, _wood_colour(rng), prop_colour)
+    return Figure(wearer, solids, pose.name, view_of_yaw(yaw), tuple(carried))
+
+
+_UPRIGHT = ("standing", "hands_on_hips", "arms_folded", "walking", "arms_up", "waving", "reaching", "phoning", "stretching")
+
+
+def _draw_yaw(rng: np.random.Generator) -> float:
+    names = list(_VIEWS)
+    _, low, high = _VIEWS[names[int(rng.choice(len(names), p=[_VIEWS[name][0] for name in names]))]]
+    return float(rng.uniform(low, high) * rng.choice((-1, 1)))
+
+
+def _any_colour(rng: np.random.Generator) -> Colour:
+    colour = rng.uniform(40, 230, 3)
+    return (float(colour[0]), float(colour[1]), float(colour[2]))
+
+
+def _wood_colour(rng: np.random.Generator) -> Colour:
+    if rng.random() < 0.3:
+        return _any_colour(rng)
+    tone = rng.uniform(0.4, 1.1)
+    return (170 * tone, 125 * tone, 82 * tone)
+
+
+def paint_figure(figure: Figure, frame: PictureFrame, scene_size: tuple[int, int], light: Light) -> FigurePicture | None:
+    """Paint a figure, as far as it lies in a scene of size (height, width); None if all of it lies outside."""
+    left, top, right, bottom = _pixel_window(figure.solids, frame, scene_size)
+    if right <= left or bottom <= top:
+        return None
+    fine = frame.supersampled(SUPERSAMPLING, left, top)
+    height, width = bottom - top, right - left
+    seen = cast_solids(figure.solids, fine, height * SUPERSAMPLING, width * SUPERSAMPLING)
+    folds = np.isin(seen.part, CLOTH_PARTS) if fine.scale > 120 else np.zeros(seen.part.shape, np.bool_)
+    shade = shade_depth(seen.depth, folds, figure.wearer.outfit.fold_seed, light, fine.scale)
+    colours = np.clip(paint_parts(seen, fine, figure.wearer) * shade[..., None], 0, 255)
+    size = (width, height)
+    covered = (seen.part != PartId.NOTHING).astype(np.float32)
+    body = ((seen.part != PartId.NOTHING) & (seen.part < PartId.FURNITURE)).astype(np.float32)
+    return FigurePicture(
+        left,
+        top,
+        np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA)),
+        np.asarray(cv2.resize(covered, size, interpolation=cv2.INTER_AREA)),
+        np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA)),
+        frame.project(figure.wearer.skeleton.joints)[:, :2],
+        find_hidden(figure.wearer, seen, fine),
+    )
+
+
+def _pixel_window(solids: Sequence[Solid], frame: PictureFrame, scene_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = bounds_of(solids, frame)
+    height, width = scene_size
+    return (
+        max(0, int(np.floor(left)) - 1),
+        max(0, int(np.floor(top)) - 1),
+        min(width, int(np.ceil(right)) + 2),
+        min(height, int(np.ceil(bottom)) + 2),
+    )

@@ -1,0 +1,83 @@
+"""Depth -> light and shade: surface slopes, folds of cloth, soft occlusion in creases.
+
+Normals come from the depth map itself, so that limbs read as volumes and an arm in front of a chest has a contour; the
+occlusion term darkens what lies deeper than its surroundings ("screen-space ambient occlusion", M. Mittring, 2007).
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from posescope.sample.arrays import Bools, Floats
+from posescope.sample.raycast import FAR
+
+__all__ = ["Light", "noise_tile", "shade_depth"]
+
+# Towards the light, picture frame (Y down); the strength of light that comes from everywhere.
+Light = tuple[tuple[float, float, float], float]
+_TILE = 512
+# Noise is a sum of blurred noises: blur in x and y (px) and weight of each.
+_OCTAVES: Mapping[int, tuple[tuple[float, float, float], ...]] = {
+    0: ((9.0, 4.5, 1.0), (5.0, 2.5, 0.45)),
+    1: ((60, 60, 1), (25, 25, 0.6), (9, 9, 0.35), (3, 3, 0.2)),
+    2: ((0.8, 0.8, 1),),
+}
+
+
+def shade_depth(depth: Floats, folds: Bools, fold_seed: int, light: Light, scale: float) -> Floats:
+    """How bright each pixel is lit.
+
+    Args:
+        depth: (h, w) float32, pixels towards the viewer, `FAR` where nothing.
+        folds: (h, w) bool, where there is cloth that throws folds.
+        fold_seed: which folds.
+        light: direction towards the light and the ambient share.
+        scale: pixels of one body height; sets the size of folds and creases.
+
+    Returns:
+        (h, w) float32, about 0.3..1.2.
+    """
+    solid = depth > FAR / 2
+    if not solid.any():
+        return np.ones_like(depth)
+    surface = np.where(solid, depth, depth[solid].min()).astype(np.float32)
+    bumped = surface + folds * (_fold_heights(depth.shape, fold_seed, scale) * np.float32(0.0055 * scale))
+    slope_x = np.clip(cv2.Sobel(bumped, cv2.CV_32F, 1, 0, ksize=3, scale=0.125), -2.5, 2.5)
+    slope_y = np.clip(cv2.Sobel(bumped, cv2.CV_32F, 0, 1, ksize=3, scale=0.125), -2.5, 2.5)
+    (lx, ly, lz), ambient = light
+    facing = (lz - slope_x * lx - slope_y * ly) / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
+    reach = max(3, int(0.045 * scale) | 1)
+    crease = (cv2.blur(surface, (reach, reach)) - surface) * np.float32(1 / reach)
+    occlusion = 1 - np.clip(crease * 0.9, -0.06, 0.42)
+    lit: Floats = (ambient + (1.12 - ambient) * np.maximum(facing, 0)) * occlusion
+    return lit
+
+
+def _fold_heights(shape: tuple[int, ...], seed: int, scale: float) -> Floats:
+    """Smooth bumps, about -1..1, whose size goes with the figure."""
+    height, width = shape
+    zoom = scale / 340.0
+    tile = noise_tile(0)
+    rows, columns = (min(_TILE, int(size / zoom) + 2) for size in (height, width))
+    top, left = seed % (_TILE - rows + 1), (seed // _TILE) % (_TILE - columns + 1)
+    piece = tile[top : top + rows, left : left + columns]
+    return np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+@lru_cache(maxsize=4)
+def noise_tile(kind: int) -> Floats:
+    """A 512 x 512 tile of smooth noise, about -1..1, the same in every process.
+
+    Kind 0: folds (stretched across), 1: clouds (many octaves), 2: grain (fine).
+    """
+    rng = np.random.default_rng(kind)
+    total = np.zeros((_TILE, _TILE), np.float32)
+    for sigma_x, sigma_y, weight in _OCTAVES[kind]:
+        noise = rng.standard_normal((_TILE, _TILE), dtype=np.float32)
+        smooth = cv2.GaussianBlur(noise, (0, 0), sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REFLECT)
+        total += weight * smooth / smooth.std()
+    total /= 2 * total.std()
+    total.flags.writeable = False
+    return total

@@ -1,0 +1,98 @@
+"""The solids that people and things are built of, and the map from the camera frame to a picture's pixels.
+
+A **round cone** is the convex hull of two balls (Quilez: "rounded cone"): a limb that tapers. Flattened along the axes of a
+frame it becomes a chest, a palm, a shoe; with equal ends, a ball or an ellipsoid. A **block** is an oriented box.
+
+    picture frame   X right, Y down (pixels), Z towards the viewer (pixels):  (X, Y, Z) = origin + scale * (x, -y, z)
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from posescope.sample.arrays import Doubles, Floats
+
+__all__ = ["Block", "PartId", "PictureFrame", "RoundCone", "Solid"]
+
+
+class PartId(IntEnum):
+    """What a pixel of a figure shows. Everything below `FURNITURE` is the person."""
+
+    NOTHING = 0
+    HEAD = 1
+    EAR = 2
+    HAIR = 3
+    HAT = 4
+    NECK = 5
+    CHEST = 6
+    PELVIS = 7
+    SKIRT = 8
+    LEFT_UPPER_ARM = 9
+    LEFT_FOREARM = 10
+    LEFT_HAND = 11
+    LEFT_THIGH = 12
+    LEFT_SHANK = 13
+    LEFT_FOOT = 14
+    RIGHT_UPPER_ARM = 15
+    RIGHT_FOREARM = 16
+    RIGHT_HAND = 17
+    RIGHT_THIGH = 18
+    RIGHT_SHANK = 19
+    RIGHT_FOOT = 20
+    FURNITURE = 21
+    PROP = 22
+
+
+@dataclass(frozen=True)
+class RoundCone:
+    """The hull of a ball at `start` and a ball at `end` (camera frame, body heights).
+
+    `frame` and `squash` flatten it: along the frame's axis i every radius is multiplied by `squash[i]`, about the ends'
+    own positions. `cut` throws away what lies beyond a plane: a point of it and its outward normal.
+    """
+
+    part: PartId
+    start: Doubles
+    end: Doubles
+    start_radius: float
+    end_radius: float
+    frame: Doubles | None = None
+    squash: tuple[float, float, float] | None = None
+    cut: tuple[Doubles, Doubles] | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A box: centre, half sizes along the axes of `frame` (camera frame, body heights)."""
+
+    part: PartId
+    centre: Doubles
+    half_size: tuple[float, float, float]
+    frame: Doubles
+
+
+Solid = RoundCone | Block
+
+
+@dataclass(frozen=True)
+class PictureFrame:
+    """Where the camera frame's origin lies in a picture (pixels) and how many pixels one body height is."""
+
+    origin_x: float
+    origin_y: float
+    scale: float
+
+    def project(self, points: Floats) -> Doubles:
+        """Camera-frame points (..., 3) -> picture coordinates (..., 3), pixels."""
+        flipped = np.asarray(points, dtype=np.float64) * (self.scale, -self.scale, self.scale)
+        return np.asarray(flipped + np.array([self.origin_x, self.origin_y, 0.0]))
+
+    def supersampled(self, factor: int, left: int, top: int) -> "PictureFrame":
+        """The same map into a canvas `factor` times finer whose corner is pixel (left, top) of this picture.
+
+        The centre of pixel x is the middle of the fine pixels factor * x .. factor * x + factor - 1, hence X = factor * x
+        + (factor - 1) / 2.
+        """
+        shift = (factor - 1) / 2
+        return PictureFrame(factor * (self.origin_x - left) + shift, factor * (self.origin_y - top) + shift, factor * self.scale)

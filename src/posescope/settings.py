@@ -1,0 +1,12 @@
+"""Kedro's settings for this project."""
+
+from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder
+
+HOOKS = (ParametersCheck(), InputsCheck(), RunRecorder())
+
+# `soft`: an environment or `--params` names only what differs; the rest of a namespace stays.
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "globals": "soft"},
+}

@@ -1,0 +1,84 @@
+"""Batches of a crop set on the device: read from the memory map one batch ahead, in an order that seed and epoch fix."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from posescope.crops.crop_set import CropSet
+
+__all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N persons on the device.
+
+    Attributes:
+        person_ids: (N,) int64, on the CPU.
+        images: (N, H, W, 3) uint8 RGB.
+        joints: (N, K, 2) float32 crop px, NaN where unlabelled.
+        visibility: (N, K) uint8, 0..2.
+    """
+
+    person_ids: NDArray[np.int64]
+    images: Tensor
+    joints: Tensor
+    visibility: Tensor
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+
+def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """(count,) rows in the order of one epoch; another for each seed and epoch."""
+    return np.random.default_rng((seed, epoch)).permutation(count).astype(np.int64)
+
+
+def count_batches(count: int, batch_size: int) -> int:
+    """Batches in an epoch of `count` persons."""
+    return -(-count // batch_size)
+
+
+def iterate_batches(crop_set: CropSet, order: NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
+    """Yield the persons at `order` in batches of at most `batch_size`.
+
+    The sizes of the batches differ by one at most: a last batch of a single person would upset batch norm. While a batch is
+    used, the next one is read in a thread.
+    """
+    pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
+        yield from _read_ahead(crop_set, pieces, device, reader)
+
+
+def _read_ahead(
+    crop_set: CropSet, pieces: Sequence[NDArray[np.int64]], device: torch.device, reader: ThreadPoolExecutor
+) -> Iterator[Batch]:
+    upcoming: Future[Batch] | None = None
+    for rows in pieces:
+        following = reader.submit(_read_batch, crop_set, rows, device)
+        if upcoming:
+            yield upcoming.result()
+        upcoming = following
+    if upcoming:
+        yield upcoming.result()
+
+
+def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device) -> Batch:
+    targets = crop_set.targets
+    return Batch(
+        person_ids=targets.person_ids[rows],
+        images=_to_device(crop_set.read_images(rows), device),
+        joints=_to_device(targets.joints[rows], device),
+        visibility=_to_device(targets.visibility[rows], device),
+    )
+
+
+def _to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(array)
+    # Pinned memory lets the copy run beside the computation.
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

@@ -1,0 +1,44 @@
+"""Options of a training run. With the defaults, and the codec `thesis`, it is the study's recipe."""
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pydantic import Field
+
+from posescope.artifacts.devices import DEVICE_PATTERN
+from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.training.schedules import ReduceOnPlateau, Schedule
+
+if TYPE_CHECKING:
+    OptimiserSpec: TypeAlias = ComponentSpec
+    LossSpec: TypeAlias = ComponentSpec
+    AugmentationSpec: TypeAlias = ComponentSpec
+else:
+    OptimiserSpec = component_of("optimisers")
+    LossSpec = component_of("losses")
+    AugmentationSpec = component_of("augmentations")
+
+__all__ = ["TrainingOptions"]
+
+
+class TrainingOptions(Options):
+    """How a network is trained."""
+
+    epochs: int = Field(default=50, ge=1, description="Passes over the training persons")
+    batch_size: int = Field(default=16, ge=1, description="Persons a step, at most")
+    learning_rate: float = Field(default=2.5e-4, gt=0, description="The schedule's highest rate")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Of the order of the data and of the augmentations")
+    device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
+    threads: int = Field(default=0, ge=0, description="CPU threads of torch; 0 leaves its own number")
+    optimiser: OptimiserSpec = Field(default=ComponentSpec(name="rmsprop"), description="A component of `optimisers`")
+    loss: LossSpec = Field(default=ComponentSpec(name="mse"), description="A component of `losses`")
+    augmentations: tuple[AugmentationSpec, ...] = Field(default=(), description="Components of `augmentations`, in order")
+    schedule: Schedule = Field(
+        default=ReduceOnPlateau(name="reduce_on_plateau"),
+        description="Learning rate: constant, reduce_on_plateau or one_cycle, with its options",
+    )
+    grad_clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient of all weights; null: any")
+    ema_decay: float | None = Field(
+        default=None, gt=0, lt=1, description="Decay a step of an average of the weights that is validated and kept; null: none"
+    )
+    amp: Literal["off", "bf16"] = Field(default="off", description="bf16: mixed precision in the forward pass (CUDA only)")
+    keep_checkpoints: int = Field(default=2, ge=1, description="How many of the last epochs stay on disk, beside the best one")

@@ -1,0 +1,50 @@
+"""The loss and the study's PCK of a network on the validation persons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from posescope.artifacts.pose_model import PoseModel, normalise_images
+from posescope.codecs.base import DecodedJoints
+from posescope.crops.crop_set import CropSet
+from posescope.metrics.pck_thesis import pck_thesis
+from posescope.training.batches import Batch, count_batches, iterate_batches
+from posescope.training.supervision import LossFunction, supervise
+
+__all__ = ["Validation", "validate"]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures of one validation.
+
+    Attributes:
+        loss: mean over persons, summed over stacks.
+        pck_thesis: 0..1, mean over the persons with a labelled joint; NaN if there is none.
+    """
+
+    loss: float
+    pck_thesis: float
+
+
+@torch.no_grad()
+def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int) -> Validation:
+    """Run the model over a crop set in evaluation mode, in the set's order."""
+    model.network.eval()
+    rows = np.arange(len(crop_set), dtype=np.int64)
+    loss_sum, pcks = 0.0, []
+    batches = iterate_batches(crop_set, rows, batch_size, model.device)
+    for batch in tqdm(batches, "validation", count_batches(len(crop_set), batch_size), leave=False, disable=None):
+        outputs = model.network(normalise_images(batch.images, model.mean_rgb))
+        loss_sum += float(supervise(outputs, model.codec.encode(batch.joints, batch.visibility), loss)) * len(batch)
+        pcks.append(_score(model.codec.decode(outputs[-1].float()), batch, crop_set.crop_size))
+    pck = np.concatenate(pcks)
+    labelled = pck[~np.isnan(pck)]
+    return Validation(loss_sum / len(crop_set), float(labelled.mean()) if len(labelled) else float("nan"))
+
+
+def _score(decoded: DecodedJoints, batch: Batch, crop_size: tuple[int, int]) -> NDArray[np.float64]:
+    return pck_thesis(decoded.joints.cpu().numpy(), batch.joints.cpu().numpy(), batch.visibility.cpu().numpy(), crop_size)

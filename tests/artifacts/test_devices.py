@@ -1,0 +1,17 @@
+"""Tests of posescope.artifacts.devices."""
+
+import pytest
+import torch
+
+from posescope.artifacts.devices import resolve_device
+from posescope.errors import OptionsError
+
+
+def test_auto_is_the_best_there_is() -> None:
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_a_device_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(OptionsError, match=r"cuda:97.*sees \d+ CUDA devices"):
+        resolve_device("cuda:97")

@@ -1,0 +1,153 @@
+"""Tests of posescope.artifacts.model_folder."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint, read_model, write_model
+from posescope.artifacts.pose_model import PoseModel
+from posescope.errors import OptionsError
+from posescope.files import sha256_of
+from posescope.plugins import ComponentSpec, build
+from posescope.skeleton import COCO_PERSON
+
+IMAGES = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def model() -> PoseModel:
+    model_spec = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
+    codec_spec = ComponentSpec(name="gaussian", options={"sigma_cells": 1.25})
+    context = {"crop_size": (32, 32), "joint_count": 17}
+    torch.manual_seed(3)
+    return PoseModel(
+        network=build("models", model_spec, **context),
+        codec=build("codecs", codec_spec, **context),
+        skeleton=COCO_PERSON,
+        crop_size=(32, 32),
+        mean_rgb=(0.4103, 0.3741, 0.3536),
+        model_spec=model_spec,
+        codec_spec=codec_spec,
+        crop_rule="padded_square",
+        provenance={"epochs": 3, "val_pck_thesis": 0.1},
+    )
+
+
+@pytest.fixture
+def folder(model: PoseModel, tmp_path: Path) -> Path:
+    write_model(tmp_path / "model", model)
+    return tmp_path / "model"
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def test_round_trip(model: PoseModel, folder: Path) -> None:
+    read = read_model(folder)
+    for name in ("skeleton", "crop_size", "mean_rgb", "model_spec", "codec_spec", "crop_rule", "provenance"):
+        assert getattr(read, name) == getattr(model, name), name
+    assert read.codec.options == model.codec.options
+    assert not read.network.training
+    weights = model.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in read.network.state_dict().items())
+    torch.testing.assert_close(read.heatmaps(IMAGES), model.heatmaps(IMAGES))
+
+
+def test_the_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
+    assert sorted(path.name for path in folder.parent.rglob("*") if path.is_file()) == ["model.json", "model.safetensors"]
+
+
+def test_writing_again_replaces_the_model(model: PoseModel, folder: Path) -> None:
+    write_model(folder, replace(model, crop_rule="centred_square"))
+    assert read_model(folder).crop_rule == "centred_square"
+
+
+def test_a_failed_write_leaves_the_old_model(model: PoseModel, folder: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_model(folder, replace(model, provenance={"loss": float("nan")}))
+    assert read_model(folder).provenance["epochs"] == 3
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_reading_draws_no_random_numbers(folder: Path) -> None:
+    torch.manual_seed(8)
+    expected = torch.rand(1)
+    torch.manual_seed(8)
+    read_model(folder)
+    assert torch.rand(1) == expected
+
+
+def test_the_fingerprint_follows_what_is_computed_and_not_the_provenance(model: PoseModel, folder: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "same", replace(model, provenance={"epochs": 99}))
+    write_model(tmp_path / "other", replace(model, mean_rgb=(0.0, 0.0, 0.0)))
+    assert model_fingerprint(folder) == model_fingerprint(tmp_path / "same") != model_fingerprint(tmp_path / "other")
+    with torch.no_grad():
+        model.network.stem.conv.bias[0] += 1
+    write_model(tmp_path / "trained", model)
+    assert model_fingerprint(tmp_path / "trained") != model_fingerprint(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ModelFolderError, match=f"has no {name}"):
+        read_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content.update(format_version=2), "format_version 2, but this posescope reads up to 1"),
+        (lambda content: content.pop("format_version"), "format_version, found None"),
+        (lambda content: content.pop("codec"), "missing: codec"),
+        (lambda content: content["architecture"].update(name="transformer"), "No component 'transformer'"),
+        (lambda content: content["architecture"]["options"].update(width=3), "unknown name"),
+        (lambda content: content.update(crop_size=[32]), "cannot build this model"),
+        (lambda content: content.update(weights_sha256="00"), "damaged or of another model"),
+        (
+            lambda content: content["architecture"]["options"].update(channels=16),
+            r"expected \(16, 3, 7, 7\), found \(8, 3, 7, 7\)",
+        ),
+        (lambda content: content["architecture"]["options"].update(stacks=2), r"hourglasses\.1\.\S+ is missing; .*\.\.\."),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(folder: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
+    change(folder, edit)
+    with pytest.raises(ModelFolderError, match=message):
+        read_model(folder)
+
+
+def test_a_description_that_is_no_json_is_refused(folder: Path) -> None:
+    (folder / "model.json").write_text("{")
+    with pytest.raises(ModelFolderError, match="not a JSON file"):
+        read_model(folder)
+
+
+def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"not tensors")
+    change(folder, lambda content: content.update(weights_sha256=sha256_of(folder / "model.safetensors")))
+    with pytest.raises(ModelFolderError, match="not a safetensors file"):
+        read_model(folder)
+
+
+def test_a_surplus_weight_is_named(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    save_file({**load_file(path), "extra": torch.zeros(1)}, path)
+    change(folder, lambda content: content.update(weights_sha256=sha256_of(path)))
+    with pytest.raises(ModelFolderError, match="extra is unknown"):
+        read_model(folder)
+
+
+def test_a_device_that_does_not_exist_is_refused(folder: Path) -> None:
+    with pytest.raises(OptionsError, match="CUDA devices"):
+        read_model(folder, device="cuda:97")

@@ -1,0 +1,117 @@
+"""Skeletons, pixel by pixel: image[row, column] with row = y and column = x."""
+
+import numpy as np
+import pytest
+
+from posescope.drawing.images import DrawingError
+from posescope.drawing.skeletons import CENTRE_RGB, LEFT_RGB, OUTLINE_RGB, RIGHT_RGB, draw_skeleton, side_colour
+from posescope.skeleton import COCO_PERSON, Skeleton
+
+ARMS = Skeleton(("neck", "left_hand", "right_hand"), limbs=((0, 1), (0, 2), (1, 2)), oks_sigmas=(0.1, 0.1, 0.1))
+NAN = float("nan")
+
+
+def grey(height: int = 48, width: int = 64) -> np.ndarray:
+    return np.full((height, width, 3), 128, dtype=np.uint8)
+
+
+def test_a_joint_at_10_5_colours_the_pixel_in_row_5_and_column_10() -> None:
+    drawn = draw_skeleton(grey(), [[10, 5], [NAN, NAN], [NAN, NAN]], ARMS)
+    assert tuple(drawn[5, 10]) == CENTRE_RGB
+    assert tuple(drawn[10, 5]) == (128, 128, 128)
+
+
+def test_left_is_orange_and_right_is_blue() -> None:
+    drawn = draw_skeleton(grey(), [[NAN, NAN], [40, 20], [8, 20]], ARMS)
+    assert tuple(drawn[20, 40]) == LEFT_RGB
+    assert tuple(drawn[20, 8]) == RIGHT_RGB
+    assert LEFT_RGB[0] > LEFT_RGB[2]
+    assert RIGHT_RGB[2] > RIGHT_RGB[0]
+
+
+def test_limbs_have_the_colour_of_their_side_and_the_centre_colour_across() -> None:
+    skeleton = Skeleton(("neck", "left_hand", "right_hand"), ((0, 1), (1, 2)), (0.1, 0.1, 0.1))
+    drawn = draw_skeleton(grey(256, 256), [[128, 50], [200, 50], [200, 150]], skeleton)
+    assert tuple(drawn[50, 164]) == LEFT_RGB
+    assert tuple(drawn[100, 200]) == CENTRE_RGB
+
+
+def test_a_limb_is_as_thick_as_asked_in_a_256_px_image() -> None:
+    pair = Skeleton(("a", "b"), ((0, 1),), (0.1, 0.1))
+    drawn = draw_skeleton(np.zeros((256, 256, 3), np.uint8), [[20, 100], [220, 100]], pair, thickness_px=3)
+    column = drawn[:, 120].astype(int)
+    assert [tuple(column[row]) for row in (99, 100, 101)] == [CENTRE_RGB] * 3
+    assert column[98].max() <= max(OUTLINE_RGB)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.25, 0.5, 0.8])
+def test_a_joint_is_centred_to_a_twentieth_of_a_pixel(offset: float) -> None:
+    dot = Skeleton(("a",), (), (0.1,))
+    paper = np.full((64, 64, 3), OUTLINE_RGB, dtype=np.uint8)
+    drawn = draw_skeleton(paper, [[30 + offset, 20 + offset]], dot)
+    ink = drawn[..., 1].astype(float) - OUTLINE_RGB[1]
+    rows, columns = np.mgrid[:64, :64]
+    assert (ink * columns).sum() / ink.sum() == pytest.approx(30 + offset, abs=0.05)
+    assert (ink * rows).sum() / ink.sum() == pytest.approx(20 + offset, abs=0.05)
+
+
+def test_a_hidden_joint_is_a_ring_through_which_the_image_shows() -> None:
+    joints = [[60, 100], [190, 100], [NAN, NAN]]
+    drawn = draw_skeleton(grey(256, 256), joints, ARMS, visibility=[2, 1, 0], thickness_px=6)
+    assert tuple(drawn[100, 190]) == (128, 128, 128)  # the limb that ends here is cleared from the ring's inside
+    assert (drawn[85:100, 190] == LEFT_RGB).all(axis=-1).any()
+    assert tuple(drawn[100, 60]) == CENTRE_RGB
+
+
+def test_nan_and_unlabelled_joints_and_their_limbs_are_not_drawn() -> None:
+    nothing = np.full((3, 2), np.nan)
+    assert np.array_equal(draw_skeleton(grey(), nothing, ARMS), grey())
+    assert np.array_equal(draw_skeleton(grey(), [[10, 10], [20, 20], [30, 10]], ARMS, visibility=[0, 0, 0]), grey())
+    one = draw_skeleton(grey(), [[10, 10], [NAN, NAN], [NAN, NAN]], ARMS)
+    assert np.array_equal(one[:, 20:], grey()[:, 20:])
+
+
+def test_the_image_and_the_joints_are_not_changed() -> None:
+    image, joints = grey(), np.array([[10.0, 5.0], [20.0, 5.0], [NAN, NAN]])
+    before = joints.copy()
+    draw_skeleton(image, joints, ARMS, visibility=[2, 1, 0])
+    assert np.array_equal(image, grey())
+    assert np.array_equal(joints, before, equal_nan=True)
+
+
+def test_joints_far_outside_are_drawn_as_far_as_they_can_be_seen() -> None:
+    pair = Skeleton(("a", "b"), ((0, 1),), (0.1, 0.1))
+    drawn = draw_skeleton(grey(), [[-1e6, 20], [1e6, 20]], pair)
+    assert (drawn[20] == CENTRE_RGB).any(axis=1).all()
+    assert np.array_equal(draw_skeleton(grey(), [[-500, -500], [-400, -500]], pair), grey())
+
+
+def test_a_whole_coco_person_in_a_small_crop() -> None:
+    angles = np.linspace(0, 2 * np.pi, 17, endpoint=False)
+    drawn = draw_skeleton(grey(32, 32), 16 + 12 * np.stack([np.cos(angles), np.sin(angles)], axis=1), COCO_PERSON)
+    assert drawn.shape == (32, 32, 3)
+    assert not np.array_equal(drawn, grey(32, 32))
+
+
+def test_side_colour_of_every_side() -> None:
+    assert [side_colour(side) for side in ("left", "right", "centre")] == [LEFT_RGB, RIGHT_RGB, CENTRE_RGB]
+
+
+@pytest.mark.parametrize(
+    ("image", "joints", "visibility", "message"),
+    [
+        (np.zeros((8, 8), np.uint8), np.zeros((3, 2)), None, r"\(H, W, 3\) uint8"),
+        (np.zeros((8, 8, 3), np.float32), np.zeros((3, 2)), None, "float32"),
+        (np.zeros((0, 8, 3), np.uint8), np.zeros((3, 2)), None, "non-empty"),
+        (np.zeros((8, 8, 3), np.uint8), np.zeros((5, 2)), None, r"expected joints \(3, 2\).*found \(5, 2\)"),
+        (np.zeros((8, 8, 3), np.uint8), np.zeros((3, 2)), [2, 2], r"found \(3, 2\) and \(2,\)"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(image: np.ndarray, joints: np.ndarray, visibility: list[int] | None, message: str) -> None:
+    with pytest.raises(DrawingError, match=message):
+        draw_skeleton(image, joints, ARMS, visibility)
+
+
+def test_a_thickness_of_zero_is_refused() -> None:
+    with pytest.raises(DrawingError, match="thickness_px"):
+        draw_skeleton(grey(), np.zeros((3, 2)), ARMS, thickness_px=0)

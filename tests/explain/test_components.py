@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+from posescope.errors import DataError
+from posescope.explain import components as module
+from posescope.explain.components import Components, PrincipalComponents, PrincipalComponentsOptions, principal_components
+from posescope.explain.errors import ExplainError
+from posescope.explain.feature_store import FeatureSet
+
+
+def feature_set(values) -> FeatureSet:
+    return FeatureSet(person_ids=np.arange(len(values)), values=values, tap="t", shape=(values.shape[1],))
+
+
+@pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60), (20, 20)])
+@pytest.mark.parametrize("block", [50, 4_000_000])
+def test_equals_scikit_learn(persons, width, block, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK_NUMBERS", block)  # many small blocks give what one large one gives
+    values = (np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50).astype(np.float32)
+    reference = PCA(svd_solver="full").fit(values.astype(np.float64))
+    found = principal_components(feature_set(values))
+    rank = min(persons - 1, width)
+    assert len(found) == rank
+    np.testing.assert_allclose(found.variances, reference.explained_variance_[:rank], rtol=1e-5)
+    np.testing.assert_allclose(found.explained_variance_ratio, reference.explained_variance_ratio_[:rank], atol=1e-5)
+    np.testing.assert_allclose(np.abs(found.axes), np.abs(reference.components_[:rank]), atol=1e-5)
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(rank), atol=1e-8)
+    np.testing.assert_allclose(np.abs(found.project(values)), np.abs(reference.transform(values)[:, :rank]), atol=1e-4)
+
+
+def test_by_hand() -> None:
+    # Points (+-2, 0) and (0, +-1): variances (4 + 4) / 3 along x, (1 + 1) / 3 along y.
+    found = principal_components(feature_set(np.array([[2.0, 0], [-2, 0], [0, 1], [0, -1]], dtype=np.float32)))
+    np.testing.assert_allclose(found.variances, [8 / 3, 2 / 3])
+    np.testing.assert_allclose(found.axes, np.eye(2), atol=1e-12)
+    assert found.total_variance == pytest.approx(10 / 3)
+    assert found.components_for(0.8) == 1  # 8 / 10
+    assert found.components_for(0.81) == 2
+    assert found.components_for(1.0) == 2
+    assert found.participation_ratio == pytest.approx(100 / 68)  # (8 + 2)^2 / (8^2 + 2^2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), wide=st.booleans())
+def test_signs_and_order_of_persons(seed, wide) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(6, 9) if wide else (15, 4)) * np.linspace(1, 3, 9 if wide else 4)
+    found = principal_components(feature_set(values))
+    largest = np.abs(found.axes).argmax(axis=1)
+    assert (found.axes[np.arange(len(found)), largest] > 0).all()
+    shuffled = principal_components(feature_set(values[rng.permutation(len(values))]))
+    np.testing.assert_allclose(shuffled.variances, found.variances, rtol=1e-8)
+
+
+def test_project_and_reconstruct_are_inverse() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 8))
+    found = principal_components(feature_set(values))
+    np.testing.assert_allclose(found.reconstruct(found.project(values)), values, atol=1e-10)
+    scores = found.project(values, count=3)
+    assert scores.shape == (30, 3)
+    np.testing.assert_allclose(found.project(found.reconstruct(scores), count=3), scores, atol=1e-10)
+
+
+def test_max_components_keeps_all_variances() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 8))
+    found = PrincipalComponents(PrincipalComponentsOptions(max_components=2))(feature_set(values))
+    assert (found.axes.shape, found.variances.shape) == ((2, 8), (8,))
+
+
+def test_save_and_load(tmp_path) -> None:
+    found = principal_components(feature_set(np.random.default_rng(0).normal(size=(10, 4))))
+    path = tmp_path / "components.npz"
+    found.save(path)
+    loaded = Components.load(path)
+    np.testing.assert_array_equal(loaded.axes, found.axes)
+    np.testing.assert_array_equal(loaded.variances, found.variances)
+    assert (loaded.tap, loaded.shape) == ("t", (4,))
+    path.write_bytes(b"nothing of ours")
+    with pytest.raises(DataError, match="no components"):
+        Components.load(path)
+    with pytest.raises(DataError, match="no components"):
+        Components.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize(("values", "message"), [(np.ones((1, 3)), "at least 2"), (np.ones((5, 3)), "nothing varies")])
+def test_nothing_to_find_is_a_named_error(values, message) -> None:
+    with pytest.raises(ExplainError, match=message):
+        principal_components(feature_set(values))
+
+
+def test_planted_component_is_found(inputs_of, shifting_crops) -> None:
+    found = inputs_of(shifting_crops).components
+    assert found.explained_variance_ratio[0] > 0.999
+    # Red of the left upper quarter (feature 0) falls as that of the right upper quarter (feature 1) rises.
+    expected = np.zeros(12)
+    expected[:2] = [1, -1]
+    np.testing.assert_allclose(np.abs(found.axes[0]), np.abs(expected) / np.sqrt(2), atol=1e-3)
+    assert found.axes[0, 0] * found.axes[0, 1] < 0

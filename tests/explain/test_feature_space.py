@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from posescope.explain import feature_space
+from posescope.explain.components import Components
+from posescope.explain.feature_space import decode_features, nearest_persons, walked_points
+from posescope.explain.feature_store import FeatureSet
+from posescope.explain.taps import neutral_image
+
+
+def test_walked_points_by_hand() -> None:
+    components = Components(mean=np.array([1.0, 1.0]), axes=np.eye(2), variances=np.array([4.0, 0.25]), tap="t", shape=(2,))
+    # Steps of -1 and 2 deviations: 2 and 0.5 along the two axes.
+    points = walked_points(components, 2, np.array([-1.0, 2.0]))
+    np.testing.assert_array_equal(points, [[-1, 1], [5, 1], [1, 0.5], [1, 2]])
+
+
+@pytest.mark.parametrize("block", [10, 4_000_000])
+def test_nearest_is_what_brute_force_finds(block, monkeypatch) -> None:
+    monkeypatch.setattr(feature_space, "_BLOCK_NUMBERS", block)
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=(50, 6)) + 300).astype(np.float32)  # far from the origin: digits must not be lost
+    points = rng.normal(size=(7, 6)) + 300
+    distances = np.linalg.norm(values[:, None].astype(np.float64) - points, axis=-1)
+    found = nearest_persons(FeatureSet(np.arange(50), values, "t", (6,)), points)
+    np.testing.assert_array_equal(found.rows, distances.argmin(axis=0))
+    np.testing.assert_allclose(found.distances, distances.min(axis=0), rtol=1e-6)
+
+
+def test_decoding_a_feature_puts_the_joint_where_it_says(model) -> None:
+    points = np.zeros((2, 3, 2, 2))
+    points[0, 0, 1, 0] = 1.0  # red, lower left quarter: rows 4..7, columns 0..3
+    points[1, 2, 0, 1] = 1.0  # blue, upper right
+    found = decode_features(
+        model, "bottleneck", points.reshape(2, 12), (3, 2, 2), image=neutral_image(model), edits={}, batch_size=1
+    )
+    assert found.heatmaps.shape == (2, 2, 8, 8)
+    assert found.scores[0].tolist() == [16.0, 0.0]
+    assert (found.heatmaps[0, 0, 4:, :4] == 16).all()
+    assert found.heatmaps[0, 0].sum() == 16 * 16
+    assert found.joints[1, 1].tolist() == [(4 + 0.5) * 4 - 0.5, 1.5]  # the first of equal cells: column 4, row 0
+    assert torch.is_tensor(neutral_image(model))

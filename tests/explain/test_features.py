@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from posescope.errors import DataError
+from posescope.explain.errors import ExplainError
+from posescope.explain.features import FeatureSet, FeatureStore, extract_features
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 1e-3)])
+def test_features_are_the_taps_values_in_order(model, scattered_crops, tmp_path, dtype, tolerance) -> None:
+    found = extract_features(model, scattered_crops, None, FeatureStore(tmp_path / "f"), batch_size=7, dtype=dtype)
+    images = torch.from_numpy(scattered_crops.read_images(np.arange(60))).permute(0, 3, 1, 2).float() / 255
+    expected = torch.nn.functional.avg_pool2d(images, 16).flatten(1).numpy()
+    np.testing.assert_allclose(found.values, expected, atol=max(tolerance, 1e-7))
+    assert found.values.dtype == dtype
+    assert isinstance(found.values, np.memmap)
+    assert (found.tap, found.shape) == ("bottleneck", (3, 2, 2))
+    np.testing.assert_array_equal(found.person_ids, scattered_crops.targets.person_ids)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]  # nothing temporary is left
+
+
+def test_features_that_are_there_are_not_read_again(model, scattered_crops, tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    assert not store.is_finished()
+    first = extract_features(model, scattered_crops, "fine", store)
+    written = (tmp_path / "f" / "values.npy").stat().st_mtime_ns
+    again = extract_features(model, scattered_crops, "fine", store)
+    assert (tmp_path / "f" / "values.npy").stat().st_mtime_ns == written
+    assert again.fingerprint == first.fingerprint
+    assert store.is_finished(first.fingerprint)
+    assert not store.is_finished("another")
+    fewer = extract_features(model, scattered_crops.subset(np.arange(5)), "fine", store)
+    assert len(fewer) == 5
+
+
+def test_another_weight_means_other_features(model, scattered_crops, tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    before = extract_features(model, scattered_crops, None, store).fingerprint
+    with torch.no_grad():
+        model.network.gain.mul_(2)
+        after = extract_features(model, scattered_crops, None, store).fingerprint
+        model.network.gain.div_(2)
+    assert after != before
+
+
+def test_nobody_is_a_named_error(model, scattered_crops, tmp_path) -> None:
+    with pytest.raises(ExplainError, match="no persons"):
+        extract_features(model, scattered_crops.subset(np.arange(0)), None, FeatureStore(tmp_path / "f"))
+
+
+def test_too_large_for_float16_is_named_and_leaves_nothing(tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    facts = {"tap": "t", "shape": (2,), "fingerprint": "x"}
+    with pytest.raises(ExplainError, match=r"too large for float16 in rows 0\.\.1"):
+        store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float16")
+    assert not (tmp_path / "f").exists()
+    store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float32")
+    assert store.open().values[1, 0] == 7e4
+
+
+def test_rows_must_add_up(tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    with pytest.raises(ExplainError, match="expected 3 rows, found 2"):
+        store.write(np.arange(3), [np.ones((2, 2))], tap="t", shape=(2,), fingerprint="x")
+    with pytest.raises(ExplainError, match="does not fit"):
+        store.write(np.arange(1), [np.ones((2, 2))], tap="t", shape=(2,), fingerprint="x")
+
+
+def test_missing_and_contradictory_features_are_named(tmp_path) -> None:
+    with pytest.raises(DataError, match="no finished features"):
+        FeatureStore(tmp_path / "f").open()
+    with pytest.raises(DataError, match="expected values"):
+        FeatureSet(person_ids=np.arange(2), values=np.ones((2, 5)), tap="t", shape=(2, 2))

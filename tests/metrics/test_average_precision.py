@@ -1,0 +1,144 @@
+import copy
+import gzip
+import json
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posescope.errors import DataError
+from posescope.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco, load_ground_truth
+from posescope.metrics.errors import MetricError
+from posescope.skeleton import COCO_PERSON
+
+SIGMAS = COCO_PERSON.oks_sigmas
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Twelve images with up to three persons; the last record of every fourth image is a crowd, one person has no keypoints."""
+    rng = np.random.default_rng(0)
+    annotations = []
+    for image in range(1, 13):
+        for own in range(rng.integers(1, 4)):
+            x, y, side = *rng.uniform(0, 300, 2), rng.uniform(40, 200)
+            visibility = rng.integers(0, 3, 17) * (image != 5)
+            points = rng.uniform(0, side, (17, 2)) + np.array([x, y])
+            keypoints = np.c_[points * (visibility > 0)[:, None], visibility].round(1)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": 1,
+                    "keypoints": keypoints.ravel().tolist(),
+                    "num_keypoints": int((visibility > 0).sum()),
+                    "bbox": [x, y, side, side],
+                    "area": 0.5 * side**2,
+                    "iscrowd": int(image % 4 == 0 and own == 0),
+                }
+            )
+    category = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.joints)}
+    return {"images": [{"id": i} for i in range(1, 13)], "annotations": annotations, "categories": [category]}
+
+
+@pytest.fixture(scope="module")
+def results(truth):
+    rng = np.random.default_rng(1)
+    found = []
+    for record in truth["annotations"]:
+        points = np.array(record["keypoints"]).reshape(17, 3)
+        points[:, :2] += rng.normal(0, 0.06 * record["bbox"][2], (17, 2))
+        points[:, 2] = 1
+        found.append(
+            {"image_id": record["image_id"], "category_id": 1, "keypoints": points.ravel().tolist(), "score": rng.random()}
+        )
+    return found
+
+
+def reference(truth, results, images=None):
+    expected = COCO()
+    expected.dataset = copy.deepcopy(truth)
+    expected.createIndex()
+    evaluation = COCOeval(expected, expected.loadRes(copy.deepcopy(results)), "keypoints")
+    if images is not None:
+        evaluation.params.imgIds = images
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation.stats
+
+
+@pytest.mark.parametrize("images", [None, [1, 2, 3, 8]])
+def test_equals_pycocotools_and_is_silent(truth, results, images, capsys) -> None:
+    stats = reference(truth, results, images)
+    capsys.readouterr()
+    found = evaluate_coco(truth, results, SIGMAS, images).figures
+    assert capsys.readouterr().out == ""
+    assert tuple(found) == AVERAGE_PRECISION_FIGURES
+    np.testing.assert_array_equal(list(found.values()), np.where(stats < 0, np.nan, stats))
+    assert 0 < found["AP"] < 1
+
+
+def test_inputs_stay_as_they_were(truth, results) -> None:
+    before = copy.deepcopy((truth, results))
+    evaluate_coco(truth, results, SIGMAS)
+    assert (truth, results) == before
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+def test_reads_files(truth, results, tmp_path, suffix) -> None:
+    path = tmp_path / f"annotations{suffix}"
+    text = json.dumps(truth)
+    path.write_bytes(gzip.compress(text.encode()) if suffix.endswith(".gz") else text.encode())
+    assert evaluate_coco(path, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+
+
+def test_no_results_are_zero_not_a_crash(truth) -> None:
+    found = evaluate_coco(truth, [], SIGMAS).figures
+    assert (found["AP"], found["AP50"], found["AR"]) == (0.0, 0.0, 0.0)
+
+
+def test_the_truth_itself_is_perfect(truth) -> None:
+    known = [record for record in truth["annotations"] if record["num_keypoints"]]
+    perfect = [{key: r[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 1.0} for r in known]
+    found = evaluate_coco(truth, perfect, SIGMAS).figures
+    assert found["AP"] == pytest.approx(1.0)
+    assert found["AR"] == pytest.approx(1.0)
+
+
+def test_the_skeleton_s_sigmas_count(truth, results) -> None:
+    wide = evaluate_coco(truth, results, [10 * s for s in SIGMAS]).figures
+    assert wide["AP"] > evaluate_coco(truth, results, SIGMAS).figures["AP"]
+
+
+def test_custom_data_without_counts_and_crowd_flags(truth, results) -> None:
+    bare = copy.deepcopy(truth)
+    for record in bare["annotations"]:
+        del record["num_keypoints"]
+        if not record["iscrowd"]:
+            del record["iscrowd"]
+    assert evaluate_coco(bare, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+
+
+def test_nobody_to_find_is_an_error_not_minus_one(truth, results) -> None:
+    with pytest.raises(MetricError, match="none of the 1 images has a person"):
+        evaluate_coco(truth, results, SIGMAS, image_ids=[5])
+
+
+def test_wrong_number_of_joints_and_foreign_images_are_named(truth, results) -> None:
+    with pytest.raises(MetricError, match="expected 42 numbers a person"):
+        evaluate_coco(truth, results, SIGMAS[:14])
+    with pytest.raises(MetricError, match="999"):
+        evaluate_coco(truth, [{**results[0], "image_id": 999}], SIGMAS)
+
+
+def test_files_that_are_not_annotations_are_named(tmp_path) -> None:
+    with pytest.raises(DataError, match="no such annotation file"):
+        load_ground_truth(tmp_path / "absent.json")
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(DataError, match="missing"):
+        load_ground_truth(tmp_path / "list.json")
+    (tmp_path / "broken.json.gz").write_bytes(b"not gzip")
+    with pytest.raises(DataError, match="not a COCO annotation file"):
+        load_ground_truth(tmp_path / "broken.json.gz")

@@ -1,0 +1,156 @@
+"""Tests of posescope.training.loop and posescope.training.state: learning, reproducing, resuming."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.errors import DataError, OptionsError
+from posescope.training.checkpoints import CheckpointStore
+from posescope.training.loop import NonFiniteLossError, train
+from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
+from posescope.training.options import TrainingOptions
+from posescope.training.records import EpochRecord, TrainingOutcome
+from posescope.training.validation import validate
+
+AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
+
+
+class KilledError(Exception):
+    """Stands for a killed process."""
+
+
+def kill_after_first(record: EpochRecord) -> None:
+    if record.epoch == 1:
+        raise KilledError
+
+
+def make_options(**changes: Any) -> TrainingOptions:
+    defaults = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "device": "cpu", "seed": 5}
+    return TrainingOptions.model_validate({**defaults, **changes})
+
+
+def weights(outcome: TrainingOutcome) -> dict[str, torch.Tensor]:
+    return outcome.model.network.state_dict()
+
+
+def assert_same(first: TrainingOutcome, second: TrainingOutcome) -> None:
+    assert [replace(record, seconds=0) for record in first.history] == [replace(record, seconds=0) for record in second.history]
+    assert first.model.provenance == second.model.provenance
+    different = [name for name, value in weights(first).items() if not torch.equal(value, weights(second)[name])]
+    assert different == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimiser": {"name": "adamw"}, "augmentations": AUGMENTED, "ema_decay": 0.9, "schedule": {"name": "one_cycle"}},
+        {"optimiser": {"name": "rmsprop", "options": {"momentum": 0.5}}, "grad_clip": 0.5},
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bits(
+    changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    options = make_options(**changes)
+    whole = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f")
+    store = CheckpointStore(tmp_path / "killed")
+    with pytest.raises(KilledError):
+        train(untrained, train_set, val_set, options, store, "f", on_epoch=kill_after_first)
+    torch.manual_seed(99)  # a new process has another global state
+    epochs: list[int] = []
+    resumed = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
+    assert epochs == [2, 3]
+    assert_same(whole, resumed)
+
+
+def test_training_leaves_its_inputs_and_torch_as_they_were(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    before = {name: value.clone() for name, value in untrained.network.state_dict().items()}
+    state = torch.get_rng_state()
+    outcome = train(untrained, train_set, val_set, make_options(epochs=1), CheckpointStore(tmp_path), "f")
+    assert all(torch.equal(value, before[name]) for name, value in untrained.network.state_dict().items())
+    assert any(not torch.equal(value, before[name]) for name, value in weights(outcome).items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_dots_are_learnt_and_the_best_epoch_is_kept(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = make_options(epochs=12, schedule={"name": "one_cycle"}, learning_rate=4e-3)
+    with caplog.at_level(logging.INFO):
+        outcome = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path), "f")
+    pcks = [record.val_pck_thesis for record in outcome.history]
+    assert [record.epoch for record in outcome.history] == list(range(1, 13))
+    assert outcome.history[-1].train_loss < 0.3 * outcome.history[0].train_loss
+    assert max(pcks) > 0.7
+    assert outcome.model.provenance["val_pck_thesis"] == max(pcks)
+    # The returned weights are those of that epoch: validating them again gives its figures.
+    again = validate(outcome.model, val_set, MeanSquaredError(MeanSquaredErrorOptions()), options.batch_size)
+    assert again.pck_thesis == max(pcks)
+    assert again.loss == pytest.approx(outcome.model.provenance["val_loss"], rel=1e-6)
+    assert caplog.text.count("persons/s") == 12
+
+
+def test_provenance_tells_how_it_was_trained(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    outcome = train(untrained, train_set, val_set, make_options(epochs=2), CheckpointStore(tmp_path), "f00d")
+    provenance = outcome.model.provenance
+    assert provenance["init_seed"] == 7
+    assert (provenance["epochs"], provenance["train_persons"], provenance["val_persons"]) == (2, 43, 13)
+    assert provenance["best_epoch"] in (1, 2)
+    assert (provenance["fingerprint"], provenance["torch"]) == ("f00d", torch.__version__)
+    assert TrainingOptions.model_validate(provenance["training"]) == make_options(epochs=2)
+    assert not outcome.model.network.training
+
+
+def test_a_finished_run_is_trained_again(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    store, options = CheckpointStore(tmp_path), make_options(epochs=1)
+    first = train(untrained, train_set, val_set, options, store, "f")
+    epochs: list[int] = []
+    second = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
+    assert epochs == [1]
+    assert_same(first, second)
+
+
+def test_the_seed_changes_the_result(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    first, second = (
+        train(untrained, train_set, val_set, make_options(epochs=1, seed=seed), CheckpointStore(tmp_path), f"f{seed}")
+        for seed in (1, 2)
+    )
+    assert first.history[0].train_loss != second.history[0].train_loss
+
+
+def test_a_loss_that_is_not_finite_names_the_persons(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        untrained.network.stem.conv.bias.fill_(torch.nan)
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 0. Persons of the batch: 10\d\d"):
+        train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f")
+
+
+def test_sets_that_do_not_fit_are_refused(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    nobody = train_set.subset(np.array([], dtype=np.int64))
+    with pytest.raises(DataError, match="training set holds no person"):
+        train(untrained, nobody, val_set, make_options(), CheckpointStore(tmp_path), "f")
+    larger = replace(val_set, shards=[np.zeros((9, 96, 96, 3), dtype=np.uint8)] * 2)
+    with pytest.raises(DataError, match=r"validation set .*\(96, 96, 3\), but the model expects \(64, 64, 3\)"):
+        train(untrained, train_set, larger, make_options(), CheckpointStore(tmp_path), "f")
+    unlabelled = replace(val_set, targets=replace(val_set.targets, visibility=np.zeros_like(val_set.targets.visibility)))
+    with pytest.raises(DataError, match="no labelled joint"):
+        train(untrained, train_set, unlabelled, make_options(), CheckpointStore(tmp_path), "f")
+
+
+def test_mixed_precision_on_the_cpu_is_refused(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionsError, match="needs a CUDA device"):
+        train(untrained, train_set, val_set, make_options(amp="bf16"), CheckpointStore(tmp_path), "f")

@@ -1,0 +1,49 @@
+"""Tests of posescope.training.options."""
+
+import pytest
+from pydantic import ValidationError
+
+from posescope.training.options import TrainingOptions
+from posescope.training.schedules import OneCycle, ReduceOnPlateau
+
+
+def test_the_defaults_are_the_study_recipe() -> None:
+    options = TrainingOptions()
+    assert (options.epochs, options.batch_size, options.learning_rate) == (50, 16, 2.5e-4)
+    assert (options.optimiser.name, options.loss.name, options.augmentations) == ("rmsprop", "mse", ())
+    assert isinstance(options.schedule, ReduceOnPlateau)
+    assert (options.schedule.options.factor, options.schedule.options.patience, options.schedule.options.max_reductions) == (
+        5,
+        5,
+        1,
+    )
+
+
+def test_parameters_as_a_file_has_them_survive_json() -> None:
+    options = TrainingOptions.model_validate(
+        {
+            "optimiser": {"name": "adamw", "options": {"weight_decay": 0.1}},
+            "schedule": {"name": "one_cycle", "options": {"warmup_share": 0.2}},
+            "augmentations": [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 40}}],
+        }
+    )
+    assert isinstance(options.schedule, OneCycle)
+    assert TrainingOptions.model_validate(options.model_dump(mode="json")) == options
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"epoch": 3}, "epoch"),
+        ({"device": "gpu"}, "device"),
+        ({"schedule": {"name": "cosine"}}, "schedule"),
+        ({"schedule": {"name": "one_cycle", "options": {"warmup_share": 1.0}}}, "warmup_share"),
+        ({"optimiser": {"name": "lion"}}, "rmsprop"),
+        ({"optimiser": {"name": "rmsprop", "options": {"alpha": 2}}}, "alpha"),
+        ({"augmentations": [{"name": "flip", "options": {"p": 1}}]}, "unknown name"),
+    ],
+)
+def test_a_wrong_option_is_named(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        TrainingOptions.model_validate(wrong)
