@@ -68,4 +68,3 @@ run = _OneLineErrors(
     short_help=kedro_run.short_help,
 )
 cli.add_command(run)
-

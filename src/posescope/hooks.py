@@ -1,13 +1,14 @@
 """What happens around every run: parameters and inputs are checked before it, its record is written after it."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import CatalogProtocol
+from kedro.io import AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
 from posescope.errors import PosescopeError
@@ -18,6 +19,8 @@ from posescope.run_record import RunRecord, describe_versions, write_run_record
 __all__ = ["InputsCheck", "MissingInputError", "ParametersCheck", "RunRecorder"]
 
 logger = logging.getLogger(__name__)
+
+_LAYERS_TO_SHOW = ("06_models", "07_model_output", "08_reporting")
 
 
 class MissingInputError(PosescopeError):
@@ -41,7 +44,7 @@ class InputsCheck:
     """What a pipeline reads must be there before its first node runs."""
 
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Check the free inputs of the pipeline.
 
         Raises:
@@ -49,7 +52,9 @@ class InputsCheck:
         """
         missing = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
         if missing:
-            lines = "\n".join(f"  {name}: {_where_from(name)} ({catalog.get(name)})" for name in missing)
+            lines = "\n".join(
+                f"  {name} ({_place_of(catalog, name) or 'not in the catalog'}): {_where_from(name)}" for name in missing
+            )
             raise MissingInputError(f"{len(missing)} inputs of this run are missing:\n{lines}")
 
 
@@ -58,74 +63,71 @@ class RunRecorder:
 
     def __init__(self) -> None:
         self._parameters: Mapping[str, Any] = {}
+        self._project = Path()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember the merged parameters as they stood in the files and on the command line."""
+        """Remember the merged parameters as they stand in the files and on the command line."""
         self._parameters = context.config_loader["parameters"]
-        self._project_path = context.project_path
+        self._project = context.project_path
 
     @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Write the record of the run and name what was made."""
-        made = {name: _path_of(catalog, name) for name in sorted(pipeline.all_outputs())}
-        kept = {name: path for name, path in made.items() if path}
-        if "run_records" not in catalog:
-            return
+        outputs = {name: place for name in sorted(pipeline.all_outputs()) if (place := _place_of(catalog, name))}
         record = RunRecord(
             run_id=str(run_params["run_id"]),
-            pipelines=tuple(run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]),
-            env=run_params.get("env") or "base",
+            pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
+            env=run_params.get("env") or "local",
             parameters=self._parameters,
-            versions=describe_versions(self._project_path),
-            outputs=kept,
-            data_fingerprint=_load_or_none(catalog, "crop_statistics", "data_fingerprint"),
-            metrics=_load_if_exists(catalog, "metrics") if "metrics" in made else None,
+            versions=describe_versions(self._project),
+            outputs=outputs,
+            data_fingerprint=_data_fingerprint(catalog),
+            metrics=catalog.load("metrics") if "metrics" in outputs else None,
         )
         path = write_run_record(catalog.load("run_records").root, record)
-        logger.info("Made:")
-        for name, place in kept.items():
-            logger.info("  %-24s %s", name, place)
-        logger.info("Record of this run: %s", path)
-        if "report" in kept:
-            logger.info("Look at the report first: %s", kept["report"])
+        self._say(outputs, path)
+
+    def _say(self, outputs: Mapping[str, str], record: Path) -> None:
+        shown = {name: place for name, place in outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
+        lines = [f"  {name:<22} {self._relative(place)}" for name, place in sorted(shown.items(), key=lambda item: item[1])]
+        logger.info("Made, among other things:\n%s", "\n".join(lines))
+        logger.info("Record of this run: %s", self._relative(str(record)))
+        if "report" in outputs:
+            logger.info("Look here first: %s", self._relative(outputs["report"]))
+
+    def _relative(self, place: str) -> str:
+        path = Path(place)
+        return str(path.relative_to(self._project)) if path.is_relative_to(self._project) else place
+
+
+def unwrap(error: BaseException) -> PosescopeError | None:
+    """The foreseen error behind an exception, if there is one (Kedro wraps what datasets raise)."""
+    behind = (error, error.__cause__, error.__context__)
+    return next((item for item in behind if isinstance(item, PosescopeError)), None)
 
 
 def _is_parameter(name: str) -> bool:
     return name == "parameters" or name.startswith("params:")
 
 
-def _exists(catalog: CatalogProtocol, name: str) -> bool:
+def _exists(catalog: DataCatalog, name: str) -> bool:
     return name in catalog and bool(catalog.exists(name))
 
 
 def _where_from(name: str) -> str:
     makers = [key for key, flow in pipelines.items() if key != "__default__" and name in flow.all_outputs()]
-    return f"run the pipeline {' or '.join(makers)} first" if makers else "no pipeline makes it; see the catalog"
+    return f"run the pipeline {' or '.join(makers)} first" if makers else "no pipeline makes it"
 
 
-def _path_of(catalog: CatalogProtocol, name: str) -> str | None:
+def _place_of(catalog: DataCatalog, name: str) -> str | None:
+    """Path of the file or folder of a dataset, with its version; None for what stays in memory."""
     dataset = catalog.get(name)
-    description = dataset._describe() if dataset is not None else {}
-    version = getattr(dataset, "resolve_load_version", None)
-    path = description.get("filepath")
-    if path is None:
-        return None
-    return str(dataset._get_load_path()) if version and getattr(dataset, "_version", None) else str(path)
+    if isinstance(dataset, AbstractVersionedDataset):
+        return str(dataset._get_load_path())
+    path = getattr(dataset, "_filepath", None)
+    return str(path) if path else None
 
 
-def _load_if_exists(catalog: CatalogProtocol, name: str) -> Any:
-    return catalog.load(name) if _exists(catalog, name) else None
-
-
-def _load_or_none(catalog: CatalogProtocol, name: str, attribute: str) -> Any:
-    record = _load_if_exists(catalog, name)
-    return getattr(record, attribute, None)
-
-
-def unwrap(error: BaseException) -> PosescopeError | None:
-    """The foreseen error behind an exception, if there is one (Kedro wraps what datasets raise)."""
-    seen: Iterable[BaseException | None] = (error, error.__cause__, error.__context__)
-    return next((item for item in seen if isinstance(item, PosescopeError)), None)
-
-
+def _data_fingerprint(catalog: DataCatalog) -> str | None:
+    return str(catalog.load("crop_statistics").data_fingerprint) if _exists(catalog, "crop_statistics") else None

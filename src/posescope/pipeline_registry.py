@@ -19,9 +19,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     Raises:
         OptionsError: if a pipeline cannot be loaded.
     """
-    pipelines: dict[str, Pipeline] = {
-        row.name: load_component("pipelines", row.name)() for row in installed("pipelines")
-    }
+    pipelines: dict[str, Pipeline] = {row.name: load_component("pipelines", row.name)() for row in installed("pipelines")}
     pipelines["__default__"] = sum((pipelines[name] for name in DEFAULT_PIPELINES), Pipeline([]))
     return pipelines
 

@@ -37,18 +37,18 @@ __all__ = [
 ]
 
 GROUPS: Mapping[str, str] = {
-    "filters": "(options)(persons, keypoints) -> a reason or '' a person",
-    "crop_rules": "(options)(people: Extents) -> SquareBoxes",
+    "filters": "(options)(persons, joints) -> a reason to go, or '', a person",
+    "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
     "losses": "(options)(predicted, target, weight) -> scalar tensor",
-    "augmentations": "(options)(generator, batch geometry) -> batch geometry",
+    "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",
     "metrics": "(options)(scored persons) -> figures by name",
     "analyses": "(options)(analysis inputs) -> AnalysisResult",
     "reducers": "(options)(features) -> Components",
-    "clusterers": "(options)(points) -> Clustering",
-    "detectors": "(options)(images) -> boxes of people",
+    "clusterers": "(options)(points, seed) -> Clustering",
+    "detectors": "(options)(images, detections) -> people with boxes",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
 

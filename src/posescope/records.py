@@ -97,6 +97,7 @@ class ScoredPersons:
         areas: (N,) float64 px^2: COCO's area of the person (its segment), the scale of OKS.
         crop_from_image: (N, 2, 3) float64.
         crop_size: (height, width) px of the crops.
+        oks_sigmas: (K,) of the skeleton.
     """
 
     person_ids: NDArray[np.int64]
@@ -109,6 +110,7 @@ class ScoredPersons:
     areas: NDArray[np.float64]
     crop_from_image: NDArray[np.float64]
     crop_size: tuple[int, int]
+    oks_sigmas: tuple[float, ...]
 
     def __len__(self) -> int:
         return len(self.person_ids)

@@ -40,9 +40,11 @@ def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[Ba
             model.model_validate(parameters[namespace])
         except ValidationError as error:
             faults.extend(f"{namespace}.{part}" for part in describe_invalid(error).split("; "))
-    for place in PLACES.keys() & parameters.keys():
-        if not isinstance(parameters[place], str):
-            faults.append(f"{place}: expected a path ({PLACES[place]}), found {parameters[place]!r}")
+    faults.extend(
+        f"{place}: expected a path ({meaning}), found {parameters[place]!r}"
+        for place, meaning in PLACES.items()
+        if not isinstance(parameters.get(place, ""), str)
+    )
     if faults:
         where = f"conf/base, conf/{env} or --params"
         raise OptionsError(f"{len(faults)} wrong parameters ({where}):\n" + "\n".join(f"  {fault}" for fault in faults))

@@ -1,9 +1,11 @@
 """Kedro's settings for this project."""
 
+from posescope.config_loader import ComponentConfigLoader
 from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder
 
 HOOKS = (ParametersCheck(), InputsCheck(), RunRecorder())
 
+CONFIG_LOADER_CLASS = ComponentConfigLoader
 # `soft`: an environment or `--params` names only what differs; the rest of a namespace stays.
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

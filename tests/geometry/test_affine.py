@@ -9,7 +9,9 @@ from posescope.geometry.affine import apply_affine, compose_affine, crop_from_im
 def test_crop_by_hand():
     # A square of 128 px at (10, 20), resized to 64: x_crop = (x - 10 + 0.5) / 2 - 0.5.
     matrix = crop_from_image(10, 20, 128, (64, 64))
-    np.testing.assert_allclose(apply_affine(matrix, [[10.5, 20.5], [9.5, 19.5], [137.5, 147.5]]), [[0, 0], [-0.5, -0.5], [63.5, 63.5]])
+    np.testing.assert_allclose(
+        apply_affine(matrix, [[10.5, 20.5], [9.5, 19.5], [137.5, 147.5]]), [[0, 0], [-0.5, -0.5], [63.5, 63.5]]
+    )
 
 
 def test_unchanged_size_only_shifts():

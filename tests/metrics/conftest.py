@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from posescope.records import ScoredPersons
+from posescope.skeleton import COCO_PERSON
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def make_scored() -> Callable[..., ScoredPersons]:
             "areas": np.full(count, 2500.0),
             "crop_from_image": np.tile(np.eye(2, 3), (count, 1, 1)),
             "crop_size": (256, 256),
+            "oks_sigmas": COCO_PERSON.oks_sigmas if joints == len(COCO_PERSON) else (0.1,) * joints,
         }
         return ScoredPersons(**{**fields, **changes})
 

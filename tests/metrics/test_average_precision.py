@@ -7,8 +7,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from posescope.coco.reader import load_annotation_file
 from posescope.errors import DataError
-from posescope.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco, load_ground_truth
+from posescope.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco
 from posescope.metrics.errors import MetricError
 from posescope.skeleton import COCO_PERSON
 
@@ -135,10 +136,10 @@ def test_wrong_number_of_joints_and_foreign_images_are_named(truth, results) -> 
 
 def test_files_that_are_not_annotations_are_named(tmp_path) -> None:
     with pytest.raises(DataError, match="no such annotation file"):
-        load_ground_truth(tmp_path / "absent.json")
+        load_annotation_file(tmp_path / "absent.json")
     (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(DataError, match="missing"):
-        load_ground_truth(tmp_path / "list.json")
+    with pytest.raises(DataError, match="expected a list"):
+        load_annotation_file(tmp_path / "list.json")
     (tmp_path / "broken.json.gz").write_bytes(b"not gzip")
-    with pytest.raises(DataError, match="not a COCO annotation file"):
-        load_ground_truth(tmp_path / "broken.json.gz")
+    with pytest.raises(DataError, match="not a JSON file"):
+        load_annotation_file(tmp_path / "broken.json.gz")

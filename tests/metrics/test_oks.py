@@ -67,6 +67,12 @@ def test_a_perfect_prediction_is_one(make_scored) -> None:
     assert found.figures["oks"] == 1.0
 
 
-def test_another_skeleton_needs_its_own_sigmas(make_scored) -> None:
-    with pytest.raises(MetricError, match=r"one sigma a joint \(2\), found 17"):
-        Oks(OksOptions())(make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]]))
+def test_the_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
+    with pytest.raises(MetricError, match=r"one sigma a joint \(2\), found 3"):
+        Oks(OksOptions(sigmas=(0.1, 0.1, 0.1)))(make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]]))
+
+
+def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
+    scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
+    # d = 3, area 2,500: e = 9 / (2 * 0.05)^2 / 2500 / 2 = 0.18; the other joint is perfect.
+    assert Oks(OksOptions())(scored).figures["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)

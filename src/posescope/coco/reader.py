@@ -50,6 +50,8 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
     Raises:
         DataError: if it is no JSON, or lacks the lists images, annotations, categories; names file, place and field.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such annotation file.")
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         content = json.loads(raw)

@@ -31,7 +31,7 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
         newest: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Args: filepath: the folder; version: Kedro's; newest: only load, a model folder or the newest of a folder of versions."""
+        """Args: filepath: the folder; version: Kedro's; newest: a model folder, or the newest of its versions, to load only."""
         super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=_glob)
         self._newest = newest
         self.metadata = metadata

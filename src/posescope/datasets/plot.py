@@ -15,7 +15,7 @@ __all__ = ["PlotDataset"]
 
 
 class PlotDataset(AbstractDataset[go.Figure, go.Figure]):
-    """A plotly figure. (kedro-datasets has one too, but its extra pins an older plotly.)
+    """A plotly figure; kedro-datasets has one too, but its extra pins an older plotly.
 
     Example:
     ```yaml

@@ -58,11 +58,11 @@ class FeatureStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.root = folder
 
     def is_finished(self, fingerprint: str | None = None) -> bool:
         """Whether the folder holds features (and, if a fingerprint is given, features of that fingerprint)."""
-        about = self.folder / "features.json"
+        about = self.root / "features.json"
         return about.is_file() and fingerprint in (None, read_json(about).get("fingerprint"))
 
     def write(
@@ -88,7 +88,7 @@ class FeatureStore:
         Raises:
             ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
         """
-        with atomic_folder(self.folder) as folder:
+        with atomic_folder(self.root) as folder:
             size = (len(person_ids), int(np.prod(shape)))
             values = np.lib.format.open_memmap(folder / "values.npy", mode="w+", dtype=dtype, shape=size)
             _fill(values, blocks, tap)
@@ -103,11 +103,11 @@ class FeatureStore:
             DataError: if there are none, or the files do not belong together.
         """
         if not self.is_finished():
-            raise DataError(f"{self.folder}: there are no finished features here. Extract them first.")
-        about = read_json(self.folder / "features.json")
+            raise DataError(f"{self.root}: there are no finished features here. Extract them first.")
+        about = read_json(self.root / "features.json")
         return FeatureSet(
-            person_ids=np.load(self.folder / "person_ids.npy", allow_pickle=False),
-            values=np.load(self.folder / "values.npy", mmap_mode="r", allow_pickle=False),
+            person_ids=np.load(self.root / "person_ids.npy", allow_pickle=False),
+            values=np.load(self.root / "values.npy", mmap_mode="r", allow_pickle=False),
             tap=about["tap"],
             shape=tuple(int(side) for side in about["shape"]),
             fingerprint=about["fingerprint"],

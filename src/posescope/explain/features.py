@@ -54,7 +54,7 @@ def extract_features(
     name = model.network.bottleneck_tap if tap is None else tap
     mark = features_fingerprint(model, crops, name, dtype)
     if store.is_finished(mark):
-        _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.folder)
+        _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
         return store.open()
     first = read_taps(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
     blocks = _blocks(model, crops, name, batch_size)

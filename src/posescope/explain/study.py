@@ -25,9 +25,9 @@ def choose_persons(
     Raises:
         ExplainError: if fewer than two are left.
     """
-    labelled = pd.Series((targets.visibility > 0).sum(axis=1), index=targets.person_ids)
+    labelled = (targets.visibility > 0).sum(axis=1)
     ids = ids_of(persons, split)
-    enough = ids[labelled.loc[ids].to_numpy() >= min_labelled_joints]
+    enough = np.intersect1d(ids, targets.person_ids[labelled >= min_labelled_joints])
     if len(enough) < 2:
         raise ExplainError(
             f"Only {len(enough)} of the {len(ids)} persons of '{split}' have {min_labelled_joints} labelled joints; lower "

@@ -58,9 +58,7 @@ class Detections:
         content = read_json(self.root)
         records = content.get("annotations") if isinstance(content, dict) else content
         if not isinstance(records, list):
-            raise DataError(
-                f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}."
-            )
+            raise DataError(f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}.")
         return records
 
 
@@ -123,9 +121,7 @@ def _person_of(
         x, y, width, height = (float(value) for value in record["bbox"])
         score = float(record.get("score", 1.0))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path}: record {number}: expected image_id and bbox [x, y, w, h], found {str(record)[:99]}."
-        ) from error
+        raise DataError(f"{path}: record {number}: expected image_id and bbox [x, y, w, h], found {str(record)[:99]}.") from error
     wrong_kind = options.category_id is not None and record.get("category_id", options.category_id) != options.category_id
     if image is None or wrong_kind or score < options.min_score or record.get("iscrowd") or width <= 0 or height <= 0:
         return None

@@ -6,9 +6,7 @@ named errors in the place of 0 and -1, and silence.
 """
 
 import contextlib
-import gzip
 import io
-import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +16,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from posescope.errors import DataError
+from posescope.coco.reader import load_annotation_file
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.errors import MetricError
 
-__all__ = ["AVERAGE_PRECISION_FIGURES", "evaluate_coco", "load_ground_truth"]
+__all__ = ["AVERAGE_PRECISION_FIGURES", "evaluate_coco"]
 
 # In the order of `COCOeval.stats` for keypoints.
 AVERAGE_PRECISION_FIGURES = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
@@ -52,7 +50,7 @@ def evaluate_coco(
         DataError: if the file is missing or not JSON.
         MetricError: if no person to find has keypoints, if K differs, or if results name an image that the file lacks.
     """
-    truth = _complete(load_ground_truth(ground_truth) if isinstance(ground_truth, Path) else ground_truth)
+    truth = _complete(load_annotation_file(ground_truth) if isinstance(ground_truth, Path) else ground_truth)
     wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
     _check(truth, results, sigmas, wanted)
     talk = io.StringIO()
@@ -63,25 +61,6 @@ def evaluate_coco(
     return MetricFigures(
         figures={name: float(v) if v >= 0 else float("nan") for name, v in zip(AVERAGE_PRECISION_FIGURES, stats, strict=True)}
     )
-
-
-def load_ground_truth(path: Path) -> dict[str, Any]:
-    """Read a COCO annotation file, gzipped or not.
-
-    Raises:
-        DataError: if it is missing, not JSON, or lacks images, annotations or categories.
-    """
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
-            content = json.load(stream)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such annotation file.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: not a COCO annotation file ({error}).") from error
-    missing = [key for key in ("images", "annotations", "categories") if not isinstance(content, dict) or key not in content]
-    if missing:
-        raise DataError(f"{path}: a COCO annotation file has the lists images, annotations, categories; missing: {missing}.")
-    return dict(content)
 
 
 def _complete(truth: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def metrics_content(figures: Figures, precision: Figures, mse: float, split: str
 
 
 def precision_figures(precision: MetricFigures) -> Figures:
-    """pycocotools' figures under our names: oks_ap, oks_ap50, oks_ap75, oks_ar."""
+    """Pycocotools' figures under our names: oks_ap, oks_ap50, oks_ap75, oks_ar."""
     return Figures({ours: Figure(precision.figures[theirs]) for theirs, ours in _OKS_NAMES.items()})
 
 

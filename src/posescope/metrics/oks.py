@@ -15,7 +15,6 @@ from posescope.metrics.base import MetricFigures, mean_over_labelled
 from posescope.metrics.errors import MetricError
 from posescope.plugins import Options
 from posescope.records import ScoredPersons
-from posescope.skeleton import COCO_PERSON
 
 __all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
 
@@ -56,8 +55,7 @@ class OksOptions(Options):
 
     sigmas: tuple[float, ...] | None = Field(
         None,
-        description="K tolerances relative to the square root of the area, in the skeleton's order; "
-        "none: COCO's published ones, for 17 joints",
+        description="K tolerances relative to the square root of the area, in the skeleton's order; none: the skeleton's own",
     )
 
 
@@ -75,11 +73,11 @@ class Oks:
         Raises:
             MetricError: if the number of sigmas is not the number of joints.
         """
-        sigmas = COCO_PERSON.oks_sigmas if self.options.sigmas is None else self.options.sigmas
+        sigmas = scored.oks_sigmas if self.options.sigmas is None else self.options.sigmas
         if len(sigmas) != scored.visibility.shape[1]:
             raise MetricError(
                 f"oks: expected one sigma a joint ({scored.visibility.shape[1]}), found {len(sigmas)}. "
-                "Give the metric's option `sigmas` (a skeleton of another data set has its own in skeleton.json)."
+                "Mend the metric's option `sigmas`, or leave it out: the skeleton has its own."
             )
         similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
         per_person = mean_over_labelled(similarities, scored.labelled, axis=1)

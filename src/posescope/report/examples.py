@@ -26,7 +26,7 @@ def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64
         ["pck_thesis", "person_id"], ascending=[False, True], kind="stable"
     )
     places = np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int)
-    return known["person_id"].to_numpy(dtype=np.int64)[places]
+    return np.asarray(known["person_id"].to_numpy(dtype=np.int64)[places])
 
 
 def tell_story(

@@ -157,7 +157,7 @@ def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
             "year": 2024,
             "contributor": "posescope",
         },
-        "licenses": [{"id": 1, "name": "CC0 1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}],
+        "licenses": [{"id": 1, "name": "MIT", "url": "https://opensource.org/license/mit"}],
         "images": [image.record for image in painted],
         "annotations": annotations,
         "categories": [dict(CATEGORY)],

@@ -172,12 +172,12 @@ def _jumping(rng: np.random.Generator) -> Pose:
 
 
 _MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
-    "standing": (0.16, _standing),
+    "standing": (0.14, _standing),
     "hands_on_hips": (0.08, _hands_on_hips),
     "arms_folded": (0.04, _arms_folded),
-    "walking": (0.18, _walking),
+    "walking": (0.16, _walking),
     "running": (0.08, _running),
-    "sitting": (0.16, _sitting),
+    "sitting": (0.14, _sitting),
     "bending": (0.05, _bending),
     "arms_up": (0.06, _arms_up),
     "waving": (0.05, _waving),

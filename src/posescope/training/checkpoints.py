@@ -67,7 +67,7 @@ class CheckpointStore:
     """Owns a folder of runs. Nothing is read or made before it is needed."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.root = folder
 
     def latest(self, fingerprint: str) -> TrainingState | None:
         """The last state of the unfinished run of this fingerprint; None if there is none.
@@ -76,7 +76,7 @@ class CheckpointStore:
             CheckpointError: if the checkpoint is damaged or of a newer format.
         """
         self._log_others(fingerprint)
-        run = self.folder / fingerprint
+        run = self.root / fingerprint
         epochs = self._epochs(fingerprint)
         if (run / FINISHED).exists() or not epochs:
             return None
@@ -84,7 +84,7 @@ class CheckpointStore:
 
     def begin(self, fingerprint: str) -> None:
         """Make room for a run from the start: a finished one of the same fingerprint is removed, with a log message."""
-        run = self.folder / fingerprint
+        run = self.root / fingerprint
         if (run / FINISHED).exists():
             log.info("%s: a finished run of the same options and data; its checkpoints make room for the new run.", run)
             shutil.rmtree(run)
@@ -98,7 +98,7 @@ class CheckpointStore:
         kept = {*self._epochs(state.fingerprint)[-keep:], best_record(state.history).epoch}
         for epoch in set(self._epochs(state.fingerprint)) - kept:
             shutil.rmtree(self._place(state.fingerprint, epoch))
-        for half_written in (self.folder / state.fingerprint).glob(".epoch_*.tmp"):  # by a run that was killed
+        for half_written in (self.root / state.fingerprint).glob(".epoch_*.tmp"):  # by a run that was killed
             shutil.rmtree(half_written)
 
     def read(self, fingerprint: str, epoch: int) -> TrainingState:
@@ -120,16 +120,16 @@ class CheckpointStore:
 
     def finish(self, fingerprint: str, epoch: int) -> None:
         """Mark a run as over after `epoch` epochs: it is never resumed."""
-        write_json(self.folder / fingerprint / FINISHED, {"epochs": epoch})
+        write_json(self.root / fingerprint / FINISHED, {"epochs": epoch})
 
     def _place(self, fingerprint: str, epoch: int) -> Path:
-        return self.folder / fingerprint / f"epoch_{epoch:04d}"
+        return self.root / fingerprint / f"epoch_{epoch:04d}"
 
     def _epochs(self, fingerprint: str) -> list[int]:
-        return sorted(int(path.name.removeprefix("epoch_")) for path in (self.folder / fingerprint).glob("epoch_*"))
+        return sorted(int(path.name.removeprefix("epoch_")) for path in (self.root / fingerprint).glob("epoch_*"))
 
     def _log_others(self, fingerprint: str) -> None:
-        runs = sorted(path for path in self.folder.glob("*") if path.is_dir() and path.name != fingerprint)
+        runs = sorted(path for path in self.root.glob("*") if path.is_dir() and path.name != fingerprint)
         for run in runs:
             if not (run / FINISHED).exists() and self._epochs(run.name):
                 log.info("%s: an unfinished run of other options or data; it is left where it is.", run)

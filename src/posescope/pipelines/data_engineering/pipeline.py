@@ -1,8 +1,9 @@
 """The flow of data engineering."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.data_engineering import nodes
+from posescope.pipelines.steps import named_outputs, step
 
 __all__ = ["create_pipeline"]
 
@@ -16,33 +17,35 @@ def create_pipeline() -> Pipeline:
     """Raw annotations and images -> persons, splits, crops, targets."""
     return pipeline(
         [
-            node(nodes.prepare_source, ["raw_workspace", SOURCE, "params:data_engineering.sample"], "raw_source"),
-            node(nodes.read_people, ["raw_source", SOURCE], _named("persons_read", "keypoints", "issues_read", "skeleton")),
-            node(
+            step(nodes.prepare_source, ["raw_workspace", SOURCE, "params:data_engineering.sample"], "raw_source"),
+            step(
+                nodes.read_people, ["raw_source", SOURCE], named_outputs("persons_read", "keypoints", "issues_read", "skeleton")
+            ),
+            step(
                 nodes.filter_people,
                 ["persons_read", "keypoints", "params:data_engineering.filter"],
-                _named("persons_filtered", "issues_filter"),
+                named_outputs("persons_filtered", "issues_filter"),
             ),
-            node(
+            step(
                 nodes.box_people,
                 ["persons_filtered", "keypoints", CROP],
-                _named("persons_boxed", "crop_boxes", "issues_crop"),
+                named_outputs("persons_boxed", "crop_boxes", "issues_crop"),
             ),
-            node(nodes.split_people, ["persons_boxed", "params:data_engineering.split"], _named("persons", "data_distribution")),
-            node(
+            step(
+                nodes.split_people,
+                ["persons_boxed", "params:data_engineering.split"],
+                named_outputs("persons", "data_distribution"),
+            ),
+            step(
                 nodes.cut_crops,
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP],
-                _named("crops", "issues_cut"),
+                named_outputs("crops", "issues_cut"),
             ),
-            node(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
-            node(nodes.measure_statistics, ["crops", "persons", "targets", CROP], "crop_statistics"),
-            node(nodes.collect_issues, ISSUES, "issues"),
-            node(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
-            node(nodes.show_targets, ["crops", "targets", "persons", CODEC], "target_sheet"),
+            step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
+            step(nodes.measure_statistics, ["crops", "persons", "targets", CROP], "crop_statistics"),
+            step(nodes.collect_issues, ISSUES, "issues"),
+            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
+            step(nodes.show_targets, ["crops", "targets", "persons", CODEC], "target_sheet"),
         ],
         tags="data_engineering",
     )
-
-
-def _named(*names: str) -> dict[str, str]:
-    return {name: name for name in names}

@@ -1,8 +1,9 @@
 """The flow of explainability: one node an installed analysis."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.explainability import nodes
+from posescope.pipelines.steps import step
 from posescope.plugins import installed
 
 __all__ = ["create_pipeline"]
@@ -15,15 +16,15 @@ def create_pipeline() -> Pipeline:
     names = [row.name for row in installed("analyses")]
     return pipeline(
         [
-            node(
+            step(
                 nodes.read_features,
                 ["model", "crops", "targets", "persons", "features_workspace", "params:explainability.persons", PREDICTION],
                 "features",
             ),
-            node(nodes.score_explained, ["model", "crops", "targets", "features", PREDICTION], "explained_scores"),
-            node(nodes.find_components, ["features", "params:explainability.reducer"], "components"),
+            step(nodes.score_explained, ["model", "crops", "targets", "features", PREDICTION], "explained_scores"),
+            step(nodes.find_components, ["features", "params:explainability.reducer"], "components"),
             *(
-                node(
+                step(
                     nodes.make_analysis_node(name),
                     [
                         "model",
@@ -39,7 +40,7 @@ def create_pipeline() -> Pipeline:
                 )
                 for name in names
             ),
-            node(nodes.list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
+            step(nodes.list_findings, {name: f"analysis_{name}" for name in names}, "findings"),
         ],
         tags="explainability",
     )

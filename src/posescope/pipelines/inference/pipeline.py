@@ -1,8 +1,9 @@
 """The flow of inference."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.inference import nodes
+from posescope.pipelines.steps import step
 
 __all__ = ["create_pipeline"]
 
@@ -11,18 +12,18 @@ def create_pipeline() -> Pipeline:
     """A folder of images -> boxes, poses, COCO results, overlays."""
     return pipeline(
         [
-            node(
+            step(
                 nodes.find_people,
                 ["inference_images", "inference_boxes", "params:inference.detector"],
                 "detected_people",
             ),
-            node(
+            step(
                 nodes.pose_people,
                 ["inference_model", "inference_images", "detected_people", "params:inference.prediction"],
                 "posed_people",
             ),
-            node(nodes.write_results, ["inference_model", "posed_people"], "inference_results"),
-            node(
+            step(nodes.write_results, ["inference_model", "posed_people"], "inference_results"),
+            step(
                 nodes.draw_overlays,
                 ["inference_model", "inference_images", "posed_people", "overlays_workspace"],
                 "overlays",

@@ -1,8 +1,9 @@
 """The flow of modelling."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.modelling import nodes
+from posescope.pipelines.steps import step
 
 __all__ = ["create_pipeline"]
 
@@ -11,7 +12,7 @@ def create_pipeline() -> Pipeline:
     """Crops and targets -> a trained model, its history as table and plot."""
     return pipeline(
         [
-            node(
+            step(
                 nodes.train_model,
                 [
                     "crops",
@@ -26,7 +27,7 @@ def create_pipeline() -> Pipeline:
                 ],
                 {"model": "model", "history": "history"},
             ),
-            node(nodes.draw_history, "history", "history_plot"),
+            step(nodes.draw_history, "history", "history_plot"),
         ],
         tags="modelling",
     )

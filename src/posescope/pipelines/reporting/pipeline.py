@@ -1,8 +1,9 @@
 """The flow of reporting."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.reporting import nodes
+from posescope.pipelines.steps import step
 from posescope.plugins import installed
 
 __all__ = ["create_pipeline"]
@@ -15,9 +16,9 @@ def create_pipeline() -> Pipeline:
     analyses = {row.name: f"analysis_{row.name}" for row in installed("analyses")}
     return pipeline(
         [
-            node(nodes.draw_distribution, "data_distribution", "distribution_plot"),
-            node(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
-            node(
+            step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
+            step(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
+            step(
                 nodes.show_examples,
                 [
                     "model",
@@ -33,7 +34,7 @@ def create_pipeline() -> Pipeline:
                 ],
                 "person_examples",
             ),
-            node(
+            step(
                 nodes.write_report,
                 {
                     "model": "model",

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from posescope.sample.figure import Figure, FigurePicture, draw_figure, paint_figure, view_of_yaw
+from posescope.sample.shading import Light
+from posescope.sample.solids import PartId, PictureFrame, RoundCone
+from posescope.skeleton import COCO_PERSON
+
+LIGHT: Light = ((0.0, -0.5, 0.86), 0.5)
+SIZE = (300, 240)
+FRAME = PictureFrame(120.0, 160.0, 200.0)
+
+
+def _paint(figure: Figure, frame: PictureFrame = FRAME) -> FigurePicture:
+    painted = paint_figure(figure, frame, SIZE, LIGHT)
+    assert painted is not None
+    return painted
+
+
+def _joint(painted: FigurePicture, name: str) -> tuple[float, float]:
+    x, y = painted.joints[COCO_PERSON.index(name)]
+    return float(x), float(y)
+
+
+@pytest.mark.parametrize(("yaw", "sign"), [(0.0, 1), (180.0, -1)])
+def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
+    painted = _paint(draw_figure(1, 5.0, ("standing",), yaw))
+    for name in ("shoulder", "hip", "knee", "ankle", "ear"):
+        assert sign * (_joint(painted, f"left_{name}")[0] - _joint(painted, f"right_{name}")[0]) > 0
+
+
+def test_face_is_seen_in_front_and_hidden_from_behind() -> None:
+    for seed in range(6):
+        face = [COCO_PERSON.index(name) for name in ("nose", "left_eye", "right_eye")]
+        assert not _paint(draw_figure(seed, 5.0, ("standing",), 0.0)).hidden[face].any()
+        assert _paint(draw_figure(seed, 5.0, ("standing",), 180.0)).hidden[face].all()
+
+
+def test_far_side_is_hidden_in_profile() -> None:
+    # Looking to the image's right (yaw 90) the right side is near. Unturned chest: the far shoulder is behind it.
+    for seed in range(4):
+        painted = _paint(draw_figure(seed, 5.0, ("phoning",), 90.0))
+        assert painted.hidden[COCO_PERSON.index("left_hip")]
+        assert painted.hidden[COCO_PERSON.index("left_ear")]
+
+
+def test_joints_lie_on_the_body() -> None:
+    for seed in range(8):
+        painted = _paint(draw_figure(seed, 5.0))
+        for index in range(5, 17):
+            x, y = np.round(painted.joints[index]).astype(int)
+            row, column = y - painted.top, x - painted.left
+            inside = 0 <= row < painted.alpha.shape[0] and 0 <= column < painted.alpha.shape[1]
+            if inside:
+                assert painted.alpha[row, column] > 0.5, (seed, COCO_PERSON.joints[index])
+
+
+def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
+    """A ball drawn about (x, y) has its centre of mass there, in the convention that an integer is a pixel's centre."""
+    figure = draw_figure(0, 5.0, ("standing",), 0.0)
+    ball = RoundCone(PartId.HEAD, np.zeros(3), np.zeros(3), 0.1, 0.0)
+    alone = Figure(figure.wearer, [ball], "standing", "front", ())
+    painted = _paint(alone, PictureFrame(100.3, 80.7, 100.0))
+    rows, columns = np.indices(painted.alpha.shape)
+    total = painted.alpha.sum()
+    assert painted.left + (columns * painted.alpha).sum() / total == pytest.approx(100.3, abs=0.03)
+    assert painted.top + (rows * painted.alpha).sum() / total == pytest.approx(80.7, abs=0.03)
+    assert total == pytest.approx(np.pi * 10**2, rel=0.01)
+
+
+def test_things_are_not_part_of_the_body() -> None:
+    painted = _paint(draw_figure(3, 5.0, ("sitting",), 0.0))
+    assert (painted.body_alpha <= painted.alpha + 1e-6).all()
+    assert painted.body_alpha.sum() < painted.alpha.sum()
+
+
+def test_outside_the_scene_is_nothing() -> None:
+    assert paint_figure(draw_figure(0, 5.0), PictureFrame(2000.0, 160.0, 100.0), SIZE, LIGHT) is None
+
+
+def test_same_seed_same_figure() -> None:
+    first, second = _paint(draw_figure(5, 5.0)), _paint(draw_figure(5, 5.0))
+    np.testing.assert_array_equal(first.colour, second.colour)
+    np.testing.assert_array_equal(first.joints, second.joints)
+
+
+@pytest.mark.parametrize(
+    ("yaw", "view"), [(0, "front"), (-20, "front"), (45, "three_quarter"), (-90, "side"), (120, "back"), (190, "back")]
+)
+def test_views_by_hand(yaw: float, view: str) -> None:
+    assert view_of_yaw(yaw) == view
