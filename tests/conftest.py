@@ -1,10 +1,16 @@
-"""What all tests share: the folder of real data, quiet threads."""
+"""What all tests share: the folder of real data, a tiny data set, quiet threads."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 torch.set_num_threads(int(os.environ.get("POSESCOPE_TEST_THREADS", "2")))
@@ -19,3 +25,92 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: the folder {folder} (POSESCOPE_REAL_DATA) does not exist")
     return folder
+
+
+JOINTS = ("nose", "left_hand", "right_hand")
+
+
+class TinyCoco:
+    """A COCO-format data set of five noisy images and seven persons with three joints; a test may spoil its files.
+
+    train2017: one.png (60 x 80 px, annotations 1 and 2), two.png (50 x 70, annotation 3), three.png (100 x 90, annotation 4).
+    val2017: one.png (60 x 80; image 1 and annotation 1 again), two.png (50 x 70, annotations 2 and 3).
+    The person's category is 7; category 3 is a dog.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        sizes = {"one.png": (60, 80), "two.png": (50, 70), "three.png": (100, 90)}
+        rng = np.random.default_rng(0)
+        for split, names in {"train2017": list(sizes), "val2017": ["one.png", "two.png"]}.items():
+            for name in names:
+                self.write_image(split, name, rng.integers(0, 256, (*sizes[name], 3)).astype(np.uint8))
+            images = [
+                {"id": i, "file_name": name, "height": sizes[name][0], "width": sizes[name][1]} for i, name in enumerate(names, 1)
+            ]
+            self.write(split, {"images": images, "annotations": self._annotations(split), "categories": self._categories()})
+
+    def _annotations(self, split: str) -> list[dict[str, Any]]:
+        if split == "train2017":
+            return [
+                self.person(1, 1, (10, 10, 20, 30), [(20, 14, 2), (14, 30, 2), (26.5, 36.25, 1)]),
+                self.person(2, 1, (45, 12, 24, 40), [(57, 20, 2), (0, 0, 0), (60, 44, 2)]),
+                self.person(3, 2, (20, 5, 30, 40), [(35, 10, 1), (25, 40, 2), (0, 0, 0)]),
+                self.person(4, 3, (20, 10, 50, 80), [(45, 20, 2), (30, 50, 2), (60, 80, 2)]),
+            ]
+        return [
+            self.person(1, 1, (30, 10, 20, 40), [(40, 15, 2), (34, 30, 1), (47, 44, 2)]),
+            self.person(2, 2, (8, 8, 24, 30), [(20, 12, 2), (12, 30, 2), (28, 33, 2)]),
+            self.person(3, 2, (40, 6, 20, 36), [(0, 0, 0), (44, 20, 2), (56, 38, 2)]),
+        ]
+
+    @staticmethod
+    def _categories() -> list[dict[str, Any]]:
+        return [
+            {"id": 3, "name": "dog"},
+            {"id": 7, "name": "person", "keypoints": list(JOINTS), "skeleton": [[1, 2], [1, 3]]},
+        ]
+
+    @staticmethod
+    def person(number: int, image: int, box: tuple[float, ...], joints: list[tuple[float, ...]]) -> dict[str, Any]:
+        """An annotation record; its area is half its box."""
+        return {
+            "id": number,
+            "image_id": image,
+            "category_id": 7,
+            "iscrowd": 0,
+            "bbox": list(box),
+            "area": box[2] * box[3] / 2,
+            "keypoints": [value for joint in joints for value in joint],
+            "num_keypoints": sum(joint[2] > 0 for joint in joints),
+        }
+
+    def annotation_file(self, split: str) -> Path:
+        return self.root / "annotations" / f"person_keypoints_{split}.json"
+
+    def read(self, split: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.annotation_file(split).read_text())
+        return content
+
+    def write(self, split: str, content: object) -> None:
+        self.annotation_file(split).parent.mkdir(parents=True, exist_ok=True)
+        self.annotation_file(split).write_text(json.dumps(content))
+
+    def change(self, split: str, edit: Callable[[dict[str, Any]], object]) -> None:
+        """Let `edit` alter the content of a split's annotation file in place."""
+        content = self.read(split)
+        edit(content)
+        self.write(split, content)
+
+    def image_file(self, split: str, name: str) -> Path:
+        return self.root / split / name
+
+    def write_image(self, split: str, name: str, rgb: NDArray[np.uint8]) -> None:
+        self.image_file(split, name).parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(self.image_file(split, name)), rgb[..., ::-1])
+
+
+@pytest.fixture
+def tiny_coco(tmp_path: Path) -> TinyCoco:
+    """A fresh tiny data set, to be read with the default `SourceOptions`."""
+    return TinyCoco(tmp_path / "coco")

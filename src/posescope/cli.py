@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 import click
+from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
@@ -15,6 +16,8 @@ from posescope.hooks import unwrap
 from posescope.plugins import GROUPS, installed, load_component
 
 __all__ = ["cli"]
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class _OneLineErrors(click.Command):
@@ -60,7 +63,16 @@ def _list_components(group: str) -> None:
             click.echo(f"      {field}: {info.description or ''} ({default})")
 
 
-run = _OneLineErrors(
+class _Run(_OneLineErrors):
+    """Kedro's `run`; `posescope run` has nobody else to say which package is the project."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if project.PACKAGE_NAME is None:
+            project.configure_project(_PACKAGE)
+        return super().invoke(ctx)
+
+
+run = _Run(
     name=kedro_run.name,
     callback=kedro_run.callback,
     params=kedro_run.params,

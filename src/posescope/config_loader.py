@@ -9,13 +9,17 @@ A plain deep merge would leave the options of the component that was swapped out
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ValidationError
 
-__all__ = ["ComponentConfigLoader", "merge_parameters"]
+from posescope.pipeline_registry import parameter_models
+
+__all__ = ["ComponentConfigLoader", "default_parameters", "merge_parameters"]
 
 # Where a component is named, and where its options stand beside the name.
 _COMPONENT_KEYS = (("name", "options"), ("rule", "rule_options"))
@@ -36,6 +40,19 @@ def merge_parameters(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict
     return result
 
 
+def default_parameters(models: Mapping[str, type[BaseModel]], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Namespaces that no file names, with their defaults: a package's pipeline needs no file in the project.
+
+    A namespace with a required field is left out; Kedro then says which parameter is missing.
+    """
+    found: dict[str, Any] = {}
+    for namespace, model in models.items():
+        if namespace not in present:
+            with suppress(ValidationError):
+                found[namespace] = model().model_dump(mode="json")
+    return found
+
+
 class ComponentConfigLoader(OmegaConfigLoader):
     """Kedro's loader with `merge_parameters` for parameters and globals (held by tests against the pinned Kedro)."""
 
@@ -48,7 +65,10 @@ class ComponentConfigLoader(OmegaConfigLoader):
 
     def _resolve_from_raw_config(self, key: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         merged = dict(super()._resolve_from_raw_config(key, *args, **kwargs))
-        return merge_parameters(merged, self.runtime_params or {}) if key == "parameters" else merged
+        if key != "parameters":
+            return merged
+        merged = default_parameters(parameter_models(), merged) | merged
+        return merge_parameters(merged, self.runtime_params or {})
 
     @staticmethod
     def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> dict[str, Any]:  # noqa: ARG004

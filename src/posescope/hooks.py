@@ -91,7 +91,8 @@ class RunRecorder:
     def _say(self, outputs: Mapping[str, str], record: Path) -> None:
         shown = {name: place for name, place in outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
         lines = [f"  {name:<22} {self._relative(place)}" for name, place in sorted(shown.items(), key=lambda item: item[1])]
-        logger.info("Made, among other things:\n%s", "\n".join(lines))
+        if lines:
+            logger.info("Made, among other things:\n%s", "\n".join(lines))
         logger.info("Record of this run: %s", self._relative(str(record)))
         if "report" in outputs:
             logger.info("Look here first: %s", self._relative(outputs["report"]))
@@ -123,7 +124,8 @@ def _where_from(name: str) -> str:
 def _place_of(catalog: DataCatalog, name: str) -> str | None:
     """Path of the file or folder of a dataset, with its version; None for what stays in memory."""
     dataset = catalog.get(name)
-    if isinstance(dataset, AbstractVersionedDataset):
+    # Where there is no version yet, Kedro cannot name one: the place of all of them is what can be said.
+    if isinstance(dataset, AbstractVersionedDataset) and dataset.exists():
         return str(dataset._get_load_path())
     path = getattr(dataset, "_filepath", None)
     return str(path) if path else None

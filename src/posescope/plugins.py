@@ -109,7 +109,7 @@ def load_component(group: str, name: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         return getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise OptionsError(f"posescope.{group}: '{name}' points to {target}, which cannot be loaded: {error}.") from error
 
 

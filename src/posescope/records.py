@@ -11,6 +11,7 @@ A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled b
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class PoseTargets:
 
     def __post_init__(self) -> None:
         count = len(self.person_ids)
-        if self.joints.shape[:1] != (count,) or self.joints.shape[-1:] != (2,) or self.visibility.shape != self.joints.shape[:2]:
+        shape = self.visibility.shape
+        if len(shape) != 2 or shape[0] != count or self.joints.shape != (*shape, 2):
             raise DataError(
                 f"PoseTargets: expected joints (N, K, 2) and visibility (N, K) for N = {count}, "
                 f"found {self.joints.shape} and {self.visibility.shape}."
@@ -59,9 +61,9 @@ class PoseTargets:
             DataError: if the file is missing or holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 return cls(content["person_ids"], content["joints"], content["visibility"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
 
 

@@ -53,5 +53,5 @@ def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[Ba
 def _unknown_key(key: str, models: Mapping[str, type[BaseModel]]) -> str:
     known = sorted([*models, *PLACES])
     close = difflib.get_close_matches(key, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    hint = f"; did you mean '{close[0]}'?" if close else "."
     return f"{key}: unknown top-level key{hint} Known: {', '.join(known)}"

@@ -128,7 +128,12 @@ def skeleton_from_category(
     doubled = sorted({name for name in joints if joints.count(name) > 1})
     if doubled:
         raise DataError(f"{source}: categories[0].keypoints names a joint twice: {', '.join(doubled)}.")
-    limbs = tuple(_read_limb(limb, len(joints), source) for limb in category.get("skeleton") or ())
+    pairs, category_id = category.get("skeleton") or (), category.get("id", 1)
+    if not isinstance(pairs, Sequence):
+        raise DataError(f"{source}: categories[0].skeleton: expected a list of pairs, found {pairs!r}.")
+    if not isinstance(category_id, int):
+        raise DataError(f"{source}: categories[0].id: expected a whole number, found {category_id!r}.")
+    limbs = tuple(_read_limb(limb, len(joints), source) for limb in pairs)
     given = dict(sigmas or {})
     unknown = sorted(set(given) - set(joints))
     if unknown:
@@ -139,7 +144,7 @@ def skeleton_from_category(
         limbs=limbs,
         oks_sigmas=tuple(known.get(name, DEFAULT_OKS_SIGMA) for name in joints),
         guessed_sigmas=tuple(name for name in joints if name not in known),
-        category_id=int(category.get("id", 1)),
+        category_id=category_id,
     )
 
 

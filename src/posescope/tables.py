@@ -13,6 +13,8 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.typing.pandas import Series
 
+from posescope.errors import DataError
+
 __all__ = [
     "CropBoxes",
     "Distribution",
@@ -172,12 +174,18 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
 
     Returns:
         (N, K, 3) float64: x, y (image px, NaN where missing) and visibility (or score).
+
+    Raises:
+        DataError: if a person is not in the table.
     """
     third = "visibility" if "visibility" in keypoints else "score"
     joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
     ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
     known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
     values = ordered[["x", "y", third]].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
+    strangers = np.setdiff1d(person_ids, known)
+    if len(strangers):
+        raise DataError(f"Person {strangers[0]} is not in the table of joints: the tables are of different runs.")
     rows = np.searchsorted(known, person_ids)
     return np.asarray(values[rows])
 

@@ -34,4 +34,5 @@ def test_seed_and_split_decide() -> None:
 def test_shares_of_a_large_split() -> None:
     images = plan_split(0, 0, 5000)
     assert sum(i.persons == 0 for i in images) / len(images) == pytest.approx(0.03, abs=0.005)
-    assert sum(i.persons == 1 for i in images) / len(images) == pytest.approx(0.56, abs=0.03)
+    # 62 % of the 97 % that hold people.
+    assert sum(i.persons == 1 for i in images) / len(images) == pytest.approx(0.60, abs=0.03)

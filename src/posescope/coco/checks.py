@@ -104,7 +104,7 @@ def _image_fault(image: Any, root: Path, known: dict[int, tuple[str, int, int]])
         return "image record without a whole id"
     if image["id"] in known:
         return "image id stands twice"
-    if not all(_is_whole(image.get(side)) and image[side] > 0 for side in ("height", "width")):
+    if not all(_is_whole(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
         return "image height and width are not whole numbers > 0"
     name = image.get("file_name")
     if not isinstance(name, str) or not name:
@@ -112,7 +112,11 @@ def _image_fault(image: Any, root: Path, known: dict[int, tuple[str, int, int]])
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
         return "file_name leaves the image folder"
     path = root / name
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that no file system takes, for its length
+        found = False
+    if not found:
         return "image file is missing"
     # A link may point anywhere: where it ends is what counts.
     return "" if path.resolve().is_relative_to(root) else "file_name leaves the image folder"
@@ -123,7 +127,7 @@ def _record_fault(record: Any, joint_count: int, images: set[int], seen: set[int
         return "annotation without a whole id"
     if record["id"] in seen:
         return "annotation id stands twice"
-    if record.get("image_id") not in images:
+    if not _is_whole(record.get("image_id")) or record["image_id"] not in images:
         return "its image is not in the file or was set aside"
     box: Any = record.get("bbox")
     if not _are_numbers(box, 4) or box[2] <= 0 or box[3] <= 0:
@@ -152,7 +156,8 @@ def _is_finite(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    # What does not fit in 64 bits is no id that any table could hold.
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _issue(record: Any, annotation_id: Any, reason: str) -> Issue:

@@ -28,6 +28,10 @@ class SourceOptions(Options):
     def _stays_inside(cls, pattern: str) -> str:
         if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
             raise ValueError(f"expected a path below the data set's folder, found '{pattern}'")
+        try:
+            pattern.format(split="any")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError(f"expected no placeholder but {{split}}, found '{pattern}'") from error
         return pattern
 
     def splits(self) -> dict[str, str]:

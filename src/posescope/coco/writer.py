@@ -25,8 +25,13 @@ def coco_results(predictions: pd.DataFrame, persons: pd.DataFrame, category_id: 
     values = joints_of(predictions, person_ids)
     image_ids = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy()
     scores = values[..., 2].mean(axis=1) if len(values) else np.empty(0)
-    triples = np.concatenate([values[..., :2].round(3), np.ones_like(values[..., :1])], axis=-1).reshape(len(values), -1)
+    triples = np.concatenate([values[..., :2].round(3), np.ones_like(values[..., :1])], axis=-1)
     return [
-        {"image_id": int(image), "category_id": category_id, "keypoints": numbers.tolist(), "score": round(float(score), 6)}
+        {
+            "image_id": int(image),
+            "category_id": category_id,
+            "keypoints": numbers.ravel().tolist(),
+            "score": round(float(score), 6),
+        }
         for image, numbers, score in zip(image_ids, triples, scores, strict=True)
     ]

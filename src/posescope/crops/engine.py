@@ -128,7 +128,7 @@ def _shard_task(number: int, images: list[_ImageTask], options: CropOptions) -> 
     content = {
         "options": options.model_dump(mode="json", exclude={"workers", "shard_persons"}),
         "images": [
-            [image.path.name, *_stamp(image.path), [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
+            [image.path.name, *_stamp(image.path), image.size, [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
             for image in images
         ],
     }
@@ -136,7 +136,10 @@ def _shard_task(number: int, images: list[_ImageTask], options: CropOptions) -> 
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return -1, -1  # reading it will fail and say so; if it comes back, the shard is made again
     return stat.st_size, stat.st_mtime_ns
 
 
@@ -174,14 +177,23 @@ def _cut_shard(task: _ShardTask, store: CropStore, options: CropOptions) -> str:
 
 
 def _real_colour(crop: NDArray[np.uint8], square: _Square, image_size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Sums of R, G, B over the crop's pixels that lie wholly inside the image, and their number."""
-    scale = len(crop) / square.side
-    x0, y0 = (int(np.ceil(max(-first, 0) * scale)) for first in (square.left, square.top))
-    x1 = int(np.floor(min(image_size[1] - square.left, square.side) * scale))
-    y1 = int(np.floor(min(image_size[0] - square.top, square.side) * scale))
+    """Sums of R, G, B over the crop's pixels that show nothing but the image, and their number."""
+    x0, x1 = _real_span(square.left, square.side, image_size[1], len(crop))
+    y0, y1 = _real_span(square.top, square.side, image_size[0], len(crop))
     real = crop[y0 : max(y1, y0), x0 : max(x1, x0)]
     red, green, blue = real.sum(axis=(0, 1), dtype=np.int64).tolist()
     return red, green, blue, real.shape[0] * real.shape[1]
+
+
+def _real_span(first: int, side: int, image_side: int, size_px: int) -> tuple[int, int]:
+    """First crop px, and the one after the last, into which no padding has been mixed; whole numbers, so nothing is rounded."""
+    start, stop = max(-first, 0), min(image_side - first, side)  # the part of the square that the image fills
+    if side >= size_px:
+        return -(-start * size_px // side), stop * size_px // side
+    # Enlarging is bilinear: a crop px is pure only if its centre lies between the centres of two px of the image.
+    low = -(-((2 * start + 1) * size_px - side) // (2 * side)) if start else 0
+    high = ((2 * stop - 1) * size_px - side) // (2 * side) + 1 if stop < side else size_px
+    return low, high
 
 
 def _failures(store: CropStore, persons: pd.DataFrame) -> pd.DataFrame:

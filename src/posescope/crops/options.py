@@ -1,6 +1,6 @@
 """Options of the crop step."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,8 @@ from posescope.plugins import ComponentSpec, Options, check_options
 
 __all__ = ["CropOptions", "SplitOptions"]
 
+ChannelValue = Annotated[int, Field(ge=0, le=255)]
+
 
 class CropOptions(Options):
     """How people are cut out of their images."""
@@ -16,7 +18,9 @@ class CropOptions(Options):
     rule: str = Field("centred_square", description="name of the crop rule")
     rule_options: dict[str, Any] = Field(default_factory=dict, description="options of that rule")
     size_px: int = Field(256, ge=16, le=1024, description="side of the stored crops, px")
-    padding_rgb: tuple[int, int, int] = Field((124, 116, 104), description="colour outside the image, 0..255 each")
+    padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
+        (124, 116, 104), description="colour outside the image, 0..255 each"
+    )
     shard_persons: int = Field(512, ge=1, description="people a shard, at least (images are not torn apart)")
     workers: int = Field(0, ge=0, description="processes that cut; 0 for one a core; never changes the result")
 

@@ -138,5 +138,5 @@ class CropStore:
 def _open_shard(path: Path) -> NDArray[np.uint8]:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: this shard cannot be opened ({error}); run the pipeline data_engineering again.") from error

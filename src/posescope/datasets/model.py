@@ -54,8 +54,8 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
     def _exists(self) -> bool:
         if self._version is None:
             return _is_model(str(self._newest_folder()))
-        # Kedro resolves the newest version by looking for folders; none at all raises.
-        return bool(_glob(str(self._filepath / "*" / self._filepath.name)))
+        # The version that was asked for, else the newest; where there is none, Kedro turns this into False.
+        return _is_model(str(self._get_load_path()))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}

@@ -3,6 +3,7 @@
 Boxes are in our convention: x, y are the upper left edge, pixel i spans [i - 0.5, i + 0.5].
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,16 @@ class BoxesFile:
         self.options = options
 
     def __call__(self, images: Sequence[ImageInfo], detections: Detections) -> list[DetectedPerson]:
-        """COCO's boxes lose 0.5, as everywhere where COCO is read."""
+        """COCO's boxes lose 0.5, as everywhere where COCO is read.
+
+        Raises:
+            DataError: if a record is malformed, or two images have the same number: whose box it is cannot be told.
+        """
         by_id: dict[int, list[DetectedPerson]] = {image.image_id: [] for image in images}
         info = {image.image_id: image for image in images}
+        doubled = [image.name for image in images if info[image.image_id] is not image]
+        if doubled:
+            raise DataError(f"{doubled[0]}: another image has the same number; {detections.root} cannot tell them apart.")
         for number, record in enumerate(detections.read()):
             person = _person_of(record, number, info, self.options, detections.root)
             if person is not None:
@@ -120,6 +128,8 @@ def _person_of(
         image = info.get(record["image_id"])
         x, y, width, height = (float(value) for value in record["bbox"])
         score = float(record.get("score", 1.0))
+        if not all(map(math.isfinite, (x, y, width, height, score))):
+            raise ValueError("a number is NaN or infinite")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: record {number}: expected image_id and bbox [x, y, w, h], found {str(record)[:99]}.") from error
     wrong_kind = options.category_id is not None and record.get("category_id", options.category_id) != options.category_id

@@ -24,7 +24,7 @@ __all__ = ["Figure", "FigurePicture", "draw_figure", "paint_figure", "view_of_ya
 
 SUPERSAMPLING = 2
 # How the views are shared out, and the yaw (degrees, either way) of each.
-_VIEWS = {"front": (0.34, 0, 28), "three_quarter": (0.20, 28, 62), "side": (0.14, 62, 112), "back": (0.32, 118, 180)}
+_VIEWS = {"front": (0.40, 0, 28), "three_quarter": (0.20, 28, 55), "side": (0.10, 68, 100), "back": (0.30, 135, 180)}
 
 
 @dataclass(frozen=True)

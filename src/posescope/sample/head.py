@@ -30,7 +30,7 @@ def head_solids(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> list[S
         solids.append(_ellipsoid(PartId.EAR, ear, half * (0.13, 0.25, 0.2), frame))
     solids.extend(_hair(outfit, frame, half, at))
     if outfit.hat is not None:
-        solids.append(_ellipsoid(PartId.HAT, at(0, 0.4, -0.1), half * (1.12, 0.74, 1.12), frame))
+        solids.append(_ellipsoid(PartId.HAT, at(0, 0.42, -0.12), half * (1.2, 0.76, 1.2), frame))
         solids.append(_ellipsoid(PartId.HAT, at(0, 0.42, 0.95), half * (0.78, 0.09, 0.62), frame))
     return solids
 
@@ -48,7 +48,8 @@ _HAIR_CAPS: Mapping[str, tuple[_Triple, _Triple]] = {
 
 
 def _hair(outfit: Outfit, frame: Doubles, half: Doubles, at: Callable[[float, float, float], Doubles]) -> Iterator[Solid]:
-    style = outfit.hair_style
+    # A mop of curls would stand out through a hat.
+    style = "short" if outfit.hat is not None and outfit.hair_style == "curly" else outfit.hair_style
     if style == "bald":
         return
     centre, size = _HAIR_CAPS[style]

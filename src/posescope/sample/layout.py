@@ -58,7 +58,7 @@ def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -
         extras += _place_crowd(rng, width, horizon, pitch)
     placed = sorted([*people, *extras], key=lambda p: p.foot_y)
     targets = [i for i, p in enumerate(placed) if p.role == "person"]
-    hidden = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.2 else None
+    hidden = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
     return SceneLayout(height, width, horizon, _draw_light(rng), placed, hidden)
 
 
@@ -85,14 +85,14 @@ def _place_people(rng: np.random.Generator, count: int, height: int, width: int,
     if count == 1:
         return [_place_single(rng, height, width, pitch)]
     size = rng.uniform(0.52, 0.8) * height if count == 2 else rng.uniform(0.45, 0.68) * height
-    gap = rng.uniform(0.17, 0.3) * size if rng.random() < 0.45 else rng.uniform(0.36, 0.55) * size
+    gap = rng.uniform(0.2, 0.32) * size if rng.random() < 0.25 else rng.uniform(0.44, 0.6) * size
     base = height - rng.uniform(5, 0.16 * height)
     placed = []
     for i in range(count):
         scale = size * rng.uniform(0.84, 1.12)
         x = 0.5 * width + (i - (count - 1) / 2) * gap + rng.normal(0, 0.03) * width
         foot_y = base - max(0.0, size * 1.12 - scale) * 0.5 + rng.normal(0, 2)
-        placed.append(_place(rng, pitch, x, foot_y, scale, "person", _CAN_STAND_CLOSE if gap < 0.3 * size else None))
+        placed.append(_place(rng, pitch, x, foot_y, scale, "person", _CAN_STAND_CLOSE if gap < 0.33 * size else None))
     return placed
 
 

@@ -15,7 +15,7 @@ def paint_distractors(picture: Bytes, seed: int, horizon: float) -> Bytes:
     rng = np.random.default_rng(seed)
     picture = picture.copy()
     height, width = picture.shape[:2]
-    for _ in range(int(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1)))):
+    for _ in range(int(rng.choice(4, p=(0.5, 0.3, 0.14, 0.06)))):
         x, foot = rng.uniform(0, width), min(height - 4.0, horizon + rng.uniform(0, 30))
         colour = scale_colour((226, 176, 138), rng.uniform(0.45, 1.05)) if rng.random() < 0.55 else _any(rng)
         kind = rng.random()

@@ -136,11 +136,11 @@ def _draw_legwear_cloth(rng: np.random.Generator) -> Cloth:
 
 def _draw_sleeve(rng: np.random.Generator) -> float:
     kind = rng.random()
-    if kind < 0.42:
+    if kind < 0.50:
         return float(rng.uniform(0.45, 0.8))
-    if kind < 0.55:
+    if kind < 0.64:
         return 0.12
-    return 1.95 if kind < 0.88 else float(rng.uniform(1.3, 1.7))
+    return 1.95 if kind < 0.90 else float(rng.uniform(1.3, 1.7))
 
 
 def _draw_leg_end(rng: np.random.Generator, legwear: Legwear) -> float:

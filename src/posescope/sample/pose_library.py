@@ -172,21 +172,21 @@ def _jumping(rng: np.random.Generator) -> Pose:
 
 
 _MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
-    "standing": (0.14, _standing),
-    "hands_on_hips": (0.08, _hands_on_hips),
-    "arms_folded": (0.04, _arms_folded),
-    "walking": (0.16, _walking),
-    "running": (0.08, _running),
+    "standing": (0.18, _standing),
+    "hands_on_hips": (0.09, _hands_on_hips),
+    "arms_folded": (0.03, _arms_folded),
+    "walking": (0.19, _walking),
+    "running": (0.06, _running),
     "sitting": (0.14, _sitting),
-    "bending": (0.05, _bending),
-    "arms_up": (0.06, _arms_up),
-    "waving": (0.05, _waving),
-    "reaching": (0.04, _reaching),
-    "phoning": (0.03, _phoning),
-    "carrying": (0.03, _carrying),
+    "bending": (0.04, _bending),
+    "arms_up": (0.07, _arms_up),
+    "waving": (0.06, _waving),
+    "reaching": (0.03, _reaching),
+    "phoning": (0.02, _phoning),
+    "carrying": (0.02, _carrying),
     "stretching": (0.04, _stretching),
-    "crouching": (0.03, _crouching),
-    "jumping": (0.03, _jumping),
+    "crouching": (0.02, _crouching),
+    "jumping": (0.01, _jumping),
 }
 POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _MAKERS.items()}
 

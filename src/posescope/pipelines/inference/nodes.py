@@ -25,7 +25,7 @@ def pose_people(
     return list(predict_people(model, images, people, prediction))
 
 
-def write_results(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, Any]]:
+def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, Any]]:
     """The poses as COCO results."""
     return pose_results(posed, model.skeleton)
 

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
                 ["inference_model", "inference_images", "detected_people", "params:inference.prediction"],
                 "posed_people",
             ),
-            step(nodes.write_results, ["inference_model", "posed_people"], "inference_results"),
+            step(nodes.write_poses, ["inference_model", "posed_people"], "inference_results"),
             step(
                 nodes.draw_overlays,
                 ["inference_model", "inference_images", "posed_people", "overlays_workspace"],

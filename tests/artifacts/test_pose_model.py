@@ -1,0 +1,125 @@
+"""A model at work: normalised input, heatmaps, joints, the flip test."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posescope.artifacts.pose_model import PoseModel, normalise_images
+from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
+from posescope.models.network import Edits, PoseNetwork
+from posescope.plugins import ComponentSpec
+from posescope.skeleton import Skeleton
+
+SKELETON = Skeleton(joints=("left_dot", "right_dot", "nose"), limbs=(), oks_sigmas=(0.1,) * 3)
+
+
+class Mirror(PoseNetwork):
+    """Its maps are its input's channels, the means of cells of 4 x 4 px; a first stack of zeros must not be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map_size, self.tap_names, self.bottleneck_tap, self.skip_taps = (4, 6), ("in",), "in", ()
+        self.gain = nn.Parameter(torch.ones(()))
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+        if edits:
+            images = edits["in"](images)
+        maps = nn.functional.avg_pool2d(self.drop(images), 4) * self.gain
+        return [torch.zeros_like(maps), maps]
+
+
+@pytest.fixture
+def model():
+    return PoseModel(
+        network=Mirror().train(),
+        codec=GaussianCodec(GaussianOptions(decoder="argmax", stride=4), crop_size=(16, 24), joint_count=3),
+        skeleton=SKELETON,
+        crop_size=(16, 24),
+        mean_rgb=(0.0, 0.0, 0.0),
+        model_spec=ComponentSpec(name="mirror"),
+        codec_spec=ComponentSpec(name="gaussian"),
+        crop_rule="centred_square",
+    )
+
+
+def dots(*places):
+    """A black crop of 16 x 24 px with a full cell (channel, row, column) each."""
+    image = torch.zeros(1, 16, 24, 3, dtype=torch.uint8)
+    for channel, row, column in places:
+        image[0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4, channel] = 255
+    return image
+
+
+def test_normalising_by_hand():
+    images = torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)
+    found = normalise_images(images, (0.5, 0.1, 0.25))
+    # 0 - 0.5, 51 / 255 - 0.1 = 0.2 - 0.1, 1 - 0.25
+    torch.testing.assert_close(found, torch.tensor([-0.5, 0.1, 0.75]).reshape(1, 3, 1, 1))
+    assert found.dtype == torch.float32
+    assert normalise_images(torch.zeros(0, 4, 6, 3, dtype=torch.uint8), (0, 0, 0)).shape == (0, 3, 4, 6)
+
+
+def test_normalising_keeps_rows_and_columns_apart():
+    images = torch.zeros(1, 2, 3, 3, dtype=torch.uint8)
+    images[0, 1, 2, 0] = 255
+    assert normalise_images(images, (0, 0, 0))[0, 0].tolist() == [[0, 0, 0], [0, 0, 1]]
+
+
+def test_heatmaps_are_the_last_stacks_in_evaluation_mode_without_gradient(model):
+    maps = model.heatmaps(dots((0, 1, 2)))
+    assert maps.shape == (1, 3, 4, 6)
+    # Dropout would make it 0 or 2.
+    assert maps[0, 0, 1, 2] == 1
+    assert maps.sum() == 1
+    assert not maps.requires_grad
+
+
+def test_the_mean_colour_is_subtracted(model):
+    maps = replace(model, mean_rgb=(0.25, 0.5, 0.75)).heatmaps(dots())
+    torch.testing.assert_close(maps[0, :, 0, 0], torch.tensor([-0.25, -0.5, -0.75]))
+
+
+def test_predict_by_hand(model):
+    found = model.predict(dots((0, 1, 2), (1, 3, 0), (2, 0, 5)))
+    # The middle of cell c is crop px (c + 0.5) * 4 - 0.5.
+    assert found.joints.tolist() == [[[9.5, 5.5], [1.5, 13.5], [21.5, 1.5]]]
+    assert found.scores.tolist() == [[1, 1, 1]]
+
+
+def test_nobody(model):
+    assert model.predict(torch.zeros(0, 16, 24, 3, dtype=torch.uint8), flip_test=True).joints.shape == (0, 3, 2)
+
+
+def test_the_flip_test_averages_with_the_mirrored_pass_and_its_swapped_names(model):
+    # This network knows colours, not sides. In the mirrored pass red stays red and is taken for the left dot, which is the
+    # right one of the unmirrored person: so half of red's map goes to joint 1, at the same place, and likewise green's.
+    maps = model.heatmaps(dots((0, 1, 2), (1, 3, 0), (2, 0, 5)), flip_test=True)
+    expected = torch.zeros(3, 4, 6)
+    expected[0, 1, 2] = expected[1, 1, 2] = expected[1, 3, 0] = expected[0, 3, 0] = 0.5
+    expected[2, 0, 5] = 1  # the nose has no other side
+    torch.testing.assert_close(maps[0], expected)
+
+
+def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_answer(model):
+    image = torch.randint(0, 256, (2, 16, 24, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    straight = model.heatmaps(image, flip_test=True)
+    mirrored = model.heatmaps(image.flip(2), flip_test=True)
+    torch.testing.assert_close(mirrored, straight[:, [1, 0, 2]].flip(-1))
+
+
+def test_edits_reach_the_network(model):
+    assert model.heatmaps(dots((0, 1, 2)), edits={"in": lambda value: value * 3})[0, 0, 1, 2] == 3
+
+
+def test_edits_and_the_flip_test_exclude_each_other(model):
+    with pytest.raises(ValueError, match="flip_test and edits cannot be combined"):
+        model.heatmaps(dots(), edits={"in": torch.zeros_like}, flip_test=True)
+
+
+def test_moving_to_a_device_keeps_the_rest(model):
+    moved = model.to(torch.device("cpu"))
+    assert moved.device == torch.device("cpu")
+    assert moved.skeleton is model.skeleton

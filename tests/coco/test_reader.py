@@ -1,0 +1,212 @@
+"""Annotation files become tables; files that are broken as a whole are refused."""
+
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import load_annotation_file, read_annotations
+from posescope.errors import DataError
+from posescope.tables import Issues, Keypoints, Persons, joints_of
+
+TINY_DOG = {"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9], "keypoints": [3, 4, 2]}
+
+
+def read(tiny_coco, **options):
+    return read_annotations(CocoFolder(tiny_coco.root), SourceOptions(**options))
+
+
+def test_persons_by_hand(tiny_coco):
+    found = read(tiny_coco)
+    first = found.persons.iloc[0]
+    # COCO's box (10, 10, 20, 30) counts from the edge of pixel 10, which is 9.5 where integers are centres.
+    assert first[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].tolist() == [9.5, 9.5, 20, 30]
+    assert first[["image_h", "image_w", "area", "is_crowd"]].tolist() == [60, 80, 300, False]
+    assert first[["split", "source_split", "file_name"]].tolist() == ["train", "train2017", "one.png"]
+    Persons.validate(found.persons)
+    Keypoints.validate(found.keypoints)
+    assert len(found.issues) == 0
+
+
+def test_keypoints_enter_unchanged_and_unlabelled_ones_are_nan(tiny_coco):
+    found = read(tiny_coco)
+    values = joints_of(found.keypoints, np.array([0, 1]))
+    np.testing.assert_array_equal(values[0], [[20, 14, 2], [14, 30, 2], [26.5, 36.25, 1]])
+    np.testing.assert_array_equal(values[1], [[57, 20, 2], [np.nan, np.nan, 0], [60, 44, 2]])
+
+
+def test_an_unlabelled_joint_with_coordinates_is_nan_too(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][0].update(keypoints=[9, 9, 0, 14, 30, 2, 26, 36, 1]))
+    assert np.isnan(joints_of(read(tiny_coco).keypoints, np.array([0]))[0, 0, :2]).all()
+
+
+def test_person_ids_are_unique_though_annotation_ids_repeat(tiny_coco):
+    persons = read(tiny_coco).persons
+    assert persons["person_id"].tolist() == list(range(7))
+    assert persons["annotation_id"].tolist() == [1, 2, 3, 4, 1, 2, 3]
+    assert persons["split"].tolist() == ["train"] * 4 + ["val"] * 3
+
+
+def test_skeleton_is_the_data_sets_own(tiny_coco):
+    skeleton = read(tiny_coco, oks_sigmas={"left_hand": 0.3}).skeleton
+    assert skeleton.joints == ("nose", "left_hand", "right_hand")
+    assert skeleton.limbs == ((0, 1), (0, 2))
+    assert (skeleton.category_id, skeleton.oks_sigmas[1], skeleton.guessed_sigmas) == (7, 0.3, ("right_hand",))
+
+
+def test_other_categories_are_left_out_without_a_word(tiny_coco):
+    dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": "not ours to judge"}
+    tiny_coco.change("train2017", lambda content: content["annotations"].insert(0, dog))
+    found = read(tiny_coco)
+    assert (len(found.persons), len(found.issues)) == (7, 0)
+
+
+def test_another_category_can_be_read(tiny_coco):
+    def make_dogs(content):
+        content["categories"][0] |= {"keypoints": ["snout"]}
+        content["annotations"] = [TINY_DOG]
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, make_dogs)
+    found = read(tiny_coco, category="dog")
+    assert (found.skeleton.joints, found.skeleton.category_id) == (("snout",), 3)
+    assert found.keypoints[["x", "y"]].to_numpy().tolist() == [[3, 4], [3, 4]]
+
+
+def test_without_an_area_the_box_is_the_scale(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][0].pop("area"))
+    assert read(tiny_coco).persons["area"][0] == 20 * 30
+
+
+@pytest.mark.parametrize("keypoints", [None, [], "absent"])
+def test_a_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
+    def strip(content):
+        content["annotations"][1]["keypoints"] = keypoints
+        if keypoints == "absent":
+            del content["annotations"][1]["keypoints"]
+
+    tiny_coco.change("train2017", strip)
+    found = read(tiny_coco)
+    assert len(found.persons) == 7
+    values = joints_of(found.keypoints, np.array([1]))
+    assert np.isnan(values[..., :2]).all()
+    assert not values[..., 2].any()
+
+
+def test_an_image_without_people_is_an_issue(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"].pop())
+    issue = read(tiny_coco).issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "file_name", "step", "reason"]].tolist() == [
+        "train2017", 3, -1, "three.png", "read", "image without people",
+    ]  # fmt: skip
+
+
+def test_a_malformed_record_goes_to_the_issues_and_the_rest_is_read(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][1].update(bbox=[1, 2, 3]))
+    found = read(tiny_coco)
+    assert found.persons["annotation_id"].tolist() == [1, 3, 4, 1, 2, 3]
+    assert found.persons["person_id"].tolist() == list(range(6))
+    issue = found.issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "step"]].tolist() == ["train2017", 1, 2, "read"]
+    assert "bbox" in issue["reason"]
+    assert "[1, 2, 3]" in issue["detail"]
+
+
+@pytest.mark.parametrize("fields", [["annotations"], ["images", "annotations"]])
+def test_a_split_without_anybody_gives_empty_parts(tiny_coco, fields):
+    tiny_coco.change("val2017", lambda content: content.update({field: [] for field in fields}))
+    found = read(tiny_coco)
+    assert found.persons["split"].tolist() == ["train"] * 4
+    assert len(found.keypoints) == 4 * 3
+    assert len(found.issues) == (2 if fields == ["annotations"] else 0)
+
+
+def test_nobody_at_all_gives_empty_tables(tiny_coco):
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, lambda content: content.update(images=[], annotations=[]))
+    found = read(tiny_coco)
+    for schema, table in ((Persons, found.persons), (Keypoints, found.keypoints), (Issues, found.issues)):
+        assert len(schema.validate(table)) == 0
+
+
+def test_zipped_files_say_the_same(tiny_coco):
+    expected = read(tiny_coco)
+    for split in ("train2017", "val2017"):
+        plain = tiny_coco.annotation_file(split)
+        plain.with_name(f"{plain.name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+    found = read(tiny_coco)
+    pd.testing.assert_frame_equal(found.persons, expected.persons)
+    pd.testing.assert_frame_equal(found.keypoints, expected.keypoints)
+
+
+@pytest.mark.parametrize("raw", [b"", b'{"images": [', b"\xff\xfe\xfa"])
+def test_broken_json_is_named(tmp_path, raw):
+    (tmp_path / "a.json").write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.json: not a JSON file") as caught:
+        load_annotation_file(tmp_path / "a.json")
+    assert caught.value.__cause__ is not None
+
+
+ZIPPED = gzip.compress(json.dumps({"images": list(range(1000))}).encode())
+
+
+@pytest.mark.parametrize("raw", [b"{}", ZIPPED[:40], ZIPPED[:60] + b"\0" * 20 + ZIPPED[80:], gzip.compress(b"{")])
+def test_a_broken_zip_is_named(tmp_path, raw):
+    (tmp_path / "a.json.gz").write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.json\.gz: not a JSON file"):
+        load_annotation_file(tmp_path / "a.json.gz")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.json: there is no such annotation file"):
+        load_annotation_file(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize("field", ["images", "annotations", "categories"])
+def test_a_missing_list_is_named_with_its_file(tiny_coco, field):
+    tiny_coco.change("val2017", lambda content: content.pop(field))
+    with pytest.raises(DataError, match=rf"val2017\.json: field '{field}': expected a list, found NoneType"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize(("content", "found"), [([], "NoneType"), ({"images": {}}, "dict")])
+def test_a_file_of_another_shape_is_named(tiny_coco, content, found):
+    tiny_coco.write("train2017", content)
+    with pytest.raises(DataError, match=rf"train2017\.json: field 'images': expected a list, found {found}"):
+        read(tiny_coco)
+
+
+def test_a_missing_category_is_named_with_those_that_there_are(tiny_coco):
+    with pytest.raises(DataError, match=r"train2017\.json: categories: expected one called 'cat' .*found \['dog', 'person'\]"):
+        read(tiny_coco, category="cat")
+
+
+def test_a_category_that_stands_twice_is_refused(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["categories"].append(content["categories"][1]))
+    with pytest.raises(DataError, match=r"found \['dog', 'person', 'person'\]"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("change", [{"skeleton": [[1, 2]]}, {"id": 8}, {"keypoints": ["a", "b", "c"]}])
+def test_splits_with_different_skeletons_are_refused(tiny_coco, change):
+    def edit(content):
+        content["categories"][1] |= change
+        content["annotations"] = []
+
+    tiny_coco.change("val2017", edit)
+    with pytest.raises(DataError, match=r"val2017\.json: its category describes another skeleton than the split 'train2017'"):
+        read(tiny_coco)
+
+
+@pytest.mark.real_data
+def test_every_official_record_is_read(real_data):
+    found = read_annotations(CocoFolder(real_data / "coco_subset"), SourceOptions())
+    labelled = found.keypoints.groupby("person_id")["visibility"].max() > 0
+    splits = found.persons.set_index("person_id").loc[labelled[labelled].index, "split"].value_counts()
+    # As the data's own description counts them.
+    assert splits.to_dict() == {"train": 298, "val": 374}
+    assert set(found.issues["reason"]) <= {"image without people"}

@@ -1,0 +1,129 @@
+"""Every environment: its parameters are right, its catalog can be made, its layers and folders agree."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from kedro.framework.context import KedroContext
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from pydantic import BaseModel
+
+from posescope.pipeline_registry import parameter_models, register_pipelines
+from posescope.run_parameters import PLACES, check_parameters
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis")
+PIPELINES = register_pipelines()
+
+# Handed from one node to the next and never written.
+IN_MEMORY = {"detected_people", "posed_people"}
+# Read by a hook, by no node.
+OF_HOOKS = {"run_records"}
+FOLDER_OF_LAYER = {
+    "raw": "01_raw",
+    "intermediate": "02_intermediate",
+    "primary": "03_primary",
+    "feature": "04_feature",
+    "model_input": "05_model_input",
+    "models": "06_models",
+    "model_output": "07_model_output",
+    "reporting": "08_reporting",
+}
+# Inputs of the pipeline `inference`: wherever somebody keeps them.
+FROM_ANYWHERE = {"inference_images", "inference_boxes", "inference_model"}
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def context(request: pytest.FixtureRequest) -> Iterator[KedroContext]:
+    """The project in one environment, as a run sees it (its hooks have checked the parameters)."""
+    bootstrap_project(REPOSITORY)
+    with KedroSession.create(project_path=REPOSITORY, env=request.param, save_on_close=False) as session:
+        yield session.load_context()
+
+
+@pytest.fixture(scope="module")
+def catalog(context: KedroContext) -> DataCatalog:
+    made = context.catalog
+    assert isinstance(made, DataCatalog)
+    return made
+
+
+@pytest.fixture(scope="module")
+def entries(context: KedroContext) -> dict[str, dict[str, Any]]:
+    return dict(context.config_loader["catalog"])
+
+
+def datasets_of(pipeline: Pipeline) -> set[str]:
+    return {name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:")}
+
+
+def test_all_environments_are_looked_at() -> None:
+    assert {path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir()} == set(ENVIRONMENTS)
+
+
+def test_parameters_are_right_and_complete(context: KedroContext) -> None:
+    parameters = context.config_loader["parameters"]
+    check_parameters(parameters, parameter_models(), env=str(context.env))
+    assert set(parameters) - set(PLACES) == set(parameter_models())
+
+
+def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroContext, catalog: DataCatalog) -> None:
+    for pipeline in PIPELINES.values():
+        for name in pipeline.inputs():
+            if name.startswith("params:"):
+                value = catalog.load(name)
+                assert isinstance(value, BaseModel) or (name == "params:data_engineering.sample" and value is None), name
+
+
+def test_every_dataset_can_be_made_and_is_declared(catalog: DataCatalog) -> None:
+    names = set().union(*(datasets_of(pipeline) for pipeline in PIPELINES.values()))
+    assert {"crops", "model", "report", "inference_results", "analysis_walks", "issues_cut"} <= names
+    undeclared = {name for name in names if name not in catalog or isinstance(catalog.get(name), MemoryDataset)}
+    assert undeclared == IN_MEMORY
+
+
+def test_every_entry_is_used(catalog: DataCatalog, entries: dict[str, dict[str, Any]]) -> None:
+    names = set().union(*(datasets_of(pipeline) for pipeline in PIPELINES.values()))
+    used = {catalog.config_resolver.match_dataset_pattern(name) or name for name in names} | OF_HOOKS
+    assert set(entries) - used == set()
+
+
+def test_every_entry_stands_in_the_folder_of_its_layer(entries: dict[str, dict[str, Any]]) -> None:
+    for name, entry in entries.items():
+        layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
+        assert layer in FOLDER_OF_LAYER, name
+        if name not in FROM_ANYWHERE:
+            assert FOLDER_OF_LAYER[layer] in PurePosixPath(entry["filepath"]).parts, name
+
+
+def test_workspace_and_result_share_their_folder(entries: dict[str, dict[str, Any]]) -> None:
+    pairs = {"raw": "raw_source", "crops": "crops", "features": "features", "overlays": "overlays"}
+    for workspace, result in pairs.items():
+        first, second = entries[f"{workspace}_workspace"], entries[result]
+        assert (first["filepath"], first["store"]) == (second["filepath"], second["store"])
+        assert (first["role"], second.get("role", "result")) == ("workspace", "result")
+
+
+def test_no_two_other_entries_share_a_path(entries: dict[str, dict[str, Any]]) -> None:
+    written = [
+        entry["filepath"] for name, entry in entries.items() if not name.endswith("_workspace") and name not in FROM_ANYWHERE
+    ]
+    assert sorted(written) == sorted(set(written))
+
+
+def test_command_line_places_reach_the_catalog() -> None:
+    configure_project("posescope")
+    places = {name: f"/somewhere/{name}" for name in PLACES}
+    with KedroSession.create(project_path=REPOSITORY, env="coco", runtime_params=places, save_on_close=False) as session:
+        entries = session.load_context().config_loader["catalog"]
+    for name, entry in entries.items():
+        expected = {
+            "raw_workspace": "raw_dir", "raw_source": "raw_dir", "inference_images": "images",
+            "inference_boxes": "boxes", "inference_model": "model",
+        }.get(name, "data_dir")  # fmt: skip
+        assert entry["filepath"].startswith(f"/somewhere/{expected}"), name

@@ -1,0 +1,43 @@
+"""The way from a data set to its crops, in one call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import box_persons
+from posescope.crops.engine import cut_all
+from posescope.crops.options import CropOptions
+from posescope.crops.store import CropStore
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one pass over a data set gave."""
+
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    crop_boxes: pd.DataFrame
+    store: CropStore
+    issues: pd.DataFrame
+    options: CropOptions
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Callable[..., Cut]:
+    """`cut(root, **crop options)`: read, box and cut into `tmp_path / "crops"`; small crops, one process, 2 persons a shard."""
+
+    def run(root: Path, **changes: object) -> Cut:
+        options = CropOptions(**{"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2, **changes})
+        folder, source = CocoFolder(root), SourceOptions()
+        annotations = read_annotations(folder, source)
+        boxed = box_persons(annotations.persons, annotations.keypoints, options)
+        store = CropStore(tmp_path / "crops")
+        issues = cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+        return Cut(boxed.persons, annotations.keypoints, boxed.crop_boxes, store, issues, options)
+
+    return run

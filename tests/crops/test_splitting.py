@@ -1,0 +1,116 @@
+"""The test set is drawn by whole image, seeded, and as large as it should be."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.crops.options import SplitOptions
+from posescope.crops.splitting import draw_test_set
+from posescope.errors import DataError
+from posescope.tables import Distribution, Persons
+
+
+def persons(train, val):
+    """Persons of images with so many persons each; the validation images have the same ids and names as the training ones."""
+    rows = [
+        (split, image) for split, counts in (("train", train), ("val", val)) for image, n in enumerate(counts) for _ in range(n)
+    ]
+    return Persons.validate(
+        pd.DataFrame(
+            {
+                "person_id": np.arange(len(rows)),
+                "source_split": [f"{split}2017" for split, _ in rows],
+                "annotation_id": np.arange(len(rows)),
+                "image_id": [image for _, image in rows],
+                "file_name": [f"{image}.png" for _, image in rows],
+                "split": [split for split, _ in rows],
+                **dict.fromkeys(("image_h", "image_w", "bbox_w", "bbox_h", "area"), 9),
+                **dict.fromkeys(("bbox_x", "bbox_y"), 0),
+                "is_crowd": False,
+            }
+        )
+    )
+
+
+TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_number_is_met_by_whole_images(seed):
+    found = draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed)).persons
+    assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
+    # No image of the training files has persons on both sides; the validation set, with the same image ids, is untouched.
+    assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
+    assert (found.loc[found["source_split"] == "val2017", "split"] == "val").all()
+    assert (found.loc[found["split"] == "test", "source_split"] == "train2017").all()
+
+
+def test_only_the_split_changes():
+    before = persons(TRAIN, VAL)
+    copy = before.copy()
+    found = draw_test_set(before, SplitOptions()).persons
+    assert before.equals(copy)
+    assert found.drop(columns="split").equals(before.drop(columns="split"))
+
+
+def test_the_draw_is_seeded():
+    draws = [draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed)).persons["split"].tolist() for seed in (3, 3, 4)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_the_draw_does_not_depend_on_the_order_of_the_rows():
+    table = persons(TRAIN, VAL)
+    straight = draw_test_set(table, SplitOptions()).persons
+    turned = draw_test_set(table[::-1].reset_index(drop=True), SplitOptions()).persons
+    assert straight["split"].tolist() == turned["split"].tolist()[::-1]
+
+
+def test_an_image_that_would_overfill_the_set_is_passed_over():
+    # One person is wanted (of val), and only one image has a single person: it must be that one, whatever the order.
+    for seed in range(5):
+        found = draw_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed)).persons
+        assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
+
+
+def test_the_cap_is_reported(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2)).persons
+    # 0.2 * 10 training persons = 2 < 4.
+    assert (found["split"] == "test").sum() == 2
+    assert "2 persons, not the 4 of the validation set (test_share_max = 0.2 of 10 training persons)" in caplog.text
+
+
+def test_no_word_where_nothing_is_capped(caplog):
+    draw_test_set(persons(TRAIN, VAL), SplitOptions())
+    assert caplog.text == ""
+
+
+def test_no_test_set_if_none_is_wanted():
+    found = draw_test_set(persons([1, 1], [1]), SplitOptions(test_share_max=0))
+    assert found.persons["split"].tolist() == ["train", "train", "val"]
+    assert found.distribution.set_index("split").loc["test", "persons"] == 0
+
+
+@pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
+def test_an_empty_split_is_an_error(train, val, missing):
+    with pytest.raises(DataError, match=f"No person of the split '{missing}' is left"):
+        draw_test_set(persons(train, val), SplitOptions())
+
+
+def test_an_image_on_both_sides_is_an_error():
+    torn = persons([1] * 10, [1]).assign(source_split="all")
+    with pytest.raises(DataError, match=r"Image \('all', .*0\S*\) stands in more than one split"):
+        draw_test_set(torn, SplitOptions(test_share_max=0))
+
+
+def test_distribution_by_hand():
+    found = draw_test_set(persons([1, 2, 2, 2, 2, 1], [2]), SplitOptions(seed=1, test_share_max=0.5)).distribution
+    Distribution.validate(found)
+    table = found.set_index("split")
+    # 12 persons on 7 images; 2 of the 10 training persons become the test set, on one image or on two.
+    assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
+    assert table.loc["all", "images"] == table["images"][:3].sum() == 7
+    np.testing.assert_allclose(table["persons_share"], [8 / 12, 2 / 12, 2 / 12, 1])
+    np.testing.assert_allclose(table["images_share"], table["images"] / 7)

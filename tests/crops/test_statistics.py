@@ -1,0 +1,62 @@
+"""What is measured of finished crops."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posescope.crops.boxing import place_targets
+from posescope.crops.engine import mean_rgb
+from posescope.crops.statistics import CropStatistics, measure_crops
+from posescope.errors import DataError
+
+
+def measure(found, persons=None, targets=None):
+    targets = place_targets(found.crop_boxes, found.keypoints) if targets is None else targets
+    return measure_crops(found.store, found.persons if persons is None else persons, targets, found.options)
+
+
+def test_the_mean_is_over_the_training_persons_alone(tiny_coco, cut):
+    found = cut(tiny_coco.root)
+    result = measure(found)
+    assert result.mean_rgb == mean_rgb(found.store, np.array([0, 1, 2, 3]))
+    assert result.mean_rgb != mean_rgb(found.store, np.arange(7))
+    assert (result.crop_size, result.crop_rule) == ((32, 32), "padded_square")
+
+
+def test_round_trip_through_json(tiny_coco, cut):
+    result = measure(cut(tiny_coco.root))
+    assert CropStatistics.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_the_fingerprint_is_the_same_for_the_same_data(tiny_coco, cut):
+    assert measure(cut(tiny_coco.root)) == measure(cut(tiny_coco.root, workers=2))
+
+
+def test_the_fingerprint_follows_the_pixels(tiny_coco, cut):
+    before = measure(cut(tiny_coco.root)).data_fingerprint
+    image = np.zeros((100, 90, 3), np.uint8)
+    tiny_coco.write_image("train2017", "three.png", image)
+    assert measure(cut(tiny_coco.root)).data_fingerprint != before
+
+
+def test_the_fingerprint_follows_splits_and_joints(tiny_coco, cut):
+    found = cut(tiny_coco.root)
+    targets = place_targets(found.crop_boxes, found.keypoints)
+    moved, hidden = targets.joints.copy(), targets.visibility.copy()
+    moved[0, 0, 0] += 1e-3
+    hidden[0, 0] = 1
+    fingerprints = {
+        measure(found).data_fingerprint,
+        measure(found, persons=found.persons.assign(split=["test", *found.persons["split"][1:]])).data_fingerprint,
+        measure(found, targets=replace(targets, joints=moved)).data_fingerprint,
+        measure(found, targets=replace(targets, visibility=hidden)).data_fingerprint,
+    }
+    assert len(fingerprints) == 4
+
+
+def test_nobody_to_train_on_is_an_error(tiny_coco, cut):
+    found = cut(tiny_coco.root)
+    with pytest.raises(DataError, match="No training person has a crop"):
+        measure(found, persons=found.persons.assign(split="val"))

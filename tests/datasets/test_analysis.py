@@ -1,0 +1,89 @@
+"""Tests of posescope.datasets.analysis."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from posescope.datasets import AnalysisDataset
+from posescope.errors import DataError
+from posescope.explain.base import AnalysisResult
+
+RESULT = AnalysisResult(
+    findings={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
+    tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
+    pictures={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
+    note="Three clusters.",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "explainability" / "clusters"
+
+
+@pytest.fixture
+def dataset(folder: Path) -> AnalysisDataset:
+    return AnalysisDataset(filepath=str(folder))
+
+
+def test_round_trip(dataset: AnalysisDataset) -> None:
+    assert not dataset.exists()
+    dataset.save(RESULT)
+    assert dataset.exists()
+    read = dataset.load()
+    assert read.findings == RESULT.findings
+    assert read.note == RESULT.note
+    assert read.tables.keys() == {"sizes"}
+    pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
+    np.testing.assert_array_equal(read.pictures["sheet"], RESULT.pictures["sheet"])
+
+
+def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
+    dataset.save(AnalysisResult(findings={}, note="not selected"))
+    assert dataset.load() == AnalysisResult(findings={}, note="not selected")
+
+
+def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    dataset.save(replace(RESULT, tables={}, pictures={}))
+    assert [path.name for path in folder.iterdir()] == ["findings.json"]
+
+
+def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
+    dataset.save(RESULT)
+    assert json.loads(dataset.preview()) == {"findings": RESULT.findings, "note": RESULT.note}
+
+
+def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
+    with pytest.raises(DatasetError, match=r"findings\.json: there is no such file") as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__, DataError)
+
+
+def test_a_damaged_picture_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    (folder / "sheet.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match=r"sheet\.png: this picture cannot be read"):
+        dataset.load()
+
+
+def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
+    with pytest.raises(DatasetError):
+        dataset.save({"findings": {}})  # type: ignore[arg-type]
+    assert not dataset.exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"findings": {"silhouette": float("nan")}}, {"pictures": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
+)
+def test_a_failing_save_leaves_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
+    dataset.save(RESULT)
+    with pytest.raises(DatasetError):
+        dataset.save(replace(RESULT, note="new", **change))  # type: ignore[arg-type]
+    assert dataset.load().note == RESULT.note
+    assert [path.name for path in folder.parent.iterdir()] == ["clusters"]

@@ -1,0 +1,60 @@
+"""Tests of posescope.datasets.record."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from posescope.datasets import RecordDataset
+from posescope.errors import DataError
+from posescope.skeleton import COCO_PERSON
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> RecordDataset:
+    return RecordDataset(record="posescope.skeleton.Skeleton", filepath=str(tmp_path / "below" / "skeleton.json"))
+
+
+def test_round_trip(dataset: RecordDataset) -> None:
+    assert not dataset.exists()
+    dataset.save(COCO_PERSON)
+    assert dataset.exists()
+    assert dataset.load() == COCO_PERSON
+
+
+def test_a_missing_file_is_named(dataset: RecordDataset) -> None:
+    with pytest.raises(DatasetError, match=r"skeleton\.json: there is no such file") as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__, DataError)
+
+
+def test_a_file_that_is_no_json_is_named(dataset: RecordDataset, tmp_path: Path) -> None:
+    dataset.save(COCO_PERSON)
+    (tmp_path / "below" / "skeleton.json").write_text("{")
+    with pytest.raises(DatasetError, match="not a JSON file"):
+        dataset.load()
+
+
+def test_another_type_is_refused(dataset: RecordDataset) -> None:
+    with pytest.raises(DatasetError, match="expected a Skeleton, found dict"):
+        dataset.save({"joints": []})
+    assert not dataset.exists()
+
+
+def test_a_failing_save_leaves_the_old_file(dataset: RecordDataset, tmp_path: Path) -> None:
+    dataset.save(COCO_PERSON)
+    before = (tmp_path / "below" / "skeleton.json").read_bytes()
+    with pytest.raises(DatasetError, match="JSON"):
+        dataset.save(replace(COCO_PERSON, oks_sigmas=(float("nan"),)))
+    assert (tmp_path / "below" / "skeleton.json").read_bytes() == before
+    assert [path.name for path in (tmp_path / "below").iterdir()] == ["skeleton.json"]
+
+
+def test_an_unknown_record_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AttributeError, match="Skeletton"):
+        RecordDataset(record="posescope.skeleton.Skeletton", filepath=str(tmp_path / "skeleton.json"))
+
+
+def test_it_describes_itself(dataset: RecordDataset, tmp_path: Path) -> None:
+    assert dataset._describe() == {"record": "Skeleton", "filepath": str(tmp_path / "below" / "skeleton.json")}

@@ -1,0 +1,1 @@
+"""A network, a codec and a pipeline for posescope."""

@@ -1,0 +1,46 @@
+"""A codec whose targets are squares of ones."""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posescope.codecs.base import DecodedJoints, EncodedTargets
+from posescope.codecs.peaks import find_peaks
+from posescope.geometry.cells import crop_from_map, map_from_crop
+from posescope.plugins import Options
+
+__all__ = ["BoxCodec", "BoxCodecOptions"]
+
+STRIDE = 4
+
+
+class BoxCodecOptions(Options):
+    """Options of `boxes`."""
+
+    reach_cells: float = Field(1.5, gt=0, description="half the side of a square, cells")
+
+
+class BoxCodec:
+    """A square of ones around each joint; the first highest cell is the joint."""
+
+    Options = BoxCodecOptions
+
+    def __init__(self, options: BoxCodecOptions, crop_size: tuple[int, int], joint_count: int) -> None:
+        self.options, self.crop_size = options, crop_size
+        self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
+
+    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+        """Squares around labelled joints, empty maps for the others."""
+        x, y = map_from_crop(joints, STRIDE).unbind(-1)
+        rows, columns = (torch.arange(length, device=joints.device) for length in self.map_size)
+        near_x = (columns - x[..., None]).abs() <= self.options.reach_cells
+        near_y = (rows - y[..., None]).abs() <= self.options.reach_cells
+        labelled = (visibility > 0)[..., None, None]
+        heatmaps = (near_y[..., :, None] & near_x[..., None, :] & labelled).float()
+        return EncodedTargets(heatmaps, (visibility > 0).float())
+
+    def decode(self, heatmaps: Tensor) -> DecodedJoints:
+        """The middle of the highest cell."""
+        peaks = find_peaks(heatmaps)
+        cells = torch.stack([peaks.x, peaks.y], dim=-1).float()
+        return DecodedJoints(crop_from_map(cells, STRIDE), peaks.scores)

@@ -1,0 +1,109 @@
+"""A second, separately installed package adds a network, a codec and a pipeline, with no change to the project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).with_name("package")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
+    """Runs `python <arguments>` in the repository with the package installed beside the project."""
+    source, target = tmp_path_factory.mktemp("source") / "package", tmp_path_factory.mktemp("installed")
+    # Building writes into the source folder: a copy is built.
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(target), str(source)], check=True, capture_output=True, text=True)
+    places = {"PYTHONPATH": str(target), "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **places},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def trained(call: Call, places: Path) -> subprocess.CompletedProcess[str]:
+    """Data engineering and modelling with the package's network and codec."""
+    params = [
+        f"data_dir={places}/data,raw_dir={places}/raw",
+        "data_engineering.sample.train_persons=16,data_engineering.sample.val_persons=8,data_engineering.codec.name=boxes",
+        "modelling.model.name=two_layers,modelling.model.options.channels=4,modelling.training.epochs=1",
+    ]
+    pipelines = "data_engineering,modelling"
+    return call("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", ",".join(params))
+
+
+def test_the_project_does_not_know_the_package() -> None:
+    told = (REPOSITORY / "pyproject.toml").read_text() + "".join(
+        path.read_text() for path in (REPOSITORY / "conf").rglob("*.yml")
+    )
+    assert "posescope_extension" not in told
+    assert "two_layers" not in told
+
+
+def test_its_components_are_listed_with_its_name_and_version(call: Call) -> None:
+    listed = call("-m", "kedro", "plugins")
+    assert listed.returncode == 0, listed.stderr
+    for name, target in {
+        "two_layers": "network:TwoLayers",
+        "boxes": "codec:BoxCodec",
+        "extension": "pipeline:create_pipeline",
+    }.items():
+        (line,) = [line for line in listed.stdout.splitlines() if line.startswith(f"  {name}  ")]
+        assert f"[posescope-extension 1.2.3, posescope_extension.{target}]" in line
+    assert "reach_cells: half the side of a square, cells (default 1.5)" in listed.stdout
+
+
+def test_its_network_trains_with_its_codec(trained: subprocess.CompletedProcess[str], places: Path) -> None:
+    assert trained.returncode == 0, trained.stderr
+    (description,) = (places / "data" / "06_models" / "model").glob("*/model/model.json")
+    content = json.loads(description.read_text())
+    assert content["architecture"] == {"name": "two_layers", "options": {"channels": 4}}, "no option of the hourglass is left"
+    assert content["codec"] == {"name": "boxes", "options": {}}
+    assert (places / "data" / "08_reporting" / "target_sheet.png").is_file()
+
+
+def test_its_pipeline_runs_without_a_file_of_parameters(
+    call: Call, trained: subprocess.CompletedProcess[str], places: Path
+) -> None:
+    assert trained.returncode == 0
+    run = ("-m", "kedro", "run", "--env", "test", "--pipelines", "extension", "--params")
+    counted = call(*run, f"data_dir={places}/data,extension.count.min_side_px=100000")
+    assert counted.returncode == 0, counted.stderr
+    assert "0 of " in counted.stderr
+    records = [json.loads(path.read_text()) for path in (places / "data" / "08_reporting" / "runs").glob("*/run.json")]
+    assert sorted(record["pipelines"] for record in records if record["pipelines"] == ["extension"]) == [["extension"]]
+    by_default = call(*run, f"data_dir={places}/data")
+    assert by_default.returncode == 0, by_default.stderr
+    assert "persons are at least 10 px wide and high" in by_default.stderr
+
+
+def test_its_parameters_are_checked_like_all_others(call: Call, places: Path) -> None:
+    wrong = call("-m", "kedro", "run", "--env", "test", "--params", f"data_dir={places}/no,extension.count.min_side=1")
+    assert wrong.returncode == 1
+    assert "  extension.count.min_side: unknown name" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    assert not (places / "no").exists()

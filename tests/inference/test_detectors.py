@@ -1,0 +1,111 @@
+"""Tests of posescope.inference.detectors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posescope.errors import DataError
+from posescope.inference.detectors import BoxesFile, BoxesFileOptions, DetectedPerson, Detections, FullImage, ImageInfo
+from posescope.plugins import ComponentSpec, build
+
+ONE, TWO = ImageInfo("1.jpg", 1, (100, 200)), ImageInfo("2.jpg", 2, (50, 60))
+IMAGES = (ONE, TWO)
+
+
+def record(image: int = 1, box: tuple[float, ...] = (10, 20, 30, 40), **more: Any) -> dict[str, Any]:
+    return {"image_id": image, "category_id": 1, "bbox": list(box), "score": 0.9, **more}
+
+
+@pytest.fixture
+def detections(tmp_path: Path) -> Detections:
+    return Detections(tmp_path / "boxes.json")
+
+
+def find(detections: Detections, content: Any, images: tuple[ImageInfo, ...] = IMAGES, **options: Any) -> list[DetectedPerson]:
+    detections.root.write_text(json.dumps(content))
+    return BoxesFile(BoxesFileOptions(**options))(images, detections)
+
+
+def test_full_image_gives_one_box_an_image_edge_to_edge(detections: Detections) -> None:
+    people = build("detectors", ComponentSpec(name="full_image"))(IMAGES, detections)
+    assert people == [DetectedPerson(ONE, (-0.5, -0.5, 200.0, 100.0), 1.0), DetectedPerson(TWO, (-0.5, -0.5, 60.0, 50.0), 1.0)]
+    assert isinstance(build("detectors", ComponentSpec(name="full_image")), FullImage)
+
+
+def test_full_image_of_nothing(detections: Detections) -> None:
+    assert build("detectors", ComponentSpec(name="full_image"))((), detections) == []
+
+
+def test_coco_edges_lose_half_a_pixel(detections: Detections) -> None:
+    assert find(detections, [record()]) == [DetectedPerson(ONE, (9.5, 19.5, 30.0, 40.0), 0.9)]
+
+
+def test_people_of_one_image_stand_together_in_the_order_of_the_images(detections: Detections) -> None:
+    people = find(detections, [record(2), record(1), record(2, (0, 0, 5, 5)), record(1, (1, 1, 6, 6))])
+    assert [(person.image.image_id, person.box[2]) for person in people] == [(1, 30.0), (1, 6.0), (2, 30.0), (2, 5.0)]
+
+
+def test_only_the_category_that_is_asked_for(detections: Detections) -> None:
+    records = [record(), record(box=(0, 0, 7, 7), category_id=3)]
+    assert [person.box[2] for person in find(detections, records)] == [30.0]
+    assert [person.box[2] for person in find(detections, records, category_id=3)] == [7.0]
+    assert [person.box[2] for person in find(detections, records, category_id=None)] == [30.0, 7.0]
+
+
+def test_low_scores_are_left_out(detections: Detections) -> None:
+    records = [record(score=0.5), record(score=0.499)]
+    assert [person.score for person in find(detections, records, min_score=0.5)] == [0.5]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [record(iscrowd=1), record(9), record(box=(1, 1, 0, 5)), record(box=(1, 1, 5, -1))],
+    ids=["crowd", "image", "w", "h"],
+)
+def test_crowds_other_images_and_empty_boxes_are_left_out(detections: Detections, left_out: dict[str, Any]) -> None:
+    assert find(detections, [left_out]) == []
+
+
+def test_annotations_count_as_detections_of_score_one(detections: Detections) -> None:
+    annotation = {key: value for key, value in record().items() if key != "score"}
+    people = find(detections, {"images": [], "annotations": [{**annotation, "iscrowd": 0}]})
+    assert people == [DetectedPerson(ONE, (9.5, 19.5, 30.0, 40.0), 1.0)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"bbox": [1, 2, 3, 4]},
+        {"image_id": 1},
+        record(box=(1, 2, 3)),
+        {**record(), "bbox": None},
+        record(score="high"),
+        record(box=(float("nan"), 2, 3, 4)),
+        record(score=float("inf")),
+        "record",
+    ],
+    ids=["no image", "no box", "three numbers", "null", "score", "nan", "infinite", "text"],
+)
+def test_a_malformed_record_is_named(detections: Detections, broken: Any) -> None:
+    with pytest.raises(DataError, match=r"boxes\.json: record 1: expected image_id and bbox"):
+        find(detections, [record(), broken])
+
+
+def test_two_images_with_one_number_are_refused(detections: Detections) -> None:
+    doubled = (ONE, ImageInfo("below/001.jpg", 1, (10, 10)))
+    with pytest.raises(DataError, match=r"1\.jpg: another image has the same number"):
+        find(detections, [record()], images=doubled)
+
+
+def test_a_missing_file_is_named(detections: Detections) -> None:
+    assert not detections.is_finished()
+    with pytest.raises(DataError, match=r"boxes\.json: there is no such file"):
+        BoxesFile(BoxesFileOptions())(IMAGES, detections)
+
+
+@pytest.mark.parametrize("content", [{"images": []}, 3], ids=["object", "number"])
+def test_another_kind_of_file_is_refused(detections: Detections, content: Any) -> None:
+    with pytest.raises(DataError, match="expected COCO results"):
+        find(detections, content)

@@ -1,0 +1,122 @@
+"""Tests of posescope.inference.predictor."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.errors import DataError
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.detectors import DetectedPerson, ImageInfo
+from posescope.inference.images import ImageFolder
+from posescope.inference.predictor import PosedPerson, list_images, predict_people
+
+OPTIONS = PredictionOptions(device="cpu")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ImageFolder:
+    (tmp_path / "images").mkdir()
+    return ImageFolder(tmp_path / "images")
+
+
+def centre_of_cell(value: float, first: int, side: int, size: int = 64) -> float:
+    """Image px of the centre of the crop pixel that holds the image px `value`: what a perfect arg-max gives back."""
+    cell = np.floor((value + 0.5 - first) * size / side)
+    return float((cell + 0.5) * side / size + first - 0.5)
+
+
+def pose(model: PoseModel, folder: ImageFolder, people: list[DetectedPerson], **options: Any) -> list[PosedPerson]:
+    return list(predict_people(model, folder, people, OPTIONS.model_copy(update=options)))
+
+
+def test_a_person_in_a_big_image_is_found_where_it_is(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    red, green = (377, 251), (460, 180)
+    write_image("7.png", (480, 640), red, green)
+    info = ImageInfo("7.png", 7, (480, 640))
+    # Centre (419.5, 219.5); side 1.1 * 200 = 220; first pixel 419.5 - 110 + 0.5 = 310 and 110.
+    (posed,) = pose(spots, folder, [DetectedPerson(info, (319.5, 119.5, 200.0, 160.0 + 40.0), 0.5)])
+    expected = [[centre_of_cell(x, 310, 220), centre_of_cell(y, 110, 220)] for x, y in (red, green)]
+    np.testing.assert_allclose(posed.joints, expected, atol=1e-4)
+    # A crop pixel is 220 / 64 = 3.4 image px wide; whatever lies in it is at most half of that away.
+    assert np.abs(posed.joints - [red, green]).max() <= 0.5 * 220 / 64
+    # INTER_AREA: the one bright pixel is averaged over (220 / 64)^2 = 11.8 px, some of it in the neighbours.
+    assert (posed.scores > 0.02).all()
+    assert (posed.scores <= (64 / 220) ** 2 + 0.5 / 255).all()
+
+
+def test_at_the_size_of_the_crop_the_answer_is_exact(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    # Longer side 58.2 grown by 10 % = 64.02, rounded 64: a crop pixel is an image pixel. Centre (49.5, 39.5), first (18, 8).
+    write_image("1.png", (90, 120), red=(20, 60), green=(79, 10))
+    info = ImageInfo("1.png", 1, (90, 120))
+    (posed,) = pose(spots, folder, [DetectedPerson(info, (20.4, 14.5, 58.2, 50.0), 0.5)])
+    np.testing.assert_allclose(posed.joints, [[20, 60], [79, 10]], atol=1e-9)
+    np.testing.assert_allclose(posed.scores, [1.0, 1.0])
+    assert posed.score == pytest.approx(0.5), "mean joint score (1) times the score of the box"
+
+
+def test_a_square_that_reaches_outside_is_padded(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    # Centre (9.5, 9.5): first pixel -22; most of the crop is padding, duller than the marks.
+    write_image("1.png", (40, 40), red=(0, 0), green=(30, 3))
+    info = ImageInfo("1.png", 1, (40, 40))
+    (posed,) = pose(spots, folder, [DetectedPerson(info, (-19.6, 0.0, 58.2, 19.0))])
+    np.testing.assert_allclose(posed.joints, [[0, 0], [30, 3]], atol=1e-9)
+
+
+def test_people_come_back_in_order_whatever_the_batch(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    boxes = [(20.4, 14.5, 58.2, 50.0), (15.4, 10.5, 58.2, 50.0), (25.4, 20.5, 58.2, 50.0)]
+    write_image("1.png", (90, 120), red=(40, 40), green=(50, 42))
+    write_image("2.png", (90, 120), red=(41, 43), green=(52, 44))
+    people = [DetectedPerson(ImageInfo(f"{i}.png", i, (90, 120)), box) for i in (1, 2) for box in boxes]
+    whole, single = pose(spots, folder, people), pose(spots, folder, people, batch_size=2)
+    assert [posed.person for posed in whole] == [posed.person for posed in single] == people
+    expected = [[[40, 40], [50, 42]]] * 3 + [[[41, 43], [52, 44]]] * 3
+    for found in (whole, single):
+        np.testing.assert_allclose([posed.joints for posed in found], expected, atol=1e-9)
+
+
+def test_flip_test_averages_with_the_mirrored_image(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    write_image("1.png", (90, 120), red=(20, 60), green=(79, 10))
+    info = ImageInfo("1.png", 1, (90, 120))
+    (posed,) = pose(spots, folder, [DetectedPerson(info, (20.4, 14.5, 58.2, 50.0))], flip_test=True)
+    # Mirrored twice, a colour is where it was, under the other hand's name: each map is the mean of red and green, 0.5 high,
+    # and of two equal peaks the upper one is taken.
+    np.testing.assert_allclose(posed.joints, [[79, 10], [79, 10]], atol=1e-9)
+    np.testing.assert_allclose(posed.scores, [0.5, 0.5])
+
+
+def test_nobody_is_nobody(spots: PoseModel, folder: ImageFolder) -> None:
+    assert pose(spots, folder, []) == []
+
+
+def test_images_are_listed_with_number_and_size(folder: ImageFolder, write_image: Any) -> None:
+    write_image("000000000139.jpg", (40, 30), (1, 1), (2, 2))
+    write_image("below/zebra.png", (20, 50), (1, 1), (2, 2))
+    assert list_images(folder) == [
+        ImageInfo("000000000139.jpg", 139, (40, 30)),
+        ImageInfo("below/zebra.png", 1, (20, 50)),
+    ]
+
+
+def test_a_broken_image_is_named_and_left_out(folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture) -> None:
+    write_image("1.png", (40, 30), (1, 1), (2, 2))
+    (folder.root / "2.png").write_bytes(b"no image")
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        assert [info.name for info in list_images(folder)] == ["1.png"]
+    assert [record.getMessage() for record in caplog.records if "2.png" in record.getMessage()] == [
+        f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
+    ]
+
+
+def test_only_broken_images_are_an_error(folder: ImageFolder) -> None:
+    (folder.root / "1.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="none of the 1 images can be read"):
+        list_images(folder)
+
+
+def test_no_images_are_an_error(folder: ImageFolder) -> None:
+    with pytest.raises(DataError, match="no images here"):
+        list_images(folder)

@@ -1,0 +1,73 @@
+"""Tables become the arrays that metrics read, person by person."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.errors import DataError
+from posescope.metrics.gather import gather_scored, score_crops
+from posescope.records import PosePredictions, PoseTargets
+from posescope.skeleton import Skeleton
+from posescope.tables import CropBoxes, Keypoints, Predictions, empty_table, join_joints
+
+SKELETON = Skeleton(("nose", "tail"), ((0, 1),), (0.1, 0.2))
+TRUTH = np.array([[[1, 2], [3, 4]], [[5, 6], [np.nan, np.nan]], [[7, 8], [9, 10]]])
+VISIBILITY = np.array([[2, 1], [2, 0], [1, 2]], np.uint8)
+# Persons 4, 2 and 9 in this order; every table has more persons than are predicted, and another order.
+KEYPOINTS = Keypoints.validate(join_joints(np.array([4, 2, 9]), TRUTH, VISIBILITY, "visibility"))
+PERSONS = pd.DataFrame(
+    {
+        "person_id": [9, 4, 2],
+        "image_id": [90, 40, 20],
+        "bbox_x": [9.5, 4.5, 2.5],
+        "bbox_y": 0.5,
+        "bbox_w": 10.0,
+        "bbox_h": [90.0, 40.0, 20.0],
+        "area": [900.0, 400.0, 200.0],
+    }
+)
+BOXES = CropBoxes.validate(
+    pd.DataFrame({"person_id": [2, 9, 4], "left": 0, "top": 0, "side": 8, "a": [2.0, 9.0, 4.0]} | dict.fromkeys("bcdef", 0.0))
+)
+PREDICTIONS = Predictions.validate(
+    join_joints(np.array([9, 2]), TRUTH[[2, 1]] + 0.5, np.array([[0.9, 0.8], [0.7, 0.6]]), "score").fillna(1)
+)
+
+
+def gather(predictions):
+    return gather_scored(predictions, PERSONS, KEYPOINTS, BOXES, SKELETON, (16, 32))
+
+
+def test_everything_is_of_the_predicted_persons_in_ascending_order():
+    found = gather(PREDICTIONS)
+    assert found.person_ids.tolist() == [2, 9]
+    assert found.image_ids.tolist() == [20, 90]
+    np.testing.assert_array_equal(found.truth, TRUTH[[1, 2]])
+    np.testing.assert_array_equal(found.visibility, VISIBILITY[[1, 2]])
+    np.testing.assert_array_equal(found.predicted, [[[5.5, 6.5], [1, 1]], [[7.5, 8.5], [9.5, 10.5]]])
+    np.testing.assert_allclose(found.scores, [[0.7, 0.6], [0.9, 0.8]], rtol=1e-6)
+    assert found.boxes.tolist() == [[2.5, 0.5, 10, 20], [9.5, 0.5, 10, 90]]
+    assert found.areas.tolist() == [200, 900]
+    assert found.crop_from_image[:, 0, 0].tolist() == [2, 9]
+    assert (found.crop_size, found.oks_sigmas) == ((16, 32), (0.1, 0.2))
+
+
+def test_nobody():
+    found = gather(empty_table(Predictions))
+    assert (len(found), found.boxes.shape, found.crop_from_image.shape) == (0, (0, 4), (0, 2, 3))
+
+
+def test_a_predicted_person_without_annotation_is_an_error():
+    stranger = PREDICTIONS.assign(person_id=PREDICTIONS["person_id"].replace(2, 3))
+    with pytest.raises(DataError, match="Person 3 is not in the table of joints"):
+        gather(stranger)
+
+
+def test_score_crops_by_hand():
+    # On a crop of 128 px a cell of the 64 grid is 2 px, so 3.2 cells are 6.4 px: joints off by 3 cells are right, by 4 wrong.
+    targets = PoseTargets(np.array([5, 6]), np.full((2, 2, 2), 64, np.float32), np.array([[2, 2], [0, 0]], np.uint8))
+    predicted = np.array([[[64 + 6, 64], [64, 64 + 8]], [[0, 0], [0, 0]]], np.float32)
+    found = score_crops(PosePredictions(targets.person_ids, predicted, np.ones((2, 2), np.float32)), targets, (128, 128))
+    assert found["person_id"].tolist() == [5, 6]
+    # One of two joints; nobody labelled.
+    np.testing.assert_array_equal(found["pck_thesis"], [0.5, np.nan])

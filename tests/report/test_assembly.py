@@ -1,0 +1,179 @@
+"""From the results of a run to the chapters of its report."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.models.counting import count_parameters
+from posescope.report.assembly import ReportInputs, assemble_report
+from posescope.report.page import render_report
+
+PICTURE = np.full((8, 12, 3), 90, np.uint8)
+
+
+def joint_scores():
+    rows = [
+        (joint, visibility, 5, 2.0, 0.1, pck if visibility == "all" else np.nan)
+        for joint, pck in (("nose", 0.9), ("left_hand", 0.25), ("right_hand", 0.5))
+        for visibility in ("hidden", "visible", "all")
+    ]
+    return pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box", "pck_thesis"])
+
+
+def skip_table():
+    rows = [
+        (f"stack1.skip{level}", joint, mode, drop * (2 if mode == "zero" else 1))
+        for level, drops in ((1, (0.1, 0.2)), (2, (0.3, 0.4)))
+        for joint, drop in zip(("nose", "left_hand"), drops, strict=True)
+        for mode in ("zero", "mean")
+    ]
+    return pd.DataFrame(rows, columns=["level", "joint", "mode", "drop"])
+
+
+@pytest.fixture
+def inputs(tiny_model):
+    return ReportInputs(
+        title="A tiny run",
+        model=tiny_model,
+        metrics={
+            "val": {
+                "pck_thesis": {"value": 0.5, "low": 0.4, "high": 0.6},
+                "oks_ap": {"value": None, "low": None, "high": None},
+                "mse": {"value": 2e-5, "low": None, "high": None},
+            }
+        },
+        distribution=pd.DataFrame(
+            {
+                "split": ["train", "val", "test", "all"],
+                "images": [2, 2, 1, 5],
+                "persons": [3, 3, 1, 7],
+                "images_share": [0.4, 0.4, 0.2, 1.0],
+                "persons_share": [3 / 7, 3 / 7, 1 / 7, 1.0],
+            }
+        ),
+        issues=pd.DataFrame({"step": ["read", "filter", "read"], "reason": ["no id", "crowd", "no id"]}),
+        history=pd.DataFrame(
+            {
+                "epoch": [1, 2],
+                "train_loss": [0.2, 0.1],
+                "val_loss": [0.3, 0.2],
+                "val_pck_thesis": [0.1, 0.5],
+                "learning_rate": [1e-3, 1e-3],
+                "seconds": [3.0, 4.4],
+            }
+        ),
+        joint_scores=joint_scores(),
+        # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
+        components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), tap="stack1.bottleneck", shape=(4, 1, 1)),
+        analyses={
+            "walks": AnalysisResult(findings={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
+            "skip_ablation": AnalysisResult(findings={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
+        },
+        crop_sheet=PICTURE,
+        target_sheet=PICTURE,
+        examples=PICTURE,
+    )
+
+
+def section(content, title):
+    return next(one for one in content.sections if one.title == title)
+
+
+def test_chapters_come_in_their_order(inputs):
+    assert [one.title for one in assemble_report(inputs).sections] == [
+        "How good it is, and where it fails",
+        "What it has learned: components",
+        "What it has learned: walks",
+        "What it has learned: skip ablation",
+        "The data",
+        "How it was made",
+    ]
+
+
+def test_summary_says_what_was_trained_on_what(inputs, tiny_model):
+    facts = {fact.name: fact.value for fact in assemble_report(inputs).summary}
+    assert facts["Persons"] == "3 train, 3 validate, 1 test (sealed)"
+    assert facts["Input"] == "crops of 32 x 32 px by the rule padded_square"
+    assert facts["Heatmaps"] == "codec gaussian, 8 x 8 cells"
+    assert facts["Joints"] == "3: nose, left_hand, right_hand"
+    # 3.0 + 4.4 = 7.4 s
+    assert facts["Training"] == "2 epochs, 7 s"
+    assert facts["Model"].startswith(f"hourglass, {count_parameters(tiny_model.network) / 1e6:.2f} million parameters")
+
+
+def test_headlines_have_intervals_and_notes(inputs):
+    pck, ap, mse = assemble_report(inputs).headlines
+    assert (pck.name, pck.value, pck.low, pck.high) == ("pck_thesis", 0.5, 0.4, 0.6)
+    assert "5 % of the crop's side" in pck.note
+    assert math.isnan(ap.value)
+    assert (mse.value, mse.decimals) == (2e-5, 6)
+
+
+def test_a_metric_that_nobody_described_is_shown_without_a_note(inputs):
+    metrics = {"val": {"my_metric": {"value": 1.0, "low": None, "high": None}}}
+    (headline,) = assemble_report(replace(inputs, metrics=metrics)).headlines
+    assert (headline.name, headline.note) == ("my_metric", "")
+
+
+def test_the_worst_and_the_surest_joints_are_named(inputs):
+    text = section(assemble_report(inputs), "How good it is, and where it fails").text
+    assert "fail most: left_hand (0.25), right_hand (0.50), nose (0.90)." in text
+    assert "The surest: nose (0.90), right_hand (0.50), left_hand (0.25)." in text
+
+
+def test_components_are_told_in_words(inputs):
+    text = section(assemble_report(inputs), "What it has learned: components").text
+    assert "'stack1.bottleneck' vary along 2 directions" in text
+    assert "first component holds 90.0% of the variance; 2 components hold 95 %" in text
+    assert "1.2 directions are in use" in text
+
+
+def test_analyses_bring_their_note_pictures_and_tables(inputs):
+    content = assemble_report(inputs)
+    walks = section(content, "What it has learned: walks")
+    assert walks.text == "People sit down."
+    assert [picture.caption for picture in walks.pictures] == ["walk of pc1."]
+    skips = section(content, "What it has learned: skip ablation")
+    assert [table.title for table in skips.tables] == ["skip ablation"]
+    heat = skips.figures[0].figure.data[0]
+    # Skips held at their mean, not at zero; a row a level, a column a joint in the skeleton's order.
+    assert (list(heat.y), list(heat.x)) == (["stack1.skip1", "stack1.skip2"], ["nose", "left hand"])
+    np.testing.assert_array_equal(heat.z, [[0.1, 0.2], [0.3, 0.4]])
+
+
+@pytest.mark.parametrize("silhouettes", [[0.1, 0.3], [np.nan, np.nan]])
+def test_clusters_have_a_curve_only_where_there_are_silhouettes(inputs, silhouettes):
+    table = pd.DataFrame({"clusters": [2, 3], "silhouette": silhouettes})
+    analyses = {"clusters": AnalysisResult(findings={}, tables={"silhouettes": table})}
+    found = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: clusters")
+    assert len(found.figures) == (0 if np.isnan(silhouettes[0]) else 1)
+
+
+def test_what_was_set_aside_is_counted_by_reason(inputs):
+    table = section(assemble_report(inputs), "The data").tables[1].frame
+    assert table.to_numpy().tolist() == [["filter", "crowd", 1], ["read", "no id", 2]]
+
+
+def test_the_recipe_holds_specs_and_plain_provenance(inputs):
+    recipe = section(assemble_report(inputs), "How it was made").tables[0].frame.set_index("what")
+    assert recipe.loc["model", "value"] == "hourglass"
+    assert "'channels': 8" in recipe.loc["model", "options"]
+    assert recipe.loc["seed", "value"] == "11"
+    assert "history" not in recipe.index
+
+
+def test_a_run_without_analyses_and_issues(inputs):
+    content = assemble_report(replace(inputs, analyses={}, issues=inputs.issues[:0]))
+    assert len(content.sections) == 4
+    assert len(section(content, "The data").tables[1].frame) == 0
+
+
+def test_the_whole_can_be_rendered(inputs):
+    page = render_report(assemble_report(inputs))
+    for words in ("A tiny run", "People sit down.", "left_hand (0.25)", "3 train, 3 validate, 1 test (sealed)"):
+        assert words in page

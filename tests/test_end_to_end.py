@@ -1,0 +1,234 @@
+"""The whole flow, once, on the small sample of conf/test; and each pipeline on its own after it."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+import pytest
+import torch
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from posescope.artifacts.model_folder import read_model
+from posescope.pipeline_registry import DEFAULT_PIPELINES
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+FIGURES = {
+    "mse", "oks", "oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "pck@0.2", "pck_thesis", "pck_thesis_visible"
+}  # fmt: skip
+# Means over persons, which the bootstrap gives an interval.
+WITH_INTERVAL = {"oks", "pck_thesis", "pck_thesis_visible"}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python <arguments>` in the repository."""
+    quiet = {**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, env=quiet, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    return ended
+
+
+def places(root: Path) -> str:
+    return f"data_dir={root / 'data'},raw_dir={root / 'raw'}"
+
+
+def records(root: Path) -> list[Path]:
+    return sorted((root / "data" / "08_reporting" / "runs").glob("*/run.json"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the processes that are started: the order of sums, and so the last digits, hang on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run of the default pipeline; tests only read it."""
+    root = tmp_path_factory.mktemp("end_to_end")
+    python("-m", "kedro", "run", "--env", "test", "--params", places(root))
+    return root
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run to work on."""
+    shutil.copytree(run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def run_pipeline(root: Path, *names: str, **params: Any) -> None:
+    """Run pipelines in process."""
+    bootstrap_project(REPOSITORY)
+    runtime = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **params}
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
+        session.run(pipeline_names=list(names))
+
+
+def metrics_file(root: Path) -> Path:
+    return root / "data" / "08_reporting" / "metrics.json"
+
+
+def test_metrics_have_the_documented_shape(run: Path) -> None:
+    metrics = json.loads(metrics_file(run).read_text())
+    assert set(metrics) == {"val"}
+    assert set(metrics["val"]) == FIGURES
+    for name, figure in metrics["val"].items():
+        assert set(figure) == {"value", "low", "high"}, name
+        assert math.isfinite(figure["value"])
+        assert 0 <= figure["value"] <= 1, name
+        if name in WITH_INTERVAL:
+            assert figure["low"] <= figure["value"] <= figure["high"], name
+        else:
+            assert figure["low"] is figure["high"] is None, name
+
+
+def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
+    (path,) = records(run)
+    record = json.loads(path.read_text())
+    assert record["run_id"] == path.parent.name
+    assert (record["env"], record["pipelines"]) == ("test", ["__default__"])
+    assert record["parameters"]["modelling"]["training"]["epochs"] == 2
+    assert record["parameters"]["data_dir"] == str(run / "data")
+    assert record["metrics"] == json.loads(metrics_file(run).read_text())
+    assert re.fullmatch("[0-9a-f]{16}", record["data_fingerprint"])
+    assert set(record["outputs"]) >= {"model", "report", "metrics", "crops", "analysis_walks"}
+    assert [name for name, place in record["outputs"].items() if not Path(place).exists()] == []
+
+
+def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path) -> None:
+    assert sorted(path.name for path in run.iterdir()) == ["data", "raw"]
+    layers = ["02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting"]
+    assert sorted(path.name for path in (run / "data").iterdir()) == layers
+    assert [path for path in run.rglob("*") if ".tmp" in path.name or path.suffix in (".pkl", ".pickle", ".pt", ".pth")] == []
+
+
+def test_the_report_needs_nothing_from_elsewhere(run: Path) -> None:
+    page = (run / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
+    # Scripts that stand in the page may speak of addresses; attributes and style sheets that fetch may not.
+    fetches = re.findall(
+        r"""<(?:script|img|link|iframe|source|video|audio)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?!data:|#)([^"'\s>]+)""", page
+    )
+    assert fetches == []
+    outside_of_scripts = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
+    assert re.findall(r"(?:url\(|@import)\s*['\"]?https?:", outside_of_scripts) == []
+    assert "<html" in page
+    assert "posescope report" in page
+
+
+def test_the_model_folder_loads_and_knows_where_it_comes_from(run: Path) -> None:
+    (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
+    model = read_model(folder)
+    assert model.crop_size == (64, 64)
+    assert model.codec_spec.name == "gaussian"
+    assert model.model_spec.options["stacks"] == 2
+    decoded = model.predict(torch.zeros((1, 64, 64, 3), dtype=torch.uint8))
+    assert decoded.joints.shape == (1, len(model.skeleton), 2)
+
+
+def test_images_keep_to_their_split(run: Path) -> None:
+    persons = pd.read_parquet(run / "data" / "03_primary" / "persons.parquet")
+    splits = persons.groupby(["source_split", "image_id"])["split"].nunique()
+    assert splits.max() == 1
+    assert set(persons["split"]) == {"train", "val", "test"}
+
+
+def test_inference_answers_for_every_image_of_a_folder(copy: Path) -> None:
+    images = copy / "raw" / "val2017"
+    run_pipeline(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
+    folder = copy / "data" / "07_model_output" / "inference"
+    results = json.loads((folder / "coco_results.json").read_text())
+    names = sorted(path.name for path in images.iterdir())
+    assert [result["file_name"] for result in results] == names, "one record an image"
+    (model_folder,) = (copy / "data" / "06_models" / "model").glob("*/model")
+    joints = len(read_model(model_folder).skeleton)
+    for result in results:
+        height, width = cv2.imread(str(images / result["file_name"])).shape[:2]
+        assert result["image_id"] == int(Path(result["file_name"]).stem)
+        assert result["bbox"] == [0.0, 0.0, float(width), float(height)], "COCO's edges"
+        assert len(result["keypoints"]) == 3 * joints
+        assert result["category_id"] == 1
+    assert sorted(path.stem for path in (folder / "overlays").iterdir()) == sorted(Path(name).stem for name in names)
+
+
+def test_inference_takes_the_boxes_of_a_file(copy: Path) -> None:
+    images, truth = copy / "raw" / "val2017", copy / "raw" / "annotations" / "person_keypoints_val2017.json"
+    places = {"images": str(images), "model": str(copy / "data" / "06_models" / "model"), "boxes": str(truth)}
+    run_pipeline(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **places)
+    results = json.loads((copy / "data" / "07_model_output" / "inference" / "coco_results.json").read_text())
+    wanted = [item for item in json.loads(truth.read_text())["annotations"] if not item["iscrowd"]]
+
+    def key(item: dict[str, Any]) -> tuple[Any, ...]:
+        return item["image_id"], *(round(value, 2) for value in item["bbox"])
+
+    assert sorted(map(key, results)) == sorted(map(key, wanted)), "half a pixel goes and comes back"
+
+
+def test_inference_leaves_broken_images_out(copy: Path) -> None:
+    images = copy / "raw" / "val2017"
+    readable = len(list(images.iterdir()))
+    (images / "broken.jpg").write_bytes(b"no image")
+    run_pipeline(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
+    results = json.loads((copy / "data" / "07_model_output" / "inference" / "coco_results.json").read_text())
+    assert len(results) == readable
+
+
+def run_alone(root: Path, name: str) -> None:
+    """Run one pipeline; it leaves a record of its own, and nothing of the first run changes that should not."""
+    before, metrics = {path: path.read_bytes() for path in records(root)}, metrics_file(root).read_bytes()
+    run_pipeline(root, name)
+    assert len(records(root)) == len(before) + 1
+    assert {path: path.read_bytes() for path in before} == before, "the first record is as it was"
+    assert metrics_file(root).read_bytes() == metrics
+    newest = json.loads(records(root)[-1].read_text())
+    assert newest["pipelines"] == [name]
+    assert (newest["metrics"] is not None) == (name == "evaluation")
+
+
+@pytest.mark.parametrize("name", [name for name in DEFAULT_PIPELINES if name != "modelling"])
+def test_each_pipeline_runs_on_its_own_afterwards(copy: Path, name: str) -> None:
+    run_alone(copy, name)
+
+
+def test_modelling_on_its_own_makes_a_second_version_of_the_same_numbers(copy: Path) -> None:
+    run_alone(copy, "modelling")
+    first, second = sorted((copy / "data" / "06_models" / "model").glob("*/model/model.safetensors"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_another_codec_on_the_command_line_is_trained(copy: Path) -> None:
+    run_pipeline(copy, "modelling", data_engineering={"codec": {"name": "thesis"}}, modelling={"training": {"epochs": 1}})
+    newest = sorted((copy / "data" / "06_models" / "model").glob("*/model"))[-1]
+    content = json.loads((newest / "model.json").read_text())
+    assert content["codec"] == {"name": "thesis", "options": {}}
+
+
+def test_the_module_is_kedro_run(copy: Path) -> None:
+    metrics = metrics_file(copy).read_bytes()
+    metrics_file(copy).unlink()
+    python("-m", "posescope", "--env", "test", "--pipelines", "evaluation", "--params", places(copy))
+    assert metrics_file(copy).read_bytes() == metrics
+    assert json.loads(records(copy)[-1].read_text())["pipelines"] == ["evaluation"]
+
+
+def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None:
+    pipelines = "data_engineering,modelling,evaluation"
+    python("-m", "kedro", "run", "--env", "test", "--pipelines", pipelines, "--params", places(tmp_path))
+    assert metrics_file(tmp_path).read_bytes() == metrics_file(run).read_bytes()
+    one, two = (json.loads(records(root)[0].read_text()) for root in (run, tmp_path))
+    assert one["data_fingerprint"] == two["data_fingerprint"]
+    first, second = (next((root / "data" / "06_models" / "model").glob("*/model/model.safetensors")) for root in (run, tmp_path))
+    assert first.read_bytes() == second.read_bytes()

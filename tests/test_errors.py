@@ -1,0 +1,21 @@
+"""The root of the named errors."""
+
+import pytest
+
+from posescope.artifacts.model_folder import ModelFolderError
+from posescope.drawing.images import DrawingError
+from posescope.errors import DataError, OptionsError, PosescopeError
+from posescope.explain.errors import ExplainError
+from posescope.metrics.errors import MetricError
+from posescope.report.style import ReportError
+
+
+@pytest.mark.parametrize(
+    "kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainError, MetricError, ReportError]
+)
+def test_every_named_error_derives_from_the_root(kind):
+    assert issubclass(kind, PosescopeError)
+
+
+def test_a_programming_error_is_not_one_of_ours():
+    assert not issubclass(PosescopeError, ValueError | OSError)

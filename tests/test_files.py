@@ -1,0 +1,111 @@
+"""Files are there whole or not at all; fingerprints follow the content."""
+
+import hashlib
+
+import pytest
+
+from posescope.errors import DataError
+from posescope.files import atomic_folder, atomic_write, fingerprint, read_json, sha256_of, write_json
+
+
+class HaltError(Exception):
+    pass
+
+
+def test_a_file_appears_only_at_the_end(tmp_path):
+    path = tmp_path / "deep" / "er" / "table.csv"
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        # Writers that go by the ending (NumPy, OpenCV) must see the right one.
+        assert (temporary.parent, temporary.suffix) == (path.parent, ".csv")
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["table.csv"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def write_half():
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
+            raise HaltError
+
+    with pytest.raises(HaltError):
+        write_half()
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "stale").touch()
+    with atomic_folder(path) as temporary:
+        (temporary / "fresh").touch()
+        assert [file.name for file in path.iterdir()] == ["stale"]
+    assert [file.name for file in path.iterdir()] == ["fresh"]
+    assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").touch()
+
+    def write_half():
+        with atomic_folder(path) as temporary:
+            (temporary / "half").touch()
+            raise HaltError
+
+    with pytest.raises(HaltError):
+        write_half()
+    assert [file.name for file in path.iterdir()] == ["old"]
+    assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
+
+
+def test_json_round_trip_sorted_and_with_a_last_newline(tmp_path):
+    path = tmp_path / "a.json"
+    content = {"b": [1, 2.5, None], "a": "ü"}
+    write_json(path, content)
+    assert read_json(path) == content
+    text = path.read_text()
+    assert text.endswith("}\n")
+    assert text.index('"a"') < text.index('"b"')
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_refuses_what_it_has_no_word_for(tmp_path, number):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": number})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_names_the_missing_file(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.json: there is no such file") as caught:
+        read_json(tmp_path / "gone.json")
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{'a': 1}", b'{"a": \xff}'])
+def test_reading_names_the_broken_file(tmp_path, raw):
+    path = tmp_path / "broken.json"
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"broken\.json: not a JSON file") as caught:
+        read_json(path)
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("size", [0, 3, 1_000_000])
+def test_sha256_is_the_standard_one(tmp_path, size):
+    path = tmp_path / "bytes"
+    path.write_bytes(b"x" * size)
+    assert sha256_of(path) == hashlib.sha256(b"x" * size).hexdigest()
+
+
+def test_fingerprint_follows_content_and_not_the_order_of_keys():
+    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
+    assert fingerprint({"a": 1, "b": [1, 2]}) != fingerprint({"a": 1, "b": [2, 1]})
+    # sha256 of the two characters {} begins with 44136fa355b3678a.
+    assert fingerprint({}) == "44136fa355b3678a"

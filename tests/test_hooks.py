@@ -1,0 +1,143 @@
+"""Tests of posescope.hooks."""
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.framework.project import configure_project
+from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
+from kedro.pipeline import Pipeline, node
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset
+
+from posescope.datasets import ModelDataset, StoreDataset
+from posescope.errors import DataError, OptionsError
+from posescope.hooks import InputsCheck, MissingInputError, ParametersCheck, RunRecorder, unwrap
+
+
+@pytest.fixture(scope="module", autouse=True)
+def project() -> None:
+    """The hooks ask the configured project which pipeline makes what."""
+    configure_project("posescope")
+
+
+def context(tmp_path: Path, parameters: dict[str, Any], env: str | None = "test") -> Any:
+    return SimpleNamespace(config_loader={"parameters": parameters}, env=env, project_path=tmp_path)
+
+
+def test_wrong_parameters_stop_the_run(tmp_path: Path) -> None:
+    ParametersCheck().after_context_created(context(tmp_path, {"modelling": {}}))
+    with pytest.raises(OptionsError, match="conf/test"):
+        ParametersCheck().after_context_created(context(tmp_path, {"modelling": {"epochs": 3}}))
+    with pytest.raises(OptionsError, match="conf/base"):
+        ParametersCheck().after_context_created(context(tmp_path, {"modling": {}}, env=None))
+
+
+def join(*inputs: str) -> Pipeline:
+    """A pipeline of one node that reads these."""
+    return Pipeline([node(lambda *values: 1, list(inputs), "joined", name="join")])
+
+
+def catalog_of(tmp_path: Path, **more: Any) -> DataCatalog:
+    return DataCatalog(
+        {
+            "persons": CSVDataset(filepath=str(tmp_path / "persons.csv")),
+            "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, None)),
+            "run_records": StoreDataset(
+                store="posescope.run_record.RunFolder", filepath=str(tmp_path / "runs"), role="workspace"
+            ),
+            "metrics": JSONDataset(filepath=str(tmp_path / "metrics.json")),
+            "params:modelling.model": MemoryDataset({}),
+            "parameters": MemoryDataset({}),
+            **more,
+        }
+    )  # fmt: skip
+
+
+def test_a_missing_input_names_its_place_and_its_pipeline(tmp_path: Path) -> None:
+    pipeline = join("persons", "model", "unheard_of", "parameters", "params:modelling.model")
+    with pytest.raises(MissingInputError) as caught:
+        InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+    assert str(caught.value).splitlines() == [
+        "3 inputs of this run are missing:",
+        f"  model ({tmp_path / 'model'}): run the pipeline modelling first",
+        f"  persons ({tmp_path / 'persons.csv'}): run the pipeline data_engineering first",
+        "  unheard_of (not in the catalog): no pipeline makes it",
+    ]
+
+
+def test_inputs_that_are_there_pass(tmp_path: Path) -> None:
+    (tmp_path / "persons.csv").write_text("person_id\n1\n")
+    InputsCheck().before_pipeline_run({}, join("persons", "run_records", "params:modelling.model"), catalog_of(tmp_path))
+
+
+def test_what_the_run_makes_itself_is_no_missing_input(tmp_path: Path) -> None:
+    (tmp_path / "persons.csv").write_text("person_id\n1\n")
+    pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
+    InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+
+
+def finish_run(tmp_path: Path, catalog: DataCatalog, outputs: list[str], **run: Any) -> dict[str, Any]:
+    """Let the recorder see a run that made `outputs`; the content of its run.json."""
+    recorder = RunRecorder()
+    recorder.after_context_created(context(tmp_path, {"modelling": {"training": {"epochs": 2}}}))
+    pipeline = Pipeline([node(lambda: 1, None, name, name=f"make_{name}") for name in outputs])
+    params = {"run_id": "2026-01-02T03.04.05.678Z", "env": "test", "pipeline_names": ["evaluation"], **run}
+    recorder.after_pipeline_run(params, pipeline, catalog)
+    content: dict[str, Any] = json.loads((tmp_path / "runs" / "2026-01-02T03.04.05.678Z" / "run.json").read_text())
+    return content
+
+
+def test_the_record_holds_parameters_places_and_metrics(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path)
+    catalog.save("metrics", {"val": {"oks": {"value": 0.5}}})
+    content = finish_run(tmp_path, catalog, ["metrics", "only_in_memory"])
+    assert content["run_id"] == "2026-01-02T03.04.05.678Z"
+    assert content["pipelines"] == ["evaluation"]
+    assert content["env"] == "test"
+    assert content["parameters"] == {"modelling": {"training": {"epochs": 2}}}
+    assert content["outputs"] == {"metrics": str(tmp_path / "metrics.json")}
+    assert content["metrics"] == {"val": {"oks": {"value": 0.5}}}
+    assert content["data_fingerprint"] is None
+    assert content["versions"]["python"]
+
+
+def test_a_run_without_names_is_the_default_and_without_metrics_has_none(tmp_path: Path) -> None:
+    content = finish_run(tmp_path, catalog_of(tmp_path), ["only_in_memory"], pipeline_names=None, env=None)
+    assert (content["pipelines"], content["env"], content["metrics"]) == (["__default__"], "local", None)
+
+
+def test_a_versioned_output_is_recorded_with_its_version(tmp_path: Path) -> None:
+    table = CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version(None, "v1"), save_args={"index": False})
+    table.save(pd.DataFrame({"a": [1]}))
+    content = finish_run(tmp_path, catalog_of(tmp_path, scores=table), ["scores"])
+    assert content["outputs"] == {"scores": str(tmp_path / "scores.csv" / "v1" / "scores.csv")}
+
+
+def test_a_record_is_not_overwritten(tmp_path: Path) -> None:
+    finish_run(tmp_path, catalog_of(tmp_path), ["only_in_memory"])
+    with pytest.raises(DataError, match="never overwritten"):
+        finish_run(tmp_path, catalog_of(tmp_path), ["only_in_memory"])
+
+
+def test_the_log_says_where_to_look(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    places = {"report": "08_reporting/report.html", "persons_read": "02_intermediate/persons.csv"}
+    catalog = catalog_of(tmp_path, **{name: CSVDataset(filepath=str(tmp_path / place)) for name, place in places.items()})
+    with caplog.at_level(logging.INFO, logger="posescope"):
+        finish_run(tmp_path, catalog, ["report", "persons_read"])
+    assert "Look here first: 08_reporting/report.html" in caplog.messages
+    assert f"Record of this run: {Path('runs/2026-01-02T03.04.05.678Z/run.json')}" in caplog.messages
+    assert "02_intermediate" not in caplog.text, "only what people look at"
+
+
+def test_foreseen_errors_are_found_behind_kedros() -> None:
+    known = DataError("known")
+    wrapped = DatasetError("wrapped")
+    wrapped.__cause__ = known
+    assert unwrap(known) is known
+    assert unwrap(wrapped) is known
+    assert unwrap(ValueError("unknown")) is None

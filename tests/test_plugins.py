@@ -1,0 +1,181 @@
+"""Components are found by name or path, and their options are checked before anything runs."""
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+
+import pytest
+from pydantic import Field, ValidationError
+
+from posescope import plugins
+from posescope.coco.filters import BoxSize, LabelledJoints
+from posescope.codecs.gaussian import GaussianCodec
+from posescope.errors import OptionsError
+from posescope.plugins import (
+    GROUPS,
+    ComponentSpec,
+    Options,
+    build,
+    check_options,
+    component_of,
+    describe_invalid,
+    installed,
+    load_component,
+    named_component_of,
+)
+
+BOX_SIZE = "posescope.coco.filters:BoxSize"
+
+
+@dataclass(frozen=True)
+class Package:
+    name: str
+    version: str
+
+
+def entry(name, target, package):
+    point = EntryPoint(name=name, value=target, group="posescope.filters")
+    vars(point)["dist"] = Package(package, "1.0")
+    return point
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Pretend that exactly these entry points are installed, whatever the group."""
+    return lambda *points: monkeypatch.setattr(plugins, "_entries", lambda group: points)
+
+
+def test_the_built_in_components_are_installed():
+    rows = [row for row in installed("filters") if row.package == "posescope"]  # others may be installed beside us
+    assert [(row.name, row.target, row.package) for row in rows] == [
+        ("box_size", BOX_SIZE, "posescope"),
+        ("labelled_joints", "posescope.coco.filters:LabelledJoints", "posescope"),
+    ]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_built_in_component_can_be_loaded_and_has_defaults(group):
+    for row in installed(group):
+        component = load_component(group, row.name)
+        assert callable(component)
+        if group != "pipelines":
+            assert isinstance(check_options(group, ComponentSpec(name=row.name)), Options)
+
+
+def test_build_checks_the_options_and_passes_the_context():
+    spec = ComponentSpec(name="gaussian", options={"stride": 8})
+    codec = build("codecs", spec, crop_size=(64, 32), joint_count=3)
+    assert isinstance(codec, GaussianCodec)
+    assert codec.map_size == (8, 4)
+
+
+def test_an_unknown_name_lists_what_is_installed():
+    with pytest.raises(
+        OptionsError, match=r"No component 'tall' in posescope\.filters\. Installed: .*box_size, .*labelled_joints"
+    ):
+        load_component("filters", "tall")
+
+
+def test_an_unknown_name_where_nothing_is_installed(register):
+    register()
+    with pytest.raises(OptionsError, match="Installed: none"):
+        load_component("filters", "tall")
+
+
+def test_a_dotted_path_works_without_an_entry_point(register):
+    register()
+    assert load_component("filters", BOX_SIZE) is BoxSize
+    assert build("filters", ComponentSpec(name=BOX_SIZE, options={"min_side_px": 3})).options.min_side_px == 3
+
+
+@pytest.mark.parametrize("path", ["no_such_package:Net", "posescope.coco.filters:Nothing", ":Net", "..nets:Net"])
+def test_a_path_that_leads_nowhere_is_named(path):
+    with pytest.raises(OptionsError, match=f"posescope.filters: '{path}' points to {path}, which cannot be loaded") as caught:
+        load_component("filters", path)
+    assert caught.value.__cause__ is not None
+
+
+def test_an_entry_point_that_leads_nowhere_is_named(register):
+    register(entry("tall", "no_such_package:Tall", "tallness"))
+    with pytest.raises(OptionsError, match="'tall' points to no_such_package:Tall"):
+        load_component("filters", "tall")
+
+
+def test_two_packages_with_one_name_are_an_error(register):
+    register(entry("tall", "first:Tall", "one"), entry("wide", "w:Wide", "one"), entry("tall", "second:Tall", "two"))
+    with pytest.raises(OptionsError, match=r"register 'tall' in posescope\.filters: one \(first:Tall\) and two \(second:Tall\)"):
+        installed("filters")
+    with pytest.raises(OptionsError, match="Remove or rename one"):
+        load_component("filters", "wide")
+
+
+def test_one_component_found_twice_is_no_conflict(register):
+    # A package that is both installed and on the path shows its entry points twice.
+    register(entry("box", BOX_SIZE, "one"), entry("box", BOX_SIZE, "one"))
+    assert load_component("filters", "box") is BoxSize
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_side_px": -1}, r"min_side_px: .*greater than or equal to 0 \(found -1\)"),
+        ({"min_side": 3}, "min_side: unknown name"),
+        ({"min_side_px": float("inf")}, "min_side_px: .*finite"),
+        ({"min_side_px": "wide"}, r"min_side_px: .*number.* \(found 'wide'\)"),
+    ],
+)
+def test_wrong_options_name_component_path_and_value(options, message):
+    with pytest.raises(OptionsError, match=f"posescope.filters: options of 'box_size': {message}"):
+        check_options("filters", ComponentSpec(name="box_size", options=options))
+
+
+def test_a_component_without_options_is_refused():
+    with pytest.raises(OptionsError, match="'builtins:len' has no attribute Options"):
+        check_options("filters", ComponentSpec(name="builtins:len"))
+
+
+class Inner(Options):
+    filters: tuple[component_of("filters"), ...] = ()
+    rule: named_component_of("crop_rules") = "centred_square"
+    share: float = Field(0.5, le=1)
+
+
+class Outer(Options):
+    inner: Inner = Inner()
+
+
+def invalid(content):
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(content)
+    return describe_invalid(caught.value)
+
+
+def test_components_in_a_model_are_checked_with_it():
+    found = Outer.model_validate({"inner": {"filters": [{"name": "labelled_joints", "options": {"at_least": 3}}]}})
+    assert found.inner.filters == (ComponentSpec(name="labelled_joints", options={"at_least": 3}),)
+    assert isinstance(build("filters", found.inner.filters[0]), LabelledJoints)
+
+
+def test_describe_invalid_names_path_and_value():
+    assert invalid({"inner": {"share": 2}}) == "inner.share: Input should be less than or equal to 1 (found 2)"
+    assert invalid({"inner": {"shares": 2}}) == "inner.shares: unknown name"
+    assert invalid("all") == "(whole): Input should be a valid dictionary or instance of Outer (found 'all')"
+
+
+def test_describe_invalid_joins_everything_that_is_wrong():
+    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}).split("; ") == [
+        "inner.share: Input should be less than or equal to 1 (found 2)",
+        "inner.more: unknown name",
+        "outer: unknown name",
+    ]
+
+
+def test_a_wrong_component_in_a_model_is_named_with_its_place():
+    message = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
+    assert message.startswith("inner.filters.1: posescope.filters: options of 'box_size': min_side_px: ")
+    assert "(found -1)" in message
+    assert "inner.rule: No component 'round' in posescope.crop_rules" in invalid({"inner": {"rule": "round"}})
+
+
+def test_options_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Outer().inner = Inner()
