@@ -1,0 +1,66 @@
+# The only commands a newcomer needs. Everything is installed into .venv, in exactly the versions of requirements.lock.
+#
+#   make run                       the whole flow on the generated sample, about 5 minutes on 2 cores
+#   make test                      the test suite; `make test-all` adds the slow ones
+#   make install                   the set-up alone; TORCH_INDEX=<url> chooses PyTorch's own index (its CPU index, say)
+#   make lint | format             ruff, strict mypy, import-linter
+#   make viz | viz-site            the flow in Kedro-Viz, live or as a site under build/
+#   make package                   the wheel and its configuration under dist/
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TORCH := $(shell grep -E '^torch==' requirements.lock)
+
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-all lint format viz viz-site package clean
+
+help:
+	@sed -n '3,8p' Makefile | cut -c3-
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	@# torch first, by exact version: as somebody's dependency pip could choose a build of several gigabytes.
+	$(BIN)/pip install --quiet --constraint requirements.lock $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev,viz]'
+	@touch $@
+
+install: $(INSTALLED)
+
+run: $(INSTALLED)
+	$(BIN)/kedro run
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+test-all: $(INSTALLED)
+	$(BIN)/pytest -m ''
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+viz: $(INSTALLED)
+	$(BIN)/kedro viz run
+
+viz-site: $(INSTALLED)
+	$(BIN)/kedro viz build --include-previews
+	@test -f build/index.html || { echo "kedro viz build made no build/index.html: look for a crash above"; exit 1; }
+
+package: $(INSTALLED)
+	$(BIN)/kedro package
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
