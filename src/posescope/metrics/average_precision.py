@@ -33,6 +33,7 @@ def evaluate_coco(
     results: Sequence[Mapping[str, Any]],
     sigmas: Sequence[float],
     image_ids: Collection[int] | None = None,
+    category_id: int | None = None,
 ) -> MetricFigures:
     """Average precision and recall of COCO keypoint results.
 
@@ -42,6 +43,7 @@ def evaluate_coco(
         results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
         image_ids: evaluate these images alone; none: every image of the file. Results of other images do not count.
+        category_id: of the persons; none: every record that has keypoints.
 
     Returns:
         The figures `AVERAGE_PRECISION_FIGURES`, 0..1. Those of a size class without persons are NaN.
@@ -50,7 +52,8 @@ def evaluate_coco(
         DataError: if the file is missing or not JSON.
         MetricError: if no person to find has keypoints, if K differs, or if results name an image that the file lacks.
     """
-    truth = _complete(load_annotation_file(ground_truth) if isinstance(ground_truth, Path) else ground_truth)
+    content = load_annotation_file(ground_truth) if isinstance(ground_truth, Path) else ground_truth
+    truth = _complete(content, category_id, len(sigmas))
     wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
     _check(truth, results, sigmas, wanted)
     talk = io.StringIO()
@@ -63,13 +66,15 @@ def evaluate_coco(
     )
 
 
-def _complete(truth: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy whose records have `num_keypoints` and `iscrowd`; only persons' records (those with keypoints) are kept."""
-    annotations = [
-        {"iscrowd": 0, "num_keypoints": sum(v > 0 for v in record["keypoints"][2::3]), **record}
+def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
+    """A copy with the persons' records alone, each with keypoints (nobody labelled: zeros), `num_keypoints` and `iscrowd`."""
+    nobody = [0] * (3 * joint_count)
+    persons = [
+        {**record, "keypoints": record["keypoints"] or nobody}
         for record in truth["annotations"]
-        if "keypoints" in record
+        if "keypoints" in record and category_id in (None, record.get("category_id", category_id))
     ]
+    annotations = [{"iscrowd": 0, "num_keypoints": sum(v > 0 for v in record["keypoints"][2::3]), **record} for record in persons]
     return {"images": truth["images"], "annotations": annotations, "categories": truth["categories"]}
 
 

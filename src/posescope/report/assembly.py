@@ -30,6 +30,8 @@ _NOTES = {
     "mse": "mean squared error of the heatmaps",
 }
 _DECIMALS = {"mse": 6}
+# Tables of a row a person are for programs: they stay beside the report as CSV.
+_LONG_TABLES = frozenset({"cluster_members"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +103,13 @@ def _headlines(figures: Mapping[str, Mapping[str, float | None]]) -> tuple[Headl
             note=_NOTES.get(name, ""),
             decimals=_DECIMALS.get(name, 3),
         )
-        for name, figure in figures.items()
+        for name, figure in sorted(figures.items(), key=_place_of_headline)
     )
+
+
+def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:
+    known = list(_NOTES)
+    return (known.index(item[0]) if item[0] in known else len(known)), item[0]
 
 
 def _scores_section(inputs: ReportInputs) -> Section:
@@ -125,9 +132,18 @@ def _scores_section(inputs: ReportInputs) -> Section:
             ),
         ),
         tables=(
-            ReportTable("Error by joint and visibility", inputs.joint_scores, caption="Errors in px of the original images."),
+            ReportTable("Joint by joint", _joint_table(inputs.joint_scores), caption="Errors in px of the original images."),
         ),
     )
+
+
+def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a joint: the scores over all labelled places, and the mean error by visibility."""
+    errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
+    table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "mean_error_of_box"])
+    for kind in ("visible", "hidden"):
+        table[f"{kind}_error_px"] = errors.loc[table["joint"], kind].to_numpy()
+    return table.reset_index(drop=True)
 
 
 def _listed(rows: pd.DataFrame) -> str:
@@ -155,7 +171,11 @@ def _analysis_section(name: str, result: AnalysisResult) -> Section:
             ReportPicture(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
             for title, picture in result.pictures.items()
         ),
-        tables=tuple(ReportTable(title.replace("_", " "), table, row_limit=30) for title, table in result.tables.items()),
+        tables=tuple(
+            ReportTable(title.replace("_", " "), table, row_limit=30)
+            for title, table in result.tables.items()
+            if title not in _LONG_TABLES
+        ),
     )
 
 

@@ -14,7 +14,10 @@ class MeanSquaredErrorOptions(Options):
     """Options of `mse`."""
 
     emphasis: float = Field(
-        default=0.0, ge=0, le=1000, description="A cell counts 1 + emphasis x target: 0 is the plain mean, more looks at the peaks"
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="A cell counts 1 + emphasis x target: 0 is the plain mean, more looks at the peaks",
     )
 
 

@@ -43,7 +43,7 @@ def write_results(predictions: pd.DataFrame, persons: pd.DataFrame, skeleton: Sk
 def score_precision(raw_source: CocoFolder, results: list[dict[str, Any]], skeleton: Skeleton, source: SourceOptions) -> Figures:
     """OKS AP and AR in original images, against the untouched annotation file."""
     truth = raw_source.annotation_file(source, source.val_split)
-    return precision_figures(evaluate_coco(truth, results, skeleton.oks_sigmas))
+    return precision_figures(evaluate_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id))
 
 
 def score_persons(

@@ -1,0 +1,85 @@
+"""The flow on real photographs, with the command that stands in the README, and the full-size recipes for two steps."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def readme_command() -> list[str]:
+    """The real-data command of the README, as words."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    block = text.split("<!-- REAL DATA COMMAND -->")[1]
+    code = re.search(r"```(?:bash|sh|console)?\n(.*?)```", block, re.DOTALL)
+    if code is None:
+        pytest.fail("README.md: no code block between the markers of the real-data command")
+    return code.group(1).replace("\\\n", " ").split()
+
+
+def run_kedro(words: list[str], replacements: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`kedro run ...` with some of the comma-separated parameters replaced or added."""
+    place = words.index("--params") + 1
+    parameters = dict(pair.split("=", 1) for pair in words[place].split(",")) | replacements
+    arguments = [*words[1:place], ",".join(f"{key}={value}" for key, value in parameters.items()), *words[place + 1 :]]
+    return subprocess.run(
+        [sys.executable, "-m", "kedro", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path):
+    places = {"raw_dir": str(real_data / "coco_subset"), "data_dir": str(tmp_path)}
+    result = run_kedro(readme_command(), places | {"modelling.training.epochs": "1"})
+    assert result.returncode == 0, result.stderr[-3000:]
+    metrics = json.loads((tmp_path / "08_reporting" / "metrics.json").read_text())["val"]
+    assert 0 <= metrics["oks_ap"]["value"] <= 1
+    # Every labelled person of the validation images is in: the padded square discards nobody.
+    results = json.loads((tmp_path / "07_model_output" / "val" / "coco_results.json").read_text())
+    assert len(results) == 374
+    assert (tmp_path / "08_reporting" / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("env", ["coco", "thesis"])
+def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
+    words = ["kedro", "run", "--env", env, "--pipelines", "data_engineering,modelling", "--params", "x=y"]
+    small = {
+        "raw_dir": str(subset_of(real_data / "coco_subset", tmp_path / "raw", images=6)),
+        "data_dir": str(tmp_path / "data"),
+        "modelling.training.epochs": "1",
+        "modelling.training.batch_size": "4",
+        "modelling.training.device": "cpu",
+    }
+    words[-1] = ",".join(f"{key}={value}" for key, value in small.items())
+    result = run_kedro(words, {})
+    assert result.returncode == 0, result.stderr[-3000:]
+    model = json.loads(next((tmp_path / "data" / "06_models" / "model").glob("*/model/model.json")).read_text())
+    assert model["crop_size"] == [256, 256]
+
+
+def subset_of(source: Path, target: Path, images: int) -> Path:
+    """The first images of each split, with their annotations, as a COCO folder of links."""
+    for split in ("train2017", "val2017"):
+        content = json.loads((source / "annotations" / f"person_keypoints_{split}.json").read_text())
+        labelled = sorted({record["image_id"] for record in content["annotations"] if record["num_keypoints"]})[:images]
+        content["images"] = [image for image in content["images"] if image["id"] in labelled]
+        content["annotations"] = [record for record in content["annotations"] if record["image_id"] in labelled]
+        (target / split).mkdir(parents=True)
+        (target / "annotations").mkdir(exist_ok=True)
+        (target / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(content))
+        for image in content["images"]:
+            (target / split / image["file_name"]).write_bytes((source / split / image["file_name"]).read_bytes())
+    return target
