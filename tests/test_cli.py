@@ -1,5 +1,6 @@
 """Tests of posescope.cli: the plug-in list, and what a wrong run says. All in process, but for one command of each face."""
 
+import json
 import os
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def test_missing_images_are_named(places: str, tmp_path: Path) -> None:
 def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
     message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(f"{tmp_path / 'raw'}: there is no such folder. raw_dir names the data set's folder.")
-    assert list(tmp_path.iterdir()) == []
+    assert_only_a_record_of_the_failure(tmp_path, outputs={})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,34 @@ def test_malformed_annotations_are_named(places: str, tmp_path: Path, content: s
     message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(str(tmp_path / "raw" / "annotations" / "person_keypoints_train2017.json"))
     assert expected in message
-    assert not (tmp_path / "data").exists()
+    assert_only_a_record_of_the_failure(tmp_path, outputs={"raw_source": str(tmp_path / "raw")})
+
+
+def assert_only_a_record_of_the_failure(tmp_path: Path, outputs: dict[str, str]) -> None:
+    (path,) = (item for item in (tmp_path / "data").rglob("*") if item.is_file())
+    record = json.loads(path.read_text())
+    assert (path.name, record["status"], record["outputs"]) == ("run.json", "failed", outputs)
+    assert record["error"].startswith("DataError: ")
+
+
+def test_an_unknown_pipeline_is_named_with_what_is_close(places: str, tmp_path: Path) -> None:
+    message = told(invoke(places, "modeling"))
+    assert message.startswith("Failed to find the pipeline named 'modeling'.")
+    assert message.strip().endswith("modelling")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_environment_is_named() -> None:
+    message = told(CliRunner().invoke(run, ["--env", "no_such"]))
+    assert str(REPOSITORY / "conf" / "no_such") in message
+
+
+def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*arguments: object, **named: object) -> None:
+        raise ValueError("of our own making")
+
+    monkeypatch.setattr("posescope.hooks.check_parameters", break_down)
+    assert isinstance(invoke(places).exception, ValueError)
 
 
 def test_a_folder_of_somebodys_data_is_not_taken_for_the_sample(places: str, tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ from kedro.pipeline import Pipeline, node
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
-from posescope.datasets import ModelDataset, StoreDataset
+from posescope.crops.statistics import CropStatistics
+from posescope.datasets import ModelDataset, RecordDataset, StoreDataset
 from posescope.errors import DataError, OptionsError
+from posescope.geometry.recipe import CropRecipe
 from posescope.hooks import InputsCheck, MissingInputError, ParametersCheck, RunRecorder, unwrap
+from posescope.plugins import ComponentSpec
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,6 +73,22 @@ def test_a_missing_input_names_its_place_and_its_pipeline(tmp_path: Path) -> Non
     ]
 
 
+def test_a_missing_input_from_anywhere_names_its_parameter(tmp_path: Path) -> None:
+    places = {
+        "inference_images": StoreDataset(store="posescope.inference.images.ImageFolder", filepath=str(tmp_path / "images")),
+        "inference_model": ModelDataset(filepath=str(tmp_path / "model"), newest=True),
+        "raw_source": StoreDataset(store="posescope.coco.folder.CocoFolder", filepath=str(tmp_path / "raw")),
+    }
+    with pytest.raises(MissingInputError) as caught:
+        InputsCheck().before_pipeline_run({}, join(*places), catalog_of(tmp_path, **places))
+    place = "or say where it lies: --params"
+    assert str(caught.value).splitlines()[1:] == [
+        f"  inference_images ({tmp_path / 'images'}): no pipeline makes it, {place} images=FOLDER",
+        f"  inference_model ({tmp_path / 'model'}): run the pipeline modelling first, {place} model=FOLDER",
+        f"  raw_source ({tmp_path / 'raw'}): run the pipeline data_engineering first, {place} raw_dir=FOLDER",
+    ]
+
+
 def test_inputs_that_are_there_pass(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     InputsCheck().before_pipeline_run({}, join("persons", "run_records", "params:modelling.model"), catalog_of(tmp_path))
@@ -88,6 +107,10 @@ def finish_run(tmp_path: Path, catalog: DataCatalog, outputs: list[str], **run: 
     pipeline = Pipeline([node(lambda: 1, None, name, name=f"make_{name}") for name in outputs])
     params = {"run_id": "2026-01-02T03.04.05.678Z", "env": "test", "pipeline_names": ["evaluation"], **run}
     recorder.after_pipeline_run(params, pipeline, catalog)
+    return record_in(tmp_path)
+
+
+def record_in(tmp_path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((tmp_path / "runs" / "2026-01-02T03.04.05.678Z" / "run.json").read_text())
     return content
 
@@ -96,6 +119,7 @@ def test_the_record_holds_parameters_places_and_metrics(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path)
     catalog.save("metrics", {"val": {"oks": {"value": 0.5}}})
     content = finish_run(tmp_path, catalog, ["metrics", "only_in_memory"])
+    assert (content["status"], content["error"]) == ("completed", None)
     assert content["run_id"] == "2026-01-02T03.04.05.678Z"
     assert content["pipelines"] == ["evaluation"]
     assert content["env"] == "test"
@@ -116,6 +140,71 @@ def test_a_versioned_output_is_recorded_with_its_version(tmp_path: Path) -> None
     table.save(pd.DataFrame({"a": [1]}))
     content = finish_run(tmp_path, catalog_of(tmp_path, scores=table), ["scores"])
     assert content["outputs"] == {"scores": str(tmp_path / "scores.csv" / "v1" / "scores.csv")}
+
+
+def fail_run(tmp_path: Path, catalog: DataCatalog, error: Exception, saved: list[str]) -> dict[str, Any]:
+    """Let the recorder see a run that should make a, b and statistics, and fails once it has made `saved`."""
+    recorder = RunRecorder()
+    recorder.after_dataset_saved("of_an_earlier_run")
+    recorder.after_context_created(context(tmp_path, {}))
+    for name in saved:
+        recorder.after_dataset_saved(name)
+    pipeline = Pipeline(
+        [node(lambda x: x, "persons", name, name=f"make_{name}") for name in ("metrics", "scores", "crop_statistics")]
+    )
+    params = {"run_id": "2026-01-02T03.04.05.678Z", "env": "test", "pipeline_names": ["evaluation"]}
+    recorder.on_pipeline_error(error, params, pipeline, catalog)
+    return record_in(tmp_path)
+
+
+def statistics_of(tmp_path: Path) -> RecordDataset:
+    dataset = RecordDataset(record="posescope.crops.statistics.CropStatistics", filepath=str(tmp_path / "statistics.json"))
+    dataset.save(
+        CropStatistics((0.5, 0.5, 0.5), (64, 64), CropRecipe(rule=ComponentSpec(name="centred_square")), "0123456789abcdef")
+    )
+    return dataset
+
+
+def test_a_failed_run_leaves_a_record_of_what_it_had_made(tmp_path: Path) -> None:
+    catalog = catalog_of(
+        tmp_path, scores=CSVDataset(filepath=str(tmp_path / "scores.csv")), crop_statistics=statistics_of(tmp_path)
+    )
+    catalog.save("metrics", {"of": "an earlier run"})
+    wrapped = DatasetError("Failed while saving")
+    wrapped.__cause__ = DataError("train2017.json: no such file.\n  Unpack it.")
+    content = fail_run(tmp_path, catalog, wrapped, saved=["scores"])
+    assert content["status"] == "failed"
+    assert content["error"] == "DataError: train2017.json: no such file. Unpack it."
+    assert content["outputs"] == {"scores": str(tmp_path / "scores.csv")}
+    assert content["inputs"] == {"persons": str(tmp_path / "persons.csv")}
+    assert (content["metrics"], content["data_fingerprint"]) == (None, None), "these are of an earlier run"
+
+
+def test_an_unforeseen_error_is_named_with_its_kind(tmp_path: Path) -> None:
+    assert fail_run(tmp_path, catalog_of(tmp_path), KeyError("left_hand"), saved=[])["error"] == "KeyError: 'left_hand'"
+
+
+@pytest.mark.parametrize("reads_it", [True, False])
+def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, reads_it: bool) -> None:
+    recorder, catalog = RunRecorder(), catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path))
+    recorder.after_context_created(context(tmp_path, {}))
+    recorder.after_pipeline_run(
+        {"run_id": "2026-01-02T03.04.05.678Z"}, join("crop_statistics" if reads_it else "persons"), catalog
+    )
+    assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if reads_it else None)
+
+
+def test_versions_that_were_read_are_recorded(tmp_path: Path) -> None:
+    for version in ("v1", "v2"):
+        (tmp_path / "model" / version / "model").mkdir(parents=True)
+        (tmp_path / "model" / version / "model" / "model.json").write_text("{}")
+    newest = ModelDataset(filepath=str(tmp_path / "model"), newest=True)
+    recorder, catalog = RunRecorder(), catalog_of(tmp_path, inference_model=newest)
+    recorder.after_context_created(context(tmp_path, {}))
+    pipeline = join("model", "inference_model", "params:modelling.model", "parameters")
+    recorder.after_pipeline_run({"run_id": "2026-01-02T03.04.05.678Z"}, pipeline, catalog)
+    place = str(tmp_path / "model" / "v2" / "model")
+    assert record_in(tmp_path)["inputs"] == {"inference_model": place, "model": place}
 
 
 def test_a_record_is_not_overwritten(tmp_path: Path) -> None:

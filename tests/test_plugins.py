@@ -156,24 +156,47 @@ def test_components_in_a_model_are_checked_with_it():
 
 
 def test_describe_invalid_names_path_and_value():
-    assert invalid({"inner": {"share": 2}}) == "inner.share: Input should be less than or equal to 1 (found 2)"
-    assert invalid({"inner": {"shares": 2}}) == "inner.shares: unknown name"
-    assert invalid("all") == "(whole): Input should be a valid dictionary or instance of Outer (found 'all')"
+    assert invalid({"inner": {"share": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
+    assert invalid({"inner": {"shares": 2}}) == ("inner.shares: unknown name",)
+    assert invalid("all") == ("(whole): Input should be a valid dictionary or instance of Outer (found 'all')",)
 
 
-def test_describe_invalid_joins_everything_that_is_wrong():
-    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}).split("; ") == [
+def test_describe_invalid_lists_everything_that_is_wrong():
+    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}) == (
         "inner.share: Input should be less than or equal to 1 (found 2)",
         "inner.more: unknown name",
         "outer: unknown name",
-    ]
+    )
 
 
 def test_a_wrong_component_in_a_model_is_named_with_its_place():
-    message = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
-    assert message.startswith("inner.filters.1: posescope.filters: options of 'box_size': min_side_px: ")
+    (message,) = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
+    assert message.startswith("inner.filters.1: options of 'box_size': min_side_px: ")
     assert "(found -1)" in message
-    assert "inner.rule: No component 'round' in posescope.crop_rules" in invalid({"inner": {"rule": "round"}})
+    (message,) = invalid({"inner": {"rule": "round"}})
+    assert message.startswith("inner.rule: No component 'round' in posescope.crop_rules")
+
+
+def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
+    assert invalid({"inner": {"filters": [{"name": "box_size", "options": {"side": 1, "size; px": 2}}]}}) == (
+        "inner.filters.0: options of 'box_size': side: unknown name",
+        "inner.filters.0: options of 'box_size': size; px: unknown name",
+    )
+    with pytest.raises(OptionsError, match=r"posescope\.filters: options of 'box_size': side: unknown name; sides: unknown name"):
+        check_options("filters", ComponentSpec(name="box_size", options={"side": 1, "sides": 2}))
+
+
+def test_wrong_options_of_a_component_within_a_component_keep_their_path():
+    class Study(Options):
+        analysis: component_of("analyses")
+
+    clusterer = {"name": "kmeans", "options": {"smalest": 2, "largst": 3}}
+    with pytest.raises(ValidationError) as caught:
+        Study.model_validate({"analysis": {"name": "clusters", "options": {"clusterer": clusterer}}})
+    assert describe_invalid(caught.value) == (
+        "analysis: options of 'clusters': clusterer: options of 'kmeans': smalest: unknown name",
+        "analysis: options of 'clusters': clusterer: options of 'kmeans': largst: unknown name",
+    )
 
 
 def test_options_are_frozen():

@@ -73,6 +73,21 @@ def test_everything_that_is_wrong_is_named_at_once(parameters: dict[str, Any]) -
     assert all(name in message for name in ("modelling.training.epochs", "modelling.training.batch_size", "reporting.pages"))
 
 
+def test_the_options_of_a_component_keep_their_path_one_line_each(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"modelling": {"training": {"optimiser": {"name": "rmsprop", "options": {"alhpa": 1, "x": 2}}}}})
+    assert message.splitlines() == [
+        "2 wrong parameters (conf/base, conf/test or --params):",
+        "  modelling.training.optimiser: options of 'rmsprop': alhpa: unknown name",
+        "  modelling.training.optimiser: options of 'rmsprop': x: unknown name",
+    ]
+
+
+def test_a_semicolon_in_a_message_makes_no_second_parameter(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"reporting": {"page": {"title": 3, "a; b": 1}}})
+    assert message.splitlines()[0].startswith("2 wrong parameters")
+    assert message.splitlines()[2] == "  reporting.page.a; b: unknown name"
+
+
 def test_an_unknown_top_level_key_is_named_with_what_is_close(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modeling": {}})
     assert "modeling: unknown top-level key; did you mean 'modelling'? Known: boxes, data_dir, " in message

@@ -13,11 +13,14 @@ from posescope.errors import DataError
 from posescope.run_record import RunFolder, RunRecord, describe_versions, write_run_record
 
 RECORD = RunRecord(
+    status="completed",
+    error=None,
     run_id="2026-01-02T03:04:05.678Z",
     pipelines=("modelling", "evaluation"),
     env="test",
     parameters={"modelling": {"training": {"epochs": 2}}},
     versions={"python": "3.11", "torch": None, "dirty": True},
+    inputs={"model": "data/model/v1/model"},
     outputs={"metrics": "data/metrics.json"},
     data_fingerprint=None,
     metrics={"val": {"oks": {"value": 0.5}}},
@@ -28,11 +31,14 @@ def test_the_record_says_everything(tmp_path: Path) -> None:
     path = write_run_record(tmp_path / "runs", RECORD)
     assert path == tmp_path / "runs" / "2026-01-02T03.04.05.678Z" / "run.json"
     assert json.loads(path.read_text()) == {
+        "status": "completed",
+        "error": None,
         "run_id": "2026-01-02T03:04:05.678Z",
         "pipelines": ["modelling", "evaluation"],
         "env": "test",
         "parameters": {"modelling": {"training": {"epochs": 2}}},
         "versions": {"python": "3.11", "torch": None, "dirty": True},
+        "inputs": {"model": "data/model/v1/model"},
         "outputs": {"metrics": "data/metrics.json"},
         "data_fingerprint": None,
         "metrics": {"val": {"oks": {"value": 0.5}}},
@@ -64,7 +70,7 @@ def test_versions_are_those_that_are_installed(tmp_path: Path) -> None:
     found = describe_versions(tmp_path)
     assert found["python"] == platform.python_version()
     assert all(found[name] == version(name) for name in ("posescope", "torch", "numpy", "kedro"))
-    assert (found["commit"], found["dirty"]) == (None, False), "no commit outside of git"
+    assert (found["commit"], found["dirty"]) == (None, None), "nothing is known outside of git"
 
 
 def test_the_commit_and_whether_it_is_all(tmp_path: Path) -> None:

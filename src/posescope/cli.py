@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
@@ -17,6 +18,7 @@ from posescope.plugins import GROUPS, installed, load_component
 
 __all__ = ["cli"]
 
+_UNKNOWN_PIPELINE = "Failed to find the pipeline named"  # Kedro raises a plain ValueError
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -69,7 +71,14 @@ class _Run(_OneLineErrors):
     def invoke(self, ctx: click.Context) -> Any:
         if project.PACKAGE_NAME is None:
             project.configure_project(_PACKAGE)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except MissingConfigException as error:  # there is no such environment
+            raise click.ClickException(str(error)) from error
+        except ValueError as error:
+            if not str(error).startswith(_UNKNOWN_PIPELINE):
+                raise
+            raise click.ClickException(str(error).strip()) from error
 
 
 run = _Run(

@@ -1,6 +1,6 @@
 """Writing files so that a reader never sees half of one, and fingerprints of what is in them.
 
-    write:  name.ext  <-(rename)-  .name.ext.<pid>.tmp
+    write:  name.ext  <-(rename)-  .name.<pid>.tmp.ext
 
 A rename within one folder is atomic on POSIX file systems: after a crash there is the old file, or the new one, or none.
 """

@@ -1,7 +1,7 @@
 """What happens around every run: parameters and inputs are checked before it, its record is written after it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
+from posescope.datasets import ModelDataset
 from posescope.errors import PosescopeError
 from posescope.pipeline_registry import parameter_models
 from posescope.run_parameters import check_parameters
@@ -19,6 +20,11 @@ from posescope.run_record import RunRecord, describe_versions, write_run_record
 __all__ = ["InputsCheck", "MissingInputError", "ParametersCheck", "RunRecorder"]
 
 logger = logging.getLogger(__name__)
+
+# What lies where its reader says, rather than where a pipeline writes it.
+_PARAMETER_OF_PLACE = {"inference_model": "model", "inference_images": "images", "raw_source": "raw_dir"}
+# The same files under two names.
+_MADE_AS = {"inference_model": "model"}
 
 _LAYERS_TO_SHOW = ("06_models", "07_model_output", "08_reporting")
 
@@ -64,29 +70,55 @@ class RunRecorder:
     def __init__(self) -> None:
         self._parameters: Mapping[str, Any] = {}
         self._project = Path()
+        self._saved: set[str] = set()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember the merged parameters as they stand in the files and on the command line."""
+        """Remember the merged parameters as they stand in the files and on the command line, and forget an earlier run."""
+        self._saved = set()
         self._parameters = context.config_loader["parameters"]
         self._project = context.project_path
 
     @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Remember what was made: a failed run leaves some of its outputs unmade."""
+        self._saved.add(dataset_name)
+
+    @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Write the record of the run and name what was made."""
-        outputs = {name: place for name in sorted(pipeline.all_outputs()) if (place := _place_of(catalog, name))}
+        outputs = _places_of(catalog, pipeline.all_outputs())
+        self._say(outputs, self._record(run_params, pipeline, catalog, outputs, error=None))
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Write the record of a run that failed."""
+        path = self._record(run_params, pipeline, catalog, _places_of(catalog, self._saved), error)
+        logger.info("Record of this failed run: %s", self._relative(str(path)))
+
+    def _record(
+        self,
+        run_params: Mapping[str, Any],
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        outputs: Mapping[str, str],
+        error: Exception | None,
+    ) -> Path:
+        inputs = _places_of(catalog, pipeline.inputs())
         record = RunRecord(
+            status="completed" if error is None else "failed",
+            error=None if error is None else _in_one_line(unwrap(error) or error),
             run_id=str(run_params["run_id"]),
             pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
             env=run_params.get("env") or "local",
             parameters=self._parameters,
             versions=describe_versions(self._project),
+            inputs=inputs,
             outputs=outputs,
-            data_fingerprint=_data_fingerprint(catalog),
+            data_fingerprint=_data_fingerprint(catalog) if "crop_statistics" in {*inputs, *outputs} else None,
             metrics=catalog.load("metrics") if "metrics" in outputs else None,
         )
-        path = write_run_record(catalog.load("run_records").root, record)
-        self._say(outputs, path)
+        return write_run_record(catalog.load("run_records").root, record)
 
     def _say(self, outputs: Mapping[str, str], record: Path) -> None:
         shown = {name: place for name, place in outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
@@ -117,13 +149,27 @@ def _exists(catalog: DataCatalog, name: str) -> bool:
 
 
 def _where_from(name: str) -> str:
-    makers = [key for key, flow in pipelines.items() if key != "__default__" and name in flow.all_outputs()]
-    return f"run the pipeline {' or '.join(makers)} first" if makers else "no pipeline makes it"
+    made = _MADE_AS.get(name, name)
+    makers = [key for key, flow in pipelines.items() if key != "__default__" and made in flow.all_outputs()]
+    maker = f"run the pipeline {' or '.join(makers)} first" if makers else "no pipeline makes it"
+    parameter = _PARAMETER_OF_PLACE.get(name)
+    return f"{maker}, or say where it lies: --params {parameter}=FOLDER" if parameter else maker
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _places_of(catalog: DataCatalog, names: Iterable[str]) -> dict[str, str]:
+    """Places of all that do not stay in memory."""
+    return {name: place for name in sorted(names) if not _is_parameter(name) and (place := _place_of(catalog, name))}
 
 
 def _place_of(catalog: DataCatalog, name: str) -> str | None:
     """Path of the file or folder of a dataset, with its version; None for what stays in memory."""
     dataset = catalog.get(name)
+    if isinstance(dataset, ModelDataset) and dataset._newest:
+        return str(dataset._newest_folder())
     # Where there is no version yet, Kedro cannot name one: the place of all of them is what can be said.
     if isinstance(dataset, AbstractVersionedDataset) and dataset.exists():
         return str(dataset._get_load_path())

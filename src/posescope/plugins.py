@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from posescope.errors import OptionsError
 
@@ -51,6 +52,14 @@ GROUPS: Mapping[str, str] = {
     "detectors": "(options)(images, detections) -> people with boxes",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
+
+
+class _WrongOptionsError(OptionsError):
+    """Wrong options of one component, fault by fault."""
+
+    def __init__(self, group: str, name: str, faults: tuple[str, ...]) -> None:
+        super().__init__(f"posescope.{group}: options of '{name}': {'; '.join(faults)}")
+        self.faults = tuple(f"options of '{name}': {fault}" for fault in faults)
 
 
 class Options(BaseModel):
@@ -126,7 +135,7 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     try:
         return model.model_validate(spec.options)
     except ValidationError as error:
-        raise OptionsError(f"posescope.{group}: options of '{spec.name}': {describe_invalid(error)}") from error
+        raise _WrongOptionsError(group, spec.name, describe_invalid(error)) from error
 
 
 def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
@@ -155,15 +164,23 @@ def named_component_of(group: str) -> Any:
     return Annotated[str, AfterValidator(check)]
 
 
-def describe_invalid(error: ValidationError) -> str:
-    """A pydantic error in one line: each field's path, what was wrong, what was found."""
-    parts = []
-    for item in error.errors(include_url=False):
-        path = ".".join(str(step) for step in item["loc"]) or "(whole)"
-        message = str(item["msg"]).removeprefix("Value error, ")
-        found = "" if item["type"] == "extra_forbidden" or isinstance(item["input"], dict) else f" (found {item['input']!r})"
-        parts.append(f"{path}: {'unknown name' if item['type'] == 'extra_forbidden' else message}{found}")
-    return "; ".join(parts)
+def describe_invalid(error: ValidationError) -> tuple[str, ...]:
+    """A pydantic error, one line a fault: the field's path, what was wrong, what was found.
+
+    Every wrong option of a component is a fault of its own, under the path of that component.
+    """
+    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item))
+
+
+def _faults_of(item: ErrorDetails) -> tuple[str, ...]:
+    path = ".".join(str(step) for step in item["loc"]) or "(whole)"
+    if item["type"] == "extra_forbidden":
+        return (f"{path}: unknown name",)
+    behind = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
+    if isinstance(behind, _WrongOptionsError):
+        return tuple(f"{path}: {fault}" for fault in behind.faults)
+    found = "" if isinstance(item["input"], dict | list | tuple) else f" (found {item['input']!r})"
+    return (f"{path}: {str(item['msg']).removeprefix('Value error, ')}{found}",)
 
 
 def _check_as_value_error(group: str, spec: ComponentSpec) -> None:

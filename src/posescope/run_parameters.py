@@ -39,7 +39,7 @@ def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[Ba
         try:
             model.model_validate(parameters[namespace])
         except ValidationError as error:
-            faults.extend(f"{namespace}.{part}" for part in describe_invalid(error).split("; "))
+            faults.extend(f"{namespace}.{part}" for part in describe_invalid(error))
     faults.extend(
         f"{place}: expected a path ({meaning}), found {parameters[place]!r}"
         for place, meaning in PLACES.items()

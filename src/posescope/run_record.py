@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from posescope.errors import DataError
 from posescope.files import write_json
@@ -21,21 +21,27 @@ class RunRecord:
     """One run.
 
     Attributes:
+        status: "completed", or "failed" when a node raised an error.
+        error: kind and message of that error in one line; none if the run completed.
         run_id: Kedro's, also the version of what is versioned in the catalog.
         pipelines: which ran.
         env: in which environment.
         parameters: merged, as they stood.
         versions: of Python, the packages, and the commit.
-        outputs: where each dataset lies that the run made.
-        data_fingerprint: of the crops, joints and splits.
+        inputs: where each dataset lies that the run read and did not make, with the version that was read.
+        outputs: where each dataset lies that the run made, with its version; of a failed run, what it had saved by then.
+        data_fingerprint: of the crops, joints and splits, if the run read or made them.
         metrics: content of metrics.json, if the run evaluated.
     """
 
+    status: Literal["completed", "failed"]
+    error: str | None
     run_id: str
     pipelines: tuple[str, ...]
     env: str
     parameters: Mapping[str, Any]
     versions: Mapping[str, str | bool | None]
+    inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     data_fingerprint: str | None
     metrics: Mapping[str, Any] | None
@@ -66,14 +72,18 @@ def write_run_record(root: Path, record: RunRecord) -> Path:
 
 
 def describe_versions(project_path: Path) -> dict[str, str | bool | None]:
-    """Versions of Python and the packages that shape the numbers, and the commit of the project (None outside of git)."""
+    """Versions of Python and the packages that shape the numbers, and the commit of the project.
+
+    `dirty` says whether there was more than that commit; both are None outside of git.
+    """
     found: dict[str, str | bool | None] = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
-    return found | {"commit": _git(project_path, "rev-parse", "HEAD"), "dirty": bool(_git(project_path, "status", "--porcelain"))}
+    changes = _git(project_path, "status", "--porcelain")
+    return found | {"commit": _git(project_path, "rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -14,6 +14,7 @@ from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
 from posescope.files import sha256_of
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import COCO_PERSON
 
@@ -34,7 +35,7 @@ def model() -> PoseModel:
         mean_rgb=(0.4103, 0.3741, 0.3536),
         model_spec=model_spec,
         codec_spec=codec_spec,
-        crop_rule="padded_square",
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square", options={"margin": 0.2}), padding_rgb=(1, 2, 3)),
         provenance={"epochs": 3, "val_pck_thesis": 0.1},
     )
 
@@ -54,7 +55,7 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 
 def test_round_trip(model: PoseModel, folder: Path) -> None:
     read = read_model(folder)
-    for name in ("skeleton", "crop_size", "mean_rgb", "model_spec", "codec_spec", "crop_rule", "provenance"):
+    for name in ("skeleton", "crop_size", "mean_rgb", "model_spec", "codec_spec", "crop", "provenance"):
         assert getattr(read, name) == getattr(model, name), name
     assert read.codec.options == model.codec.options
     assert not read.network.training
@@ -63,12 +64,20 @@ def test_round_trip(model: PoseModel, folder: Path) -> None:
     torch.testing.assert_close(read.heatmaps(IMAGES), model.heatmaps(IMAGES))
 
 
+def test_the_first_format_has_the_rules_name_alone(folder: Path) -> None:
+    change(folder, lambda content: (content.pop("crop"), content.update(format_version=1, crop_rule="centred_square")))
+    model = read_model(folder)
+    assert model.crop == CropRecipe(rule=ComponentSpec(name="centred_square"))
+    assert model.crop_rule == "centred_square"
+    assert len(model_fingerprint(folder)) == 16
+
+
 def test_the_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
     assert sorted(path.name for path in folder.parent.rglob("*") if path.is_file()) == ["model.json", "model.safetensors"]
 
 
 def test_writing_again_replaces_the_model(model: PoseModel, folder: Path) -> None:
-    write_model(folder, replace(model, crop_rule="centred_square"))
+    write_model(folder, replace(model, crop=CropRecipe(rule=ComponentSpec(name="centred_square"))))
     assert read_model(folder).crop_rule == "centred_square"
 
 
@@ -107,11 +116,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda content: content.update(format_version=2), "format_version 2, but this posescope reads up to 1"),
+        (lambda content: content.update(format_version=3), "format_version 3, but this posescope reads up to 2"),
         (lambda content: content.pop("format_version"), "format_version, found None"),
         (lambda content: content.pop("codec"), "missing: codec"),
         (lambda content: content["architecture"].update(name="transformer"), "No component 'transformer'"),
         (lambda content: content["architecture"]["options"].update(width=3), "unknown name"),
+        (lambda content: content.update(crop="padded_square"), "cannot build this model"),
         (lambda content: content.update(crop_size=[32]), "cannot build this model"),
         (lambda content: content.update(weights_sha256="00"), "damaged or of another model"),
         (

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
+from posescope.geometry.recipe import CropRecipe
 from posescope.models.network import Edits, PoseNetwork
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
@@ -41,7 +42,7 @@ def model():
         mean_rgb=(0.0, 0.0, 0.0),
         model_spec=ComponentSpec(name="mirror"),
         codec_spec=ComponentSpec(name="gaussian"),
-        crop_rule="centred_square",
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
     )
 
 

@@ -71,3 +71,9 @@ def test_patterns_that_leave_the_folder_are_refused(field, pattern):
 def test_patterns_with_another_placeholder_are_refused(pattern):
     with pytest.raises(ValidationError, match=r"expected no placeholder but \{split\}, found"):
         SourceOptions(images=pattern)
+
+
+@pytest.mark.parametrize("sigma", [0, -0.1, float("nan"), float("inf")])
+def test_sigmas_are_above_zero(sigma):
+    with pytest.raises(ValidationError, match=r"oks_sigmas\.nose"):
+        SourceOptions(oks_sigmas={"nose": sigma})

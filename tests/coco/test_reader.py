@@ -115,6 +115,27 @@ def test_a_malformed_record_goes_to_the_issues_and_the_rest_is_read(tiny_coco):
     assert "[1, 2, 3]" in issue["detail"]
 
 
+@pytest.mark.parametrize("change", [{"bbox": None}, {"id": "four"}, {"keypoints": [1, 2]}])
+def test_an_image_whose_only_person_is_malformed_is_reported_once(tiny_coco, change):
+    tiny_coco.change("train2017", lambda content: content["annotations"][3].update(change))
+    issues = read(tiny_coco).issues
+    assert issues["image_id"].tolist() == [3]
+    assert "image without people" not in issues["reason"].tolist()
+
+
+def test_a_record_that_names_no_image_speaks_for_none(tiny_coco):
+    def edit(content):
+        content["annotations"].pop()  # the only person of image 3
+        lost = {**tiny_coco.person(3, 0, (1, 1, 9, 9), [(1, 1, 2)] * 3)}
+        del lost["image_id"]
+        content["annotations"][2] = lost  # annotation 3, which would be the only one of image 2
+
+    tiny_coco.change("train2017", edit)
+    issues = read(tiny_coco).issues
+    assert issues["image_id"].tolist() == [-1, 2, 3]
+    assert issues["annotation_id"].tolist() == [3, -1, -1]
+
+
 @pytest.mark.parametrize("fields", [["annotations"], ["images", "annotations"]])
 def test_a_split_without_anybody_gives_empty_parts(tiny_coco, fields):
     tiny_coco.change("val2017", lambda content: content.update({field: [] for field in fields}))

@@ -116,6 +116,19 @@ def test_no_two_other_entries_share_a_path(entries: dict[str, dict[str, Any]]) -
     assert sorted(written) == sorted(set(written))
 
 
+@pytest.mark.parametrize("runtime", [{}, {"raw_dir": "/raw", "data_dir": "/made"}], ids=["files", "command line"])
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_inference_follows_the_data_and_the_model(env: str, runtime: dict[str, Any]) -> None:
+    configure_project("posescope")
+    with KedroSession.create(project_path=REPOSITORY, env=env, runtime_params=runtime, save_on_close=False) as session:
+        entries = session.load_context().config_loader["catalog"]
+    raw = entries["raw_source"]["filepath"]
+    assert raw == runtime.get("raw_dir", raw)
+    assert entries["inference_images"]["filepath"] == f"{raw}/val2017"
+    assert entries["inference_boxes"]["filepath"] == f"{raw}/annotations/person_keypoints_val2017.json"
+    assert entries["inference_model"]["filepath"] == entries["model"]["filepath"]
+
+
 def test_command_line_places_reach_the_catalog() -> None:
     configure_project("posescope")
     places = {name: f"/somewhere/{name}" for name in PLACES}

@@ -89,6 +89,18 @@ def test_another_size_than_annotated_is_refused(tmp_path):
         read_image(tmp_path / "a.png", (80, 60))
 
 
+def test_a_truncated_jpeg_is_refused(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(NOISE).save(path)
+    whole, image = path.read_bytes(), read_image(path)
+    path.write_bytes(whole + bytes(1000))  # padding after the end harms nobody
+    np.testing.assert_array_equal(read_image(path), image)
+    for length in (len(whole) - 2, len(whole) * 3 // 4):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=rf"a\.jpg: the JPEG file is cut short \({length} bytes"):
+            read_image(path)
+
+
 @pytest.mark.parametrize("raw", [None, b"", b"not an image"])
 def test_what_is_no_image_is_refused(tmp_path, raw):
     if raw is not None:

@@ -161,11 +161,29 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
     assert len(crops_of(mended)) == 7
 
 
-def test_not_a_single_image_is_an_error(tiny_coco, cut):
+def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
+    def fail(path, size):
+        if path.name == "three.png":
+            raise DataError("the disk was away")
+        return read_image(path, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("posescope.crops.engine.read_image", fail)
+        broken = cut(tiny_coco.root)
+    assert broken.issues["annotation_id"].tolist() == [4]
+    before = times(broken.store)
+    again = cut(tiny_coco.root)
+    assert renewed(before, times(again.store)) == ["shard-00001.npy"]
+    assert len(again.issues) == 0
+    assert len(crops_of(again)) == 7
+
+
+def test_not_a_single_image_is_an_error(tiny_coco, cut, tmp_path):
     for path in tiny_coco.root.glob("*2017/*.png"):
         path.write_bytes(b"no image")
     with pytest.raises(DataError, match=r"Not a single image could be read; the first: .*\.png: cannot be decoded"):
         cut(tiny_coco.root)
+    assert not CropStore(tmp_path / "crops").is_finished()
 
 
 def test_nobody_gives_an_empty_store(tiny_coco, cut):

@@ -1,4 +1,4 @@
-"""The test set is drawn by whole image, seeded, and as large as it should be."""
+"""The test set is drawn by whole image, seeded, and as large as it should be; splits are counted by their crops."""
 
 import logging
 
@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from posescope.crops.options import SplitOptions
-from posescope.crops.splitting import draw_test_set
+from posescope.crops.splitting import count_distribution, draw_test_set
+from posescope.crops.store import CropStore, ShardRecord
 from posescope.errors import DataError
 from posescope.tables import Distribution, Persons
 
@@ -39,7 +40,7 @@ TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_number_is_met_by_whole_images(seed):
-    found = draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed)).persons
+    found = draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
     assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
     # No image of the training files has persons on both sides; the validation set, with the same image ids, is untouched.
     assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
@@ -50,33 +51,33 @@ def test_the_number_is_met_by_whole_images(seed):
 def test_only_the_split_changes():
     before = persons(TRAIN, VAL)
     copy = before.copy()
-    found = draw_test_set(before, SplitOptions()).persons
+    found = draw_test_set(before, SplitOptions())
     assert before.equals(copy)
     assert found.drop(columns="split").equals(before.drop(columns="split"))
 
 
 def test_the_draw_is_seeded():
-    draws = [draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed)).persons["split"].tolist() for seed in (3, 3, 4)]
+    draws = [draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_the_draw_does_not_depend_on_the_order_of_the_rows():
     table = persons(TRAIN, VAL)
-    straight = draw_test_set(table, SplitOptions()).persons
-    turned = draw_test_set(table[::-1].reset_index(drop=True), SplitOptions()).persons
+    straight = draw_test_set(table, SplitOptions())
+    turned = draw_test_set(table[::-1].reset_index(drop=True), SplitOptions())
     assert straight["split"].tolist() == turned["split"].tolist()[::-1]
 
 
 def test_an_image_that_would_overfill_the_set_is_passed_over():
     # One person is wanted (of val), and only one image has a single person: it must be that one, whatever the order.
     for seed in range(5):
-        found = draw_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed)).persons
+        found = draw_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
 
 
 def test_the_cap_is_reported(caplog):
     with caplog.at_level(logging.WARNING):
-        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2)).persons
+        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2))
     # 0.2 * 10 training persons = 2 < 4.
     assert (found["split"] == "test").sum() == 2
     assert "2 persons, not the 4 of the validation set (test_share_max = 0.2 of 10 training persons)" in caplog.text
@@ -89,8 +90,7 @@ def test_no_word_where_nothing_is_capped(caplog):
 
 def test_no_test_set_if_none_is_wanted():
     found = draw_test_set(persons([1, 1], [1]), SplitOptions(test_share_max=0))
-    assert found.persons["split"].tolist() == ["train", "train", "val"]
-    assert found.distribution.set_index("split").loc["test", "persons"] == 0
+    assert found["split"].tolist() == ["train", "train", "val"]
 
 
 @pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
@@ -105,8 +105,20 @@ def test_an_image_on_both_sides_is_an_error():
         draw_test_set(torn, SplitOptions(test_share_max=0))
 
 
-def test_distribution_by_hand():
-    found = draw_test_set(persons([1, 2, 2, 2, 2, 1], [2]), SplitOptions(seed=1, test_share_max=0.5)).distribution
+def store_of(folder, person_ids):
+    """A finished store with a crop of each of these persons."""
+    store = CropStore(folder)
+    store.begin()
+    count = len(person_ids)
+    record = ShardRecord("shard-00000", "f", tuple(person_ids), ((0, 0, 0),) * count, (4,) * count, failures=())
+    store.write_shard(np.zeros((count, 2, 2, 3), np.uint8), record)
+    store.finish([record.name], "whole")
+    return store
+
+
+def test_distribution_by_hand(tmp_path):
+    drawn = draw_test_set(persons([1, 2, 2, 2, 2, 1], [2]), SplitOptions(seed=1, test_share_max=0.5))
+    found = count_distribution(drawn, store_of(tmp_path, range(12)))
     Distribution.validate(found)
     table = found.set_index("split")
     # 12 persons on 7 images; 2 of the 10 training persons become the test set, on one image or on two.
@@ -114,3 +126,11 @@ def test_distribution_by_hand():
     assert table.loc["all", "images"] == table["images"][:3].sum() == 7
     np.testing.assert_allclose(table["persons_share"], [8 / 12, 2 / 12, 2 / 12, 1])
     np.testing.assert_allclose(table["images_share"], table["images"] / 7)
+
+
+def test_who_has_no_crop_does_not_count(tmp_path):
+    # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
+    found = count_distribution(persons([1, 2, 1], [1]), store_of(tmp_path, [4, 1, 3])).set_index("split")
+    assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
+    assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
+    np.testing.assert_allclose(found["persons_share"], [2 / 3, 1 / 3, 0, 1])

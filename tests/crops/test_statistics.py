@@ -10,6 +10,7 @@ from posescope.crops.boxing import place_targets
 from posescope.crops.engine import mean_rgb
 from posescope.crops.statistics import CropStatistics, measure_crops
 from posescope.errors import DataError
+from posescope.geometry.recipe import CropRecipe
 
 
 def measure(found, persons=None, targets=None):
@@ -22,7 +23,9 @@ def test_the_mean_is_over_the_training_persons_alone(tiny_coco, cut):
     result = measure(found)
     assert result.mean_rgb == mean_rgb(found.store, np.array([0, 1, 2, 3]))
     assert result.mean_rgb != mean_rgb(found.store, np.arange(7))
-    assert (result.crop_size, result.crop_rule) == ((32, 32), "padded_square")
+    assert result.crop_size == (32, 32)
+    assert result.crop == CropRecipe(rule=found.options.rule_spec, padding_rgb=found.options.padding_rgb)
+    assert result.crop.rule.name == "padded_square"
 
 
 def test_round_trip_through_json(tiny_coco, cut):
@@ -32,6 +35,11 @@ def test_round_trip_through_json(tiny_coco, cut):
 
 def test_the_fingerprint_is_the_same_for_the_same_data(tiny_coco, cut):
     assert measure(cut(tiny_coco.root)) == measure(cut(tiny_coco.root, workers=2))
+
+
+def test_the_fingerprint_does_not_depend_on_the_shards(tiny_coco, cut):
+    fingerprints = {measure(cut(tiny_coco.root, shard_persons=size)).data_fingerprint for size in (1, 2, 100)}
+    assert len(fingerprints) == 1
 
 
 def test_the_fingerprint_follows_the_pixels(tiny_coco, cut):

@@ -1,13 +1,14 @@
 """The folder of crops: what counts as done, what is read back, what is refused."""
 
 from dataclasses import replace
+from hashlib import blake2b
 
 import numpy as np
 import pytest
 
 from posescope.crops.store import CropStore, ShardRecord
 from posescope.errors import DataError
-from posescope.files import sha256_of
+from posescope.files import read_json, sha256_of, write_json
 from posescope.records import PoseTargets
 
 IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
@@ -37,10 +38,13 @@ def store(tmp_path):
 
 def test_records_round_trip_with_their_checksum(store):
     pixels = store.root / "shard-00000.npy"
+    digests = [blake2b(image.tobytes(), digest_size=8).hexdigest() for image in IMAGES]
     assert store.records() == [
-        replace(RECORD, sha256=sha256_of(pixels)),
-        replace(OTHER, sha256=sha256_of(store.root / "shard-00001.npy")),
+        replace(RECORD, sha256=sha256_of(pixels), row_digests=tuple(digests[:2])),
+        replace(OTHER, sha256=sha256_of(store.root / "shard-00001.npy"), row_digests=tuple(digests[2:])),
     ]
+    assert store.record("shard-00001") == store.records()[1]
+    assert store.person_ids().tolist() == [3, 5, 7, 8]
     assert store.fingerprint == "whole"
 
 
@@ -83,17 +87,28 @@ def test_an_empty_shard_can_be_written_and_read(store):
 
 
 def test_a_shard_is_done_only_if_it_was_made_from_the_same(store):
-    done = store.done_shard("shard-00000", "f0")
+    done = store.done_shard("shard-00001", "f0")
     assert done is not None
-    assert done.person_ids == (7, 3)
-    assert store.done_shard("shard-00000", "f1") is None
+    assert done.person_ids == (5, 8)
+    assert store.done_shard("shard-00001", "f1") is None
     assert store.done_shard("shard-00009", "f0") is None
+
+
+def test_a_shard_with_failures_is_not_done(store):
+    assert store.record("shard-00000").failures
+    assert store.done_shard("shard-00000", "f0") is None
+
+
+def test_a_shard_without_digests_is_not_done(store):
+    path = store.root / "shard-00001.json"
+    write_json(path, {key: value for key, value in read_json(path).items() if key != "row_digests"})
+    assert store.done_shard("shard-00001", "f0") is None
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
 def test_half_a_shard_is_not_done(store, suffix):
-    (store.root / f"shard-00000{suffix}").unlink()
-    assert store.done_shard("shard-00000", "f0") is None
+    (store.root / f"shard-00001{suffix}").unlink()
+    assert store.done_shard("shard-00001", "f0") is None
 
 
 def test_a_shard_whose_pixels_could_not_be_written_is_not_done(store, monkeypatch):
@@ -102,15 +117,15 @@ def test_a_shard_whose_pixels_could_not_be_written_is_not_done(store, monkeypatc
 
     monkeypatch.setattr(np, "save", fail)
     with pytest.raises(OSError, match="full"):
-        store.write_shard(IMAGES[:2], RECORD)
-    assert store.done_shard("shard-00000", "f0") is None
+        store.write_shard(IMAGES[2:], OTHER)
+    assert store.done_shard("shard-00001", "f0") is None
 
 
 def test_a_store_is_not_finished_while_it_is_filled(store):
     assert store.is_finished()
     store.begin()
     assert not store.is_finished()
-    assert store.done_shard("shard-00000", "f0") is not None  # yet what is done stays done
+    assert store.done_shard("shard-00001", "f0") is not None  # yet what is done stays done
 
 
 def test_finishing_removes_other_shards(store):

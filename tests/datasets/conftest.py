@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import COCO_PERSON
 
@@ -22,6 +23,6 @@ def pose_model() -> PoseModel:
         mean_rgb=(0.4, 0.3, 0.2),
         model_spec=model_spec,
         codec_spec=codec_spec,
-        crop_rule="padded_square",
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
         provenance={"epochs": 1},
     )

@@ -14,6 +14,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.explain.base import AnalysisInputs
 from posescope.explain.components import principal_components
 from posescope.explain.features import FeatureStore, extract_features
+from posescope.geometry.recipe import CropRecipe
 from posescope.models.network import Edits, PoseNetwork
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
@@ -68,7 +69,7 @@ def model() -> PoseModel:
         mean_rgb=(0.0, 0.0, 0.0),
         model_spec=ComponentSpec(name="toy"),
         codec_spec=ComponentSpec(name="gaussian"),
-        crop_rule="centred_square",
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
     )
 
 

@@ -44,6 +44,15 @@ def test_another_weight_means_other_features(model, scattered_crops, tmp_path) -
     assert after != before
 
 
+def test_other_pixels_mean_other_features(model, scattered_crops, tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    marks = [
+        extract_features(model, scattered_crops, None, store, data_fingerprint=data).fingerprint for data in ("a", "b", None)
+    ]
+    assert len(set(marks)) == 3
+    assert extract_features(model, scattered_crops, None, store).fingerprint == marks[2]
+
+
 def test_nobody_is_a_named_error(model, scattered_crops, tmp_path) -> None:
     with pytest.raises(ExplainError, match="no persons"):
         extract_features(model, scattered_crops.subset(np.arange(0)), None, FeatureStore(tmp_path / "f"))
@@ -52,7 +61,7 @@ def test_nobody_is_a_named_error(model, scattered_crops, tmp_path) -> None:
 def test_too_large_for_float16_is_named_and_leaves_nothing(tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     facts = {"tap": "t", "shape": (2,), "fingerprint": "x"}
-    with pytest.raises(ExplainError, match=r"too large for float16 in rows 0\.\.1"):
+    with pytest.raises(ExplainError, match=r"too large for float16 in rows 0\.\.1.*explainability\.persons\.dtype"):
         store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float16")
     assert not (tmp_path / "f").exists()
     store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float32")

@@ -37,6 +37,15 @@ def test_points_that_coincide_are_no_evidence() -> None:
     assert found.silhouette == 0.0
 
 
+@pytest.mark.parametrize("count", range(3, 13))
+def test_few_points_are_divided_into_fewer_clusters_than_points(count: int) -> None:
+    points = np.random.default_rng(count).normal(size=(count, 2))
+    found = KMeansClusterer(KMeansOptions(restarts=2))(points)
+    assert sorted(found.silhouettes) == list(range(2, min(10, count - 1) + 1))
+    assert 2 <= len(found) < count
+    assert np.bincount(found.labels, minlength=len(found)).min() >= 1
+
+
 def test_too_few_points_and_contradictory_options() -> None:
     with pytest.raises(ExplainError, match="more than 2 points, found 2"):
         KMeansClusterer(KMeansOptions())(np.ones((2, 2)))

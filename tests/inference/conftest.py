@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.geometry.recipe import CropRecipe
 from posescope.models.network import Edits, PoseNetwork
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import Skeleton
@@ -48,7 +49,7 @@ def spots() -> PoseModel:
         mean_rgb=(0.0, 0.0, 0.0),
         model_spec=ComponentSpec(name="spots"),
         codec_spec=codec,
-        crop_rule="padded_square",
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
     )
 
 

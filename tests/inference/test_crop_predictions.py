@@ -1,14 +1,19 @@
 """Tests of posescope.inference.crop_predictions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets
 from posescope.crops.crop_set import CropSet
+from posescope.errors import DataError
 from posescope.geometry.affine import crop_from_image
 from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
 from posescope.records import PosePredictions, PoseTargets
@@ -46,11 +51,48 @@ def test_spots_are_found_and_the_mse_is_that_of_the_rest_of_the_bell(spots: Pose
     assert result.mse == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_unlabelled_joint_counts_as_an_empty_map(spots: PoseModel) -> None:
+class WeightedCodec:
+    """A codec whose maps count by the joint's visibility: unlabelled, hidden, visible."""
+
+    def __init__(self, codec: Codec, weights: tuple[float, float, float]) -> None:
+        self.weights, self.codec, self.crop_size, self.map_size = torch.tensor(weights), codec, codec.crop_size, codec.map_size
+
+    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+        return replace(self.codec.encode(joints, visibility), weights=self.weights[visibility.long()])
+
+    def decode(self, heatmaps: Tensor) -> DecodedJoints:
+        return self.codec.decode(heatmaps)
+
+
+def test_where_all_weights_are_one_an_unlabelled_joint_counts_as_an_empty_map(spots: PoseModel) -> None:
     crops = make_crops(SPOTS[:1], np.array([[2, 0]], dtype=np.uint8))
-    result = predict_crops(spots, crops, PredictionOptions(device="cpu"))
+    model = replace(spots, codec=WeightedCodec(spots.codec, (1, 1, 1)))
     # The right hand's map should be empty and has one pixel of height 1.
-    assert result.mse == pytest.approx((bell_energy(10, 20) + 1.0) / (2 * 64 * 64), rel=1e-5)
+    expected = (bell_energy(10, 20) + 1.0) / (2 * 64 * 64)
+    assert predict_crops(model, crops, PredictionOptions(device="cpu")).mse == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_the_mse_counts_each_map_with_its_weight(spots: PoseModel, batch_size: int) -> None:
+    model = replace(spots, codec=WeightedCodec(spots.codec, (0, 1, 3)))
+    crops = make_crops(SPOTS, np.array([[2, 0], [1, 2], [0, 0]], dtype=np.uint8))
+    result = predict_crops(model, crops, PredictionOptions(device="cpu", batch_size=batch_size))
+    energies = 3 * bell_energy(10, 20) + bell_energy(30, 31) + 3 * bell_energy(5, 6)
+    assert result.mse == pytest.approx(energies / 7 / (64 * 64), rel=1e-5)
+    nothing = predict_crops(model, crops.subset(np.array([2])), PredictionOptions(device="cpu"))
+    assert math.isnan(nothing.mse)
+
+
+def test_crops_of_another_size_are_refused(spots: PoseModel) -> None:
+    crops = replace(make_crops(SPOTS), shards=(np.zeros((3, 32, 32, 3), dtype=np.uint8),))
+    with pytest.raises(DataError, match=r"the model expects \(64, 64\), the data has \(32, 32\)\. Take a model"):
+        predict_crops(spots, crops, PredictionOptions(device="cpu"))
+
+
+def test_crops_with_other_joints_are_refused(spots: PoseModel) -> None:
+    targets = PoseTargets(np.arange(3), np.zeros((3, 5, 2), dtype=np.float32), np.full((3, 5), 2, dtype=np.uint8))
+    with pytest.raises(DataError, match="joints a person: the model expects 2, the data has 5"):
+        predict_crops(spots, replace(make_crops(SPOTS), targets=targets), PredictionOptions(device="cpu"))
 
 
 def test_flip_test_is_the_mean_of_both_passes(spots: PoseModel) -> None:

@@ -1,18 +1,22 @@
 """Tests of posescope.inference.predictor."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError
+from posescope.geometry.recipe import CropRecipe
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
 from posescope.inference.predictor import PosedPerson, list_images, predict_people
+from posescope.plugins import ComponentSpec
 
 OPTIONS = PredictionOptions(device="cpu")
 
@@ -66,6 +70,31 @@ def test_a_square_that_reaches_outside_is_padded(spots: PoseModel, folder: Image
     np.testing.assert_allclose(posed.joints, [[0, 0], [30, 3]], atol=1e-9)
 
 
+def test_margin_and_padding_are_those_of_the_models_crops(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+    rule = ComponentSpec(name="centred_square", options={"margin": 1.0})
+    model = replace(spots, crop=CropRecipe(rule=rule, padding_rgb=(10, 250, 0)))
+    image = write_image("1.png", (24, 24), red=(5, 6), green=(20, 3))
+    image[3, 20] = 0
+    assert cv2.imwrite(str(folder.root / "1.png"), image[..., ::-1])
+    # Longer side 32 doubled is the crop's 64 px; centre (11.5, 11.5), so the first pixel of the crop is (-20, -20).
+    (posed,) = pose(model, folder, [DetectedPerson(ImageInfo("1.png", 1, (24, 24)), (-4.5, -4.5, 32.0, 32.0))])
+    # Red is the image's own mark; the greenest pixel is the first one of the padding.
+    np.testing.assert_allclose(posed.joints, [[5, 6], [-20, -20]], atol=1e-9)
+    np.testing.assert_allclose(posed.scores, [1.0, 250 / 255], atol=1e-6)
+
+
+@pytest.mark.parametrize(("flip_test", "warnings"), [(True, 1), (False, 0)])
+def test_a_flip_test_without_mirrored_pairs_is_warned_of_once(
+    flip_test: bool, warnings: int, spots: PoseModel, folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_image("1.png", (40, 40), red=(0, 0), green=(30, 3))
+    people = [DetectedPerson(ImageInfo("1.png", 1, (40, 40)), (0.0, 0.0, 20.0, 20.0))] * 2
+    model = replace(spots, skeleton=replace(spots.skeleton, joints=("LHand", "RHand")))
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        pose(model, folder, people, batch_size=1, flip_test=flip_test)
+    assert sum("flip_test mirrors people" in record.getMessage() for record in caplog.records) == warnings
+
+
 def test_people_come_back_in_order_whatever_the_batch(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
     boxes = [(20.4, 14.5, 58.2, 50.0), (15.4, 10.5, 58.2, 50.0), (25.4, 20.5, 58.2, 50.0)]
     write_image("1.png", (90, 120), red=(40, 40), green=(50, 42))
@@ -97,8 +126,20 @@ def test_images_are_listed_with_number_and_size(folder: ImageFolder, write_image
     write_image("below/zebra.png", (20, 50), (1, 1), (2, 2))
     assert list_images(folder) == [
         ImageInfo("000000000139.jpg", 139, (40, 30)),
-        ImageInfo("below/zebra.png", 1, (20, 50)),
+        ImageInfo("below/zebra.png", 140, (20, 50)),
     ]
+
+
+def test_no_image_gets_the_number_of_another(folder: ImageFolder, write_image: Any) -> None:
+    for name in ("1.png", "a.png", "b.png", "below/0002.png"):
+        write_image(name, (20, 50), (1, 1), (2, 2))
+    assert {info.name: info.image_id for info in list_images(folder)} == {"1.png": 1, "a.png": 3, "b.png": 4, "below/0002.png": 2}
+
+
+def test_images_without_numbers_are_counted_from_0(folder: ImageFolder, write_image: Any) -> None:
+    for name in ("a.png", "b.png"):
+        write_image(name, (20, 50), (1, 1), (2, 2))
+    assert [info.image_id for info in list_images(folder)] == [0, 1]
 
 
 def test_a_broken_image_is_named_and_left_out(folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -122,6 +122,53 @@ def test_custom_data_without_counts_and_crowd_flags(truth, results) -> None:
     assert evaluate_coco(bare, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
 
 
+def dirty(truth):
+    """The truth with malformed records beside it, some in the place of an image's only result, and the category named."""
+    spoilt = copy.deepcopy(truth)
+    good = spoilt["annotations"][0]
+    changes = [
+        {"keypoints": [1] * 50},
+        {"keypoints": [*good["keypoints"][:-1], "2"]},
+        {"keypoints": "none"},
+        {"bbox": None},
+        {"bbox": [1, 2, "3", 4]},
+        {"image_id": None},
+        {"image_id": [1]},
+        {"area": "large"},
+    ]
+    bad = [{**good, "id": 1000 + number, **change} for number, change in enumerate(changes)]
+    bad += [{key: value for key, value in good.items() if key != gone} | {"id": 2000} for gone in ("image_id", "bbox")]
+    dog = {"id": 3000, "image_id": 1, "category_id": 3, "keypoints": [1, 2, 2]}
+    spoilt["annotations"] += [*bad, "a string", dog]
+    spoilt["images"] += [{"file_name": "no id"}, None]
+    spoilt["categories"] += [{"name": "no id"}, "dog"]
+    return spoilt
+
+
+def test_malformed_records_are_left_out_and_counted(truth, results, caplog) -> None:
+    found = evaluate_coco(dirty(truth), results, SIGMAS, category_id=1).figures
+    assert found == evaluate_coco(truth, results, SIGMAS, category_id=1).figures
+    assert "11 malformed records of the annotation file are left out; the first: annotation 1000, keypoints" in caplog.text
+
+
+@pytest.mark.parametrize("gap", [{"keypoints": None}, {"keypoints": []}, {"keypoints": None, "num_keypoints": None}])
+def test_null_keypoints_are_nobody_labelled(truth, results, gap) -> None:
+    nobody = next(record for record in truth["annotations"] if not record["num_keypoints"])
+    changed = copy.deepcopy(truth)
+    changed["annotations"][nobody["id"] - 1].update(gap)
+    assert evaluate_coco(changed, results, SIGMAS, category_id=1).figures == evaluate_coco(truth, results, SIGMAS).figures
+
+
+def test_a_missing_area_is_the_boxs(truth, results) -> None:
+    bare, full = copy.deepcopy(truth), copy.deepcopy(truth)
+    for without, record in zip(bare["annotations"], full["annotations"], strict=True):
+        del without["area"]
+        record["area"] = record["bbox"][2] * record["bbox"][3]
+    found = evaluate_coco(bare, results, SIGMAS, category_id=1).figures
+    np.testing.assert_equal(found, evaluate_coco(full, results, SIGMAS).figures)
+    assert found["AP"] != evaluate_coco(truth, results, SIGMAS).figures["AP"]
+
+
 def test_nobody_to_find_is_an_error_not_minus_one(truth, results) -> None:
     with pytest.raises(MetricError, match="none of the 1 images has a person"):
         evaluate_coco(truth, results, SIGMAS, image_ids=[5])

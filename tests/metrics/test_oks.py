@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.cocoeval import COCOeval, Params
+from pydantic import ValidationError
 
 from posescope.metrics.errors import MetricError
 from posescope.metrics.oks import Oks, OksOptions, person_oks
@@ -70,6 +71,12 @@ def test_a_perfect_prediction_is_one(make_scored) -> None:
 def test_the_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
     with pytest.raises(MetricError, match=r"one sigma a joint \(2\), found 3"):
         Oks(OksOptions(sigmas=(0.1, 0.1, 0.1)))(make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]]))
+
+
+@pytest.mark.parametrize("sigma", [0, -0.1, float("nan"), float("inf")])
+def test_sigmas_are_above_zero(sigma) -> None:
+    with pytest.raises(ValidationError, match="sigmas"):
+        OksOptions(sigmas=(0.1, sigma))
 
 
 def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:

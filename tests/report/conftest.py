@@ -13,6 +13,7 @@ from posescope.crops.boxing import box_persons, place_targets
 from posescope.crops.engine import cut_all
 from posescope.crops.options import CropOptions
 from posescope.crops.store import CropStore
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
@@ -58,6 +59,6 @@ def tiny_model(tiny_run) -> PoseModel:
         mean_rgb=(0.5, 0.5, 0.5),
         model_spec=model_spec,
         codec_spec=codec_spec,
-        crop_rule="padded_square",
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
         provenance={"best_epoch": 3, "seed": 11, "history": [1, 2]},
     )

@@ -6,6 +6,7 @@ import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
@@ -51,7 +52,7 @@ def untrained() -> PoseModel:
         skeleton=DOTS,
         crop_size=(SIZE, SIZE),
         mean_rgb=(0.43, 0.43, 0.43),
-        crop_rule="centred_square",
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
         seed=7,
     )
 

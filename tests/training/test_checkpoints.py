@@ -63,11 +63,17 @@ def test_nothing_there_is_no_state(tmp_path: Path) -> None:
 def test_a_finished_run_is_not_resumed_and_makes_room_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = CheckpointStore(tmp_path)
     store.save(make_state(1), keep=1)
-    store.finish("aaaa", 1)
+    store.finish("aaaa")
     assert store.latest("aaaa") is None
     with caplog.at_level(logging.INFO):
         store.begin("aaaa")
     assert "makes room" in caplog.text or "make room" in caplog.text
+    assert not (tmp_path / "aaaa").exists()
+
+
+def test_a_run_without_a_checkpoint_cannot_be_finished(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="aaaa: no run with a checkpoint"):
+        CheckpointStore(tmp_path).finish("aaaa")
     assert not (tmp_path / "aaaa").exists()
 
 

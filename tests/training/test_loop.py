@@ -114,10 +114,39 @@ def test_provenance_tells_how_it_was_trained(untrained: PoseModel, train_set: Cr
 def test_a_finished_run_is_trained_again(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     store, options = CheckpointStore(tmp_path), make_options(epochs=1)
     first = train(untrained, train_set, val_set, options, store, "f")
+    store.finish("f")
     epochs: list[int] = []
     second = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
     assert epochs == [1]
     assert_same(first, second)
+
+
+def test_a_run_whose_model_was_never_saved_is_not_lost(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, options = CheckpointStore(tmp_path), make_options(epochs=2, ema_decay=0.9)
+    first = train(untrained, train_set, val_set, options, store, "f")
+    # The process dies here, before anybody saved the model or called `finish`.
+    epochs: list[int] = []
+    with caplog.at_level(logging.WARNING):
+        second = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
+    assert epochs == []
+    assert "its model was never saved" in caplog.text
+    assert_same(first, second)
+    assert first.history == second.history
+
+
+@pytest.mark.parametrize(("joints", "warned"), [(("nose", "LHand", "RHand"), True), (("nose", "left_hand", "right_hand"), False)])
+def test_flipping_without_mirrored_pairs_is_warned_of(
+    joints: tuple[str, ...], warned: bool, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    model = replace(untrained, skeleton=replace(untrained.skeleton, joints=joints))
+    options = make_options(epochs=1, augmentations=[{"name": "flip"}])
+    with caplog.at_level(logging.WARNING):
+        train(model, train_set, val_set, options, CheckpointStore(tmp_path), "f")
+    assert ("no joint of the skeleton has a partner" in caplog.text) == warned
+    assert ("Joints: nose, LHand, RHand." in caplog.text) == warned
 
 
 def test_the_seed_changes_the_result(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

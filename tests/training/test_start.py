@@ -7,6 +7,7 @@ import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import COCO_PERSON
 from posescope.training.start import build_untrained
@@ -20,7 +21,7 @@ def make(seed: int = 0, model: str = "hourglass", **codec_options: Any) -> PoseM
         skeleton=COCO_PERSON,
         crop_size=(64, 64),
         mean_rgb=(0.1, 0.2, 0.3),
-        crop_rule="centred_square",
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
         seed=seed,
     )
 

@@ -19,6 +19,7 @@ from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError, OptionsError
 from posescope.files import atomic_folder, fingerprint, read_json, sha256_of, write_json
+from posescope.geometry.recipe import recipe_of
 from posescope.models.network import PoseNetwork
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import Skeleton
@@ -27,9 +28,10 @@ __all__ = ["ModelFolderError", "model_fingerprint", "read_model", "write_model"]
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+# 1: `crop_rule`, the name alone, in the place of `crop`; still read.
+FORMAT_VERSION = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop_rule", "weights_sha256")
+FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
 
 
 class ModelFolderError(DataError):
@@ -37,7 +39,10 @@ class ModelFolderError(DataError):
 
 
 def write_model(folder: Path, model: PoseModel) -> None:
-    """Write a model; a reader finds the old folder or the new one, never half of one.
+    """Write a model: the new folder is whole before the old one goes.
+
+    While the old one is removed and the new one renamed, a reader may find no model there, or one with a file missing;
+    `read_model` refuses both. After a crash in that moment the old model is gone.
 
     Raises:
         ValueError: if the provenance holds NaN or an infinite number.
@@ -71,6 +76,7 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
         with torch.random.fork_rng(devices=[]):  # a network draws its first weights as it is built
             network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
         codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
+        crop = recipe_of(content)
         red, green, blue = (float(value) for value in content["mean_rgb"])
     except (OptionsError, ValidationError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
@@ -85,7 +91,7 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
         mean_rgb=(red, green, blue),
         model_spec=model_spec,
         codec_spec=codec_spec,
-        crop_rule=content["crop_rule"],
+        crop=crop,
         provenance=content.get("provenance", {}),
     )
 
@@ -108,7 +114,7 @@ def _describe(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
         "skeleton": model.skeleton.to_dict(),
         "crop_size": list(model.crop_size),
         "mean_rgb": list(model.mean_rgb),
-        "crop_rule": model.crop_rule,
+        "crop": model.crop.model_dump(mode="json"),
         "provenance": dict(model.provenance),
         "weights_sha256": weights_sha256,
     }
@@ -130,6 +136,8 @@ def _read_description(folder: Path) -> Mapping[str, Any]:
         raise ModelFolderError(
             f"{path}: format_version {version}, but this posescope reads up to {FORMAT_VERSION}. Install a newer posescope."
         )
+    if version == 1 and "crop_rule" in content:
+        content = {**content, "crop": {"rule": {"name": content["crop_rule"]}}}
     missing = [name for name in FIELDS if name not in content]
     if missing:
         raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")

@@ -1,5 +1,6 @@
 """A network together with all that is needed to use it: codec, skeleton, crop size, mean colour."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,18 +9,36 @@ import torch
 from torch import Tensor
 
 from posescope.codecs.base import Codec, DecodedJoints
-from posescope.geometry.flips import flip_heatmaps, flip_images
+from posescope.geometry.flips import flip_images
+from posescope.geometry.recipe import CropRecipe
 from posescope.models.network import Edits, PoseNetwork
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
-__all__ = ["PoseModel", "normalise_images"]
+__all__ = ["PoseModel", "normalise_images", "warn_of_missing_pairs"]
+
+logger = logging.getLogger(__name__)
 
 
 def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
     """(N, H, W, 3) uint8 RGB on any device -> (N, 3, H, W) float32 in about [-0.5, 0.5]: value / 255 - mean."""
     mean = torch.tensor(mean_rgb, device=images.device, dtype=torch.float32)
     return ((images.float() / 255.0) - mean).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def warn_of_missing_pairs(skeleton: Skeleton, use: str) -> None:
+    """Log a warning if no joint has a partner on the other side: then a mirrored person's left joints pass for left ones.
+
+    Args:
+        skeleton: whose joints are paired by name (left_*, right_*).
+        use: what mirrors (`flip`, `flip_test`), for the message.
+    """
+    if skeleton.flip_indices == tuple(range(len(skeleton))):
+        logger.warning(
+            "%s mirrors people, but no joint of the skeleton has a partner on the other side, so names stay where they are and "
+            "left joints pass for right ones. Joints: %s. Name pairs left_<joint> and right_<joint>, or do without %s.",
+            use, ", ".join(skeleton.joints), use,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,7 @@ class PoseModel:
         crop_size: (height, width) px of its input.
         mean_rgb: 0..1, subtracted from the input.
         model_spec, codec_spec: name and options from which `network` and `codec` were built.
-        crop_rule: name of the crop rule of the training data.
+        crop: how the crops of the training data were cut.
         provenance: JSON-like: how it was trained.
     """
 
@@ -44,8 +63,13 @@ class PoseModel:
     mean_rgb: tuple[float, float, float]
     model_spec: ComponentSpec
     codec_spec: ComponentSpec
-    crop_rule: str
+    crop: CropRecipe
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def crop_rule(self) -> str:
+        """Name of the crop rule of the training data."""
+        return self.crop.rule.name
 
     @property
     def device(self) -> torch.device:
@@ -60,8 +84,8 @@ class PoseModel:
     def heatmaps(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32, on the model's device, in evaluation mode.
 
-        `flip_test` averages with the mirrored image's maps, mirrored back; edits are not applied to the mirrored pass, so both
-        at once are refused.
+        `flip_test` averages with the mirrored image's maps, mirrored back by the codec; edits are not applied to the mirrored
+        pass, so both at once are refused.
         """
         if flip_test and edits:
             raise ValueError("flip_test and edits cannot be combined: an edit holds values of the unmirrored pass.")
@@ -71,7 +95,7 @@ class PoseModel:
         if not flip_test:
             return maps
         mirrored: Tensor = self.network(flip_images(batch))[-1].float()
-        return (maps + flip_heatmaps(mirrored, self.skeleton.flip_indices)) / 2
+        return (maps + self.codec.unflip(mirrored, self.skeleton.flip_indices)) / 2
 
     def predict(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> DecodedJoints:
         """(N, H, W, 3) uint8 RGB -> joints in crop px and scores."""

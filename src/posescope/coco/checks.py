@@ -1,6 +1,6 @@
 """The checks of single records: what is malformed is set aside with its reason, the rest comes out as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["ImageChecks", "RecordChecks", "find_bad_images", "find_bad_records"]
+__all__ = ["ImageChecks", "RecordChecks", "SortedRecords", "find_bad_images", "find_bad_records", "sort_records"]
 
 Issue = dict[str, Any]  # a row of the Issues table without source_split and step
 
@@ -44,6 +44,14 @@ class RecordChecks:
     issues: tuple[Issue, ...]
 
 
+@dataclass(frozen=True)
+class SortedRecords:
+    """Attributes: good: the well-formed annotations of the wanted category, as they stand in the file; issues: the others."""
+
+    good: tuple[dict[str, Any], ...]
+    issues: tuple[Issue, ...]
+
+
 def find_bad_images(images: Sequence[Any], folder: Path) -> ImageChecks:
     """Check the list of images: whole ids, sizes, names that stay inside the folder, files that are there."""
     good: dict[int, tuple[str, int, int]] = {}
@@ -52,7 +60,7 @@ def find_bad_images(images: Sequence[Any], folder: Path) -> ImageChecks:
     for image in images:
         reason = _image_fault(image, root, good)
         if reason:
-            issues.append(_issue(image, -1, reason))
+            issues.append(_issue(image, "id", -1, reason))
         else:
             good[image["id"]] = (image["file_name"], image["height"], image["width"])
     rows = pd.DataFrame.from_dict(good, orient="index", columns=["file_name", "height", "width"])
@@ -62,23 +70,36 @@ def find_bad_images(images: Sequence[Any], folder: Path) -> ImageChecks:
 
 def find_bad_records(annotations: Sequence[Any], images: ImageChecks, joint_count: int, category_id: Any) -> RecordChecks:
     """Check the annotations; those of other categories are none of ours and are left out without a word."""
+    records = sort_records(annotations, images.rows.index.tolist(), joint_count, category_id)
+    return _as_arrays(records.good, joint_count, records.issues)
+
+
+def sort_records(annotations: Sequence[Any], image_ids: Collection[int], joint_count: int, category_id: Any) -> SortedRecords:
+    """Part the well-formed annotations from the malformed.
+
+    Args:
+        annotations: as they stand in the file.
+        image_ids: of the images that a record may name.
+        joint_count: K.
+        category_id: of the records wanted; those of other categories are left out without a word. None: every category.
+    """
     seen: set[int] = set()
-    known = set(images.rows.index.tolist())
+    known = set(image_ids)
     good: list[dict[str, Any]] = []
     issues: list[Issue] = []
     for record in annotations:
-        if isinstance(record, dict) and record.get("category_id") != category_id and "category_id" in record:
+        if isinstance(record, dict) and category_id not in (None, record.get("category_id", category_id)):
             continue
         reason = _record_fault(record, joint_count, known, seen)
         if reason:
-            issues.append(_issue(record, record.get("id", -1) if isinstance(record, dict) else -1, reason))
+            issues.append(_issue(record, "image_id", record.get("id", -1) if isinstance(record, dict) else -1, reason))
         else:
             seen.add(record["id"])
             good.append(record)
-    return _as_arrays(good, joint_count, tuple(issues))
+    return SortedRecords(tuple(good), tuple(issues))
 
 
-def _as_arrays(records: list[dict[str, Any]], joint_count: int, issues: tuple[Issue, ...]) -> RecordChecks:
+def _as_arrays(records: Sequence[dict[str, Any]], joint_count: int, issues: tuple[Issue, ...]) -> RecordChecks:
     boxes = np.array([record["bbox"] for record in records], dtype=np.float64).reshape(-1, 4)
     # A file without areas (other people's data) still has a scale for OKS: the box's area.
     areas = [record.get("area", record["bbox"][2] * record["bbox"][3]) for record in records]
@@ -93,7 +114,7 @@ def _as_arrays(records: list[dict[str, Any]], joint_count: int, issues: tuple[Is
     )
 
 
-def _keypoint_array(records: list[dict[str, Any]], joint_count: int) -> NDArray[np.float64]:
+def _keypoint_array(records: Sequence[dict[str, Any]], joint_count: int) -> NDArray[np.float64]:
     nobody = [0] * (3 * joint_count)
     rows = [record.get("keypoints") or nobody for record in records]
     return np.array(rows, dtype=np.float64).reshape(-1, joint_count, 3)
@@ -160,9 +181,9 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
-def _issue(record: Any, annotation_id: Any, reason: str) -> Issue:
+def _issue(record: Any, image_field: str, annotation_id: Any, reason: str) -> Issue:
     fields = record if isinstance(record, dict) else {}
-    image_id = fields.get("image_id", fields.get("id", -1))
+    image_id = fields.get(image_field, -1)
     name = fields.get("file_name", "")
     return {
         "image_id": image_id if _is_whole(image_id) else -1,

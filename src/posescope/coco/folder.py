@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -9,6 +10,8 @@ from posescope.errors import DataError
 from posescope.plugins import Options
 
 __all__ = ["CocoFolder", "SourceOptions"]
+
+Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SourceOptions(Options):
@@ -21,7 +24,9 @@ class SourceOptions(Options):
         "annotations/person_keypoints_{split}.json", description="annotation file of a split; with .gz added it is found too"
     )
     category: str = Field("person", description="name of the category to read")
-    oks_sigmas: dict[str, float] = Field(default_factory=dict, description="OKS sigmas by joint name, for joints that COCO lacks")
+    oks_sigmas: dict[str, Sigma] = Field(
+        default_factory=dict, description="OKS sigmas by joint name, > 0, for joints that COCO lacks"
+    )
 
     @field_validator("images", "annotations")
     @classmethod

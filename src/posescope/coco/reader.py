@@ -117,7 +117,8 @@ def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> 
 
 
 def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[dict[str, Any]]:
-    peopled = set(checks.image_ids.tolist())
+    # A malformed record has its own issue; its image is not empty for that.
+    peopled = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
     empty = images[~images.index.isin(peopled)]
     return [
         {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": "image without people", "detail": ""}

@@ -1,5 +1,6 @@
 """The contract of a codec: encode and decode of one scheme, together, on whatever device the tensors are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,4 +52,11 @@ class Codec(Protocol):
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
         """(N, K, H, W) -> joints in crop px and scores."""
+        ...
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """(N, K, H, W) maps of the mirrored crop (joint at W - 1 - x, left and right exchanged) -> maps of the crop itself.
+
+        Where cells are symmetric in the crop this is `geometry.flips.flip_heatmaps`; `flip_indices` as `Skeleton.flip_indices`.
+        """
         ...

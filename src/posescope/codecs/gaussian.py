@@ -7,6 +7,7 @@ decode   argmax    the highest cell
                    Representation", eq. 5-9), exact for a Gaussian
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,6 +20,7 @@ from posescope.codecs.peaks import find_peaks
 from posescope.codecs.separable import outer_maps
 from posescope.codecs.thesis import map_size_of
 from posescope.geometry.cells import crop_from_map, map_from_crop
+from posescope.geometry.flips import flip_heatmaps
 from posescope.plugins import Options
 
 __all__ = ["GaussianCodec", "GaussianOptions"]
@@ -67,6 +69,10 @@ class GaussianCodec:
         elif self.options.decoder == "dark":
             place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
         return DecodedJoints(crop_from_map(place, float(self.options.stride)), peaks.scores)
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """Exact: the middle of cell c lies at (c + 0.5) * stride - 0.5, so a crop's mirror is its map's mirror."""
+        return flip_heatmaps(heatmaps, flip_indices)
 
     def _bell(self, centre: Tensor, length: int) -> Tensor:
         cells = torch.arange(length, device=centre.device, dtype=torch.float32)

@@ -4,7 +4,12 @@
     decode  cell c stands for x = 4 c                   (the inverse of x / 4 = c: NOT the middle of the cell's pixels)
 
 Rounding is to the nearest, halves to the even cell, as NumPy rounds.
+
+    mirror  joint W - 1 - x lies at (W - 1 - x) / s = w - 1 / s - x / s cells, s the stride, w the map's width: the mirror of
+            cell c is w - 1 / s - c, no whole cell, and NOT w - 1 - c; for s = 4 the nearest whole one is w - c
 """
+
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field
@@ -14,6 +19,7 @@ from posescope.codecs.base import DecodedJoints, EncodedTargets
 from posescope.codecs.peaks import find_peaks
 from posescope.codecs.separable import filtered_impulses, outer_maps
 from posescope.errors import OptionsError
+from posescope.geometry.flips import flip_heatmaps
 from posescope.plugins import Options
 
 __all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "map_size_of", "nearest_cells"]
@@ -52,6 +58,20 @@ class ThesisCodec:
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
         """Arg-max; cell c -> x = stride * c."""
         return decode_thesis(heatmaps, self.crop_size, self.map_size)
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """Mirror and, from stride 3 on, move by one cell: c -> w - c; up to stride 2, c -> w - 1 - c is as near or nearer.
+
+        What is left at stride 4: x comes out 1 px (a quarter of a cell) too large by the mirrored pass alone, so at most
+        half a px by the mean of both passes. The column that the move leaves empty repeats its neighbour, and the column that
+        it pushes out is joined to the last one, as `encode` clips there.
+        """
+        mirrored = flip_heatmaps(heatmaps, flip_indices)
+        if self.options.stride <= 2:
+            return mirrored
+        moved = torch.cat([mirrored[..., :1], mirrored[..., :-1]], dim=-1)
+        last = torch.maximum(moved[..., -1:], mirrored[..., -1:])
+        return torch.cat([moved[..., :-1], last], dim=-1)
 
 
 def nearest_cells(x: Tensor, crop_side: int, map_side: int) -> Tensor:

@@ -4,12 +4,15 @@ The peaks come out at about 0.05 (a sigma of 0.5 px on the large map is spread o
 it. Area-resizing by a whole factor is the mean over stride x stride pixels, so this codec is separable too.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from posescope.codecs.base import DecodedJoints, EncodedTargets
 from posescope.codecs.separable import filtered_impulses, outer_maps
 from posescope.codecs.thesis import ThesisOptions, decode_thesis, map_size_of, nearest_cells
+from posescope.geometry.flips import flip_heatmaps
 
 __all__ = ["Thesis256Codec"]
 
@@ -43,3 +46,7 @@ class Thesis256Codec:
         """Arg-max; the middle of the cell's pixels, since here a cell is the mean of its pixels."""
         decoded = decode_thesis(heatmaps, self.crop_size, self.map_size)
         return DecodedJoints(decoded.joints + (self.options.stride - 1) / 2, decoded.scores)
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """Exact: a cell is the mean of its pixels, so a crop's mirror is its map's mirror."""
+        return flip_heatmaps(heatmaps, flip_indices)

@@ -40,7 +40,11 @@ def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOpt
 
 
 def place_targets(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
-    """Where the labelled joints are in the crops (crop px)."""
+    """Where the labelled joints are in the crops (crop px).
+
+    A joint may lie outside its crop by less than 1.5 px of the image: squares are snapped to whole px after the rule has seen
+    that the joints fit.
+    """
     person_ids = crop_boxes["person_id"].to_numpy()
     values = joints_of(keypoints, person_ids)
     joints = apply_affine(matrices_of(crop_boxes), values[..., :2])

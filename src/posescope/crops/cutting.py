@@ -10,6 +10,9 @@ from posescope.errors import DataError
 
 __all__ = ["cut_square", "read_image"]
 
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_TAIL_BYTES = 4096  # some cameras and editors pad their files after the end
+
 
 def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Decode an image as RGB; its EXIF orientation is ignored, as COCO's labels expect.
@@ -22,9 +25,17 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDAr
         (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: if the file is no image, or has another size than the annotations say.
+        DataError: if the file is no image, is cut short, or has another size than the annotations say.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be decoded as an image ({error.strerror}).") from error
+    # OpenCV fills what a truncated JPEG lacks with one colour, and says nothing.
+    if raw.startswith(JPEG_START) and JPEG_END not in raw[-JPEG_TAIL_BYTES:]:
+        raise DataError(f"{path}: the JPEG file is cut short ({len(raw)} bytes, no end marker); fetch it again.")
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), flags) if raw else None
     if image is None:
         raise DataError(f"{path}: cannot be decoded as an image.")
     if expected_size is not None and image.shape[:2] != expected_size:

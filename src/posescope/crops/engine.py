@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def cut_all(
     store: CropStore,
     options: CropOptions,
 ) -> pd.DataFrame:
-    """Fill the store with everybody's crop; shards that are done already, from the same inputs and options, are kept.
+    """Fill the store with everybody's crop; shards that are done already, from the same inputs and options, are kept; those with
+    images that could not be read are tried again.
 
     Args:
         folder: the data set.
@@ -70,7 +71,7 @@ def cut_all(
         An `Issues` table of the people whose image could not be read.
 
     Raises:
-        DataError: if not a single image could be read.
+        DataError: if not a single image could be read; the store is not finished then.
     """
     tasks = list(_plan_shards(folder, source, persons, crop_boxes, options))
     store.begin()
@@ -80,8 +81,9 @@ def cut_all(
     jobs = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(_cut_shard)(task, store, options) for task in todo)
     for _ in tqdm(jobs, total=len(todo), desc="crops", unit="shard"):
         pass
+    issues = _failures([store.record(task.name) for task in tasks], persons)
     store.finish([task.name for task in tasks], fingerprint([task.fingerprint for task in tasks]))
-    return _failures(store, persons)
+    return issues
 
 
 def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, float, float]:
@@ -170,7 +172,6 @@ def _cut_shard(task: _ShardTask, store: CropStore, options: CropOptions) -> str:
             rgb_sums=tuple((c[0], c[1], c[2]) for c in colours),
             pixel_counts=tuple(c[3] for c in colours),
             failures=tuple(failures),
-            sha256="",
         ),
     )
     return task.name
@@ -196,8 +197,8 @@ def _real_span(first: int, side: int, image_side: int, size_px: int) -> tuple[in
     return low, high
 
 
-def _failures(store: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
-    failed = dict(failure for record in store.records() for failure in record.failures)
+def _failures(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
+    failed = dict(failure for record in records for failure in record.failures)
     if failed and len(failed) == len(persons):
         raise DataError(f"Not a single image could be read; the first: {next(iter(failed.values()))}")
     rows = persons[persons["person_id"].isin(failed)]

@@ -1,33 +1,28 @@
-"""The test set: as many persons as the validation set, drawn from the training set by whole image."""
+"""The test set (as many persons as the validation set, drawn from the training set by whole image), and the splits' sizes."""
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from posescope.crops.options import SplitOptions
+from posescope.crops.store import CropStore
 from posescope.errors import DataError
 from posescope.tables import SPLITS, Distribution, Persons
 
-__all__ = ["SplitPersons", "draw_test_set"]
+__all__ = ["count_distribution", "draw_test_set"]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SplitPersons:
-    """Attributes: persons: a `Persons` table with the final splits; distribution: a `Distribution` table."""
-
-    persons: pd.DataFrame
-    distribution: pd.DataFrame
-
-
-def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> SplitPersons:
+def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
     """Move whole images from train to test, in a seeded random order, until the test set is full.
 
     Full: as many persons as the validation set has, at most `test_share_max` of the training persons. An image that would
     overfill it is passed over, so the number is met exactly whenever single-person images are left.
+
+    Returns:
+        A `Persons` table: the same people in the same order, with their final splits.
 
     Raises:
         DataError: if nobody is left to train or to validate on.
@@ -48,7 +43,27 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> SplitPersons:
         split=np.where((persons["split"] == "train") & persons["image_id"].isin(drawn), "test", persons["split"])
     )
     _check_disjoint(result)
-    return SplitPersons(persons=pd.DataFrame(Persons.validate(result)), distribution=_distribution(result))
+    return pd.DataFrame(Persons.validate(result))
+
+
+def count_distribution(persons: pd.DataFrame, store: CropStore) -> pd.DataFrame:
+    """Images and persons of each split; who has no crop, because the image could not be read, does not count.
+
+    Args:
+        persons: a `Persons` table with the final splits.
+        store: the finished crops, of at least one person.
+
+    Returns:
+        A `Distribution` table.
+    """
+    cut = persons[persons["person_id"].isin(store.person_ids())]
+    rows = []
+    all_images = len(cut.groupby(["source_split", "image_id"]))
+    for split in (*SPLITS, "all"):
+        part = cut if split == "all" else cut[cut["split"] == split]
+        images = len(part.groupby(["source_split", "image_id"]))
+        rows.append((split, images, len(part), images / all_images, len(part) / len(cut)))
+    return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=list(Distribution.to_schema().columns))))
 
 
 def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[int]:
@@ -71,13 +86,3 @@ def _check_disjoint(persons: pd.DataFrame) -> None:
     torn = splits_of_image[splits_of_image > 1]
     if len(torn):
         raise DataError(f"Image {torn.index[0]} stands in more than one split: the splits must be disjoint by image.")
-
-
-def _distribution(persons: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    all_images = len(persons.groupby(["source_split", "image_id"]))
-    for split in (*SPLITS, "all"):
-        part = persons if split == "all" else persons[persons["split"] == split]
-        images = len(part.groupby(["source_split", "image_id"]))
-        rows.append((split, images, len(part), images / all_images, len(part) / len(persons)))
-    return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=list(Distribution.to_schema().columns))))

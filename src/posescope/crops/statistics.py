@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from posescope.crops.engine import mean_rgb
 from posescope.crops.options import CropOptions
 from posescope.crops.store import CropStore
+from posescope.geometry.recipe import CropRecipe, recipe_of
 from posescope.records import PoseTargets
 
 __all__ = ["CropStatistics", "measure_crops"]
@@ -23,25 +24,30 @@ class CropStatistics:
     Attributes:
         mean_rgb: 0..1, over the real pixels of the training crops.
         crop_size: (height, width) px.
-        crop_rule: name of the rule.
-        data_fingerprint: changes whenever a crop, a joint or a split does.
+        crop: rule and padding.
+        data_fingerprint: changes whenever a crop, a joint or a split does; how the crops are parted into shards does not matter.
     """
 
     mean_rgb: tuple[float, float, float]
     crop_size: tuple[int, int]
-    crop_rule: str
+    crop: CropRecipe
     data_fingerprint: str
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-like content."""
-        return asdict(self)
+        return {
+            "mean_rgb": list(self.mean_rgb),
+            "crop_size": list(self.crop_size),
+            "crop": self.crop.model_dump(mode="json"),
+            "data_fingerprint": self.data_fingerprint,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "CropStatistics":
         """Inverse of `to_dict`."""
         red, green, blue = content["mean_rgb"]
         height, width = content["crop_size"]
-        return cls((red, green, blue), (height, width), content["crop_rule"], content["data_fingerprint"])
+        return cls((red, green, blue), (height, width), recipe_of(content), content["data_fingerprint"])
 
 
 def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions) -> CropStatistics:
@@ -50,17 +56,17 @@ def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets,
     return CropStatistics(
         mean_rgb=mean_rgb(store, train),
         crop_size=options.crop_size,
-        crop_rule=options.rule,
+        crop=CropRecipe(rule=options.rule_spec, padding_rgb=options.padding_rgb),
         data_fingerprint=_fingerprint(store, persons, targets),
     )
 
 
 def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:
-    """Over the shards' checksums (the pixels themselves), the splits and the joints."""
+    """Over the crops' digests (the pixels themselves) in the order of the persons' ids, the splits and the joints."""
     digest = hashlib.sha256()
-    for record in store.records():
-        digest.update(record.sha256.encode())
-        digest.update(np.asarray(record.person_ids, dtype=np.int64).tobytes())
+    crops = (pair for record in store.records() for pair in zip(record.person_ids, record.row_digests, strict=True))
+    for person_id, crop in sorted(crops):
+        digest.update(f"{person_id}:{crop};".encode())
     for row in persons.sort_values("person_id")[["person_id", "split"]].itertuples(index=False):
         digest.update(f"{row.person_id}:{row.split};".encode())
     for array in (targets.person_ids, targets.joints, targets.visibility):

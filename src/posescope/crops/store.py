@@ -5,10 +5,12 @@
       shard-00000.json    person ids by row, colour sums, checksum, the fingerprint of what made it
       crops.json          written last: names the shards of the finished whole
 
-A shard counts as done only if its JSON carries the fingerprint of the same inputs and options: existence alone is not enough.
+A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, and every image of it could be
+read: existence alone is not enough, and a failure may have been of the moment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ class ShardRecord:
         rgb_sums: per row, the sums of the three channels over the real (not padded) pixels of the crop.
         pixel_counts: per row, the number of those pixels.
         failures: (person_id, reason) of people whose image could not be read.
-        sha256: of the `.npy` file.
+        sha256: of the `.npy` file; empty until it is written.
+        row_digests: per row, 16 hex digits of BLAKE2b over the crop's bytes; empty until the shard is written.
     """
 
     name: str
@@ -43,7 +46,8 @@ class ShardRecord:
     rgb_sums: tuple[tuple[int, int, int], ...]
     pixel_counts: tuple[int, ...]
     failures: tuple[tuple[int, str], ...]
-    sha256: str
+    sha256: str = ""
+    row_digests: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "ShardRecord":
@@ -56,6 +60,7 @@ class ShardRecord:
             pixel_counts=tuple(content["pixel_counts"]),
             failures=tuple((int(person), str(reason)) for person, reason in content["failures"]),
             sha256=content["sha256"],
+            row_digests=tuple(content.get("row_digests", ())),  # older shards have none, and are not done
         )
 
 
@@ -70,20 +75,22 @@ class CropStore:
         return (self.root / "crops.json").is_file()
 
     def done_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
-        """The record of a shard that is done and was made from exactly these inputs and options, or None."""
+        """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None."""
         path = self.root / f"{name}.json"
         if not path.is_file() or not (self.root / f"{name}.npy").is_file():
             return None
-        record = ShardRecord.from_dict(read_json(path))
-        return record if record.fingerprint == fingerprint else None
+        record = self.record(name)
+        whole = not record.failures and len(record.row_digests) == len(record.person_ids)
+        return record if whole and record.fingerprint == fingerprint else None
 
     def write_shard(self, images: NDArray[np.uint8], record: ShardRecord) -> ShardRecord:
-        """Write a shard: first the pixels, then its record (with the checksum), each under a temporary name and renamed."""
+        """Write a shard: first the pixels, then its record with checksum and digests, each renamed when whole."""
         path = self.root / f"{record.name}.npy"
         (self.root / f"{record.name}.json").unlink(missing_ok=True)  # the old record must not vouch for the new pixels
         with atomic_write(path) as temporary:
             np.save(temporary, images, allow_pickle=False)
-        stamped = ShardRecord(**{**record.__dict__, "sha256": sha256_of(path)})
+        digests = tuple(blake2b(crop.tobytes(), digest_size=8).hexdigest() for crop in images)
+        stamped = replace(record, sha256=sha256_of(path), row_digests=digests)
         write_json(self.root / f"{record.name}.json", stamped.__dict__)
         return stamped
 
@@ -104,9 +111,17 @@ class CropStore:
         """Of the inputs and options of the finished whole."""
         return str(self._manifest()["fingerprint"])
 
+    def record(self, name: str) -> ShardRecord:
+        """Of one shard that is written, whether or not the whole is finished."""
+        return ShardRecord.from_dict(read_json(self.root / f"{name}.json"))
+
     def records(self) -> list[ShardRecord]:
         """Of all shards, in order."""
-        return [ShardRecord.from_dict(read_json(self.root / f"{name}.json")) for name in self._manifest()["shards"]]
+        return [self.record(name) for name in self._manifest()["shards"]]
+
+    def person_ids(self) -> NDArray[np.int64]:
+        """(N,) ids of all who have a crop, ascending."""
+        return np.array(sorted(self._places()), dtype=np.int64)
 
     def select(self, targets: PoseTargets, person_ids: NDArray[np.int64]) -> CropSet:
         """The crops of these persons, in this order, with their targets; whose image could not be read is left out."""

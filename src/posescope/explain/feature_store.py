@@ -124,7 +124,7 @@ def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], 
         if not np.isfinite(values[row : row + len(block)]).all():
             raise ExplainError(
                 f"Features of '{tap}': a value is NaN or too large for {values.dtype} in rows {row}..{row + len(block) - 1}. "
-                "If the network is sound, store them as float32."
+                "If the network is sound, store them as float32 (explainability.persons.dtype)."
             )
         row += len(block)
     if row != len(values):

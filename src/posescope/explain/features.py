@@ -28,18 +28,21 @@ def extract_features(
     tap: str | None,
     store: FeatureStore,
     *,
+    data_fingerprint: str | None = None,
     batch_size: int = 64,
     dtype: Literal["float16", "float32"] = "float16",
 ) -> FeatureSet:
     """Stream persons through the network and write what stands at a tap.
 
-    Nothing is done if the store already holds the features of the same weights, persons, tap and dtype.
+    Nothing is done if the store already holds the features of the same weights, data, persons, tap and dtype.
 
     Args:
         model: runs on the device where its weights are.
         crops: N persons, N > 0; the rows of the features follow their order.
         tap: name of the place; none: the network's bottleneck.
         store: where they go.
+        data_fingerprint: of the data set's pixels (`CropStatistics`); none: crops that differ in their pixels alone are not
+            told apart.
         batch_size: persons a forward pass.
         dtype: on disk.
 
@@ -52,7 +55,7 @@ def extract_features(
     if len(crops) == 0:
         raise ExplainError("Features: there are no persons to read them from. Check the split and the filters.")
     name = model.network.bottleneck_tap if tap is None else tap
-    mark = features_fingerprint(model, crops, name, dtype)
+    mark = features_fingerprint(model, crops, name, dtype, data_fingerprint)
     if store.is_finished(mark):
         _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
         return store.open()
@@ -62,8 +65,8 @@ def extract_features(
     return store.open()
 
 
-def features_fingerprint(model: PoseModel, crops: CropSet, tap: str, dtype: str) -> str:
-    """Fingerprint of what the features follow from: weights, persons, the joints' places in the crops, tap and dtype."""
+def features_fingerprint(model: PoseModel, crops: CropSet, tap: str, dtype: str, data_fingerprint: str | None = None) -> str:
+    """Fingerprint of what the features follow from: weights, data, persons, the joints' places in the crops, tap and dtype."""
     weights = hashlib.sha256()
     for name, value in sorted(model.network.state_dict().items()):
         weights.update(name.encode())
@@ -72,7 +75,7 @@ def features_fingerprint(model: PoseModel, crops: CropSet, tap: str, dtype: str)
     # Another crop rule or size moves the joints inside the crops, though the persons stay the same.
     persons.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
     facts = {"weights": weights.hexdigest(), "persons": persons.hexdigest(), "crop_size": list(crops.crop_size)}
-    return fingerprint({**facts, "tap": tap, "dtype": dtype})
+    return fingerprint({**facts, "data": data_fingerprint, "tap": tap, "dtype": dtype})
 
 
 def _blocks(model: PoseModel, crops: CropSet, tap: str, batch_size: int) -> Iterator[NDArray[np.floating]]:

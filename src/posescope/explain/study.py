@@ -1,5 +1,8 @@
 """Who is studied, and running one analysis on them."""
 
+import logging
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,23 +19,36 @@ from posescope.tables import ids_of
 
 __all__ = ["choose_persons", "run_analysis"]
 
+_log = logging.getLogger(__name__)
+
+_FEWEST = 3  # a component and two clusters need as many
+_FEW = 50
+
 
 def choose_persons(
-    persons: pd.DataFrame, targets: PoseTargets, split: str, max_persons: int, min_labelled_joints: int, seed: int
+    persons: pd.DataFrame,
+    targets: PoseTargets,
+    split: str,
+    max_persons: int,
+    min_labelled_joints: int | Literal["all"],
+    seed: int,
 ) -> NDArray[np.int64]:
     """(n,) ids, ascending: the persons of a split with enough labelled joints, at most so many of them.
 
+    `all`: all joints of the skeleton must be labelled. Few persons are warned of.
+
     Raises:
-        ExplainError: if fewer than two are left.
+        ExplainError: if fewer than three are left.
     """
+    needed = targets.visibility.shape[1] if min_labelled_joints == "all" else min_labelled_joints
     labelled = (targets.visibility > 0).sum(axis=1)
     ids = ids_of(persons, split)
-    enough = np.intersect1d(ids, targets.person_ids[labelled >= min_labelled_joints])
-    if len(enough) < 2:
-        raise ExplainError(
-            f"Only {len(enough)} of the {len(ids)} persons of '{split}' have {min_labelled_joints} labelled joints; lower "
-            "explainability.persons.min_labelled_joints."
-        )
+    enough = np.intersect1d(ids, targets.person_ids[labelled >= needed])
+    found = f"{len(enough)} of the {len(ids)} persons of '{split}' have {needed} labelled joints or more"
+    if len(enough) < _FEWEST:
+        raise ExplainError(f"Only {found}, {_FEWEST} are needed; lower explainability.persons.min_labelled_joints.")
+    if len(enough) < _FEW:
+        _log.warning("Only %s: what the analyses find of so few may be chance.", found)
     return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
 
 

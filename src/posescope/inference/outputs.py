@@ -11,7 +11,7 @@ import numpy as np
 
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.errors import DataError
-from posescope.files import atomic_write
+from posescope.files import atomic_folder
 from posescope.inference.images import ImageFolder
 from posescope.inference.predictor import PosedPerson
 from posescope.skeleton import Skeleton
@@ -50,12 +50,13 @@ class OverlayFolder:
         return self.root.is_dir()
 
     def draw(self, people: Sequence[PosedPerson], images: ImageFolder, skeleton: Skeleton) -> None:
-        """One PNG an image; people of one image stand together."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        for image_info, group in groupby(people, key=lambda posed: posed.person.image):
-            canvas = images.read(image_info.name)
-            for posed in group:
-                canvas = draw_skeleton(canvas, posed.joints, skeleton)
-            with atomic_write((self.root / image_info.name).with_suffix(".png")) as temporary:
-                if not cv2.imwrite(str(temporary), np.ascontiguousarray(canvas[..., ::-1])):
-                    raise DataError(f"{temporary}: the overlay could not be written.")
+        """One PNG an image, `<name>.png` (a.jpg.png); people of one image stand together. Overlays of earlier runs go."""
+        with atomic_folder(self.root) as folder:
+            for image_info, group in groupby(people, key=lambda posed: posed.person.image):
+                canvas = images.read(image_info.name)
+                for posed in group:
+                    canvas = draw_skeleton(canvas, posed.joints, skeleton)
+                path = folder / f"{image_info.name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if not cv2.imwrite(str(path), np.ascontiguousarray(canvas[..., ::-1])):
+                    raise DataError(f"{path}: the overlay could not be written.")

@@ -1,15 +1,15 @@
 """Poses of the people in whole images.
 
-    box -> square (centre of the box, longer side grown by 10 %, padded) -> crop -> network -> crop px -> image px
+    box -> square (centre of the box, longer side grown by the margin, padded) -> crop -> network -> crop px -> image px
 
-The geometry is that of training (rule `padded_square`), but for the centre: in training it is the middle of the joints, which
-nobody knows here.
+Margin and padding are those of the model's training crops, and the rule is `padded_square` whatever it was there: who stands at
+the border must not be left out. The centre differs too: in training it is the middle of the joints, which nobody knows here.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
 from posescope.crops.cutting import cut_square
 from posescope.errors import DataError
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
@@ -29,8 +29,6 @@ from posescope.inference.images import ImageFolder
 __all__ = ["PosedPerson", "list_images", "predict_people"]
 
 logger = logging.getLogger(__name__)
-
-_PADDING_RGB = (124, 116, 104)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class PosedPerson:
 
 
 def list_images(folder: ImageFolder) -> list[ImageInfo]:
-    """Every readable image with its size; its id is the number in its name (COCO's way), else its place in the list.
+    """Every readable image with its size; its id is the number in its name (COCO's way).
+
+    Images without one get the numbers after the largest in use, in alphabetical order.
 
     A file that cannot be decoded is named in the log and left out.
 
@@ -63,17 +63,23 @@ def list_images(folder: ImageFolder) -> list[ImageInfo]:
     """
     found: list[ImageInfo] = []
     names = folder.names()
-    for place, name in enumerate(names):
+    for name, image_id in zip(names, _image_ids(names), strict=True):
         try:
             height, width = folder.read(name).shape[:2]
         except DataError as error:
             logger.warning("left out: %s", error)
             continue
-        stem = name.rpartition("/")[2].partition(".")[0]
-        found.append(ImageInfo(name, int(stem) if stem.isdecimal() else place, (height, width)))
+        found.append(ImageInfo(name, image_id, (height, width)))
     if not found:
         raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")
     return found
+
+
+def _image_ids(names: Sequence[str]) -> list[int]:
+    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
+    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
+    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
+    return [next(free) if number is None else number for number in numbers]
 
 
 def predict_people(
@@ -86,24 +92,30 @@ def predict_people(
         folder: of the images.
         people: those of one image stand together.
         options: batch size (of one image's people), flip test, device.
+
+    Raises:
+        OptionsError: if the device does not exist, or the crop rule of the model's training is not installed.
     """
+    if options.flip_test:
+        warn_of_missing_pairs(model.skeleton, "flip_test")
     model = model.to(resolve_device(options.device))
+    margin = model.crop.margin
     by_image = groupby(people, key=lambda person: person.image)
     for image_info, group in tqdm(by_image, desc="posing", unit="image"):
         image = folder.read(image_info.name)
         members = list(group)
         for start in range(0, len(members), options.batch_size):
-            yield from _predict_batch(model, image, members[start : start + options.batch_size], options.flip_test)
+            yield from _predict_batch(model, image, members[start : start + options.batch_size], margin, options.flip_test)
 
 
 def _predict_batch(
-    model: PoseModel, image: NDArray[np.uint8], people: Sequence[DetectedPerson], flip_test: bool
+    model: PoseModel, image: NDArray[np.uint8], people: Sequence[DetectedPerson], margin: float, flip_test: bool
 ) -> Iterator[PosedPerson]:
-    squares = _squares(people)
+    squares = _squares(people, margin)
     size = model.crop_size[0]
     crops = np.stack(
         [
-            cut_square(image, int(left), int(top), int(side), size, _PADDING_RGB)
+            cut_square(image, int(left), int(top), int(side), size, model.crop.padding_rgb)
             for left, top, side in zip(squares.left, squares.top, squares.side, strict=True)
         ]
     )
@@ -115,9 +127,9 @@ def _predict_batch(
         yield PosedPerson(person, points, heights)
 
 
-def _squares(people: Sequence[DetectedPerson]) -> SquareBoxes:
+def _squares(people: Sequence[DetectedPerson], margin: float) -> SquareBoxes:
     boxes = np.array([person.box for person in people], dtype=np.float64)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     sizes = np.array([person.image.size for person in people], dtype=np.int64)
     # Without joints, the box stands for them.
-    return PaddedSquare(SquareOptions())(Extents(low, high, low, high, sizes))
+    return PaddedSquare(SquareOptions(margin=margin))(Extents(low, high, low, high, sizes))

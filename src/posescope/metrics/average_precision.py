@@ -16,6 +16,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from posescope.coco.checks import sort_records
 from posescope.coco.reader import load_annotation_file
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.errors import MetricError
@@ -38,8 +39,9 @@ def evaluate_coco(
     """Average precision and recall of COCO keypoint results.
 
     Args:
-        ground_truth: annotation file (.json or .json.gz), or its content. Records without `num_keypoints` or `iscrowd` (some
-            custom data) count their labelled joints, and are no crowd.
+        ground_truth: annotation file (.json or .json.gz), or its content. Records without `num_keypoints`, `iscrowd` or `area`
+            (some custom data) count their labelled joints, are no crowd, and have their box's area. Malformed records, as the
+            reader's checks find them, are left out; how many is logged.
         results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
         image_ids: evaluate these images alone; none: every image of the file. Results of other images do not count.
@@ -67,29 +69,50 @@ def evaluate_coco(
 
 
 def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
-    """A copy with the persons' records alone, each with keypoints (nobody labelled: zeros), `num_keypoints` and `iscrowd`."""
-    nobody = [0] * (3 * joint_count)
-    persons = [
-        {**record, "keypoints": record["keypoints"] or nobody}
+    """A copy with the persons' well-formed records alone, each with all that pycocotools reads."""
+    images = [image for image in truth["images"] if isinstance(image, dict) and isinstance(image.get("id"), int)]
+    categories = [item for item in truth["categories"] if isinstance(item, dict) and isinstance(item.get("id"), int)]
+    wanted = [
+        record
         for record in truth["annotations"]
-        if "keypoints" in record and category_id in (None, record.get("category_id", category_id))
+        # Where no category is named, having keypoints is what makes a record a person's.
+        if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
     ]
-    annotations = [{"iscrowd": 0, "num_keypoints": sum(v > 0 for v in record["keypoints"][2::3]), **record} for record in persons]
-    return {"images": truth["images"], "annotations": annotations, "categories": truth["categories"]}
+    records = sort_records(wanted, [image["id"] for image in images], joint_count, category_id)
+    if records.issues:
+        _log.warning(
+            "average precision: %d malformed records of the annotation file are left out; the first: annotation %s, %s",
+            len(records.issues), records.issues[0]["annotation_id"], records.issues[0]["reason"],
+        )  # fmt: skip
+    annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
+    keypoints = record.get("keypoints") or [0] * (3 * joint_count)
+    count = record.get("num_keypoints")
+    return {
+        "category_id": category_id,
+        "area": record["bbox"][2] * record["bbox"][3],
+        **record,
+        "keypoints": keypoints,
+        "num_keypoints": count if isinstance(count, int) else sum(v > 0 for v in keypoints[2::3]),
+        "iscrowd": int(bool(record.get("iscrowd", 0))),
+    }
 
 
 def _check(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> None:
-    people = [a for a in truth["annotations"] if a["image_id"] in wanted and a["num_keypoints"] > 0 and not a["iscrowd"]]
-    if not people:
-        raise MetricError(
-            f"average precision: none of the {len(wanted)} images has a person (crowds aside) with labelled keypoints. "
-            "Check that annotation file and image ids belong together."
-        )
-    lengths = {len(record["keypoints"]) for record in (*people, *results)} - {3 * len(sigmas)}
+    lengths = {len(result["keypoints"]) for result in results} - {3 * len(sigmas)}
     if lengths:
         raise MetricError(
             f"average precision: expected {3 * len(sigmas)} numbers a person (3 for each of {len(sigmas)} sigmas), "
             f"found {sorted(lengths)}."
+        )
+    people = [a for a in truth["annotations"] if a["image_id"] in wanted and a["num_keypoints"] > 0 and not a["iscrowd"]]
+    if not people:
+        raise MetricError(
+            f"average precision: none of the {len(wanted)} images has a person (crowds aside) with labelled keypoints, "
+            f"{len(sigmas)} joints each. Check that annotation file, skeleton and image ids belong together."
         )
     strangers = {result["image_id"] for result in results} - {image["id"] for image in truth["images"]}
     if strangers:

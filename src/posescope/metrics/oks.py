@@ -6,6 +6,7 @@ with d_j in image px, area in px^2 and eps = 2^-52, exactly as `COCOeval.compute
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from posescope.plugins import Options
 from posescope.records import ScoredPersons
 
 __all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
+
+Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def joint_similarities(
@@ -53,9 +56,9 @@ def person_oks(
 class OksOptions(Options):
     """The tolerance of each joint."""
 
-    sigmas: tuple[float, ...] | None = Field(
+    sigmas: tuple[Sigma, ...] | None = Field(
         None,
-        description="K tolerances relative to the square root of the area, in the skeleton's order; none: the skeleton's own",
+        description="K tolerances > 0 relative to the square root of the area, in the skeleton's order; none: the skeleton's own",
     )
 
 

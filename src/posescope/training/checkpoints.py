@@ -2,7 +2,7 @@
 
     <folder>/<fingerprint>/epoch_0003/tensors.safetensors   network, optimiser, average, generators
                                       state.json            epoch, step, history, the rest of the optimiser
-    <folder>/<fingerprint>/finished.json                    the run is over
+    <folder>/<fingerprint>/finished.json                    the run is over: its model is saved elsewhere
 
 The fingerprint stands for options and data: a run of other options has a folder of its own, and is left alone. No pickle.
 """
@@ -118,9 +118,18 @@ class CheckpointStore:
         except (DataError, OSError, KeyError, TypeError, safetensors.SafetensorError) as error:
             raise CheckpointError(f"{place}: not a whole checkpoint ({error!r}); remove it to go on without.") from error
 
-    def finish(self, fingerprint: str, epoch: int) -> None:
-        """Mark a run as over after `epoch` epochs: it is never resumed."""
-        write_json(self.root / fingerprint / FINISHED, {"epochs": epoch})
+    def finish(self, fingerprint: str) -> None:
+        """Mark a run as over: it is never resumed, and its checkpoints go when it is begun again.
+
+        Call it only when the trained model is saved: until then the checkpoints are all there is of it.
+
+        Raises:
+            CheckpointError: if there is no such run.
+        """
+        epochs = self._epochs(fingerprint)
+        if not epochs:
+            raise CheckpointError(f"{self.root / fingerprint}: no run with a checkpoint here that could be marked as finished.")
+        write_json(self.root / fingerprint / FINISHED, {"epochs": epochs[-1]})
 
     def _place(self, fingerprint: str, epoch: int) -> Path:
         return self.root / fingerprint / f"epoch_{epoch:04d}"

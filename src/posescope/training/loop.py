@@ -21,10 +21,11 @@ from tqdm import tqdm
 
 from posescope import __version__
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel, normalise_images
+from posescope.artifacts.pose_model import PoseModel, normalise_images, warn_of_missing_pairs
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError, PosescopeError
 from posescope.plugins import build
+from posescope.training.augmentations import Flip
 from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore
@@ -59,6 +60,9 @@ def train(
 ) -> TrainingOutcome:
     """Train a model, or go on with the unfinished run of the same fingerprint in `store`.
 
+    The run is not marked as over: call `store.finish(fingerprint)` once the model is saved. Until then a second call takes the
+    best weights from the checkpoints and trains nothing anew, so that a crash before the saving loses no training.
+
     Args:
         model: untrained (see `start.build_untrained`); it is not changed.
         train_set, val_set: crops of the model's size and skeleton.
@@ -83,7 +87,6 @@ def train(
             store.save(state, options.keep_checkpoints)
             if on_epoch:
                 on_epoch(run.history[-1])
-        store.finish(fingerprint, options.epochs)
         return TrainingOutcome(run.best_model(store), run.history)
 
 
@@ -109,6 +112,8 @@ class _Run:
         )
         self.loss = build("losses", options.loss)
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
+        if any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
+            warn_of_missing_pairs(model.skeleton, "the augmentation flip")
         self.average = WeightAverage(self.network, options.ema_decay) if options.ema_decay else None
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
@@ -121,6 +126,8 @@ class _Run:
             return
         restore_state(state, self.network, self.optimiser, self.average)
         self.history, self.step = state.history, state.step
+        if state.epoch >= self.options.epochs:
+            log.warning("Run %s has all its epochs, but its model was never saved: taken from its checkpoints.", self.fingerprint)
         log.info("Going on after epoch %d of %d (run %s).", state.epoch, self.options.epochs, self.fingerprint)
 
     def run_epoch(self, epoch: int) -> None:

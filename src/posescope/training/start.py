@@ -5,6 +5,7 @@ import torch
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec
 from posescope.errors import OptionsError
+from posescope.geometry.recipe import CropRecipe
 from posescope.models.network import PoseNetwork
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import Skeleton
@@ -18,7 +19,7 @@ def build_untrained(
     skeleton: Skeleton,
     crop_size: tuple[int, int],
     mean_rgb: tuple[float, float, float],
-    crop_rule: str,
+    crop: CropRecipe,
     seed: int,
 ) -> PoseModel:
     """Build a network with fresh weights, and its codec, on the CPU.
@@ -31,7 +32,7 @@ def build_untrained(
         skeleton: of the data.
         crop_size: (height, width) px of the crops.
         mean_rgb: 0..1, of the training crops.
-        crop_rule: name of the rule that made the crops.
+        crop: how the crops were cut.
         seed: of the weights.
 
     Raises:
@@ -50,7 +51,7 @@ def build_untrained(
         mean_rgb=mean_rgb,
         model_spec=model_spec,
         codec_spec=codec_spec,
-        crop_rule=crop_rule,
+        crop=crop,
         provenance={"init_seed": seed},
     )
 

@@ -12,7 +12,7 @@ from posescope.coco.reader import read_annotations
 from posescope.crops.boxing import box_persons, place_targets
 from posescope.crops.engine import cut_all
 from posescope.crops.options import CropOptions, SplitOptions
-from posescope.crops.splitting import draw_test_set
+from posescope.crops.splitting import count_distribution, draw_test_set
 from posescope.crops.statistics import CropStatistics, measure_crops
 from posescope.crops.store import CropStore
 from posescope.pipelines.data_engineering.options import FilterOptions
@@ -57,10 +57,9 @@ def box_people(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: Cr
     return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_crop": result.issues}
 
 
-def split_people(persons_boxed: pd.DataFrame, split: SplitOptions) -> dict[str, pd.DataFrame]:
+def split_people(persons_boxed: pd.DataFrame, split: SplitOptions) -> pd.DataFrame:
     """Draw the test set by whole image."""
-    result = draw_test_set(persons_boxed, split)
-    return {"persons": result.persons, "data_distribution": result.distribution}
+    return draw_test_set(persons_boxed, split)
 
 
 def cut_crops(
@@ -74,6 +73,11 @@ def cut_crops(
     """Cut and resize everybody into shards."""
     issues = cut_all(raw_source, source, persons, crop_boxes, crops_workspace, crop)
     return {"crops": crops_workspace, "issues_cut": issues}
+
+
+def count_people(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
+    """Images and persons of each split, of those who have a crop."""
+    return count_distribution(persons, crops)
 
 
 def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:

@@ -31,16 +31,13 @@ def create_pipeline() -> Pipeline:
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_crop"),
             ),
-            step(
-                nodes.split_people,
-                ["persons_boxed", "params:data_engineering.split"],
-                named_outputs("persons", "data_distribution"),
-            ),
+            step(nodes.split_people, ["persons_boxed", "params:data_engineering.split"], "persons"),
             step(
                 nodes.cut_crops,
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP],
                 named_outputs("crops", "issues_cut"),
             ),
+            step(nodes.count_people, ["persons", "crops"], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),

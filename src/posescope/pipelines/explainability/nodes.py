@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.statistics import CropStatistics
 from posescope.crops.store import CropStore
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
@@ -25,6 +27,7 @@ def read_features(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
+    crop_statistics: CropStatistics,
     persons: pd.DataFrame,
     features_workspace: FeatureStore,
     options: PersonsOptions,
@@ -32,7 +35,15 @@ def read_features(
 ) -> FeatureStore:
     """Stream the chosen persons through the network and keep what stands at the tap."""
     chosen = choose_persons(persons, targets, options.split, options.max_persons, options.min_labelled_joints, options.seed)
-    extract_features(model, crops.select(targets, chosen), options.tap, features_workspace, batch_size=prediction.batch_size)
+    extract_features(
+        model.to(resolve_device(prediction.device)),
+        crops.select(targets, chosen),
+        options.tap,
+        features_workspace,
+        data_fingerprint=crop_statistics.data_fingerprint,
+        batch_size=prediction.batch_size,
+        dtype=options.dtype,
+    )
     return features_workspace
 
 
@@ -66,7 +77,7 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
         return run_analysis(
             options.find(name),
             name=name,
-            model=model,
+            model=model.to(resolve_device(prediction.device)),
             crops=crops.select(targets, features.open().person_ids),
             features=features.open(),
             components=components,

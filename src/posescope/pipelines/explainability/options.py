@@ -1,18 +1,40 @@
 """The parameters of the namespace `explainability`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.plugins import ComponentSpec, Options, component_of, installed
+
+
+def _check_has_node(spec: ComponentSpec) -> ComponentSpec:
+    # The flow is made before the parameters are read: one node for every entry point, none for a dotted path.
+    names = [row.name for row in installed("analyses")]
+    if spec.name not in names:
+        raise ValueError(
+            f"'{spec.name}' is no installed analysis and would never run: a dotted path is not enough here, register it as an "
+            f"entry point of posescope.analyses. Installed: {', '.join(names) or 'none'}."
+        )
+    return spec
+
+
+def _count_or_all(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    # One fault for the field, where pydantic would name one for each of its two types.
+    try:
+        return check(value)
+    except ValidationError as error:
+        raise ValueError("expected a whole number from 1, or 'all'") from error
+
 
 if TYPE_CHECKING:
     ReducerSpec = ComponentSpec
     AnalysisSpec = ComponentSpec
 else:
     ReducerSpec = component_of("reducers")
-    AnalysisSpec = component_of("analyses")
+    AnalysisSpec = Annotated[component_of("analyses"), AfterValidator(_check_has_node)]
+
+CountOrAll = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], WrapValidator(_count_or_all)]
 
 __all__ = ["AnalysesOptions", "ExplainabilityOptions", "PersonsOptions"]
 
@@ -21,17 +43,29 @@ class PersonsOptions(Options):
     """Whom the network is asked about, and where it is read."""
 
     split: Literal["train", "val"] = Field("train", description="split of the persons")
-    max_persons: int = Field(100_000_000, ge=2, description="at most so many, drawn at random")
-    min_labelled_joints: int = Field(1, ge=1, description="only persons with so many labelled joints")
+    max_persons: int = Field(100_000_000, ge=3, description="at most so many, drawn at random")
+    min_labelled_joints: CountOrAll = Field(1, description="only persons with so many labelled joints; all: of the skeleton's")
     tap: str | None = Field(None, description="named place in the network; null: its bottleneck")
+    dtype: Literal["float16", "float32"] = Field(
+        "float16", description="of the features on disk; float16 halves the file, its largest number is 65,504"
+    )
     seed: int = Field(0, ge=0, description="seed of the draw")
 
 
 class AnalysesOptions(Options):
     """Which analyses run, and with what."""
 
-    selected: tuple[AnalysisSpec, ...] = Field((), description="components of posescope.analyses")
+    selected: tuple[AnalysisSpec, ...] = Field((), description="installed components of posescope.analyses, each once at most")
     seed: int = Field(0, ge=0, description="seed of every analysis")
+
+    @field_validator("selected")
+    @classmethod
+    def _each_once(cls, selected: tuple[ComponentSpec, ...]) -> tuple[ComponentSpec, ...]:
+        names = [spec.name for spec in selected]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each analysis runs once at most; selected more than once: {', '.join(twice)}")
+        return selected
 
     def find(self, name: str) -> ComponentSpec | None:
         """The analysis of that name, if it is selected."""

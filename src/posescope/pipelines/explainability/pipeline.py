@@ -18,7 +18,16 @@ def create_pipeline() -> Pipeline:
         [
             step(
                 nodes.read_features,
-                ["model", "crops", "targets", "persons", "features_workspace", "params:explainability.persons", PREDICTION],
+                [
+                    "model",
+                    "crops",
+                    "targets",
+                    "crop_statistics",
+                    "persons",
+                    "features_workspace",
+                    "params:explainability.persons",
+                    PREDICTION,
+                ],
                 "features",
             ),
             step(nodes.score_explained, ["model", "crops", "targets", "features", PREDICTION], "explained_scores"),

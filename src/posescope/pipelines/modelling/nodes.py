@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from plotly.graph_objects import Figure
 
+from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics
 from posescope.crops.store import CropStore
 from posescope.files import fingerprint
@@ -33,13 +34,17 @@ def train_model(
     training: TrainingOptions,
 ) -> dict[str, Any]:
     """Train the network, or go on with an unfinished run of the same options and data."""
-    untrained = build_untrained(
-        model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop_rule, training.seed
-    )
-    mark = fingerprint([spec.model_dump(mode="json") for spec in (codec, model, training)] + [statistics.to_dict()])
+    untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
+    options = [spec.model_dump(mode="json") for spec in (codec, model, training)]
+    mark = fingerprint([*options, statistics.to_dict(), skeleton.to_dict()])
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     outcome = train(untrained, train_set, val_set, training, checkpoints, mark)
     return {"model": outcome.model, "history": table_of(History, outcome.history)}
+
+
+def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:
+    """Mark the run as over, now that model and history are saved: the next one starts afresh."""
+    checkpoints.finish(model.provenance["fingerprint"])
 
 
 def draw_history(history: pd.DataFrame) -> Figure:

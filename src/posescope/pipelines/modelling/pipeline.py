@@ -1,6 +1,6 @@
 """The flow of modelling."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline, node, pipeline
 
 from posescope.pipelines.modelling import nodes
 from posescope.pipelines.steps import step
@@ -27,6 +27,8 @@ def create_pipeline() -> Pipeline:
                 ],
                 {"model": "model", "history": "history"},
             ),
+            # No output: it leaves a mark among the checkpoints. Kedro saves all that train_model gives back before this starts.
+            node(nodes.finish_training, ["model", "checkpoints_workspace"], None, name="finish_training"),
             step(nodes.draw_history, "history", "history_plot"),
         ],
         tags="modelling",

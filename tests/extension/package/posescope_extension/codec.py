@@ -1,5 +1,7 @@
 """A codec whose targets are squares of ones."""
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from posescope.codecs.base import DecodedJoints, EncodedTargets
 from posescope.codecs.peaks import find_peaks
 from posescope.geometry.cells import crop_from_map, map_from_crop
+from posescope.geometry.flips import flip_heatmaps
 from posescope.plugins import Options
 
 __all__ = ["BoxCodec", "BoxCodecOptions"]
@@ -44,3 +47,7 @@ class BoxCodec:
         peaks = find_peaks(heatmaps)
         cells = torch.stack([peaks.x, peaks.y], dim=-1).float()
         return DecodedJoints(crop_from_map(cells, STRIDE), peaks.scores)
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """Cells lie symmetrically in the crop."""
+        return flip_heatmaps(heatmaps, flip_indices)

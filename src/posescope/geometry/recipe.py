@@ -1,0 +1,43 @@
+"""How people were cut out of their images: what a model must be told to cut alike."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from posescope.geometry.boxes import SquareOptions
+from posescope.plugins import ComponentSpec, Options, check_options
+
+__all__ = ["CropRecipe", "recipe_of"]
+
+ChannelValue = Annotated[int, Field(ge=0, le=255)]
+
+
+class CropRecipe(Options):
+    """The rule of the squares, and the colour outside the image."""
+
+    rule: ComponentSpec = Field(description="a component of posescope.crop_rules")
+    padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
+        (124, 116, 104), description="colour outside the image, 0..255 each"
+    )
+
+    @property
+    def margin(self) -> float:
+        """Growth of the side as a share of it: the rule's own `margin`, or `SquareOptions`' where the rule has none.
+
+        Raises:
+            OptionsError: if the rule is not installed, or its options are wrong.
+        """
+        return float(getattr(check_options("crop_rules", self.rule), "margin", SquareOptions().margin))
+
+
+def recipe_of(content: Mapping[str, Any]) -> CropRecipe:
+    """Read the recipe from a description's field `crop`, or, where an older one has the rule's name alone, from `crop_rule`.
+
+    Raises:
+        KeyError: if there is neither.
+        pydantic.ValidationError: if the recipe is malformed.
+    """
+    if "crop" in content:
+        return CropRecipe.model_validate(content["crop"])
+    return CropRecipe(rule=ComponentSpec(name=content["crop_rule"]))

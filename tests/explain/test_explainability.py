@@ -1,0 +1,103 @@
+"""Options and nodes of the pipeline `explainability`."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+
+from posescope.crops.statistics import CropStatistics
+from posescope.errors import OptionsError
+from posescope.explain.components import principal_components
+from posescope.explain.features import FeatureStore, extract_features
+from posescope.geometry.recipe import CropRecipe
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.pipelines.explainability import nodes
+from posescope.pipelines.explainability.options import AnalysesOptions, ExplainabilityOptions, PersonsOptions
+from posescope.plugins import ComponentSpec, describe_invalid
+
+STATISTICS = CropStatistics((0.0, 0.0, 0.0), (32, 32), CropRecipe(rule=ComponentSpec(name="centred_square")), "data-1")
+# No machine has so many: whoever resolves the device says so.
+ABSENT = PredictionOptions(device="cuda:99")
+
+
+def faults(content: dict[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(ValidationError) as caught:
+        ExplainabilityOptions.model_validate(content)
+    return describe_invalid(caught.value)
+
+
+def test_an_analysis_without_a_node_is_refused() -> None:
+    (fault,) = faults({"analyses": {"selected": [{"name": "walks"}, {"name": "posescope.explain.walks:Walks"}]}})
+    assert fault.startswith("analyses.selected.1: 'posescope.explain.walks:Walks' is no installed analysis and would never run")
+    assert "register it as an entry point of posescope.analyses. Installed: clusters, skip_ablation, walks." in fault
+
+
+def test_an_analysis_is_selected_once_at_most() -> None:
+    (fault,) = faults({"analyses": {"selected": [{"name": name} for name in ("walks", "clusters", "walks")]}})
+    assert fault == "analyses.selected: each analysis runs once at most; selected more than once: walks"
+
+
+@pytest.mark.parametrize("value", [1, 17, "all"])
+def test_labelled_joints_are_a_number_or_all(value: int | str) -> None:
+    assert PersonsOptions(min_labelled_joints=value).min_labelled_joints == value
+
+
+@pytest.mark.parametrize("value", [0, "every", 1.5, None])
+def test_other_labelled_joints_are_one_fault(value: object) -> None:
+    expected = f"persons.min_labelled_joints: expected a whole number from 1, or 'all' (found {value!r})"
+    assert faults({"persons": {"min_labelled_joints": value}}) == (expected,)
+
+
+class Store:
+    """Stands for the crop store: the persons asked for, out of a crop set."""
+
+    def __init__(self, crops) -> None:
+        self.crops = crops
+
+    def select(self, targets, person_ids):
+        return self.crops.subset(np.flatnonzero(np.isin(self.crops.targets.person_ids, person_ids)))
+
+
+def read(model, crops, store, options=None, prediction=None, statistics=STATISTICS) -> FeatureStore:
+    persons = pd.DataFrame({"person_id": crops.targets.person_ids, "split": "train"})
+    options, prediction = options or PersonsOptions(), prediction or PredictionOptions(device="cpu")
+    return nodes.read_features(model, Store(crops), crops.targets, statistics, persons, store, options, prediction)
+
+
+def test_features_hang_on_the_data(model, scattered_crops, tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    first = read(model, scattered_crops, store).open().fingerprint
+    other = CropStatistics((0.0, 0.0, 0.0), (32, 32), CropRecipe(rule=ComponentSpec(name="centred_square")), "data-2")
+    assert read(model, scattered_crops, store, statistics=other).open().fingerprint != first
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_features_are_stored_as_asked(model, scattered_crops, tmp_path, dtype) -> None:
+    store = read(model, scattered_crops, FeatureStore(tmp_path / "f"), PersonsOptions(dtype=dtype))
+    assert store.open().values.dtype == dtype
+
+
+def test_features_are_read_on_the_device_of_the_parameters(model, scattered_crops, tmp_path) -> None:
+    with pytest.raises(OptionsError, match="device 'cuda:99'"):
+        read(model, scattered_crops, FeatureStore(tmp_path / "f"), prediction=ABSENT)
+
+
+def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
+    """The device of the model that the analysis `walks` is handed."""
+    seen: list[torch.device] = []
+    monkeypatch.setattr(nodes, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
+    features = extract_features(model, crops, None, store)
+    nodes.make_analysis_node("walks")(
+        model, Store(crops), crops.targets, store, principal_components(features), pd.DataFrame(), AnalysesOptions(), prediction
+    )
+    return seen[0]
+
+
+def test_analyses_run_on_the_device_of_the_parameters(model, scattered_crops, tmp_path, monkeypatch) -> None:
+    store = FeatureStore(tmp_path / "f")
+    assert analyse(model, scattered_crops, store, PredictionOptions(device="cpu"), monkeypatch) == torch.device("cpu")
+    with pytest.raises(OptionsError, match="device 'cuda:99'"):
+        analyse(model, scattered_crops, store, ABSENT, monkeypatch)

@@ -1,0 +1,51 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.explain.clusters import Clusters, ClustersOptions
+from posescope.explain.errors import ExplainError
+from posescope.explain.study import choose_persons
+from posescope.records import PoseTargets
+
+
+def persons_with(labelled: list[int], joints: int = 4) -> tuple[pd.DataFrame, PoseTargets]:
+    """One training person for each number of labelled joints, ids from 1."""
+    ids = np.arange(1, len(labelled) + 1)
+    visibility = np.array([[2] * count + [0] * (joints - count) for count in labelled], dtype=np.uint8)
+    places = np.where(visibility[..., None] > 0, 1.0, np.nan).repeat(2, axis=2).astype(np.float32)
+    return pd.DataFrame({"person_id": ids, "split": "train"}), PoseTargets(ids, places, visibility)
+
+
+@pytest.mark.parametrize(("needed", "expected"), [(1, [1, 2, 3, 4, 5]), (3, [1, 3, 4, 5]), ("all", [3, 4, 5]), (4, [3, 4, 5])])
+def test_persons_with_enough_labelled_joints(needed, expected) -> None:
+    persons, targets = persons_with([3, 2, 4, 4, 4])
+    assert choose_persons(persons, targets, "train", 100, needed, seed=0).tolist() == expected
+
+
+def test_all_joints_are_those_of_the_skeleton() -> None:
+    persons, targets = persons_with([2, 2, 2, 1], joints=2)
+    assert choose_persons(persons, targets, "train", 100, "all", seed=0).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("needed", [4, "all"])
+def test_fewer_than_three_are_a_named_error(needed) -> None:
+    persons, targets = persons_with([4, 4, 3])
+    with pytest.raises(ExplainError, match="Only 2 of the 3 persons of 'train' have 4 labelled joints or more, 3 are needed"):
+        choose_persons(persons, targets, "train", 100, needed, seed=0)
+
+
+@pytest.mark.parametrize(("count", "warned"), [(49, True), (50, False)])
+def test_few_are_warned_of(count: int, warned: bool, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        choose_persons(*persons_with([4] * count), "train", 100, "all", seed=0)
+    assert ("may be chance" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("count", [3, 4, 7, 12])
+def test_clusters_of_few_persons(inputs_of, noise_crops, count: int) -> None:
+    inputs = inputs_of(noise_crops.subset(np.arange(count)), per_person_pck=np.linspace(0, 1, count))
+    table = Clusters(ClustersOptions(resamples=100))(inputs).tables["clusters"]
+    assert table["persons"].sum() == count
+    assert table["mean_pck"].notna().all()

@@ -1,0 +1,35 @@
+"""Tests of posescope.geometry.recipe."""
+
+import pytest
+from pydantic import ValidationError
+
+from posescope.errors import OptionsError
+from posescope.geometry.recipe import CropRecipe, recipe_of
+from posescope.plugins import ComponentSpec
+
+PADDED = ComponentSpec(name="padded_square", options={"margin": 0.3})
+
+
+def test_the_margin_is_the_rules() -> None:
+    assert CropRecipe(rule=PADDED).margin == 0.3
+    assert CropRecipe(rule=ComponentSpec(name="centred_square")).margin == 0.1
+
+
+def test_a_rule_that_is_not_installed_has_no_margin() -> None:
+    with pytest.raises(OptionsError, match="No component 'round'"):
+        _ = CropRecipe(rule=ComponentSpec(name="round")).margin
+
+
+def test_round_trip() -> None:
+    recipe = CropRecipe(rule=PADDED, padding_rgb=(1, 2, 3))
+    assert recipe_of({"crop": recipe.model_dump(mode="json")}) == recipe
+
+
+def test_an_older_description_has_the_name_alone() -> None:
+    found = recipe_of({"crop_rule": "padded_square"})
+    assert (found.rule, found.padding_rgb) == (ComponentSpec(name="padded_square"), (124, 116, 104))
+
+
+def test_a_colour_is_a_byte() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 255"):
+        CropRecipe(rule=PADDED, padding_rgb=(0, 0, 256))

@@ -1,0 +1,61 @@
+"""Tests of posescope.pipelines.modelling.nodes: what stands for a run, and when it is over."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from posescope.crops.statistics import CropStatistics
+from posescope.geometry.recipe import CropRecipe
+from posescope.pipelines.modelling import nodes
+from posescope.pipelines.modelling.pipeline import create_pipeline
+from posescope.plugins import ComponentSpec
+from posescope.skeleton import COCO_PERSON, Skeleton
+from posescope.training.options import TrainingOptions
+
+STATISTICS = CropStatistics((0.4, 0.4, 0.4), (64, 64), CropRecipe(rule=ComponentSpec(name="padded_square")), "data")
+HOURGLASS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
+
+
+def mark_of(monkeypatch: pytest.MonkeyPatch, skeleton: Skeleton, statistics: CropStatistics = STATISTICS) -> str:
+    marks: list[str] = []
+
+    def note(*arguments: Any) -> Any:
+        marks.append(arguments[-1])
+        return SimpleNamespace(model=arguments[0], history=())
+
+    monkeypatch.setattr(nodes, "train", note)
+    nodes.train_model(
+        crops=SimpleNamespace(select=lambda targets, ids: None),
+        targets=None,
+        persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"]}),
+        skeleton=skeleton,
+        statistics=statistics,
+        checkpoints=None,
+        codec=ComponentSpec(name="gaussian"),
+        model=ComponentSpec(name="hourglass", options=HOURGLASS),
+        training=TrainingOptions(),
+    )
+    return marks[0]
+
+
+def test_the_mark_follows_the_skeleton_and_the_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    renamed = replace(COCO_PERSON, joints=("tip", *COCO_PERSON.joints[1:]))
+    padded = replace(STATISTICS, crop=STATISTICS.crop.model_copy(update={"padding_rgb": (0, 0, 0)}))
+    mark = mark_of(monkeypatch, COCO_PERSON)
+    assert mark == mark_of(monkeypatch, COCO_PERSON)
+    assert len({mark, mark_of(monkeypatch, renamed), mark_of(monkeypatch, COCO_PERSON, padded)}) == 3
+
+
+def test_a_run_is_over_once_its_model_is_saved() -> None:
+    finished: list[str] = []
+    nodes.finish_training(SimpleNamespace(provenance={"fingerprint": "f00d"}), SimpleNamespace(finish=finished.append))
+    assert finished == ["f00d"]
+
+
+def test_the_mark_is_set_after_the_model_is_in_the_catalog() -> None:
+    (node,) = [node for node in create_pipeline().nodes if node.name == "finish_training"]
+    assert set(node.inputs) == {"model", "checkpoints_workspace"}
+    assert not node.outputs
