@@ -46,7 +46,7 @@ def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[Ba
         if not isinstance(parameters.get(place, ""), str)
     )
     if faults:
-        where = f"conf/base, conf/{env} or --params"
+        where = "conf/base or --params" if env == "base" else f"conf/base, conf/{env} or --params"
         raise OptionsError(f"{len(faults)} wrong parameters ({where}):\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
