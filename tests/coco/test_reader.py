@@ -231,3 +231,13 @@ def test_every_official_record_is_read(real_data):
     # As the data's own description counts them.
     assert splits.to_dict() == {"train": 298, "val": 374}
     assert set(found.issues["reason"]) <= {"image without people"}
+
+
+def test_guessed_sigmas_are_told(tiny_coco, caplog):
+    folder = CocoFolder(tiny_coco.root)
+    guessed = read_annotations(folder, SourceOptions()).skeleton.guessed_sigmas
+    assert guessed
+    assert all(name in caplog.text for name in guessed)
+    caplog.clear()
+    read_annotations(folder, SourceOptions(oks_sigmas=dict.fromkeys(guessed, 0.1)))
+    assert "guessed" not in caplog.text

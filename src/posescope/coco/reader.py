@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from posescope.coco.checks import RecordChecks, find_bad_images, find_bad_records
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.errors import DataError
-from posescope.skeleton import Skeleton, skeleton_from_category
+from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
 from posescope.tables import Issues, Keypoints, Persons, join_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
@@ -80,6 +80,12 @@ def read_annotations(folder: CocoFolder, source: SourceOptions) -> Annotations:
         if parts and part.skeleton != parts[0].skeleton:
             raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
         parts.append(part)
+    guessed = parts[0].skeleton.guessed_sigmas
+    if guessed:
+        logger.warning(
+            "OKS sigmas are guessed (%g) for %s; give them in data_engineering.source.oks_sigmas if OKS matters",
+            DEFAULT_OKS_SIGMA, ", ".join(guessed),
+        )  # fmt: skip
     return Annotations(
         persons=pd.concat([part.persons for part in parts], ignore_index=True),
         keypoints=pd.concat([part.keypoints for part in parts], ignore_index=True),
