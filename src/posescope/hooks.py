@@ -168,8 +168,8 @@ def _places_of(catalog: DataCatalog, names: Iterable[str]) -> dict[str, str]:
 def _place_of(catalog: DataCatalog, name: str) -> str | None:
     """Path of the file or folder of a dataset, with its version; None for what stays in memory."""
     dataset = catalog.get(name)
-    if isinstance(dataset, ModelDataset) and dataset._newest:
-        return str(dataset._newest_folder())
+    if isinstance(dataset, ModelDataset) and dataset.takes_newest:
+        return str(dataset.newest_folder())
     # Where there is no version yet, Kedro cannot name one: the place of all of them is what can be said.
     if isinstance(dataset, AbstractVersionedDataset) and dataset.exists():
         return str(dataset._get_load_path())

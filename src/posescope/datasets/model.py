@@ -33,27 +33,28 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
     ) -> None:
         """Args: filepath: the folder; version: Kedro's; newest: a model folder, or the newest of its versions, to load only."""
         super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=_glob)
-        self._newest = newest
+        self.takes_newest = newest
         self.metadata = metadata
 
     def load(self) -> PoseModel:
         """The model, on the CPU."""
-        return read_model(self._newest_folder() if self._newest else Path(self._get_load_path()))
+        return read_model(self.newest_folder() if self.takes_newest else Path(self._get_load_path()))
 
     def save(self, data: PoseModel) -> None:
         """Write the model folder, all of it or nothing."""
-        if self._newest:
+        if self.takes_newest:
             raise DatasetError(f"{self._filepath}: with `newest` a model is only read.")
         write_model(Path(self._get_save_path()), data)
 
-    def _newest_folder(self) -> Path:
+    def newest_folder(self) -> Path:
+        """The model folder itself, or that of its newest version."""
         root = Path(self._filepath)
         versions = _glob(str(root / "*" / root.name))
         return Path(versions[-1]) if versions and not _is_model(str(root)) else root
 
     def _exists(self) -> bool:
         if self._version is None:
-            return _is_model(str(self._newest_folder()))
+            return _is_model(str(self.newest_folder()))
         # The version that was asked for, else the newest; where there is none, Kedro turns this into False.
         return _is_model(str(self._get_load_path()))
 
