@@ -1,0 +1,174 @@
+"""The wheel: what is in it, and the whole flow from it in a clean environment, far from the checkout."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LOCK = REPOSITORY / "requirements.lock"
+
+# What the small run needs beyond conf/production: conf/base paints no sample there, and its network is for minutes.
+SMALL = {
+    "data_engineering.crop.size_px": "64",
+    "data_engineering.crop.workers": "1",
+    "modelling.model.options.channels": "16",
+    "modelling.model.options.depth": "2",
+    "modelling.model.options.stem_channels": "8",
+    "modelling.training.epochs": "1",
+    "explainability.persons.min_labelled_joints": "4",
+}
+
+
+def call(*words: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command without any trace of the checkout in its environment."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KEDRO", "DO_NOT_TRACK"))}
+    ended = subprocess.run(
+        [str(word) for word in words], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    )
+    assert not check or ended.returncode == 0, f"{words}\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}"
+    return ended
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`kedro package` in a copy of the checkout (building writes into the source folder): the folder with what it made."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("src", "conf"):
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, copy / name)
+    (copy / "conf" / "local").mkdir(exist_ok=True)
+    (copy / "conf" / "local" / "credentials.yml").write_text("secret: 42\n")
+    call(sys.executable, "-m", "kedro", "package", cwd=copy, DO_NOT_TRACK="1")
+    return copy / "dist"
+
+
+def wheel_of(dist: Path) -> Path:
+    (wheel,) = dist.glob("posescope-*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
+    names = zipfile.ZipFile(wheel_of(dist)).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"posescope"}
+    assert {"posescope/report/template.html", "posescope/logging.yml", "posescope/__main__.py"} <= set(names)
+
+
+def test_the_wheel_asks_for_nothing_that_only_developers_or_viewers_need(dist: Path) -> None:
+    with zipfile.ZipFile(wheel_of(dist)) as wheel:
+        (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        lines = wheel.read(metadata).decode().splitlines()
+    needed = [line for line in lines if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    assert any("torch" in line for line in needed)
+    assert [line for line in needed if re.search("viz|captum|optuna|onnx|pytest|mypy|jupyter|ipykernel", line)] == []
+
+
+def test_the_configuration_comes_beside_the_wheel_without_anybodys_secrets(dist: Path) -> None:
+    with tarfile.open(dist / "conf-posescope.tar.gz") as archive:
+        names = archive.getnames()
+    assert {"conf/base/globals.yml", "conf/production/parameters.yml", "conf/thesis/parameters.yml"} <= set(names)
+    assert [name for name in names if "credentials" in name] == []
+
+
+def test_the_wheels_logging_is_the_checkouts() -> None:
+    packed = REPOSITORY / "src" / "posescope" / "logging.yml"
+    assert packed.read_text() == (REPOSITORY / "conf" / "logging.yml").read_text()
+
+
+@pytest.fixture(scope="module")
+def clean(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts folder of a new virtual environment in which the wheel alone was installed, in the locked versions."""
+    folder = tmp_path_factory.mktemp("clean")
+    call(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    pip = [folder / "venv" / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", LOCK]
+    # As in the Makefile: torch first, by exact version, or pip may choose a build of several gigabytes.
+    (torch,) = re.findall(r"^torch==\S+$", LOCK.read_text(), re.MULTILINE)
+    call(*pip, torch, cwd=folder)
+    call(*pip, wheel_of(dist), cwd=folder)
+    return folder / "venv" / "bin"
+
+
+@pytest.fixture(scope="module")
+def desk(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where somebody works who has no checkout: an empty folder with the configuration in it."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copy(dist / "conf-posescope.tar.gz", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(clean: Path, desk: Path) -> Path:
+    """The desk after the sample was painted there and the default pipelines have run in `--env production`."""
+    paint = (
+        "from pathlib import Path; from posescope.sample.ensure import ensure_sample; "
+        "from posescope.sample.options import SampleOptions; "
+        "ensure_sample(Path('people'), SampleOptions(train_persons=40, val_persons=12))"
+    )
+    call(clean / "python", "-c", paint, cwd=desk)
+    places = {"raw_dir": "people", "data_dir": "made"}
+    run_from_wheel(clean, desk, **places, **SMALL)
+    return desk
+
+
+def run_from_wheel(clean: Path, desk: Path, *words: str, **parameters: str) -> subprocess.CompletedProcess[str]:
+    """`python -m posescope --env production --conf-source conf-posescope.tar.gz ...` at the desk."""
+    return call(
+        clean / "python", "-m", "posescope", "--env", "production", "--conf-source", "conf-posescope.tar.gz", *words,
+        "--params", ",".join(f"{name}={value}" for name, value in parameters.items()), cwd=desk, OMP_NUM_THREADS="2",
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_environment_is_clean(clean: Path, desk: Path) -> None:
+    where = call(clean / "python", "-c", "import posescope, sys; print(posescope.__file__); print(sys.path)", cwd=desk).stdout
+    assert str(clean.parent) in where.splitlines()[0]
+    assert str(REPOSITORY) not in where
+    listed = call(clean / "pip", "list", "--format", "freeze", cwd=desk).stdout.lower()
+    assert "posescope==" in listed
+    assert re.findall("^(?:kedro-viz|captum|optuna|onnx|pytest|mypy|jupyterlab)==", listed, re.MULTILINE) == []
+
+
+@pytest.mark.slow
+def test_the_default_pipelines_run_from_the_wheel(trained: Path) -> None:
+    metrics = json.loads((trained / "made" / "08_reporting" / "metrics.json").read_text())["val"]
+    assert 0 <= metrics["pck_thesis"]["value"] <= 1
+    assert (trained / "made" / "08_reporting" / "report.html").stat().st_size > 100_000
+    (record,) = (trained / "made" / "08_reporting" / "runs").glob("*/run.json")
+    content = json.loads(record.read_text())
+    assert (content["env"], content["status"], content["versions"]["commit"]) == ("production", "completed", None)
+
+
+@pytest.mark.slow
+def test_inference_runs_from_the_wheel(clean: Path, trained: Path) -> None:
+    ended = run_from_wheel(
+        clean, trained, "--pipelines", "inference", images="people/val2017", model="made/06_models/model", data_dir="posed"
+    )
+    made = trained / "posed" / "07_model_output" / "inference"
+    images = list((trained / "people" / "val2017").iterdir())
+    assert len(json.loads((made / "coco_results.json").read_text())) == len(images) == len(list((made / "overlays").iterdir()))
+    # Paths are told whole: a path that is broken over lines cannot be copied.
+    assert "posed/07_model_output/inference/coco_results.json" in ended.stderr
+
+
+@pytest.mark.slow
+def test_the_command_line_comes_with_the_wheel(clean: Path, desk: Path) -> None:
+    listed = call(clean / "posescope", "plugins", "models", cwd=desk)
+    assert "hourglass" in listed.stdout
+    assert listed.stderr == ""
+    wrong = call(clean / "posescope", "run", "--conf-source", "conf-posescope.tar.gz", "--env", "nowhere", cwd=desk, check=False)
+    assert wrong.returncode == 1
+    assert "nowhere" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.slow
+def test_nothing_was_written_beside_what_was_asked_for(trained: Path, clean: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir() if path.name != "posed") == ["conf-posescope.tar.gz", "made", "people"]
