@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -48,7 +51,40 @@ def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path)
     # Every labelled person of the validation images is in: the padded square discards nobody.
     results = json.loads((tmp_path / "07_model_output" / "val" / "coco_results.json").read_text())
     assert len(results) == 374
+    truth = real_data / "coco_subset" / "annotations" / "person_keypoints_val2017.json"
+    assert metrics["oks_ap"]["value"] == pytest.approx(plain_pycocotools(truth, tmp_path), abs=1e-9)
+    assert "The test set is capped: 59 persons, not the 374" in result.stderr
     assert (tmp_path / "08_reporting" / "report.html").stat().st_size > 100_000
+
+
+def plain_pycocotools(truth: Path, data_dir: Path) -> float:
+    """AP of the results file against the annotation file as it is, by pycocotools alone."""
+    expected = COCO(str(truth))
+    found = expected.loadRes(str(data_dir / "07_model_output" / "val" / "coco_results.json"))
+    evaluation = COCOeval(expected, found, "keypoints")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return float(evaluation.stats[0])
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_another_skeleton_and_other_split_names_run_from_end_to_end(real_data, tmp_path):
+    """LSPET: 14 joints, two of which COCO lacks; splits `train` and `val`."""
+    words = readme_command()
+    raw = subset_of(real_data / "lspet", tmp_path / "raw", {"train": 60, "val": 30})
+    places = {"raw_dir": str(raw), "data_dir": str(tmp_path)}
+    splits = {"data_engineering.source.train_split": "train", "data_engineering.source.val_split": "val"}
+    result = run_kedro(words, places | splits | {"modelling.training.epochs": "1"})
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "OKS sigmas are guessed (0.079) for neck, head_top" in result.stderr
+    skeleton = json.loads((tmp_path / "02_intermediate" / "skeleton.json").read_text())
+    assert (len(skeleton["joints"]), skeleton["guessed_sigmas"]) == (14, ["neck", "head_top"])
+    (result_of_one, *_) = json.loads((tmp_path / "07_model_output" / "val" / "coco_results.json").read_text())
+    assert len(result_of_one["keypoints"]) == 3 * 14
+    model = json.loads(next((tmp_path / "06_models" / "model").glob("*/model/model.json")).read_text())
+    assert model["skeleton"]["joints"] == skeleton["joints"]
 
 
 @pytest.mark.slow
@@ -57,7 +93,7 @@ def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path)
 def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
     words = ["kedro", "run", "--env", env, "--pipelines", "data_engineering,modelling", "--params", "x=y"]
     small = {
-        "raw_dir": str(subset_of(real_data / "coco_subset", tmp_path / "raw", images=6)),
+        "raw_dir": str(subset_of(real_data / "coco_subset", tmp_path / "raw", {"train2017": 14, "val2017": 2})),
         "data_dir": str(tmp_path / "data"),
         "modelling.training.epochs": "1",
         "modelling.training.batch_size": "4",
@@ -68,11 +104,14 @@ def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
     assert result.returncode == 0, result.stderr[-3000:]
     model = json.loads(next((tmp_path / "data" / "06_models" / "model").glob("*/model/model.json")).read_text())
     assert model["crop_size"] == [256, 256]
+    # At least two real steps: a batch of four each.
+    persons = pd.read_parquet(tmp_path / "data" / "03_primary" / "persons.parquet")
+    assert (persons["split"] == "train").sum() >= 8
 
 
-def subset_of(source: Path, target: Path, images: int) -> Path:
-    """The first images of each split, with their annotations, as a COCO folder of links."""
-    for split in ("train2017", "val2017"):
+def subset_of(source: Path, target: Path, images_of: dict[str, int]) -> Path:
+    """The first images of each split that show labelled people, with their annotations, as a COCO folder."""
+    for split, images in images_of.items():
         content = json.loads((source / "annotations" / f"person_keypoints_{split}.json").read_text())
         labelled = sorted({record["image_id"] for record in content["annotations"] if record["num_keypoints"]})[:images]
         content["images"] = [image for image in content["images"] if image["id"] in labelled]

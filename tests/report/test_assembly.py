@@ -177,3 +177,13 @@ def test_the_whole_can_be_rendered(inputs):
     page = render_report(assemble_report(inputs))
     for words in ("A tiny run", "People sit down.", "left_hand (0.25)", "3 train, 3 validate, 1 test (sealed)"):
         assert words in page
+
+
+def test_guessed_sigmas_are_told(inputs):
+    def facts(skeleton):
+        told = assemble_report(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
+        return {fact.name: fact.value for fact in told.summary}
+
+    guessed = facts(replace(inputs.model.skeleton, guessed_sigmas=("left_hand", "right_hand")))
+    assert guessed["OKS sigmas"].startswith("guessed (0.079) for left_hand, right_hand:")
+    assert "OKS sigmas" not in facts(replace(inputs.model.skeleton, guessed_sigmas=()))

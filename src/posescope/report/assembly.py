@@ -17,6 +17,7 @@ from posescope.report.data_figures import plot_data_distribution
 from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
 from posescope.report.score_figures import plot_joint_scores
 from posescope.report.training_figures import plot_history
+from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 
 __all__ = ["ReportInputs", "assemble_report"]
 
@@ -89,8 +90,16 @@ def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
         Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
         Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed)"),
         Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
+        *_guessed_sigmas(model.skeleton),
         Fact("Training", f"{len(inputs.history)} epochs, {inputs.history['seconds'].sum():.0f} s"),
     )
+
+
+def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
+    if not skeleton.guessed_sigmas:
+        return ()
+    guessed = f"guessed ({DEFAULT_OKS_SIGMA:g}) for {', '.join(skeleton.guessed_sigmas)}: OKS and AP compare with nobody else's"
+    return (Fact("OKS sigmas", guessed),)
 
 
 def _headlines(figures: Mapping[str, Mapping[str, float | None]]) -> tuple[Headline, ...]:
