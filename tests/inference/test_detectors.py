@@ -99,6 +99,29 @@ def test_two_images_with_one_number_are_refused(detections: Detections) -> None:
         find(detections, [record()], images=doubled)
 
 
+def test_an_annotation_file_names_its_images(detections: Detections) -> None:
+    """Numbers that we gave to images without one are not those of the file: 1 is not the image a.jpg here, but b.jpg."""
+    unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ImageInfo("below/b.jpg", 2, (10, 10)))
+    images = [{"id": 1, "file_name": "below/b.jpg"}, {"id": 2, "file_name": "a.jpg"}, {"id": []}, "image"]
+    content = {"images": images, "annotations": [record(1), record(2, (0, 0, 5, 5))]}
+    people = find(detections, content, images=unnumbered)
+    assert [(person.image.name, person.box[2]) for person in people] == [("a.jpg", 5.0), ("below/b.jpg", 30.0)]
+
+
+def test_results_may_name_their_images(detections: Detections) -> None:
+    unnumbered = (ImageInfo("a.jpg", 0, (10, 10)), ImageInfo("b.jpg", 1, (10, 10)))
+    people = find(detections, [record(0, file_name="b.jpg")], images=unnumbered)
+    assert [person.image.name for person in people] == ["b.jpg"]
+
+
+def test_a_number_that_is_no_name_matches_nothing(detections: Detections, caplog: pytest.LogCaptureFixture) -> None:
+    unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ONE)
+    people = find(detections, [record(1)], images=(ImageInfo("a.jpg", 2, (10, 10)), ImageInfo("b.jpg", 1, (10, 10))))
+    assert people == []
+    assert "no box for 2 of 2 images, a.jpg for one" in caplog.text
+    assert [person.image for person in find(detections, [record(1)], images=unnumbered)] == [ONE]
+
+
 def test_a_missing_file_is_named(detections: Detections) -> None:
     assert not detections.is_finished()
     with pytest.raises(DataError, match=r"boxes\.json: there is no such file"):

@@ -3,10 +3,11 @@
 Boxes are in our convention: x, y are the upper left edge, pixel i spans [i - 0.5, i + 0.5].
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from pydantic import Field
@@ -17,6 +18,8 @@ from posescope.plugins import Options
 
 __all__ = ["BoxesFile", "DetectedPerson", "Detections", "Detector", "FullImage", "ImageInfo"]
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ImageInfo:
@@ -25,6 +28,11 @@ class ImageInfo:
     name: str
     image_id: int
     size: tuple[int, int]
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number is the image's name, as COCO does it; otherwise it was given by us and means nothing elsewhere."""
+        return PurePosixPath(self.name).name.partition(".")[0].isdecimal()
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class Detections:
         return self.root.is_file()
 
     def read(self) -> Sequence[Mapping[str, Any]]:
-        """The records: a list of results, or the `annotations` of an annotation file.
+        """The records: a list of results, or the `annotations` of an annotation file, which get their images' `file_name`.
 
         Raises:
             DataError: if it is missing or neither.
@@ -60,7 +68,7 @@ class Detections:
         records = content.get("annotations") if isinstance(content, dict) else content
         if not isinstance(records, list):
             raise DataError(f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}.")
-        return records
+        return _with_file_names(records, content.get("images")) if isinstance(content, dict) else records
 
 
 class Detector(Protocol):
@@ -96,7 +104,10 @@ class BoxesFileOptions(Options):
 
 
 class BoxesFile:
-    """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by the number in their names."""
+    """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by `file_name`, else by number.
+
+    A number counts only where it is the image's name (`000000000139.jpg`). Annotation files say `file_name` by themselves.
+    """
 
     Options = BoxesFileOptions
 
@@ -104,28 +115,58 @@ class BoxesFile:
         self.options = options
 
     def __call__(self, images: Sequence[ImageInfo], detections: Detections) -> list[DetectedPerson]:
-        """COCO's boxes lose 0.5, as everywhere where COCO is read.
+        """COCO's boxes lose 0.5, as everywhere where COCO is read. Images without a box are counted in the log.
 
         Raises:
             DataError: if a record is malformed, or two images have the same number: whose box it is cannot be told.
         """
-        by_id: dict[int, list[DetectedPerson]] = {image.image_id: [] for image in images}
-        info = {image.image_id: image for image in images}
-        doubled = [image.name for image in images if info[image.image_id] is not image]
-        if doubled:
-            raise DataError(f"{doubled[0]}: another image has the same number; {detections.root} cannot tell them apart.")
+        index = _ImageIndex.of(images, detections.root)
+        by_name: dict[str, list[DetectedPerson]] = {image.name: [] for image in images}
         for number, record in enumerate(detections.read()):
-            person = _person_of(record, number, info, self.options, detections.root)
+            person = _person_of(record, number, index, self.options, detections.root)
             if person is not None:
-                by_id[person.image.image_id].append(person)
-        return [person for image in images for person in by_id[image.image_id]]
+                by_name[person.image.name].append(person)
+        alone = [name for name, people in by_name.items() if not people]
+        if alone:
+            logger.warning("%s: no box for %d of %d images, %s for one", detections.root, len(alone), len(images), alone[0])
+        return [person for people in by_name.values() for person in people]
+
+
+@dataclass(frozen=True)
+class _ImageIndex:
+    by_name: Mapping[str, ImageInfo]
+    by_number: Mapping[int, ImageInfo]
+
+    @classmethod
+    def of(cls, images: Sequence[ImageInfo], path: Path) -> "_ImageIndex":
+        numbered = [image for image in images if image.is_numbered]
+        by_number = {image.image_id: image for image in numbered}
+        doubled = [image.name for image in numbered if by_number[image.image_id] is not image]
+        if doubled:
+            raise DataError(f"{doubled[0]}: another image has the same number; {path} cannot tell them apart.")
+        return cls({image.name: image for image in images}, by_number)
+
+    def find(self, record: Mapping[str, Any]) -> ImageInfo | None:
+        return self.by_name.get(record.get("file_name", "")) or self.by_number.get(record["image_id"])
+
+
+def _with_file_names(records: list[Any], images: Any) -> list[Any]:
+    """Records that name their image by its number, with its name; what is malformed stays as it is, for the reader of records."""
+    known = [image for image in images or () if isinstance(image, dict) and isinstance(image.get("id"), int)]
+    names = {image["id"]: image["file_name"] for image in known if isinstance(image.get("file_name"), str)}
+    return [
+        {"file_name": names[record["image_id"]], **record}
+        if isinstance(record, dict) and isinstance(record.get("image_id"), int) and record["image_id"] in names
+        else record
+        for record in records
+    ]
 
 
 def _person_of(
-    record: Mapping[str, Any], number: int, info: Mapping[int, ImageInfo], options: BoxesFileOptions, path: Path
+    record: Mapping[str, Any], number: int, images: _ImageIndex, options: BoxesFileOptions, path: Path
 ) -> DetectedPerson | None:
     try:
-        image = info.get(record["image_id"])
+        image = images.find(record)
         x, y, width, height = (float(value) for value in record["bbox"])
         score = float(record.get("score", 1.0))
         if not all(map(math.isfinite, (x, y, width, height, score))):

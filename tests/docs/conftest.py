@@ -1,0 +1,210 @@
+"""What a page of the documentation says to type, and a small copy of the project to type it in."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posescope.config_loader import merge_parameters
+from posescope.sample import SampleOptions, generate_sample
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# Commands that no test of the pages types, as patterns, and why.
+NOT_TYPED: Mapping[str, str] = {
+    "make test": "it is what runs this test",
+    "make install *": "it makes the environment that runs this test",
+    "make package": "tests/test_package.py builds the wheel",
+    "make viz": "a server: it never ends",
+    "make viz-site": "needs the extra `viz`, and a minute",
+    "python -m posescope --conf-source=*": "needs the installed wheel: tests/test_package.py",
+    "kedro run --pipelines download *": "20 GB from the network: tests/coco/download fetches from a server of its own",
+    "source .venv/bin/activate": "the tests have the environment on their PATH",
+    "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
+    "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/test_real_data.py, with one epoch",
+}
+# What is typed in the place of what cannot be: a recipe of the Makefile, and a page's words for something that a run has named.
+STAND_INS = {"make run": "kedro run", "<version>": "$(ls -t data/06_models/model | head -n 1)"}
+
+_COMMANDS = ("kedro", "posescope", "make", "pip", "python", "source", "git")
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\S+\.(?:yml|toml|py))\n")
+_INLINE = re.compile(r"`([^`]+)`")
+_BARE = ("", "json", "mermaid")  # blocks with nothing to type or to write: drawings of folders, examples
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a page asks for: a command to type, or a file to write."""
+
+    text: str
+    file: str = ""
+
+    @property
+    def why_not_typed(self) -> str:
+        return next((reason for pattern, reason in NOT_TYPED.items() if fnmatchcase(self.text, pattern)), "")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A Markdown page."""
+
+    path: Path
+    text: str
+
+    def blocks(self) -> list[tuple[str, str]]:
+        """Language and content of every fenced block."""
+        return [(found[1], found[2]) for found in _FENCE.finditer(self.text)]
+
+    def words(self) -> list[str]:
+        """What stands between single backquotes outside of the fenced blocks."""
+        return _words_of(_FENCE.sub("", self.text))
+
+    def steps(self) -> list[Step]:
+        """Files and commands in the order of the page; those in running text once, and only if they stand in no block."""
+        blocks = [step for language, content in self.blocks() for step in _steps_of_block(language, content, self.path.name)]
+        steps: list[Step] = []
+        place = 0
+        for fence in _FENCE.finditer(self.text + "\n```\n```\n"):
+            words = dict.fromkeys(_words_of(self.text[place : fence.start()]))
+            mentioned = [Step(word) for word in words if _is_command(word)]
+            steps += [step for step in mentioned if step not in blocks and step not in steps]
+            steps += _steps_of_block(fence[1], fence[2], self.path.name)
+            place = fence.end()
+        return steps
+
+
+def _words_of(prose: str) -> list[str]:
+    return [" ".join(word.split()) for word in _INLINE.findall(prose)]  # one may be broken over two lines
+
+
+def _is_command(text: str) -> bool:
+    return text.partition(" ")[0] in _COMMANDS and " " in text
+
+
+def _steps_of_block(language: str, content: str, page: str) -> Iterator[Step]:
+    lines = [re.sub(r"\s+#.*$", "", line).strip() for line in content.replace("\\\n", " ").splitlines()]
+    if language == "bash":
+        yield from (Step(line) for line in lines if line and not line.startswith("#"))
+    elif language in ("yaml", "toml", "python"):
+        named = _FILE.match(content)
+        if named is None:
+            pytest.fail(f"{page}: a block of {language} must say in its first line which file it is: '# path/of/file'")
+        yield Step(content, named[1])
+    elif language not in _BARE or any(map(_is_command, lines)):
+        pytest.fail(f"{page}: a block of commands must be called bash; found '{language}':\n{content}")
+
+
+@dataclass
+class Checkout:
+    """A copy of the project whose runs take seconds: the recipes keep their components, in the sizes of `conf/test`."""
+
+    root: Path
+    told: dict[str, str] = field(default_factory=dict)
+
+    def write(self, step: Step) -> None:
+        """Write the file of a step, if it is one."""
+        if step.file:
+            path = self.root / step.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(step.text, encoding="utf-8")
+
+    def type(self, command: str) -> None:
+        """Type a command as it stands; it must end well. What it says is in `told` (the last time, if it is typed twice)."""
+        typed = command
+        for words, others in STAND_INS.items():
+            typed = typed.replace(words, others)
+        shell = ["bash", "-c", typed]
+        ended = subprocess.run(shell, cwd=self.root, env=self._environment(), capture_output=True, text=True, check=False)
+        self.told[command] = ended.stdout + ended.stderr
+        assert ended.returncode == 0, f"{typed}\n{self.told[command][-4000:]}"
+
+    def follow(self, page: Page) -> None:
+        """Do what a page says, from its beginning to its end."""
+        for step in page.steps():
+            self.write(step)
+            if not step.file and not step.why_not_typed:
+                self.type(step.text)
+
+    def _environment(self) -> dict[str, str]:
+        installed = str(self.root.parent / "installed")
+        pip = {"TARGET": installed, "UPGRADE": "1", "NO_DEPS": "1", "NO_INDEX": "1", "NO_BUILD_ISOLATION": "0"}
+        return {
+            **os.environ,
+            **{f"PIP_{name}": value for name, value in pip.items()},
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "PYTHONPATH": os.pathsep.join([installed, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "CUDA_VISIBLE_DEVICES": "",
+            "DO_NOT_TRACK": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+
+
+def _shrink(conf: Path) -> None:
+    """Merge the sizes of `conf/test` into the base and into the recipes for COCO."""
+    small: dict[str, Any] = yaml.safe_load((conf / "test" / "parameters.yml").read_text())
+    for namespace, values in small.items():
+        _merge_into(conf / "base" / namespace / "parameters.yml", {namespace: values})
+    del small["data_engineering"]["sample"]  # theirs is null: the data is real
+    for recipe in ("coco", "thesis"):
+        _merge_into(conf / recipe / "parameters.yml", small)
+
+
+def _merge_into(path: Path, values: dict[str, Any]) -> None:
+    merged = merge_parameters(yaml.safe_load(path.read_text()), values)
+    path.write_text(yaml.safe_dump(merged, sort_keys=False))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """A fresh small copy of the project, with nothing in `data` and in `conf/local`."""
+    root = tmp_path / "posescope"
+    shutil.copytree(REPOSITORY / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+    (root / "conf" / "local").mkdir()
+    _shrink(root / "conf")
+    shutil.copy(REPOSITORY / "pyproject.toml", root)
+    (root / "src").mkdir()
+    (root / "src" / "posescope").symlink_to(REPOSITORY / "src" / "posescope")  # Kedro wants `src` itself inside the project
+    example = Path("tests", "extension", "package")
+    shutil.copytree(REPOSITORY / example, root / example, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
+    return Checkout(root)
+
+
+@pytest.fixture(scope="session")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set in the layout of COCO 2017."""
+    folder = tmp_path_factory.mktemp("painted") / "coco"
+    generate_sample(folder, SampleOptions(train_persons=60, val_persons=20, workers=1))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def read_page() -> Callable[[str], Page]:
+    """Reads the page with a path from the repository."""
+    return lambda name: Page(REPOSITORY / name, (REPOSITORY / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, read_page: Callable[[str], Page]) -> Page:
+    """The page that the parameter names."""
+    return read_page(request.param)
+
+
+@pytest.fixture
+def readme(read_page: Callable[[str], Page]) -> Page:
+    return read_page("README.md")
+
+
+@pytest.fixture
+def not_typed() -> Mapping[str, str]:
+    return NOT_TYPED

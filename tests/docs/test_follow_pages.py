@@ -1,0 +1,208 @@
+"""The README and the how-to pages, followed: every command is typed as it stands there, in a small copy of the project.
+
+A page is followed from its beginning to its end; what it says will be there must be there then. Which commands are not
+typed, and why: `NOT_TYPED` in conftest.py.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+# Of the body alone, with two joints that COCO lacks: what a data set of sports pictures may have.
+BODY = [
+    f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+]  # fmt: skip
+CATEGORY = {
+    "id": 1,
+    "name": "person",
+    "keypoints": ["head_top", "neck", *BODY],
+    "skeleton": [[1, 2], [2, 3], [2, 4], [3, 5], [5, 7], [4, 6], [6, 8], [9, 11], [11, 13], [10, 12], [12, 14]],
+}
+# Where runs with `--env test` write: the README says so, but has none.
+OF_TESTS = {"data/test"}
+
+
+def other_skeleton(keypoints: list[float], names: list[str]) -> list[float]:
+    """COCO's joints -> ours: the nose stands for the head's top, the middle of the shoulders is the neck."""
+    of = {name: keypoints[3 * i : 3 * i + 3] for i, name in enumerate(names)}
+    left, right = of["left_shoulder"], of["right_shoulder"]
+    middle = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2, min(left[2], right[2])]
+    neck = middle if middle[2] else [0, 0, 0]
+    return [value for joint in (of["nose"], neck, *(of[name] for name in BODY)) for value in joint]
+
+
+def make_my_data(source: Path, target: Path) -> None:
+    """Data as your-own-data.md describes it: another skeleton, splits `train` and `val`, no `num_keypoints`."""
+    for split in ("train", "val"):
+        content = json.loads((source / "annotations" / f"person_keypoints_{split}2017.json").read_text())
+        names = content["categories"][0]["keypoints"]
+        for record in content["annotations"]:
+            record["keypoints"] = other_skeleton(record["keypoints"], names)
+            del record["num_keypoints"], record["segmentation"]
+        shutil.copytree(source / f"{split}2017", target / split)
+        write_annotations(target, split, {**content, "categories": [CATEGORY]})
+
+
+def take_some(source: Path, target: Path, images_of: dict[str, int]) -> None:
+    """The first images of each split, with their people."""
+    for split, count in images_of.items():
+        content = json.loads((source / "annotations" / f"person_keypoints_{split}.json").read_text())
+        content["images"] = content["images"][:count]
+        ids = {image["id"] for image in content["images"]}
+        content["annotations"] = [record for record in content["annotations"] if record["image_id"] in ids]
+        (target / split).mkdir(parents=True)
+        for image in content["images"]:
+            shutil.copy(source / split / image["file_name"], target / split)  # links that leave the folder are refused
+        write_annotations(target, split, content)
+
+
+def write_annotations(folder: Path, split: str, content: dict[str, Any]) -> None:
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(content))
+
+
+def follow(checkout, page) -> None:
+    """Follow a page; every place below `data/` that it names is there afterwards."""
+    checkout.follow(page)
+    named = {re.sub(r"<\w+>", "*", word) for word in page.words() if re.fullmatch(r"data/\S+", word)} - OF_TESTS
+    missing = [place for place in named if not list(checkout.root.glob(place.rstrip("/")))]
+    assert missing == []
+    pages = list(checkout.root.glob("data/**/report.html"))
+    assert pages
+    assert all(path.stat().st_size > 100_000 for path in pages)
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def records(checkout, data_dir: str) -> list[dict[str, Any]]:
+    """The records of all runs with this `data_dir`, the first one first."""
+    paths = sorted((checkout.root / data_dir / "08_reporting" / "runs").glob("*/run.json"))
+    return [read(path) for path in paths]
+
+
+def follow_your_own_data(checkout, page, joints: list[str]) -> None:
+    """The page holds for the data set in `my_data`."""
+    follow(checkout, page)
+    data = checkout.root / "data" / "my_data"
+    skeleton = read(data / "02_intermediate" / "skeleton.json")
+    assert (skeleton["joints"], skeleton["guessed_sigmas"]) == (joints, [])
+    for name in ("crop_sheet.png", "target_sheet.png", "data_distribution.csv", "issues.csv"):
+        assert (data / "08_reporting" / name).stat().st_size > 0
+    assert [record["pipelines"] for record in records(checkout, "data/my_data")] == [
+        ["data_engineering"], ["__default__"], ["inference"], ["inference"]
+    ]  # fmt: skip
+    # The last command takes the people from the annotations: everybody but the crowds, each in their own picture.
+    truth = read(checkout.root / "my_data" / "annotations" / "person_keypoints_val.json")
+    names = {image["id"]: image["file_name"] for image in truth["images"]}
+    people = [(names[item["image_id"]], item["bbox"]) for item in truth["annotations"] if not item["iscrowd"]]
+    posed = read(data / "07_model_output" / "inference" / "coco_results.json")
+    assert len(posed) == len(people)
+    for name, box in people:
+        boxes = [item["bbox"] for item in posed if item["file_name"] == name]
+        assert any(found == pytest.approx(box, abs=0.01) for found in boxes), name
+    assert all(len(item["keypoints"]) == 3 * len(joints) for item in posed)
+    assert {path.name for path in (data / "07_model_output" / "inference" / "overlays").iterdir()} == {
+        f"{name}.png" for name, _ in people
+    }
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/your-own-data.md"], indirect=True)
+def test_your_own_data(page, checkout, painted) -> None:
+    make_my_data(painted, checkout.root / "my_data")
+    follow_your_own_data(checkout, page, CATEGORY["keypoints"])
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("page", ["docs/how-to/your-own-data.md"], indirect=True)
+def test_your_own_data_with_sports_photographs(page, checkout, real_data) -> None:
+    """LSPET: 14 joints in another order, images whose names are no numbers."""
+    take_some(real_data / "lspet", checkout.root / "my_data", {"train": 60, "val": 30})
+    category = read(real_data / "lspet" / "annotations" / "person_keypoints_val.json")["categories"][0]
+    follow_your_own_data(checkout, page, category["keypoints"])
+
+
+def follow_run_on_coco(checkout, page) -> None:
+    """The page holds for the data set in `data/01_raw/coco`."""
+    raw = checkout.root / "data" / "01_raw" / "coco"
+    shutil.copytree(raw / "val2017", checkout.root / "photos")
+    follow(checkout, page)
+    for recipe, codec, stacks in (("coco", "gaussian", 2), ("thesis", "thesis", 2)):
+        models = sorted((checkout.root / "data" / recipe / "06_models" / "model").glob("*/model/model.json"))
+        assert len(models) == {"coco": 2, "thesis": 1}[recipe], "the stages, one by one, have trained a second model"
+        model = read(models[-1])
+        assert (model["codec"]["name"], model["architecture"]["options"]["stacks"]) == (codec, stacks)
+    # The padded square loses nobody: every labelled person of the validation images is in the results.
+    truth = read(raw / "annotations" / "person_keypoints_val2017.json")["annotations"]
+    labelled = [item for item in truth if any(item["keypoints"][2::3]) and not item["iscrowd"]]
+    assert len(read(checkout.root / "data" / "coco" / "07_model_output" / "val" / "coco_results.json")) == len(labelled)
+    # The last command has posed whom the annotations name, in all validation images.
+    posed = read(checkout.root / "data" / "coco" / "07_model_output" / "inference" / "coco_results.json")
+    assert len(posed) == sum(not item["iscrowd"] for item in truth)
+    shares = pd.read_csv(checkout.root / "data" / "coco" / "08_reporting" / "data_distribution.csv", index_col="split")
+    assert shares.loc["val", "persons"] == len(labelled)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/run-on-coco.md"], indirect=True)
+def test_run_on_coco(page, checkout, painted) -> None:
+    shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")
+    follow_run_on_coco(checkout, page)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("page", ["docs/how-to/run-on-coco.md"], indirect=True)
+def test_run_on_coco_with_its_photographs(page, checkout, real_data) -> None:
+    raw = checkout.root / "data" / "01_raw"
+    raw.mkdir(parents=True)
+    (raw / "coco").symlink_to(real_data / "coco_subset")
+    follow_run_on_coco(checkout, page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/swap-an-environment.md"], indirect=True)
+def test_swap_an_environment(page, checkout, painted) -> None:
+    shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")
+    make_my_data(painted, checkout.root / "data" / "01_raw" / "yoga")
+    follow(checkout, page)
+    runs = records(checkout, "data")
+    assert [record["env"] for record in runs[:2]] == ["local", "coco"]
+    assert [record["parameters"]["modelling"]["training"]["epochs"] for record in runs] == [2, 2, 5, 2]
+    assert [item["name"] for item in runs[-1]["parameters"]["modelling"]["training"]["augmentations"]] == ["flip", "rotate_scale"]
+    checked, trained, posed, swapped = records(checkout, "data/yoga")
+    assert (checked["pipelines"], posed["pipelines"]) == (["__default__"], ["inference"])
+    assert trained["parameters"]["modelling"]["training"]["epochs"] == 40
+    assert swapped["parameters"]["data_engineering"]["codec"] == {"name": "thesis"}
+    assert swapped["parameters"]["data_engineering"]["crop"]["rule"] == "padded_square"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/add-a-plugin.md"], indirect=True)
+def test_add_a_plugin(page, readme, checkout) -> None:
+    for step in readme.steps():  # the page names the loss that stands there
+        checkout.write(step)
+    follow(checkout, page)
+    assert "[my-poses 0.1.0, my_poses.huber:Huber]" in checkout.told["posescope plugins losses"]
+    losses = [record["parameters"]["modelling"]["training"]["loss"] for record in records(checkout, "data")]
+    assert losses[:2] == [{"name": "my_poses.huber:Huber"}, {"name": "huber", "options": {"delta": 0.05}}]
+    assert "persons are at least 10 px wide and high" in checkout.told["kedro run --pipelines extension"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md"], indirect=True)
+def test_readme(page, checkout, painted) -> None:
+    shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")
+    shutil.copytree(painted / "val2017", checkout.root / "photos")
+    follow(checkout, page)
+    photos = read(checkout.root / "data" / "photos" / "07_model_output" / "inference" / "coco_results.json")
+    assert len(photos) == len(list((checkout.root / "photos").iterdir())), "one pose an image"
+    findings = read(checkout.root / "data" / "08_reporting" / "findings.json")
+    assert set(findings) >= {"walks", "clusters", "skip_ablation"}

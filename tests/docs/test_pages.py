@@ -1,0 +1,170 @@
+"""The README and the how-to pages, read: every command is known, its parameters are right, every name and link leads somewhere.
+
+What is typed on them, and what comes of it: `test_follow_pages.py`.
+"""
+
+import json
+import re
+from fnmatch import filter as filter_names
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click import Context
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+
+from posescope.cli import cli, run
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.config_loader import ComponentConfigLoader
+from posescope.pipeline_registry import parameter_models, register_pipelines
+from posescope.run_parameters import check_parameters
+from posescope.settings import CONFIG_LOADER_ARGS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOW_TO = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "docs" / "how-to").glob("*.md"))
+PAGES = ["README.md", *HOW_TO]
+
+every_page = pytest.mark.parametrize("page", PAGES, indirect=True)
+# Names that a page's own package brings: only who follows the page, and installs it, has them.
+BROUGHT = ("huber", "extension")
+OF_KEDRO = {"kedro registry list"}
+
+
+@pytest.fixture(autouse=True)
+def project() -> None:
+    bootstrap_project(REPOSITORY)
+
+
+def read_options(command: str) -> Context:
+    """A `kedro run` or `python -m posescope` as the command line reads it."""
+    words = command.replace("<version>", "1").split()
+    first = words.index("run" if "run" in words else "posescope") + 1
+    return run.make_context("run", [word for word in words[first:] if not word.startswith("--conf-source=")])
+
+
+def check_run(command: str, conf: Path) -> None:
+    """The pipelines and the environment exist, and the parameters pass the check of every run."""
+    options = read_options(command).params
+    known = register_pipelines()
+    assert set(options["pipelines"] or ()) <= set(known), command
+    assert set(options["node_names"] or ()) <= {node.name for node in known["__default__"].nodes}, command
+    env = options["env"] or "local"
+    assert (conf / env).is_dir(), command
+    loader = ComponentConfigLoader(str(conf), env=env, runtime_params=dict(options["params"]), **CONFIG_LOADER_ARGS)
+    check_parameters(loader["parameters"], parameter_models(), env=env)
+
+
+def check_command(command: str, conf: Path) -> None:
+    """Fail unless it is known."""
+    if command.startswith("posescope "):
+        result = CliRunner().invoke(cli, command.split()[1:])
+        assert result.exit_code == 0, result.output
+    elif command.startswith("make "):
+        targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+        assert command.split()[1] in targets
+    elif command.startswith("pip install ./"):
+        assert (conf.parent / command.rpartition(" ")[2] / "pyproject.toml").is_file(), command
+    elif "kedro run" in command or command.startswith("python -m posescope "):
+        check_run(command, conf)
+    else:
+        assert command in OF_KEDRO | {"source .venv/bin/activate"}
+
+
+def test_there_are_pages() -> None:
+    assert len(HOW_TO) >= 4
+
+
+@every_page
+def test_every_command_is_known_and_its_parameters_are_right(page, readme, checkout) -> None:
+    if page.path != readme.path:  # a page may lean on what the README has said
+        for step in readme.steps():
+            checkout.write(step)
+    brought = ()
+    for step in page.steps():
+        checkout.write(step)
+        if step.text.startswith("pip install"):
+            brought = BROUGHT
+        if not step.file and not any(name in step.text for name in brought):
+            check_command(step.text, checkout.root / "conf")
+
+
+@every_page
+def test_every_parameter_in_the_text_exists(page, checkout) -> None:
+    """`a.b=1,c.d=2` passes the check; `a.b` is there (the options of components are looked at when they are given)."""
+    conf = checkout.root / "conf"
+    merged = ComponentConfigLoader(str(conf), env="local", **CONFIG_LOADER_ARGS)["parameters"]
+    complete = {name: model.model_validate(merged[name]).model_dump() for name, model in parameter_models().items()}
+    for word in page.words():
+        if re.fullmatch(r"[\w.]+=\S+", word):
+            check_run(f"kedro run --params {word}", conf)
+        elif re.fullmatch(r"\w+(\.\w+)+\.?", word) and word.partition(".")[0] in complete:
+            assert is_there(word.rstrip(".").split("."), complete), word
+
+
+def is_there(names: list[str], values: Any) -> bool:
+    return not names or names[0] == "options" or (names[0] in values and is_there(names[1:], values[names[0]]))
+
+
+def test_whatever_is_not_typed_stands_on_a_page(not_typed, read_page) -> None:
+    commands = [step.text for name in PAGES for step in read_page(name).steps()]
+    assert [pattern for pattern in not_typed if not filter_names(commands, pattern)] == []
+
+
+def test_make_run_is_what_is_typed_in_its_place() -> None:
+    assert "\nrun: $(INSTALLED)\n\t$(BIN)/kedro run\n" in (REPOSITORY / "Makefile").read_text()
+
+
+@every_page
+def test_every_path_of_the_project_exists(page) -> None:
+    written = " ".join(step.file for step in page.steps())
+    for word in page.words():
+        if re.fullmatch(r"(conf|src|docs|tests|benchmarks)/[\w./-]+", word) and "/local" not in word:
+            assert (REPOSITORY / word).exists() or word in written, word
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/architecture.md", "conf/README.md"], indirect=True)
+def test_every_link_leads_somewhere(page) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.text) + re.findall(r'src="([^"]+)"', page.text)
+    assert targets
+    for target in targets:
+        if not target.startswith("https://"):
+            file, _, heading = target.partition("#")
+            path = page.path.parent / file if file else page.path
+            assert path.exists(), target
+            assert not heading or heading in anchors(path), target
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_names_of_a_data_set_are_those_of_the_source_options(read_page) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| ", read_page("docs/how-to/your-own-data.md").text, re.MULTILINE)
+    defaults = {name: f"`{default}`" if default else "none" for name, default in SourceOptions().model_dump().items()}
+    assert dict(rows) == defaults
+
+
+def test_the_example_of_an_annotation_file_is_read_without_a_complaint(read_page, tmp_path) -> None:
+    (example,) = [text for language, text in read_page("docs/how-to/your-own-data.md").blocks() if language == "json"]
+    content = json.loads(example)
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        (tmp_path / "annotations" / f"person_keypoints_{split}.json").write_text(example)
+        for image in content["images"]:
+            cv2.imwrite(str(tmp_path / split / image["file_name"]), np.zeros((image["height"], image["width"], 3), np.uint8))
+    read = read_annotations(CocoFolder(tmp_path), SourceOptions(train_split="train", val_split="val"))
+    assert len(read.persons) == 2
+    assert len(read.issues) == 0
+    assert read.skeleton.joints == ("head_top", "neck", "left_shoulder", "right_shoulder")
+    assert read.skeleton.flip_indices == (0, 1, 3, 2)
+    (x, y, width, height) = content["annotations"][0]["bbox"]
+    labelled = read.keypoints.dropna()
+    assert labelled["x"].between(x, x + width).all()
+    assert labelled["y"].between(y, y + height).all()
