@@ -1,0 +1,8 @@
+"""Official addresses -> the folder of raw data."""
+
+from posescope.coco.download.archives import DownloadOptions
+from posescope.pipelines.download.pipeline import create_pipeline
+
+__all__ = ["PARAMETERS", "create_pipeline"]
+
+PARAMETERS = {"download": DownloadOptions}

@@ -1,0 +1,19 @@
+"""Nodes of the download: unpack, one call, return."""
+
+from posescope.coco.download.archives import DownloadOptions
+from posescope.coco.download.fetching import FetchedArchive, download_archives
+from posescope.coco.download.plan import DownloadPlan, make_plan
+from posescope.coco.folder import CocoFolder
+from posescope.sample.options import SampleOptions
+
+__all__: list[str] = []
+
+
+def plan_download(raw_workspace: CocoFolder, options: DownloadOptions, sample: SampleOptions | None) -> DownloadPlan:
+    """Tell what would come, what of it is there, and whether it fits on the disk."""
+    return make_plan(raw_workspace.root, options, is_generated=sample is not None)
+
+
+def fetch_archives(download_plan: DownloadPlan, options: DownloadOptions) -> tuple[FetchedArchive, ...]:
+    """Fetch, check and unpack what is missing; nothing in a dry run."""
+    return download_archives(download_plan, options)
