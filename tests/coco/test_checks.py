@@ -1,9 +1,12 @@
 """Every way in which a record can be malformed, and its reason."""
 
+import os
+
 import numpy as np
 import pytest
 
-from posescope.coco.checks import find_bad_images, find_bad_records
+from posescope.coco import checks
+from posescope.coco.checks import find_bad_images, find_bad_records, sort_records
 
 IMAGE = {"id": 1, "file_name": "a.png", "height": 6, "width": 8}
 PERSON = {"id": 5, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "area": 6.5, "keypoints": [1, 2, 2, 0, 0, 0]}
@@ -16,13 +19,17 @@ NO_ID = "annotation without a whole id"
 NO_IMAGE = "its image is not in the file or was set aside"
 NO_SIZE = "image height and width are not whole numbers > 0"
 LEAVES = "file_name leaves the image folder"
+NO_NAME = "file_name has characters that no file's name can have"
+NO_CROWD = "iscrowd is not 0 or 1"
+NO_CATEGORY = "category_id is not a whole number"
 
 
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "images"
     (folder / "deep").mkdir(parents=True)
-    (folder / "a.png").touch()
+    for name in ("a.png", "größe 図 1.png", "a\\b.png"):
+        (folder / name).touch()
     (folder / "deep" / "b.png").touch()
     (tmp_path / "secret.png").touch()
     (folder / "out.png").symlink_to(tmp_path / "secret.png")
@@ -43,7 +50,17 @@ def images(folder):
         ({**IMAGE, "id": "1"}, "image record without a whole id"),
         ({**IMAGE, "id": True}, "image record without a whole id"),
         ({**IMAGE, "id": 2**63}, "image record without a whole id"),
+        ({**IMAGE, "id": 1.0}, "image record without a whole id"),
+        ({**IMAGE, "id": None}, "image record without a whole id"),
+        ({**IMAGE, "id": [1]}, "image record without a whole id"),
+        ([IMAGE], "image record without a whole id"),
         ({**IMAGE, "height": 0}, NO_SIZE),
+        ({**IMAGE, "height": -6}, NO_SIZE),
+        ({**IMAGE, "height": True}, NO_SIZE),
+        ({**IMAGE, "height": "6"}, NO_SIZE),
+        ({**IMAGE, "height": float("nan")}, NO_SIZE),
+        ({**IMAGE, "width": float("inf")}, NO_SIZE),
+        ({**IMAGE, "width": 10**400}, NO_SIZE),
         ({**IMAGE, "width": 8.0}, NO_SIZE),
         ({**IMAGE, "width": 2**31}, NO_SIZE),
         ({"id": 1, "file_name": "a.png", "height": 6}, NO_SIZE),
@@ -57,7 +74,14 @@ def images(folder):
         ({**IMAGE, "file_name": "gone.png"}, "image file is missing"),
         ({**IMAGE, "file_name": "dangling.png"}, "image file is missing"),
         ({**IMAGE, "file_name": "deep"}, "image file is missing"),
-        ({**IMAGE, "file_name": "a\0.png"}, "image file is missing"),
+        ({**IMAGE, "file_name": "a\\b.png"}, LEAVES),
+        ({**IMAGE, "file_name": ["a.png"]}, "image without file_name"),
+        ({**IMAGE, "file_name": 1}, "image without file_name"),
+        ({**IMAGE, "file_name": "a\0.png"}, NO_NAME),
+        ({**IMAGE, "file_name": "a\ud800.png"}, NO_NAME),
+        ({**IMAGE, "file_name": "."}, "image without file_name"),
+        ({**IMAGE, "file_name": ".."}, LEAVES),
+        ({**IMAGE, "file_name": " a.png"}, "image file is missing"),
         ({**IMAGE, "file_name": "a" * 300}, "image file is missing"),
     ],
 )
@@ -75,10 +99,34 @@ def test_an_image_id_that_stands_twice_keeps_the_first(folder):
     assert found.rows.loc[1].tolist() == ["a.png", 6, 8]
 
 
-@pytest.mark.parametrize("name", ["a.png", "deep/b.png", "in.png", "./a.png"])
+@pytest.mark.parametrize("name", ["a.png", "deep/b.png", "in.png", "./a.png", "größe 図 1.png"])
 def test_names_that_stay_inside_are_good(folder, name):
     found = find_bad_images([{**IMAGE, "file_name": name}], folder)
     assert (found.rows.loc[1, "file_name"], found.issues) == (name, ())
+
+
+def test_without_a_folder_nobody_looks_for_the_files():
+    names = ["gone.png", "deep/gone.png", "größe 図 1.png", "..", "../a.png", "/a.png", "a\\b.png", "a\0b.png", "\ud800", "", "."]
+    found = find_bad_images([{**IMAGE, "id": i, "file_name": name} for i, name in enumerate(names)], None)
+    assert found.rows["file_name"].tolist() == names[:3]
+    assert [issue["reason"] for issue in found.issues] == [LEAVES] * 4 + [NO_NAME] * 2 + ["image without file_name"] * 2
+
+
+def test_a_folder_that_cannot_be_listed_is_asked_for_every_file(folder, monkeypatch):
+    def refuse(_):
+        raise PermissionError("no listing")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_bad_images([IMAGE, {**IMAGE, "id": 2, "file_name": "gone.png"}], folder)
+    assert found.rows.index.tolist() == [1]
+    assert [issue["reason"] for issue in found.issues] == ["image file is missing"]
+
+
+def test_an_issue_can_be_stored_whatever_the_name(folder):
+    for name in ("a\ud800.png", "a\0b.png", ["a.png"], "x" * 999):
+        issue = find_bad_images([{**IMAGE, "file_name": name}], folder).issues[0]
+        (issue["file_name"] + issue["detail"]).encode("utf-8")
+        assert "\0" not in issue["file_name"] + issue["detail"]
 
 
 def test_no_images(folder):
@@ -92,6 +140,17 @@ def test_no_images(folder):
         ("person", NO_ID),
         ({**PERSON, "id": None}, NO_ID),
         ({**PERSON, "id": 1.0}, NO_ID),
+        ({**PERSON, "id": "5"}, NO_ID),
+        ({**PERSON, "id": True}, NO_ID),
+        ({**PERSON, "id": float("nan")}, NO_ID),
+        ([PERSON], NO_ID),
+        ({**PERSON, "category_id": "7"}, NO_CATEGORY),
+        ({**PERSON, "category_id": None}, NO_CATEGORY),
+        ({**PERSON, "category_id": [7]}, NO_CATEGORY),
+        ({**PERSON, "category_id": True}, NO_CATEGORY),
+        ({**PERSON, "category_id": 7.5}, NO_CATEGORY),
+        ({**PERSON, "category_id": float("nan")}, NO_CATEGORY),
+        ({**PERSON, "category_id": 10**400}, NO_CATEGORY),
         ({**PERSON, "id": 10**30}, NO_ID),
         ({**PERSON, "image_id": 9}, NO_IMAGE),
         ({**PERSON, "image_id": [1]}, NO_IMAGE),
@@ -103,13 +162,43 @@ def test_no_images(folder):
         ({**PERSON, "bbox": [1, 2, 3, -4]}, NO_BOX),
         ({**PERSON, "bbox": [1, 2, 3, float("nan")]}, NO_BOX),
         ({**PERSON, "bbox": [1, 2, 3, "4"]}, NO_BOX),
+        ({**PERSON, "bbox": [1, 2, 3, True]}, NO_BOX),
+        ({**PERSON, "bbox": [1, 2, 0, 0]}, NO_BOX),
+        ({**PERSON, "bbox": [1, 2, 3, 1e-320]}, NO_BOX),
+        ({**PERSON, "bbox": [float("-inf"), 2, 3, 4]}, NO_BOX),
+        ({**PERSON, "bbox": [10**400, 2, 3, 4]}, NO_BOX),
+        ({**PERSON, "bbox": [[1, 2], [3, 4]]}, NO_BOX),
+        ({**PERSON, "bbox": [[1], 2, 3, 4]}, NO_BOX),
+        ({**PERSON, "bbox": {"x": 1, "y": 2, "w": 3, "h": 4}}, NO_BOX),
+        ({**PERSON, "bbox": "1234"}, NO_BOX),
+        ({**PERSON, "bbox": None}, NO_BOX),
         ({**PERSON, "area": -1}, NO_AREA),
         ({**PERSON, "area": None}, NO_AREA),
         ({**PERSON, "area": float("inf")}, NO_AREA),
+        ({**PERSON, "area": float("nan")}, NO_AREA),
+        ({**PERSON, "area": "6.5"}, NO_AREA),
+        ({**PERSON, "area": 10**400}, NO_AREA),
+        ({**PERSON, "area": [6.5]}, NO_AREA),
+        ({**PERSON, "iscrowd": 2}, NO_CROWD),
+        ({**PERSON, "iscrowd": -1}, NO_CROWD),
+        ({**PERSON, "iscrowd": "0"}, NO_CROWD),
+        ({**PERSON, "iscrowd": None}, NO_CROWD),
+        ({**PERSON, "iscrowd": []}, NO_CROWD),
+        ({**PERSON, "iscrowd": float("nan")}, NO_CROWD),
         ({**PERSON, "keypoints": [1, 2, 2]}, NO_KEYPOINTS),
         ({**PERSON, "keypoints": [1, 2, 2, 0, 0, None]}, NO_KEYPOINTS),
         ({**PERSON, "keypoints": [float("nan"), 2, 2, 0, 0, 0]}, NO_KEYPOINTS),
         ({**PERSON, "keypoints": {"nose": [1, 2]}}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": {}}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": ""}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": 0}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [[1, 2, 2], [0, 0, 0]]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [1, 2, 2, 0, 0, 0, 0]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [1, 2, 2, 0, 0]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [1, 2, True, 0, 0, 0]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [1, 2, 2, 0, 0, float("inf")]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [1e400, 2, 2, 0, 0, 0]}, NO_KEYPOINTS),
+        ({**PERSON, "keypoints": [10**400, 2, 2, 0, 0, 0]}, NO_KEYPOINTS),
         ({**PERSON, "keypoints": [1, 2, 3, 0, 0, 0]}, NO_VISIBILITY),
         ({**PERSON, "keypoints": [1, 2, 0.5, 0, 0, 0]}, NO_VISIBILITY),
         ({**PERSON, "keypoints": [1, 2, -1, 0, 0, 0]}, NO_VISIBILITY),
@@ -120,6 +209,75 @@ def test_a_malformed_annotation_is_set_aside_with_its_reason(images, record, rea
     found = find_bad_records([record, good], images, joint_count=2, category_id=7)
     assert [issue["reason"] for issue in found.issues] == [reason]
     assert found.annotation_ids.tolist() == [6]
+
+
+def test_the_number_of_a_persons_numbers_is_the_skeletons(images):
+    coco = {**PERSON, "keypoints": [1, 2, 2] * 17}
+    found = find_bad_records([coco, {**coco, "id": 6, "keypoints": coco["keypoints"][:50]}], images, 17, 7)
+    assert [issue["reason"] for issue in found.issues] == ["keypoints are not 51 finite numbers"]
+    assert found.keypoints.shape == (1, 17, 3)
+
+
+def test_of_two_records_with_one_id_the_first_good_one_stays(images):
+    records = [{**PERSON, "bbox": []}, {**PERSON, "area": 1}, {**PERSON, "area": 2}, {**PERSON, "id": 6}]
+    found = find_bad_records(records, images, 2, 7)
+    assert (found.annotation_ids.tolist(), found.areas.tolist()) == ([5, 6], [1, 6.5])
+    assert [issue["reason"] for issue in found.issues] == [NO_BOX, "annotation id stands twice"]
+
+
+def test_an_id_may_be_that_of_a_record_of_another_category(images):
+    found = find_bad_records([{**PERSON, "category_id": 3}, PERSON], images, 2, 7)
+    assert (found.annotation_ids.tolist(), found.issues, found.other_count) == ([5], (), 1)
+
+
+@pytest.mark.parametrize("category", [7, 7.0, "absent"])
+def test_who_states_our_category_or_none_is_ours(images, category):
+    record = {key: value for key, value in PERSON.items() if key != "category_id" or category != "absent"}
+    if category != "absent":
+        record["category_id"] = category
+    found = find_bad_records([record], images, 2, 7)
+    assert (found.annotation_ids.tolist(), found.other_count) == ([5], 0)
+
+
+def test_true_is_not_category_one(images):
+    found = find_bad_records([{**PERSON, "category_id": True}, {**PERSON, "id": 6, "category_id": 1}], images, 2, 1)
+    assert ([issue["reason"] for issue in found.issues], found.annotation_ids.tolist()) == ([NO_CATEGORY], [6])
+
+
+def test_every_category_is_wanted_if_none_is_named():
+    records = [{**PERSON, "id": i, "category_id": category} for i, category in enumerate((7, 3, "x", None))]
+    found = sort_records(records, [1], 2, None)
+    assert (len(found.good), found.issues, found.other_count) == (4, (), 0)
+
+
+@pytest.mark.parametrize(("crowd", "expected"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)])
+def test_crowds(images, crowd, expected):
+    assert find_bad_records([{**PERSON, "iscrowd": crowd}], images, 2, 7).is_crowd.tolist() == [expected]
+
+
+def test_good_records_are_never_looked_at_one_by_one(images, monkeypatch):
+    looked_at = []
+    find_fault = checks.find_record_fault
+    monkeypatch.setattr(
+        checks, "find_record_fault", lambda record, *rest: looked_at.append(record["id"]) or find_fault(record, *rest)
+    )
+    monkeypatch.setattr(checks, "find_image_fault", None)
+    records = [{**PERSON, "id": i, "iscrowd": i % 2, "keypoints": [[], None, [1, 2, 2, 0, 0, 0]][i % 3]} for i in range(600)]
+    records[100]["category_id"] = 3
+    records[200]["keypoints"] = [10**400, 2, 2, 0, 0, 0]
+    records[300]["bbox"] = [1, 2, 3, "4"]
+    found = find_bad_records(records, images, 2, 7)
+    assert looked_at == [200, 300]
+    assert (len(found.areas), found.other_count) == (597, 1)
+
+
+def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(images):
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    found = find_bad_records([{**PERSON, "bbox": deep}], images, 2, 7)
+    assert found.issues[0]["reason"] == NO_BOX
+    assert found.issues[0]["detail"] == "(nested too deeply to be shown)"
 
 
 def test_an_annotation_id_that_stands_twice_keeps_the_first(images):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.coco.filters import filter_persons, issues_of
+from posescope.coco.filters import BOX_FAR_OUT, JOINT_FAR_OUT, OUTSIDE, filter_persons, issues_of
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import read_annotations
 from posescope.errors import OptionsError
@@ -51,6 +51,68 @@ def test_a_crowd_without_joints_is_called_a_crowd(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(keypoints=[0] * 9, iscrowd=1))
     found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
     assert reasons(found) == {4: "crowd"}
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        # Image 3 is 90 px wide and 100 high; its longer side is 100. COCO's edges: the image spans 0..90 and 0..100.
+        ([0, 0, 90, 100], None),
+        ([-50, 20, 80, 20], None),
+        ([-51, 20, 80, 20], BOX_FAR_OUT),
+        ([20, 20, 120, 20], None),
+        ([20, 20, 121, 20], BOX_FAR_OUT),
+        ([20, 20, 20, 131], BOX_FAR_OUT),
+        ([10, 10, 1e8, 1e8], BOX_FAR_OUT),
+        ([90, 20, 20, 20], OUTSIDE),
+        ([-20, 20, 20, 20], OUTSIDE),
+        ([89, 99, 20, 20], None),
+        ([20, 100, 20, 20], OUTSIDE),
+        ([1e8, 1e8, 20, 20], OUTSIDE),
+    ],
+)
+def test_boxes_outside_the_image(tiny_coco, box, reason):
+    tiny_coco.change("train2017", lambda content: content["annotations"][3].update(bbox=box))
+    found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
+    assert reasons(found) == ({} if reason is None else {4: reason})
+
+
+@pytest.mark.parametrize(
+    ("joint", "reason"),
+    [
+        # Centres: the image spans -0.5..89.5 and -0.5..99.5, and a tenth of its longer side is 10 px.
+        ([0, 0, 2], None),
+        ([89, 99, 1], None),
+        ([99.5, 50, 2], None),
+        ([100, 50, 2], JOINT_FAR_OUT),
+        ([50, 110, 1], JOINT_FAR_OUT),
+        ([-10.5, 50, 2], None),
+        ([50, -11, 2], JOINT_FAR_OUT),
+        ([1e8, 1e8, 2], JOINT_FAR_OUT),
+        ([1e8, 1e8, 0], None),  # unlabelled: its place means nothing
+    ],
+)
+def test_joints_outside_the_image(tiny_coco, joint, reason):
+    tiny_coco.change("train2017", lambda content: content["annotations"][3]["keypoints"].__setitem__(slice(3, 6), joint))
+    found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
+    assert reasons(found) == ({} if reason is None else {4: reason})
+
+
+def test_a_crowd_outside_the_image_is_called_a_crowd(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][3].update(bbox=[900, 0, 9, 9], iscrowd=1))
+    assert reasons(apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))) == {4: "crowd"}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("data", "source"), [
+    ("coco_subset", {}),
+    ("coco_full_labels", {"images": None, "annotations": "person_keypoints_{split}.json"}),
+    ("lspet", {"train_split": "train", "val_split": "val"}),
+])  # fmt: skip
+def test_nobody_is_outside_in_real_data(real_data, data, source):
+    read = read_annotations(CocoFolder(real_data / data), SourceOptions(**source))
+    assert len(read.persons) > 800
+    assert set(apply(read).issues["reason"]) <= {"crowd", "no labelled joints"}
 
 
 def test_labelled_joints(annotations):

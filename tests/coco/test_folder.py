@@ -17,6 +17,19 @@ def test_files_and_folders_follow_the_patterns(tiny_coco):
     folder.check(source)
 
 
+def test_annotations_alone_are_enough_where_no_images_are_named(tmp_path):
+    (tmp_path / "labels.json").touch()
+    folder, source = CocoFolder(tmp_path), SourceOptions(images=None, annotations="labels.json")
+    folder.check(source)
+    with pytest.raises(DataError, match=r"this source has no images \(data_engineering\.source\.images is null\)"):
+        folder.image_folder(source, "train2017")
+
+
+def test_annotations_must_be_there_where_no_images_are_named(tmp_path):
+    with pytest.raises(DataError, match="there is no such annotation file"):
+        CocoFolder(tmp_path).check(SourceOptions(images=None))
+
+
 def test_other_names_and_patterns(tmp_path):
     (tmp_path / "a" / "pictures").mkdir(parents=True)
     (tmp_path / "a" / "labels.json").touch()

@@ -2,11 +2,15 @@
 
 import gzip
 import json
+import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.coco import reader
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import load_annotation_file, read_annotations
 from posescope.errors import DataError
@@ -164,7 +168,10 @@ def test_zipped_files_say_the_same(tiny_coco):
     pd.testing.assert_frame_equal(found.keypoints, expected.keypoints)
 
 
-@pytest.mark.parametrize("raw", [b"", b'{"images": [', b"\xff\xfe\xfa"])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b'{"images": [', b"\xff\xfe\xfa", b"[" * 100_000, b'{"images": 1' + b"0" * 5000 + b"}", b"NaN NaN", b"\xef\xbb\xbf"],
+)
 def test_broken_json_is_named(tmp_path, raw):
     (tmp_path / "a.json").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.json: not a JSON file") as caught:
@@ -172,10 +179,23 @@ def test_broken_json_is_named(tmp_path, raw):
     assert caught.value.__cause__ is not None
 
 
+BROKEN_ZIP = b"\x1f\x8bxyz"
 ZIPPED = gzip.compress(json.dumps({"images": list(range(1000))}).encode())
 
 
-@pytest.mark.parametrize("raw", [b"{}", ZIPPED[:40], ZIPPED[:60] + b"\0" * 20 + ZIPPED[80:], gzip.compress(b"{")])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        ZIPPED[:5],
+        ZIPPED[:40],
+        ZIPPED[:-4],
+        ZIPPED[:60] + b"\0" * 20 + ZIPPED[80:],
+        gzip.compress(b"{"),
+        b"\x1f\x8bxyz",
+    ],
+)
 def test_a_broken_zip_is_named(tmp_path, raw):
     (tmp_path / "a.json.gz").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.json\.gz: not a JSON file"):
@@ -194,10 +214,145 @@ def test_a_missing_list_is_named_with_its_file(tiny_coco, field):
         read(tiny_coco)
 
 
-@pytest.mark.parametrize(("content", "found"), [([], "NoneType"), ({"images": {}}, "dict")])
-def test_a_file_of_another_shape_is_named(tiny_coco, content, found):
+@pytest.mark.parametrize("found", [{}, "x", 5, None, True])
+@pytest.mark.parametrize("field", ["images", "annotations", "categories"])
+def test_a_list_of_another_type_is_named(tiny_coco, field, found):
+    tiny_coco.change("train2017", lambda content: content.update({field: found}))
+    with pytest.raises(DataError, match=rf"train2017\.json: field '{field}': expected a list, found {type(found).__name__}"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("content", [[], "x", 5, None, float("nan"), [{"images": []}]])
+def test_a_file_of_another_shape_is_named(tiny_coco, content):
     tiny_coco.write("train2017", content)
-    with pytest.raises(DataError, match=rf"train2017\.json: field 'images': expected a list, found {found}"):
+    with pytest.raises(DataError, match=rf"train2017\.json: expected a list under .* found no dict but {type(content).__name__}"):
+        read(tiny_coco)
+
+
+def test_a_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"train2017\.json: cannot be read \(Permission denied\)"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_files_that_say_how_they_are_encoded_are_read(tiny_coco, encoding):
+    expected = read(tiny_coco).persons
+    for split in ("train2017", "val2017"):
+        path = tiny_coco.annotation_file(split)
+        path.write_bytes(path.read_text().encode(encoding))
+    pd.testing.assert_frame_equal(read(tiny_coco).persons, expected)
+
+
+def test_a_file_cut_anywhere_is_refused(tiny_coco):
+    path = tiny_coco.annotation_file("train2017")
+    raw = path.read_bytes()
+    for end in range(0, len(raw), 37):
+        path.write_bytes(raw[:end])
+        with pytest.raises(DataError, match=r"train2017\.json: not a JSON file"):
+            load_annotation_file(path)
+
+
+@pytest.mark.parametrize("name", ["größe ü 図.png", "a b  c.png", "deep/er/a b.png", "naïve’s.png"])
+def test_names_of_any_script_and_with_spaces(tiny_coco, name):
+    target = tiny_coco.image_file("train2017", name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tiny_coco.image_file("train2017", "one.png").rename(target)
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name=name))
+    found = read(tiny_coco)
+    assert found.persons["file_name"].tolist()[:2] == [name] * 2
+    assert len(found.issues) == 0
+
+
+def test_annotations_without_images(tiny_coco):
+    expected = read(tiny_coco)
+    tiny_coco.change("train2017", lambda content: content["images"][1].update(file_name="nowhere/two.png"))
+    tiny_coco.change("train2017", lambda content: content["images"][2].update(file_name="../three.png"))
+    for split in ("train2017", "val2017"):
+        shutil.rmtree(tiny_coco.root / split)
+    with pytest.raises(DataError, match="no such folder of images"):
+        read(tiny_coco)
+    found = read(tiny_coco, images=None)
+    assert found.persons["annotation_id"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert found.persons["file_name"].tolist()[2] == "nowhere/two.png"
+    assert found.issues["reason"].tolist() == [
+        "file_name leaves the image folder", "its image is not in the file or was set aside",
+    ]  # fmt: skip
+    assert found.skeleton == expected.skeleton
+
+
+def test_what_is_of_another_category_is_counted_in_the_log(tiny_coco, caplog):
+    tiny_coco.change("train2017", lambda content: content["annotations"].append(TINY_DOG))
+    with caplog.at_level(logging.INFO):
+        read(tiny_coco)
+    assert "person_keypoints_train2017.json: 4 people read, 0 records set aside, 1 of other categories left out" in caplog.text
+
+
+@pytest.mark.parametrize("found", ["7", 7.0, True, None, [7], 10**30, "absent"])
+def test_a_category_without_a_whole_id_is_refused(tiny_coco, found):
+    def edit(content):
+        content["categories"][1]["id"] = found
+        if found == "absent":
+            del content["categories"][1]["id"]
+
+    tiny_coco.change("train2017", edit)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: the id of 'person': expected a whole number, found"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("names", [None, [], {}, "nose", 3, "absent"])
+def test_a_category_without_joint_names_is_refused(tiny_coco, names):
+    def edit(content):
+        content["categories"][1]["keypoints"] = names
+        if names == "absent":
+            del content["categories"][1]["keypoints"]
+
+    tiny_coco.change("train2017", edit)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: 'person' has no list of joint names"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize(
+    "names", [["nose", 1], ["nose", None], ["nose", ""], ["\ud800"], [["nose"]], [f"joint_{i}" for i in range(256)]]
+)
+def test_joint_names_are_text_and_not_too_many(tiny_coco, names):
+    tiny_coco.change("train2017", lambda content: content["categories"][1].update(keypoints=names))
+    with pytest.raises(DataError, match=r"categories: keypoints: expected at most 255 joint names, each of them text, found \["):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("place", ["bbox", "file_name", "skeleton", "categories"])
+def test_deep_nesting_is_refused_or_set_aside(tiny_coco, place):
+    ends = set()
+    # Around the depth that Python's own limit allows, wherever this test stands in the stack, and far beyond.
+    for depth in (*range(860, 1000, 5), 200_000):
+        deep = "[" * depth + "]" * depth
+        content = tiny_coco.read("val2017")
+        target = {"bbox": "annotations", "file_name": "images"}.get(place, "categories")
+        if place == "categories":
+            content["categories"].append("DEEP")
+        else:
+            content[target][-1][place] = "DEEP"
+        path = tiny_coco.annotation_file("train2017")
+        path.write_text(json.dumps(content).replace('"DEEP"', deep))
+        try:
+            ends.add(len(read(tiny_coco).issues))
+        except DataError:
+            ends.add("DataError")
+    assert "DataError" in ends
+
+
+def test_a_skeleton_too_deep_to_be_shown_is_refused(tiny_coco, monkeypatch):
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    content = tiny_coco.read("train2017")
+    content["categories"][1]["skeleton"] = [deep]
+    monkeypatch.setattr(reader, "load_annotation_file", lambda _: content)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: 'person' is nested too deeply"):
         read(tiny_coco)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from posescope.coco.filters import filter_persons
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import read_annotations
 from posescope.crops.boxing import box_persons, place_targets
@@ -47,6 +48,32 @@ def test_who_cannot_be_centred_goes_into_the_issues(tiny_coco):
     issue = found.issues.iloc[0]
     assert issue[["annotation_id", "file_name", "step", "detail"]].tolist() == [2, "one.png", "crop", "rule centred_square"]
     assert "do not fit" in issue["reason"]
+
+
+@pytest.mark.parametrize(("rule", "reason"), [
+    ("centred_square", "joints do not fit in the largest square that is centred on them"),
+    ("padded_square", "square shows nothing of the image"),
+])  # fmt: skip
+def test_a_square_beyond_the_image_is_no_crop(tiny_coco, rule, reason):
+    # Image 1 is 80 px wide. A small person, labelled 5 px beyond its border, whose square would hold padding and nothing else.
+    beyond = tiny_coco.person(2, 1, (79, 30, 2, 2), [(85, 31, 2), (0, 0, 0), (0, 0, 0)])
+    tiny_coco.change("train2017", lambda content: content["annotations"].__setitem__(1, beyond))
+    annotations = read_annotations(CocoFolder(tiny_coco.root), SourceOptions())
+    filtered = filter_persons(annotations.persons, annotations.keypoints, ())
+    assert len(filtered.persons) == 7
+    found = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule=rule, size_px=32))
+    assert found.issues[["annotation_id", "reason"]].to_numpy().tolist() == [[2, reason]]
+    assert found.persons["person_id"].tolist() == [0, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
+def test_the_least_side_is_an_option(annotations, rule):
+    every = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule=rule))
+    small = (every.crop_boxes["side"] < 40).to_numpy()
+    assert 0 < small.sum() < 7
+    found = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule=rule, rule_options={"min_side_px": 40}))
+    assert found.issues["reason"].tolist() == ["square smaller than min_side_px"] * small.sum()
+    assert found.persons["person_id"].tolist() == every.persons["person_id"][~small].tolist()
 
 
 def test_nobody(annotations):

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posescope.errors import DataError
-from posescope.geometry.boxes import CANNOT_CENTRE, TOO_SMALL, CentredSquare, PaddedSquare, SquareOptions, measure_extents
+from posescope.geometry.boxes import (
+    CANNOT_CENTRE,
+    OFF_IMAGE,
+    TOO_SMALL,
+    CentredSquare,
+    PaddedSquare,
+    SquareOptions,
+    measure_extents,
+)
 
 
 def extents(box, joints, image_size):
@@ -40,6 +48,21 @@ def test_who_cannot_be_centred_goes_with_the_reason():
     boxes = CentredSquare(SquareOptions())(extents([4.5, 49.5, 11, 100], [[8, 50], [12, 149]], (300, 300)))
     assert boxes.reasons.tolist() == [CANNOT_CENTRE]
     assert not boxes.kept.any()
+
+
+@pytest.mark.parametrize(
+    ("joint", "kept"), [((100, 199.5), True), ((100, 199.75), False), ((100, -0.5), True), ((100, -0.75), False)]
+)
+def test_a_joint_beyond_the_image_cannot_be_centred(joint, kept):
+    # The image spans -0.5..199.5 in y; one more joint in its middle leaves room for a square as high as the image.
+    boxes = CentredSquare(SquareOptions())(extents([89.5, 39.5, 20, 120], [joint, [100, 100]], (200, 300)))
+    assert boxes.kept.tolist() == [kept]
+
+
+def test_a_square_of_padding_alone_is_discarded():
+    # Side rint(1.1 * 8) = 9 around (310, 50) on an image of 300 px: columns 306 to 314.
+    boxes = PaddedSquare(SquareOptions())(extents([302, 48, 4, 4], [[310, 50]], (200, 300)))
+    assert (boxes.left[0], boxes.side[0], boxes.reasons.tolist()) == (306, 9, [OFF_IMAGE])
 
 
 def test_padded_square_keeps_everybody():

@@ -19,7 +19,9 @@ class SourceOptions(Options):
 
     train_split: str = Field("train2017", min_length=1, description="name of the split that trains (and gives the test set)")
     val_split: str = Field("val2017", min_length=1, description="name of the split that validates")
-    images: str = Field("{split}", description="folder of a split's images, under the data set's folder")
+    images: str | None = Field(
+        "{split}", description="folder of a split's images, under the data set's folder; null: there are annotations only"
+    )
     annotations: str = Field(
         "annotations/person_keypoints_{split}.json", description="annotation file of a split; with .gz added it is found too"
     )
@@ -30,7 +32,9 @@ class SourceOptions(Options):
 
     @field_validator("images", "annotations")
     @classmethod
-    def _stays_inside(cls, pattern: str) -> str:
+    def _stays_inside(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
         if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
             raise ValueError(f"expected a path below the data set's folder, found '{pattern}'")
         try:
@@ -70,8 +74,13 @@ class CocoFolder:
         """The folder of a split's images.
 
         Raises:
-            DataError: if there is no such folder.
+            DataError: if there is no such folder, or the source has annotations only.
         """
+        if source.images is None:
+            raise DataError(
+                f"{self.root}: this source has no images (data_engineering.source.images is null). Its annotations can be read, "
+                "filtered, boxed and split; to cut people out, say in which folder the images of a split lie."
+            )
         folder = self.root / source.images.format(split=source_split)
         if not folder.is_dir():
             raise DataError(
@@ -89,7 +98,8 @@ class CocoFolder:
             raise DataError(f"{self.root}: there is no such folder. raw_dir names the data set's folder.")
         for source_split in source.splits().values():
             self.annotation_file(source, source_split)
-            self.image_folder(source, source_split)
+            if source.images is not None:
+                self.image_folder(source, source_split)
 
     def is_finished(self) -> bool:
         """True if the folder is there with something in it."""

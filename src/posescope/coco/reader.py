@@ -17,12 +17,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.coco.checks import RecordChecks, find_bad_images, find_bad_records
+from posescope.coco.failures import FailureOptions, check_failures
+from posescope.coco.faults import is_storable, is_whole, show_value
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.errors import DataError
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
 from posescope.tables import Issues, Keypoints, Persons, join_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
+
+WITHOUT_PEOPLE = "image without people"  # COCO has 60,000 of them: nothing is wrong with them
+MAX_JOINTS = 255  # the tables count joints in a uint8
 
 logger = logging.getLogger(__name__)
 
@@ -48,34 +53,50 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
     """The content of a COCO annotation file, `.json` or `.json.gz`.
 
     Raises:
-        DataError: if it is no JSON, or lacks the lists images, annotations, categories; names file, place and field.
+        DataError: if it cannot be read, is no JSON, or lacks one of the lists images, annotations, categories; names file, place
+            and field.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such annotation file.")
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        content = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a JSON file ({error}).") from error
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    try:
+        content = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
+    except (ValueError, RecursionError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        # ValueError: bad JSON, bad UTF-8, or a whole number of more digits than Python takes.
+        raise DataError(f"{path}: not a JSON file ({error}). Is it complete? Fetch or write it again.") from error
+    if not isinstance(content, dict):
+        raise DataError(
+            f"{path}: expected a list under each of the names images, annotations, categories; "
+            f"found no dict but {type(content).__name__}."
+        )
     for field in ("images", "annotations", "categories"):
-        found = content.get(field) if isinstance(content, dict) else None
+        found = content.get(field)
         if not isinstance(found, list):
             raise DataError(f"{path}: field '{field}': expected a list, found {type(found).__name__}.")
-    return dict(content)
+    return content
 
 
-def read_annotations(folder: CocoFolder, source: SourceOptions) -> Annotations:
+def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureOptions | None = None) -> Annotations:
     """Read and check all annotation files of a data set.
 
+    Args:
+        folder: the data set.
+        source: how its files are called.
+        failures: how many records may be malformed; none: any number.
+
     Raises:
-        DataError: if a file is missing or malformed as a whole, or the splits describe different skeletons.
+        DataError: if a file is missing or malformed as a whole, the splits describe different skeletons, or too many records are
+            malformed.
     """
     parts: list[Annotations] = []
     next_id = 0
     for split, source_split in source.splits().items():
         path = folder.annotation_file(source, source_split)
-        part = _read_split(path, folder.image_folder(source, source_split), source, split, source_split, next_id)
-        logger.info("%s: %d people read, %d records set aside", path.name, len(part.persons), len(part.issues))
+        image_folder = None if source.images is None else folder.image_folder(source, source_split)
+        part = _read_split(path, image_folder, source, split, source_split, next_id)
         next_id += len(part.persons)
         if parts and part.skeleton != parts[0].skeleton:
             raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
@@ -86,24 +107,32 @@ def read_annotations(folder: CocoFolder, source: SourceOptions) -> Annotations:
             "OKS sigmas are guessed (%g) for %s; give them in data_engineering.source.oks_sigmas if OKS matters",
             DEFAULT_OKS_SIGMA, ", ".join(guessed),
         )  # fmt: skip
-    return Annotations(
-        persons=pd.concat([part.persons for part in parts], ignore_index=True),
-        keypoints=pd.concat([part.keypoints for part in parts], ignore_index=True),
-        issues=pd.concat([part.issues for part in parts], ignore_index=True),
+    found = Annotations(
+        persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
+        keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
+        issues=pd.DataFrame(Issues.validate(pd.concat([part.issues for part in parts], ignore_index=True))),
         skeleton=parts[0].skeleton,
     )
+    if failures is not None:
+        malformed = found.issues[found.issues["reason"] != WITHOUT_PEOPLE]
+        check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
+    return found
 
 
 def _read_split(
-    path: Path, image_folder: Path, source: SourceOptions, split: str, source_split: str, first_id: int
+    path: Path, image_folder: Path | None, source: SourceOptions, split: str, source_split: str, first_id: int
 ) -> Annotations:
     content = load_annotation_file(path)
     category = _find_category(content["categories"], source, path)
-    skeleton = skeleton_from_category(category, source.oks_sigmas, source=str(path))
+    skeleton = _read_skeleton(category, source, path)
     images = find_bad_images(content["images"], image_folder)
     checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
+    logger.info(
+        "%s: %d people read, %d records set aside, %d of other categories left out",
+        path.name, len(persons), len(issues), checks.other_count,
+    )  # fmt: skip
     return Annotations(
         persons=persons,
         keypoints=_keypoints_table(checks, persons["person_id"].to_numpy()),
@@ -113,13 +142,37 @@ def _read_split(
 
 
 def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:
-    found = [item for item in categories if isinstance(item, dict) and item.get("name") == source.category and "id" in item]
+    named = [item for item in categories if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    found = [item for item in named if item["name"] == source.category]
     if len(found) != 1:
-        names = [item.get("name") for item in categories if isinstance(item, dict)]
+        names = [item["name"] for item in named]
         raise DataError(
             f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
         )
-    return dict(found[0])
+    category_id = found[0].get("id")
+    if not is_whole(category_id):
+        raise DataError(
+            f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(category_id)}."
+        )
+    return found[0]
+
+
+def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) -> Skeleton:
+    names = category.get("keypoints")
+    if not isinstance(names, list) or not names:
+        raise DataError(
+            f"{path}: categories: '{source.category}' has no list of joint names (its field 'keypoints'). "
+            "Is this a file of keypoints, and not one of boxes or captions?"
+        )
+    if len(names) > MAX_JOINTS or not all(isinstance(name, str) and name and is_storable(name) for name in names):
+        raise DataError(
+            f"{path}: categories: keypoints: expected at most {MAX_JOINTS} joint names, each of them text, "
+            f"found {show_value(names)}."
+        )
+    try:
+        return skeleton_from_category(category, source.oks_sigmas, source=str(path))
+    except RecursionError as error:
+        raise DataError(f"{path}: categories: '{source.category}' is nested too deeply; expected names and pairs.") from error
 
 
 def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[dict[str, Any]]:
@@ -127,7 +180,7 @@ def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[d
     peopled = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
     empty = images[~images.index.isin(peopled)]
     return [
-        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": "image without people", "detail": ""}
+        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": WITHOUT_PEOPLE, "detail": ""}
         for i, name in zip(empty.index, empty["file_name"], strict=True)
     ]
 
@@ -135,7 +188,7 @@ def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[d
 def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
     count = len(checks.image_ids)
     of_person = images.loc[checks.image_ids]
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "person_id": np.arange(first_id, first_id + count),
             "source_split": source_split,
@@ -153,16 +206,14 @@ def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, sourc
             "is_crowd": checks.is_crowd,
         }
     )
-    return pd.DataFrame(Persons.validate(frame))
 
 
 def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64]) -> pd.DataFrame:
     visibility = checks.keypoints[..., 2].astype(np.uint8)
     joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
-    return pd.DataFrame(Keypoints.validate(join_joints(person_ids, joints, visibility, "visibility")))
+    return join_joints(person_ids, joints, visibility, "visibility")
 
 
 def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
     columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "reason", "detail"]
-    frame = pd.DataFrame([{"source_split": source_split, "step": "read", **issue} for issue in issues], columns=columns)
-    return pd.DataFrame(Issues.validate(frame))
+    return pd.DataFrame([{"source_split": source_split, "step": "read", **issue} for issue in issues], columns=columns)

@@ -38,10 +38,9 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
             "The test set is capped: %d persons, not the %d of the validation set (test_share_max = %g of %d training persons)",
             limit, wanted, options.test_share_max, counts["train"],
         )  # fmt: skip
-    drawn = _draw_images(persons[persons["split"] == "train"], min(wanted, limit), options.seed)
-    result = persons.assign(
-        split=np.where((persons["split"] == "train") & persons["image_id"].isin(drawn), "test", persons["split"])
-    )
+    train = persons["split"] == "train"
+    drawn = _draw_images(persons[train], min(wanted, limit), options.seed)
+    result = persons.assign(split=np.where(train & persons["file_name"].isin(drawn), "test", persons["split"]))
     _check_disjoint(result)
     return pd.DataFrame(Persons.validate(result))
 
@@ -66,23 +65,24 @@ def count_distribution(persons: pd.DataFrame, store: CropStore) -> pd.DataFrame:
     return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=list(Distribution.to_schema().columns))))
 
 
-def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[int]:
-    per_image = train.groupby("image_id").size().sort_index()
-    order = np.random.default_rng(seed).permutation(len(per_image))
-    drawn: list[int] = []
+def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
+    """File names: two records may name the same picture, and it must not stand on both sides."""
+    images = train.groupby("file_name").agg(image_id=("image_id", "min"), people=("image_id", "size")).sort_values("image_id")
+    names, sizes = images.index.tolist(), images["people"].tolist()
+    drawn: list[str] = []
     left = wanted
-    for place in order:
-        size = int(per_image.iloc[place])
-        if size <= left:
-            drawn.append(int(per_image.index[place]))
-            left -= size
+    for place in np.random.default_rng(seed).permutation(len(images)).tolist():
+        if sizes[place] <= left:
+            drawn.append(names[place])
+            left -= sizes[place]
         if left == 0:
             break
     return drawn
 
 
 def _check_disjoint(persons: pd.DataFrame) -> None:
-    splits_of_image = persons.groupby(["source_split", "image_id"])["split"].nunique()
-    torn = splits_of_image[splits_of_image > 1]
-    if len(torn):
-        raise DataError(f"Image {torn.index[0]} stands in more than one split: the splits must be disjoint by image.")
+    for key in ("image_id", "file_name"):
+        splits_of_image = persons.groupby(["source_split", key])["split"].nunique()
+        torn = splits_of_image[splits_of_image > 1]
+        if len(torn):
+            raise DataError(f"Image {torn.index[0]} stands in more than one split: the splits must be disjoint by image.")

@@ -27,6 +27,7 @@ __all__ = ["CentredSquare", "CropRule", "Extents", "PaddedSquare", "SquareBoxes"
 
 CANNOT_CENTRE = "joints do not fit in the largest square that is centred on them"
 TOO_SMALL = "square smaller than min_side_px"
+OFF_IMAGE = "square shows nothing of the image"
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,10 @@ class CentredSquare:
 
 
 class PaddedSquare:
-    """The square as wanted; the part outside the image will be filled with one colour. Nobody is discarded for place."""
+    """The square as wanted; the part outside the image will be filled with one colour.
+
+    Nobody is discarded for place whose joints are in the image; of joints beyond the border the square may show nothing.
+    """
 
     Options = SquareOptions
 
@@ -152,7 +156,8 @@ class PaddedSquare:
         centre, wanted = _centre_and_side(extents, self.options.margin)
         side = np.maximum(np.rint(wanted), 1).astype(np.int64)
         first = np.rint(centre - side[:, None] / 2 + 0.5).astype(np.int64)
-        reasons = np.where(side >= self.options.min_side_px, "", TOO_SMALL)
+        touches = ((first + side[:, None] > 0) & (first < extents.image_size[:, ::-1])).all(axis=1)
+        reasons = np.where(touches, np.where(side >= self.options.min_side_px, "", TOO_SMALL), OFF_IMAGE)
         return SquareBoxes(left=first[:, 0], top=first[:, 1], side=side, reasons=reasons)
 
 

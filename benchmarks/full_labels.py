@@ -1,0 +1,85 @@
+"""How long the annotations of a whole data set take from the file to the splits, and in how much memory; who is kept.
+
+    read and check -> filter -> square boxes (`centred_square`) -> test set
+
+The folder holds `person_keypoints_{train,val}2017.json` or `.json.gz`; no image is looked for. The memory is the peak of the
+whole process, the imported libraries included. The last line is JSON: the seconds, the peak in GB (10^9 bytes), and how many
+people are kept; `train_kept` counts them before the test set is drawn.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from posescope.coco.filters import filter_persons
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import BoxedPersons, box_persons
+from posescope.crops.options import CropOptions, SplitOptions
+from posescope.crops.splitting import draw_test_set
+
+SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
+SMALL_PX = 16
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Print how long a step takes."""
+    started = time.perf_counter()
+    yield
+    print(f"{name:<8} {time.perf_counter() - started:5.2f} s, peak so far {peak_gb():.2f} GB")
+
+
+def peak_gb() -> float:
+    """Most memory that this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def print_small_squares(boxed: BoxedPersons) -> None:
+    """How many kept squares show less than half of the person's box, or next to nothing."""
+    longer = boxed.persons[["bbox_w", "bbox_h"]].to_numpy().max(axis=1)
+    sides = boxed.crop_boxes["side"].to_numpy()
+    table = pd.DataFrame(
+        {"split": boxed.persons["split"], "half": sides < longer / 2, "tiny": sides < SMALL_PX, "kept": np.ones(len(sides), int)}
+    )
+    for split, row in table.groupby("split").sum().iterrows():
+        print(
+            f"{split:<5} of {row['kept']} kept squares, {row['half']} are smaller than half the box's longer side, "
+            f"{row['tiny']} smaller than {SMALL_PX} px"
+        )
+
+
+def main() -> None:
+    """Run the four steps once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=Path, required=True, help="folder of the two annotation files")
+    labels = parser.parse_args().labels
+    started = time.perf_counter()
+    with step("read"):
+        read = read_annotations(CocoFolder(labels), SOURCE)
+    with step("filter"):
+        filtered = filter_persons(read.persons, read.keypoints, ())
+    with step("box"):
+        boxed = box_persons(filtered.persons, read.keypoints, CropOptions())
+    with step("split"):
+        persons = draw_test_set(boxed.persons, SplitOptions())
+    seconds, peak = time.perf_counter() - started, peak_gb()
+    print(f"{len(read.persons)} people read, {len(read.issues) + len(filtered.issues) + len(boxed.issues)} set aside")
+    print_small_squares(boxed)
+    kept = boxed.persons["split"].value_counts()
+    figures = {"val_kept": int(kept["val"]), "train_kept": int(kept["train"])}
+    figures |= {"test_persons": int((persons["split"] == "test").sum())}
+    print(json.dumps({"seconds": round(seconds, 2), "peak_gb": round(peak, 3), **figures}))
+
+
+if __name__ == "__main__":
+    main()
