@@ -8,6 +8,7 @@ A rename within one folder is atomic on POSIX file systems: after a crash there 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from typing import Any
 
 from posescope.errors import DataError
 
-__all__ = ["atomic_folder", "atomic_write", "fingerprint", "read_json", "sha256_of", "write_json"]
+__all__ = ["atomic_folder", "atomic_write", "fingerprint", "read_json", "remove_leftovers", "sha256_of", "write_json"]
+
+_TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
 
 @contextmanager
@@ -51,6 +54,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes left in `folder`; nobody else may be writing into it."""
+    for path in folder.glob(".*.tmp*"):
+        if _TEMPORARY.search(path.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from posescope.coco.failures import FailureOptions
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import read_annotations
 from posescope.crops.boxing import box_persons
@@ -29,15 +30,15 @@ class Cut:
 
 @pytest.fixture
 def cut(tmp_path: Path) -> Callable[..., Cut]:
-    """`cut(root, **crop options)`: read, box and cut into `tmp_path / "crops"`; small crops, one process, 2 persons a shard."""
+    """`cut(root, **crop options)`: read, box and cut into `tmp_path / "crops"`; small crops, one process; all may fail."""
 
-    def run(root: Path, **changes: object) -> Cut:
+    def run(root: Path, max_share: float = 1, **changes: object) -> Cut:
         options = CropOptions(**{"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2, **changes})
         folder, source = CocoFolder(root), SourceOptions()
         annotations = read_annotations(folder, source)
         boxed = box_persons(annotations.persons, annotations.keypoints, options)
         store = CropStore(tmp_path / "crops")
-        issues = cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+        issues = cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options, FailureOptions(max_share=max_share))
         return Cut(boxed.persons, annotations.keypoints, boxed.crop_boxes, store, issues, options)
 
     return run

@@ -1,12 +1,11 @@
-"""Decoding images, cutting and resizing squares."""
+"""Cutting and resizing squares."""
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from posescope.crops.cutting import cut_square, read_image
-from posescope.errors import DataError
+from posescope.crops.cutting import cut_square
+from posescope.crops.decoding import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 PADDING = (1, 2, 3)
@@ -55,55 +54,28 @@ def test_a_square_beside_the_image_is_all_padding(left, top):
     assert (crop == PADDING).all()
 
 
-def test_images_are_read_as_rgb(tmp_path):
-    Image.fromarray(np.full((4, 6, 3), (200, 100, 50), np.uint8)).save(tmp_path / "a.png")
-    image = read_image(tmp_path / "a.png", (4, 6))
-    assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
-    assert (image == (200, 100, 50)).all()
+@pytest.mark.parametrize("side", [16, 20, 32, 33, 48, 59])
+def test_the_crop_goes_where_it_is_told_to(side):
+    everybody = np.zeros((3, 32, 32, 3), np.uint8)
+    found = cut_square(NOISE, 3, 1, side, 32, PADDING, out=everybody[1])
+    assert np.shares_memory(found, everybody)
+    np.testing.assert_array_equal(everybody[1], cut_square(NOISE, 3, 1, side, 32, PADDING))
+    assert not everybody[[0, 2]].any()
 
 
-def test_exif_orientation_is_ignored(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned by 90 degrees
-    left_half_red = np.zeros((40, 80, 3), np.uint8)
-    left_half_red[:, :40, 0] = 255
-    Image.fromarray(left_half_red).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    with Image.open(tmp_path / "turned.jpg") as written:
-        assert written.getexif()[0x0112] == 6
-    image = read_image(tmp_path / "turned.jpg", (40, 80))
-    assert image[20, 10, 0] > 200
-    assert image[20, 70, 0] < 50
-
-
-def test_a_grey_image_has_three_equal_channels(tmp_path):
-    Image.fromarray(NOISE[..., 0]).save(tmp_path / "grey.png")
-    image = read_image(tmp_path / "grey.png")
-    for channel in range(3):
-        np.testing.assert_array_equal(image[..., channel], NOISE[..., 0])
-
-
-def test_another_size_than_annotated_is_refused(tmp_path):
-    Image.fromarray(NOISE).save(tmp_path / "a.png")
-    message = r"a\.png: the annotations say \(80, 60\) px \(height, width\), the file has \(60, 80\)"
-    with pytest.raises(DataError, match=message):
-        read_image(tmp_path / "a.png", (80, 60))
-
-
-def test_a_truncated_jpeg_is_refused(tmp_path):
-    path = tmp_path / "a.jpg"
-    Image.fromarray(NOISE).save(path)
-    whole, image = path.read_bytes(), read_image(path)
-    path.write_bytes(whole + bytes(1000))  # padding after the end harms nobody
-    np.testing.assert_array_equal(read_image(path), image)
-    for length in (len(whole) - 2, len(whole) * 3 // 4):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DataError, match=rf"a\.jpg: the JPEG file is cut short \({length} bytes"):
-            read_image(path)
-
-
-@pytest.mark.parametrize("raw", [None, b"", b"not an image"])
-def test_what_is_no_image_is_refused(tmp_path, raw):
-    if raw is not None:
-        (tmp_path / "a.jpg").write_bytes(raw)
-    with pytest.raises(DataError, match=r"a\.jpg: cannot be decoded as an image"):
-        read_image(tmp_path / "a.jpg")
+@pytest.mark.real_data
+def test_every_real_crop_is_opencv_s(real_data):
+    """Shrunk: INTER_AREA of the decoded and sliced image; enlarged: INTER_LINEAR; less than 0.5 grey levels apart on average."""
+    rng = np.random.default_rng(0)
+    shrunk = enlarged = 0
+    for path in sorted((real_data / "coco_subset" / "val2017").glob("*.jpg")):
+        image = read_image(path)
+        for side in rng.integers(16, min(image.shape[:2]), 4).tolist():
+            left, top = (int(rng.integers(0, longest - side)) for longest in (image.shape[1], image.shape[0]))
+            way = cv2.INTER_AREA if side > 256 else cv2.INTER_LINEAR
+            expected = cv2.resize(image[top : top + side, left : left + side], (256, 256), interpolation=way)
+            found = cut_square(image, left, top, side, 256, PADDING)
+            assert np.abs(found.astype(int) - expected).mean() < 0.5, (path, left, top, side)
+            shrunk, enlarged = shrunk + (side > 256), enlarged + (side < 256)
+    assert shrunk > 100
+    assert enlarged > 100

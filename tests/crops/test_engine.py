@@ -5,10 +5,13 @@ import os
 import numpy as np
 import pytest
 
+from posescope.coco.failures import FailureOptions
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.boxing import place_targets
-from posescope.crops.cutting import cut_square, read_image
-from posescope.crops.engine import cut_all, mean_rgb
+from posescope.crops.cutting import cut_square
+from posescope.crops.decoding import ImageError, read_image
+from posescope.crops.engine import cut_all
+from posescope.crops.statistics import mean_rgb
 from posescope.crops.store import CropStore
 from posescope.errors import DataError
 from posescope.tables import Issues
@@ -139,10 +142,11 @@ def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, t
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     options = first.options.model_copy(update={"shard_persons": shard_persons})
     store = CropStore(tmp_path / "again")
-    issues = cut_all(folder, source, first.persons, first.crop_boxes, store, options)
+    issues = cut_all(folder, source, first.persons, first.crop_boxes, store, options, FailureOptions(max_share=1))
     assert issues["annotation_id"].tolist() == [1, 2]
     assert set(issues["step"]) == {"cut"}
-    assert issues["reason"].str.contains(r"one\.png: cannot be decoded").all()
+    assert set(issues["reason"]) <= {"image cannot be decoded", "image cannot be read"}
+    assert issues["detail"].str.contains(r"one\.png: cannot be decoded").all()
     everybody = store.select(place_targets(first.crop_boxes, first.keypoints), np.arange(7))
     assert everybody.targets.person_ids.tolist() == [2, 3, 4, 5, 6]
     images = everybody.read_images(np.arange(5))
@@ -154,7 +158,7 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
     # The square does not depend on the image's size when it is padded, so nothing but the size itself tells the two apart.
     tiny_coco.change("train2017", lambda content: content["images"][2].update(height=101))
     broken = cut(tiny_coco.root)
-    assert broken.issues["reason"].str.contains(r"the annotations say \(101, 90\) px").tolist() == [True]
+    assert broken.issues["detail"].str.contains(r"the annotations say \(101, 90\) px").tolist() == [True]
     tiny_coco.change("train2017", lambda content: content["images"][2].update(height=100))
     mended = cut(tiny_coco.root)
     assert len(mended.issues) == 0
@@ -164,11 +168,11 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
 def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
     def fail(path, size):
         if path.name == "three.png":
-            raise DataError("the disk was away")
+            raise ImageError("image cannot be read", "the disk was away")
         return read_image(path, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.crops.engine.read_image", fail)
+        patch.setattr("posescope.crops.shards.read_image", fail)
         broken = cut(tiny_coco.root)
     assert broken.issues["annotation_id"].tolist() == [4]
     before = times(broken.store)
@@ -182,8 +186,42 @@ def test_not_a_single_image_is_an_error(tiny_coco, cut, tmp_path):
     for path in tiny_coco.root.glob("*2017/*.png"):
         path.write_bytes(b"no image")
     with pytest.raises(DataError, match=r"Not a single image could be read; the first: .*\.png: cannot be decoded"):
-        cut(tiny_coco.root)
+        cut(tiny_coco.root)  # though everything may fail
     assert not CropStore(tmp_path / "crops").is_finished()
+
+
+def test_too_many_failures_stop_the_run_with_a_summary(tiny_coco, cut, tmp_path):
+    spoil(tiny_coco.image_file("train2017", "one.png"))
+    tiny_coco.write_image("train2017", "two.png", np.zeros((50, 71, 3), np.uint8))
+    with pytest.raises(DataError) as caught:
+        cut(tiny_coco.root, max_share=0.4)
+    first, *reasons = str(caught.value).splitlines()
+    assert first.startswith("cut: 3 of 7 records failed (42.9%); at most 40.0% may.")
+    assert "data_engineering.failures.max_share" in first
+    assert reasons[0].startswith("  2 x image cannot be decoded; the first: ")
+    assert reasons[1].startswith("  1 x image has another size; the first: ")
+    assert "two.png: the annotations say (50, 70) px (height, width), the file has (50, 71)" in reasons[1]
+    store = CropStore(tmp_path / "crops")
+    assert not store.is_finished()
+    before = times(store)
+    # What was cut stays: the same again, with more patience, tries only the shards with failures again.
+    assert renewed(before, times(cut(tiny_coco.root, max_share=3 / 7).store)) == ["shard-00000.npy", "shard-00001.npy"]
+
+
+def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):
+    first = cut(tiny_coco.root)
+    path = first.store.root / "shard-00001.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    (first.store.root / "crops.json").unlink()
+    cut(tiny_coco.root)
+    assert path.read_bytes() == whole
+
+
+def test_older_code_s_shards_are_made_again(tiny_coco, cut, monkeypatch):
+    before = times(cut(tiny_coco.root).store)
+    monkeypatch.setattr("posescope.crops.plan.ENGINE_VERSION", 3)
+    assert len(renewed(before, times(cut(tiny_coco.root).store))) == 3
 
 
 def test_nobody_gives_an_empty_store(tiny_coco, cut):

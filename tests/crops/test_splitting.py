@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from posescope.crops.options import SplitOptions
+from posescope.crops.shard_file import CropColour
 from posescope.crops.splitting import count_distribution, draw_test_set
-from posescope.crops.store import CropStore, ShardRecord
+from posescope.crops.store import CropStore
 from posescope.errors import DataError
 from posescope.tables import Distribution, Persons
 
@@ -75,6 +76,30 @@ def test_an_image_that_would_overfill_the_set_is_passed_over():
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
 
 
+def test_two_records_of_one_picture_stay_together():
+    # Images 2k and 2k + 1 are the same file, with one person each.
+    table = persons([1] * 20, [5])
+    twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
+    for seed in range(5):
+        found = draw_test_set(twins, SplitOptions(seed=seed, test_share_max=0.5))
+        assert (found["split"] == "test").sum() == 4
+        assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
+
+
+def test_the_draw_is_that_of_the_images_ids():
+    """File names do not decide: nobody's test set changes with how the files are called."""
+    table = persons(TRAIN, VAL)
+    turned = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
+    expected = draw_test_set(table, SplitOptions())
+    assert draw_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
+
+
+def test_one_picture_on_both_sides_is_an_error():
+    twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
+    with pytest.raises(DataError, match=r"Image \('all', .*0\.png'\) stands in more than one split"):
+        draw_test_set(twins, SplitOptions(test_share_max=0))
+
+
 def test_the_cap_is_reported(caplog):
     with caplog.at_level(logging.WARNING):
         found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2))
@@ -110,9 +135,9 @@ def store_of(folder, person_ids):
     store = CropStore(folder)
     store.begin()
     count = len(person_ids)
-    record = ShardRecord("shard-00000", "f", tuple(person_ids), ((0, 0, 0),) * count, (4,) * count, failures=())
-    store.write_shard(np.zeros((count, 2, 2, 3), np.uint8), record)
-    store.finish([record.name], "whole")
+    with store.shard_writer("shard-00000", "f", count, size_px=2) as writer:
+        writer.append(tuple(person_ids), np.zeros((count, 2, 2, 3), np.uint8), [CropColour((0, 0, 0), 4)] * count)
+    store.finish(["shard-00000"], "whole")
     return store
 
 

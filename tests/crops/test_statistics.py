@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from posescope.crops.boxing import place_targets
-from posescope.crops.engine import mean_rgb
-from posescope.crops.statistics import CropStatistics, measure_crops
+from posescope.crops.statistics import CropStatistics, mean_rgb, measure_crops
 from posescope.errors import DataError
 from posescope.geometry.recipe import CropRecipe
 

@@ -1,27 +1,28 @@
 """The folder of crops: what counts as done, what is read back, what is refused."""
 
-from dataclasses import replace
-from hashlib import blake2b
-
 import numpy as np
 import pytest
+import xxhash
 
-from posescope.crops.store import CropStore, ShardRecord
+from posescope.crops.shard_file import CropColour, ShardRecord
+from posescope.crops.store import CropStore
 from posescope.errors import DataError
-from posescope.files import read_json, sha256_of, write_json
+from posescope.files import read_json, write_json
 from posescope.records import PoseTargets
 
 IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
-RECORD = ShardRecord(
-    name="shard-00000",
-    fingerprint="f0",
-    person_ids=(7, 3),
-    rgb_sums=((1, 2, 3), (4, 5, 6)),
-    pixel_counts=(4, 3),
-    failures=((9, "a.png: cannot be decoded"),),
-    sha256="",
-)
-OTHER = replace(RECORD, name="shard-00001", person_ids=(5, 8), failures=())
+FAILURE = (9, "image cannot be decoded", "a.png: cannot be decoded")
+
+
+def write(store, name, images, person_ids, failures=()):
+    """A shard of crops of 2 x 2 px, made for as many people as succeeded and failed."""
+    with store.shard_writer(name, "f0", len(person_ids) + len(failures), size_px=2) as writer:
+        for image, person in zip(images, person_ids, strict=True):
+            writer.append((person,), image[None], [CropColour((1, 2, person), 4)])
+        for person, kind, message in failures:
+            writer.fail((person,), kind, message)
+
+
 # The targets know more persons than have crops, in an order of their own.
 TARGETS = PoseTargets(np.array([3, 5, 7, 8, 9]), np.arange(20, dtype=np.float32).reshape(5, 2, 2), np.full((5, 2), 2, np.uint8))
 
@@ -30,22 +31,69 @@ TARGETS = PoseTargets(np.array([3, 5, 7, 8, 9]), np.arange(20, dtype=np.float32)
 def store(tmp_path):
     store = CropStore(tmp_path / "crops")
     store.begin()
-    store.write_shard(IMAGES[:2], RECORD)
-    store.write_shard(IMAGES[2:], OTHER)
+    write(store, "shard-00000", IMAGES[:2], (7, 3), [FAILURE])
+    write(store, "shard-00001", IMAGES[2:], (5, 8))
     store.finish(["shard-00000", "shard-00001"], "whole")
     return store
 
 
-def test_records_round_trip_with_their_checksum(store):
-    pixels = store.root / "shard-00000.npy"
-    digests = [blake2b(image.tobytes(), digest_size=8).hexdigest() for image in IMAGES]
-    assert store.records() == [
-        replace(RECORD, sha256=sha256_of(pixels), row_digests=tuple(digests[:2])),
-        replace(OTHER, sha256=sha256_of(store.root / "shard-00001.npy"), row_digests=tuple(digests[2:])),
-    ]
+def test_records_round_trip_with_their_checksums(store):
+    digests = tuple(xxhash.xxh3_128_hexdigest(image.tobytes()) for image in IMAGES)
+    assert (
+        store.records()
+        == [
+            ShardRecord(
+                name="shard-00000",
+                fingerprint="f0",
+                person_ids=(7, 3),
+                rgb_sums=((1, 2, 7), (1, 2, 3)),
+                pixel_counts=(4, 4),
+                failures=(FAILURE,),
+                size_bytes=128 + 24,  # a header, and two crops of 2 x 2 x 3 bytes
+                checksum=xxhash.xxh3_128_hexdigest(IMAGES[:2].tobytes()),
+                row_digests=digests[:2],
+            ),
+            ShardRecord(
+                name="shard-00001",
+                fingerprint="f0",
+                person_ids=(5, 8),
+                rgb_sums=((1, 2, 5), (1, 2, 8)),
+                pixel_counts=(4, 4),
+                failures=(),
+                size_bytes=128 + 24,
+                checksum=xxhash.xxh3_128_hexdigest(IMAGES[2:].tobytes()),
+                row_digests=digests[2:],
+            ),
+        ]
+    )
     assert store.record("shard-00001") == store.records()[1]
     assert store.person_ids().tolist() == [3, 5, 7, 8]
     assert store.fingerprint == "whole"
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 99, 12_345])
+def test_the_file_is_numpy_s_own_however_many_fail(tmp_path, count):
+    store = CropStore(tmp_path)
+    with store.shard_writer("shard-00000", "f0", count, size_px=2) as writer:
+        writer.append((1,), IMAGES[:1], [CropColour((0, 0, 0), 0)])
+    np.testing.assert_array_equal(np.load(tmp_path / "shard-00000.npy"), IMAGES[:1])
+    np.save(tmp_path / "plain.npy", IMAGES[:1])
+    assert (tmp_path / "shard-00000.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def break_off(store, error):
+    """A shard whose writing ends after its first crop."""
+    with store.shard_writer("shard-00001", "f0", 2, size_px=2) as writer:
+        writer.append((5,), IMAGES[:1], [CropColour((0, 0, 0), 0)])
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("the disk is full")], ids=["stopped", "no room"])
+def test_a_shard_that_breaks_off_is_not_done(store, error):
+    with pytest.raises(type(error)):
+        break_off(store, error)
+    assert store.done_shard("shard-00001", "f0") is None
+    assert [path.name for path in store.root.iterdir() if "tmp" in path.name] == []
 
 
 def test_select_keeps_the_order_asked_for(store):
@@ -80,8 +128,7 @@ def test_crops_without_targets_are_of_another_run(store):
 
 
 def test_an_empty_shard_can_be_written_and_read(store):
-    empty = replace(RECORD, name="shard-00002", person_ids=(), rgb_sums=(), pixel_counts=())
-    store.write_shard(IMAGES[:0], empty)
+    write(store, "shard-00002", IMAGES[:0], (), [FAILURE])
     store.finish(["shard-00000", "shard-00001", "shard-00002"], "whole")
     assert len(store.select(TARGETS, np.array([3]))) == 1
 
@@ -99,25 +146,45 @@ def test_a_shard_with_failures_is_not_done(store):
     assert store.done_shard("shard-00000", "f0") is None
 
 
-def test_a_shard_without_digests_is_not_done(store):
+@pytest.mark.parametrize("change", [{"row_digests": []}, {"checksum": None, "sha256": ""}, {"failures": [[1, "old"]]}, None])
+def test_a_shard_with_a_record_of_another_version_is_not_done(store, change):
     path = store.root / "shard-00001.json"
-    write_json(path, {key: value for key, value in read_json(path).items() if key != "row_digests"})
+    changed = {} if change is None else read_json(path) | change
+    write_json(path, {key: value for key, value in changed.items() if value is not None})
     assert store.done_shard("shard-00001", "f0") is None
+
+
+def test_a_cut_record_is_not_done(store):
+    path = store.root / "shard-00001.json"
+    path.write_bytes(path.read_bytes()[:40])
+    assert store.done_shard("shard-00001", "f0") is None
+
+
+def test_changed_pixels_are_seen_by_size_or_by_checksum(store):
+    path, whole = store.root / "shard-00001.npy", (store.root / "shard-00001.npy").read_bytes()
+    path.write_bytes(whole[:-1])
+    assert store.done_shard("shard-00001", "f0") is None
+    path.write_bytes(whole[:-1] + b"?")
+    assert store.done_shard("shard-00001", "f0") is not None
+    assert store.done_shard("shard-00001", "f0", verify=True) is None
+    path.write_bytes(b"?" * len(whole))
+    assert store.done_shard("shard-00001", "f0", verify=True) is None
+    path.write_bytes(whole)
+    assert store.done_shard("shard-00001", "f0", verify=True) is not None
+
+
+def test_finishing_removes_what_killed_processes_left(store):
+    for name in (".shard-00001.123.tmp.npy", ".shard-00001.123.tmp.json", ".crops.9.tmp.json"):
+        (store.root / name).write_bytes(b"half")
+    (store.root / ".mine.tmp").write_bytes(b"of somebody else")
+    store.finish(["shard-00000", "shard-00001"], "whole")
+    expected = [".mine.tmp", "crops.json", "shard-00000.json", "shard-00000.npy", "shard-00001.json", "shard-00001.npy"]
+    assert sorted(path.name for path in store.root.iterdir()) == expected
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
 def test_half_a_shard_is_not_done(store, suffix):
     (store.root / f"shard-00001{suffix}").unlink()
-    assert store.done_shard("shard-00001", "f0") is None
-
-
-def test_a_shard_whose_pixels_could_not_be_written_is_not_done(store, monkeypatch):
-    def fail(*_, **__):
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(np, "save", fail)
-    with pytest.raises(OSError, match="full"):
-        store.write_shard(IMAGES[2:], OTHER)
     assert store.done_shard("shard-00001", "f0") is None
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from posescope.crops.engine import mean_rgb
 from posescope.crops.options import CropOptions
 from posescope.crops.store import CropStore
+from posescope.errors import DataError
 from posescope.geometry.recipe import CropRecipe, recipe_of
 from posescope.records import PoseTargets
 
-__all__ = ["CropStatistics", "measure_crops"]
+__all__ = ["CropStatistics", "mean_rgb", "measure_crops"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,23 @@ def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets,
         crop=CropRecipe(rule=options.rule_spec, padding_rgb=options.padding_rgb),
         data_fingerprint=_fingerprint(store, persons, targets),
     )
+
+
+def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Mean colour, 0..1, over the real pixels of these persons' crops (padding does not count).
+
+    Raises:
+        DataError: if none of them has a crop.
+    """
+    sums, count = np.zeros(3, dtype=np.int64), 0
+    for record in store.records():
+        wanted = np.isin(np.array(record.person_ids, dtype=np.int64), person_ids)
+        sums += np.array(record.rgb_sums, dtype=np.int64).reshape(-1, 3)[wanted].sum(axis=0)
+        count += int(np.array(record.pixel_counts, dtype=np.int64)[wanted].sum())
+    if count == 0:
+        raise DataError("No training person has a crop: the mean colour cannot be measured. See the table of issues.")
+    red, green, blue = sums / count / 255.0
+    return float(red), float(green), float(blue)
 
 
 def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:

@@ -5,12 +5,14 @@
       shard-00000.json    person ids by row, colour sums, checksum, the fingerprint of what made it
       crops.json          written last: names the shards of the finished whole
 
-A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, and every image of it could be
-read: existence alone is not enough, and a failure may have been of the moment.
+A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, its pixels are all there, and
+every image of it could be read: existence alone is not enough, and a failure may have been of the moment. Checksums are XXH3:
+they find accidents, at the speed of the memory.
 """
 
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,50 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.crops.crop_set import CropSet
+from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of
 from posescope.errors import DataError
-from posescope.files import atomic_write, read_json, sha256_of, write_json
+from posescope.files import atomic_write, read_json, remove_leftovers, write_json
 from posescope.records import PoseTargets
 
-__all__ = ["CropStore", "ShardRecord"]
-
-
-@dataclass(frozen=True)
-class ShardRecord:
-    """What is known of one shard.
-
-    Attributes:
-        name: of its files, without suffix.
-        fingerprint: of the inputs and options that made it.
-        person_ids: by row.
-        rgb_sums: per row, the sums of the three channels over the real (not padded) pixels of the crop.
-        pixel_counts: per row, the number of those pixels.
-        failures: (person_id, reason) of people whose image could not be read.
-        sha256: of the `.npy` file; empty until it is written.
-        row_digests: per row, 16 hex digits of BLAKE2b over the crop's bytes; empty until the shard is written.
-    """
-
-    name: str
-    fingerprint: str
-    person_ids: tuple[int, ...]
-    rgb_sums: tuple[tuple[int, int, int], ...]
-    pixel_counts: tuple[int, ...]
-    failures: tuple[tuple[int, str], ...]
-    sha256: str = ""
-    row_digests: tuple[str, ...] = ()
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "ShardRecord":
-        """From the content of its JSON file."""
-        return cls(
-            name=content["name"],
-            fingerprint=content["fingerprint"],
-            person_ids=tuple(content["person_ids"]),
-            rgb_sums=tuple((int(r), int(g), int(b)) for r, g, b in content["rgb_sums"]),
-            pixel_counts=tuple(content["pixel_counts"]),
-            failures=tuple((int(person), str(reason)) for person, reason in content["failures"]),
-            sha256=content["sha256"],
-            row_digests=tuple(content.get("row_digests", ())),  # older shards have none, and are not done
-        )
+__all__ = ["CropStore"]
 
 
 @dataclass(frozen=True)
@@ -74,25 +38,44 @@ class CropStore:
         """True once all shards of a run are written."""
         return (self.root / "crops.json").is_file()
 
-    def done_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
-        """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None."""
-        path = self.root / f"{name}.json"
-        if not path.is_file() or not (self.root / f"{name}.npy").is_file():
-            return None
-        record = self.record(name)
-        whole = not record.failures and len(record.row_digests) == len(record.person_ids)
-        return record if whole and record.fingerprint == fingerprint else None
+    def done_shard(self, name: str, fingerprint: str, verify: bool = False) -> ShardRecord | None:
+        """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None.
 
-    def write_shard(self, images: NDArray[np.uint8], record: ShardRecord) -> ShardRecord:
-        """Write a shard: first the pixels, then its record with checksum and digests, each renamed when whole."""
-        path = self.root / f"{record.name}.npy"
-        (self.root / f"{record.name}.json").unlink(missing_ok=True)  # the old record must not vouch for the new pixels
-        with atomic_write(path) as temporary:
-            np.save(temporary, images, allow_pickle=False)
-        digests = tuple(blake2b(crop.tobytes(), digest_size=8).hexdigest() for crop in images)
-        stamped = replace(record, sha256=sha256_of(path), row_digests=digests)
-        write_json(self.root / f"{record.name}.json", stamped.__dict__)
-        return stamped
+        Args:
+            name: of the shard.
+            fingerprint: of the inputs and options that are wanted.
+            verify: read the pixels and hold them against their checksum; otherwise the size of the file must do.
+        """
+        record = self._written(name)
+        if record is None or record.fingerprint != fingerprint or record.failures:
+            return None
+        return None if verify and not self.is_intact(record) else record
+
+    def is_intact(self, record: ShardRecord) -> bool:
+        """Whether the pixels of a shard are those that were written."""
+        try:
+            pixels = _open_shard(self.root / f"{record.name}.npy")
+        except DataError:
+            return False
+        return checksum_of(pixels) == record.checksum
+
+    @contextmanager
+    def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator["ShardWriter"]:
+        """Write a shard crop by crop, never all in memory; when the block ends well, its two files are there, whole.
+
+        Args:
+            name: of the shard.
+            fingerprint: of the inputs and options that make it.
+            person_count: crops at most.
+            size_px: side of the crops.
+        """
+        path = self.root / f"{name}.npy"
+        (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record must not vouch for the new pixels
+        with atomic_write(path) as temporary, temporary.open("wb", buffering=0) as stream:
+            writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
+            yield writer
+            record = writer.close()
+        write_json(self.root / f"{name}.json", record.__dict__)
 
     def begin(self) -> None:
         """The store is being filled: until `finish` it does not count as finished."""
@@ -100,10 +83,12 @@ class CropStore:
         (self.root / "crops.json").unlink(missing_ok=True)
 
     def finish(self, names: list[str], fingerprint: str) -> None:
-        """All of `names` are written: say so, and remove shards of earlier, larger runs."""
+        """All of `names` are written: say so, and remove shards of earlier, larger runs and half files of killed ones."""
+        wanted = set(names)
         for path in self.root.glob("shard-*"):
-            if path.stem not in names:
+            if path.stem not in wanted:
                 path.unlink()
+        remove_leftovers(self.root)
         write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint})
 
     @property
@@ -135,6 +120,18 @@ class CropStore:
         chosen = PoseTargets(present, targets.joints[rows], targets.visibility[rows])
         where = np.array([places[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
         return CropSet(targets=chosen, shards=self._open_shards(), places=where)
+
+    def _written(self, name: str) -> ShardRecord | None:
+        """The record of a shard whose two files are there, whole and of this version, or None."""
+        pixels, path = self.root / f"{name}.npy", self.root / f"{name}.json"
+        if not path.is_file() or not pixels.is_file():
+            return None
+        try:
+            record = self.record(name)
+        except (DataError, KeyError, TypeError, ValueError):
+            return None
+        whole = len(record.row_digests) == len(record.person_ids) and pixels.stat().st_size == record.size_bytes
+        return record if whole else None
 
     def _manifest(self) -> dict[str, Any]:
         if not self.is_finished():

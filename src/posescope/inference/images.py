@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.cutting import read_image
+from posescope.crops.decoding import read_image
 from posescope.errors import DataError
 
 __all__ = ["ImageFolder"]

@@ -1,0 +1,174 @@
+"""How fast people are cut, against decoding alone and against the study's way, as ratios from one run on the same images.
+
+    engine   `cut_all` with everything: planning, decoding, cutting, checksums, writing, the index
+    decode   the same images through the same decoder by the same number of processes, and nothing else
+    study    person by person: read the image, crop, resize with scikit-image, filter a map of 256 x 256 a joint and resize it to
+             64 x 64, write one PNG a crop and one a map; one process
+
+The images are repeated (`--repeats`), so that two processes have shards enough; the pool of processes is warm before anything is
+timed. Rounds follow one another engine, decode, engine, decode, so that a drift of the machine hits all alike; medians are taken.
+Nobody is discarded: the rule is `padded_square`.
+
+    python benchmarks/crop_engine.py --images ../shared/data/coco_subset --split val2017
+
+The last line is JSON. `engine_persons_per_s` and `decode_images_per_s` are with two processes, `speedup_over_study` is with one.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.ndimage import gaussian_filter
+from skimage.io import imread, imsave
+from skimage.transform import resize
+
+from posescope.coco.filters import filter_persons
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import box_persons
+from posescope.crops.decoding import read_image
+from posescope.crops.engine import cut_all
+from posescope.crops.options import CropOptions
+from posescope.crops.plan import ShardTask, plan_shards
+from posescope.crops.store import CropStore
+from posescope.tables import joints_of
+
+OPTIONS = CropOptions(rule="padded_square", size_px=256, shard_persons=128)
+STUDY_PERSONS = 40
+
+
+@dataclass(frozen=True)
+class Work:
+    """People of one split, their images repeated under other names of the split."""
+
+    folder: CocoFolder
+    source: SourceOptions
+    persons: pd.DataFrame
+    crop_boxes: pd.DataFrame
+    keypoints: pd.DataFrame
+
+
+def prepare(root: Path, split: str, repeats: int, links: Path) -> Work:
+    """The split's people, `repeats` times; a link to the image folder stands for each time."""
+    source = SourceOptions(train_split=split, val_split=split)
+    annotations = read_annotations(CocoFolder(root), source)
+    persons = filter_persons(annotations.persons, annotations.keypoints, []).persons
+    boxed = box_persons(persons[persons["split"] == "val"], annotations.keypoints, OPTIONS)
+    offset = int(boxed.persons["person_id"].max()) + 1
+    for number in range(repeats):
+        (links / f"time{number}").symlink_to((root / split).resolve())
+    people = [
+        boxed.persons.assign(source_split=f"time{n}", person_id=boxed.persons["person_id"] + n * offset) for n in range(repeats)
+    ]
+    boxes = [boxed.crop_boxes.assign(person_id=boxed.crop_boxes["person_id"] + n * offset) for n in range(repeats)]
+    return Work(CocoFolder(links), source, pd.concat(people), pd.concat(boxes), annotations.keypoints)
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Seconds."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def run_engine(work: Work, store: Path, workers: int) -> float:
+    """Seconds of cutting everybody into an empty store."""
+    shutil.rmtree(store, ignore_errors=True)
+    options = OPTIONS.model_copy(update={"workers": workers})
+    return timed(lambda: cut_all(work.folder, work.source, work.persons, work.crop_boxes, CropStore(store), options))
+
+
+def decode_shard(task: ShardTask) -> int:
+    """Decode all images of a shard."""
+    return sum(read_image(image.path, image.size).shape[2] == 3 for image in task.images)
+
+
+def run_decoding(tasks: list[ShardTask], workers: int) -> float:
+    """Seconds of decoding all images."""
+    return timed(lambda: Parallel(n_jobs=workers)(delayed(decode_shard)(task) for task in tasks))
+
+
+def cut_like_the_study(work: Work, target: Path) -> float:
+    """Persons a second of the study's way."""
+    table = work.persons.merge(work.crop_boxes, on="person_id").iloc[:STUDY_PERSONS]
+    joints = joints_of(work.keypoints, table["person_id"].to_numpy())
+    rows = list(zip(table.itertuples(), joints, strict=True))
+    return len(rows) / timed(lambda: [study_person(work.folder.root, row, person, target) for row, person in rows])
+
+
+def study_person(root: Path, row: object, joints: np.ndarray, target: Path) -> None:
+    """One person's crop and 17 maps, as files."""
+    image = np.pad(imread(root / row.source_split / row.file_name), ((row.side, row.side), (row.side, row.side), (0, 0)))
+    square = image[row.top + row.side : row.top + 2 * row.side, row.left + row.side : row.left + 2 * row.side]
+    crop = resize(square, (256, 256), anti_aliasing=True)
+    imsave(target / f"{row.person_id}.png", (crop * 255).astype(np.uint8), check_contrast=False)
+    places = np.clip((joints[:, :2] - (row.left, row.top)) * 256 / row.side, 0, 255)
+    for number, (x, y) in enumerate(np.nan_to_num(places).round().astype(int)):
+        heatmap = np.zeros((256, 256))
+        heatmap[y, x] = joints[number, 2] > 0
+        small = resize(gaussian_filter(heatmap, 2.0), (64, 64), anti_aliasing=True)
+        imsave(
+            target / f"{row.person_id}_{number}.png",
+            (small / max(small.max(), 1e-9) * 255).astype(np.uint8),
+            check_contrast=False,
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--images", type=Path, default=Path("../shared/data/coco_subset"), help="folder of a COCO-format data set"
+    )
+    parser.add_argument("--split", default="val2017")
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        links, store, study = (Path(scratch) / name for name in ("links", "crops", "study"))
+        links.mkdir()
+        study.mkdir()
+        work = prepare(arguments.images, arguments.split, arguments.repeats, links)
+        tasks = plan_shards(work.folder, work.source, work.persons, work.crop_boxes, OPTIONS)
+        seconds: dict[str, list[float]] = {"engine1": [], "decode1": [], "engine2": [], "decode2": []}
+        run_decoding(tasks, 2)  # warms the pool and the files
+        run_engine(work, store, 2)
+        for _ in range(arguments.rounds):
+            for workers in (1, 2):
+                seconds[f"engine{workers}"].append(run_engine(work, store, workers))
+                seconds[f"decode{workers}"].append(run_decoding(tasks, workers))
+        study_rate = statistics.median(cut_like_the_study(work, study) for _ in range(3))
+    report(seconds, study_rate, persons=len(work.persons), images=sum(len(task.images) for task in tasks))
+
+
+def report(seconds: dict[str, list[float]], study_rate: float, persons: int, images: int) -> None:
+    """A line a measurement, then the JSON."""
+    middle = {name: statistics.median(values) for name, values in seconds.items()}
+    for name, values in seconds.items():
+        print(f"{name}: median {middle[name]:.3f} s, from {min(values):.3f} to {max(values):.3f}")
+    over = {
+        n: statistics.median(a / b for a, b in zip(seconds[f"engine{n}"], seconds[f"decode{n}"], strict=True)) for n in (1, 2)
+    }
+    print(f"{persons} persons in {images} images; time over decoding with one process {over[1]:.2f}, with two {over[2]:.2f}")
+    result = {
+        "engine_persons_per_s": round(persons / middle["engine2"], 1),
+        "decode_images_per_s": round(images / middle["decode2"], 1),
+        "study_persons_per_s": round(study_rate, 2),
+        "time_over_decode": round(over[2], 3),
+        "speedup_over_study": round(persons / middle["engine1"] / study_rate, 1),
+        "scaling_2_processes": round(middle["engine1"] / middle["engine2"], 3),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

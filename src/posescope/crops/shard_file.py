@@ -1,0 +1,125 @@
+"""One shard on disk: pixels as `.npy`, written crop by crop, and the record of what they are."""
+
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+__all__ = ["CropColour", "ShardRecord", "ShardWriter", "checksum_of"]
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What is known of one shard.
+
+    Attributes:
+        name: of its files, without suffix.
+        fingerprint: of the inputs and options that made it.
+        person_ids: by row.
+        rgb_sums: per row, the sums of the three channels over the real (not padded) pixels of the crop.
+        pixel_counts: per row, the number of those pixels.
+        failures: (person_id, kind, message) of people whose image could not be read.
+        size_bytes: of the `.npy` file.
+        checksum: 32 hex digits of XXH3-128 over the pixels of all rows.
+        row_digests: per row, the same over the crop's pixels.
+    """
+
+    name: str
+    fingerprint: str
+    person_ids: tuple[int, ...]
+    rgb_sums: tuple[tuple[int, int, int], ...]
+    pixel_counts: tuple[int, ...]
+    failures: tuple[tuple[int, str, str], ...]
+    size_bytes: int
+    checksum: str
+    row_digests: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "ShardRecord":
+        """From the content of its JSON file; that of an older version has other fields, and is not done."""
+        return cls(
+            name=content["name"],
+            fingerprint=content["fingerprint"],
+            person_ids=tuple(content["person_ids"]),
+            rgb_sums=tuple((int(r), int(g), int(b)) for r, g, b in content["rgb_sums"]),
+            pixel_counts=tuple(content["pixel_counts"]),
+            failures=tuple((int(person), str(kind), str(message)) for person, kind, message in content["failures"]),
+            size_bytes=content["size_bytes"],
+            checksum=content["checksum"],
+            row_digests=tuple(content["row_digests"]),
+        )
+
+
+@dataclass(frozen=True)
+class CropColour:
+    """Attributes: rgb_sum: of the real px of a crop, channel by channel; pixel_count: how many px those are."""
+
+    rgb_sum: tuple[int, int, int]
+    pixel_count: int
+
+
+@dataclass
+class ShardWriter:
+    """Appends crops to an open `.npy` file, and gathers the record on the way.
+
+    Attributes:
+        stream: of the file, empty and unbuffered.
+        name, fingerprint: of the shard.
+        person_count: crops at most: failed ones are left out.
+        size_px: side of the crops.
+    """
+
+    stream: IO[bytes]
+    name: str
+    fingerprint: str
+    person_count: int
+    size_px: int
+    _people: list[int] = field(default_factory=list)
+    _colours: list[CropColour] = field(default_factory=list)
+    _digests: list[str] = field(default_factory=list)
+    _failures: list[tuple[int, str, str]] = field(default_factory=list)
+    _checksum: Any = field(default_factory=xxhash.xxh3_128)
+
+    def __post_init__(self) -> None:
+        self._write_header(self.person_count)
+
+    def append(self, person_ids: tuple[int, ...], crops: NDArray[np.uint8], colours: list[CropColour]) -> None:
+        """Add (n, size_px, size_px, 3) crops of n people."""
+        self.stream.write(crops.data)
+        self._checksum.update(crops.data)
+        self._digests.extend(checksum_of(crop) for crop in crops)
+        self._people.extend(person_ids)
+        self._colours.extend(colours)
+
+    def fail(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
+        """Note people who have no crop, and why."""
+        self._failures.extend((person, kind, message) for person in person_ids)
+
+    def close(self) -> ShardRecord:
+        """State the number of crops in the file; the record of the shard."""
+        size_bytes = self.stream.seek(0, 2)
+        self._write_header(len(self._people))
+        return ShardRecord(
+            name=self.name,
+            fingerprint=self.fingerprint,
+            person_ids=tuple(self._people),
+            rgb_sums=tuple(colour.rgb_sum for colour in self._colours),
+            pixel_counts=tuple(colour.pixel_count for colour in self._colours),
+            failures=tuple(self._failures),
+            size_bytes=size_bytes,
+            checksum=self._checksum.hexdigest(),
+            row_digests=tuple(self._digests),
+        )
+
+    def _write_header(self, count: int) -> None:
+        """NumPy keeps room in the header for a longer number, so that it can be written again in the same place."""
+        self.stream.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, self.size_px, self.size_px, 3)}
+        np.lib.format.write_array_header_1_0(self.stream, header)
+
+
+def checksum_of(pixels: NDArray[np.uint8]) -> str:
+    """32 hex digits of XXH3-128 over contiguous pixels."""
+    return xxhash.xxh3_128_hexdigest(pixels.data)
