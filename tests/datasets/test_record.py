@@ -1,5 +1,6 @@
 """Tests of posescope.datasets.record."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,3 +59,8 @@ def test_an_unknown_record_class_is_refused(tmp_path: Path) -> None:
 
 def test_it_describes_itself(dataset: RecordDataset, tmp_path: Path) -> None:
     assert dataset._describe() == {"record": "Skeleton", "filepath": str(tmp_path / "below" / "skeleton.json")}
+
+
+def test_the_preview_is_the_file(dataset: RecordDataset) -> None:
+    dataset.save(COCO_PERSON)
+    assert COCO_PERSON.from_dict(json.loads(dataset.preview())) == COCO_PERSON

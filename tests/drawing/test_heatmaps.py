@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.heatmaps import fuse_heatmaps, overlay_heatmaps
+from posescope.drawing.heatmaps import dim_image, fuse_heatmaps, overlay_heatmaps
 from posescope.drawing.images import DrawingError
 from posescope.geometry.cells import crop_from_map
 
@@ -64,3 +64,15 @@ def test_wrong_maps_are_refused(maps: np.ndarray) -> None:
 def test_a_wrong_opacity_is_refused() -> None:
     with pytest.raises(DrawingError, match="opacity"):
         overlay_heatmaps(np.zeros((8, 8, 3), np.uint8), np.zeros((1, 4, 4)), opacity=1.5)
+
+
+def test_a_dimmed_image_is_dark_grey_and_the_image_is_left_alone() -> None:
+    image = np.array([[[255, 255, 255], [255, 0, 0], [0, 0, 0]]], np.uint8)
+    # Red counts 0.299 in the grey of ITU-R BT.601: 76; 60 % of 255 and 76 are 153 and 46.
+    assert dim_image(image)[0, :, 0].tolist() == [153, 46, 0]
+    assert (dim_image(image)[..., :1] == dim_image(image)).all()
+    assert image[0, 1].tolist() == [255, 0, 0]
+    with pytest.raises(DrawingError, match=r"brightness: expected 0\.\.1, found 2"):
+        dim_image(image, 2)
+    with pytest.raises(DrawingError, match="RGB"):
+        dim_image(image[..., 0])

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from posescope.crops.store import CropStore
 from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
+from posescope.report.data_section import DataInputs
 from posescope.skeleton import Skeleton
 
 
@@ -61,4 +64,47 @@ def tiny_model(tiny_run) -> PoseModel:
         codec_spec=codec_spec,
         crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
         provenance={"best_epoch": 3, "seed": 11, "history": [1, 2]},
+    )
+
+
+@pytest.fixture
+def data_inputs() -> DataInputs:
+    """What the chapter on the data shows, of three images' and seven persons' worth of figures."""
+    picture = np.full((8, 12, 3), 90, np.uint8)
+    figure = go.Figure(go.Bar(x=[1], y=[2]))
+    return DataInputs(
+        distribution=pd.DataFrame(
+            {
+                "split": ["train", "val", "test", "all"],
+                "images": [2, 2, 1, 5],
+                "persons": [3, 3, 1, 7],
+                "images_share": [0.4, 0.4, 0.2, 1.0],
+                "persons_share": [3 / 7, 3 / 7, 1 / 7, 1.0],
+            }
+        ),
+        discarded=pd.DataFrame(
+            [
+                ("read", "image", "image without people", 1, 0.25),
+                ("filter", "person", "crowd", 3, 0.3),
+                ("kept", "person", "persons with a crop", 7, 0.7),
+                ("kept", "image", "images of these persons", 3, 0.75),
+            ],
+            columns=["step", "record", "reason", "records", "share"],
+        ),
+        joint_labels=pd.DataFrame(
+            {
+                "joint": ["nose", "left_hand"],
+                "visible": [5, 0],
+                "hidden": [1, 3],
+                "unlabelled": [1, 4],
+                "visible_share": [5 / 7, 0.0],
+                "hidden_share": [1 / 7, 3 / 7],
+                "unlabelled_share": [1 / 7, 4 / 7],
+            }
+        ),
+        box_sizes=figure,
+        joint_counts=figure,
+        crop_sheet=picture,
+        target_sheet=picture,
+        average_crop=picture,
     )

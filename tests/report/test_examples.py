@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from posescope.crops.cutting import cut_square, read_image
+from posescope.crops.cutting import cut_square
+from posescope.crops.decoding import read_image
 from posescope.geometry.affine import apply_affine
 from posescope.report.examples import choose_examples, picture_examples, tell_story
 

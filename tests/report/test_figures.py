@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.report.data_figures import plot_data_distribution
 from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
 from posescope.report.score_figures import plot_joint_scores
 from posescope.report.style import ReportError, figure_to_rgb
@@ -67,24 +66,6 @@ def test_history_without_its_columns_is_refused(history: pd.DataFrame) -> None:
     for draw in (plot_history, plot_history_static):
         with pytest.raises(ReportError, match=r"history: .*missing: val_loss"):
             draw(history.drop(columns="val_loss"))
-
-
-def test_distribution_draws_shares_in_percent_and_writes_counts() -> None:
-    table = pd.DataFrame(
-        {
-            "split": ["train", "val", "all"],
-            "images": [900, 100, 1000],
-            "persons": [1500, 500, 2000],
-            "images_share": [0.9, 0.1, 1.0],
-            "persons_share": [0.75, 0.25, 1.0],
-        }
-    )
-    images, persons = plot_data_distribution(table).data
-    assert list(images.x) == ["train", "val"]
-    assert list(persons.y) == [75.0, 25.0]
-    assert persons.text[0] == "1,500<br>75.0 %"
-    with pytest.raises(ReportError, match="data distribution"):
-        plot_data_distribution(table[:0])
 
 
 def test_joints_are_sorted_with_the_worst_on_top(per_joint: pd.DataFrame) -> None:

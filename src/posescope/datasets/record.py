@@ -5,6 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
+from kedro_datasets._typing import JSONPreview
 
 from posescope.files import read_json, write_json
 
@@ -38,6 +39,10 @@ class RecordDataset(AbstractDataset[Any, Any]):
         if not isinstance(data, self._record_class):
             raise DatasetError(f"{self._filepath}: expected a {self._record_class.__name__}, found {type(data).__name__}.")
         write_json(Path(self._filepath), data.to_dict())
+
+    def preview(self) -> JSONPreview:
+        """For Kedro-Viz: the file's content."""
+        return JSONPreview(Path(self._filepath).read_text(encoding="utf-8"))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file()

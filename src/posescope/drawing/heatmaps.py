@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posescope.drawing.images import DrawingError, check_rgb
 
-__all__ = ["fuse_heatmaps", "overlay_heatmaps"]
+__all__ = ["dim_image", "fuse_heatmaps", "overlay_heatmaps"]
 
 # Below the first share of the maximum a map is transparent, from the second on it has its full opacity.
 _TRANSPARENT_BELOW, _OPAQUE_FROM = 0.04, 0.40
@@ -60,3 +60,23 @@ def overlay_heatmaps(image: NDArray[np.uint8], heatmaps: NDArray[np.floating], o
     alpha = opacity * np.clip((level - _TRANSPARENT_BELOW) / (_OPAQUE_FROM - _TRANSPARENT_BELOW), 0.0, 1.0)[..., None]
     blended: NDArray[np.uint8] = np.rint(image * (1.0 - alpha) + colours * alpha).astype(np.uint8)
     return blended
+
+
+def dim_image(image: NDArray[np.uint8], brightness: float = 0.6) -> NDArray[np.uint8]:
+    """A dark grey copy of an image: on it even maps of single cells stand out, and only they have colours.
+
+    Args:
+        image: (H, W, 3) RGB; not changed.
+        brightness: 0..1, of what was white.
+
+    Returns:
+        A new (H, W, 3) RGB image with three equal channels.
+
+    Raises:
+        DrawingError: if the image is not RGB, or the brightness is not in 0..1.
+    """
+    check_rgb(image)
+    if not 0.0 <= brightness <= 1.0:
+        raise DrawingError(f"brightness: expected 0..1, found {brightness}.")
+    grey = np.rint(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) * brightness).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)

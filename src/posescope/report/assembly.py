@@ -13,7 +13,7 @@ from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
 from posescope.models.counting import count_macs, count_parameters
 from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
-from posescope.report.data_figures import plot_data_distribution
+from posescope.report.data_section import DataInputs, assemble_data_section
 from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
 from posescope.report.score_figures import plot_joint_scores
 from posescope.report.training_figures import plot_history
@@ -43,23 +43,21 @@ class ReportInputs:
         title: of the page.
         model: the trained model.
         metrics: content of metrics.json.
-        distribution, issues, history, joint_scores: tables of the run.
+        data: what the chapter on the data shows.
+        history, joint_scores: tables of the run.
         components: of the features.
         analyses: results by name.
-        crop_sheet, target_sheet, examples: pictures.
+        examples: picture of some persons' stories.
     """
 
     title: str
     model: PoseModel
     metrics: Mapping[str, Any]
-    distribution: pd.DataFrame
-    issues: pd.DataFrame
+    data: DataInputs
     history: pd.DataFrame
     joint_scores: pd.DataFrame
     components: Components
     analyses: Mapping[str, AnalysisResult]
-    crop_sheet: NDArray[np.uint8]
-    target_sheet: NDArray[np.uint8]
     examples: NDArray[np.uint8]
 
 
@@ -68,7 +66,7 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
     sections = (
         _scores_section(inputs),
         *_understanding_sections(inputs),
-        _data_section(inputs),
+        assemble_data_section(inputs.data),
         _training_section(inputs),
     )
     return ReportContent(
@@ -82,7 +80,7 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
 
 
 def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
-    model, counts = inputs.model, inputs.distribution.set_index("split")["persons"]
+    model, counts = inputs.model, inputs.data.distribution.set_index("split")["persons"]
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     return (
         Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC a person"),
@@ -199,25 +197,6 @@ def _analysis_figures(name: str, result: AnalysisResult) -> tuple[ReportFigure, 
         figure = plot_skip_ablation(drops)
         return (ReportFigure(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
     return ()
-
-
-def _data_section(inputs: ReportInputs) -> Section:
-    reasons = inputs.issues.groupby(["step", "reason"]).size().rename("records").reset_index()
-    return Section(
-        title="The data",
-        text="Splits are disjoint by image. Everything that was set aside is in the table of issues, with its reason.",
-        figures=(
-            ReportFigure(plot_data_distribution(inputs.distribution), "Images and persons of each split.", "Bars by split"),
-        ),
-        pictures=(
-            ReportPicture(inputs.crop_sheet, "Crops with their annotation.", "Contact sheet of crops"),
-            ReportPicture(inputs.target_sheet, "Target heatmaps over the crops.", "Contact sheet of heatmaps"),
-        ),
-        tables=(
-            ReportTable("Data distribution", inputs.distribution),
-            ReportTable("Set aside", reasons, caption="Records by step and reason."),
-        ),
-    )
 
 
 def _training_section(inputs: ReportInputs) -> Section:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.crop_set import CropSet
-from posescope.crops.cutting import read_image
+from posescope.crops.decoding import read_image
 from posescope.crops.store import CropStore
 from posescope.drawing.sheets import contact_sheet
 from posescope.records import PoseTargets

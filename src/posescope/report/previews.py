@@ -1,4 +1,4 @@
-"""Contact sheets for a first look: crops with their skeletons, and the heatmaps that a network is to learn."""
+"""Contact sheets for a first look: crops with their skeletons, and beside them the heatmaps that a network is to learn."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from posescope.codecs.base import Codec
 from posescope.crops.crop_set import CropSet
 from posescope.crops.store import CropStore
-from posescope.drawing.heatmaps import overlay_heatmaps
+from posescope.drawing.heatmaps import dim_image, overlay_heatmaps
+from posescope.drawing.panels import fit_height
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.skeletons import draw_skeleton
+from posescope.geometry.affine import apply_affine
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
@@ -18,8 +20,9 @@ from posescope.tables import ids_of
 
 __all__ = ["picture_crops", "picture_targets"]
 
-_COLUMNS = 8
-_CROPS, _MAPS = 40, 16
+_CROPS, _CROP_COLUMNS, _CROP_PX = 40, 8, 160
+_MAPS, _MAP_COLUMNS, _MAP_PX, _SEAM_PX = 12, 3, 200, 2
+_OPACITY = 0.85
 
 
 def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
@@ -29,19 +32,16 @@ def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame,
         (H, W, 3) uint8 RGB.
     """
     chosen = _first_of_each_split(crops, targets, persons, _CROPS)
-    images = chosen.read_images(np.arange(len(chosen)))
-    drawn = [
-        draw_skeleton(image, joints, skeleton, visibility)
-        for image, joints, visibility in zip(images, chosen.targets.joints, chosen.targets.visibility, strict=True)
-    ]
     captions = [f"person {person}" for person in chosen.targets.person_ids]
-    return contact_sheet(drawn, _COLUMNS, captions, title="Crops with their annotation (left orange, right blue)")
+    title = "Crops with their annotation (left orange, right blue)"
+    return contact_sheet(_annotated(chosen, skeleton, _CROP_PX), _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
 
 
 def picture_targets(
-    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, codec_spec: ComponentSpec
+    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec_spec: ComponentSpec
 ) -> NDArray[np.uint8]:
-    """All target heatmaps of a person fused over the crop, for some persons.
+    """Some persons twice: the crop with its annotation, and beside it the dimmed crop under all of its target heatmaps, fused by
+    their maximum.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -50,9 +50,26 @@ def picture_targets(
     codec: Codec = build("codecs", codec_spec, crop_size=chosen.crop_size, joint_count=chosen.joint_count)
     encoded = codec.encode(torch.from_numpy(chosen.targets.joints), torch.from_numpy(chosen.targets.visibility))
     images = chosen.read_images(np.arange(len(chosen)))
-    drawn = [overlay_heatmaps(image, maps.numpy(), 0.75) for image, maps in zip(images, encoded.heatmaps, strict=True)]
+    overlaid = [
+        overlay_heatmaps(dim_image(fit_height(image, _MAP_PX)[0]), maps.numpy(), _OPACITY)
+        for image, maps in zip(images, encoded.heatmaps, strict=True)
+    ]
+    seam = np.full((_MAP_PX, _SEAM_PX, 3), 255, dtype=np.uint8)
+    annotated = _annotated(chosen, skeleton, _MAP_PX)
+    pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
     captions = [f"person {person}" for person in chosen.targets.person_ids]
-    return contact_sheet(drawn, _COLUMNS, captions, title=f"Target heatmaps of the codec '{codec_spec.name}'")
+    title = f"Annotation, and all target heatmaps of the codec '{codec_spec.name}' as one"
+    return contact_sheet(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
+
+
+def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArray[np.uint8]]:
+    """Everybody's crop, as large as it will be shown, with the skeleton on top."""
+    drawn = []
+    images = crops.read_images(np.arange(len(crops)))
+    for image, joints, visibility in zip(images, crops.targets.joints, crops.targets.visibility, strict=True):
+        panel, panel_from_crop = fit_height(image, height_px)
+        drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, joints), skeleton, visibility))
+    return drawn
 
 
 def _first_of_each_split(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, count: int) -> CropSet:

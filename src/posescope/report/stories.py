@@ -5,17 +5,16 @@ photograph + truth + square | crop + truth | target heatmaps | network's heatmap
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.drawing.heatmaps import overlay_heatmaps
 from posescope.drawing.images import DrawingError, check_rgb
+from posescope.drawing.panels import fit_height
 from posescope.drawing.sheets import picture_row
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.drawing.strokes import draw_outline
 from posescope.geometry.affine import apply_affine, invert_affine
-from posescope.geometry.cells import crop_from_map
 from posescope.skeleton import Skeleton
 
 __all__ = ["PersonStory", "picture_person_story"]
@@ -65,7 +64,7 @@ def picture_person_story(story: PersonStory, skeleton: Skeleton, height_px: int 
     """
     check_rgb(story.image, "photograph")
     check_rgb(story.crop, "crop")
-    crop, panel_from_crop = _enlarge(story.crop, height_px)
+    crop, panel_from_crop = fit_height(story.crop, height_px)
     truth = apply_affine(panel_from_crop, apply_affine(story.crop_from_image, story.joints))
     panels = {
         "photograph and crop square": _picture_photograph(story, skeleton, height_px),
@@ -80,20 +79,8 @@ def picture_person_story(story: PersonStory, skeleton: Skeleton, height_px: int 
     return picture_row(list(panels.values()), list(panels), height_px)
 
 
-def _enlarge(image: NDArray[np.uint8], height_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Resize to a panel's height, and `panel_from_image`; drawing afterwards keeps the lines crisp."""
-    height, width = image.shape[:2]
-    panel_width = max(1, round(width * height_px / height))
-    method = cv2.INTER_AREA if height_px < height else cv2.INTER_CUBIC
-    resized = np.asarray(cv2.resize(image, (panel_width, height_px), interpolation=method), dtype=np.uint8)
-    # One cell of the image is `scale` px of the panel: the frame rule of heatmaps, read from the other side.
-    scale_x, scale_y = panel_width / width, height_px / height
-    offset_x, offset_y = crop_from_map(0.0, scale_x), crop_from_map(0.0, scale_y)
-    return resized, np.array([[scale_x, 0.0, offset_x], [0.0, scale_y, offset_y]])
-
-
 def _picture_photograph(story: PersonStory, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
-    photograph, panel_from_image = _enlarge(story.image, height_px)
+    photograph, panel_from_image = fit_height(story.image, height_px)
     height, width = story.crop.shape[:2]
     edges = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
     corners = apply_affine(panel_from_image, apply_affine(invert_affine(story.crop_from_image), edges))

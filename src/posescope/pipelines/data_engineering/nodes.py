@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure
 
+from posescope.coco.failures import FailureOptions
 from posescope.coco.filters import filter_persons
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import read_annotations
@@ -18,6 +20,15 @@ from posescope.crops.store import CropStore
 from posescope.pipelines.data_engineering.options import FilterOptions
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
+from posescope.report.average_crop import PreviewOptions, picture_average_crops
+from posescope.report.data_figures import (
+    plot_box_sizes,
+    plot_data_distribution,
+    plot_discarded,
+    plot_joint_counts,
+    plot_joint_labels,
+)
+from posescope.report.data_tables import count_discarded, count_joint_labels, persons_with_crops
 from posescope.report.previews import picture_crops, picture_targets
 from posescope.sample.ensure import ensure_sample
 from posescope.sample.options import SampleOptions
@@ -34,9 +45,9 @@ def prepare_source(raw_workspace: CocoFolder, source: SourceOptions, sample: Sam
     return raw_workspace
 
 
-def read_people(raw_source: CocoFolder, source: SourceOptions) -> dict[str, Any]:
+def read_people(raw_source: CocoFolder, source: SourceOptions, failures: FailureOptions) -> dict[str, Any]:
     """Read and check the annotations."""
-    found = read_annotations(raw_source, source)
+    found = read_annotations(raw_source, source, failures)
     return {
         "persons_read": found.persons,
         "keypoints": found.keypoints,
@@ -69,9 +80,10 @@ def cut_crops(
     crops_workspace: CropStore,
     source: SourceOptions,
     crop: CropOptions,
+    failures: FailureOptions,
 ) -> dict[str, Any]:
     """Cut and resize everybody into shards."""
-    issues = cut_all(raw_source, source, persons, crop_boxes, crops_workspace, crop)
+    issues = cut_all(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
     return {"crops": crops_workspace, "issues_cut": issues}
 
 
@@ -100,6 +112,55 @@ def show_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, sk
     return picture_crops(crops, targets, persons, skeleton)
 
 
-def show_targets(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, codec: ComponentSpec) -> NDArray[np.uint8]:
-    """Contact sheet of the heatmaps that a network is to learn."""
-    return picture_targets(crops, targets, persons, codec)
+def show_targets(
+    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec: ComponentSpec
+) -> NDArray[np.uint8]:
+    """Contact sheet of the heatmaps that a network is to learn, beside the annotation."""
+    return picture_targets(crops, targets, persons, skeleton, codec)
+
+
+def show_average(
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    preview: PreviewOptions,
+) -> NDArray[np.uint8]:
+    """The average crop of each split, with the average skeleton."""
+    return picture_average_crops(crops, targets, persons, crop_boxes, skeleton, preview)
+
+
+def draw_distribution(data_distribution: pd.DataFrame) -> Figure:
+    """Images and persons of each split."""
+    return plot_data_distribution(data_distribution)
+
+
+def count_set_aside(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distribution: pd.DataFrame) -> pd.DataFrame:
+    """What each step set aside, by reason, and what is left."""
+    return count_discarded(persons_read, issues, data_distribution)
+
+
+def draw_discarded(discarded: pd.DataFrame) -> Figure:
+    """What each step set aside, by reason, and what is left."""
+    return plot_discarded(discarded)
+
+
+def draw_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, crop: CropOptions) -> Figure:
+    """Sizes of the annotated boxes and of the crop squares."""
+    return plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
+
+
+def draw_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore) -> Figure:
+    """How many joints are labelled on a person."""
+    return plot_joint_counts(targets, persons_with_crops(persons, crops))
+
+
+def count_labels(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton) -> pd.DataFrame:
+    """On how many persons each joint is visible, hidden or unlabelled."""
+    return count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
+
+
+def draw_joint_labels(joint_labels: pd.DataFrame) -> Figure:
+    """On how many persons each joint is visible, hidden or unlabelled."""
+    return plot_joint_labels(joint_labels)

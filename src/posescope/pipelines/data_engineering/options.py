@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from posescope.coco.failures import FailureOptions
 from posescope.coco.folder import SourceOptions
 from posescope.crops.options import CropOptions, SplitOptions
 from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.report.average_crop import PreviewOptions
 from posescope.sample.options import SampleOptions
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ class DataEngineeringOptions(Options):
     """All parameters of the pipeline."""
 
     source: SourceOptions = Field(default_factory=SourceOptions, description="how the data set's splits and files are called")
+    failures: FailureOptions = Field(default_factory=FailureOptions, description="how much may be malformed or unreadable")
     sample: SampleOptions | None = Field(None, description="make the generated sample where it is absent; null: real data")
     filter: FilterOptions = Field(default_factory=FilterOptions, description="who stays")
     crop: CropOptions = Field(default_factory=CropOptions, description="how people are cut out")
     split: SplitOptions = Field(default_factory=SplitOptions, description="how the test set is drawn")
     codec: CodecSpec = Field(ComponentSpec(name="thesis"), description="how joints become heatmaps")
+    preview: PreviewOptions = Field(default_factory=PreviewOptions, description="how much is read for a first look")

@@ -9,17 +9,21 @@ __all__ = ["create_pipeline"]
 
 SOURCE = "params:data_engineering.source"
 CROP = "params:data_engineering.crop"
+FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
+PREVIEW = "params:data_engineering.preview"
 ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
 
 
 def create_pipeline() -> Pipeline:
-    """Raw annotations and images -> persons, splits, crops, targets."""
+    """Raw annotations and images -> persons, splits, crops, targets, and a first look at all of them."""
     return pipeline(
         [
             step(nodes.prepare_source, ["raw_workspace", SOURCE, "params:data_engineering.sample"], "raw_source"),
             step(
-                nodes.read_people, ["raw_source", SOURCE], named_outputs("persons_read", "keypoints", "issues_read", "skeleton")
+                nodes.read_people,
+                ["raw_source", SOURCE, FAILURES],
+                named_outputs("persons_read", "keypoints", "issues_read", "skeleton"),
             ),
             step(
                 nodes.filter_people,
@@ -34,7 +38,7 @@ def create_pipeline() -> Pipeline:
             step(nodes.split_people, ["persons_boxed", "params:data_engineering.split"], "persons"),
             step(
                 nodes.cut_crops,
-                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP],
+                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
                 named_outputs("crops", "issues_cut"),
             ),
             step(nodes.count_people, ["persons", "crops"], "data_distribution"),
@@ -42,7 +46,15 @@ def create_pipeline() -> Pipeline:
             step(nodes.measure_statistics, ["crops", "persons", "targets", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
-            step(nodes.show_targets, ["crops", "targets", "persons", CODEC], "target_sheet"),
+            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", CODEC], "target_sheet"),
+            step(nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", PREVIEW], "average_crop"),
+            step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
+            step(nodes.count_set_aside, ["persons_read", "issues", "data_distribution"], "discarded"),
+            step(nodes.draw_discarded, "discarded", "discarded_plot"),
+            step(nodes.draw_box_sizes, ["persons", "crop_boxes", "crops", CROP], "box_sizes_plot"),
+            step(nodes.draw_joint_counts, ["targets", "persons", "crops"], "joint_counts_plot"),
+            step(nodes.count_labels, ["targets", "persons", "crops", "skeleton"], "joint_labels"),
+            step(nodes.draw_joint_labels, "joint_labels", "joint_labels_plot"),
         ],
         tags="data_engineering",
     )

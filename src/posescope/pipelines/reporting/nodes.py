@@ -15,17 +15,12 @@ from posescope.explain.components import Components
 from posescope.pipelines.reporting.options import PageOptions
 from posescope.records import PoseTargets
 from posescope.report.assembly import ReportInputs, assemble_report
-from posescope.report.data_figures import plot_data_distribution
+from posescope.report.data_section import DataInputs
 from posescope.report.examples import picture_examples
 from posescope.report.page import render_report
 from posescope.report.score_figures import plot_joint_scores
 
 __all__: list[str] = []
-
-
-def draw_distribution(data_distribution: pd.DataFrame) -> Figure:
-    """Images and persons of each split."""
-    return plot_data_distribution(data_distribution)
 
 
 def draw_joint_scores(joint_scores: pd.DataFrame) -> Figure:
@@ -55,12 +50,16 @@ def write_report(
     model: PoseModel,
     metrics: dict[str, Any],
     data_distribution: pd.DataFrame,
-    issues: pd.DataFrame,
+    discarded: pd.DataFrame,
+    joint_labels: pd.DataFrame,
+    box_sizes: Figure,
+    joint_counts: Figure,
+    crop_sheet: NDArray[np.uint8],
+    target_sheet: NDArray[np.uint8],
+    average_crop: NDArray[np.uint8],
     history: pd.DataFrame,
     joint_scores: pd.DataFrame,
     components: Components,
-    crop_sheet: NDArray[np.uint8],
-    target_sheet: NDArray[np.uint8],
     examples: NDArray[np.uint8],
     page: PageOptions,
     **analyses: AnalysisResult,
@@ -72,14 +71,20 @@ def write_report(
                 title=page.title,
                 model=model,
                 metrics=metrics,
-                distribution=data_distribution,
-                issues=issues,
+                data=DataInputs(
+                    distribution=data_distribution,
+                    discarded=discarded,
+                    joint_labels=joint_labels,
+                    box_sizes=box_sizes,
+                    joint_counts=joint_counts,
+                    crop_sheet=crop_sheet,
+                    target_sheet=target_sheet,
+                    average_crop=average_crop,
+                ),
                 history=history,
                 joint_scores=joint_scores,
                 components=components,
                 analyses=analyses,
-                crop_sheet=crop_sheet,
-                target_sheet=target_sheet,
                 examples=examples,
             )
         )

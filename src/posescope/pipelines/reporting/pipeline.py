@@ -16,7 +16,6 @@ def create_pipeline() -> Pipeline:
     analyses = {row.name: f"analysis_{row.name}" for row in installed("analyses")}
     return pipeline(
         [
-            step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
             step(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
             step(
                 nodes.show_examples,
@@ -40,12 +39,16 @@ def create_pipeline() -> Pipeline:
                     "model": "model",
                     "metrics": "metrics",
                     "data_distribution": "data_distribution",
-                    "issues": "issues",
+                    "discarded": "discarded",
+                    "joint_labels": "joint_labels",
+                    "box_sizes": "box_sizes_plot",
+                    "joint_counts": "joint_counts_plot",
                     "history": "history",
                     "joint_scores": "joint_scores_val",
                     "components": "components",
                     "crop_sheet": "crop_sheet",
                     "target_sheet": "target_sheet",
+                    "average_crop": "average_crop",
                     "examples": "person_examples",
                     "page": PAGE,
                     **analyses,
