@@ -164,6 +164,7 @@ def report(seconds: dict[str, list[float]], study_rate: float, persons: int, ima
         "decode_images_per_s": round(images / middle["decode2"], 1),
         "study_persons_per_s": round(study_rate, 2),
         "time_over_decode": round(over[2], 3),
+        "time_over_decode_1_process": round(over[1], 3),
         "speedup_over_study": round(persons / middle["engine1"] / study_rate, 1),
         "scaling_2_processes": round(middle["engine1"] / middle["engine2"], 3),
     }

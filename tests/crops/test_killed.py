@@ -14,7 +14,7 @@ from posescope.crops import shard_file
 from posescope.crops.store import CropStore
 
 # What the process does when it is killed: the n-th time that it writes crops, or renames a whole file.
-WRITES = [("write", number) for number in range(1, 6)]  # five images
+WRITES = [("write", number) for number in range(1, 8)]  # seven crops
 RENAMES = [("rename", number) for number in range(1, 8)]  # three shards of two files each, and `crops.json`
 
 
@@ -32,12 +32,11 @@ def die_at(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
         count += 1
         return count == number
 
-    def append(self, person_ids, crops, colours, *, whole=shard_file.ShardWriter.append):
+    def append(self, person_id, crop, colour, *, whole=shard_file.ShardWriter.append):
         if is_due():
-            self.stream.write(crops.data[: len(crops) // 2])
-            self.stream.write(b"half a crop")
+            self.stream.write(crop.data[: len(crop) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(self, person_ids, crops, colours)
+        whole(self, person_id, crop, colour)
 
     def replace(source, target, *, whole=os.replace):
         due = is_due()

@@ -134,9 +134,9 @@ def store_of(folder, person_ids):
     """A finished store with a crop of each of these persons."""
     store = CropStore(folder)
     store.begin()
-    count = len(person_ids)
-    with store.shard_writer("shard-00000", "f", count, size_px=2) as writer:
-        writer.append(tuple(person_ids), np.zeros((count, 2, 2, 3), np.uint8), [CropColour((0, 0, 0), 4)] * count)
+    with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
+        for person in person_ids:
+            writer.append(person, np.zeros((2, 2, 3), np.uint8), CropColour((0, 0, 0), 4))
     store.finish(["shard-00000"], "whole")
     return store
 

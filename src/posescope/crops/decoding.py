@@ -91,5 +91,5 @@ def _decode_other(raw: bytes, path: Path) -> NDArray[np.uint8]:
     except cv2.error as error:  # more pixels than OpenCV takes
         raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({error.msg.strip()}).") from error
     if image is None:
-        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({len(raw)} bytes).")
+        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image.")
     return np.asarray(image, dtype=np.uint8)

@@ -1,5 +1,7 @@
 """One shard on disk: pixels as `.npy`, written crop by crop, and the record of what they are."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-__all__ = ["CropColour", "ShardRecord", "ShardWriter", "checksum_of"]
+__all__ = ["CropColour", "ShardRecord", "ShardWriter", "checksum_of_rows", "digest_of"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class ShardRecord:
         pixel_counts: per row, the number of those pixels.
         failures: (person_id, kind, message) of people whose image could not be read.
         size_bytes: of the `.npy` file.
-        checksum: 32 hex digits of XXH3-128 over the pixels of all rows.
-        row_digests: per row, the same over the crop's pixels.
+        checksum: of all its pixels: 32 hex digits of XXH3-128 over the digests of the rows.
+        row_digests: per row, 32 hex digits of XXH3-128 over the crop's pixels.
     """
 
     name: str
@@ -80,18 +82,17 @@ class ShardWriter:
     _colours: list[CropColour] = field(default_factory=list)
     _digests: list[str] = field(default_factory=list)
     _failures: list[tuple[int, str, str]] = field(default_factory=list)
-    _checksum: Any = field(default_factory=xxhash.xxh3_128)
 
     def __post_init__(self) -> None:
         self._write_header(self.person_count)
+        self._reserve()
 
-    def append(self, person_ids: tuple[int, ...], crops: NDArray[np.uint8], colours: list[CropColour]) -> None:
-        """Add (n, size_px, size_px, 3) crops of n people."""
-        self.stream.write(crops.data)
-        self._checksum.update(crops.data)
-        self._digests.extend(checksum_of(crop) for crop in crops)
-        self._people.extend(person_ids)
-        self._colours.extend(colours)
+    def append(self, person_id: int, crop: NDArray[np.uint8], colour: CropColour) -> None:
+        """Add the (size_px, size_px, 3) crop of a person. Crop by crop, because what was just computed is still in the cache."""
+        self.stream.write(crop.data)
+        self._digests.append(digest_of(crop))
+        self._people.append(person_id)
+        self._colours.append(colour)
 
     def fail(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
         """Note people who have no crop, and why."""
@@ -99,7 +100,8 @@ class ShardWriter:
 
     def close(self) -> ShardRecord:
         """State the number of crops in the file; the record of the shard."""
-        size_bytes = self.stream.seek(0, 2)
+        size_bytes = self.stream.tell()
+        self.stream.truncate(size_bytes)
         self._write_header(len(self._people))
         return ShardRecord(
             name=self.name,
@@ -109,9 +111,14 @@ class ShardWriter:
             pixel_counts=tuple(colour.pixel_count for colour in self._colours),
             failures=tuple(self._failures),
             size_bytes=size_bytes,
-            checksum=self._checksum.hexdigest(),
+            checksum=checksum_of_rows(self._digests),
             row_digests=tuple(self._digests),
         )
+
+    def _reserve(self) -> None:
+        """Ask for all the room at once: it is cheaper, and a full disk shows before any work is done."""
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.stream.fileno(), 0, self.stream.tell() + self.person_count * self.size_px**2 * 3)
 
     def _write_header(self, count: int) -> None:
         """NumPy keeps room in the header for a longer number, so that it can be written again in the same place."""
@@ -120,6 +127,11 @@ class ShardWriter:
         np.lib.format.write_array_header_1_0(self.stream, header)
 
 
-def checksum_of(pixels: NDArray[np.uint8]) -> str:
+def digest_of(crop: NDArray[np.uint8]) -> str:
     """32 hex digits of XXH3-128 over contiguous pixels."""
-    return xxhash.xxh3_128_hexdigest(pixels.data)
+    return xxhash.xxh3_128_hexdigest(crop.data)
+
+
+def checksum_of_rows(digests: Sequence[str]) -> str:
+    """One checksum of many crops, from their digests."""
+    return xxhash.xxh3_128_hexdigest("".join(digests).encode())

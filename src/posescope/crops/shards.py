@@ -32,21 +32,18 @@ def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> CutSha
     Whose image cannot be read has no row; the record names them with the reason.
     """
     cv2.setNumThreads(1)  # the processes share the cores already
-    most = max(len(image.squares) for image in task.images)
-    buffer = np.empty((most, options.size_px, options.size_px, 3), dtype=np.uint8)
-    with store.shard_writer(task.name, task.fingerprint, task.person_count, options.size_px) as writer:
-        for image_task, spans in zip(task.images, _real_spans(task, options.size_px), strict=True):
+    size_px, padding_rgb = options.size_px, options.padding_rgb
+    crop = np.empty((size_px, size_px, 3), dtype=np.uint8)
+    with store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer:
+        for image_task, spans in zip(task.images, _real_spans(task, size_px), strict=True):
             try:
                 image = read_image(image_task.path, image_task.size)
             except ImageError as error:
                 writer.fail(image_task.person_ids, error.kind, str(error))
                 continue
-            crops = buffer[: len(image_task.squares)]
-            for square, crop in zip(image_task.squares, crops, strict=True):
-                cut_square(image, square.left, square.top, square.side, options.size_px, options.padding_rgb, out=crop)
-            writer.append(
-                image_task.person_ids, crops, [_sum_colour(crop, span) for crop, span in zip(crops, spans, strict=True)]
-            )
+            for square, span in zip(image_task.squares, spans, strict=True):
+                cut_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
+                writer.append(square.person_id, crop, _sum_colour(crop, span))
     return CutShard(task.name, task.person_count)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.crops.crop_set import CropSet
-from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of
+from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of_rows, digest_of
 from posescope.errors import DataError
 from posescope.files import atomic_write, read_json, remove_leftovers, write_json
 from posescope.records import PoseTargets
@@ -57,7 +57,7 @@ class CropStore:
             pixels = _open_shard(self.root / f"{record.name}.npy")
         except DataError:
             return False
-        return checksum_of(pixels) == record.checksum
+        return checksum_of_rows([digest_of(crop) for crop in pixels]) == record.checksum
 
     @contextmanager
     def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator["ShardWriter"]:
@@ -75,7 +75,7 @@ class CropStore:
             writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
             yield writer
             record = writer.close()
-        write_json(self.root / f"{name}.json", record.__dict__)
+        write_json(self.root / f"{name}.json", record.__dict__, compact=True)
 
     def begin(self) -> None:
         """The store is being filled: until `finish` it does not count as finished."""
