@@ -85,4 +85,7 @@ def _check_disjoint(persons: pd.DataFrame) -> None:
         splits_of_image = persons.groupby(["source_split", key])["split"].nunique()
         torn = splits_of_image[splits_of_image > 1]
         if len(torn):
-            raise DataError(f"Image {torn.index[0]} stands in more than one split: the splits must be disjoint by image.")
+            source_split, image = torn.index[0]
+            raise DataError(
+                f"The image with {key} {image} of '{source_split}' stands in more than one split: the splits must be disjoint by image."
+            )
