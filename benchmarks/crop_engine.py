@@ -60,7 +60,7 @@ class Work:
 def prepare(root: Path, split: str, repeats: int, links: Path) -> Work:
     """The split's people, `repeats` times; a link to the image folder stands for each time."""
     source = SourceOptions(train_split=split, val_split=split)
-    annotations = read_annotations(CocoFolder(root), source)
+    annotations = read_annotations(CocoFolder(root), source.model_copy(update={"images": None}))
     persons = filter_persons(annotations.persons, annotations.keypoints, []).persons
     boxed = box_persons(persons[persons["split"] == "val"], annotations.keypoints, OPTIONS)
     offset = int(boxed.persons["person_id"].max()) + 1

@@ -30,11 +30,13 @@ class PoseTargets:
         person_ids: (N,) int64.
         joints: (N, K, 2) float32 crop px; NaN where unlabelled.
         visibility: (N, K) uint8, 0..2.
+        squares: fingerprint of the crop boxes that the joints were placed in; empty where nobody knows them.
     """
 
     person_ids: NDArray[np.int64]
     joints: NDArray[np.float32]
     visibility: NDArray[np.uint8]
+    squares: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.person_ids)
@@ -49,9 +51,10 @@ class PoseTargets:
         return len(self.person_ids)
 
     def save(self, path: Path) -> None:
-        """Write the three arrays as `.npz`, atomically."""
+        """Write the three arrays and the fingerprint as `.npz`, atomically."""
+        squares = np.array(self.squares)
         with atomic_write(path) as temporary:
-            np.savez(temporary, person_ids=self.person_ids, joints=self.joints, visibility=self.visibility)
+            np.savez(temporary, person_ids=self.person_ids, joints=self.joints, visibility=self.visibility, squares=squares)
 
     @classmethod
     def load(cls, path: Path) -> "PoseTargets":
@@ -62,7 +65,8 @@ class PoseTargets:
         """
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-                return cls(content["person_ids"], content["joints"], content["visibility"])
+                arrays = (content["person_ids"], content["joints"], content["visibility"])
+                return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "")
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
 

@@ -4,6 +4,7 @@ Coordinates are in our convention (an integer is a pixel's centre). The reader a
 that know COCO's other one.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ __all__ = [
     "join_joints",
     "joints_of",
     "matrices_of",
+    "squares_fingerprint",
     "table_of",
 ]
 
@@ -209,3 +211,9 @@ def join_joints(
 def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
     """`crop_from_image` of each row: (N, 2, 3) float64."""
     return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
+
+
+def squares_fingerprint(crop_boxes: pd.DataFrame) -> str:
+    """16 hex digits of who is cut out where; the order of the rows does not matter."""
+    squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
+    return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]

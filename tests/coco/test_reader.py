@@ -396,3 +396,19 @@ def test_guessed_sigmas_are_told(tiny_coco, caplog):
     caplog.clear()
     read_annotations(folder, SourceOptions(oks_sigmas=dict.fromkeys(guessed, 0.1)))
     assert "guessed" not in caplog.text
+
+
+def test_no_picture_may_train_and_validate(tiny_coco):
+    """Where the splits share a folder, an image that both name is the same image."""
+    shared = SourceOptions(images="train2017")
+    with pytest.raises(
+        DataError, match=r"2 images with people stand in the splits 'train2017' and 'val2017', 'one\.png' for one"
+    ):
+        read_annotations(CocoFolder(tiny_coco.root), shared)
+    names = {"one.png": "uno.png", "two.png": "due.png"}
+    for old, new in names.items():
+        tiny_coco.image_file("val2017", old).rename(tiny_coco.image_file("train2017", new))
+    tiny_coco.change(
+        "val2017", lambda content: [image.update(file_name=names[image["file_name"]]) for image in content["images"]]
+    )
+    assert len(read_annotations(CocoFolder(tiny_coco.root), shared).persons) == 7

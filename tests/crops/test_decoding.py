@@ -155,3 +155,31 @@ def test_what_is_no_image_is_refused(tmp_path, raw):
         (tmp_path / "a.jpg").write_bytes(raw)
     with pytest.raises(DataError, match=r"a\.jpg: cannot be decoded as an image"):
         read_image(tmp_path / "a.jpg")
+
+
+def test_the_header_is_held_against_the_annotation_before_memory_is_asked_for(tmp_path, monkeypatch):
+    raw = bytearray(encoded(NOISE, "JPEG"))
+    frame = raw.index(b"\xff\xc0")
+    raw[frame + 5 : frame + 9] = (65500).to_bytes(2, "big") * 2  # a header can say anything
+    with pytest.raises(ImageError, match=r"the annotations say \(60, 80\) px \(height, width\), the file has \(65500, 65500\)"):
+        read(tmp_path, bytes(raw), size=(60, 80))
+
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("posescope.crops.decoding.simplejpeg.decode_jpeg", exhausted)
+    with pytest.raises(ImageError, match="not enough memory"):
+        read(tmp_path, encoded(NOISE, "JPEG"))
+
+
+def test_a_newer_jfif_version_is_no_damage(tmp_path):
+    raw = bytearray(encoded(NOISE, "JPEG"))
+    version = raw.index(b"JFIF\0") + 5
+    raw[version] = 2
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), read(tmp_path, encoded(NOISE, "JPEG")))
+
+
+def test_pam_which_opencv_reads_with_red_for_blue_is_refused(tmp_path):
+    head = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+    with pytest.raises(ImageError, match="PAM is not supported"):
+        read(tmp_path, head + bytes([200, 100, 50] * 2))

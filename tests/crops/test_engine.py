@@ -1,5 +1,7 @@
 """Shards of crops: the right pixels, whoever cuts them, and nothing cut twice."""
 
+import errno
+import io
 import os
 
 import numpy as np
@@ -218,9 +220,43 @@ def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):
     assert path.read_bytes() == whole
 
 
+def test_a_swapped_picture_of_the_same_name_and_time_is_cut_again(tiny_coco, cut):
+    """Two folders with files of the same name, size and time: what the annotation calls the image is part of the fingerprint."""
+    for folder, colour in (("a", 10), ("b", 200)):
+        path = tiny_coco.root / "train2017" / folder / "x.bmp"
+        tiny_coco.write_image("train2017", f"{folder}/x.bmp", np.full((60, 80, 3), colour, np.uint8))
+        os.utime(path, ns=(0, 0))
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name="a/x.bmp"))
+    assert crops_of(cut(tiny_coco.root))[0][16, 16, 0] == 10
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name="b/x.bmp"))
+    assert crops_of(cut(tiny_coco.root))[0][16, 16, 0] == 200
+
+
+def test_a_short_write_is_an_error(tiny_coco, cut, tmp_path, monkeypatch):
+    class Short(io.FileIO):
+        def write(self, content):
+            return super().write(memoryview(content)[:-1])
+
+    monkeypatch.setattr("posescope.crops.store.open_raw", lambda path: Short(path, "w"))
+    with pytest.raises(DataError, match=r"shard-00000\.npy: this shard of .* cannot be written \(only 2976 of 3072 bytes"):
+        cut(tiny_coco.root)
+    assert not CropStore(tmp_path / "crops").is_finished()
+
+
+def test_without_room_given_beforehand_it_works_too(tiny_coco, cut, monkeypatch):
+    expected = crops_of(cut(tiny_coco.root))
+
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    again = crops_of(cut(tiny_coco.root, shard_persons=1))
+    assert all(np.array_equal(again[person], expected[person]) for person in expected)
+
+
 def test_older_code_s_shards_are_made_again(tiny_coco, cut, monkeypatch):
     before = times(cut(tiny_coco.root).store)
-    monkeypatch.setattr("posescope.crops.plan.ENGINE_VERSION", 3)
+    monkeypatch.setattr("posescope.crops.plan.ENGINE_VERSION", 99)
     assert len(renewed(before, times(cut(tiny_coco.root).store))) == 3
 
 

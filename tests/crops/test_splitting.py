@@ -96,7 +96,7 @@ def test_the_draw_is_that_of_the_images_ids():
 
 def test_one_picture_on_both_sides_is_an_error():
     twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
-    with pytest.raises(DataError, match=r"Image \('all', .*0\.png'\) stands in more than one split"):
+    with pytest.raises(DataError, match=r"Image .*0\.png \(file_name\) of 'all' stands in more than one split"):
         draw_test_set(twins, SplitOptions(test_share_max=0))
 
 
@@ -126,7 +126,7 @@ def test_an_empty_split_is_an_error(train, val, missing):
 
 def test_an_image_on_both_sides_is_an_error():
     torn = persons([1] * 10, [1]).assign(source_split="all")
-    with pytest.raises(DataError, match=r"Image \('all', .*0\S*\) stands in more than one split"):
+    with pytest.raises(DataError, match=r"Image .*0\S* \(\w+\) of 'all' stands in more than one split"):
         draw_test_set(torn, SplitOptions(test_share_max=0))
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posescope.crops.boxing import place_targets
-from posescope.crops.statistics import CropStatistics, mean_rgb, measure_crops
+from posescope.crops.boxing import box_persons, place_targets
+from posescope.crops.statistics import CropStatistics, check_current, mean_rgb, measure_crops
 from posescope.errors import DataError
 from posescope.geometry.recipe import CropRecipe
 
@@ -67,3 +67,29 @@ def test_nobody_to_train_on_is_an_error(tiny_coco, cut):
     found = cut(tiny_coco.root)
     with pytest.raises(DataError, match="No training person has a crop"):
         measure(found, persons=found.persons.assign(split="val"))
+
+
+def test_what_was_measured_is_what_lies_there(tiny_coco, cut):
+    found = cut(tiny_coco.root)
+    targets = place_targets(found.crop_boxes, found.keypoints)
+    statistics = measure(found)
+    check_current(statistics, found.store, found.persons, targets)
+    other = cut(tiny_coco.root, rule_options={"margin": 0.3})
+    with pytest.raises(DataError, match=r"are not those that were measured .* Run the pipeline data_engineering"):
+        check_current(statistics, other.store, other.persons, place_targets(other.crop_boxes, other.keypoints))
+    drawn = found.persons.assign(split=["test", *found.persons["split"][1:]])
+    with pytest.raises(DataError, match="are not those that were measured"):
+        check_current(measure(other), other.store, drawn, targets)
+
+
+def test_joints_and_boxes_of_another_run_are_refused(tiny_coco, cut):
+    """A run that was killed between placing the joints and cutting leaves old crops beside new joints."""
+    old = cut(tiny_coco.root)
+    new = box_persons(old.persons, old.keypoints, old.options.model_copy(update={"rule_options": {"margin": 0.5}}))
+    everybody = old.persons["person_id"].to_numpy()
+    with pytest.raises(DataError, match=r"cut from other squares .* than targets speak of"):
+        old.store.select(place_targets(new.crop_boxes, old.keypoints), everybody)
+    with pytest.raises(DataError, match=r"cut from other squares .* than crop_boxes speak of"):
+        old.store.check_boxes(new.crop_boxes)
+    old.store.check_boxes(old.crop_boxes.iloc[::-1])
+    assert len(old.store.select(place_targets(old.crop_boxes, old.keypoints), everybody)) == 7

@@ -90,7 +90,7 @@ def break_off(store, error):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("the disk is full")], ids=["stopped", "no room"])
 def test_a_shard_that_breaks_off_is_not_done(store, error):
-    with pytest.raises(type(error)):
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else DataError, match=r"full|^$"):
         break_off(store, error)
     assert store.done_shard("shard-00001", "f0") is None
     assert [path.name for path in store.root.iterdir() if "tmp" in path.name] == []

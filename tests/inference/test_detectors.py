@@ -114,6 +114,12 @@ def test_results_may_name_their_images(detections: Detections) -> None:
     assert [person.image.name for person in people] == ["b.jpg"]
 
 
+def test_who_says_a_name_means_it(detections: Detections) -> None:
+    """The image 0007.jpg is not here; that another one happens to be called by its number, 2, is no match."""
+    content = {"images": [{"id": 2, "file_name": "0007.jpg"}], "annotations": [record(2)]}
+    assert find(detections, content, images=(ImageInfo("0002.jpg", 2, (10, 10)),)) == []
+
+
 def test_a_number_that_is_no_name_matches_nothing(detections: Detections, caplog: pytest.LogCaptureFixture) -> None:
     unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ONE)
     people = find(detections, [record(1)], images=(ImageInfo("a.jpg", 2, (10, 10)), ImageInfo("b.jpg", 1, (10, 10))))

@@ -52,6 +52,8 @@ def find_image_fault(image: Any, folder: Path | None, known: Container[int]) -> 
         return "file_name has characters that no file's name can have"
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
         return "file_name leaves the image folder"
+    if str(PurePosixPath(name)) != name:  # `./a.jpg`, `a.jpg/`: one picture under two names could stand on two sides of a split
+        return "file_name is not written in the plainest way"
     return "" if folder is None else _find_file_fault(folder, name)
 
 

@@ -101,6 +101,7 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         if parts and part.skeleton != parts[0].skeleton:
             raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
         parts.append(part)
+    _check_apart(folder, source, parts)
     guessed = parts[0].skeleton.guessed_sigmas
     if guessed:
         logger.warning(
@@ -117,6 +118,19 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         malformed = found.issues[found.issues["reason"] != WITHOUT_PEOPLE]
         check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
     return found
+
+
+def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[Annotations]) -> None:
+    """No picture may train and validate; where each split has a folder of its own, the names do not say it."""
+    if source.images is None:
+        return
+    first, *others = (folder.image_folder(source, split).resolve() for split in source.splits().values())
+    shared = set(parts[0].persons["file_name"]).intersection(*(part.persons["file_name"] for part in parts[1:]))
+    if shared and all(other == first for other in others):
+        raise DataError(
+            f"{first}: {len(shared)} images with people stand in the splits '{source.train_split}' and '{source.val_split}', "
+            f"'{min(shared)}' for one: what trains must not validate. Take them out of one of the annotation files."
+        )
 
 
 def _read_split(

@@ -13,6 +13,7 @@ from posescope.errors import DataError
 __all__ = ["ImageError", "read_image"]
 
 JPEG_START = b"\xff\xd8"
+_SWAPPED_BY_OPENCV = b"P7"  # PAM: OpenCV gives red for blue
 _FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
 # libjpeg's word for bytes between the last block and the end mark. Some cameras leave a few, and no pixel suffers; many of them
 # mean that blocks were lost on the way and all that follows is out of place.
@@ -33,7 +34,7 @@ class ImageError(DataError):
 
 
 def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Decode an image as RGB; its EXIF orientation is ignored, as COCO's labels expect.
+    """Decode an image as RGB; its EXIF orientation is ignored, as COCO's labels expect (not in TIFF: OpenCV turns those).
 
     JPEG by simplejpeg, which says when data are missing or broken (OpenCV fills the rest with one colour and says nothing);
     everything else by OpenCV. The content decides, not the name.
@@ -52,24 +53,34 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDAr
         raw = path.read_bytes()
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
-    image = _decode_jpeg(raw, path) if raw.startswith(JPEG_START) else _decode_other(raw, path)
-    if expected_size is not None and image.shape[:2] != expected_size:
-        raise ImageError(
-            "image has another size",
-            f"{path}: the annotations say {expected_size} px (height, width), the file has {image.shape[:2]}.",
-        )
+    try:
+        image = _decode_jpeg(raw, path, expected_size) if raw.startswith(JPEG_START) else _decode_other(raw, path)
+    except MemoryError as error:
+        raise ImageError("image cannot be decoded", f"{path}: there is not enough memory to decode it.") from error
+    _check_size(path, (image.shape[0], image.shape[1]), expected_size)
     return image
 
 
-def _decode_jpeg(raw: bytes, path: Path) -> NDArray[np.uint8]:
+def _check_size(path: Path, found: tuple[int, int], expected: tuple[int, int] | None) -> None:
+    if expected is not None and found != expected:
+        raise ImageError(
+            "image has another size", f"{path}: the annotations say {expected} px (height, width), the file has {found}."
+        )
+
+
+def _decode_jpeg(raw: bytes, path: Path, expected_size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    raw = _with_known_version(raw)
     try:
-        colours = simplejpeg.decode_jpeg_header(raw)[2]
-    except ValueError as error:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(raw, strict=False)
+    except (ValueError, KeyError) as error:  # KeyError: no way of subsampling, for want of a frame
         raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({error}).") from error
+    _check_size(path, (height, width), expected_size)  # before memory is asked for: a header can say anything
     wanted = "CMYK" if colours in _FOUR_COLOURS else "RGB"
     try:
         image = simplejpeg.decode_jpeg(raw, colorspace=wanted, strict=True)
     except ValueError as error:
+        if str(error).startswith("Unsupported"):
+            raise ImageError("image cannot be decoded", f"{path}: a kind of JPEG that is not supported ({error}).") from error
         if not _is_harmless(str(error)):
             raise ImageError(
                 "image is damaged", f"{path}: the JPEG file is damaged or cut short ({error}; {len(raw)} bytes); fetch it again."
@@ -84,7 +95,15 @@ def _is_harmless(warning: str) -> bool:
     return left_over is not None and int(left_over[1]) <= _MOST_LEFT_OVER_BYTES
 
 
+def _with_known_version(raw: bytes) -> bytes:
+    """A file whose header speaks of a later version of JFIF, which libjpeg warns of, as one of 1.02: no pixel depends on it."""
+    is_later = raw[6:11] == b"JFIF\0" and raw[11:12] > b"\x01"
+    return raw[:11] + b"\x01\x02" + raw[13:] if is_later else raw
+
+
 def _decode_other(raw: bytes, path: Path) -> NDArray[np.uint8]:
+    if raw.startswith(_SWAPPED_BY_OPENCV):
+        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image (PAM is not supported).")
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), flags) if raw else None

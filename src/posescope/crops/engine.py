@@ -18,6 +18,7 @@ from posescope.crops.shards import cut_shard
 from posescope.crops.store import CropStore
 from posescope.errors import DataError
 from posescope.files import fingerprint
+from posescope.tables import squares_fingerprint
 
 __all__ = ["cut_all"]
 
@@ -54,9 +55,10 @@ def cut_all(
         DataError: if more people than allowed, or all, have no crop; the store is not finished then, but what was cut stays.
     """
     tasks = plan_shards(folder, source, persons, crop_boxes, options)
-    interrupted = not store.is_finished()
+    interrupted = not store.is_finished() and store.holds_shards()
     store.begin()
-    todo = [task for task in tasks if store.done_shard(task.name, task.fingerprint, verify=interrupted) is None]
+    looked = tqdm(tasks, desc="looking at what a killed run left", unit="shard", disable=not interrupted)
+    todo = [task for task in looked if store.done_shard(task.name, task.fingerprint, verify=interrupted) is None]
     logger.info("%d persons in %d shards, %d of them done already", len(persons), len(tasks), len(tasks) - len(todo))
     _cut(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
@@ -64,7 +66,9 @@ def cut_all(
         check_failures(issues, len(persons), failures, step="cut")
     if len(persons) and len(issues) == len(persons):
         raise DataError(f"Not a single image could be read; the first: {issues['detail'].iloc[0]}")
-    store.finish([task.name for task in tasks], fingerprint([task.fingerprint for task in tasks]))
+    store.finish(
+        [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks]), squares_fingerprint(crop_boxes)
+    )
     return issues
 
 

@@ -15,7 +15,7 @@ from posescope.files import fingerprint
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 
 # Raise it whenever the same inputs and options come to other pixels than before: shards of older code are then cut again.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,12 @@ class Square:
 
 @dataclass(frozen=True)
 class ImageTask:
-    """Attributes: path: of the image; size: (height, width) px as annotated; squares: of all its people."""
+    """Attributes: path: of the image; name: the same within its data set; size: (height, width) px as annotated; squares: of all
+    its people.
+    """
 
     path: Path
+    name: str
     size: tuple[int, int]
     squares: tuple[Square, ...]
 
@@ -94,7 +97,7 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
     for start, stop in pairwise([*starts, len(rows)]):
         split, name, height, width = rows[start][:4]
         squares = tuple(Square(*row[4:]) for row in rows[start:stop])
-        yield ImageTask(folders[split] / name, (height, width), squares)
+        yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), squares)
 
 
 def _shard(number: int, images: list[ImageTask], options: CropOptions) -> ShardTask:
@@ -103,7 +106,7 @@ def _shard(number: int, images: list[ImageTask], options: CropOptions) -> ShardT
         "engine": ENGINE_VERSION,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
         "images": [
-            [image.path.name, *_stamp(image.path), image.size, [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
+            [image.name, *_stamp(image.path), image.size, [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
             for image in images
         ],
     }

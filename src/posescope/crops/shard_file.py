@@ -1,5 +1,6 @@
 """One shard on disk: pixels as `.npy`, written crop by crop, and the record of what they are."""
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,9 @@ from typing import IO, Any
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
+
+# File systems that cannot give room beforehand: writing works all the same.
+_CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 __all__ = ["CropColour", "ShardRecord", "ShardWriter", "checksum_of_rows", "digest_of"]
 
@@ -89,7 +93,9 @@ class ShardWriter:
 
     def append(self, person_id: int, crop: NDArray[np.uint8], colour: CropColour) -> None:
         """Add the (size_px, size_px, 3) crop of a person. Crop by crop, because what was just computed is still in the cache."""
-        self.stream.write(crop.data)
+        written = self.stream.write(crop.data)
+        if written != crop.nbytes:
+            raise OSError(errno.ENOSPC, f"only {written} of {crop.nbytes} bytes of a crop could be written")
         self._digests.append(digest_of(crop))
         self._people.append(person_id)
         self._colours.append(colour)
@@ -117,8 +123,13 @@ class ShardWriter:
 
     def _reserve(self) -> None:
         """Ask for all the room at once: it is cheaper, and a full disk shows before any work is done."""
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self.stream.fileno(), 0, self.stream.tell() + self.person_count * self.size_px**2 * 3)
+        size = self.stream.tell() + self.person_count * self.size_px**2 * 3
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self.stream.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
 
     def _write_header(self, count: int) -> None:
         """NumPy keeps room in the header for a longer number, so that it can be written again in the same place."""

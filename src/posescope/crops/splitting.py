@@ -87,5 +87,5 @@ def _check_disjoint(persons: pd.DataFrame) -> None:
         if len(torn):
             source_split, image = torn.index[0]
             raise DataError(
-                f"The image with {key} {image} of '{source_split}' stands in more than one split: the splits must be disjoint by image."
+                f"Image {image} ({key}) of '{source_split}' stands in more than one split: the splits must be disjoint by image."
             )

@@ -15,7 +15,7 @@ from posescope.errors import DataError
 from posescope.geometry.recipe import CropRecipe, recipe_of
 from posescope.records import PoseTargets
 
-__all__ = ["CropStatistics", "mean_rgb", "measure_crops"]
+__all__ = ["CropStatistics", "check_current", "mean_rgb", "measure_crops"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,21 @@ def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets,
         crop=CropRecipe(rule=options.rule_spec, padding_rgb=options.padding_rgb),
         data_fingerprint=_fingerprint(store, persons, targets),
     )
+
+
+def check_current(statistics: CropStatistics, store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> None:
+    """See that what was measured is what lies there now.
+
+    Raises:
+        DataError: if crops, splits or joints are of another run than the statistics.
+    """
+    found = _fingerprint(store, persons, targets)
+    if found != statistics.data_fingerprint:
+        raise DataError(
+            f"{store.root}: crops, persons and targets (fingerprint {found}) are not those that were measured "
+            f"({statistics.data_fingerprint}): they are of different runs, one of which did not come to its end. "
+            "Run the pipeline data_engineering."
+        )
 
 
 def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, float, float]:

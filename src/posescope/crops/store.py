@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.crops.crop_set import CropSet
@@ -24,6 +25,7 @@ from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of_row
 from posescope.errors import DataError
 from posescope.files import atomic_write, read_json, remove_leftovers, write_json
 from posescope.records import PoseTargets
+from posescope.tables import squares_fingerprint
 
 __all__ = ["CropStore"]
 
@@ -68,28 +70,45 @@ class CropStore:
             fingerprint: of the inputs and options that make it.
             person_count: crops at most.
             size_px: side of the crops.
+
+        Raises:
+            DataError: if it cannot be written.
         """
         path = self.root / f"{name}.npy"
         (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record must not vouch for the new pixels
-        with atomic_write(path) as temporary, temporary.open("wb", buffering=0) as stream:
-            writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
-            yield writer
-            record = writer.close()
-        write_json(self.root / f"{name}.json", record.__dict__, compact=True)
+        try:
+            with atomic_write(path) as temporary, open_raw(temporary) as stream:
+                writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
+                yield writer
+                record = writer.close()
+            write_json(self.root / f"{name}.json", record.__dict__, compact=True)
+        except OSError as error:
+            raise DataError(
+                f"{path}: this shard of {person_count * size_px**2 * 3 / 1e6:.0f} MB cannot be written "
+                f"({error.strerror or error}). Make room or take another data_dir, and give the same command again: "
+                "finished shards stay."
+            ) from error
+
+    def holds_shards(self) -> bool:
+        """True if there is a shard, of whatever run."""
+        return any(self.root.glob("shard-*.npy"))
 
     def begin(self) -> None:
         """The store is being filled: until `finish` it does not count as finished."""
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "crops.json").unlink(missing_ok=True)
 
-    def finish(self, names: list[str], fingerprint: str) -> None:
-        """All of `names` are written: say so, and remove shards of earlier, larger runs and half files of killed ones."""
+    def finish(self, names: list[str], fingerprint: str, squares: str = "") -> None:
+        """All of `names` are written, from crop boxes with the fingerprint `squares`: say so.
+
+        Shards of earlier, larger runs go, and the half files of killed ones.
+        """
         wanted = set(names)
         for path in self.root.glob("shard-*"):
             if path.stem not in wanted:
                 path.unlink()
         remove_leftovers(self.root)
-        write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint})
+        write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint, "squares": squares})
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +128,12 @@ class CropStore:
         return np.array(sorted(self._places()), dtype=np.int64)
 
     def select(self, targets: PoseTargets, person_ids: NDArray[np.int64]) -> CropSet:
-        """The crops of these persons, in this order, with their targets; whose image could not be read is left out."""
+        """The crops of these persons, in this order, with their targets; whose image could not be read is left out.
+
+        Raises:
+            DataError: if the joints were placed in other squares than those that were cut.
+        """
+        self._check_squares(targets.squares, "targets")
         places = self._places()
         present = np.array([person for person in person_ids.tolist() if person in places], dtype=np.int64)
         row_of = {person: row for row, person in enumerate(targets.person_ids.tolist())}
@@ -120,6 +144,22 @@ class CropStore:
         chosen = PoseTargets(present, targets.joints[rows], targets.visibility[rows])
         where = np.array([places[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
         return CropSet(targets=chosen, shards=self._open_shards(), places=where)
+
+    def check_boxes(self, crop_boxes: pd.DataFrame) -> None:
+        """See that a `CropBoxes` table is the one that was cut.
+
+        Raises:
+            DataError: if it is of another run.
+        """
+        self._check_squares(squares_fingerprint(crop_boxes), "crop_boxes")
+
+    def _check_squares(self, found: str, what: str) -> None:
+        expected = self._manifest().get("squares", "")
+        if expected and found and expected != found:
+            raise DataError(
+                f"{self.root}: the crops were cut from other squares (fingerprint {expected}) than {what} speak of ({found}): "
+                "they are of different runs, one of which did not come to its end. Run the pipeline data_engineering."
+            )
 
     def _written(self, name: str) -> ShardRecord | None:
         """The record of a shard whose two files are there, whole and of this version, or None."""
@@ -145,6 +185,11 @@ class CropStore:
 
     def _open_shards(self) -> tuple[NDArray[np.uint8], ...]:
         return tuple(_open_shard(self.root / f"{name}.npy") for name in self._manifest()["shards"])
+
+
+def open_raw(path: Path) -> IO[bytes]:
+    """A new file without a buffer: crops are large, and a short write is seen at once."""
+    return path.open("wb", buffering=0)
 
 
 def _open_shard(path: Path) -> NDArray[np.uint8]:

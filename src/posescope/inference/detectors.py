@@ -147,7 +147,9 @@ class _ImageIndex:
         return cls({image.name: image for image in images}, by_number)
 
     def find(self, record: Mapping[str, Any]) -> ImageInfo | None:
-        return self.by_name.get(record.get("file_name", "")) or self.by_number.get(record["image_id"])
+        name = record.get("file_name")
+        # Who says a name means it: another image whose name happens to be this number is not meant.
+        return self.by_name.get(name) if isinstance(name, str) else self.by_number.get(record["image_id"])
 
 
 def _with_file_names(records: list[Any], images: Any) -> list[Any]:

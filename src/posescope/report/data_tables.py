@@ -33,7 +33,9 @@ def count_discarded(persons_read: pd.DataFrame, issues: pd.DataFrame, distributi
         first: step (read, filter, crop, cut, kept), record (person, image), reason, records (count), share (0..1 of all records
         of the kind).
     """
-    record = np.where(issues["annotation_id"] == -1, "image", "person")
+    # What is wrong with an image itself is found when the annotations are read, and its reasons begin so.
+    of_image = (issues["step"] == "read") & issues["reason"].str.startswith(("image ", "file_name "))
+    record = np.where(of_image, "image", "person")
     counts = issues.assign(record=record).groupby(["step", "record", "reason"]).size().rename("records").reset_index()
     left = distribution[distribution["split"] == "all"].iloc[0]
     kept = [

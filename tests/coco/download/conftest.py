@@ -1,5 +1,6 @@
 """A web server on this machine that behaves as badly as the world's, and archives to fetch from it."""
 
+import hashlib
 import io
 import re
 import time
@@ -159,6 +160,20 @@ def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> 
 def make_zip():
     """`zipped`, for tests: they cannot import from each other."""
     return zipped
+
+
+@pytest.fixture
+def serve_zip(server):
+    """For tests: put an archive on the server; the options that say all that is known of it."""
+
+    def serve(name: str, files: dict[str, bytes], members: str) -> dict[str, str | int]:
+        content = zipped(files, zipfile.ZIP_STORED)
+        return {
+            "url": server.put(f"/zips/{name}.zip", content), "members": members, "size_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(), "md5": hashlib.md5(content).hexdigest(),
+        }  # fmt: skip
+
+    return serve
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
     <raw_dir>/archives/
       train2017.zip.part        half fetched; beside it its note (part_note.py)
-      train2017.zip             whole and checked, but not unpacked yet; or kept
+      train2017.zip             whole and checked, but not unpacked yet; or kept; or put there by somebody
+      train2017.zip.origin      of one that we fetched and did not unpack yet: address, size and SHA-256
       train2017.json            done: checksums of the archive, and every file that came out of it
 
 The record is written last. It vouches only as long as every file of it lies there with its size: existence is not enough.
+We remove only what we fetched, and know it by its SHA-256: somebody may have put an archive of his own in its place.
 """
 
 import sys
@@ -15,13 +17,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from posescope.coco.download.archives import ArchiveOptions
-from posescope.coco.download.checksums import Checksums
+from posescope.coco.download.checksums import Checksums, checksums_of
 from posescope.coco.download.disk import make_folder
+from posescope.coco.download.kept_json import read_kept
 from posescope.coco.download.part_note import note_of
 from posescope.coco.download.unzip import Member
 from posescope.errors import DataError
-from posescope.files import read_json, write_json
+from posescope.files import write_json
 
 if sys.platform != "win32":
     import fcntl
@@ -60,11 +65,32 @@ class FinishedArchive:
         members = {member.name: [member.size_bytes, member.crc32] for member in self.members}
         return {"url": self.url, "pattern": self.pattern, "checksums": asdict(self.checksums), "members": members}
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "FinishedArchive":
-        """From JSON content."""
-        members = tuple(Member(name, int(size), int(crc)) for name, (size, crc) in content["members"].items())
-        return cls(content["url"], content["pattern"], Checksums(**content["checksums"]), members)
+
+@dataclass(frozen=True)
+class _Record:
+    """A finished archive as JSON content; members: name -> size in bytes, CRC-32."""
+
+    url: str | None
+    pattern: str
+    checksums: Checksums
+    members: dict[str, tuple[int, int]]
+
+    def to_finished(self) -> FinishedArchive:
+        members = tuple(Member(name, size, crc) for name, (size, crc) in self.members.items())
+        return FinishedArchive(self.url, self.pattern, self.checksums, members)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Of an archive that we fetched: where it came from, its size, and by what it is known again."""
+
+    url: str
+    size_bytes: int
+    sha256: str
+
+
+_RECORD = TypeAdapter(_Record)
+_ORIGIN = TypeAdapter(_Origin)
 
 
 @dataclass(frozen=True)
@@ -92,9 +118,10 @@ class ArchiveFolder:
 
     def finished(self, name: str, archive: ArchiveOptions) -> FinishedArchive | None:
         """The record of an archive, if it is the one that is wanted and all its files are still there."""
-        if not self.record(name).is_file():
+        record = read_kept(self.record(name), _RECORD, "the archive counts as not finished")
+        if record is None:
             return None
-        found = FinishedArchive.from_dict(read_json(self.record(name)))
+        found = record.to_finished()
         whole = found.answers(archive) and all(member.seems_whole(self.data_root) for member in found.members)
         return found if whole else None
 
@@ -102,16 +129,50 @@ class ArchiveFolder:
         """Everything of an archive is there: say so."""
         write_json(self.record(name), done.to_dict())
 
-    def is_ours(self, name: str) -> bool:
-        """Whether an archive was fetched by us and is not tidied up yet: its note is there, and no part is left."""
-        return note_of(self.part(name)).is_file() and not self.part(name).exists()
+    def take(self, name: str, url: str, found: Checksums) -> None:
+        """A part is whole, and has these checksums: give it its name, and note that it is ours to remove."""
+        write_json(self._note(name), asdict(_Origin(url, found.size_bytes, found.sha256)))
+        self.part(name).replace(self.archive(name))
+        note_of(self.part(name)).unlink(missing_ok=True)
 
-    def tidy(self, name: str, *, keep_archive: bool) -> None:
-        """Remove what is of no use any more; never an archive that somebody put there."""
-        if self.is_ours(name) and not keep_archive:
-            self.archive(name).unlink(missing_ok=True)
+    def discard_part(self, name: str) -> None:
+        """Remove what has come of an archive."""
         self.part(name).unlink(missing_ok=True)
         note_of(self.part(name)).unlink(missing_ok=True)
+
+    def drop_forgotten_note(self, name: str) -> None:
+        """A note says nothing once its part is gone."""
+        if not self.part(name).exists():
+            note_of(self.part(name)).unlink(missing_ok=True)
+
+    def origin(self, name: str, found: Checksums | None = None) -> str | None:
+        """The address that the archive lying there was fetched from; None if it is not the one that we fetched.
+
+        Args:
+            name: of the archive.
+            found: its checksums; None: not known, it is read for them where its size fits.
+        """
+        ours = read_kept(self._note(name), _ORIGIN, "the archive counts as put there by somebody")
+        path = self.archive(name)
+        if ours is None or not path.is_file() or path.stat().st_size != ours.size_bytes:
+            return None
+        return ours.url if (found or checksums_of(path)).sha256 == ours.sha256 else None
+
+    def tidy(self, name: str, *, keep_archive: bool, found: Checksums | None = None) -> None:
+        """Remove what is of no use any more; never an archive that somebody put there.
+
+        Args:
+            name: of the archive.
+            keep_archive: whether it stays, from now on like one that somebody put there.
+            found: its checksums; None: not known.
+        """
+        if not keep_archive and self.origin(name, found) is not None:
+            self.archive(name).unlink()
+        self.discard_part(name)
+        self._note(name).unlink(missing_ok=True)
+
+    def _note(self, name: str) -> Path:
+        return self.root / f"{name}.zip.origin"  # JSON, but not called so: `a.zip.json` is the record of an archive `a.zip`
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -66,7 +66,9 @@ class DownloadOptions(TransferOptions):
     mirror: Address | None = Field(
         None, description="another server: it takes the place of scheme and host in every address; null: none"
     )
-    dry_run: bool = Field(False, description="only tell what would come, and touch nothing")
+    dry_run: bool = Field(
+        False, description="only tell what would come: nothing is fetched, and nothing is written but the record of the run"
+    )
     keep_archives: bool = Field(False, description="keep the archives that were fetched, after they are unpacked")
     max_unpacked_bytes: int = Field(
         40_000_000_000, gt=0, description="an archive whose wanted files take more than this is refused, bytes"

@@ -11,8 +11,8 @@ from posescope.coco.download.archive_folder import ArchiveFolder, FinishedArchiv
 from posescope.coco.download.archives import ArchiveOptions, DownloadOptions
 from posescope.coco.download.checksums import Checksums, checksums_of
 from posescope.coco.download.disk import in_words
-from posescope.coco.download.http_file import DownloadError, RemoteFile, fetch_file
-from posescope.coco.download.part_note import note_of
+from posescope.coco.download.http_file import RemoteFile, fetch_file
+from posescope.coco.download.opener import DownloadError
 from posescope.coco.download.plan import DownloadPlan, PlannedArchive
 from posescope.coco.download.unzip import UnpackLimits, unpack
 from posescope.errors import DataError
@@ -57,7 +57,7 @@ def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[Fet
         DataError: if another run is at it.
     """
     if options.dry_run:
-        logger.info("This was a dry run: nothing is fetched, nothing is written.")
+        logger.info("This was a dry run: nothing is fetched, and nothing is written but the record of the run.")
         return tuple(_as_planned(item) for item in plan.archives)
     plan.check_room()
     folder = ArchiveFolder(plan.root)
@@ -81,15 +81,16 @@ def _settle(item: PlannedArchive, folder: ArchiveFolder, options: DownloadOption
     if item.state == "finished":
         folder.tidy(name, keep_archive=options.keep_archives)  # a killed run may have left something
         return _as_planned(item)
+    folder.drop_forgotten_note(name)
     if folder.archive(name).is_file():
         found, fetched_bytes = _check(folder.archive(name), archive), 0
     else:
         found, fetched_bytes = _fetch(name, archive, folder, options)
     limits = UnpackLimits(options.max_unpacked_bytes, options.min_free_bytes)
     unpacked = unpack(folder.archive(name), folder.data_root, archive.wants, limits)
-    done = FinishedArchive(archive.url if folder.is_ours(name) else None, archive.members, found, unpacked.members)
+    done = FinishedArchive(folder.origin(name, found), archive.members, found, unpacked.members)
     folder.finish(name, done)
-    folder.tidy(name, keep_archive=options.keep_archives)
+    folder.tidy(name, keep_archive=options.keep_archives, found=found)
     return FetchedArchive(
         name=name,
         url=archive.url,
@@ -111,19 +112,18 @@ def _fetch(name: str, archive: ArchiveOptions, folder: ArchiveFolder, options: D
     found = checksums_of(part)
     faults = found.faults(archive.size_bytes, archive.sha256, archive.md5)
     if faults:
-        part.unlink()
-        note_of(part).unlink(missing_ok=True)
+        folder.discard_part(name)
         raise DownloadError(
             f"{archive.url}: what came is not the archive that was expected: {'; '.join(faults)}. It was removed. Give the same "
             "command again; if this comes back, the server has another file: name another server by "
             f"--params download.mirror=ADDRESS, or set sha256, md5 and size_bytes of download.archives.{name} to what is right."
         )
-    part.replace(folder.archive(name))  # the note stays until all is unpacked: it says that this archive is ours to remove
+    folder.take(name, archive.url, found)
     return found, fetched_bytes
 
 
 def _check(path: Path, archive: ArchiveOptions) -> Checksums:
-    """An archive that lies there counts only if it is the right one; it is not ours to remove."""
+    """An archive that lies there counts only if it is the right one; a wrong one is not ours to remove."""
     found = checksums_of(path)
     faults = found.faults(archive.size_bytes, archive.sha256, archive.md5)
     if faults:

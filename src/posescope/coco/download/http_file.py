@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pydantic import Field
 
 from posescope import __version__
 from posescope.coco.download.disk import byte_bar, check_room, in_words, make_folder, write_fault
+from posescope.coco.download.opener import DownloadError, make_opener
 from posescope.coco.download.part_note import (
     PartNote,
     note_of,
@@ -28,10 +29,9 @@ from posescope.coco.download.part_note import (
     total_of_answer,
     write_note,
 )
-from posescope.errors import DataError
 from posescope.plugins import Options
 
-__all__ = ["DownloadError", "RemoteFile", "TransferOptions", "fetch_file"]
+__all__ = ["RemoteFile", "TransferOptions", "fetch_file"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,6 @@ _LONGEST_WAIT_S = 60.0
 # Answers that may be other ones in a moment.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _ELSEWHERE = "Another server is named by --params download.mirror=ADDRESS"
-
-
-class DownloadError(DataError):
-    """A file cannot be fetched, or is not the one that was expected."""
 
 
 class TransferOptions(Options):
@@ -65,7 +61,7 @@ class RemoteFile:
         url: http or https.
         size_bytes: as it should be; None where it is not known.
         is_checked: whether a checksum will be compared afterwards. Then it is safe to go on even where the server gives
-            nothing to recognise the file by.
+            nothing to recognise the file by, or is another one than before.
     """
 
     url: str
@@ -131,7 +127,7 @@ class _Transfer:
         if offset and offset == self._size_to_be(note):
             return
         try:
-            response = _opener().open(self._request(note, offset), timeout=self.options.timeout_s)
+            response = make_opener().open(self._request(note, offset), timeout=self.options.timeout_s)
         except urllib.error.HTTPError as error:
             with error:
                 self._take_refusal(error, offset)
@@ -149,7 +145,7 @@ class _Transfer:
             return None
         if note is None:
             reason = "it is not known of what file they are"
-        elif note.url != self.remote.url:
+        elif note.url != self.remote.url and not self._may_change_server(note):
             reason = f"they are of {note.url}"
         elif not note.validator and not self.remote.is_checked:
             reason = "the server gives nothing to recognise the file by"
@@ -160,6 +156,11 @@ class _Transfer:
         self._start_anew(reason)
         return None
 
+    def _may_change_server(self, note: PartNote) -> bool:
+        """Whether to go on from another server's bytes: a checksum will tell in the end, and no size speaks against it."""
+        sizes = {self.remote.size_bytes, note.size_bytes} - {None}
+        return self.remote.is_checked and len(sizes) == 1
+
     def _size_to_be(self, note: PartNote | None) -> int | None:
         return self.remote.size_bytes or (note.size_bytes if note else None)
 
@@ -168,7 +169,7 @@ class _Transfer:
         if note and offset:
             logger.info("%s: %s are here, going on from there", self.name, in_words(offset))
             headers["Range"] = f"bytes={offset}-"
-            if note.validator:
+            if note.validator and note.url == self.remote.url:  # one server's mark says nothing to another
                 headers["If-Range"] = note.validator
         return urllib.request.Request(self.remote.url, headers=headers)  # noqa: S310  the opener knows only http and https
 
@@ -202,26 +203,39 @@ class _Transfer:
     def _agree(self, status: int, headers: Message, note: PartNote | None, offset: int) -> tuple[int, int | None]:
         """Where the bytes begin that now come, and the size of the whole file; a part that does not fit is removed."""
         found = note_of_answer(self.remote.url, headers)
-        if status == 206 and note:
-            if start_of_answer(headers) != offset or found.differs(note):
-                self._start_anew("the file has changed on the server")
-                raise _InterruptionError("the file has changed on the server")
-        elif status == 200:
-            if offset:
-                self._start_anew("the file has changed on the server, or the server cannot go on in the middle")
-            offset = 0
-        else:
+        if status != 200 and not (status == 206 and note):
             raise DownloadError(f"{self.remote.url}: expected the answer 200, or 206 to a range, found {status}.")
+        # Before anything is dropped: a page that says something must not cost what is here.
         if found.size_bytes is not None and self.remote.size_bytes not in (None, found.size_bytes):
             raise DownloadError(
                 f"{self.remote.url}: expected a file of {self.remote.size_bytes} bytes, the server has {found.size_bytes}. "
                 "It is another file, or a page that says something: look at it with a browser."
             )
-        check_room(self.part.parent, (found.size_bytes or 0) - offset, self.options.min_free_bytes)
-        if not offset:  # the note comes before the bytes, so that no part is of something unknown
+        if status == 206 and note and (start_of_answer(headers) != offset or self._is_other_file(found, note)):
+            self._start_anew("the file has changed on the server")
+            raise _InterruptionError("the file has changed on the server")
+        if status == 200:
+            if offset:
+                self._start_anew("the file has changed on the server, or the server cannot go on in the middle")
+            offset = 0
+        total = found.size_bytes or (self._size_to_be(note) if offset else self.remote.size_bytes)
+        check_room(self.part.parent, (total or 0) - offset, self.options.min_free_bytes)
+        self._note_whose(found, note, offset)
+        return offset, total
+
+    def _is_other_file(self, found: PartNote, note: PartNote) -> bool:
+        if note.url == self.remote.url:
+            return found.differs(note)
+        return found.size_bytes is not None and found.size_bytes != self._size_to_be(note)
+
+    def _note_whose(self, found: PartNote, note: PartNote | None, offset: int) -> None:
+        """Write down whose bytes come. The note comes before the bytes, so that no part is of something unknown."""
+        if not offset:
             self.part.unlink(missing_ok=True)
             write_note(self.part, found)
-        return offset, found.size_bytes
+        elif note and note.url != self.remote.url:
+            logger.info("%s: the bytes that are here came from %s", self.name, note.url)
+            write_note(self.part, replace(found, size_bytes=found.size_bytes or note.size_bytes))
 
     def _write(self, response: http.client.HTTPResponse, start: int, total: int | None) -> None:
         here = start
@@ -247,22 +261,6 @@ class _Transfer:
         logger.warning("%s: starts anew, %s are dropped: %s", self.name, in_words(_size_of(self.part)), reason)
         self.part.unlink(missing_ok=True)
         note_of(self.part).unlink(missing_ok=True)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Knows http, https, redirections between them, and the proxies of the environment; no ftp, no local files."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 def _size_of(path: Path) -> int:

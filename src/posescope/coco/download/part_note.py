@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
 
-from posescope.files import read_json, write_json
+from pydantic import TypeAdapter
+
+from posescope.coco.download.kept_json import read_kept
+from posescope.files import write_json
 
 __all__ = ["PartNote", "note_of", "note_of_answer", "read_note", "start_of_answer", "total_of_answer", "write_note"]
 
@@ -47,17 +50,17 @@ class PartNote:
         return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in pairs)
 
 
+_NOTE = TypeAdapter(PartNote)
+
+
 def note_of(part: Path) -> Path:
     """Where the note of a part lies."""
     return part.with_name(f"{part.name}.json")
 
 
 def read_note(part: Path) -> PartNote | None:
-    """The note of a part; None where there is none."""
-    if not note_of(part).is_file():
-        return None
-    content = read_json(note_of(part))
-    return PartNote(content["url"], content["etag"], content["last_modified"], content["size_bytes"])
+    """The note of a part; None where there is none that can be read."""
+    return read_kept(note_of(part), _NOTE, "it counts as none")
 
 
 def write_note(part: Path, note: PartNote) -> None:

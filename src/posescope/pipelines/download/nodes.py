@@ -15,5 +15,5 @@ def plan_download(raw_workspace: CocoFolder, options: DownloadOptions, sample: S
 
 
 def fetch_archives(download_plan: DownloadPlan, options: DownloadOptions) -> tuple[FetchedArchive, ...]:
-    """Fetch, check and unpack what is missing; nothing in a dry run."""
+    """Fetch, check and unpack what is missing; in a dry run, nothing of it."""
     return download_archives(download_plan, options)

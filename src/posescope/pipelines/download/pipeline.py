@@ -13,7 +13,8 @@ OPTIONS = "params:download"
 def create_pipeline() -> Pipeline:
     """Official addresses -> the folder of raw data.
 
-    What was fetched stays in memory, and is recorded beside the data itself: a dry run must be able to write nothing.
+    What was fetched stays in memory, and is recorded beside the data itself: a dry run is to
+    write nothing but the record of the run.
     """
     return pipeline(
         [

@@ -31,6 +31,7 @@ def predict_validation(
     prediction: PredictionOptions,
 ) -> dict[str, Any]:
     """Run the model on the validation crops."""
+    crops.check_boxes(crop_boxes)
     result = predict_crops(model, crops.select(targets, ids_of(persons, SPLIT)), prediction)
     return {"predictions": predictions_in_images(result.predictions, crop_boxes), "mse": result.mse}
 

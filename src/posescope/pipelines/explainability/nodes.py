@@ -7,7 +7,7 @@ import pandas as pd
 
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.statistics import CropStatistics
+from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
@@ -34,6 +34,7 @@ def read_features(
     prediction: PredictionOptions,
 ) -> FeatureStore:
     """Stream the chosen persons through the network and keep what stands at the tap."""
+    check_current(crop_statistics, crops, persons, targets)
     chosen = choose_persons(persons, targets, options.split, options.max_persons, options.min_labelled_joints, options.seed)
     extract_features(
         model.to(resolve_device(prediction.device)),

@@ -6,7 +6,7 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.statistics import CropStatistics
+from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
 from posescope.files import fingerprint
 from posescope.plugins import ComponentSpec
@@ -34,6 +34,7 @@ def train_model(
     training: TrainingOptions,
 ) -> dict[str, Any]:
     """Train the network, or go on with an unfinished run of the same options and data."""
+    check_current(statistics, crops, persons, targets)
     untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
     options = [spec.model_dump(mode="json") for spec in (codec, model, training)]
     mark = fingerprint([*options, statistics.to_dict(), skeleton.to_dict()])
