@@ -26,7 +26,7 @@ _OPACITY = 0.85
 
 
 def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
-    """Training and validation crops in turn with their annotation; left orange, right blue, hidden joints hollow.
+    """Crops of the training set, then of the validation set, annotated; left orange, right blue, hidden joints hollow.
 
     Returns:
         (H, W, 3) uint8 RGB.

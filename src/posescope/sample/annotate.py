@@ -1,6 +1,6 @@
 """People in a scene -> records in the official COCO layout.
 
-keypoints   17 x (x, y, v): pixel indices, v = 0 unlabelled (0, 0, 0), 1 hidden, 2 seen
+keypoints   (x, y, v) of each joint: pixel indices, v = 0 unlabelled (0, 0, 0), 1 hidden, 2 seen
 bbox        [x, y, width, height] of the visible mask, pixel i spanning [i, i + 1]
 segmentation polygons in the same frame; of a crowd, run lengths down the columns
 """
@@ -27,8 +27,11 @@ CATEGORY: Mapping[str, Any] = {
 }
 # How often an annotator leaves out a joint; a hidden point of the face; a whole region of the body.
 _SKIPS, _SKIPS_HIDDEN_FACE, _SKIPS_REGION = 0.02, 0.5, 0.05
-_FACE = np.arange(17) < 5
-_REGIONS = (_FACE, np.arange(17) >= 13, (np.arange(17) >= 7) & (np.arange(17) < 11))
+_FACE, _ARMS, _LEGS = (
+    np.array([any(part in joint for part in parts) for joint in COCO_PERSON.joints])
+    for parts in (("nose", "eye", "ear"), ("elbow", "wrist"), ("knee", "ankle"))
+)
+_REGIONS = (_FACE, _LEGS, _ARMS)
 # Fewer visible pixels than this and an annotator would not have noticed the person.
 _LEAST_AREA = 24
 
@@ -45,15 +48,17 @@ def annotate_scene(scene: Scene, seed: int) -> list[dict[str, Any]]:
 
 
 def label_joints(person: ScenePerson, seed: int) -> Ints:
-    """Keypoints (17, 3) of a person: x, y, v; what lies outside the image and what is left out is 0, 0, 0."""
-    keypoints = np.zeros((17, 3), np.int64)
+    """Keypoints (K, 3) of a person: x, y, v; what lies outside the image and what is left out is 0, 0, 0."""
+    keypoints = np.zeros((len(COCO_PERSON), 3), np.int64)
     if person.role != "person":
         return keypoints
     rng = np.random.default_rng(seed)
     height, width = person.mask.shape
     places = np.round(person.joints).astype(np.int64)
     inside = (places >= 0).all(axis=1) & (places < (width, height)).all(axis=1)
-    skipped = (rng.random(17) < _SKIPS) | (_FACE & person.hidden & (rng.random(17) < _SKIPS_HIDDEN_FACE))
+    skipped = (rng.random(len(COCO_PERSON)) < _SKIPS) | (
+        _FACE & person.hidden & (rng.random(len(COCO_PERSON)) < _SKIPS_HIDDEN_FACE)
+    )
     if rng.random() < _SKIPS_REGION:
         skipped |= _REGIONS[int(rng.integers(len(_REGIONS)))]
     labelled = inside & ~skipped if (inside & ~skipped).any() else inside

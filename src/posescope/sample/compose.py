@@ -26,8 +26,8 @@ class ScenePerson:
 
     Attributes:
         mask: (h, w) bool, the pixels where this person's body is seen.
-        joints: (17, 2) x, y in image pixels; may lie outside the image.
-        hidden: (17,) bool, joints with something in front of them, be it the person's own arm.
+        joints: (K, 2) x, y in image pixels; may lie outside the image.
+        hidden: (K,) bool, joints with something in front of them, be it the person's own arm.
         role: whether the person gets keypoints, none, or is part of the crowd.
         pose, view, things: names of posture and view, what the person holds or sits on, what stands in front.
     """

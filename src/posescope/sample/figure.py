@@ -54,8 +54,8 @@ class FigurePicture:
         colour: (h, w, 3) float32, 0..255, multiplied by `alpha`.
         alpha: (h, w) float32, 0..1: share of the pixel that the figure and its things cover.
         body_alpha: the same, of the person alone.
-        joints: (17, 2) x, y in the scene's pixels, COCO's order.
-        hidden: (17,) bool: behind own limbs, clothes, furniture or props.
+        joints: (K, 2) x, y in the scene's pixels, COCO's order.
+        hidden: (K,) bool: behind own limbs, clothes, furniture or props.
     """
 
     left: int

@@ -36,7 +36,7 @@ class Skeleton3D:
     """A posed body in the camera frame.
 
     Attributes:
-        points: positions (3,) by name, in body heights: the 17 COCO joints, and `pelvis`, `waist`, `chest`, `neck`, `head`.
+        points: positions (3,) by name, in body heights: the COCO joints, and `pelvis`, `waist`, `chest`, `neck`, `head`.
         frames: rotations (3, 3) by bone (columns are the bone's axes in the camera frame).
         ground: y of the lowest sole, in the direction of the camera's up.
         root: rotation (3, 3) of the person as a whole; what stands beside the person (a chair) uses it.
@@ -49,7 +49,7 @@ class Skeleton3D:
 
     @property
     def joints(self) -> Doubles:
-        """The 17 joints (17, 3), COCO's order."""
+        """The joints (K, 3), COCO's order."""
         return np.stack([self.points[name] for name in COCO_PERSON.joints])
 
 

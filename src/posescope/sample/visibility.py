@@ -32,7 +32,7 @@ _OWN_BONES: Mapping[str, tuple[tuple[str, ...], float]] = {
 
 
 def find_hidden(wearer: Wearer, seen: DepthMap, frame: PictureFrame) -> Bools:
-    """Joints (17,) that are hidden within the figure; `frame` is that of the maps `seen`.
+    """Joints (K,) that are hidden within the figure; `frame` is that of the maps `seen`.
 
     A joint outside the maps is judged at the nearest pixel; it lies outside the image and will not be labelled.
     """
