@@ -25,7 +25,13 @@ def test_the_default_is_everything_but_inference() -> None:
 
 def test_the_default_needs_only_stores_and_parameters() -> None:
     free = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("params:")}
-    assert free == {"raw_workspace", "crops_workspace", "checkpoints_workspace", "features_workspace"}
+    assert free == {
+        "raw_workspace",
+        "crops_workspace",
+        "checkpoints_workspace",
+        "training_sheets_workspace",
+        "features_workspace",
+    }
 
 
 def test_all_pipelines_can_be_run_together() -> None:

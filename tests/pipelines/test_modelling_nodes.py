@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from posescope.crops.statistics import CropStatistics
+from posescope.files import fingerprint
 from posescope.geometry.recipe import CropRecipe
 from posescope.pipelines.modelling import nodes
 from posescope.pipelines.modelling.pipeline import create_pipeline
@@ -16,13 +17,20 @@ from posescope.skeleton import COCO_PERSON, Skeleton
 from posescope.training.options import TrainingOptions
 
 STATISTICS = CropStatistics((0.4, 0.4, 0.4), (64, 64), CropRecipe(rule=ComponentSpec(name="padded_square")), "data")
+TRAINING = TrainingOptions()
 HOURGLASS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
 
 
-def mark_of(monkeypatch: pytest.MonkeyPatch, skeleton: Skeleton, statistics: CropStatistics = STATISTICS) -> str:
+def mark_of(
+    monkeypatch: pytest.MonkeyPatch,
+    skeleton: Skeleton,
+    statistics: CropStatistics = STATISTICS,
+    training: TrainingOptions = TRAINING,
+) -> str:
     marks: list[str] = []
 
-    def note(*arguments: Any) -> Any:
+    def note(*arguments: Any, **options: Any) -> Any:
+        assert fingerprint(options["made_of"]) == arguments[-1]
         marks.append(arguments[-1])
         return SimpleNamespace(model=arguments[0], history=())
 
@@ -35,9 +43,10 @@ def mark_of(monkeypatch: pytest.MonkeyPatch, skeleton: Skeleton, statistics: Cro
         skeleton=skeleton,
         statistics=statistics,
         checkpoints=None,
+        sheets=None,
         codec=ComponentSpec(name="gaussian"),
         model=ComponentSpec(name="hourglass", options=HOURGLASS),
-        training=TrainingOptions(),
+        training=training,
     )
     return marks[0]
 
@@ -48,6 +57,14 @@ def test_the_mark_follows_the_skeleton_and_the_crops(monkeypatch: pytest.MonkeyP
     mark = mark_of(monkeypatch, COCO_PERSON)
     assert mark == mark_of(monkeypatch, COCO_PERSON)
     assert len({mark, mark_of(monkeypatch, renamed), mark_of(monkeypatch, COCO_PERSON, padded)}) == 3
+
+
+def test_the_mark_does_not_follow_what_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[dict[str, Any]] = [{"keep_checkpoints": 9}, {"sheet_every_epochs": 0}, {"resume": "f00d"}]
+    mark = mark_of(monkeypatch, COCO_PERSON)
+    assert {mark_of(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) for change in changes} == {mark}
+    for change in ({"final_weights": "last"}, {"epochs": 3}, {"ema_decay": 0.9}):
+        assert mark_of(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) != mark
 
 
 def test_a_run_is_over_once_its_model_is_saved() -> None:

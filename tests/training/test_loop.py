@@ -1,6 +1,7 @@
 """Tests of posescope.training.loop and posescope.training.state: learning, reproducing, resuming."""
 
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError
-from posescope.training.checkpoints import CheckpointStore
+from posescope.training.batches import shuffled_order
+from posescope.training.checkpoints import CheckpointError, CheckpointStore
 from posescope.training.loop import NonFiniteLossError, train
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome
+from posescope.training.supervision import supervise
 from posescope.training.validation import validate
 
 AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
@@ -162,8 +165,64 @@ def test_a_loss_that_is_not_finite_names_the_persons(
 ) -> None:
     with torch.no_grad():
         untrained.network.stem.conv.bias.fill_(torch.nan)
-    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 0. Persons of the batch: 10\d\d"):
+    with pytest.raises(NonFiniteLossError, match=r"The loss is nan in epoch 1, step 0. Persons of the batch: 10\d\d"):
         train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f")
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("grad_clip", [None, 1.0])
+def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_its_epoch(
+    grad_clip: float | None, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    store, options = CheckpointStore(tmp_path), make_options(grad_clip=grad_clip)
+    whole, steps = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f"), 0
+
+    def steep(*arguments: Any) -> torch.Tensor:
+        """In the third step of the second epoch (six steps each) a finite loss whose slope is infinite: that of sqrt(0)."""
+        nonlocal steps
+        steps += 1
+        loss = supervise(*arguments)
+        return loss + torch.sqrt(loss - loss.detach()) if steps == 9 else loss
+
+    with monkeypatch.context() as patch:
+        patch.setattr("posescope.training.loop.supervise", steep)
+        with pytest.raises(NonFiniteLossError) as caught:
+            train(untrained, train_set, val_set, options, store, "f")
+    order = np.array_split(shuffled_order(len(train_set), options.seed, 2), 6)[2]
+    persons = ", ".join(str(person) for person in train_set.targets.person_ids[order])
+    assert re.search(r"but the gradient's norm is (nan|inf) in epoch 2, step 8\. ", str(caught.value))
+    assert f"Persons of the batch: {persons}. " in str(caught.value)
+    assert [path.name for path in (tmp_path / "f").iterdir()] == ["epoch_0001"]
+    assert_same(whole, train(untrained, train_set, val_set, options, store, "f"))
+
+
+def test_the_last_epoch_becomes_the_model_where_so_asked(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    last = make_options(epochs=5, learning_rate=0.02, final_weights="last")
+    store = CheckpointStore(tmp_path)
+    outcome = train(untrained, train_set, val_set, last, store, "last")
+    best = train(untrained, train_set, val_set, make_options(epochs=5, learning_rate=0.02), store, "best")
+    assert outcome.model.provenance["epoch"] == 5
+    assert outcome.model.provenance["val_pck_thesis"] == outcome.history[-1].val_pck_thesis
+    assert best.model.provenance["epoch"] == best.model.provenance["best_epoch"] == outcome.model.provenance["best_epoch"]
+    state = store.read("last", 5).part("network")
+    assert all(torch.equal(value, state[name]) for name, value in weights(outcome).items())
+
+
+def test_a_required_run_of_other_options_is_refused(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    store, options = CheckpointStore(tmp_path), make_options(epochs=2)
+    with pytest.raises(KilledError):
+        train(untrained, train_set, val_set, options, store, "aa", on_epoch=kill_after_first, made_of={"epochs": 2})
+    longer = make_options(epochs=3, resume="aa")
+    with pytest.raises(CheckpointError, match=r"aa: refused, .*\(epochs: there 2, here 3\)"):
+        train(untrained, train_set, val_set, longer, store, "bb", made_of={"epochs": 3})
+    assert [path.name for path in tmp_path.iterdir()] == ["aa"]
+    outcome = train(untrained, train_set, val_set, make_options(epochs=2, resume="aa"), store, "aa", made_of={"epochs": 2})
+    assert len(outcome.history) == 2
 
 
 def test_sets_that_do_not_fit_are_refused(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

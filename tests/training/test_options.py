@@ -31,11 +31,22 @@ def test_parameters_as_a_file_has_them_survive_json() -> None:
     assert TrainingOptions.model_validate(options.model_dump(mode="json")) == options
 
 
+def test_the_identity_leaves_out_what_changes_no_weight() -> None:
+    options = TrainingOptions(keep_checkpoints=7, resume="f00d", sheet_every_epochs=0)
+    assert options.identity() == TrainingOptions().identity()
+    assert set(TrainingOptions.model_fields) - set(options.identity()) == {"keep_checkpoints", "resume", "sheet_every_epochs"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
         ({"epochs": 0}, "epochs"),
         ({"epoch": 3}, "epoch"),
+        ({"keep_checkpoints": 0}, "keep_checkpoints"),
+        ({"keep_checkpoints": 101}, "keep_checkpoints"),
+        ({"sheet_every_epochs": -1}, "sheet_every_epochs"),
+        ({"resume": "../elsewhere"}, "resume"),
+        ({"final_weights": "average"}, "final_weights"),
         ({"device": "gpu"}, "device"),
         ({"schedule": {"name": "cosine"}}, "schedule"),
         ({"schedule": {"name": "one_cycle", "options": {"warmup_share": 1.0}}}, "warmup_share"),

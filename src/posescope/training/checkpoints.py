@@ -1,122 +1,130 @@
 """Checkpoints of training runs: a killed run goes on where its last whole epoch ended, and comes to the same numbers.
 
-    <folder>/<fingerprint>/epoch_0003/tensors.safetensors   network, optimiser, average, generators
-                                      state.json            epoch, step, history, the rest of the optimiser
-    <folder>/<fingerprint>/finished.json                    the run is over: its model is saved elsewhere
+    <folder>/<fingerprint>/epoch_0003/      one checkpoint (`checkpoint_files`)
+    <folder>/<fingerprint>/finished.json    the run is over: its model is saved elsewhere
 
-The fingerprint stands for options and data: a run of other options has a folder of its own, and is left alone. No pickle.
+The fingerprint stands for options and data: a run of other options has a folder of its own, and is left alone.
 """
 
-import dataclasses
-import json
 import logging
-import math
+import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from posescope.files import atomic_folder, remove_leftovers, write_json
+from posescope.training.checkpoint_files import (
+    CheckpointError,
+    DamagedCheckpointError,
+    TrainingState,
+    read_checkpoint,
+    write_checkpoint,
+)
+from posescope.training.records import best_record
 
-from posescope.errors import DataError
-from posescope.files import atomic_folder, read_json, write_json
-from posescope.training.records import EpochRecord, best_record
-
-__all__ = ["CheckpointError", "CheckpointStore", "TrainingState"]
+__all__ = ["CheckpointError", "CheckpointStore", "DamagedCheckpointError", "TrainingState"]
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
-TENSORS, STATE, FINISHED = "tensors.safetensors", "state.json", "finished.json"
-
-
-class CheckpointError(DataError):
-    """A checkpoint cannot be read."""
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """Everything from which a run goes on.
-
-    Attributes:
-        fingerprint: of options and data.
-        epoch: how many are complete.
-        step: optimiser steps so far.
-        history: one record a complete epoch.
-        tensors: by name; the first word says whose: `network.`, `average.`, `optimiser.`, `generator.`.
-        optimiser: JSON-like: what the optimiser keeps beside tensors.
-    """
-
-    fingerprint: str
-    epoch: int
-    step: int
-    history: tuple[EpochRecord, ...]
-    tensors: Mapping[str, Tensor]
-    optimiser: Mapping[str, Any] = field(default_factory=dict)
-
-    def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `prefix.`, without it."""
-        head = f"{prefix}."
-        return {name.removeprefix(head): tensor for name, tensor in self.tensors.items() if name.startswith(head)}
+FINISHED = "finished.json"
+_SHOWN_DIFFERENCES = 6
 
 
 class CheckpointStore:
-    """Owns a folder of runs. Nothing is read or made before it is needed."""
+    """Owns a folder of runs. Nothing is read or made before it is needed. A run is written by one process at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
 
     def latest(self, fingerprint: str) -> TrainingState | None:
-        """The last state of the unfinished run of this fingerprint; None if there is none.
+        """The last whole state of the unfinished run of this fingerprint; None if there is none.
+
+        A damaged checkpoint is passed over with a warning, and the one before it is taken.
 
         Raises:
-            CheckpointError: if the checkpoint is damaged or of a newer format.
+            CheckpointError: if there are checkpoints but none is whole, or one is of another format or another run.
         """
         self._log_others(fingerprint)
         run = self.root / fingerprint
         epochs = self._epochs(fingerprint)
         if (run / FINISHED).exists() or not epochs:
             return None
-        return self.read(fingerprint, epochs[-1])
+        for epoch in reversed(epochs):
+            try:
+                return self._read_with_best(fingerprint, epoch)
+            except DamagedCheckpointError as error:
+                log.warning("%s The checkpoint before it is taken.", error)
+        raise CheckpointError(f"{run}: none of its checkpoints is whole. Remove this folder to train from the start.")
+
+    def require(self, run: str, fingerprint: str, made_of: Mapping[str, Any]) -> None:
+        """See that `run` can be gone on with by a run of this fingerprint.
+
+        Raises:
+            CheckpointError: if it has no checkpoint, is finished, or is of other options or data; the message tells which.
+        """
+        epochs = self._epochs(run)
+        if not epochs:
+            raise CheckpointError(
+                f"{self.root / run}: there is no checkpoint of a run '{run}'. "
+                f"Runs here: {', '.join(self._runs()) or 'none'}. Set modelling.training.resume to one of them or to null."
+            )
+        if run != fingerprint:
+            there = read_checkpoint(self._place(run, epochs[-1])).made_of
+            raise CheckpointError(
+                f"{self.root / run}: refused, for this run is of other options or data ({_differences(there, made_of)}). "
+                f"Put them back to go on with it, or set modelling.training.resume to null: then run '{fingerprint}' is "
+                "trained, and this one is left alone."
+            )
+        if (self.root / run / FINISHED).exists():
+            raise CheckpointError(
+                f"{self.root / run}: refused, for this run is finished and its model is saved. "
+                "Set modelling.training.resume to null to train it again."
+            )
 
     def begin(self, fingerprint: str) -> None:
         """Make room for a run from the start: a finished one of the same fingerprint is removed, with a log message."""
         run = self.root / fingerprint
         if (run / FINISHED).exists():
             log.info("%s: a finished run of the same options and data; its checkpoints make room for the new run.", run)
-            shutil.rmtree(run)
+            for epoch in self._epochs(fingerprint):
+                _remove(self._place(fingerprint, epoch))
+            shutil.rmtree(run)  # the mark goes last: until then a killed process has left a finished run
+
+    def clean(self, fingerprint: str) -> None:
+        """Remove what killed processes of this run left half-written."""
+        remove_leftovers(self.root / fingerprint)
 
     def save(self, state: TrainingState, keep: int) -> None:
-        """Write the checkpoint of an epoch; then remove all but the last `keep` and the best."""
+        """Write the checkpoint of an epoch; then `prune`."""
         with atomic_folder(self._place(state.fingerprint, state.epoch)) as folder:
-            tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
-            save_file(tensors, folder / TENSORS)
-            write_json(folder / STATE, _to_json(state))
-        kept = {*self._epochs(state.fingerprint)[-keep:], best_record(state.history).epoch}
+            write_checkpoint(folder, state)
+        self.prune(state, keep)
+
+    def prune(self, state: TrainingState, keep: int) -> None:
+        """Remove all but the last `keep` up to this state, and the best as each of these saw it.
+
+        So each of the last `keep` is enough to go on from, should those after it be damaged.
+        """
+        last = [epoch for epoch in self._epochs(state.fingerprint) if epoch <= state.epoch][-keep:]
+        kept = {*last, *(best_record(state.history[:epoch]).epoch for epoch in last)}
         for epoch in set(self._epochs(state.fingerprint)) - kept:
-            shutil.rmtree(self._place(state.fingerprint, epoch))
-        for half_written in (self.root / state.fingerprint).glob(".epoch_*.tmp"):  # by a run that was killed
-            shutil.rmtree(half_written)
+            _remove(self._place(state.fingerprint, epoch))
 
     def read(self, fingerprint: str, epoch: int) -> TrainingState:
         """The state after one epoch.
 
         Raises:
-            CheckpointError: if it is missing, damaged or of a newer format.
+            CheckpointError: if it is missing, damaged, of another format or of another run.
         """
         place = self._place(fingerprint, epoch)
-        try:
-            content = read_json(place / STATE)
-            if content["format_version"] > FORMAT_VERSION:
-                raise CheckpointError(f"{place}: format {content['format_version']}; this version reads up to {FORMAT_VERSION}.")
-            return _from_json(content, load_file(place / TENSORS))
-        except CheckpointError:
-            raise
-        except (DataError, OSError, KeyError, TypeError, safetensors.SafetensorError) as error:
-            raise CheckpointError(f"{place}: not a whole checkpoint ({error!r}); remove it to go on without.") from error
+        state = read_checkpoint(place)
+        if state.fingerprint != fingerprint:
+            raise CheckpointError(
+                f"{place}: refused, for this checkpoint is of run '{state.fingerprint}', which has other options or data. "
+                "Was the folder renamed or copied? Move it back."
+            )
+        return state
 
     def finish(self, fingerprint: str) -> None:
         """Mark a run as over: it is never resumed, and its checkpoints go when it is begun again.
@@ -131,50 +139,47 @@ class CheckpointStore:
             raise CheckpointError(f"{self.root / fingerprint}: no run with a checkpoint here that could be marked as finished.")
         write_json(self.root / fingerprint / FINISHED, {"epochs": epochs[-1]})
 
+    def _read_with_best(self, fingerprint: str, epoch: int) -> TrainingState:
+        """The state, once its best epoch is known to be whole too: the model may have to come from there."""
+        state = self.read(fingerprint, epoch)
+        best = best_record(state.history).epoch
+        if best != epoch:
+            self.read(fingerprint, best)
+        return state
+
     def _place(self, fingerprint: str, epoch: int) -> Path:
         return self.root / fingerprint / f"epoch_{epoch:04d}"
 
     def _epochs(self, fingerprint: str) -> list[int]:
         return sorted(int(path.name.removeprefix("epoch_")) for path in (self.root / fingerprint).glob("epoch_*"))
 
+    def _runs(self) -> list[str]:
+        return sorted(path.name for path in self.root.glob("*") if path.is_dir() and self._epochs(path.name))
+
     def _log_others(self, fingerprint: str) -> None:
-        runs = sorted(path for path in self.root.glob("*") if path.is_dir() and path.name != fingerprint)
-        for run in runs:
-            if not (run / FINISHED).exists() and self._epochs(run.name):
-                log.info("%s: an unfinished run of other options or data; it is left where it is.", run)
+        for run in self._runs():
+            if run != fingerprint and not (self.root / run / FINISHED).exists():
+                log.info("%s: an unfinished run of other options or data; it is left where it is.", self.root / run)
 
 
-def _to_json(state: TrainingState) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "fingerprint": state.fingerprint,
-        "epoch": state.epoch,
-        "step": state.step,
-        "history": [_without_nan(dataclasses.asdict(record)) for record in state.history],
-        # Through text and back, so that a value that JSON cannot hold is refused here and not at the resume.
-        "optimiser": json.loads(json.dumps(state.optimiser, allow_nan=False)),
-    }
+def _remove(place: Path) -> None:
+    """Rename, then remove: a process killed meanwhile leaves nothing that looks like a checkpoint."""
+    condemned = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    os.replace(place, condemned)
+    shutil.rmtree(condemned)
 
 
-def _from_json(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingState:
-    return TrainingState(
-        fingerprint=content["fingerprint"],
-        epoch=content["epoch"],
-        step=content["step"],
-        history=_read_history(content["history"]),
-        tensors=tensors,
-        optimiser=content["optimiser"],
-    )
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """What differs between two runs, as `name: there 1, here 2`."""
+    first, second = _flatten(there), _flatten(here)
+    names = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
+    told = [f"{name}: there {first.get(name)!r}, here {second.get(name)!r}" for name in names[:_SHOWN_DIFFERENCES]]
+    more = [f"and {len(names) - len(told)} more"] if len(names) > len(told) else []
+    return "; ".join([*told, *more]) or "their fingerprints differ"
 
 
-def _without_nan(record: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: null stands for it."""
-    return {name: value if math.isfinite(value) else None for name, value in record.items()}
-
-
-def _read_history(rows: Sequence[Mapping[str, Any]]) -> tuple[EpochRecord, ...]:
-    return tuple(EpochRecord(**_with_nan(row)) for row in rows)
-
-
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: math.nan if value is None else value for name, value in row.items()}
+def _flatten(content: Any, name: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}; lists are taken as they are."""
+    if not isinstance(content, Mapping):
+        return {name: list(content) if isinstance(content, tuple) else content}
+    return {key: value for part, inner in content.items() for key, value in _flatten(inner, f"{name}.{part}".lstrip(".")).items()}

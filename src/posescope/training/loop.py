@@ -9,15 +9,14 @@ with the same weights, on the CPU to the bit.
 
 import copy
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from posescope import __version__
 from posescope.artifacts.devices import resolve_device
@@ -31,9 +30,11 @@ from posescope.training.batches import Batch, count_batches, iterate_batches, sh
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
+from posescope.training.progress import TrainingProgress
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
 from posescope.training.reproducible import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
+from posescope.training.sheets import SheetFolder, picture_predictions
 from posescope.training.state import capture_state, restore_state
 from posescope.training.supervision import supervise
 from posescope.training.validation import validate
@@ -46,7 +47,7 @@ OnEpoch = Callable[[EpochRecord], None]
 
 
 class NonFiniteLossError(PosescopeError):
-    """The loss became NaN or infinite."""
+    """The loss or the gradient became NaN or infinite."""
 
 
 def train(
@@ -57,6 +58,9 @@ def train(
     store: CheckpointStore,
     fingerprint: str,
     on_epoch: OnEpoch | None = None,
+    *,
+    made_of: Mapping[str, Any] | None = None,
+    sheets: SheetFolder | None = None,
 ) -> TrainingOutcome:
     """Train a model, or go on with the unfinished run of the same fingerprint in `store`.
 
@@ -70,24 +74,30 @@ def train(
         store: where checkpoints go.
         fingerprint: stands for the model's and these options and for the data.
         on_epoch: called after each epoch, when its checkpoint is on disk.
+        made_of: JSON-like, what the fingerprint stands for: kept in the checkpoints, so that a refusal can tell what differs.
+        sheets: where pictures of validation persons go; None: nowhere.
 
     Raises:
         DataError: if a set is empty, does not fit the model, or the validation set has no labelled joint.
         OptionsError: if the device does not exist, or cannot do mixed precision.
-        NonFiniteLossError: if the loss is NaN or infinite; it names the persons of the batch.
+        CheckpointError: if the run named by `options.resume` is missing, finished, or of other options or data; or if there are
+            checkpoints of this run and none of them is whole.
+        NonFiniteLossError: if the loss or the gradient is NaN or infinite; it names the persons of the batch. Nothing of that
+            step is kept: the last checkpoint is that of the epoch before.
     """
     device = resolve_device(options.device)
     _check_fit(model, train_set, val_set, options, device)
     with reproducible(options.seed, device, options.threads):
         run = _Run(model, train_set, val_set, options, fingerprint, device)
+        run.made_of, run.sheets = made_of or {}, sheets
         run.resume_or_begin(store)
         for epoch in range(len(run.history) + 1, options.epochs + 1):
             run.run_epoch(epoch)
-            state = capture_state(fingerprint, run.step, run.history, run.network, run.optimiser, run.average)
+            state = capture_state(fingerprint, run.step, run.history, run.network, run.optimiser, run.average, run.made_of)
             store.save(state, options.keep_checkpoints)
             if on_epoch:
                 on_epoch(run.history[-1])
-        return TrainingOutcome(run.best_model(store), run.history)
+        return TrainingOutcome(run.final_model(store), run.history)
 
 
 class _Run:
@@ -116,16 +126,27 @@ class _Run:
             warn_of_missing_pairs(model.skeleton, "the augmentation flip")
         self.average = WeightAverage(self.network, options.ema_decay) if options.ema_decay else None
         self.history: tuple[EpochRecord, ...] = ()
+        self.made_of: Mapping[str, Any] = {}
+        self.sheets: SheetFolder | None = None
         self.step = 0
         self.steps_per_epoch = count_batches(len(train_set), options.batch_size)
+        self.progress = TrainingProgress(options.epochs, len(train_set))
 
     def resume_or_begin(self, store: CheckpointStore) -> None:
+        if self.options.resume:
+            store.require(self.options.resume, self.fingerprint, self.made_of)
+        store.clean(self.fingerprint)
         state = store.latest(self.fingerprint)
+        if self.sheets:
+            self.sheets.begin(self.fingerprint, state.epoch if state else 0)
         if state is None:
             store.begin(self.fingerprint)
+            log.info("A new run, %s.", self.fingerprint)
             return
+        store.prune(state, self.options.keep_checkpoints)  # the killed process may not have come to it
         restore_state(state, self.network, self.optimiser, self.average)
         self.history, self.step = state.history, state.step
+        self.progress.note_pck(state.history[-1].val_pck_thesis)
         if state.epoch >= self.options.epochs:
             log.warning("Run %s has all its epochs, but its model was never saved: taken from its checkpoints.", self.fingerprint)
         log.info("Going on after epoch %d of %d (run %s).", state.epoch, self.options.epochs, self.fingerprint)
@@ -134,8 +155,10 @@ class _Run:
         started = time.perf_counter()
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
-        network = self.average.network if self.average else self.network
-        result = validate(replace(self.model, network=network), self.val_set, self.loss, self.options.batch_size)
+        model = replace(self.model, network=self.average.network if self.average else self.network)
+        result = validate(model, self.val_set, self.loss, self.options.batch_size)
+        self.progress.note_pck(result.pck_thesis)
+        self._draw_sheet(model, epoch, result.pck_thesis)
         rate = self.optimiser.param_groups[0]["lr"]
         seconds = time.perf_counter() - started
         self.history = (*self.history, EpochRecord(epoch, train_loss, result.loss, result.pck_thesis, rate, seconds))
@@ -144,24 +167,28 @@ class _Run:
             epoch, self.options.epochs, train_loss, result.loss, result.pck_thesis, rate, len(self.train_set) / trained_s,
         )  # fmt: skip
 
-    def best_model(self, store: CheckpointStore) -> PoseModel:
-        best = best_record(self.history)
-        state = store.read(self.fingerprint, best.epoch)
+    def final_model(self, store: CheckpointStore) -> PoseModel:
+        chosen = best_record(self.history) if self.options.final_weights == "best" else self.history[-1]
+        state = store.read(self.fingerprint, chosen.epoch)
         self.network.load_state_dict(state.part("average" if self.average else "network"))
         self.network.eval()
-        return replace(self.model, provenance={**self.model.provenance, **self._describe(best)})
+        return replace(self.model, provenance={**self.model.provenance, **self._describe(chosen)})
+
+    def _draw_sheet(self, model: PoseModel, epoch: int, pck: float) -> None:
+        every = self.options.sheet_every_epochs
+        if self.sheets and every and (epoch % every == 0 or epoch == self.options.epochs):
+            title = f"Validation persons after epoch {epoch} of {self.options.epochs}: PCK (thesis) {pck:.3f}"
+            self.sheets.write(self.fingerprint, epoch, picture_predictions(model, self.val_set, title))
 
     def _train_epoch(self, epoch: int) -> float:
         self.network.train()
         order = shuffled_order(len(self.train_set), self.options.seed, epoch)
         batches = iterate_batches(self.train_set, order, self.options.batch_size, self.model.device)
         loss_sum = 0.0
-        # disable=None: no bar where nobody watches (a log file).
-        progress = tqdm(batches, f"epoch {epoch}/{self.options.epochs}", self.steps_per_epoch, leave=False, disable=None)
-        for batch in progress:
+        for batch in self.progress.watch(batches, epoch):
             loss = self._train_step(batch, epoch)
             loss_sum += loss * len(batch)
-            progress.set_postfix(loss=f"{loss:.3g}", refresh=False)
+            self.progress.note_loss(loss)
         return loss_sum / len(self.train_set)
 
     def _train_step(self, batch: Batch, epoch: int) -> float:
@@ -174,15 +201,19 @@ class _Run:
         with torch.autocast(ready.images.device.type, dtype=torch.bfloat16, enabled=self.options.amp == "bf16"):
             outputs = self.network(ready.images)
         loss = supervise(outputs, targets, self.loss)
-        value = _finite_value(loss, batch, epoch, self.step)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.options.grad_clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.options.grad_clip)
+        value = _finite_value(loss, self._clip_gradient(), batch, epoch, self.step)
         self.optimiser.step()
         if self.average:
             self.average.update(self.network, self.step)
         self.step += 1
         return value
+
+    def _clip_gradient(self) -> Tensor:
+        """Clip it if so asked; its norm before, over all weights."""
+        if self.options.grad_clip:
+            return nn.utils.clip_grad_norm_(self.network.parameters(), self.options.grad_clip)
+        return nn.utils.get_total_norm([weight.grad for weight in self.network.parameters() if weight.grad is not None])
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
         images = normalise_images(batch.images, self.model.mean_rgb)
@@ -200,13 +231,14 @@ class _Run:
         step_count = options.epochs * self.steps_per_epoch
         return learning_rate_at(options.schedule, options.learning_rate, self.step, step_count, pcks)
 
-    def _describe(self, best: EpochRecord) -> dict[str, Any]:
+    def _describe(self, chosen: EpochRecord) -> dict[str, Any]:
         return {
             "epochs": len(self.history),
-            "best_epoch": best.epoch,
-            "train_loss": best.train_loss,
-            "val_loss": best.val_loss,
-            "val_pck_thesis": best.val_pck_thesis,
+            "best_epoch": best_record(self.history).epoch,
+            "epoch": chosen.epoch,
+            "train_loss": chosen.train_loss,
+            "val_loss": chosen.val_loss,
+            "val_pck_thesis": chosen.val_pck_thesis,
             "train_persons": len(self.train_set),
             "val_persons": len(self.val_set),
             "training": self.options.model_dump(mode="json"),
@@ -216,15 +248,17 @@ class _Run:
         }
 
 
-def _finite_value(loss: Tensor, batch: Batch, epoch: int, step: int) -> float:
-    value = loss.item()
-    if not np.isfinite(value):
+def _finite_value(loss: Tensor, gradient_norm: Tensor, batch: Batch, epoch: int, step: int) -> float:
+    """The loss as a number, once it and the gradient are known to be finite; one wait for the device, not two."""
+    value, norm = torch.stack([loss.detach(), gradient_norm.detach()]).tolist()
+    if not (math.isfinite(value) and math.isfinite(norm)):
+        what = f"The loss is {value}" if not math.isfinite(value) else f"The loss is {value}, but the gradient's norm is {norm}"
         persons = ", ".join(str(person) for person in batch.person_ids)
         raise NonFiniteLossError(
-            f"The loss is {value} in epoch {epoch}, step {step}. Persons of the batch: {persons}. "
-            "Look at these crops and their labels; lower learning_rate or set grad_clip."
+            f"{what} in epoch {epoch}, step {step}. Persons of the batch: {persons}. "
+            "Look at these crops and their labels; lower learning_rate or set grad_clip. Nothing of this epoch was saved."
         )
-    return value
+    return float(value)
 
 
 def _check_fit(model: PoseModel, train_set: CropSet, val_set: CropSet, options: TrainingOptions, device: torch.device) -> None:

@@ -1,6 +1,6 @@
 """Options of a training run. With the defaults, and the codec `thesis`, it is the study's recipe."""
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -41,4 +41,23 @@ class TrainingOptions(Options):
         default=None, gt=0, lt=1, description="Decay a step of an average of the weights that is validated and kept; null: none"
     )
     amp: Literal["off", "bf16"] = Field(default="off", description="bf16: mixed precision in the forward pass (CUDA only)")
-    keep_checkpoints: int = Field(default=2, ge=1, description="How many of the last epochs stay on disk, beside the best one")
+    keep_checkpoints: int = Field(
+        default=2, ge=1, le=100, description="How many of the last epochs stay on disk, beside the best one"
+    )
+    final_weights: Literal["best", "last"] = Field(
+        default="best",
+        description="Which epoch becomes the model: that of the highest validation PCK, or the last; with ema_decay its average",
+    )
+    resume: str | None = Field(
+        default=None,
+        pattern=r"^\w+$",
+        description="Name of a run among the checkpoints that must be gone on with: refused if it is of other options or data; "
+        "null: the unfinished run of these options and data if there is one, else a new one",
+    )
+    sheet_every_epochs: int = Field(
+        default=5, ge=0, description="Epochs between two sheets of validation crops with predictions; 0: none"
+    )
+
+    def identity(self) -> dict[str, Any]:
+        """As JSON-like content without what changes no weight: two runs that differ in that alone are the same run."""
+        return self.model_dump(mode="json", exclude={"keep_checkpoints", "resume", "sheet_every_epochs"})

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from posescope.models.network import PoseNetwork
 from posescope.training.averaging import WeightAverage
-from posescope.training.checkpoints import TrainingState
+from posescope.training.checkpoint_files import TrainingState
 from posescope.training.records import EpochRecord
 
 __all__ = ["capture_state", "restore_state"]
@@ -21,6 +21,7 @@ def capture_state(
     network: PoseNetwork,
     optimiser: torch.optim.Optimizer,
     average: WeightAverage | None,
+    made_of: Mapping[str, Any],
 ) -> TrainingState:
     """All of a run after its last epoch; the tensors are not copied yet."""
     content = optimiser.state_dict()
@@ -41,6 +42,7 @@ def capture_state(
             "groups": content["param_groups"],
             "numbers": {name: value for name, value in slots.items() if not isinstance(value, Tensor)},
         },
+        made_of=made_of,
     )
 
 

@@ -17,6 +17,7 @@ from posescope.tables import History, ids_of, table_of
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.loop import train
 from posescope.training.options import TrainingOptions
+from posescope.training.sheets import SheetFolder
 from posescope.training.start import build_untrained
 
 __all__: list[str] = []
@@ -29,6 +30,7 @@ def train_model(
     skeleton: Skeleton,
     statistics: CropStatistics,
     checkpoints: CheckpointStore,
+    sheets: SheetFolder,
     codec: ComponentSpec,
     model: ComponentSpec,
     training: TrainingOptions,
@@ -36,11 +38,18 @@ def train_model(
     """Train the network, or go on with an unfinished run of the same options and data."""
     check_current(statistics, crops, persons, targets)
     untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
-    options = [spec.model_dump(mode="json") for spec in (codec, model, training)]
-    mark = fingerprint([*options, statistics.to_dict(), skeleton.to_dict()])
+    made_of = {
+        "data_engineering": {"codec": codec.model_dump(mode="json")},
+        "modelling": {"model": model.model_dump(mode="json"), "training": training.identity()},
+        "crop_statistics": statistics.to_dict(),
+        "skeleton": skeleton.to_dict(),
+    }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
-    outcome = train(untrained, train_set, val_set, training, checkpoints, mark)
-    return {"model": outcome.model, "history": table_of(History, outcome.history)}
+    outcome = train(
+        untrained, train_set, val_set, training, checkpoints, fingerprint(made_of), made_of=made_of, sheets=sheets
+    )  # fmt: skip
+    history = table_of(History, outcome.history)
+    return {"model": outcome.model, "history": history, "history_to_read": history}
 
 
 def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from posescope.pipelines.modelling import nodes
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import named_outputs, step
 
 __all__ = ["create_pipeline"]
 
@@ -21,11 +21,12 @@ def create_pipeline() -> Pipeline:
                     "skeleton",
                     "crop_statistics",
                     "checkpoints_workspace",
+                    "training_sheets_workspace",
                     "params:data_engineering.codec",
                     "params:modelling.model",
                     "params:modelling.training",
                 ],
-                {"model": "model", "history": "history"},
+                named_outputs("model", "history", "history_to_read"),
             ),
             # No output: it leaves a mark among the checkpoints. Kedro saves all that train_model gives back before this starts.
             node(nodes.finish_training, ["model", "checkpoints_workspace"], None, name="finish_training"),
