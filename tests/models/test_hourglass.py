@@ -1,5 +1,6 @@
 """Tests of posescope.models.hourglass."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 from posescope.errors import OptionsError
 from posescope.models.counting import count_macs, count_parameters
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.plugins import ComponentSpec, build
+from posescope.plugins import ComponentSpec, build, check_options
 
 SMALL = {"channels": 8, "depth": 2, "bottleneck_residuals": 1}
 
@@ -115,3 +116,116 @@ def test_a_crop_that_cannot_be_halved_often_enough_is_refused() -> None:
 def test_an_option_out_of_bounds_is_named() -> None:
     with pytest.raises(OptionsError, match="stacks"):
         build("models", ComponentSpec(name="hourglass", options={"stacks": 9}), crop_size=(64, 64), joint_count=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        # As released: 352,640 + 8 * (2,788,864 + 70,416) + 7 * 70,144.
+        ({"stem_channels": (64, 128, 128), "head_residual": False}, 23_717_888),
+        # As it is commonly rebuilt in PyTorch: 513,152 + 8 * (2,788,864 + 214,528 + 70,416) + 7 * 70,144.
+        ({"stem_channels": (64, 128, 256)}, 25_594_624),
+    ],
+)
+def test_newells_eight_stacks_have_their_size(options: dict[str, Any], expected: int) -> None:
+    # A residual has 214,528 parameters, an hourglass 13 of them; a head 65,792 + 512 + 4,112; between two stacks 65,792 +
+    # 4,352. Stem: 9,472 + 128 + (64->128) 58,112, then (128->128) 54,016 + (128->256) 230,912, or 230,912 + 214,528.
+    newell = Hourglass(HourglassOptions(stacks=8, bottleneck_residuals=2, **options), (256, 256), 16)
+    assert count_parameters(newell) == expected
+
+
+def test_the_widths_of_the_stem_stand_where_they_are_said_to() -> None:
+    stem = make(stem_channels=(4, 6, 10)).stem
+    assert stem.conv.out_channels == 4
+    assert [stem.residual1.conv3.out_channels, stem.residual2.conv3.out_channels, stem.residual3.conv3.out_channels] == [6, 10, 8]
+
+
+@pytest.mark.parametrize("value", [3, 5, [4, 6], [4, 6, 7], "wide"])
+def test_other_widths_of_the_stem_are_refused(value: object) -> None:
+    with pytest.raises(OptionsError, match="stem_channels"):
+        check_options("models", ComponentSpec(name="hourglass", options={"stem_channels": value}))
+
+
+def test_the_last_heatmaps_alone_teach_the_first_stack_and_the_first_alone_no_later_one() -> None:
+    network, images = make(stacks=2), torch.randn(2, 3, 32, 48)
+    network(images)[-1].square().mean().backward()
+    assert network.heads[0].project.weight.grad.any(), "through the heatmaps that the second stack reads"
+    assert network.stem.conv.weight.grad.any()
+    network.zero_grad()
+    network(images)[0].square().mean().backward()
+    assert network.heads[0].project.weight.grad.any()
+    later = [network.hourglasses[1], network.heads[1], network.merge_features, network.merge_heatmaps]
+    assert all(p.grad is None for module in later for p in module.parameters())
+
+
+@pytest.mark.parametrize("options", [{}, {"skip": "none"}])
+def test_one_tiny_batch_is_learnt_by_heart_by_every_stack(options: dict[str, Any]) -> None:
+    network = make((32, 32), stacks=2, channels=16, **options)
+    torch.manual_seed(0)
+    images, cells = torch.randn(2, 3, 32, 32), torch.randint(0, 8 * 8, (2, 5))
+    row, column = (axis.float() for axis in torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij"))
+    squared = (column - (cells % 8)[..., None, None]) ** 2 + (row - (cells // 8)[..., None, None]) ** 2
+    targets = torch.exp(-squared / 2)  # peaks of 1, a cell wide
+    silence = 2 * targets.square().mean().item()  # what an all-zero answer of both stacks costs
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(400):
+        outputs = network(images)
+        loss = torch.stack([(output - targets).square().mean() for output in outputs]).sum()
+        if loss.item() < 0.05 * silence:
+            break
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.05 * silence
+    for output in outputs:
+        peaks = output.flatten(2).argmax(dim=2)
+        # The cell beside the peak has 0.6 of it: that near, for every joint of every image.
+        assert torch.hypot((peaks % 8 - cells % 8).float(), (peaks // 8 - cells // 8).float()).max() <= 1
+
+
+@pytest.mark.parametrize("stack", [1, 2, None])
+@pytest.mark.parametrize("skip", ["residual", "identity", "none"])
+def test_a_resumed_pass_ends_as_the_whole_one(skip: str, stack: int | None) -> None:
+    network, images = make(stacks=2, skip=skip).eval(), torch.randn(2, 3, 32, 48)
+    paused = network.pause(images, stack)
+    assert paused.stack == (stack or 2)
+    assert paused.bottleneck.shape == (2, 8, 2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(network.resume(paused), network(images), strict=True))
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_resuming_computes_nothing_before_the_bottleneck(stack: int) -> None:
+    network = make(stacks=2).eval()
+    paused, called = network.pause(torch.randn(2, 3, 32, 48), stack), []
+    for name, module in network.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.append(name))
+    network.resume(paused)
+    assert "hourglasses.1.ups.1" in called
+    earlier = ("stem", f"hourglasses.{stack - 1}.skips", f"hourglasses.{stack - 1}.downs", f"hourglasses.{stack - 1}.bottleneck")
+    assert [name for name in called if name.startswith(earlier)] == []
+    assert ("heads.0" in called) == (stack == 1)
+
+
+def test_many_bottlenecks_go_on_with_the_skips_of_one_image() -> None:
+    network, image, values = make(stacks=2).eval(), torch.randn(1, 3, 32, 48), torch.randn(4, 8, 2, 3)
+    resumed = network.resume(replace(network.pause(image), bottleneck=values))
+    edited = network(image.expand(4, -1, -1, -1), {"stack2.bottleneck": lambda _: values})
+    assert resumed[-1].shape == (4, 5, 8, 12)
+    torch.testing.assert_close(resumed[-1], edited[-1])
+
+
+def test_edits_belong_to_their_side_of_the_bottleneck() -> None:
+    network, images = make(stacks=2).eval(), torch.randn(2, 3, 32, 48)
+    before, behind = {"stack1.skip1": torch.zeros_like, "stack1.bottleneck": torch.neg}, {"stack2.skip2": torch.zeros_like}
+    resumed = network.resume(network.pause(images, 1, before), behind)
+    assert torch.equal(resumed[-1], network(images, {**before, **behind})[-1])
+    with pytest.raises(OptionsError, match=r"no tap stack2\.skip2 here"):
+        network.pause(images, 1, behind)
+    with pytest.raises(OptionsError, match=r"no tap stack1\.bottleneck, stack1\.skip1 here"):
+        network.resume(network.pause(images, 1), before)
+
+
+@pytest.mark.parametrize("stack", [0, 3])
+def test_a_stack_that_is_not_there_is_named(stack: int) -> None:
+    with pytest.raises(OptionsError, match=f"has 2 stacks, the first is 1: there is no stack {stack}"):
+        make(stacks=2).pause(torch.zeros(1, 3, 32, 48), stack)

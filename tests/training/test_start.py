@@ -1,5 +1,6 @@
 """Tests of posescope.training.start."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
 from posescope.geometry.recipe import CropRecipe
+from posescope.models.counting import count_macs, count_parameters
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import COCO_PERSON
 from posescope.training.start import build_untrained
@@ -45,6 +47,13 @@ def test_the_parts_are_there() -> None:
     assert model.network.map_size == model.codec.map_size == (16, 16)
     assert model.network(torch.zeros(2, 3, 64, 64))[-1].shape == (2, 17, 16, 16)
     assert model.provenance == {"init_seed": 3}
+
+
+def test_the_size_of_the_network_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        model = make()
+    parameters, macs = count_parameters(model.network), count_macs(model.network, (64, 64))
+    assert f"Network hourglass: {parameters:,} parameters, {macs / 1e9:.2f} GMAC a crop of 64x64 px." in caplog.text
 
 
 def test_maps_of_different_sizes_are_refused() -> None:

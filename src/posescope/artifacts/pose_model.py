@@ -11,7 +11,7 @@ from torch import Tensor
 from posescope.codecs.base import Codec, DecodedJoints
 from posescope.geometry.flips import flip_images
 from posescope.geometry.recipe import CropRecipe
-from posescope.models.network import Edits, PoseNetwork
+from posescope.models.network import Edits, PausedPass, PoseNetwork, Resumable
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
@@ -96,6 +96,31 @@ class PoseModel:
             return maps
         mirrored: Tensor = self.network(flip_images(batch))[-1].float()
         return (maps + self.codec.unflip(mirrored, self.skeleton.flip_indices)) / 2
+
+    @torch.no_grad()
+    def pause(self, images: Tensor, edits: Edits | None = None) -> PausedPass:
+        """(N, H, W, 3) uint8 RGB -> the forward pass as far as the network's bottleneck, in evaluation mode.
+
+        Raises:
+            TypeError: if the network is none whose pass can be paused (`Resumable`).
+        """
+        network = self._resumable()
+        return network.pause(normalise_images(images.to(self.device), self.mean_rgb), edits=edits)
+
+    @torch.no_grad()
+    def resume(self, paused: PausedPass, edits: Edits | None = None) -> Tensor:
+        """From a paused pass to heatmaps (N, K, h, w) float32; its bottleneck may be another one, of N points.
+
+        Raises:
+            TypeError: if the network is none whose pass can be paused (`Resumable`).
+        """
+        return self._resumable().resume(paused, edits)[-1].float()
+
+    def _resumable(self) -> Resumable:
+        network = self.network.eval()
+        if not isinstance(network, Resumable):
+            raise TypeError(f"The network '{self.model_spec.name}' cannot be paused: it lacks the methods pause and resume.")
+        return network
 
     def predict(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> DecodedJoints:
         """(N, H, W, 3) uint8 RGB -> joints in crop px and scores."""

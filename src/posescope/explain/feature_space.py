@@ -1,6 +1,7 @@
 """Points of feature space: steps along components, the persons nearest to them, and what the network makes of them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureSet
 from posescope.explain.taps import batches_of_rows, hold
-from posescope.models.network import Edits
+from posescope.models.network import Edits, Resumable
 
 __all__ = ["Decoded", "Nearest", "decode_features", "nearest_persons", "walked_points"]
 
@@ -72,6 +73,8 @@ def decode_features(
 ) -> Decoded:
     """Put points (M, D) of feature space back into the network at the features' tap and decode them.
 
+    A network that can be paused at its bottleneck is, for taps from there on: then the places before it are computed once.
+
     Args:
         model: the network and its codec.
         tap: where they are put, in the place of what the forward pass brings.
@@ -82,11 +85,34 @@ def decode_features(
         batch_size: points a forward pass.
     """
     values = torch.from_numpy(points.astype(np.float32)).reshape(len(points), *shape)
-    maps = []
-    for batch in tqdm(batches_of_rows(np.arange(len(points)), batch_size), desc="decode walks", leave=False):
-        images = image.expand(len(batch), *image.shape[1:])
-        maps.append(model.heatmaps(images, {**edits, tap: hold(values[batch])}))
-    heatmaps = torch.cat(maps)
+    batches = tqdm(batches_of_rows(np.arange(len(points)), batch_size), desc="decode walks", leave=False)
+    decode = _resumed_maps if _can_resume_at(model, tap) else _whole_maps
+    heatmaps = torch.cat(list(decode(model, tap, (values[batch] for batch in batches), image, edits)))
     decoded = model.codec.decode(heatmaps)
     heatmaps_np, joints, scores = (value.float().cpu().numpy() for value in (heatmaps, decoded.joints, decoded.scores))
     return Decoded(heatmaps=heatmaps_np, joints=joints, scores=scores)
+
+
+def _can_resume_at(model: PoseModel, tap: str) -> bool:
+    names, network = model.network.tap_names, model.network
+    return isinstance(network, Resumable) and names.index(tap) >= names.index(network.bottleneck_tap)
+
+
+def _whole_maps(model: PoseModel, tap: str, points: Iterator[Tensor], image: Tensor, edits: Edits) -> Iterator[Tensor]:
+    """Heatmaps of batches of points (n, C, h, w), each by a whole forward pass."""
+    for batch in points:
+        yield model.heatmaps(image.expand(len(batch), *image.shape[1:]), {**edits, tap: hold(batch)})
+
+
+def _resumed_maps(model: PoseModel, tap: str, points: Iterator[Tensor], image: Tensor, edits: Edits) -> Iterator[Tensor]:
+    """The same heatmaps, each batch taken up at the bottleneck of one pass."""
+    names, bottleneck = model.network.tap_names, model.network.bottleneck_tap
+    behind = set(names[names.index(bottleneck) + 1 :])
+    paused = model.pause(image, {name: edit for name, edit in edits.items() if name not in behind})
+    later = {name: edit for name, edit in edits.items() if name in behind}
+    for batch in points:
+        if tap == bottleneck:
+            yield model.resume(replace(paused, bottleneck=batch.to(paused.bottleneck)), later)
+        else:
+            found = paused.bottleneck.expand(len(batch), *paused.bottleneck.shape[1:])
+            yield model.resume(replace(paused, bottleneck=found), {**later, tap: hold(batch)})

@@ -55,13 +55,13 @@ def upsample_twice(x: Tensor) -> Tensor:
 
 
 def initialise_glorot(network: nn.Module) -> None:
-    """Start every convolution with Glorot-normal weights and zero biases; batch norms keep scale 1 and shift 0.
+    """Start convolutions and linear layers with Glorot-normal weights, zero biases; batch norms keep scale 1 and shift 0.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), equation 16 as a
     normal distribution. Draws from torch's global generator: seed it first.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.xavier_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

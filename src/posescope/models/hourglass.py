@@ -9,28 +9,34 @@ One stack of depth 2; every letter is a place that can be tapped:
                     └ level2 ─ bottleneck ────┘
 
 A further stack reads what the one before it read, plus its features and its heatmaps, each through a 1x1 convolution. Every
-stack is trained on the heatmaps (intermediate supervision). The study's network is
-`HourglassOptions(residual_skip="3x3", head="thesis")`: 14,526,053 parameters for 17 joints, 30.2 GMAC at 256x256.
+stack is trained on the heatmaps (intermediate supervision). Networks of others, with C = 256 channels:
+
+    the study's      residual_skip="3x3", head="thesis"                    14,526,053 parameters for 17 joints, 30.2 GMAC
+    Newell's code    stacks=8, bottleneck_residuals=2,                     23,717,888 parameters for 16 joints
+                     stem_channels=(64, 128, 128), head_residual=False
+    its common port  stacks=8, bottleneck_residuals=2,                     25,594,624 parameters for 16 joints
+    to PyTorch       stem_channels=(64, 128, 256)
 """
 
-from collections.abc import Callable
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from posescope.errors import OptionsError
 from posescope.models.blocks import IdentityPath, Residual, halve, initialise_glorot, upsample_twice
-from posescope.models.network import Edits, PoseNetwork
+from posescope.models.network import Edits, PausedPass, PoseNetwork
 from posescope.plugins import Options
 
-__all__ = ["Hourglass", "HourglassOptions"]
+__all__ = ["STRIDE", "Hourglass", "HourglassOptions", "Tap"]
 
 # The stem halves the crop twice: heatmaps are four times smaller than crops.
 STRIDE = 4
 
 SkipKind: TypeAlias = Literal["residual", "identity", "none"]
 HeadKind: TypeAlias = Literal["newell", "thesis"]
+StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
 Tap: TypeAlias = Callable[[str, Tensor], Tensor]
 
 
@@ -39,12 +45,10 @@ class HourglassOptions(Options):
 
     stacks: int = Field(default=1, ge=1, le=8, description="Hourglasses one after the other")
     channels: int = Field(default=256, ge=4, le=1024, multiple_of=2, description="Channels of all features (even)")
-    stem_channels: int | None = Field(
+    stem_channels: StemWidth | tuple[StemWidth, StemWidth, StemWidth] | None = Field(
         default=None,
-        ge=4,
-        le=1024,
-        multiple_of=2,
-        description="Channels of the stem at half the crop's size, where the stem costs most; null: as many as `channels`",
+        description="Channels of the stem at half the crop's size, where the stem costs most (even); null: as `channels`; "
+        "three numbers: after its convolution, its first residual (both at half the size) and its second (at a quarter)",
     )
     depth: int = Field(default=4, ge=1, le=6, description="Levels of an hourglass: how often the features are halved")
     bottleneck_residuals: int = Field(default=3, ge=1, le=8, description="Residuals at the coarsest level")
@@ -56,6 +60,7 @@ class HourglassOptions(Options):
         default="newell",
         description="After the head's residual: newell = 1x1 to `channels`, BN, ReLU, 1x1 to K; thesis = 1x1 to K, BN, ReLU, 1x1",
     )
+    head_residual: bool = Field(default=True, description="Whether the head begins with a residual; Newell's own code has none")
     init: Literal["glorot_normal"] = Field(default="glorot_normal", description="How weights start; biases start at zero")
 
 
@@ -64,20 +69,21 @@ class Hourglass(PoseNetwork):
 
     Taps, for stack s and level l (1 is the finest): `stack{s}.skip{l}` after the skip's branch, `stack{s}.level{l}` after the
     residual that follows the halving, `stack{s}.bottleneck` after the last bottleneck residual, `stack{s}.up{l}` after the
-    addition and its residual.
+    addition and its residual. A pass can be paused at a stack's bottleneck and resumed from another value there.
 
     Raises:
         OptionsError: if the crop cannot be halved `depth` + 2 times; or, in a forward pass, if an edit names no tap.
     """
 
     Options: ClassVar[type[Options]] = HourglassOptions
+    taps_within_bottleneck: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: HourglassOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__()
         _check_crop_size(crop_size, options.depth)
         self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
         stacks = range(1, options.stacks + 1)
-        local_taps = _tap_names(options)
+        local_taps = _tap_names(options, self.taps_within_bottleneck)
         self.tap_names = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps)
         self.skip_taps = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps if tap.startswith("skip"))
         self.bottleneck_tap = f"stack{options.stacks}.bottleneck"
@@ -92,21 +98,77 @@ class Hourglass(PoseNetwork):
 
     def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
         """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, H/4, W/4) a stack; the last one is the answer."""
-        edits = self._check_edits(edits)
+        edits = _check_edits(edits, self.tap_names)
         x = self.stem(images)  # (N, C, H/4, W/4), as is everything at this level
-        outputs: list[Tensor] = []
-        for index, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
-            features, heatmaps = head(hourglass(x, _make_tap(edits, f"stack{index + 1}")))
-            outputs.append(heatmaps)
-            if index < len(self.merge_features):
-                x = x + self.merge_features[index](features) + self.merge_heatmaps[index](heatmaps)
+        _, outputs = self._pass_stacks(range(1, len(self.hourglasses) + 1), x, edits)
         return outputs
 
-    def _check_edits(self, edits: Edits | None) -> Edits:
-        unknown = sorted(set(edits or ()) - set(self.tap_names))
-        if unknown:
-            raise OptionsError(f"The network has no tap {', '.join(unknown)}. Its taps are: {', '.join(self.tap_names)}.")
-        return edits or {}
+    def pause(self, images: Tensor, stack: int | None = None, edits: Edits | None = None) -> PausedPass:
+        """The forward pass of (N, 3, H, W) images as far as the bottleneck of a stack.
+
+        Args:
+            images: float, mean RGB subtracted.
+            stack: 1 is the first; none: the last.
+            edits: for taps up to that bottleneck, that one included.
+
+        Raises:
+            OptionsError: if there is no such stack, or an edit names no tap up to there.
+        """
+        stack = len(self.hourglasses) if stack is None else stack
+        edits = _check_edits(edits, self._taps_around(stack)[0])
+        x, outputs = self._pass_stacks(range(1, stack), self.stem(images), edits)
+        bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))
+        return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
+
+    def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
+        """Go on from a paused pass: the same outputs as `forward`, and nothing before the bottleneck is computed again.
+
+        To decode other values, replace the bottleneck (`dataclasses.replace`): M values (M, C, h, w) go with a pass of one
+        image, whose skips then serve all of them, or with one of M images. Outputs of the stacks before stay as they were.
+
+        Args:
+            paused: by `pause` of this network.
+            edits: for taps behind that bottleneck.
+
+        Raises:
+            OptionsError: if an edit names no tap behind it.
+        """
+        edits = _check_edits(edits, self._taps_around(paused.stack)[1])
+        x, heatmaps = self._ascend(paused.stack, paused.read, paused.bottleneck, paused.skips, edits)
+        _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, edits)
+        return [*paused.outputs, heatmaps, *following]
+
+    def within_bottleneck(self, stack: int, x: Tensor, tap: Tap) -> Tensor:
+        """What stands between the two halves of a stack (1 is the first): nothing here. (N, C, h, w) -> the same."""
+        return x
+
+    def _pass_stacks(self, stacks: range, x: Tensor, edits: Edits) -> tuple[Tensor, list[Tensor]]:
+        """What the stack after these reads, and the heatmaps of each."""
+        outputs: list[Tensor] = []
+        for stack in stacks:
+            bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))  # (N, C, H/2^(depth+2), ...)
+            x, heatmaps = self._ascend(stack, x, bottleneck, skips, edits)
+            outputs.append(heatmaps)
+        return x, outputs
+
+    def _ascend(self, stack: int, x: Tensor, bottleneck: Tensor, skips: Sequence[Tensor], edits: Edits) -> tuple[Tensor, Tensor]:
+        """From a stack's bottleneck to what the next stack reads, (N, C, H/4, W/4), and its heatmaps, (N, K, H/4, W/4)."""
+        tap, index = _make_tap(edits, stack), stack - 1
+        bottleneck = self.within_bottleneck(stack, bottleneck, tap)
+        features, heatmaps = self.heads[index](self._stack(stack).ascend(bottleneck, skips, tap))
+        if stack < len(self.hourglasses):
+            x = x + self.merge_features[index](features) + self.merge_heatmaps[index](heatmaps)
+        return x, heatmaps
+
+    def _stack(self, stack: int) -> "_Stack":
+        return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList forgets what its modules are
+
+    def _taps_around(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The taps up to the bottleneck of a stack, that one included, and those behind it."""
+        if not 1 <= stack <= len(self.hourglasses):
+            raise OptionsError(f"The network has {len(self.hourglasses)} stacks, the first is 1: there is no stack {stack}.")
+        split = self.tap_names.index(f"stack{stack}.bottleneck") + 1
+        return self.tap_names[:split], self.tap_names[split:]
 
 
 class _Stem(nn.Module):
@@ -114,12 +176,12 @@ class _Stem(nn.Module):
 
     def __init__(self, options: HourglassOptions) -> None:
         super().__init__()
-        width, channels, path = options.stem_channels or options.channels, options.channels, options.residual_skip
-        self.conv = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3)
-        self.norm = nn.BatchNorm2d(width)
-        self.residual1 = Residual(width, width, path)
-        self.residual2 = Residual(width, channels, path)
-        self.residual3 = Residual(channels, channels, path)
+        (first, second, third), path = _stem_widths(options), options.residual_skip
+        self.conv = nn.Conv2d(3, first, kernel_size=7, stride=2, padding=3)
+        self.norm = nn.BatchNorm2d(first)
+        self.residual1 = Residual(first, second, path)
+        self.residual2 = Residual(second, third, path)
+        self.residual3 = Residual(third, options.channels, path)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.norm(self.conv(images)).relu_()  # (N, C, H/2, W/2)
@@ -129,7 +191,7 @@ class _Stem(nn.Module):
 
 
 class _Stack(nn.Module):
-    """One hourglass: (N, C, h, w) -> (N, C, h, w). Lists are indexed by level - 1."""
+    """One hourglass in two halves: (N, C, h, w) -> bottleneck -> (N, C, h, w). Lists are indexed by level - 1."""
 
     def __init__(self, options: HourglassOptions) -> None:
         super().__init__()
@@ -140,17 +202,19 @@ class _Stack(nn.Module):
         # The addition at the finest level has no residual of its own: the head begins with one.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
-    def forward(self, x: Tensor, tap: Tap) -> Tensor:
-        kept: list[Tensor] = []
+    def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
+        skips: list[Tensor] = []
         for level, down in enumerate(self.downs, start=1):
             if len(self.skips):
-                kept.append(tap(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
+                skips.append(tap(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
             x = tap(f"level{level}", down(halve(x)))  # (N, C, h / 2^level, ...)
-        x = tap("bottleneck", self.bottleneck(x))  # (N, C, h / 2^depth, ...)
+        return tap("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
+
+    def ascend(self, x: Tensor, skips: Sequence[Tensor], tap: Tap) -> Tensor:
         for level in range(len(self.downs), 0, -1):
             x = upsample_twice(x)  # (N, C, h / 2^(level-1), ...)
-            if kept:
-                x = x + kept[level - 1]
+            if skips:
+                x = x + skips[level - 1]
             x = tap(f"up{level}", self.ups[level - 1](x))
         return x
 
@@ -162,7 +226,7 @@ class _Head(nn.Module):
         super().__init__()
         self.squeezes = options.head == "thesis"
         width = joint_count if self.squeezes else options.channels
-        self.residual = _make_residual(options)
+        self.residual = _make_residual(options) if options.head_residual else nn.Identity()
         self.conv = nn.Conv2d(options.channels, width, kernel_size=1)
         self.norm = nn.BatchNorm2d(width)
         self.project = nn.Conv2d(width, joint_count, kernel_size=1)
@@ -174,6 +238,13 @@ class _Head(nn.Module):
         return (features if self.squeezes else read), self.project(read)
 
 
+def _stem_widths(options: HourglassOptions) -> tuple[int, int, int]:
+    if isinstance(options.stem_channels, tuple):
+        return options.stem_channels
+    width = options.stem_channels or options.channels
+    return width, width, options.channels
+
+
 def _make_residual(options: HourglassOptions) -> Residual:
     return Residual(options.channels, options.channels, options.residual_skip)
 
@@ -182,20 +253,27 @@ def _make_skip(options: HourglassOptions) -> nn.Module:
     return nn.Identity() if options.skip == "identity" else _make_residual(options)
 
 
-def _make_tap(edits: Edits, stack: str) -> Tap:
+def _make_tap(edits: Edits, stack: int) -> Tap:
     def tap(name: str, value: Tensor) -> Tensor:
-        edit = edits.get(f"{stack}.{name}")
+        edit = edits.get(f"stack{stack}.{name}")
         return value if edit is None else edit(value)
 
     return tap
 
 
-def _tap_names(options: HourglassOptions) -> tuple[str, ...]:
+def _tap_names(options: HourglassOptions, within_bottleneck: tuple[str, ...]) -> tuple[str, ...]:
     """Names within one stack, in the order of its forward pass."""
     levels = range(1, options.depth + 1)
     places = ("level",) if options.skip == "none" else ("skip", "level")
     down = tuple(f"{place}{level}" for level in levels for place in places)
-    return (*down, "bottleneck", *(f"up{level}" for level in reversed(levels)))
+    return (*down, "bottleneck", *within_bottleneck, *(f"up{level}" for level in reversed(levels)))
+
+
+def _check_edits(edits: Edits | None, taps: tuple[str, ...]) -> Edits:
+    unknown = sorted(set(edits or ()) - set(taps))
+    if unknown:
+        raise OptionsError(f"The network has no tap {', '.join(unknown)} here. Its taps are: {', '.join(taps)}.")
+    return edits or {}
 
 
 def _check_crop_size(crop_size: tuple[int, int], depth: int) -> None:

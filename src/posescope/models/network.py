@@ -1,11 +1,13 @@
-"""The contract of a pose network, and its taps: named places where a forward pass can be read or changed."""
+"""The contract of a pose network, and its taps: named places where a forward pass can be read, changed, or taken up again."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-__all__ = ["Edits", "PoseNetwork"]
+__all__ = ["Edits", "PausedPass", "PoseNetwork", "Resumable"]
 
 # At a tap called `name`, the value v of the forward pass is replaced by edits[name](v). Reading is an edit that returns v.
 Edits = Mapping[str, Callable[[Tensor], Tensor]]
@@ -29,3 +31,35 @@ class PoseNetwork(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
         """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, h, w) a stack; the last one is the answer."""
+
+
+@dataclass(frozen=True)
+class PausedPass:
+    """A forward pass of N images that has stopped at the bottleneck of a stack.
+
+    Attributes:
+        stack: where; 1 is the first.
+        outputs: (N, K, h, w) heatmaps of each stack before it.
+        read: (N, C, h, w) what that stack read.
+        skips: what its skips carry, the finest level first; empty if it has none.
+        bottleneck: (N, C, h', w') what the rest of the network goes on from.
+    """
+
+    stack: int
+    outputs: tuple[Tensor, ...]
+    read: Tensor
+    skips: tuple[Tensor, ...]
+    bottleneck: Tensor
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A network whose forward pass can be paused at a stack's bottleneck; a `PoseNetwork` may do without."""
+
+    def pause(self, images: Tensor, stack: int | None = None, edits: Edits | None = None) -> PausedPass:
+        """(N, 3, H, W) float, mean RGB subtracted -> the pass as far as the bottleneck of a stack; none: the last stack's."""
+        ...
+
+    def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
+        """The outputs of `forward`, gone on with from there; the bottleneck may be that of M images, the rest that of one."""
+        ...

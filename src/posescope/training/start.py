@@ -1,16 +1,21 @@
 """The start of a training run: a seeded, untrained model whose parts fit each other."""
 
+import logging
+
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec
 from posescope.errors import OptionsError
 from posescope.geometry.recipe import CropRecipe
+from posescope.models.counting import count_macs, count_parameters
 from posescope.models.network import PoseNetwork
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import Skeleton
 
 __all__ = ["build_untrained"]
+
+_log = logging.getLogger(__name__)
 
 
 def build_untrained(
@@ -24,7 +29,8 @@ def build_untrained(
 ) -> PoseModel:
     """Build a network with fresh weights, and its codec, on the CPU.
 
-    The weights depend on the options and the seed alone; torch's global generator is left as it was.
+    The weights depend on the options and the seed alone; torch's global generator is left as it was. Parameters and
+    multiply-accumulates are logged.
 
     Args:
         model_spec: a component of `models`.
@@ -43,6 +49,10 @@ def build_untrained(
         torch.manual_seed(seed)
         network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
     _check_map_sizes(network, codec, model_spec.name, codec_spec.name, crop_size)
+    _log.info(
+        "Network %s: %s parameters, %.2f GMAC a crop of %dx%d px.",
+        model_spec.name, f"{count_parameters(network):,}", count_macs(network, crop_size) / 1e9, *crop_size,
+    )  # fmt: skip
     return PoseModel(
         network=network,
         codec=codec,

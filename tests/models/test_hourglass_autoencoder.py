@@ -1,0 +1,144 @@
+"""Tests of posescope.models.hourglass_autoencoder."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from posescope.errors import OptionsError
+from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
+from posescope.models.counting import count_macs, count_parameters
+from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.models.hourglass_autoencoder import HourglassAutoencoder, HourglassAutoencoderOptions, load_parts
+from posescope.plugins import ComponentSpec, build
+
+SMALL = {"channels": 8, "depth": 2, "bottleneck_residuals": 1}
+AUTOENCODER = AutoencoderOptions(channels=(6,), code_size=3)
+CROP = (32, 48)
+
+
+def make(**options: Any) -> HourglassAutoencoder:
+    torch.manual_seed(0)
+    return HourglassAutoencoder(HourglassAutoencoderOptions(**SMALL, autoencoder=AUTOENCODER, **options), CROP, 5)
+
+
+def make_plain(**options: Any) -> Hourglass:
+    torch.manual_seed(1)
+    return Hourglass(HourglassOptions(**SMALL, **options), CROP, 5)
+
+
+def make_autoencoder(seed: int = 2) -> Autoencoder:
+    torch.manual_seed(seed)
+    return Autoencoder(AUTOENCODER, in_channels=8, size=(2, 3))
+
+
+def read(network: Hourglass, images: Tensor) -> dict[str, Tensor]:
+    values: dict[str, Tensor] = {}
+
+    def reader(name: str) -> Any:
+        return lambda value: values.setdefault(name, value)
+
+    network(images, {name: reader(name) for name in network.tap_names})
+    return values
+
+
+def test_the_study_has_its_published_size() -> None:
+    options = {"residual_skip": "3x3", "head": "thesis"}
+    study = build("models", ComponentSpec(name="hourglass_autoencoder", options=options), crop_size=(256, 256), joint_count=17)
+    assert count_parameters(study) == 14_526_053 + 1_578_994
+    plain = Hourglass(HourglassOptions(**options), (256, 256), 17)
+    # 16 places x 3x3 x the channels in and out, and the two linear layers of 1024 x 50.
+    own = 2 * 16 * 9 * (256 * 192 + 192 * 128 + 128 * 64) + 2 * 1024 * 50
+    assert count_macs(study, (256, 256)) - count_macs(plain, (256, 256)) == own
+
+
+@pytest.mark.parametrize("options", [{}, {"stacks": 2}, {"skip": "none"}])
+def test_the_taps_are_met_in_order_and_the_code_is_one_of_them(options: dict[str, Any]) -> None:
+    network, images = make(**options).eval(), torch.randn(2, 3, *CROP)
+    values = read(network, images)
+    assert tuple(values) == network.tap_names
+    last = options.get("stacks", 1)
+    assert network.bottleneck_tap == f"stack{last}.bottleneck"
+    for stack in range(1, last + 1):
+        assert values[f"stack{stack}.code"].shape == (2, 3, 1, 1)
+        assert values[f"stack{stack}.restored"].shape == values[f"stack{stack}.bottleneck"].shape == (2, 8, 2, 3)
+    assert [tuple(output.shape) for output in network(images)] == [(2, 5, 8, 12)] * last
+
+
+def test_what_stands_at_the_taps_is_the_autoencoders_work() -> None:
+    network = make().eval()
+    values = read(network, torch.randn(2, 3, *CROP))
+    own = network.autoencoders[0]
+    assert torch.equal(values["stack1.code"], own.encode(values["stack1.bottleneck"]))
+    assert torch.equal(values["stack1.restored"], own.decode(values["stack1.code"]))
+
+
+def test_a_code_decides_the_answer_once_the_skips_are_silent() -> None:
+    network = make(skip="none").eval()
+    code = torch.rand(1, 3, 1, 1)
+    edits = {"stack1.code": code.expand_as}
+    first, second = (network(torch.randn(1, 3, *CROP), edits)[-1] for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.allclose(first, network(torch.randn(1, 3, *CROP), {"stack1.code": torch.zeros_like})[-1])
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    network = make(stacks=2)
+    sum(output.square().mean() for output in network(torch.randn(2, 3, *CROP))).backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+
+def test_resuming_passes_through_the_autoencoder() -> None:
+    network, images = make(stacks=2).eval(), torch.randn(2, 3, *CROP)
+    whole = network(images)
+    assert all(torch.equal(a, b) for a, b in zip(whole, network.resume(network.pause(images)), strict=True))
+    silent = network.resume(network.pause(images), {"stack2.code": torch.zeros_like})
+    assert torch.equal(silent[-1], network(images, {"stack2.code": torch.zeros_like})[-1])
+
+
+@pytest.mark.parametrize("stacks", [1, 2])
+def test_parts_that_were_trained_apart_are_put_together(stacks: int) -> None:
+    plain, autoencoders = make_plain(stacks=stacks).eval(), [make_autoencoder(seed) for seed in range(stacks)]
+    network = make(stacks=stacks).eval()
+    load_parts(network, plain.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
+    images = torch.randn(2, 3, *CROP)
+    # The plain network with its bottlenecks sent through the autoencoders by hand, and the one put together.
+    edits = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
+    assert all(torch.equal(a, b) for a, b in zip(plain(images, edits), network(images), strict=True))
+
+
+def test_an_autoencoder_that_changes_nothing_leaves_the_answer() -> None:
+    plain, network, images = make_plain().eval(), make().eval(), torch.randn(2, 3, *CROP)
+    load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
+    kept = read(plain, images)["stack1.bottleneck"]
+    assert torch.equal(network(images, {"stack1.restored": lambda _: kept})[-1], plain(images)[-1])
+
+
+def test_parts_are_copied() -> None:
+    plain, network = make_plain(), make()
+    load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
+    torch.nn.init.zeros_(plain.stem.conv.weight)
+    assert network.stem.conv.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("hourglass", "autoencoders", "message"),
+    [
+        ({}, [], "Expected 1 autoencoders, one a stack, found 0"),
+        ({"channels": 4}, [AUTOENCODER], r"another shape: .*, \.\.\."),
+        ({"stacks": 2}, [AUTOENCODER], r"heads\.1"),
+        ({}, [AutoencoderOptions(channels=(6,), code_size=4)], r"autoencoders\.0\.decoder\.0\.weight"),
+        ({}, [AutoencoderOptions(channels=(6, 5), code_size=3)], r"autoencoders\.0"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_and_nothing_changes(
+    hourglass: dict[str, Any], autoencoders: list[AutoencoderOptions], message: str
+) -> None:
+    network = make()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    plain = Hourglass(HourglassOptions(**{**SMALL, **hourglass}), CROP, 5)
+    apart = [Autoencoder(options, in_channels=8, size=(2, 3)).state_dict() for options in autoencoders]
+    with pytest.raises(OptionsError, match=message):
+        load_parts(network, plain.state_dict(), apart)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
