@@ -185,15 +185,13 @@ class _Run:
         return value
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
-        images = normalise_images(batch.images, self.model.mean_rgb)
         if not self.augmentations:
-            return AugmentedBatch(images, batch.joints, batch.visibility)
+            return AugmentedBatch(normalise_images(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
         generator = step_generator(self.options.seed, epoch, self.step)
-        plan = start_plan(len(batch), self.train_set.crop_size)
+        plan = start_plan(batch.targets, self.model.skeleton, self.train_set.crop_size)
         for augmentation in self.augmentations:
             plan = augmentation(generator, plan)
-        flip_indices = self.model.skeleton.flip_indices
-        return apply_plan(plan, images, batch.joints, batch.visibility, flip_indices, self.model.mean_rgb)
+        return apply_plan(plan, batch.images, batch.joints, batch.visibility, self.model.mean_rgb)
 
     def _learning_rate(self) -> float:
         options, pcks = self.options, [record.val_pck_thesis for record in self.history]
