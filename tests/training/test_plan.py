@@ -14,7 +14,6 @@ from posescope.geometry.flips import flip_joints
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
-from posescope.training import plan as plan_module
 from posescope.training.plan import AugmentationPlan, AugmentedBatch, apply_plan, start_plan
 from posescope.training.reproducible import step_generator
 
@@ -142,14 +141,6 @@ def test_resampling_mirrors_like_the_exact_flip() -> None:
     assert plan.resamples()
     after = carried_out(plan, images, targets, MEAN)
     torch.testing.assert_close(after.images[0], normalise_images(images, MEAN)[0].flip(-1), atol=2e-5, rtol=0)
-
-
-def test_the_size_of_the_parts_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    targets = make_targets(7)
-    images, plan = paint_marks(targets), planned(targets, *AUGMENTATIONS)
-    in_parts = carried_out(plan, images, targets, MEAN).images
-    monkeypatch.setattr(plan_module, "PERSONS_AT_ONCE", 100)
-    torch.testing.assert_close(in_parts, carried_out(plan, images, targets, MEAN).images, atol=1e-6, rtol=0)
 
 
 def test_a_quarter_turn_by_hand() -> None:

@@ -97,12 +97,13 @@ def _sampling_grid(images: Tensor, dst_from_src: Tensor) -> Tensor:
     """
     height, width = images.shape[-2:]
     to_normalised = _normalised_from_pixels(height, width, dst_from_src)
-    matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src)).unsqueeze(1)
-    columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device).view(1, -1, 1)
-    rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device).view(1, -1, 1)
-    by_column = matrix[..., 0] * columns
-    by_row = matrix[..., 1] * rows + matrix[..., 2]
-    return by_column.to(images).unsqueeze(1) + by_row.to(images).unsqueeze(2)
+    matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
+    columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
+    rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
+    by_column = matrix[..., 0:1] * columns
+    by_row = matrix[..., 1:2] * rows + matrix[..., 2:]
+    # All x in one piece, then all y: quicker to add, and quicker for grid_sample to read.
+    return (by_column.to(images).unsqueeze(2) + by_row.to(images).unsqueeze(3)).permute(0, 2, 3, 1)
 
 
 def _normalised_from_pixels(height: int, width: int, like: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from posescope import __version__
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel, normalise_images, warn_of_missing_pairs
+from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError, PosescopeError
 from posescope.plugins import build
@@ -30,6 +30,7 @@ from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.options import TrainingOptions
+from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
 from posescope.training.reproducible import reproducible, step_generator
@@ -166,7 +167,7 @@ class _Run:
 
     def _train_step(self, batch: Batch, epoch: int) -> float:
         ready = self._augment(batch, epoch)
-        targets = self.model.codec.encode(ready.joints, ready.visibility)
+        targets = encode_in_parts(self.model.codec, ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -186,7 +187,7 @@ class _Run:
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
         if not self.augmentations:
-            return AugmentedBatch(normalise_images(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
+            return AugmentedBatch(normalise_in_parts(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
         generator = step_generator(self.options.seed, epoch, self.step)
         plan = start_plan(batch.targets, self.model.skeleton, self.train_set.crop_size)
         for augmentation in self.augmentations:

@@ -12,16 +12,13 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from posescope.artifacts.pose_model import normalise_images
 from posescope.geometry.batch import apply_affine_batch, compose_affine_batch, lies_inside, mirror_matrix, warp_images
 from posescope.geometry.flips import flip_images
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
+from posescope.training.parts import fill_in_parts
 
 __all__ = ["AugmentedBatch", "Augmentation", "AugmentationPlan", "apply_plan", "start_plan"]
-
-# On a CPU so many persons are carried through all steps before the next ones are taken up, so that they stay in the cache.
-PERSONS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -130,25 +127,37 @@ def apply_plan(
 
 
 def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    values = _colour_planes(images, plan.colour, mean_rgb) if plan.recolours() else normalise_images(images, mean_rgb)
-    return torch.where(plan.mirrored.to(images.device).view(-1, 1, 1, 1), flip_images(values), values)
+    colour, mirrored = _colour_of(plan, images), plan.mirrored.to(images.device).view(-1, 1, 1, 1)
+
+    def make(part: slice) -> Tensor:
+        values = _colour_planes(images[part], colour, part, mean_rgb)
+        return torch.where(mirrored[part], flip_images(values), values)
+
+    return fill_in_parts(images, make, torch.channels_last)
 
 
 def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    matrix, colour = plan.augmented_from_crop, plan.colour if plan.recolours() else None
-    at_once = PERSONS_AT_ONCE if images.device.type == "cpu" else len(images)
-    moved = torch.empty(len(images), 3, *plan.crop_size, device=images.device)
-    for first in range(0, len(images), at_once):
-        part = slice(first, first + at_once)
-        planes = _colour_planes(images[part], None if colour is None else colour[part], mean_rgb)
-        moved[part] = warp_images(planes, matrix[part])
-    return moved
+    colour = _colour_of(plan, images)
+
+    def make(part: slice) -> Tensor:
+        return warp_images(_colour_planes(images[part], colour, part, mean_rgb), plan.augmented_from_crop[part])
+
+    return fill_in_parts(images, make, torch.contiguous_format)
 
 
-def _colour_planes(images: Tensor, colour: Tensor | None, mean_rgb: tuple[float, float, float]) -> Tensor:
-    """(N, H, W, 3) uint8, (N, 3, 4) or None -> (N, 3, H, W) float32, each colour in one piece: quickest to resample."""
-    planes = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
-    if colour is not None:
-        maps = colour.to(images.device)
-        planes = torch.baddbmm(maps[..., 3:], maps[..., :3], planes.flatten(2)).clamp_(0, 1).view_as(planes)
-    return planes.sub_(torch.tensor(mean_rgb, device=images.device).view(1, 3, 1, 1))
+def _colour_of(plan: AugmentationPlan, images: Tensor) -> Tensor | None:
+    """On the images' device; None where no colour changes."""
+    return plan.colour.to(images.device) if plan.recolours() else None
+
+
+def _colour_planes(images: Tensor, colour: Tensor | None, part: slice, mean_rgb: tuple[float, float, float]) -> Tensor:
+    """(n, H, W, 3) uint8, maps of all persons or None -> (n, 3, H, W) float32, each colour in one piece: quickest to resample."""
+    planes = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    if colour is None:
+        return planes.div_(255.0).sub_(torch.tensor(mean_rgb, device=images.device).view(1, 3, 1, 1))
+    values, maps = torch.empty_like(planes), colour[part].unsqueeze(-1).unsqueeze(-1)
+    for channel, mean in enumerate(mean_rgb):
+        value, factors = values[:, channel], maps[:, channel, :3] / 255.0
+        torch.addcmul(maps[:, channel, 3] - mean, planes[:, 0], factors[:, 0], out=value)
+        value.addcmul_(planes[:, 1], factors[:, 1]).addcmul_(planes[:, 2], factors[:, 2]).clamp_(-mean, 1 - mean)
+    return values
