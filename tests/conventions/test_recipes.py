@@ -53,5 +53,5 @@ def test_the_coco_environment_pads_and_augments(parameters):
     training = ModellingOptions.model_validate(merged["modelling"]).training
     assert merged["data_engineering"]["crop"]["rule"] == "padded_square"
     assert merged["data_engineering"]["sample"] is None
-    assert [spec.name for spec in training.augmentations] == ["flip", "rotate_scale", "colour"]
+    assert [spec.name for spec in training.augmentations] == ["flip", "half_body", "rotate_scale", "translate", "colour"]
     assert merged["evaluation"]["prediction"]["flip_test"] is True

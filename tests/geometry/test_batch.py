@@ -7,6 +7,7 @@ from posescope.geometry.affine import apply_affine, compose_affine, invert_affin
 from posescope.geometry.batch import (
     apply_affine_batch,
     compose_affine_batch,
+    fit_boxes,
     invert_affine_batch,
     lies_inside,
     mirror_matrix,
@@ -65,3 +66,16 @@ def test_gradients_flow_through_the_warp() -> None:
     images = torch.rand(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
     rotated = torch.tensor([[[0.8, -0.6, 0.7], [0.6, 0.8, -0.3]]], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: warp_images(x, rotated), (images,))
+
+
+def test_fitted_boxes_by_hand() -> None:
+    """A frame 40 px high and 60 px wide: the longer of the two limits counts, the zoom is bounded, a point is no error."""
+    low, high = (
+        torch.tensor([[10.0, 10.0], [0.0, 0.0], [5.0, 7.0]]).double(),
+        torch.tensor([[20.0, 14.0], [4.0, 40.0], [5.0, 7.0]]),
+    )
+    maps = fit_boxes(low, high.double(), (40, 60), padding=1.5, largest_zoom=3.0)
+    assert maps[:, 0, 0].tolist() == [3.0, 40 / 60, 3.0]
+    assert torch.equal(maps[:, 0, 0], maps[:, 1, 1])
+    centres = ((low + high) / 2).unsqueeze(1)
+    torch.testing.assert_close(apply_affine_batch(maps, centres)[:, 0], torch.tensor([29.5, 19.5]).double().expand(3, 2))

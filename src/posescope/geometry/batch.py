@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["apply_affine_batch", "compose_affine_batch", "invert_affine_batch", "lies_inside", "mirror_matrix", "warp_images"]
+__all__ = [
+    "apply_affine_batch",
+    "compose_affine_batch",
+    "fit_boxes",
+    "invert_affine_batch",
+    "lies_inside",
+    "mirror_matrix",
+    "warp_images",
+]
 
 
 def apply_affine_batch(dst_from_src: Tensor, points: Tensor) -> Tensor:
@@ -38,6 +46,25 @@ def mirror_matrix(width: int) -> Tensor:
     return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
+def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: float, largest_zoom: float) -> Tensor:
+    """The maps that put boxes into the middle of a frame and enlarge (or shrink) them until they fill it but for a margin.
+
+    Args:
+        low, high: (N, 2) float64 px: corners.
+        frame_size: (height, width) px.
+        padding: the frame over the box, in the direction in which the box fills more of the frame; >= 1.
+        largest_zoom: the factor is no larger than this, for a box without extent too.
+
+    Returns:
+        (N, 2, 3) float64 px: one factor in x and y.
+    """
+    side = torch.tensor([frame_size[1], frame_size[0]], dtype=low.dtype, device=low.device)
+    zoom = (side / (padding * (high - low))).amin(dim=1).clamp(max=largest_zoom).view(-1, 1)
+    offset = (side - 1) / 2 - zoom * (low + high) / 2
+    linear = zoom.unsqueeze(-1) * torch.eye(2, dtype=low.dtype, device=low.device)
+    return torch.cat([linear, offset.unsqueeze(-1)], dim=-1)
+
+
 def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
     """(..., 2) px -> (...) bool: within [-0.5, W - 0.5] x [-0.5, H - 0.5]; False for NaN."""
     height, width = frame_size
@@ -50,27 +77,35 @@ def warp_images(images: Tensor, dst_from_src: Tensor) -> Tensor:
 
     Args:
         images: (N, C, H, W) float.
-        dst_from_src: (N, 2, 3) float64, px; source and destination have the same size.
+        dst_from_src: (N, 2, 3) float64, px; source and destination have the same size. On the CPU it is inverted there, so that
+            nothing waits for a GPU.
 
     Returns:
         (N, C, H, W) like `images`, in the memory layout of `images`.
     """
-    height, width = images.shape[-2:]
-    to_px = _pixels_from_normalised(height, width, dst_from_src)
-    to_normalised = _normalised_from_pixels(height, width, dst_from_src)
-    # grid_sample asks, for each place of the destination, where it comes from.
-    src_from_dst = compose_affine_batch(to_normalised, compose_affine_batch(invert_affine_batch(dst_from_src), to_px))
-    grid = F.affine_grid(src_from_dst.to(images), list(images.shape), align_corners=False)
+    grid = _sampling_grid(images, dst_from_src)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
         memory_format=torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     )
 
 
+def _sampling_grid(images: Tensor, dst_from_src: Tensor) -> Tensor:
+    """(N, H, W, 2) like `images`, normalised: for each px of the destination, where it comes from.
+
+    An affine map is the sum of what the column and what the row of a px say. Adding these two is several times faster than
+    multiplying every px by the matrix, and each is exact to float64 before it is rounded.
+    """
+    height, width = images.shape[-2:]
+    to_normalised = _normalised_from_pixels(height, width, dst_from_src)
+    matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
+    columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
+    rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
+    by_column = matrix[..., 0:1] * columns
+    by_row = matrix[..., 1:2] * rows + matrix[..., 2:]
+    # All x in one piece, then all y: quicker to add, and quicker for grid_sample to read.
+    return (by_column.to(images).unsqueeze(2) + by_row.to(images).unsqueeze(3)).permute(0, 2, 3, 1)
+
+
 def _normalised_from_pixels(height: int, width: int, like: Tensor) -> Tensor:
     rows = [[2 / width, 0.0, 1 / width - 1], [0.0, 2 / height, 1 / height - 1]]
-    return torch.tensor(rows, dtype=like.dtype, device=like.device).expand_as(like)
-
-
-def _pixels_from_normalised(height: int, width: int, like: Tensor) -> Tensor:
-    rows = [[width / 2, 0.0, (width - 1) / 2], [0.0, height / 2, (height - 1) / 2]]
     return torch.tensor(rows, dtype=like.dtype, device=like.device).expand_as(like)

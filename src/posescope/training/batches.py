@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.crops.crop_set import CropSet
+from posescope.records import PoseTargets
 
 __all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
 
@@ -19,19 +20,24 @@ class Batch:
     """N persons on the device.
 
     Attributes:
-        person_ids: (N,) int64, on the CPU.
+        targets: joints and visibility in the CPU's memory, where augmentations are planned.
         images: (N, H, W, 3) uint8 RGB.
         joints: (N, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (N, K) uint8, 0..2.
     """
 
-    person_ids: NDArray[np.int64]
+    targets: PoseTargets
     images: Tensor
     joints: Tensor
     visibility: Tensor
 
     def __len__(self) -> int:
-        return len(self.person_ids)
+        return len(self.targets)
+
+    @property
+    def person_ids(self) -> NDArray[np.int64]:
+        """(N,), on the CPU."""
+        return self.targets.person_ids
 
 
 def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -69,16 +75,16 @@ def _read_ahead(
 
 
 def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device) -> Batch:
-    targets = crop_set.targets
+    subset = crop_set.subset(rows)
     return Batch(
-        person_ids=targets.person_ids[rows],
+        targets=subset.targets,
         images=_to_device(crop_set.read_images(rows), device),
-        joints=_to_device(targets.joints[rows], device),
-        visibility=_to_device(targets.visibility[rows], device),
+        joints=_to_device(subset.targets.joints, device),
+        visibility=_to_device(subset.targets.visibility, device),
     )
 
 
 def _to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:
     tensor = torch.from_numpy(array)
-    # Pinned memory lets the copy run beside the computation.
+    # From pinned memory the copy is only queued: nobody waits for it.
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from posescope import __version__
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel, normalise_images, warn_of_missing_pairs
+from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError, PosescopeError
 from posescope.plugins import build
@@ -29,6 +29,7 @@ from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.options import TrainingOptions
+from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.progress import TrainingProgress
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
@@ -193,7 +194,7 @@ class _Run:
 
     def _train_step(self, batch: Batch, epoch: int) -> float:
         ready = self._augment(batch, epoch)
-        targets = self.model.codec.encode(ready.joints, ready.visibility)
+        targets = encode_in_parts(self.model.codec, ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -216,15 +217,13 @@ class _Run:
         return nn.utils.get_total_norm([weight.grad for weight in self.network.parameters() if weight.grad is not None])
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
-        images = normalise_images(batch.images, self.model.mean_rgb)
         if not self.augmentations:
-            return AugmentedBatch(images, batch.joints, batch.visibility)
+            return AugmentedBatch(normalise_in_parts(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
         generator = step_generator(self.options.seed, epoch, self.step)
-        plan = start_plan(len(batch), self.train_set.crop_size)
+        plan = start_plan(batch.targets, self.model.skeleton, self.train_set.crop_size)
         for augmentation in self.augmentations:
             plan = augmentation(generator, plan)
-        flip_indices = self.model.skeleton.flip_indices
-        return apply_plan(plan, images, batch.joints, batch.visibility, flip_indices, self.model.mean_rgb)
+        return apply_plan(plan, batch.images, batch.joints, batch.visibility, self.model.mean_rgb)
 
     def _learning_rate(self) -> float:
         options, pcks = self.options, [record.val_pck_thesis for record in self.history]

@@ -3,17 +3,20 @@
     start_plan ─ augmentation ─ augmentation ─> plan ─ apply_plan ─> images, joints, visibility
 
 A plan holds one affine map and one colour map a person, so several augmentations cost one resampling, and images and joints
-are moved by the same matrix.
+are moved by the same matrix. A plan that only mirrors resamples nothing: its images are exact.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from posescope.geometry.batch import apply_affine_batch, compose_affine_batch, lies_inside, warp_images
+from posescope.geometry.batch import apply_affine_batch, compose_affine_batch, lies_inside, mirror_matrix, warp_images
+from posescope.geometry.flips import flip_images
+from posescope.records import PoseTargets
+from posescope.skeleton import Skeleton
+from posescope.training.parts import fill_in_parts
 
 __all__ = ["AugmentedBatch", "Augmentation", "AugmentationPlan", "apply_plan", "start_plan"]
 
@@ -24,12 +27,18 @@ class AugmentationPlan:
 
     Attributes:
         crop_size: (height, width) px.
+        skeleton: names the joints.
+        joints: (N, K, 2) float64 crop px, before the plan; NaN where unlabelled.
+        visibility: (N, K) uint8, before the plan.
         augmented_from_crop: (N, 2, 3) float64 px.
         mirrored: (N,) bool: left and right joints change names.
         colour: (N, 3, 4) float32: [R' G' B'] = colour @ [R G B 1], values 0..1.
     """
 
     crop_size: tuple[int, int]
+    skeleton: Skeleton
+    joints: Tensor
+    visibility: Tensor
     augmented_from_crop: Tensor
     mirrored: Tensor
     colour: Tensor
@@ -40,6 +49,19 @@ class AugmentationPlan:
     def then_move(self, matrix: Tensor) -> "AugmentationPlan":
         """The plan with a further affine map (N, 2, 3) after the ones that it has."""
         return replace(self, augmented_from_crop=compose_affine_batch(matrix, self.augmented_from_crop))
+
+    def moved_joints(self) -> Tensor:
+        """(N, K, 2) float64 px: where the joints are by now, under the names that they had at first; maybe outside the crop."""
+        return apply_affine_batch(self.augmented_from_crop, self.joints)
+
+    def resamples(self) -> bool:
+        """Whether anybody is moved otherwise than by a plain mirror image."""
+        whole = torch.stack([torch.eye(2, 3, dtype=torch.float64), mirror_matrix(self.crop_size[1])])
+        return not torch.equal(self.augmented_from_crop, whole[self.mirrored.long()])
+
+    def recolours(self) -> bool:
+        """Whether anybody's colours change."""
+        return not torch.equal(self.colour, torch.eye(3, 4).expand_as(self.colour))
 
 
 @dataclass(frozen=True)
@@ -65,47 +87,77 @@ class Augmentation(Protocol):
         ...
 
 
-def start_plan(count: int, crop_size: tuple[int, int]) -> AugmentationPlan:
-    """The plan that changes nothing for `count` persons."""
-    identity = torch.eye(2, 3, dtype=torch.float64).expand(count, 2, 3)
-    return AugmentationPlan(crop_size, identity, torch.zeros(count, dtype=torch.bool), torch.eye(3, 4).expand(count, 3, 4))
+def start_plan(targets: PoseTargets, skeleton: Skeleton, crop_size: tuple[int, int]) -> AugmentationPlan:
+    """The plan that changes nothing for these persons."""
+    count = len(targets)
+    return AugmentationPlan(
+        crop_size=crop_size,
+        skeleton=skeleton,
+        joints=torch.from_numpy(targets.joints).double(),
+        visibility=torch.from_numpy(targets.visibility),
+        augmented_from_crop=torch.eye(2, 3, dtype=torch.float64).expand(count, 2, 3),
+        mirrored=torch.zeros(count, dtype=torch.bool),
+        colour=torch.eye(3, 4).expand(count, 3, 4),
+    )
 
 
 def apply_plan(
-    plan: AugmentationPlan,
-    images: Tensor,
-    joints: Tensor,
-    visibility: Tensor,
-    flip_indices: Sequence[int],
-    mean_rgb: tuple[float, float, float],
+    plan: AugmentationPlan, images: Tensor, joints: Tensor, visibility: Tensor, mean_rgb: tuple[float, float, float]
 ) -> AugmentedBatch:
     """Carry a plan out on the device where the images are.
 
     Args:
         plan: of the same N persons.
-        images: (N, 3, H, W) float32, mean RGB subtracted.
+        images: (N, H, W, 3) uint8 RGB.
         joints: (N, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (N, K) uint8.
-        flip_indices: K indices, `Skeleton.flip_indices`.
-        mean_rgb: 0..1, that was subtracted.
+        mean_rgb: 0..1, is subtracted.
     """
-    matrix = plan.augmented_from_crop.to(images.device)
-    coloured = _recolour(images, plan.colour.to(images.device), mean_rgb)
-    moved = apply_affine_batch(matrix, joints.double()).to(joints.dtype)
-    partner = torch.as_tensor(flip_indices, device=images.device)
-    mirrored = plan.mirrored.to(images.device).view(-1, 1)
+    moved = apply_affine_batch(plan.augmented_from_crop.to(joints.device), joints.double()).to(joints.dtype)
+    partner = torch.as_tensor(plan.skeleton.flip_indices, device=joints.device)
+    mirrored = plan.mirrored.to(joints.device).view(-1, 1)
     moved = torch.where(mirrored.unsqueeze(-1), moved[:, partner], moved)
     seen = torch.where(mirrored, visibility[:, partner], visibility)
     gone = ~lies_inside(moved, plan.crop_size)
     return AugmentedBatch(
-        images=warp_images(coloured, matrix),
+        images=_move_images(plan, images, mean_rgb) if plan.resamples() else _mirror_images(plan, images, mean_rgb),
         joints=moved.masked_fill(gone.unsqueeze(-1), torch.nan),
         visibility=seen.masked_fill(gone, 0),
     )
 
 
-def _recolour(images: Tensor, colour: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    mean = torch.tensor(mean_rgb, device=images.device).view(1, 3, 1, 1)
-    values = torch.einsum("nij,njhw->nihw", colour[..., :3], images + mean) + colour[..., 3, None, None]
-    recoloured: Tensor = values.clamp(0, 1) - mean
-    return recoloured
+def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
+    colour, mirrored = _colour_of(plan, images), plan.mirrored.to(images.device).view(-1, 1, 1, 1)
+
+    def make(part: slice) -> Tensor:
+        values = _colour_planes(images[part], colour, part, mean_rgb)
+        return torch.where(mirrored[part], flip_images(values), values)
+
+    return fill_in_parts(images, make, torch.channels_last)
+
+
+def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
+    colour = _colour_of(plan, images)
+
+    def make(part: slice) -> Tensor:
+        return warp_images(_colour_planes(images[part], colour, part, mean_rgb), plan.augmented_from_crop[part])
+
+    return fill_in_parts(images, make, torch.contiguous_format)
+
+
+def _colour_of(plan: AugmentationPlan, images: Tensor) -> Tensor | None:
+    """On the images' device; None where no colour changes."""
+    return plan.colour.to(images.device) if plan.recolours() else None
+
+
+def _colour_planes(images: Tensor, colour: Tensor | None, part: slice, mean_rgb: tuple[float, float, float]) -> Tensor:
+    """(n, H, W, 3) uint8, maps of all persons or None -> (n, 3, H, W) float32, each colour in one piece: quickest to resample."""
+    planes = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    if colour is None:
+        return planes.div_(255.0).sub_(torch.tensor(mean_rgb, device=images.device).view(1, 3, 1, 1))
+    values, maps = torch.empty_like(planes), colour[part].unsqueeze(-1).unsqueeze(-1)
+    for channel, mean in enumerate(mean_rgb):
+        value, factors = values[:, channel], maps[:, channel, :3] / 255.0
+        torch.addcmul(maps[:, channel, 3] - mean, planes[:, 0], factors[:, 0], out=value)
+        value.addcmul_(planes[:, 1], factors[:, 1]).addcmul_(planes[:, 2], factors[:, 2]).clamp_(-mean, 1 - mean)
+    return values

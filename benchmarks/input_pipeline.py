@@ -1,0 +1,299 @@
+"""How fast crops become batches that a network can train on, against the usual way, as ratios from one run on the same crops.
+
+    ours    uint8 crops from a memory map -> normalise, augment, render heatmaps: in batch, as the training loop does it
+    usual   person by person: read the crop's JPEG, change colours (NumPy), one warpAffine, normalise, 17 maps (NumPy); then stack
+
+Both ways make float32 images of 256 px, 17 maps of 64 cells and weights, in batches of 32. The usual way warps in the plain run
+too, as public loaders do, and pastes Gaussians of 13 cells, their quickest form. With `augmented`, both draw flip, half body,
+rotation, scale, translation and colour anew for each person. Cores are counted alike: one thread of ours against one process of
+theirs, two threads against two processes; OpenCV has one thread a process. (Ours has one more thread in each case, which copies
+crops from the map one batch ahead.) The processes are warm, and what they make stays with them: nothing is sent back. Rounds
+alternate between all ways, so that a drift of the machine hits all alike; medians are taken.
+
+A training step of the network of `conf/coco` (256 channels, two stacks) is timed on the CPU besides, with two threads: the share
+that its input takes, all of it counted as waiting, although the reading of crops runs beside the step.
+
+    python benchmarks/input_pipeline.py [--crops FOLDER]
+
+FOLDER holds images (.jpg, .png), or images in its subfolders; the middle square of each is taken. Without it, noisy
+colours are painted. The last line is JSON; `speedup_*` are with two cores, `*_1_core` with one.
+"""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
+from posescope.crops.crop_set import CropSet
+from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.plugins import ComponentSpec, build
+from posescope.records import PoseTargets
+from posescope.skeleton import COCO_PERSON
+from posescope.training.batches import Batch, iterate_batches, shuffled_order
+from posescope.training.parts import encode_in_parts, normalise_in_parts
+from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
+from posescope.training.reproducible import step_generator
+
+SIZE, STRIDE, SIGMA, BATCH = 256, 4, 2.0, 32
+MEAN = (0.41, 0.374, 0.354)
+CPU = torch.device("cpu")
+CODEC = GaussianCodec(GaussianOptions(stride=STRIDE, sigma_cells=SIGMA), (SIZE, SIZE), len(COCO_PERSON))
+SPECS = [  # of conf/coco
+    ComponentSpec(name="flip"),
+    ComponentSpec(name="half_body"),
+    ComponentSpec(name="rotate_scale", options={"rotation_deg": 40, "scale": 0.3}),
+    ComponentSpec(name="translate"),
+    ComponentSpec(name="colour"),
+]
+AUGMENTATIONS = [build("augmentations", spec) for spec in SPECS]
+LOWER = np.array([name.endswith(("hip", "knee", "ankle")) for name in COCO_PERSON.joints])
+FLIP = np.array(COCO_PERSON.flip_indices)
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """The same crops as both ways find them on disk."""
+
+    crop_set: CropSet
+    jpegs: tuple[Path, ...]
+
+
+def paint_crops(count: int) -> NDArray[np.uint8]:
+    """Smooth colours with noise, about as hard to decode as photographs."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, size=(count, 24, 24, 3), dtype=np.uint8)
+    smooth = np.stack([cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for image in coarse])
+    return (smooth.astype(np.int16) + rng.normal(0, 4, smooth.shape).astype(np.int16)).clip(0, 255).astype(np.uint8)
+
+
+def load_crops(folder: Path, count: int) -> NDArray[np.uint8]:
+    """The middle squares of a folder's images, repeated if there are too few."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})[:count]
+    crops = [middle_square(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)) for path in paths]
+    return np.stack([crops[index % len(crops)] for index in range(count)])
+
+
+def middle_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The largest square of the middle, as a crop."""
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return cv2.resize(image[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+def cache_crops(crops: NDArray[np.uint8], folder: Path) -> Cached:
+    """Write a memory map and JPEGs of quality 95."""
+    np.save(folder / "shard.npy", crops)
+    for row, crop in enumerate(crops):
+        cv2.imwrite(str(folder / f"{row}.jpg"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    count = len(crops)
+    joints = np.random.default_rng(1).uniform(30, SIZE - 30, size=(count, len(COCO_PERSON), 2)).astype(np.float32)
+    visibility = np.full((count, len(COCO_PERSON)), 2, dtype=np.uint8)
+    places = np.stack([np.zeros(count, dtype=np.int64), np.arange(count)], axis=1)
+    targets = PoseTargets(np.arange(count), joints, visibility)
+    shards = (np.load(folder / "shard.npy", mmap_mode="r"),)
+    return Cached(CropSet(targets, shards, places), tuple(folder / f"{row}.jpg" for row in range(count)))
+
+
+def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Tensor, ...]:
+    """What the training loop does before the network: images, heatmaps, weights."""
+    if augmented:
+        generator, plan = step_generator(0, 1, number), start_plan(batch.targets, COCO_PERSON, (SIZE, SIZE))
+        for augmentation in AUGMENTATIONS:
+            plan = augmentation(generator, plan)
+        ready = apply_plan(plan, batch.images, batch.joints, batch.visibility, MEAN)
+    else:
+        ready = AugmentedBatch(normalise_in_parts(batch.images, MEAN), batch.joints, batch.visibility)
+    targets = encode_in_parts(CODEC, ready.joints, ready.visibility)
+    return ready.images, targets.heatmaps, targets.weights
+
+
+def run_ours(cached: Cached, augmented: bool, threads: int) -> float:
+    """Seconds for all crops."""
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    order = shuffled_order(len(cached.crop_set), 0, 1)
+    for number, batch in enumerate(iterate_batches(cached.crop_set, order, BATCH, CPU)):
+        prepare_batch(batch, number, augmented)
+    return time.perf_counter() - started
+
+
+def draw_matrix(rng: np.random.Generator, joints: NDArray[np.float32], augmented: bool) -> tuple[NDArray[np.float64], bool]:
+    """`augmented_from_crop` of one person and whether it is mirrored: half body, rotation, scale, shift, flip in one matrix."""
+    centre, zoom, middle = np.array([SIZE - 1, SIZE - 1]) / 2, 1.0, np.array([SIZE - 1, SIZE - 1]) / 2
+    if not augmented:
+        return np.eye(2, 3), False
+    if rng.random() < 0.3:
+        half = joints[(rng.random() > 0.7) == LOWER]
+        low, high = half.min(axis=0), half.max(axis=0)
+        zoom, centre = min(2.0, SIZE / (1.5 * float((high - low).max()))), (low + high) / 2
+    angle = np.deg2rad(rng.uniform(-40, 40))
+    zoom *= rng.uniform(0.7, 1.3)
+    linear = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    flipped = rng.random() < 0.5
+    if flipped:
+        linear[:, 0] *= -1
+    shift = rng.uniform(-0.16, 0.16, size=2) * SIZE if rng.random() < 0.3 else 0.0
+    return np.concatenate([linear, (middle + shift - linear @ centre)[:, None]], axis=1), flipped
+
+
+def change_colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brightness and tint, saturation, contrast: the usual sequence on float32."""
+    values = image.astype(np.float32) * (rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3)).astype(np.float32)
+    saturation, contrast = np.float32(rng.uniform(0.8, 1.2)), np.float32(rng.uniform(0.8, 1.2))
+    values = values * saturation + (values @ LUMA)[..., None] * (1 - saturation)
+    return np.clip((values - 127.5) * contrast + 127.5, 0, 255).astype(np.uint8)
+
+
+def change_colours_quickly(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same as one linear map by OpenCV, on bytes: quicker than arithmetic on floats."""
+    gains = rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3)
+    saturation, contrast = rng.uniform(0.8, 1.2), rng.uniform(0.8, 1.2)
+    linear = contrast * (saturation * np.eye(3) + (1 - saturation) * LUMA) * gains
+    return cv2.transform(image, np.concatenate([linear, np.full((3, 1), 127.5 * (1 - contrast))], axis=1))
+
+
+def render_maps(joints: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """17 Gaussians, each pasted into its map where it is not 0; weight 0 where nothing of it is inside."""
+    side, reach = SIZE // STRIDE, int(3 * SIGMA)
+    maps, weights = np.zeros((len(joints), side, side), dtype=np.float32), np.ones(len(joints), dtype=np.float32)
+    for number, (x, y) in enumerate((joints + 0.5) / STRIDE - 0.5):
+        left, top = int(x + 0.5) - reach, int(y + 0.5) - reach
+        columns = np.arange(max(left, 0), min(left + 2 * reach + 1, side), dtype=np.float32)
+        rows = np.arange(max(top, 0), min(top + 2 * reach + 1, side), dtype=np.float32)[:, None]
+        if not (len(columns) and len(rows)):
+            weights[number] = 0
+            continue
+        bell = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * SIGMA**2))
+        maps[number, int(rows[0, 0]) : int(rows[-1, 0]) + 1, int(columns[0]) : int(columns[-1]) + 1] = bell
+    return maps, weights
+
+
+def usual_person(
+    path: Path, joints: NDArray[np.float32], rng: np.random.Generator, colours: str
+) -> tuple[NDArray[np.float32], ...]:
+    """One person of the usual way; `colours` is '', 'numpy' or 'opencv', and nothing is augmented where it is ''."""
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    if colours and rng.random() < 0.8:
+        image = (change_colours if colours == "numpy" else change_colours_quickly)(rng, image)
+    matrix, flipped = draw_matrix(rng, joints, bool(colours))
+    warped = cv2.warpAffine(image, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)
+    moved = joints @ matrix[:, :2].T + matrix[:, 2]
+    values = warped.astype(np.float32)
+    values /= 255
+    values -= np.array(MEAN, dtype=np.float32)
+    maps, weights = render_maps(moved[FLIP] if flipped else moved)
+    return values.transpose(2, 0, 1), maps, weights
+
+
+def usual_batches(paths: tuple[Path, ...], joints: NDArray[np.float32], colours: str) -> int:
+    """One process's share, in batches; the number of persons."""
+    cv2.setNumThreads(0)
+    rng = np.random.default_rng(0)
+    for first in range(0, len(paths), BATCH):
+        rows = range(first, min(first + BATCH, len(paths)))
+        persons = [usual_person(paths[row], joints[row], rng, colours) for row in rows]
+        [np.stack(parts) for parts in zip(*persons, strict=True)]
+    return len(paths)
+
+
+def run_usual(cached: Cached, pool: ProcessPoolExecutor, colours: str, processes: int) -> float:
+    """Seconds for all crops; every process gets an equal share."""
+    joints = cached.crop_set.targets.joints
+    shares = [slice(part, None, processes) for part in range(processes)]
+    started = time.perf_counter()
+    waiting = [pool.submit(usual_batches, cached.jpegs[share], joints[share], colours) for share in shares]
+    assert sum(future.result() for future in waiting) == len(cached.jpegs)
+    return time.perf_counter() - started
+
+
+def run_step(
+    cached: Cached, network: Hourglass, optimiser: torch.optim.Optimizer, rows: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Seconds of the input of one step, rendering included, and of the step without it."""
+    started = time.perf_counter()
+    (batch,) = iterate_batches(cached.crop_set, rows, len(rows), CPU)
+    images, heatmaps, _ = prepare_batch(batch, 0, augmented=True)
+    ready = time.perf_counter()
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack([(maps - heatmaps).square().mean() for maps in network(images)]).sum().backward()
+    optimiser.step()
+    return ready - started, time.perf_counter() - ready
+
+
+def measure_waiting(cached: Cached, persons: int, steps: int) -> float:
+    """Median share of a training step that its input takes."""
+    torch.set_num_threads(2)
+    network = Hourglass(HourglassOptions(stacks=2, channels=256, depth=4), (SIZE, SIZE), len(COCO_PERSON))
+    network = network.to(memory_format=torch.channels_last).train()
+    optimiser = torch.optim.RMSprop(network.parameters(), 5e-4)
+    times = [run_step(cached, network, optimiser, np.arange(persons)) for _ in range(steps + 1)][1:]
+    for name, values in zip(("input", "network"), zip(*times, strict=True), strict=True):
+        print(f"step of {persons} persons, {name}: median {statistics.median(values):.3f} s")
+    return statistics.median(ready / (ready + rest) for ready, rest in times)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crops", type=Path, help="folder of images; default: painted ones")
+    parser.add_argument("--persons", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=3, help="training steps of the large network; 0: none")
+    parser.add_argument("--step-persons", type=int, default=4, help="persons of such a step")
+    arguments = parser.parse_args()
+    crops = load_crops(arguments.crops, arguments.persons) if arguments.crops else paint_crops(arguments.persons)
+    with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        cached = cache_crops(crops, Path(scratch))
+        runs: dict[str, Callable[[], float]] = {}
+        for cores in (1, 2):
+            for name, colours in (("plain", ""), ("augmented", "numpy")):
+                runs[f"ours_{name}_{cores}"] = lambda c=colours, n=cores: run_ours(cached, bool(c), n)
+                runs[f"usual_{name}_{cores}"] = lambda c=colours, n=cores: run_usual(cached, pool, c, n)
+            runs[f"usual_quick_colours_{cores}"] = lambda n=cores: run_usual(cached, pool, "opencv", n)
+        seconds: dict[str, list[float]] = {name: [] for name in runs}
+        for turn in range(arguments.rounds + 1):
+            for name, run in runs.items():
+                elapsed = run()
+                if turn:  # the first round warms up
+                    seconds[name].append(elapsed)
+        share = measure_waiting(cached, arguments.step_persons, arguments.steps) if arguments.steps else None
+    report(seconds, arguments.persons, share)
+
+
+def report(seconds: dict[str, list[float]], persons: int, share: float | None) -> None:
+    """A line a way, then the JSON; ratios are medians over rounds."""
+    for name, values in seconds.items():
+        rates = [persons / value for value in values]
+        print(f"{name:<24} {statistics.median(rates):6.0f} persons/s ({min(rates):.0f} to {max(rates):.0f})")
+
+    def ratio(usual: str, ours: str) -> float:
+        return round(statistics.median(a / b for a, b in zip(seconds[usual], seconds[ours], strict=True)), 2)
+
+    result = {
+        "speedup_plain": ratio("usual_plain_2", "ours_plain_2"),
+        "speedup_augmented": ratio("usual_augmented_2", "ours_augmented_2"),
+        "waiting_share": None if share is None else round(share, 5),
+        "device": "cpu",
+        "speedup_plain_1_core": ratio("usual_plain_1", "ours_plain_1"),
+        "speedup_augmented_1_core": ratio("usual_augmented_1", "ours_augmented_1"),
+        "speedup_over_quick_colours": ratio("usual_quick_colours_2", "ours_augmented_2"),
+        "speedup_over_quick_colours_1_core": ratio("usual_quick_colours_1", "ours_augmented_1"),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
