@@ -122,10 +122,10 @@ def test_the_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:
 
 def test_wrong_values_end_it_before_the_first_trial(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     forbid_training(monkeypatch)
-    with pytest.raises(SearchSpaceError, match="value 0: modelling.training.batch_size"):
+    with pytest.raises(SearchSpaceError, match=r"value 0: modelling\.training\.batch_size"):
         search(recipe, data, make_options(space={"modelling.training.batch_size": {"choices": [0, 8]}}), TuningStore(tmp_path))
+    space = {"data_engineering.codec.options.stride": {"choices": [4, 8]}}
     with pytest.raises(SearchSpaceError, match=r"value 8: .* heatmaps of 16x16 cells"):
-        space = {"data_engineering.codec.options.stride": {"choices": [4, 8]}}
         search(recipe, data, make_options(space=space), TuningStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

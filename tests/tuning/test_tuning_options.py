@@ -62,3 +62,6 @@ def test_what_cannot_be_searched(space, complaint) -> None:
 def test_an_environment_can_take_an_entry_away() -> None:
     options = TuneOptions(space={"modelling.training.learning_rate": RATE, "modelling.training.batch_size": None})
     assert list(options.searched) == ["modelling.training.learning_rate"]
+    codec = "data_engineering.codec"
+    whole = TuneOptions(space={codec: {"choices": [{"name": "thesis"}]}, f"{codec}.options.sigma_cells": None})
+    assert list(whole.searched) == [codec]

@@ -136,7 +136,8 @@ class TuneOptions(Options):
     @classmethod
     def _check_space(cls, space: dict[str, Searched | None]) -> dict[str, Searched | None]:
         faults = [fault for path in space if (fault := _fault_of(path))]
-        faults += [fault for first, second in combinations(space, 2) if (fault := _fault_of_pair(first, second))]
+        searched = [path for path, entry in space.items() if entry is not None]
+        faults += [fault for first, second in combinations(searched, 2) if (fault := _fault_of_pair(first, second))]
         if faults:
             raise ValueError("; ".join(faults))
         return space

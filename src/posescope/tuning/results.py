@@ -32,7 +32,8 @@ def tabulate_trials(record: TuningRecord) -> pd.DataFrame:
         }
         for trial in record.trials
     ]
-    return pd.DataFrame(Trials.validate(pd.DataFrame(rows)))
+    columns = [*Trials.to_schema().columns, *record.space]
+    return pd.DataFrame(Trials.validate(pd.DataFrame(rows, columns=columns)))
 
 
 def write_winner(record: TuningRecord) -> str:

@@ -113,7 +113,7 @@ def _past_trial(record: TrialRecord, space: Mapping[str, "BaseDistribution"]) ->
     return trial.create_trial(  # type: ignore[no-any-return]
         state=states[record.state],
         value=None if record.state == "failed" or math.isnan(record.value) else record.value,
-        params=dict(record.drawn),
+        params={path: record.drawn[path] for path in space},
         distributions=dict(space),
         intermediate_values=dict(enumerate(record.pcks, start=1)),
         system_attrs=dict(record.marks),
