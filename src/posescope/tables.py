@@ -25,6 +25,7 @@ __all__ = [
     "PersonScores",
     "Persons",
     "Predictions",
+    "Trials",
     "empty_table",
     "ids_of",
     "join_joints",
@@ -139,6 +140,25 @@ class PersonScores(_Table):
 
     person_id: Series[np.int64] = pa.Field(unique=True)
     image_id: Series[np.int64]
+
+    class Config:  # noqa: D106
+        strict = False
+        coerce = True
+
+
+class Trials(_Table):
+    """One row a trial of a search: every searched parameter has a column, under its dotted path.
+
+    `number` is 1-based; `value` is the best validation PCK of its epochs, 0..1, NaN where there was none; `reason` says why it
+    failed.
+    """
+
+    number: Series[np.int64] = pa.Field(unique=True, ge=1)
+    state: Series[str] = pa.Field(isin=("completed", "pruned", "failed"))
+    value: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
+    epochs: Series[np.int64] = pa.Field(ge=0)
+    seconds: Series[np.float64] = pa.Field(ge=0)
+    reason: Series[str]
 
     class Config:  # noqa: D106
         strict = False

@@ -206,3 +206,20 @@ def test_readme(page, checkout, painted) -> None:
     assert len(photos) == len(list((checkout.root / "photos").iterdir())), "one pose an image"
     findings = read(checkout.root / "data" / "08_reporting" / "findings.json")
     assert set(findings) >= {"walks", "clusters", "skip_ablation"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/tune.md"], indirect=True)
+def test_tune(page, checkout) -> None:
+    follow(checkout, page)
+    cut, searched, more, wider, trained = records(checkout, "data")
+    assert cut["pipelines"] == ["data_engineering"]
+    assert [record["pipelines"] for record in (searched, more, wider)] == [["tune"]] * 3
+    assert "Going on after 3 of 5 trials" in checkout.told["kedro run --pipelines tune --params tune.trials=5"]
+    trials = pd.read_csv(checkout.root / "data" / "08_reporting" / "tune" / "trials.csv")
+    assert {"data_engineering.codec", "modelling.training.augmentations"} <= set(trials.columns)
+    best = trials[trials["state"] == "completed"].sort_values("value", kind="stable", ascending=False).iloc[0]
+    training = trained["parameters"]["modelling"]["training"]
+    assert trained["env"] == "tuned"
+    assert training["learning_rate"] == pytest.approx(best["modelling.training.learning_rate"])
+    assert trained["parameters"]["data_engineering"]["codec"]["name"] == json.loads(best["data_engineering.codec"])["name"]

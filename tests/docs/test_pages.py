@@ -68,6 +68,10 @@ def check_command(command: str, conf: Path) -> None:
         assert command.split()[1] in targets
     elif command.startswith("pip install ./"):
         assert (conf.parent / command.rpartition(" ")[2] / "pyproject.toml").is_file(), command
+    elif command.startswith("mkdir conf/"):
+        (conf.parent / command.rpartition(" ")[2]).mkdir()
+    elif command.startswith("cp data/"):  # what a run has made, into an environment
+        assert (conf.parent / command.rpartition(" ")[2]).parent.is_dir(), command
     elif "kedro run" in command or command.startswith("python -m posescope "):
         check_run(command, conf)
     else:

@@ -1,0 +1,196 @@
+"""Tests of posescope.tuning.search: trials, pruning, going on, failures, and who is never looked at."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from posescope.errors import DataError
+from posescope.training.records import EpochRecord
+from posescope.tuning import search as search_module
+from posescope.tuning.records import NoWinnerError, TuningRecord
+from posescope.tuning.sampling import MissingOptunaError
+from posescope.tuning.search import search
+from posescope.tuning.space import SearchSpaceError
+from posescope.tuning.store import TuningStore
+
+RATE = "modelling.training.learning_rate"
+NO_PRUNING = {"name": "none"}
+
+
+def without_time(record: TuningRecord) -> TuningRecord:
+    return replace(record, trials=tuple(replace(trial, seconds=0.0) for trial in record.trials))
+
+
+def forbid_training(monkeypatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a trial was run")
+
+    monkeypatch.setattr(search_module, "run_trial", refuse)
+
+
+def test_a_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
+    found = search(recipe, data, make_options(pruner=NO_PRUNING), TuningStore(tmp_path))
+    assert [trial.number for trial in found.trials] == [1, 2, 3]
+    assert {trial.state for trial in found.trials} == {"completed"}
+    assert all(len(trial.pcks) == 2 and trial.value == max(trial.pcks) for trial in found.trials)
+    assert found.winner.value == max(trial.value for trial in found.trials)
+    assert len({trial.drawn[RATE] for trial in found.trials}) == 3
+    assert all(0.001 <= trial.drawn[RATE] <= 0.02 for trial in found.trials)
+    assert TuningRecord.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    # Records stay, checkpoints go.
+    assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
+
+
+def test_an_interrupted_search_comes_to_the_same(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    options = make_options(trials=3)
+    whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
+    store = TuningStore(tmp_path / "parts")
+    assert len(search(recipe, data, make_options(trials=2), store).trials) == 2
+    assert without_time(search(recipe, data, options, store)) == without_time(whole)
+    forbid_training(monkeypatch)
+    assert without_time(search(recipe, data, options, store)) == without_time(whole), "nothing is left to do"
+
+
+def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_options, tmp_path) -> None:
+    store = TuningStore(tmp_path)
+    one = {"trials": 1, "epochs": 1}
+    other_recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"ema_decay": 0.5})})
+    other_data = replace(data, statistics=replace(data.statistics, data_fingerprint="others"))
+    marks = [
+        search(recipe, data, make_options(**one), store).fingerprint,
+        search(recipe, data, make_options(**one, seed=1), store).fingerprint,
+        search(recipe, data, make_options(**one, space={RATE: {"low": 0.001, "high": 0.01}}), store).fingerprint,
+        search(other_recipe, data, make_options(**one), store).fingerprint,
+        search(recipe, other_data, make_options(**one), store).fingerprint,
+    ]
+    assert len(set(marks)) == 5
+    again = search(recipe, data, make_options(**one, time_limit_s=1e-9), store)
+    assert (again.fingerprint, len(again.trials)) == (marks[0], 1), "the budget is no part of it"
+
+
+def test_a_poor_trial_is_pruned_and_cannot_win(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    pcks = iter([0.5, 0.6, 0.7, 0.1])  # the second trial falls behind after its first epoch
+
+    def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch) -> None:
+        for epoch in range(1, training.epochs + 1):
+            on_epoch(EpochRecord(epoch, 1.0, 1.0, next(pcks), 0.1, 2.0))
+
+    monkeypatch.setattr("posescope.tuning.trial.train", play)
+    pruner = {"name": "median", "options": {"startup_trials": 1, "warmup_epochs": 0}}
+    found = search(recipe, data, make_options(trials=2, epochs=3, pruner=pruner), TuningStore(tmp_path))
+    assert [(trial.state, trial.pcks, trial.seconds) for trial in found.trials] == [
+        ("completed", (0.5, 0.6, 0.7), 6.0), ("pruned", (0.1,), 2.0)
+    ]  # fmt: skip
+    assert found.winner.number == 1
+
+
+def test_hyperband_remembers_across_runs(recipe, data, make_options, tmp_path) -> None:
+    options = {"epochs": 2, "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}}}
+    whole = search(recipe, data, make_options(trials=3, **options), TuningStore(tmp_path / "whole"))
+    assert any("completed_rung_0" in trial.marks for trial in whole.trials)
+    store = TuningStore(tmp_path / "parts")
+    search(recipe, data, make_options(trials=2, **options), store)
+    assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(whole)
+
+
+def test_a_trial_whose_loss_is_not_finite_fails_alone(recipe, data, make_options, tmp_path) -> None:
+    space = {RATE: {"choices": [1e30, 0.01]}}
+    found = search(recipe, data, make_options(space=space, trials=5, epochs=1, startup_trials=5), TuningStore(tmp_path))
+    assert {(trial.drawn[RATE], trial.state) for trial in found.trials} == {(0, "failed"), (1, "completed")}
+    failed = next(trial for trial in found.trials if trial.state == "failed")
+    assert failed.reason.startswith("NonFiniteLossError: The loss is ")
+    assert math.isnan(failed.value)
+
+
+def test_without_a_completed_trial_there_is_no_winner(recipe, data, make_options, tmp_path) -> None:
+    found = search(recipe, data, make_options(space={RATE: {"choices": [1e30]}}, trials=1), TuningStore(tmp_path))
+    with pytest.raises(NoWinnerError, match=r"None of 1 trials .* NonFiniteLossError"):
+        _ = found.winner
+
+
+def test_the_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:
+    found = search(recipe, data, make_options(time_limit_s=1e-9), TuningStore(tmp_path))
+    assert found.trials == ()
+    assert "no further trial begins: 0 of 3" in caplog.text
+
+
+def test_wrong_values_end_it_before_the_first_trial(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    forbid_training(monkeypatch)
+    with pytest.raises(SearchSpaceError, match=r"value 0: modelling\.training\.batch_size"):
+        search(recipe, data, make_options(space={"modelling.training.batch_size": {"choices": [0, 8]}}), TuningStore(tmp_path))
+    space = {"data_engineering.codec.options.stride": {"choices": [4, 8]}}
+    with pytest.raises(SearchSpaceError, match=r"value 8: .* heatmaps of 16x16 cells"):
+        search(recipe, data, make_options(space=space), TuningStore(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_optuna_it_says_what_to_install(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingOptunaError, match=r"pip install 'posescope\[tune\]'"):
+        search(recipe, data, make_options(), TuningStore(tmp_path))
+
+
+def test_a_trial_in_between_is_missing(recipe, data, make_options, tmp_path) -> None:
+    mark = search(recipe, data, make_options(epochs=1), TuningStore(tmp_path)).fingerprint
+    (tmp_path / mark / "trial_0002.json").unlink()
+    with pytest.raises(DataError, match=r"trial_0002.json: this trial is missing"):
+        search(recipe, data, make_options(epochs=1), TuningStore(tmp_path))
+
+
+# Dies as if by kill -9 when the checkpoint of the second epoch of the second trial is written.
+DIE_IN_THE_SECOND_TRIAL = """
+import os, signal, sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import torch
+
+from posescope.training.checkpoints import CheckpointStore
+from posescope.tuning.search import search
+from posescope.tuning.store import TuningStore
+
+spec = spec_from_file_location("dots", sys.argv[1])
+dots = module_from_spec(spec)
+spec.loader.exec_module(dots)
+torch.set_num_threads(1)
+save = CheckpointStore.save
+
+def save_and_die(self, state, *others, **named):
+    save(self, state, *others, **named)
+    if self.root.name == "trial_0002" and state.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+CheckpointStore.save = save_and_die
+search(dots.recipe_of_dots(), dots.data_of_dots(), dots.options_of_dots(epochs=3), TuningStore(Path(sys.argv[2])))
+"""
+
+
+def test_a_killed_trial_is_not_over_and_goes_on(recipe, data, make_options, tmp_path, caplog) -> None:
+    options = make_options(epochs=3)
+    whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
+    store = TuningStore(tmp_path / "killed")
+    conftest = Path(__file__).with_name("conftest.py")
+    ended = subprocess.run([sys.executable, "-c", DIE_IN_THE_SECOND_TRIAL, conftest, store.root], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [trial.number for trial in store.trials(whole.fingerprint)] == [1]
+    assert (tmp_path / "killed" / whole.fingerprint / "trial_0002" / "attempts.json").is_file()
+    with caplog.at_level("INFO"):
+        assert without_time(search(recipe, data, options, store)) == without_time(whole)
+    assert "Going on after 1 of 3 trials" in caplog.text
+    assert "Going on after epoch 2 of 3" in caplog.text
+
+
+def test_a_trial_that_kills_its_process_again_and_again_fails(recipe, data, make_options, tmp_path) -> None:
+    options = make_options(max_attempts=2, trials=2, epochs=1)
+    mark = search(recipe, data, options, TuningStore(tmp_path / "whole")).fingerprint
+    store = TuningStore(tmp_path)
+    assert [store.begin(mark, 1), store.begin(mark, 1)] == [1, 2]  # and its process dies
+    found = search(recipe, data, options, store)
+    assert (found.trials[0].state, found.trials[0].reason) == ("failed", "its process died 2 times")
+    assert found.trials[1].state == "completed"
