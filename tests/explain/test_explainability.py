@@ -23,6 +23,12 @@ STATISTICS = CropStatistics((0.0, 0.0, 0.0), (32, 32), CropRecipe(rule=Component
 ABSENT = PredictionOptions(device="cuda:99")
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The crops here were never measured; that they must be is held in tests/crops/test_statistics.py."""
+    monkeypatch.setattr(nodes, "check_current", lambda *records: None)
+
+
 def faults(content: dict[str, Any]) -> tuple[str, ...]:
     with pytest.raises(ValidationError) as caught:
         ExplainabilityOptions.model_validate(content)
