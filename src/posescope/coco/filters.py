@@ -98,8 +98,10 @@ def filter_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, filters: Sequ
     )
 
 
-def issues_of(persons: pd.DataFrame, step: str, reasons: Sequence[str] | NDArray[np.generic], detail: str = "") -> pd.DataFrame:
-    """An `Issues` table of persons who were set aside at a step."""
+def issues_of(
+    persons: pd.DataFrame, step: str, reasons: Sequence[str] | NDArray[np.generic], detail: str | Sequence[str] = ""
+) -> pd.DataFrame:
+    """An `Issues` table of persons who were set aside at a step; `detail` is one for all, or one a person."""
     frame = persons[["source_split", "image_id", "annotation_id", "file_name"]].assign(
         step=step, reason=np.asarray(reasons, dtype=object), detail=detail
     )

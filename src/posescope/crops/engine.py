@@ -76,14 +76,14 @@ def _cut(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> 
     workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
     jobs = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(cut_shard)(task, store, options) for task in tasks)
     with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
-        for done in jobs:
-            progress.update(done.person_count)
+        for person_count in jobs:
+            progress.update(person_count)
 
 
 def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
     failed = {person: (kind, detail) for record in records for person, kind, detail in record.failures}
     rows = persons[persons["person_id"].isin(failed)]
-    kinds, details = zip(*(failed[person] for person in rows["person_id"]), strict=True) if len(rows) else ((), ())
+    kinds, details = ([failed[person][part] for person in rows["person_id"]] for part in (0, 1))
     if failed:
         logger.warning("%d persons have no crop, because their image could not be read; see the table of issues", len(failed))
-    return issues_of(rows, "cut", kinds).assign(detail=list(details))
+    return issues_of(rows, "cut", kinds, details)

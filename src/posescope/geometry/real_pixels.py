@@ -1,4 +1,4 @@
-"""Which pixels of a crop show the image, and which show padding, along one axis.
+"""Which pixels of a crop show the image, and which show padding: along one axis, and as windows.
 
 square      |<------------- side ------------->|
 image             |<------ image_side ------...          (the square may begin before the image, and end after it)
@@ -8,7 +8,7 @@ crop px     . . . # # # # # # # # # # # # # # #          . padding, or mixed wit
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["real_span"]
+__all__ = ["real_span", "real_windows"]
 
 Whole = NDArray[np.int64]
 
@@ -33,3 +33,20 @@ def real_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tup
     enlarged_high = np.where(stop < side, ((2 * stop - 1) * size_px - side) // (2 * side) + 1, size_px)
     shrunk = side >= size_px
     return np.where(shrunk, shrunk_low, enlarged_low), np.where(shrunk, shrunk_high, enlarged_high)
+
+
+def real_windows(left: Whole, top: Whole, side: Whole, image_size: Whole, crop_size: tuple[int, int]) -> Whole:
+    """The part of each of N crops that shows nothing but the image.
+
+    Args:
+        left, top, side: (N,) of the squares, image px.
+        image_size: (N, 2) (height, width) px.
+        crop_size: (height, width) px.
+
+    Returns:
+        (N, 4) crop px: first column, first row, the column after the last, the row after the last. Where the latter are not above
+        the former, nothing is real.
+    """
+    first_column, last_column = real_span(left, side, image_size[:, 1], crop_size[1])
+    first_row, last_row = real_span(top, side, image_size[:, 0], crop_size[0])
+    return np.stack([first_column, first_row, last_column, last_row], axis=1)

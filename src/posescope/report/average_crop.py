@@ -19,7 +19,7 @@ from posescope.drawing.panels import fit_height
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
-from posescope.geometry.real_pixels import real_span
+from posescope.geometry.real_pixels import real_windows
 from posescope.plugins import Options
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
@@ -98,7 +98,8 @@ def picture_average_crops(
     """
     everybody = crops.select(targets, _draw_persons(crops, persons, options))
     table = persons.merge(crop_boxes, on="person_id").set_index("person_id").loc[everybody.targets.person_ids]
-    windows = _real_windows(table, everybody.crop_size)
+    left, top, side = (table[name].to_numpy(dtype=np.int64) for name in ("left", "top", "side"))
+    windows = real_windows(left, top, side, table[["image_h", "image_w"]].to_numpy(dtype=np.int64), everybody.crop_size)
     averages = {}
     for split in SPLITS:
         rows = np.flatnonzero(table["split"] == split)
@@ -115,16 +116,6 @@ def _draw_persons(crops: CropStore, persons: pd.DataFrame, options: PreviewOptio
         ids = np.intersect1d(ids_of(persons, split), present)
         drawn.append(generator.choice(ids, min(len(ids), options.average_persons), replace=False))
     return np.concatenate(drawn)
-
-
-def _real_windows(table: pd.DataFrame, crop_size: tuple[int, int]) -> NDArray[np.int64]:
-    """(N, 4) left, top, right, bottom of the real pixels of persons with their squares."""
-    left, top, side, height, width = (
-        table[name].to_numpy(dtype=np.int64) for name in ("left", "top", "side", "image_h", "image_w")
-    )
-    first_column, last_column = real_span(left, side, width, crop_size[1])
-    first_row, last_row = real_span(top, side, height, crop_size[0])
-    return np.stack([first_column, first_row, last_column, last_row], axis=1)
 
 
 def _average_sheet(averages: dict[str, AverageCrop], skeleton: Skeleton) -> NDArray[np.uint8]:
