@@ -59,7 +59,7 @@ def test_a_missing_file_is_named(dataset: PictureDataset) -> None:
     ids=["grey", "rgba", "float"],
 )
 def test_other_arrays_are_refused(dataset: PictureDataset, wrong: np.ndarray) -> None:
-    with pytest.raises(DatasetError, match=r"expected an \(H, W, 3\) uint8 picture, found"):
+    with pytest.raises(DatasetError, match=r"sheet\.png: expected a non-empty \(H, W, 3\) uint8 RGB array, found"):
         dataset.save(wrong)
     assert not dataset.exists()
 

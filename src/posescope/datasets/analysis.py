@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from posescope.datasets.picture import write_picture
+from posescope.drawing.png import write_png
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
 from posescope.files import atomic_folder, read_json, write_json
@@ -51,7 +51,7 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
             for name, table in data.tables.items():
                 table.to_csv(folder / f"{name}.csv", index=False)
             for name, picture in data.pictures.items():
-                write_picture(folder / f"{name}.png", picture)
+                write_png(folder / f"{name}.png", picture)
 
     def preview(self) -> JSONPreview:
         """For Kedro-Viz: the findings."""

@@ -6,14 +6,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 
+from posescope.drawing.png import write_png
 from posescope.errors import DataError
-from posescope.files import atomic_write
 
-__all__ = ["PictureDataset", "write_picture"]
+__all__ = ["PictureDataset"]
 
 
 class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
@@ -41,7 +41,7 @@ class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
 
     def save(self, data: NDArray[np.uint8]) -> None:
         """Write the picture, atomically."""
-        write_picture(Path(self._filepath), data)
+        write_png(Path(self._filepath), data)
 
     def preview(self) -> ImagePreview:
         """For Kedro-Viz: the PNG's bytes in base64."""
@@ -52,17 +52,3 @@ class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
-
-
-def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write an (H, W, 3) uint8 RGB array as PNG, atomically.
-
-    Raises:
-        DatasetError: if the array is no such picture.
-    """
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected an (H, W, 3) uint8 picture, found {picture.shape} {picture.dtype}.")
-    with atomic_write(path) as temporary:
-        # The temporary name keeps the suffix .png, by which OpenCV chooses the format.
-        if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture[..., ::-1])):
-            raise DatasetError(f"{path}: OpenCV could not write the picture.")

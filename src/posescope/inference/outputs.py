@@ -6,11 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from posescope.drawing.png import write_png
 from posescope.drawing.skeletons import draw_skeleton
-from posescope.errors import DataError
 from posescope.files import atomic_folder
 from posescope.inference.images import ImageFolder
 from posescope.inference.predictor import PosedPerson
@@ -56,7 +55,4 @@ class OverlayFolder:
                 canvas = images.read(image_info.name)
                 for posed in group:
                     canvas = draw_skeleton(canvas, posed.joints, skeleton)
-                path = folder / f"{image_info.name}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if not cv2.imwrite(str(path), np.ascontiguousarray(canvas[..., ::-1])):
-                    raise DataError(f"{path}: the overlay could not be written.")
+                write_png(folder / f"{image_info.name}.png", canvas)

@@ -9,7 +9,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.crops.crop_set import CropSet
 from posescope.drawing.panels import fit_height
+from posescope.drawing.png import write_png
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.skeletons import draw_skeleton
-from posescope.errors import DataError
-from posescope.files import atomic_write, remove_leftovers
+from posescope.files import remove_leftovers
 from posescope.geometry.affine import apply_affine
 from posescope.metrics.pck_thesis import pck_thesis_hits
 from posescope.skeleton import Skeleton
@@ -54,13 +53,10 @@ class SheetFolder:
         """Write the sheet of an epoch, (H, W, 3) uint8 RGB, atomically; where it lies.
 
         Raises:
-            DataError: if it cannot be written.
+            DrawingError: if it cannot be written.
         """
         path = self.root / fingerprint / f"epoch_{epoch:04d}.png"
-        with atomic_write(path) as temporary:
-            # The temporary name keeps the suffix .png, by which OpenCV chooses the format.
-            if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture[..., ::-1])):
-                raise DataError(f"{path}: the sheet could not be written.")
+        write_png(path, picture)
         return path
 
 
