@@ -3,7 +3,7 @@
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from posescope.crops.statistics import CropStatistics
+from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
@@ -34,6 +34,7 @@ def search_parameters(
     tune: TuneOptions,
 ) -> TuningRecord:
     """Train trial after trial on the training persons, measured on the validation persons; the test set is never selected."""
+    check_current(statistics, crops, persons, targets)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     recipe = Recipe(codec=codec, model=model, training=training)
     return search(recipe, TuningData(train_set, val_set, skeleton, statistics), tune, tuning_workspace)
