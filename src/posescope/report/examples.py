@@ -11,6 +11,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.crops.decoding import read_image
 from posescope.crops.store import CropStore
 from posescope.drawing.sheets import contact_sheet
+from posescope.drawing.text import PAPER_RGB
 from posescope.records import PoseTargets
 from posescope.report.stories import PersonStory, picture_person_story
 from posescope.tables import joints_of, matrices_of
@@ -95,4 +96,11 @@ def picture_examples(
     ]
     tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
     captions = [f"person {person}: PCK (thesis) {pck.loc[person]:.2f}" for person in chosen]
-    return contact_sheet(rows, 1, captions, tile)
+    return contact_sheet([_on_paper(row, tile) for row in rows], 1, captions, tile)
+
+
+def _on_paper(row: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A story of another width stands left, on the sheet's own paper: a grey tile would look like a part of it."""
+    paper = np.full((*size, 3), PAPER_RGB, dtype=np.uint8)
+    paper[: row.shape[0], : row.shape[1]] = row
+    return paper

@@ -94,4 +94,4 @@ def _prediction_title(story: PersonStory) -> str:
     offsets = story.predicted_joints - apply_affine(story.crop_from_image, story.joints)
     errors = np.hypot(offsets[:, 0], offsets[:, 1])
     labelled = errors[np.isfinite(errors)]
-    return f"prediction, mean error {labelled.mean():.1f} px" if labelled.size else "prediction"
+    return f"prediction, mean error {labelled.mean():.1f} px of the crop" if labelled.size else "prediction"
