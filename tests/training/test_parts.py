@@ -1,14 +1,12 @@
 """Tests of posescope.training.parts."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 
 from posescope.artifacts.pose_model import normalise_images
 from posescope.plugins import ComponentSpec, build
 from posescope.training import parts
-from posescope.training.parts import encode_in_parts, fill_in_parts, normalise_in_parts
+from posescope.training.parts import encode_in_parts, normalise_in_parts
 
 IMAGES = torch.randint(0, 256, (7, 12, 10, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 MEAN = (0.4, 0.3, 0.2)
@@ -21,7 +19,6 @@ def test_parts_make_the_same_bits_as_the_whole(threads: int, count: int) -> None
     found, expected = normalise_in_parts(IMAGES[:count], MEAN), normalise_images(IMAGES[:count], MEAN)
     assert torch.equal(found, expected)
     assert found.is_contiguous(memory_format=torch.channels_last)
-    assert torch.get_num_threads() == threads
 
 
 @pytest.mark.parametrize("name", ["gaussian", "thesis", "thesis_256"])
@@ -34,30 +31,6 @@ def test_maps_in_parts_are_the_same_bits(name: str) -> None:
     found, expected = encode_in_parts(codec, joints, visibility), codec.encode(joints, visibility)
     assert torch.equal(found.heatmaps, expected.heatmaps)
     assert torch.equal(found.weights, expected.weights)
-
-
-def test_a_worker_has_one_thread_and_a_new_thread_has_torchs_number() -> None:
-    torch.set_num_threads(3)
-    seen: list[int] = []
-
-    def make(part: slice) -> torch.Tensor:
-        seen.append(torch.get_num_threads())
-        return normalise_images(IMAGES[part], MEAN)
-
-    fill_in_parts(IMAGES, make, torch.contiguous_format)
-    assert seen == [1] * 4
-    with ThreadPoolExecutor(1) as other:
-        assert other.submit(torch.get_num_threads).result() == 3
-
-
-def test_an_error_of_a_worker_reaches_the_caller() -> None:
-    torch.set_num_threads(2)
-
-    def fail(part: slice) -> torch.Tensor:
-        raise ValueError(f"persons from {part.start}")
-
-    with pytest.raises(ValueError, match="persons from 0"):
-        fill_in_parts(IMAGES, fail, torch.contiguous_format)
 
 
 def test_more_persons_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
