@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: the folder {folder} (POSESCOPE_REAL_DATA) does not exist")
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch on one thread: quickest for small networks, and the order of sums, and so the last digits, hang on the number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 JOINTS = ("nose", "left_hand", "right_hand")

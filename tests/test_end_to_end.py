@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from posescope.artifacts.model_folder import read_model
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("one_thread")  # as in the processes that are started
 
 FIGURES = {
     "mse", "oks", "oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "pck@0.2", "pck_thesis", "pck_thesis_visible"
@@ -44,15 +44,6 @@ def places(root: Path) -> str:
 
 def records(root: Path) -> list[Path]:
     return sorted((root / "data" / "08_reporting" / "runs").glob("*/run.json"))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in the processes that are started: the order of sums, and so the last digits, hang on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
@@ -58,9 +57,5 @@ def untrained() -> PoseModel:
 
 
 @pytest.fixture(autouse=True)
-def few_threads() -> object:
+def few_threads(one_thread: None) -> None:
     """Small networks are fastest, and other tests undisturbed, on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

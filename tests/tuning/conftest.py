@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from posescope.crops.statistics import CropStatistics
 from posescope.geometry.recipe import CropRecipe
@@ -61,8 +60,5 @@ def make_options():
 
 
 @pytest.fixture(autouse=True)
-def few_threads() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def few_threads(one_thread: None) -> None:
+    """Small networks are fastest, and other tests undisturbed, on one thread."""

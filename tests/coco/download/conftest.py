@@ -6,12 +6,18 @@ import re
 import time
 import zipfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
+
+from posescope.coco.download.archives import DownloadOptions
+from posescope.coco.download.fetching import download_archives
+from posescope.coco.download.plan import make_plan
 
 
 @dataclass
@@ -180,3 +186,45 @@ def serve_zip(server):
 def answer() -> type[Answer]:
     """`Answer`, for tests."""
     return Answer
+
+
+# What the two archives hold; tests cannot import from each other, so those who need it repeat it.
+VAL = {f"val2017/{number}.jpg": bytes([number]) * 5000 for number in range(1, 6)}
+NOTES = {"annotations/person_keypoints_val2017.json": b"{}", "annotations/captions_val2017.json": b"[]"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder of the data set that is fetched."""
+    return tmp_path / "coco"
+
+
+@pytest.fixture
+def archives(serve_zip: Callable[..., dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Two archives on the server, with all that is known of them."""
+    return {
+        "annotations": serve_zip("annotations", NOTES, "annotations/person_keypoints_*.json"),
+        "val2017": serve_zip("val2017", VAL, "val2017/*.jpg"),
+    }
+
+
+@pytest.fixture
+def options_of() -> Callable[..., DownloadOptions]:
+    """Options for these archives that wait for nothing."""
+
+    def make(archives: dict[str, Any], **more: Any) -> DownloadOptions:
+        return DownloadOptions.model_validate({"archives": archives, "retry_wait_s": 0, "min_free_bytes": 0, **more})
+
+    return make
+
+
+@pytest.fixture
+def run() -> Callable[[Path, DownloadOptions], Any]:
+    """Plan and fetch."""
+    return lambda root, options: download_archives(make_plan(root, options, is_generated=False), options)
+
+
+@pytest.fixture
+def files_in() -> Callable[[Path], set[str]]:
+    """All files of a folder but the lock."""
+    return lambda root: {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}

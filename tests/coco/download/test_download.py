@@ -6,7 +6,6 @@ import logging
 import pytest
 
 from posescope.coco.download.archive_folder import ArchiveFolder
-from posescope.coco.download.archives import DownloadOptions
 from posescope.coco.download.fetching import download_archives
 from posescope.coco.download.opener import DownloadError
 from posescope.coco.download.plan import make_plan
@@ -19,34 +18,7 @@ FILES = {*VAL, "annotations/person_keypoints_val2017.json"}
 RECORDS = {"archives/annotations.json", "archives/val2017.json"}
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "coco"
-
-
-@pytest.fixture
-def archives(serve_zip):
-    """Two archives on the server, with all that is known of them."""
-    return {
-        "annotations": serve_zip("annotations", NOTES, "annotations/person_keypoints_*.json"),
-        "val2017": serve_zip("val2017", VAL, "val2017/*.jpg"),
-    }
-
-
-def options_of(archives, **more):
-    return DownloadOptions.model_validate({"archives": archives, "retry_wait_s": 0, "min_free_bytes": 0, **more})
-
-
-def run(root, options):
-    return download_archives(make_plan(root, options, is_generated=False), options)
-
-
-def files_in(root):
-    """Everything but the lock."""
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
-
-
-def test_all_is_fetched_checked_unpacked_and_tidied_up(server, root, archives, caplog):
+def test_all_is_fetched_checked_unpacked_and_tidied_up(server, root, archives, caplog, files_in, options_of, run):
     caplog.set_level(logging.INFO)
     fetched = run(root, options_of(archives))
     assert files_in(root) == FILES | RECORDS
@@ -63,7 +35,7 @@ def test_all_is_fetched_checked_unpacked_and_tidied_up(server, root, archives, c
     assert "there is now" in caplog.text
 
 
-def test_a_second_run_does_nothing(server, root, archives):
+def test_a_second_run_does_nothing(server, root, archives, options_of, run):
     run(root, options_of(archives))
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")}
     server.log.clear()
@@ -77,7 +49,7 @@ def test_a_second_run_does_nothing(server, root, archives):
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*.jp*g")} == before
 
 
-def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server, root, archives):
+def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server, root, archives, options_of, run):
     run(root, options_of(archives))
     (root / "val2017" / "3.jpg").write_bytes(b"cut")
     server.log.clear()
@@ -87,7 +59,7 @@ def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server
     assert (root / "val2017" / "3.jpg").read_bytes() == VAL["val2017/3.jpg"]
 
 
-def test_an_interrupted_run_goes_on(server, root, archives, answer):
+def test_an_interrupted_run_goes_on(server, root, archives, answer, files_in, options_of, run):
     options = options_of(archives, retries=0)
     server.answers.extend([answer(), answer(cut_after=10_000)])
     with pytest.raises(DownloadError, match="Give the same command again"):
@@ -105,7 +77,7 @@ def test_an_interrupted_run_goes_on(server, root, archives, answer):
     assert files_in(root) == FILES | RECORDS
 
 
-def test_killed_before_unpacking_it_goes_on_without_fetching(server, root, archives, monkeypatch):
+def test_killed_before_unpacking_it_goes_on_without_fetching(server, root, archives, monkeypatch, files_in, options_of, run):
     def killed(*arguments):
         raise KeyboardInterrupt
 
@@ -122,7 +94,7 @@ def test_killed_before_unpacking_it_goes_on_without_fetching(server, root, archi
 
 
 @pytest.mark.parametrize(("known", "named"), [("sha256", "SHA-256"), ("md5", "MD5")])
-def test_a_wrong_checksum_removes_the_archive_and_says_so(server, root, archives, known, named):
+def test_a_wrong_checksum_removes_the_archive_and_says_so(server, root, archives, known, named, files_in, options_of, run):
     wrong = {"url": archives["val2017"]["url"], "members": "val2017/*.jpg", known: "0" * (64 if known == "sha256" else 32)}
     found = archives["val2017"][known]
     with pytest.raises(DownloadError, match=rf"{named} {found}, expected 0+\. It was removed"):
@@ -130,13 +102,13 @@ def test_a_wrong_checksum_removes_the_archive_and_says_so(server, root, archives
     assert files_in(root) == set()
 
 
-def test_without_any_checksum_the_archive_still_must_be_one(server, root):
+def test_without_any_checksum_the_archive_still_must_be_one(server, root, options_of, run):
     url = server.put("/login", b"<html>please log in</html>")
     with pytest.raises(ArchiveError, match="not a whole zip archive"):
         run(root, options_of({"val2017": {"url": url, "members": "val2017/*.jpg"}}))
 
 
-def test_without_any_checksum_a_whole_archive_is_taken_and_its_checksums_are_recorded(root, archives):
+def test_without_any_checksum_a_whole_archive_is_taken_and_its_checksums_are_recorded(root, archives, options_of, run):
     plain = {name: {key: archive[key] for key in ("url", "members")} for name, archive in archives.items()}
     plan = make_plan(root, options_of(plain), is_generated=False)
     assert "size not known" in plan.describe()
@@ -145,7 +117,7 @@ def test_without_any_checksum_a_whole_archive_is_taken_and_its_checksums_are_rec
     assert [one.sha256 for one in fetched] == [archive["sha256"] for archive in archives.values()]
 
 
-def test_a_mirror_takes_the_place_of_scheme_and_host(server, root, archives):
+def test_a_mirror_takes_the_place_of_scheme_and_host(server, root, archives, options_of, run):
     moved = {
         name: {**archive, "url": archive["url"].replace(server.url, "https://nowhere.invalid")}
         for name, archive in archives.items()
@@ -156,14 +128,14 @@ def test_a_mirror_takes_the_place_of_scheme_and_host(server, root, archives):
     assert [one.url for one in fetched] == [f"{server.url}/coco/zips/{name}.zip" for name in archives]
 
 
-def test_null_leaves_an_archive_out(server, root, archives):
+def test_null_leaves_an_archive_out(server, root, archives, options_of, run):
     fetched = run(root, options_of({**archives, "val2017": None}))
     assert [one.name for one in fetched] == ["annotations"]
     with pytest.raises(DataError, match=r"download\.archives: expected at least one archive"):
         run(root, options_of({"val2017": None}))
 
 
-def test_two_runs_at_a_time_are_kept_apart(root, archives):
+def test_two_runs_at_a_time_are_kept_apart(root, archives, options_of):
     options = options_of(archives)
     plan = make_plan(root, options, is_generated=False)
     with ArchiveFolder(root).locked(), pytest.raises(DataError, match="another run is downloading into this folder"):

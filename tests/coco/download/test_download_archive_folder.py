@@ -5,10 +5,7 @@ import json
 import pytest
 
 from posescope.coco.download.archive_folder import ArchiveFolder
-from posescope.coco.download.archives import DownloadOptions
-from posescope.coco.download.fetching import download_archives
 from posescope.coco.download.opener import DownloadError
-from posescope.coco.download.plan import make_plan
 from posescope.errors import DataError
 
 VAL = {f"val2017/{number}.jpg": bytes([number]) * 5000 for number in range(1, 6)}
@@ -17,34 +14,7 @@ FILES = {*VAL, "annotations/person_keypoints_val2017.json"}
 RECORDS = {"archives/annotations.json", "archives/val2017.json"}
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "coco"
-
-
-@pytest.fixture
-def archives(serve_zip):
-    """Two archives on the server, with all that is known of them."""
-    return {
-        "annotations": serve_zip("annotations", NOTES, "annotations/person_keypoints_*.json"),
-        "val2017": serve_zip("val2017", VAL, "val2017/*.jpg"),
-    }
-
-
-def options_of(archives, **more):
-    return DownloadOptions.model_validate({"archives": archives, "retry_wait_s": 0, "min_free_bytes": 0, **more})
-
-
-def run(root, options):
-    return download_archives(make_plan(root, options, is_generated=False), options)
-
-
-def files_in(root):
-    """Everything but the lock."""
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
-
-
-def test_killed_before_tidying_up_it_tidies_up(root, archives, monkeypatch):
+def test_killed_before_tidying_up_it_tidies_up(root, archives, monkeypatch, files_in, options_of, run):
     with monkeypatch.context() as patch:
         patch.setattr(ArchiveFolder, "tidy", lambda *arguments, **more: None)
         run(root, options_of(archives))
@@ -53,7 +23,7 @@ def test_killed_before_tidying_up_it_tidies_up(root, archives, monkeypatch):
     assert files_in(root) == FILES | RECORDS
 
 
-def test_archives_are_kept_where_that_is_wanted(server, root, archives):
+def test_archives_are_kept_where_that_is_wanted(server, root, archives, files_in, options_of, run):
     run(root, options_of(archives, keep_archives=True))
     kept = {"archives/annotations.zip", "archives/val2017.zip"}
     assert files_in(root) == FILES | RECORDS | kept
@@ -65,7 +35,7 @@ def test_archives_are_kept_where_that_is_wanted(server, root, archives):
     assert kept < files_in(root), "what was kept once stays"
 
 
-def test_an_archive_that_somebody_put_there_is_taken_and_left(server, root, archives):
+def test_an_archive_that_somebody_put_there_is_taken_and_left(server, root, archives, options_of, run):
     (root / "archives").mkdir(parents=True)
     mine = root / "archives" / "val2017.zip"
     mine.write_bytes(server.files["/zips/val2017.zip"].content)
@@ -76,7 +46,7 @@ def test_an_archive_that_somebody_put_there_is_taken_and_left(server, root, arch
     assert json.loads((root / "archives" / "val2017.json").read_text())["url"] is None
 
 
-def test_a_wrong_archive_that_somebody_put_there_is_named_and_left(root, archives):
+def test_a_wrong_archive_that_somebody_put_there_is_named_and_left(root, archives, options_of, run):
     (root / "archives").mkdir(parents=True)
     mine = root / "archives" / "val2017.zip"
     mine.write_bytes(b"something else")
@@ -87,27 +57,30 @@ def test_a_wrong_archive_that_somebody_put_there_is_named_and_left(root, archive
     assert mine.read_bytes() == b"something else"
 
 
-def break_off(root, archives, server, answer, count=10_000):
-    """A run that ends in the middle of val2017."""
-    server.answers.extend([answer(), answer(cut_after=count)])
+@pytest.fixture
+def broken_off(root, archives, server, answer, options_of, run):
+    """A run has ended in the middle of val2017."""
+    server.answers.extend([answer(), answer(cut_after=10_000)])
     with pytest.raises(DownloadError, match="Give the same command again"):
         run(root, options_of(archives, retries=0))
     server.log.clear()
 
 
-def kill_before_unpacking(root, archives, monkeypatch):
+def kill_before_unpacking(run_it, monkeypatch):
+    """Let a run be killed when its first archive is there."""
+
     def killed(*arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("posescope.coco.download.fetching.unpack", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(root, options_of(archives))
+            run_it()
 
 
 @pytest.mark.parametrize("is_part_left", [False, True])
-def test_an_archive_put_in_place_of_a_half_fetched_one_is_left(server, root, archives, answer, is_part_left):
-    break_off(root, archives, server, answer)
+@pytest.mark.usefixtures("broken_off")
+def test_an_archive_put_in_place_of_a_half_fetched_one_is_left(server, root, archives, is_part_left, files_in, options_of, run):
     if not is_part_left:
         (root / "archives" / "val2017.zip.part").unlink()  # and its note is forgotten
     mine = root / "archives" / "val2017.zip"
@@ -118,9 +91,9 @@ def test_an_archive_put_in_place_of_a_half_fetched_one_is_left(server, root, arc
     assert json.loads((root / "archives" / "val2017.json").read_text())["url"] is None
 
 
-def test_an_archive_put_in_place_of_a_fetched_one_is_left(root, archives, make_zip, monkeypatch):
+def test_an_archive_put_in_place_of_a_fetched_one_is_left(root, archives, make_zip, monkeypatch, files_in, options_of, run):
     plain = {"val2017": {key: archives["val2017"][key] for key in ("url", "members")}}
-    kill_before_unpacking(root, plain, monkeypatch)
+    kill_before_unpacking(lambda: run(root, options_of(plain)), monkeypatch)
     assert files_in(root) == {"archives/val2017.zip", "archives/val2017.zip.origin"}
     mine = root / "archives" / "val2017.zip"
     mine.write_bytes(make_zip({**VAL, "val2017/6.jpg": b"mine"}, 0))
@@ -128,7 +101,7 @@ def test_an_archive_put_in_place_of_a_fetched_one_is_left(root, archives, make_z
     assert files_in(root) == {*VAL, "val2017/6.jpg", "archives/val2017.json", "archives/val2017.zip"}
 
 
-def test_an_archive_put_there_after_all_was_done_is_left(root, archives, make_zip, monkeypatch):
+def test_an_archive_put_there_after_all_was_done_is_left(root, archives, make_zip, monkeypatch, files_in, options_of, run):
     with monkeypatch.context() as patch:
         patch.setattr(ArchiveFolder, "tidy", lambda *arguments, **more: None)
         run(root, options_of(archives))
@@ -138,15 +111,15 @@ def test_an_archive_put_there_after_all_was_done_is_left(root, archives, make_zi
     assert files_in(root) == FILES | RECORDS | {"archives/val2017.zip"}
 
 
-def test_the_address_is_recorded_that_an_archive_came_from(root, archives, monkeypatch):
-    kill_before_unpacking(root, archives, monkeypatch)
+def test_the_address_is_recorded_that_an_archive_came_from(root, archives, monkeypatch, options_of, run):
+    kill_before_unpacking(lambda: run(root, options_of(archives)), monkeypatch)
     other = {name: {**archive, "url": "http://nowhere.invalid/a.zip"} for name, archive in archives.items()}
     run(root, options_of({"annotations": other["annotations"]}))
     record = json.loads((root / "archives" / "annotations.json").read_text())
     assert record["url"] == archives["annotations"]["url"]
 
 
-def test_killed_between_the_note_and_the_name_it_goes_on(server, root, archives, monkeypatch):
+def test_killed_between_the_note_and_the_name_it_goes_on(server, root, archives, monkeypatch, files_in, options_of, run):
     def killed(*arguments):
         raise KeyboardInterrupt
 
@@ -162,7 +135,7 @@ def test_killed_between_the_note_and_the_name_it_goes_on(server, root, archives,
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"url": ', b"\xff"])
-def test_a_record_that_cannot_be_read_counts_as_not_finished(root, archives, caplog, raw):
+def test_a_record_that_cannot_be_read_counts_as_not_finished(root, archives, caplog, raw, options_of, run):
     run(root, options_of(archives))
     record = root / "archives" / "val2017.json"
     whole = record.read_bytes()
@@ -174,8 +147,8 @@ def test_a_record_that_cannot_be_read_counts_as_not_finished(root, archives, cap
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]"])
-def test_an_archive_whose_note_cannot_be_read_is_left(root, archives, monkeypatch, caplog, raw):
-    kill_before_unpacking(root, archives, monkeypatch)
+def test_an_archive_whose_note_cannot_be_read_is_left(root, archives, monkeypatch, caplog, raw, files_in, options_of, run):
+    kill_before_unpacking(lambda: run(root, options_of(archives)), monkeypatch)
     (root / "archives" / "annotations.zip.origin").write_bytes(raw)
     run(root, options_of(archives))
     assert files_in(root) == FILES | RECORDS | {"archives/annotations.zip"}

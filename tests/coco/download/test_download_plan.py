@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from posescope.coco.download.archives import DownloadOptions
 from posescope.coco.download.disk import DiskSpaceError, free_bytes, in_words, write_fault
-from posescope.coco.download.fetching import download_archives
 from posescope.coco.download.plan import make_plan
 from posescope.errors import DataError
 
@@ -20,41 +18,14 @@ NOTES = {"annotations/person_keypoints_val2017.json": b"{}", "annotations/captio
 USAGE = namedtuple("Usage", "total used free")
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "coco"
-
-
-@pytest.fixture
-def archives(serve_zip):
-    """Two archives on the server, with all that is known of them."""
-    return {
-        "annotations": serve_zip("annotations", NOTES, "annotations/person_keypoints_*.json"),
-        "val2017": serve_zip("val2017", VAL, "val2017/*.jpg"),
-    }
-
-
-def options_of(archives, **more):
-    return DownloadOptions.model_validate({"archives": archives, "retry_wait_s": 0, "min_free_bytes": 0, **more})
-
-
-def run(root, options):
-    return download_archives(make_plan(root, options, is_generated=False), options)
-
-
-def files_in(root):
-    """Everything but the lock."""
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name != ".lock"}
-
-
-def test_other_checksums_in_the_parameters_make_a_finished_archive_unfinished(root, archives):
+def test_other_checksums_in_the_parameters_make_a_finished_archive_unfinished(root, archives, options_of, run):
     run(root, options_of(archives))
     other = {**archives, "val2017": {**archives["val2017"], "sha256": "0" * 64}}
     plan = make_plan(root, options_of(other), is_generated=False)
     assert [item.state for item in plan.archives] == ["finished", "absent"]
 
 
-def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog):
+def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog, files_in, options_of, run):
     caplog.set_level(logging.INFO)
     fetched = run(root, options_of(archives, dry_run=True))
     assert [one.state for one in fetched] == ["not fetched", "not fetched"]
@@ -69,7 +40,7 @@ def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog):
     assert files_in(root) == before
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_comes(server, root, archives, monkeypatch, caplog):
+def test_a_disk_that_is_too_small_is_told_before_anything_comes(server, root, archives, monkeypatch, caplog, options_of, run):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("shutil.disk_usage", lambda path: USAGE(0, 0, 40_000))
     with pytest.raises(DiskSpaceError, match=r"are needed here .* but only 40\.0 kB are free\. Make room, .*raw_dir=FOLDER"):
@@ -80,7 +51,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_comes(server, root, ar
     run(root, options_of(archives, dry_run=True))  # tells it too, and is no error
 
 
-def test_the_need_for_room_is_that_of_the_worst_moment(root):
+def test_the_need_for_room_is_that_of_the_worst_moment(root, options_of):
     archives = {
         "small": {"url": "http://host/small.zip", "members": "small/*", "size_bytes": 100, "unpacked_bytes": 150},
         "large": {"url": "http://host/large.zip", "members": "large/*", "size_bytes": 1000, "unpacked_bytes": 1100},
@@ -97,7 +68,7 @@ def test_the_need_for_room_is_that_of_the_worst_moment(root):
 
 
 @pytest.mark.parametrize("marked", [False, True])
-def test_the_folder_of_the_sample_is_left_alone(root, archives, marked):
+def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_of):
     if marked:
         root.mkdir()
         (root / "sample.json").write_text("{}")
