@@ -139,6 +139,7 @@ class _ImageIndex:
 
     @classmethod
     def of(cls, images: Sequence[ImageInfo], path: Path) -> "_ImageIndex":
+        """Of these images; `path` names the file of boxes in the message."""
         numbered = [image for image in images if image.is_numbered]
         by_number = {image.image_id: image for image in numbered}
         doubled = [image.name for image in numbered if by_number[image.image_id] is not image]
@@ -147,6 +148,7 @@ class _ImageIndex:
         return cls({image.name: image for image in images}, by_number)
 
     def find(self, record: Mapping[str, Any]) -> ImageInfo | None:
+        """The image that a record of a box means."""
         name = record.get("file_name")
         # Who says a name means it: another image whose name happens to be this number is not meant.
         return self.by_name.get(name) if isinstance(name, str) else self.by_number.get(record["image_id"])

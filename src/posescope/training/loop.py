@@ -134,6 +134,7 @@ class _Run:
         self.progress = TrainingProgress(options.epochs, len(train_set))
 
     def resume_or_begin(self, store: CheckpointStore) -> None:
+        """Take up the last whole epoch of this run, or make room for a new one."""
         if self.options.resume:
             store.require(self.options.resume, self.fingerprint, self.made_of)
         store.clean(self.fingerprint)
@@ -153,6 +154,7 @@ class _Run:
         log.info("Going on after epoch %d of %d (run %s).", state.epoch, self.options.epochs, self.fingerprint)
 
     def run_epoch(self, epoch: int) -> None:
+        """Train, validate, draw, and note what came out."""
         started = time.perf_counter()
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
@@ -169,6 +171,7 @@ class _Run:
         )  # fmt: skip
 
     def final_model(self, store: CheckpointStore) -> PoseModel:
+        """The model with the weights that the options ask for, from their checkpoint."""
         chosen = best_record(self.history) if self.options.final_weights == "best" else self.history[-1]
         state = store.read(self.fingerprint, chosen.epoch)
         self.network.load_state_dict(state.part("average" if self.average else "network"))

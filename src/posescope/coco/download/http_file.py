@@ -100,6 +100,7 @@ class _Transfer:
         self.fetched_bytes = 0
 
     def run(self) -> int:
+        """Try until all is there; the number of bytes that came."""
         furthest, failures = _size_of(self.part), 0
         while True:
             try:
