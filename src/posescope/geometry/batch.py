@@ -7,11 +7,14 @@ centres are integers, so
     norm.    -1     ...                  ...     1             px         = ((normalised + 1) W - 1) / 2
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "SamplingLines",
     "apply_affine_batch",
     "compose_affine_batch",
     "fit_boxes",
@@ -72,38 +75,62 @@ def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
     return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
 
 
-def warp_images(images: Tensor, dst_from_src: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class SamplingLines:
+    """Where the px of N frames come from, normalised, as the sum of what their column and what their row say.
+
+    For an affine map adding these two is several times faster than multiplying every px by the matrix.
+
+    Attributes:
+        by_column: (N, 2, W) float32, x and y.
+        by_row: (N, 2, H) float32, x and y, with the offset.
+    """
+
+    by_column: Tensor
+    by_row: Tensor
+
+    @classmethod
+    def of(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SamplingLines":
+        """Of (N, 2, 3) float64 maps in px; source and destination have the same (height, width).
+
+        On the CPU the maps are inverted there, so that nothing waits for a GPU. Both parts are exact to float64 before they are
+        rounded.
+        """
+        height, width = frame_size
+        to_normalised = _normalised_from_pixels(height, width, dst_from_src)
+        matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
+        columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
+        rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
+        by_column, by_row = matrix[..., 0:1] * columns, matrix[..., 1:2] * rows + matrix[..., 2:]
+        return cls(by_column.float(), by_row.float())
+
+    def to(self, device: torch.device) -> "SamplingLines":
+        """The same on a device."""
+        return SamplingLines(self.by_column.to(device), self.by_row.to(device))
+
+    def part(self, persons: slice) -> "SamplingLines":
+        """Those of some frames."""
+        return SamplingLines(self.by_column[persons], self.by_row[persons])
+
+    def grid(self) -> Tensor:
+        """(N, H, W, 2) for `grid_sample`: all x in one piece, then all y, which is quicker to add and to read."""
+        return (self.by_column.unsqueeze(2) + self.by_row.unsqueeze(3)).permute(0, 2, 3, 1)
+
+
+def warp_images(images: Tensor, lines: SamplingLines) -> Tensor:
     """Resample images once, bilinearly; what comes from outside is 0.
 
     Args:
         images: (N, C, H, W) float.
-        dst_from_src: (N, 2, 3) float64, px; source and destination have the same size. On the CPU it is inverted there, so that
-            nothing waits for a GPU.
+        lines: of the same N frames, on the same device.
 
     Returns:
         (N, C, H, W) like `images`, in the memory layout of `images`.
     """
-    grid = _sampling_grid(images, dst_from_src)
+    grid = lines.grid().to(images.dtype)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
         memory_format=torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     )
-
-
-def _sampling_grid(images: Tensor, dst_from_src: Tensor) -> Tensor:
-    """(N, H, W, 2) like `images`, normalised: for each px of the destination, where it comes from.
-
-    An affine map is the sum of what the column and what the row of a px say. Adding these two is several times faster than
-    multiplying every px by the matrix, and each is exact to float64 before it is rounded.
-    """
-    height, width = images.shape[-2:]
-    to_normalised = _normalised_from_pixels(height, width, dst_from_src)
-    matrix = compose_affine_batch(to_normalised, invert_affine_batch(dst_from_src))
-    columns = torch.arange(width, dtype=matrix.dtype, device=matrix.device)
-    rows = torch.arange(height, dtype=matrix.dtype, device=matrix.device)
-    by_column = matrix[..., 0:1] * columns
-    by_row = matrix[..., 1:2] * rows + matrix[..., 2:]
-    # All x in one piece, then all y: quicker to add, and quicker for grid_sample to read.
-    return (by_column.to(images).unsqueeze(2) + by_row.to(images).unsqueeze(3)).permute(0, 2, 3, 1)
 
 
 def _normalised_from_pixels(height: int, width: int, like: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Work on a batch part by part on a CPU: a few persons at a time stay in the cache through all operations.
 
-Threads of our own, each with its persons, were no faster than torch's, which share every operation (docs/lab-log.md, 2026-11-25).
+Threads of our own, each with its persons, were slower than torch's, which share every operation (docs/lab-log.md, 2026-11-25).
 """
 
 from collections.abc import Callable

@@ -12,10 +12,18 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from posescope.geometry.batch import apply_affine_batch, compose_affine_batch, lies_inside, mirror_matrix, warp_images
+from posescope.geometry.batch import (
+    SamplingLines,
+    apply_affine_batch,
+    compose_affine_batch,
+    lies_inside,
+    mirror_matrix,
+    warp_images,
+)
 from posescope.geometry.flips import flip_images
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
+from posescope.training.colour_planes import ColourPlanes
 from posescope.training.parts import fill_in_parts
 
 __all__ = ["AugmentedBatch", "Augmentation", "AugmentationPlan", "apply_plan", "start_plan"]
@@ -127,37 +135,25 @@ def apply_plan(
 
 
 def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    colour, mirrored = _colour_of(plan, images), plan.mirrored.to(images.device).view(-1, 1, 1, 1)
+    planes, mirrored = _colour_planes(plan, images, mean_rgb), plan.mirrored.to(images.device).view(-1, 1, 1, 1)
 
     def make(part: slice) -> Tensor:
-        values = _colour_planes(images[part], colour, part, mean_rgb)
+        values = planes.make(images[part], part)
         return torch.where(mirrored[part], flip_images(values), values)
 
     return fill_in_parts(images, make, torch.channels_last)
 
 
 def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    colour = _colour_of(plan, images)
+    planes = _colour_planes(plan, images, mean_rgb)
+    lines = SamplingLines.of(plan.augmented_from_crop, plan.crop_size).to(images.device)
 
     def make(part: slice) -> Tensor:
-        return warp_images(_colour_planes(images[part], colour, part, mean_rgb), plan.augmented_from_crop[part])
+        return warp_images(planes.make(images[part], part), lines.part(part))
 
     return fill_in_parts(images, make, torch.contiguous_format)
 
 
-def _colour_of(plan: AugmentationPlan, images: Tensor) -> Tensor | None:
-    """On the images' device; None where no colour changes."""
-    return plan.colour.to(images.device) if plan.recolours() else None
-
-
-def _colour_planes(images: Tensor, colour: Tensor | None, part: slice, mean_rgb: tuple[float, float, float]) -> Tensor:
-    """(n, H, W, 3) uint8, maps of all persons or None -> (n, 3, H, W) float32, each colour in one piece: quickest to resample."""
-    planes = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    if colour is None:
-        return planes.div_(255.0).sub_(torch.tensor(mean_rgb, device=images.device).view(1, 3, 1, 1))
-    values, maps = torch.empty_like(planes), colour[part].unsqueeze(-1).unsqueeze(-1)
-    for channel, mean in enumerate(mean_rgb):
-        value, factors = values[:, channel], maps[:, channel, :3] / 255.0
-        torch.addcmul(maps[:, channel, 3] - mean, planes[:, 0], factors[:, 0], out=value)
-        value.addcmul_(planes[:, 1], factors[:, 1]).addcmul_(planes[:, 2], factors[:, 2]).clamp_(-mean, 1 - mean)
-    return values
+def _colour_planes(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> ColourPlanes:
+    colour = plan.colour.to(images.device) if plan.recolours() else None
+    return ColourPlanes(colour, mean_rgb, images.device)
