@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,7 @@ def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_it
         return loss + torch.sqrt(loss - loss.detach()) if steps == 9 else loss
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.training.loop.supervise", steep)
+        patch.setattr("posescope.training.run.supervise", steep)
         with pytest.raises(NonFiniteLossError) as caught:
             train(untrained, train_set, val_set, options, store, "f")
     order = np.array_split(shuffled_order(len(train_set), options.seed, 2), 6)[2]
@@ -242,3 +243,38 @@ def test_mixed_precision_on_the_cpu_is_refused(
 ) -> None:
     with pytest.raises(OptionsError, match="needs a CUDA device"):
         train(untrained, train_set, val_set, make_options(amp="bf16"), CheckpointStore(tmp_path), "f")
+
+
+def test_the_rate_rises_evenly_through_the_warm_up(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """Six steps an epoch: half way up at the end of the first one, at the top in the last step of the second."""
+    options = make_options(epochs=2, warmup_steps=11, schedule={"name": "constant"})
+    outcome = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path), "f")
+    assert [record.learning_rate for record in outcome.history] == pytest.approx([6 / 12 * 1e-3, 1e-3])
+
+
+def test_channels_first_learns_the_same_but_for_rounding(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    outcomes = [
+        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / str(options.channels_last)), "f")
+        for options in (make_options(epochs=1), make_options(epochs=1, channels_last=False))
+    ]
+    first, last = (outcome.history[0].train_loss for outcome in outcomes)
+    assert first == pytest.approx(last, rel=0.05)
+    assert first != last
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles for the CPU with g++, which is not here")
+def test_a_compiled_step_learns_the_same_but_for_rounding(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    outcomes = [
+        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / str(options.compile)), "f")
+        for options in (make_options(epochs=1, compile=True), make_options(epochs=1))
+    ]
+    compiled, eager = (outcome.history[0].train_loss for outcome in outcomes)
+    assert compiled == pytest.approx(eager, rel=0.05)
+    assert list(outcomes[0].model.network.state_dict()) == list(outcomes[1].model.network.state_dict())

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from mmap import mmap
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,11 @@ class CropSet:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process memory maps go as the names of their files, which it maps for itself."""
+        sources = [_file_of(shard) or shard for shard in self.shards]
+        return _reopen, (self.targets, sources, self.places)
 
     @property
     def crop_size(self) -> tuple[int, int]:
@@ -55,3 +63,16 @@ class CropSet:
             visibility=self.targets.visibility[rows],
         )
         return replace(self, targets=targets, places=self.places[rows])
+
+
+def _file_of(shard: NDArray[np.uint8]) -> Path | None:
+    """Of a memory map of a whole file, no view of a part of it."""
+    whole = isinstance(shard, np.memmap) and isinstance(shard.base, mmap)
+    return Path(shard.filename) if whole and shard.filename else None  # type: ignore[attr-defined]
+
+
+def _reopen(targets: PoseTargets, sources: Sequence[Path | NDArray[np.uint8]], places: NDArray[np.int64]) -> CropSet:
+    shards = [
+        np.load(source, mmap_mode="r", allow_pickle=False) if isinstance(source, Path) else source for source in sources
+    ]  # fmt: skip
+    return CropSet(targets, tuple(shards), places)

@@ -1,4 +1,7 @@
-"""Batches of a crop set on the device: read from the memory map one batch ahead, in an order that seed and epoch fix."""
+"""Batches of a crop set on the device: read from the memory map one batch ahead, in an order that seed and epoch fix.
+
+Where several processes train together, each reads its share of every batch.
+"""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,22 +14,25 @@ from torch import Tensor
 
 from posescope.crops.crop_set import CropSet
 from posescope.records import PoseTargets
+from posescope.training.team import ALONE, Team
 
 __all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """N persons on the device.
+    """N persons, of whom this process has n on its device: all of them, where it trains alone.
 
     Attributes:
-        targets: joints and visibility in the CPU's memory, where augmentations are planned.
-        images: (N, H, W, 3) uint8 RGB.
-        joints: (N, K, 2) float32 crop px, NaN where unlabelled.
-        visibility: (N, K) uint8, 0..2.
+        targets: joints and visibility of all N in the CPU's memory, where augmentations are planned.
+        share: which of the N are the n.
+        images: (n, H, W, 3) uint8 RGB.
+        joints: (n, K, 2) float32 crop px, NaN where unlabelled.
+        visibility: (n, K) uint8, 0..2.
     """
 
     targets: PoseTargets
+    share: slice
     images: Tensor
     joints: Tensor
     visibility: Tensor
@@ -50,23 +56,25 @@ def count_batches(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def iterate_batches(crop_set: CropSet, order: NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
-    """Yield the persons at `order` in batches of at most `batch_size`.
+def iterate_batches(
+    crop_set: CropSet, order: NDArray[np.int64], batch_size: int, device: torch.device, team: Team = ALONE
+) -> Iterator[Batch]:
+    """Yield the persons at `order` in batches of at most `batch_size`, all processes of the team counted.
 
     The sizes of the batches differ by one at most: a last batch of a single person would upset batch norm. While a batch is
     used, the next one is read in a thread.
     """
     pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
-        yield from _read_ahead(crop_set, pieces, device, reader)
+        yield from _read_ahead(crop_set, pieces, device, team, reader)
 
 
 def _read_ahead(
-    crop_set: CropSet, pieces: Sequence[NDArray[np.int64]], device: torch.device, reader: ThreadPoolExecutor
+    crop_set: CropSet, pieces: Sequence[NDArray[np.int64]], device: torch.device, team: Team, reader: ThreadPoolExecutor
 ) -> Iterator[Batch]:
     upcoming: Future[Batch] | None = None
     for rows in pieces:
-        following = reader.submit(_read_batch, crop_set, rows, device)
+        following = reader.submit(_read_batch, crop_set, rows, device, team)
         if upcoming:
             yield upcoming.result()
         upcoming = following
@@ -74,13 +82,14 @@ def _read_ahead(
         yield upcoming.result()
 
 
-def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device) -> Batch:
-    subset = crop_set.subset(rows)
+def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, team: Team) -> Batch:
+    targets, share = crop_set.subset(rows).targets, team.share(len(rows))
     return Batch(
-        targets=subset.targets,
-        images=_to_device(crop_set.read_images(rows), device),
-        joints=_to_device(subset.targets.joints, device),
-        visibility=_to_device(subset.targets.visibility, device),
+        targets=targets,
+        share=share,
+        images=_to_device(crop_set.read_images(rows[share]), device),
+        joints=_to_device(targets.joints[share], device),
+        visibility=_to_device(targets.visibility[share], device),
     )
 
 

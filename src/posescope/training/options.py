@@ -28,7 +28,13 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=2.5e-4, gt=0, description="The schedule's highest rate")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Of the order of the data and of the augmentations")
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
-    threads: int = Field(default=0, ge=0, description="CPU threads of torch; 0 leaves its own number")
+    threads: int = Field(default=0, ge=0, description="CPU threads of torch, in each process; 0 leaves its own number")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share every batch: on the CPU its cores, else a CUDA device each (device: cuda or auto)",
+    )
     optimiser: OptimiserSpec = Field(default=ComponentSpec(name="rmsprop"), description="A component of `optimisers`")
     loss: LossSpec = Field(default=ComponentSpec(name="mse"), description="A component of `losses`")
     augmentations: tuple[AugmentationSpec, ...] = Field(default=(), description="Components of `augmentations`, in order")
@@ -36,11 +42,20 @@ class TrainingOptions(Options):
         default=ReduceOnPlateau(name="reduce_on_plateau"),
         description="Learning rate: constant, reduce_on_plateau or one_cycle, with its options",
     )
+    warmup_steps: int = Field(
+        default=0, ge=0, description="First steps, in which the rate rises evenly to the schedule's; 0: none"
+    )
     grad_clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient of all weights; null: any")
     ema_decay: float | None = Field(
         default=None, gt=0, lt=1, description="Decay a step of an average of the weights that is validated and kept; null: none"
     )
     amp: Literal["off", "bf16"] = Field(default="off", description="bf16: mixed precision in the forward pass (CUDA only)")
+    channels_last: bool = Field(
+        default=True, description="Keep the channels of a cell side by side in memory, where convolutions are faster"
+    )
+    compile: bool = Field(
+        default=False, description="Compile the training step's network by torch.compile: minutes at the start, faster steps"
+    )
     keep_checkpoints: int = Field(
         default=2, ge=1, le=100, description="How many of the last epochs stay on disk, beside the best one"
     )

@@ -58,6 +58,17 @@ class AugmentationPlan:
         """The plan with a further affine map (N, 2, 3) after the ones that it has."""
         return replace(self, augmented_from_crop=compose_affine_batch(matrix, self.augmented_from_crop))
 
+    def part(self, persons: slice) -> "AugmentationPlan":
+        """The plan of some of the persons."""
+        return replace(
+            self,
+            joints=self.joints[persons],
+            visibility=self.visibility[persons],
+            augmented_from_crop=self.augmented_from_crop[persons],
+            mirrored=self.mirrored[persons],
+            colour=self.colour[persons],
+        )
+
     def moved_joints(self) -> Tensor:
         """(N, K, 2) float64 px: where the joints are by now, under the names that they had at first; maybe outside the crop."""
         return apply_affine_batch(self.augmented_from_crop, self.joints)

@@ -24,19 +24,20 @@ class TrainingProgress:
         persons: int,
         clock: Callable[[], float] = time.perf_counter,
         stream: TextIO | None = None,
+        shown: bool = True,
     ) -> None:
-        """Args: epochs: of the whole run; persons: of an epoch; clock: seconds; stream: where to (None: stderr)."""
+        """Args: epochs: of the run; persons: of an epoch; clock: seconds; stream: where to (None: stderr); shown: or not."""
         self.epochs, self.persons = epochs, persons
         self._clock, self._stream = clock, stream
+        # None: no bar where nobody watches (a log file).
+        self._hidden = None if shown else True
         self._started_s, self._trained = clock(), 0
         self._loss, self._pck = "?", "?"
 
     def watch(self, batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
         """Pass the batches of an epoch on, while the bar counts their persons."""
-        # disable=None: no bar where nobody watches (a log file).
-        with tqdm(
-            desc=f"epoch {epoch}/{self.epochs}", total=self.persons, unit=" persons", leave=False, disable=None, file=self._stream
-        ) as bar:
+        title, hidden, stream = f"epoch {epoch}/{self.epochs}", self._hidden, self._stream
+        with tqdm(desc=title, total=self.persons, unit=" persons", leave=False, disable=hidden, file=stream) as bar:
             for batch in batches:
                 yield batch
                 self._trained += len(batch)

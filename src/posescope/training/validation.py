@@ -13,6 +13,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.metrics.pck_thesis import pck_thesis
 from posescope.training.batches import Batch, count_batches, iterate_batches
 from posescope.training.supervision import LossFunction, supervise
+from posescope.training.team import ALONE, Team
 
 __all__ = ["Validation", "validate"]
 
@@ -31,19 +32,22 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int) -> Validation:
-    """Run the model over a crop set in evaluation mode, in the set's order."""
+def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int, team: Team = ALONE) -> Validation:
+    """Run the model over a crop set in evaluation mode, in the set's order; each process of a team takes a share of it."""
     model.network.eval()
-    rows = np.arange(len(crop_set), dtype=np.int64)
-    loss_sum, pcks = 0.0, []
+    rows = np.arange(len(crop_set), dtype=np.int64)[team.share(len(crop_set))]
+    loss_sum, pcks = 0.0, [np.empty(0)]
     batches = iterate_batches(crop_set, rows, batch_size, model.device)
-    for batch in tqdm(batches, "validation", count_batches(len(crop_set), batch_size), leave=False, disable=None):
+    hidden = None if team.leads else True  # None: no bar where nobody watches
+    for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=hidden):
         outputs = model.network(normalise_images(batch.images, model.mean_rgb))
         loss_sum += float(supervise(outputs, model.codec.encode(batch.joints, batch.visibility), loss)) * len(batch)
         pcks.append(_score(model.codec.decode(outputs[-1].float()), batch, crop_set.crop_size))
     pck = np.concatenate(pcks)
     labelled = pck[~np.isnan(pck)]
-    return Validation(loss_sum / len(crop_set), float(labelled.mean()) if len(labelled) else float("nan"))
+    sums = torch.tensor([loss_sum, labelled.sum(), len(labelled)], dtype=torch.float64, device=model.device)
+    loss_sum, pck_sum, count = team.sum(sums).tolist()
+    return Validation(loss_sum / len(crop_set), pck_sum / count if count else float("nan"))
 
 
 def _score(decoded: DecodedJoints, batch: Batch, crop_size: tuple[int, int]) -> NDArray[np.float64]:

@@ -61,8 +61,12 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
 
 
 def _of_every_trial(options: TuneOptions) -> dict[str, Any]:
-    """Training options that the search sets, whatever the recipe says: a trial is short, begins anew and draws nothing."""
-    return {"epochs": options.epochs, "keep_checkpoints": 1, "resume": None, "sheet_every_epochs": 0, "final_weights": "best"}
+    """Training options that the search sets, whatever the recipe says.
+
+    A trial is short, begins anew, draws nothing, and is watched epoch by epoch, which takes a single process.
+    """
+    fixed = {"keep_checkpoints": 1, "resume": None, "sheet_every_epochs": 0, "final_weights": "best", "processes": 1}
+    return {"epochs": options.epochs, **fixed}
 
 
 def _next_trial(

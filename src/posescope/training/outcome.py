@@ -1,0 +1,49 @@
+"""What a training run came to, read back from its checkpoints."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from posescope import __version__
+from posescope.training.checkpoints import CheckpointError
+from posescope.training.records import EpochRecord, TrainingOutcome, best_record
+from posescope.training.run import TrainingJob
+
+__all__ = ["read_outcome"]
+
+
+def read_outcome(job: TrainingJob, device: torch.device) -> TrainingOutcome:
+    """The model with the weights that the options ask for, on the device, and the history.
+
+    Raises:
+        CheckpointError: if the run has no whole checkpoint.
+    """
+    last = job.store.latest(job.fingerprint)
+    if last is None:
+        raise CheckpointError(f"{job.store.root / job.fingerprint}: the run left no checkpoint. Train it again.")
+    chosen = best_record(last.history) if job.options.final_weights == "best" else last.history[-1]
+    state = job.store.read(job.fingerprint, chosen.epoch)
+    network = copy.deepcopy(job.model.network).to(device)
+    network.load_state_dict(state.part("average" if job.options.ema_decay else "network"))
+    network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    provenance = {**job.model.provenance, **_describe(job, last.history, chosen)}
+    return TrainingOutcome(replace(job.model, network=network, provenance=provenance), last.history)
+
+
+def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochRecord) -> dict[str, Any]:
+    return {
+        "epochs": len(history),
+        "best_epoch": best_record(history).epoch,
+        "epoch": chosen.epoch,
+        "train_loss": chosen.train_loss,
+        "val_loss": chosen.val_loss,
+        "val_pck_thesis": chosen.val_pck_thesis,
+        "train_persons": len(job.train_set),
+        "val_persons": len(job.val_set),
+        "training": job.options.model_dump(mode="json"),
+        "fingerprint": job.fingerprint,
+        "torch": torch.__version__,
+        "posescope": __version__,
+    }

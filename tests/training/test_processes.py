@@ -1,0 +1,163 @@
+"""Tests of posescope.training.launch, team and synced_norm: two processes (gloo) make what one makes of the batches.
+
+Sums are done in another order, so gradients differ in their last bits. Some weights have no gradient but that noise (biases
+before a batch norm), which RMSProp and AdamW blow up to whole steps; a larger `eps` keeps it small, so that losses can be
+compared. With channels last torch's own batch norm on the CPU sums less exactly (6e-5 where it is 2e-6 otherwise): compared
+without.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.errors import OptionsError
+from posescope.training.checkpoints import CheckpointError, CheckpointStore
+from posescope.training.launch import TrainingProcessError
+from posescope.training.loop import NonFiniteLossError, train
+from posescope.training.options import TrainingOptions
+from posescope.training.records import TrainingOutcome
+from posescope.training.sheets import SheetFolder
+from posescope.training.team import Team
+
+LOSS_TOLERANCE = 1e-4
+CALM, CALM_ADAMW = ({"name": name, "options": {"eps": 0.01}} for name in ("rmsprop", "adamw"))
+AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
+
+
+def make_options(**changes: Any) -> TrainingOptions:
+    defaults = {"epochs": 2, "batch_size": 15, "learning_rate": 1e-4, "seed": 5, "optimiser": CALM, "channels_last": False}
+    return TrainingOptions.model_validate({**defaults, "device": "cpu", "processes": 2, "threads": 1, **changes})
+
+
+@pytest.fixture
+def mapped_set(train_set: CropSet, tmp_path: Path) -> CropSet:
+    """The training set as the store of crops gives it: from memory maps."""
+    for number, shard in enumerate(train_set.shards):
+        np.save(tmp_path / f"{number}.npy", shard)
+    return replace(train_set, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
+
+
+def assert_close(one: TrainingOutcome, two: TrainingOutcome) -> None:
+    for single, shared in zip(one.history, two.history, strict=True):
+        assert shared.train_loss == pytest.approx(single.train_loss, rel=LOSS_TOLERANCE)
+        assert shared.val_loss == pytest.approx(single.val_loss, rel=10 * LOSS_TOLERANCE)
+        assert shared.val_pck_thesis == pytest.approx(single.val_pck_thesis, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"augmentations": AUGMENTED, "optimiser": CALM_ADAMW, "ema_decay": 0.9, "grad_clip": 0.5, "warmup_steps": 5},
+    ],
+)
+def test_two_processes_have_the_losses_of_one(
+    changes: dict[str, Any], untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise."""
+    options = make_options(**changes)
+    sheets = SheetFolder(tmp_path / "sheets")
+    two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", sheets=sheets)
+    alone = options.model_copy(update={"processes": 1})
+    one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
+    assert_close(one, two)
+    assert [path.name for path in (tmp_path / "sheets" / "f").iterdir()] == ["epoch_0002.png"]
+
+
+def test_one_step_of_two_processes_has_the_weights_of_one(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """The steps of RMSProp hide the gradient's size, so its mean square is looked at, and the statistics of the batch norms."""
+    few = mapped_set.subset(np.arange(7))
+    options = make_options(epochs=1)
+    stores = {count: CheckpointStore(tmp_path / str(count)) for count in (1, 2)}
+    for count, store in stores.items():
+        train(untrained, few, val_set, options.model_copy(update={"processes": count}), store, "f")
+    one, two = (store.read("f", 1) for store in stores.values())
+    squares = [name for name, value in one.tensors.items() if name.endswith("square_avg") and value.ndim == 4]
+    statistics = [name for name in one.tensors if "running_" in name]
+    assert len(squares) > 50
+    assert len(statistics) > 100
+    for name in (*squares, *statistics):
+        assert (two.tensors[name] - one.tensors[name]).norm() < 1e-4 * one.tensors[name].norm(), name
+
+
+def test_a_run_goes_on_from_its_checkpoints(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "whole"), "f")
+    store = CheckpointStore(tmp_path / "two")
+    train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
+    resumed = train(untrained, mapped_set, val_set, make_options(epochs=3), store, "f")
+    assert [replace(record, seconds=0) for record in resumed.history] == [replace(record, seconds=0) for record in whole.history]
+    for name, value in whole.model.network.state_dict().items():
+        assert torch.equal(value, resumed.model.network.state_dict()[name]), name
+
+
+def test_the_model_is_a_plain_one(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    outcome = train(untrained, mapped_set, val_set, make_options(epochs=1), CheckpointStore(tmp_path / "c"), "f")
+    kinds = {type(module).__name__ for module in outcome.model.network.modules()}
+    assert "BatchNorm2d" in kinds
+    assert not any("Sync" in kind or "Distributed" in kind for kind in kinds)
+    assert outcome.model.provenance["training"]["processes"] == 2
+
+
+def test_errors_come_back_as_they_were(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    options = make_options(learning_rate=1e30, epochs=4)
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1\. Persons of the batch: (\d+, ){13}\d+\.") as caught:
+        train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "c"), "f")
+    assert caught.value.__cause__ is not None
+    with pytest.raises(CheckpointError, match="there is no checkpoint of a run 'other'"):
+        train(untrained, mapped_set, val_set, make_options(resume="other"), CheckpointStore(tmp_path / "d"), "f")
+
+
+def test_a_process_that_dies_is_named(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    (tmp_path / "0.npy").unlink()  # the memory map of this process stays
+    with pytest.raises(TrainingProcessError, match=r"Training process [01] ended with exit code 1: .*0\.npy"):
+        train(untrained, mapped_set, val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"processes": 15}, "the smallest batch holds 14 of 43 training persons"),
+        ({"device": "cuda:0"}, "torch .* sees 0 CUDA devices here"),
+    ],
+)
+def test_too_many_processes_are_refused(
+    changes: dict[str, Any], message: str, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionsError, match=message):
+        train(untrained, train_set, val_set, make_options(**changes), CheckpointStore(tmp_path), "f")
+
+
+def test_watching_takes_one_process(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="watched epoch by epoch"):
+        train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f", on_epoch=lambda record: None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 64])
+def test_shares_are_the_whole_and_weigh_what_they_hold(count: int) -> None:
+    teams = [Team(rank, 4) for rank in range(4)]
+    persons = np.arange(count)
+    np.testing.assert_array_equal(np.concatenate([persons[team.share(count)] for team in teams]), persons)
+    sizes = [len(persons[team.share(count)]) for team in teams]
+    assert max(sizes) - min(sizes) <= 1
+    assert [team.weight(count) for team in teams] == pytest.approx([size * 4 / count for size in sizes])
+
+
+def test_alone_nothing_is_exchanged() -> None:
+    team, values = Team(), torch.tensor([1.0, 2.0])
+    assert team.leads
+    assert (team.share(9), team.weight(9)) == (slice(0, 9), 1)
+    assert team.sum(values) is values
+    team.wait()
+    network = torch.nn.BatchNorm2d(2)
+    assert team.synchronise(network) is network
+    assert team.distribute(network, torch.device("cpu")) is network
