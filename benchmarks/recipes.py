@@ -1,0 +1,183 @@
+"""How much a recipe's parts are worth on real people: the study's recipe, ours, and ours with one thing changed.
+
+The same network, the same crops, the same number of persons a step and of steps; only what is named differs. One seed each,
+so differences of one or two hundredths of PCK mean nothing. The crops come from a finished data_dir, for example of LSPET:
+
+    kedro run --pipelines data_engineering --params "raw_dir=FOLDER,data_dir=DATA,data_engineering.sample=null,
+        data_engineering.source.train_split=train,data_engineering.source.val_split=val,
+        data_engineering.split.test_share_max=0,data_engineering.crop.rule=padded_square,data_engineering.crop.size_px=96"
+    python benchmarks/recipes.py --data DATA [--epochs 8] [--recipes thesis,ours] [--threads 2] [--out FOLDER]
+
+Each recipe is scored by `pck_thesis` and by PCK at 0.2 of the torso (left shoulder to right hip), with the flip test where it has
+one. With --out, the history of each goes there as CSV, and the curves as a picture. The last line is JSON.
+"""
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from posescope.crops.crop_set import CropSet
+from posescope.crops.statistics import CropStatistics
+from posescope.crops.store import CropStore
+from posescope.files import read_json
+from posescope.metrics.pck_thesis import pck_thesis
+from posescope.plugins import ComponentSpec
+from posescope.records import PoseTargets
+from posescope.skeleton import Skeleton
+from posescope.tables import ids_of
+from posescope.training.checkpoints import CheckpointStore
+from posescope.training.loop import train
+from posescope.training.options import TrainingOptions
+from posescope.training.records import TrainingOutcome
+from posescope.training.start import build_untrained
+
+NETWORK = ComponentSpec(
+    name="hourglass", options={"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}
+)
+STUDY_CODEC = {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
+OUR_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 1.5, "decoder": "dark"}}
+ONE_CYCLE = {"name": "one_cycle", "options": {"warmup_share": 0.2}}
+PLATEAU = {"name": "reduce_on_plateau", "options": {"factor": 5, "patience": 5, "max_reductions": 1}}
+FLIP, TURN = {"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 30, "scale": 0.25}}
+ALL = [
+    FLIP,
+    {"name": "half_body"},
+    {"name": "rotate_scale", "options": {"rotation_deg": 40, "scale": 0.3}},
+    {"name": "translate"},
+    {"name": "colour"},
+]
+STUDY = {
+    "codec": STUDY_CODEC,
+    "flip_test": False,
+    "learning_rate": 2.5e-4,
+    "loss": {"name": "mse"},
+    "schedule": PLATEAU,
+    "augmentations": [],
+}
+OURS = {
+    "codec": OUR_CODEC, "flip_test": True, "learning_rate": 0.016, "loss": {"name": "mse", "options": {"emphasis": 40}},
+    "schedule": ONE_CYCLE, "augmentations": [FLIP, TURN],
+}  # fmt: skip
+RECIPES: dict[str, dict[str, Any]] = {
+    "thesis": STUDY,
+    "ours": OURS,
+    "flip only": {**OURS, "augmentations": [FLIP]},
+    "all augmentations": {**OURS, "augmentations": ALL},
+    "no augmentation": {**OURS, "augmentations": []},
+    "plain MSE": {**OURS, "loss": {"name": "mse"}},
+    "the study's targets": {**OURS, "codec": STUDY_CODEC},
+    "plateau": {**OURS, "schedule": PLATEAU},
+    "plateau after warm-up": {**OURS, "schedule": PLATEAU, "warmup_steps": 200},
+    "clipped at 1": {**OURS, "grad_clip": 1.0},
+    "average of weights": {**OURS, "ema_decay": 0.999},
+    "AdamW 0.002": {**OURS, "optimiser": {"name": "adamw"}, "learning_rate": 0.002},
+    "AdamW 0.006": {**OURS, "optimiser": {"name": "adamw"}, "learning_rate": 0.006},
+    "the study's rate": {**OURS, "learning_rate": 2.5e-4},
+    "thesis with our rate": {**STUDY, "learning_rate": 0.016},
+}
+
+
+class Data:
+    """Training and validation persons of a finished data_dir."""
+
+    def __init__(self, folder: Path) -> None:
+        store = CropStore(folder / "05_model_input" / "crops")
+        targets = PoseTargets.load(folder / "05_model_input" / "targets.npz")
+        persons = pd.read_parquet(folder / "03_primary" / "persons.parquet")
+        self.train_set, self.val_set = (store.select(targets, ids_of(persons, split)) for split in ("train", "val"))
+        self.statistics = CropStatistics.from_dict(read_json(folder / "05_model_input" / "crop_statistics.json"))
+        self.skeleton = Skeleton.from_dict(read_json(folder / "02_intermediate" / "skeleton.json"))
+
+
+def run_recipe(data: Data, recipe: dict[str, Any], epochs: int, batch_size: int, threads: int) -> TrainingOutcome:
+    """Train it."""
+    settings = {name: value for name, value in recipe.items() if name not in ("codec", "flip_test")}
+    options = TrainingOptions(
+        epochs=epochs, batch_size=batch_size, device="auto", threads=threads, sheet_every_epochs=0, **settings
+    )
+    statistics = data.statistics
+    model = build_untrained(
+        NETWORK, ComponentSpec(**recipe["codec"]), data.skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, 0
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        return train(model, data.train_set, data.val_set, options, CheckpointStore(Path(scratch)), "recipe")
+
+
+def score(outcome: TrainingOutcome, crop_set: CropSet, skeleton: Skeleton, flip_test: bool) -> dict[str, float]:
+    """Means over the validation persons."""
+    rows = np.array_split(np.arange(len(crop_set)), max(1, len(crop_set) // 64))
+    found = np.concatenate(
+        [
+            outcome.model.predict(torch.from_numpy(crop_set.read_images(some)), flip_test=flip_test).joints.cpu().numpy()
+            for some in rows
+        ]
+    )
+    joints, visibility = crop_set.targets.joints, crop_set.targets.visibility
+    shoulder, hip = skeleton.joints.index("left_shoulder"), skeleton.joints.index("right_hip")
+    torso = np.linalg.norm(joints[:, shoulder] - joints[:, hip], axis=1)
+    near = np.linalg.norm(found - joints, axis=2) <= 0.2 * torso[:, None]
+    counted = (visibility > 0) & np.isfinite(torso)[:, None]
+    return {
+        "pck_thesis": float(np.nanmean(pck_thesis(found, joints, visibility, crop_set.crop_size))),
+        "pck_torso_0.2": float(near[counted].mean()),
+    }
+
+
+def draw_curves(histories: dict[str, pd.DataFrame], path: Path) -> None:
+    """Validation PCK epoch by epoch."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, history in histories.items():
+        axes.plot(history["epoch"], history["val_pck_thesis"], label=name)
+    axes.set(xlabel="epoch", ylabel="PCK (thesis) on the validation persons", ylim=(0, None))
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    """Train, score, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--recipes", default="thesis,ours", help=f"of: {', '.join(RECIPES)} (separate them by commas); or all")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    names = list(RECIPES) if arguments.recipes == "all" else arguments.recipes.split(",")
+    data, scores, histories = Data(arguments.data), {}, {}
+    for name in names:
+        started = time.monotonic()
+        outcome = run_recipe(data, RECIPES[name], arguments.epochs, arguments.batch_size, arguments.threads)
+        scores[name] = score(outcome, data.val_set, data.skeleton, RECIPES[name]["flip_test"])
+        histories[name] = pd.DataFrame([record.__dict__ for record in outcome.history])
+        figures = ", ".join(f"{figure} {value:.3f}" for figure, value in scores[name].items())
+        print(f"{name}: {figures} ({time.monotonic() - started:.0f} s)", flush=True)
+        if arguments.out:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            histories[name].to_csv(arguments.out / f"{name}.csv", index=False)
+            draw_curves(histories, arguments.out / "curves.png")
+    print(
+        json.dumps(
+            {
+                "recipes": scores,
+                "epochs": arguments.epochs,
+                "train_persons": len(data.train_set),
+                "device": str(outcome.model.device),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
