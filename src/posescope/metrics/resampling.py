@@ -40,7 +40,8 @@ class ImageDraws:
         sums = self._by_image(np.where(known, values, 0.0), image_ids)
         numbers = self._by_image(known.astype(np.float64), image_ids)
         totals = self.counts @ np.stack([sums, numbers], axis=1)
-        return np.divide(totals[:, 0], totals[:, 1], out=np.full(len(totals), np.nan), where=totals[:, 1] > 0)
+        means: NDArray[np.float64] = np.full(len(totals), np.nan)
+        return np.divide(totals[:, 0], totals[:, 1], out=means, where=totals[:, 1] > 0)
 
     def interval(self, estimate: float, drawn: NDArray[np.float64], level: float = 0.95) -> Interval:
         """The percentile interval of (R,) values about the estimate; draws without a value are left out.
@@ -62,7 +63,7 @@ class ImageDraws:
     def _by_image(self, values: NDArray[np.float64], image_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         places = np.searchsorted(self.image_ids, image_ids).clip(0, max(len(self.image_ids) - 1, 0))
         there = self.image_ids[places] == image_ids if len(self.image_ids) else np.zeros(len(values), dtype=bool)
-        return np.bincount(places[there], weights=values[there], minlength=len(self.image_ids))
+        return np.bincount(places[there], weights=values[there], minlength=len(self.image_ids)).astype(np.float64)
 
 
 def draw_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 1000) -> ImageDraws:
