@@ -40,7 +40,7 @@ def plot_history(history: pd.DataFrame) -> go.Figure:
     _mark_best(figure, history)
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(type="log", tickformat=".0e", dtick="D2", col=1)
-    figure.update_yaxes(tickformat=".2f", col=2)
+    figure.update_yaxes(tickformat="~g", col=2)
     return style_plotly(figure).update_layout(hovermode="x unified", legend={"y": -0.2, "yanchor": "top"})
 
 

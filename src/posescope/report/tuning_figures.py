@@ -14,6 +14,7 @@ __all__ = ["plot_search_history", "plot_searched_parameters"]
 _COLUMNS = ("number", "state", "value", "epochs", "seconds", "reason")
 _COLOURS = {"completed": BLUE, "pruned": AMBER}
 _IN_A_ROW = 3
+_FEW_VALUES = 3
 # From this ratio of the largest to the smallest value on, an axis is logarithmic.
 _LOG_RATIO = 8.0
 
@@ -41,7 +42,7 @@ def plot_search_history(trials: pd.DataFrame) -> go.Figure:
     line = {"color": BLUE, "shape": "hv", "width": 1}
     figure.add_trace(go.Scatter(x=trials["number"], y=best, name="best so far", mode="lines", line=line, hoverinfo="skip"))
     figure.update_xaxes(title_text="trial", tickformat="d")
-    figure.update_yaxes(title_text="validation PCK (thesis)", tickformat=".2f")
+    figure.update_yaxes(title_text="validation PCK (thesis)", tickformat="~g")
     return style_plotly(figure).update_layout(title_text="Trials")
 
 
@@ -64,7 +65,9 @@ def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
         for state in _COLOURS:
             figure.add_trace(_points(trials, name, state, is_named=place == 0), row=row, col=column)
         figure.update_xaxes(type=_axis_of(trials[name]), row=row, col=column)
-        figure.update_yaxes(tickformat=".2f", row=row, col=column)
+        if trials[name].nunique() <= _FEW_VALUES:  # of a few choices each has its tick
+            figure.update_xaxes(tickvals=sorted(trials[name].unique()), row=row, col=column)
+        figure.update_yaxes(tickformat="~g", row=row, col=column)
     figure.update_yaxes(title_text="validation PCK (thesis)", col=1)
     figure.update_annotations(font={"size": 12})
     return style_plotly(figure, height_px=320 * rows + 60).update_layout(legend={"y": -0.2, "yanchor": "top"})
