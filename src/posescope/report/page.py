@@ -99,7 +99,7 @@ def render_report(content: ReportContent) -> str:
 
 def png_data_uri(image: NDArray[np.uint8]) -> str:
     """(H, W, 3) RGB -> "data:image/png;base64,..."."""
-    encoded, png = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    encoded, png = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not encoded:
         raise ReportError(f"A picture of shape {image.shape} could not be written as PNG.")
     return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode("ascii")
