@@ -1,5 +1,6 @@
 """Tests of posescope.training.optimisers: one step by hand."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,23 @@ def test_rmsprop_by_hand() -> None:
 def test_rmsprop_has_the_study_decay() -> None:
     # mean square 0.01 * 4 = 0.04, so the step is 0.1 * 2 / 0.2
     assert one_step("rmsprop") == pytest.approx(0.0, abs=1e-6)
+
+
+def test_rmsprop_follows_the_textbook_with_the_constant_outside_the_root() -> None:
+    """Five steps. Where the mean square is small, sqrt(v + eps) in the place of sqrt(v) + eps would be another algorithm."""
+    gradients, alpha, eps, rate = np.array([0.5, -0.2, 0.05, 1.5, -0.7]), 0.9, 0.1, 0.01
+    weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    spec = ComponentSpec(name="rmsprop", options={"alpha": alpha, "eps": eps})
+    optimiser = build("optimisers", spec, parameters=[weight], learning_rate=rate)
+    outside, inside, mean_square = 1.0, 1.0, 0.0
+    for gradient in gradients:
+        weight.grad = torch.tensor([gradient])
+        optimiser.step()
+        mean_square = alpha * mean_square + (1 - alpha) * gradient**2
+        outside -= rate * gradient / (np.sqrt(mean_square) + eps)
+        inside -= rate * gradient / np.sqrt(mean_square + eps)
+    assert weight.item() == pytest.approx(outside, rel=1e-12)
+    assert abs(outside - inside) > 1e-3
 
 
 def test_adamw_by_hand() -> None:

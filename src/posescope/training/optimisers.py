@@ -22,7 +22,11 @@ class RMSPropOptions(Options):
 
 
 class RMSProp(torch.optim.RMSprop):
-    """Component `rmsprop` (Tieleman and Hinton, 2012)."""
+    """Component `rmsprop` (Tieleman and Hinton, 2012): v <- alpha v + (1 - alpha) g^2, w <- w - rate g / (sqrt(v) + eps).
+
+    PyTorch adds `eps` after the root; other libraries add it below the root. With
+    1e-8 that tells only where gradients are below about 1e-4: there this form takes whole steps, the other one smaller ones.
+    """
 
     Options: ClassVar[type[Options]] = RMSPropOptions
 
