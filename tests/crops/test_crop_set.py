@@ -1,5 +1,8 @@
 """Reading crops back from their shards."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +52,24 @@ def test_a_subset_keeps_persons_joints_and_images_together(crops):
 def test_a_row_that_is_not_there(crops):
     with pytest.raises(IndexError):
         crops.read_images(np.array([4]))
+
+
+def test_to_another_process_maps_go_as_names_of_files(crops, tmp_path):
+    for number, shard in enumerate(SHARDS):
+        np.save(tmp_path / f"{number}.npy", shard)
+    mapped = replace(crops, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
+    sent = pickle.dumps(mapped)
+    assert b"0.npy" in sent
+    assert SHARDS[0][0].tobytes() not in sent
+    received = pickle.loads(sent)
+    assert all(isinstance(shard, np.memmap) for shard in received.shards)
+    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))
+    np.testing.assert_array_equal(received.targets.person_ids, crops.targets.person_ids)
+
+
+def test_a_part_of_a_map_goes_as_what_it_is(crops, tmp_path):
+    """Its file holds more than the part: opened again, rows would be other people."""
+    np.save(tmp_path / "0.npy", np.concatenate([SHARDS[1], SHARDS[0]]))
+    part = np.load(tmp_path / "0.npy", mmap_mode="r")[2:]
+    received = pickle.loads(pickle.dumps(replace(crops, shards=(part, SHARDS[1]))))
+    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))
