@@ -17,7 +17,7 @@ from posescope.metrics.protocols import match_results
 from posescope.skeleton import Skeleton
 from posescope.tables import HeatmapErrors, empty_table
 
-__all__ = ["FoundPeople", "find_people", "read_results"]
+__all__ = ["FoundPeople", "locate_people", "read_results"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class FoundPeople:
     heatmap_errors: pd.DataFrame
 
 
-def find_people(
+def locate_people(
     model: PoseModel,
     crops: CropSet,
     wanted: pd.DataFrame,

@@ -8,7 +8,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.people import find_people
+from posescope.inference.people import locate_people
 from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
 from posescope.metrics.figures import Figures, figures_table, metrics_content
 from posescope.metrics.gather import gather_scored
@@ -45,7 +45,7 @@ def predict_validation(
     """Run the model on the validation crops, or take another system's results in its place."""
     crops.check_boxes(crop_boxes)
     chosen = crops.select(targets, ids_of(wanted, SPLIT))
-    found = find_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
+    found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
     return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
 
 
