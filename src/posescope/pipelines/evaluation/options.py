@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from posescope.inference.crop_predictions import PredictionOptions
+from posescope.metrics.figures import Protocol
 from posescope.plugins import ComponentSpec, Options, component_of
 
 if TYPE_CHECKING:
@@ -20,12 +21,28 @@ _DEFAULT_METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pc
 
 
 class ScoringOptions(Options):
-    """Which metrics."""
+    """Which metrics, of whom, how surely."""
 
     metrics: tuple[MetricSpec, ...] = Field(
         _DEFAULT_METRICS, description="components of posescope.metrics, pck_thesis among them"
     )
+    protocol: Protocol | None = Field(
+        None,
+        description="who counts: coco, everybody labelled, the discarded as missed; crops, those with a crop alone; "
+        "null, as is usual for each figure: coco for AP and AR, crops for all others",
+    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap intervals")
+    resamples: int = Field(1000, ge=1, le=100_000, description="draws of images that the intervals are made from")
+
+    @property
+    def person_protocol(self) -> Protocol:
+        """Of the figures that are means over people."""
+        return self.protocol or "crops"
+
+    @property
+    def precision_protocol(self) -> Protocol:
+        """Of average precision and recall."""
+        return self.protocol or "coco"
 
     @field_validator("metrics")
     @classmethod
@@ -41,3 +58,8 @@ class EvaluationOptions(Options):
 
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
     scoring: ScoringOptions = Field(default_factory=ScoringOptions, description="how it is scored")
+    results: str | None = Field(
+        None,
+        min_length=1,
+        description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
+    )
