@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from posescope.pipelines.evaluation.options import ScoringOptions
+from posescope.pipelines.evaluation.options import EvaluationOptions, FailureOptions, ScoringOptions
 
 
 def test_the_metric_of_the_reports_is_among_the_defaults() -> None:
@@ -14,3 +14,14 @@ def test_the_metric_of_the_reports_is_among_the_defaults() -> None:
 def test_the_metric_of_the_reports_is_required(names) -> None:
     with pytest.raises(ValidationError, match="expected 'pck_thesis' among the metrics"):
         ScoringOptions(metrics=[{"name": name} for name in names])
+
+
+def test_where_it_fails_is_looked_at_unless_told_otherwise() -> None:
+    assert EvaluationOptions().failures == FailureOptions()
+    assert FailureOptions().decoding_effects
+
+
+@pytest.mark.parametrize("wrong", [{"resamples": 1}, {"score_bins": 0}, {"worst_persons": 0}, {"worst": 3}])
+def test_options_of_failures_have_bounds(wrong) -> None:
+    with pytest.raises(ValidationError):
+        FailureOptions(**wrong)
