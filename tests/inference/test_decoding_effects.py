@@ -70,11 +70,6 @@ def test_effects_are_differences_person_by_person() -> None:
     assert rows["row"].tolist() == ["way"] * 4 + ["effect"] * 4
 
 
-def test_without_readings_there_are_no_rows() -> None:
-    scored = scored_at(np.tile([20.0, 30.0], (4, JOINTS, 1)))
-    assert decoding_effect_table(scored, None, draw_images(scored.image_ids, 0, 10)).empty
-
-
 @pytest.mark.parametrize("flip_test", [False, True])
 def test_the_own_decoder_says_what_the_prediction_says(spots, flip_test) -> None:
     """A model with a sub-pixel decoder, in batches of two, against `predict_crops` with and without the flip test."""

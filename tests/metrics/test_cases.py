@@ -43,5 +43,14 @@ def test_hits_are_those_of_the_metric(make_scored) -> None:
     truth = rng.uniform(0, 255, (30, 3, 2))
     scored = make_scored(truth + rng.normal(0, 9, truth.shape), truth, rng.integers(0, 3, (30, 3)))
     expected = PckThesis(PckThesis.Options())(scored).per_person["pck_thesis"]
-    hits, numbers = thesis_hits(scored), scored.labelled.sum(axis=1)
-    assert hits.sum(axis=1)[numbers > 0] / numbers[numbers > 0] == pytest.approx(expected[numbers > 0])
+    hits = thesis_hits(scored)
+    np.testing.assert_array_equal(np.isnan(hits), ~scored.labelled)
+    known = scored.labelled.any(axis=1)
+    assert np.nanmean(hits[known], axis=1) == pytest.approx(expected[known])
+
+
+def test_without_a_crop_there_is_nothing_to_hit(make_scored) -> None:
+    maps = np.tile(np.eye(2, 3), (2, 1, 1))
+    maps[1] = np.nan
+    scored = make_scored(np.zeros((2, 1, 2)), np.zeros((2, 1, 2)), [[2], [2]], crop_from_image=maps)
+    np.testing.assert_array_equal(thesis_hits(scored), [[1], [np.nan]])

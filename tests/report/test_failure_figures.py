@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.metrics.error_types import ERROR_TYPES
-from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
+from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata, rank_joints
 from posescope.report.style import ReportError
 
 NAN = np.nan
@@ -34,6 +34,12 @@ def test_error_types_are_stacked_in_order_with_the_worst_joint_on_top() -> None:
     assert list(figure.data[0].y) == ["all joints", "left hip", "nose"]
     np.testing.assert_allclose(figure.data[0].x, [50, 80, 20])
     np.testing.assert_allclose(np.sum([trace.x for trace in figure.data], axis=0), [100, 100, 100])
+
+
+def test_joints_that_are_good_equally_often_are_ranked_by_what_is_missed() -> None:
+    table = error_types()
+    table.loc[(table["joint"] == "left_hip") & (table["type"] == "good"), "share"] = 0.2
+    assert rank_joints(table) == ["left_hip", "nose"]  # of the nose's labels 10 % are missed, of the hip's none
 
 
 def test_costs_show_each_type_but_not_all_of_them_together() -> None:

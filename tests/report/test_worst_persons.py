@@ -73,3 +73,10 @@ def test_predictions_in_the_image_land_on_the_crop(tiny_run) -> None:
     place = list(tiny_run.targets.person_ids).index(5)
     truth = joints_of(tiny_run.keypoints, np.array([5]))[0, :, :2]
     np.testing.assert_allclose(apply_affine(matrix, truth), tiny_run.targets.joints[place], atol=1e-4)
+
+
+def test_who_has_no_prediction_or_no_crop_is_not_shown(tiny_run, pictured) -> None:
+    """Person 5 was not found; person 6 takes the place."""
+    truth = np.nan_to_num(joints_of(tiny_run.keypoints, np.array([4, 6]))[..., :2])
+    sheet = pictured(join_joints(np.array([4, 6]), truth, np.ones((2, 3), np.float32), "score"), 3)
+    assert sheet.shape[1] == 700

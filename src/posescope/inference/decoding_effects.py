@@ -24,15 +24,16 @@ from posescope.codecs.base import Codec
 from posescope.codecs.peaks import find_peaks
 from posescope.crops.crop_set import CropSet
 from posescope.geometry.affine import apply_affine, invert_affine
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.metrics.base import share_per_person
-from posescope.metrics.cases import thesis_hits
+from posescope.inference.crop_predictions import PredictionOptions, predictions_in_images
+from posescope.metrics.base import mean_over_labelled
+from posescope.metrics.cases import gather_cases, thesis_hits
 from posescope.metrics.confidence import Interval
 from posescope.metrics.oks import person_oks
-from posescope.metrics.resampling import ImageDraws
-from posescope.records import ScoredPersons
+from posescope.metrics.resampling import ImageDraws, draw_images
+from posescope.records import PosePredictions, ScoredPersons
+from posescope.skeleton import Skeleton
 
-__all__ = ["decode_plainly", "decoding_effect_table", "read_in_four_ways"]
+__all__ = ["decode_plainly", "decoding_effect_table", "measure_decoding_effects", "read_in_four_ways"]
 
 PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = (
     "plain arg-max",
@@ -90,33 +91,74 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
     return {way: np.concatenate(parts) for way, parts in found.items()}
 
 
-def decoding_effect_table(
-    scored: ScoredPersons, readings: Mapping[str, NDArray[np.float32]] | None, draws: ImageDraws
-) -> pd.DataFrame:
+def decoding_effect_table(scored: ScoredPersons, readings: Mapping[str, NDArray[np.float32]], draws: ImageDraws) -> pd.DataFrame:
     """Figures of the four ways, and their differences person by person.
 
     Args:
         scored: the same N persons, in the same order.
-        readings: as from `read_in_four_ways`; None if nobody asked for them.
+        readings: as from `read_in_four_ways`.
         draws: of the images.
 
     Returns:
-        A row a way (`row` is "way") and a row an effect ("effect": pck_thesis and oks are differences then); no rows for None.
+        A row a way (`row` is "way") and a row an effect ("effect": pck_thesis and oks are differences then).
         Columns: row, what, pck_thesis and oks, each with its low and high.
     """
-    values = {way: _person_values(scored, joints) for way, joints in (readings or {}).items()}
+    values = {way: _person_values(scored, joints) for way, joints in readings.items()}
     rows = [("way", way, *_ends(draws, scored, both)) for way, both in values.items()]
-    for what, (with_it, without) in _EFFECTS.items() if values else ():
+    for what, (with_it, without) in _EFFECTS.items():
         rows.append(("effect", what, *_ends(draws, scored, values[with_it] - values[without])))
     names = ["row", "what", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
     return pd.DataFrame(rows, columns=names)
 
 
+def measure_decoding_effects(
+    model: PoseModel,
+    crops: CropSet,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    options: PredictionOptions,
+    seed: int,
+    resamples: int,
+) -> pd.DataFrame:
+    """Read N persons in four ways and compare.
+
+    Args:
+        model: the trained model.
+        crops: of the N persons, by ascending id.
+        persons, keypoints, crop_boxes: tables that have them.
+        options: device and batch size.
+        seed, resamples: of the draws of images.
+
+    Returns:
+        As `decoding_effect_table`.
+    """
+    readings = read_in_four_ways(model, crops, options)
+    scored = _beside_the_truth(readings[OWN], crops, persons, keypoints, crop_boxes, model.skeleton)
+    return decoding_effect_table(scored, readings, draw_images(scored.image_ids, seed, resamples))
+
+
+def _beside_the_truth(
+    joints: NDArray[np.float32],
+    crops: CropSet,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+) -> ScoredPersons:
+    ids = crops.targets.person_ids
+    found = PosePredictions(ids, joints, np.ones(joints.shape[:2], np.float32))
+    table = predictions_in_images(found, crop_boxes)
+    size = crops.crop_size if len(crops) else (1, 1)
+    return gather_cases(table, persons, keypoints, crop_boxes, skeleton, size).scored
+
+
 def _person_values(scored: ScoredPersons, joints: NDArray[np.float32]) -> NDArray[np.float64]:
     """(2, N): PCK and OKS of joints in crop px."""
     read = replace(scored, predicted=apply_affine(invert_affine(scored.crop_from_image), joints.astype(np.float64)))
+    hits = thesis_hits(read)
     oks = person_oks(read.predicted, read.truth, read.visibility, read.areas, read.oks_sigmas)
-    return np.stack([share_per_person(thesis_hits(read), read.labelled), oks])
+    return np.stack([mean_over_labelled(hits, ~np.isnan(hits), axis=1), oks])
 
 
 def _ends(draws: ImageDraws, scored: ScoredPersons, values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -83,9 +83,11 @@ def gather_cases(
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 
 
-def thesis_hits(scored: ScoredPersons) -> NDArray[np.bool_]:
-    """(N, K): which joints are labelled and right, as `pck_thesis` counts them."""
+def thesis_hits(scored: ScoredPersons) -> NDArray[np.float64]:
+    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled or without a crop."""
     # As there: the way from crop to image and back must not decide the rounding of a half cell.
     predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
     target = apply_affine(scored.crop_from_image, scored.truth).round(6)
-    return pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
+    hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
+    measurable = np.asarray(np.isfinite(scored.crop_from_image).all(axis=(1, 2)), dtype=np.bool_)
+    return np.where(scored.labelled & measurable[:, None], hits.astype(np.float64), np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.metrics.base import mean_over_labelled, share_per_person
+from posescope.metrics.base import mean_over_labelled
 from posescope.metrics.cases import thesis_hits
 from posescope.metrics.confidence import Interval
 from posescope.metrics.oks import joint_similarities
@@ -101,11 +101,11 @@ def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
     hits, labelled = thesis_hits(scored), scored.labelled
     anybody = labelled.any(axis=1)
     images = np.broadcast_to(scored.image_ids[:, None], labelled.shape)
-    joints = _Level("joint", scored.scores[labelled], hits[labelled].astype(np.float64), oks[labelled], images[labelled])
+    joints = _Level("joint", scored.scores[labelled], hits[labelled], oks[labelled], images[labelled])
     persons = _Level(
         "person",
         scored.scores[anybody].mean(axis=1) if anybody.any() else np.empty(0),
-        share_per_person(hits, labelled)[anybody],
+        mean_over_labelled(hits, ~np.isnan(hits), axis=1)[anybody],
         mean_over_labelled(oks, labelled, axis=1)[anybody],
         scored.image_ids[anybody],
     )

@@ -40,13 +40,13 @@ def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
         A row a group that has anybody; the first (stratum and group `EVERYBODY`) is all of them. Columns: stratum, group,
         persons, pck_thesis and oks, each with its low and high.
     """
-    hits = thesis_hits(cases.scored).astype(np.float64)
+    hits = thesis_hits(cases.scored)
     oks = joint_similarities(cases.scored.predicted, cases.scored.truth, cases.scored.areas, cases.scored.oks_sigmas)
     rows = []
     for stratum, group, counted in _joints_by_group(cases):
-        values = [mean_over_labelled(one, counted, axis=1) for one in (hits, oks)]
+        values = [mean_over_labelled(one, counted & ~np.isnan(one), axis=1) for one in (hits, oks)]
         intervals = [draws.mean_interval(one, cases.scored.image_ids) for one in values]
-        persons = int((~np.isnan(values[0])).sum())
+        persons = int(counted.any(axis=1).sum())
         if persons:
             rows.append((stratum, group, persons, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
     names = ["stratum", "group", "persons", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]

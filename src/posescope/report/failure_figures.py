@@ -9,11 +9,17 @@ from posescope.metrics.error_types import ALL_JOINTS, ERROR_TYPES
 from posescope.metrics.strata import EVERYBODY
 from posescope.report.style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
 
-__all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata"]
+__all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints"]
 
 _PURPLE = "#cc79a7"  # Okabe and Ito's too
 _TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION), strict=True))
 _FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
+
+
+def rank_joints(table: pd.DataFrame) -> list[str]:
+    """The labelled joints of an `ErrorTypes` table from the best to the worst: by the share of good ones, then of missed ones."""
+    shares = table.pivot(index="joint", columns="type", values="share").drop(index=ALL_JOINTS).dropna(subset=["good"])
+    return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
 
 
 def plot_error_types(table: pd.DataFrame) -> go.Figure:
@@ -26,9 +32,8 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
         ReportError: if a column is missing or there are no rows.
     """
     require_columns(table, ("joint", "type", "labelled", "count", "share", "low", "high"), "error types")
-    shares = table.pivot(index="joint", columns="type", values="share")["good"]
     # Plotly draws the first category at the bottom: all joints together, then the best one.
-    order = [ALL_JOINTS, *shares.drop(ALL_JOINTS).dropna().sort_values(ascending=False, kind="stable").index]
+    order = [ALL_JOINTS, *rank_joints(table)]
     names = ["all joints" if joint == ALL_JOINTS else joint.replace("_", " ") for joint in order]
     figure = go.Figure()
     for kind in ERROR_TYPES:

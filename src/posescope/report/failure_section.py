@@ -11,7 +11,7 @@ from posescope.metrics.error_costs import ALL_ERRORS
 from posescope.metrics.error_types import ALL_JOINTS
 from posescope.metrics.strata import EVERYBODY
 from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
-from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
+from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata, rank_joints
 
 __all__ = ["FailureInputs", "assemble_failure_section"]
 
@@ -95,13 +95,13 @@ def _tables(inputs: FailureInputs) -> tuple[ReportTable, ...]:
 
 def _say_types(table: pd.DataFrame) -> str:
     shares = table.pivot(index="joint", columns="type", values="share")
-    overall, good = shares.loc[ALL_JOINTS], shares["good"].drop(ALL_JOINTS).dropna()
-    if good.empty:
+    overall, ranked = shares.loc[ALL_JOINTS], rank_joints(table)
+    if not ranked:
         return "No joint is labelled."
     return (
         f"Of the labelled joints {overall['good']:.1%} are good, {overall['jitter']:.1%} jitter, {overall['inversion']:.1%} are "
         f"inverted, {overall['swap']:.1%} swapped and {overall['miss']:.1%} missed; the joint that is good least often is the "
-        f"{_words(good.idxmin())} ({good.min():.1%})."
+        f"{ranked[-1].replace('_', ' ')} ({shares['good'][ranked[-1]]:.1%})."
     )
 
 
@@ -142,7 +142,3 @@ def _say_effects(table: pd.DataFrame) -> str:
     rows = table[table["row"] == "effect"]
     said = [f"{row['what']} {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})" for _, row in rows.iterrows()]
     return f"What it is worth on this run, in mean OKS: {'; '.join(said)}."
-
-
-def _words(joint: object) -> str:
-    return str(joint).replace("_", " ")

@@ -60,7 +60,9 @@ def picture_worst_persons(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    chosen = choose_worst(person_scores, count)
+    # Who has no crop, or no prediction, cannot be shown.
+    shown = np.intersect1d(crops.person_ids(), predictions["person_id"].to_numpy())
+    chosen = choose_worst(person_scores[person_scores["person_id"].isin(shown)], count)
     members = crops.select(targets, chosen["person_id"].to_numpy(dtype=np.int64))
     ids = members.targets.person_ids
     images = members.read_images(np.arange(len(ids)))

@@ -13,13 +13,13 @@ from posescope.coco.reader import load_annotation_file
 from posescope.coco.writer import coco_results
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
-from posescope.inference.decoding_effects import decoding_effect_table, read_in_four_ways
+from posescope.inference.decoding_effects import measure_decoding_effects
 from posescope.metrics.average_precision import evaluate_coco
 from posescope.metrics.cases import gather_cases
 from posescope.metrics.error_costs import error_cost_table
 from posescope.metrics.error_types import error_type_table, joint_error_types
 from posescope.metrics.evaluation import Figures, evaluate_persons, metrics_content, precision_figures
-from posescope.metrics.failure_tables import join_error_types
+from posescope.metrics.failure_tables import DecodingEffects, join_error_types
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
@@ -29,7 +29,7 @@ from posescope.records import PoseTargets
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.report.worst_persons import picture_worst_persons
 from posescope.skeleton import Skeleton
-from posescope.tables import ids_of
+from posescope.tables import empty_table, ids_of
 
 __all__: list[str] = []
 
@@ -121,14 +121,14 @@ def score_groups(
 def hold_scores_against_errors(
     model: PoseModel,
     predictions: pd.DataFrame,
-    persons: pd.DataFrame,
+    persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     failures: FailureOptions,
 ) -> dict[str, pd.DataFrame]:
     """Whether the score knows the error."""
-    scored = gather_scored(predictions, persons, keypoints, crop_boxes, skeleton, model.crop_size)
+    scored = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size).scored
     draws = draw_images(scored.image_ids, failures.seed, failures.resamples)
     few = draw_images(scored.image_ids, failures.seed, failures.rank_resamples)
     return {"reliability": reliability_table(scored, draws, failures.score_bins), "ranks": rank_table(scored, few)}
@@ -158,19 +158,20 @@ def measure_decoding(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
-    predictions: pd.DataFrame,
     persons: pd.DataFrame,
+    persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
-    skeleton: Skeleton,
     prediction: PredictionOptions,
     failures: FailureOptions,
 ) -> pd.DataFrame:
     """What sub-pixel decoding and the flip test are worth on this run; an empty table if nobody wants to know."""
-    scored = gather_scored(predictions, persons, keypoints, crop_boxes, skeleton, model.crop_size)
-    members = crops.select(targets, scored.person_ids)
-    readings = read_in_four_ways(model, members, prediction) if failures.decoding_effects else None
-    return decoding_effect_table(scored, readings, draw_images(scored.image_ids, failures.seed, failures.resamples))
+    if not failures.decoding_effects:
+        return empty_table(DecodingEffects)
+    members = crops.select(targets, ids_of(persons, SPLIT))
+    return measure_decoding_effects(
+        model, members, persons_read, keypoints, crop_boxes, prediction, failures.seed, failures.resamples
+    )
 
 
 def show_worst(
