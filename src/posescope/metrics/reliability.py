@@ -84,9 +84,9 @@ def _weighted_spearman(first: NDArray[np.intp], second: NDArray[np.intp], weight
     if not total:
         return float("nan")
     a, b = (_middle_ranks(codes, weights) for codes in (first, second))
-    a, b = a - (weights @ a) / total, b - (weights @ b) / total
-    spread = np.sqrt((weights @ a**2) * (weights @ b**2))
-    return float(weights @ (a * b) / spread) if spread > 0 else float("nan")
+    a, b = a - (weights * a).sum() / total, b - (weights * b).sum() / total
+    spread = np.sqrt((weights * a * a).sum() * (weights * b * b).sum())
+    return float((weights * a * b).sum() / spread) if spread > 0 else float("nan")
 
 
 def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
