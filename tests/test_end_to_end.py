@@ -90,6 +90,25 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
     assert table["figure"].tolist() == sorted(FIGURES)
 
 
+def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
+    reporting = run / "data" / "08_reporting"
+    value = {name: figure["value"] for name, figure in json.loads(metrics_file(run).read_text())["val"].items()}
+    everybody = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["everybody"]
+    assert everybody["oks"] == pytest.approx(value["oks"])
+    assert everybody["pck_thesis"] == pytest.approx(value["pck_thesis"])
+    costs = pd.read_csv(reporting / "error_costs.csv").set_index("type")
+    assert costs["oks_gain"].drop("all").sum() == pytest.approx(costs.loc["all", "oks_gain"])
+    # What is good has little to win, and is not put right.
+    assert value["oks"] + costs.loc["all", "oks_gain"] == pytest.approx(1, abs=0.15)
+    types = pd.read_csv(reporting / "error_types.csv")
+    assert types.groupby("joint")["share"].sum().dropna().to_numpy() == pytest.approx(1)
+    ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("what")
+    assert ways.loc["own decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
+    assert ways.loc["own decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
+    joints = pd.read_parquet(run / "data" / "07_model_output" / "val" / "joint_errors.parquet")
+    assert (joints["type"] != "unlabelled").sum() == types.loc[types["joint"] == "all", "count"].sum()
+
+
 def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
     (path,) = records(run)
     record = json.loads(path.read_text())

@@ -19,6 +19,7 @@ from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.report.data_section import DataInputs
+from posescope.report.failure_section import FailureInputs
 from posescope.skeleton import Skeleton
 
 
@@ -108,3 +109,57 @@ def data_inputs() -> DataInputs:
         target_sheet=picture,
         average_crop=picture,
     )
+
+
+@pytest.fixture
+def failure_inputs() -> FailureInputs:
+    """What evaluation says of seven persons with two joints."""
+    types = ("good", "jitter", "inversion", "swap", "miss")
+    shares = {"all": (0.5, 0.2, 0.1, 0.05, 0.15), "nose": (0.7, 0.1, 0.0, 0.1, 0.1), "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2)}
+    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return FailureInputs(
+        error_types=pd.DataFrame(
+            [
+                (joint, kind, 20, round(20 * share), share, share, share)
+                for joint, of_joint in shares.items()
+                for kind, share in zip(types, of_joint, strict=True)
+            ],
+            columns=["joint", "type", "labelled", "count", "share", "low", "high"],
+        ),
+        error_costs=pd.DataFrame(
+            [
+                ("jitter", 8, 0.4, 0.5, 0.1, 0.05, 0.04, 0.06),
+                ("inversion", 4, 0.4, 0.6, 0.2, 0.15, 0.1, 0.2),
+                ("swap", 2, 0.4, 0.4, 0.0, 0.0, 0.0, 0.0),
+                ("miss", 1006, 0.4, 0.75, 0.35, 0.25, 0.2, 0.3),
+                ("all", 20, 0.4, 1.0, 0.6, 0.45, 0.4, 0.5),
+            ],
+            columns=[
+                "type", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high",
+            ],
+        ),
+        strata=pd.DataFrame(
+            [
+                ("everybody", "everybody", 50, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("size", "small", 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+                ("size", "medium", 20, 0.4, 0.3, 0.5, 0.25, 0.2, 0.3),
+                ("size", "large", 27, 0.6, 0.5, 0.7, 0.75, 0.7, 0.8),
+            ],
+            columns=["stratum", "group", "persons", *figures],
+        ),
+        reliability=pd.DataFrame(
+            [("joint", 1, 9, 0.2, 0.1, 0.3, *[0.5] * 6), ("person", 1, 7, 0.2, 0.1, 0.3, *[0.5] * 6)],
+            columns=["level", "bin", "count", "score", "score_low", "score_high", *figures],
+        ),
+        rank_correlations=pd.DataFrame(
+            [("joint", 9, 0.5, 0.4, 0.6), ("person", 7, 0.31, 0.12, 0.44)], columns=["level", "count", "spearman", "low", "high"]
+        ),
+        decoding_effects=pd.DataFrame(
+            [
+                ("way", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
+            ],
+            columns=["row", "what", *figures],
+        ),
+        worst_persons=np.full((8, 12, 3), 90, np.uint8),
+    )  # fmt: skip

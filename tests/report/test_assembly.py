@@ -36,7 +36,7 @@ def skip_table():
 
 
 @pytest.fixture
-def inputs(tiny_model, data_inputs):
+def inputs(tiny_model, data_inputs, failure_inputs):
     return ReportInputs(
         title="A tiny run",
         model=tiny_model,
@@ -66,6 +66,7 @@ def inputs(tiny_model, data_inputs):
             "skip_ablation": AnalysisResult(findings={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
         },
         examples=PICTURE,
+        failures=failure_inputs,
     )
 
 
@@ -76,6 +77,7 @@ def section(content, title):
 def test_chapters_come_in_their_order(inputs):
     assert [one.title for one in assemble_report(inputs).sections] == [
         "How good it is, and where it fails",
+        "What goes wrong",
         "What it has learned: components",
         "What it has learned: walks",
         "What it has learned: skip ablation",
@@ -160,7 +162,7 @@ def test_the_recipe_holds_specs_and_plain_provenance(inputs):
 
 
 def test_a_run_without_analyses(inputs):
-    assert len(assemble_report(replace(inputs, analyses={})).sections) == 4
+    assert len(assemble_report(replace(inputs, analyses={})).sections) == 5
 
 
 def test_the_whole_can_be_rendered(inputs):

@@ -15,6 +15,7 @@ from posescope.models.counting import count_macs, count_parameters
 from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
 from posescope.report.data_section import DataInputs, assemble_data_section
 from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.report.failure_section import FailureInputs, assemble_failure_section
 from posescope.report.score_figures import plot_joint_scores
 from posescope.report.training_figures import plot_history
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton
@@ -50,6 +51,7 @@ class ReportInputs:
         components: of the features.
         analyses: results by name.
         examples: picture of some persons' stories.
+        failures: what the chapter on failures shows.
     """
 
     title: str
@@ -61,12 +63,14 @@ class ReportInputs:
     components: Components
     analyses: Mapping[str, AnalysisResult]
     examples: NDArray[np.uint8]
+    failures: FailureInputs
 
 
 def assemble_report(inputs: ReportInputs) -> ReportContent:
     """Which model on which data; how good; where it fails; what it has learned; how it was made."""
     sections = (
         _scores_section(inputs),
+        assemble_failure_section(inputs.failures),
         *_understanding_sections(inputs),
         assemble_data_section(inputs.data),
         _training_section(inputs),

@@ -2,22 +2,36 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import load_annotation_file
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.decoding_effects import measure_decoding_effects
 from posescope.inference.people import locate_people
+from posescope.metrics.cases import gather_cases
+from posescope.metrics.error_costs import error_cost_table
+from posescope.metrics.error_types import error_type_table, joint_error_types
 from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
+from posescope.metrics.failure_tables import DecodingEffects, join_error_types
 from posescope.metrics.figures import Figures, figures_table, metrics_content
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.protocols import wanted_persons
-from posescope.pipelines.evaluation.options import ScoringOptions
+from posescope.metrics.reliability import rank_table, reliability_table
+from posescope.metrics.resampling import draw_images
+from posescope.metrics.strata import stratum_table
+from posescope.pipelines.evaluation.options import FailureOptions, ScoringOptions
 from posescope.records import PoseTargets
 from posescope.report.data_tables import persons_with_crops
+from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
+from posescope.report.worst_persons import picture_worst_persons
 from posescope.skeleton import Skeleton
-from posescope.tables import ids_of
+from posescope.tables import empty_table, ids_of
 
 __all__: list[str] = []
 
@@ -97,3 +111,112 @@ def assemble_metrics(
     """The content of metrics.json, and the same as a table."""
     content = metrics_content(figures, precision, mse, SPLIT, prediction.flip_test, results)
     return {"metrics": content, "table": figures_table(content)}
+
+
+def diagnose_errors(
+    model: PoseModel,
+    raw_source: CocoFolder,
+    predictions: pd.DataFrame,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    source: SourceOptions,
+    failures: FailureOptions,
+) -> dict[str, Any]:
+    """The type of every joint's error, how often each type happens, and what it costs."""
+    cases = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
+    scored, types = cases.scored, joint_error_types(cases, skeleton.flip_indices)
+    draws = draw_images(scored.image_ids, failures.seed, failures.resamples)
+    truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
+    return {
+        "joint_errors": join_error_types(scored.person_ids, types),
+        "error_types": error_type_table(scored, types, skeleton.joints, draws),
+        "error_costs": error_cost_table(scored, types, truth, persons_read, skeleton, draws),
+    }
+
+
+def score_groups(
+    model: PoseModel,
+    predictions: pd.DataFrame,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    failures: FailureOptions,
+) -> pd.DataFrame:
+    """The figures of groups of persons."""
+    cases = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
+    return stratum_table(cases, draw_images(cases.scored.image_ids, failures.seed, failures.resamples))
+
+
+def hold_scores_against_errors(
+    model: PoseModel,
+    predictions: pd.DataFrame,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    failures: FailureOptions,
+) -> dict[str, pd.DataFrame]:
+    """Whether the score knows the error."""
+    scored = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size).scored
+    draws = draw_images(scored.image_ids, failures.seed, failures.resamples)
+    few = draw_images(scored.image_ids, failures.seed, failures.rank_resamples)
+    return {"reliability": reliability_table(scored, draws, failures.score_bins), "ranks": rank_table(scored, few)}
+
+
+def draw_error_types(error_types: pd.DataFrame) -> Figure:
+    """Types of errors by joint."""
+    return plot_error_types(error_types)
+
+
+def draw_error_costs(error_costs: pd.DataFrame) -> Figure:
+    """What each type of error costs."""
+    return plot_error_costs(error_costs)
+
+
+def draw_strata(strata: pd.DataFrame) -> Figure:
+    """Groups of persons."""
+    return plot_strata(strata)
+
+
+def draw_reliability(reliability: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
+    """The score against the error."""
+    return plot_reliability(reliability, ranks)
+
+
+def measure_decoding(
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    prediction: PredictionOptions,
+    failures: FailureOptions,
+) -> pd.DataFrame:
+    """What sub-pixel decoding and the flip test are worth on this run; an empty table if nobody wants to know."""
+    if not failures.decoding_effects:
+        return empty_table(DecodingEffects)
+    members = crops.select(targets, ids_of(persons, SPLIT))
+    return measure_decoding_effects(
+        model, members, persons_read, keypoints, crop_boxes, prediction, failures.seed, failures.resamples
+    )
+
+
+def show_worst(
+    person_scores: pd.DataFrame,
+    joint_errors: pd.DataFrame,
+    predictions: pd.DataFrame,
+    crops: CropStore,
+    targets: PoseTargets,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    failures: FailureOptions,
+) -> NDArray[np.uint8]:
+    """The persons on whom the model fails most."""
+    return picture_worst_persons(
+        person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, failures.worst_persons
+    )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     MetricSpec = component_of("metrics")
 
-__all__ = ["EvaluationOptions", "ScoringOptions"]
+__all__ = ["EvaluationOptions", "FailureOptions", "ScoringOptions"]
 
 # Reports rank and colour people and joints by it.
 _REQUIRED_METRIC = "pck_thesis"
@@ -53,6 +53,19 @@ class ScoringOptions(Options):
         return metrics
 
 
+class FailureOptions(Options):
+    """How closely one looks at where the model fails."""
+
+    seed: int = Field(0, ge=0, description="seed of the draws of images that the intervals come from")
+    resamples: int = Field(1000, ge=2, le=100_000, description="draws of the images")
+    rank_resamples: int = Field(200, ge=2, le=100_000, description="draws for rank correlations, which cost more")
+    score_bins: int = Field(10, ge=1, le=100, description="ranges of scores, of equally many joints or persons")
+    worst_persons: int = Field(50, ge=1, le=500, description="persons on the contact sheet of the worst")
+    decoding_effects: bool = Field(
+        True, description="measure sub-pixel decoding and the flip test; costs two more passes over the validation crops"
+    )
+
+
 class EvaluationOptions(Options):
     """All parameters of the pipeline."""
 
@@ -63,3 +76,4 @@ class EvaluationOptions(Options):
         min_length=1,
         description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
     )
+    failures: FailureOptions = Field(default_factory=FailureOptions, description="how it is seen where the model fails")

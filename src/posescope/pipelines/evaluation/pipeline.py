@@ -10,6 +10,8 @@ __all__ = ["create_pipeline"]
 SCORING = "params:evaluation.scoring"
 PREDICTION = "params:evaluation.prediction"
 RESULTS = "params:evaluation.results"
+FAILURES = "params:evaluation.failures"
+EVERYBODY = ["predictions_val", "persons_read", "keypoints", "crop_boxes", "skeleton"]
 
 
 def create_pipeline() -> Pipeline:
@@ -51,6 +53,50 @@ def create_pipeline() -> Pipeline:
                 nodes.assemble_metrics,
                 ["figures_val", "average_precision_val", "heatmap_mse_val", PREDICTION, RESULTS],
                 {"metrics": "metrics", "table": "metrics_table"},
+            ),
+            step(
+                nodes.diagnose_errors,
+                ["model", "raw_source", *EVERYBODY, "params:data_engineering.source", FAILURES],
+                {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
+            ),
+            step(nodes.score_groups, ["model", *EVERYBODY, FAILURES], "strata"),
+            step(
+                nodes.hold_scores_against_errors,
+                ["model", *EVERYBODY, FAILURES],
+                {"reliability": "reliability", "ranks": "rank_correlations"},
+            ),
+            step(nodes.draw_error_types, "error_types", "error_types_plot"),
+            step(nodes.draw_error_costs, "error_costs", "error_costs_plot"),
+            step(nodes.draw_strata, "strata", "strata_plot"),
+            step(nodes.draw_reliability, ["reliability", "rank_correlations"], "reliability_plot"),
+            step(
+                nodes.measure_decoding,
+                [
+                    "model",
+                    "crops",
+                    "targets",
+                    "persons",
+                    "persons_read",
+                    "keypoints",
+                    "crop_boxes",
+                    "params:evaluation.prediction",
+                    FAILURES,
+                ],
+                "decoding_effects",
+            ),
+            step(
+                nodes.show_worst,
+                [
+                    "person_scores_val",
+                    "joint_errors_val",
+                    "predictions_val",
+                    "crops",
+                    "targets",
+                    "crop_boxes",
+                    "skeleton",
+                    FAILURES,
+                ],
+                "worst_persons",
             ),
         ],
         tags="evaluation",

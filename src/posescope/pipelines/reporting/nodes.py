@@ -17,6 +17,7 @@ from posescope.records import PoseTargets
 from posescope.report.assembly import ReportInputs, assemble_report
 from posescope.report.data_section import DataInputs
 from posescope.report.examples import picture_examples
+from posescope.report.failure_section import FailureInputs
 from posescope.report.page import render_report
 from posescope.report.score_figures import plot_joint_scores
 
@@ -61,6 +62,13 @@ def write_report(
     joint_scores: pd.DataFrame,
     components: Components,
     examples: NDArray[np.uint8],
+    error_types: pd.DataFrame,
+    error_costs: pd.DataFrame,
+    strata: pd.DataFrame,
+    reliability: pd.DataFrame,
+    rank_correlations: pd.DataFrame,
+    decoding_effects: pd.DataFrame,
+    worst_persons: NDArray[np.uint8],
     page: PageOptions,
     **analyses: AnalysisResult,
 ) -> str:
@@ -86,6 +94,15 @@ def write_report(
                 components=components,
                 analyses=analyses,
                 examples=examples,
+                failures=FailureInputs(
+                    error_types=error_types,
+                    error_costs=error_costs,
+                    strata=strata,
+                    reliability=reliability,
+                    rank_correlations=rank_correlations,
+                    decoding_effects=decoding_effects,
+                    worst_persons=worst_persons,
+                ),
             )
         )
     )

@@ -9,6 +9,7 @@ from posescope.plugins import installed
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
+FAILURES = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects", "worst_persons")
 
 
 def create_pipeline() -> Pipeline:
@@ -50,6 +51,7 @@ def create_pipeline() -> Pipeline:
                     "target_sheet": "target_sheet",
                     "average_crop": "average_crop",
                     "examples": "person_examples",
+                    **{name: name for name in FAILURES},
                     "page": PAGE,
                     **analyses,
                 },

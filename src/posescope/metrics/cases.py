@@ -1,0 +1,93 @@
+"""Scored persons together with all that is needed to say where a model fails: who else is in their image, and its size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.geometry.affine import apply_affine
+from posescope.metrics.gather import gather_scored
+from posescope.metrics.pck_thesis import pck_thesis_hits
+from posescope.records import ScoredPersons
+from posescope.skeleton import Skeleton
+from posescope.tables import joints_of
+
+__all__ = ["Cases", "Neighbours", "find_neighbours", "gather_cases", "thesis_hits"]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pairs of a scored person and another one of the same image, P in all.
+
+    Attributes:
+        rows: (P,) int64: the row of the scored person.
+        joints: (P, K, 2) float64 image px of the other; NaN where unlabelled.
+        areas: (P,) float64 px^2 of the other.
+        boxes: (P, 4) float64 x, y, w, h px of the other.
+    """
+
+    rows: NDArray[np.int64]
+    joints: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """N scored persons, their neighbours, and the (N, 2) height and width px of their images."""
+
+    scored: ScoredPersons
+    neighbours: Neighbours
+    image_sizes: NDArray[np.int64]
+
+
+def find_neighbours(person_ids: NDArray[np.int64], persons: pd.DataFrame, keypoints: pd.DataFrame) -> Neighbours:
+    """Who else is annotated in the images of some persons; crowds are nobody.
+
+    Args:
+        person_ids: (N,) the scored persons.
+        persons: a `Persons` table of everybody that was read, also of those without a crop. Images are told apart by file of
+            annotations and image_id, for the same number may stand in train and in val.
+        keypoints: a `Keypoints` table that has them.
+    """
+    image = ["source_split", "image_id"]
+    scored = persons.set_index("person_id").loc[person_ids, image].reset_index().assign(row=np.arange(len(person_ids)))
+    people = persons.loc[~persons["is_crowd"]]
+    pairs = scored.merge(people, on=image, suffixes=("_scored", ""))
+    pairs = pairs[pairs["person_id_scored"] != pairs["person_id"]]
+    return Neighbours(
+        rows=pairs["row"].to_numpy(dtype=np.int64),
+        joints=joints_of(keypoints, pairs["person_id"].to_numpy(dtype=np.int64))[..., :2],
+        areas=pairs["area"].to_numpy(dtype=np.float64),
+        boxes=pairs[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64),
+    )
+
+
+def gather_cases(
+    predictions: pd.DataFrame,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    crop_size: tuple[int, int],
+) -> Cases:
+    """As `gather_scored`, with the surroundings; `persons` is the table of everybody that was read."""
+    ids = np.unique(predictions["person_id"].to_numpy())
+    splits = persons.loc[persons["person_id"].isin(ids), "source_split"].unique()
+    # Millions of joints of other splits need not be sorted.
+    near = persons[persons["source_split"].isin(splits)]
+    joints = keypoints[keypoints["person_id"].isin(near["person_id"])]
+    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size)
+    sizes = near.set_index("person_id").loc[scored.person_ids, ["image_h", "image_w"]].to_numpy(dtype=np.int64)
+    return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
+
+
+def thesis_hits(scored: ScoredPersons) -> NDArray[np.float64]:
+    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled or without a crop."""
+    # As there: the way from crop to image and back must not decide the rounding of a half cell.
+    predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
+    target = apply_affine(scored.crop_from_image, scored.truth).round(6)
+    hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
+    measurable = np.asarray(np.isfinite(scored.crop_from_image).all(axis=(1, 2)), dtype=np.bool_)
+    return np.where(scored.labelled & measurable[:, None], hits.astype(np.float64), np.nan)

@@ -1,0 +1,85 @@
+"""What each type of error costs: COCO's average precision, once more, with just that type's joints put right."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.coco.writer import coco_results
+from posescope.metrics.average_precision import evaluate_coco
+from posescope.metrics.error_types import ERROR_TYPES
+from posescope.metrics.oks import person_oks
+from posescope.metrics.resampling import ImageDraws
+from posescope.records import ScoredPersons
+from posescope.skeleton import Skeleton
+from posescope.tables import join_joints
+
+__all__ = ["ALL_ERRORS", "correct_joints", "error_cost_table"]
+
+ALL_ERRORS = "all"
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The annotation file's content and what is needed to score results against it."""
+
+    content: Mapping[str, Any]
+    persons: pd.DataFrame
+    skeleton: Skeleton
+
+
+def correct_joints(scored: ScoredPersons, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N, K, 2) the predictions, with the truth in their place where `wrong` (N, K) says so; unlabelled joints stay."""
+    return np.where((wrong & scored.labelled)[..., None], scored.truth, scored.predicted)
+
+
+def error_cost_table(
+    scored: ScoredPersons,
+    types: NDArray[np.int8],
+    truth: Mapping[str, Any],
+    persons: pd.DataFrame,
+    skeleton: Skeleton,
+    draws: ImageDraws,
+) -> pd.DataFrame:
+    """OKS AP and mean OKS that would be won if the joints of one type stood right; scores stay as they are.
+
+    Each type is put right alone, so the gains of AP do not add up; the last row (`ALL_ERRORS`) puts right all of them, and what
+    AP then still lacks is lost to persons without a prediction and to order.
+
+    Args:
+        scored: N persons.
+        types: (N, K), as `joint_error_types` gives them.
+        truth: content of the annotation file.
+        persons: table that has the N persons.
+        skeleton: of the data.
+        draws: of the images.
+
+    Returns:
+        A row an error type and one for all. Columns: type, joints (how many are put right), oks_ap (as it is),
+        oks_ap_corrected, ap_gain, oks_gain with oks_gain_low and oks_gain_high.
+    """
+    known = _Truth(truth, persons, skeleton)
+    now, oks_now = _precision(scored, scored.predicted, known), _oks(scored, scored.predicted)
+    rows = []
+    wrong = {kind: types == ERROR_TYPES.index(kind) for kind in ERROR_TYPES[1:]} | {ALL_ERRORS: types > 0}
+    for kind, joints in wrong.items():
+        corrected = correct_joints(scored, joints)
+        precision = _precision(scored, corrected, known)
+        gain = draws.mean_interval(_oks(scored, corrected) - oks_now, scored.image_ids)
+        rows.append((kind, joints.sum(), now, precision, precision - now, gain.estimate, gain.low, gain.high))
+    names = ["type", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _precision(scored: ScoredPersons, joints: NDArray[np.float64], truth: _Truth) -> float:
+    table = join_joints(scored.person_ids, joints, scored.scores, "score")
+    results = coco_results(table, truth.persons, truth.skeleton.category_id)
+    figures = evaluate_coco(truth.content, results, truth.skeleton.oks_sigmas, category_id=truth.skeleton.category_id)
+    return figures.figures["AP"]
+
+
+def _oks(scored: ScoredPersons, joints: NDArray[np.float64]) -> NDArray[np.float64]:
+    return person_oks(joints, scored.truth, scored.visibility, scored.areas, scored.oks_sigmas)

@@ -1,0 +1,139 @@
+"""What is wrong with a joint: the types of localisation error, after Ronchi and Perona (ICCV 2017).
+
+    ks(p, place) = exp(-d^2 / (2 s^2 k^2))     d: distance; s^2: area of the person whose place it is; k = 2 sigma of the joint
+
+    good        ks to its own place >= 0.85
+    jitter      0.5 <= ks < 0.85: near, but not as near as annotators agree
+    inversion   less than 0.5, and ks >= 0.5 to the mirrored joint (left or right) of the same person
+    swap        less than 0.5, and ks >= 0.5 to the same or the mirrored joint of another person in the image
+    miss        all others: near nothing that it could be mistaken for
+
+Their text lets an inversion be any other joint of the body. Here, as they do in practice, it is the skeleton's flip partner;
+a joint without one (the nose) is never inverted. Where both inversion and swap would do, the nearer place (larger ks) decides;
+if both are equally near, it is an inversion.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.metrics.base import mean_over_labelled
+from posescope.metrics.cases import Cases, Neighbours
+from posescope.metrics.confidence import Interval
+from posescope.metrics.oks import joint_similarities
+from posescope.metrics.resampling import ImageDraws
+from posescope.records import ScoredPersons
+
+__all__ = [
+    "ALL_JOINTS",
+    "ERROR_TYPES",
+    "GOOD",
+    "NEAR",
+    "classify_errors",
+    "error_type_table",
+    "joint_error_types",
+    "swap_similarities",
+]
+
+ERROR_TYPES = ("good", "jitter", "inversion", "swap", "miss")
+GOOD, NEAR = 0.85, 0.5
+ALL_JOINTS = "all"
+
+
+def classify_errors(
+    own: NDArray[np.float64], mirrored: NDArray[np.float64], others: NDArray[np.float64], labelled: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """The type of each joint.
+
+    Args:
+        own: (N, K) similarity to its own place, 0..1.
+        mirrored: (N, K) to the mirrored joint of the same person; NaN where there is none.
+        others: (N, K) the largest one to a joint of another person; NaN where there is none.
+        labelled: (N, K).
+
+    Returns:
+        (N, K) int8: index into `ERROR_TYPES`; -1 where unlabelled.
+    """
+    inverted, swapped = np.nan_to_num(mirrored), np.nan_to_num(others)
+    conditions = [~labelled, own >= GOOD, own >= NEAR, (inverted >= NEAR) & (inverted >= swapped), swapped >= NEAR]
+    return np.select(conditions, [-1, 0, 1, 2, 3], default=4).astype(np.int8)
+
+
+def swap_similarities(
+    predicted: NDArray[np.float64], neighbours: Neighbours, flip_indices: Sequence[int], sigmas: Sequence[float]
+) -> NDArray[np.float64]:
+    """The largest similarity of each joint to the same, or the mirrored, joint of another person.
+
+    Args:
+        predicted: (N, K, 2) image px.
+        neighbours: of the N persons.
+        flip_indices: (K,) as `Skeleton.flip_indices`.
+        sigmas: (K,).
+
+    Returns:
+        (N, K) float64, 0..1; 0 where there is nobody else, or nothing labelled on them.
+    """
+    points, flip = predicted[neighbours.rows], list(flip_indices)
+    same = joint_similarities(points, neighbours.joints, neighbours.areas, sigmas)
+    across = joint_similarities(points, neighbours.joints[:, flip], neighbours.areas, np.asarray(sigmas)[flip].tolist())
+    best = np.zeros(predicted.shape[:2])
+    np.maximum.at(best, neighbours.rows, np.fmax(np.nan_to_num(same), np.nan_to_num(across)))
+    return best
+
+
+def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.int8]:
+    """(N, K) types of N persons' joints, as `classify_errors` says them."""
+    scored, flip = cases.scored, list(flip_indices)
+    partner = joint_similarities(
+        scored.predicted, scored.truth[:, flip], scored.areas, np.asarray(scored.oks_sigmas)[flip].tolist()
+    )
+    # A joint that is its own partner has none.
+    partner[:, np.arange(len(flip)) == np.array(flip)] = np.nan
+    others = swap_similarities(scored.predicted, cases.neighbours, flip, scored.oks_sigmas)
+    own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
+    return classify_errors(own, partner, others, scored.labelled)
+
+
+def error_type_table(
+    scored: ScoredPersons, types: NDArray[np.int8], joint_names: Sequence[str], draws: ImageDraws
+) -> pd.DataFrame:
+    """How often each type happens to each joint, and what it takes from the mean OKS.
+
+    The losses add up: over all types (and joints) to 1 - mean OKS, for OKS is a mean over the labelled joints.
+
+    Args:
+        scored: N persons.
+        types: (N, K), as `joint_error_types` gives them.
+        joint_names: (K,).
+        draws: of the images.
+
+    Returns:
+        A row a joint (and one for all together, `ALL_JOINTS`) and type. Columns: joint, type, labelled (places), count, share
+        of the labelled places with low and high, oks_gain (mean OKS won if just these joints were put right) with
+        oks_gain_low and oks_gain_high. NaN where nothing is labelled.
+    """
+    own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
+    numbers = scored.labelled.sum(axis=1)
+    loss = np.where(scored.labelled, 1 - own, 0.0) / np.where(numbers > 0, numbers, np.nan)[:, None]
+    rows = []
+    for name, columns in [(ALL_JOINTS, slice(None)), *((joint, slice(k, k + 1)) for k, joint in enumerate(joint_names))]:
+        labelled = scored.labelled[:, columns]
+        for number, kind in enumerate(ERROR_TYPES):
+            hit = types[:, columns] == number
+            share = _share(hit, labelled, scored.image_ids, draws)
+            gain = draws.mean_interval((hit * loss[:, columns]).sum(axis=1), scored.image_ids)
+            rows.append((name, kind, labelled.sum(), hit.sum(), *_ends(share), *_ends(gain)))
+    names = ["joint", "type", "labelled", "count", "share", "low", "high", "oks_gain", "oks_gain_low", "oks_gain_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _share(hits: NDArray[np.bool_], labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], draws: ImageDraws) -> Interval:
+    values = np.where(labelled, hits.astype(np.float64), np.nan)
+    found = draws.means(values.ravel(), np.repeat(image_ids, values.shape[1]))
+    return draws.interval(float(mean_over_labelled(hits.astype(np.float64), labelled)), found)
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.low, interval.high

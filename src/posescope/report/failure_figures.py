@@ -1,0 +1,139 @@
+"""Where a model fails: types of errors, what they cost, groups of persons, and whether the score knows."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from posescope.metrics.error_costs import ALL_ERRORS
+from posescope.metrics.error_types import ALL_JOINTS, ERROR_TYPES
+from posescope.metrics.strata import EVERYBODY
+from posescope.report.style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
+
+__all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints"]
+
+_PURPLE = "#cc79a7"  # Okabe and Ito's too
+_TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION), strict=True))
+_FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
+
+
+def rank_joints(table: pd.DataFrame) -> list[str]:
+    """The labelled joints of an `ErrorTypes` table from the best to the worst: by the share of good ones, then of missed ones."""
+    shares = table.pivot(index="joint", columns="type", values="share").drop(index=ALL_JOINTS).dropna(subset=["good"])
+    return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
+
+
+def plot_error_types(table: pd.DataFrame) -> go.Figure:
+    """The shares of the types of errors of each joint, stacked; the joint with the fewest good ones on top.
+
+    Args:
+        table: an `ErrorTypes` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("joint", "type", "labelled", "count", "share", "low", "high"), "error types")
+    # Plotly draws the first category at the bottom: all joints together, then the best one.
+    order = [ALL_JOINTS, *rank_joints(table)]
+    names = ["all joints" if joint == ALL_JOINTS else joint.replace("_", " ") for joint in order]
+    figure = go.Figure()
+    for kind in ERROR_TYPES:
+        rows = table[table["type"] == kind].set_index("joint").loc[order]
+        figure.add_bar(
+            y=names, x=100 * rows["share"], name=kind, orientation="h", marker_color=_TYPE_COLOURS[kind],
+            customdata=rows.assign(low=100 * rows["low"], high=100 * rows["high"])[["count", "labelled", "low", "high"]],
+            hovertemplate=f"%{{y}}, {kind}: %{{x:.1f}} % (%{{customdata[2]:.1f}}–%{{customdata[3]:.1f}}), "
+            "%{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    figure.update_xaxes(title_text="share of the labelled joints, %", range=[0, 100])
+    return style_plotly(figure, height_px=140 + 24 * len(order))
+
+
+def plot_error_costs(table: pd.DataFrame) -> go.Figure:
+    """What would be won if the joints of one type stood right: AP as bars, mean OKS as dots with whiskers.
+
+    Args:
+        table: an `ErrorCosts` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("type", "joints", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high"), "error costs")
+    rows = table[table["type"] != ALL_ERRORS].iloc[::-1]
+    colours = [_TYPE_COLOURS.get(kind, GREY) for kind in rows["type"]]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("OKS AP won", "mean OKS won"), horizontal_spacing=0.06)
+    bars = go.Bar(
+        y=rows["type"], x=rows["ap_gain"], orientation="h", marker_color=colours, customdata=rows["joints"],
+        hovertemplate="%{y}: +%{x:.3f} AP, %{customdata:,} joints put right<extra></extra>",
+    )  # fmt: skip
+    dots = go.Scatter(
+        y=rows["type"], x=rows["oks_gain"], mode="markers", marker={"color": colours, "size": 10},
+        error_x=_whiskers(rows, "oks_gain"), hovertemplate="%{y}: +%{x:.3f} mean OKS<extra></extra>",
+    )  # fmt: skip
+    figure.add_trace(bars, row=1, col=1)
+    figure.add_trace(dots, row=1, col=2)
+    figure.update_xaxes(rangemode="tozero")
+    return style_plotly(figure, height_px=280).update_layout(showlegend=False)
+
+
+def plot_strata(table: pd.DataFrame) -> go.Figure:
+    """PCK and OKS of each group of persons as dots with whiskers; everybody's as dotted lines.
+
+    Args:
+        table: a `Strata` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("stratum", "group", "persons", *_FIGURES), "strata")
+    everybody, rows = table[table["stratum"] == EVERYBODY], table[table["stratum"] != EVERYBODY].iloc[::-1]
+    names = [f"{stratum}: {group}" for stratum, group in zip(rows["stratum"], rows["group"], strict=True)]
+    titles = [title for title, _ in _FIGURES.values()]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
+    for place, (name, (title, colour)) in enumerate(_FIGURES.items(), 1):
+        dots = go.Scatter(
+            y=names, x=rows[name], mode="markers", name=title, marker={"color": colour, "size": 9},
+            error_x=_whiskers(rows, name), customdata=rows["persons"],
+            hovertemplate=f"%{{y}}: {title} %{{x:.3f}}, %{{customdata:,}} persons<extra></extra>",
+        )  # fmt: skip
+        figure.add_trace(dots, row=1, col=place)
+        for value in everybody[name].dropna():
+            figure.add_vline(x=value, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=place)
+    return style_plotly(figure, height_px=130 + 25 * len(rows)).update_layout(showlegend=False)
+
+
+def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
+    """PCK and OKS by score, for joints and for persons: a useful score climbs.
+
+    Args:
+        table: a `Reliability` table.
+        ranks: a `RankCorrelations` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("level", "count", "score", *_FIGURES), "reliability")
+    require_columns(ranks, ("level", "spearman"), "rank correlations")
+    spearman = dict(zip(ranks["level"], ranks["spearman"], strict=True))
+    levels = ["joint", "person"]
+    titles = [f"{level}s, rank correlation {spearman[level]:.2f}" for level in levels]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
+    for place, level in enumerate(levels, 1):
+        rows = table[table["level"] == level]
+        for name, (title, colour) in _FIGURES.items():
+            curve = go.Scatter(
+                x=rows["score"], y=rows[name], mode="lines+markers", name=title, legendgroup=name, showlegend=place == 1,
+                line={"color": colour}, marker={"size": 7}, error_y=_whiskers(rows, name), customdata=rows["count"],
+                hovertemplate=f"score %{{x:.3f}}: {title} %{{y:.3f}}, %{{customdata:,}} {level}s<extra></extra>",
+            )  # fmt: skip
+            figure.add_trace(curve, row=1, col=place)
+        figure.update_xaxes(title_text=f"mean score of the {level}s", row=1, col=place)
+    figure.update_yaxes(range=[0, 1])
+    return style_plotly(figure).update_layout(legend={"y": 1.1}, margin={"t": 84})
+
+
+def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
+    if not {f"{name}_low", f"{name}_high"} <= set(rows.columns):
+        return None
+    above, below = rows[f"{name}_high"] - rows[name], rows[name] - rows[f"{name}_low"]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}

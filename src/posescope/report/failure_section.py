@@ -1,0 +1,144 @@
+"""The report's chapter on failures: kinds of errors and their cost, groups, whether the score knows, the worst persons."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.metrics.error_costs import ALL_ERRORS
+from posescope.metrics.error_types import ALL_JOINTS
+from posescope.metrics.strata import EVERYBODY
+from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
+from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata, rank_joints
+
+__all__ = ["FailureInputs", "assemble_failure_section"]
+
+_MANY = 20  # groups of fewer persons are no example of anything
+
+
+@dataclass(frozen=True, eq=False)
+class FailureInputs:
+    """What evaluation leaves on where the model fails.
+
+    Attributes:
+        error_types, error_costs, strata, reliability, rank_correlations, decoding_effects: tables of
+            `posescope.metrics.failure_tables`; decoding_effects may be empty.
+        worst_persons: picture, (H, W, 3) uint8 RGB.
+    """
+
+    error_types: pd.DataFrame
+    error_costs: pd.DataFrame
+    strata: pd.DataFrame
+    reliability: pd.DataFrame
+    rank_correlations: pd.DataFrame
+    decoding_effects: pd.DataFrame
+    worst_persons: NDArray[np.uint8]
+
+
+def assemble_failure_section(inputs: FailureInputs) -> Section:
+    """What goes wrong, what it costs, with whom, and whether the network knows; each in one sentence made from the numbers."""
+    text = (
+        "A joint is good if it lies as near to its place as two annotators agree (keypoint similarity 0.85), a jitter if it is "
+        "near (0.5), an inversion on the mirrored joint of the same person, a swap on a joint of somebody else, and else a miss. "
+        "Intervals are of 95 %, from draws of the images."
+    )
+    effects = inputs.decoding_effects
+    said = [_say_types(inputs.error_types), _say_costs(inputs.error_costs), _say_groups(inputs.strata)]
+    said += [_say_ranks(inputs.rank_correlations), *([_say_effects(effects)] if len(effects) else [])]
+    listed = "\n".join(f"- {sentence}" for sentence in said)
+    return Section(
+        title="What goes wrong",
+        text=f"{text}\n\n{listed}",
+        figures=_figures(inputs),
+        pictures=(
+            ReportPicture(
+                inputs.worst_persons,
+                "The persons with the lowest OKS, the worst first: left the annotation, right the prediction.",
+                "Contact sheet of the worst persons",
+            ),
+        ),
+        tables=_tables(inputs),
+    )
+
+
+def _figures(inputs: FailureInputs) -> tuple[ReportFigure, ...]:
+    return (
+        ReportFigure(
+            plot_error_types(inputs.error_types), "What is wrong with each joint, the worst on top.", "Stacked bars by joint"
+        ),
+        ReportFigure(
+            plot_error_costs(inputs.error_costs),
+            "What would be won if the joints of one type stood right, each type alone.",
+            "Bars and dots by type of error",
+        ),
+        ReportFigure(plot_strata(inputs.strata), "Groups of persons; the dotted line is everybody.", "Dots by group of persons"),
+        ReportFigure(
+            plot_reliability(inputs.reliability, inputs.rank_correlations),
+            "How good joints and persons are, by score: a score that knows the error climbs.",
+            "Curves by score",
+        ),
+    )
+
+
+def _tables(inputs: FailureInputs) -> tuple[ReportTable, ...]:
+    tables = (
+        ReportTable("What each type of error costs", inputs.error_costs),
+        ReportTable("Groups of persons", inputs.strata),
+    )
+    if inputs.decoding_effects.empty:
+        return tables
+    effects = ReportTable("One network, read in four ways", inputs.decoding_effects, caption="Effects are paired differences.")
+    return (*tables, effects)
+
+
+def _say_types(table: pd.DataFrame) -> str:
+    shares = table.pivot(index="joint", columns="type", values="share")
+    overall, ranked = shares.loc[ALL_JOINTS], rank_joints(table)
+    if not ranked:
+        return "No joint is labelled."
+    return (
+        f"Of the labelled joints {overall['good']:.1%} are good, {overall['jitter']:.1%} jitter, {overall['inversion']:.1%} are "
+        f"inverted, {overall['swap']:.1%} swapped and {overall['miss']:.1%} missed; the joint that is good least often is the "
+        f"{ranked[-1].replace('_', ' ')} ({shares['good'][ranked[-1]]:.1%})."
+    )
+
+
+def _say_costs(table: pd.DataFrame) -> str:
+    rows = table[table["type"] != ALL_ERRORS]
+    worst = rows.sort_values("oks_gain", ascending=False, kind="stable").iloc[0]
+    return (
+        f"The costliest type is {worst['type']}: if these {worst['joints']:,} joints stood right, OKS AP would be "
+        f"{worst['oks_ap_corrected']:.3f} in the place of {worst['oks_ap']:.3f}, and the mean OKS {worst['oks_gain']:.3f} higher."
+    )
+
+
+def _say_groups(table: pd.DataFrame) -> str:
+    groups = table[table["stratum"] != EVERYBODY]
+    many = groups[groups["persons"] >= _MANY]
+    ranked = (many if len(many) else groups).sort_values("oks", kind="stable")
+    if ranked.empty:
+        return "There are no groups of persons to compare."
+    said = [
+        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {row['persons']:,} persons)" for _, row in ranked.iterrows()
+    ]
+    return f"The weakest group is {said[0]}, the strongest {said[-1]}."
+
+
+def _say_ranks(table: pd.DataFrame) -> str:
+    row = table[table["level"] == "person"].iloc[0]
+    if math.isnan(row["spearman"]):
+        return "Nothing can be said of the score: it, or OKS, never varies."
+    interval = f"rank correlation {row['spearman']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
+    if row["low"] > 0:
+        return f"A person's score knows something of the error: the higher it is, the higher OKS ({interval})."
+    if row["high"] < 0:
+        return f"A person's score misleads: the higher it is, the lower OKS ({interval})."
+    return f"Whether a person's score knows the error cannot be told ({interval})."
+
+
+def _say_effects(table: pd.DataFrame) -> str:
+    rows = table[table["row"] == "effect"]
+    said = [f"{row['what']} {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})" for _, row in rows.iterrows()]
+    return f"What it is worth on this run, in mean OKS: {'; '.join(said)}."

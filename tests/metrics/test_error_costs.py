@@ -1,0 +1,56 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.metrics.error_costs import ALL_ERRORS, correct_joints, error_cost_table
+from posescope.metrics.resampling import draw_images
+from posescope.skeleton import Skeleton
+
+NAN = np.nan
+SKELETON = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1), category_id=7)
+
+
+def truth_of(scored) -> dict:
+    """The annotation file that these persons stand in."""
+    annotations = [
+        {
+            "id": number, "image_id": int(image), "category_id": 7, "iscrowd": 0, "area": float(area), "bbox": [0, 0, 100, 50],
+            "num_keypoints": int((visibility > 0).sum()),
+            "keypoints": np.concatenate([np.nan_to_num(joints), visibility[:, None]], axis=1).ravel().tolist(),
+        }
+        for number, (image, area, joints, visibility) in enumerate(
+            zip(scored.image_ids, scored.areas, scored.truth, scored.visibility, strict=True), 1
+        )
+    ]  # fmt: skip
+    images = [{"id": int(image), "width": 200, "height": 200, "file_name": f"{image}.jpg"} for image in scored.image_ids]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "person"}]}
+
+
+@pytest.fixture
+def scored(make_scored):
+    """Two persons of an image each: the first perfect but for one miss, the second perfect but for an unlabelled joint."""
+    truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
+    predicted = np.array([[[50, 50], [20, 80], [190, 190]], [[50, 50], [20, 80], [7, 7]]], dtype=float)
+    return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]])
+
+
+def test_only_what_is_wrong_and_labelled_is_put_right(scored) -> None:
+    corrected = correct_joints(scored, np.ones((2, 3), dtype=bool))
+    np.testing.assert_array_equal(corrected[0], scored.truth[0])
+    np.testing.assert_array_equal(corrected[1, 2], [7, 7])
+    np.testing.assert_array_equal(correct_joints(scored, np.zeros((2, 3), dtype=bool)), scored.predicted)
+
+
+def test_costs_by_hand(scored) -> None:
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
+    rows = table.set_index("type")
+    # The first person's OKS is 2 / 3: right at four thresholds of ten. At the other six it stands first (the scores are equal)
+    # and is wrong, so precision is 1/2 at the 51 recalls of 101 as far as 1/2, and 0 beyond.
+    assert rows["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 * 0.5 * 51 / 101] * 5)
+    assert rows.loc["miss", "oks_ap_corrected"] == rows.loc[ALL_ERRORS, "oks_ap_corrected"] == pytest.approx(1)
+    assert rows.loc["miss", "ap_gain"] == pytest.approx(1 - rows.loc["miss", "oks_ap"])
+    assert rows.loc["miss", "oks_gain"] == pytest.approx(1 / 3 / 2)
+    assert rows["joints"].to_dict() == {"jitter": 0, "inversion": 0, "swap": 0, "miss": 1, "all": 1}
+    np.testing.assert_array_equal(rows.loc[["jitter", "inversion", "swap"], ["ap_gain", "oks_gain"]], np.zeros((3, 2)))

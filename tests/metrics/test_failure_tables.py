@@ -1,0 +1,16 @@
+import numpy as np
+
+from posescope.metrics.error_types import ERROR_TYPES
+from posescope.metrics.failure_tables import JointErrors, join_error_types
+
+
+def test_every_joint_of_every_person_has_its_type() -> None:
+    table = JointErrors.validate(join_error_types(np.array([7, 9]), np.array([[0, -1, 4], [1, 2, 3]], dtype=np.int8)))
+    assert table["person_id"].tolist() == [7, 7, 7, 9, 9, 9]
+    assert table["joint"].tolist() == [0, 1, 2, 0, 1, 2]
+    assert table["type"].tolist() == ["good", "unlabelled", "miss", "jitter", "inversion", "swap"]
+    assert set(ERROR_TYPES) <= set(table["type"])
+
+
+def test_nobody() -> None:
+    assert JointErrors.validate(join_error_types(np.empty(0, np.int64), np.empty((0, 3), np.int8))).empty

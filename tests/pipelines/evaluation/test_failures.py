@@ -1,0 +1,19 @@
+"""Nodes that say where the model fails; the whole flow is in `tests/test_end_to_end.py`."""
+
+import io
+
+import pandas as pd
+
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.metrics.failure_tables import DecodingEffects
+from posescope.pipelines.evaluation.nodes import measure_decoding
+from posescope.pipelines.evaluation.options import FailureOptions
+
+
+def test_without_wish_nothing_is_decoded_again_and_the_table_is_empty() -> None:
+    """Model and crops are not even looked at; the table comes back from its file as it went."""
+    nothing = [None] * 7
+    table = measure_decoding(*nothing, PredictionOptions(), FailureOptions(decoding_effects=False))
+    assert table.empty
+    written = io.StringIO(table.to_csv(index=False))
+    pd.testing.assert_frame_equal(DecodingEffects.validate(pd.read_csv(written)), table)

@@ -1,0 +1,61 @@
+"""The chapter on failures: its sentences say what the tables hold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posescope.report.content import ReportContent
+from posescope.report.failure_section import assemble_failure_section
+from posescope.report.page import render_report
+
+
+def sentences(inputs) -> list[str]:
+    return [line.removeprefix("- ") for line in assemble_failure_section(inputs).text.splitlines() if line.startswith("- ")]
+
+
+def test_each_result_is_one_sentence_made_from_the_numbers(failure_inputs) -> None:
+    types, costs, groups, ranks, effects = sentences(failure_inputs)
+    assert types == (
+        "Of the labelled joints 50.0% are good, 20.0% jitter, 10.0% are inverted, 5.0% swapped and 15.0% missed; the joint that "
+        "is good least often is the left hand (30.0%)."
+    )
+    assert costs == (
+        "The costliest type is miss: if these 1,006 joints stood right, OKS AP would be 0.750 in the place of 0.400, and the "
+        "mean OKS 0.250 higher."
+    )
+    # The small ones are three: no example of anything.
+    assert groups == (
+        "The weakest group is size: medium (OKS 0.250, 20 persons), the strongest size: large (OKS 0.750, 27 persons)."
+    )
+    assert ranks == (
+        "A person's score knows something of the error: the higher it is, the higher OKS (rank correlation 0.31, interval 0.12 "
+        "to 0.44)."
+    )
+    assert effects == ("What it is worth on this run, in mean OKS: flip test, with plain arg-max +0.013 (-0.011 to +0.033).")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ((-0.3, -0.5, -0.1), "score misleads"),
+        ((0.1, -0.1, 0.3), "cannot be told"),
+        ((np.nan, np.nan, np.nan), "Nothing can be said"),
+    ],
+)
+def test_a_score_that_knows_nothing_is_not_praised(failure_inputs, row, words) -> None:
+    ranks = failure_inputs.rank_correlations.copy()
+    ranks.loc[ranks["level"] == "person", ["spearman", "low", "high"]] = row
+    assert words in sentences(replace(failure_inputs, rank_correlations=ranks))[3]
+
+
+def test_effects_that_nobody_measured_are_not_spoken_of(failure_inputs) -> None:
+    section = assemble_failure_section(replace(failure_inputs, decoding_effects=failure_inputs.decoding_effects.iloc[:0]))
+    assert len([line for line in section.text.splitlines() if line.startswith("- ")]) == 4
+    assert [table.title for table in section.tables] == ["What each type of error costs", "Groups of persons"]
+
+
+def test_the_chapter_can_be_rendered(failure_inputs) -> None:
+    page = render_report(ReportContent(title="t", sections=(assemble_failure_section(failure_inputs),)))
+    for words in ("What goes wrong", "The costliest type is miss", "flip test, with plain arg-max"):
+        assert words in page
