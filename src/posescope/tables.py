@@ -21,6 +21,7 @@ __all__ = [
     "Distribution",
     "History",
     "Issues",
+    "JointHits",
     "Keypoints",
     "PersonScores",
     "Persons",
@@ -144,6 +145,17 @@ class PersonScores(_Table):
     class Config:  # noqa: D106
         strict = False
         coerce = True
+
+
+class JointHits(_Table):
+    """One row a labelled joint of a scored person: its similarity in OKS (0..1), and whether `pck_thesis` calls it right."""
+
+    person_id: Series[np.int64]
+    image_id: Series[np.int64]
+    joint: Series[str]
+    visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
+    oks: Series[np.float64] = pa.Field(ge=0, le=1)
+    pck_thesis: Series[bool]
 
 
 class Trials(_Table):

@@ -12,6 +12,7 @@ from posescope.inference.crop_predictions import PredictionOptions, predict_crop
 from posescope.metrics.average_precision import evaluate_coco
 from posescope.metrics.evaluation import Figures, evaluate_persons, metrics_content, precision_figures
 from posescope.metrics.gather import gather_scored
+from posescope.metrics.joint_hits import tabulate_joint_hits
 from posescope.pipelines.evaluation.options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
@@ -65,3 +66,15 @@ def score_persons(
 def assemble_metrics(figures: Figures, precision: Figures, mse: float) -> dict[str, Any]:
     """The content of metrics.json."""
     return metrics_content(figures, precision, mse, SPLIT)
+
+
+def score_joints(
+    model: PoseModel,
+    predictions: pd.DataFrame,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+) -> pd.DataFrame:
+    """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
+    return tabulate_joint_hits(gather_scored(predictions, persons, keypoints, crop_boxes, skeleton, model.crop_size), skeleton)

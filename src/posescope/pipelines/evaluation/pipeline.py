@@ -29,6 +29,11 @@ def create_pipeline() -> Pipeline:
                 {"figures": "figures_val", "person_scores": "person_scores_val", "joint_scores": "joint_scores_val"},
             ),
             step(nodes.assemble_metrics, ["figures_val", "average_precision_val", "heatmap_mse_val"], "metrics"),
+            step(
+                nodes.score_joints,
+                ["model", "predictions_val", "persons", "keypoints", "crop_boxes", "skeleton"],
+                "joint_hits_val",
+            ),
         ],
         tags="evaluation",
     )
