@@ -13,7 +13,7 @@ from posescope.metrics.average_precision import evaluate_coco
 from posescope.metrics.evaluation import Figures, evaluate_persons, metrics_content, precision_figures
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
-from posescope.pipelines.evaluation.options import ScoringOptions
+from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
 from posescope.tables import ids_of
