@@ -29,6 +29,7 @@ __all__ = [
     "Trials",
     "empty_table",
     "ids_of",
+    "images_of",
     "join_joints",
     "joints_of",
     "matrices_of",
@@ -197,6 +198,11 @@ def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
     """(N,) ids of the persons of a split, ascending."""
     return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
+
+
+def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
+    """(M,) ids of the images in which persons of a split are, ascending, each once."""
+    return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
 
 def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:

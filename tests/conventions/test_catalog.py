@@ -21,7 +21,7 @@ ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis")
 PIPELINES = register_pipelines()
 
 # Handed from one node to the next and never written.
-IN_MEMORY = {"detected_people", "posed_people", "download_plan", "fetched_archives"}
+IN_MEMORY = {"detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal"}
 # Read by a hook, by no node.
 OF_HOOKS = {"run_records"}
 FOLDER_OF_LAYER = {
