@@ -62,7 +62,7 @@ def test_another_model_is_refused_and_nothing_is_kept(ledger: SealLedger) -> Non
     ledger.complete(ledger.open(MODEL_A, unseal_again=False), FIGURES, PRECISION)
     before = ledger.root.read_bytes()
     with pytest.raises(
-        SealError, match=r"used before, with another model than b{16} \(1 uses.*final_test\.unseal_again=true"
+        SealError, match=r"used before, with another model than b{16} \(uses so far: 1,.*final_test\.unseal_again=true"
     ) as error:
         ledger.open(MODEL_B, unseal_again=False)
     assert "\n" not in str(error.value)

@@ -167,7 +167,7 @@ class SealLedger:
             changed = f"with another model than {test.model_fingerprint}"
             other = "with this model, but on other persons" if same_model else changed
             raise SealError(
-                f"{self.root}: the test set was used before, {other} ({len(uses)} uses, the last one at {last.opened_utc}). "
+                f"{self.root}: the test set was used before, {other} (uses so far: {len(uses)}, the last at {last.opened_utc}). "
                 "Choosing between models by it would make its figures too good; compare them on the validation set. "
                 "To look again all the same: --params final_test.unseal_again=true, which is kept in the ledger."
             )
