@@ -183,6 +183,12 @@ def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
     assert "their data fingerprints differ" in compare(A, B).output
 
 
+def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:
+    given = {"prediction": {"flip_test": True}, "results": "others.json"}
+    make_run(A, parameters={"evaluation": given}, inputs={"model": "data/06_models/model/1/model"})
+    assert f"A  {A}  results others.json  flip test unknown" in compare(A, A).output
+
+
 def test_a_table_that_is_gone(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     shutil.rmtree(data_dir / "07_model_output")

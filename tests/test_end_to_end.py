@@ -26,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")  # as in the processes that a
 FIGURES = {
     "mse", "oks", "oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "pck@0.2", "pck_thesis", "pck_thesis_visible"
 }  # fmt: skip
-# Means over persons, which the bootstrap gives an interval.
-WITH_INTERVAL = {"oks", "pck_thesis", "pck_thesis_visible"}
+# AP and AR are against everybody annotated, all else is of those with a crop.
+AGAINST_EVERYBODY = {"oks_ap", "oks_ap50", "oks_ap75", "oks_ar"}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -75,16 +75,19 @@ def metrics_file(root: Path) -> Path:
 
 def test_metrics_have_the_documented_shape(run: Path) -> None:
     metrics = json.loads(metrics_file(run).read_text())
-    assert set(metrics) == {"val"}
+    assert set(metrics) == {"schema_version", "val"}
+    assert metrics["schema_version"] == 1
     assert set(metrics["val"]) == FIGURES
     for name, figure in metrics["val"].items():
-        assert set(figure) == {"value", "low", "high"}, name
+        setting = {"split": "val", "box_source": "ground_truth", "flip_test": False}
+        assert set(figure) == {"value", "low", "high", "persons", "protocol", *setting}, name
+        assert {key: figure[key] for key in setting} == setting
         assert math.isfinite(figure["value"])
-        assert 0 <= figure["value"] <= 1, name
-        if name in WITH_INTERVAL:
-            assert figure["low"] <= figure["value"] <= figure["high"], name
-        else:
-            assert figure["low"] is figure["high"] is None, name
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, name
+        assert figure["persons"] > 0
+        assert figure["protocol"] == ("coco" if name in AGAINST_EVERYBODY else "crops"), name
+    table = pd.read_csv(metrics_file(run).with_suffix(".csv"))
+    assert table["figure"].tolist() == sorted(FIGURES)
 
 
 def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
@@ -187,6 +190,21 @@ def run_alone(root: Path, name: str) -> None:
     newest = json.loads(records(root)[-1].read_text())
     assert newest["pipelines"] == [name]
     assert (newest["metrics"] is not None) == (name == "evaluation")
+
+
+def test_another_systems_results_are_scored_in_place_of_the_models(copy: Path) -> None:
+    """The truth itself, in a file of COCO results: everything is perfect, whatever the model has learned."""
+    truth = json.loads((copy / "raw" / "annotations" / "person_keypoints_val2017.json").read_text())
+    results = copy / "theirs.json"
+    wanted = ("image_id", "category_id", "keypoints")
+    labelled = [one for one in truth["annotations"] if one["num_keypoints"] and not one["iscrowd"]]
+    results.write_text(json.dumps([{**{key: one[key] for key in wanted}, "score": 1} for one in labelled]))
+    run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
+    found = json.loads(metrics_file(copy).read_text())["val"]
+    assert set(found) == FIGURES - {"mse"}  # there are no heatmaps
+    for name, figure in found.items():
+        assert (figure["value"], figure["low"], figure["high"]) == pytest.approx((1, 1, 1)), name
+        assert (figure["protocol"], figure["box_source"], figure["flip_test"]) == ("coco", "results", None)
 
 
 @pytest.mark.parametrize("name", [name for name in DEFAULT_PIPELINES if name != "modelling"])

@@ -69,7 +69,8 @@ def _to_text(runs: list[FinishedRun], persons: Comparison, joints: tuple[JointCo
 def _run_line(letter: str, run: FinishedRun) -> str:
     known = run.describe()
     flip_test = {True: "on", False: "off", None: "unknown"}[known["flip_test"]]
-    return f"{letter}  {run.run_id}  model {known['model_fingerprint'] or 'unknown'}  flip test {flip_test}  {run.data_dir}"
+    scored = f"results {run.results}" if run.results else f"model {known['model_fingerprint'] or 'unknown'}"
+    return f"{letter}  {run.run_id}  {scored}  flip test {flip_test}  {run.data_dir}"
 
 
 def _persons_lines(persons: Comparison) -> list[str]:

@@ -50,11 +50,17 @@ class FinishedRun:
     def flip_test(self) -> bool | None:
         """Whether it averaged with the mirrored image; None where its record does not say."""
         found = _below(self.record["parameters"], "evaluation", "prediction", "flip_test")
-        return None if found is None else bool(found)
+        return None if found is None or self.results else bool(found)
+
+    @property
+    def results(self) -> str | None:
+        """The file of another system's results, if it is those that were scored, and not a model."""
+        found = _below(self.record["parameters"], "evaluation", "results")
+        return None if found is None else str(found)
 
     def model_fingerprint(self) -> str | None:
-        """Of the model that was scored; None if it lies there no more."""
-        place = {**self.record["inputs"], **self.record["outputs"]}.get("model")
+        """Of the model that was scored; None if it lies there no more, or if another system's results were scored."""
+        place = None if self.results else {**self.record["inputs"], **self.record["outputs"]}.get("model")
         try:
             return None if place is None else model_fingerprint(self._place(place))
         except ModelFolderError:
@@ -82,6 +88,7 @@ class FinishedRun:
             "run_id": self.run_id,
             "data_dir": str(self.data_dir),
             "model_fingerprint": self.model_fingerprint(),
+            "results": self.results,
             "data_fingerprint": self.record["data_fingerprint"],
             "flip_test": self.flip_test,
         }

@@ -95,15 +95,16 @@ class ScoredPersons:
 
     Attributes:
         person_ids, image_ids: (N,) int64.
-        predicted: (N, K, 2) float64 image px.
+        predicted: (N, K, 2) float64 image px; NaN throughout for somebody who was missed.
         scores: (N, K) float64.
         truth: (N, K, 2) float64 image px; NaN where unlabelled.
         visibility: (N, K) uint8.
         boxes: (N, 4) float64 x, y, w, h of the annotated boxes, image px, in our convention.
         areas: (N,) float64 px^2: COCO's area of the person (its segment), the scale of OKS.
-        crop_from_image: (N, 2, 3) float64.
+        crop_from_image: (N, 2, 3) float64; NaN for somebody who has no crop.
         crop_size: (height, width) px of the crops.
         oks_sigmas: (K,) of the skeleton.
+        joint_names: (K,) of the skeleton; empty where nobody said.
     """
 
     person_ids: NDArray[np.int64]
@@ -117,6 +118,7 @@ class ScoredPersons:
     crop_from_image: NDArray[np.float64]
     crop_size: tuple[int, int]
     oks_sigmas: tuple[float, ...]
+    joint_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.person_ids)
@@ -125,3 +127,8 @@ class ScoredPersons:
     def labelled(self) -> NDArray[np.bool_]:
         """(N, K): True where a joint is labelled (visibility > 0)."""
         return self.visibility > 0
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,): False for somebody who was missed, and so has no prediction at all."""
+        return np.asarray(~np.isnan(self.predicted).all(axis=(1, 2)), dtype=np.bool_)

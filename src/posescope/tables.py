@@ -19,6 +19,7 @@ from posescope.errors import DataError
 __all__ = [
     "CropBoxes",
     "Distribution",
+    "HeatmapErrors",
     "History",
     "Issues",
     "JointHits",
@@ -157,6 +158,15 @@ class JointHits(_Table):
     visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
     oks: Series[np.float64] = pa.Field(ge=0, le=1)
     pck_thesis: Series[bool]
+
+
+class HeatmapErrors(_Table):
+    """One row a person: mean squared error of the heatmaps (NaN where no map counts), and the sum of the maps' weights."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+    mse: Series[np.float64] = pa.Field(nullable=True, ge=0)
+    weight: Series[np.float64] = pa.Field(ge=0)
 
 
 class Trials(_Table):

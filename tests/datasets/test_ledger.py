@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from posescope.datasets import LedgerDataset
-from posescope.metrics.evaluation import Figures
+from posescope.metrics.figures import Figures
 from posescope.metrics.seal import SealedTest, SealLedger
 
 TEST = SealedTest("a" * 16, "d" * 16, persons=2, images=1, flip_test=False)

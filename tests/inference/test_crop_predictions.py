@@ -79,6 +79,10 @@ def test_the_mse_counts_each_map_with_its_weight(spots: PoseModel, batch_size: i
     result = predict_crops(model, crops, PredictionOptions(device="cpu", batch_size=batch_size))
     energies = 3 * bell_energy(10, 20) + bell_energy(30, 31) + 3 * bell_energy(5, 6)
     assert result.mse == pytest.approx(energies / 7 / (64 * 64), rel=1e-5)
+    # Person by person: the first has one map of weight 3, the second maps of weights 1 and 3, the third none that counts.
+    second = (bell_energy(30, 31) + 3 * bell_energy(5, 6)) / 4
+    np.testing.assert_allclose(result.person_mse * 64 * 64, [bell_energy(10, 20), second, np.nan], rtol=1e-5)
+    np.testing.assert_array_equal(result.person_weights, [3, 4, 0])
     nothing = predict_crops(model, crops.subset(np.array([2])), PredictionOptions(device="cpu"))
     assert math.isnan(nothing.mse)
 

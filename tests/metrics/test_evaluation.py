@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -13,11 +14,11 @@ from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import load_annotation_file, read_annotations
 from posescope.coco.writer import coco_results
 from posescope.errors import OptionsError
-from posescope.files import read_json, write_json
+from posescope.files import write_json
 from posescope.metrics.average_precision import evaluate_coco
 from posescope.metrics.base import MetricFigures
-from posescope.metrics.confidence import bootstrap_mean
-from posescope.metrics.evaluation import Figure, Figures, evaluate_persons, metrics_content, precision_figures
+from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_figure
+from posescope.metrics.resampling import draw_images
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 from posescope.tables import PersonScores, Predictions, join_joints, joints_of
@@ -49,13 +50,63 @@ def test_figures_by_hand(scored):
     assert figures["oks"].value == pytest.approx(1 / 3)
 
 
-def test_only_the_mean_over_persons_has_an_interval(scored):
-    figures = evaluate_persons(scored, METRICS, SKELETON, seed=5).figures.by_name
-    expected = bootstrap_mean(np.array([2 / 3, 0, np.nan]), seed=5)
-    assert figures["pck_thesis"] == Figure(pytest.approx(1 / 3), expected.low, expected.high)
-    assert expected.low < 1 / 3 < expected.high
-    # 2 of 4 joints are 0.5, the mean over persons is 1/3: an interval around 1/3 is not an interval of 0.5.
-    assert (figures["pck@0.2"].low, figures["pck@0.2"].high) == (None, None)
+def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
+    """Two people share an image: they are drawn together. Joints weigh in pck, people in pck_thesis."""
+    scored = make_scored(
+        predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
+        truth=[[NEAR, NEAR, NEAR], [NEAR, HIDDEN, HIDDEN], [NEAR, NEAR, HIDDEN]],
+        visibility=[[2, 1, 2], [2, 0, 0], [2, 2, 0]],
+        image_ids=np.array([4, 4, 9]),
+    )
+    figures = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).figures.by_name
+    draws = draw_images(np.array([2, 4, 9]), seed=5, resamples=300)
+    first, second = draws.counts[:, 1], draws.counts[:, 2]
+    some = first + second > 0
+    thesis = (first * (2 / 3 + 0) + second * 1)[some] / (2 * first + second)[some]
+    pck = (first * 2 + second * 2)[some] / (first * 4 + second * 2)[some]
+    for name, values, value in (("pck_thesis", thesis, 5 / 9), ("pck@0.2", pck, 4 / 6)):
+        assert figures[name].value == pytest.approx(value)
+        assert (figures[name].low, figures[name].high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+        assert (figures[name].persons, figures[name].protocol) == (3, "crops")
+
+
+def test_a_figure_that_is_no_mean_of_its_values_has_no_interval(scored, monkeypatch):
+    odd = MetricFigures({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
+    monkeypatch.setattr("posescope.metrics.evaluation.build", lambda *_: lambda _: odd)
+    figures = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).figures.by_name
+    assert (figures["best"].low, figures["best"].high, figures["best"].persons) == (None, None, 2)
+    assert (figures["median"].low, figures["median"].high, figures["median"].persons) == (None, None, 3)
+
+
+def test_a_weighted_mean_by_hand():
+    draws = draw_images(np.array([1, 2]), seed=0, resamples=200)
+    values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
+    found = mean_figure(values, weights, np.array([1, 1, 2, 2]), draws)
+    assert found.value == pytest.approx((0.5 * 2 + 1.0 * 1) / 3)
+    # Image 1 alone is 0.5, image 2 alone is 1, and a quarter of the draws is of each kind.
+    assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
+
+
+def test_who_was_missed_counts_as_wrong_and_stands_in_no_table(make_scored):
+    truth, visibility = [[NEAR] * 3] * 2, [[2, 2, 2]] * 2
+    scored = make_scored(
+        [[NEAR] * 3, [HIDDEN] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
+    )
+    found = evaluate_persons(scored, METRICS, SKELETON, seed=0, protocol="coco")
+    for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
+        assert found.figures.by_name[name].value == 0.5
+        assert (found.figures.by_name[name].persons, found.figures.by_name[name].protocol) == (2, "coco")
+    assert found.person_scores["person_id"].tolist() == [0]
+    of_all = found.joint_scores[found.joint_scores["visibility"] == "all"]
+    assert of_all["mean_error_px"].tolist() == [0, 0, 0]
+    assert of_all["labelled"].tolist() == [1, 1, 1]
+
+
+def test_heatmap_errors_by_hand():
+    errors = pd.DataFrame({"person_id": [1, 2, 3], "image_id": [1, 1, 2], "mse": [2.0, 4.0, np.nan], "weight": [3.0, 1.0, 0.0]})
+    figure = evaluate_heatmaps(errors, [1, 2], seed=0, resamples=50).by_name["mse"]
+    assert (figure.value, figure.low, figure.high) == pytest.approx((10 / 4, 2.5, 2.5))  # image 1 alone has people that count
+    assert (figure.persons, figure.protocol) == (2, "crops")
 
 
 def test_intervals_are_seeded(make_scored):
@@ -95,7 +146,7 @@ def test_nobody_gives_nan_and_null(make_scored):
     nobody = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
     found = evaluate_persons(nobody, METRICS, SKELETON, seed=0)
     assert all(math.isnan(figure.value) for figure in found.figures.by_name.values())
-    assert found.figures.to_dict()["oks"] == {"value": None, "low": None, "high": None}
+    assert found.figures.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
     assert len(found.person_scores) == 0
 
 
@@ -110,37 +161,19 @@ def test_an_unknown_metric_is_refused(scored):
         evaluate_persons(scored, (ComponentSpec(name="luck"),), SKELETON, seed=0)
 
 
-def test_metrics_json_round_trip(tmp_path):
-    figures = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6), "oks": Figure(math.nan)})
-    precision = Figures({"oks_ap": Figure(0.25)})
-    content = metrics_content(figures, precision, mse=2e-5, split="val")
-    write_json(tmp_path / "metrics.json", content)
-    found = read_json(tmp_path / "metrics.json")
-    assert list(found) == ["val"]
-    assert found["val"]["oks"] == {"value": None, "low": None, "high": None}
-    assert found["val"]["mse"] == {"value": 2e-5, "low": None, "high": None}
-    back = Figures.from_dict(found["val"]).by_name
-    assert (back["pck_thesis"], back["oks_ap"]) == (Figure(0.5, 0.4, 0.6), Figure(0.25))
-    assert math.isnan(back["oks"].value)
+def perfect_results(annotations, split, noise=0.0):
+    """The truth of all labelled persons of a split, as predictions that have gone through our tables and our writer.
 
-
-def test_precision_gets_our_names():
-    figures = {"AP": 0.1, "AP50": 0.2, "AP75": 0.3, "AP_medium": 0.4, "AR": 0.5}
-    assert precision_figures(MetricFigures(figures)).by_name == {
-        "oks_ap": Figure(0.1),
-        "oks_ap50": Figure(0.2),
-        "oks_ap75": Figure(0.3),
-        "oks_ar": Figure(0.5),
-    }
-
-
-def perfect_results(annotations, split):
-    """The truth of all labelled persons of a split, as predictions that have gone through our tables and our writer."""
+    `noise` puts every joint off, by a standard deviation of that share of the square root of the person's area.
+    """
     persons = filter_persons(annotations.persons, annotations.keypoints, ()).persons
     ids = persons.loc[persons["split"] == split, "person_id"].to_numpy()
     values = joints_of(annotations.keypoints, ids)
-    joints = np.nan_to_num(values[..., :2])
-    table = Predictions.validate(join_joints(ids, joints, np.ones(values.shape[:2], np.float32), "score"))
+    areas = persons.set_index("person_id").loc[ids, "area"].to_numpy(dtype=np.float64)
+    rng = np.random.default_rng(0)
+    joints = np.nan_to_num(values[..., :2]) + rng.normal(size=(*values.shape[:2], 2)) * noise * np.sqrt(areas)[:, None, None]
+    scores = rng.random(values.shape[:2]) if noise else np.ones(values.shape[:2])
+    table = Predictions.validate(join_joints(ids, joints, scores.astype(np.float32), "score"))
     return coco_results(table, persons, annotations.skeleton.category_id)
 
 
@@ -163,22 +196,56 @@ def test_the_truth_through_our_own_reader_and_writer_is_perfect(tiny_coco):
     assert found["AP"] == pytest.approx(67 / 101)
 
 
+def test_precision_over_those_with_a_crop_alone(tiny_coco):
+    """One of three people was discarded, and nothing is found of them: missed under `coco`, ignored under `crops`."""
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    annotations = read_annotations(folder, source)
+    results, truth = perfect_results(annotations, "val"), folder.annotation_file(source, "val2017")
+    people = filter_persons(annotations.persons, annotations.keypoints, ()).persons
+    kept = people[people["split"] == "val"].iloc[1:]
+    coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
+    crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
+    assert coco.figures.by_name["oks_ap"].value == pytest.approx(67 / 101)
+    assert crops.figures.by_name["oks_ap"].value == pytest.approx(1.0)
+    assert [e.figures.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
+    assert [e.figures.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
+    # A result that is of the discarded person is not punished either, however sure it is.
+    sure = [{**results[0], "score": 2.0}, *results[1:]]
+    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).figures.by_name
+    assert found["oks_ap"].value == pytest.approx(1.0)
+    assert list(found) == ["oks_ap", "oks_ap50", "oks_ap75", "oks_ar"]
+    assert crops.image_ids == coco.image_ids == tuple(sorted(load_ids(truth)))
+
+
+def load_ids(truth):
+    return {image["id"] for image in load_annotation_file(truth)["images"]}
+
+
 @pytest.mark.real_data
-def test_the_real_truth_scores_as_pycocotools_says(real_data):
+@pytest.mark.parametrize("noise", [0.0, 0.08])
+def test_real_people_score_as_pycocotools_says(real_data, tmp_path, noise):
+    """pycocotools, called directly on the two files."""
     root = real_data / "coco_subset"
     folder, source = CocoFolder(root), SourceOptions()
     annotations = read_annotations(folder, source)
-    results = perfect_results(annotations, "val")
+    results = perfect_results(annotations, "val", noise)
     assert len(results) == 374
+    write_json(tmp_path / "coco_results.json", results)
     truth_file = folder.annotation_file(source, "val2017")
     found = evaluate_coco(truth_file, results, annotations.skeleton.oks_sigmas).figures
+    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100).figures.by_name
 
     truth = COCO()
     truth.dataset = load_annotation_file(truth_file)
     truth.createIndex()
-    reference = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
+    reference = COCOeval(truth, truth.loadRes(str(tmp_path / "coco_results.json")), "keypoints")
     reference.evaluate()
     reference.accumulate()
     reference.summarize()
     np.testing.assert_allclose(list(found.values()), reference.stats, rtol=1e-12)
-    assert found["AP"] > 0.99
+    assert [ours[name].value for name in ("oks_ap", "oks_ap50", "oks_ap75", "oks_ar")] == pytest.approx(
+        reference.stats[[0, 1, 2, 5]], abs=1e-9
+    )
+    assert found["AP"] > 0.99 if not noise else 0.2 < found["AP"] < 0.9
+    assert ours["oks_ap"].low <= found["AP"] <= ours["oks_ap"].high
+    assert ours["oks_ap"].persons == 374

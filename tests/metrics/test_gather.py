@@ -34,8 +34,8 @@ PREDICTIONS = Predictions.validate(
 )
 
 
-def gather(predictions):
-    return gather_scored(predictions, PERSONS, KEYPOINTS, BOXES, SKELETON, (16, 32))
+def gather(predictions, boxes=BOXES, wanted=None):
+    return gather_scored(predictions, PERSONS, KEYPOINTS, boxes, SKELETON, (16, 32), wanted)
 
 
 def test_everything_is_of_the_predicted_persons_in_ascending_order():
@@ -50,6 +50,20 @@ def test_everything_is_of_the_predicted_persons_in_ascending_order():
     assert found.areas.tolist() == [200, 900]
     assert found.crop_from_image[:, 0, 0].tolist() == [2, 9]
     assert (found.crop_size, found.oks_sigmas) == ((16, 32), (0.1, 0.2))
+    assert found.joint_names == ("nose", "tail")
+    assert found.found.all()
+
+
+def test_the_wanted_without_prediction_are_missed():
+    found = gather(PREDICTIONS, BOXES[BOXES["person_id"] != 4], wanted=np.array([4, 9]))
+    assert found.person_ids.tolist() == [2, 4, 9]
+    assert found.found.tolist() == [True, False, True]
+    assert np.isnan(found.predicted[1]).all()
+    assert np.isnan(found.scores[1]).all()
+    np.testing.assert_array_equal(found.truth[1], TRUTH[0])
+    assert np.isnan(found.crop_from_image).any(axis=(1, 2)).tolist() == [False, True, False]
+    everybody = gather(empty_table(Predictions), wanted=np.array([4]))
+    assert (everybody.person_ids.tolist(), everybody.found.tolist()) == ([4], [False])
 
 
 def test_nobody():

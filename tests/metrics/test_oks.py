@@ -83,3 +83,11 @@ def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
     scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
     # d = 3, area 2,500: e = 9 / (2 * 0.05)^2 / 2500 / 2 = 0.18; the other joint is perfect.
     assert Oks(OksOptions())(scored).figures["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
+
+
+def test_who_was_missed_is_nothing_like_the_truth(make_scored) -> None:
+    nowhere = [[np.nan, np.nan]] * 2
+    scored = make_scored([nowhere, [[0, 0]] * 2], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 1], [2, 0]])
+    found = Oks(OksOptions())(scored)
+    np.testing.assert_array_equal(found.per_person["oks"], [0, 1])
+    assert found.figures["oks"] == 0.5

@@ -68,6 +68,15 @@ def test_component_measures_in_the_crop(make_scored) -> None:
     assert PckThesis(PckThesisOptions())(scored).figures["pck_thesis"] == 0.0
 
 
+def test_who_was_missed_is_wrong_and_who_has_no_crop_does_not_count(make_scored) -> None:
+    nowhere, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
+    crops = np.stack([np.eye(2, 3), no_crop, no_crop])
+    scored = make_scored([[[0, 0]], nowhere, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
+    found = PckThesis(PckThesisOptions())(scored)
+    np.testing.assert_array_equal(found.per_person["pck_thesis"], [1, 0, np.nan])
+    assert (found.figures["pck_thesis"], found.figures["pck_thesis_visible"]) == (0.5, 0.5)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_order_of_persons_does_not_matter(seed) -> None:

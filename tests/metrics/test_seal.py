@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from posescope.errors import DataError
-from posescope.metrics.evaluation import Figure, Figures
+from posescope.metrics.figures import Figure, Figures
 from posescope.metrics.seal import SealedTest, SealError, SealLedger, describe_test
 from posescope.tables import join_joints
 

@@ -109,6 +109,14 @@ def test_a_metric_that_nobody_described_is_shown_without_a_note(inputs):
     assert (headline.name, headline.note) == ("my_metric", "")
 
 
+def test_a_figure_says_of_whom_it_is(inputs):
+    one = {"value": 0.5, "low": 0.4, "high": 0.6, "box_source": "ground_truth"}
+    metrics = {"schema_version": 1, "val": {"oks_ap": {**one, "protocol": "coco"}, "pck_thesis": {**one, "protocol": "crops"}}}
+    pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
+    assert ap.note == "COCO average precision, of everybody annotated, the discarded as missed, boxes given"
+    assert pck.note.endswith("mean over persons, of those with a crop, boxes given")
+
+
 def test_the_worst_and_the_surest_joints_are_named(inputs):
     text = section(assemble_report(inputs), "How good it is, and where it fails").text
     assert "fail most: left_hand (0.25), right_hand (0.50), nose (0.90)." in text

@@ -19,7 +19,8 @@ def coco_results(predictions: pd.DataFrame, persons: pd.DataFrame, category_id: 
         category_id: of the person category in the annotation file.
 
     Returns:
-        Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score: the mean over the joints' scores.
+        Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score: the mean over the joints' scores,
+        as for a box of score 1: the boxes are the annotation's.
     """
     person_ids = np.unique(predictions["person_id"].to_numpy())
     values = joints_of(predictions, person_ids)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
@@ -15,9 +16,9 @@ from posescope.errors import DataError
 from posescope.geometry.affine import apply_affine, invert_affine
 from posescope.plugins import Options
 from posescope.records import PosePredictions
-from posescope.tables import Predictions, join_joints, matrices_of
+from posescope.tables import HeatmapErrors, Predictions, join_joints, matrices_of
 
-__all__ = ["CropPredictions", "PredictionOptions", "predict_crops", "predictions_in_images"]
+__all__ = ["CropPredictions", "PredictionOptions", "heatmap_errors", "predict_crops", "predictions_in_images"]
 
 
 class PredictionOptions(Options):
@@ -36,10 +37,14 @@ class CropPredictions:
         predictions: joints in crop px, and scores.
         mse: mean over cells of the squared difference between heatmaps and targets, then over all maps, each counting with the
             codec's weight; NaN where no map counts.
+        person_mse: (N,) float64 the same of each person.
+        person_weights: (N,) float64 sum of the weights of each person's maps: `mse` is the mean of `person_mse` with them.
     """
 
     predictions: PosePredictions
     mse: float
+    person_mse: NDArray[np.float64]
+    person_weights: NDArray[np.float64]
 
 
 def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) -> CropPredictions:
@@ -51,18 +56,19 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
     _check(model, crops)
     model = model.to(resolve_device(options.device))
     joints, scores = [np.empty((0, crops.joint_count, 2), np.float32)], [np.empty((0, crops.joint_count), np.float32)]
-    squared_error, weight = 0.0, 0.0
+    errors, weights = [np.empty(0)], [np.empty(0)]
     starts = range(0, len(crops), options.batch_size)
     for start in tqdm(starts, desc="predicting", unit="batch", disable=len(starts) < 2):
         rows = np.arange(start, min(start + options.batch_size, len(crops)))
         heatmaps = model.heatmaps(torch.from_numpy(crops.read_images(rows)), flip_test=options.flip_test)
-        batch_error, batch_weight = _squared_error(model, crops, rows, heatmaps)
-        squared_error, weight = squared_error + batch_error, weight + batch_weight
+        batch_errors, batch_weights = _squared_errors(model, crops, rows, heatmaps)
+        errors.append(batch_errors)
+        weights.append(batch_weights)
         decoded = model.codec.decode(heatmaps)
         joints.append(decoded.joints.cpu().numpy())
         scores.append(decoded.scores.cpu().numpy())
     predictions = PosePredictions(crops.targets.person_ids, np.concatenate(joints), np.concatenate(scores))
-    return CropPredictions(predictions, squared_error / weight if weight else float("nan"))
+    return CropPredictions(predictions, *_mean_errors(np.concatenate(errors), np.concatenate(weights)))
 
 
 def predictions_in_images(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
@@ -70,6 +76,19 @@ def predictions_in_images(predictions: PosePredictions, crop_boxes: pd.DataFrame
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").loc[predictions.person_ids])
     joints = apply_affine(invert_affine(crop_from_image), predictions.joints)
     return pd.DataFrame(Predictions.validate(join_joints(predictions.person_ids, joints, predictions.scores, "score")))
+
+
+def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFrame:
+    """How far each person's heatmaps are from their targets: a `HeatmapErrors` table.
+
+    Args:
+        found: of N persons.
+        persons: a `Persons` table that has every one of them.
+    """
+    person_ids = found.predictions.person_ids
+    images = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy(dtype=np.int64)
+    columns = {"person_id": person_ids, "image_id": images, "mse": found.person_mse, "weight": found.person_weights}
+    return pd.DataFrame(HeatmapErrors.validate(pd.DataFrame(columns)))
 
 
 def _check(model: PoseModel, crops: CropSet) -> None:
@@ -86,11 +105,21 @@ def _check(model: PoseModel, crops: CropSet) -> None:
             )
 
 
-def _squared_error(model: PoseModel, crops: CropSet, rows: np.ndarray, heatmaps: torch.Tensor) -> tuple[float, float]:
-    """Sum over the maps of weight x mean over cells, and the sum of the weights."""
+def _mean_errors(
+    errors: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """The mean over all maps, that of each person (NaN where no map counts), and the weights."""
+    per_person = np.divide(errors, weights, out=np.full(len(errors), np.nan), where=weights > 0)
+    return float(errors.sum() / weights.sum()) if weights.any() else float("nan"), per_person, weights
+
+
+def _squared_errors(
+    model: PoseModel, crops: CropSet, rows: NDArray[np.int64], heatmaps: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each person: the sum over the maps of weight x mean over cells, and the sum of the weights."""
     joints = torch.from_numpy(crops.targets.joints[rows]).to(heatmaps.device)
     visibility = torch.from_numpy(crops.targets.visibility[rows]).to(heatmaps.device)
     target = model.codec.encode(joints, visibility)
     weights = target.weights.double()
     errors = ((heatmaps - target.heatmaps) ** 2).double().mean(dim=(2, 3))
-    return float((weights * errors).sum()), float(weights.sum())
+    return (weights * errors).sum(dim=1).cpu().numpy(), weights.sum(dim=1).cpu().numpy()

@@ -9,10 +9,12 @@ import contextlib
 import io
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -20,13 +22,31 @@ from posescope.coco.checks import sort_records
 from posescope.coco.reader import load_annotation_file
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.errors import MetricError
+from posescope.metrics.resampled_precision import PersonMatches, matches_of
 
-__all__ = ["AVERAGE_PRECISION_FIGURES", "evaluate_coco"]
+__all__ = ["AVERAGE_PRECISION_FIGURES", "CocoEvaluation", "evaluate_coco", "match_coco"]
 
 # In the order of `COCOeval.stats` for keypoints.
 AVERAGE_PRECISION_FIGURES = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class CocoEvaluation:
+    """What pycocotools says, and what it has matched, for intervals.
+
+    Attributes:
+        precision: the figures `AVERAGE_PRECISION_FIGURES`.
+        matches: one record a category; see `resampled_precision`.
+        image_ids: (M,) ascending: all images of the evaluation, those without people included.
+        persons: how many people were to be found.
+    """
+
+    precision: MetricFigures
+    matches: tuple[PersonMatches, ...]
+    image_ids: NDArray[np.int64]
+    persons: int
 
 
 def evaluate_coco(
@@ -54,17 +74,43 @@ def evaluate_coco(
         DataError: if the file is missing or not JSON.
         MetricError: if no person to find has keypoints, if K differs, or if results name an image that the file lacks.
     """
+    return match_coco(ground_truth, results, sigmas, image_ids, category_id).precision
+
+
+def match_coco(
+    ground_truth: Path | Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    sigmas: Sequence[float],
+    image_ids: Collection[int] | None = None,
+    category_id: int | None = None,
+    annotation_ids: Collection[int] | None = None,
+) -> CocoEvaluation:
+    """The same as `evaluate_coco`, with the matches that intervals are resampled from.
+
+    Args:
+        ground_truth, results, sigmas, image_ids, category_id: as there.
+        annotation_ids: only these people are to be found; the others are neither wanted nor punished, as if they had no
+            keypoints, though a result may be matched to one of them. None: everybody.
+    """
     content = load_annotation_file(ground_truth) if isinstance(ground_truth, Path) else ground_truth
     truth = _complete(content, category_id, len(sigmas))
+    if annotation_ids is not None:
+        truth["annotations"] = _ignore_others(truth["annotations"], set(annotation_ids))
     wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
     _check(truth, results, sigmas, wanted)
     talk = io.StringIO()
     with contextlib.redirect_stdout(talk):
-        stats = _run(truth, results, sigmas, wanted)
+        evaluation = _run(truth, results, sigmas, wanted)
     _log.debug("pycocotools:\n%s", talk.getvalue())
+    stats = [float(value) for value in evaluation.stats]
     # pycocotools says -1 for a size class with nobody in it.
-    return MetricFigures(
-        figures={name: float(v) if v >= 0 else float("nan") for name, v in zip(AVERAGE_PRECISION_FIGURES, stats, strict=True)}
+    figures = {name: v if v >= 0 else float("nan") for name, v in zip(AVERAGE_PRECISION_FIGURES, stats, strict=True)}
+    matches = matches_of(evaluation)
+    return CocoEvaluation(
+        precision=MetricFigures(figures=figures),
+        matches=matches,
+        image_ids=np.array(sorted(wanted), dtype=np.int64),
+        persons=sum(int(one.wanted.sum()) for one in matches),
     )
 
 
@@ -86,6 +132,11 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
     return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _ignore_others(annotations: Sequence[dict[str, Any]], wanted: set[int]) -> list[dict[str, Any]]:
+    """Pycocotools does not want a record whose count is 0, and still matches results to the keypoints that it has."""
+    return [record if record["id"] in wanted else {**record, "num_keypoints": 0} for record in annotations]
 
 
 def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
@@ -122,8 +173,8 @@ def _check(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigma
         )
 
 
-def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> Sequence[float]:
-    """The ten figures of pycocotools, which prints as it goes."""
+def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> Any:
+    """The evaluator of pycocotools after its run; it prints as it goes."""
     expected = COCO()
     expected.dataset = truth
     expected.createIndex()
@@ -141,4 +192,4 @@ def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[floa
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
-    return [float(value) for value in evaluation.stats]
+    return evaluation

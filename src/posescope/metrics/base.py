@@ -18,12 +18,15 @@ class MetricFigures:
         per_person: (N,) float64 by name, in the persons' order; NaN for a person without labelled joints.
         per_joint: (K,) float64 by name, in the skeleton's order; NaN for a joint that nobody has labelled.
         per_visibility: by name, then by visibility (1 hidden, 2 visible).
+        weights: (N,) float64 by the name of a figure, >= 0: the figure is the mean of its value a person with these weights. A
+            figure without weights is the plain mean, if it is a mean at all; intervals are made from this.
     """
 
     figures: Mapping[str, float]
     per_person: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     per_joint: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     per_visibility: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_], axis: int | None = None) -> NDArray[np.float64]:

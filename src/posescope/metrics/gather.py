@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from posescope.metrics.pck_thesis import pck_thesis
 from posescope.records import PosePredictions, PoseTargets, ScoredPersons
@@ -18,17 +19,25 @@ def gather_scored(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     crop_size: tuple[int, int],
+    wanted: NDArray[np.int64] | None = None,
 ) -> ScoredPersons:
     """Predicted persons beside their annotation, in ascending order of person_id.
 
     Args:
         predictions: a `Predictions` table, image px.
-        persons, keypoints, crop_boxes: tables that have every predicted person.
+        persons, keypoints: tables that have every person.
+        crop_boxes: of somebody who is not in it, the map into the crop is NaN.
         skeleton: of the data.
         crop_size: (height, width) px.
+        wanted: ids of those who ought to be there: whoever of them has no prediction was missed, and stands there with NaN
+            as prediction; none: nobody was missed.
     """
-    person_ids = np.unique(predictions["person_id"].to_numpy())
-    found, truth = joints_of(predictions, person_ids), joints_of(keypoints, person_ids)
+    predicted_ids = np.unique(predictions["person_id"].to_numpy())
+    person_ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
+    truth = joints_of(keypoints, person_ids)
+    found = np.full(truth.shape, np.nan)
+    if len(predicted_ids):
+        found[np.isin(person_ids, predicted_ids)] = joints_of(predictions, predicted_ids)
     rows = persons.set_index("person_id").loc[person_ids]
     return ScoredPersons(
         person_ids=person_ids,
@@ -39,9 +48,10 @@ def gather_scored(
         visibility=truth[..., 2].astype(np.uint8),
         boxes=rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64),
         areas=rows["area"].to_numpy(dtype=np.float64),
-        crop_from_image=matrices_of(crop_boxes.set_index("person_id").loc[person_ids]),
+        crop_from_image=matrices_of(crop_boxes.set_index("person_id").reindex(person_ids)),
         crop_size=crop_size,
         oks_sigmas=skeleton.oks_sigmas,
+        joint_names=skeleton.joints,
     )
 
 

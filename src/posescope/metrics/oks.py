@@ -28,18 +28,19 @@ def joint_similarities(
     """exp(-e_j) of every joint.
 
     Args:
-        predicted: (N, K, 2) image px.
+        predicted: (N, K, 2) image px; NaN where nothing was found.
         truth: (N, K, 2) image px; NaN where unlabelled.
         areas: (N,) px^2.
         sigmas: (K,) relative to the square root of the area, > 0.
 
     Returns:
-        (N, K) float64, 0..1; NaN where unlabelled.
+        (N, K) float64, 0..1; NaN where unlabelled, 0 where labelled and not found.
     """
     squared = ((predicted - truth) ** 2).sum(axis=-1)
     variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     similarities: NDArray[np.float64] = np.exp(-squared / variances / (areas[:, None] + np.spacing(1)) / 2)
-    return similarities
+    missed = np.isnan(predicted).any(axis=-1) & ~np.isnan(truth).any(axis=-1)
+    return np.where(missed, 0.0, similarities)
 
 
 def person_oks(

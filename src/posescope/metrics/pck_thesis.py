@@ -74,14 +74,20 @@ class PckThesis:
         self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricFigures:
-        """Figures of N persons; points are taken into the crops first, since the grid is the crop's."""
+        """Figures of N persons; points are taken into the crops first, since the grid is the crop's.
+
+        Somebody who was missed has hit nothing. Somebody who was found, but has no crop (another system needs none), cannot be
+        measured, and does not count.
+        """
         # The way from crop to image and back costs a few bits, which must not decide the rounding of a half cell.
         predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
         target = apply_affine(scored.crop_from_image, scored.truth).round(6)
-        hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
-        everyone = share_per_person(hits, scored.labelled)
-        visible = share_per_person(hits, scored.visibility == 2)
-        found = figures_of_hits("pck_thesis", float(mean_over_labelled(everyone, ~np.isnan(everyone))), hits, scored.visibility)
+        unknown = scored.found & np.isnan(scored.crop_from_image).any(axis=(1, 2))
+        visibility = np.where(unknown[:, None], np.uint8(0), scored.visibility)
+        hits = pck_thesis_hits(predicted, target, visibility, scored.crop_size)
+        everyone = share_per_person(hits, visibility > 0)
+        visible = share_per_person(hits, visibility == 2)
+        found = figures_of_hits("pck_thesis", float(mean_over_labelled(everyone, ~np.isnan(everyone))), hits, visibility)
         return MetricFigures(
             figures={**found.figures, "pck_thesis_visible": float(mean_over_labelled(visible, ~np.isnan(visible)))},
             per_person={**found.per_person, "pck_thesis_visible": visible},

@@ -30,8 +30,8 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
 
     Returns:
         3 K rows. Columns: joint (name), visibility ("hidden", "visible", "all"), labelled (how many places the mean is
-        over), mean_error_px (image px), mean_error_of_box (as a share of the longer side of the person's box). Means are
-        NaN where `labelled` is 0.
+        over: those of people who were missed have no distance), mean_error_px (image px), mean_error_of_box (as a share of the
+        longer side of the person's box). Means are NaN where `labelled` is 0.
     """
     errors = joint_errors(scored.predicted, scored.truth)
     relative = errors / scored.boxes[:, 2:].max(axis=1, initial=0.0)[:, None]
@@ -39,7 +39,7 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
         _row(name, group, errors[counted, joint], relative[counted, joint])
         for joint, name in enumerate(joint_names)
         for group, kinds in _GROUPS.items()
-        for counted in [np.isin(scored.visibility[:, joint], kinds)]
+        for counted in [np.isin(scored.visibility[:, joint], kinds) & scored.found]
     ]
     return pd.DataFrame(rows, columns=list(JOINT_ERROR_COLUMNS))
 

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from posescope.errors import DataError, PosescopeError
 from posescope.files import read_json, write_json
-from posescope.metrics.evaluation import Figures
+from posescope.metrics.figures import Figures
 from posescope.tables import ids_of, joints_of, squares_fingerprint
 
 __all__ = ["SealError", "SealLedger", "SealUse", "SealedTest", "describe_test"]
@@ -67,7 +67,7 @@ class SealUse:
         opened_utc, completed_utc: ISO 8601, to the second; None while it is not completed.
         run_id: of the run, if it is known.
         model_fingerprint, data_fingerprint, persons, images, flip_test: as in `SealedTest`.
-        figures: {name: {value, low, high}} once it is completed.
+        figures: {name: {value, low, high, persons, protocol}} once it is completed.
     """
 
     number: int
@@ -81,7 +81,7 @@ class SealUse:
     persons: int
     images: int
     flip_test: bool
-    figures: Mapping[str, Mapping[str, float | None]] | None
+    figures: Mapping[str, Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True)

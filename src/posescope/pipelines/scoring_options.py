@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
+from posescope.metrics.figures import Protocol
 from posescope.plugins import ComponentSpec, Options, component_of
 
 if TYPE_CHECKING:
@@ -19,12 +20,28 @@ _DEFAULT_METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pc
 
 
 class ScoringOptions(Options):
-    """Which metrics."""
+    """Which metrics, of whom, how surely."""
 
     metrics: tuple[MetricSpec, ...] = Field(
         _DEFAULT_METRICS, description="components of posescope.metrics, pck_thesis among them"
     )
+    protocol: Protocol | None = Field(
+        None,
+        description="who counts: coco, everybody labelled, the discarded as missed; crops, those with a crop alone; "
+        "null, as is usual for each figure: coco for AP and AR, crops for all others",
+    )
     seed: int = Field(0, ge=0, description="seed of the bootstrap intervals")
+    resamples: int = Field(1000, ge=1, le=100_000, description="draws of images that the intervals are made from")
+
+    @property
+    def person_protocol(self) -> Protocol:
+        """Of the figures that are means over people."""
+        return self.protocol or "crops"
+
+    @property
+    def precision_protocol(self) -> Protocol:
+        """Of average precision and recall."""
+        return self.protocol or "coco"
 
     @field_validator("metrics")
     @classmethod

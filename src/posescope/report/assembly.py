@@ -24,12 +24,14 @@ __all__ = ["ReportInputs", "assemble_report"]
 _NOTES = {
     "pck_thesis": "share of joints within 5 % of the crop's side, mean over persons",
     "pck@0.2": "share of joints within 20 % of the box's longer side",
-    "oks_ap": "COCO average precision, boxes given, discarded persons count as missed",
+    "oks_ap": "COCO average precision",
     "oks_ap50": "at OKS 0.50",
     "oks_ap75": "at OKS 0.75",
     "oks_ar": "COCO average recall",
     "mse": "mean squared error of the heatmaps",
 }
+_NOTES_OF_PROTOCOL = {"coco": "of everybody annotated, the discarded as missed", "crops": "of those with a crop"}
+_NOTES_OF_BOXES = {"ground_truth": "boxes given", "results": "another system's results"}
 _DECIMALS = {"mse": 6}
 # Tables of a row a person are for programs: they stay beside the report as CSV.
 _LONG_TABLES = frozenset({"cluster_members"})
@@ -100,18 +102,25 @@ def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
     return (Fact("OKS sigmas", guessed),)
 
 
-def _headlines(figures: Mapping[str, Mapping[str, float | None]]) -> tuple[Headline, ...]:
+def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]:
     return tuple(
         Headline(
             name=name,
             value=float("nan") if figure["value"] is None else float(figure["value"]),
             low=figure["low"],
             high=figure["high"],
-            note=_NOTES.get(name, ""),
+            note=_note_of(name, figure),
             decimals=_DECIMALS.get(name, 3),
         )
         for name, figure in sorted(figures.items(), key=_place_of_headline)
     )
+
+
+def _note_of(name: str, figure: Mapping[str, Any]) -> str:
+    """What a figure is, and of whom; a file of an earlier run may not say the latter."""
+    protocol, boxes = figure.get("protocol"), figure.get("box_source")
+    parts = (_NOTES.get(name), _NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
+    return ", ".join(part for part in parts if part)
 
 
 def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:

@@ -14,3 +14,16 @@ def test_the_metric_of_the_reports_is_among_the_defaults() -> None:
 def test_the_metric_of_the_reports_is_required(names) -> None:
     with pytest.raises(ValidationError, match="expected 'pck_thesis' among the metrics"):
         ScoringOptions(metrics=[{"name": name} for name in names])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "of_persons", "of_precision"), [(None, "crops", "coco"), ("coco", "coco", "coco"), ("crops", "crops", "crops")]
+)
+def test_each_figure_has_its_usual_protocol_unless_told(protocol, of_persons, of_precision) -> None:
+    options = ScoringOptions(protocol=protocol)
+    assert (options.person_protocol, options.precision_protocol) == (of_persons, of_precision)
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(ValidationError, match="protocol"):
+        ScoringOptions(protocol="mpii")

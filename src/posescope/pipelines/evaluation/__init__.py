@@ -1,4 +1,4 @@
-"""A trained model and a split -> predictions, scores, metrics."""
+"""A trained model, or another system's results, and a split -> predictions, scores, metrics."""
 
 from posescope.pipelines.evaluation.options import EvaluationOptions
 from posescope.pipelines.evaluation.pipeline import create_pipeline

@@ -14,3 +14,8 @@ class EvaluationOptions(Options):
 
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
     scoring: ScoringOptions = Field(default_factory=ScoringOptions, description="how it is scored")
+    results: str | None = Field(
+        None,
+        min_length=1,
+        description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
+    )

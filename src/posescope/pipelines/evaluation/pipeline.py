@@ -1,4 +1,4 @@
-"""The flow of evaluation, on the validation set."""
+"""The flow of evaluation, on the validation set: of the trained model, or of another system's results."""
 
 from kedro.pipeline import Pipeline, pipeline
 
@@ -7,31 +7,54 @@ from posescope.pipelines.steps import step
 
 __all__ = ["create_pipeline"]
 
+SCORING = "params:evaluation.scoring"
+PREDICTION = "params:evaluation.prediction"
+RESULTS = "params:evaluation.results"
+
 
 def create_pipeline() -> Pipeline:
-    """A trained model -> predictions, COCO results, scores, metrics."""
+    """A trained model, or a file of results -> predictions, COCO results, scores, metrics."""
     return pipeline(
         [
+            step(nodes.choose_people, ["persons_read", "keypoints", "persons", "crops", SCORING], "wanted_val"),
             step(
                 nodes.predict_validation,
-                ["model", "crops", "targets", "persons", "crop_boxes", "params:evaluation.prediction"],
-                {"predictions": "predictions_val", "mse": "heatmap_mse_val"},
+                ["model", "crops", "targets", "wanted_val", "keypoints", "crop_boxes", "skeleton", PREDICTION, RESULTS],
+                {"predictions": "predictions_val", "results": "coco_results_val", "heatmap_errors": "heatmap_errors_val"},
             ),
-            step(nodes.write_results, ["predictions_val", "persons", "skeleton"], "coco_results_val"),
             step(
                 nodes.score_precision,
-                ["raw_source", "coco_results_val", "skeleton", "params:data_engineering.source"],
-                "average_precision_val",
+                ["raw_source", "coco_results_val", "wanted_val", "skeleton", "params:data_engineering.source", SCORING],
+                {"figures": "average_precision_val", "image_ids": "evaluated_images_val"},
             ),
             step(
                 nodes.score_persons,
-                ["model", "predictions_val", "persons", "keypoints", "crop_boxes", "skeleton", "params:evaluation.scoring"],
-                {"figures": "figures_val", "person_scores": "person_scores_val", "joint_scores": "joint_scores_val"},
+                [
+                    "model",
+                    "predictions_val",
+                    "wanted_val",
+                    "keypoints",
+                    "crop_boxes",
+                    "evaluated_images_val",
+                    "skeleton",
+                    SCORING,
+                ],
+                {
+                    "figures": "figures_val",
+                    "person_scores": "person_scores_val",
+                    "person_table": "person_scores_table",
+                    "joint_scores": "joint_scores_val",
+                },
             ),
-            step(nodes.assemble_metrics, ["figures_val", "average_precision_val", "heatmap_mse_val"], "metrics"),
+            step(nodes.score_heatmaps, ["heatmap_errors_val", "evaluated_images_val", SCORING], "heatmap_mse_val"),
+            step(
+                nodes.assemble_metrics,
+                ["figures_val", "average_precision_val", "heatmap_mse_val", PREDICTION, RESULTS],
+                {"metrics": "metrics", "table": "metrics_table"},
+            ),
             step(
                 nodes.score_joints,
-                ["model", "predictions_val", "persons", "keypoints", "crop_boxes", "skeleton"],
+                ["model", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
                 "joint_hits_val",
             ),
         ],

@@ -7,16 +7,18 @@ import pandas as pd
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.writer import coco_results
 from posescope.crops.store import CropStore
-from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
-from posescope.metrics.average_precision import evaluate_coco
-from posescope.metrics.evaluation import Figures, evaluate_persons, metrics_content, precision_figures
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.people import locate_people
+from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
+from posescope.metrics.figures import Figures, metrics_content
 from posescope.metrics.gather import gather_scored
+from posescope.metrics.protocols import wanted_persons
 from posescope.metrics.seal import SealLedger, SealUse, describe_test
 from posescope.pipelines.final_test.options import FinalTestOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
+from posescope.report.data_tables import persons_with_crops
 from posescope.skeleton import Skeleton
 from posescope.tables import ids_of, images_of
 
@@ -39,57 +41,73 @@ def open_seal(
     return test_ledger_workspace.open(test, final_test.unseal_again)
 
 
+def choose_test_people(
+    persons_read: pd.DataFrame, keypoints: pd.DataFrame, persons: pd.DataFrame, crops: CropStore, scoring: ScoringOptions
+) -> pd.DataFrame:
+    """Who counts in the figures a person."""
+    return wanted_persons(scoring.person_protocol, SPLIT, persons_read, keypoints, persons_with_crops(persons, crops))
+
+
 def predict_test(
     test_seal: SealUse,  # noqa: ARG001
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
-    persons: pd.DataFrame,
+    wanted: pd.DataFrame,
+    keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
     prediction: PredictionOptions,
 ) -> dict[str, Any]:
     """Run the model on the test crops; only who has opened the seal gets here."""
     crops.check_boxes(crop_boxes)
-    result = predict_crops(model, crops.select(targets, ids_of(persons, SPLIT)), prediction)
-    return {"predictions": predictions_in_images(result.predictions, crop_boxes), "mse": result.mse}
-
-
-def write_test_results(predictions: pd.DataFrame, persons: pd.DataFrame, skeleton: Skeleton) -> list[dict[str, Any]]:
-    """The predictions as COCO results."""
-    return coco_results(predictions, persons, skeleton.category_id)
+    chosen = crops.select(targets, ids_of(wanted, SPLIT))
+    found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction)
+    return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
 
 
 def score_test_precision(
     raw_source: CocoFolder,
     results: list[dict[str, Any]],
     persons: pd.DataFrame,
+    wanted: pd.DataFrame,
     skeleton: Skeleton,
     source: SourceOptions,
-) -> Figures:
+    scoring: ScoringOptions,
+) -> dict[str, Any]:
     """OKS AP and AR over the test images alone, against the untouched annotation file that they come from: the training set's."""
-    truth = raw_source.annotation_file(source, source.train_split)
+    truth, protocol = raw_source.annotation_file(source, source.train_split), scoring.precision_protocol
     images = images_of(persons, SPLIT)
-    return precision_figures(evaluate_coco(truth, results, skeleton.oks_sigmas, images, category_id=skeleton.category_id))
+    found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, wanted, images)
+    return {"figures": found.figures, "image_ids": list(found.image_ids)}
 
 
 def score_test_persons(
     model: PoseModel,
     predictions: pd.DataFrame,
-    persons: pd.DataFrame,
+    wanted: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
+    image_ids: list[int],
     skeleton: Skeleton,
     scoring: ScoringOptions,
 ) -> dict[str, Any]:
     """Every metric, person by person and joint by joint."""
-    scored = gather_scored(predictions, persons, keypoints, crop_boxes, skeleton, model.crop_size)
-    result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed)
+    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size, ids_of(wanted, SPLIT))
+    result = evaluate_persons(
+        scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, scoring.person_protocol
+    )
     return {"figures": result.figures, "person_scores": result.person_scores, "joint_scores": result.joint_scores}
 
 
-def assemble_test_metrics(figures: Figures, precision: Figures, mse: float) -> dict[str, Any]:
+def score_test_heatmaps(heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
+    """How far the heatmaps are from their targets."""
+    return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples)
+
+
+def assemble_test_metrics(figures: Figures, precision: Figures, mse: Figures, prediction: PredictionOptions) -> dict[str, Any]:
     """The content of test_metrics.json."""
-    return metrics_content(figures, precision, mse, SPLIT)
+    return metrics_content(figures, precision, mse, SPLIT, prediction.flip_test)
 
 
 def close_seal(test_ledger_workspace: SealLedger, test_seal: SealUse, figures: Figures, precision: Figures) -> SealLedger:

@@ -1,0 +1,110 @@
+"""How long the figures of a whole validation set take with their intervals, against what pycocotools takes for its own alone.
+
+    match once by OKS -> AP and AR of every draw of images -> PCK and OKS of every person, with the same draws
+
+Predictions are noisy copies of the truth, so no network runs. The folder holds `person_keypoints_val2017.json` or `.json.gz`;
+reading it is not counted. The last line is JSON: `seconds` for everything, `pycocotools_once_s` for pycocotools alone
+(evaluate, accumulate, summarise), how many people and how many resamples.
+"""
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posescope.coco.filters import filter_persons
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import load_annotation_file, read_annotations
+from posescope.coco.writer import coco_results
+from posescope.metrics.average_precision import match_coco
+from posescope.metrics.evaluation import evaluate_persons, precision_figures
+from posescope.metrics.resampling import draw_images
+from posescope.plugins import ComponentSpec
+from posescope.records import ScoredPersons
+from posescope.skeleton import Skeleton
+from posescope.tables import Predictions, join_joints, joints_of
+
+SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
+METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pck", "oks"))
+CROP_PX = 256
+
+
+def noisy_people(labels: Path, seed: int) -> tuple[ScoredPersons, list[dict], Skeleton]:
+    """Everybody labelled in the validation set, with predictions 2 % or 10 % of the person's size beside the truth."""
+    read = read_annotations(CocoFolder(labels), SOURCE)
+    kept = filter_persons(read.persons, read.keypoints, ()).persons
+    kept = kept[kept["split"] == "val"].sort_values("person_id")
+    ids, rng = kept["person_id"].to_numpy(), np.random.default_rng(seed)
+    truth = joints_of(read.keypoints, ids)
+    sizes = np.sqrt(kept["area"].to_numpy(dtype=np.float64)) * rng.choice([0.02, 0.1], len(ids))
+    predicted = np.nan_to_num(truth[..., :2]) + rng.normal(size=(*truth.shape[:2], 2)) * sizes[:, None, None]
+    scores = rng.random(truth.shape[:2])
+    results = coco_results(Predictions.validate(join_joints(ids, predicted, scores, "score")), kept, read.skeleton.category_id)
+    boxes = kept[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
+    crops = np.tile(np.eye(2, 3), (len(ids), 1, 1)) * (CROP_PX / boxes[:, 2:].max(axis=1).clip(1))[:, None, None]
+    crops[:, :, 2] = -boxes[:, :2] * crops[:, 0, :1]
+    scored = ScoredPersons(
+        person_ids=ids,
+        image_ids=kept["image_id"].to_numpy(),
+        predicted=predicted,
+        scores=scores,
+        truth=truth[..., :2],
+        visibility=truth[..., 2].astype(np.uint8),
+        boxes=boxes,
+        areas=kept["area"].to_numpy(dtype=np.float64),
+        crop_from_image=crops,
+        crop_size=(CROP_PX, CROP_PX),
+        oks_sigmas=read.skeleton.oks_sigmas,
+    )
+    return scored, results, read.skeleton
+
+
+def time_pycocotools(truth: dict, results: list[dict]) -> float:
+    """Seconds of pycocotools itself, from its evaluator's making on."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        expected = COCO()
+        expected.dataset = copy.deepcopy(truth)
+        expected.createIndex()
+        found = expected.loadRes(copy.deepcopy(results))
+        started = time.perf_counter()
+        evaluation = COCOeval(expected, found, "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=Path, required=True, help="folder of the annotation files")
+    parser.add_argument("--resamples", type=int, default=1000, help="draws of images")
+    arguments = parser.parse_args()
+    scored, results, skeleton = noisy_people(arguments.labels, seed=0)
+    truth = load_annotation_file(CocoFolder(arguments.labels).annotation_file(SOURCE, SOURCE.val_split))
+    once = time_pycocotools(truth, results)
+    print(f"pycocotools alone {once:.2f} s")
+
+    started = time.perf_counter()
+    evaluation = match_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
+    print(f"matched after {time.perf_counter() - started:.2f} s")
+    draws = draw_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
+    precision = precision_figures(evaluation, draws)
+    print(f"AP resampled after {time.perf_counter() - started:.2f} s")
+    found = evaluate_persons(scored, METRICS, skeleton, 0, evaluation.image_ids, arguments.resamples)
+    seconds = time.perf_counter() - started
+    for name, figure in {**precision.by_name, **found.figures.by_name}.items():
+        print(f"{name:<20} {figure.value:.4f}  {figure.low:.4f} to {figure.high:.4f}")
+    figures = {"seconds": round(seconds, 2), "pycocotools_once_s": round(once, 2)}
+    print(json.dumps(figures | {"persons": len(scored), "resamples": arguments.resamples}))
+
+
+if __name__ == "__main__":
+    main()

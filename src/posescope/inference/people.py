@@ -1,0 +1,83 @@
+"""Where the people of a split are: as the model says, or as another system's results have it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.coco.writer import coco_results
+from posescope.crops.crop_set import CropSet
+from posescope.errors import DataError
+from posescope.inference.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
+from posescope.metrics.protocols import match_results
+from posescope.skeleton import Skeleton
+from posescope.tables import HeatmapErrors, empty_table
+
+__all__ = ["FoundPeople", "locate_people", "read_results"]
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPeople:
+    """People found in images.
+
+    Attributes:
+        predictions: a `Predictions` table, image px: whose prediction it is, is known.
+        results: COCO keypoint results: whose they are has to be found out by matching.
+        heatmap_errors: a `HeatmapErrors` table; empty where no heatmaps were made.
+    """
+
+    predictions: pd.DataFrame
+    results: Sequence[Mapping[str, Any]]
+    heatmap_errors: pd.DataFrame
+
+
+def locate_people(
+    model: PoseModel,
+    crops: CropSet,
+    wanted: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    options: PredictionOptions,
+    results: str | None = None,
+) -> FoundPeople:
+    """Ask the model about each crop; or take the results of another system, and give each person the best of the same image.
+
+    Args:
+        model: not asked where there are results.
+        crops: of everybody who has one.
+        wanted: a `Persons` table that has everybody who has a crop.
+        keypoints, crop_boxes: tables that have everybody who has a crop; the former all who are wanted, too.
+        skeleton: of the data.
+        options: how the model is run.
+        results: path of a JSON file of COCO keypoint results; none: ask the model.
+
+    Raises:
+        DataError: if the file of results is missing, or holds something else.
+        MetricError: if its records do not belong to this skeleton.
+    """
+    if results is not None:
+        taken = read_results(Path(results))
+        return FoundPeople(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
+    found = predict_crops(model, crops, options)
+    predictions = predictions_in_images(found.predictions, crop_boxes)
+    return FoundPeople(predictions, coco_results(predictions, wanted, skeleton.category_id), heatmap_errors(found, wanted))
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """COCO results from a JSON file.
+
+    Raises:
+        DataError: if the file is missing, not JSON, or not a list of records.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: expected a JSON file of COCO keypoint results ({error}). See evaluation.results.") from error
+    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+        raise DataError(f"{path}: expected COCO keypoint results, a list of records, found {type(content).__name__}.")
+    return content

@@ -1,0 +1,105 @@
+"""Headline figures, each with its interval and with all that is needed to compare it: the content of `metrics.json`."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+__all__ = ["METRICS_SCHEMA_VERSION", "BoxSource", "Figure", "Figures", "Protocol", "figures_table", "metrics_content"]
+
+# Raised whenever a reader of the last version would misread the file; a new key alone does not.
+METRICS_SCHEMA_VERSION = 1
+
+# Who counts: everybody labelled, the discarded as missed; or those with a crop alone.
+Protocol = Literal["coco", "crops"]
+# Where the places of the people came from: the annotation, or another system's results, which may have found nobody.
+BoxSource = Literal["ground_truth", "results"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its 95 % interval over images, and of whom it is.
+
+    Attributes:
+        value: NaN where nobody is labelled.
+        low, high: ends of the interval; None where there is none.
+        persons: how many people it is of; None where nobody said.
+        protocol: who of them counts; None where nobody said.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    persons: int | None = None
+    protocol: Protocol | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: NaN becomes null."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {name: _or_null(value) for name, value in numbers.items()} | {"persons": self.persons, "protocol": self.protocol}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Headline figures by name."""
+
+    by_name: Mapping[str, Figure]
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """As JSON: {name: {value, low, high, persons, protocol}}."""
+        return {name: figure.to_dict() for name, figure in self.by_name.items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Mapping[str, Any]]) -> "Figures":
+        """Inverse of `to_dict`; null becomes NaN."""
+        return cls({name: _figure_of(one) for name, one in content.items()})
+
+
+def metrics_content(
+    figures: Figures,
+    precision: Figures,
+    mse: Figures,
+    split: str,
+    flip_test: bool = False,
+    results: str | None = None,
+) -> dict[str, Any]:
+    """The content of `metrics.json`, as docs/metrics.md describes it.
+
+    Args:
+        figures: of the people, one by one.
+        precision: COCO's.
+        mse: of the heatmaps; no figure where there are no heatmaps.
+        split: whose people.
+        flip_test: whether heatmaps were averaged with those of the mirrored crop.
+        results: file of another system's results, if it is they that were scored: `box_source` is "results" then, and
+            `flip_test` unknown. Otherwise the people's boxes are the annotation's.
+
+    Returns:
+        {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test}}}.
+    """
+    everything = Figures({**figures.by_name, **precision.by_name, **mse.by_name}).to_dict()
+    source: BoxSource = "ground_truth" if results is None else "results"
+    setting = {"split": split, "box_source": source, "flip_test": flip_test if results is None else None}
+    return {"schema_version": METRICS_SCHEMA_VERSION, split: {name: {**one, **setting} for name, one in everything.items()}}
+
+
+def figures_table(content: Mapping[str, Any]) -> pd.DataFrame:
+    """The content of `metrics.json` as a table: a row a split and figure, by name; its keys are the columns."""
+    rows = [
+        {"figure": name, **figure}
+        for split, figures in content.items()
+        if split != "schema_version"
+        for name, figure in sorted(figures.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def _figure_of(content: Mapping[str, Any]) -> Figure:
+    value = math.nan if content["value"] is None else float(content["value"])
+    return Figure(value, content["low"], content["high"], content.get("persons"), content.get("protocol"))
+
+
+def _or_null(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

@@ -1,0 +1,93 @@
+"""Whom the figures are about: everybody labelled, or those who were cropped; and how another system's results meet them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posescope.metrics.errors import MetricError
+from posescope.metrics.figures import Protocol
+from posescope.metrics.oks import person_oks
+from posescope.skeleton import Skeleton
+from posescope.tables import Predictions, join_joints, joints_of
+
+__all__ = ["match_results", "wanted_persons"]
+
+
+def wanted_persons(
+    protocol: Protocol, split: str, persons_read: pd.DataFrame, keypoints: pd.DataFrame, cropped: pd.DataFrame
+) -> pd.DataFrame:
+    """Who counts in the figures a person: rows of a `Persons` table, of this split, in ascending order of person_id.
+
+    Args:
+        protocol: `crops`: those who have a crop. `coco`: everybody with a labelled joint, crowds aside, as COCO's evaluation
+            has it: whoever was filtered away, could not be squared or lies in an unreadable image is there too.
+        split: train, val or test.
+        persons_read: everybody in the annotation files.
+        keypoints: of everybody in the annotation files.
+        cropped: those of all splits who have a crop. Somebody discarded belongs to the split of the others in the image, or,
+            where there is nobody else, to that of the annotation file: an image without a crop is never in the test set.
+    """
+    if protocol == "crops":
+        return cropped[cropped["split"] == split].sort_values("person_id").reset_index(drop=True)
+    labelled = keypoints.loc[keypoints["visibility"] > 0, "person_id"].unique()
+    everybody = persons_read[persons_read["person_id"].isin(labelled) & ~persons_read["is_crowd"]]
+    split_of_image = cropped.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
+    images = pd.MultiIndex.from_frame(everybody[["source_split", "image_id"]])
+    splits = split_of_image.reindex(images).fillna(pd.Series(everybody["split"].to_numpy(), index=images))
+    chosen = everybody.assign(split=splits.to_numpy())
+    return chosen[chosen["split"] == split].sort_values("person_id").reset_index(drop=True)
+
+
+def match_results(
+    results: Sequence[Mapping[str, Any]], wanted: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
+) -> pd.DataFrame:
+    """Each person's own result: the one of the same image with the highest OKS, whatever its score.
+
+    The match is kind: several people may be given the same result, and a result that nobody is given costs nothing (average
+    precision, beside it, punishes both). Among equals the first counts.
+
+    Args:
+        results: COCO keypoint results; those of other categories are left out.
+        wanted: a `Persons` table.
+        keypoints: of these persons at least.
+        skeleton: of the data.
+
+    Returns:
+        A `Predictions` table, image px, without the persons in whose image nothing was found. A joint's score is the result's
+        third number.
+
+    Raises:
+        MetricError: if a result has another number of joints than the skeleton, or lacks a field.
+    """
+    points, images = _result_arrays(results, skeleton)
+    person_ids = wanted["person_id"].to_numpy(dtype=np.int64)
+    truth, areas = joints_of(keypoints, person_ids), wanted["area"].to_numpy(dtype=np.float64)
+    order = np.argsort(images, kind="stable")
+    first = np.searchsorted(images[order], wanted["image_id"], side="left")
+    last = np.searchsorted(images[order], wanted["image_id"], side="right")
+    # One row a pair of a person and a result of the same image.
+    people = np.repeat(np.arange(len(person_ids)), last - first)
+    pairs = order[np.arange(len(people)) - np.repeat(np.cumsum(last - first) - last, last - first)]
+    visibility = truth[people, :, 2].astype(np.uint8)
+    similarity = person_oks(points[pairs, :, :2], truth[people, :, :2], visibility, areas[people], skeleton.oks_sigmas)
+    ranked = np.lexsort((pairs, -similarity, people))
+    matched, best = np.unique(people[ranked], return_index=True)
+    own = points[pairs[ranked[best]]]
+    table = join_joints(person_ids[matched], own[..., :2], own[..., 2].astype(np.float32), "score")
+    return pd.DataFrame(Predictions.validate(table))
+
+
+def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any]:
+    """(R, K, 3) keypoints and (R,) image ids of the results of this category."""
+    numbers = 3 * len(skeleton)
+    for place, result in enumerate(results):
+        if {"image_id", "category_id", "keypoints", "score"} - result.keys() or len(result["keypoints"]) != numbers:
+            raise MetricError(
+                f"COCO results: record {place}: expected image_id, category_id, score and {numbers} numbers as keypoints, found "
+                f"{', '.join(sorted(result))} and {len(result.get('keypoints', ()))} numbers."
+            )
+    own = [result for result in results if result["category_id"] == skeleton.category_id]
+    points = np.array([result["keypoints"] for result in own], dtype=np.float64).reshape(-1, len(skeleton), 3)
+    return points, np.array([result["image_id"] for result in own], dtype=np.int64)

@@ -1,0 +1,84 @@
+"""Where people are: asked of a model, or taken from another system's results."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.crops.crop_set import CropSet
+from posescope.errors import DataError
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.people import locate_people, read_results
+from posescope.records import PoseTargets
+from posescope.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, Predictions, join_joints
+
+JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
+IDS = np.array([100, 101])
+LABELS = Keypoints.validate(join_joints(IDS, JOINTS + 7, np.full((2, 2), 2, np.uint8), "visibility"))
+# The crops are 7 px away from the corner of their images.
+BOXES = CropBoxes.validate(
+    pd.DataFrame({"person_id": IDS, "left": 7, "top": 7, "side": 64, "a": 1, "b": 0, "c": -7, "d": 0, "e": 1, "f": -7})
+)
+WANTED = Persons.validate(
+    pd.DataFrame(
+        {"person_id": IDS, "annotation_id": IDS, "image_id": [4, 5], "source_split": "v", "file_name": "x", "split": "val"}
+    ).assign(image_h=90, image_w=90, bbox_x=0, bbox_y=0, bbox_w=50, bbox_h=50, area=2500, is_crowd=False)[
+        list(Persons.to_schema().columns)
+    ]
+)
+OPTIONS = PredictionOptions(device="cpu")
+
+
+@pytest.fixture
+def crops() -> CropSet:
+    """Black 64 x 64 crops with the left hand red and the right hand green, where the model `spots` finds them."""
+    images = np.zeros((2, 64, 64, 3), dtype=np.uint8)
+    for person, hand in np.ndindex(2, 2):
+        x, y = JOINTS[person, hand].astype(int)
+        images[person, y, x, hand] = 255
+    targets = PoseTargets(IDS, JOINTS, np.full((2, 2), 2, dtype=np.uint8))
+    return CropSet(targets, (images,), np.array([[0, 0], [0, 1]]))
+
+
+def test_the_model_is_asked(spots, crops) -> None:
+    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+    assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
+    np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
+    assert [result["image_id"] for result in found.results] == [4, 5]
+    assert found.results[0]["keypoints"] == [17, 27, 1, 47, 57, 1]
+    assert found.results[0]["score"] == pytest.approx(1)  # the mean of the joints' scores; the box was given
+    assert found.heatmap_errors["image_id"].tolist() == [4, 5]
+    assert (found.heatmap_errors["mse"] > 0).all()
+
+
+def test_a_file_is_taken_in_place_of_the_model(spots, crops, tmp_path) -> None:
+    path = tmp_path / "theirs.json"
+    record = {"category_id": spots.skeleton.category_id, "score": 0.5}
+    records = [{**record, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]
+    path.write_text(json.dumps(records))
+    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
+    Predictions.validate(found.predictions)
+    assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
+    assert found.results == records
+    assert HeatmapErrors.validate(found.heatmap_errors).empty
+
+
+def test_read(tmp_path) -> None:
+    path = tmp_path / "results.json"
+    records = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 1], "score": 0.5}]
+    path.write_text(json.dumps(records))
+    assert read_results(path) == records
+
+
+@pytest.mark.parametrize("text", ["not json", '{"annotations": []}', "[1, 2]"])
+def test_what_are_no_results_is_refused(tmp_path, text) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"results\.json: expected .*COCO keypoint results"):
+        read_results(path)
+
+
+def test_a_missing_file_is_named(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"evaluation\.results"):
+        read_results(tmp_path / "absent.json")

@@ -1,0 +1,61 @@
+"""The content of metrics.json: its schema is a promise to everything that reads it."""
+
+import math
+
+import pytest
+
+from posescope.files import read_json, write_json
+from posescope.metrics.figures import METRICS_SCHEMA_VERSION, Figure, Figures, figures_table, metrics_content
+
+FIGURES = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": Figure(math.nan)})
+PRECISION = Figures({"oks_ap": Figure(0.25, 0.2, 0.3, persons=9, protocol="coco")})
+MSE = Figures({"mse": Figure(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
+
+
+def test_the_schema(tmp_path) -> None:
+    """docs/metrics.md shows this very content."""
+    content = metrics_content(FIGURES, PRECISION, MSE, split="val", flip_test=True)
+    write_json(tmp_path / "metrics.json", content)
+    found = read_json(tmp_path / "metrics.json")
+    assert list(found) == ["schema_version", "val"]
+    assert found["schema_version"] == METRICS_SCHEMA_VERSION == 1
+    assert set(found["val"]) == {"pck_thesis", "oks", "oks_ap", "mse"}
+    assert found["val"]["oks_ap"] == {
+        "value": 0.25,
+        "low": 0.2,
+        "high": 0.3,
+        "persons": 9,
+        "protocol": "coco",
+        "split": "val",
+        "box_source": "ground_truth",
+        "flip_test": True,
+    }
+    assert {key: found["val"]["oks"][key] for key in ("value", "low", "high")} == {"value": None, "low": None, "high": None}
+
+
+def test_figures_round_trip() -> None:
+    back = Figures.from_dict(FIGURES.to_dict()).by_name
+    assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
+    assert math.isnan(back["oks"].value)
+    assert Figures.from_dict(metrics_content(FIGURES, PRECISION, MSE, "val")["val"]).by_name["mse"] == MSE.by_name["mse"]
+
+
+def test_figures_of_an_older_file_have_no_persons() -> None:
+    old = Figures.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
+    assert old.by_name == {"oks": Figure(0.5)}
+
+
+def test_another_systems_results_are_marked() -> None:
+    content = metrics_content(FIGURES, PRECISION, Figures({}), "test", flip_test=True, results="theirs.json")
+    assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
+    assert {figure["box_source"] for figure in content["test"].values()} == {"results"}
+    assert {figure["flip_test"] for figure in content["test"].values()} == {None}
+    assert {figure["split"] for figure in content["test"].values()} == {"test"}
+
+
+def test_as_a_table() -> None:
+    table = figures_table(metrics_content(FIGURES, PRECISION, MSE, "val"))
+    assert table["figure"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
+    assert list(table.columns) == ["figure", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
+    assert table.set_index("figure").loc["oks_ap", "high"] == pytest.approx(0.3)
+    assert figures_table({"schema_version": 1, "val": {}}).empty

@@ -1,0 +1,112 @@
+"""Who counts under which protocol, and which of another system's results is whose."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.metrics.errors import MetricError
+from posescope.metrics.protocols import match_results, wanted_persons
+from posescope.skeleton import Skeleton
+from posescope.tables import Keypoints, Persons, Predictions, join_joints
+
+SKELETON = Skeleton(("nose", "tail"), ((0, 1),), (0.1, 0.1), category_id=3)
+
+
+def people(*rows):
+    """(person_id, source_split, image_id, split, is_crowd) -> a `Persons` table of 20 x 50 px boxes and areas of 1,000 px^2."""
+    table = pd.DataFrame(rows, columns=["person_id", "source_split", "image_id", "split", "is_crowd"])
+    table["annotation_id"] = table["person_id"] + 100
+    size = {"file_name": "x.jpg", "image_h": 90, "image_w": 90}
+    box = {"bbox_x": 0, "bbox_y": 0, "bbox_w": 20, "bbox_h": 50, "area": 1000}
+    return Persons.validate(table.assign(**size, **box)[list(Persons.to_schema().columns)])
+
+
+def keypoints_of(person_ids, points, visibility):
+    return Keypoints.validate(
+        join_joints(np.array(person_ids), np.array(points, float), np.array(visibility, np.uint8), "visibility")
+    )
+
+
+READ = people(
+    (1, "val2017", 10, "val", False),
+    (2, "val2017", 10, "val", False),  # discarded
+    (3, "val2017", 11, "val", True),  # a crowd
+    (4, "val2017", 12, "val", False),  # discarded, alone in its image
+    (5, "val2017", 12, "val", False),  # nothing labelled
+    (6, "train2017", 10, "train", False),  # another image of the same number
+    (7, "train2017", 10, "train", False),  # discarded
+    (8, "train2017", 20, "train", False),
+)
+LABELS = keypoints_of(range(1, 9), np.zeros((8, 2, 2)), [[2, 1]] * 4 + [[0, 0]] + [[2, 2]] * 3)
+CROPPED = people((1, "val2017", 10, "val", False), (6, "train2017", 10, "test", False), (8, "train2017", 20, "train", False))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "split", "expected"),
+    [
+        ("crops", "val", [1]),
+        ("crops", "test", [6]),
+        ("coco", "val", [1, 2, 4]),
+        ("coco", "test", [6, 7]),  # the discarded one is in the image of one who is in the test set
+        ("coco", "train", [8]),
+    ],
+)
+def test_who_counts(protocol, split, expected) -> None:
+    found = wanted_persons(protocol, split, READ, LABELS, CROPPED)
+    assert found["person_id"].tolist() == expected
+    assert set(found["split"]) == {split}
+    Persons.validate(found)
+
+
+@pytest.mark.parametrize("protocol", ["coco", "crops"])
+def test_nobody(protocol) -> None:
+    assert len(wanted_persons(protocol, "val", READ.iloc[:0], LABELS, CROPPED.iloc[:0])) == 0
+
+
+def result(image_id, x, score=0.5, category_id=3):
+    """Both joints at (x, 0), found with 0.25 and 0.75."""
+    return {"image_id": image_id, "category_id": category_id, "keypoints": [x, 0, 0.25, x, 0, 0.75], "score": score}
+
+
+def test_each_person_gets_the_best_result_of_its_image() -> None:
+    wanted = people(
+        (1, "v", 10, "val", False), (2, "v", 10, "val", False), (4, "v", 12, "val", False), (9, "v", 13, "val", False)
+    )
+    truth = keypoints_of([1, 2, 4, 9], [[[x, 0], [x, 0]] for x in (0, 50, 0, 0)], [[2, 2], [2, 0], [1, 1], [2, 2]])
+    results = [
+        result(10, 44, score=0.9),  # nearest to person 2
+        result(12, 30),
+        result(10, 3, score=0.1),  # nearest to person 1, whatever its score
+        result(10, 0, category_id=1),  # of another category
+        result(99, 0),  # in an image without a person
+        result(12, 7),  # nearest to person 4
+    ]
+    found = match_results(results, wanted, truth, SKELETON)
+    Predictions.validate(found)
+    assert found["person_id"].tolist() == [1, 1, 2, 2, 4, 4]  # nothing was found in the image of person 9
+    assert found["x"].tolist() == [3, 3, 44, 44, 7, 7]
+    assert found["score"].tolist() == [0.25, 0.75] * 3
+    # The order of results does not matter, nor does that of the persons.
+    again = match_results(results[::-1], wanted.iloc[::-1], truth, SKELETON).sort_values("person_id", kind="stable")
+    pd.testing.assert_frame_equal(again.reset_index(drop=True), found)
+
+
+def test_two_people_may_get_the_same_result() -> None:
+    wanted = people((1, "v", 10, "val", False), (2, "v", 10, "val", False))
+    truth = keypoints_of([1, 2], np.zeros((2, 2, 2)), [[2, 2], [2, 2]])
+    assert match_results([result(10, 1)], wanted, truth, SKELETON)["x"].tolist() == [1, 1, 1, 1]
+
+
+def test_no_results_and_nobody() -> None:
+    wanted = people((1, "v", 10, "val", False))
+    truth = keypoints_of([1], np.zeros((1, 2, 2)), [[2, 2]])
+    assert match_results([], wanted, truth, SKELETON).empty
+    assert match_results([result(10, 1)], wanted.iloc[:0], truth, SKELETON).empty
+
+
+def test_foreign_results_are_named() -> None:
+    wanted, truth = people((1, "v", 10, "val", False)), keypoints_of([1], np.zeros((1, 2, 2)), [[2, 2]])
+    with pytest.raises(MetricError, match=r"record 1: expected .* 6 numbers as keypoints, found .* and 3 numbers"):
+        match_results([result(10, 1), {**result(10, 1), "keypoints": [1, 2, 3]}], wanted, truth, SKELETON)
+    with pytest.raises(MetricError, match=r"record 0: expected image_id"):
+        match_results([{"image_id": 10, "bbox": [0, 0, 1, 1]}], wanted, truth, SKELETON)
