@@ -82,7 +82,7 @@ def evaluate_persons(
     nothing of the kind, or whose headline is another number, has no interval.
 
     Args:
-        scored: N persons. Those without a prediction count in the figures as missed, and stand in no table.
+        scored: N persons. Those without a prediction count in the figures as missed, and have no row in `person_scores`.
         metrics: components of posescope.metrics.
         skeleton: of the data.
         seed: of the draws of images; with the same images, seed and resamples, the draws are the same.

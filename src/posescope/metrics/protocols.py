@@ -35,8 +35,8 @@ def wanted_persons(
     everybody = persons_read[persons_read["person_id"].isin(labelled) & ~persons_read["is_crowd"]]
     split_of_image = cropped.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
     images = pd.MultiIndex.from_frame(everybody[["source_split", "image_id"]])
-    splits = split_of_image.reindex(images).fillna(pd.Series(everybody["split"].to_numpy(), index=images))
-    chosen = everybody.assign(split=splits.to_numpy())
+    splits = split_of_image.reindex(images).to_numpy()
+    chosen = everybody.assign(split=np.where(pd.isna(splits), everybody["split"], splits))
     return chosen[chosen["split"] == split].sort_values("person_id").reset_index(drop=True)
 
 
