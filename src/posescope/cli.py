@@ -12,6 +12,7 @@ from kedro.framework import project
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
+from posescope.cli_compare import compare as compare_runs
 from posescope.errors import PosescopeError
 from posescope.hooks import unwrap
 from posescope.plugins import GROUPS, installed, load_component
@@ -89,3 +90,6 @@ run = _Run(
     short_help=kedro_run.short_help,
 )
 cli.add_command(run)
+
+compare = _OneLineErrors(name="compare", callback=compare_runs.callback, params=compare_runs.params, help=compare_runs.help)
+cli.add_command(compare)

@@ -22,6 +22,7 @@ __all__ = [
     "HeatmapErrors",
     "History",
     "Issues",
+    "JointHits",
     "Keypoints",
     "PersonScores",
     "Persons",
@@ -29,6 +30,7 @@ __all__ = [
     "Trials",
     "empty_table",
     "ids_of",
+    "images_of",
     "join_joints",
     "joints_of",
     "matrices_of",
@@ -147,6 +149,17 @@ class PersonScores(_Table):
         coerce = True
 
 
+class JointHits(_Table):
+    """One row a labelled joint of a scored person: its similarity in OKS (0..1), and whether `pck_thesis` calls it right."""
+
+    person_id: Series[np.int64]
+    image_id: Series[np.int64]
+    joint: Series[str]
+    visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
+    oks: Series[np.float64] = pa.Field(ge=0, le=1)
+    pck_thesis: Series[bool]
+
+
 class HeatmapErrors(_Table):
     """One row a person: mean squared error of the heatmaps (NaN where no map counts), and the sum of the maps' weights."""
 
@@ -195,6 +208,11 @@ def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
     """(N,) ids of the persons of a split, ascending."""
     return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
+
+
+def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
+    """(M,) ids of the images in which persons of a split are, ascending, each once."""
+    return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
 
 def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:

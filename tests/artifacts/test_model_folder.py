@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint, read_model, write_model
+from posescope.artifacts.model_folder import ModelFolderError, fingerprint_of_model, model_fingerprint, read_model, write_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
 from posescope.files import sha256_of
@@ -94,6 +94,13 @@ def test_reading_draws_no_random_numbers(folder: Path) -> None:
     torch.manual_seed(8)
     read_model(folder)
     assert torch.rand(1) == expected
+
+
+def test_the_fingerprint_in_memory_is_that_of_the_folder(model: PoseModel, folder: Path) -> None:
+    assert fingerprint_of_model(model) == fingerprint_of_model(read_model(folder)) == model_fingerprint(folder)
+    with torch.no_grad():
+        next(model.network.parameters()).mul_(1.001)
+    assert fingerprint_of_model(model) != model_fingerprint(folder)
 
 
 def test_the_fingerprint_follows_what_is_computed_and_not_the_provenance(model: PoseModel, folder: Path, tmp_path: Path) -> None:

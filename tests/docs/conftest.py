@@ -33,7 +33,12 @@ NOT_TYPED: Mapping[str, str] = {
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/test_real_data.py, with one epoch",
 }
 # What is typed in the place of what cannot be: a recipe of the Makefile, and a page's words for something that a run has named.
-STAND_INS = {"make run": "kedro run", "<version>": "$(ls -t data/06_models/model | head -n 1)"}
+STAND_INS = {
+    "make run": "kedro run",
+    "<version>": "$(ls -t data/06_models/model | head -n 1)",
+    "<first>": "$(ls data/08_reporting/runs | head -n 1)",
+    "<second>": "$(ls data/08_reporting/runs | tail -n 1)",
+}
 
 _COMMANDS = ("kedro", "posescope", "make", "pip", "python", "source", "git")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -223,3 +223,36 @@ def test_tune(page, checkout) -> None:
     assert trained["env"] == "tuned"
     assert training["learning_rate"] == pytest.approx(best["modelling.training.learning_rate"])
     assert trained["parameters"]["data_engineering"]["codec"]["name"] == json.loads(best["data_engineering.codec"])["name"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/final-test.md"], indirect=True)
+def test_final_test(page, checkout) -> None:
+    follow(checkout, page)
+    trained, tested, again, unsealed = records(checkout, "data")
+    assert [record["pipelines"] for record in (trained, tested, again, unsealed)] == [
+        ["__default__"], ["final_test"], ["modelling"], ["final_test"]
+    ]  # fmt: skip
+    uses = read(checkout.root / "data" / "08_reporting" / "test_ledger.json")
+    assert [(use["kind"], use["state"]) for use in uses] == [("first", "completed"), ("unsealed again", "completed")]
+    assert [use["run_id"] for use in uses] == [tested["run_id"], unsealed["run_id"]]
+    assert uses[0]["model_fingerprint"] != uses[1]["model_fingerprint"]
+    assert set(uses[1]) >= {"opened_utc", "completed_utc", "data_fingerprint", "figures"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/compare-runs.md"], indirect=True)
+def test_compare_runs(page, checkout) -> None:
+    follow(checkout, page)
+    folders = checkout.told["posescope compare data/plain data/seeded"]
+    (plain,), (seeded,) = records(checkout, "data/plain"), records(checkout, "data/seeded")
+    for record in (plain, seeded):
+        assert record["run_id"] in folders
+    first, second = records(checkout, "data")
+    ids = checkout.told["posescope compare <first> <second>"]
+    assert ids.index(first["run_id"]) < ids.index(second["run_id"])
+    for told in (folders, ids):
+        assert all(f"\n{name} " in told for name in ("pck_thesis", "pck@0.2", "oks"))
+        assert "Joints better in B by oks: " in told
+    content = json.loads(checkout.told["posescope compare <first> <second> --json --seed 1 --resamples 5000"])
+    assert (content["seed"], content["resamples"], content["persons"] > 0) == (1, 5000, True)

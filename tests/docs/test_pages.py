@@ -60,7 +60,10 @@ def check_run(command: str, conf: Path) -> None:
 
 def check_command(command: str, conf: Path) -> None:
     """Fail unless it is known."""
-    if command.startswith("posescope "):
+    if command.startswith("posescope compare "):  # of runs that only who follows the page has
+        words = command.split()[2:]
+        assert cli.commands["compare"].make_context("compare", list(words)).params["run_a"] == words[0]
+    elif command.startswith("posescope "):
         result = CliRunner().invoke(cli, command.split()[1:])
         assert result.exit_code == 0, result.output
     elif command.startswith("make "):

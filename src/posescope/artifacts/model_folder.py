@@ -4,6 +4,7 @@
          model.json          format, architecture, codec, skeleton, input, provenance, SHA-256 of the weights
 """
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from posescope.artifacts.devices import resolve_device
@@ -24,7 +25,7 @@ from posescope.models.network import PoseNetwork
 from posescope.plugins import ComponentSpec, build
 from posescope.skeleton import Skeleton
 
-__all__ = ["ModelFolderError", "model_fingerprint", "read_model", "write_model"]
+__all__ = ["ModelFolderError", "fingerprint_of_model", "model_fingerprint", "read_model", "write_model"]
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ def write_model(folder: Path, model: PoseModel) -> None:
         ValueError: if the provenance holds NaN or an infinite number.
     """
     with atomic_folder(folder) as temporary:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
-        save_file(weights, temporary / WEIGHTS)
+        save_file(_weights_of(model), temporary / WEIGHTS)
         write_json(temporary / DESCRIPTION, _describe(model, sha256_of(temporary / WEIGHTS)))
     log.info("Wrote the model folder %s.", folder)
 
@@ -104,6 +104,16 @@ def model_fingerprint(folder: Path) -> str:
     """
     content = _read_description(folder)
     return fingerprint({name: content[name] for name in FIELDS})
+
+
+def fingerprint_of_model(model: PoseModel) -> str:
+    """The same of a model in memory: `model_fingerprint` of the folder that `write_model` makes of it, wherever it came from."""
+    content = _describe(model, hashlib.sha256(save(_weights_of(model))).hexdigest())
+    return fingerprint({name: content[name] for name in FIELDS})
+
+
+def _weights_of(model: PoseModel) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
 
 
 def _describe(model: PoseModel, weights_sha256: str) -> dict[str, Any]:

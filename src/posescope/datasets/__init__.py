@@ -1,11 +1,21 @@
-"""Kedro datasets that kedro-datasets lacks: stores, models, records, arrays, pictures, analyses."""
+"""Kedro datasets that kedro-datasets lacks: stores, models, the ledger of the test set, records, arrays, pictures, analyses."""
 
 from posescope.datasets.analysis import AnalysisDataset
 from posescope.datasets.arrays import ArraysDataset
+from posescope.datasets.ledger import LedgerDataset
 from posescope.datasets.model import ModelDataset
 from posescope.datasets.picture import PictureDataset
 from posescope.datasets.plot import PlotDataset
 from posescope.datasets.record import RecordDataset
 from posescope.datasets.store import StoreDataset
 
-__all__ = ["AnalysisDataset", "ArraysDataset", "ModelDataset", "PictureDataset", "PlotDataset", "RecordDataset", "StoreDataset"]
+__all__ = [
+    "AnalysisDataset",
+    "ArraysDataset",
+    "LedgerDataset",
+    "ModelDataset",
+    "PictureDataset",
+    "PlotDataset",
+    "RecordDataset",
+    "StoreDataset",
+]

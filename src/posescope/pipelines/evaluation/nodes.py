@@ -21,11 +21,13 @@ from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, ev
 from posescope.metrics.failure_tables import DecodingEffects, join_error_types
 from posescope.metrics.figures import Figures, figures_table, metrics_content
 from posescope.metrics.gather import gather_scored
+from posescope.metrics.joint_hits import tabulate_joint_hits
 from posescope.metrics.protocols import wanted_persons
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
-from posescope.pipelines.evaluation.options import FailureOptions, ScoringOptions
+from posescope.pipelines.evaluation.options import FailureOptions
+from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.report.data_tables import persons_with_crops
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
@@ -220,3 +222,15 @@ def show_worst(
     return picture_worst_persons(
         person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, failures.worst_persons
     )
+
+
+def score_joints(
+    model: PoseModel,
+    predictions: pd.DataFrame,
+    wanted: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+) -> pd.DataFrame:
+    """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
+    return tabulate_joint_hits(gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size), skeleton)

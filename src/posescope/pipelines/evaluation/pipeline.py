@@ -98,6 +98,11 @@ def create_pipeline() -> Pipeline:
                 ],
                 "worst_persons",
             ),
+            step(
+                nodes.score_joints,
+                ["model", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
+                "joint_hits_val",
+            ),
         ],
         tags="evaluation",
     )

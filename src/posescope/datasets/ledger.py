@@ -1,0 +1,61 @@
+"""The ledger of the test set."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from kedro.io import AbstractDataset, DatasetError, Version
+
+from posescope.errors import DataError
+from posescope.metrics.seal import SealLedger
+
+__all__ = ["LedgerDataset"]
+
+
+class LedgerDataset(AbstractDataset[SealLedger, SealLedger]):
+    """A `SealLedger`. The file itself has no versions; `versioned: true` tells the ledger which run opens the seal.
+
+    Like a store it stands twice in the catalog: as workspace, which is always there, and as result, which is there once its last
+    use is completed (docs/decisions/0001-stores.md).
+
+    Example:
+    ```yaml
+    test_ledger:
+      type: posescope.datasets.LedgerDataset
+      filepath: data/08_reporting/test_ledger.json
+      versioned: true
+    ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        role: Literal["workspace", "result"] = "result",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Args: filepath: the JSON file; version: Kedro's; role: see above; metadata: for Kedro-Viz."""
+        if role not in ("workspace", "result"):
+            raise DatasetError(f"LedgerDataset: role: expected 'workspace' or 'result', found '{role}'.")
+        self._filepath = PurePosixPath(filepath)
+        self._version = version
+        self._role = role
+        self.metadata = metadata
+
+    def load(self) -> SealLedger:
+        """The ledger; as a result, only once its last use is completed."""
+        ledger = SealLedger(Path(self._filepath), run_id=self._version.save if self._version else None)
+        if self._role == "result" and not ledger.is_finished():
+            raise DataError(f"{self._filepath}: no use of the test set is completed here yet.")
+        return ledger
+
+    def save(self, data: SealLedger) -> None:
+        """See that the node gives back the ledger of this file, with its use completed. Its content is on disk already."""
+        if not isinstance(data, SealLedger) or data.root != Path(self._filepath) or not data.is_finished():
+            raise DatasetError(f"Expected the ledger {self._filepath} with its last use completed, found {data!r}.")
+
+    def _exists(self) -> bool:
+        return self._role == "workspace" or SealLedger(Path(self._filepath)).is_finished()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "role": self._role}

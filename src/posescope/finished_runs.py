@@ -1,0 +1,182 @@
+"""Finished runs, found again by their id or their folder: what they scored, person by person.
+
+    <data_dir>/08_reporting/runs/<id>/run.json          the record: what was asked, where the outputs lie
+               07_model_output/val/person_scores.parquet/<version>/person_scores.parquet
+
+A data_dir may have been moved since: what lies below it is looked for there first, and then where the record says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+
+from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint
+from posescope.errors import DataError
+from posescope.files import read_json
+from posescope.tables import JointHits, PersonScores
+
+__all__ = ["FinishedRun", "check_comparable", "find_run"]
+
+_RUNS = PurePath("08_reporting", "runs")
+_SCORES, _HITS = "person_scores_val", "joint_hits_val"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with its record.
+
+    Attributes:
+        data_dir: where its outputs lie now.
+        record: content of its `run.json`.
+    """
+
+    data_dir: Path
+    record: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """As Kedro gave it."""
+        return str(self.record["run_id"])
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether it came to its end and has scored the validation persons."""
+        return self.record["status"] == "completed" and _SCORES in self.record["outputs"]
+
+    @property
+    def flip_test(self) -> bool | None:
+        """Whether it averaged with the mirrored image; None where its record does not say."""
+        found = _below(self.record["parameters"], "evaluation", "prediction", "flip_test")
+        return None if found is None or self.results else bool(found)
+
+    @property
+    def results(self) -> str | None:
+        """The file of another system's results, if it is those that were scored, and not a model."""
+        found = _below(self.record["parameters"], "evaluation", "results")
+        return None if found is None else str(found)
+
+    def model_fingerprint(self) -> str | None:
+        """Of the model that was scored; None if it lies there no more, or if another system's results were scored."""
+        place = None if self.results else {**self.record["inputs"], **self.record["outputs"]}.get("model")
+        try:
+            return None if place is None else model_fingerprint(self._place(place))
+        except ModelFolderError:
+            return None
+
+    def person_scores(self) -> pd.DataFrame:
+        """Its `PersonScores` table.
+
+        Raises:
+            DataError: if the run has none, or the file is gone.
+        """
+        return pd.DataFrame(PersonScores.validate(self._read(_SCORES)))
+
+    def joint_hits(self) -> pd.DataFrame | None:
+        """Its `JointHits` table; None if the run is older than this table.
+
+        Raises:
+            DataError: if the run made one, and the file is gone.
+        """
+        return pd.DataFrame(JointHits.validate(self._read(_HITS))) if _HITS in self.record["outputs"] else None
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON: which run, which model, which data."""
+        return {
+            "run_id": self.run_id,
+            "data_dir": str(self.data_dir),
+            "model_fingerprint": self.model_fingerprint(),
+            "results": self.results,
+            "data_fingerprint": self.record["data_fingerprint"],
+            "flip_test": self.flip_test,
+        }
+
+    def _read(self, name: str) -> pd.DataFrame:
+        path = self._place(self.record["outputs"][name])
+        if not path.is_file():
+            raise DataError(f"{path}: there is no such file; the run {self.run_id} wrote its {name} there.")
+        return pd.read_parquet(path)
+
+    def _place(self, recorded: str) -> Path:
+        """Where an output lies now: below the data_dir, from the layer's folder on (`07_model_output/...`), or as recorded."""
+        parts = PurePath(recorded).parts
+        layers = [place for place, part in enumerate(parts) if part[:2].isdigit() and part[2:3] == "_"]
+        below = next((path for place in layers if (path := self.data_dir.joinpath(*parts[place:])).exists()), None)
+        return below or Path(recorded)
+
+
+def find_run(name: str, data_dir: Path) -> FinishedRun:
+    """The run that somebody means.
+
+    Args:
+        name: an id of a run below `data_dir`; or a folder: of a run (`.../08_reporting/runs/<id>`), or any data_dir, of which
+            the newest run with scores is taken.
+        data_dir: where runs with an id are looked for.
+
+    Raises:
+        DataError: if there is no such run (the message lists those that there are), or it has no scores of persons.
+    """
+    folder = Path(name)
+    if (folder / "run.json").is_file():
+        return _with_scores(_read_run(folder.resolve()))
+    if (folder / _RUNS).is_dir():
+        scored = [run for run in _runs_below(folder) if run.has_scores]
+        if not scored:
+            raise DataError(f"{folder / _RUNS}: no run here came to its end and has scored persons. {_MEND}")
+        return scored[-1]
+    place = data_dir / _RUNS / name.replace(":", ".")
+    if not (place / "run.json").is_file():
+        raise DataError(
+            f"There is no run '{name}' in {data_dir / _RUNS}, and no folder of this name that holds runs. Runs with scores: "
+            f"{', '.join(run.run_id for run in _runs_below(data_dir) if run.has_scores) or 'none'}. "
+            "--data-dir names another place."
+        )
+    return _with_scores(_read_run(place))
+
+
+def check_comparable(first: FinishedRun, second: FinishedRun) -> None:
+    """See that two runs were asked about the same validation set.
+
+    Raises:
+        DataError: if they read other files, or their data was generated in another way.
+    """
+    for key in ("source", "sample"):
+        asked = [_below(run.record["parameters"], "data_engineering", key) for run in (first, second)]
+        values = [{**value, "workers": None} if isinstance(value, Mapping) else value for value in asked]
+        if values[0] != values[1]:
+            raise DataError(
+                f"The runs were scored on different persons: data_engineering.{key} is {asked[0]} in A, {asked[1]} in B. Only "
+                "runs on the same validation set can be compared."
+            )
+
+
+_MEND = "Run the pipeline evaluation."
+
+
+def _read_run(folder: Path) -> FinishedRun:
+    path = folder / "run.json"
+    record = read_json(path)
+    missing = {"run_id", "status", "parameters", "inputs", "outputs", "data_fingerprint"} - set(record)
+    if missing:
+        raise DataError(f"{path}: this is no record of a run: it lacks {', '.join(sorted(missing))}.")
+    return FinishedRun(folder.parents[2], record)
+
+
+def _runs_below(data_dir: Path) -> list[FinishedRun]:
+    """The first one first: ids are times."""
+    return [_read_run(path.parent) for path in sorted((data_dir / _RUNS).glob("*/run.json"))]
+
+
+def _with_scores(run: FinishedRun) -> FinishedRun:
+    if not run.has_scores:
+        pipelines = ", ".join(run.record.get("pipelines", ()))
+        raise DataError(f"The run {run.run_id} ({run.record['status']}: {pipelines}) has no scores of persons. {_MEND}")
+    return run
+
+
+def _below(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content

@@ -1,0 +1,15 @@
+"""The parameters of the namespace `final_test`."""
+
+from pydantic import Field
+
+from posescope.plugins import Options
+
+__all__ = ["FinalTestOptions"]
+
+
+class FinalTestOptions(Options):
+    """All parameters of the pipeline. How the model is run and scored stands in `evaluation`: both sets are scored alike."""
+
+    unseal_again: bool = Field(
+        False, description="score another model, or other persons, after the test set was used; the ledger keeps it as such"
+    )
