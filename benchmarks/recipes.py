@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from posescope.crops.crop_set import CropSet
 from posescope.crops.statistics import CropStatistics
@@ -139,6 +140,7 @@ def draw_curves(histories: dict[str, pd.DataFrame], path: Path) -> None:
     for name, history in histories.items():
         axes.plot(history["epoch"], history["val_pck_thesis"], label=name)
     axes.set(xlabel="epoch", ylabel="PCK (thesis) on the validation persons", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     figure.savefig(path, dpi=120)
 
