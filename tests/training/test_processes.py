@@ -50,6 +50,14 @@ def assert_close(one: TrainingOutcome, two: TrainingOutcome) -> None:
         assert shared.val_pck_thesis == pytest.approx(single.val_pck_thesis, abs=0.03)
 
 
+def assert_plain(outcome: TrainingOutcome) -> None:
+    """Nothing of the team is left in the model, but its number in the record of how it was made."""
+    kinds = {type(module).__name__ for module in outcome.model.network.modules()}
+    assert "BatchNorm2d" in kinds
+    assert not any("Sync" in kind or "Distributed" in kind for kind in kinds)
+    assert outcome.model.provenance["training"]["processes"] == 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -68,6 +76,7 @@ def test_two_processes_have_the_losses_of_one(
     one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
     assert_close(one, two)
     assert [path.name for path in (tmp_path / "sheets" / "f").iterdir()] == ["epoch_0002.png"]
+    assert_plain(two)
 
 
 def test_one_step_of_two_processes_has_the_weights_of_one(
@@ -88,9 +97,8 @@ def test_one_step_of_two_processes_has_the_weights_of_one(
         assert (two.tensors[name] - one.tensors[name]).norm() < 1e-4 * one.tensors[name].norm(), name
 
 
-def test_a_run_goes_on_from_its_checkpoints(
-    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.slow
+def test_a_run_goes_on_from_its_checkpoints(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     whole = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "whole"), "f")
     store = CheckpointStore(tmp_path / "two")
     train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
@@ -98,14 +106,6 @@ def test_a_run_goes_on_from_its_checkpoints(
     assert [replace(record, seconds=0) for record in resumed.history] == [replace(record, seconds=0) for record in whole.history]
     for name, value in whole.model.network.state_dict().items():
         assert torch.equal(value, resumed.model.network.state_dict()[name]), name
-
-
-def test_the_model_is_a_plain_one(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
-    outcome = train(untrained, mapped_set, val_set, make_options(epochs=1), CheckpointStore(tmp_path / "c"), "f")
-    kinds = {type(module).__name__ for module in outcome.model.network.modules()}
-    assert "BatchNorm2d" in kinds
-    assert not any("Sync" in kind or "Distributed" in kind for kind in kinds)
-    assert outcome.model.provenance["training"]["processes"] == 2
 
 
 def test_errors_come_back_as_they_were(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
