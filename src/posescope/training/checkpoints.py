@@ -45,7 +45,6 @@ class CheckpointStore:
         Raises:
             CheckpointError: if there are checkpoints but none is whole, or one is of another format or another run.
         """
-        self._log_others(fingerprint)
         run = self.root / fingerprint
         epochs = self._epochs(fingerprint)
         if (run / FINISHED).exists() or not epochs:
@@ -156,7 +155,8 @@ class CheckpointStore:
     def _runs(self) -> list[str]:
         return sorted(path.name for path in self.root.glob("*") if path.is_dir() and self._epochs(path.name))
 
-    def _log_others(self, fingerprint: str) -> None:
+    def log_others(self, fingerprint: str) -> None:
+        """Say which unfinished runs lie here that are not of this fingerprint."""
         for run in self._runs():
             if run != fingerprint and not (self.root / run / FINISHED).exists():
                 log.info("%s: an unfinished run of other options or data; it is left where it is.", self.root / run)

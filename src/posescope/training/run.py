@@ -18,7 +18,7 @@ from posescope.plugins import build
 from posescope.training.augmentations import Flip
 from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
-from posescope.training.checkpoints import CheckpointStore
+from posescope.training.checkpoints import CheckpointStore, TrainingState
 from posescope.training.options import TrainingOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
@@ -109,10 +109,10 @@ class _Run:
 
     def resume_or_begin(self) -> None:
         """Take up the last whole epoch of this run, or make room for a new one."""
-        if self.team.leads:
-            self._make_room()
+        state = self._make_room() if self.team.leads else None
         self.team.wait()
-        state = self.job.store.latest(self.job.fingerprint)
+        if not self.team.leads:
+            state = self.job.store.latest(self.job.fingerprint)
         if self.job.sheets and self.team.leads:
             self.job.sheets.begin(self.job.fingerprint, state.epoch if state else 0)
         if state is None:
@@ -157,14 +157,16 @@ class _Run:
         )  # fmt: skip
         job.store.save(state, self.options.keep_checkpoints)
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> TrainingState | None:
         store, fingerprint = self.job.store, self.job.fingerprint
         if self.options.resume:
             store.require(self.options.resume, fingerprint, self.job.made_of)
         store.clean(fingerprint)
+        store.log_others(fingerprint)
         state = store.latest(fingerprint)
         if state:
             store.prune(state, self.options.keep_checkpoints)  # the killed process may not have come to it
+        return state
 
     def _draw_sheet(self, model: PoseModel, epoch: int, pck: float) -> None:
         every, sheets = self.options.sheet_every_epochs, self.job.sheets
