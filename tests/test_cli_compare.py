@@ -78,7 +78,7 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert lines[0].startswith(f"A {A} model unknown flip test off")
     assert lines[1].startswith(f"B {B} model unknown flip test on")
     assert "4 persons of the validation set in common, in 3 images." in lines
-    assert "Left out: 0 that only A has scored, 1 that only B has." in lines
+    assert any(line.startswith("LEFT OUT: 0 persons whom only A has found, 1 whom only B has.") for line in lines)
     (figure,) = [line for line in lines if line.startswith("oks ")]
     assert figure.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines

@@ -76,7 +76,10 @@ def _run_line(letter: str, run: FinishedRun) -> str:
 def _persons_lines(persons: Comparison) -> list[str]:
     lines = [f"{persons.persons} persons of the validation set in common, in {persons.images} images."]
     if persons.only_a or persons.only_b:
-        lines.append(f"Left out: {persons.only_a} that only A has scored, {persons.only_b} that only B has.")
+        lines.append(
+            f"LEFT OUT: {persons.only_a} persons whom only A has found, {persons.only_b} whom only B has. The figures below know "
+            "nothing of them: a run that finds only the easy people looks better than it is. AP (metrics.json) counts them."
+        )
     return lines
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "join_joints",
     "joints_of",
     "matrices_of",
+    "people_fingerprint",
     "squares_fingerprint",
     "table_of",
 ]
@@ -150,14 +151,17 @@ class PersonScores(_Table):
 
 
 class JointHits(_Table):
-    """One row a labelled joint of a scored person: its similarity in OKS (0..1), and whether `pck_thesis` calls it right."""
+    """One row a labelled joint of a scored person: its similarity in OKS (0..1), and whether `pck_thesis` calls it right (1, 0).
+
+    NaN where the person has no crop, on whose grid `pck_thesis` counts.
+    """
 
     person_id: Series[np.int64]
     image_id: Series[np.int64]
     joint: Series[str]
     visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
     oks: Series[np.float64] = pa.Field(ge=0, le=1)
-    pck_thesis: Series[bool]
+    pck_thesis: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
 
 
 class HeatmapErrors(_Table):
@@ -265,3 +269,10 @@ def squares_fingerprint(crop_boxes: pd.DataFrame) -> str:
     """16 hex digits of who is cut out where; the order of the rows does not matter."""
     squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
     return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]
+
+
+def people_fingerprint(persons: pd.DataFrame, split: str) -> str:
+    """16 hex digits of whose annotations make up a split of a `Persons` table; the order of the rows does not matter."""
+    people = persons.loc[persons["split"] == split, ["source_split", "image_id", "annotation_id"]]
+    rows = people.sort_values(["source_split", "image_id", "annotation_id"]).itertuples(index=False)
+    return hashlib.sha256("\n".join(f"{row[0]} {row[1]} {row[2]}" for row in rows).encode()).hexdigest()[:16]

@@ -108,6 +108,14 @@ def test_the_truth_itself_is_perfect(truth) -> None:
     assert found["AR"] == pytest.approx(1.0)
 
 
+def test_an_annotation_may_have_the_id_0(truth, results) -> None:
+    """Pycocotools means nobody by 0: a person of that id could never be found."""
+    renumbered = copy.deepcopy(truth)
+    for number, record in enumerate(renumbered["annotations"]):
+        record["id"] = number
+    assert evaluate_coco(renumbered, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+
+
 def test_the_skeleton_s_sigmas_count(truth, results) -> None:
     wide = evaluate_coco(truth, results, [10 * s for s in SIGMAS]).figures
     assert wide["AP"] > evaluate_coco(truth, results, SIGMAS).figures["AP"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.metrics.errors import MetricError
-from posescope.metrics.protocols import match_results, wanted_persons
+from posescope.metrics.protocols import annotations_to_find, match_results, wanted_persons
 from posescope.skeleton import Skeleton
 from posescope.tables import Keypoints, Persons, Predictions, join_joints
 
@@ -100,8 +100,15 @@ def test_two_people_may_get_the_same_result() -> None:
 def test_no_results_and_nobody() -> None:
     wanted = people((1, "v", 10, "val", False))
     truth = keypoints_of([1], np.zeros((1, 2, 2)), [[2, 2]])
-    assert match_results([], wanted, truth, SKELETON).empty
-    assert match_results([result(10, 1)], wanted.iloc[:0], truth, SKELETON).empty
+    for results, persons in (([], wanted), ([result(10, 1)], wanted.iloc[:0]), ([result(11, 1)], wanted)):
+        with pytest.raises(MetricError, match=r"none of the [01] records .* of an image with one of the [01] persons who count"):
+            match_results(results, persons, truth, SKELETON)
+
+
+def test_whom_average_precision_wants() -> None:
+    wanted = people((1, "v", 10, "val", False))
+    assert annotations_to_find("coco", wanted) is None
+    assert annotations_to_find("crops", wanted) == wanted["annotation_id"].tolist()
 
 
 def test_foreign_results_are_named() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from posescope.errors import DataError
 from posescope.metrics.figures import Figure, Figures
-from posescope.metrics.seal import SealedTest, SealError, SealLedger, describe_test
-from posescope.tables import join_joints
+from posescope.metrics.seal import SealedTest, SealError, SealLedger, check_unseen, describe_test
+from posescope.tables import join_joints, people_fingerprint
 
 MODEL_A = SealedTest("a" * 16, "d" * 16, persons=20, images=14, flip_test=False)
 MODEL_B = replace(MODEL_A, model_fingerprint="b" * 16)
@@ -159,3 +159,22 @@ def test_an_empty_test_set(tables) -> None:
     with pytest.raises(DataError, match=r"The test set is empty.*test_share_max") as error:
         describe_test(persons.assign(split="train"), keypoints, boxes, "a", flip_test=False)
     assert "\n" not in str(error.value)
+
+
+def test_a_model_that_was_trained_beside_another_test_set_is_refused(tables, caplog: pytest.LogCaptureFixture) -> None:
+    persons = tables[0]
+    told = {"test_people": people_fingerprint(persons, "test")}
+    check_unseen(told, persons, trained_elsewhere=False)
+    drawn_anew = persons.assign(split=["test", "train", "train", "val"])
+    with pytest.raises(SealError, match="may have learned from test persons"):
+        check_unseen(told, drawn_anew, trained_elsewhere=False)
+    check_unseen(told, drawn_anew, trained_elsewhere=True)
+    assert caplog.text == ""
+    check_unseen({}, persons, trained_elsewhere=False)
+    assert "it may have seen the test persons" in caplog.text
+
+
+def test_who_is_in_a_split_does_not_depend_on_the_order_of_rows(tables) -> None:
+    persons = tables[0]
+    assert people_fingerprint(persons.iloc[::-1], "test") == people_fingerprint(persons, "test")
+    assert people_fingerprint(persons, "train") != people_fingerprint(persons, "test")

@@ -18,6 +18,7 @@ from posescope.training.options import TrainingOptions
 
 STATISTICS = CropStatistics((0.4, 0.4, 0.4), (64, 64), CropRecipe(rule=ComponentSpec(name="padded_square")), "data")
 TRAINING = TrainingOptions()
+PLACES = {"source_split": "all", "image_id": [0, 1], "annotation_id": [0, 1]}
 HOURGLASS = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
 
 
@@ -39,7 +40,7 @@ def mark_of(
     nodes.train_model(
         crops=SimpleNamespace(select=lambda targets, ids: None),
         targets=None,
-        persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"]}),
+        persons=pd.DataFrame({"person_id": [0, 1], "split": ["train", "val"], **PLACES}),
         skeleton=skeleton,
         statistics=statistics,
         checkpoints=None,

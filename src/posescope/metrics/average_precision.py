@@ -96,6 +96,8 @@ def match_coco(
     truth = _complete(content, category_id, len(sigmas))
     if annotation_ids is not None:
         truth["annotations"] = _ignore_others(truth["annotations"], set(annotation_ids))
+    # pycocotools notes whom a result was matched to by the id, and means nobody by 0: data may have an annotation 0.
+    truth["annotations"] = [{**record, "id": number} for number, record in enumerate(truth["annotations"], start=1)]
     wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
     _check(truth, results, sigmas, wanted)
     talk = io.StringIO()

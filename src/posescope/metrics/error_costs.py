@@ -1,6 +1,6 @@
 """What each type of error costs: COCO's average precision, once more, with just that type's joints put right."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.coco.writer import coco_results
-from posescope.metrics.average_precision import evaluate_coco
+from posescope.metrics.average_precision import match_coco
 from posescope.metrics.error_types import ERROR_TYPES
 from posescope.metrics.oks import person_oks
 from posescope.metrics.resampling import ImageDraws
@@ -29,6 +29,8 @@ class _Truth:
     content: Mapping[str, Any]
     persons: pd.DataFrame
     skeleton: Skeleton
+    annotation_ids: Collection[int] | None
+    with_precision: bool
 
 
 def correct_joints(scored: ScoredPersons, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -43,11 +45,13 @@ def error_cost_table(
     persons: pd.DataFrame,
     skeleton: Skeleton,
     draws: ImageDraws,
+    annotation_ids: Collection[int] | None = None,
+    with_precision: bool = True,
 ) -> pd.DataFrame:
     """OKS AP and mean OKS that would be won if the joints of one type stood right; scores stay as they are.
 
-    Each type is put right alone, so the gains of AP do not add up; the last row (`ALL_ERRORS`) puts right all of them, and what
-    AP then still lacks is lost to persons without a prediction and to order.
+    Each type is put right alone, so the gains of AP do not add up; the last row (`ALL_ERRORS`) puts right all of them. What AP
+    then still lacks is lost to good joints that are not perfect, to persons without a prediction, and to order.
 
     Args:
         scored: N persons.
@@ -56,12 +60,15 @@ def error_cost_table(
         persons: table that has the N persons.
         skeleton: of the data.
         draws: of the images.
+        annotation_ids: whom AP wants, as for `match_coco`; none: everybody.
+        with_precision: whether the predictions are all that was put out. Where they were picked from another system's results, AP
+            is not known (their scores and false alarms are not here), and its columns are NaN.
 
     Returns:
         A row an error type and one for all. Columns: type, joints (how many are put right), oks_ap (as it is),
         oks_ap_corrected, ap_gain, oks_gain with oks_gain_low and oks_gain_high.
     """
-    known = _Truth(truth, persons, skeleton)
+    known = _Truth(truth, persons, skeleton, annotation_ids, with_precision)
     now, oks_now = _precision(scored, scored.predicted, known), _oks(scored, scored.predicted)
     rows = []
     wrong = {kind: types == ERROR_TYPES.index(kind) for kind in ERROR_TYPES[1:]} | {ALL_ERRORS: types > 0}
@@ -75,10 +82,13 @@ def error_cost_table(
 
 
 def _precision(scored: ScoredPersons, joints: NDArray[np.float64], truth: _Truth) -> float:
+    if not truth.with_precision:
+        return float("nan")
     table = join_joints(scored.person_ids, joints, scored.scores, "score")
     results = coco_results(table, truth.persons, truth.skeleton.category_id)
-    figures = evaluate_coco(truth.content, results, truth.skeleton.oks_sigmas, category_id=truth.skeleton.category_id)
-    return figures.figures["AP"]
+    skeleton, wanted = truth.skeleton, truth.annotation_ids
+    found = match_coco(truth.content, results, skeleton.oks_sigmas, None, skeleton.category_id, wanted)
+    return found.precision.figures["AP"]
 
 
 def _oks(scored: ScoredPersons, joints: NDArray[np.float64]) -> NDArray[np.float64]:

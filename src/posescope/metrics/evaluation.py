@@ -15,6 +15,7 @@ from posescope.metrics.base import MetricFigures
 from posescope.metrics.confidence import Interval
 from posescope.metrics.figures import Figure, Figures, Protocol, metrics_content
 from posescope.metrics.per_joint import joint_error_table
+from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.resampled_precision import resample_precision
 from posescope.metrics.resampling import ImageDraws, draw_images
 from posescope.plugins import ComponentSpec, build
@@ -124,7 +125,7 @@ def evaluate_precision(
             punished.
         wanted: a `Persons` table; read for `crops` alone, all are wanted where there is none.
     """
-    annotations = None if protocol == "coco" or wanted is None else wanted["annotation_id"].tolist()
+    annotations = None if wanted is None else annotations_to_find(protocol, wanted)
     found = match_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)
     draws = draw_images(found.image_ids, seed, resamples)
     return PrecisionEvaluation(precision_figures(found, draws, protocol), tuple(found.image_ids.tolist()))

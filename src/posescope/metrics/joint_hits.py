@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from posescope.geometry.affine import apply_affine
+from posescope.metrics.cases import thesis_hits
 from posescope.metrics.oks import joint_similarities
-from posescope.metrics.pck_thesis import pck_thesis_hits
 from posescope.records import ScoredPersons
 from posescope.skeleton import Skeleton
 from posescope.tables import JointHits
@@ -21,12 +20,10 @@ def tabulate_joint_hits(scored: ScoredPersons, skeleton: Skeleton) -> pd.DataFra
         skeleton: names the joints and has the tolerances of OKS.
 
     Returns:
-        A `JointHits` table. A joint without a prediction has similarity 0 and is no hit.
+        A `JointHits` table. A joint without a prediction has similarity 0 and is no hit; of somebody without a crop nobody knows
+        the hit (NaN), as in `pck_thesis`.
     """
-    # Rounded as the metric `pck_thesis` does: the way from crop to image and back must not decide a half cell.
-    predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
-    truth = apply_affine(scored.crop_from_image, scored.truth).round(6)
-    hits = pck_thesis_hits(predicted, truth, scored.visibility, scored.crop_size)
+    hits = thesis_hits(scored)
     similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, skeleton.oks_sigmas)
     persons, joints = np.nonzero(scored.labelled)
     table = pd.DataFrame(

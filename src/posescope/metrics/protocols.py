@@ -12,7 +12,7 @@ from posescope.metrics.oks import person_oks
 from posescope.skeleton import Skeleton
 from posescope.tables import Predictions, join_joints, joints_of
 
-__all__ = ["match_results", "wanted_persons"]
+__all__ = ["annotations_to_find", "match_results", "wanted_persons"]
 
 
 def wanted_persons(
@@ -40,6 +40,11 @@ def wanted_persons(
     return chosen[chosen["split"] == split].sort_values("person_id").reset_index(drop=True)
 
 
+def annotations_to_find(protocol: Protocol, wanted: pd.DataFrame) -> list[int] | None:
+    """Ids of the annotations whose people AP wants: of a `Persons` table for `crops`; None, everybody, for `coco`."""
+    return None if protocol == "coco" else [int(annotation) for annotation in wanted["annotation_id"]]
+
+
 def match_results(
     results: Sequence[Mapping[str, Any]], wanted: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
 ) -> pd.DataFrame:
@@ -59,7 +64,8 @@ def match_results(
         third number.
 
     Raises:
-        MetricError: if a result has another number of joints than the skeleton, or lacks a field.
+        MetricError: if a result has another number of joints than the skeleton, or lacks a field, or if none is of an image with
+            somebody who counts.
     """
     points, images = _result_arrays(results, skeleton)
     person_ids = wanted["person_id"].to_numpy(dtype=np.int64)
@@ -67,6 +73,11 @@ def match_results(
     order = np.argsort(images, kind="stable")
     first = np.searchsorted(images[order], wanted["image_id"], side="left")
     last = np.searchsorted(images[order], wanted["image_id"], side="right")
+    if not (last > first).any():
+        raise MetricError(
+            f"COCO results: none of the {len(results)} records is of category {skeleton.category_id} and of an image with one of "
+            f"the {len(wanted)} persons who count: there is nothing to score. Check image_id and category_id."
+        )
     # One row a pair of a person and a result of the same image.
     people = np.repeat(np.arange(len(person_ids)), last - first)
     pairs = order[np.arange(len(people)) - np.repeat(np.cumsum(last - first) - last, last - first)]

@@ -21,9 +21,9 @@ import pandas as pd
 from posescope.errors import DataError, PosescopeError
 from posescope.files import read_json, write_json
 from posescope.metrics.figures import Figures
-from posescope.tables import ids_of, joints_of, squares_fingerprint
+from posescope.tables import ids_of, joints_of, people_fingerprint, squares_fingerprint
 
-__all__ = ["SealError", "SealLedger", "SealUse", "SealedTest", "describe_test"]
+__all__ = ["SealError", "SealLedger", "SealUse", "SealedTest", "check_unseen", "describe_test"]
 
 Kind = Literal["first", "repetition", "unsealed again"]
 
@@ -175,6 +175,30 @@ class SealLedger:
 
     def _write(self, uses: tuple[SealUse, ...]) -> None:
         write_json(self.root, [asdict(use) for use in uses])
+
+
+def check_unseen(provenance: Mapping[str, Any], persons: pd.DataFrame, trained_elsewhere: bool) -> None:
+    """See that the model was trained while these test persons were set aside, and so has learned from none of them.
+
+    Args:
+        provenance: of the model; `test_people` tells who was set aside. An older model does not say, which is warned of.
+        persons: table of all splits, as they are now.
+        trained_elsewhere: the user knows better.
+
+    Raises:
+        SealError: if other persons were set aside then: the split was drawn anew, or the model comes from other data.
+    """
+    then, now = provenance.get("test_people"), people_fingerprint(persons, "test")
+    if then == now:
+        return
+    if then is None:
+        _log.warning("The model does not say who was set aside when it was trained: it may have seen the test persons.")
+    elif not trained_elsewhere:
+        raise SealError(
+            f"The model was trained beside another test set ({then}) than that of the split now ({now}): it may have learned "
+            "from test persons. Train again (the pipeline modelling), or bring the split back. If you know that it has seen "
+            "none of them, because it comes from other data: --params final_test.trained_elsewhere=true."
+        )
 
 
 def describe_test(

@@ -108,9 +108,12 @@ def _say_types(table: pd.DataFrame) -> str:
 def _say_costs(table: pd.DataFrame) -> str:
     rows = table[table["type"] != ALL_ERRORS]
     worst = rows.sort_values("oks_gain", ascending=False, kind="stable").iloc[0]
+    what = f"The costliest type is {worst['type']}: if these {worst['joints']:,} joints stood right,"
+    if pd.isna(worst["oks_ap"]):
+        return f"{what} the mean OKS would be {worst['oks_gain']:.3f} higher."
     return (
-        f"The costliest type is {worst['type']}: if these {worst['joints']:,} joints stood right, OKS AP would be "
-        f"{worst['oks_ap_corrected']:.3f} in the place of {worst['oks_ap']:.3f}, and the mean OKS {worst['oks_gain']:.3f} higher."
+        f"{what} OKS AP would be {worst['oks_ap_corrected']:.3f} in the place of {worst['oks_ap']:.3f}, and the mean OKS "
+        f"{worst['oks_gain']:.3f} higher."
     )
 
 

@@ -43,6 +43,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "train_persons": len(job.train_set),
         "val_persons": len(job.val_set),
         "training": job.options.model_dump(mode="json"),
+        "test_people": job.made_of.get("test_people"),
         "fingerprint": job.fingerprint,
         "torch": torch.__version__,
         "posescope": __version__,

@@ -22,7 +22,7 @@ from posescope.metrics.failure_tables import DecodingEffects, join_error_types
 from posescope.metrics.figures import Figures, figures_table, metrics_content
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
-from posescope.metrics.protocols import wanted_persons
+from posescope.metrics.protocols import annotations_to_find, wanted_persons
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
@@ -123,7 +123,10 @@ def diagnose_errors(
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
+    wanted: pd.DataFrame,
     source: SourceOptions,
+    scoring: ScoringOptions,
+    results: str | None,
     failures: FailureOptions,
 ) -> dict[str, Any]:
     """The type of every joint's error, how often each type happens, and what it costs."""
@@ -134,7 +137,16 @@ def diagnose_errors(
     return {
         "joint_errors": join_error_types(scored.person_ids, types),
         "error_types": error_type_table(scored, types, skeleton.joints, draws),
-        "error_costs": error_cost_table(scored, types, truth, persons_read, skeleton, draws),
+        "error_costs": error_cost_table(
+            scored,
+            types,
+            truth,
+            persons_read,
+            skeleton,
+            draws,
+            annotations_to_find(scoring.precision_protocol, wanted),
+            with_precision=results is None,
+        ),
     }
 
 
@@ -197,10 +209,11 @@ def measure_decoding(
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     prediction: PredictionOptions,
+    results: str | None,
     failures: FailureOptions,
 ) -> pd.DataFrame:
-    """What sub-pixel decoding and the flip test are worth on this run; an empty table if nobody wants to know."""
-    if not failures.decoding_effects:
+    """What sub-pixel decoding and the flip test are worth; an empty table if nobody asks, or another system's file is scored."""
+    if results is not None or not failures.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))
     return measure_decoding_effects(

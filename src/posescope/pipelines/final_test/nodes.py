@@ -14,7 +14,7 @@ from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, ev
 from posescope.metrics.figures import Figures, metrics_content
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.protocols import wanted_persons
-from posescope.metrics.seal import SealLedger, SealUse, describe_test
+from posescope.metrics.seal import SealLedger, SealUse, check_unseen, describe_test
 from posescope.pipelines.final_test.options import FinalTestOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
@@ -37,6 +37,7 @@ def open_seal(
     final_test: FinalTestOptions,
 ) -> SealUse:
     """Begin a use of the test set, and write it down, before anything is predicted."""
+    check_unseen(model.provenance, persons, final_test.trained_elsewhere)
     test = describe_test(persons, keypoints, crop_boxes, fingerprint_of_model(model), prediction.flip_test)
     return test_ledger_workspace.open(test, final_test.unseal_again)
 

@@ -13,7 +13,7 @@ from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
 from posescope.report.training_figures import plot_history
 from posescope.skeleton import Skeleton
-from posescope.tables import History, ids_of, table_of
+from posescope.tables import History, ids_of, people_fingerprint, table_of
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.loop import train
 from posescope.training.options import TrainingOptions
@@ -43,6 +43,7 @@ def train_model(
         "modelling": {"model": model.model_dump(mode="json"), "training": training.identity()},
         "crop_statistics": statistics.to_dict(),
         "skeleton": skeleton.to_dict(),
+        "test_people": people_fingerprint(persons, "test"),
     }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     outcome = train(
