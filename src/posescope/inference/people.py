@@ -1,6 +1,5 @@
 """Where the people of a split are: as the model says, or as another system's results have it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.writer import coco_results
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
+from posescope.files import read_json
 from posescope.inference.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
 from posescope.metrics.protocols import match_results
 from posescope.skeleton import Skeleton
@@ -75,9 +75,9 @@ def read_results(path: Path) -> list[dict[str, Any]]:
         DataError: if the file is missing, not JSON, or not a list of records.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: expected a JSON file of COCO keypoint results ({error}). See evaluation.results.") from error
+        content = read_json(path)
+    except DataError as error:
+        raise DataError(f"{error} Expected a JSON file of COCO keypoint results: see evaluation.results.") from error
     if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
         raise DataError(f"{path}: expected COCO keypoint results, a list of records, found {type(content).__name__}.")
     return content
