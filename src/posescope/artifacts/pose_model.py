@@ -98,8 +98,17 @@ class PoseModel:
         maps: Tensor = self.network(batch, edits)[-1].float()
         if not flip_test:
             return maps
+        return (maps + self._run_mirrored(batch)) / 2
+
+    @torch.no_grad()
+    def mirrored_heatmaps(self, images: Tensor) -> Tensor:
+        """As `heatmaps`, of the mirrored images, mirrored back by the codec: the other half of a flip test."""
+        self.network.eval()
+        return self._run_mirrored(normalise_images(images.to(self.device), self.mean_rgb))
+
+    def _run_mirrored(self, batch: Tensor) -> Tensor:
         mirrored: Tensor = self.network(flip_images(batch))[-1].float()
-        return (maps + self.codec.unflip(mirrored, self.skeleton.flip_indices)) / 2
+        return self.codec.unflip(mirrored, self.skeleton.flip_indices)
 
     @torch.no_grad()
     def pause(self, images: Tensor, edits: Edits | None = None) -> PausedPass:

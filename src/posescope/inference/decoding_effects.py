@@ -83,8 +83,7 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
     for start in tqdm(starts, desc="reading in four ways", unit="batch", disable=len(starts) < 2):
         images = torch.from_numpy(crops.read_images(np.arange(start, min(start + options.batch_size, len(crops)))))
         maps = model.heatmaps(images)
-        # As `model.heatmaps(images, flip_test=True)`, which would run the network on the unmirrored crops once more.
-        mirrored = model.codec.unflip(model.heatmaps(images.flip(2)), model.skeleton.flip_indices)
+        mirrored = model.mirrored_heatmaps(images)  # with `flip_test=True` the unmirrored crops would be run once more
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
             found[plain].append(decode_plainly(model.codec, heatmaps).cpu().numpy())
             found[own].append(model.codec.decode(heatmaps).joints.cpu().numpy())

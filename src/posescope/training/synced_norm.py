@@ -71,12 +71,14 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(_context: Any, values: Tensor) -> Tensor:
+        """The same sum in every process."""
         total = values.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
     def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        """The sum of the gradients of every process."""
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
         return total
