@@ -14,7 +14,7 @@ from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.decoding_effects import measure_decoding_effects
 from posescope.inference.people import locate_people
-from posescope.metrics.cases import gather_cases
+from posescope.metrics.cases import Cases, gather_cases
 from posescope.metrics.error_costs import error_cost_table
 from posescope.metrics.error_types import error_type_table, joint_error_types
 from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
@@ -115,13 +115,22 @@ def assemble_metrics(
     return {"metrics": content, "table": figures_table(content)}
 
 
-def diagnose_errors(
+def gather_failure_cases(
     model: PoseModel,
-    raw_source: CocoFolder,
     predictions: pd.DataFrame,
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+) -> Cases:
+    """The predicted persons with their surroundings: what all that follows looks at."""
+    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
+
+
+def diagnose_errors(
+    cases: Cases,
+    raw_source: CocoFolder,
+    persons_read: pd.DataFrame,
     skeleton: Skeleton,
     wanted: pd.DataFrame,
     source: SourceOptions,
@@ -130,54 +139,29 @@ def diagnose_errors(
     failures: FailureOptions,
 ) -> dict[str, Any]:
     """The type of every joint's error, how often each type happens, and what it costs."""
-    cases = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
     scored, types = cases.scored, joint_error_types(cases, skeleton.flip_indices)
     draws = draw_images(scored.image_ids, failures.seed, failures.resamples)
     truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
+    to_find = annotations_to_find(scoring.precision_protocol, wanted)
+    costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
     return {
         "joint_errors": join_error_types(scored.person_ids, types),
         "error_types": error_type_table(scored, types, skeleton.joints, draws),
-        "error_costs": error_cost_table(
-            scored,
-            types,
-            truth,
-            persons_read,
-            skeleton,
-            draws,
-            annotations_to_find(scoring.precision_protocol, wanted),
-            with_precision=results is None,
-        ),
+        "error_costs": costs,
     }
 
 
-def score_groups(
-    model: PoseModel,
-    predictions: pd.DataFrame,
-    persons_read: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    skeleton: Skeleton,
-    failures: FailureOptions,
-) -> pd.DataFrame:
+def score_groups(cases: Cases, failures: FailureOptions) -> pd.DataFrame:
     """The figures of groups of persons."""
-    cases = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
     return stratum_table(cases, draw_images(cases.scored.image_ids, failures.seed, failures.resamples))
 
 
-def hold_scores_against_errors(
-    model: PoseModel,
-    predictions: pd.DataFrame,
-    persons_read: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    skeleton: Skeleton,
-    failures: FailureOptions,
-) -> dict[str, pd.DataFrame]:
+def hold_scores_against_errors(cases: Cases, failures: FailureOptions) -> dict[str, pd.DataFrame]:
     """Whether the score knows the error."""
-    scored = gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size).scored
-    draws = draw_images(scored.image_ids, failures.seed, failures.resamples)
-    few = draw_images(scored.image_ids, failures.seed, failures.rank_resamples)
-    return {"reliability": reliability_table(scored, draws, failures.score_bins), "ranks": rank_table(scored, few)}
+    draws, few = (
+        draw_images(cases.scored.image_ids, failures.seed, number) for number in (failures.resamples, failures.rank_resamples)
+    )
+    return {"reliability": reliability_table(cases.scored, draws, failures.score_bins), "ranks": rank_table(cases.scored, few)}
 
 
 def draw_error_types(error_types: pd.DataFrame) -> Figure:

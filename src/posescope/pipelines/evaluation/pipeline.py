@@ -11,11 +11,14 @@ SCORING = "params:evaluation.scoring"
 PREDICTION = "params:evaluation.prediction"
 RESULTS = "params:evaluation.results"
 FAILURES = "params:evaluation.failures"
-EVERYBODY = ["predictions_val", "persons_read", "keypoints", "crop_boxes", "skeleton"]
 
 
 def create_pipeline() -> Pipeline:
-    """A trained model, or a file of results -> predictions, COCO results, scores, metrics."""
+    """A trained model, or a file of results -> predictions, COCO results, scores, metrics, and where the model fails."""
+    return _score() + _find_failures()
+
+
+def _score() -> Pipeline:
     return pipeline(
         [
             step(nodes.choose_people, ["persons_read", "keypoints", "persons", "crops", SCORING], "wanted_val"),
@@ -55,11 +58,30 @@ def create_pipeline() -> Pipeline:
                 {"metrics": "metrics", "table": "metrics_table"},
             ),
             step(
+                nodes.score_joints,
+                ["model", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
+                "joint_hits_val",
+            ),
+        ],
+        tags="evaluation",
+    )
+
+
+def _find_failures() -> Pipeline:
+    return pipeline(
+        [
+            step(
+                nodes.gather_failure_cases,
+                ["model", "predictions_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
+                "cases_val",
+            ),
+            step(
                 nodes.diagnose_errors,
                 [
-                    "model",
+                    "cases_val",
                     "raw_source",
-                    *EVERYBODY,
+                    "persons_read",
+                    "skeleton",
                     "wanted_val",
                     "params:data_engineering.source",
                     SCORING,
@@ -68,10 +90,10 @@ def create_pipeline() -> Pipeline:
                 ],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
-            step(nodes.score_groups, ["model", *EVERYBODY, FAILURES], "strata"),
+            step(nodes.score_groups, ["cases_val", FAILURES], "strata"),
             step(
                 nodes.hold_scores_against_errors,
-                ["model", *EVERYBODY, FAILURES],
+                ["cases_val", FAILURES],
                 {"reliability": "reliability", "ranks": "rank_correlations"},
             ),
             step(nodes.draw_error_types, "error_types", "error_types_plot"),
@@ -107,11 +129,6 @@ def create_pipeline() -> Pipeline:
                     FAILURES,
                 ],
                 "worst_persons",
-            ),
-            step(
-                nodes.score_joints,
-                ["model", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
-                "joint_hits_val",
             ),
         ],
         tags="evaluation",
