@@ -54,3 +54,24 @@ def test_costs_by_hand(scored) -> None:
     assert rows.loc["miss", "oks_gain"] == pytest.approx(1 / 3 / 2)
     assert rows["joints"].to_dict() == {"jitter": 0, "inversion": 0, "swap": 0, "miss": 1, "all": 1}
     np.testing.assert_array_equal(rows.loc[["jitter", "inversion", "swap"], ["ap_gain", "oks_gain"]], np.zeros((3, 2)))
+
+
+def test_precision_is_of_those_who_are_to_be_found(scored) -> None:
+    """The second one alone. The first one's result is passed over where it hits (four thresholds of ten), else it is a false alarm."""
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    table = error_cost_table(scored, types, truth, persons, SKELETON, draws, annotation_ids=[2])
+    assert table["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 / 2] * 5)
+    assert table.set_index("type").loc["miss", "oks_ap_corrected"] == pytest.approx(1)
+
+
+def test_where_precision_is_unknown_it_is_missing_and_the_rest_stays(scored) -> None:
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    with_it = error_cost_table(scored, types, truth, persons, SKELETON, draws)
+    without = error_cost_table(scored, types, truth, persons, SKELETON, draws, with_precision=False)
+    of_precision = ["oks_ap", "oks_ap_corrected", "ap_gain"]
+    assert without[of_precision].isna().all(axis=None)
+    pd.testing.assert_frame_equal(without.drop(columns=of_precision), with_it.drop(columns=of_precision))

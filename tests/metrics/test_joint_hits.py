@@ -1,5 +1,7 @@
 """Tests of posescope.metrics.joint_hits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,16 @@ def test_rows_by_hand(make_scored):
     assert table["visibility"].tolist() == [2, 1, 2]
     # exp(-30^2 / (2 x 0.1)^2 / 2500 / 2) = exp(-4.5)
     assert table["oks"].tolist() == pytest.approx([1, np.exp(-4.5), 0])
-    assert table["pck_thesis"].tolist() == [True, False, False]
+    assert table["pck_thesis"].tolist() == [1, 0, 0]
+
+
+def test_without_a_crop_nobody_knows_the_hit(make_scored):
+    """Another system may find somebody who has no crop: the OKS is known, the study's PCK is not."""
+    scored = make_scored([[[10, 10]], [[10, 10]]], [[[10, 10]], [[10, 10]]], [[2], [2]])
+    lost = np.where(np.arange(2)[:, None, None] == 1, np.nan, scored.crop_from_image)
+    table = tabulate_joint_hits(replace(scored, crop_from_image=lost), Skeleton(("nose",), (), (0.1,)))
+    assert table["oks"].tolist() == [1, 1]
+    np.testing.assert_array_equal(table["pck_thesis"], [1, np.nan])
 
 
 def test_their_means_are_the_metrics_own_figures(make_scored):
