@@ -57,7 +57,7 @@ def test_costs_by_hand(scored) -> None:
 
 
 def test_precision_is_of_those_who_are_to_be_found(scored) -> None:
-    """The second one alone. The first one's result is passed over where it hits (four thresholds of ten), else it is a false alarm."""
+    """The second alone. The result of the first is passed over where it hits (four thresholds of ten), else a false alarm."""
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
