@@ -203,6 +203,7 @@ class _Stack(nn.Module):
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
     def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
+        """The way down: the bottleneck, and what the skips carry, the finest level first."""
         skips: list[Tensor] = []
         for level, down in enumerate(self.downs, start=1):
             if len(self.skips):
@@ -211,6 +212,7 @@ class _Stack(nn.Module):
         return tap("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
 
     def ascend(self, x: Tensor, skips: Sequence[Tensor], tap: Tap) -> Tensor:
+        """The way up, from a bottleneck and what the skips carry (nothing, if there are none)."""
         for level in range(len(self.downs), 0, -1):
             x = upsample_twice(x)  # (N, C, h / 2^(level-1), ...)
             if skips:

@@ -18,6 +18,11 @@ class _WebRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirections as long as they stay on the web. Python's own would go on to ftp."""
 
     def http_error_302(self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage) -> Any:
+        """As Python's own, but for addresses that are not of the web.
+
+        Raises:
+            DownloadError: if the server names one.
+        """
         target = urljoin(req.full_url, headers["Location"] or headers["URI"] or "")
         if urlsplit(target).scheme not in ("http", "https"):
             fp.close()
