@@ -1,23 +1,27 @@
 """Tests of posescope.datasets.analysis."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from kedro.io import DatasetError
 
 from posescope.datasets import AnalysisDataset
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
+from posescope.explain.findings import Control, Finding
 
 RESULT = AnalysisResult(
-    findings={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
+    facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
     tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
     pictures={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
     note="Three clusters.",
+    findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "sheet", pck_at_stake=0.1),),
+    figures={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
 )
 
 
@@ -36,31 +40,38 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     dataset.save(RESULT)
     assert dataset.exists()
     read = dataset.load()
+    assert read.facts == RESULT.facts
     assert read.findings == RESULT.findings
     assert read.note == RESULT.note
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
     np.testing.assert_array_equal(read.pictures["sheet"], RESULT.pictures["sheet"])
+    assert read.figures.keys() == {"map"}
+    assert list(read.figures["map"].data[0].y) == [3.5, 4.0]
 
 
 def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
-    dataset.save(AnalysisResult(findings={}, note="not selected"))
-    assert dataset.load() == AnalysisResult(findings={}, note="not selected")
+    dataset.save(AnalysisResult(facts={}, note="not selected"))
+    assert dataset.load() == AnalysisResult(facts={}, note="not selected")
 
 
 def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
-    dataset.save(replace(RESULT, tables={}, pictures={}))
-    assert [path.name for path in folder.iterdir()] == ["findings.json"]
+    dataset.save(replace(RESULT, tables={}, pictures={}, findings=(), figures={}))
+    assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
 def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
     dataset.save(RESULT)
-    assert json.loads(dataset.preview()) == {"findings": RESULT.findings, "note": RESULT.note}
+    assert json.loads(dataset.preview()) == {
+        "facts": RESULT.facts,
+        "findings": [asdict(RESULT.findings[0])],
+        "note": RESULT.note,
+    }
 
 
 def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
-    with pytest.raises(DatasetError, match=r"findings\.json: there is no such file") as caught:
+    with pytest.raises(DatasetError, match=r"result\.json: there is no such file") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
@@ -72,6 +83,13 @@ def test_a_damaged_picture_is_named(dataset: AnalysisDataset, folder: Path) -> N
         dataset.load()
 
 
+def test_a_damaged_figure_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    (folder / "map.plotly.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"map\.plotly\.json: this figure cannot be read"):
+        dataset.load()
+
+
 def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
     with pytest.raises(DatasetError):
         dataset.save({"findings": {}})  # type: ignore[arg-type]
@@ -79,7 +97,7 @@ def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"findings": {"silhouette": float("nan")}}, {"pictures": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
+    "change", [{"facts": {"silhouette": float("nan")}}, {"pictures": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
 )
 def test_a_failing_save_leaves_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
     dataset.save(RESULT)

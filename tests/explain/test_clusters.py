@@ -28,8 +28,8 @@ def test_planted_kinds_are_found_with_their_error(inputs, three_kinds) -> None:
     members = found.tables["cluster_members"]
     assert members["person_id"].tolist() == inputs.features.person_ids.tolist()
     np.testing.assert_array_equal(members["cluster"] - 1, three_kinds[1])  # kinds are numbered by size, too
-    assert found.findings["clusters"] == 3
-    assert found.findings["worst_cluster"] == 2
+    assert found.facts["clusters"] == 3
+    assert found.facts["worst_cluster"] == 2
     assert "distinct kinds" in found.note
     assert "excludes zero" in found.note
 
@@ -48,9 +48,9 @@ def test_gallery_has_a_row_a_cluster(inputs) -> None:
 
 def test_without_clusters_the_note_says_so(inputs_of, noise_crops) -> None:
     found = Clusters(ClustersOptions())(inputs_of(noise_crops))
-    assert found.findings["silhouette"] < 0.25
+    assert found.facts["silhouette"] < 0.25
     assert "no real clusters" in found.note
-    assert found.findings["worst_cluster"] is None
+    assert found.facts["worst_cluster"] is None
     assert "mean_pck" not in found.tables["clusters"]
 
 
@@ -59,7 +59,7 @@ def test_persons_are_limited_and_everything_is_seeded(inputs) -> None:
     first, second = analysis(inputs), analysis(inputs)
     assert len(first.tables["cluster_members"]) == 20
     assert first.note == second.note
-    assert first.findings == second.findings
+    assert first.facts == second.facts
 
 
 def test_the_clusterer_s_options_are_checked_at_once() -> None:

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from posescope.explain.base import sample_rows
+from posescope.explain.base import AnalysisResult, sample_rows
 from posescope.explain.errors import ExplainError
+from posescope.explain.findings import Control, Finding
 
 
 def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:
@@ -24,3 +26,17 @@ def test_inputs_must_belong_together(inputs_of, shifting_crops) -> None:
         replace(inputs, components=replace(inputs.components, tap="attic"))
     with pytest.raises(ExplainError, match="one PCK a person"):
         replace(inputs, per_person_pck=np.ones(3))
+    with pytest.raises(ExplainError, match=r"one row of attributes a person \(41\), found 2"):
+        replace(inputs, attributes=pd.DataFrame({"standing": [0.1, 0.2]}))
+
+
+def test_everybody_has_a_photograph_of_their_own_unless_told_otherwise(inputs_of, shifting_crops) -> None:
+    inputs = inputs_of(shifting_crops)
+    assert inputs.groups.tolist() == list(range(41))
+    assert replace(inputs, image_groups=np.arange(41) // 2).groups[:4].tolist() == [0, 0, 1, 1]
+
+
+def test_findings_point_to_pictures_that_exist() -> None:
+    finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, picture="sheet")
+    with pytest.raises(ExplainError, match=r"findings that point to \['sheet'\]"):
+        AnalysisResult(facts={}, findings=(finding,))

@@ -97,7 +97,15 @@ def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
     monkeypatch.setattr(nodes, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     features = extract_features(model, crops, None, store)
     nodes.make_analysis_node("walks")(
-        model, Store(crops), crops.targets, store, principal_components(features), pd.DataFrame(), AnalysesOptions(), prediction
+        model,
+        Store(crops),
+        crops.targets,
+        store,
+        principal_components(features),
+        pd.DataFrame(),
+        pd.DataFrame(),
+        AnalysesOptions(),
+        prediction,
     )
     return seen[0]
 

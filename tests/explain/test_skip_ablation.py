@@ -23,7 +23,7 @@ def test_a_used_skip_shows_a_drop_and_an_idle_one_none(inputs) -> None:
     assert levels.loc[("fine", "zero"), "drop"] > 0.8
     assert levels.loc[("fine", "zero"), "drop_low"] > 0.7
     assert levels.loc[("all", "zero"), "pck"] == levels.loc[("fine", "zero"), "pck"]
-    assert found.findings["most_used_skip"] == "fine"
+    assert found.facts["most_used_skip"] == "fine"
     assert "fine tells the network most" in found.note
 
 
@@ -42,7 +42,7 @@ def test_table_by_joint(inputs) -> None:
 
 def test_persons_are_limited(inputs) -> None:
     found = SkipAblation(SkipAblationOptions(persons=10))(inputs)
-    assert found.findings["persons"] == 10
+    assert found.facts["persons"] == 10
 
 
 def test_picture(inputs) -> None:
@@ -61,7 +61,7 @@ def test_nobody_labelled_is_a_named_error(inputs_of, shifting_crops) -> None:
 def test_a_network_without_skips_has_nothing_to_switch_off(inputs, monkeypatch) -> None:
     monkeypatch.setattr(inputs.model.network, "skip_taps", ())
     found = SkipAblation(SkipAblationOptions())(replace(inputs))
-    assert found.findings == {"skips": 0}
+    assert found.facts == {"skips": 0}
     assert "no skip connections" in found.note
 
 
@@ -71,6 +71,6 @@ def test_a_joint_that_nobody_has_labelled_is_left_out_of_the_findings(inputs) ->
     visibility[:, 0] = 0
     crops = replace(inputs.crops, targets=replace(targets, visibility=visibility))
     found = SkipAblation(SkipAblationOptions())(replace(inputs, crops=crops))
-    assert found.findings["worst_joint"] == "right_dot"
+    assert found.facts["worst_joint"] == "right_dot"
     own = found.tables["skip_ablation"]
     assert own[own["joint"] == "left_dot"]["pck"].isna().all()

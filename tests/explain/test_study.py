@@ -6,8 +6,8 @@ import pytest
 
 from posescope.explain.clusters import Clusters, ClustersOptions
 from posescope.explain.errors import ExplainError
-from posescope.explain.study import choose_persons
-from posescope.records import PoseTargets
+from posescope.explain.study import choose_persons, score_people
+from posescope.records import PosePredictions, PoseTargets
 
 
 def persons_with(labelled: list[int], joints: int = 4) -> tuple[pd.DataFrame, PoseTargets]:
@@ -49,3 +49,19 @@ def test_clusters_of_few_persons(inputs_of, noise_crops, count: int) -> None:
     table = Clusters(ClustersOptions(resamples=100))(inputs).tables["clusters"]
     assert table["persons"].sum() == count
     assert table["mean_pck"].notna().all()
+
+
+def test_people_are_scored_in_crop_px() -> None:
+    # A crop of 128 px from a square of 64 px: two crop px a pixel. On its 64-cell grid a cell is 2 px.
+    targets = PoseTargets(np.array([5, 6]), np.full((2, 2, 2), 64, np.float32), np.array([[2, 2], [0, 0]], np.uint8))
+    predicted = np.array([[[64 + 6, 64], [64, 64 + 8]], [[0, 0], [0, 0]]], np.float32)
+    predictions = PosePredictions(targets.person_ids, predicted, np.ones((2, 2), np.float32))
+    persons = pd.DataFrame({"person_id": [6, 5], "source_split": "val", "image_id": 9, "area": 100.0})
+    boxes = pd.DataFrame({"person_id": [5, 6], "a": 2.0, "b": 0.0, "c": 0.0, "d": 0.0, "e": 2.0, "f": 0.0})
+    found = score_people(predictions, targets, persons, boxes, (0.1, 0.1), (128, 128))
+    assert found["person_id"].tolist() == [5, 6]
+    assert found["image_group"].tolist() == [0, 0]
+    np.testing.assert_array_equal(found["pck_thesis"], [0.5, np.nan])
+    # Off by 3 and 4 image px: exp(-d^2 / (2 sigma)^2 / area / 2).
+    expected = (np.exp(-9 / 0.04 / 100 / 2) + np.exp(-16 / 0.04 / 100 / 2)) / 2
+    np.testing.assert_allclose(found["oks"], [expected, np.nan])

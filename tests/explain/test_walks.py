@@ -25,7 +25,7 @@ def test_the_planted_component_moves_red_from_side_to_side(inputs_of, shifting_c
     if skips != "zero":
         assert table["agreement_px"].to_numpy() == pytest.approx(0, abs=1e-3)
         assert "mean to the network what they look like" in found.note
-    assert found.findings["components_for_95"] == 1
+    assert found.facts["components_for_95"] == 1
 
 
 def test_sheet_has_two_rows(inputs_of, shifting_crops) -> None:
@@ -47,10 +47,10 @@ def test_more_components_than_there_are(inputs_of, three_kinds) -> None:
     inputs = inputs_of(three_kinds[0])
     found = Walks(WalksOptions(components=50))(inputs)
     assert found.tables["walks"]["component"].max() == len(inputs.components)
-    assert all(not isinstance(value, float) or np.isfinite(value) for value in found.findings.values())
+    assert all(not isinstance(value, float) or np.isfinite(value) for value in found.facts.values())
 
 
 def test_one_step_alone_has_no_chance_to_compare(inputs_of, shifting_crops) -> None:
     found = Walks(WalksOptions(components=1, steps=(0.0,)))(inputs_of(shifting_crops))
-    assert found.findings["agreement_by_chance_px"] is None
+    assert found.facts["agreement_by_chance_px"] is None
     assert found.note.endswith("px a joint apart.")

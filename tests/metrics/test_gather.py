@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.errors import DataError
-from posescope.metrics.gather import gather_scored, score_crops
-from posescope.records import PosePredictions, PoseTargets
+from posescope.metrics.gather import gather_scored
 from posescope.skeleton import Skeleton
 from posescope.tables import CropBoxes, Keypoints, Predictions, empty_table, join_joints
 
@@ -75,13 +74,3 @@ def test_a_predicted_person_without_annotation_is_an_error():
     stranger = PREDICTIONS.assign(person_id=PREDICTIONS["person_id"].replace(2, 3))
     with pytest.raises(DataError, match="Person 3 is not in the table of joints"):
         gather(stranger)
-
-
-def test_score_crops_by_hand():
-    # On a crop of 128 px a cell of the 64 grid is 2 px, so 3.2 cells are 6.4 px: joints off by 3 cells are right, by 4 wrong.
-    targets = PoseTargets(np.array([5, 6]), np.full((2, 2, 2), 64, np.float32), np.array([[2, 2], [0, 0]], np.uint8))
-    predicted = np.array([[[64 + 6, 64], [64, 64 + 8]], [[0, 0], [0, 0]]], np.float32)
-    found = score_crops(PosePredictions(targets.person_ids, predicted, np.ones((2, 2), np.float32)), targets, (128, 128))
-    assert found["person_id"].tolist() == [5, 6]
-    # One of two joints; nobody labelled.
-    np.testing.assert_array_equal(found["pck_thesis"], [0.5, np.nan])

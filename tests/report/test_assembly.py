@@ -62,8 +62,8 @@ def inputs(tiny_model, data_inputs, failure_inputs):
         # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
         components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), tap="stack1.bottleneck", shape=(4, 1, 1)),
         analyses={
-            "walks": AnalysisResult(findings={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
-            "skip_ablation": AnalysisResult(findings={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
+            "walks": AnalysisResult(facts={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
+            "skip_ablation": AnalysisResult(facts={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
         },
         examples=PICTURE,
         failures=failure_inputs,
@@ -148,7 +148,7 @@ def test_analyses_bring_their_note_pictures_and_tables(inputs):
 @pytest.mark.parametrize("silhouettes", [[0.1, 0.3], [np.nan, np.nan]])
 def test_clusters_have_a_curve_only_where_there_are_silhouettes(inputs, silhouettes):
     table = pd.DataFrame({"clusters": [2, 3], "silhouette": silhouettes})
-    analyses = {"clusters": AnalysisResult(findings={}, tables={"silhouettes": table})}
+    analyses = {"clusters": AnalysisResult(facts={}, tables={"silhouettes": table})}
     found = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: clusters")
     assert len(found.figures) == (0 if np.isnan(silhouettes[0]) else 1)
 

@@ -1,24 +1,30 @@
-"""Results of analyses: a folder with findings, tables and pictures."""
+"""Results of analyses: a folder with what was found, tables, pictures and figures."""
 
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
+import plotly.io
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
 from posescope.drawing.png import write_png
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
+from posescope.explain.findings import Finding
 from posescope.files import atomic_folder, read_json, write_json
 
 __all__ = ["AnalysisDataset"]
 
+_FIGURE = ".plotly.json"
+
 
 class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
-    """One folder an analysis: `findings.json` (with the note), `<table>.csv`, `<picture>.png`.
+    """One folder an analysis: `result.json` (facts, findings, note), `<table>.csv`, `<picture>.png`, `<figure>.plotly.json`.
 
     Example:
     ```yaml
@@ -36,29 +42,34 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
     def load(self) -> AnalysisResult:
         """The result, tables and pictures in the order of their names."""
         folder = Path(self._filepath)
-        content = read_json(folder / "findings.json")
+        content = read_json(folder / "result.json")
         return AnalysisResult(
-            findings=content["findings"],
+            facts=content["facts"],
+            findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             tables={path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))},
             pictures={path.stem: _read_picture(path) for path in sorted(folder.glob("*.png"))},
+            figures={path.name.removesuffix(_FIGURE): _read_figure(path) for path in sorted(folder.glob(f"*{_FIGURE}"))},
         )
 
     def save(self, data: AnalysisResult) -> None:
         """Write the whole folder, or nothing."""
         with atomic_folder(Path(self._filepath)) as folder:
-            write_json(folder / "findings.json", {"findings": dict(data.findings), "note": data.note})
+            findings = [asdict(finding) for finding in data.findings]
+            write_json(folder / "result.json", {"facts": dict(data.facts), "findings": findings, "note": data.note})
             for name, table in data.tables.items():
                 table.to_csv(folder / f"{name}.csv", index=False)
             for name, picture in data.pictures.items():
                 write_png(folder / f"{name}.png", picture)
+            for name, figure in data.figures.items():
+                (folder / f"{name}{_FIGURE}").write_text(plotly.io.to_json(figure), encoding="utf-8")
 
     def preview(self) -> JSONPreview:
-        """For Kedro-Viz: the findings."""
-        return JSONPreview((Path(self._filepath) / "findings.json").read_text(encoding="utf-8"))
+        """For Kedro-Viz: what was found."""
+        return JSONPreview((Path(self._filepath) / "result.json").read_text(encoding="utf-8"))
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / "findings.json").is_file()
+        return (Path(self._filepath) / "result.json").is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
@@ -69,3 +80,10 @@ def _read_picture(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if image is None:
         raise DataError(f"{path}: this picture cannot be read; run the pipeline explainability again.")
     return np.asarray(image[..., ::-1], dtype=np.uint8)
+
+
+def _read_figure(path: Path) -> go.Figure:
+    try:
+        return plotly.io.from_json(path.read_text(encoding="utf-8"), output_type="Figure")
+    except ValueError as error:
+        raise DataError(f"{path}: this figure cannot be read; run the pipeline explainability again.") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,10 @@ from posescope.crops.crop_set import CropSet
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.findings import Finding
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 __all__ = ["AnalysisInputs", "AnalysisResult", "sample_rows"]
 
@@ -26,6 +31,11 @@ class AnalysisInputs:
         features: of the same persons in the same order.
         components: of features read at the same tap (of these persons or of others).
         per_person_pck: (N,) float64, NaN where unknown; none if nobody was scored.
+        per_person_oks: likewise.
+        image_groups: (N,) int64, the same number for persons of one photograph: what intervals and held-out halves are drawn
+            by; none: everybody has a photograph of their own.
+        attributes: measured pose attributes, a row a person in the same order, a float column an attribute (`ATTRIBUTES`),
+            NaN where a person's joints do not tell; none: unknown.
         seed: of every random choice.
         batch_size: persons a forward pass.
     """
@@ -35,6 +45,9 @@ class AnalysisInputs:
     features: FeatureSet
     components: Components
     per_person_pck: NDArray[np.float64] | None = None
+    per_person_oks: NDArray[np.float64] | None = None
+    image_groups: NDArray[np.int64] | None = None
+    attributes: pd.DataFrame | None = None
     seed: int = 0
     batch_size: int = 64
 
@@ -49,10 +62,19 @@ class AnalysisInputs:
                 f"Analysis: the components are of tap '{self.components.tap}' {self.components.shape}, the features of "
                 f"'{self.features.tap}' {self.features.shape}. Compute the components from features of the same tap."
             )
-        if self.per_person_pck is not None and self.per_person_pck.shape != (len(self.crops),):
-            raise ExplainError(
-                f"Analysis: expected one PCK a person ({len(self.crops)}), found shape {self.per_person_pck.shape}."
-            )
+        for name, values in (
+            ("PCK", self.per_person_pck),
+            ("OKS", self.per_person_oks),
+            ("image", self.image_groups),
+            ("row of attributes", self.attributes),
+        ):
+            if values is not None and len(values) != len(self.crops):
+                raise ExplainError(f"Analysis: expected one {name} a person ({len(self.crops)}), found {len(values)}.")
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(N,) the photograph of each person, as a number; a photograph each where none is known."""
+        return np.arange(len(self.crops), dtype=np.int64) if self.image_groups is None else self.image_groups
 
 
 @dataclass(frozen=True)
@@ -60,16 +82,29 @@ class AnalysisResult:
     """What an analysis found.
 
     Attributes:
-        findings: figures by name, none where there is no answer; JSON-like (never NaN).
+        facts: numbers by name, none where there is no answer; JSON-like (never NaN).
         tables: by name.
         pictures: by name, uint8 (H, W, 3) RGB.
         note: one paragraph in plain words, made from the numbers.
+        findings: what the analysis claims, each with its control.
+        figures: interactive ones (plotly), by name; no name is that of a picture too.
     """
 
-    findings: Mapping[str, float | int | str | None]
+    facts: Mapping[str, float | int | str | None]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     note: str = ""
+    findings: tuple[Finding, ...] = ()
+    figures: "Mapping[str, go.Figure]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shown = {*self.pictures, *self.figures}
+        lost = [finding.picture for finding in self.findings if finding.picture is not None and finding.picture not in shown]
+        if lost or set(self.pictures) & set(self.figures):
+            raise ExplainError(
+                "Result of an analysis: pictures and figures have names of their own, and findings point to them; found pictures "
+                f"{sorted(self.pictures)}, figures {sorted(self.figures)}, and findings that point to {lost}."
+            )
 
 
 def sample_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:

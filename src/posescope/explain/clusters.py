@@ -58,12 +58,12 @@ class Clusters:
         table = self._cluster_table(inputs, rows, clustering)
         silhouettes = pd.DataFrame(sorted(clustering.silhouettes.items()), columns=["clusters", "silhouette"])
         members = pd.DataFrame({"person_id": inputs.features.person_ids[rows], "cluster": clustering.labels + 1})
-        findings = _findings(table, clustering, axes, len(rows))
+        facts = _facts(table, clustering, axes, len(rows))
         return AnalysisResult(
-            findings=findings,
+            facts=facts,
             tables={"clusters": table, "silhouettes": silhouettes, "cluster_members": members},
             pictures={"clusters": self._gallery(inputs, rows, points, clustering)},
-            note=_note(findings, table),
+            note=_note(facts, table),
         )
 
     def _cluster_table(self, inputs: AnalysisInputs, rows: NDArray[np.int64], clustering: Clustering) -> pd.DataFrame:
@@ -109,8 +109,8 @@ def _pictures(inputs: AnalysisInputs, places: NDArray[np.int64]) -> list[NDArray
     return [next(drawn) if place >= 0 else blank for place in places]
 
 
-def _findings(table: pd.DataFrame, clustering: Clustering, axes: int, persons: int) -> dict[str, float | int | str | None]:
-    findings: dict[str, float | int | str | None] = {
+def _facts(table: pd.DataFrame, clustering: Clustering, axes: int, persons: int) -> dict[str, float | int | str | None]:
+    facts: dict[str, float | int | str | None] = {
         "clusters": len(clustering),
         "silhouette": clustering.silhouette,
         "components_used": axes,
@@ -120,15 +120,15 @@ def _findings(table: pd.DataFrame, clustering: Clustering, axes: int, persons: i
     }
     if "mean_pck" in table and table["mean_pck"].notna().any():
         worst = table.iloc[int(np.nanargmin(table["mean_pck"].to_numpy(dtype=np.float64)))]
-        findings |= {"worst_cluster": int(worst["cluster"]), "worst_cluster_pck": float(worst["mean_pck"])}
-    return findings
+        facts |= {"worst_cluster": int(worst["cluster"]), "worst_cluster_pck": float(worst["mean_pck"])}
+    return facts
 
 
-def _note(findings: dict[str, float | int | str | None], table: pd.DataFrame) -> str:
-    silhouette = float(findings["silhouette"] or 0.0)
+def _note(facts: dict[str, float | int | str | None], table: pd.DataFrame) -> str:
+    silhouette = float(facts["silhouette"] or 0.0)
     text = (
-        f"{findings['persons']} persons, described by {findings['components_used']} components, divide best into "
-        f"{findings['clusters']} clusters, with a mean silhouette of {silhouette:.2f}. "
+        f"{facts['persons']} persons, described by {facts['components_used']} components, divide best into "
+        f"{facts['clusters']} clusters, with a mean silhouette of {silhouette:.2f}. "
     )
     text += (
         f"That is low (below {LOW_SILHOUETTE}): there are no real clusters, only a cut through a continuum, and differences "
@@ -136,11 +136,11 @@ def _note(findings: dict[str, float | int | str | None], table: pd.DataFrame) ->
         if silhouette < LOW_SILHOUETTE
         else "The persons do fall into distinct kinds."
     )
-    if findings["worst_cluster"] is None:
+    if facts["worst_cluster"] is None:
         return text
-    worst = table[table["cluster"] == findings["worst_cluster"]].iloc[0]
+    worst = table[table["cluster"] == facts["worst_cluster"]].iloc[0]
     text += (
-        f" The model does worst on cluster {findings['worst_cluster']} ({worst['persons']:.0f} persons): mean PCK "
+        f" The model does worst on cluster {facts['worst_cluster']} ({worst['persons']:.0f} persons): mean PCK "
         f"{worst['mean_pck']:.3f} [{worst['pck_low']:.3f}, {worst['pck_high']:.3f}], a difference from the rest of "
         f"{worst['against_rest']:+.3f} [{worst['against_rest_low']:+.3f}, {worst['against_rest_high']:+.3f}]"
     )

@@ -62,12 +62,12 @@ class SkipAblation:
         visibility = inputs.crops.targets.visibility[rows]
         by_joint = _joint_table(hits, visibility, inputs.model.skeleton.joints)
         by_level = self._level_table(hits, visibility, inputs.seed)
-        findings = _findings(by_level, by_joint, len(taps), len(rows))
+        facts = _facts(by_level, by_joint, len(taps), len(rows))
         return AnalysisResult(
-            findings=findings,
+            facts=facts,
             tables={"skip_ablation": by_joint, "skip_ablation_levels": by_level},
             pictures={"skip_ablation": _chart(by_joint)},
-            note=_note(findings),
+            note=_note(facts),
         )
 
     def _rows(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
@@ -140,7 +140,7 @@ def _scores(hits: NDArray[np.bool_], visibility: NDArray[np.uint8]) -> NDArray[n
     return np.append(by_joint, share_per_person(hits, visibility > 0).mean())
 
 
-def _findings(by_level: pd.DataFrame, by_joint: pd.DataFrame, skips: int, persons: int) -> dict[str, float | int | str | None]:
+def _facts(by_level: pd.DataFrame, by_joint: pd.DataFrame, skips: int, persons: int) -> dict[str, float | int | str | None]:
     levels = by_level.set_index(["level", "mode"])["pck"].to_dict()
     single = by_level[(by_level["mode"] == "mean") & (by_level["level"] != ALL)]
     most = single.iloc[int(single["drop"].to_numpy().argmax())]
@@ -170,21 +170,21 @@ def _chart(by_joint: pd.DataFrame) -> NDArray[np.uint8]:
     return heat_map(drops, names, joints, title=title, unit="drop of PCK")
 
 
-def _note(findings: Mapping[str, float | int | str | None]) -> str:
-    low, high = float(findings["most_used_skip_drop_low"] or 0), float(findings["most_used_skip_drop_high"] or 0)
+def _note(facts: Mapping[str, float | int | str | None]) -> str:
+    low, high = float(facts["most_used_skip_drop_low"] or 0), float(facts["most_used_skip_drop_high"] or 0)
     text = (
-        f"On {findings['persons']} persons the intact network reaches a PCK of {findings['pck_intact']:.3f}; with all "
-        f"{findings['skips']} skip connections held at their mean {findings['pck_all_mean']:.3f}, with all switched off "
-        f"{findings['pck_all_zero']:.3f}. "
+        f"On {facts['persons']} persons the intact network reaches a PCK of {facts['pck_intact']:.3f}; with all "
+        f"{facts['skips']} skip connections held at their mean {facts['pck_all_mean']:.3f}, with all switched off "
+        f"{facts['pck_all_zero']:.3f}. "
     )
     if low <= 0:
         return text + (
-            f"No single skip matters for certain: the largest drop is {findings['most_used_skip_drop']:.3f} "
-            f"[{low:.3f}, {high:.3f}], of {findings['most_used_skip']}."
+            f"No single skip matters for certain: the largest drop is {facts['most_used_skip_drop']:.3f} "
+            f"[{low:.3f}, {high:.3f}], of {facts['most_used_skip']}."
         )
     return text + (
-        f"Alone, {findings['most_used_skip']} tells the network most: without what is particular to a person there, the PCK "
-        f"falls by {findings['most_used_skip_drop']:.3f} [{low:.3f}, {high:.3f}]. Without all of them, {findings['worst_joint']} "
-        f"suffers most (-{findings['worst_joint_drop']:.3f}). The network was not retrained: this is what it relies on, not what "
+        f"Alone, {facts['most_used_skip']} tells the network most: without what is particular to a person there, the PCK "
+        f"falls by {facts['most_used_skip_drop']:.3f} [{low:.3f}, {high:.3f}]. Without all of them, {facts['worst_joint']} "
+        f"suffers most (-{facts['worst_joint_drop']:.3f}). The network was not retrained: this is what it relies on, not what "
         "it could do without."
     )

@@ -1,7 +1,9 @@
 """Who is studied, and running one analysis on them."""
 
 import logging
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,14 @@ from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.findings import Finding, rank_findings
+from posescope.metrics.oks import person_oks
+from posescope.metrics.pck_thesis import pck_thesis
 from posescope.plugins import ComponentSpec, build
-from posescope.records import PoseTargets
-from posescope.tables import ids_of
+from posescope.records import PosePredictions, PoseTargets
+from posescope.tables import ids_of, matrices_of
 
-__all__ = ["choose_persons", "run_analysis"]
+__all__ = ["choose_persons", "list_findings", "run_analysis", "score_people"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +57,42 @@ def choose_persons(
     return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
 
 
+def score_people(
+    predictions: PosePredictions,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    sigmas: Sequence[float],
+    crop_size: tuple[int, int],
+) -> pd.DataFrame:
+    """How well the network does on each person, and which of them share a photograph.
+
+    Args:
+        predictions, targets: of the same N persons, in crop px.
+        persons, crop_boxes: tables that have them.
+        sigmas: (K,) of OKS.
+        crop_size: (height, width) px.
+
+    Returns:
+        person_id; image_group: a number a photograph; pck_thesis and oks, NaN for a person without labelled joints.
+    """
+    ids = targets.person_ids
+    rows = persons.set_index("person_id").loc[ids]
+    # OKS does not change when joints and area are measured in crop px together.
+    a, b, _, d, e, _ = matrices_of(crop_boxes.set_index("person_id").loc[ids]).reshape(-1, 6).T
+    areas = rows["area"].to_numpy(dtype=np.float64) * np.abs(a * e - b * d)
+    predicted, truth = predictions.joints.astype(np.float64), targets.joints.astype(np.float64)
+    return pd.DataFrame(
+        {
+            "person_id": ids,
+            # The same image_id may stand in several files of annotations.
+            "image_group": rows.groupby(["source_split", "image_id"], sort=False).ngroup().to_numpy(dtype=np.int64),
+            "pck_thesis": pck_thesis(predictions.joints, targets.joints, targets.visibility, crop_size),
+            "oks": person_oks(predicted, truth, targets.visibility, areas, sigmas),
+        }
+    )
+
+
 def run_analysis(
     spec: ComponentSpec | None,
     *,
@@ -61,6 +102,7 @@ def run_analysis(
     features: FeatureSet,
     components: Components,
     scores: pd.DataFrame,
+    attributes: pd.DataFrame,
     seed: int,
     batch_size: int,
 ) -> AnalysisResult:
@@ -72,22 +114,45 @@ def run_analysis(
         model: the network under study.
         crops, features: of the same persons.
         components: of the features.
-        scores: person_id and pck_thesis of the same persons, in any order.
+        scores: of the same persons, in any order: what `score_people` puts out.
+        attributes: likewise, what `measure_attributes` puts out.
         seed: of every random choice.
         batch_size: persons a forward pass.
     """
     if spec is None:
-        return AnalysisResult(findings={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
-    pck = scores.set_index("person_id").loc[features.person_ids, "pck_thesis"].to_numpy(dtype=np.float64)
+        return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
+    known = scores.set_index("person_id").loc[features.person_ids]
     result: AnalysisResult = build("analyses", spec)(
         AnalysisInputs(
             model=model,
             crops=crops,
             features=features,
             components=components,
-            per_person_pck=pck,
+            per_person_pck=known["pck_thesis"].to_numpy(dtype=np.float64),
+            per_person_oks=known["oks"].to_numpy(dtype=np.float64),
+            image_groups=known["image_group"].to_numpy(dtype=np.int64),
+            attributes=attributes.set_index("person_id").loc[features.person_ids].reset_index(drop=True),
             seed=seed,
             batch_size=batch_size,
         )
     )
     return result
+
+
+def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]:
+    """The claims of all analyses, those on which most error hangs first.
+
+    Returns:
+        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, and `command`, which repeats it; `picture` is a
+        path below the folder of the explainability reports.
+    """
+    origin = {id(finding): name for name, result in sorted(results.items()) for finding in result.findings}
+    ranked = rank_findings(finding for _, result in sorted(results.items()) for finding in result.findings)
+    return [_as_json(finding, origin[id(finding)], results[origin[id(finding)]]) for finding in ranked]
+
+
+def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[str, Any]:
+    ending = "png" if finding.picture in result.pictures else "plotly.json"
+    picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
+    command = f"kedro run --pipelines explainability --nodes analyse_{analysis}"
+    return {**asdict(finding), "picture": picture, "analysis": analysis, "command": command}

@@ -70,12 +70,12 @@ class Walks:
         rows, where = np.unique(nearest.rows, return_inverse=True)
         predicted = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints[where]
         table = _table(inputs, steps, nearest, decoded, predicted, origin)
-        findings = _findings(inputs.components, table, decoded.joints, predicted)
+        facts = _facts(inputs.components, table, decoded.joints, predicted)
         pictures = {
             f"walk_pc{i + 1}": _sheet(inputs, table[table.component == i + 1], i, nearest, decoded, predicted)
             for i in range(count)
         }
-        return AnalysisResult(findings, {"walks": table}, pictures, _note(findings, count, inputs.crops.crop_size))
+        return AnalysisResult(facts, {"walks": table}, pictures, _note(facts, count, inputs.crops.crop_size))
 
     def _decode(self, inputs: AnalysisInputs, points: NDArray[np.float64]) -> tuple[Decoded, NDArray[np.float32]]:
         """All points but the last decoded, and the joints (K, 2) of the last."""
@@ -137,7 +137,7 @@ def _table(
     )
 
 
-def _findings(
+def _facts(
     components: Components, table: pd.DataFrame, decoded: NDArray[np.float32], predicted: NDArray[np.float32]
 ) -> dict[str, float | int | str | None]:
     every_pair = _distances(decoded[:, None], predicted[None])
@@ -179,13 +179,13 @@ def _sheet(
     return contact_sheet([*upper, *lower], columns=len(upper), captions=captions, title=title)
 
 
-def _note(findings: dict[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
-    agreement, chance = findings["mean_agreement_px"], findings["agreement_by_chance_px"]
+def _note(facts: dict[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
+    agreement, chance = facts["mean_agreement_px"], facts["agreement_by_chance_px"]
     text = (
-        f"The first component holds {findings['first_component_share']:.1%} of the variance, the first {count} together "
-        f"{findings['walked_share']:.1%}; 95 % needs {findings['components_for_95']} components (participation ratio "
-        f"{findings['participation_ratio']:.1f}). Decoded through the network, component {findings['most_moving_component']} "
-        f"moves the skeleton most: {findings['most_moved_px']:.1f} px a joint from the mean in a crop of {max(crop_size)} px. "
+        f"The first component holds {facts['first_component_share']:.1%} of the variance, the first {count} together "
+        f"{facts['walked_share']:.1%}; 95 % needs {facts['components_for_95']} components (participation ratio "
+        f"{facts['participation_ratio']:.1f}). Decoded through the network, component {facts['most_moving_component']} "
+        f"moves the skeleton most: {facts['most_moved_px']:.1f} px a joint from the mean in a crop of {max(crop_size)} px. "
         f"A decoded step and the prediction for its nearest real person lie {agreement:.1f} px a joint apart"
     )
     if not isinstance(agreement, float) or not isinstance(chance, float):

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.metrics.pck_thesis import pck_thesis
-from posescope.records import PosePredictions, PoseTargets, ScoredPersons
+from posescope.records import ScoredPersons
 from posescope.skeleton import Skeleton
 from posescope.tables import joints_of, matrices_of
 
-__all__ = ["gather_scored", "score_crops"]
+__all__ = ["gather_scored"]
 
 
 def gather_scored(
@@ -53,9 +52,3 @@ def gather_scored(
         oks_sigmas=skeleton.oks_sigmas,
         joint_names=skeleton.joints,
     )
-
-
-def score_crops(predictions: PosePredictions, targets: PoseTargets, crop_size: tuple[int, int]) -> pd.DataFrame:
-    """The study's PCK of each person, from joints in crop px: columns person_id and pck_thesis (NaN for nobody labelled)."""
-    pck = pck_thesis(predictions.joints, targets.joints, targets.visibility, crop_size)
-    return pd.DataFrame({"person_id": predictions.person_ids, "pck_thesis": pck})

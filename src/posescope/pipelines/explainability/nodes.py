@@ -9,16 +9,18 @@ from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
+from posescope.explain.attributes import measure_attributes
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureStore
 from posescope.explain.features import extract_features
-from posescope.explain.study import choose_persons, run_analysis
+from posescope.explain.study import choose_persons, run_analysis, score_people
+from posescope.explain.study import list_findings as rank_claims
 from posescope.inference.crop_predictions import PredictionOptions, predict_crops
-from posescope.metrics.gather import score_crops
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
 from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
+from posescope.skeleton import Skeleton
 
 __all__: list[str] = []
 
@@ -49,11 +51,23 @@ def read_features(
 
 
 def score_explained(
-    model: PoseModel, crops: CropStore, targets: PoseTargets, features: FeatureStore, prediction: PredictionOptions
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    features: FeatureStore,
+    prediction: PredictionOptions,
 ) -> pd.DataFrame:
     """How well the network does on the persons who are studied."""
     chosen = crops.select(targets, features.open().person_ids)
-    return score_crops(predict_crops(model, chosen, prediction).predictions, chosen.targets, chosen.crop_size)
+    predictions = predict_crops(model, chosen, prediction).predictions
+    return score_people(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
+
+
+def describe_poses(persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton, features: FeatureStore) -> pd.DataFrame:
+    """What can be measured of their poses."""
+    return measure_attributes(features.open().person_ids, persons, keypoints, skeleton)
 
 
 def find_components(features: FeatureStore, reducer: ComponentSpec) -> Components:
@@ -71,6 +85,7 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
         features: FeatureStore,
         components: Components,
         explained_scores: pd.DataFrame,
+        pose_attributes: pd.DataFrame,
         options: AnalysesOptions,
         prediction: PredictionOptions,
     ) -> AnalysisResult:
@@ -83,6 +98,7 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
             features=features.open(),
             components=components,
             scores=explained_scores,
+            attributes=pose_attributes,
             seed=options.seed,
             batch_size=prediction.batch_size,
         )
@@ -91,6 +107,6 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
     return analyse
 
 
-def list_findings(**results: AnalysisResult) -> dict[str, Any]:
-    """What all analyses found, in one place."""
-    return {name: {"note": result.note, "findings": dict(result.findings)} for name, result in sorted(results.items())}
+def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
+    """What all analyses claim, in one place."""
+    return rank_claims(results)

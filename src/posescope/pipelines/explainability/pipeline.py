@@ -30,7 +30,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 "features",
             ),
-            step(nodes.score_explained, ["model", "crops", "targets", "features", PREDICTION], "explained_scores"),
+            step(
+                nodes.score_explained,
+                ["model", "crops", "targets", "persons", "crop_boxes", "features", PREDICTION],
+                "explained_scores",
+            ),
+            step(nodes.describe_poses, ["persons", "keypoints", "skeleton", "features"], "pose_attributes"),
             step(nodes.find_components, ["features", "params:explainability.reducer"], "components"),
             *(
                 step(
@@ -42,6 +47,7 @@ def create_pipeline() -> Pipeline:
                         "features",
                         "components",
                         "explained_scores",
+                        "pose_attributes",
                         "params:explainability.analyses",
                         PREDICTION,
                     ],
