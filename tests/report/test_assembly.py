@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
+from posescope.explain.findings import Control, Finding
 from posescope.models.counting import count_parameters
 from posescope.report.assembly import ReportInputs, assemble_report
 from posescope.report.page import render_report
@@ -78,7 +80,7 @@ def test_chapters_come_in_their_order(inputs):
     assert [one.title for one in assemble_report(inputs).sections] == [
         "How good it is, and where it fails",
         "What goes wrong",
-        "What it has learned: components",
+        "What it has learned: variance",
         "What it has learned: walks",
         "What it has learned: skip ablation",
         "The data",
@@ -126,7 +128,7 @@ def test_the_worst_and_the_surest_joints_are_named(inputs):
 
 
 def test_components_are_told_in_words(inputs):
-    text = section(assemble_report(inputs), "What it has learned: components").text
+    text = section(assemble_report(inputs), "What it has learned: variance").text
     assert "'stack1.bottleneck' vary along 2 directions" in text
     assert "first component holds 90.0% of the variance; 2 components hold 95 %" in text
     assert "1.2 directions are in use" in text
@@ -143,6 +145,32 @@ def test_analyses_bring_their_note_pictures_and_tables(inputs):
     # Skips held at their mean, not at zero; a row a level, a column a joint in the skeleton's order.
     assert (list(heat.y), list(heat.x)) == (["stack1.skip1", "stack1.skip2"], ["nose", "left hand"])
     np.testing.assert_array_equal(heat.z, [[0.1, 0.2], [0.3, 0.4]])
+
+
+def test_findings_come_first_and_stand_beside_their_controls(inputs):
+    chance = Control("shuffled persons", 0.01, 0.0, 0.02)
+    made = (
+        Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True),
+        Finding("Cluster 2 fails.", 0.3, None, None, Control("everybody", 0.7), passed=False, pck_at_stake=0.1),
+    )
+    analyses = {"walks": replace(inputs.analyses["walks"], findings=made)}
+    content = assemble_report(replace(inputs, analyses=analyses))
+    found = section(content, "What it has learned: findings")
+    assert content.sections[2] is found
+    assert found.text.startswith("2 claims were put to the test, 1 held.")
+    assert found.tables[0].frame.to_numpy().tolist() == [
+        ["Cluster 2 fails.", "0.300", "everybody: 0.700", "did not hold"],
+        ["Component 1 is sitting to standing.", "0.500 (0.400 to 0.600)", "shuffled persons: 0.010 (0.000 to 0.020)", "held"],
+    ]
+
+
+def test_figures_of_an_analysis_are_shown_in_the_look_of_the_page(inputs):
+    figure = go.Figure(go.Scatter(x=[1], y=[2]), layout={"height": 500})
+    analyses = {"walks": AnalysisResult(facts={}, figures={"slider_of_walks": figure})}
+    (shown,) = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: walks").figures
+    assert (shown.caption, shown.figure.layout.height) == ("slider of walks.", 500)
+    assert shown.figure.layout.paper_bgcolor is None  # from the template
+    assert figure.layout.template.layout.paper_bgcolor != shown.figure.layout.template.layout.paper_bgcolor
 
 
 @pytest.mark.parametrize("silhouettes", [[0.1, 0.3], [np.nan, np.nan]])

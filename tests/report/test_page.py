@@ -13,7 +13,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
-from posescope.report.page import png_data_uri, render_report
+from posescope.report.page import picture_data_uri, render_report
 from posescope.report.style import ReportError
 
 NASTY = "</script><script>alert('x')</script> & <b>"
@@ -91,7 +91,7 @@ def test_nothing_is_fetched(html: str, page: Tags) -> None:
         value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "data")
     ]
     assert len(places) == 4  # three entries of the contents, one picture
-    assert all(place is not None and place.startswith(("#", "data:image/png;base64,")) for place in places)
+    assert all(place is not None and place.startswith(("#", "data:image/")) for place in places)
     own = html.replace(get_plotlyjs(), "")
     assert not re.search(r"https?:|@import|url\(|//cdn", own)
     (policy,) = [a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
@@ -132,10 +132,22 @@ def test_pictures_are_png_data_with_words_for_those_who_do_not_see_them(page: Ta
 
 def test_a_data_uri_holds_the_same_pixels() -> None:
     original = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    kind, content = png_data_uri(original).split(",")
+    kind, content = picture_data_uri(original).split(",")
     assert kind == "data:image/png;base64"
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decoded[..., ::-1], original)
+
+
+def test_a_large_picture_becomes_webp_that_looks_the_same() -> None:
+    # As a photograph: smooth, with noise that PNG cannot pack.
+    ramp = np.linspace(0, 200, 400)[None, :, None] + np.random.default_rng(3).normal(0, 6, (300, 400, 3)) + 25
+    original = ramp.clip(0, 255).astype(np.uint8)
+    kind, content = picture_data_uri(original).split(",")
+    assert kind == "data:image/webp;base64"
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert decoded.shape == original.shape
+    assert abs(decoded.astype(float) - original).mean() < 6
+    assert len(content) < original.size / 4
 
 
 def test_tables_show_units_numbers_and_dashes(page: Tags) -> None:

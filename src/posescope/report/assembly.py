@@ -14,7 +14,7 @@ from posescope.explain.components import Components
 from posescope.models.counting import count_macs, count_parameters
 from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
 from posescope.report.data_section import DataInputs, assemble_data_section
-from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.report.explain_section import assemble_explain_sections
 from posescope.report.failure_section import FailureInputs, assemble_failure_section
 from posescope.report.score_figures import plot_joint_scores
 from posescope.report.training_figures import plot_history
@@ -34,8 +34,6 @@ _NOTES = {
 _NOTES_OF_PROTOCOL = {"coco": "of everybody annotated, the discarded as missed", "crops": "of those with a crop"}
 _NOTES_OF_BOXES = {"ground_truth": "boxes given", "results": "another system's results"}
 _DECIMALS = {"mse": 6}
-# Tables of a row a person are for programs: they stay beside the report as CSV.
-_LONG_TABLES = frozenset({"cluster_members"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
     sections = (
         _scores_section(inputs),
         assemble_failure_section(inputs.failures),
-        *_understanding_sections(inputs),
+        *assemble_explain_sections(inputs.components, inputs.analyses),
         assemble_data_section(inputs.data),
         _training_section(inputs),
     )
@@ -168,48 +166,6 @@ def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
 
 def _listed(rows: pd.DataFrame) -> str:
     return ", ".join(f"{joint} ({pck:.2f})" for joint, pck in zip(rows["joint"], rows["pck_thesis"], strict=True))
-
-
-def _understanding_sections(inputs: ReportInputs) -> tuple[Section, ...]:
-    ratios = inputs.components.explained_variance_ratio
-    text = (
-        f"The features at '{inputs.components.tap}' vary along {len(ratios)} directions. The first component holds "
-        f"{ratios[0]:.1%} of the variance; {inputs.components.components_for(0.95)} components hold 95 %. As if all were used "
-        f"alike, {inputs.components.participation_ratio:.1f} directions are in use (participation ratio)."
-    )
-    variance = ReportFigure(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
-    components = Section(title="What it has learned: components", text=text, figures=(variance,))
-    return (components, *(_analysis_section(name, result) for name, result in inputs.analyses.items()))
-
-
-def _analysis_section(name: str, result: AnalysisResult) -> Section:
-    return Section(
-        title=f"What it has learned: {name.replace('_', ' ')}",
-        text=result.note,
-        figures=_analysis_figures(name, result),
-        pictures=tuple(
-            ReportPicture(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
-            for title, picture in result.pictures.items()
-        ),
-        tables=tuple(
-            ReportTable(title.replace("_", " "), table, row_limit=30)
-            for title, table in result.tables.items()
-            if title not in _LONG_TABLES
-        ),
-    )
-
-
-def _analysis_figures(name: str, result: AnalysisResult) -> tuple[ReportFigure, ...]:
-    if name == "clusters" and "silhouettes" in result.tables and result.tables["silhouettes"]["silhouette"].notna().any():
-        figure = plot_silhouettes(result.tables["silhouettes"])
-        return (ReportFigure(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
-    if name == "skip_ablation" and "skip_ablation" in result.tables:
-        table = result.tables["skip_ablation"]
-        held = table[table["mode"] == "mean"]
-        drops = held.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(held["joint"]))]
-        figure = plot_skip_ablation(drops)
-        return (ReportFigure(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
-    return ()
 
 
 def _training_section(inputs: ReportInputs) -> Section:

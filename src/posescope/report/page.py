@@ -19,7 +19,9 @@ from posescope.report.content import Headline, ReportContent, ReportFigure, Repo
 from posescope.report.numbers import format_cell, format_number, split_heading
 from posescope.report.style import ReportError
 
-__all__ = ["png_data_uri", "render_report"]
+__all__ = ["picture_data_uri", "render_report"]
+
+_LARGE_PNG_BYTES, _LARGEST_WEBP_PX = 150_000, 16_383
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def render_report(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = png_data_uri
+    environment.filters["data_uri"] = picture_data_uri
     environment.filters["figure_of"] = _headline_value
     environment.filters["interval_of"] = _headline_interval
     sections = [_prepare_section(number, section) for number, section in enumerate(content.sections, start=1)]
@@ -97,12 +99,21 @@ def render_report(content: ReportContent) -> str:
     )
 
 
-def png_data_uri(image: NDArray[np.uint8]) -> str:
-    """(H, W, 3) RGB -> "data:image/png;base64,..."."""
-    encoded, png = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+def picture_data_uri(image: NDArray[np.uint8]) -> str:
+    """(H, W, 3) RGB -> "data:image/...;base64,...": PNG, or, where that is large (photographs), WebP of high quality."""
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    png = _encode(bgr, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    # WebP knows no side above 16,383 px.
+    if len(png) <= _LARGE_PNG_BYTES or max(image.shape) > _LARGEST_WEBP_PX:
+        return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return "data:image/webp;base64," + base64.b64encode(_encode(bgr, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 90])).decode("ascii")
+
+
+def _encode(bgr: NDArray[np.uint8], kind: str, options: list[int]) -> bytes:
+    encoded, content = cv2.imencode(kind, bgr, options)
     if not encoded:
-        raise ReportError(f"A picture of shape {image.shape} could not be written as PNG.")
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode("ascii")
+        raise ReportError(f"A picture of shape {bgr.shape} could not be written as {kind}.")
+    return content.tobytes()
 
 
 def _prepare_section(number: int, section: Section) -> _Section:

@@ -1,0 +1,104 @@
+"""The report's chapters on what the network has learned: the findings first, then the components and every analysis."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.explain.findings import Finding, rank_findings
+from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
+from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.report.numbers import format_number
+from posescope.report.style import style_plotly
+
+__all__ = ["assemble_explain_sections"]
+
+_TITLE = "What it has learned"
+# Tables of a row a person are for programs: they stay beside the report as CSV.
+_LONG_TABLES = frozenset({"cluster_members"})
+_ROWS_SHOWN = 30
+_HEIGHT_PX = 380
+
+
+def assemble_explain_sections(components: Components, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
+    """Findings (where any analysis makes one), components, and a chapter an analysis, in the order given."""
+    findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
+    first = (_findings_section(findings),) if findings else ()
+    return (*first, _components_section(components), *(_analysis_section(name, result) for name, result in analyses.items()))
+
+
+def _findings_section(findings: list[Finding]) -> Section:
+    held = sum(finding.passed for finding in findings)
+    text = (
+        f"{len(findings)} claims were put to the test, {held} held. Each stands beside its control: what the same measurement "
+        "gives where there is nothing to find. Those on which most error hangs come first. Intervals are of 95 %."
+    )
+    rows = [
+        (finding.claim, _with_range(finding.value, finding.low, finding.high), _say_control(finding), _say_verdict(finding))
+        for finding in findings
+    ]
+    table = pd.DataFrame(rows, columns=["claim", "measured", "control", "verdict"])
+    return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
+
+
+def _say_verdict(finding: Finding) -> str:
+    return "held" if finding.passed else "did not hold"
+
+
+def _say_control(finding: Finding) -> str:
+    control = finding.control
+    return f"{control.what}: {_with_range(control.value, control.low, control.high)}"
+
+
+def _with_range(value: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return format_number(value, 3)
+    return f"{format_number(value, 3)} ({format_number(low, 3)} to {format_number(high, 3)})"
+
+
+def _components_section(components: Components) -> Section:
+    ratios = components.explained_variance_ratio
+    text = (
+        f"The features at '{components.tap}' vary along {len(ratios)} directions. The first component holds "
+        f"{ratios[0]:.1%} of the variance; {components.components_for(0.95)} components hold 95 %. As if all were used "
+        f"alike, {components.participation_ratio:.1f} directions are in use (participation ratio)."
+    )
+    variance = ReportFigure(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
+    return Section(title=f"{_TITLE}: variance", text=text, figures=(variance,))
+
+
+def _analysis_section(name: str, result: AnalysisResult) -> Section:
+    return Section(
+        title=f"{_TITLE}: {name.replace('_', ' ')}",
+        text=result.note,
+        figures=(*_known_figures(name, result), *(_own_figure(name, *item) for item in result.figures.items())),
+        pictures=tuple(
+            ReportPicture(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+            for title, picture in result.pictures.items()
+        ),
+        tables=tuple(
+            ReportTable(title.replace("_", " "), table, row_limit=_ROWS_SHOWN)
+            for title, table in result.tables.items()
+            if title not in _LONG_TABLES
+        ),
+    )
+
+
+def _own_figure(name: str, title: str, figure: go.Figure) -> ReportFigure:
+    styled = style_plotly(go.Figure(figure), height_px=int(figure.layout.height or _HEIGHT_PX))
+    return ReportFigure(styled, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+
+
+def _known_figures(name: str, result: AnalysisResult) -> tuple[ReportFigure, ...]:
+    if name == "clusters" and "silhouettes" in result.tables and result.tables["silhouettes"]["silhouette"].notna().any():
+        figure = plot_silhouettes(result.tables["silhouettes"])
+        return (ReportFigure(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
+    if name == "skip_ablation" and "skip_ablation" in result.tables:
+        table = result.tables["skip_ablation"]
+        held = table[table["mode"] == "mean"]
+        drops = held.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(held["joint"]))]
+        figure = plot_skip_ablation(drops)
+        return (ReportFigure(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
+    return ()
