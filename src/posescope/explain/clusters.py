@@ -24,12 +24,11 @@ from posescope.explain.cluster_words import Traits, find_traits
 from posescope.explain.clustering import Clusterer, Clustering
 from posescope.explain.errors import ExplainError
 from posescope.explain.findings import Finding
-from posescope.explain.kmeans import KMeansClusterer
 from posescope.explain.taps import batches_of_rows
 from posescope.metrics.resampling import ImageDraws, draw_images
 from posescope.plugins import ComponentSpec, build, component_of
 
-__all__ = ["Clusters", "ClustersOptions", "KMeansClusterer"]
+__all__ = ["Clusters", "ClustersOptions"]
 
 _BLOCK_ROWS = 10_000
 
