@@ -1,5 +1,6 @@
 """The analysis `clusters` finds what is planted in the features, says so where there is nothing, and claims by numbers."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -197,6 +198,19 @@ def test_persons_are_limited_and_everything_is_seeded(featured) -> None:
     assert first.note == second.note
     assert first.facts == second.facts
     assert first.findings == second.findings
+
+
+@pytest.mark.parametrize("count", [3, 4, 9])
+@pytest.mark.parametrize("kind", ["noise", "twins"])
+def test_a_handful_of_persons_is_no_evidence(featured, count: int, kind: str) -> None:
+    rng = np.random.default_rng(count)
+    values = rng.normal(size=(count, 12)) if kind == "noise" else np.repeat(np.eye(12)[:2], [count - 1, 1], axis=0)
+    pck = np.r_[np.nan, rng.random(count - 1)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Number of distinct clusters")
+        found = Clusters(ClustersOptions(**QUICK))(featured(values, per_person_pck=pck))
+    assert found.facts["verdict"] != "real clusters"
+    assert not found.findings[0].passed
 
 
 class Halving:

@@ -130,5 +130,7 @@ def _interval(drawn: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     """Percentile interval over the first axis; draws without a value are left out."""
     known = ~np.isnan(drawn).all(axis=0)
     low, high = np.full(drawn.shape[1:], np.nan), np.full(drawn.shape[1:], np.nan)
+    if not known.any():
+        return low, high
     low[known], high[known] = np.nanquantile(drawn[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

@@ -85,7 +85,7 @@ def draw_null(
         silhouette = clustering.silhouettes.get(clusters)
         if silhouette is None:
             silhouette = measure_silhouettes(points, [same(points, seed=seed + draw).labels])[0].mean
-        agreements = agreements_of_halves(points, np.arange(count), same, 1, seed + draw)
+        agreements = agreements_of_halves(points, np.arange(count), same, clusters, 1, seed + draw)
         agreement = float(agreements[0]) if len(agreements) else None
         found.append(NullDraw(cloud, silhouette, clustering.silhouettes, agreement))
     return found

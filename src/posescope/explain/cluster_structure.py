@@ -181,4 +181,5 @@ def weigh_structure(
     count = min(len(points), options.null_persons)
     null = draw_null(spread_of(points), count, clusterer, len(clustering), options.null_draws, seed)
     same = quick_one_of(clusterer, len(clustering))
-    return Structure(clustering, silhouette, agreements_of_halves(points, groups, same, options.halves, seed), null)
+    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed)
+    return Structure(clustering, silhouette, halves, null)

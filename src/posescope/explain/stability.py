@@ -17,11 +17,10 @@ from posescope.explain.clustering import Clusterer, nearest_centres
 __all__ = ["STABLE", "agreements_of_halves", "split_in_halves"]
 
 STABLE = 0.8  # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index: from here on, good recovery
-_FEWEST = 4
 
 
 def agreements_of_halves(
-    points: NDArray[np.floating], groups: NDArray[np.int64], clusterer: Clusterer, splits: int, seed: int
+    points: NDArray[np.floating], groups: NDArray[np.int64], clusterer: Clusterer, clusters: int, splits: int, seed: int
 ) -> NDArray[np.float64]:
     """How alike the divisions of two halves are, for several random splits.
 
@@ -29,18 +28,19 @@ def agreements_of_halves(
         points: (N, P).
         groups: (N,) the photograph of each.
         clusterer: of each half.
+        clusters: into which it divides, as far as it can be told.
         splits: S.
         seed: of the splits.
 
     Returns:
-        (S,) adjusted Rand index over all N; none where a half has fewer than four points, or all of
-            them coincide.
+        (S,) adjusted Rand index over all N; none where a half has fewer than two points a cluster,
+            or all of them coincide.
     """
     agreements = []
     for split in range(splits):
         first = split_in_halves(groups, seed + split)
         halves = (points[first], points[~first])
-        if any(len(half) < _FEWEST or not np.ptp(half, axis=0).any() for half in halves):
+        if any(len(half) < 2 * clusters or not np.ptp(half, axis=0).any() for half in halves):
             continue
         labels = [nearest_centres(points, clusterer(half, seed=seed + split).centres) for half in halves]
         agreements.append(adjusted_rand_score(*labels))
