@@ -32,11 +32,22 @@ def data_dir(tmp_path: Path) -> Path:
 def make_run(data_dir: Path) -> Callable[..., Path]:
     """Writes a finished run of four persons, two an image; `better` is added to all that it scores. Returns its folder."""
 
-    def make(run_id: str, better: float = 0.0, joints: bool = True, ids: tuple[int, ...] = (1, 2, 3, 4), **changes: Any) -> Path:
-        scores = pd.DataFrame(
-            {"person_id": ids, "image_id": [p // 2 for p in ids], "oks": np.linspace(0.1, 0.4, len(ids)) + better}
-        )
-        rows = [(p, p // 2, name, 2, 0.3 + better * (name == "nose"), better > 0) for p in ids for name in NAMES]
+    def make(
+        run_id: str,
+        better: float = 0.0,
+        joints: bool = True,
+        ids: tuple[int, ...] = (1, 2, 3, 4),
+        missed: tuple[int, ...] = (),
+        **changes: Any,
+    ) -> Path:
+        found = np.array([person not in missed for person in ids])
+        oks = np.where(found, np.linspace(0.1, 0.4, len(ids)) + better, 0.0)
+        scores = pd.DataFrame({"person_id": ids, "image_id": [p // 2 for p in ids], "found": found, "oks": oks})
+        rows = [
+            (p, p // 2, name, 2, (0.3 + better * (name == "nose")) * (p not in missed), better > 0 and p not in missed)
+            for p in ids
+            for name in NAMES
+        ]
         hits = pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
         tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
         outputs = {}
@@ -78,12 +89,40 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert lines[0].startswith(f"A {A} model unknown flip test off")
     assert lines[1].startswith(f"B {B} model unknown flip test on")
     assert "4 persons of the validation set in common, in 3 images." in lines
-    assert any(line.startswith("LEFT OUT: 0 persons whom only A has found, 1 whom only B has.") for line in lines)
+    assert any(line.startswith("LEFT OUT: 0 persons of A alone, 1 person of B alone, who do not") for line in lines)
     (figure,) = [line for line in lines if line.startswith("oks ")]
     assert figure.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines
     assert "nose 0.3000 0.5500 +0.2500 [+0.2500, +0.2500]" in lines
     assert "Joints better in A by oks: 0 of 2" in lines
+
+
+def test_who_was_missed_counts_as_nothing(make_run: Callable[..., Path]) -> None:
+    """B is better with all whom it has found; it has not found person 3 and 4."""
+    make_run(A, ids=(1, 2, 3, 4))
+    make_run(B, better=0.1, missed=(3, 4))
+    content = json.loads(compare(A, B, "--json").output)
+    assert (content["persons"], content["missed_a"], content["missed_b"], content["only_a"]) == (4, 0, 2, 0)
+    (oks,) = content["figures"]
+    assert (oks["a"], oks["b"], oks["count"]) == (0.25, pytest.approx(0.125), 4)
+    nose = next(joint for joint in content["joints"] if joint["joint"] == "nose")
+    assert (nose["oks"]["count"], nose["oks"]["b"]) == (4, pytest.approx(0.2))
+    output = compare(A, B).output
+    assert "Not found, and counted as 0: 0 of them by A, 2 by B." in output
+    assert "LEFT OUT" not in output
+
+
+def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B, ids=(1, 2, 3))
+    for path in data_dir.glob("07_model_output/val/person_scores.parquet/*/*"):
+        pd.read_parquet(path).drop(columns="found").to_parquet(path)
+    assert "LEFT OUT: 1 person of A alone, 0 persons of B alone" in compare(A, B).output
+
+
+def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
+    make_run(A, ids=(1,))
+    assert "1 person of the validation set in common, in 1 image." in compare(A, A).output
 
 
 def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import click
 
 from posescope.config_loader import ComponentConfigLoader
+from posescope.errors import count_of
 from posescope.finished_runs import FinishedRun, check_comparable, find_run
 from posescope.metrics.paired import Comparison, JointComparison, PairedFigure, compare_joints, compare_persons
 
@@ -74,11 +75,14 @@ def _run_line(letter: str, run: FinishedRun) -> str:
 
 
 def _persons_lines(persons: Comparison) -> list[str]:
-    lines = [f"{persons.persons} persons of the validation set in common, in {persons.images} images."]
+    lines = [f"{count_of(persons.persons, 'person')} of the validation set in common, in {count_of(persons.images, 'image')}."]
+    if persons.missed_a or persons.missed_b:
+        lines.append(f"Not found, and counted as 0: {persons.missed_a} of them by A, {persons.missed_b} by B.")
     if persons.only_a or persons.only_b:
         lines.append(
-            f"LEFT OUT: {persons.only_a} persons whom only A has found, {persons.only_b} whom only B has. The figures below know "
-            "nothing of them: a run that finds only the easy people looks better than it is. AP (metrics.json) counts them."
+            f"LEFT OUT: {count_of(persons.only_a, 'person')} of A alone, {count_of(persons.only_b, 'person')} of B alone, who do "
+            "not count in the other run. The figures below know nothing of them. The runs had other crop rules or protocols "
+            "(evaluation.scoring.protocol=coco counts everybody), or one is older than the column `found`."
         )
     return lines
 

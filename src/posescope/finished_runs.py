@@ -67,12 +67,13 @@ class FinishedRun:
             return None
 
     def person_scores(self) -> pd.DataFrame:
-        """Its `PersonScores` table.
+        """Its `PersonScores` table. One of an older run does not know whom it has missed: it holds the found alone.
 
         Raises:
             DataError: if the run has none, or the file is gone.
         """
-        return pd.DataFrame(PersonScores.validate(self._read(_SCORES)))
+        table = self._read(_SCORES)
+        return pd.DataFrame(PersonScores.validate(table if "found" in table else table.assign(found=True)))
 
     def joint_hits(self) -> pd.DataFrame | None:
         """Its `JointHits` table; None if the run is older than this table.

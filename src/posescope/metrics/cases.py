@@ -84,10 +84,13 @@ def gather_cases(
 
 
 def thesis_hits(scored: ScoredPersons) -> NDArray[np.float64]:
-    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled or without a crop."""
+    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled.
+
+    Somebody who was missed has hit nothing; who was found but has no crop cannot be measured (NaN).
+    """
     # As there: the way from crop to image and back must not decide the rounding of a half cell.
     predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
     target = apply_affine(scored.crop_from_image, scored.truth).round(6)
     hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
-    measurable = np.asarray(np.isfinite(scored.crop_from_image).all(axis=(1, 2)), dtype=np.bool_)
-    return np.where(scored.labelled & measurable[:, None], hits.astype(np.float64), np.nan)
+    known = np.isfinite(scored.crop_from_image).all(axis=(1, 2)) | ~scored.found
+    return np.where(scored.labelled & known[:, None], hits.astype(np.float64), np.nan)

@@ -230,4 +230,5 @@ def score_joints(
     skeleton: Skeleton,
 ) -> pd.DataFrame:
     """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
-    return tabulate_joint_hits(gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size), skeleton)
+    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size, ids_of(wanted, SPLIT))
+    return tabulate_joint_hits(scored, skeleton)
