@@ -140,5 +140,6 @@ def test_command_line_places_reach_the_catalog() -> None:
         expected = {
             "raw_workspace": "raw_dir", "raw_source": "raw_dir", "inference_images": "images",
             "inference_boxes": "boxes", "inference_model": "model",
+            "test_ledger": "test_ledger", "test_ledger_workspace": "test_ledger",
         }.get(name, "data_dir")  # fmt: skip
         assert entry["filepath"].startswith(f"/somewhere/{expected}"), name

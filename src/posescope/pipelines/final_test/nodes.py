@@ -14,7 +14,8 @@ from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, ev
 from posescope.metrics.figures import Figures, metrics_content
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.protocols import wanted_persons
-from posescope.metrics.seal import SealLedger, SealUse, check_unseen, describe_test
+from posescope.metrics.seal import SealLedger, SealUse
+from posescope.metrics.sealed_test import check_unseen, describe_test
 from posescope.pipelines.final_test.options import FinalTestOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
@@ -111,6 +112,8 @@ def assemble_test_metrics(figures: Figures, precision: Figures, mse: Figures, pr
     return metrics_content(figures, precision, mse, SPLIT, prediction.flip_test)
 
 
-def close_seal(test_ledger_workspace: SealLedger, test_seal: SealUse, figures: Figures, precision: Figures) -> SealLedger:
+def close_seal(
+    test_ledger_workspace: SealLedger, test_seal: SealUse, figures: Figures, precision: Figures, mse: Figures
+) -> SealLedger:
     """Write down what came out."""
-    return test_ledger_workspace.complete(test_seal, figures, precision)
+    return test_ledger_workspace.complete(test_seal, figures, precision, mse)

@@ -69,7 +69,7 @@ def create_pipeline() -> Pipeline:
             ),
             step(
                 nodes.close_seal,
-                ["test_ledger_workspace", "test_seal", "figures_test", "average_precision_test"],
+                ["test_ledger_workspace", "test_seal", "figures_test", "average_precision_test", "heatmap_mse_test"],
                 "test_ledger",
             ),
         ],
