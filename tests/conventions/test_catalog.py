@@ -23,7 +23,10 @@ PIPELINES = register_pipelines()
 # Parameters that a node gets, and that may be missing altogether.
 MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 # Handed from one node to the next and never written.
-IN_MEMORY = {"detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal", "cases_val"}
+IN_MEMORY = {
+    "detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal", "unsealed_model", "cases_val",
+    "setting_val", "setting_test",
+}  # fmt: skip
 # Read by a hook, by no node.
 OF_HOOKS = {"run_records"}
 FOLDER_OF_LAYER = {

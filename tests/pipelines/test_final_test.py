@@ -98,7 +98,8 @@ def test_nothing_that_another_pipeline_reads_is_of_the_test_set() -> None:
 def test_every_prediction_stands_behind_the_seal() -> None:
     first = create_pipeline().from_nodes("open_seal")
     behind = {node.name for node in first.nodes}
-    assert {node.name for node in create_pipeline().nodes} - behind == {"choose_test_people"}, "who reads tables alone"
+    ahead = {node.name for node in create_pipeline().nodes} - behind
+    assert ahead == {"choose_people_test", "describe_setting_test"}, "who read tables and parameters alone"
 
 
 def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

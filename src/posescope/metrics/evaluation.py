@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from posescope.metrics.average_precision import CocoEvaluation, match_coco
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.confidence import Interval
-from posescope.metrics.figures import Figure, Figures, Protocol, metrics_content
+from posescope.metrics.figures import Figure, Figures, Protocol
 from posescope.metrics.per_joint import joint_error_table
 from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.resampled_precision import resample_precision
@@ -32,7 +32,6 @@ __all__ = [
     "evaluate_persons",
     "evaluate_precision",
     "mean_figure",
-    "metrics_content",
     "precision_figures",
 ]
 

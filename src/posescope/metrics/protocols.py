@@ -5,18 +5,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from posescope.metrics.errors import MetricError
 from posescope.metrics.figures import Protocol
 from posescope.metrics.oks import person_oks
 from posescope.skeleton import Skeleton
-from posescope.tables import Predictions, join_joints, joints_of
+from posescope.tables import Predictions, images_of, join_joints, joints_of
 
-__all__ = ["annotations_to_find", "match_results", "wanted_persons"]
+__all__ = ["annotations_to_find", "images_to_evaluate", "match_results", "wanted_persons"]
 
 
 def wanted_persons(
-    protocol: Protocol, split: str, persons_read: pd.DataFrame, keypoints: pd.DataFrame, cropped: pd.DataFrame
+    protocol: Protocol,
+    split: str,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    persons: pd.DataFrame,
+    cropped: pd.DataFrame,
 ) -> pd.DataFrame:
     """Who counts in the figures a person: rows of a `Persons` table, of this split, in ascending order of person_id.
 
@@ -26,18 +32,31 @@ def wanted_persons(
         split: train, val or test.
         persons_read: everybody in the annotation files.
         keypoints: of everybody in the annotation files.
-        cropped: those of all splits who have a crop. Somebody discarded belongs to the split of the others in the image, or,
-            where there is nobody else, to that of the annotation file: an image without a crop is never in the test set.
+        persons: those of all splits who were to be cropped. Somebody discarded belongs to the split of the others in the image,
+            or, where there is nobody else, to that of the annotation file: an image without them is never in the test set.
+        cropped: those of them who have a crop: whose image could be read.
     """
     if protocol == "crops":
         return cropped[cropped["split"] == split].sort_values("person_id").reset_index(drop=True)
     labelled = keypoints.loc[keypoints["visibility"] > 0, "person_id"].unique()
     everybody = persons_read[persons_read["person_id"].isin(labelled) & ~persons_read["is_crowd"]]
-    split_of_image = cropped.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
+    # Not of `cropped`: a test image that cannot be read stays a test image, as for average precision.
+    split_of_image = persons.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
     images = pd.MultiIndex.from_frame(everybody[["source_split", "image_id"]])
     splits = split_of_image.reindex(images).to_numpy()
     chosen = everybody.assign(split=np.where(pd.isna(splits), everybody["split"], splits))
     return chosen[chosen["split"] == split].sort_values("person_id").reset_index(drop=True)
+
+
+def images_to_evaluate(split: str, persons: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Ids of the images that average precision is taken over.
+
+    Args:
+        split: val: None, all images of the annotation file, those without people included. test: those that the test persons were
+            drawn with, readable or not.
+        persons: those of all splits who were to be cropped.
+    """
+    return images_of(persons, split) if split == "test" else None
 
 
 def annotations_to_find(protocol: Protocol, wanted: pd.DataFrame) -> list[int] | None:

@@ -13,23 +13,20 @@ from posescope.coco.reader import load_annotation_file
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.decoding_effects import measure_decoding_effects
-from posescope.inference.people import locate_people
 from posescope.metrics.cases import Cases, gather_cases
 from posescope.metrics.error_costs import error_cost_table
 from posescope.metrics.error_types import error_type_table, joint_error_types
-from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
 from posescope.metrics.failure_tables import DecodingEffects, join_error_types
-from posescope.metrics.figures import Figures, figures_table, metrics_content
+from posescope.metrics.figures import figures_table
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
-from posescope.metrics.protocols import annotations_to_find, wanted_persons
+from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
 from posescope.pipelines.evaluation.options import FailureOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
-from posescope.report.data_tables import persons_with_crops
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.report.worst_persons import picture_worst_persons
 from posescope.skeleton import Skeleton
@@ -40,83 +37,18 @@ __all__: list[str] = []
 SPLIT = "val"
 
 
-def choose_people(
-    persons_read: pd.DataFrame, keypoints: pd.DataFrame, persons: pd.DataFrame, crops: CropStore, scoring: ScoringOptions
-) -> pd.DataFrame:
-    """Who counts in the figures a person."""
-    return wanted_persons(scoring.person_protocol, SPLIT, persons_read, keypoints, persons_with_crops(persons, crops))
+def tabulate_metrics(metrics: dict[str, Any]) -> pd.DataFrame:
+    """The content of metrics.json as a table."""
+    return figures_table(metrics)
 
 
-def predict_validation(
-    model: PoseModel,
-    crops: CropStore,
-    targets: PoseTargets,
-    wanted: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    skeleton: Skeleton,
-    prediction: PredictionOptions,
-    results: str | None,
-) -> dict[str, Any]:
-    """Run the model on the validation crops, or take another system's results in its place."""
-    crops.check_boxes(crop_boxes)
-    chosen = crops.select(targets, ids_of(wanted, SPLIT))
-    found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
-    return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
-
-
-def score_precision(
-    raw_source: CocoFolder,
-    results: list[dict[str, Any]],
-    wanted: pd.DataFrame,
-    skeleton: Skeleton,
-    source: SourceOptions,
-    scoring: ScoringOptions,
-) -> dict[str, Any]:
-    """OKS AP and AR in original images, against the untouched annotation file."""
-    truth = raw_source.annotation_file(source, source.val_split)
-    found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, scoring.precision_protocol, wanted)
-    return {"figures": found.figures, "image_ids": list(found.image_ids)}
-
-
-def score_persons(
-    model: PoseModel,
-    predictions: pd.DataFrame,
-    wanted: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    image_ids: list[int],
-    skeleton: Skeleton,
-    scoring: ScoringOptions,
-) -> dict[str, Any]:
-    """Every metric, person by person and joint by joint."""
-    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size, ids_of(wanted, SPLIT))
-    result = evaluate_persons(
-        scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, scoring.person_protocol
-    )
-    return {
-        "figures": result.figures,
-        "person_scores": result.person_scores,
-        "person_table": result.person_scores,
-        "joint_scores": result.joint_scores,
-    }
-
-
-def score_heatmaps(heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
-    """How far the heatmaps are from their targets."""
-    return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples)
-
-
-def assemble_metrics(
-    figures: Figures, precision: Figures, mse: Figures, prediction: PredictionOptions, results: str | None
-) -> dict[str, Any]:
-    """The content of metrics.json, and the same as a table."""
-    content = metrics_content(figures, precision, mse, SPLIT, prediction.flip_test, results)
-    return {"metrics": content, "table": figures_table(content)}
+def tabulate_persons(person_scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of persons, for people to read."""
+    return person_scores
 
 
 def gather_failure_cases(
-    model: PoseModel,
+    crops: CropStore,
     predictions: pd.DataFrame,
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
@@ -124,7 +56,7 @@ def gather_failure_cases(
     skeleton: Skeleton,
 ) -> Cases:
     """The predicted persons with their surroundings: what all that follows looks at."""
-    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
+    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size)
 
 
 def diagnose_errors(
@@ -222,7 +154,7 @@ def show_worst(
 
 
 def score_joints(
-    model: PoseModel,
+    crops: CropStore,
     predictions: pd.DataFrame,
     wanted: pd.DataFrame,
     keypoints: pd.DataFrame,
@@ -230,5 +162,5 @@ def score_joints(
     skeleton: Skeleton,
 ) -> pd.DataFrame:
     """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
-    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size, ids_of(wanted, SPLIT))
+    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(wanted, SPLIT))
     return tabulate_joint_hits(scored, skeleton)
