@@ -102,6 +102,11 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     assert costs["oks_gain"].drop("all").sum() == pytest.approx(costs.loc["all", "oks_gain"])
     # What is good has little to win, and is not put right.
     assert value["oks"] + costs.loc["all", "oks_gain"] == pytest.approx(1, abs=0.15)
+    setting = {"split": "val", "box_source": "ground_truth", "protocol": "crops", "flip_test": False}
+    for name in ("strata", "error_types", "error_costs", "reliability", "rank_correlations", "joint_scores"):
+        table = pd.read_csv(reporting / f"{name}.csv")
+        assert (table["persons"] > 0).any(), name
+        assert {key: table[key].unique().tolist() for key in setting} == {key: [told] for key, told in setting.items()}, name
     types = pd.read_csv(reporting / "error_types.csv")
     assert types.groupby("joint")["share"].sum().dropna().to_numpy() == pytest.approx(1)
     ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("what")
@@ -234,6 +239,13 @@ def test_whom_another_system_has_not_found_counts_as_missed(copy: Path) -> None:
     assert set(missed["image_id"]) == {first}
     assert (missed[["pck_thesis", "oks"]] == 0).all(axis=None)
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
+    everybody = pd.read_csv(copy / "data" / "08_reporting" / "strata.csv").iloc[0]
+    assert everybody[["oks", "persons", "not_found"]].tolist() == pytest.approx([value, len(table), len(missed)])
+    types = pd.read_csv(copy / "data" / "08_reporting" / "error_types.csv").set_index(["joint", "type"])
+    assert types.loc[("all", "not found"), "count"] > 0
+    ranks = pd.read_csv(copy / "data" / "08_reporting" / "rank_correlations.csv").set_index("level")
+    assert ranks.loc["person", "score_of"] == "the result's own score"
+    assert ranks.loc["person", ["persons", "not_found"]].tolist() == [len(table) - len(missed), len(missed)]
     assert value == pytest.approx(1 - len(missed) / len(table)) == pytest.approx(table["oks"].mean())
     ended = CliRunner().invoke(cli, ["compare", *(str(path.parent) for path in records(copy)), "--json"])
     assert ended.exit_code == 0, ended.output

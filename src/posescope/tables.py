@@ -109,13 +109,18 @@ class CropBoxes(_Table):
 
 
 class Predictions(_Table):
-    """One row a person and joint: what the network says, in image px."""
+    """One row a person and joint: what the network says, in image px; or the person's own result of another system.
+
+    `person_score`, the same in all rows of a person, is there where the result has a score of its own; a network's person is
+    scored by the mean of its joints.
+    """
 
     person_id: Series[np.int64]
     joint: Series[np.uint8]
     x: Series[np.float32]
     y: Series[np.float32]
     score: Series[np.float32]
+    person_score: Series[np.float32] | None
 
 
 class Distribution(_Table):

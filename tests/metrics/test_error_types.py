@@ -78,7 +78,7 @@ def test_the_limits_belong_to_the_better_type() -> None:
     own = np.array([[0.85, 0.5, 0.49, 0.49, 0.49]])
     mirrored, others = np.array([[0.9, 0.9, 0.5, 0.49, 0.49]]), np.array([[0.9, 0.9, 0.5, 0.5, NAN]])
     found = classify_errors(own, mirrored, others, np.ones((1, 5), dtype=bool))
-    assert [ERROR_TYPES[number] for number in found[0]] == list(ERROR_TYPES)
+    assert [ERROR_TYPES[number] for number in found[0]] == ["good", "jitter", "inversion", "swap", "miss"]
 
 
 def test_a_type_is_named_once_whatever_the_order_of_the_others(make_scored) -> None:
@@ -119,6 +119,22 @@ def test_shares_add_up_to_one_and_gains_to_what_the_mean_oks_lacks(make_scored) 
         assert table[joints]["oks_gain"].sum() == pytest.approx(1 - oks.mean())
     own = joint_similarities(scored.predicted, truth, scored.areas, scored.oks_sigmas)
     np.testing.assert_array_equal(types == 0, own >= 0.85)
+
+
+def test_who_was_not_found_is_a_kind_of_its_own_and_takes_all_its_oks(make_scored) -> None:
+    """One person perfect, one not found with two labelled joints of three, one not found without a label."""
+    nowhere = np.full((3, 2), NAN)
+    scored = make_scored([TRUTH, nowhere, nowhere], [TRUTH] * 3, [[2, 2, 2], [2, 1, 0], [0, 0, 0]])
+    types = joint_error_types(cases_of(scored), FLIP)
+    assert [[ERROR_TYPES[n] if n >= 0 else "" for n in row] for row in types] == [
+        ["good"] * 3, ["not found", "not found", ""], ["", "", ""]
+    ]  # fmt: skip
+    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 20))
+    rows = table.set_index(["joint", "type"]).loc
+    assert rows["all", "not found"][["persons", "not_found", "labelled", "count", "share"]].tolist() == [2, 1, 5, 2, 0.4]
+    assert rows["nose", "not found"][["persons", "not_found", "labelled", "count", "share"]].tolist() == [2, 1, 2, 1, 0.5]
+    assert rows["right_hand", "not found"][["persons", "not_found", "count"]].tolist() == [1, 0, 0]
+    assert table.groupby("joint")["share"].sum().tolist() == pytest.approx([1] * 4)
 
 
 def test_nobody(make_scored) -> None:

@@ -103,6 +103,7 @@ def test_each_person_gets_the_best_result_of_its_image() -> None:
     assert found["person_id"].tolist() == [1, 1, 2, 2, 4, 4]  # nothing was found in the image of person 9
     assert found["x"].tolist() == [3, 3, 44, 44, 7, 7]
     assert found["score"].tolist() == [0.25, 0.75] * 3
+    assert found["person_score"].tolist() == pytest.approx([0.1, 0.1, 0.9, 0.9, 0.5, 0.5])
     # The order of results does not matter, nor does that of the persons.
     again = match_results(results[::-1], wanted.iloc[::-1], truth, SKELETON).sort_values("person_id", kind="stable")
     pd.testing.assert_frame_equal(again.reset_index(drop=True), found)

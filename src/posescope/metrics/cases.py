@@ -71,14 +71,16 @@ def gather_cases(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     crop_size: tuple[int, int],
+    wanted: NDArray[np.int64] | None = None,
 ) -> Cases:
     """As `gather_scored`, with the surroundings; `persons` is the table of everybody that was read."""
-    ids = np.unique(predictions["person_id"].to_numpy())
+    predicted_ids = np.unique(predictions["person_id"].to_numpy())
+    ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
     splits = persons.loc[persons["person_id"].isin(ids), "source_split"].unique()
     # Millions of joints of other splits need not be sorted.
     near = persons[persons["source_split"].isin(splits)]
     joints = keypoints[keypoints["person_id"].isin(near["person_id"])]
-    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size)
+    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size, wanted)
     sizes = near.set_index("person_id").loc[scored.person_ids, ["image_h", "image_w"]].to_numpy(dtype=np.int64)
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 

@@ -98,10 +98,13 @@ def setting_of(protocol: Protocol, split: str, flip_test: bool, results: str | N
 
 
 def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, at the end."""
-    flip_test = pd.array([setting.flip_test] * len(table), dtype="boolean")
-    named = {"protocol": setting.protocol, "split": setting.split, "box_source": setting.box_source}
-    return table.assign(**named, flip_test=flip_test)
+    """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, at the end.
+
+    A column that the table has already stays as it is: its rows differ in it.
+    """
+    told: dict[str, Any] = {"protocol": setting.protocol, "split": setting.split, "box_source": setting.box_source}
+    told["flip_test"] = pd.array([setting.flip_test] * len(table), dtype="boolean")
+    return table.assign(**{name: value for name, value in told.items() if name not in table})
 
 
 def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:

@@ -79,14 +79,14 @@ def match_results(
         skeleton: of the data.
 
     Returns:
-        A `Predictions` table, image px, without the persons in whose image nothing was found. A joint's score is the result's
-        third number.
+        A `Predictions` table, image px, without the persons in whose image nothing was found. `person_score` is the result's
+        own score; a joint's score is the third number of its keypoint, which in many files is a flag and says little.
 
     Raises:
         MetricError: if a result has another number of joints than the skeleton, or lacks a field, or if none is of an image with
             somebody who counts.
     """
-    points, images = _result_arrays(results, skeleton)
+    points, scores, images = _result_arrays(results, skeleton)
     person_ids = wanted["person_id"].to_numpy(dtype=np.int64)
     truth, areas = joints_of(keypoints, person_ids), wanted["area"].to_numpy(dtype=np.float64)
     order = np.argsort(images, kind="stable")
@@ -104,13 +104,14 @@ def match_results(
     similarity = person_oks(points[pairs, :, :2], truth[people, :, :2], visibility, areas[people], skeleton.oks_sigmas)
     ranked = np.lexsort((pairs, -similarity, people))
     matched, best = np.unique(people[ranked], return_index=True)
-    own = points[pairs[ranked[best]]]
+    chosen = pairs[ranked[best]]
+    own = points[chosen]
     table = join_joints(person_ids[matched], own[..., :2], own[..., 2].astype(np.float32), "score")
-    return pd.DataFrame(Predictions.validate(table))
+    return pd.DataFrame(Predictions.validate(table.assign(person_score=np.repeat(scores[chosen], len(skeleton)))))
 
 
-def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any]:
-    """(R, K, 3) keypoints and (R,) image ids of the results of this category."""
+def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any, Any]:
+    """(R, K, 3) keypoints, (R,) scores and (R,) image ids of the results of this category."""
     numbers = 3 * len(skeleton)
     for place, result in enumerate(results):
         if {"image_id", "category_id", "keypoints", "score"} - result.keys() or len(result["keypoints"]) != numbers:
@@ -120,4 +121,5 @@ def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> 
             )
     own = [result for result in results if result["category_id"] == skeleton.category_id]
     points = np.array([result["keypoints"] for result in own], dtype=np.float64).reshape(-1, len(skeleton), 3)
-    return points, np.array([result["image_id"] for result in own], dtype=np.int64)
+    scores = np.array([result["score"] for result in own], dtype=np.float64)
+    return points, scores, np.array([result["image_id"] for result in own], dtype=np.int64)

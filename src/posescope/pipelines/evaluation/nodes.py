@@ -1,5 +1,6 @@
 """Nodes of evaluation: unpack, one call, return."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from posescope.metrics.cases import Cases, gather_cases
 from posescope.metrics.error_costs import error_cost_table
 from posescope.metrics.error_types import error_type_table, joint_error_types
 from posescope.metrics.failure_tables import DecodingEffects, join_error_types
-from posescope.metrics.figures import figures_table
+from posescope.metrics.figures import Setting, figures_table, with_setting
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
 from posescope.metrics.protocols import annotations_to_find
@@ -50,13 +51,15 @@ def tabulate_persons(person_scores: pd.DataFrame) -> pd.DataFrame:
 def gather_failure_cases(
     crops: CropStore,
     predictions: pd.DataFrame,
+    wanted: pd.DataFrame,
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
 ) -> Cases:
-    """The predicted persons with their surroundings: what all that follows looks at."""
-    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size)
+    """Everybody who counts, found or not, with their surroundings: what all that follows looks at."""
+    ids = ids_of(wanted, SPLIT)
+    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
 
 
 def diagnose_errors(
@@ -65,6 +68,7 @@ def diagnose_errors(
     persons_read: pd.DataFrame,
     skeleton: Skeleton,
     wanted: pd.DataFrame,
+    setting: Setting,
     source: SourceOptions,
     scoring: ScoringOptions,
     results: str | None,
@@ -78,22 +82,26 @@ def diagnose_errors(
     costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
     return {
         "joint_errors": join_error_types(scored.person_ids, types),
-        "error_types": error_type_table(scored, types, skeleton.joints, draws),
-        "error_costs": costs,
+        "error_types": with_setting(error_type_table(scored, types, skeleton.joints, draws), setting),
+        "error_costs": with_setting(costs, setting),
     }
 
 
-def score_groups(cases: Cases, failures: FailureOptions) -> pd.DataFrame:
+def score_groups(cases: Cases, setting: Setting, failures: FailureOptions) -> pd.DataFrame:
     """The figures of groups of persons."""
-    return stratum_table(cases, draw_images(cases.scored.image_ids, failures.seed, failures.resamples))
+    draws = draw_images(cases.scored.image_ids, failures.seed, failures.resamples)
+    return with_setting(stratum_table(cases, draws), setting)
 
 
-def hold_scores_against_errors(cases: Cases, failures: FailureOptions) -> dict[str, pd.DataFrame]:
+def hold_scores_against_errors(cases: Cases, setting: Setting, failures: FailureOptions) -> dict[str, pd.DataFrame]:
     """Whether the score knows the error."""
     draws, few = (
         draw_images(cases.scored.image_ids, failures.seed, number) for number in (failures.resamples, failures.rank_resamples)
     )
-    return {"reliability": reliability_table(cases.scored, draws, failures.score_bins), "ranks": rank_table(cases.scored, few)}
+    return {
+        "reliability": with_setting(reliability_table(cases.scored, draws, failures.score_bins), setting),
+        "ranks": with_setting(rank_table(cases.scored, few), setting),
+    }
 
 
 def draw_error_types(error_types: pd.DataFrame) -> Figure:
@@ -124,6 +132,7 @@ def measure_decoding(
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
+    setting: Setting,
     prediction: PredictionOptions,
     results: str | None,
     failures: FailureOptions,
@@ -132,9 +141,10 @@ def measure_decoding(
     if results is not None or not failures.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))
-    return measure_decoding_effects(
+    effects = measure_decoding_effects(
         model, members, persons_read, keypoints, crop_boxes, prediction, failures.seed, failures.resamples
     )
+    return with_setting(effects, replace(setting, protocol="crops"))
 
 
 def show_worst(

@@ -38,7 +38,7 @@ def _find_failures() -> Pipeline:
         [
             step(
                 nodes.gather_failure_cases,
-                ["crops", "predictions_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
+                ["crops", "predictions_val", "wanted_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
                 "cases_val",
             ),
             step(
@@ -49,6 +49,7 @@ def _find_failures() -> Pipeline:
                     "persons_read",
                     "skeleton",
                     "wanted_val",
+                    "setting_val",
                     "params:data_engineering.source",
                     SCORING,
                     RESULTS,
@@ -56,10 +57,10 @@ def _find_failures() -> Pipeline:
                 ],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
-            step(nodes.score_groups, ["cases_val", FAILURES], "strata"),
+            step(nodes.score_groups, ["cases_val", "setting_val", FAILURES], "strata"),
             step(
                 nodes.hold_scores_against_errors,
-                ["cases_val", FAILURES],
+                ["cases_val", "setting_val", FAILURES],
                 {"reliability": "reliability", "ranks": "rank_correlations"},
             ),
             step(nodes.draw_error_types, "error_types", "error_types_plot"),
@@ -76,6 +77,7 @@ def _find_failures() -> Pipeline:
                     "persons_read",
                     "keypoints",
                     "crop_boxes",
+                    "setting_val",
                     PREDICTION,
                     RESULTS,
                     FAILURES,
