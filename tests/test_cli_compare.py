@@ -220,6 +220,54 @@ def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B, data_fingerprint="2" * 16)
     assert "their data fingerprints differ" in compare(A, B).output
+    assert "fingerprint" not in compare(A, A).output
+
+
+def test_data_that_nobody_knows_are_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, data_fingerprint="1" * 16)
+    make_run(B)
+    assert "is not known: a record has no data fingerprint" in compare(A, B).output
+
+
+def test_another_raw_dir_is_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, inputs={"raw_source": "/here/coco"})
+    make_run(B, inputs={"raw_source": "/there/coco"})
+    words = "The data were read from other folders (raw_dir: A /here/coco, B /there/coco); the labels of all persons"
+    assert words in compare(A, B).output
+    notes = json.loads(compare(A, B, "--json").output)["notes"]
+    assert notes[0].startswith(words)
+    assert not any("folders" in note for note in json.loads(compare(A, A, "--json").output)["notes"])
+
+
+def test_other_people_and_other_metrics_are_said(make_run: Callable[..., Path]) -> None:
+    sigmas = [{"name": "oks", "options": {"sigmas": [0.1, 0.1]}}]
+    make_run(A, parameters={"evaluation": {"scoring": {"protocol": None, "metrics": [{"name": "oks"}]}}})
+    make_run(B, parameters={"evaluation": {"scoring": {"protocol": "coco", "metrics": sigmas}}})
+    output = compare(A, B).output
+    assert "Other people count (evaluation.scoring.protocol): in A None, in B coco." in output
+    assert "The runs were scored by other metrics (evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
+
+
+def test_of_a_data_dir_the_newest_run_of_a_model_is_taken(make_run: Callable[..., Path], data_dir: Path) -> None:
+    given = {"evaluation": {"results": "theirs.json"}}
+    make_run(A, parameters=given)
+    assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "there is no other"
+    make_run(B)
+    make_run("2026-01-03T10.00.00.000Z", parameters=given)
+    result = compare(data_dir, A)
+    assert result.output.splitlines()[0].startswith(f"A  {B}")
+    assert (
+        f"{data_dir}: the newest run of a model is taken, {B}; the newest of all, 2026-01-03T10.00.00.000Z, has scored the "
+        "results theirs.json: name it by its id to compare it."
+    ) in result.output
+    assert f"{data_dir}: of 3 runs with scores" not in result.output
+    assert compare(B, A).output.count("is taken") == 0
+
+
+def test_which_run_of_a_data_dir_was_taken_is_said(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B)
+    assert f"{data_dir}: of 2 runs with scores the newest is taken, {B}." in compare(A, data_dir).output
 
 
 def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:

@@ -184,14 +184,14 @@ def test_an_unforeseen_error_is_named_with_its_kind(tmp_path: Path) -> None:
     assert fail_run(tmp_path, catalog_of(tmp_path), KeyError("left_hand"), saved=[])["error"] == "KeyError: 'left_hand'"
 
 
-@pytest.mark.parametrize("reads_it", [True, False])
-def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, reads_it: bool) -> None:
-    recorder, catalog = RunRecorder(), catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path))
+@pytest.mark.parametrize(("read", "known"), [("crop_statistics", True), ("crops", True), ("persons", False)])
+def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, read: str, known: bool) -> None:
+    """Evaluation on its own reads the crops, and never their statistics."""
+    crops = StoreDataset(store="posescope.crops.store.CropStore", filepath=str(tmp_path / "crops"))
+    recorder, catalog = RunRecorder(), catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path), crops=crops)
     recorder.after_context_created(context(tmp_path, {}))
-    recorder.after_pipeline_run(
-        {"run_id": "2026-01-02T03.04.05.678Z"}, join("crop_statistics" if reads_it else "persons"), catalog
-    )
-    assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if reads_it else None)
+    recorder.after_pipeline_run({"run_id": "2026-01-02T03.04.05.678Z"}, join(read), catalog)
+    assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if known else None)
 
 
 def test_versions_that_were_read_are_recorded(tmp_path: Path) -> None:

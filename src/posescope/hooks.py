@@ -115,7 +115,7 @@ class RunRecorder:
             versions=describe_versions(self._project),
             inputs=inputs,
             outputs=outputs,
-            data_fingerprint=_data_fingerprint(catalog) if "crop_statistics" in {*inputs, *outputs} else None,
+            data_fingerprint=_data_fingerprint(catalog, inputs, outputs),
             metrics=catalog.load("metrics") if "metrics" in outputs else None,
         )
         return write_run_record(catalog.load("run_records").root, record)
@@ -177,5 +177,8 @@ def _place_of(catalog: DataCatalog, name: str) -> str | None:
     return str(path) if path else None
 
 
-def _data_fingerprint(catalog: DataCatalog) -> str | None:
+def _data_fingerprint(catalog: DataCatalog, inputs: Iterable[str], outputs: Iterable[str]) -> str | None:
+    """Of the crops, joints and splits that a run has read or measured; a run that cut them and failed has measured nothing."""
+    if not {"crops", "crop_statistics"} & set(inputs) and "crop_statistics" not in set(outputs):
+        return None
     return str(catalog.load("crop_statistics").data_fingerprint) if _exists(catalog, "crop_statistics") else None

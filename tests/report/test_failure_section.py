@@ -40,8 +40,8 @@ def test_groups_that_are_equal_are_told_as_equal(failure_inputs) -> None:
     strata = failure_inputs.strata.copy()
     strata.loc[strata["group"] == "small", ["persons", "oks"]] = [20, 0.2504]
     assert sentences(replace(failure_inputs, strata=strata))[2] == (
-        "The weakest of the groups: size: medium (OKS 0.250, 20 persons) and size: small (OKS 0.250, 20 persons), which are equal; "
-        "the strongest: size: large (OKS 0.750, 27 persons)."
+        "The weakest of the groups: size: medium (OKS 0.250, 20 persons) and size: small (OKS 0.250, 20 persons), which are "
+        "equal; the strongest: size: large (OKS 0.750, 27 persons)."
     )
     strata.loc[strata["group"] == "large", "oks"] = 0.25
     assert sentences(replace(failure_inputs, strata=strata))[2] == (
