@@ -263,12 +263,14 @@ def test_another_systems_results_are_scored_in_place_of_the_models(copy: Path) -
     """The truth itself, in a file of COCO results: everything is perfect, whatever the model has learned."""
     results = copy / "theirs.json"
     results.write_text(json.dumps(true_results(copy)))
+    shutil.rmtree(copy / "data" / "06_models")  # nobody needs a model of ours to score another's results
     run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
     found = json.loads(metrics_file(copy).read_text())["val"]
     assert set(found) == FIGURES - {"mse"}  # there are no heatmaps
     for name, figure in found.items():
         assert (figure["value"], figure["low"], figure["high"]) == pytest.approx((1, 1, 1)), name
         assert (figure["protocol"], figure["box_source"], figure["flip_test"]) == ("coco", "results", None)
+    assert "model" not in json.loads(records(copy)[-1].read_text())["inputs"]
 
 
 @pytest.mark.parametrize("name", [name for name in DEFAULT_PIPELINES if name != "modelling"])

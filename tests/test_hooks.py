@@ -15,7 +15,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from posescope.crops.statistics import CropStatistics
-from posescope.datasets import ModelDataset, RecordDataset, StoreDataset
+from posescope.datasets import ModelDataset, NothingDataset, RecordDataset, StoreDataset
 from posescope.errors import DataError, OptionsError
 from posescope.geometry.recipe import CropRecipe
 from posescope.hooks import InputsCheck, MissingInputError, ParametersCheck, RunRecorder, unwrap
@@ -98,6 +98,32 @@ def test_what_the_run_makes_itself_is_no_missing_input(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
     InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+
+
+@pytest.mark.parametrize(("results", "shared"), [("theirs.json", True), (None, True), ("theirs.json", False)])
+def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
+    tmp_path: Path, results: str | None, shared: bool
+) -> None:
+    catalog = DataCatalog(
+        {
+            "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
+            "params:evaluation.results": MemoryDataset("theirs.json") if results else NothingDataset(),
+        }
+    )
+    inputs = ["model", "params:evaluation.results"]
+    nodes = [node(lambda model, results: (model, results), inputs, "scored", name="score")]
+    nodes += [] if shared else [node(lambda model: model, "model", "explained", name="explain")]
+    if results is None or not shared:
+        with pytest.raises(MissingInputError, match=r"model .*run the pipeline modelling first"):
+            InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+        return
+    InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+    assert catalog.load("model") is None
+
+
+def test_nothing_can_be_saved_in_the_place_of_a_needless_input() -> None:
+    with pytest.raises(DatasetError, match="does not need cannot be written: int"):
+        NothingDataset().save(1)
 
 
 def finish_run(tmp_path: Path, catalog: DataCatalog, outputs: list[str], **run: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
-from posescope.datasets import ModelDataset
+from posescope.datasets import ModelDataset, NothingDataset
 from posescope.errors import PosescopeError
 from posescope.pipeline_registry import parameter_models
 from posescope.run_parameters import check_parameters
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 _PARAMETER_OF_PLACE = {"inference_model": "model", "inference_images": "images", "raw_source": "raw_dir"}
 # The same files under two names.
 _MADE_AS = {"inference_model": "model"}
+
+# What nobody needs once a parameter is set: nodes that read both take the parameter in its place.
+_NEEDLESS_WITH = {"model": "params:evaluation.results"}
 
 _LAYERS_TO_SHOW = ("06_models", "07_model_output", "08_reporting")
 
@@ -51,13 +54,17 @@ class InputsCheck:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check the free inputs of the pipeline.
+        """Check the free inputs of the pipeline. One that is missing, and that a parameter makes needless, is loaded as None.
 
         Raises:
             MissingInputError: naming each missing input and the pipeline that makes it.
         """
-        missing = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
-        if missing:
+        absent = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
+        missing = [name for name in absent if not _is_needless(name, pipeline, catalog)]
+        if not missing:
+            for name in absent:
+                catalog[name] = NothingDataset()
+        else:
             lines = "\n".join(
                 f"  {name} ({_place_of(catalog, name) or 'not in the catalog'}): {_where_from(name)}" for name in missing
             )
@@ -146,6 +153,14 @@ def _is_parameter(name: str) -> bool:
 
 def _exists(catalog: DataCatalog, name: str) -> bool:
     return name in catalog and bool(catalog.exists(name))
+
+
+def _is_needless(name: str, pipeline: Pipeline, catalog: DataCatalog) -> bool:
+    """Whether a parameter stands in for an input at every node that reads it."""
+    parameter = _NEEDLESS_WITH.get(name)
+    if parameter is None or parameter not in pipeline.inputs() or catalog.load(parameter) is None:
+        return False
+    return all(parameter in node.inputs for node in pipeline.nodes if name in node.inputs)
 
 
 def _where_from(name: str) -> str:

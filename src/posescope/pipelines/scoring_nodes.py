@@ -47,7 +47,7 @@ class SplitNodes:
 
     def predict_people(
         self,
-        model: PoseModel,
+        model: PoseModel | None,
         crops: CropStore,
         targets: PoseTargets,
         wanted: pd.DataFrame,

@@ -125,7 +125,7 @@ def draw_reliability(reliability: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
 
 
 def measure_decoding(
-    model: PoseModel,
+    model: PoseModel | None,
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
@@ -138,7 +138,7 @@ def measure_decoding(
     failures: FailureOptions,
 ) -> pd.DataFrame:
     """What sub-pixel decoding and the flip test are worth; an empty table if nobody asks, or another system's file is scored."""
-    if results is not None or not failures.decoding_effects:
+    if model is None or results is not None or not failures.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))
     effects = measure_decoding_effects(
