@@ -2,16 +2,17 @@
 
     ks(p, place) = exp(-d^2 / (2 s^2 k^2))     d: distance; s^2: area of the person whose place it is; k = 2 sigma of the joint
 
-    good        ks to its own place >= 0.85
-    jitter      0.5 <= ks < 0.85: near, but not as near as annotators agree
-    inversion   less than 0.5, and ks >= 0.5 to the mirrored joint (left or right) of the same person
-    swap        less than 0.5, and ks >= 0.5 to the same or the mirrored joint of another person in the image
-    miss        all others: near nothing that it could be mistaken for
+The nearest place, of the largest ks, says which it is:
+
+    good        its own, ks >= 0.85
+    jitter      its own, 0.5 <= ks < 0.85: near, but not as near as annotators agree
+    inversion   the mirrored joint (left or right) of the same person, ks >= 0.5
+    swap        the same or the mirrored joint of another person in the image, ks >= 0.5
+    miss        ks < 0.5 everywhere: near nothing that it could be mistaken for
     not found   the person was to be found, and has no prediction: every labelled joint of it
 
-Their text lets an inversion be any other joint of the body. Here, as they do in practice, it is the skeleton's flip partner;
-a joint without one (the nose) is never inverted. Where both inversion and swap would do, the nearer place (larger ks) decides;
-if both are equally near, it is an inversion.
+Their text lets an inversion be any other joint of the body. Here, as in the code that they published, it is the skeleton's flip
+partner; a joint without one (the nose) is never inverted. Of equally near places its own comes first, then the mirrored one.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,9 @@ def classify_errors(
         (N, K) int8: index into `ERROR_TYPES`; -1 where unlabelled.
     """
     inverted, swapped = np.nan_to_num(mirrored), np.nan_to_num(others)
-    conditions = [~labelled, own >= GOOD, own >= NEAR, (inverted >= NEAR) & (inverted >= swapped), swapped >= NEAR]
+    at_home = (own >= inverted) & (own >= swapped)
+    mistaken = [(inverted >= NEAR) & (inverted >= swapped), swapped >= NEAR]
+    conditions = [~labelled, at_home & (own >= GOOD), at_home & (own >= NEAR), *mistaken]
     return np.select(conditions, [-1, 0, 1, 2, 3], default=4).astype(np.int8)
 
 

@@ -44,9 +44,9 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     """What goes wrong, what it costs, with whom, and whether the network knows; each in one sentence made from the numbers."""
     text = (
         "A joint is good if it lies as near to its place as two annotators agree (keypoint similarity 0.85), a jitter if it is "
-        "near (0.5), an inversion on the mirrored joint of the same person, a swap on a joint of somebody else, and else a miss. "
-        "Whoever was to be found and has no prediction counts with joints that are not found. Intervals are of 95 %, from draws "
-        "of the images."
+        "near (0.5), an inversion if it is nearer to the mirrored joint of the same person, a swap if to one of somebody else, "
+        "and else a miss. Whoever was to be found and has no prediction counts with joints that are not found. Intervals are of "
+        "95 %, from draws of the images."
     )
     effects = inputs.decoding_effects
     said = [_say_types(inputs.error_types), _say_costs(inputs.error_costs), _say_groups(inputs.strata)]
