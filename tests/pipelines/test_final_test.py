@@ -145,6 +145,21 @@ def test_the_first_use(project: Project) -> None:
     assert scores["oks"].mean() == pytest.approx(metrics["oks"]["value"])
 
 
+def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -> None:
+    """A test person stays a test person: AP and the means over people are of the same people."""
+    first = project.persons().query("split == 'test'").iloc[0]
+    (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
+    given = {"data_engineering": {"sample": None, "failures": {"max_share": 1.0}}}
+    project.run("data_engineering", **given)
+    project.run("final_test", evaluation={"scoring": {"protocol": "coco"}}, **given)
+    scores = project.scores()
+    missed = scores[~scores["found"]]
+    assert first["person_id"] in missed["person_id"].tolist()
+    assert (missed["oks"] == 0).all()
+    metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
+    assert metrics["oks"]["persons"] == metrics["oks_ap"]["persons"] == len(scores)
+
+
 def test_average_precision_is_pycocotools_own_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """With predictions near the truth, for a model of one epoch finds nobody."""
 
