@@ -118,11 +118,11 @@ def describe(ablation: Ablation, persons: int) -> str:
     idle = ablation.idle()
     if idle:
         text += f"Nothing hangs on {', '.join(idle)}. "
-    return text + (
+    text += (
         f"Alone, {most} tells the network most: with what stands there {_WORDS[ablation.mode]}, the PCK falls by "
-        f"{_drop_words(drop)}. Without all of them, {worst[0]} suffers most (-{worst[1]:.3f}). The network was not retrained: "
-        "this is what it relies on, not what it could do without."
+        f"{_drop_words(drop)}{_rival(ablation)}. Without all of them, {worst[0]} suffers most (-{worst[1]:.3f}). "
     )
+    return text + "The network was not retrained: this is what it relies on, not what it could do without."
 
 
 def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
@@ -152,14 +152,25 @@ def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
     )
 
 
+def _ahead(ablation: Ablation, first: str, second: str) -> Interval:
+    """By how much more PCK one skip costs than another, person by person."""
+    return ablation.scores.drop(ablation.hits[second, ablation.mode], ablation.hits[first, ablation.mode])
+
+
+def _rival(ablation: Ablation) -> str:
+    order = ablation.by_drop()
+    if len(order) == 1 or _ahead(ablation, *order[:2]).low > 0:
+        return ""
+    return f" ({order[1]} may matter as much)"
+
+
 def _most(ablation: Ablation, order: list[str], own: Control) -> Finding:
     """Whether the first of the order is for certain ahead of the second; an only skip must beat no change at all."""
     words, most = _WORDS[ablation.mode], ablation.drop(order[0], ablation.mode)
     claim = f"Of the {len(order)} skip connections {order[0]} matters most: {words}, it costs {_drop_words(most)} of PCK"
     if len(order) == 1:
         return _finding(claim, most, own, passed=most.low > 0)
-    first, second = (ablation.hits[level, ablation.mode] for level in order[:2])
-    ahead = ablation.scores.drop(second, first)
+    ahead = _ahead(ablation, order[0], order[1])
     claim += f", {_drop_words(ahead)} more than {order[1]}"
     control = control_of(f"the next one, {order[1]}: drop", ablation.drop(order[1], ablation.mode))
     return _finding(claim, most, control, passed=most.low > 0 and ahead.low > 0)

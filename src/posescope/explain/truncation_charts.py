@@ -40,16 +40,14 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
     from plotly.subplots import make_subplots  # noqa: PLC0415 (a machine without plotly can run the other analyses)
 
     ticks = _ticks(measured)
-    figure = make_subplots(
-        rows=1, cols=len(measured), shared_yaxes=True, subplot_titles=[_TITLES[curve.skips] for curve in measured]
-    )
+    figure = make_subplots(rows=1, cols=len(measured), shared_yaxes=True, horizontal_spacing=0.05)
     for column, curve in enumerate(measured, start=1):
         for line in _lines(curve, ticks).values():
             shown = {"legendgroup": line.name, "row": 1, "col": column}
             band = [*line.highs, *reversed(line.lows)]
             figure.add_scatter(
-                x=[*line.places, *reversed(line.places)], y=band, fill="toself", fillcolor=line.colour, opacity=0.18,
-                line={"width": 0}, hoverinfo="skip", showlegend=False, **shown,
+                x=[*line.places, *reversed(line.places)], y=band, mode="lines", fill="toself", fillcolor=line.colour,
+                opacity=0.18, line={"width": 0}, hoverinfo="skip", showlegend=False, **shown,
             )  # fmt: skip
             told = [f"k = {ticks[place]}: {value:.3f} [{low:.3f}, {high:.3f}]" for place, value, low, high in zip(
                 line.places, line.values, line.lows, line.highs, strict=True)]  # fmt: skip
@@ -62,7 +60,9 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
             x=[0, len(ticks) - 1], y=[intact, intact], name="intact", mode="lines", line={"color": "#7d8590", "dash": "dash"},
             legendgroup="intact", showlegend=column == 1, row=1, col=column,
         )  # fmt: skip
-    figure.update_xaxes(title_text=_X, tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
+        # Below, for the legend stands above.
+        figure.update_xaxes(title_text=f"{_X}<br>{_TITLES[curve.skips]}", row=1, col=column)
+    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
     figure.update_yaxes(title_text=_Y, rangemode="tozero", row=1, col=1)
     return figure
 

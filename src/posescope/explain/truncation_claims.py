@@ -92,8 +92,8 @@ def describe(curves: Sequence[TruncationCurve], studied: Studied) -> str:
         if curve.skips == "own" and curve.drop(Kept("first", 0)).estimate < intact.estimate / 2:
             said.append("Most of the answer comes round the tap, so this curve says little about what the tap holds.")
     said.append(
-        "The components come from the same persons, but no joint was used for them. The network was not trained for features "
-        "that are cut short."
+        f"A drop of up to {curves[0].tolerance:g} is not counted, nor one whose interval holds 0. The components come from the "
+        "same persons, but no joint was used for them. The network was not trained for features that are cut short."
     )
     return " ".join(said)
 
@@ -164,6 +164,8 @@ def _rest(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
         f"[{gain.low:+.3f}, {gain.high:+.3f}])"
     )
     passed = gain.low > 0 and gain.estimate > curve.tolerance
+    if gain.low > 0 and not passed:
+        claim += f"; up to {curve.tolerance:g} is not counted"
     return _finding(claim, passed, alone, control_of("nothing kept: PCK", curve.pck(none)))
 
 
