@@ -15,8 +15,10 @@ from posescope.explain.components import principal_components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
 from posescope.explain.features import FeatureStore, extract_features
+from posescope.explain.joint_scores import JointScores
 from posescope.explain.kept_components import INTACT, Kept
 from posescope.explain.truncation import Truncation, TruncationOptions
+from posescope.explain.truncation_curve import TruncationCurve
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.network import Edits, PoseNetwork
 from posescope.skeleton import Skeleton
@@ -103,7 +105,7 @@ def passed(found: AnalysisResult) -> list[bool]:
 
 
 def test_exactly_the_needed_components_suffice(found) -> None:
-    assert found.facts["components_sufficient_own"] == 3
+    assert found.facts["components_sufficient_own"] == found.facts["components_surely_sufficient_own"] == 3
     assert pck(found, "first", 3) == 1.0
     assert pck(found, "first", 2) <= 0.5  # the last bit is at its mean: half a column off, and the nearer cell wins by chance
     assert pck(found, "first", 0) == 0.125  # all in the middle, right for one column of eight
@@ -141,6 +143,15 @@ def test_needed_components_of_little_variance_are_found_to_be_no_noise(planted) 
 def test_where_joints_have_nothing_to_do_with_people_nothing_passes(planted) -> None:
     found = run(planted(shuffled=True), skips=("own", "mean"))
     assert passed(found) == [False] * 8
+
+
+def test_a_small_and_uncertain_drop_suffices_but_not_for_certain() -> None:
+    """Of 100 persons one is lost with one component kept, and five with none."""
+    right = np.ones((100, 1), dtype=bool)
+    hits = {INTACT: right, Kept("first", 2): right}
+    hits |= {Kept("first", count): np.arange(100)[:, None] >= lost for count, lost in ((0, 5), (1, 1))}
+    curve = TruncationCurve("own", hits, JointScores(right, np.arange(100), 0, 200), axes=2, tolerance=0.01)
+    assert (curve.sufficient, curve.insufficient, curve.surely_sufficient) == (1, 0, 2)
 
 
 def test_skips_that_know_the_answer_hide_the_bottleneck(planted) -> None:

@@ -51,9 +51,9 @@ class TruncationOptions(Options):
         (1, 2, 5, 10, 20, 50, 100, 200, 500), max_length=200, description="Keep so many; none and all are added"
     )
     control_counts: tuple[int, ...] = Field(
-        (1, 5, 20, 50, 100, 200, 500), max_length=200, description="Keep so many at random, and so many of the last"
+        (5, 20, 50, 200, 500), max_length=200, description="Keep so many at random, and so many of the last"
     )
-    persons: int = Field(250, ge=2, description="Persons with labelled joints that are decoded anew each time, at most")
+    persons: int = Field(200, ge=2, description="Persons with labelled joints that are decoded anew each time, at most")
     tolerance: float = Field(0.01, ge=0, lt=1, description="A drop of PCK up to this one does not count, however certain")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of the images behind each interval")
 

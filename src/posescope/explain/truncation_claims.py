@@ -62,7 +62,7 @@ def facts_of(curves: Sequence[TruncationCurve], studied: Studied) -> Facts:
         none, whole = Kept("first", 0), Kept("first", curve.axes)
         own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_none": curve.pck(none).estimate}
         own |= {"drop_none": curve.drop(none).estimate, "drop_all_kept": curve.drop(whole).estimate}
-        own["components_sufficient"] = curve.sufficient
+        own |= {"components_sufficient": curve.sufficient, "components_surely_sufficient": curve.surely_sufficient}
         if studied.noise:
             first, rest = _sides(curve, studied.noise)
             drop = curve.drop(first)
@@ -128,7 +128,7 @@ def _suffice(curve: TruncationCurve) -> Finding:
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_AROUND[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f} "
-        f"against {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}"
+        f"against {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}{_surely(curve)}"
     )
     passed = gap.low > 0
     return _finding(
@@ -184,7 +184,14 @@ def _sufficient(curve: TruncationCurve) -> str:
         return "none is needed, for nothing is lost without any of them"
     if curve.sufficient == curve.axes:
         return f"all {curve.axes} are needed, {_too_few(curve)}"
-    return f"the first {curve.sufficient} suffice, {_too_few(curve)}"
+    return f"the first {curve.sufficient} suffice, {_too_few(curve)}{_surely(curve)}"
+
+
+def _surely(curve: TruncationCurve) -> str:
+    """Persons drawn anew move the smallest number; this one says how far."""
+    if curve.surely_sufficient in (None, curve.sufficient):
+        return ""
+    return f", and with {curve.surely_sufficient} the whole interval of the drop lies within {curve.tolerance:g}"
 
 
 def _too_few(curve: TruncationCurve) -> str:

@@ -1,6 +1,6 @@
 """PCK against the number of kept components, under one way of filling the skip connections."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -55,9 +55,17 @@ class TruncationCurve:
     @cached_property
     def sufficient(self) -> int | None:
         """The smallest number of first components that loses nothing, and no larger one does either; none: not even all."""
+        return self._smallest(self.loses_nothing)
+
+    @cached_property
+    def surely_sufficient(self) -> int | None:
+        """The smallest number from which on the whole interval of the drop is too small to count."""
+        return self._smallest(lambda kept: self.drop(kept).high <= self.tolerance)
+
+    def _smallest(self, holds: Callable[[Kept], bool]) -> int | None:
         enough = None
         for count in reversed(self.counts("first")):
-            if not self.loses_nothing(Kept("first", count)):
+            if not holds(Kept("first", count)):
                 break
             enough = count
         return enough
