@@ -257,3 +257,21 @@ def test_compare_runs(page, checkout) -> None:
         assert "Joints better in B by oks: " in told
     content = json.loads(checkout.told["posescope compare <first> <second> --json --seed 1 --resamples 5000"])
     assert (content["seed"], content["resamples"], content["persons"] > 0) == (1, 5000, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/no-skips.md"], indirect=True)
+def test_no_skips(page, checkout) -> None:
+    follow(checkout, page)
+    with_skips, without, explained, again = records(checkout, "data")
+    assert [record["pipelines"] for record in (with_skips, without, explained, again)] == [
+        ["__default__"], ["modelling", "evaluation"], ["explainability"], ["explainability"]
+    ]  # fmt: skip
+    models = sorted((checkout.root / "data" / "06_models" / "model").glob("*/model/model.json"))
+    skips = [read(model)["architecture"]["options"]["skip"] for model in models]
+    assert (skips[0] != "none", skips[1]) == (True, "none")
+    told = checkout.told["posescope compare <first> <second>"]
+    assert told.index(with_skips["run_id"]) < told.index(without["run_id"])
+    # The last command looks at the first model again, which has skips to cut.
+    result = read(checkout.root / "data" / "08_reporting" / "explainability" / "skip_ablation" / "result.json")
+    assert result["facts"]["skips"] > 0

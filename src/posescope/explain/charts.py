@@ -1,13 +1,26 @@
 """Charts as arrays, drawn by matplotlib's object-oriented interface: no window, no global state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["heat_map"]
+__all__ = ["Curve", "curves", "heat_map"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line with a band: at places (whole numbers, see `curves`) its values, and the lower and upper end of the band."""
+
+    name: str
+    colour: str
+    places: Sequence[int]
+    values: Sequence[float]
+    lows: Sequence[float]
+    highs: Sequence[float]
 
 
 def heat_map(
@@ -44,6 +57,46 @@ def heat_map(
             axes.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=7, color=ink)
     axes.set_title(title, fontsize=10)
     figure.colorbar(picture, ax=axes, label=unit)
+    return _pixels(canvas)
+
+
+def curves(
+    panels: Mapping[str, Sequence[Curve]],
+    ticks: Sequence[str],
+    *,
+    x_label: str,
+    y_label: str,
+    marks: Mapping[str, float] | None = None,
+) -> NDArray[np.uint8]:
+    """Panels side by side, each with lines and bands; one scale for all.
+
+    Args:
+        panels: the lines by the title of their panel.
+        ticks: what stands below the places 0, 1, ...: the steps between them are drawn alike, whatever their size.
+        x_label, y_label: of the axes.
+        marks: by the title of a panel, a height at which a dashed line is drawn.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    figure = Figure(figsize=(1.2 + max(3.6, 0.42 * len(ticks)) * len(panels), 4.2), dpi=110, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    for axes, (title, lines) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
+        for line in lines:
+            axes.plot(line.places, line.values, color=line.colour, marker="o", markersize=3, label=line.name)
+            axes.fill_between(line.places, line.lows, line.highs, color=line.colour, alpha=0.18, linewidth=0)
+        if title in (marks or {}):
+            axes.axhline((marks or {})[title], color="0.3", linestyle="--", linewidth=1, label="intact")
+        axes.set_xticks(range(len(ticks)), ticks, rotation=60, fontsize=8)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(x_label)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.axes[0].set_ylabel(y_label)
+    return _pixels(canvas)
+
+
+def _pixels(canvas: FigureCanvasAgg) -> NDArray[np.uint8]:
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     return pixels[..., :3].copy()
