@@ -68,6 +68,6 @@ def test_nothing_to_find_is_a_named_error(values, message) -> None:
 
 
 def test_exact_pca_points_here_where_it_cannot_go(monkeypatch) -> None:
-    monkeypatch.setattr(exact, "_LARGEST_MATRIX", 4)
+    monkeypatch.setattr(exact, "LARGEST_MATRIX", 4)
     with pytest.raises(ExplainError, match=r"randomised_pca.*pooled over space"):
         principal_components(feature_set(np.ones((5, 5))))

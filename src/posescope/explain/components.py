@@ -28,6 +28,7 @@ from posescope.files import atomic_write
 from posescope.plugins import Options
 
 __all__ = [
+    "LARGEST_MATRIX",
     "Components",
     "PrincipalComponents",
     "PrincipalComponentsOptions",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 _BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
-_LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
+LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def principal_components(
         ExplainError: if there are fewer than 2 persons, all are alike, or N and D are both too large for an exact answer.
     """
     count, width = features.values.shape
-    if count < 2 or min(count, width) > _LARGEST_MATRIX:
+    if count < 2 or min(count, width) > LARGEST_MATRIX:
         raise ExplainError(
-            f"Components of '{features.tap}': expected at least 2 persons, and persons or features at most {_LARGEST_MATRIX}; "
+            f"Components of '{features.tap}': expected at least 2 persons, and persons or features at most {LARGEST_MATRIX}; "
             f"found {count} persons with {width} features. Take the reducer randomised_pca (explainability.reducer), features "
             "pooled over space (explainability.persons.pooling), another tap, or fewer persons."
         )

@@ -7,7 +7,7 @@
     control      the same with y shuffled between photographs: whole photographs change places, so that people who stand side
                  by side, and are alike, do so in the control too
 
-Everything but the predictions follows from sums over each fold (x x^T, x y, ...), so many shuffled y cost little more than one.
+Everything but the predictions follows from sums over each fold (x x^T, x y, ...): many shuffled y cost little more than one.
 """
 
 from dataclasses import dataclass
@@ -188,4 +188,4 @@ def _choose(sums: _Sums, strengths: tuple[float, ...]) -> NDArray[np.int64]:
                 # Held out with `first`, `second` tells how well it does, and the other way round.
                 errors[first, index] += sums.parts[second].squared_error(weights, intercepts)
                 errors[second, index] += sums.parts[first].squared_error(weights, intercepts)
-    return errors.argmin(axis=1)
+    return np.asarray(errors.argmin(axis=1), dtype=np.int64)
