@@ -18,7 +18,7 @@ from pydantic import Field
 
 from posescope.explain.attribute_probes import ProbedAttributes, probe_attributes
 from posescope.explain.base import AnalysisInputs, AnalysisResult
-from posescope.explain.component_claims import STUDY_ATTRIBUTE, beats_chance, best_names, list_claims
+from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
 from posescope.explain.component_pictures import draw_correlations, draw_extremes, plot_scores
 from posescope.explain.stack_variance import tabulate_variance
 from posescope.plugins import Options
@@ -79,7 +79,7 @@ class ComponentNaming:
             },
             pictures=pictures,
             note=_note(facts, variance, found, inputs),
-            findings=list_claims(found, inputs.components, options.claims, options.shuffles, _HEAT_MAP),
+            findings=ClaimMaker(found, inputs.components, options.shuffles, _HEAT_MAP).list_claims(options.claims),
             figures={_SCATTER: plot_scores(inputs, scores, names)} if len(names) else {},
         )
 

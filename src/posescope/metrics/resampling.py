@@ -51,7 +51,7 @@ class ImageDraws:
         Returns:
             (R,), or (R, Q).
         """
-        columns = [values.reshape(len(values), -1).T for values in (numerators, denominators)]
+        columns = [np.atleast_2d(values.T) for values in (numerators, denominators)]
         sums = np.stack([self._by_image(column, image_ids) for part in columns for column in part], axis=1)
         over, under = np.split(self.counts @ sums, 2, axis=1)
         ratios: NDArray[np.float64] = np.full(over.shape, np.nan)
