@@ -3,7 +3,15 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from posescope.explain.attribute_probes import PAIR_COLUMNS, PROBE_COLUMNS, Chance, ProbedAttributes, probe_attributes
+from posescope.explain.attribute_probes import (
+    EXPLAINED_COLUMNS,
+    PAIR_COLUMNS,
+    PROBE_COLUMNS,
+    Chance,
+    ProbedAttributes,
+    explain_components,
+    probe_attributes,
+)
 
 PERSONS = 600
 
@@ -106,3 +114,19 @@ def test_chance_is_larger_where_fewer_persons_are_known() -> None:
 def test_everything_is_seeded(planted) -> None:
     scores, attributes, found = planted
     pd.testing.assert_frame_equal(found.correlations, probed(scores, attributes).correlations)
+
+
+def test_all_attributes_together_explain_a_component() -> None:
+    rng = np.random.default_rng(0)
+    first, second, unknown = rng.normal(size=(3, PERSONS))
+    # Component 1 is two attributes and as much again that nobody measures; 2 is whether `seen` is known; 3 is nothing.
+    seen = np.where(unknown > 0, rng.normal(size=PERSONS), np.nan)
+    scores = np.stack(
+        [first + second + np.sqrt(2) * rng.normal(size=PERSONS), 5.0 * (unknown > 0), rng.normal(size=PERSONS)], axis=1
+    )
+    attributes = pd.DataFrame({"first": first, "second": second, "seen": seen})
+    found = explain_components(scores, attributes, np.arange(PERSONS), folds=5, shuffles=20, resamples=200, seed=0)
+    assert list(found) == EXPLAINED_COLUMNS
+    assert found["all_r2"].tolist() == pytest.approx([0.5, 1.0, 0.0], abs=0.07)
+    assert (found["all_r2_low"] > found["all_control_high"]).tolist() == [True, True, False]
+    assert found["all_r2_low"][0] < found["all_r2"][0] < found["all_r2_high"][0]

@@ -35,7 +35,9 @@ def test_components_are_named_by_what_was_planted(inputs) -> None:
     words = ("standing", "sitting or lying") if sign > 0 else ("sitting or lying", "standing")
     share = f"{inputs.components.explained_variance_ratio[0]:.1%}"
     told = f"is {words[0]} to {words[1]}: R2 1.00 [1.00, 1.00] of standing on held-out persons."
-    assert first.claim == f"Component 1 ({share} of the variance) {told}"
+    assert first.claim.startswith(f"Component 1 ({share} of the variance) {told} All attributes together tell R2 0.9")
+    # Of ten people in 160 it is unknown: the mean is all that can be said of them.
+    assert found.tables["component_names"]["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
     assert first.passed
     assert first.picture == "attribute_correlations"
     assert first.control.what == "the best of 6 pairs, attributes shuffled between photographs 20 times"
@@ -78,9 +80,13 @@ def test_shuffled_people_have_no_names(inputs) -> None:
 
 def test_tables_pictures_and_figure(inputs) -> None:
     found = analyse(inputs, components=2, shown=2, extremes=3)
-    assert set(found.tables) == {"component_variance", "attribute_correlations", "attribute_probes"}
+    assert set(found.tables) == {"component_variance", "component_names", "attribute_correlations", "attribute_probes"}
     (row,) = found.tables["component_variance"].to_dict("records")
     components = inputs.components
+    names = found.tables["component_names"]
+    assert names["attribute"].tolist() == ["standing", "facing"]
+    assert names["variance_share"].tolist() == pytest.approx(components.explained_variance_ratio)
+    assert (names["all_r2"] > 0.4).all()
     assert (row["tap"], row["persons"], row["features"]) == ("bottleneck", PERSONS, 12)
     assert row["pc1_variance"] == pytest.approx(components.variances[0])
     assert row["components_for_95"] == components.components_for(0.95)
@@ -98,6 +104,7 @@ def test_without_attributes_nothing_is_claimed(inputs) -> None:
     assert found.findings == ()
     assert "Pose attributes are unknown" in found.note
     assert not len(found.tables["attribute_probes"])
+    assert not len(found.tables["component_names"])
     assert set(found.pictures) == {"component_extremes"}
     assert not found.figures
 

@@ -20,11 +20,22 @@ from posescope.explain.probes import STRENGTHS, HeldOut, assign_folds, probe, sh
 from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import ImageDraws, draw_images
 
-__all__ = ["FEWEST_GROUPS", "FEWEST_PERSONS", "PAIR_COLUMNS", "PROBE_COLUMNS", "Chance", "ProbedAttributes", "probe_attributes"]
+__all__ = [
+    "EXPLAINED_COLUMNS",
+    "FEWEST_GROUPS",
+    "FEWEST_PERSONS",
+    "PAIR_COLUMNS",
+    "PROBE_COLUMNS",
+    "Chance",
+    "ProbedAttributes",
+    "explain_components",
+    "probe_attributes",
+]
 
 Floats = NDArray[np.float64]
 
 PAIR_COLUMNS = ["component", "attribute", "persons", "pearson", "spearman", "r2", "r2_low", "r2_high", "control_high"]
+EXPLAINED_COLUMNS = ["component", "all_r2", "all_r2_low", "all_r2_high", "all_control_high"]
 PROBE_COLUMNS = ["attribute", "persons", "components", "r2", "r2_low", "r2_high", "control_low", "control_high"]
 
 FEWEST_PERSONS = 20  # fewer are left out: nothing can be claimed of so few
@@ -61,6 +72,48 @@ class ProbedAttributes:
     pair_chance: Chance
     probe_chance: Chance
     left_out: Mapping[str, str]
+
+
+def explain_components(
+    scores: Floats,
+    attributes: pd.DataFrame,
+    groups: NDArray[np.int64],
+    *,
+    folds: int,
+    shuffles: int,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """The other way round: how much of each component all attributes together tell; what is left is nothing that was measured.
+
+    An attribute that is unknown of a person counts as the mean, beside a column that says whether it is known: that legs are
+    out of view is also something to be told.
+
+    Args:
+        scores: (N, P), of enough persons and photographs.
+        attributes: those to explain by; as `probe_attributes` takes them, as are the others.
+
+    Returns:
+        component, all_r2, all_r2_low, all_r2_high, all_control_high: a row a component; control_high is the most that any of
+        them reached in shuffled data.
+    """
+    x = _filled(attributes)
+    dealt, draws = assign_folds(groups, folds, seed), draw_images(groups, seed, resamples)
+    rows = np.concatenate([np.arange(len(groups))[None], shuffles_by_group(groups, shuffles, seed)])
+    with _threads_for(x):
+        found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
+    told = [{f"all_{name}": value for name, value in r2.items()} for r2 in _tell(found, draws, groups)]
+    highest = max(float(held.r2[1:].max()) for held in found)
+    return pd.DataFrame(
+        [{"component": i + 1, **r2, "all_control_high": highest} for i, r2 in enumerate(told)], columns=EXPLAINED_COLUMNS
+    )
+
+
+def _filled(attributes: pd.DataFrame) -> Floats:
+    """(N, 2 A) columns of mean 0 and variance 1: the values, 0 where unknown, and whether they are known."""
+    values = attributes.to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    return _standardised(np.concatenate([np.where(known, values, np.nanmean(values, axis=0)), known], axis=1))
 
 
 def probe_attributes(

@@ -34,28 +34,29 @@ class ClaimMaker:
 
     Attributes:
         found: by `probe_attributes`.
+        names: the best attribute of each component (`best_names`), with what `explain_components` says.
         components: whose shares of the variance are told.
         shuffles: how many there were, for the words of the controls.
         picture: the picture that shows the pairs.
     """
 
     found: ProbedAttributes
+    names: pd.DataFrame
     components: Components
     shuffles: int
     picture: str
 
     def list_claims(self, claimed: int) -> tuple[Finding, ...]:
         """All findings; of single components, the first so many."""
-        names = best_names(self.found.correlations)
         return (
-            *(self.claim_name(row) for _, row in names[names["component"] <= claimed].iterrows()),
+            *(self.claim_name(row) for _, row in self.names[self.names["component"] <= claimed].iterrows()),
             *self.claim_of_the_study(),
             *self.claim_readable(),
             *self.claim_unreadable(),
         )
 
     def claim_name(self, row: pd.Series) -> Finding:
-        """What one component is, by the attribute that it tells best (a row of the correlations)."""
+        """What one component is, by the attribute that it tells best (a row of the names)."""
         low, high = _ends(row)
         named, leans = (beats_chance(row) and row["r2"] >= least for least in (NAMES_FROM, LEANS_FROM))
         if named:
@@ -65,7 +66,10 @@ class ClaimMaker:
         else:
             verb = "has no name among the attributes measured, at best"
         share = self.components.explained_variance_ratio[int(row["component"]) - 1]
-        claim = f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}."
+        claim = (
+            f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}. All attributes together tell "
+            f"R2 {row['all_r2']:.2f} of it."
+        )
         return _finding(claim, row, self._pair_control(row), bool(leans), self.picture)
 
     def claim_of_the_study(self) -> list[Finding]:

@@ -1,8 +1,9 @@
 """What the components of the bottleneck are: named by pose attributes that were measured, on persons who were held out.
 
     one component -> one attribute       its name: "component 1 is sitting to standing" becomes a number with an interval
+    all attributes -> one component      how much of it is anything that was measured
     all of the first P -> one attribute  how much of the attribute can be read from the bottleneck by a plane
-    the same, attributes shuffled        what the best of all pairs reaches by chance
+    each with attributes shuffled        what the best of all pairs reaches by chance
 
 The components themselves are of all persons studied; they know nothing of attributes. Annotated joints, from which attributes
 are measured, have errors of their own, and a picture hides what points at the camera: R2 is a lower bound of what is there.
@@ -16,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.explain.attribute_probes import ProbedAttributes, probe_attributes
+from posescope.explain.attribute_probes import EXPLAINED_COLUMNS, ProbedAttributes, explain_components, probe_attributes
 from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
 from posescope.explain.component_pictures import draw_correlations, draw_extremes, plot_scores
@@ -49,7 +50,8 @@ class ComponentNamingOptions(Options):
 class ComponentNaming:
     """Analysis `components`.
 
-    Tables: component_variance, attribute_correlations, attribute_probes. Pictures: attribute_correlations, component_extremes.
+    Tables: component_variance, component_names, attribute_correlations, attribute_probes.
+    Pictures: attribute_correlations, component_extremes.
     Figure: component_scores.
     """
 
@@ -65,7 +67,7 @@ class ComponentNaming:
         scores = inputs.components.project(inputs.features.values, kept)
         variance = tabulate_variance(inputs, options.stack_persons)
         found = self._probe(inputs, scores)
-        names = best_names(found.correlations)
+        names = self._names(inputs, scores, found)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         pictures = {"component_extremes": draw_extremes(inputs, scores[:, : options.shown], names, options.extremes)}
         if len(names):
@@ -74,12 +76,13 @@ class ComponentNaming:
             facts=facts,
             tables={
                 "component_variance": variance,
+                "component_names": names,
                 "attribute_correlations": found.correlations,
                 "attribute_probes": found.probes,
             },
             pictures=pictures,
             note=_note(facts, variance, found, inputs),
-            findings=ClaimMaker(found, inputs.components, options.shuffles, _HEAT_MAP).list_claims(options.claims),
+            findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP).list_claims(options.claims),
             figures={_SCATTER: plot_scores(inputs, scores, names)} if len(names) else {},
         )
 
@@ -94,6 +97,24 @@ class ComponentNaming:
             resamples=self.options.resamples,
             seed=inputs.seed,
         )
+
+    def _names(self, inputs: AnalysisInputs, scores: NDArray[np.float64], found: ProbedAttributes) -> pd.DataFrame:
+        """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
+        names = best_names(found.correlations)
+        share = pd.Series(inputs.components.explained_variance_ratio)
+        names.insert(1, "variance_share", names["component"].sub(1).map(share))
+        if inputs.attributes is None or not len(names):
+            return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
+        explained = explain_components(
+            scores[:, : self.options.components],
+            inputs.attributes[found.probes["attribute"].tolist()],
+            inputs.groups,
+            folds=self.options.folds,
+            shuffles=self.options.shuffles,
+            resamples=self.options.resamples,
+            seed=inputs.seed,
+        )
+        return names.merge(explained, on="component")
 
 
 def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | None]:
