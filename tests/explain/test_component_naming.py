@@ -25,7 +25,7 @@ def inputs(inputs_of, wandering_crops) -> AnalysisInputs:
 
 
 def analyse(inputs: AnalysisInputs, **options) -> AnalysisResult:
-    return ComponentNaming(ComponentNamingOptions(shuffles=20, resamples=200, **options))(inputs)
+    return ComponentNaming(ComponentNamingOptions(**{"shuffles": 20, "resamples": 200, "pictures": False, **options}))(inputs)
 
 
 def test_components_are_named_by_what_was_planted(inputs) -> None:
@@ -97,6 +97,16 @@ def test_tables_pictures_and_figure(inputs) -> None:
     assert [trace.visible for trace in figure.data] == [True, False]
     assert len(figure.data[0].x) == 150  # whose standing is known
     assert figure.layout.updatemenus[0].buttons[1].label.startswith("component 2: facing, R2 0.")
+
+
+def test_a_component_may_be_of_the_picture(inputs) -> None:
+    # Blue is all that changes the brightness of these pictures, and, but for its chance correlation with red, component 2.
+    found = analyse(inputs, pictures=True)
+    second = found.tables["component_names"].iloc[1]
+    assert second["attribute"] == "brightness"
+    assert second["r2"] > 0.9
+    assert "of brightness on held-out persons (then detail 0.9" in found.findings[1].claim
+    assert len(found.tables["attribute_probes"]) == 6
 
 
 def test_without_attributes_nothing_is_claimed(inputs) -> None:

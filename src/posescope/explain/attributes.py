@@ -30,7 +30,7 @@ from posescope.metrics.strata import count_overlaps, touches_border
 from posescope.skeleton import Skeleton
 from posescope.tables import joints_of
 
-__all__ = ["ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes"]
+__all__ = ["ATTRIBUTES", "PICTURE_ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes"]
 
 Floats = NDArray[np.float64]
 _SMALLEST_TORSO_PX = 2.0  # a torso shorter than this points at the camera: nothing can be measured in it
@@ -66,10 +66,16 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("hidden", "no joints hidden", "many joints hidden", "share"),
 )
 
+PICTURE_ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("brightness", "dark picture", "bright picture", "0..1"),
+    Attribute("contrast", "flat picture", "rich in contrast", "0..0.5"),
+    Attribute("detail", "smooth picture", "full of detail", "0..1"),
+)  # of the crops' pixels: `picture_attributes` measures them
+
 
 def attribute_named(name: str) -> Attribute:
     """The attribute of a column; one that is not built in is described by its name."""
-    known = {attribute.name: attribute for attribute in ATTRIBUTES}
+    known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *PICTURE_ATTRIBUTES)}
     return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
 
 

@@ -15,6 +15,7 @@ NAMES_FROM = 0.5  # R2 from which a component is said to be an attribute: half o
 LEANS_FROM = 0.1  # R2 from which it is said to lean from one end of an attribute to the other; below, it has no name
 STUDY_ATTRIBUTE = "standing"  # of which the study said that it is the first component
 _MOST_READABLE = 5
+_ALSO = 3
 
 
 def best_names(correlations: pd.DataFrame) -> pd.DataFrame:
@@ -67,10 +68,20 @@ class ClaimMaker:
             verb = "has no name among the attributes measured, at best"
         share = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}. All attributes together tell "
-            f"R2 {row['all_r2']:.2f} of it."
+            f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}{self._also(row)}. All attributes "
+            f"together tell R2 {row['all_r2']:.2f} of it."
         )
         return _finding(claim, row, self._pair_control(row), bool(leans), self.picture)
+
+    def _also(self, row: pd.Series) -> str:
+        """Other attributes that the component leans to."""
+        pairs = self.found.correlations.sort_values("r2", ascending=False, kind="stable")
+        others = [
+            f"{other['attribute']} {other['r2']:.2f}"
+            for _, other in pairs[pairs["component"] == row["component"]].iterrows()
+            if other["attribute"] != row["attribute"] and other["r2"] >= LEANS_FROM and beats_chance(other)
+        ]
+        return f" (then {', '.join(others[:_ALSO])})" if others else ""
 
     def claim_of_the_study(self) -> list[Finding]:
         """Whether the first component is sitting to standing; nothing where that could not be measured."""

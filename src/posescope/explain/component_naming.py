@@ -21,6 +21,7 @@ from posescope.explain.attribute_probes import EXPLAINED_COLUMNS, ProbedAttribut
 from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
 from posescope.explain.component_pictures import draw_correlations, draw_extremes, plot_scores
+from posescope.explain.picture_attributes import measure_pictures
 from posescope.explain.stack_variance import tabulate_variance
 from posescope.plugins import Options
 
@@ -39,6 +40,7 @@ class ComponentNamingOptions(Options):
         100, ge=1, le=4096, description="The first so many components together predict each attribute: what is readable"
     )
     claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
+    pictures: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
     folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
     shuffles: int = Field(50, ge=10, le=10_000, description="Shuffles of each attribute, as control")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
@@ -66,10 +68,11 @@ class ComponentNaming:
         kept = min(max(options.probe_components, options.components, options.shown), len(inputs.components))
         scores = inputs.components.project(inputs.features.values, kept)
         variance = tabulate_variance(inputs, options.stack_persons)
-        found = self._probe(inputs, scores)
-        names = self._names(inputs, scores, found)
+        attributes = self._attributes(inputs)
+        found = self._probe(inputs, scores, attributes)
+        names = self._names(inputs, scores, attributes, found)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
-        pictures = {"component_extremes": draw_extremes(inputs, scores[:, : options.shown], names, options.extremes)}
+        pictures = {"component_extremes": draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)}
         if len(names):
             pictures[_HEAT_MAP] = draw_correlations(found.correlations)
         return AnalysisResult(
@@ -83,13 +86,21 @@ class ComponentNaming:
             pictures=pictures,
             note=_note(facts, variance, found, inputs),
             findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP).list_claims(options.claims),
-            figures={_SCATTER: plot_scores(inputs, scores, names)} if len(names) else {},
+            figures={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
 
-    def _probe(self, inputs: AnalysisInputs, scores: NDArray[np.float64]) -> ProbedAttributes:
+    def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
+        """Of poses and of pictures; without the former, none: pictures alone are no grounds for a name."""
+        if inputs.attributes is None:
+            return pd.DataFrame(index=range(len(inputs.crops)))
+        if not self.options.pictures:
+            return inputs.attributes
+        return pd.concat([inputs.attributes, measure_pictures(inputs.crops, inputs.batch_size)], axis=1)
+
+    def _probe(self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame) -> ProbedAttributes:
         return probe_attributes(
             scores[:, : max(self.options.probe_components, self.options.components)],
-            pd.DataFrame(index=range(len(scores))) if inputs.attributes is None else inputs.attributes,
+            attributes,
             inputs.groups,
             named=self.options.components,
             folds=self.options.folds,
@@ -98,16 +109,18 @@ class ComponentNaming:
             seed=inputs.seed,
         )
 
-    def _names(self, inputs: AnalysisInputs, scores: NDArray[np.float64], found: ProbedAttributes) -> pd.DataFrame:
+    def _names(
+        self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, found: ProbedAttributes
+    ) -> pd.DataFrame:
         """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
         names = best_names(found.correlations)
         share = pd.Series(inputs.components.explained_variance_ratio)
         names.insert(1, "variance_share", names["component"].sub(1).map(share))
-        if inputs.attributes is None or not len(names):
+        if not len(names):
             return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
         explained = explain_components(
             scores[:, : self.options.components],
-            inputs.attributes[found.probes["attribute"].tolist()],
+            attributes[found.probes["attribute"].tolist()],
             inputs.groups,
             folds=self.options.folds,
             shuffles=self.options.shuffles,

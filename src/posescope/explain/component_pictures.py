@@ -44,23 +44,26 @@ def extreme_rows(
     return ends[0], ends[1]
 
 
-def draw_extremes(inputs: AnalysisInputs, scores: NDArray[np.float64], names: pd.DataFrame, count: int) -> NDArray[np.uint8]:
+def draw_extremes(
+    inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame, count: int
+) -> NDArray[np.uint8]:
     """A row a component: the real persons at its low end, utmost first, and at its high end, utmost last; annotated joints.
 
     Args:
         inputs: whose persons.
         scores: (N, P) of a row each.
+        attributes: of the same persons, for the captions.
         names: best attribute of components, for the captions.
         count: persons at each end.
     """
-    named = dict(zip(names["component"], names["attribute"], strict=True))
+    shown = {number: attributes[name] for number, name in zip(names["component"], names["attribute"], strict=True)}
     count = min(count, len(np.unique(inputs.groups)) // 2)
     images, captions = [], []
     for component in range(scores.shape[1]):
         low, high = extreme_rows(scores[:, component], inputs.groups, count)
         rows = np.concatenate([low, high[::-1]])
         images += _drawn(inputs, rows)
-        captions += [_caption(inputs, row, component, scores, named.get(component + 1)) for row in rows]
+        captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
     title = f"People at the ends of each component: the {count} lowest, then the {count} highest, one component a row"
     return contact_sheet(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
 
@@ -71,16 +74,18 @@ def _drawn(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.u
     return [draw_skeleton(image, joints, skeleton, seen) for image, joints, seen in crops]
 
 
-def _caption(inputs: AnalysisInputs, row: np.int64, component: int, scores: NDArray[np.float64], attribute: str | None) -> str:
+def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[np.float64], values: "pd.Series | None") -> str:
     deviations = scores[row, component] / np.sqrt(inputs.components.variances[component])
     text = f"PC{component + 1} {deviations:+.1f} sd"
-    if attribute is None or inputs.attributes is None:
+    if values is None:
         return text
-    value = float(inputs.attributes[attribute].iloc[row])
-    return f"{text}\n{attribute} " + ("unknown" if np.isnan(value) else f"{value:.3g}")
+    value = float(values.iloc[row])
+    return f"{text}\n{values.name} " + ("unknown" if np.isnan(value) else f"{value:.3g}")
 
 
-def plot_scores(inputs: AnalysisInputs, scores: NDArray[np.float64], names: pd.DataFrame) -> "go.Figure":
+def plot_scores(
+    inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame
+) -> "go.Figure":
     """Score of each component against the attribute that it tells best: a point a person, a button a component."""
     import plotly.graph_objects as go  # noqa: PLC0415  (a machine that only computes may lack it)
 
@@ -89,22 +94,21 @@ def plot_scores(inputs: AnalysisInputs, scores: NDArray[np.float64], names: pd.D
         number, attribute = int(row["component"]), attribute_named(row["attribute"])
         across = f"score of component {number}, standard deviations"
         upwards = f"{attribute.name}: {attribute.low} to {attribute.high}" + (f", {attribute.unit}" if attribute.unit else "")
-        figure.add_trace(_points(inputs, scores[:, number - 1], number, attribute.name).update(visible=place == 0))
+        figure.add_trace(_points(inputs, scores[:, number - 1], number, attributes[attribute.name]).update(visible=place == 0))
         changes = {"xaxis.title.text": across, "yaxis.title.text": upwards}
         label = f"component {number}: {attribute.name}, R2 {row['r2']:.2f}"
         shown = [other == place for other in range(len(names))]
         buttons.append({"label": label, "method": "update", "args": [{"visible": shown}, changes]})
         titles.append((across, upwards))
     figure.update_xaxes(title_text=titles[0][0]).update_yaxes(title_text=titles[0][1])
-    # In the corner of the plot: above it stands the title that the report gives.
-    menu = {"buttons": buttons, "x": 0.99, "xanchor": "right", "y": 0.99, "yanchor": "top"}
+    menu = {"buttons": buttons, "x": 0.0, "xanchor": "left", "y": 1.01, "yanchor": "bottom", "pad": {"b": 4}}
     return figure.update_layout(updatemenus=[menu], showlegend=False)
 
 
-def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, attribute: str) -> "go.Scatter":
+def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, attribute: "pd.Series") -> "go.Scatter":
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    values = inputs.attributes[attribute].to_numpy(dtype=np.float64) if inputs.attributes is not None else np.empty(0)
+    values = attribute.to_numpy(dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
     rows = known[sample_rows(len(known), _MOST_POINTS, inputs.seed)]
     return go.Scatter(
@@ -113,5 +117,5 @@ def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, at
         mode="markers",
         marker={"size": 5, "opacity": 0.5},
         text=[f"person {person}" for person in inputs.features.person_ids[rows]],
-        hovertemplate="%{text}<br>score %{x:.2f}<br>" + attribute + " %{y:.2f}<extra></extra>",
+        hovertemplate="%{text}<br>score %{x:.2f}<br>" + str(attribute.name) + " %{y:.2f}<extra></extra>",
     )
