@@ -42,7 +42,7 @@ class ComponentNamingOptions(Options):
     claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
     pictures: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
     folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
-    shuffles: int = Field(50, ge=10, le=10_000, description="Shuffles of each attribute, as control")
+    shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute, as control")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
     shown: int = Field(5, ge=1, le=20, description="Components of which the persons at both ends are shown")
     extremes: int = Field(5, ge=1, le=20, description="Persons shown at each end, one a photograph")
