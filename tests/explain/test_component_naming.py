@@ -128,7 +128,7 @@ def test_few_people_are_no_grounds_for_a_claim(inputs_of, shifting_crops) -> Non
 
 
 def test_it_is_a_plug_in() -> None:
-    assert isinstance(build("analyses", ComponentSpec(name="components")), ComponentNaming)
+    assert isinstance(build("analyses", ComponentSpec(name="component_names")), ComponentNaming)
 
 
 def _with(inputs: AnalysisInputs, attributes: pd.DataFrame | None) -> AnalysisInputs:

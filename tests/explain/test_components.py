@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -85,6 +86,21 @@ def test_max_components_keeps_all_variances() -> None:
     values = np.random.default_rng(0).normal(size=(30, 8))
     found = PrincipalComponents(PrincipalComponentsOptions(max_components=2))(feature_set(values))
     assert (found.axes.shape, found.variances.shape) == ((2, 8), (8,))
+
+
+@pytest.mark.parametrize(("persons", "width"), [(20_000, 64), (64, 20_000)])
+def test_features_are_never_whole_in_memory(persons, width, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
+    values = np.lib.format.open_memmap(tmp_path / "values.npy", mode="w+", dtype="float16", shape=(persons, width))
+    values[:] = np.random.default_rng(0).normal(size=(persons, width))
+    features = feature_set(values)
+    tracemalloc.start()
+    found = principal_components(features, max_components=4)
+    scores = found.project(values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert scores.shape == (persons, 4)
+    assert peak < 6e6  # the features are 10 MB as float64, 2.6 MB on disk
 
 
 def test_save_and_load(tmp_path) -> None:

@@ -50,7 +50,7 @@ class ComponentNamingOptions(Options):
 
 
 class ComponentNaming:
-    """Analysis `components`.
+    """Analysis `component_names`.
 
     Tables: component_variance, component_names, attribute_correlations, attribute_probes.
     Pictures: attribute_correlations, component_extremes.

@@ -65,7 +65,7 @@ def _read_stacks(inputs: AnalysisInputs, rows: NDArray[np.int64], taps: Sequence
         tap: _row(components, len(rows), len(components.mean)) for tap, components in found.items() if len(components.variances)
     }
     for tap in set(taps) - set(told):
-        _log.warning("components: '%s' has more than %d features, or none that varies; it has no row.", tap, LARGEST_MATRIX)
+        _log.warning("component_names: '%s' has more than %d features, or none that varies; it has no row.", tap, LARGEST_MATRIX)
     return told
 
 
