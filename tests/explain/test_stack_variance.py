@@ -7,6 +7,8 @@ from posescope.explain.base import AnalysisInputs
 from posescope.explain.components import principal_components
 from posescope.explain.features import FeatureStore, extract_features
 from posescope.explain.stack_variance import bottleneck_taps, tabulate_variance
+from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.models.hourglass_autoencoder import HourglassAutoencoder, HourglassAutoencoderOptions
 
 
 @pytest.fixture
@@ -45,6 +47,15 @@ def test_every_stack_has_the_variance_of_its_own_features(stacked, tmp_path, poo
         assert row["components_for_90"] == expected.components_for(0.9)
         assert row["components_for_99"] == expected.components_for(0.99)
         assert row["participation_ratio"] == pytest.approx(expected.participation_ratio, rel=1e-6)
+
+
+def test_the_bottlenecks_of_stacked_hourglasses() -> None:
+    options = {"stacks": 2, "channels": 4, "depth": 1}
+    for network in (
+        Hourglass(HourglassOptions(**options), (16, 16), 2),
+        HourglassAutoencoder(HourglassAutoencoderOptions(**options), (16, 16), 2),
+    ):
+        assert bottleneck_taps(network) == ("stack1.bottleneck", "stack2.bottleneck")
 
 
 def test_persons_are_limited(stacked) -> None:

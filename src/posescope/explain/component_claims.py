@@ -72,7 +72,7 @@ class ClaimMaker:
         share = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
             f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}{self._also(row)}. All attributes "
-            f"together tell R2 {row['all_r2']:.2f} of it."
+            f"together tell {_all_told(row)}."
         )
         return _finding(claim, row, self._pair_control(row), bool(leans), self.picture)
 
@@ -144,6 +144,12 @@ def _finding(claim: str, row: pd.Series, control: Control, passed: bool, picture
 
 def _told(row: pd.Series) -> str:
     return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}] of {row['attribute']} on held-out persons"
+
+
+def _all_told(row: pd.Series) -> str:
+    if row["all_r2"] <= row["all_control_high"] or row["all_r2_low"] <= 0:
+        return "no more of it than chance"
+    return f"R2 {row['all_r2']:.2f} of it (shuffled: {row['all_control_high']:.2f} at most)"
 
 
 def _words(row: pd.Series) -> tuple[str, str]:

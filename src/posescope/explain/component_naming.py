@@ -9,7 +9,6 @@ The components themselves are of all persons studied; they know nothing of attri
 are measured, have errors of their own, and a picture hides what points at the camera: R2 is a lower bound of what is there.
 """
 
-import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,8 +25,6 @@ from posescope.explain.stack_variance import tabulate_variance
 from posescope.plugins import Options
 
 __all__ = ["ComponentNaming", "ComponentNamingOptions"]
-
-_log = logging.getLogger(__name__)
 
 _HEAT_MAP, _SCATTER = "attribute_correlations", "component_scores"
 
