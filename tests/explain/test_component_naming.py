@@ -119,6 +119,12 @@ def test_without_attributes_nothing_is_claimed(inputs) -> None:
     assert not found.figures
 
 
+def test_persons_held_against_attributes_are_limited(inputs) -> None:
+    found = analyse(inputs, persons=100)
+    assert found.tables["attribute_probes"].set_index("attribute")["persons"]["facing"] == 100
+    assert len(found.figures["component_scores"].data[0].x) == 150
+
+
 def test_few_people_are_no_grounds_for_a_claim(inputs_of, shifting_crops) -> None:
     few = shifting_crops.subset(np.arange(15))
     found = analyse(inputs_of(few, attributes=pd.DataFrame({"standing": np.arange(15.0)})))

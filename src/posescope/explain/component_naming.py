@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.explain.attribute_probes import EXPLAINED_COLUMNS, ProbedAttributes, explain_components, probe_attributes
-from posescope.explain.base import AnalysisInputs, AnalysisResult
+from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
 from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
 from posescope.explain.component_pictures import draw_correlations, draw_extremes, plot_scores
 from posescope.explain.picture_attributes import measure_pictures
@@ -36,6 +36,7 @@ class ComponentNamingOptions(Options):
     probe_components: int = Field(
         100, ge=1, le=4096, description="The first so many components together predict each attribute: what is readable"
     )
+    persons: int = Field(20_000, ge=20, description="Persons whose attributes are held against components, at most")
     claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
     pictures: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
     folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
@@ -66,8 +67,10 @@ class ComponentNaming:
         scores = inputs.components.project(inputs.features.values, kept)
         variance = tabulate_variance(inputs, options.stack_persons)
         attributes = self._attributes(inputs)
-        found = self._probe(inputs, scores, attributes)
-        names = self._names(inputs, scores, attributes, found)
+        rows = sample_rows(len(scores), options.persons, inputs.seed)
+        probed = scores[rows], attributes.iloc[rows].reset_index(drop=True), inputs.groups[rows]
+        found = self._probe(*probed, inputs.seed)
+        names = self._names(inputs, *probed, found)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         pictures = {"component_extremes": draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)}
         if len(names):
@@ -94,20 +97,27 @@ class ComponentNaming:
             return inputs.attributes
         return pd.concat([inputs.attributes, measure_pictures(inputs.crops, inputs.batch_size)], axis=1)
 
-    def _probe(self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame) -> ProbedAttributes:
+    def _probe(
+        self, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64], seed: int
+    ) -> ProbedAttributes:
         return probe_attributes(
             scores[:, : max(self.options.probe_components, self.options.components)],
             attributes,
-            inputs.groups,
+            groups,
             named=self.options.components,
             folds=self.options.folds,
             shuffles=self.options.shuffles,
             resamples=self.options.resamples,
-            seed=inputs.seed,
+            seed=seed,
         )
 
     def _names(
-        self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, found: ProbedAttributes
+        self,
+        inputs: AnalysisInputs,
+        scores: NDArray[np.float64],
+        attributes: pd.DataFrame,
+        groups: NDArray[np.int64],
+        found: ProbedAttributes,
     ) -> pd.DataFrame:
         """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
         names = best_names(found.correlations)
@@ -118,7 +128,7 @@ class ComponentNaming:
         explained = explain_components(
             scores[:, : self.options.components],
             attributes[found.probes["attribute"].tolist()],
-            inputs.groups,
+            groups,
             folds=self.options.folds,
             shuffles=self.options.shuffles,
             resamples=self.options.resamples,
