@@ -128,3 +128,14 @@ def scattered_crops() -> CropSet:
     cells = rng.integers(0, 8, (60, 2, 2))
     images = [dots_image([(0, *red, 1.0), (2, *blue, 1.0)]) for red, blue in cells]
     return crop_set(np.stack(images), joints=(cells + 0.5) * 4 - 0.5)
+
+
+@pytest.fixture(scope="session")
+def wandering_crops() -> tuple[CropSet, np.ndarray, np.ndarray]:
+    """160 people in random order: red wanders from left to right, blue below brightens; how far, and how bright (0..1).
+
+    In the bottleneck red is the first component, blue the second, and there is no third but rounding.
+    """
+    red, blue = np.random.default_rng(2).random((2, 160))
+    images = [dots_image([(0, 1, 1, 1 - a), (0, 6, 1, a), (2, 2, 6, b / 2)]) for a, b in zip(red, blue, strict=True)]
+    return crop_set(np.stack(images)), red, blue

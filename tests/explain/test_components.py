@@ -1,5 +1,9 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
@@ -15,11 +19,12 @@ def feature_set(values) -> FeatureSet:
     return FeatureSet(person_ids=np.arange(len(values)), values=values, tap="t", shape=(values.shape[1],))
 
 
-@pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60), (20, 20)])
+@pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60), (20, 20), (21, 20), (30, 1), (2, 5)])
 @pytest.mark.parametrize("block", [50, 4_000_000])
-def test_equals_scikit_learn(persons, width, block, monkeypatch) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_equals_scikit_learn(persons, width, block, dtype, monkeypatch) -> None:
     monkeypatch.setattr(module, "_BLOCK_NUMBERS", block)  # many small blocks give what one large one gives
-    values = (np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50).astype(np.float32)
+    values = (np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50).astype(dtype)
     reference = PCA(svd_solver="full").fit(values.astype(np.float64))
     found = principal_components(feature_set(values))
     rank = min(persons - 1, width)
@@ -28,7 +33,9 @@ def test_equals_scikit_learn(persons, width, block, monkeypatch) -> None:
     np.testing.assert_allclose(found.explained_variance_ratio, reference.explained_variance_ratio_[:rank], atol=1e-5)
     np.testing.assert_allclose(np.abs(found.axes), np.abs(reference.components_[:rank]), atol=1e-5)
     np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(rank), atol=1e-8)
-    np.testing.assert_allclose(np.abs(found.project(values)), np.abs(reference.transform(values)[:, :rank]), atol=1e-4)
+    scores = reference.transform(values.astype(np.float64))[:, :rank]
+    np.testing.assert_allclose(np.abs(found.project(values)), np.abs(scores), atol=1e-4)
+    assert found.approximation == ""
 
 
 def test_by_hand() -> None:
@@ -41,6 +48,17 @@ def test_by_hand() -> None:
     assert found.components_for(0.81) == 2
     assert found.components_for(1.0) == 2
     assert found.participation_ratio == pytest.approx(100 / 68)  # (8 + 2)^2 / (8^2 + 2^2)
+
+
+@pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60)])
+@pytest.mark.parametrize("most", [None, 4])
+def test_torch_gives_what_numpy_gives(persons, width, most) -> None:
+    values = np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50
+    ours = principal_components(feature_set(values), most)
+    theirs = principal_components(feature_set(values), most, torch.device("cpu"))
+    np.testing.assert_allclose(theirs.axes, ours.axes, atol=1e-10)
+    np.testing.assert_allclose(theirs.variances, ours.variances, rtol=1e-10)
+    assert len(ours) == (most or min(persons - 1, width))
 
 
 @settings(max_examples=20, deadline=None)
@@ -70,6 +88,21 @@ def test_max_components_keeps_all_variances() -> None:
     assert (found.axes.shape, found.variances.shape) == ((2, 8), (8,))
 
 
+@pytest.mark.parametrize(("persons", "width"), [(20_000, 64), (64, 20_000)])
+def test_features_are_never_whole_in_memory(persons, width, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
+    values = np.lib.format.open_memmap(tmp_path / "values.npy", mode="w+", dtype="float16", shape=(persons, width))
+    values[:] = np.random.default_rng(0).normal(size=(persons, width))
+    features = feature_set(values)
+    tracemalloc.start()
+    found = principal_components(features, max_components=4)
+    scores = found.project(values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert scores.shape == (persons, 4)
+    assert peak < 6e6  # the features are 10 MB as float64, 2.6 MB on disk
+
+
 def test_save_and_load(tmp_path) -> None:
     found = principal_components(feature_set(np.random.default_rng(0).normal(size=(10, 4))))
     path = tmp_path / "components.npz"
@@ -78,6 +111,9 @@ def test_save_and_load(tmp_path) -> None:
     np.testing.assert_array_equal(loaded.axes, found.axes)
     np.testing.assert_array_equal(loaded.variances, found.variances)
     assert (loaded.tap, loaded.shape) == ("t", (4,))
+    assert loaded.approximation == ""
+    replace(found, approximation="roughly").save(path)
+    assert Components.load(path).approximation == "roughly"
     path.write_bytes(b"nothing of ours")
     with pytest.raises(DataError, match="no components"):
         Components.load(path)

@@ -87,6 +87,13 @@ def test_features_are_stored_as_asked(model, scattered_crops, tmp_path, dtype) -
     assert store.open().values.dtype == dtype
 
 
+def test_features_are_pooled_as_asked(model, scattered_crops, tmp_path) -> None:
+    found = read(model, scattered_crops, FeatureStore(tmp_path / "f"), PersonsOptions(pooling="max")).open()
+    assert (found.pooling, found.shape) == ("max", (3, 1, 1))
+    (fault,) = faults({"persons": {"pooling": "median"}})
+    assert "'none', 'mean' or 'max'" in fault
+
+
 def test_features_are_read_on_the_device_of_the_parameters(model, scattered_crops, tmp_path) -> None:
     with pytest.raises(OptionsError, match="device 'cuda:99'"):
         read(model, scattered_crops, FeatureStore(tmp_path / "f"), prediction=ABSENT)

@@ -5,6 +5,7 @@ import torch
 from posescope.errors import DataError
 from posescope.explain.errors import ExplainError
 from posescope.explain.features import FeatureSet, FeatureStore, extract_features
+from posescope.files import read_json, write_json
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 1e-3)])
@@ -81,3 +82,41 @@ def test_missing_and_contradictory_features_are_named(tmp_path) -> None:
         FeatureStore(tmp_path / "f").open()
     with pytest.raises(DataError, match="expected values"):
         FeatureSet(person_ids=np.arange(2), values=np.ones((2, 5)), tap="t", shape=(2, 2))
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", 1 / 64), ("max", 1 / 16)])
+def test_pooled_over_space_by_hand(model, scattered_crops, tmp_path, pooling, expected) -> None:
+    store = FeatureStore(tmp_path / "f")
+    whole = extract_features(model, scattered_crops, None, store, dtype="float32")
+    found = extract_features(model, scattered_crops, None, store, dtype="float32", pooling=pooling)
+    # A red dot fills one of the 16 cells of one of the 4 quarters of the bottleneck.
+    np.testing.assert_allclose(found.values[:, 0], expected, rtol=1e-6)
+    assert (found.shape, found.values.shape, found.pooling) == ((3, 1, 1), (60, 3), pooling)
+    assert found.fingerprint != whole.fingerprint
+    assert found.is_pooled
+    assert not whole.is_pooled
+    whole.check_decodable("walks")
+    with pytest.raises(ExplainError, match=rf"walks.*bottleneck.*{pooling} over space.*explainability\.persons\.pooling to none"):
+        found.check_decodable("walks")
+
+
+def test_a_folder_that_does_not_say_its_pooling_is_whole(tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    store.write(np.arange(1), [np.ones((1, 2))], tap="t", shape=(2,), fingerprint="x")
+    about = read_json(tmp_path / "f" / "features.json")
+    write_json(tmp_path / "f" / "features.json", {name: about[name] for name in ("tap", "shape", "fingerprint")})
+    assert store.open().pooling == "none"
+
+
+def test_an_interrupted_extraction_leaves_what_was_there(model, scattered_crops, tmp_path) -> None:
+    store = FeatureStore(tmp_path / "f")
+    before = extract_features(model, scattered_crops, None, store).fingerprint
+
+    def blocks():
+        yield np.ones((3, 12))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.write(np.arange(6), blocks(), tap="t", shape=(3, 2, 2), fingerprint="new")
+    assert store.open().fingerprint == before
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]

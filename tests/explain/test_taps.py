@@ -43,6 +43,11 @@ def test_hold_serves_a_whole_batch_and_zeros_switches_off() -> None:
     assert not zeros(found).any()
 
 
+def test_a_pooled_value_is_not_spread_over_space() -> None:
+    with pytest.raises(ExplainError, match=r"\(3, 1, 1\) cannot be put.*\(3, 2, 2\).*pooling"):
+        hold(torch.ones(1, 3, 1, 1))(torch.zeros(4, 3, 2, 2))
+
+
 def test_predictions_are_in_crop_px_and_in_order(model, scattered_crops) -> None:
     rows = np.array([5, 2, 9])
     found = predict_persons(model, scattered_crops, rows, batch_size=2)

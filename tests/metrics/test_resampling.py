@@ -67,3 +67,11 @@ def test_nobody_and_nothing_known() -> None:
     assert np.isnan(nobody.means(np.array([]), np.array([], dtype=np.int64))).all()
     unknown = draw_images(np.array([1, 2]), 0, 10).mean_interval(np.array([NAN, NAN]), np.array([1, 2]))
     assert np.isnan([unknown.estimate, unknown.low, unknown.high]).all()
+
+
+def test_ratios_of_sums_by_hand() -> None:
+    draws = ImageDraws(np.array([1, 2]), np.array([[2, 0], [1, 1], [0, 2]], np.float32))
+    over, under, images = np.array([1.0, 3.0, 5.0]), np.array([2.0, 2.0, 0.0]), np.array([1, 1, 2])
+    assert draws.ratios(over, under, images).tolist() == pytest.approx([1.0, 9 / 4, np.nan], nan_ok=True)
+    both = draws.ratios(np.stack([over, under], axis=1), np.stack([under, under], axis=1), images)
+    assert both.tolist() == [pytest.approx(row, nan_ok=True) for row in ([1.0, 1.0], [9 / 4, 1.0], [np.nan, np.nan])]

@@ -12,6 +12,8 @@ y points down. A person whose joints do not tell has NaN, and so does everybody 
     looking_right nose to the right of the shoulders' middle
     reach         mean distance of wrists and ankles from the torso's middle
     legs_apart    distance between the ankles
+    legs_seen     share of knees and ankles that are labelled
+    company       how far others stand to the right, mean, in sides of the person's box; only those less than a side away count
 
 The projection hides what points at the camera: somebody who sits and is seen from the front has short thighs, not bent ones.
 """
@@ -23,12 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.metrics.cases import find_neighbours
+from posescope.metrics.cases import Neighbours, find_neighbours
 from posescope.metrics.strata import count_overlaps, touches_border
 from posescope.skeleton import Skeleton
 from posescope.tables import joints_of
 
-__all__ = ["ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes"]
+__all__ = ["ATTRIBUTES", "PICTURE_ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes"]
 
 Floats = NDArray[np.float64]
 _SMALLEST_TORSO_PX = 2.0  # a torso shorter than this points at the camera: nothing can be measured in it
@@ -55,6 +57,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("looking_right", "head to the left", "head to the right", "torsos"),
     Attribute("reach", "compact", "stretched out", "torsos"),
     Attribute("legs_apart", "legs together", "legs apart", "torsos"),
+    Attribute("legs_seen", "legs out of view", "whole legs in view", "share"),
+    Attribute("company", "others to the left", "others to the right", "box sides"),
     Attribute("size", "small in the image", "large in the image", "octaves of px"),
     Attribute("truncated", "inside the image", "cut at the border", "share"),
     Attribute("crowding", "alone", "others overlap", "persons"),
@@ -62,10 +66,16 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("hidden", "no joints hidden", "many joints hidden", "share"),
 )
 
+PICTURE_ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("brightness", "dark picture", "bright picture", "0..1"),
+    Attribute("contrast", "flat picture", "rich in contrast", "0..0.5"),
+    Attribute("detail", "smooth picture", "full of detail", "0..1"),
+)  # of the crops' pixels: `picture_attributes` measures them
+
 
 def attribute_named(name: str) -> Attribute:
     """The attribute of a column; one that is not built in is described by its name."""
-    known = {attribute.name: attribute for attribute in ATTRIBUTES}
+    known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *PICTURE_ATTRIBUTES)}
     return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
 
 
@@ -91,11 +101,14 @@ def measure_attributes(
     )
     rows = persons.set_index("person_id").loc[person_ids]
     boxes = rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
+    neighbours = find_neighbours(person_ids, persons, keypoints)
     columns = {
         **body.measure(),
+        "legs_seen": _legs_seen(labelled, skeleton),
+        "company": _company(boxes, neighbours),
         "size": np.log2(np.maximum(boxes[:, 2:].max(axis=1), 1.0)),
         "truncated": touches_border(boxes, rows[["image_h", "image_w"]].to_numpy(dtype=np.int64)).astype(np.float64),
-        "crowding": count_overlaps(boxes, find_neighbours(person_ids, persons, keypoints)).astype(np.float64),
+        "crowding": count_overlaps(boxes, neighbours).astype(np.float64),
         "labelled": labelled.sum(axis=1).astype(np.float64),
         "hidden": hidden,
     }
@@ -170,6 +183,22 @@ class _Body:
             "reach": self.reach(),
             "legs_apart": np.hypot(legs[:, 0], legs[:, 1]) / self.torso_px,
         }
+
+
+def _legs_seen(labelled: NDArray[np.bool_], skeleton: Skeleton) -> Floats:
+    legs = [index for index, joint in enumerate(skeleton.joints) if joint.endswith(("_knee", "_ankle"))]
+    return labelled[:, legs].mean(axis=1) if legs else _unknown(len(labelled))
+
+
+def _company(boxes: Floats, neighbours: Neighbours) -> Floats:
+    """(N,) mean offset in x of the others near each (N, 4) box; NaN for people who are alone."""
+    own, others = boxes[neighbours.rows], neighbours.boxes
+    sides = np.maximum(own[:, 2:].max(axis=1), 1.0)
+    offsets = (others[:, 0] + others[:, 2] / 2 - own[:, 0] - own[:, 2] / 2) / sides
+    near = np.abs(offsets) < 1
+    rows, counts = neighbours.rows[near], np.bincount(neighbours.rows[near], minlength=len(boxes))
+    sums = np.bincount(rows, weights=offsets[near], minlength=len(boxes))
+    return np.divide(sums, counts, out=_unknown(len(boxes)), where=counts > 0)
 
 
 def _unknown(count: int) -> Floats:

@@ -3,7 +3,7 @@
     features/
         values.npy        (N, D) float16 or float32, memory-mapped, C order
         person_ids.npy    (N,) int64
-        features.json     tap, shape (C, h, w), fingerprint of the model and the persons
+        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons
 
 The folder appears whole or not at all: it is filled under a temporary name and renamed.
 """
@@ -11,7 +11,7 @@ The folder appears whole or not at all: it is filled under a temporary name and 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from posescope.errors import DataError
 from posescope.explain.errors import ExplainError
 from posescope.files import atomic_folder, read_json, write_json
 
-__all__ = ["FeatureSet", "FeatureStore"]
+__all__ = ["FeatureSet", "FeatureStore", "Pooling"]
+
+Pooling: TypeAlias = Literal["none", "mean", "max"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class FeatureSet:
         person_ids: (N,) int64.
         values: (N, D) float16 or float32, mostly a read-only memory map; D = C * h * w in that order.
         tap: name of the place in the network.
-        shape: of one person's value, (C, h, w).
-        fingerprint: of the model, the tap and the persons.
+        shape: of one person's value, (C, h, w); (C, 1, 1) where it was pooled.
+        fingerprint: of the model, the tap, the persons and the pooling.
+        pooling: what was kept of each channel: all of it (`none`), or its mean or maximum over space.
     """
 
     person_ids: NDArray[np.int64]
@@ -40,6 +43,7 @@ class FeatureSet:
     tap: str
     shape: tuple[int, ...]
     fingerprint: str = ""
+    pooling: Pooling = "none"
 
     def __post_init__(self) -> None:
         expected = (len(self.person_ids), int(np.prod(self.shape)))
@@ -48,6 +52,24 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.person_ids)
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the places within each channel are lost: then a point of this space cannot be put back into the network."""
+        return self.pooling != "none"
+
+    def check_decodable(self, analysis: str) -> None:
+        """Refuse pooled features, for an analysis that decodes points of their space through the rest of the network.
+
+        Raises:
+            ExplainError: if they are pooled; names the analysis and the parameter.
+        """
+        if self.is_pooled:
+            raise ExplainError(
+                f"{analysis}: points are put back into the network at '{self.tap}', which needs every place of a channel; the "
+                f"features hold only its {self.pooling} over space. Set explainability.persons.pooling to none, or leave "
+                f"{analysis} out of explainability.analyses.selected."
+            )
 
 
 class FeatureStore:
@@ -74,6 +96,7 @@ class FeatureStore:
         shape: tuple[int, ...],
         fingerprint: str,
         dtype: Literal["float16", "float32"] = "float16",
+        pooling: Pooling = "none",
     ) -> None:
         """Stream blocks of rows to disk; nothing is seen by a reader before the last one.
 
@@ -82,8 +105,9 @@ class FeatureStore:
             blocks: (n_i, D), with the n_i adding up to N.
             tap: name of the place in the network.
             shape: (C, h, w).
-            fingerprint: of the model, the tap and the persons.
+            fingerprint: of the model, the tap, the persons and the pooling.
             dtype: float16 halves the file; its largest number is 65,504.
+            pooling: what the blocks hold of each channel.
 
         Raises:
             ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
@@ -94,7 +118,8 @@ class FeatureStore:
             _fill(values, blocks, tap)
             values.flush()
             np.save(folder / "person_ids.npy", np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
-            write_json(folder / "features.json", {"tap": tap, "shape": list(shape), "fingerprint": fingerprint})
+            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
+            write_json(folder / "features.json", about)
 
     def open(self) -> FeatureSet:
         """The features, as a read-only memory map.
@@ -111,6 +136,7 @@ class FeatureStore:
             tap=about["tap"],
             shape=tuple(int(side) for side in about["shape"]),
             fingerprint=about["fingerprint"],
+            pooling=about.get("pooling", "none"),  # folders of the first release do not say
         )
 
 

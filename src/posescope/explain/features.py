@@ -8,16 +8,17 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.explain.errors import ExplainError
-from posescope.explain.feature_store import FeatureSet, FeatureStore
+from posescope.explain.feature_store import FeatureSet, FeatureStore, Pooling
 from posescope.explain.taps import batches_of_rows, read_taps
 from posescope.files import fingerprint
 
-__all__ = ["FeatureSet", "FeatureStore", "extract_features", "features_fingerprint"]
+__all__ = ["FeatureSet", "FeatureStore", "extract_features", "features_fingerprint", "pool_over_space"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +32,12 @@ def extract_features(
     data_fingerprint: str | None = None,
     batch_size: int = 64,
     dtype: Literal["float16", "float32"] = "float16",
+    pooling: Pooling = "none",
 ) -> FeatureSet:
     """Stream persons through the network and write what stands at a tap.
 
-    Nothing is done if the store already holds the features of the same weights, data, persons, tap and dtype.
+    One batch of persons is held at a time, so there may be any number of them. Nothing is done if the store already holds the
+    features of the same weights, data, persons, tap, dtype and pooling.
 
     Args:
         model: runs on the device where its weights are.
@@ -45,6 +48,8 @@ def extract_features(
             told apart.
         batch_size: persons a forward pass.
         dtype: on disk.
+        pooling: keep every place of a channel, or only the mean or the maximum over space: C numbers a person instead of
+            C * h * w. Pooled features can be reduced, named and clustered, not decoded.
 
     Returns:
         The features, opened from the store.
@@ -55,18 +60,36 @@ def extract_features(
     if len(crops) == 0:
         raise ExplainError("Features: there are no persons to read them from. Check the split and the filters.")
     name = model.network.bottleneck_tap if tap is None else tap
-    mark = features_fingerprint(model, crops, name, dtype, data_fingerprint)
+    mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     if store.is_finished(mark):
         _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
         return store.open()
     first = read_taps(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
-    blocks = _blocks(model, crops, name, batch_size)
-    store.write(crops.targets.person_ids, blocks, tap=name, shape=tuple(first.shape[1:]), fingerprint=mark, dtype=dtype)
+    shape = tuple(pool_over_space(first, pooling).shape[1:])
+    blocks = _blocks(model, crops, name, batch_size, pooling)
+    store.write(crops.targets.person_ids, blocks, tap=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling)
     return store.open()
 
 
-def features_fingerprint(model: PoseModel, crops: CropSet, tap: str, dtype: str, data_fingerprint: str | None = None) -> str:
-    """Fingerprint of what the features follow from: weights, data, persons, the joints' places in the crops, tap and dtype."""
+def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
+    """(n, C, h, w) -> (n, C, 1, 1), the mean or maximum of each channel; `none`: as they are."""
+    if pooling == "none":
+        return values
+    return values.mean(dim=(2, 3), keepdim=True) if pooling == "mean" else values.amax(dim=(2, 3), keepdim=True)
+
+
+def features_fingerprint(
+    model: PoseModel,
+    crops: CropSet,
+    tap: str,
+    dtype: str,
+    data_fingerprint: str | None = None,
+    pooling: Pooling = "none",
+) -> str:
+    """Fingerprint of what the features follow from.
+
+    That is: weights, data, persons, the joints' places in the crops, tap, dtype and pooling.
+    """
     weights = hashlib.sha256()
     for name, value in sorted(model.network.state_dict().items()):
         weights.update(name.encode())
@@ -75,11 +98,11 @@ def features_fingerprint(model: PoseModel, crops: CropSet, tap: str, dtype: str,
     # Another crop rule or size moves the joints inside the crops, though the persons stay the same.
     persons.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
     facts = {"weights": weights.hexdigest(), "persons": persons.hexdigest(), "crop_size": list(crops.crop_size)}
-    return fingerprint({**facts, "data": data_fingerprint, "tap": tap, "dtype": dtype})
+    return fingerprint({**facts, "data": data_fingerprint, "tap": tap, "dtype": dtype, "pooling": pooling})
 
 
-def _blocks(model: PoseModel, crops: CropSet, tap: str, batch_size: int) -> Iterator[NDArray[np.floating]]:
+def _blocks(model: PoseModel, crops: CropSet, tap: str, batch_size: int, pooling: Pooling) -> Iterator[NDArray[np.floating]]:
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
     for batch in tqdm(batches, desc=f"features of {tap}"):
         value = read_taps(model, torch.from_numpy(crops.read_images(batch)), [tap])[tap]
-        yield value.flatten(1).float().cpu().numpy()
+        yield pool_over_space(value.float(), pooling).flatten(1).cpu().numpy()

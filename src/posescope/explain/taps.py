@@ -27,9 +27,23 @@ def batches_of_rows(rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np
 
 
 def hold(value: Tensor) -> Callable[[Tensor], Tensor]:
-    """An edit that puts a constant (1, C, h, w), or one value a person of the batch (n, C, h, w), in the place of what came."""
-    # A copy: a network may go on in place, which a view of one constant for the whole batch would not survive.
-    return lambda found: value.to(found).expand_as(found).clone()
+    """An edit that puts a constant (1, C, h, w), or one value a person of the batch (n, C, h, w), in the place of what came.
+
+    Raises:
+        ExplainError: in the forward pass, if what came has another (C, h, w): pooled features would otherwise be spread over
+            space without a word.
+    """
+
+    def edit(found: Tensor) -> Tensor:
+        if value.shape[1:] != found.shape[1:]:
+            raise ExplainError(
+                f"A value of shape {tuple(value.shape[1:])} cannot be put where the network has {tuple(found.shape[1:])}. "
+                "Features that are pooled over space cannot be decoded (explainability.persons.pooling)."
+            )
+        # A copy: a network may go on in place, which a view of one constant for the whole batch would not survive.
+        return value.to(found).expand_as(found).clone()
+
+    return edit
 
 
 def zeros(found: Tensor) -> Tensor:

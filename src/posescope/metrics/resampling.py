@@ -37,11 +37,26 @@ class ImageDraws:
             image_ids: (n,) the image that each belongs to; one that was not drawn from counts as never drawn.
         """
         known = ~np.isnan(values)
-        sums = self._by_image(np.where(known, values, 0.0), image_ids)
-        numbers = self._by_image(known.astype(np.float64), image_ids)
-        totals = self.counts @ np.stack([sums, numbers], axis=1)
-        means: NDArray[np.float64] = np.full(len(totals), np.nan)
-        return np.divide(totals[:, 0], totals[:, 1], out=means, where=totals[:, 1] > 0)
+        return self.ratios(np.where(known, values, 0.0), known.astype(np.float64), image_ids)
+
+    def ratios(
+        self, numerators: NDArray[np.float64], denominators: NDArray[np.float64], image_ids: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Ratios of sums in each draw, NaN where the lower sum is 0. As `means`.
+
+        Args:
+            numerators, denominators: (n,), or (n, Q) for Q ratios at once; no NaN.
+            image_ids: (n,) the image that each row belongs to.
+
+        Returns:
+            (R,), or (R, Q).
+        """
+        columns = [np.atleast_2d(values.T) for values in (numerators, denominators)]
+        sums = np.stack([self._by_image(column, image_ids) for part in columns for column in part], axis=1)
+        over, under = np.split(self.counts @ sums, 2, axis=1)
+        ratios: NDArray[np.float64] = np.full(over.shape, np.nan)
+        np.divide(over, under, out=ratios, where=under > 0)
+        return ratios.reshape(len(ratios), *numerators.shape[1:])
 
     def interval(self, estimate: float, drawn: NDArray[np.float64], level: float = 0.95) -> Interval:
         """The percentile interval of (R,) values about the estimate; draws without a value are left out.

@@ -46,6 +46,7 @@ def read_features(
         data_fingerprint=crop_statistics.data_fingerprint,
         batch_size=prediction.batch_size,
         dtype=options.dtype,
+        pooling=options.pooling,
     )
     return features_workspace
 

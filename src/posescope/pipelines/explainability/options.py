@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
+from posescope.explain.feature_store import Pooling
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.plugins import ComponentSpec, Options, component_of, installed
 
@@ -48,6 +49,10 @@ class PersonsOptions(Options):
     tap: str | None = Field(None, description="named place in the network; null: its bottleneck")
     dtype: Literal["float16", "float32"] = Field(
         "float16", description="of the features on disk; float16 halves the file, its largest number is 65,504"
+    )
+    pooling: Pooling = Field(
+        "none",
+        description="over space: mean or max keeps one number a channel; none keeps all, which analyses that decode need",
     )
     seed: int = Field(0, ge=0, description="seed of the draw")
 

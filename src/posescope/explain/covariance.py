@@ -1,0 +1,73 @@
+"""Covariances of rows that come block by block, and their eigenvectors; float64 throughout, on the CPU or on a GPU.
+
+    S = sum_n (x_n - o)(x_n - o)^T      s = sum_n (x_n - o)      o: an origin near the mean
+    mean = o + s / N                    covariance = (S - s s^T / N) / (N - 1)
+
+With an origin far from the mean the two terms would be large and nearly alike, and digits would be lost. Memory: a block, and
+three matrices (D, D) at most; the number of rows does not matter.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["CovarianceSum", "eigen_descending"]
+
+_RANK_TOLERANCE = 1e-10  # variances below this share of the largest are rounding, not directions
+
+
+class CovarianceSum:
+    """Mean and covariance of rows (n, D), added up.
+
+    Args:
+        origin: (D,) float64, near the mean.
+        device: where the products are taken. The CPU's are numpy's, which need half the work (the matrix is symmetric).
+    """
+
+    def __init__(self, origin: NDArray[np.float64], device: torch.device | None = None) -> None:
+        self.origin, self.count = origin, 0
+        self._device = device
+        width = len(origin)
+        self._sums = np.zeros(width)
+        self._products = np.zeros((width, width)) if device is None else torch.zeros(width, width, dtype=torch.float64).to(device)
+
+    def add(self, rows: NDArray[np.floating]) -> None:
+        """Add rows (n, D) of any floating type."""
+        centred = rows.astype(np.float64) - self.origin
+        self.count += len(centred)
+        self._sums += centred.sum(axis=0)
+        if isinstance(self._products, Tensor):
+            moved = torch.from_numpy(centred).to(self._device)
+            self._products.addmm_(moved.T, moved)
+        else:
+            self._products += centred.T @ centred
+
+    def mean(self) -> NDArray[np.float64]:
+        """(D,)."""
+        mean: NDArray[np.float64] = self.origin + self._sums / self.count
+        return mean
+
+    def covariance(self) -> NDArray[np.float64]:
+        """(D, D), of two rows or more."""
+        products = self._products.cpu().numpy() if isinstance(self._products, Tensor) else self._products
+        covariance: NDArray[np.float64] = (products - np.outer(self._sums, self._sums / self.count)) / (self.count - 1)
+        return covariance
+
+
+def eigen_descending(
+    matrix: NDArray[np.float64], device: torch.device | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues (R,) and eigenvectors (side, R) of a symmetric matrix's numerical rank R, the largest first.
+
+    Args:
+        matrix: (side, side), positive semi-definite.
+        device: where they are sought; none: numpy's on the CPU.
+    """
+    if device is None:
+        values, vectors = np.linalg.eigh(matrix)
+    else:
+        found = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
+        values, vectors = (part.cpu().numpy() for part in found)
+    kept = int((values > max(values[-1] * _RANK_TOLERANCE, np.finfo(np.float64).tiny)).sum())
+    return values[::-1][:kept], vectors[:, ::-1][:, :kept]
