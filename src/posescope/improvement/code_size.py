@@ -1,0 +1,64 @@
+"""How many numbers the bottleneck needs, from what the explainability of the same network has measured."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.improvement.options import AutoencoderTraining
+
+__all__ = ["CodeSize", "choose_code_size"]
+
+_log = logging.getLogger(__name__)
+
+FACT = "components_enough"
+_SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class CodeSize:
+    """How many numbers the autoencoder keeps of a person, and why.
+
+    Attributes:
+        numbers: of the code.
+        reason: in words.
+    """
+
+    numbers: int
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "CodeSize":
+        """Inverse of `to_dict`."""
+        return cls(**content)
+
+
+def choose_code_size(components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
+    """The size of the code: as the options say, else from the truncation curve, else from the variance.
+
+    Args:
+        components: of the network's bottleneck.
+        curve: result of the analysis `truncation`: its fact `components_enough` is the smallest number of components whose PCK
+            cannot be told from the intact network's; none if there is no such number, or nobody has measured the curve.
+        options: a given size, and the bounds of a chosen one.
+    """
+    if options.code_size is not None:
+        return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
+    found = curve.facts.get(FACT)
+    if isinstance(found, int | float):
+        wanted, why = int(found), f"with the first {int(found)} components the PCK cannot be told from the intact network's"
+    else:
+        wanted = components.components_for(_SHARE)
+        why = f"{wanted} components hold {_SHARE:.0%} of the variance; the truncation curve does not tell"
+        _log.warning("The size of the code comes from the variance, for the truncation curve does not tell it. %s", curve.note)
+    numbers = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
+    bounded = "" if numbers == wanted else f"; brought to {numbers} by its bounds"
+    chosen = CodeSize(numbers, why + bounded)
+    _log.info("Size of the code: %d (%s).", chosen.numbers, chosen.reason)
+    return chosen

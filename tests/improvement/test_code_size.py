@@ -1,0 +1,52 @@
+"""Tests of posescope.improvement.code_size."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.improvement.code_size import CodeSize, choose_code_size
+from posescope.improvement.options import AutoencoderTraining
+
+# 80, 10, 6 and 4 % of the variance: three components hold 95 %.
+COMPONENTS = Components(np.zeros(6), np.eye(6)[:2], np.array([80.0, 10.0, 6.0, 4.0]), "stack1.bottleneck", (6, 1, 1))
+
+
+def curve(enough: int | None) -> AnalysisResult:
+    return AnalysisResult(facts={"components_enough": enough}, note="Nothing is enough.")
+
+
+@pytest.mark.parametrize(
+    ("enough", "options", "expected"),
+    [
+        (4, {}, 4),
+        (4, {"largest_code": 3}, 3),
+        (1, {}, 2),
+        (9, {}, 4),  # there are four directions in all
+        (4, {"code_size": 50}, 50),
+        (None, {"code_size": 50}, 50),
+        (None, {}, 3),
+    ],
+)
+def test_the_number(enough, options, expected) -> None:
+    assert choose_code_size(COMPONENTS, curve(enough), AutoencoderTraining(**options)).numbers == expected
+
+
+def test_without_a_curve_there_is_a_warning(caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        chosen = choose_code_size(COMPONENTS, AnalysisResult(facts={}, note="It is not selected."), AutoencoderTraining())
+    assert "It is not selected." in caplog.text
+    assert chosen.reason == "3 components hold 95% of the variance; the truncation curve does not tell"
+
+
+def test_with_a_curve_there_is_none(caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        choose_code_size(COMPONENTS, curve(4), AutoencoderTraining())
+    assert caplog.text == ""
+
+
+def test_round_trip() -> None:
+    size = CodeSize(7, "because")
+    assert CodeSize.from_dict(size.to_dict()) == size
