@@ -1,7 +1,10 @@
 """Features of which it is known how few numbers they hang on."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+import torch
 
 from posescope.explain.feature_store import FeatureSet
 
@@ -24,6 +27,10 @@ def groups() -> np.ndarray:
     return np.repeat(np.arange(100), 3)
 
 
-@pytest.fixture(autouse=True)
-def few_threads(one_thread: None) -> None:
-    """Small networks are fastest, and other tests undisturbed, on one thread."""
+@pytest.fixture(autouse=True, scope="module")
+def few_threads() -> Iterator[None]:
+    """Small networks are fastest, and other tests undisturbed, on one thread; fixtures of a module are made on it too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

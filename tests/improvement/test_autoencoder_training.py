@@ -24,6 +24,12 @@ def train(features, groups, code_size, options=QUICK):
     return train_autoencoder(features, split, autoencoder_options(options, code_size, features.shape[0]), options, CPU), split
 
 
+@pytest.fixture(scope="module")
+def enough(planted, groups):
+    """An autoencoder whose code has as many numbers as there are causes, and who was held out."""
+    return train(planted, groups, 3)
+
+
 def kept(trained, features, split, groups, what="autoencoder"):
     return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("what").loc[what]
 
@@ -41,18 +47,18 @@ def test_one_photograph_is_too_few() -> None:
         hold_out(np.zeros(5, dtype=np.int64), 0.5, 0)
 
 
-def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(planted, groups) -> None:
-    (enough, split), (too_few, _) = train(planted, groups, 3), train(planted, groups, 1)
-    good, poor = kept(enough, planted, split, groups), kept(too_few, planted, split, groups)
+def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough, planted, groups) -> None:
+    (trained, split), (too_few, _) = enough, train(planted, groups, 1)
+    good, poor = kept(trained, planted, split, groups), kept(too_few, planted, split, groups)
     assert good["variance_kept"] > 0.9
     assert poor["variance_kept"] < 0.75
-    assert kept(enough, planted, split, groups, "pca")["variance_kept"] == pytest.approx(1, abs=1e-6)
-    assert kept(enough, planted, split, groups, "mean")["variance_kept"] == 0
+    assert kept(trained, planted, split, groups, "pca")["variance_kept"] == pytest.approx(1, abs=1e-6)
+    assert kept(trained, planted, split, groups, "mean")["variance_kept"] == 0
     assert (good["numbers"], good["persons"]) == (3, 30)
 
 
-def test_what_is_kept_is_that_of_the_best_epoch(planted, groups) -> None:
-    trained, split = train(planted, groups, 3)
+def test_what_is_kept_is_that_of_the_best_epoch(enough, planted, groups) -> None:
+    trained, split = enough
     assert kept(trained, planted, split, groups)["mse"] == pytest.approx(trained.best.held_out_loss, rel=1e-5)
     assert trained.best.held_out_loss == min(record.held_out_loss for record in trained.history)
     assert [record.learning_rate for record in trained.history[::15]] == [5e-3, 2.5e-3, 1.25e-3]

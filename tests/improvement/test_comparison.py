@@ -29,14 +29,14 @@ BOTTLENECKS = pd.DataFrame(
 
 
 def scores(gain: float) -> pd.DataFrame:
-    """200 persons in 100 images: original, continued (0.05 better), improved (`gain` better than that), inserted (0.3 worse)."""
+    """200 persons in 100 images: continued 0.05 above the original, improved `gain` above that, others below; to the digit."""
     rng = np.random.default_rng(0)
     ids = np.arange(200)
-    base = rng.uniform(0.4, 0.6, 200)
-    shifts = {"original": 0.0, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
+    base, noise = rng.uniform(0.4, 0.6, 200), np.tile([0.02, -0.02, -0.02, 0.02], 50)
+    shifts = {"original": 0.0, "emptied": -0.4, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
     tables = [
         pd.DataFrame(
-            {"person_id": ids, "image_id": ids // 2, "pck_thesis": base + shift + rng.normal(0, 0.02, 200), "variant": variant}
+            {"person_id": ids, "image_id": ids // 2, "pck_thesis": base + shift + rng.permutation(noise), "variant": variant}
         )
         for variant, shift in shifts.items()
     ]
@@ -57,7 +57,7 @@ def hits(better: str) -> pd.DataFrame:
                 "variant": variant,
             }
         )
-        for variant in ("original", "inserted", "continued", "improved")
+        for variant in ("original", "emptied", "inserted", "continued", "improved")
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -72,7 +72,7 @@ def test_every_comparison_by_hand() -> None:
     assert set(table.index) == set(COMPARISONS)
     for (a, b), expected in {
         ("original", "inserted"): -0.3, ("original", "continued"): 0.05, ("original", "improved"): 0.15,
-        ("continued", "improved"): 0.1,
+        ("continued", "improved"): 0.1, ("original", "emptied"): -0.4,
     }.items():  # fmt: skip
         row = table.loc[(a, b)]
         assert row["difference"] == pytest.approx(expected, abs=0.005)
@@ -105,9 +105,24 @@ def test_more_training_alone_is_no_gain() -> None:
 
 def test_the_other_claims_and_the_joints() -> None:
     found = outcome(0.1, better="knee")
-    _, reconstruction, directions = found["findings"]
+    _, inserted, reconstruction, directions = found["findings"]
+    assert "a code of 4 numbers is not enough" in inserted["claim"]
+    assert (inserted["value"], inserted["control"]["value"]) == pytest.approx((-0.3, -0.4), abs=0.01)
+    assert not inserted["passed"]
     assert (reconstruction["value"], reconstruction["control"]["value"], reconstruction["passed"]) == (0.8, 0.7, True)
     assert (directions["value"], directions["control"]["value"], directions["passed"]) == (3.0, 19.0, True)
     assert "Of 2 joints 1 are better with it (knee) and 0 worse (none)" in found["note"]
     assert found["scores"]["inserted"]["pck_thesis"] == pytest.approx(found["scores"]["original"]["pck_thesis"] - 0.3, abs=0.01)
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(("emptied", "passed", "words"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")])
+def test_a_code_is_enough_only_where_the_bottleneck_matters(emptied, passed, words) -> None:
+    table = scores(0.1)
+    base = table.loc[table["variant"] == "original", "pck_thesis"].to_numpy()
+    table.loc[table["variant"] == "inserted", "pck_thesis"] = base
+    table.loc[table["variant"] == "emptied", "pck_thesis"] = base + emptied
+    figures, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
+    claim = conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
+    assert claim["passed"] is passed
+    assert words in claim["claim"]

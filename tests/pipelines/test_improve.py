@@ -25,7 +25,7 @@ from posescope.pipelines.improve import create_pipeline
 from posescope.tables import ids_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-VARIANTS = {"original", "inserted", "continued", "improved"}
+VARIANTS = {"original", "emptied", "inserted", "continued", "improved"}
 
 
 def run(root: Path, *names: str, **parameters: Any) -> None:
@@ -145,7 +145,7 @@ def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
     assert improvement["code_size"]["numbers"] == 5
     assert set(improvement["scores"]) == VARIANTS
     assert all(set(claim) >= {"claim", "value", "low", "high", "control", "passed"} for claim in improvement["findings"])
-    assert len(improvement["findings"]) == 1 + 2 + 2  # the score; two stacks' reconstructions and directions
+    assert len(improvement["findings"]) == 2 + 2 + 2  # the scores; two stacks' reconstructions and directions
     directions = context.catalog.load("bottleneck_directions").set_index(["variant", "tap"])
     assert directions.loc[("improved", "stack2.restored"), "components_95"] <= 16
     assert directions.loc[("improved", "stack1.code"), "numbers"] == 5

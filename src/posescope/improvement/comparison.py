@@ -1,6 +1,7 @@
 """The networks on the same validation persons: what each of them scores, and what differs between two.
 
     original     as it was trained
+    emptied      the original, its bottlenecks held at their mean: what a code of no numbers would leave
     inserted     with the autoencoders, not trained further
     continued    the original, trained further: the fair control
     improved     with the autoencoders, trained further for as many epochs
@@ -24,7 +25,13 @@ from posescope.skeleton import Skeleton
 
 __all__ = ["COMPARISONS", "compare_by_joint", "compare_by_person", "score_variants"]
 
-COMPARISONS = (("original", "inserted"), ("original", "continued"), ("original", "improved"), ("continued", "improved"))
+COMPARISONS = (
+    ("original", "emptied"),
+    ("original", "inserted"),
+    ("original", "continued"),
+    ("original", "improved"),
+    ("continued", "improved"),
+)
 
 
 def score_variants(

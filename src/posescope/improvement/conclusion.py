@@ -39,6 +39,7 @@ def conclude(
     """
     claims = [
         *_claims_of_score(figures, code_size, epochs),
+        *_claims_of_inserted(figures, code_size),
         *(_claim_of_reconstruction(rows) for _, rows in reconstruction.groupby("stack", sort=True)),
         *_claims_of_directions(bottlenecks),
     ]
@@ -47,14 +48,14 @@ def conclude(
         "epochs": epochs,
         "scores": _scores(figures),
         "findings": [{**asdict(claim), "command": _COMMAND} for claim in claims],
-        "note": " ".join([*(claim.claim for claim in claims), _note_of_inserted(figures), _note_of_joints(joints)]).strip(),
+        "note": " ".join([*(claim.claim for claim in claims), _note_of_joints(joints)]).strip(),
     }
 
 
 def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
     """That the autoencoder helps; the control is what more training alone does."""
     fair, control = _compared(figures, "continued", "improved"), _compared(figures, "original", "continued")
-    if any(not math.isfinite(row[name]) for row in (fair, control) for name in ("difference", "low", "high")):
+    if not _all_known(fair, control):
         return
     helped, harmed = fair["low"] > 0, fair["high"] < 0
     verdict = "helps" if helped else "harms" if harmed else "makes no difference that could not be chance"
@@ -76,6 +77,27 @@ def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) ->
         passed=helped,
         picture=_PICTURE,
         pck_at_stake=fair["difference"] if helped else 0.0,
+    )
+
+
+def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
+    """That the code, not fine-tuned, passes on what the network uses; the control is a bottleneck that passes on nothing."""
+    put_in, nothing = _compared(figures, "original", "inserted"), _compared(figures, "original", "emptied")
+    if not _all_known(put_in, nothing):
+        return
+    verdict = "is enough" if put_in["high"] >= 0 else "is not enough"
+    needed = "" if nothing["high"] < 0 else ": this network hardly needs its bottleneck, and no code can be told from any other"
+    yield Finding(
+        claim=(
+            f"Put in and not fine-tuned, a code of {code_size.numbers} numbers {verdict}: it changes the PCK by "
+            f"{_with_interval(put_in)}. With the bottleneck at its mean, a code of none, it changes by "
+            f"{_with_interval(nothing)}{needed}."
+        ),
+        value=put_in["difference"],
+        low=put_in["low"],
+        high=put_in["high"],
+        control=Control("the bottleneck held at its mean", nothing["difference"], nothing["low"], nothing["high"]),
+        passed=put_in["high"] >= 0 > nothing["high"],
     )
 
 
@@ -121,11 +143,6 @@ def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
         )
 
 
-def _note_of_inserted(figures: pd.DataFrame) -> str:
-    row = _compared(figures, "original", "inserted")
-    return f"Put in and not fine-tuned, it leaves a PCK of {row['value_b']:.3f} of the original's {row['value_a']:.3f}."
-
-
 def _note_of_joints(joints: pd.DataFrame) -> str:
     rows = joints[(joints["a"] == "continued") & (joints["b"] == "improved") & (joints["figure"] == _MEASURE)]
     better, worse = (rows.loc[chosen, "joint"].tolist() for chosen in (rows["low"] > 0, rows["high"] < 0))
@@ -148,6 +165,10 @@ def _scores(figures: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 def _compared(figures: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
     chosen = figures[(figures["a"] == a) & (figures["b"] == b) & (figures["figure"] == _MEASURE)]
     return {str(name): value for name, value in chosen.to_dict("records")[0].items()}
+
+
+def _all_known(*rows: dict[str, Any]) -> bool:
+    return all(math.isfinite(row[name]) for row in rows for name in ("difference", "low", "high"))
 
 
 def _with_interval(row: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from posescope.improvement.bottlenecks import measure_bottlenecks as measure
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.comparison import compare_by_joint, compare_by_person
 from posescope.improvement.comparison import score_variants as score
+from posescope.improvement.emptied import empty_bottlenecks
 from posescope.improvement.insertion import train_and_insert
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
 from posescope.improvement.stack_features import StackFeatureStore
@@ -96,6 +97,7 @@ def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: C
 
 def score_variants(
     original: PoseModel,
+    features: StackFeatureStore,
     inserted: PoseModel,
     continued: PoseModel,
     improved: PoseModel,
@@ -111,7 +113,10 @@ def score_variants(
     """Run all networks on the validation persons."""
     crops.check_boxes(crop_boxes)
     chosen = crops.select(targets, ids_of(persons, "val"))
-    variants = {"original": original, "inserted": inserted, "continued": continued, "improved": improved}
+    emptied = empty_bottlenecks(original, features.open())
+    variants = {
+        "original": original, "emptied": emptied, "inserted": inserted, "continued": continued, "improved": improved
+    }  # fmt: skip
     return score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
 
 

@@ -58,6 +58,7 @@ def _compare() -> list[Node]:
             nodes.score_variants,
             [
                 "model",
+                "bottlenecks",
                 "inserted_model",
                 "continued_model",
                 "improved_model",
