@@ -43,7 +43,8 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
         drawing.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=column)
     drawing.update_xaxes(title_text="difference, 95 % interval", tickformat="+.3~f")
     style_plotly(drawing, height_px=max(380, 130 + 20 * len(chosen)))
-    return drawing.update_layout(scattermode="group", legend={"y": -0.2, "yanchor": "top"})
+    drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first figure on top
+    return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
 
 
 def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
@@ -63,7 +64,7 @@ def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
             line = {"color": colour, "dash": dashes[number % len(dashes)]}
             drawing.add_trace(go.Scatter(x=rows["epoch"], y=rows[column], name=f"stack {stack}, {name}", mode="lines", line=line))
     drawing.update_xaxes(title_text="epoch")
-    drawing.update_yaxes(title_text="mean squared error", type="log", tickformat=".0e", dtick="D2")
+    drawing.update_yaxes(title_text="mean squared error", type="log", tickformat="~g", dtick="D2")
     return style_plotly(drawing).update_layout(hovermode="x unified")
 
 
@@ -76,6 +77,6 @@ def _points(rows: pd.DataFrame, names: str, label: str, colour: str, is_named: b
     }
     return go.Scatter(
         x=rows["difference"], y=rows[names], name=label, mode="markers", showlegend=is_named, legendgroup=label,
-        marker={"color": colour, "size": 8}, error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
+        orientation="h", offsetgroup=label, marker={"color": colour, "size": 8}, error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
         hovertemplate="%{y}: %{x:+.4f}<extra>" + label + "</extra>",
     )  # fmt: skip
