@@ -57,11 +57,13 @@ class FineTuning(Options):
     """How the whole network is trained afterwards: as `modelling.training` says, but for this."""
 
     epochs: int = Field(default=50, ge=1, description="Passes over the training persons, of either network")
-    learning_rate: float | None = Field(default=None, gt=0, description="The schedule's highest rate; null: as before")
+    learning_rate_share: float = Field(
+        default=1.0, gt=0, le=10, description="The schedule's highest rate, as a share of that of `modelling.training`"
+    )
 
     def apply_to(self, training: TrainingOptions) -> TrainingOptions:
         """The options of the first training with these in their place."""
-        rate = training.learning_rate if self.learning_rate is None else self.learning_rate
+        rate = training.learning_rate * self.learning_rate_share
         return training.model_copy(update={"epochs": self.epochs, "learning_rate": rate, "resume": None})
 
 

@@ -77,6 +77,7 @@ def _points(rows: pd.DataFrame, names: str, label: str, colour: str, is_named: b
     }
     return go.Scatter(
         x=rows["difference"], y=rows[names], name=label, mode="markers", showlegend=is_named, legendgroup=label,
-        orientation="h", offsetgroup=label, marker={"color": colour, "size": 8}, error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
+        orientation="h", offsetgroup=label, marker={"color": colour, "size": 8},
+        error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
         hovertemplate="%{y}: %{x:+.4f}<extra>" + label + "</extra>",
     )  # fmt: skip
