@@ -34,6 +34,13 @@ def test_the_number(enough, options, expected) -> None:
     assert choose_code_size(COMPONENTS, curve(enough), AutoencoderTraining(**options)).numbers == expected
 
 
+def test_the_curve_that_counts_is_that_of_the_network_as_it_runs() -> None:
+    own = AnalysisResult(facts={"components_sufficient_mean": 2, "components_sufficient_own": 3})
+    without_skips = AnalysisResult(facts={"components_sufficient_none": 4})
+    assert choose_code_size(COMPONENTS, own, AutoencoderTraining()).numbers == 3
+    assert choose_code_size(COMPONENTS, without_skips, AutoencoderTraining()).numbers == 4
+
+
 def test_without_a_curve_there_is_a_warning(caplog) -> None:
     with caplog.at_level(logging.WARNING):
         chosen = choose_code_size(COMPONENTS, AnalysisResult(facts={}, note="It is not selected."), AutoencoderTraining())

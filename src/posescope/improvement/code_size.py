@@ -13,7 +13,9 @@ __all__ = ["CodeSize", "choose_code_size"]
 
 _log = logging.getLogger(__name__)
 
-FACT = "components_enough"
+# Of the network as it runs: with everybody's own skips, or without any where it has none. Another analysis in the place of the
+# built-in one may say it in one word.
+_FACTS = ("components_enough", "components_sufficient_own", "components_sufficient_none")
 _SHARE = 0.95
 
 
@@ -44,13 +46,13 @@ def choose_code_size(components: Components, curve: AnalysisResult, options: Aut
 
     Args:
         components: of the network's bottleneck.
-        curve: result of the analysis `truncation`: its fact `components_enough` is the smallest number of components whose PCK
-            cannot be told from the intact network's; none if there is no such number, or nobody has measured the curve.
+        curve: result of the analysis `truncation`: the smallest number of components whose PCK cannot be told from the intact
+            network's is among its facts; it is none if there is no such number, or nobody has measured the curve.
         options: a given size, and the bounds of a chosen one.
     """
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
-    found = curve.facts.get(FACT)
+    found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
     if isinstance(found, int | float):
         wanted, why = int(found), f"with the first {int(found)} components the PCK cannot be told from the intact network's"
     else:
