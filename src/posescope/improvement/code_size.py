@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from posescope.artifacts.insertion import check_takes_autoencoders
+from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
+from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
 
 __all__ = ["CodeSize", "choose_code_size"]
@@ -41,17 +44,28 @@ class CodeSize:
         return cls(**content)
 
 
-def choose_code_size(components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
+def choose_code_size(model: PoseModel, components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
     """The size of the code: as the options say, else from the truncation curve, else from the variance.
 
     Args:
-        components: of the network's bottleneck.
+        model: that the autoencoder is for.
+        components: of its bottleneck.
         curve: result of the analysis `truncation`: the smallest number of components whose PCK cannot be told from the intact
             network's is among its facts; it is none if there is no such number, or nobody has measured the curve.
         options: a given size, and the bounds of a chosen one.
+
+    Raises:
+        OptionsError: if autoencoders cannot be put into the model.
+        ImprovementError: if a size must be chosen, and the components are of another place in the network.
     """
+    check_takes_autoencoders(model)
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
+    if components.tap != model.network.bottleneck_tap:
+        raise ImprovementError(
+            f"The components are of '{components.tap}', but the autoencoder stands behind '{model.network.bottleneck_tap}'. Run "
+            "the pipeline explainability with explainability.persons.tap=null, or give improve.autoencoder.code_size."
+        )
     found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
     if isinstance(found, int | float):
         wanted, why = int(found), f"with the first {int(found)} components the PCK cannot be told from the intact network's"

@@ -36,9 +36,11 @@ from posescope.training.options import TrainingOptions
 __all__: list[str] = []
 
 
-def choose_code_size(components: Components, truncation: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
+def choose_code_size(
+    model: PoseModel, components: Components, truncation: AnalysisResult, options: AutoencoderTraining
+) -> CodeSize:
     """How many numbers the bottleneck needs."""
-    return sizes.choose_code_size(components, truncation, options)
+    return sizes.choose_code_size(model, components, truncation, options)
 
 
 def read_bottlenecks(

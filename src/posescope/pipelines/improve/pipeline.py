@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
 
 def _build() -> list[Node]:
     return [
-        step(nodes.choose_code_size, ["components", "analysis_truncation", AUTOENCODER], "code_size"),
+        step(nodes.choose_code_size, ["model", "components", "analysis_truncation", AUTOENCODER], "code_size"),
         step(nodes.read_bottlenecks, ["model", *DATA, "bottlenecks_workspace", PREDICTION], "bottlenecks"),
         step(
             nodes.train_autoencoders,
