@@ -227,6 +227,22 @@ def test_tune(page, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/improve.md"], indirect=True)
+def test_improve(page, checkout) -> None:
+    follow(checkout, page)
+    trained, improved, other, posed = records(checkout, "data")
+    assert [record["pipelines"] for record in (trained, improved, other, posed)] == [
+        ["__default__"], ["improve"], ["improve"], ["inference"]
+    ]  # fmt: skip
+    found = read(checkout.root / "data" / "08_reporting" / "improve" / "improvement.json")
+    assert found["code_size"]["numbers"] == 8
+    assert list(found["scores"]) == ["original", "emptied", "inserted", "continued", "improved"]
+    assert all(claim["command"] == "kedro run --pipelines improve" for claim in found["findings"])
+    model = read(checkout.root / "data" / "06_models" / "improve" / "improved" / "model.json")
+    assert model["architecture"]["options"]["autoencoder"]["code_size"] == 8
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/final-test.md"], indirect=True)
 def test_final_test(page, checkout) -> None:
     follow(checkout, page)

@@ -45,3 +45,13 @@ def test_rmsprop_follows_the_textbook_with_the_constant_outside_the_root() -> No
 def test_adamw_by_hand() -> None:
     # weights shrink by 0.1 * 0.5, then the first step of Adam is the learning rate itself
     assert one_step("adamw", weight_decay=0.5) == pytest.approx(0.95 - 0.1)
+
+
+def test_sgd_takes_the_last_step_again() -> None:
+    # steps of 0.1 * 2, then of 0.1 * (0.9 * 2 + 2)
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    optimiser = build("optimisers", ComponentSpec(name="sgd"), parameters=[weight], learning_rate=0.1)
+    for expected in (0.8, 0.42):
+        weight.grad = torch.tensor([2.0])
+        optimiser.step()
+        assert weight.item() == pytest.approx(expected)

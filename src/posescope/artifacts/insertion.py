@@ -12,9 +12,19 @@ from posescope.models.autoencoder import Autoencoder
 from posescope.models.hourglass_autoencoder import load_parts
 from posescope.plugins import ComponentSpec, build
 
-__all__ = ["insert_autoencoders"]
+__all__ = ["check_takes_autoencoders", "insert_autoencoders"]
 
 PLAIN, WITH_AUTOENCODER = "hourglass", "hourglass_autoencoder"
+
+
+def check_takes_autoencoders(model: PoseModel) -> None:
+    """See that autoencoders can be put into a model.
+
+    Raises:
+        OptionsError: if its network is not the component `hourglass`.
+    """
+    if model.model_spec.name != PLAIN:
+        raise OptionsError(f"Autoencoders are put into a '{PLAIN}', but this model is a '{model.model_spec.name}'.")
 
 
 def insert_autoencoders(
@@ -35,8 +45,7 @@ def insert_autoencoders(
     Raises:
         OptionsError: if the model is another component, or the parts do not fit each other.
     """
-    if model.model_spec.name != PLAIN:
-        raise OptionsError(f"Autoencoders are put into a '{PLAIN}', but this model is a '{model.model_spec.name}'.")
+    check_takes_autoencoders(model)
     if len({autoencoder.options for autoencoder in autoencoders}) != 1:
         raise OptionsError("Expected one autoencoder a stack, all of the same options.")
     own = autoencoders[0].options.model_dump(mode="json")

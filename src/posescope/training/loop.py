@@ -46,7 +46,8 @@ def train(
     best weights from the checkpoints and trains nothing anew, so that a crash before the saving loses no training.
 
     Args:
-        model: untrained (see `start.build_untrained`); it is not changed.
+        model: its weights are where training starts: untrained ones (`start.build_untrained`), or those of a trained model
+            (`fine_tuning`); it is not changed.
         train_set, val_set: crops of the model's size and skeleton.
         options: how, and in how many processes.
         store: where checkpoints go.

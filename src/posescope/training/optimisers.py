@@ -9,7 +9,7 @@ from torch import nn
 
 from posescope.plugins import Options
 
-__all__ = ["AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions"]
+__all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions"]
 
 
 class RMSPropOptions(Options):
@@ -51,3 +51,19 @@ class AdamW(torch.optim.AdamW):
     def __init__(self, options: AdamWOptions, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
         betas = (options.beta1, options.beta2)
         super().__init__(parameters, lr=learning_rate, betas=betas, eps=options.eps, weight_decay=options.weight_decay)
+
+
+class SGDOptions(Options):
+    """Options of SGD; the momentum is that of the study's autoencoder."""
+
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the last step that is taken again")
+    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty added to the gradient")
+
+
+class SGD(torch.optim.SGD):
+    """Component `sgd`: stochastic gradient descent with momentum, d <- momentum d + g, w <- w - rate d."""
+
+    Options: ClassVar[type[Options]] = SGDOptions
+
+    def __init__(self, options: SGDOptions, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
+        super().__init__(parameters, lr=learning_rate, **options.model_dump())

@@ -1,0 +1,209 @@
+"""Training an autoencoder alone, on bottleneck features: noise is put on them, and it learns to give them back without.
+
+    features ─ + noise x value ─ autoencoder ─ mean squared error against the features
+
+Features are read batch by batch from their memory map. Persons of one photograph stand on one side: they are either learned from
+or held out. The weights of the epoch with the lowest error on the persons held out are kept.
+"""
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from posescope.explain.feature_store import FeatureSet
+from posescope.improvement.errors import ImprovementError
+from posescope.improvement.options import AutoencoderTraining
+from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
+from posescope.plugins import build
+from posescope.training.reproducible import reproducible, step_generator
+
+__all__ = ["AutoencoderEpoch", "HeldOut", "TrainedAutoencoder", "autoencoder_options", "hold_out", "restore", "train_autoencoder"]
+
+_log = logging.getLogger(__name__)
+
+# The study's, for its 256 channels.
+_STUDY_CHANNELS, _STUDY_WIDTHS = 256, (192, 128, 64)
+_PERSONS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class AutoencoderEpoch:
+    """One epoch.
+
+    Attributes:
+        epoch: 1-based.
+        train_loss: mean over the persons learned from, of noisy features, while the weights were changing.
+        held_out_loss: mean over the persons held out, without noise, after the epoch.
+        learning_rate: of the epoch.
+        seconds: wall time.
+    """
+
+    epoch: int
+    train_loss: float
+    held_out_loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of features: (n,) learned from, and (m,) held out; ascending."""
+
+    learned: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainedAutoencoder:
+    """What the training came to.
+
+    Attributes:
+        autoencoder: with the weights of the best epoch, on the device, in evaluation mode.
+        history: an epoch each.
+    """
+
+    autoencoder: Autoencoder
+    history: tuple[AutoencoderEpoch, ...]
+
+    @property
+    def best(self) -> AutoencoderEpoch:
+        """The epoch whose weights were kept."""
+        return min(self.history, key=lambda record: record.held_out_loss)
+
+
+def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channels: int) -> AutoencoderOptions:
+    """The architecture: the widths that are given, or the study's in proportion to the channels of the features."""
+    scaled = tuple(max(1, round(width * in_channels / _STUDY_CHANNELS)) for width in _STUDY_WIDTHS)
+    return AutoencoderOptions(
+        channels=options.channels or scaled, code_size=code_size, code_activation=options.code_activation
+    )  # fmt: skip
+
+
+def hold_out(image_groups: NDArray[np.int64], share: float, seed: int) -> HeldOut:
+    """Draw the photographs whose persons are held out.
+
+    Args:
+        image_groups: (N,) the photograph of each person.
+        share: of the photographs, 0..1; at least one is held out, and at least one is not.
+        seed: of the draw.
+
+    Raises:
+        ImprovementError: if there is only one photograph.
+    """
+    groups = np.unique(image_groups)
+    if len(groups) < 2:
+        raise ImprovementError(f"Expected persons of two photographs or more to train an autoencoder on, found {len(groups)}.")
+    count = min(max(round(share * len(groups)), 1), len(groups) - 1)
+    is_out = np.isin(image_groups, np.random.default_rng(seed).permutation(groups)[:count])
+    return HeldOut(np.flatnonzero(~is_out), np.flatnonzero(is_out))
+
+
+def train_autoencoder(
+    features: FeatureSet,
+    split: HeldOut,
+    architecture: AutoencoderOptions,
+    options: AutoencoderTraining,
+    device: torch.device,
+    threads: int = 0,
+) -> TrainedAutoencoder:
+    """Train an autoencoder on the features of one stack.
+
+    Args:
+        features: of N persons, a value (C, h, w) each.
+        split: rows of them.
+        architecture: of the autoencoder.
+        options: how it is trained.
+        device: where.
+        threads: CPU threads of torch; 0 leaves its own number.
+
+    Raises:
+        ImprovementError: if the error is NaN or infinite.
+    """
+    channels, *size = features.shape
+    with reproducible(options.seed, device, threads):
+        autoencoder = Autoencoder(architecture, channels, (size[0], size[1])).to(device)
+        run = _Run(features, split, options, autoencoder)
+        best, best_loss = autoencoder.state_dict(), math.inf
+        history: list[AutoencoderEpoch] = []
+        for epoch in tqdm(range(1, options.epochs + 1), desc=f"autoencoder of {features.tap}", unit=" epochs"):
+            history.append(run.run_epoch(epoch))
+            if history[-1].held_out_loss < best_loss:
+                best, best_loss = copy.deepcopy(autoencoder.state_dict()), history[-1].held_out_loss
+    autoencoder.load_state_dict(best)
+    trained = TrainedAutoencoder(autoencoder.eval(), tuple(history))
+    _log.info(
+        "Autoencoder of %s, %d numbers: error on the persons held out %.4g after epoch %d of %d.",
+        features.tap, architecture.code_size, trained.best.held_out_loss, trained.best.epoch, options.epochs,
+    )  # fmt: skip
+    return trained
+
+
+@torch.no_grad()
+def restore(autoencoder: Autoencoder, features: FeatureSet, rows: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Features, their code and what comes back: (n, C, h, w), (n, D, 1, 1), (n, C, h, w), block by block."""
+    device = next(autoencoder.parameters()).device
+    for start in range(0, len(rows), _PERSONS_AT_ONCE):
+        values = _read(features, rows[start : start + _PERSONS_AT_ONCE], device)
+        code = autoencoder.encode(values)
+        yield values, code, autoencoder.decode(code)
+
+
+class _Run:
+    """One training's working state."""
+
+    def __init__(self, features: FeatureSet, split: HeldOut, options: AutoencoderTraining, autoencoder: Autoencoder) -> None:
+        self.features, self.split, self.options, self.autoencoder = features, split, options, autoencoder
+        self.device = next(autoencoder.parameters()).device
+        self.optimiser: torch.optim.Optimizer = build(
+            "optimisers", options.optimiser, parameters=list(autoencoder.parameters()), learning_rate=options.learning_rate
+        )
+
+    def run_epoch(self, epoch: int) -> AutoencoderEpoch:
+        started = time.perf_counter()
+        rate = self._learning_rate(epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        train_loss, held_out_loss = self._learn(epoch), self._test()
+        if not (math.isfinite(train_loss) and math.isfinite(held_out_loss)):
+            raise ImprovementError(
+                f"Autoencoder of '{self.features.tap}': in epoch {epoch} the error is {train_loss}, on the persons held out "
+                f"{held_out_loss}. Lower improve.autoencoder.learning_rate (now {self.options.learning_rate:g})."
+            )
+        return AutoencoderEpoch(epoch, train_loss, held_out_loss, rate, time.perf_counter() - started)
+
+    def _learn(self, epoch: int) -> float:
+        rows, size = self.split.learned, self.options.batch_size
+        order = np.random.default_rng((self.options.seed, epoch)).permutation(rows)
+        total = torch.zeros((), device=self.device)
+        for step, start in enumerate(range(0, len(order), size)):
+            values = _read(self.features, np.sort(order[start : start + size]), self.device)
+            noise = torch.randn(values.shape, generator=step_generator(self.options.seed, epoch, step)).to(self.device)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss = (self.autoencoder(values * (1 + self.options.noise * noise)) - values).square().mean()
+            loss.backward()
+            self.optimiser.step()
+            total += loss.detach() * len(values)
+        return float(total) / len(order)
+
+    def _test(self) -> float:
+        rows = self.split.held_out
+        found = restore(self.autoencoder, self.features, rows)
+        return sum(float((back - values).square().flatten(1).mean(dim=1).sum()) for values, _, back in found) / len(rows)
+
+    def _learning_rate(self, epoch: int) -> float:
+        every = self.options.halve_every_epochs
+        return self.options.learning_rate * (0.5 ** ((epoch - 1) // every) if every else 1.0)
+
+
+def _read(features: FeatureSet, rows: NDArray[np.int64], device: torch.device) -> Tensor:
+    values = torch.from_numpy(features.values[rows].astype(np.float32))
+    return values.view(len(rows), *features.shape).to(device)

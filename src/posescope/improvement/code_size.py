@@ -1,0 +1,80 @@
+"""How many numbers the bottleneck needs, from what the explainability of the same network has measured."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from posescope.artifacts.insertion import check_takes_autoencoders
+from posescope.artifacts.pose_model import PoseModel
+from posescope.explain.base import AnalysisResult
+from posescope.explain.components import Components
+from posescope.improvement.errors import ImprovementError
+from posescope.improvement.options import AutoencoderTraining
+
+__all__ = ["CodeSize", "choose_code_size"]
+
+_log = logging.getLogger(__name__)
+
+# Of the network as it runs: with everybody's own skips, or without any where it has none. Another analysis in the place of the
+# built-in one may say it in one word.
+_FACTS = ("components_enough", "components_sufficient_own", "components_sufficient_none")
+_SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class CodeSize:
+    """How many numbers the autoencoder keeps of a person, and why.
+
+    Attributes:
+        numbers: of the code.
+        reason: in words.
+    """
+
+    numbers: int
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "CodeSize":
+        """Inverse of `to_dict`."""
+        return cls(**content)
+
+
+def choose_code_size(model: PoseModel, components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
+    """The size of the code: as the options say, else from the truncation curve, else from the variance.
+
+    Args:
+        model: that the autoencoder is for.
+        components: of its bottleneck.
+        curve: result of the analysis `truncation`: the smallest number of components whose PCK cannot be told from the intact
+            network's is among its facts; it is none if there is no such number, or nobody has measured the curve.
+        options: a given size, and the bounds of a chosen one.
+
+    Raises:
+        OptionsError: if autoencoders cannot be put into the model.
+        ImprovementError: if a size must be chosen, and the components are of another place in the network.
+    """
+    check_takes_autoencoders(model)
+    if options.code_size is not None:
+        return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
+    if components.tap != model.network.bottleneck_tap:
+        raise ImprovementError(
+            f"The components are of '{components.tap}', but the autoencoder stands behind '{model.network.bottleneck_tap}'. Run "
+            "the pipeline explainability with explainability.persons.tap=null, or give improve.autoencoder.code_size."
+        )
+    found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
+    if isinstance(found, int | float):
+        wanted, why = int(found), f"with the first {int(found)} components the PCK cannot be told from the intact network's"
+    else:
+        wanted = components.components_for(_SHARE)
+        why = f"{wanted} components hold {_SHARE:.0%} of the variance; the truncation curve does not tell"
+        _log.warning("The size of the code comes from the variance, for the truncation curve does not tell it. %s", curve.note)
+    numbers = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
+    bounded = "" if numbers == wanted else f"; brought to {numbers} by its bounds"
+    chosen = CodeSize(numbers, why + bounded)
+    _log.info("Size of the code: %d (%s).", chosen.numbers, chosen.reason)
+    return chosen

@@ -1,0 +1,105 @@
+"""The networks on the same validation persons: what each of them scores, and what differs between two.
+
+    original     as it was trained
+    emptied      the original, its bottlenecks held at their mean: what a code of no numbers would leave
+    inserted     with the autoencoders, not trained further
+    continued    the original, trained further: the fair control
+    improved     with the autoencoders, trained further for as many epochs
+
+More training alone may explain a gain over `original`; what `improved` has more than `continued` is the autoencoders'.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
+from posescope.metrics.evaluation import evaluate_persons
+from posescope.metrics.gather import gather_scored
+from posescope.metrics.joint_hits import tabulate_joint_hits
+from posescope.metrics.paired import PairedFigure, compare_joints, compare_persons
+from posescope.plugins import ComponentSpec
+from posescope.skeleton import Skeleton
+
+__all__ = ["COMPARISONS", "compare_by_joint", "compare_by_person", "score_variants"]
+
+COMPARISONS = (
+    ("original", "emptied"),
+    ("original", "inserted"),
+    ("original", "continued"),
+    ("original", "improved"),
+    ("continued", "improved"),
+)
+
+
+def score_variants(
+    variants: Mapping[str, PoseModel],
+    crops: CropSet,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    prediction: PredictionOptions,
+    metrics: Sequence[ComponentSpec],
+) -> dict[str, pd.DataFrame]:
+    """Run every network on the same crops.
+
+    Returns:
+        `person_scores`, a `PersonScores` table, and `joint_hits`, a `JointHits` table, each of all networks one below the
+        other, with the further column `variant`.
+    """
+    scores, hits = [], []
+    for name, model in variants.items():
+        found = predictions_in_images(predict_crops(model, crops, prediction).predictions, crop_boxes)
+        scored = gather_scored(found, persons, keypoints, crop_boxes, skeleton, model.crop_size)
+        scores.append(evaluate_persons(scored, metrics, skeleton, seed=0, resamples=1).person_scores.assign(variant=name))
+        hits.append(tabulate_joint_hits(scored, skeleton).assign(variant=name))
+    return {"person_scores": pd.concat(scores, ignore_index=True), "joint_hits": pd.concat(hits, ignore_index=True)}
+
+
+def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
+    """Every figure of any two networks that are compared, by paired bootstrap over images.
+
+    Args:
+        person_scores: as `score_variants` has it.
+        seed, resamples: of the draws.
+
+    Returns:
+        A row a comparison and figure: a, b (networks), figure, persons, value_a, value_b, difference (b - a), low, high,
+        excludes_zero.
+    """
+    rows = []
+    for a, b in COMPARISONS:
+        compared = compare_persons(_of(person_scores, a), _of(person_scores, b), seed, resamples)
+        rows += [_row(a, b, figure.name, figure) for figure in compared.figures]
+    return pd.DataFrame(rows)
+
+
+def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
+    """As `compare_by_person`, joint by joint: joint stands beside the figures pck_thesis and oks, and persons count joints."""
+    rows = []
+    for a, b in COMPARISONS:
+        for joint in compare_joints(_of(joint_hits, a), _of(joint_hits, b), seed, resamples):
+            rows += [{"joint": joint.joint, **_row(a, b, one.name, one)} for one in (joint.pck_thesis, joint.oks)]
+    return pd.DataFrame(rows)
+
+
+def _of(table: pd.DataFrame, variant: str) -> pd.DataFrame:
+    return table[table["variant"] == variant].drop(columns="variant").reset_index(drop=True)
+
+
+def _row(a: str, b: str, name: str, figure: PairedFigure) -> dict[str, object]:
+    return {
+        "a": a,
+        "b": b,
+        "figure": name,
+        "persons": figure.count,
+        "value_a": figure.a,
+        "value_b": figure.b,
+        "difference": figure.difference,
+        "low": figure.low,
+        "high": figure.high,
+        "excludes_zero": figure.excludes_zero,
+    }

@@ -1,0 +1,171 @@
+"""Nodes of the improvement: unpack, one call, return."""
+
+from typing import Any
+
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.statistics import CropStatistics, check_current
+from posescope.crops.store import CropStore
+from posescope.explain.base import AnalysisResult, sample_rows
+from posescope.explain.components import Components
+from posescope.improvement import code_size as sizes
+from posescope.improvement import conclusion
+from posescope.improvement.bottlenecks import measure_bottlenecks as measure
+from posescope.improvement.code_size import CodeSize
+from posescope.improvement.comparison import compare_by_joint, compare_by_person
+from posescope.improvement.comparison import score_variants as score
+from posescope.improvement.emptied import empty_bottlenecks
+from posescope.improvement.insertion import train_and_insert
+from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
+from posescope.improvement.stack_features import StackFeatureStore
+from posescope.improvement.stack_features import read_bottlenecks as read
+from posescope.improvement.start import describe_data
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.pipelines.scoring_options import ScoringOptions
+from posescope.records import PoseTargets
+from posescope.report.improvement_figures import plot_autoencoder_training, plot_improvement
+from posescope.skeleton import Skeleton
+from posescope.tables import History, ids_of, table_of
+from posescope.training.checkpoints import CheckpointStore
+from posescope.training.fine_tuning import fine_tune
+from posescope.training.options import TrainingOptions
+
+__all__: list[str] = []
+
+
+def choose_code_size(
+    model: PoseModel, components: Components, truncation: AnalysisResult, options: AutoencoderTraining
+) -> CodeSize:
+    """How many numbers the bottleneck needs."""
+    return sizes.choose_code_size(model, components, truncation, options)
+
+
+def read_bottlenecks(
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    statistics: CropStatistics,
+    persons: pd.DataFrame,
+    workspace: StackFeatureStore,
+    prediction: PredictionOptions,
+) -> StackFeatureStore:
+    """Stream all training persons through the network, and keep what stands in the bottleneck of each stack."""
+    check_current(statistics, crops, persons, targets)
+    chosen = crops.select(targets, ids_of(persons, "train"))
+    device = resolve_device(prediction.device)
+    return read(model.to(device), chosen, workspace, statistics.data_fingerprint, prediction.batch_size)
+
+
+def train_autoencoders(
+    model: PoseModel,
+    features: StackFeatureStore,
+    persons: pd.DataFrame,
+    code_size: CodeSize,
+    options: AutoencoderTraining,
+    training: TrainingOptions,
+) -> dict[str, Any]:
+    """Train an autoencoder a stack, and put them into the network."""
+    device = resolve_device(training.device)
+    made = train_and_insert(model, features.open(), persons, code_size, options, device, training.threads)
+    return {"model": made.model, "history": made.history, "reconstruction": made.reconstruction}
+
+
+def train_on(
+    model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    statistics: CropStatistics,
+    persons: pd.DataFrame,
+    checkpoints: CheckpointStore,
+    training: TrainingOptions,
+    options: FineTuning,
+) -> dict[str, Any]:
+    """Train a model further, on the training persons, measured on the validation persons."""
+    check_current(statistics, crops, persons, targets)
+    made_of = describe_data(model, statistics, persons)
+    train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
+    outcome = fine_tune(model, train_set, val_set, options.apply_to(training), checkpoints, made_of)
+    return {"model": outcome.model, "history": table_of(History, outcome.history)}
+
+
+def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: CheckpointStore) -> None:
+    """Mark both trainings as over, now that their models are saved."""
+    checkpoints.finish(continued.provenance["fingerprint"])
+    checkpoints.finish(improved.provenance["fingerprint"])
+
+
+def score_variants(
+    original: PoseModel,
+    features: StackFeatureStore,
+    inserted: PoseModel,
+    continued: PoseModel,
+    improved: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    crop_boxes: pd.DataFrame,
+    skeleton: Skeleton,
+    prediction: PredictionOptions,
+    scoring: ScoringOptions,
+) -> dict[str, pd.DataFrame]:
+    """Run all networks on the validation persons."""
+    crops.check_boxes(crop_boxes)
+    chosen = crops.select(targets, ids_of(persons, "val"))
+    emptied = empty_bottlenecks(original, features.open())
+    variants = {
+        "original": original, "emptied": emptied, "inserted": inserted, "continued": continued, "improved": improved
+    }  # fmt: skip
+    return score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
+
+
+def compare_variants(
+    person_scores: pd.DataFrame, joint_hits: pd.DataFrame, options: ComparisonOptions
+) -> dict[str, pd.DataFrame]:
+    """What differs, and whether it is more than chance."""
+    return {
+        "figures": compare_by_person(person_scores, options.seed, options.resamples),
+        "joints": compare_by_joint(joint_hits, options.seed, options.resamples),
+    }
+
+
+def measure_bottlenecks(
+    original: PoseModel,
+    continued: PoseModel,
+    improved: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    prediction: PredictionOptions,
+    options: ComparisonOptions,
+) -> pd.DataFrame:
+    """How many directions the bottlenecks use."""
+    ids, device = ids_of(persons, "train"), resolve_device(prediction.device)
+    chosen = crops.select(targets, ids[sample_rows(len(ids), options.persons, options.seed)])
+    variants = {"original": original.to(device), "continued": continued.to(device), "improved": improved.to(device)}
+    return measure(variants, chosen, prediction.batch_size)
+
+
+def conclude(
+    code_size: CodeSize,
+    figures: pd.DataFrame,
+    joints: pd.DataFrame,
+    reconstruction: pd.DataFrame,
+    bottlenecks: pd.DataFrame,
+    options: FineTuning,
+) -> dict[str, Any]:
+    """What came out, in words."""
+    return conclusion.conclude(code_size, figures, joints, reconstruction, bottlenecks, options.epochs)
+
+
+def draw_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
+    """The differences with their intervals."""
+    return plot_improvement(figures, joints)
+
+
+def draw_autoencoder_training(history: pd.DataFrame) -> Figure:
+    """The autoencoders' error by epoch."""
+    return plot_autoencoder_training(history)
