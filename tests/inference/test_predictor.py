@@ -15,7 +15,8 @@ from posescope.geometry.recipe import CropRecipe
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
-from posescope.inference.predictor import PosedPerson, list_images, predict_people
+from posescope.inference.poses import PosedPerson
+from posescope.inference.predictor import list_images, predict_people
 from posescope.plugins import ComponentSpec
 
 OPTIONS = PredictionOptions(device="cpu")

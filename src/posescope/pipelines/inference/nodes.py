@@ -6,8 +6,9 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import DetectedPerson, Detections
 from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder, pose_results
-from posescope.inference.predictor import PosedPerson, list_images, predict_people
+from posescope.inference.outputs import OverlayFolder
+from posescope.inference.poses import PosedPerson, pose_results
+from posescope.inference.predictor import list_images, predict_people
 from posescope.plugins import ComponentSpec, build
 
 __all__: list[str] = []
