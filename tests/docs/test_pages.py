@@ -16,7 +16,8 @@ from click import Context
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
-from posescope.cli import cli, run
+from posescope.cli import cli
+from posescope.cli_run import run
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import read_annotations
 from posescope.config_loader import ComponentConfigLoader

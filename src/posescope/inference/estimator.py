@@ -26,9 +26,31 @@ from posescope.inference.images import ImageFolder
 from posescope.inference.poses import ImagePoses, PosedPerson
 from posescope.skeleton import Skeleton, warn_of_missing_pairs
 
-__all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
+__all__ = ["Backend", "BackendName", "ImageLike", "Photo", "PoseEstimator"]
 
-ImageLike: TypeAlias = str | Path | NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class Photo:
+    """An image in memory that has a name.
+
+    Attributes:
+        name: as it shall stand in the results.
+        pixels: (H, W, 3) uint8 RGB.
+        number: stands for the image where its name is no number.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    number: int = 0
+
+    @property
+    def image_id(self) -> int:
+        """The number in its name (COCO's way), or its own."""
+        stem = self.name.rpartition("/")[2].partition(".")[0]
+        return int(stem) if stem.isdecimal() else self.number
+
+
+ImageLike: TypeAlias = str | Path | NDArray[np.uint8] | Photo
 BackendName: TypeAlias = Literal["auto", "onnx", "torch"]
 
 
@@ -95,7 +117,7 @@ class PoseEstimator:
         """Pose the people of images, in the order of the images; nothing is kept of an image when its people are cut out.
 
         Args:
-            images: paths, or arrays (H, W, 3) uint8 RGB: one, several, or an iterator without end.
+            images: paths, arrays (H, W, 3) uint8 RGB, or photos (arrays with a name): one, several, or an iterator without end.
             boxes: for each image its people, (n, 4): x, y, w, h px with the image's left and upper edges at 0, as COCO and
                 detectors have it, or (n, 5) with the box's score; None: one person who fills the image.
             batch_size: people a pass of the network, of several images together.
@@ -109,7 +131,7 @@ class PoseEstimator:
         """
         if flip_test:
             warn_of_missing_pairs(self.skeleton, "flip_test")
-        one = isinstance(images, str | Path | np.ndarray)
+        one = isinstance(images, str | Path | np.ndarray | Photo)
         listed: Iterable[ImageLike] = [images] if one else images  # type: ignore[assignment, list-item]
         waiting = _Batch()
         for number, (image, own) in enumerate(_pairs(listed, boxes)):
@@ -124,8 +146,9 @@ class PoseEstimator:
         return next(self.predict(image, [boxes], flip_test=flip_test))
 
     def _cut(self, image: ImageLike, boxes: ArrayLike | None, number: int) -> tuple[ImageInfo, list[DetectedPerson], CutPeople]:
-        pixels, name = _read(image, number)
-        info = ImageInfo(name, _image_id(name, number), (pixels.shape[0], pixels.shape[1]))
+        photo = _read(image, number)
+        pixels = photo.pixels
+        info = ImageInfo(photo.name, photo.image_id, (pixels.shape[0], pixels.shape[1]))
         people = _people(info, boxes)
         own = np.array([person.box for person in people], dtype=np.float64).reshape(-1, 4)
         return info, people, cut_people(pixels, own, self.about.crop, self.about.crop_size)
@@ -173,17 +196,13 @@ def _pairs(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None] | None
             raise DataError(f"predict: expected boxes for every image (or None), found boxes for {number} images.") from None
 
 
-def _read(image: ImageLike, number: int) -> tuple[NDArray[np.uint8], str]:
-    if isinstance(image, np.ndarray):
-        check_rgb(image, f"image {number}")
-        return image, str(number)
-    path = Path(image)
-    return ImageFolder(path).read(path.name), path.name
-
-
-def _image_id(name: str, number: int) -> int:
-    stem = name.partition(".")[0]
-    return int(stem) if stem.isdecimal() else number
+def _read(image: ImageLike, number: int) -> Photo:
+    if isinstance(image, str | Path):
+        path = Path(image)
+        return Photo(path.name, ImageFolder(path).read(path.name), number)
+    photo = image if isinstance(image, Photo) else Photo(str(number), image, number)
+    check_rgb(photo.pixels, f"image {photo.name}")
+    return photo
 
 
 def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
