@@ -6,10 +6,8 @@ Margin and padding are those of the model's training crops, and the rule is `pad
 the border must not be left out. The centre differs too: in training it is the middle of the joints, which nobody knows here.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count, groupby
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -19,67 +17,13 @@ from tqdm import tqdm
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
 from posescope.crops.cutting import cut_square
-from posescope.errors import DataError
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
 from posescope.geometry.boxes import Extents, PaddedSquare, SquareBoxes, SquareOptions
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
+from posescope.inference.records import DetectedPerson, PosedPerson
 
-__all__ = ["PosedPerson", "list_images", "predict_people"]
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PosedPerson:
-    """A person whose pose was found.
-
-    Attributes:
-        person: image, box and score of the detection.
-        joints: (K, 2) float64 image px.
-        scores: (K,) float32: the height of the heatmaps' peaks.
-    """
-
-    person: DetectedPerson
-    joints: NDArray[np.float64]
-    scores: NDArray[np.float32]
-
-    @property
-    def score(self) -> float:
-        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
-        return float(self.scores.mean()) * self.person.score
-
-
-def list_images(folder: ImageFolder) -> list[ImageInfo]:
-    """Every readable image with its size; its id is the number in its name (COCO's way).
-
-    Images without one get the numbers after the largest in use, in alphabetical order.
-
-    A file that cannot be decoded is named in the log and left out.
-
-    Raises:
-        DataError: if there is no image, or not one that can be read.
-    """
-    found: list[ImageInfo] = []
-    names = folder.names()
-    for name, image_id in zip(names, _image_ids(names), strict=True):
-        try:
-            height, width = folder.read(name).shape[:2]
-        except DataError as error:
-            logger.warning("left out: %s", error)
-            continue
-        found.append(ImageInfo(name, image_id, (height, width)))
-    if not found:
-        raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")
-    return found
-
-
-def _image_ids(names: Sequence[str]) -> list[int]:
-    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
-    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
-    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
-    return [next(free) if number is None else number for number in numbers]
+__all__ = ["PosedPerson", "predict_people"]
 
 
 def predict_people(
