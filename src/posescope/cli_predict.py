@@ -17,10 +17,11 @@ from posescope.cli_errors import OneLineErrors
 from posescope.drawing.png import write_png
 from posescope.errors import DataError
 from posescope.files import write_json
-from posescope.inference.detectors import Detections, Detector, ImageInfo
+from posescope.inference.detectors import Detections, Detector
 from posescope.inference.estimator import Photo, PoseEstimator
 from posescope.inference.images import ImageFolder
 from posescope.inference.poses import ImagePoses
+from posescope.inference.records import ImageInfo
 from posescope.plugins import ComponentSpec, build
 from posescope.project_models import find_model
 
@@ -34,12 +35,11 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.option("--model", type=click.Path(path_type=Path), help="Model folder, or a data_dir; default: the project's newest.")
 @click.option("--boxes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="COCO results or annotations.")
 @click.option(
-    "--detector", help="Who is in the picture: a component of posescope.detectors; default: full_image, or boxes_file with --boxes."
+    "--detector",
+    help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the detector, such as path=yolox.onnx.")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays."
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays.")
 @click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")

@@ -21,9 +21,9 @@ from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.drawing.images import check_rgb
 from posescope.errors import DataError
 from posescope.inference.cutting import CutPeople, cut_people
-from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
-from posescope.inference.poses import ImagePoses, PosedPerson
+from posescope.inference.poses import ImagePoses
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
 from posescope.skeleton import Skeleton, warn_of_missing_pairs
 
 __all__ = ["Backend", "BackendName", "ImageLike", "Photo", "PoseEstimator"]

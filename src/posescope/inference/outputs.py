@@ -9,7 +9,7 @@ from posescope.drawing.png import write_png
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.files import atomic_folder
 from posescope.inference.images import ImageFolder
-from posescope.inference.poses import PosedPerson
+from posescope.inference.records import PosedPerson
 from posescope.skeleton import Skeleton
 
 __all__ = ["OverlayFolder"]

@@ -1,4 +1,4 @@
-"""Poses that were found: of a person, and of everybody in an image."""
+"""The poses of everybody in an image, in the forms that other programs read."""
 
 from __future__ import annotations
 
@@ -11,39 +11,13 @@ from numpy.typing import NDArray
 
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.errors import OptionsError
-from posescope.inference.detectors import DetectedPerson, ImageInfo
+from posescope.inference.records import ImageInfo, PosedPerson
 from posescope.skeleton import Skeleton
 
 if TYPE_CHECKING:  # heavy, or an extra: imported where they are used
     import pandas as pd
 
-__all__ = ["ImagePoses", "PosedPerson", "pose_results"]
-
-
-@dataclass(frozen=True)
-class PosedPerson:
-    """A person whose pose was found.
-
-    Attributes:
-        person: image, box and score of the detection.
-        joints: (K, 2) float64 image px.
-        scores: (K,) float32: the height of the heatmaps' peaks.
-    """
-
-    person: DetectedPerson
-    joints: NDArray[np.float64]
-    scores: NDArray[np.float32]
-
-    @property
-    def score(self) -> float:
-        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
-        return float(self.scores.mean()) * self.person.score
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """x, y, w, h px as COCO and detectors have it: the image's left and upper edges are 0."""
-        x, y, width, height = self.person.box
-        return x + 0.5, y + 0.5, width, height
+__all__ = ["ImagePoses", "pose_results"]
 
 
 def pose_results(people: Sequence[PosedPerson], skeleton: Skeleton) -> list[dict[str, Any]]:

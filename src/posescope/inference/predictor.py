@@ -1,8 +1,7 @@
 """Poses of the people in a folder of images, by a model in memory."""
 
-import logging
 from collections.abc import Iterator, Sequence
-from itertools import count, groupby
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -11,48 +10,13 @@ from tqdm import tqdm
 
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.cutting import cut_people
-from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
-from posescope.inference.poses import PosedPerson
+from posescope.inference.records import DetectedPerson, PosedPerson
 from posescope.skeleton import warn_of_missing_pairs
 
-__all__ = ["PosedPerson", "list_images", "predict_people"]
-
-logger = logging.getLogger(__name__)
-
-
-def list_images(folder: ImageFolder) -> list[ImageInfo]:
-    """Every readable image with its size; its id is the number in its name (COCO's way).
-
-    Images without one get the numbers after the largest in use, in alphabetical order.
-
-    A file that cannot be decoded is named in the log and left out.
-
-    Raises:
-        DataError: if there is no image, or not one that can be read.
-    """
-    found: list[ImageInfo] = []
-    names = folder.names()
-    for name, image_id in zip(names, _image_ids(names), strict=True):
-        try:
-            height, width = folder.read(name).shape[:2]
-        except DataError as error:
-            logger.warning("left out: %s", error)
-            continue
-        found.append(ImageInfo(name, image_id, (height, width)))
-    if not found:
-        raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")
-    return found
-
-
-def _image_ids(names: Sequence[str]) -> list[int]:
-    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
-    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
-    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
-    return [next(free) if number is None else number for number in numbers]
+__all__ = ["predict_people"]
 
 
 def predict_people(
