@@ -22,13 +22,13 @@ _CROPS_COMPARED = 64
     help="Images to compare the answers on; default: crops of the model's own data_dir.",
 )
 def export(target: str, model: Path | None, out: Path, images: Path | None) -> None:  # noqa: ARG001 (one format so far)
-    r"""Export a model, and check that it still gives PyTorch's answers.
+    """Export a model, and check that it still gives PyTorch's answers.
 
     \b
     Examples:
       posescope export --out model_onnx
       posescope export --model data/06_models/model --out model_onnx --images photos
-    """
+    """  # noqa: D301 (\b keeps click from filling the lines)
     from posescope.artifacts.onnx_export import export_onnx  # noqa: PLC0415  (torch)
     from posescope.inference.example_crops import example_crops  # noqa: PLC0415
 

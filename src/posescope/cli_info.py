@@ -17,7 +17,7 @@ __all__ = ["info"]
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 def info(model: Path | None, as_json: bool) -> None:
-    r"""Say what a model is: architecture, input, joints, how it was trained, how good it was.
+    """Say what a model is: architecture, input, joints, how it was trained, how good it was.
 
     MODEL: a model folder, or a data_dir (its newest model); without it, the project's newest.
 
@@ -25,7 +25,7 @@ def info(model: Path | None, as_json: bool) -> None:
     Examples:
       posescope info
       posescope info data/06_models/model --json
-    """
+    """  # noqa: D301 (\b keeps click from filling the lines)
     about = describe_folder(find_model(model))
     facts = _facts(about)
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{name}: {_say(value)}" for name, value in facts.items()))

@@ -47,7 +47,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
 @click.option("--json", "as_json", is_flag=True, help="Print COCO results, a JSON list a line for each image.")
 def predict(images: tuple[Path, ...], **options: Any) -> None:
-    r"""Find the joints of the people in images.
+    """Find the joints of the people in images.
 
     IMAGES: image files, or folders of images. A line an image is printed as soon as its people are posed. A file that cannot be
     read is named and left out; the rest goes on.
@@ -65,16 +65,16 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
       posescope predict photos --out poses --draw
       posescope predict photos --boxes boxes.json --model model_onnx --json
       posescope predict photos --detector onnx --set path=yolox_s.onnx --out poses
-    """
+    """  # noqa: D301 (\b keeps click from filling the lines)
     if options["draw"] and options["out"] is None:
         raise click.UsageError("--draw needs --out: the folder for the overlays.")
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
     _say_model(estimator, named=options["model"] is not None)
-    job = _Job(images, _find_detector(options), Detections(options["boxes"] or Path()), options)
+    job = _Job(_list_images(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
     job.run(estimator)
     if job.skipped:
-        click.echo(f"{len(job.skipped)} of {len(job.skipped) + job.posed} images were left out.", err=True)
+        click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
         sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
 
 
@@ -82,7 +82,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
 class _Job:
     """Everything that one command does, image by image."""
 
-    sources: tuple[Path, ...]
+    folders: dict[str, ImageFolder]
     detector: Detector
     detections: Detections
     options: dict[str, Any]
@@ -109,10 +109,9 @@ class _Job:
             write_json(out / "poses.json", records)
 
     def _photos(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
-        paths = [(folder, name) for folder in map(ImageFolder, self.sources) for name in folder.names()]
-        for number, (folder, name) in enumerate(tqdm(paths, unit="image", disable=None, leave=False)):
+        for number, name in enumerate(tqdm(self.folders, unit="image", disable=None, leave=False)):
             try:
-                pixels = folder.read(name)
+                pixels = self.folders[name].read(name)
             except DataError as error:
                 click.echo(f"left out: {error}", err=True)
                 self.skipped.append(name)
@@ -124,10 +123,23 @@ class _Job:
             yield photo, np.array(boxes, dtype=np.float64).reshape(-1, 5)
 
     def _draw(self, poses: ImagePoses) -> None:
-        folder = next(f for f in map(ImageFolder, self.sources) if poses.image.name in f.names())
-        target = self.options["out"] / "overlays" / f"{poses.image.name}.png"
+        name = poses.image.name
+        target = self.options["out"] / "overlays" / f"{name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_png(target, poses.draw(folder.read(poses.image.name)))
+        write_png(target, poses.draw(self.folders[name].read(name)))
+
+
+def _list_images(sources: tuple[Path, ...]) -> dict[str, ImageFolder]:
+    """Every image by its name below what was given, with the folder that reads it."""
+    found: dict[str, ImageFolder] = {}
+    for folder in map(ImageFolder, sources):
+        for name in folder.names():
+            if name in found:
+                raise DataError(
+                    f"Two images are called {name}: below {found[name].root} and {folder.root}. Pose them one after another."
+                )
+            found[name] = folder
+    return found
 
 
 def _find_detector(options: dict[str, Any]) -> Detector:

@@ -27,7 +27,7 @@ def pose_results(people: Sequence[PosedPerson], skeleton: Skeleton) -> list[dict
             "image_id": posed.person.image.image_id,
             "file_name": posed.person.image.name,
             "category_id": skeleton.category_id,
-            "keypoints": np.concatenate([posed.joints.round(3), posed.scores[:, None].round(4)], axis=1).ravel().tolist(),
+            "keypoints": np.column_stack([posed.joints.round(3), posed.scores.astype(np.float64).round(4)]).ravel().tolist(),
             "score": round(posed.score, 6),
             "bbox": [round(value, 3) for value in posed.box],
         }
