@@ -76,5 +76,11 @@ def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int)
     providers = [one for one in ("CUDAExecutionProvider", "CPUExecutionProvider") if one in available]
     try:
         return runtime.InferenceSession(str(about.folder / name), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no common base of their own
+    except _errors_of(runtime) as error:
         raise ModelFolderError(f"{about.folder / name}: onnxruntime cannot read it: {error}") from error
+
+
+def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """onnxruntime's own errors; they have no common base."""
+    state = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    return tuple(value for value in state if isinstance(value, type) and issubclass(value, Exception))
