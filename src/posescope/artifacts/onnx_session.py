@@ -81,6 +81,6 @@ def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int)
 
 
 def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:
-    """onnxruntime's own errors; they have no common base."""
+    """Onnxruntime's own errors; they have no common base."""
     state = vars(runtime.capi.onnxruntime_pybind11_state).values()
     return tuple(value for value in state if isinstance(value, type) and issubclass(value, Exception))
