@@ -77,8 +77,8 @@ def _limits(inputs: CardInputs) -> str:
 
 
 def _data(inputs: CardInputs) -> str:
-    table = inputs.distribution.set_index("split")
-    rows = [(split, f"{table.loc[split, 'images']:,}", f"{table.loc[split, 'persons']:,}") for split in ("train", "val", "test")]
+    counts = inputs.distribution.set_index("split")[["images", "persons"]].astype(int).to_dict("index")
+    rows = [(split, *(f"{counts[split][what]:,}" for what in ("images", "persons"))) for split in ("train", "val", "test")]
     return f"## Data\n\n{_table(('split', 'images', 'persons'), rows)}\n\nThe test set is sealed: no figure below is of it."
 
 
