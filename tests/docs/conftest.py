@@ -23,7 +23,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_TYPED: Mapping[str, str] = {
     "make test": "it is what runs this test",
     "make install *": "it makes the environment that runs this test",
-    "pip install 'posescope*": "the tests have the extras",
     "make package": "tests/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make viz-site": "needs the extra `viz`, and a minute",
