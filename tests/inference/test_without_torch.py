@@ -11,6 +11,7 @@ TORCH_FREE = (
     "posescope.crops.cutting",
     "posescope.drawing.skeletons",
     "posescope.inference.records",
+    "posescope.inference.reading",
     "posescope.inference.images",
     "posescope.inference.detectors",
     "posescope.inference.finding",
