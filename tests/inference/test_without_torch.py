@@ -15,6 +15,8 @@ TORCH_FREE = (
     "posescope.inference.images",
     "posescope.inference.detectors",
     "posescope.inference.finding",
+    "posescope.inference.video",
+    "posescope.inference.onnx_detector",
     "posescope.inference.outputs",
 )
 
