@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, Detector, FullImage
 from posescope.inference.records import DetectedPerson, ImageInfo
@@ -132,6 +133,17 @@ def test_an_annotation_file_names_its_images(detections: Detections) -> None:
     content = {"images": images, "annotations": [record(1), record(2, (0, 0, 5, 5))]}
     people = find(detections, content, images=unnumbered)
     assert [(person.image.name, person.box[2]) for person in people] == [("a.jpg", 5.0), ("below/b.jpg", 30.0)]
+
+
+def test_boxes_of_a_picture_of_another_size_are_refused(detections: Detections) -> None:
+    """A photograph that is turned by its EXIF, say, and boxes of the picture as it is stored: of this image, and of no other."""
+    images = [{"id": 1, "file_name": "1.jpg", "height": 200, "width": 100}, {"id": 2, "height": 50, "width": 60}]
+    content = {"images": images, "annotations": [record(1), record(2)]}
+    with pytest.raises(ImageError, match=r"1\.jpg: .* a picture of \(200, 100\) px .* upright it has \(100, 200\)"):
+        find(detections, content)
+    assert len(find(detections, content, images=(TWO,))) == 1
+    images[0].update(height=100, width=200)
+    assert len(find(detections, content)) == 2
 
 
 def test_results_may_name_their_images(detections: Detections) -> None:

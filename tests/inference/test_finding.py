@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
 from posescope.inference.finding import find_people_in
@@ -56,6 +57,18 @@ def test_a_broken_image_is_named_and_the_rest_goes_on(folder: ImageFolder, caplo
     assert [record.getMessage() for record in caplog.records] == [
         f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
     ]
+
+
+def test_an_image_that_the_detector_cannot_answer_for_is_named(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+    def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
+        if info.name == "2.png":
+            raise ImageError("a kind", "2.png: cannot be answered for.")
+        return [DetectedPerson(info, (0.0, 0.0, 1.0, 1.0))]
+
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        people = list(find_people_in(folder, detector, Detections(Path("none"))))
+    assert [person.image.name for person in people] == ["1.png", "3.png"]
+    assert [record.getMessage() for record in caplog.records] == ["left out: 2.png: cannot be answered for."]
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:

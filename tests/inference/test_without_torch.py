@@ -11,9 +11,12 @@ TORCH_FREE = (
     "posescope.crops.cutting",
     "posescope.drawing.skeletons",
     "posescope.inference.records",
+    "posescope.inference.reading",
     "posescope.inference.images",
     "posescope.inference.detectors",
     "posescope.inference.finding",
+    "posescope.inference.video",
+    "posescope.inference.onnx_detector",
     "posescope.inference.outputs",
 )
 

@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.files import read_json
 from posescope.inference.records import DetectedPerson, ImageInfo
 from posescope.plugins import Options
 
 __all__ = ["BoxesFile", "DetectedPerson", "Detections", "Detector", "FullImage", "ImageInfo"]
+
+_IMAGE_SIZE = "image (height, width)"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Detections:
         return self.root.is_file()
 
     def read(self) -> Sequence[Mapping[str, Any]]:
-        """The records: a list of results, or the `annotations` of an annotation file, which get their images' `file_name`.
+        """The records: a list of results, or the `annotations` of an annotation file, with what is said of their images.
 
         Raises:
             DataError: if it is missing or neither.
@@ -48,7 +51,7 @@ class Detections:
         records = content.get("annotations") if isinstance(content, dict) else content
         if not isinstance(records, list):
             raise DataError(f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}.")
-        return _with_file_names(records, content.get("images")) if isinstance(content, dict) else records
+        return _with_images(records, content.get("images")) if isinstance(content, dict) else records
 
 
 class Detector(Protocol):
@@ -61,6 +64,10 @@ class Detector(Protocol):
             image: (H, W, 3) uint8 RGB, upright.
             info: its name, number and size.
             detections: the file of boxes, for who reads one.
+
+        Raises:
+            ImageError: if this image alone cannot be answered for; the others can.
+            DataError, OptionsError: if none can.
         """
         ...
 
@@ -92,8 +99,9 @@ class BoxesFileOptions(Options):
 class BoxesFile:
     """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by `file_name`, else by number.
 
-    A number counts only where it is the image's name (`000000000139.jpg`). Annotation files say `file_name` by themselves.
-    The file is read and checked whole at the first image, and kept.
+    A number counts only where it is the image's name (`000000000139.jpg`). Annotation files say `file_name` by themselves, and
+    how large the image was: boxes are those of the upright picture, in full size. The file is read and checked whole at the first
+    image, and kept.
     """
 
     Options = BoxesFileOptions
@@ -106,6 +114,7 @@ class BoxesFile:
         """COCO's boxes lose 0.5, as everywhere where COCO is read. They come in the order of the file.
 
         Raises:
+            ImageError: if the file says another size of the image.
             DataError: if a record is malformed, or boxes are known by the number of two images: whose they are cannot be told.
         """
         if self._boxes is None or self._boxes.path != detections.root:
@@ -115,11 +124,12 @@ class BoxesFile:
 
 @dataclass(frozen=True)
 class _Box:
-    """Attributes: place: of the record in the file; box: (x, y, w, h) px, our convention; score: 0..1."""
+    """Attributes: place: of the record in the file; box: (x, y, w, h) px, our convention; score: 0..1; of_size: the image's."""
 
     place: int
     box: tuple[float, float, float, float]
     score: float
+    of_size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,15 @@ class _BoxIndex:
                 f"{image.name}: another image has the same number, {self.asked[image.image_id]}; {self.path} cannot tell them "
                 "apart: give its records a file_name."
             )
-        return sorted(self.by_name.get(image.name, []) + numbered, key=lambda one: one.place)
+        found = sorted(self.by_name.get(image.name, []) + numbered, key=lambda one: one.place)
+        sizes = {one.of_size for one in found if one.of_size is not None}
+        if sizes - {image.size}:
+            raise ImageError(
+                "image has another size",
+                f"{image.name}: {self.path} speaks of a picture of {sizes.pop()} px (height, width), and upright it has "
+                f"{image.size}: the boxes do not belong to it.",
+            )
+        return found
 
 
 def _index_boxes(detections: Detections, options: BoxesFileOptions) -> _BoxIndex:
@@ -165,7 +183,7 @@ def _box_of(record: Mapping[str, Any], place: int) -> _Box:
     score = float(record.get("score", 1.0))
     if not all(map(math.isfinite, (x, y, width, height, score))):
         raise ValueError("a number is NaN or infinite")
-    return _Box(place, (x - 0.5, y - 0.5, width, height), score)
+    return _Box(place, (x - 0.5, y - 0.5, width, height), score, record.get(_IMAGE_SIZE))
 
 
 def _is_wanted(record: Mapping[str, Any], box: _Box, options: BoxesFileOptions) -> bool:
@@ -173,13 +191,19 @@ def _is_wanted(record: Mapping[str, Any], box: _Box, options: BoxesFileOptions) 
     return right_kind and box.score >= options.min_score and not record.get("iscrowd") and min(box.box[2:]) > 0
 
 
-def _with_file_names(records: list[Any], images: Any) -> list[Any]:
-    """Records that name their image by its number, with its name; what is malformed stays as it is, for the reader of records."""
+def _with_images(records: list[Any], images: Any) -> list[Any]:
+    """Records that name their image by its number, with its name and size; what is malformed stays, for the reader of records."""
     known = [image for image in images or () if isinstance(image, dict) and isinstance(image.get("id"), int)]
-    names = {image["id"]: image["file_name"] for image in known if isinstance(image.get("file_name"), str)}
+    said = {image["id"]: _description_of(image) for image in known}
     return [
-        {"file_name": names[record["image_id"]], **record}
-        if isinstance(record, dict) and isinstance(record.get("image_id"), int) and record["image_id"] in names
+        {**said[record["image_id"]], **record}
+        if isinstance(record, dict) and isinstance(record.get("image_id"), int) and record["image_id"] in said
         else record
         for record in records
     ]
+
+
+def _description_of(image: Mapping[str, Any]) -> dict[str, Any]:
+    name, height, width = image.get("file_name"), image.get("height"), image.get("width")
+    described: dict[str, Any] = {"file_name": name} if isinstance(name, str) else {}
+    return {**described, _IMAGE_SIZE: (height, width)} if isinstance(height, int) and isinstance(width, int) else described

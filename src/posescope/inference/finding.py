@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
+from posescope.crops.decoding import ImageError
 from posescope.inference.detectors import Detections, Detector
 from posescope.inference.images import ImageFolder, read_images
 from posescope.inference.records import DetectedPerson
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 def find_people_in(folder: ImageFolder, detector: Detector, detections: Detections) -> Iterator[DetectedPerson]:
     """Ask the detector about every image that can be read; those of one image come together.
 
-    An image is read once. What cannot be read is named in the log; at the end, how many images have nobody.
+    An image is read once. What cannot be read or answered for is named in the log; at the end, how many have nobody.
 
     Args:
         folder: of the images.
@@ -29,8 +30,12 @@ def find_people_in(folder: ImageFolder, detector: Detector, detections: Detectio
     """
     count, alone = 0, []
     for info, image in tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names())):
-        people = detector(image, info, detections)
         count += 1
+        try:
+            people = detector(image, info, detections)
+        except ImageError as error:
+            logger.warning("left out: %s", error)
+            continue
         alone += [] if people else [info.name]
         yield from people
     if alone:

@@ -1,4 +1,7 @@
-"""A folder of images that somebody wants posed."""
+"""A folder of images that somebody wants posed.
+
+Joints and boxes are in the px of the upright picture: a photograph that says by EXIF how the camera was held is turned first.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,15 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.decoding import read_image
 from posescope.errors import DataError
+from posescope.inference.reading import read_upright
 from posescope.inference.records import ImageInfo
 
 __all__ = ["ImageFolder", "number_images", "read_images"]
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,12 @@ class ImageFolder:
         return tuple(str(path.relative_to(self._base())) for path in paths)
 
     def read(self, name: str) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB.
+        """(H, W, 3) uint8 RGB, upright.
 
         Raises:
             DataError: if it cannot be decoded.
         """
-        return read_image(self._base() / name)
+        return read_upright(self._base() / name)
 
     def _base(self) -> Path:
         return self.root.parent if self.root.is_file() else self.root
@@ -75,7 +78,7 @@ def read_images(folder: ImageFolder) -> Iterator[tuple[ImageInfo, NDArray[np.uin
     A file that cannot be decoded is named in the log and left out.
 
     Yields:
-        What it is, and (H, W, 3) uint8 RGB.
+        What it is, and (H, W, 3) uint8 RGB, upright.
 
     Raises:
         DataError: if there is no image, or not one that can be read.
