@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
+from posescope.inference.video import VideoFile, open_video_writer
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,28 @@ def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_
     assert (drawn != cv2.imread(str(photos / "a.png"))).any()
 
 
+def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in (20, 120, 220):
+            append(np.full((48, 64, 3), grey, np.uint8))
+    result = call("predict", "clip.avi", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
+    assert [record["image_id"] for record in json.loads((tmp_path / "out" / "poses.json").read_text())] == [0, 1, 2]
+    drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.mp4")
+    assert [frame.image.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
+
+
+def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png", "height": 500, "width": 70}]
+    content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 3
+    assert result.stdout.splitlines() == ["000139.png: 0 people"]
+    assert "Left out: 2 of 3 images." in result.stderr
+
+
 def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
     result = call("predict", photos / "text.jpg", "--model", model_folders.onnx)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -78,7 +101,7 @@ def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
             1,
             "No component 'nobody' in posescope.detectors. Installed: boxes_file, full_image",
         ),
-        (["photos", "photos"], 1, "Two images are called 000139.png"),
+        (["photos", "photos"], 1, "Two of the pictures are called 000139.png"),
     ],
     ids=["place", "draw", "set", "detector", "twice"],
 )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import tee
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
-from posescope.drawing.png import write_png
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.files import write_json
 from posescope.inference.detectors import Detections, Detector
-from posescope.inference.estimator import Photo, PoseEstimator
-from posescope.inference.images import ImageFolder
+from posescope.inference.estimator import PoseEstimator
+from posescope.inference.overlays import OverlayWriter
+from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.poses import ImagePoses
 from posescope.inference.records import ImageInfo
 from posescope.plugins import ComponentSpec, build
@@ -49,8 +51,8 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
 
-    IMAGES: image files, or folders of images. A line an image is printed as soon as its people are posed. A file that cannot be
-    read is named and left out; the rest goes on.
+    IMAGES: image files, folders of images, videos. A line an image (or frame) is printed as soon as its people are posed. A file
+    that cannot be read is named and left out; the rest goes on.
 
     \b
     Exit codes:
@@ -64,6 +66,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
       posescope predict photo.jpg
       posescope predict photos --out poses --draw
       posescope predict photos --boxes boxes.json --model model_onnx --json
+      posescope predict clip.mp4 --out poses --draw
       posescope predict photos --detector onnx --set path=yolox_s.onnx --out poses
     """  # noqa: D301 (\b keeps click from filling the lines)
     if options["draw"] and options["out"] is None:
@@ -71,8 +74,9 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
     _say_model(estimator, named=options["model"] is not None)
-    job = _Job(_list_images(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
-    job.run(estimator)
+    job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
+    with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:
+        job.run(estimator, overlays)
     if job.skipped:
         click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
         sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
@@ -80,18 +84,19 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
 
 @dataclass
 class _Job:
-    """Everything that one command does, image by image."""
+    """Everything that one command does, picture by picture."""
 
-    folders: dict[str, ImageFolder]
+    source: PhotoSource
     detector: Detector
     detections: Detections
     options: dict[str, Any]
     skipped: list[str] = field(default_factory=list)
     posed: int = 0
+    waiting: deque[Photo] = field(default_factory=deque)  # until their people are posed
 
-    def run(self, estimator: PoseEstimator) -> None:
+    def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
         """Pose all, print as they come, write what was asked for."""
-        first, second = tee(self._photos())
+        first, second = tee(self._people())
         found = estimator.predict(
             (photo for photo, _ in first),
             (boxes for _, boxes in second),
@@ -101,45 +106,31 @@ class _Job:
         out, records = self.options["out"], []
         for poses in found:
             self.posed += 1
+            photo = self.waiting.popleft()
             _print(poses, self.options["as_json"])
             records += poses.to_coco() if out else []
             if self.options["draw"]:
-                self._draw(poses)
+                overlays.draw(photo, poses)
         if out:
             write_json(out / "poses.json", records)
 
-    def _photos(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
-        for number, name in enumerate(tqdm(self.folders, unit="image", disable=None, leave=False)):
+    def _people(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
+        """Every picture with the boxes of its people."""
+        photos = self.source.read(self._leave_out)
+        for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
+            info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
             try:
-                pixels = self.folders[name].read(name)
-            except DataError as error:
-                click.echo(f"left out: {error}", err=True)
-                self.skipped.append(name)
+                people = self.detector(photo.pixels, info, self.detections)
+            except ImageError as error:  # of this picture alone; any other error means that none can go on
+                self._leave_out(photo.name, error)
                 continue
-            photo = Photo(name, pixels, number)
-            info = ImageInfo(name, photo.image_id, (pixels.shape[0], pixels.shape[1]))
-            people = self.detector(pixels, info, self.detections)
             boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
+            self.waiting.append(photo)
             yield photo, np.array(boxes, dtype=np.float64).reshape(-1, 5)
 
-    def _draw(self, poses: ImagePoses) -> None:
-        name = poses.image.name
-        target = self.options["out"] / "overlays" / f"{name}.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_png(target, poses.draw(self.folders[name].read(name)))
-
-
-def _list_images(sources: tuple[Path, ...]) -> dict[str, ImageFolder]:
-    """Every image by its name below what was given, with the folder that reads it."""
-    found: dict[str, ImageFolder] = {}
-    for folder in map(ImageFolder, sources):
-        for name in folder.names():
-            if name in found:
-                raise DataError(
-                    f"Two images are called {name}: below {found[name].root} and {folder.root}. Pose them one after another."
-                )
-            found[name] = folder
-    return found
+    def _leave_out(self, name: str, error: DataError) -> None:
+        click.echo(f"left out: {error}", err=True)
+        self.skipped.append(name)
 
 
 def _find_detector(options: dict[str, Any]) -> Detector:

@@ -15,8 +15,9 @@ from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_session import CropJoints
 from posescope.errors import DataError
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.estimator import Photo, PoseEstimator
+from posescope.inference.estimator import PoseEstimator
 from posescope.inference.images import ImageFolder
+from posescope.inference.photos import Photo
 from posescope.inference.predictor import predict_people
 from posescope.inference.records import DetectedPerson, ImageInfo
 from posescope.skeleton import Skeleton

@@ -15,7 +15,8 @@ from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
 from posescope.inference.finding import find_people_in
 from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder, pose_results
+from posescope.inference.outputs import OverlayFolder
+from posescope.inference.poses import pose_results
 from posescope.inference.predictor import predict_people
 
 BACKGROUND = (20, 20, 20)

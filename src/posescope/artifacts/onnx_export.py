@@ -167,7 +167,7 @@ def _quiet() -> Iterator[None]:
 def _require_exporter() -> None:
     try:
         import onnx  # noqa: F401, PLC0415
-        import onnxruntime  # type: ignore[import-untyped]  # noqa: F401, PLC0415
+        import onnxruntime  # noqa: F401, PLC0415
         import onnxscript  # noqa: F401, PLC0415
     except ImportError as error:
         raise OptionsError(f"export: '{error.name}' is not installed; pip install 'posescope[export]'.") from error

@@ -62,7 +62,7 @@ class OnnxModel:
 
 def _import_runtime() -> ModuleType:
     try:
-        import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 (an extra)
+        import onnxruntime  # noqa: PLC0415 (an extra)
     except ImportError as error:
         raise OptionsError("This model is ONNX, and onnxruntime is not installed; pip install 'posescope[onnx]'.") from error
     return onnxruntime  # type: ignore[no-any-return]

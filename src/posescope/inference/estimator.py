@@ -21,33 +21,14 @@ from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.drawing.images import check_rgb
 from posescope.errors import DataError
 from posescope.inference.cutting import CutPeople, cut_people
-from posescope.inference.images import ImageFolder
+from posescope.inference.images import number_images
+from posescope.inference.photos import Photo
 from posescope.inference.poses import ImagePoses
+from posescope.inference.reading import read_upright
 from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
 from posescope.skeleton import Skeleton, warn_of_missing_pairs
 
-__all__ = ["Backend", "BackendName", "ImageLike", "Photo", "PoseEstimator"]
-
-
-@dataclass(frozen=True)
-class Photo:
-    """An image in memory that has a name.
-
-    Attributes:
-        name: as it shall stand in the results.
-        pixels: (H, W, 3) uint8 RGB.
-        number: stands for the image where its name is no number.
-    """
-
-    name: str
-    pixels: NDArray[np.uint8]
-    number: int = 0
-
-    @property
-    def image_id(self) -> int:
-        """The number in its name (COCO's way), or its own."""
-        stem = self.name.rpartition("/")[2].partition(".")[0]
-        return int(stem) if stem.isdecimal() else self.number
+__all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
 
 
 ImageLike: TypeAlias = str | Path | NDArray[np.uint8] | Photo
@@ -198,8 +179,9 @@ def _pairs(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None] | None
 
 def _read(image: ImageLike, number: int) -> Photo:
     if isinstance(image, str | Path):
-        path = Path(image)
-        return Photo(path.name, ImageFolder(path).read(path.name), number)
+        name = Path(image).name
+        known = name.partition(".")[0].isdecimal()
+        return Photo(name, read_upright(Path(image)), number_images([name])[0] if known else number)
     photo = image if isinstance(image, Photo) else Photo(str(number), image, number)
     check_rgb(photo.pixels, f"image {photo.name}")
     return photo
