@@ -72,7 +72,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     """  # noqa: D301 (\b keeps click from filling the lines)
     if options["draw"] and options["out"] is None:
         raise click.UsageError("--draw needs --out: the folder for the overlays.")
-    cv2.setLogLevel(0)  # what cannot be read is told in our words
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
     _say_model(estimator, named=options["model"] is not None)
