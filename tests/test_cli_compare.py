@@ -32,11 +32,22 @@ def data_dir(tmp_path: Path) -> Path:
 def make_run(data_dir: Path) -> Callable[..., Path]:
     """Writes a finished run of four persons, two an image; `better` is added to all that it scores. Returns its folder."""
 
-    def make(run_id: str, better: float = 0.0, joints: bool = True, ids: tuple[int, ...] = (1, 2, 3, 4), **changes: Any) -> Path:
-        scores = pd.DataFrame(
-            {"person_id": ids, "image_id": [p // 2 for p in ids], "oks": np.linspace(0.1, 0.4, len(ids)) + better}
-        )
-        rows = [(p, p // 2, name, 2, 0.3 + better * (name == "nose"), better > 0) for p in ids for name in NAMES]
+    def make(
+        run_id: str,
+        better: float = 0.0,
+        joints: bool = True,
+        ids: tuple[int, ...] = (1, 2, 3, 4),
+        missed: tuple[int, ...] = (),
+        **changes: Any,
+    ) -> Path:
+        found = np.array([person not in missed for person in ids])
+        oks = np.where(found, np.linspace(0.1, 0.4, len(ids)) + better, 0.0)
+        scores = pd.DataFrame({"person_id": ids, "image_id": [p // 2 for p in ids], "found": found, "oks": oks})
+        rows = [
+            (p, p // 2, name, 2, (0.3 + better * (name == "nose")) * (p not in missed), better > 0 and p not in missed)
+            for p in ids
+            for name in NAMES
+        ]
         hits = pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
         tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
         outputs = {}
@@ -78,12 +89,40 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert lines[0].startswith(f"A {A} model unknown flip test off")
     assert lines[1].startswith(f"B {B} model unknown flip test on")
     assert "4 persons of the validation set in common, in 3 images." in lines
-    assert any(line.startswith("LEFT OUT: 0 persons whom only A has found, 1 whom only B has.") for line in lines)
+    assert any(line.startswith("LEFT OUT: 0 persons of A alone, 1 person of B alone, who do not") for line in lines)
     (figure,) = [line for line in lines if line.startswith("oks ")]
     assert figure.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines
     assert "nose 0.3000 0.5500 +0.2500 [+0.2500, +0.2500]" in lines
     assert "Joints better in A by oks: 0 of 2" in lines
+
+
+def test_who_was_missed_counts_as_nothing(make_run: Callable[..., Path]) -> None:
+    """B is better with all whom it has found; it has not found person 3 and 4."""
+    make_run(A, ids=(1, 2, 3, 4))
+    make_run(B, better=0.1, missed=(3, 4))
+    content = json.loads(compare(A, B, "--json").output)
+    assert (content["persons"], content["missed_a"], content["missed_b"], content["only_a"]) == (4, 0, 2, 0)
+    (oks,) = content["figures"]
+    assert (oks["a"], oks["b"], oks["count"]) == (0.25, pytest.approx(0.125), 4)
+    nose = next(joint for joint in content["joints"] if joint["joint"] == "nose")
+    assert (nose["oks"]["count"], nose["oks"]["b"]) == (4, pytest.approx(0.2))
+    output = compare(A, B).output
+    assert "Not found, and counted as 0: 0 of them by A, 2 by B." in output
+    assert "LEFT OUT" not in output
+
+
+def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B, ids=(1, 2, 3))
+    for path in data_dir.glob("07_model_output/val/person_scores.parquet/*/*"):
+        pd.read_parquet(path).drop(columns="found").to_parquet(path)
+    assert "LEFT OUT: 1 person of A alone, 0 persons of B alone" in compare(A, B).output
+
+
+def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
+    make_run(A, ids=(1,))
+    assert "1 person of the validation set in common, in 1 image." in compare(A, A).output
 
 
 def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
@@ -181,6 +220,54 @@ def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B, data_fingerprint="2" * 16)
     assert "their data fingerprints differ" in compare(A, B).output
+    assert "fingerprint" not in compare(A, A).output
+
+
+def test_data_that_nobody_knows_are_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, data_fingerprint="1" * 16)
+    make_run(B)
+    assert "is not known: a record has no data fingerprint" in compare(A, B).output
+
+
+def test_another_raw_dir_is_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, inputs={"raw_source": "/here/coco"})
+    make_run(B, inputs={"raw_source": "/there/coco"})
+    words = "The data were read from other folders (raw_dir: A /here/coco, B /there/coco); the labels of all persons"
+    assert words in compare(A, B).output
+    notes = json.loads(compare(A, B, "--json").output)["notes"]
+    assert notes[0].startswith(words)
+    assert not any("folders" in note for note in json.loads(compare(A, A, "--json").output)["notes"])
+
+
+def test_other_people_and_other_metrics_are_said(make_run: Callable[..., Path]) -> None:
+    sigmas = [{"name": "oks", "options": {"sigmas": [0.1, 0.1]}}]
+    make_run(A, parameters={"evaluation": {"scoring": {"protocol": None, "metrics": [{"name": "oks"}]}}})
+    make_run(B, parameters={"evaluation": {"scoring": {"protocol": "coco", "metrics": sigmas}}})
+    output = compare(A, B).output
+    assert "Other people count (evaluation.scoring.protocol): in A None, in B coco." in output
+    assert "The runs were scored by other metrics (evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
+
+
+def test_of_a_data_dir_the_newest_run_of_a_model_is_taken(make_run: Callable[..., Path], data_dir: Path) -> None:
+    given = {"evaluation": {"results": "theirs.json"}}
+    make_run(A, parameters=given)
+    assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "there is no other"
+    make_run(B)
+    make_run("2026-01-03T10.00.00.000Z", parameters=given)
+    result = compare(data_dir, A)
+    assert result.output.splitlines()[0].startswith(f"A  {B}")
+    assert (
+        f"{data_dir}: the newest run of a model is taken, {B}; the newest of all, 2026-01-03T10.00.00.000Z, has scored the "
+        "results theirs.json: name it by its id to compare it."
+    ) in result.output
+    assert f"{data_dir}: of 3 runs with scores" not in result.output
+    assert compare(B, A).output.count("is taken") == 0
+
+
+def test_which_run_of_a_data_dir_was_taken_is_said(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B)
+    assert f"{data_dir}: of 2 runs with scores the newest is taken, {B}." in compare(A, data_dir).output
 
 
 def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:

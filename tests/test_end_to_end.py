@@ -14,10 +14,12 @@ import cv2
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from posescope.artifacts.model_folder import read_model
+from posescope.cli import cli
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -100,6 +102,11 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     assert costs["oks_gain"].drop("all").sum() == pytest.approx(costs.loc["all", "oks_gain"])
     # What is good has little to win, and is not put right.
     assert value["oks"] + costs.loc["all", "oks_gain"] == pytest.approx(1, abs=0.15)
+    setting = {"split": "val", "box_source": "ground_truth", "protocol": "crops", "flip_test": False}
+    for name in ("strata", "error_types", "error_costs", "reliability", "rank_correlations", "joint_scores"):
+        table = pd.read_csv(reporting / f"{name}.csv")
+        assert (table["persons"] > 0).any(), name
+        assert {key: table[key].unique().tolist() for key in setting} == {key: [told] for key, told in setting.items()}, name
     types = pd.read_csv(reporting / "error_types.csv")
     assert types.groupby("joint")["share"].sum().dropna().to_numpy() == pytest.approx(1)
     ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("what")
@@ -211,19 +218,59 @@ def run_alone(root: Path, name: str) -> None:
     assert (newest["metrics"] is not None) == (name == "evaluation")
 
 
+def true_results(root: Path) -> list[dict[str, Any]]:
+    """The annotation of the validation images as COCO results, in the order of the images."""
+    truth = json.loads((root / "raw" / "annotations" / "person_keypoints_val2017.json").read_text())
+    labelled = [one for one in truth["annotations"] if one["num_keypoints"] and not one["iscrowd"]]
+    wanted = ("image_id", "category_id", "keypoints")
+    return sorted(({**{key: one[key] for key in wanted}, "score": 1} for one in labelled), key=lambda one: one["image_id"])
+
+
+def test_whom_another_system_has_not_found_counts_as_missed(copy: Path) -> None:
+    """The truth itself, but for the people of one image: in the figures, and in the comparison with the model's run."""
+    everything = true_results(copy)
+    first = everything[0]["image_id"]
+    results = copy / "theirs.json"
+    results.write_text(json.dumps([one for one in everything if one["image_id"] != first]))
+    run_pipeline(copy, "evaluation", evaluation={"results": str(results)})
+    outputs = copy / "data" / "07_model_output" / "val"
+    table = pd.read_parquet(sorted(outputs.glob("person_scores.parquet/*/*"))[-1])
+    missed = table[~table["found"]]
+    assert set(missed["image_id"]) == {first}
+    assert (missed[["pck_thesis", "oks"]] == 0).all(axis=None)
+    value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
+    everybody = pd.read_csv(copy / "data" / "08_reporting" / "strata.csv").iloc[0]
+    assert everybody[["oks", "persons", "not_found"]].tolist() == pytest.approx([value, len(table), len(missed)])
+    types = pd.read_csv(copy / "data" / "08_reporting" / "error_types.csv").set_index(["joint", "type"])
+    assert types.loc[("all", "not found"), "count"] > 0
+    ranks = pd.read_csv(copy / "data" / "08_reporting" / "rank_correlations.csv").set_index("level")
+    assert ranks.loc["person", "score_of"] == "the result's own score"
+    assert ranks.loc["person", ["persons", "not_found"]].tolist() == [len(table) - len(missed), len(missed)]
+    assert value == pytest.approx(1 - len(missed) / len(table)) == pytest.approx(table["oks"].mean())
+    ended = CliRunner().invoke(cli, ["compare", *(str(path.parent) for path in records(copy)), "--json"])
+    assert ended.exit_code == 0, ended.output
+    content = json.loads(ended.output)
+    assert (content["missed_a"], content["missed_b"], content["only_a"]) == (0, len(missed), 0)
+    (oks,) = [figure for figure in content["figures"] if figure["name"] == "oks"]
+    assert (oks["b"], oks["count"]) == (pytest.approx(value), len(table))
+    assert sum(joint["oks"]["b"] * joint["oks"]["count"] for joint in content["joints"]) == pytest.approx(
+        sum(joint["oks"]["count"] for joint in content["joints"])
+        - pd.read_parquet(sorted(outputs.glob("joint_hits.parquet/*/*"))[-1])["image_id"].eq(first).sum()
+    )
+
+
 def test_another_systems_results_are_scored_in_place_of_the_models(copy: Path) -> None:
     """The truth itself, in a file of COCO results: everything is perfect, whatever the model has learned."""
-    truth = json.loads((copy / "raw" / "annotations" / "person_keypoints_val2017.json").read_text())
     results = copy / "theirs.json"
-    wanted = ("image_id", "category_id", "keypoints")
-    labelled = [one for one in truth["annotations"] if one["num_keypoints"] and not one["iscrowd"]]
-    results.write_text(json.dumps([{**{key: one[key] for key in wanted}, "score": 1} for one in labelled]))
+    results.write_text(json.dumps(true_results(copy)))
+    shutil.rmtree(copy / "data" / "06_models")  # nobody needs a model of ours to score another's results
     run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
     found = json.loads(metrics_file(copy).read_text())["val"]
     assert set(found) == FIGURES - {"mse"}  # there are no heatmaps
     for name, figure in found.items():
         assert (figure["value"], figure["low"], figure["high"]) == pytest.approx((1, 1, 1)), name
         assert (figure["protocol"], figure["box_source"], figure["flip_test"]) == ("coco", "results", None)
+    assert "model" not in json.loads(records(copy)[-1].read_text())["inputs"]
 
 
 @pytest.mark.parametrize("name", [name for name in DEFAULT_PIPELINES if name != "modelling"])

@@ -4,7 +4,7 @@ import pytest
 
 from posescope.artifacts.model_folder import ModelFolderError
 from posescope.drawing.images import DrawingError
-from posescope.errors import DataError, OptionsError, PosescopeError
+from posescope.errors import DataError, OptionsError, PosescopeError, count_of
 from posescope.explain.errors import ExplainError
 from posescope.metrics.errors import MetricError
 from posescope.report.style import ReportError
@@ -19,3 +19,7 @@ def test_every_named_error_derives_from_the_root(kind):
 
 def test_a_programming_error_is_not_one_of_ours():
     assert not issubclass(PosescopeError, ValueError | OSError)
+
+
+def test_numbers_of_things():
+    assert [count_of(number, "person") for number in (0, 1, 2, 1000)] == ["0 persons", "1 person", "2 persons", "1,000 persons"]

@@ -1,11 +1,12 @@
 """Files are there whole or not at all; fingerprints follow the content."""
 
 import hashlib
+from threading import Thread
 
 import pytest
 
 from posescope.errors import DataError
-from posescope.files import atomic_folder, atomic_write, fingerprint, read_json, sha256_of, write_json
+from posescope.files import atomic_folder, atomic_write, fingerprint, locked, read_json, sha256_of, write_json
 
 
 class HaltError(Exception):
@@ -109,3 +110,28 @@ def test_fingerprint_follows_content_and_not_the_order_of_keys():
     assert fingerprint({"a": 1, "b": [1, 2]}) != fingerprint({"a": 1, "b": [2, 1]})
     # sha256 of the two characters {} begins with 44136fa355b3678a.
     assert fingerprint({}) == "44136fa355b3678a"
+
+
+def test_a_locked_folder_is_held_alone_and_left_as_it_was(tmp_path):
+    folder, order = tmp_path / "new", []
+
+    def wait():
+        with locked(folder):
+            order.append("second")
+
+    with locked(folder):
+        waiting = Thread(target=wait)
+        waiting.start()
+        waiting.join(timeout=0.2)
+        order.append("first")
+        assert waiting.is_alive()
+    waiting.join(timeout=10)
+    assert order == ["first", "second"]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lock_ends_with_its_block_however_it_ends(tmp_path):
+    with pytest.raises(HaltError), locked(tmp_path):
+        raise HaltError
+    with locked(tmp_path):
+        pass

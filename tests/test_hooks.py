@@ -15,7 +15,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from posescope.crops.statistics import CropStatistics
-from posescope.datasets import ModelDataset, RecordDataset, StoreDataset
+from posescope.datasets import ModelDataset, NothingDataset, RecordDataset, StoreDataset
 from posescope.errors import DataError, OptionsError
 from posescope.geometry.recipe import CropRecipe
 from posescope.hooks import InputsCheck, MissingInputError, ParametersCheck, RunRecorder, unwrap
@@ -98,6 +98,32 @@ def test_what_the_run_makes_itself_is_no_missing_input(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
     InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+
+
+@pytest.mark.parametrize(("results", "shared"), [("theirs.json", True), (None, True), ("theirs.json", False)])
+def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
+    tmp_path: Path, results: str | None, shared: bool
+) -> None:
+    catalog = DataCatalog(
+        {
+            "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
+            "params:evaluation.results": MemoryDataset("theirs.json") if results else NothingDataset(),
+        }
+    )
+    inputs = ["model", "params:evaluation.results"]
+    nodes = [node(lambda model, results: (model, results), inputs, "scored", name="score")]
+    nodes += [] if shared else [node(lambda model: model, "model", "explained", name="explain")]
+    if results is None or not shared:
+        with pytest.raises(MissingInputError, match=r"model .*run the pipeline modelling first"):
+            InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+        return
+    InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+    assert catalog.load("model") is None
+
+
+def test_nothing_can_be_saved_in_the_place_of_a_needless_input() -> None:
+    with pytest.raises(DatasetError, match="does not need cannot be written: int"):
+        NothingDataset().save(1)
 
 
 def finish_run(tmp_path: Path, catalog: DataCatalog, outputs: list[str], **run: Any) -> dict[str, Any]:
@@ -184,14 +210,14 @@ def test_an_unforeseen_error_is_named_with_its_kind(tmp_path: Path) -> None:
     assert fail_run(tmp_path, catalog_of(tmp_path), KeyError("left_hand"), saved=[])["error"] == "KeyError: 'left_hand'"
 
 
-@pytest.mark.parametrize("reads_it", [True, False])
-def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, reads_it: bool) -> None:
-    recorder, catalog = RunRecorder(), catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path))
+@pytest.mark.parametrize(("read", "known"), [("crop_statistics", True), ("crops", True), ("persons", False)])
+def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, read: str, known: bool) -> None:
+    """Evaluation on its own reads the crops, and never their statistics."""
+    crops = StoreDataset(store="posescope.crops.store.CropStore", filepath=str(tmp_path / "crops"))
+    recorder, catalog = RunRecorder(), catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path), crops=crops)
     recorder.after_context_created(context(tmp_path, {}))
-    recorder.after_pipeline_run(
-        {"run_id": "2026-01-02T03.04.05.678Z"}, join("crop_statistics" if reads_it else "persons"), catalog
-    )
-    assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if reads_it else None)
+    recorder.after_pipeline_run({"run_id": "2026-01-02T03.04.05.678Z"}, join(read), catalog)
+    assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if known else None)
 
 
 def test_versions_that_were_read_are_recorded(tmp_path: Path) -> None:

@@ -183,7 +183,11 @@ def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, Noteboo
         ("data", "target-sheet", ["target_sheet.png"]),
         ("run", "examples", ["person_examples.png"]),
         ("run", "walks", ["explainability/walks/walk_pc1.png", "explainability/walks/walk_pc2.png"]),
-        ("run", "clusters", ["explainability/clusters/clusters.png"]),
+        (
+            "run",
+            "clusters",
+            [f"explainability/clusters/{name}.png" for name in ("clusters", "clusters_map", "clusters_skeletons")],
+        ),
         ("run", "skips", ["explainability/skip_ablation/skip_ablation.png"]),
     ],
 )

@@ -8,7 +8,8 @@ import click
 
 from posescope.cli_errors import OneLineErrors
 from posescope.config_loader import ComponentConfigLoader
-from posescope.finished_runs import FinishedRun, check_comparable, find_run
+from posescope.errors import count_of
+from posescope.finished_runs import FinishedRun, check_comparable, find_run, say_differences
 from posescope.metrics.paired import Comparison, JointComparison, PairedFigure, compare_joints, compare_persons
 
 __all__ = ["compare"]
@@ -24,14 +25,18 @@ __all__ = ["compare"]
 def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples: int, as_json: bool) -> None:
     """Compare two finished runs, person by person (paired bootstrap over images).
 
-    RUN_A, RUN_B: ids of runs, folders of runs, or folders that runs were told to write to (data_dir): their newest run.
+    RUN_A, RUN_B: ids of runs, folders of runs, or folders that runs were told to write to (data_dir): the newest run of a model.
     """
     first, second = runs = [find_run(name, data_dir or _data_dir()) for name in (run_a, run_b)]
     check_comparable(first, second)
     persons = compare_persons(first.person_scores(), second.person_scores(), seed, resamples)
     hits_a, hits_b = first.joint_hits(), second.joint_hits()
     joints = None if hits_a is None or hits_b is None else compare_joints(hits_a, hits_b, seed, resamples)
-    click.echo(_to_json(runs, persons, joints, seed, resamples) if as_json else _to_text(runs, persons, joints))
+    notes = [*(run.why for run in runs if run.why), *say_differences(first, second)]
+    if as_json:
+        click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
+    else:
+        click.echo(_to_text(runs, notes, persons, joints))
 
 
 def _data_dir() -> Path:
@@ -43,11 +48,17 @@ def _data_dir() -> Path:
 
 
 def _to_json(
-    runs: list[FinishedRun], persons: Comparison, joints: tuple[JointComparison, ...] | None, seed: int, resamples: int
+    runs: list[FinishedRun],
+    notes: list[str],
+    persons: Comparison,
+    joints: tuple[JointComparison, ...] | None,
+    seed: int,
+    resamples: int,
 ) -> str:
     content: dict[str, Any] = {
         "a": runs[0].describe(),
         "b": runs[1].describe(),
+        "notes": notes,
         "split": "val",
         "seed": seed,
         "resamples": resamples,
@@ -57,10 +68,8 @@ def _to_json(
     return json.dumps(content, indent=2, allow_nan=False)
 
 
-def _to_text(runs: list[FinishedRun], persons: Comparison, joints: tuple[JointComparison, ...] | None) -> str:
-    lines = [*map(_run_line, "AB", runs), *_persons_lines(persons)]
-    if len({run.record["data_fingerprint"] for run in runs} - {None}) > 1:
-        lines.append("The runs had other crops, joints or splits (their data fingerprints differ).")
+def _to_text(runs: list[FinishedRun], notes: list[str], persons: Comparison, joints: tuple[JointComparison, ...] | None) -> str:
+    lines = [*map(_run_line, "AB", runs), *notes, *_persons_lines(persons)]
     lines += ["", f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval", *map(_figure_line, persons.figures)]
     if persons.left_out:
         lines.append(f"In one run alone, not compared: {', '.join(persons.left_out)}.")
@@ -75,11 +84,14 @@ def _run_line(letter: str, run: FinishedRun) -> str:
 
 
 def _persons_lines(persons: Comparison) -> list[str]:
-    lines = [f"{persons.persons} persons of the validation set in common, in {persons.images} images."]
+    lines = [f"{count_of(persons.persons, 'person')} of the validation set in common, in {count_of(persons.images, 'image')}."]
+    if persons.missed_a or persons.missed_b:
+        lines.append(f"Not found, and counted as 0: {persons.missed_a} of them by A, {persons.missed_b} by B.")
     if persons.only_a or persons.only_b:
         lines.append(
-            f"LEFT OUT: {persons.only_a} persons whom only A has found, {persons.only_b} whom only B has. The figures below know "
-            "nothing of them: a run that finds only the easy people looks better than it is. AP (metrics.json) counts them."
+            f"LEFT OUT: {count_of(persons.only_a, 'person')} of A alone, {count_of(persons.only_b, 'person')} of B alone, who do "
+            "not count in the other run. The figures below know nothing of them. The runs had other crop rules or protocols "
+            "(evaluation.scoring.protocol=coco counts everybody), or one is older than the column `found`."
         )
     return lines
 

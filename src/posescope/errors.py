@@ -4,7 +4,7 @@ Every room defines its own errors beside the code that raises them; all derive f
 project (the command line, the hooks) can turn them into one clear line while programming errors still show a traceback.
 """
 
-__all__ = ["DataError", "OptionsError", "PosescopeError"]
+__all__ = ["DataError", "OptionsError", "PosescopeError", "count_of"]
 
 
 class PosescopeError(Exception):
@@ -17,3 +17,8 @@ class DataError(PosescopeError):
 
 class OptionsError(PosescopeError):
     """A parameter, an option or the name of a component is wrong."""
+
+
+def count_of(number: int, thing: str) -> str:
+    """A number of things in words, for messages: "1 person", "2 persons", "1,000 images"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,10 @@ from typing import Any
 
 from posescope.errors import DataError
 
-__all__ = ["atomic_folder", "atomic_write", "fingerprint", "read_json", "remove_leftovers", "sha256_of", "write_json"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["atomic_folder", "atomic_write", "fingerprint", "locked", "read_json", "remove_leftovers", "sha256_of", "write_json"]
 
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
@@ -54,6 +58,25 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone: others who want it wait until the block ends, or their holder's process, however it ends.
+
+    For what is read, changed and written again in moments. The folder is made where it is missing; nothing is left in it. On
+    Windows nothing is locked.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> None:

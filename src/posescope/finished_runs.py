@@ -7,18 +7,18 @@ A data_dir may have been moved since: what lies below it is looked for there fir
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
 from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint
-from posescope.errors import DataError
+from posescope.errors import DataError, count_of
 from posescope.files import read_json
 from posescope.tables import JointHits, PersonScores
 
-__all__ = ["FinishedRun", "check_comparable", "find_run"]
+__all__ = ["FinishedRun", "check_comparable", "find_run", "say_differences"]
 
 _RUNS = PurePath("08_reporting", "runs")
 _SCORES, _HITS = "person_scores_val", "joint_hits_val"
@@ -31,10 +31,12 @@ class FinishedRun:
     Attributes:
         data_dir: where its outputs lie now.
         record: content of its `run.json`.
+        why: in words, why it was taken where somebody named a folder of several runs.
     """
 
     data_dir: Path
     record: Mapping[str, Any]
+    why: str = ""
 
     @property
     def run_id(self) -> str:
@@ -49,30 +51,45 @@ class FinishedRun:
     @property
     def flip_test(self) -> bool | None:
         """Whether it averaged with the mirrored image; None where its record does not say."""
-        found = _below(self.record["parameters"], "evaluation", "prediction", "flip_test")
+        found = self.asked("evaluation", "prediction", "flip_test")
         return None if found is None or self.results else bool(found)
 
     @property
     def results(self) -> str | None:
         """The file of another system's results, if it is those that were scored, and not a model."""
-        found = _below(self.record["parameters"], "evaluation", "results")
+        found = self.asked("evaluation", "results")
         return None if found is None else str(found)
+
+    @property
+    def raw_dir(self) -> str | None:
+        """The folder of the data set that it was scored on; None where its record does not say."""
+        return self._places.get("raw_source")
+
+    @property
+    def has_joints(self) -> bool:
+        """Whether it has kept the table of joints."""
+        return _HITS in self.record["outputs"]
+
+    def asked(self, *keys: str) -> Any:
+        """What one of its parameters was; None if it is not in its record."""
+        return _below(self.record["parameters"], *keys)
 
     def model_fingerprint(self) -> str | None:
         """Of the model that was scored; None if it lies there no more, or if another system's results were scored."""
-        place = None if self.results else {**self.record["inputs"], **self.record["outputs"]}.get("model")
+        place = None if self.results else self._places.get("model")
         try:
             return None if place is None else model_fingerprint(self._place(place))
         except ModelFolderError:
             return None
 
     def person_scores(self) -> pd.DataFrame:
-        """Its `PersonScores` table.
+        """Its `PersonScores` table. One of an older run does not know whom it has missed: it holds the found alone.
 
         Raises:
             DataError: if the run has none, or the file is gone.
         """
-        return pd.DataFrame(PersonScores.validate(self._read(_SCORES)))
+        table = self._read(_SCORES)
+        return pd.DataFrame(PersonScores.validate(table if "found" in table else table.assign(found=True)))
 
     def joint_hits(self) -> pd.DataFrame | None:
         """Its `JointHits` table; None if the run is older than this table.
@@ -80,7 +97,7 @@ class FinishedRun:
         Raises:
             DataError: if the run made one, and the file is gone.
         """
-        return pd.DataFrame(JointHits.validate(self._read(_HITS))) if _HITS in self.record["outputs"] else None
+        return pd.DataFrame(JointHits.validate(self._read(_HITS))) if self.has_joints else None
 
     def describe(self) -> dict[str, Any]:
         """As JSON: which run, which model, which data."""
@@ -91,7 +108,13 @@ class FinishedRun:
             "results": self.results,
             "data_fingerprint": self.record["data_fingerprint"],
             "flip_test": self.flip_test,
+            "protocol": self.asked("evaluation", "scoring", "protocol"),
+            "raw_dir": self.raw_dir,
         }
+
+    @property
+    def _places(self) -> dict[str, str]:
+        return {**self.record["inputs"], **self.record["outputs"]}
 
     def _read(self, name: str) -> pd.DataFrame:
         path = self._place(self.record["outputs"][name])
@@ -112,7 +135,7 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
 
     Args:
         name: an id of a run below `data_dir`; or a folder: of a run (`.../08_reporting/runs/<id>`), or any data_dir, of which
-            the newest run with scores is taken.
+            the newest run that has scored a model is taken, or, if all have scored files of results, the newest of them.
         data_dir: where runs with an id are looked for.
 
     Raises:
@@ -122,10 +145,7 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
     if (folder / "run.json").is_file():
         return _with_scores(_read_run(folder.resolve()))
     if (folder / _RUNS).is_dir():
-        scored = [run for run in _runs_below(folder) if run.has_scores]
-        if not scored:
-            raise DataError(f"{folder / _RUNS}: no run here came to its end and has scored persons. {_MEND}")
-        return scored[-1]
+        return _newest_of_a_model(folder)
     place = data_dir / _RUNS / name.replace(":", ".")
     if not (place / "run.json").is_file():
         raise DataError(
@@ -143,13 +163,41 @@ def check_comparable(first: FinishedRun, second: FinishedRun) -> None:
         DataError: if they read other files, or their data was generated in another way.
     """
     for key in ("source", "sample"):
-        asked = [_below(run.record["parameters"], "data_engineering", key) for run in (first, second)]
+        asked = [run.asked("data_engineering", key) for run in (first, second)]
         values = [{**value, "workers": None} if isinstance(value, Mapping) else value for value in asked]
         if values[0] != values[1]:
             raise DataError(
                 f"The runs were scored on different persons: data_engineering.{key} is {asked[0]} in A, {asked[1]} in B. Only "
                 "runs on the same validation set can be compared."
             )
+
+
+def say_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
+    """In what two comparable runs differ that whoever reads the comparison has to know, a sentence each.
+
+    Whether the same persons have the same labels is seen in their tables; these sentences are about what the tables do not show.
+    """
+    said, runs = [], (first, second)
+    folders = [run.raw_dir for run in runs]
+    if None not in folders and folders[0] != folders[1]:
+        known = all(run.has_joints for run in runs)
+        checked = "the labels of all persons in common are the same" if known else "whether the people are the same is not known"
+        said.append(f"The data were read from other folders (raw_dir: A {folders[0]}, B {folders[1]}); {checked}.")
+    prints = [run.record["data_fingerprint"] for run in runs]
+    if None in prints:
+        said.append("Whether the runs had the same crops, joints and splits is not known: a record has no data fingerprint.")
+    elif prints[0] != prints[1]:
+        said.append("The runs had other crops, joints or splits (their data fingerprints differ).")
+    protocols = [run.asked("evaluation", "scoring", "protocol") for run in runs]
+    if protocols[0] != protocols[1]:
+        said.append(f"Other people count (evaluation.scoring.protocol): in A {protocols[0]}, in B {protocols[1]}.")
+    metrics = [run.asked("evaluation", "scoring", "metrics") for run in runs]
+    if metrics[0] != metrics[1]:
+        said.append(
+            f"The runs were scored by other metrics (evaluation.scoring.metrics): A {metrics[0]}, B {metrics[1]}. A figure of "
+            "one name may have been made in two ways."
+        )
+    return said
 
 
 _MEND = "Run the pipeline evaluation."
@@ -167,6 +215,21 @@ def _read_run(folder: Path) -> FinishedRun:
 def _runs_below(data_dir: Path) -> list[FinishedRun]:
     """The first one first: ids are times."""
     return [_read_run(path.parent) for path in sorted((data_dir / _RUNS).glob("*/run.json"))]
+
+
+def _newest_of_a_model(folder: Path) -> FinishedRun:
+    scored = [run for run in _runs_below(folder) if run.has_scores]
+    if not scored:
+        raise DataError(f"{folder / _RUNS}: no run here came to its end and has scored persons. {_MEND}")
+    of_models = [run for run in scored if not run.results]
+    taken, newest = (of_models or scored)[-1], scored[-1]
+    why = f"{folder}: of {count_of(len(scored), 'run')} with scores the newest is taken, {taken.run_id}."
+    if taken is not newest:
+        why = (
+            f"{folder}: the newest run of a model is taken, {taken.run_id}; the newest of all, {newest.run_id}, has scored the "
+            f"results {newest.results}: name it by its id to compare it."
+        )
+    return replace(taken, why=why)
 
 
 def _with_scores(run: FinishedRun) -> FinishedRun:

@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
-from posescope.datasets import ModelDataset
+from posescope.datasets import ModelDataset, NothingDataset
 from posescope.errors import PosescopeError
 from posescope.pipeline_registry import parameter_models
 from posescope.run_parameters import check_parameters
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 _PARAMETER_OF_PLACE = {"inference_model": "model", "inference_images": "images", "raw_source": "raw_dir"}
 # The same files under two names.
 _MADE_AS = {"inference_model": "model"}
+
+# What nobody needs once a parameter is set: nodes that read both take the parameter in its place.
+_NEEDLESS_WITH = {"model": "params:evaluation.results"}
 
 _LAYERS_TO_SHOW = ("06_models", "07_model_output", "08_reporting")
 
@@ -51,13 +54,17 @@ class InputsCheck:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check the free inputs of the pipeline.
+        """Check the free inputs of the pipeline. One that is missing, and that a parameter makes needless, is loaded as None.
 
         Raises:
             MissingInputError: naming each missing input and the pipeline that makes it.
         """
-        missing = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
-        if missing:
+        absent = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
+        missing = [name for name in absent if not _is_needless(name, pipeline, catalog)]
+        if not missing:
+            for name in absent:
+                catalog[name] = NothingDataset()
+        else:
             lines = "\n".join(
                 f"  {name} ({_place_of(catalog, name) or 'not in the catalog'}): {_where_from(name)}" for name in missing
             )
@@ -115,7 +122,7 @@ class RunRecorder:
             versions=describe_versions(self._project),
             inputs=inputs,
             outputs=outputs,
-            data_fingerprint=_data_fingerprint(catalog) if "crop_statistics" in {*inputs, *outputs} else None,
+            data_fingerprint=_data_fingerprint(catalog, inputs, outputs),
             metrics=catalog.load("metrics") if "metrics" in outputs else None,
         )
         return write_run_record(catalog.load("run_records").root, record)
@@ -148,6 +155,14 @@ def _exists(catalog: DataCatalog, name: str) -> bool:
     return name in catalog and bool(catalog.exists(name))
 
 
+def _is_needless(name: str, pipeline: Pipeline, catalog: DataCatalog) -> bool:
+    """Whether a parameter stands in for an input at every node that reads it."""
+    parameter = _NEEDLESS_WITH.get(name)
+    if parameter is None or parameter not in pipeline.inputs() or catalog.load(parameter) is None:
+        return False
+    return all(parameter in node.inputs for node in pipeline.nodes if name in node.inputs)
+
+
 def _where_from(name: str) -> str:
     made = _MADE_AS.get(name, name)
     makers = [key for key, flow in pipelines.items() if key != "__default__" and made in flow.all_outputs()]
@@ -177,5 +192,8 @@ def _place_of(catalog: DataCatalog, name: str) -> str | None:
     return str(path) if path else None
 
 
-def _data_fingerprint(catalog: DataCatalog) -> str | None:
+def _data_fingerprint(catalog: DataCatalog, inputs: Iterable[str], outputs: Iterable[str]) -> str | None:
+    """Of the crops, joints and splits that a run has read or measured; a run that cut them and failed has measured nothing."""
+    if not {"crops", "crop_statistics"} & set(inputs) and "crop_statistics" not in set(outputs):
+        return None
     return str(catalog.load("crop_statistics").data_fingerprint) if _exists(catalog, "crop_statistics") else None

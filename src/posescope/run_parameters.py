@@ -15,6 +15,7 @@ __all__ = ["PLACES", "check_parameters"]
 PLACES: Mapping[str, str] = {
     "raw_dir": "folder of the data set",
     "data_dir": "folder of everything that is made",
+    "test_ledger": "JSON file of the uses of the test set, of the whole project",
     "images": "folder of images for the pipeline inference",
     "boxes": "COCO detection results for the detector boxes_file",
     "model": "model folder for the pipeline inference",

@@ -109,13 +109,18 @@ class CropBoxes(_Table):
 
 
 class Predictions(_Table):
-    """One row a person and joint: what the network says, in image px."""
+    """One row a person and joint: what the network says, in image px; or the person's own result of another system.
+
+    `person_score`, the same in all rows of a person, is there where the result has a score of its own; a network's person is
+    scored by the mean of its joints.
+    """
 
     person_id: Series[np.int64]
     joint: Series[np.uint8]
     x: Series[np.float32]
     y: Series[np.float32]
     score: Series[np.float32]
+    person_score: Series[np.float32] | None
 
 
 class Distribution(_Table):
@@ -140,10 +145,15 @@ class History(_Table):
 
 
 class PersonScores(_Table):
-    """One row a scored person: every metric has a column, so the schema names only the person."""
+    """One row a person who counts: every metric has a column, so the schema names only the person.
+
+    `found` is False for somebody who was missed: wanted by the evaluation, and without a prediction. The figures of such a
+    person are those of a prediction that is wrong at every labelled joint.
+    """
 
     person_id: Series[np.int64] = pa.Field(unique=True)
     image_id: Series[np.int64]
+    found: Series[bool]
 
     class Config:  # noqa: D106
         strict = False
@@ -151,15 +161,19 @@ class PersonScores(_Table):
 
 
 class JointHits(_Table):
-    """One row a labelled joint of a scored person: its similarity in OKS (0..1), and whether `pck_thesis` calls it right (1, 0).
+    """One row a labelled joint of a person who counts: its similarity in OKS (0..1), and whether `pck_thesis` calls it right.
 
-    NaN where the person has no crop, on whose grid `pck_thesis` counts.
+    Both are 0 for somebody who was missed. `pck_thesis` is NaN where the person was found and has no crop, on whose grid it
+    counts. `x` and `y` are the annotated place in image px, by which two runs see whether they were held against the same
+    truth; tables of older runs lack them.
     """
 
     person_id: Series[np.int64]
     image_id: Series[np.int64]
     joint: Series[str]
     visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
+    x: Series[np.float32] | None
+    y: Series[np.float32] | None
     oks: Series[np.float64] = pa.Field(ge=0, le=1)
     pck_thesis: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
 

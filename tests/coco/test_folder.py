@@ -90,3 +90,8 @@ def test_patterns_with_another_placeholder_are_refused(pattern):
 def test_sigmas_are_above_zero(sigma):
     with pytest.raises(ValidationError, match=r"oks_sigmas\.nose"):
         SourceOptions(oks_sigmas={"nose": sigma})
+
+
+def test_test_persons_come_from_the_training_split():
+    source = SourceOptions(train_split="a", val_split="b")
+    assert [source.origin_of(split) for split in ("train", "val", "test")] == ["a", "b", "a"]

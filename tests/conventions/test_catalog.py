@@ -23,7 +23,10 @@ PIPELINES = register_pipelines()
 # Parameters that a node gets, and that may be missing altogether.
 MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 # Handed from one node to the next and never written.
-IN_MEMORY = {"detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal", "cases_val"}
+IN_MEMORY = {
+    "detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal", "unsealed_model", "cases_val",
+    "setting_val", "setting_test",
+}  # fmt: skip
 # Read by a hook, by no node.
 OF_HOOKS = {"run_records"}
 FOLDER_OF_LAYER = {
@@ -140,5 +143,6 @@ def test_command_line_places_reach_the_catalog() -> None:
         expected = {
             "raw_workspace": "raw_dir", "raw_source": "raw_dir", "inference_images": "images",
             "inference_boxes": "boxes", "inference_model": "model",
+            "test_ledger": "test_ledger", "test_ledger_workspace": "test_ledger",
         }.get(name, "data_dir")  # fmt: skip
         assert entry["filepath"].startswith(f"/somewhere/{expected}"), name

@@ -226,3 +226,11 @@ def test_a_damaged_shard_is_named(store, harm):
     harm(store.root / "shard-00001.npy")
     with pytest.raises(DataError, match=r"shard-00001\.npy: this shard cannot be opened .* run the pipeline"):
         store.select(TARGETS, np.array([3]))
+
+
+def test_the_size_of_the_crops_is_known_without_a_model(store, tmp_path):
+    assert store.crop_size == (2, 2)
+    empty = CropStore(tmp_path / "empty")
+    empty.begin()
+    empty.finish([], "whole")
+    assert empty.crop_size == (1, 1)

@@ -7,21 +7,23 @@ from kedro.io import DataCatalog, DatasetError
 
 from posescope.datasets import LedgerDataset
 from posescope.metrics.figures import Figures
-from posescope.metrics.seal import SealedTest, SealLedger
+from posescope.metrics.seal import SealLedger
+from posescope.metrics.sealed_test import SealedTest
 
-TEST = SealedTest("a" * 16, "d" * 16, persons=2, images=1, flip_test=False)
+TEST = SealedTest("a" * 16, "d" * 16, ("k1", "k2"), persons=2, images=1, flip_test=False)
 NOTHING = Figures({})
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> DataCatalog:
-    entry = {"type": "posescope.datasets.LedgerDataset", "filepath": str(tmp_path / "ledger.json"), "versioned": True}
+    places = {"filepath": str(tmp_path / "ledger.json"), "data_dir": "here"}
+    entry = {"type": "posescope.datasets.LedgerDataset", "versioned": True, **places}
     return DataCatalog.from_config({"workspace": {**entry, "role": "workspace"}, "result": entry}, save_version="the_run")
 
 
 def test_round_trip(catalog: DataCatalog, tmp_path: Path) -> None:
     ledger = catalog.load("workspace")
-    assert ledger == SealLedger(tmp_path / "ledger.json", run_id="the_run")
+    assert ledger == SealLedger(tmp_path / "ledger.json", run_id="the_run", data_dir="here")
     ledger.complete(ledger.open(TEST, unseal_again=False), NOTHING, NOTHING)
     catalog.save("result", ledger)
     assert catalog.load("result").uses()[0].run_id == "the_run"

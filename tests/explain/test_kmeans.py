@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from sklearn.metrics import silhouette_score
 
 from posescope.explain.errors import ExplainError
-from posescope.explain.kmeans import KMeansClusterer, KMeansOptions
+from posescope.explain.kmeans import Clustering, KMeansClusterer, KMeansOptions
 
 
 def blobs(sizes, spread=0.1):
@@ -31,10 +31,38 @@ def test_seeded_and_silhouette_sampled() -> None:
     assert first.silhouettes == second.silhouettes
 
 
-def test_points_that_coincide_are_no_evidence() -> None:
+def test_points_that_coincide_cannot_be_divided() -> None:
+    with pytest.warns(UserWarning, match="distinct clusters"), pytest.raises(ExplainError, match="all 5 points coincide"):
+        KMeansClusterer(KMeansOptions(largest=2))(np.ones((5, 2)))
+
+
+def test_no_more_clusters_than_distinct_points() -> None:
     with pytest.warns(UserWarning, match="distinct clusters"):
-        found = KMeansClusterer(KMeansOptions(largest=2))(np.ones((5, 2)))
-    assert found.silhouette == 0.0
+        found = KMeansClusterer(KMeansOptions(smallest=4, largest=5))(np.repeat([[0.0], [1], [5]], 4, axis=0))
+    assert found.sizes.tolist() == [4, 4, 4]
+    assert found.silhouette == 1.0
+
+
+def test_tightness_and_restarts_are_told_of_every_number() -> None:
+    points = blobs([10, 30, 20])
+    found = KMeansClusterer(KMeansOptions(largest=4))(points)
+    assert found.inertias[3] == pytest.approx(((points - found.centres[found.labels]) ** 2).sum())
+    assert found.inertias[2] > found.inertias[3] > found.inertias[4]
+    assert found.restart_agreements[3] > 0.8
+
+
+def test_a_quicker_one_makes_the_number_asked_for() -> None:
+    quick = KMeansClusterer(KMeansOptions(largest=6)).quicker(2)
+    assert quick.options.restarts < 10
+    assert len(quick(blobs([10, 30, 20]))) == 2
+    assert KMeansClusterer(KMeansOptions(largest=6, restarts=1)).quicker().options.largest == 6
+
+
+def test_a_clustering_has_points_in_every_cluster() -> None:
+    with pytest.raises(ExplainError, match=r"labels 0\.\.2 for 3 centres"):
+        Clustering(np.array([0, 1, 1]), np.zeros((3, 2)), {})
+    with pytest.raises(ExplainError, match="at least two"):
+        Clustering(np.array([0, 0]), np.zeros((1, 2)), {})
 
 
 @pytest.mark.parametrize("count", range(3, 13))

@@ -1,6 +1,7 @@
 """Where people are: asked of a model, or taken from another system's results."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,12 @@ def test_what_are_no_results_is_refused(tmp_path, text) -> None:
 def test_a_missing_file_is_named(tmp_path) -> None:
     with pytest.raises(DataError, match=r"evaluation\.results"):
         read_results(tmp_path / "absent.json")
+
+
+def test_without_a_model_there_must_be_results(crops, spots, tmp_path) -> None:
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps([{"category_id": 1, "score": 0.5, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]))
+    found = locate_people(None, crops, WANTED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
+    assert found.predictions["person_id"].tolist() == [101, 101]
+    with pytest.raises(DataError, match="neither a model nor a file of results"):
+        locate_people(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.metrics.cases import find_neighbours, thesis_hits
+from posescope.metrics.cases import find_neighbours, gather_cases, thesis_hits
 from posescope.metrics.pck_thesis import PckThesis
+from posescope.skeleton import Skeleton
 from posescope.tables import join_joints
 
 
@@ -54,3 +55,15 @@ def test_without_a_crop_there_is_nothing_to_hit(make_scored) -> None:
     maps[1] = np.nan
     scored = make_scored(np.zeros((2, 1, 2)), np.zeros((2, 1, 2)), [[2], [2]], crop_from_image=maps)
     np.testing.assert_array_equal(thesis_hits(scored), [[1], [np.nan]])
+
+
+def test_who_was_missed_is_a_case_too() -> None:
+    persons = people([(n, "val", n, False, 1.0) for n in range(3)]).assign(image_h=20, image_w=30)
+    keypoints = joints_for(range(3))
+    predictions = join_joints(np.array([1]), np.zeros((1, 2, 2)), np.ones((1, 2), np.float32), "score")
+    boxes = pd.DataFrame({"person_id": [0, 1], **dict.fromkeys("abcdef", 1.0)})
+    cases = gather_cases(predictions, persons, keypoints, boxes, Skeleton(("a", "b"), (), (0.1, 0.1)), (8, 8), np.array([1, 2]))
+    assert (cases.scored.person_ids.tolist(), cases.scored.found.tolist()) == ([1, 2], [True, False])
+    assert cases.image_sizes.tolist() == [[20, 30]] * 2
+    # Person 2 has no crop; who was missed has hit nothing all the same.
+    assert thesis_hits(cases.scored)[1].tolist() == [0, 0]

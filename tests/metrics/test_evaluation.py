@@ -87,7 +87,7 @@ def test_a_weighted_mean_by_hand():
     assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
 
 
-def test_who_was_missed_counts_as_wrong_and_stands_in_no_table(make_scored):
+def test_who_was_missed_counts_as_wrong(make_scored):
     truth, visibility = [[NEAR] * 3] * 2, [[2, 2, 2]] * 2
     scored = make_scored(
         [[NEAR] * 3, [HIDDEN] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
@@ -96,7 +96,9 @@ def test_who_was_missed_counts_as_wrong_and_stands_in_no_table(make_scored):
     for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
         assert found.figures.by_name[name].value == 0.5
         assert (found.figures.by_name[name].persons, found.figures.by_name[name].protocol) == (2, "coco")
-    assert found.person_scores["person_id"].tolist() == [0]
+    table = found.person_scores
+    assert (table["person_id"].tolist(), table["found"].tolist()) == ([0, 1], [True, False])
+    assert table.loc[1, ["pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]].tolist() == [0, 0, 0, 0]
     of_all = found.joint_scores[found.joint_scores["visibility"] == "all"]
     assert of_all["mean_error_px"].tolist() == [0, 0, 0]
     assert of_all["labelled"].tolist() == [1, 1, 1]
@@ -119,7 +121,7 @@ def test_intervals_are_seeded(make_scored):
 def test_a_row_a_person(scored):
     table = evaluate_persons(scored, METRICS, SKELETON, seed=0).person_scores
     PersonScores.validate(table)
-    assert list(table.columns) == ["person_id", "image_id", "pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]
+    assert list(table.columns) == ["person_id", "image_id", "found", "pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]
     np.testing.assert_allclose(table["pck_thesis"], [2 / 3, 0, np.nan])
     np.testing.assert_allclose(table["pck_thesis_visible"], [1 / 2, 0, np.nan])
 

@@ -5,10 +5,10 @@ from posescope.metrics.failure_tables import JointErrors, join_error_types
 
 
 def test_every_joint_of_every_person_has_its_type() -> None:
-    table = JointErrors.validate(join_error_types(np.array([7, 9]), np.array([[0, -1, 4], [1, 2, 3]], dtype=np.int8)))
-    assert table["person_id"].tolist() == [7, 7, 7, 9, 9, 9]
-    assert table["joint"].tolist() == [0, 1, 2, 0, 1, 2]
-    assert table["type"].tolist() == ["good", "unlabelled", "miss", "jitter", "inversion", "swap"]
+    table = JointErrors.validate(join_error_types(np.array([7, 9]), np.array([[0, -1, 4, 5], [1, 2, 3, 0]], dtype=np.int8)))
+    assert table["person_id"].tolist() == [7] * 4 + [9] * 4
+    assert table["joint"].tolist() == [0, 1, 2, 3] * 2
+    assert table["type"].tolist() == ["good", "unlabelled", "miss", "not found", "jitter", "inversion", "swap", "good"]
     assert set(ERROR_TYPES) <= set(table["type"])
 
 

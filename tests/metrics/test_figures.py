@@ -2,19 +2,29 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from posescope.files import read_json, write_json
-from posescope.metrics.figures import METRICS_SCHEMA_VERSION, Figure, Figures, figures_table, metrics_content
+from posescope.metrics.figures import (
+    METRICS_SCHEMA_VERSION,
+    Figure,
+    Figures,
+    figures_table,
+    metrics_content,
+    setting_of,
+    with_setting,
+)
 
 FIGURES = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": Figure(math.nan)})
 PRECISION = Figures({"oks_ap": Figure(0.25, 0.2, 0.3, persons=9, protocol="coco")})
+VAL = setting_of("crops", "val", flip_test=True)
 MSE = Figures({"mse": Figure(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
 
 
 def test_the_schema(tmp_path) -> None:
     """docs/metrics.md shows this very content."""
-    content = metrics_content(FIGURES, PRECISION, MSE, split="val", flip_test=True)
+    content = metrics_content(VAL, FIGURES, PRECISION, MSE)
     write_json(tmp_path / "metrics.json", content)
     found = read_json(tmp_path / "metrics.json")
     assert list(found) == ["schema_version", "val"]
@@ -37,7 +47,7 @@ def test_figures_round_trip() -> None:
     back = Figures.from_dict(FIGURES.to_dict()).by_name
     assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
     assert math.isnan(back["oks"].value)
-    assert Figures.from_dict(metrics_content(FIGURES, PRECISION, MSE, "val")["val"]).by_name["mse"] == MSE.by_name["mse"]
+    assert Figures.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
 
 
 def test_figures_of_an_older_file_have_no_persons() -> None:
@@ -46,7 +56,7 @@ def test_figures_of_an_older_file_have_no_persons() -> None:
 
 
 def test_another_systems_results_are_marked() -> None:
-    content = metrics_content(FIGURES, PRECISION, Figures({}), "test", flip_test=True, results="theirs.json")
+    content = metrics_content(setting_of("coco", "test", True, "theirs.json"), FIGURES, PRECISION, Figures({}))
     assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
     assert {figure["box_source"] for figure in content["test"].values()} == {"results"}
     assert {figure["flip_test"] for figure in content["test"].values()} == {None}
@@ -54,8 +64,18 @@ def test_another_systems_results_are_marked() -> None:
 
 
 def test_as_a_table() -> None:
-    table = figures_table(metrics_content(FIGURES, PRECISION, MSE, "val"))
+    table = figures_table(metrics_content(VAL, FIGURES, PRECISION, MSE))
     assert table["figure"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
     assert list(table.columns) == ["figure", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
     assert table.set_index("figure").loc["oks_ap", "high"] == pytest.approx(0.3)
     assert figures_table({"schema_version": 1, "val": {}}).empty
+
+
+def test_a_table_is_told_with_its_setting(tmp_path) -> None:
+    table = with_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
+    assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
+    assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]
+    other = with_setting(table[["oks"]], setting_of("coco", "val", flip_test=True, results="theirs.json"))
+    assert other["box_source"].tolist() == ["results"] * 2
+    assert other["flip_test"].isna().all()
+    assert with_setting(table[:0], VAL).empty

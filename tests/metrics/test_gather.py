@@ -53,6 +53,15 @@ def test_everything_is_of_the_predicted_persons_in_ascending_order():
     assert found.found.all()
 
 
+def test_a_persons_score_is_the_mean_of_its_joints_unless_it_has_one_of_its_own():
+    wanted = np.array([4, 9])
+    found = gather(PREDICTIONS, wanted=wanted)
+    assert found.own_scores is None
+    np.testing.assert_allclose(found.person_scores, [0.65, np.nan, 0.85], rtol=1e-6)
+    own = Predictions.validate(PREDICTIONS.assign(person_score=PREDICTIONS["person_id"] / 10))
+    np.testing.assert_allclose(gather(own, wanted=wanted).person_scores, [0.2, np.nan, 0.9], rtol=1e-6)
+
+
 def test_the_wanted_without_prediction_are_missed():
     found = gather(PREDICTIONS, BOXES[BOXES["person_id"] != 4], wanted=np.array([4, 9]))
     assert found.person_ids.tolist() == [2, 4, 9]

@@ -42,6 +42,15 @@ def test_without_a_crop_nobody_knows_the_hit(make_scored):
     np.testing.assert_array_equal(table["pck_thesis"], [1, np.nan])
 
 
+def test_who_was_missed_has_hit_nothing_with_a_crop_or_without(make_scored):
+    missed = np.full((2, 1, 2), np.nan)
+    scored = make_scored(missed, [[[10, 10]], [[10, 10]]], [[2], [1]])
+    lost = np.where(np.arange(2)[:, None, None] == 1, np.nan, scored.crop_from_image)
+    table = tabulate_joint_hits(replace(scored, crop_from_image=lost), Skeleton(("nose",), (), (0.1,)))
+    assert table["oks"].tolist() == table["pck_thesis"].tolist() == [0, 0]
+    assert table["x"].tolist() == table["y"].tolist() == [10, 10]
+
+
 def test_their_means_are_the_metrics_own_figures(make_scored):
     rng = np.random.default_rng(0)
     scored = make_scored(rng.uniform(90, 130, (60, 2, 2)), rng.uniform(95, 105, (60, 2, 2)), rng.integers(0, 3, (60, 2)))

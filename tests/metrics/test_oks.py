@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
     scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
     # d = 3, area 2,500: e = 9 / (2 * 0.05)^2 / 2500 / 2 = 0.18; the other joint is perfect.
     assert Oks(OksOptions())(scored).figures["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
+
+
+def test_other_tolerances_make_another_figure(make_scored) -> None:
+    scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
+    names = [next(iter(Oks(OksOptions(sigmas=sigmas))(scored).figures)) for sigmas in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.05))]
+    assert names[0] == "oks", "the skeleton's own, said in so many words"
+    assert all(re.fullmatch("oks_sigmas_[0-9a-f]{6}", name) for name in names[1:])
+    assert len(set(names)) == 3
+    found = Oks(OksOptions(sigmas=(0.1, 0.1)))(scored)
+    assert set(found.figures) == set(found.per_person) == set(found.per_joint) == set(found.per_visibility) == {names[1]}
 
 
 def test_who_was_missed_is_nothing_like_the_truth(make_scored) -> None:

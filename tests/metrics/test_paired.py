@@ -15,7 +15,7 @@ NAN = np.nan
 
 
 def scores(person_ids, image_ids, **figures) -> pd.DataFrame:
-    return pd.DataFrame({"person_id": person_ids, "image_id": image_ids, **figures})
+    return pd.DataFrame({"person_id": person_ids, "image_id": image_ids, "found": True, **figures})
 
 
 def hits(rows) -> pd.DataFrame:
@@ -87,6 +87,25 @@ def test_who_is_in_one_run_alone_is_left_out_and_counted():
     assert (oks.low, oks.high) == pytest.approx((0.1, 0.1))
 
 
+def test_who_was_missed_counts_as_nothing():
+    """B is better with those whom it finds, and has not found person 3."""
+    first = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.5, 0.5, 0.9, 0.5])
+    second = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.6, 0.6, 0.0, 0.6]).assign(found=[True, True, False, True])
+    found = compare_persons(first, second)
+    assert (found.persons, found.missed_a, found.missed_b, found.only_a, found.only_b) == (4, 0, 1, 0, 0)
+    (oks,) = found.figures
+    assert (oks.count, oks.a, oks.b, oks.difference) == (4, pytest.approx(0.6), pytest.approx(0.45), pytest.approx(-0.15))
+    # A draw of image 2 alone, three times, is one of 27: the low end is far below, and the high one is that of the others.
+    assert (oks.low, oks.high) == pytest.approx((-0.9, 0.1))
+    assert found.to_dict()["missed_b"] == 1
+    joints = [
+        hits([(p, p, "nose", 2, value, value > 0.5) for p, value in enumerate(values)])
+        for values in ((0.5, 0.9, 0.9, 0.9), (0.6, 0.0, 0.0, 0.0))
+    ]
+    (nose,) = compare_joints(*joints)
+    assert (nose.oks.count, nose.oks.a, nose.oks.b, nose.winner("oks")) == (4, pytest.approx(0.8), 0.15, "A")
+
+
 def test_a_figure_that_nobody_has_is_null():
     table = scores([1, 2], [1, 2], oks=[NAN, NAN])
     (oks,) = compare_persons(table, table).figures
@@ -123,7 +142,7 @@ def test_joints_of_persons_in_one_run_alone_do_not_count():
 
 
 def test_nobody_in_common():
-    with pytest.raises(MetricError, match="no person in common: A has scored 1 persons, B 2 others"):
+    with pytest.raises(MetricError, match="no person in common: A has scored 1 person, B 2 others"):
         compare_persons(scores([1], [1], oks=[0.5]), scores([2, 3], [1, 1], oks=[0.5, 0.5]))
 
 
@@ -133,7 +152,7 @@ def test_no_figure_in_common():
 
 
 def test_another_split_under_the_same_ids():
-    with pytest.raises(MetricError, match="person 2 is in image 8 in A, in image 9 in B \\(1 such persons\\)"):
+    with pytest.raises(MetricError, match="person 2 is in image 8 in A, in image 9 in B \\(1 such person\\)"):
         compare_persons(scores([1, 2], [7, 8], oks=[0, 0]), scores([1, 2], [7, 9], oks=[0, 0]))
 
 
@@ -145,3 +164,12 @@ def test_another_skeleton():
 def test_other_annotations():
     with pytest.raises(MetricError, match="other labelled joints"):
         compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "nose", 1, 0.5, True)]))
+
+
+def test_the_same_labels_in_other_places():
+    """Data of one person an image, with every joint labelled: only the places tell two sets apart."""
+    first = hits([(1, 1, "nose", 2, 0.5, True)]).assign(x=10.0, y=20.0)
+    with pytest.raises(MetricError, match="or have them in other places"):
+        compare_joints(first, first.assign(x=11.0))
+    assert len(compare_joints(first, first)) == 1
+    assert len(compare_joints(first, hits([(1, 1, "nose", 2, 0.5, True)]))) == 1, "an older run has no places"

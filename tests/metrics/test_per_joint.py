@@ -24,6 +24,12 @@ def test_table_by_hand(make_scored) -> None:
     assert hip["mean_error_px"].isna().all()
 
 
+def test_who_was_missed_has_no_distance_and_is_counted(make_scored) -> None:
+    table = joint_error_table(make_scored([[[3, 4]], [[np.nan, np.nan]]], [[[0, 0]], [[0, 0]]], [[2], [2]]), ("nose",))
+    visible = table.set_index("visibility").loc["visible"]
+    assert visible[["persons", "not_found", "labelled", "mean_error_px"]].tolist() == [2, 1, 1, 5.0]
+
+
 def test_nobody(make_scored) -> None:
     table = joint_error_table(make_scored(np.empty((0, 1, 2)), np.empty((0, 1, 2)), np.empty((0, 1))), ("nose",))
     assert table["labelled"].tolist() == [0, 0, 0]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.metrics.errors import MetricError
-from posescope.metrics.protocols import annotations_to_find, match_results, wanted_persons
+from posescope.metrics.protocols import annotations_to_find, images_to_evaluate, match_results, wanted_persons
 from posescope.skeleton import Skeleton
 from posescope.tables import Keypoints, Persons, Predictions, join_joints
 
@@ -36,9 +36,16 @@ READ = people(
     (6, "train2017", 10, "train", False),  # another image of the same number
     (7, "train2017", 10, "train", False),  # discarded
     (8, "train2017", 20, "train", False),
+    (9, "train2017", 30, "train", False),
 )
-LABELS = keypoints_of(range(1, 9), np.zeros((8, 2, 2)), [[2, 1]] * 4 + [[0, 0]] + [[2, 2]] * 3)
-CROPPED = people((1, "val2017", 10, "val", False), (6, "train2017", 10, "test", False), (8, "train2017", 20, "train", False))
+LABELS = keypoints_of(range(1, 10), np.zeros((9, 2, 2)), [[2, 1]] * 4 + [[0, 0]] + [[2, 2]] * 4)
+KEPT = people(
+    (1, "val2017", 10, "val", False),
+    (6, "train2017", 10, "test", False),
+    (8, "train2017", 20, "train", False),
+    (9, "train2017", 30, "test", False),  # its image cannot be read
+)
+CROPPED = KEPT[KEPT["person_id"] != 9]
 
 
 @pytest.mark.parametrize(
@@ -47,12 +54,13 @@ CROPPED = people((1, "val2017", 10, "val", False), (6, "train2017", 10, "test", 
         ("crops", "val", [1]),
         ("crops", "test", [6]),
         ("coco", "val", [1, 2, 4]),
-        ("coco", "test", [6, 7]),  # the discarded one is in the image of one who is in the test set
+        # The discarded one is in the image of one who is in the test set; a test image that cannot be read is one all the same.
+        ("coco", "test", [6, 7, 9]),
         ("coco", "train", [8]),
     ],
 )
 def test_who_counts(protocol, split, expected) -> None:
-    found = wanted_persons(protocol, split, READ, LABELS, CROPPED)
+    found = wanted_persons(protocol, split, READ, LABELS, KEPT, CROPPED)
     assert found["person_id"].tolist() == expected
     assert set(found["split"]) == {split}
     Persons.validate(found)
@@ -60,7 +68,16 @@ def test_who_counts(protocol, split, expected) -> None:
 
 @pytest.mark.parametrize("protocol", ["coco", "crops"])
 def test_nobody(protocol) -> None:
-    assert len(wanted_persons(protocol, "val", READ.iloc[:0], LABELS, CROPPED.iloc[:0])) == 0
+    assert len(wanted_persons(protocol, "val", READ.iloc[:0], LABELS, KEPT.iloc[:0], CROPPED.iloc[:0])) == 0
+
+
+def test_over_which_images() -> None:
+    """Those of all test persons, also of him whose image cannot be read: he is wanted there as he is in the figures a person."""
+    images = images_to_evaluate("test", KEPT)
+    assert images is not None
+    assert images.tolist() == [10, 30]
+    assert set(wanted_persons("coco", "test", READ, LABELS, KEPT, CROPPED)["image_id"]) == set(images.tolist())
+    assert images_to_evaluate("val", KEPT) is None
 
 
 def result(image_id, x, score=0.5, category_id=3):
@@ -86,6 +103,7 @@ def test_each_person_gets_the_best_result_of_its_image() -> None:
     assert found["person_id"].tolist() == [1, 1, 2, 2, 4, 4]  # nothing was found in the image of person 9
     assert found["x"].tolist() == [3, 3, 44, 44, 7, 7]
     assert found["score"].tolist() == [0.25, 0.75] * 3
+    assert found["person_score"].tolist() == pytest.approx([0.1, 0.1, 0.9, 0.9, 0.5, 0.5])
     # The order of results does not matter, nor does that of the persons.
     again = match_results(results[::-1], wanted.iloc[::-1], truth, SKELETON).sort_values("person_id", kind="stable")
     pd.testing.assert_frame_equal(again.reset_index(drop=True), found)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -64,6 +66,29 @@ def test_a_score_that_knows_the_error_correlates_fully(scored) -> None:
     table = rank_table(scored, draw_images(scored.image_ids, 0, 20)).set_index("level")
     assert table.loc["joint", "spearman"] == pytest.approx(1.0)
     assert table["count"].to_dict() == {"joint": 7, "person": 4}
+
+
+def test_a_network_is_judged_by_the_mean_of_its_joints_a_result_by_its_own_score(scored) -> None:
+    draws = draw_images(scored.image_ids, 0, 20)
+    assert rank_table(scored, draws)["score_of"].tolist() == ["height of the heatmap's peak", "mean of the joints' scores"]
+    # Scores that know the person's OKS upside down, whatever the joints' third numbers say.
+    oks = rank_table(replace(scored, own_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws).set_index("level")
+    assert oks["score_of"].to_dict() == {"joint": "third number of the keypoint", "person": "the result's own score"}
+    assert oks.loc["person", "spearman"] == pytest.approx(-1.0)
+    assert oks.loc["joint", "spearman"] == pytest.approx(1.0)
+    table = reliability_table(replace(scored, own_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws, 2)
+    assert table.loc[table["level"] == "person", "score"].tolist() == [1.5, 3.5]
+
+
+def test_who_was_not_found_has_no_score_and_is_told(scored) -> None:
+    lost = np.arange(4)[:, None, None] == 1
+    one_less = replace(scored, predicted=np.where(lost, NAN, scored.predicted), scores=np.where(lost[..., 0], NAN, scored.scores))
+    draws = draw_images(scored.image_ids, 0, 20)
+    table, ranks = reliability_table(one_less, draws, 2), rank_table(one_less, draws).set_index("level")
+    assert set(table["not_found"]) == {1}
+    assert ranks[["count", "persons", "not_found"]].to_numpy().tolist() == [[5, 3, 1], [3, 3, 1]]
+    assert ranks.loc["joint", "spearman"] == pytest.approx(1.0)
+    assert table[table["level"] == "joint"]["persons"].tolist() == [2, 3]
 
 
 def test_equal_scores_are_one_bin(make_scored) -> None:

@@ -103,6 +103,19 @@ def test_everybody_has_the_metrics_own_figures_and_every_stratum_holds_everybody
     assert set(table[table["stratum"] == "labels"]["group"]) <= {"1-5", "6-10", "11-15", "16+"}
 
 
+def test_who_was_not_found_counts_with_nothing_and_is_told(make_scored) -> None:
+    truth = np.full((3, 2, 2), 50.0)
+    predicted = np.where(np.arange(3)[:, None, None] == 0, NAN, truth)
+    scored = make_scored(predicted, truth, [[2, 2]] * 3, areas=np.array([900.0, 900.0, 10_000.0]))
+    cases = Cases(scored, neighbours_of([], []), np.full((3, 2), 300))
+    rows = stratum_table(cases, draw_images(scored.image_ids, 0, 20)).set_index(["stratum", "group"])
+    assert rows.loc[(EVERYBODY, EVERYBODY), ["persons", "not_found", "pck_thesis", "oks"]].tolist() == pytest.approx(
+        [3, 1, 2 / 3, 2 / 3]
+    )
+    assert rows.loc[("size", "small"), ["persons", "not_found", "oks"]].tolist() == [2, 1, 0.5]
+    assert rows.loc[("size", "large"), ["persons", "not_found", "oks"]].tolist() == [1, 0, 1]
+
+
 def test_nobody_is_in_no_group(make_scored) -> None:
     scored = make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2)), boxes=np.empty((0, 4)))
     cases = Cases(scored, neighbours_of([], []), np.empty((0, 2), dtype=np.int64))

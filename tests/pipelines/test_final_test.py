@@ -29,21 +29,22 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Project:
-    """The project with its data and its models below one folder."""
+    """The project with its data and its models below one folder, and its ledger."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, data: str = "data") -> None:
         self.root = root
-        self.data = root / "data"
+        self.data = root / data
+        self.ledger_file = root / "data" / "08_reporting" / "test_ledger.json"
 
     def run(self, *names: str, **params: Any) -> None:
         bootstrap_project(REPOSITORY)
-        runtime = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), **params}
+        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_ledger": str(self.ledger_file)}
+        runtime = {**places, **params}
         with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
             session.run(pipeline_names=list(names))
 
     def ledger(self) -> list[dict[str, Any]]:
-        path = self.data / "08_reporting" / "test_ledger.json"
-        return json.loads(path.read_text()) if path.exists() else []  # type: ignore[no-any-return]
+        return json.loads(self.ledger_file.read_text()) if self.ledger_file.exists() else []  # type: ignore[no-any-return]
 
     def scores(self) -> pd.DataFrame:
         return pd.read_parquet(self.data / "07_model_output" / "test" / "person_scores.parquet")
@@ -97,7 +98,8 @@ def test_nothing_that_another_pipeline_reads_is_of_the_test_set() -> None:
 def test_every_prediction_stands_behind_the_seal() -> None:
     first = create_pipeline().from_nodes("open_seal")
     behind = {node.name for node in first.nodes}
-    assert {node.name for node in create_pipeline().nodes} - behind == {"choose_test_people"}, "who reads tables alone"
+    ahead = {node.name for node in create_pipeline().nodes} - behind
+    assert ahead == {"choose_people_test", "describe_setting_test"}, "who read tables and parameters alone"
 
 
 def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,18 +129,35 @@ def test_the_first_use(project: Project) -> None:
     assert use["persons"] == len(ids_of(persons, "test")) > 0
     assert use["images"] == len(images_of(persons, "test"))
     assert use["flip_test"] is False
+    assert use["data_dir"] == str(project.data)
+    assert len(set(use["person_keys"].split())) == use["persons"]
     run = project.data / "08_reporting" / "runs" / use["run_id"] / "run.json"
     assert json.loads(run.read_text())["pipelines"] == ["final_test"]
     # The figures are those of the file, and those of the table of persons.
     metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
     assert {"pck_thesis", "oks", "oks_ap", "mse"} <= set(metrics)
     assert {name: figure["value"] for name, figure in use["figures"].items()} == {
-        name: figure["value"] for name, figure in metrics.items() if name != "mse"
+        name: figure["value"] for name, figure in metrics.items()
     }
     assert use["figures"]["oks"]["low"] <= use["figures"]["oks"]["value"] <= use["figures"]["oks"]["high"]
     scores = project.scores()
     assert scores["person_id"].tolist() == ids_of(persons, "test").tolist()
     assert scores["oks"].mean() == pytest.approx(metrics["oks"]["value"])
+
+
+def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -> None:
+    """A test person stays a test person: AP and the means over people are of the same people."""
+    first = project.persons().query("split == 'test'").iloc[0]
+    (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
+    given = {"data_engineering": {"sample": None, "failures": {"max_share": 1.0}}}
+    project.run("data_engineering", **given)
+    project.run("final_test", evaluation={"scoring": {"protocol": "coco"}}, **given)
+    scores = project.scores()
+    missed = scores[~scores["found"]]
+    assert first["person_id"] in missed["person_id"].tolist()
+    assert (missed["oks"] == 0).all()
+    metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
+    assert metrics["oks"]["persons"] == metrics["oks_ap"]["persons"] == len(scores)
 
 
 def test_average_precision_is_pycocotools_own_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +217,23 @@ def test_another_model_is_refused_before_anything_is_predicted(project: Project,
         project.run("final_test")
     assert "\n" not in str(error.value)
     assert project.ledger() == before
+
+
+def test_another_data_dir_has_no_first_look_of_its_own(project: Project) -> None:
+    """The same persons, in a folder of their own, and another model; then other data."""
+    project.run("final_test")
+    shutil.copytree(project.data, project.root / "other")
+    other = Project(project.root, "other")
+    other.train_another()
+    with pytest.raises(PosescopeError, match=r"the test set was used before.*of its"):
+        other.run("final_test")
+    assert [use["data_dir"] for use in project.ledger()] == [str(project.data)]
+    paint = {"sample": {"seed": 1}}
+    places = {"data_dir": str(project.root / "third"), "raw_dir": str(project.root / "third_raw")}
+    other.run("data_engineering", "modelling", data_engineering=paint, modelling={"training": {"epochs": 1}}, **places)
+    other.run("final_test", data_engineering=paint, **places)
+    assert [use["kind"] for use in project.ledger()] == ["first", "first"]
+    assert project.ledger()[1]["seen_before"] == 0
 
 
 def test_unsealed_again(project: Project) -> None:

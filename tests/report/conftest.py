@@ -114,8 +114,12 @@ def data_inputs() -> DataInputs:
 @pytest.fixture
 def failure_inputs() -> FailureInputs:
     """What evaluation says of seven persons with two joints."""
-    types = ("good", "jitter", "inversion", "swap", "miss")
-    shares = {"all": (0.5, 0.2, 0.1, 0.05, 0.15), "nose": (0.7, 0.1, 0.0, 0.1, 0.1), "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2)}
+    types = ("good", "jitter", "inversion", "swap", "miss", "not found")
+    shares = {
+        "all": (0.5, 0.2, 0.1, 0.05, 0.15, 0),
+        "nose": (0.7, 0.1, 0.0, 0.1, 0.1, 0),
+        "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2, 0),
+    }
     figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
     return FailureInputs(
         error_types=pd.DataFrame(

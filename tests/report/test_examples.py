@@ -12,7 +12,7 @@ from posescope.report.examples import choose_examples, picture_examples, tell_st
 
 
 def scores(*pck):
-    return pd.DataFrame({"person_id": np.arange(len(pck)) + 10, "pck_thesis": pck})
+    return pd.DataFrame({"person_id": np.arange(len(pck)) + 10, "found": True, "pck_thesis": pck})
 
 
 def test_examples_are_spread_from_best_to_worst():
@@ -27,6 +27,10 @@ def test_no_more_examples_than_scored_persons():
     assert choose_examples(scores(0.5, np.nan, 0.9), 6).tolist() == [12, 10]
     assert choose_examples(scores(), 6).tolist() == []
     assert choose_examples(scores(np.nan), 6).tolist() == []
+
+
+def test_who_was_missed_has_no_story():
+    assert choose_examples(scores(0.5, 0.0, 0.9).assign(found=[True, False, True]), 6).tolist() == [12, 10]
 
 
 def test_equals_come_in_the_order_of_their_ids():
@@ -60,7 +64,7 @@ def test_a_story_is_that_persons(tiny_run, tiny_model, person_id):
 
 def test_examples_are_one_below_the_other(tiny_run, tiny_model):
     run = tiny_run
-    table = pd.DataFrame({"person_id": [4, 5, 6], "pck_thesis": [0.2, 1.0, np.nan]})
+    table = pd.DataFrame({"person_id": [4, 5, 6], "found": True, "pck_thesis": [0.2, 1.0, np.nan]})
 
     def picture(count):
         parts = (run.folder, run.source, run.store, run.targets, run.persons, run.crop_boxes, run.keypoints)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from posescope.metrics.figures import setting_of, with_setting
 from posescope.report.content import ReportContent
 from posescope.report.failure_section import assemble_failure_section
 from posescope.report.page import render_report
@@ -33,6 +34,40 @@ def test_each_result_is_one_sentence_made_from_the_numbers(failure_inputs) -> No
         "to 0.44)."
     )
     assert effects == ("What it is worth on this run, in mean OKS: flip test, with plain arg-max +0.013 (-0.011 to +0.033).")
+
+
+def test_groups_that_are_equal_are_told_as_equal(failure_inputs) -> None:
+    strata = failure_inputs.strata.copy()
+    strata.loc[strata["group"] == "small", ["persons", "oks"]] = [20, 0.2504]
+    assert sentences(replace(failure_inputs, strata=strata))[2] == (
+        "The weakest of the groups: size: medium (OKS 0.250, 20 persons) and size: small (OKS 0.250, 20 persons), which are "
+        "equal; the strongest: size: large (OKS 0.750, 27 persons)."
+    )
+    strata.loc[strata["group"] == "large", "oks"] = 0.25
+    assert sentences(replace(failure_inputs, strata=strata))[2] == (
+        "No group is weaker than another: OKS is 0.250 in all of them."
+    )
+
+
+def test_persons_who_were_not_found_are_spoken_of(failure_inputs) -> None:
+    types = failure_inputs.error_types.copy()
+    types.loc[(types["joint"] == "all") & (types["type"] == "not found"), "share"] = 0.04
+    assert (
+        "15.0% missed; 4.0% are of persons who were not found; the joint"
+        in sentences(replace(failure_inputs, error_types=types))[0]
+    )
+
+
+def test_every_figure_and_table_tells_what_it_is_of(failure_inputs) -> None:
+    setting = setting_of("crops", "val", flip_test=True)
+    tables = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects")
+    told = {name: with_setting(getattr(failure_inputs, name), setting) for name in tables}
+    section = assemble_failure_section(replace(failure_inputs, **told))
+    words = "of val; who has a crop counts (crops); annotated boxes; with flip test"
+    assert all(words.removeprefix("of ") in figure.figure.layout.title.text for figure in section.figures)
+    assert section.figures[2].figure.layout.title.text == f"50 persons {words}"
+    assert all("who has a crop counts (crops)" in table.caption.lower() for table in section.tables)
+    assert "50 persons of val" in section.pictures[0].caption
 
 
 @pytest.mark.parametrize(

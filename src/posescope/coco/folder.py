@@ -45,6 +45,10 @@ class SourceOptions(Options):
             raise ValueError(f"expected no placeholder but {{split}}, found '{pattern}'") from error
         return pattern
 
+    def origin_of(self, split: str) -> str:
+        """The data set's split that the people of ours (train, val, test) come from: the test set is drawn from train."""
+        return self.val_split if split == "val" else self.train_split
+
     def splits(self) -> dict[str, str]:
         """The splits that have files of their own: our name -> the data set's."""
         return {"train": self.train_split, "val": self.val_split}

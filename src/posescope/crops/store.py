@@ -123,6 +123,12 @@ class CropStore:
         """Of all shards, in order."""
         return [self.record(name) for name in self._manifest()["shards"]]
 
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) px of the crops; (1, 1) where there are none."""
+        shards = self._open_shards()
+        return (int(shards[0].shape[1]), int(shards[0].shape[2])) if shards else (1, 1)
+
     def person_ids(self) -> NDArray[np.int64]:
         """(N,) ids of all who have a crop, ascending."""
         return np.array(sorted(self._places()), dtype=np.int64)

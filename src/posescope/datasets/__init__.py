@@ -4,6 +4,7 @@ from posescope.datasets.analysis import AnalysisDataset
 from posescope.datasets.arrays import ArraysDataset
 from posescope.datasets.ledger import LedgerDataset
 from posescope.datasets.model import ModelDataset
+from posescope.datasets.nothing import NothingDataset
 from posescope.datasets.picture import PictureDataset
 from posescope.datasets.plot import PlotDataset
 from posescope.datasets.record import RecordDataset
@@ -14,6 +15,7 @@ __all__ = [
     "ArraysDataset",
     "LedgerDataset",
     "ModelDataset",
+    "NothingDataset",
     "PictureDataset",
     "PlotDataset",
     "RecordDataset",

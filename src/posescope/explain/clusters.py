@@ -1,27 +1,36 @@
 """Do persons fall into kinds inside the network, and does the model fail on some of them?
 
-Persons are clustered by their coordinates along the components that hold most of the variance. A silhouette (Rousseeuw, 1987)
-near 0 means that the clusters touch: the division is then a way to cut a continuum, not a discovery, and the note says so.
+Persons are clustered by their coordinates along the components that hold most of the variance, or by the features as they are.
+Any clustering algorithm returns clusters; they are called real only if their silhouette beats that of clouds without clusters and
+if halves of the photographs find them again. Otherwise the division is a way to cut a continuum, and every claim says so.
 """
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.drawing.sheets import contact_sheet
-from posescope.drawing.skeletons import draw_skeleton
 from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
-from posescope.explain.kmeans import Clustering, KMeansClusterer
-from posescope.explain.taps import predict_persons
-from posescope.metrics.confidence import bootstrap_difference, bootstrap_mean
-from posescope.plugins import ComponentSpec, Options, build, component_of
+from posescope.explain.cluster_errors import ClusterErrors, measure_errors
+from posescope.explain.cluster_findings import cluster_names, error_findings, trait_findings
+from posescope.explain.cluster_map import draw_map, hover_texts, interactive_map, map_of
+from posescope.explain.cluster_persons import MeasuredPersons, measure_persons
+from posescope.explain.cluster_sheets import draw_gallery, draw_mean_skeletons, rank_members
+from posescope.explain.cluster_structure import Structure, StructureOptions, weigh_structure
+from posescope.explain.cluster_tables import cluster_facts, cluster_table, members_table
+from posescope.explain.cluster_words import Traits, find_traits
+from posescope.explain.clustering import Clusterer, Clustering
+from posescope.explain.errors import ExplainError
+from posescope.explain.findings import Finding
+from posescope.explain.taps import batches_of_rows
+from posescope.metrics.resampling import ImageDraws, draw_images
+from posescope.plugins import ComponentSpec, build, component_of
 
-__all__ = ["LOW_SILHOUETTE", "Clusters", "ClustersOptions", "KMeansClusterer"]
+__all__ = ["Clusters", "ClustersOptions"]
 
-LOW_SILHOUETTE = 0.25  # Kaufman and Rousseeuw (1990), Finding Groups in Data: below it, no substantial structure
+_BLOCK_ROWS = 10_000
 
 if TYPE_CHECKING:
     ClustererSpec = ComponentSpec
@@ -29,20 +38,35 @@ else:
     ClustererSpec = component_of("clusterers")
 
 
-class ClustersOptions(Options):
-    """What is clustered, and what is shown of it."""
+class ClustersOptions(StructureOptions):
+    """What is clustered, what it is held against, and what is shown of it."""
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
-    variance_share: float = Field(
-        0.95, gt=0, le=1, description="Cluster along the components that hold this share of the variance"
+    space: Literal["components", "raw"] = Field(
+        "components", description="Cluster coordinates along components, or the features as they are (4 bytes a number in memory)"
     )
-    persons: int = Field(10_000, ge=3, description="Persons clustered, at most")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval")
-    gallery: int = Field(6, gt=0, le=50, description="Persons shown of each cluster: the one nearest its centre, and the next")
+    variance_share: float = Field(
+        0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"
+    )
+    persons: int | None = Field(None, ge=3, description="Persons clustered, at most; none: everybody")
+    silhouette_persons: int = Field(
+        10_000, ge=10, description="Persons whose silhouette is taken, at most, each against everybody; fewer persons: exact"
+    )
+    smallest_contrast: float = Field(
+        0.5, ge=0, description="An attribute is told where its whole interval lies beyond this many standard deviations"
+    )
+    shuffles: int = Field(200, ge=20, description="Times that labels are shuffled, as control of errors and attributes")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
+    gallery: int = Field(6, gt=0, le=50, description="Persons shown of each cluster: its medoid, and the nearest to its centre")
+    farthest: int = Field(2, ge=0, le=50, description="Persons shown of each cluster that are farthest from its centre")
 
 
 class Clusters:
-    """Analysis `clusters`. Tables: clusters, silhouettes, cluster_members. Picture: clusters."""
+    """Analysis `clusters`.
+
+    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Pictures: clusters (who they are), clusters_map,
+    clusters_skeletons. Figure: clusters_plane, the map with a person under the pointer.
+    """
 
     Options = ClustersOptions
 
@@ -50,99 +74,115 @@ class Clusters:
         self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Cluster the persons."""
-        rows = sample_rows(len(inputs.features), self.options.persons, inputs.seed)
-        axes = min(inputs.components.components_for(self.options.variance_share), len(inputs.components))
-        points = inputs.components.project(inputs.features.values[rows], axes)
-        clustering: Clustering = build("clusterers", self.options.clusterer)(points, seed=inputs.seed)
-        table = self._cluster_table(inputs, rows, clustering)
-        silhouettes = pd.DataFrame(sorted(clustering.silhouettes.items()), columns=["clusters", "silhouette"])
-        members = pd.DataFrame({"person_id": inputs.features.person_ids[rows], "cluster": clustering.labels + 1})
-        facts = _facts(table, clustering, axes, len(rows))
+        """Cluster the persons.
+
+        Raises:
+            ExplainError: if the clusterer does not divide these persons into two clusters or more.
+        """
+        inputs = _limited(inputs, self.options.persons)
+        points, space = self._points(inputs)
+        clusterer: Clusterer = build("clusterers", self.options.clusterer)
+        clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
+        draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
+        measured = measure_persons(points, clustering, self.options.silhouette_persons, inputs.seed)
+        silhouette = measured.interval(inputs.groups, draws)
+        structure = weigh_structure(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
+        traits, errors = self._contrasts(inputs, clustering, draws)
+        table = cluster_table(inputs.features.person_ids, clustering, measured, traits, errors)
+        failures = error_findings(errors, clustering, traits, "clusters", real=structure.is_real) if errors else []
+        told = trait_findings(traits, clustering.sizes, "clusters") if traits else []
+        names = cluster_names(clustering.sizes, traits)
         return AnalysisResult(
-            facts=facts,
-            tables={"clusters": table, "silhouettes": silhouettes, "cluster_members": members},
-            pictures={"clusters": self._gallery(inputs, rows, points, clustering)},
-            note=_note(facts, table),
+            facts={**structure.facts(), **cluster_facts(table), "persons": len(points), "coordinates": points.shape[1]},
+            tables={
+                "clusters": table,
+                "silhouettes": structure.table(),
+                **({"cluster_attributes": traits.table} if traits else {}),
+                "cluster_members": members_table(inputs.features.person_ids, clustering, measured),
+            },
+            pictures={"clusters": self._gallery(inputs, clustering, measured), **_pictures(inputs, clustering, names)},
+            note=_note(space, measured, structure, failures, traits),
+            findings=(*structure.findings("clusters_map"), *failures, *told),
+            figures={"clusters_plane": interactive_map(map_of(inputs), clustering.labels, names, hover_texts(inputs))},
         )
 
-    def _cluster_table(self, inputs: AnalysisInputs, rows: NDArray[np.int64], clustering: Clustering) -> pd.DataFrame:
-        """A row a cluster: size, mean PCK and its difference from everybody else's, each with a 95 % interval."""
-        pck = None if inputs.per_person_pck is None else inputs.per_person_pck[rows]
-        records = []
-        for cluster in range(len(clustering)):
-            inside = clustering.labels == cluster
-            record: dict[str, float | int] = {"cluster": cluster + 1, "persons": int(inside.sum()), "share": float(inside.mean())}
-            if pck is not None:
-                own = bootstrap_mean(pck[inside], inputs.seed, self.options.resamples)
-                gap = bootstrap_difference(pck[inside], pck[~inside], inputs.seed, self.options.resamples)
-                record |= {"mean_pck": own.estimate, "pck_low": own.low, "pck_high": own.high}
-                record |= {"against_rest": gap.estimate, "against_rest_low": gap.low, "against_rest_high": gap.high}
-            records.append(record)
-        return pd.DataFrame(records)
+    def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
+        """(N, P) coordinates of the persons, and what they are in words."""
+        values = inputs.features.values
+        if self.options.space == "raw":
+            return values.astype(np.float32), f"{values.shape[1]} features"
+        axes = min(inputs.components.components_for(self.options.variance_share), len(inputs.components))
+        points = np.empty((len(values), axes), dtype=np.float32)
+        for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
+            points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
+        return points, f"{axes} component{'s' if axes > 1 else ''}"
 
-    def _gallery(
-        self, inputs: AnalysisInputs, rows: NDArray[np.int64], points: NDArray[np.float64], clustering: Clustering
-    ) -> NDArray[np.uint8]:
-        """A row of pictures a cluster: the person nearest to its centre first, then the next, with predicted skeletons."""
-        captions, shown = [], []
-        for cluster, centre in enumerate(clustering.centres):
-            inside = np.flatnonzero(clustering.labels == cluster)
-            nearest = inside[np.argsort(((points[inside] - centre) ** 2).sum(axis=1), kind="stable")][: self.options.gallery]
-            # Small clusters leave places empty at the end of their row.
-            shown.append(np.concatenate([rows[nearest], np.full(self.options.gallery - len(nearest), -1)]))
-            captions += [f"cluster {cluster + 1}: person {person}" for person in inputs.features.person_ids[rows[nearest]]]
-            captions += [""] * (self.options.gallery - len(nearest))
-        places = np.concatenate(shown).astype(np.int64)
-        pictures = _pictures(inputs, places)
-        title = "Persons nearest to the centre of each cluster, one cluster a row"
-        return contact_sheet(pictures, columns=self.options.gallery, captions=captions, title=title)
+    def _contrasts(
+        self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
+    ) -> tuple[Traits | None, ClusterErrors | None]:
+        """What sets the clusters apart, and how well the model does on each; none where nothing is known."""
+        labels, count, groups = clustering.labels, len(clustering), inputs.groups
+        shuffles, seed = self.options.shuffles, inputs.seed
+        scores = {"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}
+        errors = measure_errors(scores, labels, count, groups, draws, shuffles=shuffles, seed=seed)
+        if inputs.attributes is None:
+            return None, errors
+        smallest = self.options.smallest_contrast
+        traits = find_traits(inputs.attributes, labels, count, groups, draws, smallest=smallest, shuffles=shuffles, seed=seed)
+        return traits, errors
+
+    def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: MeasuredPersons) -> NDArray[np.uint8]:
+        shown = rank_members(clustering.labels, measured.to_centre, measured.medoids, self.options.gallery, self.options.farthest)
+        return draw_gallery(inputs, shown, (self.options.gallery, self.options.farthest))
 
 
-def _pictures(inputs: AnalysisInputs, places: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-    """Crops with predicted skeletons for rows of the inputs; a white picture for -1."""
-    rows = places[places >= 0]
-    joints = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints
-    images = inputs.crops.read_images(rows)
-    drawn = iter([draw_skeleton(image, own, inputs.model.skeleton) for image, own in zip(images, joints, strict=True)])
-    blank = np.full((*inputs.crops.crop_size, 3), 255, dtype=np.uint8)
-    return [next(drawn) if place >= 0 else blank for place in places]
+def _checked(clustering: Clustering, count: int) -> Clustering:
+    if len(clustering.labels) != count:
+        raise ExplainError(
+            f"clusters: expected of the clusterer a label for each of the {count} points, found {len(clustering.labels)}."
+        )
+    return clustering
 
 
-def _facts(table: pd.DataFrame, clustering: Clustering, axes: int, persons: int) -> dict[str, float | int | str | None]:
-    facts: dict[str, float | int | str | None] = {
-        "clusters": len(clustering),
-        "silhouette": clustering.silhouette,
-        "components_used": axes,
-        "persons": persons,
-        "worst_cluster": None,
-        "worst_cluster_pck": None,
+def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
+    """The inputs of as many persons at most, drawn at random."""
+    if persons is None or persons >= len(inputs.crops):
+        return inputs
+    rows = sample_rows(len(inputs.crops), persons, inputs.seed)
+    features, attributes = inputs.features, inputs.attributes
+    return replace(
+        inputs,
+        crops=inputs.crops.subset(rows),
+        features=replace(features, person_ids=features.person_ids[rows], values=features.values[rows]),
+        per_person_pck=None if inputs.per_person_pck is None else inputs.per_person_pck[rows],
+        per_person_oks=None if inputs.per_person_oks is None else inputs.per_person_oks[rows],
+        image_groups=inputs.groups[rows],
+        attributes=None if attributes is None else attributes.iloc[rows].reset_index(drop=True),
+    )
+
+
+def _pictures(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
+    return {
+        "clusters_map": draw_map(map_of(inputs), clustering.labels, names),
+        "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
     }
-    if "mean_pck" in table and table["mean_pck"].notna().any():
-        worst = table.iloc[int(np.nanargmin(table["mean_pck"].to_numpy(dtype=np.float64)))]
-        facts |= {"worst_cluster": int(worst["cluster"]), "worst_cluster_pck": float(worst["mean_pck"])}
-    return facts
 
 
-def _note(facts: dict[str, float | int | str | None], table: pd.DataFrame) -> str:
-    silhouette = float(facts["silhouette"] or 0.0)
-    text = (
-        f"{facts['persons']} persons, described by {facts['components_used']} components, divide best into "
-        f"{facts['clusters']} clusters, with a mean silhouette of {silhouette:.2f}. "
-    )
-    text += (
-        f"That is low (below {LOW_SILHOUETTE}): there are no real clusters, only a cut through a continuum, and differences "
-        "between them should be read as differences between its ends."
-        if silhouette < LOW_SILHOUETTE
-        else "The persons do fall into distinct kinds."
-    )
-    if facts["worst_cluster"] is None:
-        return text
-    worst = table[table["cluster"] == facts["worst_cluster"]].iloc[0]
-    text += (
-        f" The model does worst on cluster {facts['worst_cluster']} ({worst['persons']:.0f} persons): mean PCK "
-        f"{worst['mean_pck']:.3f} [{worst['pck_low']:.3f}, {worst['pck_high']:.3f}], a difference from the rest of "
-        f"{worst['against_rest']:+.3f} [{worst['against_rest_low']:+.3f}, {worst['against_rest_high']:+.3f}]"
-    )
-    sure = worst["against_rest_high"] < 0
-    return text + (", an interval that excludes zero." if sure else ", an interval that includes zero: it may be chance.")
+def _note(space: str, measured: MeasuredPersons, structure: Structure, failures: list[Finding], traits: Traits | None) -> str:
+    sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against everybody)"
+    agreement = structure.clustering.restart_agreements.get(len(structure.clustering))
+    texts = [f"{len(measured.to_centre)} persons{sampled}, described by {space}. {structure.describe()}"]
+    if agreement is not None:
+        texts.append(f"Other starts of the clustering agree with the one kept with an adjusted Rand index of {agreement:.2f}.")
+    held = [finding for finding in failures if finding.passed]
+    if held:
+        texts.append(held[0].claim)
+    elif failures:
+        texts.append(
+            "On no cluster does the model do worse than on the rest beyond what chance makes of clusters of these sizes."
+        )
+    if traits is None:
+        texts.append("No pose attributes were measured, so the clusters have no words.")
+    elif not any(traits.told):
+        texts.append("No measured attribute sets a cluster apart.")
+    return " ".join(texts)

@@ -41,6 +41,7 @@ PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = (
     "plain arg-max, flip test",
     "own decoder, flip test",
 )
+_FLIPPED = (FLIPPED_PLAIN, FLIPPED_OWN)
 _EFFECTS = {
     "own decoder instead of plain arg-max": (OWN, PLAIN),
     "own decoder instead of plain arg-max, with flip test": (FLIPPED_OWN, FLIPPED_PLAIN),
@@ -100,14 +101,18 @@ def decoding_effect_table(scored: ScoredPersons, readings: Mapping[str, NDArray[
 
     Returns:
         A row a way (`row` is "way") and a row an effect ("effect": pck_thesis and oks are differences then).
-        Columns: row, what, pck_thesis and oks, each with its low and high.
+        Columns: row, what, persons, flip_test (missing where the effect is its own), pck_thesis and oks, each with its low and
+        high.
     """
+    persons = int(scored.labelled.any(axis=1).sum())
     values = {way: _person_values(scored, joints) for way, joints in readings.items()}
-    rows = [("way", way, *_ends(draws, scored, both)) for way, both in values.items()]
+    rows = [("way", way, persons, way in _FLIPPED, *_ends(draws, scored, both)) for way, both in values.items()]
     for what, (with_it, without) in _EFFECTS.items():
-        rows.append(("effect", what, *_ends(draws, scored, values[with_it] - values[without])))
-    names = ["row", "what", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=names)
+        flipped = {way in _FLIPPED for way in (with_it, without)}
+        difference = _ends(draws, scored, values[with_it] - values[without])
+        rows.append(("effect", what, persons, flipped.pop() if len(flipped) == 1 else None, *difference))
+    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return pd.DataFrame(rows, columns=["row", "what", "persons", "flip_test", *figures]).astype({"flip_test": "boolean"})
 
 
 def measure_decoding_effects(

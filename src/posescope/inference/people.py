@@ -36,7 +36,7 @@ class FoundPeople:
 
 
 def locate_people(
-    model: PoseModel,
+    model: PoseModel | None,
     crops: CropSet,
     wanted: pd.DataFrame,
     keypoints: pd.DataFrame,
@@ -48,7 +48,7 @@ def locate_people(
     """Ask the model about each crop; or take the results of another system, and give each person the best of the same image.
 
     Args:
-        model: not asked where there are results.
+        model: not asked where there are results; none is needed then.
         crops: of everybody who has one.
         wanted: a `Persons` table that has everybody who has a crop.
         keypoints, crop_boxes: tables that have everybody who has a crop; the former all who are wanted, too.
@@ -57,12 +57,14 @@ def locate_people(
         results: path of a JSON file of COCO keypoint results; none: ask the model.
 
     Raises:
-        DataError: if the file of results is missing, or holds something else.
+        DataError: if the file of results is missing, or holds something else; if there is neither a file nor a model.
         MetricError: if its records do not belong to this skeleton.
     """
     if results is not None:
         taken = read_results(Path(results))
         return FoundPeople(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
+    if model is None:
+        raise DataError("There is neither a model nor a file of results to score. Run the pipeline modelling first.")
     found = predict_crops(model, crops, options)
     predictions = predictions_in_images(found.predictions, crop_boxes)
     return FoundPeople(predictions, coco_results(predictions, wanted, skeleton.category_id), heatmap_errors(found, wanted))

@@ -71,23 +71,28 @@ def gather_cases(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     crop_size: tuple[int, int],
+    wanted: NDArray[np.int64] | None = None,
 ) -> Cases:
     """As `gather_scored`, with the surroundings; `persons` is the table of everybody that was read."""
-    ids = np.unique(predictions["person_id"].to_numpy())
+    predicted_ids = np.unique(predictions["person_id"].to_numpy())
+    ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
     splits = persons.loc[persons["person_id"].isin(ids), "source_split"].unique()
     # Millions of joints of other splits need not be sorted.
     near = persons[persons["source_split"].isin(splits)]
     joints = keypoints[keypoints["person_id"].isin(near["person_id"])]
-    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size)
+    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size, wanted)
     sizes = near.set_index("person_id").loc[scored.person_ids, ["image_h", "image_w"]].to_numpy(dtype=np.int64)
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 
 
 def thesis_hits(scored: ScoredPersons) -> NDArray[np.float64]:
-    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled or without a crop."""
+    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled.
+
+    Somebody who was missed has hit nothing; who was found but has no crop cannot be measured (NaN).
+    """
     # As there: the way from crop to image and back must not decide the rounding of a half cell.
     predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
     target = apply_affine(scored.crop_from_image, scored.truth).round(6)
     hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
-    measurable = np.asarray(np.isfinite(scored.crop_from_image).all(axis=(1, 2)), dtype=np.bool_)
-    return np.where(scored.labelled & measurable[:, None], hits.astype(np.float64), np.nan)
+    known = np.isfinite(scored.crop_from_image).all(axis=(1, 2)) | ~scored.found
+    return np.where(scored.labelled & known[:, None], hits.astype(np.float64), np.nan)

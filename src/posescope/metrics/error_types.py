@@ -2,15 +2,17 @@
 
     ks(p, place) = exp(-d^2 / (2 s^2 k^2))     d: distance; s^2: area of the person whose place it is; k = 2 sigma of the joint
 
-    good        ks to its own place >= 0.85
-    jitter      0.5 <= ks < 0.85: near, but not as near as annotators agree
-    inversion   less than 0.5, and ks >= 0.5 to the mirrored joint (left or right) of the same person
-    swap        less than 0.5, and ks >= 0.5 to the same or the mirrored joint of another person in the image
-    miss        all others: near nothing that it could be mistaken for
+The nearest place, of the largest ks, says which it is:
 
-Their text lets an inversion be any other joint of the body. Here, as they do in practice, it is the skeleton's flip partner;
-a joint without one (the nose) is never inverted. Where both inversion and swap would do, the nearer place (larger ks) decides;
-if both are equally near, it is an inversion.
+    good        its own, ks >= 0.85
+    jitter      its own, 0.5 <= ks < 0.85: near, but not as near as annotators agree
+    inversion   the mirrored joint (left or right) of the same person, ks >= 0.5
+    swap        the same or the mirrored joint of another person in the image, ks >= 0.5
+    miss        ks < 0.5 everywhere: near nothing that it could be mistaken for
+    not found   the person was to be found, and has no prediction: every labelled joint of it
+
+Their text lets an inversion be any other joint of the body. Here, as in the code that they published, it is the skeleton's flip
+partner; a joint without one (the nose) is never inverted. Of equally near places its own comes first, then the mirrored one.
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ __all__ = [
     "swap_similarities",
 ]
 
-ERROR_TYPES = ("good", "jitter", "inversion", "swap", "miss")
+ERROR_TYPES = ("good", "jitter", "inversion", "swap", "miss", "not found")
 GOOD, NEAR = 0.85, 0.5
 ALL_JOINTS = "all"
 
@@ -45,7 +47,7 @@ ALL_JOINTS = "all"
 def classify_errors(
     own: NDArray[np.float64], mirrored: NDArray[np.float64], others: NDArray[np.float64], labelled: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
-    """The type of each joint.
+    """The type of each joint of persons who were found.
 
     Args:
         own: (N, K) similarity to its own place, 0..1.
@@ -57,7 +59,9 @@ def classify_errors(
         (N, K) int8: index into `ERROR_TYPES`; -1 where unlabelled.
     """
     inverted, swapped = np.nan_to_num(mirrored), np.nan_to_num(others)
-    conditions = [~labelled, own >= GOOD, own >= NEAR, (inverted >= NEAR) & (inverted >= swapped), swapped >= NEAR]
+    at_home = (own >= inverted) & (own >= swapped)
+    mistaken = [(inverted >= NEAR) & (inverted >= swapped), swapped >= NEAR]
+    conditions = [~labelled, at_home & (own >= GOOD), at_home & (own >= NEAR), *mistaken]
     return np.select(conditions, [-1, 0, 1, 2, 3], default=4).astype(np.int8)
 
 
@@ -84,7 +88,7 @@ def swap_similarities(
 
 
 def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.int8]:
-    """(N, K) types of N persons' joints, as `classify_errors` says them."""
+    """(N, K) types of N persons' joints, as `classify_errors` says them; "not found" where a person has no prediction."""
     scored, flip = cases.scored, list(flip_indices)
     partner = joint_similarities(
         scored.predicted, scored.truth[:, flip], scored.areas, np.asarray(scored.oks_sigmas)[flip].tolist()
@@ -93,7 +97,9 @@ def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.i
     partner[:, np.arange(len(flip)) == np.array(flip)] = np.nan
     others = swap_similarities(scored.predicted, cases.neighbours, flip, scored.oks_sigmas)
     own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
-    return classify_errors(own, partner, others, scored.labelled)
+    types = classify_errors(own, partner, others, scored.labelled)
+    nowhere = scored.labelled & ~scored.found[:, None]
+    return np.where(nowhere, np.int8(ERROR_TYPES.index("not found")), types)
 
 
 def error_type_table(
@@ -110,9 +116,10 @@ def error_type_table(
         draws: of the images.
 
     Returns:
-        A row a joint (and one for all together, `ALL_JOINTS`) and type. Columns: joint, type, labelled (places), count, share
-        of the labelled places with low and high, oks_gain (mean OKS won if just these joints were put right) with
-        oks_gain_low and oks_gain_high. NaN where nothing is labelled.
+        A row a joint (and one for all together, `ALL_JOINTS`) and type. Columns: joint, type, persons (who have such a place
+        labelled), not_found (how many of them have no prediction), labelled (places), count, share of the labelled places with
+        low and high, oks_gain (mean OKS won if just these joints were put right) with oks_gain_low and oks_gain_high. NaN where
+        nothing is labelled.
     """
     own = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
     numbers = scored.labelled.sum(axis=1)
@@ -120,13 +127,15 @@ def error_type_table(
     rows = []
     for name, columns in [(ALL_JOINTS, slice(None)), *((joint, slice(k, k + 1)) for k, joint in enumerate(joint_names))]:
         labelled = scored.labelled[:, columns]
+        members = labelled.any(axis=1)
+        numbers_of = int(members.sum()), int((members & ~scored.found).sum()), int(labelled.sum())
         for number, kind in enumerate(ERROR_TYPES):
             hit = types[:, columns] == number
             share = _share(hit, labelled, scored.image_ids, draws)
             gain = draws.mean_interval((hit * loss[:, columns]).sum(axis=1), scored.image_ids)
-            rows.append((name, kind, labelled.sum(), hit.sum(), *_ends(share), *_ends(gain)))
-    names = ["joint", "type", "labelled", "count", "share", "low", "high", "oks_gain", "oks_gain_low", "oks_gain_high"]
-    return pd.DataFrame(rows, columns=names)
+            rows.append((name, kind, *numbers_of, hit.sum(), *_ends(share), *_ends(gain)))
+    names = ["joint", "type", "persons", "not_found", "labelled", "count", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=[*names, "oks_gain", "oks_gain_low", "oks_gain_high"])
 
 
 def _share(hits: NDArray[np.bool_], labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], draws: ImageDraws) -> Interval:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from posescope.metrics.average_precision import CocoEvaluation, match_coco
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.confidence import Interval
-from posescope.metrics.figures import Figure, Figures, Protocol, metrics_content
+from posescope.metrics.figures import Figure, Figures, Protocol
 from posescope.metrics.per_joint import joint_error_table
 from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.resampled_precision import resample_precision
@@ -32,7 +32,6 @@ __all__ = [
     "evaluate_persons",
     "evaluate_precision",
     "mean_figure",
-    "metrics_content",
     "precision_figures",
 ]
 
@@ -83,7 +82,7 @@ def evaluate_persons(
     nothing of the kind, or whose headline is another number, has no interval.
 
     Args:
-        scored: N persons. Those without a prediction count in the figures as missed, and have no row in `person_scores`.
+        scored: N persons. Those without a prediction count in the figures as missed; in `person_scores` they are not `found`.
         metrics: components of posescope.metrics.
         skeleton: of the data.
         seed: of the draws of images; with the same images, seed and resamples, the draws are the same.
@@ -94,14 +93,14 @@ def evaluate_persons(
     results: list[MetricFigures] = [build("metrics", spec)(scored) for spec in metrics]
     draws = draw_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
     figures: dict[str, Figure] = {}
-    columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids}
+    columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids, "found": scored.found}
     joints = joint_error_table(scored, skeleton.joints)
     for result in results:
         columns |= result.per_person
         figures |= {name: _person_figure(name, result, scored, draws, protocol) for name in result.figures}
         for name in result.per_joint:
             joints[name] = _joint_column(result, name, joints, skeleton)
-    table = pd.DataFrame(PersonScores.validate(pd.DataFrame(columns)[scored.found].reset_index(drop=True)))
+    table = pd.DataFrame(PersonScores.validate(pd.DataFrame(columns)))
     return Evaluation(figures=Figures(figures), person_scores=table, joint_scores=joints)
 
 

@@ -1,6 +1,6 @@
 """The tables that say where a model fails: one pandera schema each, and the long table of every joint's error type."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pandera.typing.pandas import Series
 
 from posescope.metrics.error_types import ERROR_TYPES
+from posescope.metrics.figures import BoxSource, Protocol
 
 __all__ = [
     "DecodingEffects",
@@ -35,6 +36,16 @@ class _Table(pa.DataFrameModel):
         coerce = True
 
 
+class _ToldTable(_Table):
+    """A table of figures, each row with what it is to be told with (`figures.Setting`), and of how many people it is."""
+
+    persons: Series[np.int64] = pa.Field(ge=0)
+    protocol: Series[str] = pa.Field(isin=get_args(Protocol))
+    split: Series[str]
+    box_source: Series[str] = pa.Field(isin=get_args(BoxSource))
+    flip_test: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+
+
 class JointErrors(_Table):
     """One row a scored person and joint: its type of error, `unlabelled` where nobody knows."""
 
@@ -43,11 +54,12 @@ class JointErrors(_Table):
     type: Series[str] = pa.Field(isin=(*ERROR_TYPES, UNLABELLED))
 
 
-class ErrorTypes(_Table):
+class ErrorTypes(_ToldTable):
     """One row a joint (`all`: all joints together) and type of error; see `metrics.error_types.error_type_table`."""
 
     joint: Series[str]
     type: Series[str] = pa.Field(isin=ERROR_TYPES)
+    not_found: Series[np.int64] = pa.Field(ge=0)
     labelled: Series[np.int64] = pa.Field(ge=0)
     count: Series[np.int64] = pa.Field(ge=0)
     share: Series[np.float64] = _figure(ge=0, le=1)
@@ -58,25 +70,27 @@ class ErrorTypes(_Table):
     oks_gain_high: Series[np.float64] = _figure()
 
 
-class ErrorCosts(_Table):
+class ErrorCosts(_ToldTable):
     """One row a type of error, put right alone, and one for all; see `metrics.error_costs.error_cost_table`."""
 
     type: Series[str]
+    not_found: Series[np.int64] = pa.Field(ge=0)
     joints: Series[np.int64] = pa.Field(ge=0)
     oks_ap: Series[np.float64] = _figure(ge=0, le=1)
     oks_ap_corrected: Series[np.float64] = _figure(ge=0, le=1)
     ap_gain: Series[np.float64] = _figure(ge=-1, le=1)
+    ap_protocol: Series[str] = pa.Field(isin=get_args(Protocol))
     oks_gain: Series[np.float64] = _figure()
     oks_gain_low: Series[np.float64] = _figure()
     oks_gain_high: Series[np.float64] = _figure()
 
 
-class Strata(_Table):
+class Strata(_ToldTable):
     """One row a group of persons; see `metrics.strata.stratum_table`."""
 
     stratum: Series[str]
     group: Series[str]
-    persons: Series[np.int64] = pa.Field(ge=1)
+    not_found: Series[np.int64] = pa.Field(ge=0)
     pck_thesis: Series[np.float64] = _figure(ge=0, le=1)
     pck_thesis_low: Series[np.float64] = _figure(ge=0, le=1)
     pck_thesis_high: Series[np.float64] = _figure(ge=0, le=1)
@@ -85,12 +99,14 @@ class Strata(_Table):
     oks_high: Series[np.float64] = _figure(ge=0, le=1)
 
 
-class Reliability(_Table):
+class Reliability(_ToldTable):
     """One row a range of scores; see `metrics.reliability.reliability_table`."""
 
     level: Series[str] = pa.Field(isin=("joint", "person"))
     bin: Series[np.int64] = pa.Field(ge=1)
     count: Series[np.int64] = pa.Field(ge=1)
+    not_found: Series[np.int64] = pa.Field(ge=0)
+    score_of: Series[str]
     score: Series[np.float64]
     score_low: Series[np.float64]
     score_high: Series[np.float64]
@@ -102,17 +118,19 @@ class Reliability(_Table):
     oks_high: Series[np.float64] = _figure(ge=0, le=1)
 
 
-class RankCorrelations(_Table):
+class RankCorrelations(_ToldTable):
     """One row for joints and one for persons: Spearman's correlation of score and OKS."""
 
     level: Series[str] = pa.Field(isin=("joint", "person"))
     count: Series[np.int64] = pa.Field(ge=0)
+    not_found: Series[np.int64] = pa.Field(ge=0)
+    score_of: Series[str]
     spearman: Series[np.float64] = _figure()
     low: Series[np.float64] = _figure()
     high: Series[np.float64] = _figure()
 
 
-class DecodingEffects(_Table):
+class DecodingEffects(_ToldTable):
     """One row a way of reading the same network, and one a difference of two; see `inference.decoding_effects`."""
 
     row: Series[str] = pa.Field(isin=("way", "effect"))

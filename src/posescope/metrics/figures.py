@@ -7,7 +7,18 @@ from typing import Any, Literal
 
 import pandas as pd
 
-__all__ = ["METRICS_SCHEMA_VERSION", "BoxSource", "Figure", "Figures", "Protocol", "figures_table", "metrics_content"]
+__all__ = [
+    "METRICS_SCHEMA_VERSION",
+    "BoxSource",
+    "Figure",
+    "Figures",
+    "Protocol",
+    "Setting",
+    "figures_table",
+    "metrics_content",
+    "setting_of",
+    "with_setting",
+]
 
 # Raised whenever a reader of the last version would misread the file; a new key alone does not.
 METRICS_SCHEMA_VERSION = 1
@@ -16,6 +27,23 @@ METRICS_SCHEMA_VERSION = 1
 Protocol = Literal["coco", "crops"]
 # Where the places of the people came from: the annotation, or another system's results, which may have found nobody.
 BoxSource = Literal["ground_truth", "results"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a figure is to be told with: two that differ in any of these are not of the same thing.
+
+    Attributes:
+        protocol: who counts in the figures a person (AP and AR may have another one).
+        split: whose people.
+        box_source: "ground_truth": the annotation said where people are; "results": another system's file was scored.
+        flip_test: whether heatmaps were averaged with those of the mirrored crop; None with another system's file.
+    """
+
+    protocol: Protocol
+    split: str
+    box_source: BoxSource
+    flip_test: bool | None
 
 
 @dataclass(frozen=True)
@@ -57,32 +85,44 @@ class Figures:
         return cls({name: _figure_of(one) for name, one in content.items()})
 
 
-def metrics_content(
-    figures: Figures,
-    precision: Figures,
-    mse: Figures,
-    split: str,
-    flip_test: bool = False,
-    results: str | None = None,
-) -> dict[str, Any]:
+def setting_of(protocol: Protocol, split: str, flip_test: bool, results: str | None = None) -> Setting:
+    """The setting of figures a person.
+
+    Args:
+        protocol: who counts.
+        split: whose people.
+        flip_test: whether a model averages with the mirrored crop.
+        results: file of another system's results, if it is they that are scored.
+    """
+    return Setting(protocol, split, *(("ground_truth", flip_test) if results is None else ("results", None)))
+
+
+def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, at the end.
+
+    A column that the table has already stays as it is: its rows differ in it.
+    """
+    told: dict[str, Any] = {"protocol": setting.protocol, "split": setting.split, "box_source": setting.box_source}
+    told["flip_test"] = pd.array([setting.flip_test] * len(table), dtype="boolean")
+    return table.assign(**{name: value for name, value in told.items() if name not in table})
+
+
+def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
     """The content of `metrics.json`, as docs/metrics.md describes it.
 
     Args:
-        figures: of the people, one by one.
-        precision: COCO's.
-        mse: of the heatmaps; no figure where there are no heatmaps.
-        split: whose people.
-        flip_test: whether heatmaps were averaged with those of the mirrored crop.
-        results: file of another system's results, if it is they that were scored: `box_source` is "results" then, and
-            `flip_test` unknown. Otherwise the people's boxes are the annotation's.
+        setting: of the figures; each has its own protocol.
+        figures: of the people, one by one; COCO's; of the heatmaps: in as many parts as there are.
 
     Returns:
         {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test}}}.
     """
-    everything = Figures({**figures.by_name, **precision.by_name, **mse.by_name}).to_dict()
-    source: BoxSource = "ground_truth" if results is None else "results"
-    setting = {"split": split, "box_source": source, "flip_test": flip_test if results is None else None}
-    return {"schema_version": METRICS_SCHEMA_VERSION, split: {name: {**one, **setting} for name, one in everything.items()}}
+    everything = {name: figure for part in figures for name, figure in part.to_dict().items()}
+    told = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
+    return {
+        "schema_version": METRICS_SCHEMA_VERSION,
+        setting.split: {name: {**one, **told} for name, one in everything.items()},
+    }
 
 
 def figures_table(content: Mapping[str, Any]) -> pd.DataFrame:

@@ -20,8 +20,8 @@ def tabulate_joint_hits(scored: ScoredPersons, skeleton: Skeleton) -> pd.DataFra
         skeleton: names the joints and has the tolerances of OKS.
 
     Returns:
-        A `JointHits` table. A joint without a prediction has similarity 0 and is no hit; of somebody without a crop nobody knows
-        the hit (NaN), as in `pck_thesis`.
+        A `JointHits` table. A joint without a prediction has similarity 0 and is no hit, so somebody who was missed has 0
+        throughout; of somebody who was found and has no crop nobody knows the hit (NaN), as in `pck_thesis`.
     """
     hits = thesis_hits(scored)
     similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, skeleton.oks_sigmas)
@@ -32,6 +32,8 @@ def tabulate_joint_hits(scored: ScoredPersons, skeleton: Skeleton) -> pd.DataFra
             "image_id": scored.image_ids[persons],
             "joint": np.asarray(skeleton.joints, dtype=object)[joints],
             "visibility": scored.visibility[persons, joints],
+            "x": scored.truth[persons, joints, 0].astype(np.float32),
+            "y": scored.truth[persons, joints, 1].astype(np.float32),
             "oks": np.nan_to_num(similarities[persons, joints]),
             "pck_thesis": hits[persons, joints],
         }

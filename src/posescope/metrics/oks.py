@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from posescope.files import fingerprint
 from posescope.metrics.base import MetricFigures, mean_over_labelled
 from posescope.metrics.errors import MetricError
 from posescope.plugins import Options
@@ -64,7 +65,10 @@ class OksOptions(Options):
 
 
 class Oks:
-    """Metric `oks`: mean over persons of the OKS of each with its own prediction (no matching, no threshold)."""
+    """Metric `oks`: mean over persons of the OKS of each with its own prediction (no matching, no threshold).
+
+    With other tolerances than the skeleton's the figure is `oks_sigmas_<6 hex digits of them>`: it is not the same figure.
+    """
 
     Options = OksOptions
 
@@ -78,6 +82,7 @@ class Oks:
             MetricError: if the number of sigmas is not the number of joints.
         """
         sigmas = scored.oks_sigmas if self.options.sigmas is None else self.options.sigmas
+        name = "oks" if tuple(sigmas) == tuple(scored.oks_sigmas) else f"oks_sigmas_{fingerprint(list(sigmas))[:6]}"
         if len(sigmas) != scored.visibility.shape[1]:
             raise MetricError(
                 f"oks: expected one sigma a joint ({scored.visibility.shape[1]}), found {len(sigmas)}. "
@@ -86,8 +91,8 @@ class Oks:
         similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
         per_person = mean_over_labelled(similarities, scored.labelled, axis=1)
         return MetricFigures(
-            figures={"oks": float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
-            per_person={"oks": per_person},
-            per_joint={"oks": mean_over_labelled(similarities, scored.labelled, axis=0)},
-            per_visibility={"oks": {v: float(mean_over_labelled(similarities, scored.visibility == v)) for v in (1, 2)}},
+            figures={name: float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
+            per_person={name: per_person},
+            per_joint={name: mean_over_labelled(similarities, scored.labelled, axis=0)},
+            per_visibility={name: {v: float(mean_over_labelled(similarities, scored.visibility == v)) for v in (1, 2)}},
         )

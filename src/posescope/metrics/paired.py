@@ -5,7 +5,8 @@
     8        0.20    0.20     0        both runs and falls out, so a small difference can be told that two separate
     9        0.90    1.00    +0.10     intervals would hide
 
-Everybody in an image is drawn together (`resampling`), and every figure and joint sees the same draws.
+Everybody in an image is drawn together (`resampling`), and every figure and joint sees the same draws. Whom a run was to find and
+has not found has the figures of a prediction that is wrong everywhere: 0 in hits and in OKS.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,13 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.errors import count_of
 from posescope.metrics.errors import MetricError
 from posescope.metrics.resampling import ImageDraws, draw_images
 
 __all__ = ["Comparison", "JointComparison", "PairedFigure", "compare_joints", "compare_persons", "compare_values"]
 
-_IDS = ("person_id", "image_id")
-_LABEL = ["person_id", "joint", "visibility"]
+_NO_FIGURES = ("person_id", "image_id", "found")
+_LABEL = ["person_id", "joint", "visibility", "x", "y"]
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,20 @@ class JointComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs on the persons that both have scored.
+    """Two runs on the persons who count in both.
 
     Attributes:
         persons, images: in common.
-        only_a, only_b: persons that the other run lacks; they are left out.
+        missed_a, missed_b: how many of these the run has not found; they count with what a miss is worth, 0.
+        only_a, only_b: persons who count in this run alone; they are left out.
         figures: of every column that both tables have.
         left_out: names of the columns that one of the tables lacks.
     """
 
     persons: int
     images: int
+    missed_a: int
+    missed_b: int
     only_a: int
     only_b: int
     figures: tuple[PairedFigure, ...]
@@ -129,9 +134,10 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
     """
     joined = first.merge(second, on="person_id", suffixes=(":a", ":b")).sort_values("person_id")
     if joined.empty:
-        raise MetricError(f"The runs have no person in common: A has scored {len(first)} persons, B {len(second)} others.")
+        numbers = f"A has scored {count_of(len(first), 'person')}, B {count_of(len(second), 'other')}"
+        raise MetricError(f"The runs have no person in common: {numbers}.")
     _check_images(joined)
-    names = [name for name in first.columns if name in second.columns and name not in _IDS]
+    names = [name for name in first.columns if name in second.columns and name not in _NO_FIGURES]
     if not names:
         raise MetricError("The runs have no figure in common: they were scored by other metrics (evaluation.scoring.metrics).")
     image_ids = joined["image_id:a"].to_numpy(dtype=np.int64)
@@ -139,6 +145,8 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
     return Comparison(
         persons=len(joined),
         images=len(draws.image_ids),
+        missed_a=int((~joined["found:a"]).sum()),
+        missed_b=int((~joined["found:b"]).sum()),
         only_a=len(first) - len(joined),
         only_b=len(second) - len(joined),
         figures=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
@@ -184,8 +192,8 @@ def _check_images(joined: pd.DataFrame) -> None:
         row = torn.iloc[0]
         raise MetricError(
             f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A, "
-            f"in image {row['image_id:b']:.0f} in B ({len(torn)} such persons). Only runs on the same validation set can be "
-            "compared."
+            f"in image {row['image_id:b']:.0f} in B ({count_of(len(torn), 'such person')}). Only runs on the same validation set "
+            "can be compared."
         )
 
 
@@ -196,9 +204,10 @@ def _check_labels(first: pd.DataFrame, second: pd.DataFrame) -> None:
             f"The runs have different skeletons: only in A: {', '.join(sorted(names[0] - names[1])) or 'no joint'}; "
             f"only in B: {', '.join(sorted(names[1] - names[0])) or 'no joint'}."
         )
-    labels = [table[_LABEL].sort_values(_LABEL).to_numpy().tolist() for table in (first, second)]
+    known = [name for name in _LABEL if name in first and name in second]
+    labels = [table[known].sort_values(known).to_numpy().tolist() for table in (first, second)]
     if labels[0] != labels[1]:
         raise MetricError(
-            "The runs were scored against different annotations: the same persons have other labelled joints. Only runs on the "
-            "same validation set can be compared."
+            "The runs were scored against different annotations: the same persons have other labelled joints, or have them in "
+            "other places. Only runs on the same validation set can be compared."
         )

@@ -10,7 +10,7 @@ from posescope.records import ScoredPersons
 
 __all__ = ["JOINT_ERROR_COLUMNS", "joint_error_table", "joint_errors"]
 
-JOINT_ERROR_COLUMNS = ("joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box")
+JOINT_ERROR_COLUMNS = ("joint", "visibility", "persons", "not_found", "labelled", "mean_error_px", "mean_error_of_box")
 _GROUPS = {"hidden": (1,), "visible": (2,), "all": (1, 2)}
 
 
@@ -29,22 +29,29 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
         joint_names: (K,) names in the skeleton's order.
 
     Returns:
-        3 K rows. Columns: joint (name), visibility ("hidden", "visible", "all"), labelled (how many places the mean is
-        over: those of people who were missed have no distance), mean_error_px (image px), mean_error_of_box (as a share of the
-        longer side of the person's box). Means are NaN where `labelled` is 0.
+        3 K rows. Columns: joint (name), visibility ("hidden", "visible", "all"), persons (who have such a place labelled),
+        not_found (how many of them have no prediction, and so no distance), labelled (places that the means are over),
+        mean_error_px (image px), mean_error_of_box (as a share of the longer side of the person's box). Means are NaN where
+        `labelled` is 0.
     """
     errors = joint_errors(scored.predicted, scored.truth)
     relative = errors / scored.boxes[:, 2:].max(axis=1, initial=0.0)[:, None]
     rows = [
-        _row(name, group, errors[counted, joint], relative[counted, joint])
+        _row(name, group, np.isin(scored.visibility[:, joint], kinds), scored.found, errors[:, joint], relative[:, joint])
         for joint, name in enumerate(joint_names)
         for group, kinds in _GROUPS.items()
-        for counted in [np.isin(scored.visibility[:, joint], kinds) & scored.found]
     ]
     return pd.DataFrame(rows, columns=list(JOINT_ERROR_COLUMNS))
 
 
-def _row(name: str, group: str, errors: NDArray[np.float64], relative: NDArray[np.float64]) -> tuple[str, str, int, float, float]:
-    if not len(errors):
-        return name, group, 0, float("nan"), float("nan")
-    return name, group, len(errors), float(errors.mean()), float(relative.mean())
+def _row(
+    name: str,
+    group: str,
+    labelled: NDArray[np.bool_],
+    found: NDArray[np.bool_],
+    errors: NDArray[np.float64],
+    relative: NDArray[np.float64],
+) -> tuple[str, str, int, int, int, float, float]:
+    known = labelled & found
+    means = [float(values[known].mean()) if known.any() else float("nan") for values in (errors, relative)]
+    return name, group, int(labelled.sum()), int((labelled & ~found).sum()), int(known.sum()), means[0], means[1]

@@ -5,18 +5,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from posescope.metrics.errors import MetricError
 from posescope.metrics.figures import Protocol
 from posescope.metrics.oks import person_oks
 from posescope.skeleton import Skeleton
-from posescope.tables import Predictions, join_joints, joints_of
+from posescope.tables import Predictions, images_of, join_joints, joints_of
 
-__all__ = ["annotations_to_find", "match_results", "wanted_persons"]
+__all__ = ["annotations_to_find", "images_to_evaluate", "match_results", "wanted_persons"]
 
 
 def wanted_persons(
-    protocol: Protocol, split: str, persons_read: pd.DataFrame, keypoints: pd.DataFrame, cropped: pd.DataFrame
+    protocol: Protocol,
+    split: str,
+    persons_read: pd.DataFrame,
+    keypoints: pd.DataFrame,
+    persons: pd.DataFrame,
+    cropped: pd.DataFrame,
 ) -> pd.DataFrame:
     """Who counts in the figures a person: rows of a `Persons` table, of this split, in ascending order of person_id.
 
@@ -26,18 +32,31 @@ def wanted_persons(
         split: train, val or test.
         persons_read: everybody in the annotation files.
         keypoints: of everybody in the annotation files.
-        cropped: those of all splits who have a crop. Somebody discarded belongs to the split of the others in the image, or,
-            where there is nobody else, to that of the annotation file: an image without a crop is never in the test set.
+        persons: those of all splits who were to be cropped. Somebody discarded belongs to the split of the others in the image,
+            or, where there is nobody else, to that of the annotation file: an image without them is never in the test set.
+        cropped: those of them who have a crop: whose image could be read.
     """
     if protocol == "crops":
         return cropped[cropped["split"] == split].sort_values("person_id").reset_index(drop=True)
     labelled = keypoints.loc[keypoints["visibility"] > 0, "person_id"].unique()
     everybody = persons_read[persons_read["person_id"].isin(labelled) & ~persons_read["is_crowd"]]
-    split_of_image = cropped.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
+    # Not of `cropped`: a test image that cannot be read stays a test image, as for average precision.
+    split_of_image = persons.drop_duplicates(["source_split", "image_id"]).set_index(["source_split", "image_id"])["split"]
     images = pd.MultiIndex.from_frame(everybody[["source_split", "image_id"]])
     splits = split_of_image.reindex(images).to_numpy()
     chosen = everybody.assign(split=np.where(pd.isna(splits), everybody["split"], splits))
     return chosen[chosen["split"] == split].sort_values("person_id").reset_index(drop=True)
+
+
+def images_to_evaluate(split: str, persons: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Ids of the images that average precision is taken over.
+
+    Args:
+        split: val: None, all images of the annotation file, those without people included. test: those that the test persons were
+            drawn with, readable or not.
+        persons: those of all splits who were to be cropped.
+    """
+    return images_of(persons, split) if split == "test" else None
 
 
 def annotations_to_find(protocol: Protocol, wanted: pd.DataFrame) -> list[int] | None:
@@ -60,14 +79,14 @@ def match_results(
         skeleton: of the data.
 
     Returns:
-        A `Predictions` table, image px, without the persons in whose image nothing was found. A joint's score is the result's
-        third number.
+        A `Predictions` table, image px, without the persons in whose image nothing was found. `person_score` is the result's
+        own score; a joint's score is the third number of its keypoint, which in many files is a flag and says little.
 
     Raises:
         MetricError: if a result has another number of joints than the skeleton, or lacks a field, or if none is of an image with
             somebody who counts.
     """
-    points, images = _result_arrays(results, skeleton)
+    points, scores, images = _result_arrays(results, skeleton)
     person_ids = wanted["person_id"].to_numpy(dtype=np.int64)
     truth, areas = joints_of(keypoints, person_ids), wanted["area"].to_numpy(dtype=np.float64)
     order = np.argsort(images, kind="stable")
@@ -85,13 +104,14 @@ def match_results(
     similarity = person_oks(points[pairs, :, :2], truth[people, :, :2], visibility, areas[people], skeleton.oks_sigmas)
     ranked = np.lexsort((pairs, -similarity, people))
     matched, best = np.unique(people[ranked], return_index=True)
-    own = points[pairs[ranked[best]]]
+    chosen = pairs[ranked[best]]
+    own = points[chosen]
     table = join_joints(person_ids[matched], own[..., :2], own[..., 2].astype(np.float32), "score")
-    return pd.DataFrame(Predictions.validate(table))
+    return pd.DataFrame(Predictions.validate(table.assign(person_score=np.repeat(scores[chosen], len(skeleton)))))
 
 
-def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any]:
-    """(R, K, 3) keypoints and (R,) image ids of the results of this category."""
+def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any, Any]:
+    """(R, K, 3) keypoints, (R,) scores and (R,) image ids of the results of this category."""
     numbers = 3 * len(skeleton)
     for place, result in enumerate(results):
         if {"image_id", "category_id", "keypoints", "score"} - result.keys() or len(result["keypoints"]) != numbers:
@@ -101,4 +121,5 @@ def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> 
             )
     own = [result for result in results if result["category_id"] == skeleton.category_id]
     points = np.array([result["keypoints"] for result in own], dtype=np.float64).reshape(-1, len(skeleton), 3)
-    return points, np.array([result["image_id"] for result in own], dtype=np.int64)
+    scores = np.array([result["score"] for result in own], dtype=np.float64)
+    return points, scores, np.array([result["image_id"] for result in own], dtype=np.int64)

@@ -2,6 +2,10 @@
 
 Scores need not be probabilities, so nothing is held against the diagonal: a useful score is one by which the good can be told
 from the bad. Bins hold equally many; the rank correlation is Spearman's, with ties at their middle rank.
+
+A network's joint is scored by the height of its heatmap's peak, and its person by the mean of these. Another system's result
+has a score of its own, by which its person is judged; its joints have only their third numbers, which in many files are flags.
+Who was not found has no score, and is left out.
 """
 
 from dataclasses import dataclass
@@ -22,13 +26,15 @@ __all__ = ["rank_correlation", "rank_table", "reliability_table"]
 
 @dataclass(frozen=True)
 class _Level:
-    """(n,) joints, or persons: score, share that is right, OKS, image."""
+    """(n,) joints, or persons: score, and what it is; share that is right, OKS, image, and the person that each is of."""
 
     name: str
+    score_of: str
     scores: NDArray[np.float64]
     hits: NDArray[np.float64]
     oks: NDArray[np.float64]
     image_ids: NDArray[np.int64]
+    person_ids: NDArray[np.int64]
 
 
 def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd.DataFrame:
@@ -40,28 +46,34 @@ def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd
         bins: ranges of scores of equally many; fewer where there are fewer, or where scores are equal.
 
     Returns:
-        Columns: level ("joint" or "person"), bin (1 has the lowest scores), count, score (mean), score_low and score_high (the
-        bin's ends), pck_thesis and oks, each with its low and high. A person's score is the mean of all its joints' scores.
+        Columns: level ("joint" or "person"), bin (1 has the lowest scores), count, persons (whose they are), not_found (who are
+        left out everywhere), score_of (what the score is), score (mean), score_low and score_high (the bin's ends), pck_thesis
+        and oks, each with its low and high.
     """
-    rows = []
+    rows, left_out = [], _count_without_score(scored)
     for level in _levels(scored):
         for number, members in enumerate(_equal_bins(level.scores, bins), 1):
             scores, images = level.scores[members], level.image_ids[members]
             found = [draws.mean_interval(values[members], images) for values in (level.hits, level.oks)]
             ends = (x for one in found for x in (one.estimate, one.low, one.high))
-            rows.append((level.name, number, len(members), scores.mean(), scores.min(), scores.max(), *ends))
-    names = ["level", "bin", "count", "score", "score_low", "score_high"]
+            numbers = len(members), len(np.unique(level.person_ids[members])), left_out
+            rows.append((level.name, number, *numbers, level.score_of, scores.mean(), scores.min(), scores.max(), *ends))
+    names = ["level", "bin", "count", "persons", "not_found", "score_of", "score", "score_low", "score_high"]
     figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
     return pd.DataFrame(rows, columns=names + figures)
 
 
 def rank_table(scored: ScoredPersons, draws: ImageDraws) -> pd.DataFrame:
-    """Spearman's correlation of score and OKS. Columns: level ("joint", "person"), count, spearman, low, high."""
-    rows = []
+    """Spearman's correlation of score and OKS.
+
+    Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
+    """
+    rows, left_out = [], _count_without_score(scored)
     for level in _levels(scored):
         found = rank_correlation(level.scores, level.oks, level.image_ids, draws)
-        rows.append((level.name, len(level.scores), found.estimate, found.low, found.high))
-    return pd.DataFrame(rows, columns=["level", "count", "spearman", "low", "high"])
+        numbers = len(level.scores), len(np.unique(level.person_ids)), left_out
+        rows.append((level.name, *numbers, level.score_of, found.estimate, found.low, found.high))
+    return pd.DataFrame(rows, columns=["level", "count", "persons", "not_found", "score_of", "spearman", "low", "high"])
 
 
 def rank_correlation(
@@ -98,18 +110,33 @@ def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDAr
 
 def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
     oks = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
-    hits, labelled = thesis_hits(scored), scored.labelled
+    hits, labelled = thesis_hits(scored), scored.labelled & scored.found[:, None]
     anybody = labelled.any(axis=1)
-    images = np.broadcast_to(scored.image_ids[:, None], labelled.shape)
-    joints = _Level("joint", scored.scores[labelled], hits[labelled], oks[labelled], images[labelled])
+    images, ids = (np.broadcast_to(one[:, None], labelled.shape) for one in (scored.image_ids, scored.person_ids))
+    of_network = scored.own_scores is None
+    joints = _Level(
+        "joint",
+        "height of the heatmap's peak" if of_network else "third number of the keypoint",
+        scored.scores[labelled],
+        hits[labelled],
+        oks[labelled],
+        images[labelled],
+        ids[labelled],
+    )
     persons = _Level(
         "person",
-        scored.scores[anybody].mean(axis=1) if anybody.any() else np.empty(0),
+        "mean of the joints' scores" if of_network else "the result's own score",
+        scored.person_scores[anybody],
         mean_over_labelled(hits, ~np.isnan(hits), axis=1)[anybody],
         mean_over_labelled(oks, labelled, axis=1)[anybody],
         scored.image_ids[anybody],
+        scored.person_ids[anybody],
     )
     return joints, persons
+
+
+def _count_without_score(scored: ScoredPersons) -> int:
+    return int((scored.labelled.any(axis=1) & ~scored.found).sum())
 
 
 def _equal_bins(scores: NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:

@@ -38,7 +38,8 @@ def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
 
     Returns:
         A row a group that has anybody; the first (stratum and group `EVERYBODY`) is all of them. Columns: stratum, group,
-        persons, pck_thesis and oks, each with its low and high.
+        persons, not_found (how many of them have no prediction, and count with 0), pck_thesis and oks, each with its low and
+        high.
     """
     hits = thesis_hits(cases.scored)
     oks = joint_similarities(cases.scored.predicted, cases.scored.truth, cases.scored.areas, cases.scored.oks_sigmas)
@@ -46,11 +47,12 @@ def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
     for stratum, group, counted in _joints_by_group(cases):
         values = [mean_over_labelled(one, counted & ~np.isnan(one), axis=1) for one in (hits, oks)]
         intervals = [draws.mean_interval(one, cases.scored.image_ids) for one in values]
-        persons = int(counted.any(axis=1).sum())
-        if persons:
-            rows.append((stratum, group, persons, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
-    names = ["stratum", "group", "persons", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=names)
+        members = counted.any(axis=1)
+        if members.any():
+            numbers = int(members.sum()), int((members & ~cases.scored.found).sum())
+            rows.append((stratum, group, *numbers, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
+    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return pd.DataFrame(rows, columns=["stratum", "group", "persons", "not_found", *figures])
 
 
 def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

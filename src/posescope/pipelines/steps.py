@@ -9,10 +9,16 @@ from kedro.pipeline.node import Node
 __all__ = ["named_outputs", "step"]
 
 
-def step(function: Callable[..., Any], inputs: str | Sequence[str] | Mapping[str, str], outputs: str | Mapping[str, str]) -> Node:
-    """A node whose name is that of its function: what the log, Kedro-Viz and `kedro run --nodes` show."""
+def step(
+    function: Callable[..., Any],
+    inputs: str | Sequence[str] | Mapping[str, str],
+    outputs: str | Mapping[str, str],
+    split: str | None = None,
+) -> Node:
+    """A node whose name is that of its function (and of the split): what the log, Kedro-Viz and `kedro run --nodes` show."""
     ordered = inputs if isinstance(inputs, str) else dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
-    return node(function, ordered, outputs if isinstance(outputs, str) else dict(outputs), name=function.__name__)
+    name = function.__name__ if split is None else f"{function.__name__}_{split}"
+    return node(function, ordered, outputs if isinstance(outputs, str) else dict(outputs), name=name)
 
 
 def named_outputs(*names: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from posescope.report.data_section import DataInputs, assemble_data_section
 from posescope.report.explain_section import assemble_explain_sections
 from posescope.report.failure_section import FailureInputs, assemble_failure_section
 from posescope.report.score_figures import plot_joint_scores
+from posescope.report.setting_words import with_words, without_setting
 from posescope.report.training_figures import plot_history
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 
@@ -150,7 +151,11 @@ def _scores_section(inputs: ReportInputs) -> Section:
             ),
         ),
         tables=(
-            ReportTable("Joint by joint", _joint_table(inputs.joint_scores), caption="Errors in px of the original images."),
+            ReportTable(
+                "Joint by joint",
+                _joint_table(inputs.joint_scores),
+                caption=with_words("Errors in px of the original images.", inputs.joint_scores),
+            ),
         ),
     )
 
@@ -159,6 +164,7 @@ def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
     """One row a joint: the scores over all labelled places, and the mean error by visibility."""
     errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
     table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "mean_error_of_box"])
+    table = without_setting(table)
     for kind in ("visible", "hidden"):
         table[f"{kind}_error_px"] = errors.loc[table["joint"], kind].to_numpy()
     return table.reset_index(drop=True)

@@ -22,9 +22,14 @@ _PANEL_PX = 200
 
 
 def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
-    """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids."""
-    known = person_scores.dropna(subset=["pck_thesis"]).sort_values(
-        ["pck_thesis", "person_id"], ascending=[False, True], kind="stable"
+    """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids.
+
+    Who was missed may have no crop, and has no story.
+    """
+    known = (
+        person_scores[person_scores["found"]]
+        .dropna(subset=["pck_thesis"])
+        .sort_values(["pck_thesis", "person_id"], ascending=[False, True], kind="stable")
     )
     places = np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int)
     return np.asarray(known["person_id"].to_numpy(dtype=np.int64)[places])

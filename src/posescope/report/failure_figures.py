@@ -7,12 +7,13 @@ from plotly.subplots import make_subplots
 from posescope.metrics.error_costs import ALL_ERRORS
 from posescope.metrics.error_types import ALL_JOINTS, ERROR_TYPES
 from posescope.metrics.strata import EVERYBODY
+from posescope.report.setting_words import say_setting
 from posescope.report.style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints"]
 
 _PURPLE = "#cc79a7"  # Okabe and Ito's too
-_TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION), strict=True))
+_TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION, GREY), strict=True))
 _FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
 
 
@@ -46,7 +47,7 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
         )  # fmt: skip
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title_text="share of the labelled joints, %", range=[0, 100])
-    return style_plotly(figure, height_px=140 + 24 * len(order))
+    return style_plotly(figure, 140 + 24 * len(order), say_setting(table))
 
 
 def plot_error_costs(table: pd.DataFrame) -> go.Figure:
@@ -73,7 +74,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     figure.add_trace(bars, row=1, col=1)
     figure.add_trace(dots, row=1, col=2)
     figure.update_xaxes(rangemode="tozero")
-    return style_plotly(figure, height_px=280).update_layout(showlegend=False)
+    return style_plotly(figure, 280, say_setting(table)).update_layout(showlegend=False)
 
 
 def plot_strata(table: pd.DataFrame) -> go.Figure:
@@ -99,7 +100,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
         figure.add_trace(dots, row=1, col=place)
         for value in everybody[name].dropna():
             figure.add_vline(x=value, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=place)
-    return style_plotly(figure, height_px=130 + 25 * len(rows)).update_layout(showlegend=False)
+    return style_plotly(figure, 130 + 25 * len(rows), say_setting(table)).update_layout(showlegend=False)
 
 
 def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
@@ -127,9 +128,11 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
                 hovertemplate=f"score %{{x:.3f}}: {title} %{{y:.3f}}, %{{customdata:,}} {level}s<extra></extra>",
             )  # fmt: skip
             figure.add_trace(curve, row=1, col=place)
-        figure.update_xaxes(title_text=f"mean score of the {level}s", row=1, col=place)
+        scores = f"mean score of the {level}s" + (f" ({rows['score_of'].iloc[0]})" if "score_of" in rows and len(rows) else "")
+        figure.update_xaxes(title_text=scores, row=1, col=place)
     figure.update_yaxes(range=[0, 1])
-    return style_plotly(figure).update_layout(legend={"y": 1.1}, margin={"t": 84})
+    figure.update_layout(legend={"y": 1.1}, margin={"t": 84})
+    return style_plotly(figure, told=say_setting(ranks))
 
 
 def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:

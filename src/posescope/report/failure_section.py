@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.errors import count_of
 from posescope.metrics.error_costs import ALL_ERRORS
 from posescope.metrics.error_types import ALL_JOINTS
 from posescope.metrics.strata import EVERYBODY
 from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata, rank_joints
+from posescope.report.setting_words import with_words, without_setting
 
 __all__ = ["FailureInputs", "assemble_failure_section"]
 
+_TIE = ", which are equal"
 _MANY = 20  # groups of fewer persons are no example of anything
 
 
@@ -41,8 +44,9 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     """What goes wrong, what it costs, with whom, and whether the network knows; each in one sentence made from the numbers."""
     text = (
         "A joint is good if it lies as near to its place as two annotators agree (keypoint similarity 0.85), a jitter if it is "
-        "near (0.5), an inversion on the mirrored joint of the same person, a swap on a joint of somebody else, and else a miss. "
-        "Intervals are of 95 %, from draws of the images."
+        "near (0.5), an inversion if it is nearer to the mirrored joint of the same person, a swap if to one of somebody else, "
+        "and else a miss. Whoever was to be found and has no prediction counts with joints that are not found. Intervals are of "
+        "95 %, from draws of the images."
     )
     effects = inputs.decoding_effects
     said = [_say_types(inputs.error_types), _say_costs(inputs.error_costs), _say_groups(inputs.strata)]
@@ -55,7 +59,11 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
         pictures=(
             ReportPicture(
                 inputs.worst_persons,
-                "The persons with the lowest OKS, the worst first: left the annotation, right the prediction.",
+                with_words(
+                    "The persons with the lowest OKS of those who were found and have a crop, the worst first: left the "
+                    "annotation, right the prediction.",
+                    inputs.strata,
+                ),
                 "Contact sheet of the worst persons",
             ),
         ),
@@ -83,13 +91,18 @@ def _figures(inputs: FailureInputs) -> tuple[ReportFigure, ...]:
 
 
 def _tables(inputs: FailureInputs) -> tuple[ReportTable, ...]:
+    costs, strata = inputs.error_costs, inputs.strata
     tables = (
-        ReportTable("What each type of error costs", inputs.error_costs),
-        ReportTable("Groups of persons", inputs.strata),
+        ReportTable("What each type of error costs", without_setting(costs), caption=with_words("", costs).strip()),
+        ReportTable("Groups of persons", without_setting(strata), caption=with_words("", strata).strip()),
     )
     if inputs.decoding_effects.empty:
         return tables
-    effects = ReportTable("One network, read in four ways", inputs.decoding_effects, caption="Effects are paired differences.")
+    effects = ReportTable(
+        "One network, read in four ways",
+        without_setting(inputs.decoding_effects),
+        caption=with_words("Effects are paired differences.", inputs.decoding_effects),
+    )
     return (*tables, effects)
 
 
@@ -98,9 +111,12 @@ def _say_types(table: pd.DataFrame) -> str:
     overall, ranked = shares.loc[ALL_JOINTS], rank_joints(table)
     if not ranked:
         return "No joint is labelled."
+    lost = overall.get("not found", 0.0)
     return (
         f"Of the labelled joints {overall['good']:.1%} are good, {overall['jitter']:.1%} jitter, {overall['inversion']:.1%} are "
-        f"inverted, {overall['swap']:.1%} swapped and {overall['miss']:.1%} missed; the joint that is good least often is the "
+        f"inverted, {overall['swap']:.1%} swapped and {overall['miss']:.1%} missed"
+        + (f"; {lost:.1%} are of persons who were not found" if lost > 0 else "")
+        + f"; the joint that is good least often is the "
         f"{ranked[-1].replace('_', ' ')} ({shares['good'][ranked[-1]]:.1%})."
     )
 
@@ -123,22 +139,35 @@ def _say_groups(table: pd.DataFrame) -> str:
     ranked = (many if len(many) else groups).sort_values("oks", kind="stable")
     if ranked.empty:
         return "There are no groups of persons to compare."
+    rounded = ranked["oks"].round(3)
+    if rounded.nunique() == 1:
+        return f"No group is weaker than another: OKS is {rounded.iloc[0]:.3f} in all of them."
+    weakest, strongest = (_say_tied(ranked[rounded == end]) for end in (rounded.min(), rounded.max()))
+    if _TIE in weakest + strongest:
+        return f"The weakest of the groups: {weakest}; the strongest: {strongest}."
+    return f"The weakest group is {weakest}, the strongest {strongest}."
+
+
+def _say_tied(rows: pd.DataFrame) -> str:
+    """One group, or all that are equally weak or strong."""
     said = [
-        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {row['persons']:,} persons)" for _, row in ranked.iterrows()
+        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {count_of(row['persons'], 'person')})"
+        for _, row in rows.iterrows()
     ]
-    return f"The weakest group is {said[0]}, the strongest {said[-1]}."
+    return said[0] if len(said) == 1 else " and ".join([", ".join(said[:-1]), said[-1]]) + _TIE
 
 
 def _say_ranks(table: pd.DataFrame) -> str:
     row = table[table["level"] == "person"].iloc[0]
     if math.isnan(row["spearman"]):
         return "Nothing can be said of the score: it, or OKS, never varies."
+    score = "A person's score" + (f" ({row['score_of']})" if "score_of" in row else "")
     interval = f"rank correlation {row['spearman']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
     if row["low"] > 0:
-        return f"A person's score knows something of the error: the higher it is, the higher OKS ({interval})."
+        return f"{score} knows something of the error: the higher it is, the higher OKS ({interval})."
     if row["high"] < 0:
-        return f"A person's score misleads: the higher it is, the lower OKS ({interval})."
-    return f"Whether a person's score knows the error cannot be told ({interval})."
+        return f"{score} misleads: the higher it is, the lower OKS ({interval})."
+    return f"Whether {score[0].lower()}{score[1:]} knows the error cannot be told ({interval})."
 
 
 def _say_effects(table: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from posescope.report.setting_words import say_setting
 from posescope.report.style import BLUE, GREY, VERMILION, require_columns, style_plotly
 
 __all__ = ["plot_joint_scores"]
@@ -36,7 +37,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure.add_trace(dots, row=1, col=2)
     figure.update_xaxes(range=[0, 1], col=1)
     figure.update_xaxes(rangemode="tozero", col=2)
-    return style_plotly(figure, height_px=120 + 24 * len(rows)).update_layout(showlegend=False)
+    return style_plotly(figure, 120 + 24 * len(rows), say_setting(per_joint)).update_layout(showlegend=False)
 
 
 def _whiskers(rows: pd.DataFrame) -> dict[str, object] | None:

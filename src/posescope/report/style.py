@@ -23,6 +23,7 @@ __all__ = [
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
 
+_TOLD_PX = 24
 _GRID = "rgba(125, 133, 144, 0.25)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _TEMPLATE = go.layout.Template(
@@ -75,9 +76,19 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> N
         raise ReportError(f"{what}: the table has no rows, there is nothing to draw. Leave the figure out.")
 
 
-def style_plotly(figure: go.Figure, height_px: int = 380) -> go.Figure:
-    """Give a plotly figure that its maker has just built the shared look, and return it."""
+def style_plotly(figure: go.Figure, height_px: int = 380, told: str = "") -> go.Figure:
+    """Give a plotly figure that its maker has just built the shared look, and return it.
+
+    Args:
+        figure: changed in place.
+        height_px: of the whole.
+        told: a line above the figure, with what its numbers are of; it makes the figure a little higher.
+    """
     figure.update_layout(template=_TEMPLATE, height=height_px)
+    if told:
+        top = figure.layout.margin.t or _TEMPLATE.layout.margin.t
+        title = {"text": told, "font": {"size": 12}, "x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top"}
+        figure.update_layout(title={**title, "pad": {"t": 8}}, height=height_px + _TOLD_PX, margin={"t": top + _TOLD_PX})
     return figure
 
 

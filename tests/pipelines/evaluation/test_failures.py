@@ -12,7 +12,7 @@ from posescope.pipelines.evaluation.options import FailureOptions
 
 def test_without_wish_nothing_is_decoded_again_and_the_table_is_empty() -> None:
     """Model and crops are not even looked at; the table comes back from its file as it went."""
-    nothing = [None] * 7
+    nothing = [None] * 8
     table = measure_decoding(*nothing, PredictionOptions(), None, FailureOptions(decoding_effects=False))
     assert table.empty
     assert measure_decoding(*nothing, PredictionOptions(), "theirs.json", FailureOptions()).empty

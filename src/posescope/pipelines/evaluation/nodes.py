@@ -1,5 +1,6 @@
 """Nodes of evaluation: unpack, one call, return."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,20 @@ from posescope.coco.reader import load_annotation_file
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.decoding_effects import measure_decoding_effects
-from posescope.inference.people import locate_people
 from posescope.metrics.cases import Cases, gather_cases
 from posescope.metrics.error_costs import error_cost_table
 from posescope.metrics.error_types import error_type_table, joint_error_types
-from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
 from posescope.metrics.failure_tables import DecodingEffects, join_error_types
-from posescope.metrics.figures import Figures, figures_table, metrics_content
+from posescope.metrics.figures import Setting, figures_table, with_setting
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
-from posescope.metrics.protocols import annotations_to_find, wanted_persons
+from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
 from posescope.pipelines.evaluation.options import FailureOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
-from posescope.report.data_tables import persons_with_crops
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.report.worst_persons import picture_worst_persons
 from posescope.skeleton import Skeleton
@@ -40,91 +38,28 @@ __all__: list[str] = []
 SPLIT = "val"
 
 
-def choose_people(
-    persons_read: pd.DataFrame, keypoints: pd.DataFrame, persons: pd.DataFrame, crops: CropStore, scoring: ScoringOptions
-) -> pd.DataFrame:
-    """Who counts in the figures a person."""
-    return wanted_persons(scoring.person_protocol, SPLIT, persons_read, keypoints, persons_with_crops(persons, crops))
+def tabulate_metrics(metrics: dict[str, Any]) -> pd.DataFrame:
+    """The content of metrics.json as a table."""
+    return figures_table(metrics)
 
 
-def predict_validation(
-    model: PoseModel,
-    crops: CropStore,
-    targets: PoseTargets,
-    wanted: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    skeleton: Skeleton,
-    prediction: PredictionOptions,
-    results: str | None,
-) -> dict[str, Any]:
-    """Run the model on the validation crops, or take another system's results in its place."""
-    crops.check_boxes(crop_boxes)
-    chosen = crops.select(targets, ids_of(wanted, SPLIT))
-    found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
-    return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
-
-
-def score_precision(
-    raw_source: CocoFolder,
-    results: list[dict[str, Any]],
-    wanted: pd.DataFrame,
-    skeleton: Skeleton,
-    source: SourceOptions,
-    scoring: ScoringOptions,
-) -> dict[str, Any]:
-    """OKS AP and AR in original images, against the untouched annotation file."""
-    truth = raw_source.annotation_file(source, source.val_split)
-    found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, scoring.precision_protocol, wanted)
-    return {"figures": found.figures, "image_ids": list(found.image_ids)}
-
-
-def score_persons(
-    model: PoseModel,
-    predictions: pd.DataFrame,
-    wanted: pd.DataFrame,
-    keypoints: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
-    image_ids: list[int],
-    skeleton: Skeleton,
-    scoring: ScoringOptions,
-) -> dict[str, Any]:
-    """Every metric, person by person and joint by joint."""
-    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size, ids_of(wanted, SPLIT))
-    result = evaluate_persons(
-        scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, scoring.person_protocol
-    )
-    return {
-        "figures": result.figures,
-        "person_scores": result.person_scores,
-        "person_table": result.person_scores,
-        "joint_scores": result.joint_scores,
-    }
-
-
-def score_heatmaps(heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
-    """How far the heatmaps are from their targets."""
-    return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples)
-
-
-def assemble_metrics(
-    figures: Figures, precision: Figures, mse: Figures, prediction: PredictionOptions, results: str | None
-) -> dict[str, Any]:
-    """The content of metrics.json, and the same as a table."""
-    content = metrics_content(figures, precision, mse, SPLIT, prediction.flip_test, results)
-    return {"metrics": content, "table": figures_table(content)}
+def tabulate_persons(person_scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of persons, for people to read."""
+    return person_scores
 
 
 def gather_failure_cases(
-    model: PoseModel,
+    crops: CropStore,
     predictions: pd.DataFrame,
+    wanted: pd.DataFrame,
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
 ) -> Cases:
-    """The predicted persons with their surroundings: what all that follows looks at."""
-    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, model.crop_size)
+    """Everybody who counts, found or not, with their surroundings: what all that follows looks at."""
+    ids = ids_of(wanted, SPLIT)
+    return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
 
 
 def diagnose_errors(
@@ -133,6 +68,7 @@ def diagnose_errors(
     persons_read: pd.DataFrame,
     skeleton: Skeleton,
     wanted: pd.DataFrame,
+    setting: Setting,
     source: SourceOptions,
     scoring: ScoringOptions,
     results: str | None,
@@ -146,22 +82,26 @@ def diagnose_errors(
     costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
     return {
         "joint_errors": join_error_types(scored.person_ids, types),
-        "error_types": error_type_table(scored, types, skeleton.joints, draws),
-        "error_costs": costs,
+        "error_types": with_setting(error_type_table(scored, types, skeleton.joints, draws), setting),
+        "error_costs": with_setting(costs, setting),
     }
 
 
-def score_groups(cases: Cases, failures: FailureOptions) -> pd.DataFrame:
+def score_groups(cases: Cases, setting: Setting, failures: FailureOptions) -> pd.DataFrame:
     """The figures of groups of persons."""
-    return stratum_table(cases, draw_images(cases.scored.image_ids, failures.seed, failures.resamples))
+    draws = draw_images(cases.scored.image_ids, failures.seed, failures.resamples)
+    return with_setting(stratum_table(cases, draws), setting)
 
 
-def hold_scores_against_errors(cases: Cases, failures: FailureOptions) -> dict[str, pd.DataFrame]:
+def hold_scores_against_errors(cases: Cases, setting: Setting, failures: FailureOptions) -> dict[str, pd.DataFrame]:
     """Whether the score knows the error."""
     draws, few = (
         draw_images(cases.scored.image_ids, failures.seed, number) for number in (failures.resamples, failures.rank_resamples)
     )
-    return {"reliability": reliability_table(cases.scored, draws, failures.score_bins), "ranks": rank_table(cases.scored, few)}
+    return {
+        "reliability": with_setting(reliability_table(cases.scored, draws, failures.score_bins), setting),
+        "ranks": with_setting(rank_table(cases.scored, few), setting),
+    }
 
 
 def draw_error_types(error_types: pd.DataFrame) -> Figure:
@@ -185,24 +125,26 @@ def draw_reliability(reliability: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
 
 
 def measure_decoding(
-    model: PoseModel,
+    model: PoseModel | None,
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
     persons_read: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
+    setting: Setting,
     prediction: PredictionOptions,
     results: str | None,
     failures: FailureOptions,
 ) -> pd.DataFrame:
     """What sub-pixel decoding and the flip test are worth; an empty table if nobody asks, or another system's file is scored."""
-    if results is not None or not failures.decoding_effects:
+    if model is None or results is not None or not failures.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))
-    return measure_decoding_effects(
+    effects = measure_decoding_effects(
         model, members, persons_read, keypoints, crop_boxes, prediction, failures.seed, failures.resamples
     )
+    return with_setting(effects, replace(setting, protocol="crops"))
 
 
 def show_worst(
@@ -222,7 +164,7 @@ def show_worst(
 
 
 def score_joints(
-    model: PoseModel,
+    crops: CropStore,
     predictions: pd.DataFrame,
     wanted: pd.DataFrame,
     keypoints: pd.DataFrame,
@@ -230,4 +172,5 @@ def score_joints(
     skeleton: Skeleton,
 ) -> pd.DataFrame:
     """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
-    return tabulate_joint_hits(gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, model.crop_size), skeleton)
+    scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(wanted, SPLIT))
+    return tabulate_joint_hits(scored, skeleton)

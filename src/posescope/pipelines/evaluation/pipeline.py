@@ -3,12 +3,11 @@
 from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.evaluation import nodes
+from posescope.pipelines.scoring import PREDICTION, SCORING, score_split
 from posescope.pipelines.steps import step
 
 __all__ = ["create_pipeline"]
 
-SCORING = "params:evaluation.scoring"
-PREDICTION = "params:evaluation.prediction"
 RESULTS = "params:evaluation.results"
 FAILURES = "params:evaluation.failures"
 
@@ -21,45 +20,12 @@ def create_pipeline() -> Pipeline:
 def _score() -> Pipeline:
     return pipeline(
         [
-            step(nodes.choose_people, ["persons_read", "keypoints", "persons", "crops", SCORING], "wanted_val"),
-            step(
-                nodes.predict_validation,
-                ["model", "crops", "targets", "wanted_val", "keypoints", "crop_boxes", "skeleton", PREDICTION, RESULTS],
-                {"predictions": "predictions_val", "results": "coco_results_val", "heatmap_errors": "heatmap_errors_val"},
-            ),
-            step(
-                nodes.score_precision,
-                ["raw_source", "coco_results_val", "wanted_val", "skeleton", "params:data_engineering.source", SCORING],
-                {"figures": "average_precision_val", "image_ids": "evaluated_images_val"},
-            ),
-            step(
-                nodes.score_persons,
-                [
-                    "model",
-                    "predictions_val",
-                    "wanted_val",
-                    "keypoints",
-                    "crop_boxes",
-                    "evaluated_images_val",
-                    "skeleton",
-                    SCORING,
-                ],
-                {
-                    "figures": "figures_val",
-                    "person_scores": "person_scores_val",
-                    "person_table": "person_scores_table",
-                    "joint_scores": "joint_scores_val",
-                },
-            ),
-            step(nodes.score_heatmaps, ["heatmap_errors_val", "evaluated_images_val", SCORING], "heatmap_mse_val"),
-            step(
-                nodes.assemble_metrics,
-                ["figures_val", "average_precision_val", "heatmap_mse_val", PREDICTION, RESULTS],
-                {"metrics": "metrics", "table": "metrics_table"},
-            ),
+            score_split("val", "model", "metrics", RESULTS),
+            step(nodes.tabulate_metrics, "metrics", "metrics_table"),
+            step(nodes.tabulate_persons, "person_scores_val", "person_scores_table"),
             step(
                 nodes.score_joints,
-                ["model", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
+                ["crops", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
                 "joint_hits_val",
             ),
         ],
@@ -72,7 +38,7 @@ def _find_failures() -> Pipeline:
         [
             step(
                 nodes.gather_failure_cases,
-                ["model", "predictions_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
+                ["crops", "predictions_val", "wanted_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
                 "cases_val",
             ),
             step(
@@ -83,6 +49,7 @@ def _find_failures() -> Pipeline:
                     "persons_read",
                     "skeleton",
                     "wanted_val",
+                    "setting_val",
                     "params:data_engineering.source",
                     SCORING,
                     RESULTS,
@@ -90,10 +57,10 @@ def _find_failures() -> Pipeline:
                 ],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
-            step(nodes.score_groups, ["cases_val", FAILURES], "strata"),
+            step(nodes.score_groups, ["cases_val", "setting_val", FAILURES], "strata"),
             step(
                 nodes.hold_scores_against_errors,
-                ["cases_val", FAILURES],
+                ["cases_val", "setting_val", FAILURES],
                 {"reliability": "reliability", "ranks": "rank_correlations"},
             ),
             step(nodes.draw_error_types, "error_types", "error_types_plot"),
@@ -110,6 +77,7 @@ def _find_failures() -> Pipeline:
                     "persons_read",
                     "keypoints",
                     "crop_boxes",
+                    "setting_val",
                     PREDICTION,
                     RESULTS,
                     FAILURES,

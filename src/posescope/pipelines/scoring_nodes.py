@@ -1,0 +1,107 @@
+"""Nodes that score one split: unpack, one call, return. Shared by the pipelines that score, which never import one another."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.crops.store import CropStore
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.people import locate_people
+from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
+from posescope.metrics.figures import Figures, Setting, metrics_content, setting_of, with_setting
+from posescope.metrics.gather import gather_scored
+from posescope.metrics.protocols import images_to_evaluate, wanted_persons
+from posescope.pipelines.scoring_options import ScoringOptions
+from posescope.records import PoseTargets
+from posescope.report.data_tables import persons_with_crops
+from posescope.skeleton import Skeleton
+from posescope.tables import ids_of
+
+__all__ = ["SplitNodes"]
+
+
+@dataclass(frozen=True)
+class SplitNodes:
+    """The nodes, for the people of one split."""
+
+    split: Literal["val", "test"]
+
+    def choose_people(
+        self,
+        persons_read: pd.DataFrame,
+        keypoints: pd.DataFrame,
+        persons: pd.DataFrame,
+        crops: CropStore,
+        scoring: ScoringOptions,
+    ) -> pd.DataFrame:
+        """Who counts in the figures a person."""
+        cropped = persons_with_crops(persons, crops)
+        return wanted_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
+
+    def describe_setting(self, prediction: PredictionOptions, scoring: ScoringOptions, results: str | None = None) -> Setting:
+        """What every figure a person is to be told with."""
+        return setting_of(scoring.person_protocol, self.split, prediction.flip_test, results)
+
+    def predict_people(
+        self,
+        model: PoseModel | None,
+        crops: CropStore,
+        targets: PoseTargets,
+        wanted: pd.DataFrame,
+        keypoints: pd.DataFrame,
+        crop_boxes: pd.DataFrame,
+        skeleton: Skeleton,
+        prediction: PredictionOptions,
+        results: str | None = None,
+    ) -> dict[str, Any]:
+        """Run the model on the crops, or take another system's results in its place."""
+        crops.check_boxes(crop_boxes)
+        chosen = crops.select(targets, ids_of(wanted, self.split))
+        found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
+        return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
+
+    def score_precision(
+        self,
+        raw_source: CocoFolder,
+        results: list[dict[str, Any]],
+        persons: pd.DataFrame,
+        wanted: pd.DataFrame,
+        skeleton: Skeleton,
+        source: SourceOptions,
+        scoring: ScoringOptions,
+    ) -> dict[str, Any]:
+        """OKS AP and AR in original images, against the untouched annotation file that the split comes from."""
+        truth, images = raw_source.annotation_file(source, source.origin_of(self.split)), images_to_evaluate(self.split, persons)
+        protocol = scoring.precision_protocol
+        found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, wanted, images)
+        return {"figures": found.figures, "image_ids": list(found.image_ids)}
+
+    def score_persons(
+        self,
+        crops: CropStore,
+        predictions: pd.DataFrame,
+        wanted: pd.DataFrame,
+        keypoints: pd.DataFrame,
+        crop_boxes: pd.DataFrame,
+        image_ids: list[int],
+        skeleton: Skeleton,
+        setting: Setting,
+        scoring: ScoringOptions,
+    ) -> dict[str, Any]:
+        """Every metric, person by person and joint by joint."""
+        ids, size = ids_of(wanted, self.split), crops.crop_size
+        scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, size, ids)
+        result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
+        joint_scores = with_setting(result.joint_scores, setting)
+        return {"figures": result.figures, "person_scores": result.person_scores, "joint_scores": joint_scores}
+
+    def score_heatmaps(self, heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
+        """How far the heatmaps are from their targets."""
+        return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples)
+
+    def assemble_metrics(self, figures: Figures, precision: Figures, mse: Figures, setting: Setting) -> dict[str, Any]:
+        """The content of metrics.json, or of test_metrics.json."""
+        return metrics_content(setting, figures, precision, mse)

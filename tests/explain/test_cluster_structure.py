@@ -1,0 +1,76 @@
+"""Clusters are called real where they are, and only there."""
+
+import numpy as np
+import pytest
+
+from posescope.explain.cluster_persons import measure_persons
+from posescope.explain.cluster_structure import Structure, StructureOptions, weigh_structure
+from posescope.explain.kmeans import KMeansClusterer, KMeansOptions
+from posescope.metrics.resampling import draw_images
+
+CLUSTERER = KMeansClusterer(KMeansOptions(largest=5, restarts=5))
+GROUPS = np.arange(300) // 2
+
+
+def structure_of(points: np.ndarray) -> Structure:
+    clustering = CLUSTERER(points)
+    silhouette = measure_persons(points, clustering, 10_000, 0).interval(GROUPS, draw_images(GROUPS, 0, 200))
+    return weigh_structure(points, GROUPS, CLUSTERER, clustering, silhouette, StructureOptions(null_draws=3, halves=4), 0)
+
+
+def noise(cloud: str, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-1, 1, (300, 8)) if cloud == "uniform" else rng.normal(size=(300, 8))
+    return points * (np.array([6, 3, *[1] * 6]) if cloud == "long" else 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("cloud", ["gaussian", "uniform", "long"])
+def test_noise_has_no_real_clusters(cloud: str, seed: int) -> None:
+    found = structure_of(noise(cloud, seed))
+    assert not found.is_real
+    assert "There are no real clusters" in found.describe()
+    assert not found.findings("map")[0].passed
+
+
+@pytest.mark.parametrize(("apart", "words"), [(8.0, "3 real clusters ("), (2.4, "3 real clusters, which touch (")])
+def test_planted_clusters_are_real_though_they_may_touch(apart: float, words: str) -> None:
+    rng = np.random.default_rng(0)
+    points = (apart * np.eye(8)[:3])[rng.integers(0, 3, 300)] + rng.normal(size=(300, 8))
+    found = structure_of(points)
+    assert found.is_real
+    assert words in found.describe()
+    real, stable = found.findings("map")
+    assert real.passed
+    assert stable.passed
+    assert real.control.what == "6 clouds of the same spread without clusters, Gaussian and uniform, divided into 3"
+
+
+def test_a_few_outliers_stand_out_but_are_not_stable() -> None:
+    points = noise("gaussian", 0)
+    points[:5] += np.random.default_rng(0).normal(size=(5, 8)) * 60
+    found = structure_of(points)
+    assert found.beats_null
+    assert not found.is_stable
+    assert found.verdict == "unstable clusters"
+    assert "stands out" in found.describe()
+    assert "but is not stable" in found.describe()
+
+
+def test_a_long_axis_is_cut_alike_in_every_half_and_that_is_no_evidence() -> None:
+    found = structure_of(noise("long", 0) * np.array([3, *[1] * 7]))
+    assert len(found.clustering) == 2
+    assert found.is_stable
+    stable = found.findings("map")[1]
+    assert not stable.passed
+    assert "so they do where there are none" in stable.claim
+
+
+def test_one_photograph_cannot_be_halved() -> None:
+    points = noise("gaussian", 0)
+    clustering, groups = CLUSTERER(points), np.zeros(300, dtype=np.int64)
+    silhouette = measure_persons(points, clustering, 50, 0).interval(groups, draw_images(groups, 0, 100))
+    found = weigh_structure(points, groups, CLUSTERER, clustering, silhouette, StructureOptions(null_draws=2), 0)
+    assert found.agreement is None
+    assert not found.is_real
+    assert len(found.findings("map")) == 1

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from sklearn.metrics import silhouette_samples
+
+from posescope.explain import silhouettes
+from posescope.explain.silhouettes import describe_structure, measure_silhouettes
+
+
+@pytest.fixture
+def points() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(400, 6)) + 50
+
+
+def divisions(count: int, *clusters: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [rng.integers(0, k, count) for k in clusters]
+
+
+def test_by_hand() -> None:
+    # On a line at 0, 1 | 5, 9: own distances 1, 1, 4, 4; to the others 7, 6, 4.5, 8.5.
+    (found,) = measure_silhouettes(np.array([[0.0], [1], [5], [9]]), [np.array([0, 0, 1, 1])])
+    np.testing.assert_allclose(found.own, [1, 1, 4, 4])
+    np.testing.assert_allclose(found.other, [7, 6, 4.5, 8.5])
+    np.testing.assert_allclose(found.values, [6 / 7, 5 / 6, 0.5 / 4.5, 4.5 / 8.5])
+
+
+def test_those_of_scikit_learn_in_several_divisions_at_once(points) -> None:
+    labels = divisions(len(points), 2, 3, 7)
+    for own, one in zip(measure_silhouettes(points, labels), labels, strict=True):
+        np.testing.assert_allclose(own.values, silhouette_samples(points, one), atol=1e-9)
+
+
+def test_in_float32_and_in_many_blocks(points, monkeypatch) -> None:
+    monkeypatch.setattr(silhouettes, "_FEW_NUMBERS", 0)
+    monkeypatch.setattr(silhouettes, "_ROWS", 30)
+    monkeypatch.setattr(silhouettes, "_COLUMNS", 70)
+    (labels,) = divisions(len(points), 4)
+    np.testing.assert_allclose(measure_silhouettes(points, [labels])[0].values, silhouette_samples(points, labels), atol=1e-5)
+
+
+def test_a_sample_is_measured_against_everybody(points) -> None:
+    labels, rows = divisions(len(points), 3), np.array([300, 2, 41])
+    np.testing.assert_allclose(
+        measure_silhouettes(points, labels, rows)[0].values, silhouette_samples(points, labels[0])[rows], atol=1e-9
+    )
+
+
+def test_alone_or_all_alike_is_zero() -> None:
+    (found,) = measure_silhouettes(np.array([[0.0], [1], [9]]), [np.array([0, 0, 1])])
+    assert found.values[2] == 0
+    (found,) = measure_silhouettes(np.ones((4, 2)), [np.array([0, 0, 1, 1])])
+    assert found.values.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.1, "no substantial"), (0.3, "could be artificial"), (0.6, "reasonable"), (0.8, "a strong")]
+)
+def test_words_for_their_size(value: float, words: str) -> None:
+    assert words in describe_structure(value)
