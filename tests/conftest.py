@@ -123,3 +123,41 @@ class TinyCoco:
 def tiny_coco(tmp_path: Path) -> TinyCoco:
     """A fresh tiny data set, to be read with the default `SourceOptions`."""
     return TinyCoco(tmp_path / "coco")
+
+
+@pytest.fixture(scope="session")
+def untrained_model() -> Any:
+    """An hourglass of random weights for three joints in crops of 32 px, as `PoseModel`."""
+    from posescope.artifacts.pose_model import PoseModel  # noqa: PLC0415  (few tests need it)
+    from posescope.geometry.recipe import CropRecipe  # noqa: PLC0415
+    from posescope.plugins import ComponentSpec, build  # noqa: PLC0415
+    from posescope.skeleton import Skeleton  # noqa: PLC0415
+
+    model = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
+    codec, context = ComponentSpec(name="gaussian"), {"crop_size": (32, 32), "joint_count": len(JOINTS)}
+    torch.manual_seed(0)
+    return PoseModel(
+        network=build("models", model, **context).eval(),
+        codec=build("codecs", codec, **context),
+        skeleton=Skeleton(JOINTS, limbs=((0, 1), (0, 2)), oks_sigmas=(0.026, 0.079, 0.079), category_id=7),
+        crop_size=(32, 32),
+        mean_rgb=(0.4, 0.5, 0.6),
+        model_spec=model,
+        codec_spec=codec,
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
+        provenance={"epochs": 3, "generated_sample": True},
+    )
+
+
+@pytest.fixture(scope="session")
+def model_folders(untrained_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Its model folder, and what was exported from it: paths `torch` and `onnx`, and the check of the export (`check`)."""
+    from types import SimpleNamespace  # noqa: PLC0415
+
+    from posescope.artifacts.model_folder import write_model  # noqa: PLC0415
+    from posescope.artifacts.onnx_export import export_onnx  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("models")
+    write_model(root / "torch", untrained_model)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
+    return SimpleNamespace(torch=root / "torch", onnx=root / "onnx", check=export_onnx(root / "torch", root / "onnx", crops))

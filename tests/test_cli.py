@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
-from posescope.cli import cli, run
+from posescope.cli import cli
+from posescope.cli_run import run
 from posescope.pipeline_registry import parameter_models
 from posescope.plugins import GROUPS, installed
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from posescope.cli_errors import OneLineErrors
 from posescope.config_loader import ComponentConfigLoader
 from posescope.errors import count_of
 from posescope.finished_runs import FinishedRun, check_comparable, find_run, say_differences
@@ -14,7 +15,7 @@ from posescope.metrics.paired import Comparison, JointComparison, PairedFigure, 
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(cls=OneLineErrors)
 @click.argument("run_a")
 @click.argument("run_b")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where runs are looked for by their id.")

@@ -49,7 +49,7 @@ GROUPS: Mapping[str, str] = {
     "analyses": "(options)(analysis inputs) -> AnalysisResult",
     "reducers": "(options)(features) -> Components",
     "clusterers": "(options)(points, seed) -> Clustering",
-    "detectors": "(options)(images, detections) -> people with boxes",
+    "detectors": "(options)(image, info, detections) -> people with boxes, an image at a time",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
 

@@ -4,13 +4,18 @@ A data set says this itself, in its `person` category; nothing here assumes a nu
 own description, used by the generator of the sample and by tests. Flip pairs follow from the names (`left_x`, `right_x`).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from posescope.errors import DataError
 
-__all__ = ["COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "skeleton_from_category"]
+__all__ = [
+    "COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "skeleton_from_category", "warn_of_missing_pairs",
+]  # fmt: skip
+
+logger = logging.getLogger(__name__)
 
 # Published by COCO (keypoints evaluation page) as the standard deviation of annotators, relative to the person's scale.
 KNOWN_OKS_SIGMAS: Mapping[str, float] = {
@@ -165,3 +170,18 @@ COCO_PERSON = skeleton_from_category(
         ],
     }
 )  # fmt: skip
+
+
+def warn_of_missing_pairs(skeleton: Skeleton, use: str) -> None:
+    """Log a warning if no joint has a partner on the other side: then a mirrored person's left joints pass for left ones.
+
+    Args:
+        skeleton: whose joints are paired by name (left_*, right_*).
+        use: what mirrors (`flip`, `flip_test`), for the message.
+    """
+    if skeleton.flip_indices == tuple(range(len(skeleton))):
+        logger.warning(
+            "%s mirrors people, but no joint of the skeleton has a partner on the other side, so names stay where they are and "
+            "left joints pass for right ones. Joints: %s. Name pairs left_<joint> and right_<joint>, or do without %s.",
+            use, ", ".join(skeleton.joints), use,
+        )  # fmt: skip

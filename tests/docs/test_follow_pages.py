@@ -197,6 +197,20 @@ def test_add_a_plugin(page, readme, checkout) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/how-to/use-a-model.md"], indirect=True)
+def test_use_a_model(page, checkout, painted) -> None:
+    shutil.copytree(painted / "val2017", checkout.root / "photos")
+    follow(checkout, page)
+    images = {path.name for path in (checkout.root / "photos").iterdir()}
+    assert {record["file_name"] for record in read(checkout.root / "poses" / "poses.json")} == images
+    assert {path.name for path in (checkout.root / "poses" / "overlays").iterdir()} == {f"{name}.png" for name in images}
+    assert "trained_on_generated_sample: True" in checkout.told["posescope info"]
+    assert "its joints differ from PyTorch's by" in checkout.told["posescope export --out model_onnx"]
+    lines = checkout.told["python pose.py"].splitlines()
+    assert [line.partition(" ")[2] for line in lines] == ["(1, 17, 2) (1, 17)", "(2, 17, 2) (2, 17)"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md"], indirect=True)
 def test_readme(page, checkout, painted) -> None:
     shutil.copytree(painted, checkout.root / "data" / "01_raw" / "coco")

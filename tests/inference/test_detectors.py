@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
-from posescope.inference.detectors import BoxesFile, BoxesFileOptions, DetectedPerson, Detections, FullImage, ImageInfo
+from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, Detector, FullImage
+from posescope.inference.records import DetectedPerson, ImageInfo
 from posescope.plugins import ComponentSpec, build
 
 ONE, TWO = ImageInfo("1.jpg", 1, (100, 200)), ImageInfo("2.jpg", 2, (50, 60))
@@ -25,24 +28,28 @@ def detections(tmp_path: Path) -> Detections:
 
 def find(detections: Detections, content: Any, images: tuple[ImageInfo, ...] = IMAGES, **options: Any) -> list[DetectedPerson]:
     detections.root.write_text(json.dumps(content))
-    return BoxesFile(BoxesFileOptions(**options))(images, detections)
+    return ask(BoxesFile(BoxesFileOptions(**options)), images, detections)
+
+
+def ask(detector: Detector, images: tuple[ImageInfo, ...], detections: Detections) -> list[DetectedPerson]:
+    """The people of the images, one image after the other."""
+    return [person for info in images for person in detector(np.zeros((*info.size, 3), np.uint8), info, detections)]
 
 
 def test_full_image_gives_one_box_an_image_edge_to_edge(detections: Detections) -> None:
-    people = build("detectors", ComponentSpec(name="full_image"))(IMAGES, detections)
+    people = ask(build("detectors", ComponentSpec(name="full_image")), IMAGES, detections)
     assert people == [DetectedPerson(ONE, (-0.5, -0.5, 200.0, 100.0), 1.0), DetectedPerson(TWO, (-0.5, -0.5, 60.0, 50.0), 1.0)]
     assert isinstance(build("detectors", ComponentSpec(name="full_image")), FullImage)
-
-
-def test_full_image_of_nothing(detections: Detections) -> None:
-    assert build("detectors", ComponentSpec(name="full_image"))((), detections) == []
 
 
 def test_coco_edges_lose_half_a_pixel(detections: Detections) -> None:
     assert find(detections, [record()]) == [DetectedPerson(ONE, (9.5, 19.5, 30.0, 40.0), 0.9)]
 
 
-def test_people_of_one_image_stand_together_in_the_order_of_the_images(detections: Detections) -> None:
+def test_people_of_one_image_come_in_the_order_of_the_file(detections: Detections) -> None:
+    named = record(2, (2, 2, 7, 7), file_name="1.jpg")
+    people = find(detections, [record(1), named, record(1, (3, 3, 8, 8))])
+    assert [person.box[2] for person in people] == [30.0, 7.0, 8.0]
     people = find(detections, [record(2), record(1), record(2, (0, 0, 5, 5)), record(1, (1, 1, 6, 6))])
     assert [(person.image.image_id, person.box[2]) for person in people] == [(1, 30.0), (1, 6.0), (2, 30.0), (2, 5.0)]
 
@@ -93,10 +100,30 @@ def test_a_malformed_record_is_named(detections: Detections, broken: Any) -> Non
         find(detections, [record(), broken])
 
 
-def test_two_images_with_one_number_are_refused(detections: Detections) -> None:
+def test_images_may_come_in_any_order_and_again(detections: Detections) -> None:
+    detections.root.write_text(json.dumps([record(1), record(2, (0, 0, 5, 5))]))
+    people = ask(BoxesFile(BoxesFileOptions()), (TWO, ONE, TWO), detections)
+    assert [(person.image, person.box[2]) for person in people] == [(TWO, 5.0), (ONE, 30.0), (TWO, 5.0)]
+
+
+def test_the_file_is_read_once(detections: Detections, tmp_path: Path) -> None:
+    detections.root.write_text(json.dumps([record(1), record(2)]))
+    detector = BoxesFile(BoxesFileOptions())
+    assert len(ask(detector, (ONE,), detections)) == 1
+    detections.root.unlink()
+    assert len(ask(detector, (TWO,), detections)) == 1
+    other = Detections(tmp_path / "other.json")
+    other.root.write_text("[]")
+    assert ask(detector, (ONE,), other) == [], "another file is another index"
+
+
+def test_the_second_image_with_the_number_of_a_box_is_refused(detections: Detections) -> None:
     doubled = (ONE, ImageInfo("below/001.jpg", 1, (10, 10)))
-    with pytest.raises(DataError, match=r"1\.jpg: another image has the same number"):
+    with pytest.raises(DataError, match=r"below/001\.jpg: another image has the same number, 1\.jpg"):
         find(detections, [record()], images=doubled)
+    assert find(detections, [record(2)], images=doubled) == [], "no box is known by that number: nothing to confuse"
+    named = [record(file_name="1.jpg"), record(file_name="below/001.jpg")]
+    assert len(find(detections, named, images=doubled)) == 2, "names tell them apart"
 
 
 def test_an_annotation_file_names_its_images(detections: Detections) -> None:
@@ -106,6 +133,17 @@ def test_an_annotation_file_names_its_images(detections: Detections) -> None:
     content = {"images": images, "annotations": [record(1), record(2, (0, 0, 5, 5))]}
     people = find(detections, content, images=unnumbered)
     assert [(person.image.name, person.box[2]) for person in people] == [("a.jpg", 5.0), ("below/b.jpg", 30.0)]
+
+
+def test_boxes_of_a_picture_of_another_size_are_refused(detections: Detections) -> None:
+    """A photograph that is turned by its EXIF, say, and boxes of the picture as it is stored: of this image, and of no other."""
+    images = [{"id": 1, "file_name": "1.jpg", "height": 200, "width": 100}, {"id": 2, "height": 50, "width": 60}]
+    content = {"images": images, "annotations": [record(1), record(2)]}
+    with pytest.raises(ImageError, match=r"1\.jpg: .* a picture of \(200, 100\) px .* upright it has \(100, 200\)"):
+        find(detections, content)
+    assert len(find(detections, content, images=(TWO,))) == 1
+    images[0].update(height=100, width=200)
+    assert len(find(detections, content)) == 2
 
 
 def test_results_may_name_their_images(detections: Detections) -> None:
@@ -120,18 +158,17 @@ def test_who_says_a_name_means_it(detections: Detections) -> None:
     assert find(detections, content, images=(ImageInfo("0002.jpg", 2, (10, 10)),)) == []
 
 
-def test_a_number_that_is_no_name_matches_nothing(detections: Detections, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_number_that_is_no_name_matches_nothing(detections: Detections) -> None:
     unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ONE)
     people = find(detections, [record(1)], images=(ImageInfo("a.jpg", 2, (10, 10)), ImageInfo("b.jpg", 1, (10, 10))))
     assert people == []
-    assert "no box for 2 of 2 images, a.jpg for one" in caplog.text
     assert [person.image for person in find(detections, [record(1)], images=unnumbered)] == [ONE]
 
 
 def test_a_missing_file_is_named(detections: Detections) -> None:
     assert not detections.is_finished()
     with pytest.raises(DataError, match=r"boxes\.json: there is no such file"):
-        BoxesFile(BoxesFileOptions())(IMAGES, detections)
+        ask(BoxesFile(BoxesFileOptions()), IMAGES, detections)
 
 
 @pytest.mark.parametrize("content", [{"images": []}, 3], ids=["object", "number"])

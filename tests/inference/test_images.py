@@ -1,5 +1,6 @@
 """Tests of posescope.inference.images."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,18 @@ import numpy as np
 import pytest
 
 from posescope.errors import DataError
-from posescope.inference.images import ImageFolder
+from posescope.inference.images import ImageFolder, read_images
+from posescope.inference.records import ImageInfo
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ImageFolder:
+    (tmp_path / "images").mkdir()
+    return ImageFolder(tmp_path / "images")
+
+
+def listed(folder: ImageFolder) -> list[ImageInfo]:
+    return [info for info, _ in read_images(folder)]
 
 
 def test_names_are_sorted_and_relative(tmp_path: Path, write_image: Any) -> None:
@@ -43,7 +55,49 @@ def test_no_images(tmp_path: Path, make: bool) -> None:
         folder.names()
 
 
-def test_a_broken_image_is_named(tmp_path: Path) -> None:
+def test_a_broken_image_has_its_name_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"a\.png: cannot be decoded"):
         ImageFolder(tmp_path).read("a.png")
+
+
+def test_images_are_read_with_number_and_size(folder: ImageFolder, write_image: Any) -> None:
+    write_image("000000000139.jpg", (40, 30), (1, 1), (2, 2))
+    write_image("below/zebra.png", (20, 50), (1, 1), (2, 2))
+    assert listed(folder) == [
+        ImageInfo("000000000139.jpg", 139, (40, 30)),
+        ImageInfo("below/zebra.png", 140, (20, 50)),
+    ]
+
+
+def test_no_image_gets_the_number_of_another(folder: ImageFolder, write_image: Any) -> None:
+    for name in ("1.png", "a.png", "b.png", "below/0002.png"):
+        write_image(name, (20, 50), (1, 1), (2, 2))
+    assert {info.name: info.image_id for info in listed(folder)} == {"1.png": 1, "a.png": 3, "b.png": 4, "below/0002.png": 2}
+
+
+def test_images_without_numbers_are_counted_from_0(folder: ImageFolder, write_image: Any) -> None:
+    for name in ("a.png", "b.png"):
+        write_image(name, (20, 50), (1, 1), (2, 2))
+    assert [info.image_id for info in listed(folder)] == [0, 1]
+
+
+def test_a_broken_image_is_named_and_left_out(folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture) -> None:
+    write_image("1.png", (40, 30), (1, 1), (2, 2))
+    (folder.root / "2.png").write_bytes(b"no image")
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        assert [info.name for info in listed(folder)] == ["1.png"]
+    assert [record.getMessage() for record in caplog.records if "2.png" in record.getMessage()] == [
+        f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
+    ]
+
+
+def test_only_broken_images_are_an_error(folder: ImageFolder) -> None:
+    (folder.root / "1.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="none of the 1 images can be read"):
+        listed(folder)
+
+
+def test_no_images_are_an_error(folder: ImageFolder) -> None:
+    with pytest.raises(DataError, match="no images here"):
+        listed(folder)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder, pose_results
-from posescope.inference.predictor import PosedPerson
+from posescope.inference.outputs import OverlayFolder
+from posescope.inference.poses import pose_results
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
 
 INFO = ImageInfo("7.png", 7, (60, 80))
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError
 from posescope.geometry.recipe import CropRecipe
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.detectors import DetectedPerson, ImageInfo
 from posescope.inference.images import ImageFolder
-from posescope.inference.predictor import PosedPerson, list_images, predict_people
+from posescope.inference.predictor import predict_people
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
 from posescope.plugins import ComponentSpec
 
 OPTIONS = PredictionOptions(device="cpu")
@@ -119,45 +118,3 @@ def test_flip_test_averages_with_the_mirrored_image(spots: PoseModel, folder: Im
 
 def test_nobody_is_nobody(spots: PoseModel, folder: ImageFolder) -> None:
     assert pose(spots, folder, []) == []
-
-
-def test_images_are_listed_with_number_and_size(folder: ImageFolder, write_image: Any) -> None:
-    write_image("000000000139.jpg", (40, 30), (1, 1), (2, 2))
-    write_image("below/zebra.png", (20, 50), (1, 1), (2, 2))
-    assert list_images(folder) == [
-        ImageInfo("000000000139.jpg", 139, (40, 30)),
-        ImageInfo("below/zebra.png", 140, (20, 50)),
-    ]
-
-
-def test_no_image_gets_the_number_of_another(folder: ImageFolder, write_image: Any) -> None:
-    for name in ("1.png", "a.png", "b.png", "below/0002.png"):
-        write_image(name, (20, 50), (1, 1), (2, 2))
-    assert {info.name: info.image_id for info in list_images(folder)} == {"1.png": 1, "a.png": 3, "b.png": 4, "below/0002.png": 2}
-
-
-def test_images_without_numbers_are_counted_from_0(folder: ImageFolder, write_image: Any) -> None:
-    for name in ("a.png", "b.png"):
-        write_image(name, (20, 50), (1, 1), (2, 2))
-    assert [info.image_id for info in list_images(folder)] == [0, 1]
-
-
-def test_a_broken_image_is_named_and_left_out(folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture) -> None:
-    write_image("1.png", (40, 30), (1, 1), (2, 2))
-    (folder.root / "2.png").write_bytes(b"no image")
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        assert [info.name for info in list_images(folder)] == ["1.png"]
-    assert [record.getMessage() for record in caplog.records if "2.png" in record.getMessage()] == [
-        f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
-    ]
-
-
-def test_only_broken_images_are_an_error(folder: ImageFolder) -> None:
-    (folder.root / "1.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match="none of the 1 images can be read"):
-        list_images(folder)
-
-
-def test_no_images_are_an_error(folder: ImageFolder) -> None:
-    with pytest.raises(DataError, match="no images here"):
-        list_images(folder)

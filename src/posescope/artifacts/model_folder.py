@@ -11,32 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
+from posescope.artifacts.description import (
+    DESCRIPTION,
+    FIELDS,
+    FORMAT_VERSION,
+    ModelFolderError,
+    check_file,
+    describe_folder,
+    read_content,
+)
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError, OptionsError
-from posescope.files import atomic_folder, fingerprint, read_json, sha256_of, write_json
-from posescope.geometry.recipe import recipe_of
+from posescope.errors import OptionsError
+from posescope.files import atomic_folder, fingerprint, sha256_of, write_json
 from posescope.models.network import PoseNetwork
-from posescope.plugins import ComponentSpec, build
-from posescope.skeleton import Skeleton
+from posescope.plugins import build
 
-__all__ = ["ModelFolderError", "fingerprint_of_model", "model_fingerprint", "read_model", "write_model"]
+__all__ = [
+    "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "model_fingerprint", "read_model", "write_model",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
-# 1: `crop_rule`, the name alone, in the place of `crop`; still read.
-FORMAT_VERSION = 2
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
-
-
-class ModelFolderError(DataError):
-    """A model folder is incomplete, damaged, too new, or needs a component that is not installed."""
+WEIGHTS = "model.safetensors"
 
 
 def write_model(folder: Path, model: PoseModel) -> None:
@@ -50,7 +51,7 @@ def write_model(folder: Path, model: PoseModel) -> None:
     """
     with atomic_folder(folder) as temporary:
         save_file(_weights_of(model), temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, _describe(model, sha256_of(temporary / WEIGHTS)))
+        write_json(temporary / DESCRIPTION, describe_model(model, sha256_of(temporary / WEIGHTS)))
     log.info("Wrote the model folder %s.", folder)
 
 
@@ -67,18 +68,14 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
         OptionsError: if the device does not exist.
     """
     place = resolve_device(device)
-    content = _read_description(folder)
-    _check_weights_file(folder, content["weights_sha256"])
+    about = describe_folder(folder)
+    check_file(folder / WEIGHTS, about.weights_sha256)
+    joint_count = len(about.skeleton)
     try:
-        crop_size = _pair(content["crop_size"])
-        skeleton = Skeleton.from_dict(content["skeleton"])
-        model_spec, codec_spec = (ComponentSpec.model_validate(content[name]) for name in ("architecture", "codec"))
         with torch.random.fork_rng(devices=[]):  # a network draws its first weights as it is built
-            network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
-        codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
-        crop = recipe_of(content)
-        red, green, blue = (float(value) for value in content["mean_rgb"])
-    except (OptionsError, ValidationError, KeyError, TypeError, ValueError) as error:
+            network: PoseNetwork = build("models", about.architecture, crop_size=about.crop_size, joint_count=joint_count)
+        codec = build("codecs", about.codec, crop_size=about.crop_size, joint_count=joint_count)
+    except (OptionsError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
     _load_weights(network, folder / WEIGHTS)
     # As in training: the layout in which convolutions are fastest, and so the same sums in the same order.
@@ -86,13 +83,13 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
     return PoseModel(
         network=network,
         codec=codec,
-        skeleton=skeleton,
-        crop_size=crop_size,
-        mean_rgb=(red, green, blue),
-        model_spec=model_spec,
-        codec_spec=codec_spec,
-        crop=crop,
-        provenance=content.get("provenance", {}),
+        skeleton=about.skeleton,
+        crop_size=about.crop_size,
+        mean_rgb=about.mean_rgb,
+        model_spec=about.architecture,
+        codec_spec=about.codec,
+        crop=about.crop,
+        provenance=about.provenance,
     )
 
 
@@ -108,7 +105,7 @@ def model_fingerprint(folder: Path) -> str:
 
 def fingerprint_of_model(model: PoseModel) -> str:
     """The same of a model in memory: `model_fingerprint` of the folder that `write_model` makes of it, wherever it came from."""
-    content = _describe(model, hashlib.sha256(save(_weights_of(model))).hexdigest())
+    content = describe_model(model, hashlib.sha256(save(_weights_of(model))).hexdigest())
     return fingerprint({name: content[name] for name in FIELDS})
 
 
@@ -116,7 +113,8 @@ def _weights_of(model: PoseModel) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()}
 
 
-def _describe(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
+def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
+    """The content of `model.json`."""
     return {
         "format_version": FORMAT_VERSION,
         "architecture": model.model_spec.model_dump(mode="json"),
@@ -131,35 +129,10 @@ def _describe(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
 
 
 def _read_description(folder: Path) -> Mapping[str, Any]:
-    path = folder / DESCRIPTION
-    for needed in (path, folder / WEIGHTS):
-        if not needed.is_file():
-            raise ModelFolderError(f"{folder} is no model folder: it has no {needed.name}.")
-    try:
-        content = read_json(path)
-    except DataError as error:
-        raise ModelFolderError(str(error)) from error
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise ModelFolderError(f"{path}: expected a model description with a format_version, found {version!r}.")
-    if version > FORMAT_VERSION:
-        raise ModelFolderError(
-            f"{path}: format_version {version}, but this posescope reads up to {FORMAT_VERSION}. Install a newer posescope."
-        )
-    if version == 1 and "crop_rule" in content:
-        content = {**content, "crop": {"rule": {"name": content["crop_rule"]}}}
-    missing = [name for name in FIELDS if name not in content]
-    if missing:
-        raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")
-    return dict(content)
-
-
-def _check_weights_file(folder: Path, expected: str) -> None:
-    found = sha256_of(folder / WEIGHTS)
-    if found != expected:
-        raise ModelFolderError(
-            f"{folder / WEIGHTS}: SHA-256 {found}, but {DESCRIPTION} says {expected}. It is damaged or of another model."
-        )
+    content = read_content(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise ModelFolderError(f"{folder} is no model folder: it has no {WEIGHTS}.")
+    return content
 
 
 def _load_weights(network: PoseNetwork, path: Path) -> None:
@@ -183,8 +156,3 @@ def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) ->
         if name in found and expected[name].shape != found[name].shape
     ]
     return absent + surplus + reshaped
-
-
-def _pair(values: Any) -> tuple[int, int]:
-    height, width = values
-    return int(height), int(width)

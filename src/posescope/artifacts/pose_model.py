@@ -1,6 +1,5 @@
 """A network together with all that is needed to use it: codec, skeleton, crop size, mean colour."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,9 +14,7 @@ from posescope.models.network import Edits, PausedPass, PoseNetwork, Resumable
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
-__all__ = ["PoseModel", "normalise_images", "warn_of_missing_pairs"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["PoseModel", "normalise_images"]
 
 
 def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
@@ -28,21 +25,6 @@ def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Te
     rows = images.reshape(count, height, width * 3).float()
     rows.div_(255.0).sub_(mean.repeat(width))
     return rows.view(count, height, width, 3).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-
-
-def warn_of_missing_pairs(skeleton: Skeleton, use: str) -> None:
-    """Log a warning if no joint has a partner on the other side: then a mirrored person's left joints pass for left ones.
-
-    Args:
-        skeleton: whose joints are paired by name (left_*, right_*).
-        use: what mirrors (`flip`, `flip_test`), for the message.
-    """
-    if skeleton.flip_indices == tuple(range(len(skeleton))):
-        logger.warning(
-            "%s mirrors people, but no joint of the skeleton has a partner on the other side, so names stay where they are and "
-            "left joints pass for right ones. Joints: %s. Name pairs left_<joint> and right_<joint>, or do without %s.",
-            use, ", ".join(skeleton.joints), use,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from pydantic import Field, field_validator
 from posescope.errors import DataError
 from posescope.plugins import Options
 
-__all__ = ["CocoFolder", "SourceOptions"]
+__all__ = ["SAMPLE_MARK", "CocoFolder", "SourceOptions"]
+
+SAMPLE_MARK = "sample.json"  # stands in the folder of a generated sample
 
 Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -57,6 +59,11 @@ class CocoFolder:
     """A data set's folder. Nodes get it from the catalog; they never build paths themselves."""
 
     root: Path
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether these are the drawn people of the generated sample, and no photographs."""
+        return (self.root / SAMPLE_MARK).is_file()
 
     def annotation_file(self, source: SourceOptions, source_split: str) -> Path:
         """The annotation file of a split, `.json` or `.json.gz`.

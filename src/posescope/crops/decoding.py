@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posescope.errors import DataError
 
-__all__ = ["ImageError", "read_image"]
+__all__ = ["JPEG_START", "ImageError", "decode_image", "read_bytes", "read_image"]
 
 JPEG_START = b"\xff\xd8"
 _SWAPPED_BY_OPENCV = b"P7"  # PAM: OpenCV gives red for blue
@@ -49,10 +49,23 @@ def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDAr
     Raises:
         ImageError: if the file is missing, no image, damaged or cut short, or of another size than the annotations say.
     """
+    return decode_image(read_bytes(path), path, expected_size)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        ImageError: if the file is missing or cannot be read.
+    """
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
+
+
+def decode_image(raw: bytes, path: Path, expected_size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file as `read_image` does; `path` is their name in errors."""
     try:
         image = _decode_jpeg(raw, path, expected_size) if raw.startswith(JPEG_START) else _decode_other(raw, path)
     except MemoryError as error:

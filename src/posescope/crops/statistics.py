@@ -27,12 +27,14 @@ class CropStatistics:
         crop_size: (height, width) px.
         crop: rule and padding.
         data_fingerprint: changes whenever a crop, a joint or a split does; how the crops are parted into shards does not matter.
+        generated: whether the people are those of the generated sample: a model of them is not for photographs.
     """
 
     mean_rgb: tuple[float, float, float]
     crop_size: tuple[int, int]
     crop: CropRecipe
     data_fingerprint: str
+    generated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-like content."""
@@ -41,6 +43,7 @@ class CropStatistics:
             "crop_size": list(self.crop_size),
             "crop": self.crop.model_dump(mode="json"),
             "data_fingerprint": self.data_fingerprint,
+            "generated": self.generated,
         }
 
     @classmethod
@@ -48,17 +51,22 @@ class CropStatistics:
         """Inverse of `to_dict`."""
         red, green, blue = content["mean_rgb"]
         height, width = content["crop_size"]
-        return cls((red, green, blue), (height, width), recipe_of(content), content["data_fingerprint"])
+        return cls(
+            (red, green, blue), (height, width), recipe_of(content), content["data_fingerprint"], content.get("generated", False)
+        )
 
 
-def measure_crops(store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions) -> CropStatistics:
-    """Measure the finished store."""
+def measure_crops(
+    store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions, generated: bool = False
+) -> CropStatistics:
+    """Measure the finished store; `generated`: of the sample."""
     train = persons.loc[persons["split"] == "train", "person_id"].to_numpy()
     return CropStatistics(
         mean_rgb=mean_rgb(store, train),
         crop_size=options.crop_size,
         crop=CropRecipe(rule=options.rule_spec, padding_rgb=options.padding_rgb),
         data_fingerprint=_fingerprint(store, persons, targets),
+        generated=generated,
     )
 
 

@@ -1,17 +1,26 @@
-"""A folder of images that somebody wants posed."""
+"""A folder of images that somebody wants posed.
 
+Joints and boxes are in the px of the upright picture: a photograph that says by EXIF how the camera was held is turned first.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.decoding import read_image
 from posescope.errors import DataError
+from posescope.inference.reading import read_upright
+from posescope.inference.records import ImageInfo
 
-__all__ = ["ImageFolder"]
+__all__ = ["ImageFolder", "number_images", "read_images"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+logger = logging.getLogger(__name__)
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,12 @@ class ImageFolder:
         return tuple(str(path.relative_to(self._base())) for path in paths)
 
     def read(self, name: str) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB.
+        """(H, W, 3) uint8 RGB, upright.
 
         Raises:
             DataError: if it cannot be decoded.
         """
-        return read_image(self._base() / name)
+        return read_upright(self._base() / name)
 
     def _base(self) -> Path:
         return self.root.parent if self.root.is_file() else self.root
@@ -50,3 +59,39 @@ class ImageFolder:
         if self.root.is_file():
             return [self.root]
         return sorted(path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def number_images(names: Sequence[str]) -> list[int]:
+    """The number in each name (COCO's way: `000000000139.jpg`).
+
+    Images without one get the numbers after the largest in use, in the order in which they come.
+    """
+    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
+    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
+    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
+    return [next(free) if number is None else number for number in numbers]
+
+
+def read_images(folder: ImageFolder) -> Iterator[tuple[ImageInfo, NDArray[np.uint8]]]:
+    """Every readable image, one at a time, with its name, number and size.
+
+    A file that cannot be decoded is named in the log and left out.
+
+    Yields:
+        What it is, and (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        DataError: if there is no image, or not one that can be read.
+    """
+    names = folder.names()
+    readable = 0
+    for name, image_id in zip(names, number_images(names), strict=True):
+        try:
+            image = folder.read(name)
+        except DataError as error:
+            logger.warning("left out: %s", error)
+            continue
+        readable += 1
+        yield ImageInfo(name, image_id, (image.shape[0], image.shape[1])), image
+    if not readable:
+        raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")

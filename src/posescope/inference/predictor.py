@@ -1,15 +1,7 @@
-"""Poses of the people in whole images.
+"""Poses of the people in a folder of images, by a model in memory."""
 
-    box -> square (centre of the box, longer side grown by the margin, padded) -> crop -> network -> crop px -> image px
-
-Margin and padding are those of the model's training crops, and the rule is `padded_square` whatever it was there: who stands at
-the border must not be left out. The centre differs too: in training it is the middle of the joints, which nobody knows here.
-"""
-
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count, groupby
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -17,69 +9,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
-from posescope.crops.cutting import cut_square
-from posescope.errors import DataError
-from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
-from posescope.geometry.boxes import Extents, PaddedSquare, SquareBoxes, SquareOptions
+from posescope.artifacts.pose_model import PoseModel
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.detectors import DetectedPerson, ImageInfo
+from posescope.inference.cutting import cut_people
 from posescope.inference.images import ImageFolder
+from posescope.inference.records import DetectedPerson, PosedPerson
+from posescope.skeleton import warn_of_missing_pairs
 
-__all__ = ["PosedPerson", "list_images", "predict_people"]
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PosedPerson:
-    """A person whose pose was found.
-
-    Attributes:
-        person: image, box and score of the detection.
-        joints: (K, 2) float64 image px.
-        scores: (K,) float32: the height of the heatmaps' peaks.
-    """
-
-    person: DetectedPerson
-    joints: NDArray[np.float64]
-    scores: NDArray[np.float32]
-
-    @property
-    def score(self) -> float:
-        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
-        return float(self.scores.mean()) * self.person.score
-
-
-def list_images(folder: ImageFolder) -> list[ImageInfo]:
-    """Every readable image with its size; its id is the number in its name (COCO's way).
-
-    Images without one get the numbers after the largest in use, in alphabetical order.
-
-    A file that cannot be decoded is named in the log and left out.
-
-    Raises:
-        DataError: if there is no image, or not one that can be read.
-    """
-    found: list[ImageInfo] = []
-    names = folder.names()
-    for name, image_id in zip(names, _image_ids(names), strict=True):
-        try:
-            height, width = folder.read(name).shape[:2]
-        except DataError as error:
-            logger.warning("left out: %s", error)
-            continue
-        found.append(ImageInfo(name, image_id, (height, width)))
-    if not found:
-        raise DataError(f"{folder.root}: none of the {len(names)} images can be read.")
-    return found
-
-
-def _image_ids(names: Sequence[str]) -> list[int]:
-    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
-    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
-    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
-    return [next(free) if number is None else number for number in numbers]
+__all__ = ["predict_people"]
 
 
 def predict_people(
@@ -99,37 +36,19 @@ def predict_people(
     if options.flip_test:
         warn_of_missing_pairs(model.skeleton, "flip_test")
     model = model.to(resolve_device(options.device))
-    margin = model.crop.margin
     by_image = groupby(people, key=lambda person: person.image)
     for image_info, group in tqdm(by_image, desc="posing", unit="image"):
         image = folder.read(image_info.name)
         members = list(group)
         for start in range(0, len(members), options.batch_size):
-            yield from _predict_batch(model, image, members[start : start + options.batch_size], margin, options.flip_test)
+            yield from _predict_batch(model, image, members[start : start + options.batch_size], options.flip_test)
 
 
 def _predict_batch(
-    model: PoseModel, image: NDArray[np.uint8], people: Sequence[DetectedPerson], margin: float, flip_test: bool
+    model: PoseModel, image: NDArray[np.uint8], people: Sequence[DetectedPerson], flip_test: bool
 ) -> Iterator[PosedPerson]:
-    squares = _squares(people, margin)
-    size = model.crop_size[0]
-    crops = np.stack(
-        [
-            cut_square(image, int(left), int(top), int(side), size, model.crop.padding_rgb)
-            for left, top, side in zip(squares.left, squares.top, squares.side, strict=True)
-        ]
-    )
-    decoded = model.predict(torch.from_numpy(crops), flip_test=flip_test)
-    image_from_crop = invert_affine(crop_from_image(squares.left, squares.top, squares.side, model.crop_size))
-    joints = apply_affine(image_from_crop, decoded.joints.cpu().numpy())
-    scores = decoded.scores.cpu().numpy()
+    cut = cut_people(image, np.array([person.box for person in people], dtype=np.float64), model.crop, model.crop_size)
+    decoded = model.predict(torch.from_numpy(cut.crops), flip_test=flip_test)
+    joints, scores = cut.place(decoded.joints.cpu().numpy()), decoded.scores.cpu().numpy()
     for person, points, heights in zip(people, joints, scores, strict=True):
         yield PosedPerson(person, points, heights)
-
-
-def _squares(people: Sequence[DetectedPerson], margin: float) -> SquareBoxes:
-    boxes = np.array([person.box for person in people], dtype=np.float64)
-    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    sizes = np.array([person.image.size for person in people], dtype=np.int64)
-    # Without joints, the box stands for them.
-    return PaddedSquare(SquareOptions(margin=margin))(Extents(low, high, low, high, sizes))

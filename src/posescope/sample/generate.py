@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
+from posescope.coco.folder import SAMPLE_MARK
 from posescope.errors import DataError
 from posescope.files import atomic_folder, read_json, write_json
 from posescope.sample.annotate import CATEGORY, annotate_scene
@@ -29,7 +30,6 @@ __all__ = ["FORMAT_VERSION", "generate_sample", "is_current_sample"]
 FORMAT_VERSION = 1
 _logger = logging.getLogger(__name__)
 _SPLITS: tuple[Split, ...] = ("train", "val")
-_MARK = "sample.json"
 # Ids of the validation set start here, so that they are those of no training image or person.
 _VAL_IDS_FROM = 500_000
 _CHUNK = 16
@@ -60,13 +60,13 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
             (temporary / name).write_bytes((folder / name).read_bytes())
         for split_index, split in enumerate(_SPLITS):
             _write_split(temporary, split, split_index, options)
-        write_json(temporary / _MARK, _mark(options))
+        write_json(temporary / SAMPLE_MARK, _mark(options))
     _logger.info("Generated the sample in %s", folder)
 
 
 def is_current_sample(folder: Path, options: SampleOptions) -> bool:
     """Whether `folder` already holds the sample that these options give (the number of workers does not matter)."""
-    mark = folder / _MARK
+    mark = folder / SAMPLE_MARK
     return mark.is_file() and bool(read_json(mark) == _mark(options))
 
 
@@ -80,9 +80,9 @@ def _check_replaceable(folder: Path) -> list[str]:
         return []
     names = sorted(path.name for path in folder.iterdir())
     foreign = [name for name in names if not name.startswith(".")]
-    if foreign and not (folder / _MARK).is_file():
+    if foreign and not (folder / SAMPLE_MARK).is_file():
         raise DataError(
-            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {_MARK}. "
+            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARK}. "
             "Choose another folder, or move its content away."
         )
     return [name for name in names if name.startswith(".") and (folder / name).is_file()]

@@ -44,6 +44,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "val_persons": len(job.val_set),
         "training": job.options.model_dump(mode="json"),
         "test_people": job.made_of.get("test_people"),
+        "generated_sample": job.made_of.get("crop_statistics", {}).get("generated", False),
         "fingerprint": job.fingerprint,
         "torch": torch.__version__,
         "posescope": __version__,

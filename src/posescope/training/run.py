@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posescope.artifacts.pose_model import PoseModel, warn_of_missing_pairs
+from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import PosescopeError
 from posescope.plugins import build
+from posescope.skeleton import warn_of_missing_pairs
 from posescope.training.augmentations import Flip
 from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order

@@ -97,9 +97,11 @@ def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTarge
     return place_targets(crop_boxes, keypoints)
 
 
-def measure_statistics(crops: CropStore, persons: pd.DataFrame, targets: PoseTargets, crop: CropOptions) -> CropStatistics:
+def measure_statistics(
+    crops: CropStore, persons: pd.DataFrame, targets: PoseTargets, raw_source: CocoFolder, crop: CropOptions
+) -> CropStatistics:
     """Mean colour of the training crops, and the fingerprint of the data."""
-    return measure_crops(crops, persons, targets, crop)
+    return measure_crops(crops, persons, targets, crop, raw_source.is_generated)
 
 
 def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:

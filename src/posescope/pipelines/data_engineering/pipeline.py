@@ -43,7 +43,7 @@ def create_pipeline() -> Pipeline:
             ),
             step(nodes.count_people, ["persons", "crops"], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
-            step(nodes.measure_statistics, ["crops", "persons", "targets", CROP], "crop_statistics"),
+            step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
             step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", CODEC], "target_sheet"),

@@ -4,10 +4,13 @@ from typing import Any
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.detectors import DetectedPerson, Detections
+from posescope.inference.detectors import Detections
+from posescope.inference.finding import find_people_in
 from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder, pose_results
-from posescope.inference.predictor import PosedPerson, list_images, predict_people
+from posescope.inference.outputs import OverlayFolder
+from posescope.inference.poses import pose_results
+from posescope.inference.predictor import predict_people
+from posescope.inference.records import DetectedPerson, PosedPerson
 from posescope.plugins import ComponentSpec, build
 
 __all__: list[str] = []
@@ -15,7 +18,7 @@ __all__: list[str] = []
 
 def find_people(images: ImageFolder, detections: Detections, detector: ComponentSpec) -> list[DetectedPerson]:
     """Boxes of the people in all images."""
-    return build("detectors", detector)(list_images(images), detections)  # type: ignore[no-any-return]
+    return list(find_people_in(images, build("detectors", detector), detections))
 
 
 def pose_people(

@@ -18,6 +18,7 @@ from posescope.report.assembly import ReportInputs, assemble_report
 from posescope.report.data_section import DataInputs
 from posescope.report.examples import picture_examples
 from posescope.report.failure_section import FailureInputs
+from posescope.report.model_card import CardInputs, write_model_card
 from posescope.report.page import render_report
 from posescope.report.score_figures import plot_joint_scores
 
@@ -44,6 +45,39 @@ def show_examples(
     """Some persons' stories, from the best to the worst."""
     return picture_examples(
         person_scores, model, raw_source, source, crops, targets, persons, crop_boxes, keypoints, page.examples
+    )
+
+
+def write_card(
+    model: PoseModel,
+    metrics: dict[str, Any],
+    data_distribution: pd.DataFrame,
+    error_types: pd.DataFrame,
+    error_costs: pd.DataFrame,
+    strata: pd.DataFrame,
+    reliability: pd.DataFrame,
+    rank_correlations: pd.DataFrame,
+    decoding_effects: pd.DataFrame,
+    worst_persons: NDArray[np.uint8],
+    **analyses: AnalysisResult,
+) -> str:
+    """The model card."""
+    return write_model_card(
+        CardInputs(
+            model=model,
+            metrics=metrics,
+            distribution=data_distribution,
+            failures=FailureInputs(
+                error_types=error_types,
+                error_costs=error_costs,
+                strata=strata,
+                reliability=reliability,
+                rank_correlations=rank_correlations,
+                decoding_effects=decoding_effects,
+                worst_persons=worst_persons,
+            ),
+            findings=tuple(finding for result in analyses.values() for finding in result.findings),
+        )
     )
 
 

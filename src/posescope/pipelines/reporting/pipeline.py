@@ -35,6 +35,17 @@ def create_pipeline() -> Pipeline:
                 "person_examples",
             ),
             step(
+                nodes.write_card,
+                {
+                    "model": "model",
+                    "metrics": "metrics",
+                    "data_distribution": "data_distribution",
+                    **{name: name for name in FAILURES},
+                    **analyses,
+                },
+                "model_card",
+            ),
+            step(
                 nodes.write_report,
                 {
                     "model": "model",

@@ -1,0 +1,125 @@
+"""`model.json`: what a model folder says of itself. Read without torch, so that an exported model is used without it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from posescope.errors import DataError, OptionsError
+from posescope.files import read_json, sha256_of
+from posescope.geometry.recipe import CropRecipe, recipe_of
+from posescope.plugins import ComponentSpec
+from posescope.skeleton import Skeleton
+
+__all__ = [
+    "DESCRIPTION", "FIELDS", "FORMAT_VERSION", "ModelDescription", "ModelFolderError", "check_file", "describe_folder",
+    "read_content",
+]  # fmt: skip
+
+# 1: `crop_rule`, the name alone, in the place of `crop`; still read.
+FORMAT_VERSION = 2
+DESCRIPTION = "model.json"
+FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
+
+
+class ModelFolderError(DataError):
+    """A model folder is incomplete, damaged, too new, or needs a component that is not installed."""
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What is known of a model before its weights are read.
+
+    Attributes:
+        folder: where it stands.
+        architecture, codec: name and options of its parts.
+        skeleton: names its joints.
+        crop_size: (height, width) px of its input.
+        mean_rgb: 0..1, subtracted from the input.
+        crop: how the crops of its training were cut.
+        weights_sha256: of `model.safetensors`, wherever that is.
+        provenance: JSON-like: how it was trained.
+        onnx: of an exported model: `files`, SHA-256 by name, and how far it differs from the original; empty: none.
+    """
+
+    folder: Path
+    architecture: ComponentSpec
+    codec: ComponentSpec
+    skeleton: Skeleton
+    crop_size: tuple[int, int]
+    mean_rgb: tuple[float, float, float]
+    crop: CropRecipe
+    weights_sha256: str
+    provenance: Mapping[str, Any]
+    onnx: Mapping[str, Any]
+
+
+def read_content(folder: Path) -> dict[str, Any]:
+    """The content of `model.json` in this version's format, all fields there.
+
+    Raises:
+        ModelFolderError: if it is missing, malformed, not whole, or of a newer format.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise ModelFolderError(f"{folder} is no model folder: it has no {DESCRIPTION}.")
+    try:
+        content = read_json(path)
+    except DataError as error:
+        raise ModelFolderError(str(error)) from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise ModelFolderError(f"{path}: expected a model description with a format_version, found {version!r}.")
+    if version > FORMAT_VERSION:
+        raise ModelFolderError(
+            f"{path}: format_version {version}, but this posescope reads up to {FORMAT_VERSION}. Install a newer posescope."
+        )
+    if version == 1 and "crop_rule" in content:
+        content = {**content, "crop": {"rule": {"name": content["crop_rule"]}}}
+    missing = [name for name in FIELDS if name not in content]
+    if missing:
+        raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")
+    return dict(content)
+
+
+def describe_folder(folder: Path) -> ModelDescription:
+    """Read the description of a model folder, exported or not.
+
+    Raises:
+        ModelFolderError: as `read_content` does, and if a field is malformed.
+    """
+    content = read_content(folder)
+    try:
+        height, width = (int(side) for side in content["crop_size"])
+        red, green, blue = (float(value) for value in content["mean_rgb"])
+        return ModelDescription(
+            folder=folder,
+            architecture=ComponentSpec.model_validate(content["architecture"]),
+            codec=ComponentSpec.model_validate(content["codec"]),
+            skeleton=Skeleton.from_dict(content["skeleton"]),
+            crop_size=(height, width),
+            mean_rgb=(red, green, blue),
+            crop=recipe_of(content),
+            weights_sha256=str(content["weights_sha256"]),
+            provenance=dict(content.get("provenance", {})),
+            onnx=dict(content.get("onnx", {})),
+        )
+    except (OptionsError, ValidationError, KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
+
+
+def check_file(path: Path, expected_sha256: str) -> None:
+    """Accept only a file with this checksum.
+
+    Raises:
+        ModelFolderError: if it is missing, damaged, or of another model.
+    """
+    if not path.is_file():
+        raise ModelFolderError(f"{path.parent} is no model folder: it has no {path.name}.")
+    found = sha256_of(path)
+    if found != expected_sha256:
+        raise ModelFolderError(
+            f"{path}: SHA-256 {found}, but {DESCRIPTION} says {expected_sha256}. It is damaged or of another model."
+        )

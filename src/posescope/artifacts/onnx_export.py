@@ -1,0 +1,200 @@
+"""A trained model as ONNX: networks and decoder, which then run without torch.
+
+<folder>/model.onnx               crops (N, H, W, 3) uint8 RGB -> heatmaps (N, K, h, w) float32; subtracts the mean colour
+         decoder.onnx             heatmaps -> joints (N, K, 2) float32 crop px, scores (N, K)
+         flip_test_decoder.onnx   heatmaps, and those of the mirrored crops -> joints, scores of their mean
+         model.json               as beside `model.safetensors`, and `onnx`: checksums, and how far the answers differ
+
+The codec goes along, so whatever is installed as a codec needs no second implementation without torch. N is free.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posescope.artifacts.description import DESCRIPTION, check_file, describe_folder, read_content
+from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.onnx_session import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
+from posescope.artifacts.pose_model import PoseModel
+from posescope.errors import DataError, OptionsError
+from posescope.files import atomic_folder, sha256_of, write_json
+
+__all__ = ["OPSET", "ExportCheck", "export_onnx"]
+
+log = logging.getLogger(__name__)
+
+OPSET = 18
+_BATCH = 2  # of the example: the exporter takes a batch of one for a constant
+_LARGEST_BATCH = 65_535
+_CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")
+
+
+@dataclass(frozen=True)
+class ExportCheck:
+    """How far the exported model's answers lie from PyTorch's.
+
+    Attributes:
+        crops: how many were compared.
+        heatmaps: largest absolute difference of a cell, with and without flip test.
+        joints_px: largest distance of a joint, crop px.
+        scores: largest absolute difference of a score.
+    """
+
+    crops: int
+    heatmaps: float
+    joints_px: float
+    scores: float
+
+
+def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], tolerance: float = 1e-3) -> ExportCheck:
+    """Export a model folder, and hold the result against PyTorch on some crops.
+
+    Args:
+        source: a model folder.
+        destination: the folder to write; an older one is replaced.
+        crops: (n, H, W, 3) uint8 RGB, n > 0: real ones, of the model's crop size.
+        tolerance: largest difference of a heatmap's cell that passes, as a share of the largest cell.
+
+    Raises:
+        DataError: if there are no crops, or the answers differ by more.
+        OptionsError: if the packages of the extra `export` are missing.
+        ModelFolderError: if the source is no model folder.
+    """
+    _require_exporter()
+    model = read_model(source)
+    if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
+        raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
+    with atomic_folder(destination) as folder:
+        _write_graphs(model, folder)
+        content = read_content(source)
+        files = {name: sha256_of(folder / name) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)}
+        write_json(folder / DESCRIPTION, {**content, "onnx": {"files": files, "opset": OPSET}})
+        check = _compare(model, folder, crops)
+        _accept(check, model, crops, tolerance)
+        onnx = {"files": files, "opset": OPSET, "largest_difference": asdict(check)}
+        write_json(folder / DESCRIPTION, {**content, "onnx": onnx})
+    log.info(
+        "Wrote %s; on %d crops its joints differ from PyTorch's by %.2g px at most.", destination, len(crops), check.joints_px
+    )
+    return check
+
+
+class _Network(nn.Module):
+    mean: Tensor
+
+    def __init__(self, model: PoseModel) -> None:
+        super().__init__()
+        self.network = model.network
+        self.register_buffer("mean", torch.tensor(model.mean_rgb).view(1, 3, 1, 1))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        images = crops.permute(0, 3, 1, 2).float() / 255.0 - self.mean
+        heatmaps: Tensor = self.network(images)[-1]
+        return heatmaps
+
+
+class _Decoder(nn.Module):
+    def __init__(self, model: PoseModel) -> None:
+        super().__init__()
+        self.codec = model.codec
+
+    def forward(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        decoded = self.codec.decode(heatmaps)
+        return decoded.joints, decoded.scores
+
+
+class _FlipTestDecoder(_Decoder):
+    def __init__(self, model: PoseModel) -> None:
+        super().__init__(model)
+        self.flip_indices = model.skeleton.flip_indices
+
+    def forward(self, heatmaps: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return super().forward((heatmaps + self.codec.unflip(mirrored, self.flip_indices)) / 2)
+
+
+def _write_graphs(model: PoseModel, folder: Path) -> None:
+    crops = torch.zeros((_BATCH, *model.crop_size, 3), dtype=torch.uint8)
+    maps = torch.rand(_BATCH, len(model.skeleton), *model.codec.map_size)
+    answers = ["joints", "scores"]
+    _write_graph(_Network(model), (crops,), folder / NETWORK, ["crops"], ["heatmaps"])
+    _write_graph(_Decoder(model), (maps,), folder / DECODER, ["heatmaps"], answers)
+    _write_graph(_FlipTestDecoder(model), (maps, maps.clone()), folder / FLIP_TEST_DECODER, ["heatmaps", "mirrored"], answers)
+
+
+def _write_graph(
+    module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: Sequence[str], outputs: Sequence[str]
+) -> None:
+    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    with _quiet():
+        torch.onnx.export(
+            module.eval(),
+            example,
+            path,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in example),
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of what concerns its own developers."""
+    loggers = [logging.getLogger(name) for name in _CHATTY]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _require_exporter() -> None:
+    try:
+        import onnx  # noqa: F401, PLC0415
+        import onnxruntime  # noqa: F401, PLC0415
+        import onnxscript  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise OptionsError(f"export: '{error.name}' is not installed; pip install 'posescope[export]'.") from error
+
+
+def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8]) -> ExportCheck:
+    about = describe_folder(folder)
+    for name, checksum in about.onnx["files"].items():
+        check_file(folder / name, checksum)
+    exported, images = OnnxModel(about), torch.from_numpy(crops)
+    differences: dict[str, list[float]] = {"heatmaps": [], "joints": [], "scores": []}
+    for flip_test in (False, True):
+        maps = model.heatmaps(images, flip_test=flip_test)
+        expected = model.codec.decode(maps)
+        found = exported.run(crops, flip_test)
+        if not flip_test:
+            differences["heatmaps"].append(float(np.abs(exported.heatmaps(crops) - maps.numpy()).max()))
+        offset = found.joints - expected.joints.numpy()
+        differences["joints"].append(float(np.hypot(offset[..., 0], offset[..., 1]).max()))
+        differences["scores"].append(float(np.abs(found.scores - expected.scores.numpy()).max()))
+    return ExportCheck(len(crops), *(max(values) for values in differences.values()))
+
+
+def _accept(check: ExportCheck, model: PoseModel, crops: NDArray[np.uint8], tolerance: float) -> None:
+    reach = max(float(model.heatmaps(torch.from_numpy(crops)).abs().max()), 1.0)
+    if not check.heatmaps <= tolerance * reach:
+        raise DataError(
+            f"export: the exported network's heatmaps differ from PyTorch's by {check.heatmaps:.2g} on {check.crops} crops, "
+            f"expected at most {tolerance * reach:.2g}. The model was not written."
+        )

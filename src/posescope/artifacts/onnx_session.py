@@ -1,0 +1,86 @@
+"""An exported model at work, by onnxruntime, without torch."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.artifacts.description import ModelDescription, ModelFolderError, check_file
+from posescope.errors import OptionsError
+
+__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
+
+NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
+
+
+@dataclass(frozen=True)
+class CropJoints:
+    """Joints of N crops: joints (N, K, 2) float32 crop px, scores (N, K) float32 (the height of the peak)."""
+
+    joints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+class OnnxModel:
+    """An exported model.
+
+    Args:
+        about: of a folder that `export_onnx` wrote.
+        threads: of onnxruntime; 0: as many as there are cores.
+
+    Raises:
+        ModelFolderError: if a file is missing, damaged, or cannot be read.
+        OptionsError: if onnxruntime is not installed.
+    """
+
+    name = "onnx"
+
+    def __init__(self, about: ModelDescription, threads: int = 0) -> None:
+        runtime = _import_runtime()
+        for file, checksum in about.onnx.get("files", {}).items():
+            check_file(about.folder / file, checksum)
+        self.about = about
+        self._network = _open(runtime, about, NETWORK, threads)
+        self._decoder = _open(runtime, about, DECODER, threads)
+        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads)
+
+    def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32."""
+        maps: NDArray[np.float32] = self._network.run(None, {"crops": np.ascontiguousarray(crops)})[0]
+        return maps
+
+    def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
+        maps = self.heatmaps(crops)
+        if flip_test:
+            inputs = {"heatmaps": maps, "mirrored": self.heatmaps(crops[:, :, ::-1])}
+            return CropJoints(*self._flip_test_decoder.run(None, inputs))
+        return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
+
+
+def _import_runtime() -> ModuleType:
+    try:
+        import onnxruntime  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise OptionsError("This model is ONNX, and onnxruntime is not installed; pip install 'posescope[onnx]'.") from error
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    available = runtime.get_available_providers()
+    providers = [one for one in ("CUDAExecutionProvider", "CPUExecutionProvider") if one in available]
+    try:
+        return runtime.InferenceSession(str(about.folder / name), options, providers=providers)
+    except _errors_of(runtime) as error:
+        raise ModelFolderError(f"{about.folder / name}: onnxruntime cannot read it: {error}") from error
+
+
+def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:
+    """Onnxruntime's own errors; they have no common base."""
+    state = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    return tuple(value for value in state if isinstance(value, type) and issubclass(value, Exception))

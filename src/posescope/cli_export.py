@@ -1,0 +1,41 @@
+"""`posescope export`: a trained model for places where there is no PyTorch."""
+
+from pathlib import Path
+
+import click
+
+from posescope.cli_errors import OneLineErrors
+from posescope.project_models import data_dir_of_project, find_model
+
+__all__ = ["export"]
+
+_CROPS_COMPARED = 64
+
+
+@click.command(cls=OneLineErrors)
+@click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Format.")
+@click.option("--model", type=click.Path(path_type=Path), help="Model folder, or a data_dir; default: the project's newest.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--images",
+    type=click.Path(exists=True, path_type=Path),
+    help="Images to compare the answers on; default: crops of the model's own data_dir.",
+)
+def export(target: str, model: Path | None, out: Path, images: Path | None) -> None:  # noqa: ARG001 (one format so far)
+    """Export a model, and check that it still gives PyTorch's answers.
+
+    \b
+    Examples:
+      posescope export --out model_onnx
+      posescope export --model data/06_models/model --out model_onnx --images photos
+    """  # noqa: D301 (\b keeps click from filling the lines)
+    from posescope.artifacts.onnx_export import export_onnx  # noqa: PLC0415  (torch)
+    from posescope.inference.example_crops import example_crops  # noqa: PLC0415
+
+    source = find_model(model)
+    crops, what = example_crops(source, images, data_dir_of_project(), _CROPS_COMPARED)
+    check = export_onnx(source, out, crops)
+    click.echo(
+        f"{source} -> {out}: on {check.crops} {what} its joints differ from PyTorch's by {check.joints_px:.2g} px at most, "
+        f"heatmaps by {check.heatmaps:.2g}, scores by {check.scores:.2g}."
+    )

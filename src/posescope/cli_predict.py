@@ -1,0 +1,162 @@
+"""`posescope predict`: the poses of people in images, without a pipeline."""
+
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import tee
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from posescope.cli_errors import OneLineErrors
+from posescope.crops.decoding import ImageError
+from posescope.errors import DataError
+from posescope.files import write_json
+from posescope.inference.detectors import Detections, Detector
+from posescope.inference.estimator import PoseEstimator
+from posescope.inference.overlays import OverlayWriter
+from posescope.inference.photos import Photo, PhotoSource
+from posescope.inference.poses import ImagePoses
+from posescope.inference.records import ImageInfo
+from posescope.plugins import ComponentSpec, build
+from posescope.project_models import find_model
+
+__all__ = ["predict"]
+
+_SOME_SKIPPED, _ALL_SKIPPED = 3, 1
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="Model folder, or a data_dir; default: the project's newest.")
+@click.option("--boxes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="COCO results or annotations.")
+@click.option(
+    "--detector",
+    help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the detector, such as path=yolox.onnx.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays.")
+@click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
+@click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")
+@click.option("--backend", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True, help="What runs it.")
+@click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
+@click.option("--json", "as_json", is_flag=True, help="Print COCO results, a JSON list a line for each image.")
+def predict(images: tuple[Path, ...], **options: Any) -> None:
+    """Find the joints of the people in images.
+
+    IMAGES: image files, folders of images, videos. A line an image (or frame) is printed as soon as its people are posed. A file
+    that cannot be read is named and left out; the rest goes on.
+
+    \b
+    Exit codes:
+      0  everything was posed
+      1  nothing was posed, or an error
+      2  a wrong command line
+      3  some images were left out
+
+    \b
+    Examples:
+      posescope predict photo.jpg
+      posescope predict photos --out poses --draw
+      posescope predict photos --boxes boxes.json --model model_onnx --json
+      posescope predict clip.mp4 --out poses --draw
+      posescope predict photos --detector onnx --set path=yolox_s.onnx --out poses
+    """  # noqa: D301 (\b keeps click from filling the lines)
+    if options["draw"] and options["out"] is None:
+        raise click.UsageError("--draw needs --out: the folder for the overlays.")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
+    folder = find_model(options["model"])
+    estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
+    _say_model(estimator, named=options["model"] is not None)
+    job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
+    with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:
+        job.run(estimator, overlays)
+    if job.skipped:
+        click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
+        sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
+
+
+@dataclass
+class _Job:
+    """Everything that one command does, picture by picture."""
+
+    source: PhotoSource
+    detector: Detector
+    detections: Detections
+    options: dict[str, Any]
+    skipped: list[str] = field(default_factory=list)
+    posed: int = 0
+    waiting: deque[Photo] = field(default_factory=deque)  # until their people are posed
+
+    def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
+        """Pose all, print as they come, write what was asked for."""
+        first, second = tee(self._people())
+        found = estimator.predict(
+            (photo for photo, _ in first),
+            (boxes for _, boxes in second),
+            batch_size=self.options["batch_size"],
+            flip_test=self.options["flip_test"],
+        )
+        out, records = self.options["out"], []
+        for poses in found:
+            self.posed += 1
+            photo = self.waiting.popleft()
+            _print(poses, self.options["as_json"])
+            records += poses.to_coco() if out else []
+            if self.options["draw"]:
+                overlays.draw(photo, poses)
+        if out:
+            write_json(out / "poses.json", records)
+
+    def _people(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
+        """Every picture with the boxes of its people."""
+        photos = self.source.read(self._leave_out)
+        for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
+            info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
+            try:
+                people = self.detector(photo.pixels, info, self.detections)
+            except ImageError as error:  # of this picture alone; any other error means that none can go on
+                self._leave_out(photo.name, error)
+                continue
+            boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
+            self.waiting.append(photo)
+            yield photo, np.array(boxes, dtype=np.float64).reshape(-1, 5)
+
+    def _leave_out(self, name: str, error: DataError) -> None:
+        click.echo(f"left out: {error}", err=True)
+        self.skipped.append(name)
+
+
+def _find_detector(options: dict[str, Any]) -> Detector:
+    name = options["detector"] or ("boxes_file" if options["boxes"] else "full_image")
+    pairs = [setting.partition("=") for setting in options["settings"]]
+    wrong = [key for key, equals, _ in pairs if not equals]
+    if wrong:
+        raise click.UsageError(f"--set {wrong[0]}: expected KEY=VALUE.")
+    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: value for key, _, value in pairs}))
+    return detector
+
+
+def _say_model(estimator: PoseEstimator, *, named: bool) -> None:
+    about = estimator.about
+    if not named:
+        click.echo(f"Model: {about.folder} ({about.architecture.name}, {len(about.skeleton)} joints)", err=True)
+    if about.provenance.get("generated_sample"):
+        click.echo("This model was trained on the generated sample: it is not for photographs.", err=True)
+
+
+def _print(poses: ImagePoses, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(poses.to_coco()))
+        return
+    count = len(poses)
+    scores = " ".join(f"{posed.score:.2f}" for posed in poses.people)
+    click.echo(f"{poses.image.name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")

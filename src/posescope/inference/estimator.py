@@ -1,0 +1,208 @@
+"""`PoseEstimator`: a trained model for people who never see the pipelines.
+
+    estimator = PoseEstimator.load("model")
+    for poses in estimator.predict(["a.jpg", "b.jpg"]):
+        print(poses.image.name, poses.joints.shape)
+
+A folder with `model.onnx` is run by onnxruntime, and torch is never imported; one with `model.safetensors` by PyTorch.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posescope.artifacts.description import ModelDescription, ModelFolderError, describe_folder
+from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
+from posescope.drawing.images import check_rgb
+from posescope.errors import DataError
+from posescope.inference.cutting import CutPeople, cut_people
+from posescope.inference.images import number_images
+from posescope.inference.photos import Photo
+from posescope.inference.poses import ImagePoses
+from posescope.inference.reading import read_upright
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
+from posescope.skeleton import Skeleton, warn_of_missing_pairs
+
+__all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
+
+
+ImageLike: TypeAlias = str | Path | NDArray[np.uint8] | Photo
+BackendName: TypeAlias = Literal["auto", "onnx", "torch"]
+
+
+class Backend(Protocol):
+    """What runs the network: crops (N, H, W, 3) uint8 RGB -> joints in crop px, and scores."""
+
+    name: str
+
+    def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        """Joints and scores of N crops."""
+        ...
+
+
+class PoseEstimator:
+    """A trained model, ready for images.
+
+    Attributes:
+        about: what the model says of itself.
+        backend: what runs it.
+    """
+
+    def __init__(self, about: ModelDescription, backend: Backend) -> None:
+        self.about, self.backend = about, backend
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, backend: BackendName = "auto", device: str = "auto", threads: int = 0
+    ) -> "PoseEstimator":
+        """Read a model folder.
+
+        Args:
+            folder: with `model.json` beside `model.safetensors`, or beside what `posescope export` wrote.
+            backend: `onnx`, `torch`, or whichever the folder holds (`auto`: onnx before torch).
+            device: for torch: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+            threads: of onnxruntime; 0: as many as there are cores.
+
+        Raises:
+            ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format.
+            OptionsError: if the device does not exist, or the packages that run it are not installed.
+        """
+        about = describe_folder(Path(folder))
+        has_onnx = bool(about.onnx) or (about.folder / NETWORK).is_file()
+        if backend == "onnx" and not has_onnx:
+            raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
+        if backend == "onnx" or (backend == "auto" and has_onnx):
+            return cls(about, OnnxModel(about, threads))
+        from posescope.inference.torch_backend import TorchModel  # noqa: PLC0415  (torch takes seconds to import)
+
+        return cls(about, TorchModel(about.folder, device))
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names the joints."""
+        return self.about.skeleton
+
+    def predict(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        boxes: Iterable[ArrayLike | None] | None = None,
+        *,
+        batch_size: int = 32,
+        flip_test: bool = False,
+    ) -> Iterator[ImagePoses]:
+        """Pose the people of images, in the order of the images; nothing is kept of an image when its people are cut out.
+
+        Args:
+            images: paths, arrays (H, W, 3) uint8 RGB, or photos (arrays with a name): one, several, or an iterator without end.
+            boxes: for each image its people, (n, 4): x, y, w, h px with the image's left and upper edges at 0, as COCO and
+                detectors have it, or (n, 5) with the box's score; None: one person who fills the image.
+            batch_size: people a pass of the network, of several images together.
+            flip_test: average with the mirrored image.
+
+        Yields:
+            Everybody of one image. An image is numbered by its name where that is a number (COCO's way), else by its place.
+
+        Raises:
+            DataError: if an image cannot be read, a box is malformed, or there are fewer boxes than images.
+        """
+        if flip_test:
+            warn_of_missing_pairs(self.skeleton, "flip_test")
+        one = isinstance(images, str | Path | np.ndarray | Photo)
+        listed: Iterable[ImageLike] = [images] if one else images  # type: ignore[assignment, list-item]
+        waiting = _Batch()
+        for number, (image, own) in enumerate(_pairs(listed, boxes)):
+            waiting.add(*self._cut(image, own, number))
+            if waiting.people >= batch_size or len(waiting.images) >= batch_size:
+                yield from self._run(waiting, batch_size, flip_test)
+                waiting = _Batch()
+        yield from self._run(waiting, batch_size, flip_test)
+
+    def predict_one(self, image: ImageLike, boxes: ArrayLike | None = None, *, flip_test: bool = False) -> ImagePoses:
+        """As `predict`, of one image."""
+        return next(self.predict(image, [boxes], flip_test=flip_test))
+
+    def _cut(self, image: ImageLike, boxes: ArrayLike | None, number: int) -> tuple[ImageInfo, list[DetectedPerson], CutPeople]:
+        photo = _read(image, number)
+        pixels = photo.pixels
+        info = ImageInfo(photo.name, photo.image_id, (pixels.shape[0], pixels.shape[1]))
+        people = _people(info, boxes)
+        own = np.array([person.box for person in people], dtype=np.float64).reshape(-1, 4)
+        return info, people, cut_people(pixels, own, self.about.crop, self.about.crop_size)
+
+    def _run(self, waiting: "_Batch", batch_size: int, flip_test: bool) -> Iterator[ImagePoses]:
+        found = [self.backend.run(crops, flip_test) for crops in waiting.crops(batch_size)]
+        joints = np.concatenate([one.joints for one in found]) if found else np.empty((0, len(self.skeleton), 2), np.float32)
+        scores = np.concatenate([one.scores for one in found]) if found else np.empty((0, len(self.skeleton)), np.float32)
+        first = 0
+        for info, people, cut in zip(waiting.images, waiting.boxes, waiting.cuts, strict=True):
+            rows = slice(first, first + len(people))
+            placed = zip(people, cut.place(joints[rows]), scores[rows], strict=True)
+            yield ImagePoses(info, tuple(PosedPerson(*one) for one in placed), self.skeleton)
+            first += len(people)
+
+
+@dataclass
+class _Batch:
+    """Images whose people wait for the network."""
+
+    images: list[ImageInfo] = field(default_factory=list)
+    boxes: list[list[DetectedPerson]] = field(default_factory=list)
+    cuts: list[CutPeople] = field(default_factory=list)
+    people: int = 0
+
+    def add(self, image: ImageInfo, people: list[DetectedPerson], cut: CutPeople) -> None:
+        self.images.append(image)
+        self.boxes.append(people)
+        self.cuts.append(cut)
+        self.people += len(people)
+
+    def crops(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
+        """All crops, at most `batch_size` at a time."""
+        if self.people:
+            every = np.concatenate([cut.crops for cut in self.cuts])
+            yield from (every[start : start + batch_size] for start in range(0, len(every), batch_size))
+
+
+def _pairs(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None] | None) -> Iterator[tuple[ImageLike, ArrayLike | None]]:
+    own = repeat(None) if boxes is None else iter(boxes)
+    for number, image in enumerate(images):
+        try:
+            yield image, next(own)
+        except StopIteration:
+            raise DataError(f"predict: expected boxes for every image (or None), found boxes for {number} images.") from None
+
+
+def _read(image: ImageLike, number: int) -> Photo:
+    if isinstance(image, str | Path):
+        name = Path(image).name
+        known = name.partition(".")[0].isdecimal()
+        return Photo(name, read_upright(Path(image)), number_images([name])[0] if known else number)
+    photo = image if isinstance(image, Photo) else Photo(str(number), image, number)
+    check_rgb(photo.pixels, f"image {photo.name}")
+    return photo
+
+
+def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
+    """Our convention: COCO's edges lose 0.5."""
+    height, width = info.size
+    rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _rows(boxes, info.name)
+    return [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+
+
+def _rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:
+    rows = np.asarray(boxes, dtype=np.float64)
+    if not rows.size:
+        return np.empty((0, 4))
+    well = rows.ndim == 2 and rows.shape[1] in (4, 5) and np.isfinite(rows).all() and bool((rows[:, 2:4] > 0).all())
+    if not well:
+        raise DataError(f"{name}: expected boxes (n, 4) or (n, 5), finite, with w and h above 0, found {str(boxes)[:99]}.")
+    return rows
+
+
+def _with_scores(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return rows if rows.shape[1] == 5 else np.column_stack([rows, np.ones(len(rows))])

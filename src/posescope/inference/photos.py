@@ -1,0 +1,79 @@
+"""Everything that somebody asks to have posed, one picture in memory at a time: image files, folders of them, videos."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.errors import DataError
+from posescope.inference.images import ImageFolder, number_images
+from posescope.inference.video import VIDEO_SUFFIXES, VideoFile
+
+__all__ = ["Photo", "PhotoSource"]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """An image in memory that has a name.
+
+    Attributes:
+        name: as it shall stand in the results; of a frame `<video>#<index>`.
+        pixels: (H, W, 3) uint8 RGB.
+        image_id: its number in the results.
+        video: the video that it is a frame of.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    image_id: int = 0
+    video: VideoFile | None = None
+
+
+class PhotoSource:
+    """Images and videos in the order asked for.
+
+    Args:
+        places: image files, folders of images (with all below them), video files.
+
+    Raises:
+        DataError: if a folder holds no image, or two images would have the same name.
+    """
+
+    def __init__(self, places: Sequence[Path]) -> None:
+        self._folders: dict[str, ImageFolder] = {}
+        self._videos: dict[str, VideoFile] = {}
+        for place in places:
+            if place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES:
+                self._add(self._videos, place.name, VideoFile(place))
+            else:
+                folder = ImageFolder(place)
+                for name in folder.names():
+                    self._add(self._folders, name, folder)
+
+    def count(self) -> int:
+        """How many pictures there are, as far as the videos tell."""
+        return len(self._folders) + sum(video.frame_count or 0 for video in self._videos.values())
+
+    def read(self, leave_out: Callable[[str, DataError], None]) -> Iterator[Photo]:
+        """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why."""
+        for (name, folder), image_id in zip(self._folders.items(), number_images(tuple(self._folders)), strict=True):
+            try:
+                pixels = folder.read(name)
+            except DataError as error:
+                leave_out(name, error)
+                continue
+            yield Photo(name, pixels, image_id)
+        for name, video in self._videos.items():
+            try:
+                for frame in video.frames():
+                    yield Photo(f"{name}#{frame.index}", frame.image, frame.index, video)
+            except DataError as error:
+                leave_out(name, error)
+
+    @staticmethod
+    def _add(known: dict, name: str, place: ImageFolder | VideoFile) -> None:  # type: ignore[type-arg]
+        if name in known:
+            raise DataError(f"Two of the pictures are called {name}: pose them one after another, into folders of their own.")
+        known[name] = place

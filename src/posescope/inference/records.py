@@ -1,0 +1,62 @@
+"""Images, the people found in them, and their poses: what detectors, predictor and outputs hand each other.
+
+Boxes and joints are in our convention: x, y are the upper left edge, pixel i spans [i - 0.5, i + 0.5]; they lie in the upright
+picture (see `inference.images`). Nothing here needs torch: whoever runs an exported model does not load it.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DetectedPerson", "ImageInfo", "PosedPerson"]
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """Attributes: name: relative to the folder; image_id: in the results; size: (height, width) px."""
+
+    name: str
+    image_id: int
+    size: tuple[int, int]
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number is the image's name, as COCO does it; otherwise it was given by us and means nothing elsewhere."""
+        return PurePosixPath(self.name).name.partition(".")[0].isdecimal()
+
+
+@dataclass(frozen=True)
+class DetectedPerson:
+    """Attributes: image: where; box: (x, y, w, h) px, our convention; score: of the box, 0..1."""
+
+    image: ImageInfo
+    box: tuple[float, float, float, float]
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class PosedPerson:
+    """A person whose pose was found.
+
+    Attributes:
+        person: image, box and score of the detection.
+        joints: (K, 2) float64 image px.
+        scores: (K,) float32: the height of the heatmaps' peaks.
+    """
+
+    person: DetectedPerson
+    joints: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+    @property
+    def score(self) -> float:
+        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
+        return float(self.scores.mean()) * self.person.score
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x, y, w, h px as COCO and detectors have it: the image's left and upper edges are 0."""
+        x, y, width, height = self.person.box
+        return x + 0.5, y + 0.5, width, height

@@ -1,0 +1,143 @@
+"""The model card (Mitchell et al., 2019): one page of Markdown on what a model is, how good it is, and where it fails.
+
+Every number comes from the run: what nobody measured is not said.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.explain.findings import Finding, rank_findings
+from posescope.models.counting import count_macs, count_parameters
+from posescope.report.failure_section import FailureInputs, assemble_failure_section
+from posescope.report.numbers import format_number
+
+__all__ = ["CardInputs", "write_model_card"]
+
+_DECIMALS = {"mse": 6}
+_FAILURES_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class CardInputs:
+    """Everything that a card is made of.
+
+    Attributes:
+        model: the trained model.
+        metrics: content of metrics.json.
+        distribution: images and persons of each split.
+        failures: what evaluation says of where it fails.
+        findings: what the analyses claim.
+    """
+
+    model: PoseModel
+    metrics: Mapping[str, Any]
+    distribution: pd.DataFrame
+    failures: FailureInputs
+    findings: tuple[Finding, ...] = ()
+
+
+def write_model_card(inputs: CardInputs) -> str:
+    """The card, Markdown, UTF-8, with a final newline."""
+    parts = (_head(inputs), _limits(inputs), _data(inputs), _recipe(inputs), _scores(inputs), _failures(inputs), _use(inputs))
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(inputs: CardInputs) -> str:
+    model = inputs.model
+    parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
+    rows = [
+        ("Architecture", f"{model.model_spec.name}, {parameters:,} parameters, {macs / 1e9:.2f} GMAC a person"),
+        ("Input", f"a square crop of one person, {model.crop_size[0]} x {model.crop_size[1]} px, RGB"),
+        ("Output", f"{len(model.skeleton)} joints: {', '.join(model.skeleton.joints)}"),
+        ("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
+        (
+            "Made by",
+            f"posescope {model.provenance.get('posescope', 'unknown')}, run {model.provenance.get('fingerprint', 'unknown')}",
+        ),
+    ]
+    return f"# Model card: {model.model_spec.name}\n\nSingle-person 2D pose estimation.\n\n{_table(('', ''), rows)}"
+
+
+def _limits(inputs: CardInputs) -> str:
+    lines = [
+        "It poses one person a box: who is in the picture has to be known (boxes, a detector), and of several people in one box "
+        "it poses whom it likes.",
+        "It always answers: a joint that is hidden, or not there, gets a place too; the joint's score is what there is to tell.",
+    ]
+    if inputs.model.provenance.get("generated_sample"):
+        lines.insert(0, "**It was trained on the generated sample, drawn people: it is not for photographs.**")
+    if inputs.model.skeleton.guessed_sigmas:
+        guessed = ", ".join(inputs.model.skeleton.guessed_sigmas)
+        lines.append(f"OKS sigmas are guessed for {guessed}: OKS and AP compare with nobody else's.")
+    return "## What it is for, and what it is not\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _data(inputs: CardInputs) -> str:
+    counts = inputs.distribution.set_index("split")[["images", "persons"]].astype(int).to_dict("index")
+    rows = [(split, *(f"{counts[split][what]:,}" for what in ("images", "persons"))) for split in ("train", "val", "test")]
+    return f"## Data\n\n{_table(('split', 'images', 'persons'), rows)}\n\nThe test set is sealed: no figure below is of it."
+
+
+def _recipe(inputs: CardInputs) -> str:
+    known = inputs.model.provenance
+    training = known.get("training", {})
+    rows = [(name, str(known[name])) for name in ("epochs", "epoch", "train_persons") if name in known]
+    rows += [(name, _say(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)]
+    return f"## Recipe\n\n{_table(('option', 'value'), rows)}" if rows else "## Recipe\n\nUnknown."
+
+
+def _scores(inputs: CardInputs) -> str:
+    figures: Mapping[str, Mapping[str, Any]] = inputs.metrics["val"]
+    rows = [
+        (name, _number(name, figure["value"]), _range(name, figure), str(figure.get("protocol", "")), _people(figure))
+        for name, figure in sorted(figures.items())
+    ]
+    head = ("figure", "value", "95 % interval", "protocol", "persons")
+    return f"## How good it is (validation set)\n\n{_table(head, rows)}"
+
+
+def _failures(inputs: CardInputs) -> str:
+    _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
+    about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
+    claims = [f"- {finding.claim}" for finding in about_error[:_FAILURES_SHOWN]]
+    explained = "\n\nWhat the analyses of its features found:\n\n" + "\n".join(claims) if claims else ""
+    return f"## Known failures\n\n{said}{explained}"
+
+
+def _use(inputs: CardInputs) -> str:
+    joint = inputs.model.skeleton.joints[0]
+    return (
+        "## How to use it\n\n```python\nfrom posescope.inference.estimator import PoseEstimator\n\n"
+        'estimator = PoseEstimator.load("model")\n'
+        'poses = estimator.predict_one("photo.jpg", boxes=[[x, y, width, height]])\n'
+        f"poses.joints[0, 0]  # the {joint.replace('_', ' ')} of the first person, x and y in px of the image\n```"
+    )
+
+
+def _number(name: str, value: float | None) -> str:
+    return "unknown" if value is None else format_number(float(value), _DECIMALS.get(name, 3))
+
+
+def _range(name: str, figure: Mapping[str, Any]) -> str:
+    ends = (figure.get("low"), figure.get("high"))
+    return "" if None in ends else " to ".join(_number(name, end) for end in ends)
+
+
+def _people(figure: Mapping[str, Any]) -> str:
+    return f"{figure['persons']:,}" if "persons" in figure else ""
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, Mapping) and "name" in value:
+        options = ", ".join(f"{name} {_say(option)}" for name, option in value.get("options", {}).items())
+        return f"{value['name']} ({options})" if options else str(value["name"])
+    return ", ".join(map(_say, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

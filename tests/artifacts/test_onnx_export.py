@@ -1,0 +1,94 @@
+"""A trained model as ONNX: the same answers without torch, and what is refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from posescope.artifacts import onnx_export
+from posescope.artifacts.description import ModelFolderError, describe_folder
+from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.onnx_export import export_onnx
+from posescope.artifacts.onnx_session import NETWORK, OnnxModel
+from posescope.artifacts.pose_model import PoseModel
+from posescope.errors import DataError
+
+CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_answers_are_pytorchs(model_folders: Any, count: int, flip_test: bool) -> None:
+    model, session = read_model(model_folders.torch), OnnxModel(describe_folder(model_folders.onnx))
+    expected = model.predict(torch.from_numpy(CROPS[:count]), flip_test=flip_test)
+    found = session.run(CROPS[:count], flip_test)
+    assert (found.joints.shape, found.scores.shape) == ((count, 3, 2), (count, 3))
+    np.testing.assert_allclose(found.joints, expected.joints.numpy(), atol=1e-3)
+    np.testing.assert_allclose(found.scores, expected.scores.numpy(), atol=1e-5)
+
+
+def test_the_folder_says_how_far_it_is_from_the_original(model_folders: Any) -> None:
+    source, folder, check = model_folders.torch, model_folders.onnx, model_folders.check
+    original, content = (json.loads((path / "model.json").read_text()) for path in (source, folder))
+    assert {name: content[name] for name in original} == original
+    assert content["onnx"]["largest_difference"] == {
+        "crops": 5, "heatmaps": check.heatmaps, "joints_px": check.joints_px, "scores": check.scores,
+    }  # fmt: skip
+    assert check.joints_px < 1e-3
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "decoder.onnx", "flip_test_decoder.onnx", "model.json", "model.onnx",
+    ]  # fmt: skip
+
+
+def test_torch_is_not_imported(model_folders: Any) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from posescope.inference.estimator import PoseEstimator\n"
+        f"poses = PoseEstimator.load({str(model_folders.onnx)!r}).predict_one(np.zeros((40, 30, 3), np.uint8))\n"
+        "print(len(poses), sorted({'torch', 'kedro', 'pandas', 'pandera', 'plotly'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 []"
+
+
+def test_a_changed_file_is_refused(model_folders: Any, tmp_path: Path) -> None:
+    for path in model_folders.onnx.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / NETWORK).write_bytes((tmp_path / NETWORK).read_bytes() + b"x")
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: SHA-256 .* It is damaged or of another model"):
+        OnnxModel(describe_folder(tmp_path))
+    (tmp_path / NETWORK).unlink()
+    with pytest.raises(ModelFolderError, match=r"it has no model\.onnx"):
+        OnnxModel(describe_folder(tmp_path))
+
+
+def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
+    about = replace(describe_folder(model_folders.onnx), folder=tmp_path, onnx={"files": {}})
+    (tmp_path / NETWORK).write_bytes(b"no network")
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime cannot read it"):
+        OnnxModel(about)
+
+
+@pytest.mark.parametrize("crops", [CROPS[:0], CROPS[:, :16]], ids=["none", "size"])
+def test_crops_of_the_models_size_are_needed(model_folders: Any, tmp_path: Path, crops: np.ndarray) -> None:
+    with pytest.raises(DataError, match=r"expected crops \(n, 32, 32, 3\), n > 0"):
+        export_onnx(model_folders.torch, tmp_path / "out", crops)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(model: PoseModel, folder: Path) -> None:
+        for path in model_folders.onnx.glob("*.onnx"):
+            (folder / path.name).write_bytes(path.read_bytes())
+
+    monkeypatch.setattr(onnx_export, "_write_graphs", copy)
+    assert onnx_export.export_onnx(model_folders.torch, tmp_path / "in", CROPS).crops == 5
+    with pytest.raises(DataError, match="heatmaps differ from PyTorch's"):
+        export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=-1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -1,0 +1,152 @@
+"""`PoseEstimator`: what it takes, where the joints come out, and what is refused."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from posescope.artifacts.description import ModelFolderError, describe_folder
+from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.onnx_session import CropJoints
+from posescope.errors import DataError
+from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.estimator import PoseEstimator
+from posescope.inference.images import ImageFolder
+from posescope.inference.photos import Photo
+from posescope.inference.predictor import predict_people
+from posescope.inference.records import DetectedPerson, ImageInfo
+from posescope.skeleton import Skeleton
+
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+class Spots:
+    """Finds the reddest and the greenest px of crops; remembers how many it was given at a time."""
+
+    name = "spots"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        self.batches.append(len(crops))
+        flat = crops[..., :2].astype(np.float32).reshape(len(crops), -1, 2)
+        y, x = np.divmod(flat.argmax(axis=1), crops.shape[2])
+        return CropJoints(np.stack([x, y], axis=-1).astype(np.float32), flat.max(axis=1) / 255)
+
+
+@pytest.fixture
+def estimator(model_folders: Any) -> PoseEstimator:
+    about = replace(
+        describe_folder(model_folders.torch), crop_size=(64, 64), skeleton=Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
+    )
+    return PoseEstimator(about, Spots())
+
+
+def picture(red: tuple[int, int], green: tuple[int, int], size: tuple[int, int] = (90, 120)) -> NDArray[np.uint8]:
+    image = np.zeros((*size, 3), dtype=np.uint8)
+    image[red[1], red[0]], image[green[1], green[0]] = RED, GREEN
+    return image
+
+
+# Its square is 58.2 grown by 10 %, rounded: 64 px from (18, 8), so a crop px is an image px. COCO's edges are ours plus 0.5.
+BOX = [20.9, 15.0, 58.2, 50.0]
+
+
+def test_joints_come_out_in_image_px(estimator: PoseEstimator) -> None:
+    poses = estimator.predict_one(picture((20, 60), (79, 10)), [[*BOX, 0.5]])
+    np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
+    np.testing.assert_allclose(poses.boxes, [BOX])
+    assert poses.people[0].score == pytest.approx(0.5)
+    assert (poses.image.name, poses.image.size) == ("0", (90, 120))
+
+
+def test_without_boxes_one_person_fills_the_image(estimator: PoseEstimator) -> None:
+    # A square of 1.1 * 50 = 55 px, enlarged to 64: the brightest crop px lies within one of them of the mark.
+    (poses,) = estimator.predict(picture((20, 30), (40, 5), size=(40, 50)))
+    np.testing.assert_allclose(poses.boxes, [[0, 0, 50, 40]])
+    assert np.abs(poses.joints[0] - [[20, 30], [40, 5]]).max() <= 55 / 64
+
+
+def test_people_of_several_images_share_a_pass(estimator: PoseEstimator) -> None:
+    images = [picture((20 + i, 60), (79, 10 + i)) for i in range(5)]
+    boxes = [[BOX], [], [BOX, BOX], None, np.array([BOX])]
+    found = list(estimator.predict(images, boxes, batch_size=2))
+    assert [len(poses) for poses in found] == [1, 0, 2, 1, 1]
+    assert [poses.image.image_id for poses in found] == [0, 1, 2, 3, 4]
+    assert sum(estimator.backend.batches) == 5  # type: ignore[attr-defined]
+    assert max(estimator.backend.batches) <= 2  # type: ignore[attr-defined]
+    for i, row in ((0, 0), (2, 1), (4, 0)):
+        np.testing.assert_allclose(found[i].joints[row], [[20 + i, 60], [79, 10 + i]], atol=1e-9)
+    assert found[1].joints.shape == (0, 2, 2)
+    assert found[1].scores.shape == (0, 2)
+    assert found[1].boxes.shape == (0, 4)
+
+
+def test_a_stream_without_end_is_read_as_it_is_used(estimator: PoseEstimator) -> None:
+    read = []
+
+    def camera() -> Iterator[NDArray[np.uint8]]:
+        for number in range(1_000_000):
+            read.append(number)
+            yield picture((20, 60), (79, 10))
+
+    stream = estimator.predict(camera(), batch_size=4)
+    assert [next(stream).image.image_id for _ in range(9)] == list(range(9))
+    assert len(read) <= 12
+
+
+def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    assert cv2.imwrite(str(tmp_path / "000139.png"), image[..., ::-1])
+    by_path, by_name = estimator.predict([tmp_path / "000139.png", Photo("b.jpg", image, 7)], [[BOX], [BOX]])
+    assert (by_path.image.name, by_path.image.image_id) == ("000139.png", 139)
+    assert (by_name.image.name, by_name.image.image_id) == ("b.jpg", 7)
+    np.testing.assert_array_equal(by_path.joints, by_name.joints)
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [[[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]],
+    ids=["three", "flat", "empty", "nan", "six"],
+)
+def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None:
+    with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite, with w and h above 0"):
+        estimator.predict_one(picture((1, 1), (2, 2)), boxes)
+
+
+def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found boxes for 1 images"):
+        list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))
+    with pytest.raises(DataError, match=r"nothing\.jpg"):
+        list(estimator.predict(tmp_path / "nothing.jpg"))
+    with pytest.raises(Exception, match="image 0"):
+        list(estimator.predict(np.zeros((4, 4), np.uint8)))
+
+
+def test_onnx_comes_before_torch_and_both_agree(model_folders: Any) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    onnx, torch = PoseEstimator.load(model_folders.onnx), PoseEstimator.load(str(model_folders.torch), device="cpu")
+    assert (onnx.backend.name, torch.backend.name) == ("onnx", "torch")
+    for flip_test in (False, True):
+        one, two = (estimator.predict_one(image, [[5, 5, 30, 40]], flip_test=flip_test) for estimator in (onnx, torch))
+        np.testing.assert_allclose(one.joints, two.joints, atol=1e-2)
+        np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
+    with pytest.raises(ModelFolderError, match="this model is not exported; posescope export --model"):
+        PoseEstimator.load(model_folders.torch, backend="onnx")
+
+
+def test_the_pipelines_predictor_gives_the_same(model_folders: Any, tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    assert cv2.imwrite(str(tmp_path / "1.png"), image[..., ::-1])
+    person = DetectedPerson(ImageInfo("1.png", 1, (50, 70)), (4.5, 4.5, 30.0, 40.0), 0.5)
+    options = PredictionOptions(device="cpu")
+    (expected,) = predict_people(read_model(model_folders.torch), ImageFolder(tmp_path), [person], options)
+    found = PoseEstimator.load(model_folders.torch, device="cpu").predict_one(tmp_path / "1.png", [[5, 5, 30, 40, 0.5]])
+    np.testing.assert_array_equal(found.joints[0], expected.joints)
+    assert found.people[0].score == expected.score

@@ -1,0 +1,76 @@
+"""Tests of posescope.inference.finding."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from posescope.crops.decoding import ImageError
+from posescope.errors import DataError
+from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
+from posescope.inference.finding import find_people_in
+from posescope.inference.images import ImageFolder
+from posescope.inference.records import DetectedPerson, ImageInfo
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_image: Any) -> ImageFolder:
+    for name in ("1.png", "2.png", "3.png"):
+        write_image(name, (40, 30), (1, 1), (2, 2))
+    return ImageFolder(tmp_path / "images")
+
+
+def test_everybody_of_a_file_image_by_image(folder: ImageFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    boxes = [{"image_id": image, "bbox": [0, 0, side, 9]} for image, side in ((3, 5), (1, 6), (3, 7))]
+    detections = Detections(tmp_path / "boxes.json")
+    detections.root.write_text(json.dumps(boxes))
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        people = list(find_people_in(folder, BoxesFile(BoxesFileOptions()), detections))
+    assert [(person.image.name, person.box[2]) for person in people] == [("1.png", 6.0), ("3.png", 5.0), ("3.png", 7.0)]
+    assert f"{folder.root}: no box for 1 of 3 images, 2.png for one" in caplog.text
+
+
+def test_the_detector_sees_each_image_once_and_the_next_only_when_asked(folder: ImageFolder) -> None:
+    seen: list[tuple[ImageInfo, NDArray[np.uint8]]] = []
+
+    def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
+        seen.append((info, image))
+        return [DetectedPerson(info, (0.0, 0.0, 1.0, 1.0))] * 2
+
+    people = find_people_in(folder, detector, Detections(Path("none")))
+    next(people)
+    assert [info.name for info, _ in seen] == ["1.png"]
+    assert len(list(people)) == 5
+    assert [info for info, _ in seen] == [ImageInfo(f"{number}.png", number, (40, 30)) for number in (1, 2, 3)]
+    assert tuple(seen[0][1][1, 1]) == (255, 0, 0)
+
+
+def test_a_broken_image_is_named_and_the_rest_goes_on(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+    (folder.root / "2.png").write_text("no image")
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        people = list(find_people_in(folder, FullImage(FullImageOptions()), Detections(Path("none"))))
+    assert [person.image.name for person in people] == ["1.png", "3.png"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
+    ]
+
+
+def test_an_image_that_the_detector_cannot_answer_for_is_named(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+    def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
+        if info.name == "2.png":
+            raise ImageError("a kind", "2.png: cannot be answered for.")
+        return [DetectedPerson(info, (0.0, 0.0, 1.0, 1.0))]
+
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        people = list(find_people_in(folder, detector, Detections(Path("none"))))
+    assert [person.image.name for person in people] == ["1.png", "3.png"]
+    assert [record.getMessage() for record in caplog.records] == ["left out: 2.png: cannot be answered for."]
+
+
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no images here"):
+        list(find_people_in(ImageFolder(tmp_path), FullImage(FullImageOptions()), Detections(Path("none"))))

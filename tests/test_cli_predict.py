@@ -1,0 +1,160 @@
+"""`posescope predict`, `info`, `export`: what they print, how they end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from posescope.cli import cli
+from posescope.inference.video import VideoFile, open_video_writer
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No project here: models are looked for in `data`."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two images, and a text that calls itself one."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "000139.png"):
+        assert cv2.imwrite(str(tmp_path / "photos" / name), rng.integers(0, 256, (50, 70, 3)).astype(np.uint8))
+    (tmp_path / "photos" / "text.jpg").write_text("no image")
+    return tmp_path / "photos"
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def test_a_line_an_image_and_what_was_left_out(photos: Path, model_folders: Any) -> None:
+    result = call("predict", photos, "--model", model_folders.onnx)
+    assert result.exit_code == 3
+    first, second = result.stdout.splitlines()
+    assert first.startswith("000139.png: 1 person, score ")
+    assert second.startswith("a.png: 1 person, score ")
+    assert "left out: " in result.stderr
+    assert "text.jpg" in result.stderr
+    assert "Left out: 1 of 3 images." in result.stderr
+    assert "This model was trained on the generated sample: it is not for photographs." in result.stderr
+
+
+def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    boxes = [{"image_id": 139, "category_id": 1, "bbox": [x, 5, 20, 30], "score": 0.5} for x in (5, 30)]
+    (tmp_path / "boxes.json").write_text(json.dumps([*boxes, {"file_name": "a.png", "bbox": [1, 2, 30, 40], "score": 1}]))
+    options = ("--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out", "--draw", "--json")
+    result = call("predict", photos, "--model", model_folders.onnx, *options)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [[record["file_name"] for record in line] for line in lines] == [["000139.png"] * 2, ["a.png"]]
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert written == [record for line in lines for record in line]
+    assert [record["bbox"] for record in written] == [[5, 5, 20, 30], [30, 5, 20, 30], [1, 2, 30, 40]]
+    drawn = cv2.imread(str(tmp_path / "out" / "overlays" / "a.png.png"))
+    assert drawn.shape == (50, 70, 3)
+    assert (drawn != cv2.imread(str(photos / "a.png"))).any()
+
+
+def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in (20, 120, 220):
+            append(np.full((48, 64, 3), grey, np.uint8))
+    result = call("predict", "clip.avi", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
+    assert [record["image_id"] for record in json.loads((tmp_path / "out" / "poses.json").read_text())] == [0, 1, 2]
+    drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.mp4")
+    assert [frame.image.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
+
+
+def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png", "height": 500, "width": 70}]
+    content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 3
+    assert result.stdout.splitlines() == ["000139.png: 0 people"]
+    assert "Left out: 2 of 3 images." in result.stderr
+
+
+def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
+    result = call("predict", photos / "text.jpg", "--model", model_folders.onnx)
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["nowhere"], 2, "does not exist"),
+        (["photos", "--draw"], 2, "--draw needs --out"),
+        (["photos", "--set", "path"], 2, "--set path: expected KEY=VALUE"),
+        (
+            ["photos", "--detector", "nobody"],
+            1,
+            "No component 'nobody' in posescope.detectors. Installed: boxes_file, full_image",
+        ),
+        (["photos", "photos"], 1, "Two of the pictures are called 000139.png"),
+    ],
+    ids=["place", "draw", "set", "detector", "twice"],
+)
+def test_wrong_words_end_in_one_line(photos: Path, model_folders: Any, words: list[str], code: int, told: str) -> None:
+    result = call("predict", *words, "--model", model_folders.onnx)
+    assert result.exit_code == code
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_newest_model_of_the_project_is_taken_and_named(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    assert "no --model, and no trained model in data" in call("predict", photos).stderr
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: results\n")
+    for version in ("2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"):
+        folder = tmp_path / "results" / "06_models" / "model" / version / "model"
+        folder.mkdir(parents=True)
+        for path in model_folders.onnx.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+    result = call("predict", photos / "a.png")
+    assert result.exit_code == 0
+    assert "Model: results/06_models/model/2026-02-01T00.00.00.000Z/model (hourglass, 3 joints)" in result.stderr
+    # A data_dir, or the folder of versions, means its newest too.
+    for place in ("results", "results/06_models/model"):
+        assert json.loads(call("info", place, "--json").stdout)["folder"].endswith("2026-02-01T00.00.00.000Z/model")
+
+
+def test_info_says_what_a_model_is(model_folders: Any) -> None:
+    lines = call("info", model_folders.onnx).stdout.splitlines()
+    assert "kind: onnx" in lines
+    assert "joints: nose, left_hand, right_hand" in lines
+    assert "trained_on_generated_sample: True" in lines
+    assert any(line.startswith("architecture: hourglass (bottleneck_residuals 1, channels 8, depth 1)") for line in lines)
+    assert "no trained model" in call("info", "nowhere").stderr
+
+
+def test_export_compares_on_images(model_folders: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos / "text.jpg").unlink()
+    seen: list[np.ndarray] = []
+
+    def export(source: Path, out: Path, crops: np.ndarray) -> Any:
+        seen.append(crops)
+        return model_folders.check
+
+    monkeypatch.setattr("posescope.artifacts.onnx_export.export_onnx", export)
+    result = call("export", "--model", model_folders.torch, "--out", "out", "--images", photos)
+    assert result.exit_code == 0, result.output
+    assert seen[0].shape == (2, 32, 32, 3)
+    assert "its joints differ from PyTorch's by" in result.stdout
+    assert "There are no crops of 32x32 px near" in call("export", "--model", model_folders.torch, "--out", "out").stderr
+
+
+def test_every_command_has_examples_or_a_short_help() -> None:
+    assert all(name in call("--help").stdout for name in ("compare", "export", "info", "plugins", "predict", "run"))
+    for name in ("predict", "export", "info"):
+        assert "Examples:\n    posescope " in call(name, "--help").stdout
