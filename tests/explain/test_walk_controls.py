@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from posescope.explain.attributes import measure_poses
@@ -10,13 +11,8 @@ from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureSet
 from posescope.explain.walk_controls import Ends, compare_ends, ends_of
 from posescope.explain.walk_distance import Spacing, measure_spacing, shares_beyond
-from posescope.explain.walk_findings import (
-    claim_agreement,
-    claim_attribute,
-    claim_closeness,
-    claim_movement,
-    strongest_change,
-)
+from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
+from posescope.explain.walk_pushes import PoseScale, claim_attribute, measure_scale, push_people, strongest_gains, tabulate_gains
 from posescope.explain.walk_slider import plot_walks
 from posescope.explain.walk_steps import why_not_decodable
 from posescope.explain.walks import Walks, WalksOptions
@@ -44,10 +40,7 @@ SYMMETRIC = Ends(-3, 3)
 
 
 def compare(component: int, ends: Ends = SYMMETRIC, directions: int = 50):
-    return compare_ends(
-        COMPONENTS, component, ends, directions, seed=0, decode=decode, measure=lambda joints: measure_poses(joints, COCO_PERSON),
-        origin=decode(np.zeros((1, WIDTH)))[0],
-    )  # fmt: skip
+    return compare_ends(COMPONENTS, component, ends, directions, seed=0, decode=decode, origin=decode(np.zeros((1, WIDTH)))[0])
 
 
 def test_random_directions_are_as_long_as_the_walk() -> None:
@@ -75,26 +68,44 @@ def test_a_useless_component_moves_no_more_than_any_push() -> None:
     assert found.claim.endswith("no more than any push does.")
 
 
-def test_what_the_component_does_to_the_pose_is_named() -> None:
-    walk = compare(0)
-    # Torsos are 30 px, so standing goes from (30 - 12) / 30 to (30 + 12) / 30.
-    change = strongest_change(walk, {"standing": 0.2, "facing": 0.1, "elbow_angle": 10.0})
-    assert change.name == "standing"
-    assert (change.low, change.high) == pytest.approx((18 / 30, 42 / 30))
-    assert change.spreads == pytest.approx(0.8 / 0.2)
-    found = claim_attribute(1, Ends(-3, 3), change, "walk_pc1")
+def push(push_sd: float = 1.0, scales: dict | None = None):
+    scales = scales or {"standing": PoseScale(0.2, -9, 9), "facing": PoseScale(0.1, -9, 9)}
+    return push_people(
+        COMPONENTS, 2, push_sd, features=np.random.default_rng(1).normal(size=(40, WIDTH)), groups=np.arange(40) // 2,
+        scales=scales, poses_of=lambda points: measure_poses(decode(points), COCO_PERSON), seed=0,
+    )  # fmt: skip
+
+
+def test_what_the_component_does_to_people_is_named() -> None:
+    first, second = strongest_gains(push())
+    assert (first.component, first.attribute, second.component) == (1, "standing", 2)
+    # 2 units of 2 px to each side in torsos of 30 px: 8 / 30, in spreads of 0.2, for each person alike.
+    assert first.gain.estimate == pytest.approx(8 / 30 / 0.2, rel=1e-4)
+    assert first.high - first.low == pytest.approx(8 / 30, rel=1e-4)
+    assert abs(first.random.estimate) < 0.1
+    found = claim_attribute(first, 40, 1.0, "walk_pc1")
     assert found.passed
     assert found.claim.startswith(
-        "Component 1 takes the decoded skeleton from sitting or lying to standing: standing goes from 0.60 to 1.40 torsos at "
-        "±3 sd, 4.0 spreads of people;"
+        "Component 1 turns people from sitting or lying to standing: pushed from -1 to +1 sd along it, 40 people's decoded"
     )
-    useless = claim_attribute(2, Ends(-3, 3), strongest_change(compare(1), {"standing": 0.2}), "walk_pc2")
-    assert not useless.passed
-    assert "does not surely change the decoded pose" in useless.claim
+    assert not second.is_sure
+    assert "Component 2 does not surely change the pose" in claim_attribute(second, 40, 1.0, "walk_pc2").claim
+    assert len(tabulate_gains(push())) == 4
 
 
-def test_no_attribute_that_people_have_no_claim() -> None:
-    assert strongest_change(compare(0), {}) is None
+def test_values_are_cut_to_what_people_have() -> None:
+    # Nobody stands above 1.1: what a push makes of it beyond counts as 1.1.
+    first, _ = strongest_gains(push(50.0, {"standing": PoseScale(0.2, 0.9, 1.1)}))
+    assert (first.low, first.high) == pytest.approx((0.9, 1.1))
+    assert first.gain.estimate == pytest.approx(1.0)
+
+
+def test_scale_by_hand() -> None:
+    poses = pd.DataFrame({"standing": np.arange(101.0), "facing": [1.0] * 9 + [np.nan] * 92, "reach": 3.0})
+    assert measure_scale(poses) == {"standing": PoseScale(34.0, 2.0, 98.0)}
+    assert push_people(
+        COMPONENTS, 1, 1.0, features=np.zeros((3, WIDTH)), groups=np.arange(3), scales={}, poses_of=decode, seed=0
+    ) == []  # fmt: skip
 
 
 def test_ends() -> None:
@@ -127,11 +138,12 @@ def test_share_beyond_by_hand() -> None:
 def test_walks_that_leave_the_data_are_told() -> None:
     spacing = Spacing(np.linspace(1, 2, 50), np.arange(50))
     near, far = np.full((2, 1, 2), 1.1), np.full((2, 5, 2), 1.9)
-    among = claim_closeness(Ends(-1, 1), np.concatenate([near, far], axis=1), spacing, 0, "s")
+    among = claim_closeness(Ends(-1, 1), np.concatenate([near, far], axis=1), 1, spacing, 0, "s")
     assert among.passed
     assert among.value == pytest.approx(5 / 50)
-    assert "stay among people" in among.claim
-    left = claim_closeness(Ends(-9, 9), np.concatenate([far * 2, far * 2], axis=1), spacing, 0, "s")
+    assert "stay among people: nobody stands beyond 1 of their 4 ends" in among.claim
+    assert not claim_closeness(Ends(-1, 1), np.concatenate([near, far], axis=1), 3, spacing, 0, "s").passed
+    left = claim_closeness(Ends(-9, 9), np.concatenate([far * 2, far * 2], axis=1), 0, spacing, 0, "s")
     assert not left.passed
     assert "leave the data" in left.claim
 
@@ -143,7 +155,7 @@ def test_agreement_needs_the_right_pairs() -> None:
     assert claim_agreement(decoded, decoded + 1, groups, "p", 0).passed
     shuffled = claim_agreement(decoded, decoded[rng.permutation(12)], groups, "p", 0)
     assert not shuffled.passed
-    assert "not surely nearer" in shuffled.claim
+    assert "do not surely mean what they look like" in shuffled.claim
     assert claim_agreement(decoded[:1], decoded[:1], groups[:1], "p", 0) is None
 
 
@@ -152,7 +164,8 @@ def test_findings_of_a_walk(inputs_of, shifting_crops) -> None:
     found = Walks(WalksOptions(components=1, steps=steps, random_directions=8))(inputs_of(shifting_crops))
     agreement, movement, closeness = found.findings  # two dots have no pose attributes
     assert agreement.passed
-    assert agreement.value == pytest.approx(0, abs=1e-3)
+    # Half of the other steps' persons are on the other side, 20 px away in one joint of two: 4 of 7 are 10 px farther.
+    assert agreement.value == pytest.approx(10 * 4 / 7)
     # Red is as strong left as right at the mean: the lightest push decides, so movement alone is no claim here.
     assert not movement.passed
     assert movement.value == pytest.approx(5.0)  # to one side by 20 px, to the other by none, of one joint of two
@@ -182,7 +195,7 @@ def test_slider_has_a_position_a_step_and_is_light(inputs_of, shifting_crops) ->
     found = Walks(WalksOptions(components=2, steps=(-1, 0, 1), random_directions=4))(inputs_of(shifting_crops))
     figure = found.figures["walk_slider"]
     (slider,) = figure.layout.sliders
-    assert [step.label for step in slider.steps] == ["-1", "+0", "+1"]
+    assert [step.label for step in slider.steps] == ["-1", "mean", "+1"]
     assert slider.active == 1
     top = figure.layout.yaxis.range
     assert top[0] > top[1]  # y points down

@@ -3,14 +3,13 @@
     ends of component i       mean + c * sqrt(variance_i) * axis_i      c = the lowest and the highest step (0 if all lie above)
     ends of a direction u     mean + c * sqrt(variance_i) * u           u drawn evenly from the unit sphere of feature space
 
-A decoder that answers to any push would move the skeleton as far, and change a pose attribute as much, along u.
+A decoder that answers to any push would move the skeleton as far along u.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.explain.components import Components
@@ -39,18 +38,10 @@ class EndsOfWalk:
     Attributes:
         points: (1 + R, 2, D) features; the low end, then the high one.
         moved_px: (1 + R,) mean distance of the joints from the decoded mean, over both ends.
-        poses: (2 * (1 + R)) rows of pose attributes, the low end and the high one of each direction.
     """
 
     points: NDArray[np.float64]
     moved_px: NDArray[np.float64]
-    poses: pd.DataFrame
-
-    def changes(self, attribute: str) -> NDArray[np.float64]:
-        """(1 + R,) what the attribute gains from the low end to the high one; NaN where an end does not tell."""
-        values = self.poses[attribute].to_numpy(dtype=np.float64).reshape(-1, 2)
-        gains: NDArray[np.float64] = values[:, 1] - values[:, 0]
-        return gains
 
 
 def ends_of(steps: NDArray[np.float64]) -> Ends:
@@ -73,7 +64,6 @@ def compare_ends(
     *,
     seed: int,
     decode: Callable[[NDArray[np.float64]], NDArray[np.float32]],
-    measure: Callable[[NDArray[np.float32]], pd.DataFrame],
     origin: NDArray[np.float32],
 ) -> EndsOfWalk:
     """Decode the ends of a component and of random directions of the same length.
@@ -85,7 +75,6 @@ def compare_ends(
         directions: R, how many random ones.
         seed: of their draw.
         decode: (M, D) points -> (M, K, 2) joints.
-        measure: joints -> a row of pose attributes each.
         origin: (K, 2) joints of the decoded mean.
     """
     width = components.axes.shape[1]
@@ -97,4 +86,4 @@ def compare_ends(
     away = mean_distances(joints, origin).reshape(-1, 2)
     # An end at the mean has not gone anywhere: it does not count.
     gone = np.array([ends.low, ends.high]) != 0
-    return EndsOfWalk(points, away[:, gone].mean(axis=1), measure(joints))
+    return EndsOfWalk(points, away[:, gone].mean(axis=1))

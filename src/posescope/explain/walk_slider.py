@@ -88,14 +88,17 @@ def _slider(rows: pd.DataFrame, decoded: NDArray[np.float32], nearest: NDArray[n
         parts += [{"x": [*_rounded(decoded[index][:, 0])], "y": [*_rounded(decoded[index][:, 1])]}]
         moved = {axis: [part[axis] for part in parts] for axis in ("x", "y")}
         title = {"title.text": _title(row)}
-        steps.append({"label": f"{row['step']:+g}", "method": "update", "args": [moved, title, _MOVING]})
+        steps.append(
+            {"label": f"{row['step']:+g}" if row["step"] else "mean", "method": "update", "args": [moved, title, _MOVING]}
+        )
     active = int(np.abs(rows["step"].to_numpy(dtype=np.float64)).argmin())
     return {"active": active, "steps": steps, "currentvalue": {"prefix": "step, standard deviations: "}, "pad": {"t": 44}}
 
 
 def _title(row: Mapping[Hashable, Any]) -> str:
+    place = f"at {row['step']:+g} sd" if row["step"] else "at the mean"
     text = (
-        f"Component {row['component']:.0f} at {row['step']:+g} sd: {row['moved_px']:.1f} px a joint from the mean, "
+        f"Component {row['component']:.0f} {place}: {row['moved_px']:.1f} px a joint from the mean, "
         f"{row['agreement_px']:.1f} px from the nearest person"
     )
     quantile = row["distance_quantile"]

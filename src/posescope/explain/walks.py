@@ -8,7 +8,8 @@ rest of it, to heatmaps and a skeleton; the two rows of a sheet can then be comp
 the mean colour, or in mode `person` that person's crop. In a stack of hourglasses, paths that pass the tap by carry that
 image's features on.
 
-What a walk shows is held against chance (`walk_findings`): persons paired at random, and random directions of the same length.
+What a walk shows is held against chance: persons paired at random, and random directions of the same length (`walk_findings`,
+`walk_pushes`).
 Features that were pooled over space cannot be put back, and are not decoded.
 """
 
@@ -32,14 +33,14 @@ from posescope.explain.findings import Finding
 from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps, zeros
 from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_of, mean_distances
 from posescope.explain.walk_distance import Spacing, measure_spacing
-from posescope.explain.walk_findings import (
-    AttributeChange,
-    claim_agreement,
+from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
+from posescope.explain.walk_pushes import (
+    AttributeGain,
     claim_attribute,
-    claim_closeness,
-    claim_movement,
-    describe_changes,
-    strongest_change,
+    measure_scale,
+    push_people,
+    strongest_gains,
+    tabulate_gains,
 )
 from posescope.explain.walk_sheets import draw_walk
 from posescope.explain.walk_slider import plot_walks
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 __all__ = ["Walks", "WalksOptions"]
-
-_FEWEST_MEASURED = 10  # persons on whom an attribute must be known, to say how much people differ in it
 
 
 class WalksOptions(Options):
@@ -70,6 +69,8 @@ class WalksOptions(Options):
     random_directions: int = Field(
         24, ge=2, le=1000, description="Directions of the same length, drawn for each component, that it is held against"
     )
+    pushed_persons: int = Field(64, ge=2, description="Persons pushed along each component, to see what it does to their pose")
+    push_sd: float = Field(1.0, gt=0, le=10, description="How far to each side, in standard deviations")
     neighbours: int = Field(
         500, gt=1, description="Persons whose distance to their nearest neighbour says how near people are, at most"
     )
@@ -78,7 +79,8 @@ class WalksOptions(Options):
 class Walks:
     """Analysis `walks`.
 
-    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component).
+    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component),
+    walk_attributes (what each component does to the poses of real people).
     Pictures: walk_pc<i>, upper row nearest persons, lower row decoded steps. Figure: walk_slider.
     """
 
@@ -106,8 +108,9 @@ class Walks:
         table = tabulate_steps(inputs, walked, spacing)
         ends = ends_of(steps)
         walks = self._ends(inputs, walked, ends, decode)
-        changes = [strongest_change(walk, _spreads(inputs)) for walk in walks]
-        findings = _findings(inputs, walked, ends, walks, changes, spacing)
+        gains = self._gains(inputs, count, decode)
+        findings = _findings(inputs, walked, ends, walks, table, spacing)
+        findings += [self._claim(inputs, gain) for gain in strongest_gains(gains)]
         poses = measure_poses(walked.decoded.joints, inputs.model.skeleton)
         facts = _facts(inputs.components, table, walked)
         return AnalysisResult(
@@ -115,12 +118,13 @@ class Walks:
             tables={
                 "walks": table,
                 "walk_poses": pd.concat([table[["component", "step"]], poses], axis=1),
-                "walk_components": _component_table(inputs.components, table, walks, changes),
+                "walk_attributes": tabulate_gains(gains),
+                "walk_components": _component_table(inputs.components, table, walks),
             },
             pictures=_sheets(inputs, table, walked),
             note=_note(facts, count, inputs.crops.crop_size),
-            findings=findings,
-            figures={"walk_slider": _slider(inputs, table, walked, changes)},
+            findings=tuple(findings),
+            figures={"walk_slider": _slider(inputs, table, walked, gains)},
         )
 
     def _ends(
@@ -137,11 +141,29 @@ class Walks:
                 self.options.random_directions,
                 seed=inputs.seed,
                 decode=lambda points: decode(points).joints,
-                measure=lambda joints: measure_poses(joints, inputs.model.skeleton),
                 origin=walked.origin,
             )
             for component in range(walked.count)
         ]
+
+    def _gains(self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], Decoded]) -> list[AttributeGain]:
+        """What each component does to the poses of real people."""
+        rows, skeleton = sample_rows(len(inputs.features), self.options.pushed_persons, inputs.seed), inputs.model.skeleton
+        return push_people(
+            inputs.components,
+            count,
+            self.options.push_sd,
+            features=inputs.features.values[rows],
+            groups=inputs.groups[rows],
+            # Attributes of a pose are shares of its torso: in crop px they are what they are in the image.
+            scales=measure_scale(measure_poses(inputs.crops.targets.joints, skeleton)),
+            poses_of=lambda points: measure_poses(decode(points).joints, skeleton),
+            seed=inputs.seed,
+        )
+
+    def _claim(self, inputs: AnalysisInputs, gain: AttributeGain) -> Finding:
+        people = min(len(inputs.features), self.options.pushed_persons)
+        return claim_attribute(gain, people, self.options.push_sd, f"walk_pc{gain.component}")
 
     def _surroundings(self, inputs: AnalysisInputs) -> tuple[Edits, Tensor]:
         """Edits that hold the skips, and the image (1, H, W, 3) that the network sees meanwhile."""
@@ -168,28 +190,10 @@ def _decode(inputs: AnalysisInputs, edits: Edits, image: Tensor, points: NDArray
     return decode_features(inputs.model, tap, points, shape, image=image, edits=edits, batch_size=inputs.batch_size)
 
 
-def _spreads(inputs: AnalysisInputs) -> dict[str, float]:
-    """How much people differ in each pose attribute: half the range of the middle 68 %, a standard deviation of normal ones."""
-    # Attributes of the pose are shares of the torso: those in crop px are those in image px.
-    measured = measure_poses(inputs.crops.targets.joints, inputs.model.skeleton)
-    known = {name: values.dropna().to_numpy(dtype=np.float64) for name, values in measured.items()}
-    spreads = {
-        str(name): float(np.subtract(*np.quantile(values, [0.84, 0.16]))) / 2
-        for name, values in known.items()
-        if len(values) >= _FEWEST_MEASURED
-    }
-    return {name: spread for name, spread in spreads.items() if spread > 0}
-
-
 def _findings(
-    inputs: AnalysisInputs,
-    walked: Walked,
-    ends: Ends,
-    walks: list[EndsOfWalk],
-    changes: list[AttributeChange | None],
-    spacing: Spacing,
-) -> tuple[Finding, ...]:
-    """Agreement, movement of the first component and of the one that moves most, closeness, attributes."""
+    inputs: AnalysisInputs, walked: Walked, ends: Ends, walks: list[EndsOfWalk], table: pd.DataFrame, spacing: Spacing
+) -> list[Finding]:
+    """Agreement; movement of the first component and of the one that moves most; closeness to people."""
     points, seed = walked.distinct, inputs.seed
     groups = inputs.groups[walked.nearest.rows[points]]
     found = [claim_agreement(walked.decoded.joints[points], walked.predicted[points], groups, "walk_pc1", seed)]
@@ -199,26 +203,25 @@ def _findings(
         outermost = [place for place, step in enumerate((ends.low, ends.high)) if step != 0]
         points_of_ends = np.stack([walk.points[:, outermost] for walk in walks])  # (P, 1 + R, E, D)
         distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
-        found += [claim_closeness(ends, distances.reshape(points_of_ends.shape[:-1]), spacing, seed, "walk_slider")]
-    found += [claim_attribute(i, ends, change, f"walk_pc{i}") for i, change in enumerate(changes, start=1) if change is not None]
-    return tuple(finding for finding in found if finding is not None)
+        is_end = table["step"].isin([step for step in (ends.low, ends.high) if step != 0])
+        outside = int((table.loc[is_end, "share_beyond"] == 0).sum())
+        shaped = distances.reshape(points_of_ends.shape[:-1])
+        found.append(claim_closeness(ends, shaped, outside, spacing, seed, "walk_slider"))
+    return [finding for finding in found if finding is not None]
 
 
-def _component_table(
-    components: Components, table: pd.DataFrame, walks: list[EndsOfWalk], changes: list[AttributeChange | None]
-) -> pd.DataFrame:
-    """A row a component: variance, movement beside that of random directions, the attribute that it changes most."""
+def _component_table(components: Components, table: pd.DataFrame, walks: list[EndsOfWalk]) -> pd.DataFrame:
+    """A row a component: its share of the variance, and how far its ends move the skeleton, beside random directions."""
     numbers = np.unique(table["component"].to_numpy())
-    ratio = components.explained_variance_ratio[: len(numbers)]
-    moved = pd.DataFrame(
+    return pd.DataFrame(
         {
             "component": numbers,
-            "variance_share": ratio,
+            "variance_share": components.explained_variance_ratio[: len(numbers)],
             "moved_px": [walk.moved_px[0] for walk in walks] or np.nan,
             "random_moved_px": [float(np.median(walk.moved_px[1:])) for walk in walks] or np.nan,
+            "random_moved_high_px": [float(np.quantile(walk.moved_px[1:], 0.975)) for walk in walks] or np.nan,
         }
     )
-    return moved.merge(describe_changes(changes), on="component", how="left") if changes else moved
 
 
 def _facts(components: Components, table: pd.DataFrame, walked: Walked) -> dict[str, float | int | str | None]:
@@ -248,10 +251,10 @@ def _sheets(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked) -> dict
     }
 
 
-def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked, changes: list[AttributeChange | None]) -> "go.Figure":
-    named = {i: f", {change.name.replace('_', ' ')}" for i, change in enumerate(changes) if change is not None}
+def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked, gains: list[AttributeGain]) -> "go.Figure":
+    named = {g.component: f", {g.attribute.replace('_', ' ')}" for g in strongest_gains(gains) if g.is_sure}
     ratio = inputs.components.explained_variance_ratio
-    names = [f"component {i + 1} ({ratio[i]:.0%}{named.get(i, '')})" for i in range(walked.count)]
+    names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, walked.count + 1)]
     crop_size, skeleton = inputs.crops.crop_size, inputs.model.skeleton
     return plot_walks(table, walked.decoded.joints, walked.predicted, walked.origin, skeleton, crop_size, names)
 
@@ -265,11 +268,5 @@ def _note(facts: Mapping[str, float | int | str | None], count: int, crop_size: 
         f"moves the skeleton most: {facts['most_moved_px']:.1f} px a joint from the mean in a crop of {max(crop_size)} px. "
         f"A decoded step and the prediction for its nearest real person lie {agreement:.1f} px a joint apart"
     )
-    if not isinstance(agreement, float) or not isinstance(chance, float):
-        return f"{text}."
-    verdict = (
-        "so the steps mean to the network what they look like in people"
-        if agreement < 0.75 * chance
-        else "hardly nearer than by chance, so the nearest persons say little about what a component does to the answer"
-    )
-    return f"{text} (other steps' persons: {chance:.1f} px), {verdict}."
+    # What that is worth is a finding, with its control.
+    return f"{text}." if chance is None else f"{text} (other steps' persons: {chance:.1f} px)."
