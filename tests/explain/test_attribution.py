@@ -115,7 +115,7 @@ def test_a_network_that_looks_at_the_joint_has_all_its_evidence_there(inputs_of,
     on_joint = claims(found, "The evidence for a joint lies on the joint itself")
     assert len(on_joint) == 2  # by both methods
     assert not claims(found, "A shortcut")
-    assert not any(finding.passed for finding in claims(found, "The evidence for a joint is not surely denser on the joint of"))
+    assert not claims(found, "The evidence for a joint lies on the joint of the other side")
     curves = found.tables["attribution_faithfulness"].set_index(["ranking", "curve"])
     assert curves.loc[("integrated_gradients", "deletion"), "area"] < 0.1
     assert curves.loc[("integrated_gradients", "insertion"), "area"] > 0.9
@@ -144,8 +144,9 @@ def test_a_network_of_random_weights_makes_no_claim(inputs_of, model) -> None:
     torch.manual_seed(5)
     found = analyse(inputs_of, model, None)
     about_weights = [finding for finding in found.findings if "random weights" in finding.control.what]
-    assert len(about_weights) >= 7  # three regions by two methods, and the likeness of maps
+    assert len(about_weights) >= 3  # the joint by two methods, and the likeness of maps
     assert not any(finding.passed for finding in about_weights)
+    assert not any(finding.passed for finding in claims(found, "The evidence for a joint"))
 
 
 def test_gradients_sum_to_what_the_image_adds() -> None:
@@ -163,7 +164,7 @@ def test_gradients_sum_to_what_the_image_adds() -> None:
     scores = JointScores(frozen, np.array([0, 1]))
     with torch.no_grad():
         added = scores(images, cells) - scores(torch.zeros_like(images), cells)
-    found = attribute_gradients(scores, images, cells, steps=50, batch_size=128)
+    found = attribute_gradients(scores, images, cells, steps=100, batch_size=256)
     assert found.shape == (2, 2, SIDE, SIDE)
     scale = added.abs().mean().item()
     np.testing.assert_allclose(found.sum(axis=(2, 3)), added.numpy(), atol=0.02 * scale)

@@ -7,7 +7,14 @@ import torch
 
 from posescope.explain.attribution_faithfulness import Curves, patch_sums, run_curves, tabulate_curves
 from posescope.explain.attribution_findings import claim_likeness, claim_mistakes, claim_regions, rank_correlations
-from posescope.explain.attribution_regions import REGIONS, RegionShares, measure_shares, region_map, tabulate_regions
+from posescope.explain.attribution_regions import (
+    REGIONS,
+    RegionShares,
+    measure_shares,
+    move_maps,
+    region_map,
+    tabulate_regions,
+)
 from posescope.metrics.resampling import draw_images
 from posescope.skeleton import Skeleton
 
@@ -82,34 +89,49 @@ def shares_like(share_on_joint: float, spread: float, count: int, seed: int) -> 
     return RegionShares(shares, np.broadcast_to([0.05, 0.05, 0.05, 0.25, 0.6], shares.shape))
 
 
-def claims_of(trained: RegionShares, random: RegionShares) -> list:
+def claims_of(trained: RegionShares, random: RegionShares, moved: RegionShares) -> dict:
     groups = np.arange(20)
     table = tabulate_regions(
-        trained,
-        random,
-        method="occlusion",
-        joints=("a", "b", "c"),
-        groups=groups,
-        random_groups=groups,
+        trained, random, moved, method="occlusion", joints=("a", "b", "c"), groups=groups, random_groups=groups,
         draws=draw_images(groups, 0),
-    )
+    )  # fmt: skip
     assert len(table) == 4 * 5
-    return claim_regions(table, "occlusion", "maps")
+    return dict(zip(REGIONS, claim_regions(table, "occlusion", "maps"), strict=True))
 
 
 def test_a_claim_needs_more_than_random_weights_show() -> None:
-    joint, other, background = claims_of(shares_like(0.5, 0.05, 20, 0), shares_like(0.2, 0.05, 20, 1))
-    assert joint.passed
-    assert joint.value == pytest.approx(10, abs=0.5)
-    assert joint.control.value == pytest.approx(4, abs=0.5)
-    assert "50% of it on 5% of the pixels" in joint.claim
-    assert not other.passed
-    assert background.passed
-    assert background.claim.startswith("The background counts little in the evidence")
-    joint, _, background = claims_of(shares_like(0.2, 0.05, 20, 0), shares_like(0.2, 0.05, 20, 1))
-    assert not joint.passed
-    assert not background.passed
-    assert joint.claim.startswith("The evidence for a joint is not surely denser on the joint itself")
+    weak = shares_like(0.2, 0.05, 20, 1)
+    found = claims_of(shares_like(0.5, 0.05, 20, 0), weak, weak)
+    assert found["joint"].passed
+    assert found["joint"].value == pytest.approx(10, abs=0.5)
+    assert found["joint"].control.value == pytest.approx(4, abs=0.5)
+    assert "50% of it on 5% of the pixels" in found["joint"].claim
+    assert not found["other side"].passed
+    assert found["background"].passed
+    assert found["background"].claim.startswith("The background counts little in the evidence")
+    alike = claims_of(shares_like(0.2, 0.05, 20, 0), weak, weak)
+    assert not any(finding.passed for finding in alike.values())
+    assert alike["joint"].claim.startswith("The evidence for a joint is no denser than by chance on the joint itself")
+
+
+def test_the_stricter_control_counts() -> None:
+    strong, weak = shares_like(0.5, 0.05, 20, 0), shares_like(0.2, 0.05, 20, 1)
+    found = claims_of(shares_like(0.5, 0.05, 20, 2), weak, strong)
+    # Moved maps lie on the joint as they do by construction: there they are no control.
+    assert found["joint"].passed
+    assert not found["background"].passed
+    assert "other people" in found["background"].control.what
+
+
+def test_maps_are_moved_with_their_cells() -> None:
+    maps = np.zeros((3, 1, 4, 5), np.float32)
+    maps[0, 0, 1, 1], maps[1, 0, 2, 4], maps[2, 0, 0, 0] = 1, 2, 3
+    points = np.array([[[1.0, 1]], [[4, 2]], [[0, 0]]])
+    found = move_maps(maps, points, np.array([[True], [True], [False]]), np.array([0, 1, 2]))
+    expected = np.zeros_like(maps)
+    expected[0, 0, 1, 1], expected[1, 0, 2, 4] = 2, 1  # each has the other's, at its own cell
+    np.testing.assert_array_equal(found, expected)
+    assert not move_maps(maps, points, np.ones((3, 1), bool), np.zeros(3, np.int64)).any()  # all of one photograph
 
 
 def test_rank_correlations() -> None:

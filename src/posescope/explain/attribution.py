@@ -30,7 +30,15 @@ from posescope.explain.attribution_maps import (
     load_captum,
     randomise,
 )
-from posescope.explain.attribution_regions import ALL, REGIONS, RegionShares, measure_shares, region_map, tabulate_regions
+from posescope.explain.attribution_regions import (
+    ALL,
+    REGIONS,
+    RegionShares,
+    measure_shares,
+    move_maps,
+    region_map,
+    tabulate_regions,
+)
 from posescope.explain.attribution_sheets import caption_maps, chart_density, draw_maps, plot_curves
 from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.findings import Finding
@@ -92,15 +100,20 @@ class Attribution:
         draws = draw_images(case.groups, inputs.seed, self.options.resamples)
         maps = self._maps(inputs, case)
         few = slice(0, self.options.control_persons)
-        random, other_random = (self._random_maps(inputs, case, few, seed) for seed in (inputs.seed, inputs.seed + 1))
+        random = self._random_maps(inputs, case, few)
+        other_random = self._other_random_gradients(inputs, case, few)
         regions = self._regions(inputs, case)
         shares = {name: measure_shares(own, regions, case.labelled) for name, own in maps.items()}
         random_shares = {name: measure_shares(own, regions[few], case.labelled[few]) for name, own in random.items()}
+        moved = {
+            name: measure_shares(move_maps(own, case.points, case.labelled, case.groups), regions, case.labelled)
+            for name, own in maps.items()
+        }
         curves = self._curves(inputs, case, few, maps, random["integrated_gradients"])
         table = pd.concat(
             [
                 tabulate_regions(
-                    shares[name], random_shares[name], method=name, joints=case.names, groups=case.groups,
+                    shares[name], random_shares[name], moved[name], method=name, joints=case.names, groups=case.groups,
                     random_groups=case.groups[few], draws=draws,
                 )
                 for name in METHODS
@@ -111,7 +124,7 @@ class Attribution:
             self._likeness(first, second)
             for first, second in (
                 (maps["integrated_gradients"][few], random["integrated_gradients"]),
-                (random["integrated_gradients"], other_random["integrated_gradients"]),
+                (random["integrated_gradients"], other_random),
             )
         ]
         findings = _findings(case, few, table, shares, random_shares, curves, draws)
@@ -133,9 +146,15 @@ class Attribution:
         scores = JointScores(freeze(inputs.model.network), case.joints, around=self.options.around)
         return self._both(scores, case.images, case.cells, self.options.steps, inputs.batch_size)
 
-    def _random_maps(self, inputs: AnalysisInputs, case: Case, few: slice, seed: int) -> dict[str, NDArray[np.float32]]:
+    def _other_random_gradients(self, inputs: AnalysisInputs, case: Case, few: slice) -> NDArray[np.float32]:
+        """Once more, with other random weights: how alike are maps of networks that have learned nothing?"""
+        scores = JointScores(randomise(inputs.model.network, inputs.seed + 1), case.joints, around=self.options.around)
+        steps, batch_size = self.options.control_steps, inputs.batch_size
+        return attribute_gradients(scores, case.images[few], case.cells[few], steps=steps, batch_size=batch_size)
+
+    def _random_maps(self, inputs: AnalysisInputs, case: Case, few: slice) -> dict[str, NDArray[np.float32]]:
         """The same numbers explained in a network with random weights, at the cells of the trained one."""
-        scores = JointScores(randomise(inputs.model.network, seed), case.joints, around=self.options.around)
+        scores = JointScores(randomise(inputs.model.network, inputs.seed), case.joints, around=self.options.around)
         return self._both(scores, case.images[few], case.cells[few], self.options.control_steps, inputs.batch_size)
 
     def _both(
@@ -200,7 +219,9 @@ class Attribution:
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
         crops = inputs.crops.read_images(case.rows[shown])
-        sheets = {name: (maps[name], shares[name], f"Evidence by {name.replace('_', ' ')}") for name in METHODS}
+        sheets = {
+            name: (maps[name], shares[name], f"{name.replace('_', ' ').capitalize()}: share on the joint") for name in METHODS
+        }
         pictures = {
             f"maps_{name}": draw_maps(
                 crops, own[shown], case.points[shown], joints=case.names, captions=caption_maps(case, part, shown), title=title
@@ -208,7 +229,7 @@ class Attribution:
             for name, (own, part, title) in sheets.items()
         }
         blank = [name.replace("_", " ") for _ in case.rows[shown] for name in case.names]
-        title = "With random weights: integrated gradients of the same cells"
+        title = "The same with random weights (integrated gradients)"
         pictures["maps_random_weights"] = draw_maps(
             crops, random["integrated_gradients"][shown], case.points[shown], joints=case.names, captions=blank, title=title
         )

@@ -24,7 +24,7 @@ from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import ImageDraws
 from posescope.skeleton import Skeleton
 
-__all__ = ["REGIONS", "RegionShares", "measure_shares", "region_map", "tabulate_regions"]
+__all__ = ["REGIONS", "RegionShares", "measure_shares", "move_maps", "region_map", "tabulate_regions"]
 
 REGIONS = ("joint", "limb", "other side", "body", "background")
 ALL = "all"
@@ -132,9 +132,41 @@ def measure_shares(maps: NDArray[np.floating], regions: NDArray[np.uint8], label
     return RegionShares(shares, np.where(there, areas, np.nan))
 
 
+def move_maps(
+    maps: NDArray[np.floating], points: NDArray[np.float64], labelled: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """For each person and joint the map of somebody else, moved so that the cells that are explained coincide.
+
+    Evidence thins out with the distance from the cell, in any network. Laid over another person it does so too, but no longer
+    follows the body: what a map has more of on a region than a moved one is owed to what the network sees there.
+
+    Args:
+        maps: (N, J, H, W).
+        points: (N, J, 2) crop px of the cells.
+        labelled: (N, J) whose joints count.
+        groups: (N,) photographs; the somebody is of another one.
+
+    Returns:
+        (N, J, H, W); zero where nothing was moved to, and throughout where nobody else has the joint.
+    """
+    moved = np.zeros(maps.shape, np.float32)
+    for person, joint in np.argwhere(labelled):
+        others = np.flatnonzero(labelled[:, joint] & (groups != groups[person]))
+        if not len(others):
+            continue
+        other = others[np.searchsorted(others, person) % len(others)]  # the next one, and after the last the first
+        right, down = np.rint(points[person, joint] - points[other, joint]).astype(int)
+        height, width = maps.shape[2:]
+        source = maps[other, joint, max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)]
+        top, left = max(0, down), max(0, right)
+        moved[person, joint, top : top + source.shape[0], left : left + source.shape[1]] = source
+    return moved
+
+
 def tabulate_regions(
     trained: RegionShares,
     random: RegionShares,
+    moved: RegionShares,
     *,
     method: str,
     joints: Sequence[str],
@@ -142,11 +174,12 @@ def tabulate_regions(
     random_groups: NDArray[np.int64],
     draws: ImageDraws,
 ) -> pd.DataFrame:
-    """A row a joint (and `all`) and region: share, share of the pixels, density with its interval, and that of random weights.
+    """A row a joint (and `all`) and region: share, share of the pixels, density with its interval, and that of both controls.
 
     Args:
         trained: of the network.
         random: of one with random weights, mostly of fewer persons.
+        moved: of the network's maps of other people, moved (`move_maps`).
         method: name.
         joints: J names.
         groups, random_groups: photographs of the persons of each.
@@ -156,10 +189,9 @@ def tabulate_regions(
     for place, name in [*enumerate(joints), (None, ALL)]:
         for number, region in enumerate(REGIONS):
             shares, areas = trained.of(place, number)
-            own, chance = (
-                trained.density(place, number, groups, draws),
-                random.density(place, number, random_groups, draws),
-            )
+            own = trained.density(place, number, groups, draws)
+            chance = random.density(place, number, random_groups, draws)
+            other = moved.density(place, number, groups, draws)
             records.append(
                 {
                     "method": method,
@@ -174,6 +206,9 @@ def tabulate_regions(
                     "random_weights": chance.estimate,
                     "random_weights_low": chance.low,
                     "random_weights_high": chance.high,
+                    "other_person": other.estimate,
+                    "other_person_low": other.low,
+                    "other_person_high": other.high,
                 }
             )
     return pd.DataFrame(records)

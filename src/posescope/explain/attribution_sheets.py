@@ -94,8 +94,7 @@ def plot_curves(curves: Curves) -> "go.Figure":
 def caption_maps(case: Case, shares: RegionShares, shown: slice) -> list[str]:
     """For each person and joint: its name, and how much of the evidence lies on it."""
     return [
-        name.replace("_", " ")
-        + (": not labelled" if np.isnan(share) else f": {share:.0%} on it{'' if right else ', answer wrong'}")
+        name.replace("_", " ") + (": unlabelled" if np.isnan(share) else f" {share:.0%}{'' if right else ', wrong'}")
         for own, answers in zip(shares.shares[shown, :, 0], case.right[shown], strict=True)
         for name, share, right in zip(case.names, own, answers, strict=True)
     ]
