@@ -86,6 +86,7 @@ def plot_curves(curves: Curves) -> "go.Figure":
                 row=1,
                 col=place + 1,
             )
+    figure.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top"})  # above, it would cover the two titles
     figure.update_xaxes(title_text="patches, %")
     figure.update_yaxes(title_text="answer left (1: whole image)", row=1, col=1)
     return figure
