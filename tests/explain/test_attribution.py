@@ -27,15 +27,9 @@ from posescope.plugins import ComponentSpec, build
 
 # Few, and coarse, but enough: a pass of these networks costs nothing.
 QUICK = {
-    "persons": 16,
-    "control_persons": 8,
-    "control_steps": 4,
-    "steps": 8,
-    "window": 0.125,
-    "stride": 1.0,
-    "patches": 8,
-    "resamples": 100,
-}
+    "persons": 10, "control_persons": 5, "control_steps": 4, "steps": 8, "window": 0.125, "stride": 1.0, "patches": 8,
+    "fractions": (0.1, 0.4), "resamples": 100, "shown": 1,
+}  # fmt: skip
 
 
 class LookingNetwork(PoseNetwork):
@@ -93,7 +87,7 @@ def analyse(inputs_of, model, look: str | None, **options):
     images, joints = people()
     inputs = inputs_of(crop_set(images, joints=joints))
     return Attribution(AttributionOptions(**{**QUICK, "joints": ("left_dot", "right_dot"), **options}))(
-        replace(inputs, model=looking(model, look))
+        replace(inputs, model=looking(model, look), batch_size=64)
     )
 
 
