@@ -30,7 +30,7 @@ from posescope.metrics.strata import count_overlaps, touches_border
 from posescope.skeleton import Skeleton
 from posescope.tables import joints_of
 
-__all__ = ["ATTRIBUTES", "PICTURE_ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes"]
+__all__ = ["ATTRIBUTES", "PICTURE_ATTRIBUTES", "Attribute", "attribute_named", "measure_attributes", "measure_poses"]
 
 Floats = NDArray[np.float64]
 _SMALLEST_TORSO_PX = 2.0  # a torso shorter than this points at the camera: nothing can be measured in it
@@ -113,6 +113,19 @@ def measure_attributes(
         "hidden": hidden,
     }
     return pd.DataFrame({"person_id": person_ids, **{attribute.name: columns[attribute.name] for attribute in ATTRIBUTES}})
+
+
+def measure_poses(joints: NDArray[np.floating], skeleton: Skeleton) -> pd.DataFrame:
+    """The attributes that follow from joints alone, so that decoded skeletons can be measured as people are.
+
+    Args:
+        joints: (N, K, 2) px of any frame that keeps proportions; NaN where missing.
+        skeleton: of K joints.
+
+    Returns:
+        A float64 column an attribute, `standing` to `legs_apart`, a row a skeleton; NaN where its joints do not tell.
+    """
+    return pd.DataFrame(_Body(np.asarray(joints, dtype=np.float64), skeleton).measure())
 
 
 class _Body:

@@ -7,9 +7,15 @@ rest of it, to heatmaps and a skeleton; the two rows of a sheet can then be comp
 (skip connections) is held constant over the whole walk, so only the component moves. Places before the tap see an image of
 the mean colour, or in mode `person` that person's crop. In a stack of hourglasses, paths that pass the tap by carry that
 image's features on.
+
+What a walk shows is held against chance: persons paired at random, and random directions of the same length (`walk_findings`,
+`walk_pushes`).
+Features that were pooled over space cannot be put back, and are not decoded.
 """
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,20 +24,34 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from posescope.drawing.heatmaps import overlay_heatmaps
-from posescope.drawing.sheets import contact_sheet
-from posescope.drawing.skeletons import draw_skeleton
+from posescope.explain.attributes import measure_poses
 from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
-from posescope.explain.feature_space import Decoded, Nearest, decode_features, nearest_persons, walked_points
-from posescope.explain.taps import held, mean_of_taps, neutral_image, predict_persons, read_taps, zeros
+from posescope.explain.feature_space import Decoded, decode_features, nearest_persons
+from posescope.explain.findings import Finding
+from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps, zeros
+from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_of, mean_distances
+from posescope.explain.walk_distance import Spacing, measure_spacing
+from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
+from posescope.explain.walk_pushes import (
+    AttributeGain,
+    claim_attribute,
+    measure_scale,
+    push_people,
+    strongest_gains,
+    tabulate_gains,
+)
+from posescope.explain.walk_sheets import draw_walk
+from posescope.explain.walk_slider import plot_walks
+from posescope.explain.walk_steps import Walked, tabulate_steps, walk_components, why_not_decodable
 from posescope.models.network import Edits
 from posescope.plugins import Options
 
-__all__ = ["Walks", "WalksOptions"]
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
-_GROUND_GREY = 225
+__all__ = ["Walks", "WalksOptions"]
 
 
 class WalksOptions(Options):
@@ -46,10 +66,23 @@ class WalksOptions(Options):
     )
     person_id: int | None = Field(None, description="For skips: person. None: the person nearest to the mean feature")
     persons: int = Field(400, gt=0, description="Persons over whom the skips are averaged, at most")
+    random_directions: int = Field(
+        24, ge=2, le=1000, description="Directions of the same length, drawn for each component, that it is held against"
+    )
+    pushed_persons: int = Field(64, ge=2, description="Persons pushed along each component, to see what it does to their pose")
+    push_sd: float = Field(1.0, gt=0, le=10, description="How far to each side, in standard deviations")
+    neighbours: int = Field(
+        500, gt=1, description="Persons whose distance to their nearest neighbour says how near people are, at most"
+    )
 
 
 class Walks:
-    """Analysis `walks`. Tables: walks. Pictures: walk_pc<i>, upper row nearest persons, lower row decoded steps."""
+    """Analysis `walks`.
+
+    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component),
+    walk_attributes (what each component does to the poses of real people).
+    Pictures: walk_pc<i>, upper row nearest persons, lower row decoded steps. Figure: walk_slider.
+    """
 
     Options = WalksOptions
 
@@ -62,29 +95,75 @@ class Walks:
         Raises:
             ExplainError: if the person named for the skips is not among the inputs'.
         """
-        count, steps = min(self.options.components, len(inputs.components)), np.array(self.options.steps)
-        points = walked_points(inputs.components, count, steps)
-        nearest = nearest_persons(inputs.features, points)
-        # The mean goes along as the last point: what the steps are measured from.
-        decoded, origin = self._decode(inputs, np.concatenate([points, inputs.components.mean[None]]))
-        rows, where = np.unique(nearest.rows, return_inverse=True)
-        predicted = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints[where]
-        table = _table(inputs, steps, nearest, decoded, predicted, origin)
-        facts = _facts(inputs.components, table, decoded.joints, predicted)
-        pictures = {
-            f"walk_pc{i + 1}": _sheet(inputs, table[table.component == i + 1], i, nearest, decoded, predicted)
-            for i in range(count)
-        }
-        return AnalysisResult(facts, {"walks": table}, pictures, _note(facts, count, inputs.crops.crop_size))
-
-    def _decode(self, inputs: AnalysisInputs, points: NDArray[np.float64]) -> tuple[Decoded, NDArray[np.float32]]:
-        """All points but the last decoded, and the joints (K, 2) of the last."""
+        refusal = why_not_decodable(inputs)
+        if refusal:
+            return AnalysisResult({}, note=refusal)
         edits, image = self._surroundings(inputs)
-        features = inputs.features
-        every = decode_features(
-            inputs.model, features.tap, points, features.shape, image=image, edits=edits, batch_size=inputs.batch_size
+        decode = partial(_decode, inputs, edits, image)
+        count, steps = min(self.options.components, len(inputs.components)), np.array(self.options.steps)
+        walked = walk_components(inputs, count, steps, decode)
+        spacing = measure_spacing(
+            inputs.features, inputs.groups, sample_rows(len(inputs.features), self.options.neighbours, inputs.seed)
         )
-        return Decoded(every.heatmaps[:-1], every.joints[:-1], every.scores[:-1]), every.joints[-1]
+        table = tabulate_steps(inputs, walked, spacing)
+        ends = ends_of(steps)
+        walks = self._ends(inputs, walked, ends, decode)
+        gains = self._gains(inputs, count, decode)
+        findings = _findings(inputs, walked, ends, walks, table, spacing)
+        findings += [self._claim(inputs, gain) for gain in strongest_gains(gains)]
+        poses = measure_poses(walked.decoded.joints, inputs.model.skeleton)
+        facts = _facts(inputs.components, table, walked)
+        return AnalysisResult(
+            facts=facts,
+            tables={
+                "walks": table,
+                "walk_poses": pd.concat([table[["component", "step"]], poses], axis=1),
+                "walk_attributes": tabulate_gains(gains),
+                "walk_components": _component_table(inputs.components, table, walks),
+            },
+            pictures=_sheets(inputs, table, walked),
+            note=_note(facts, count, inputs.crops.crop_size),
+            findings=tuple(findings),
+            figures={"walk_slider": _slider(inputs, table, walked, gains)},
+        )
+
+    def _ends(
+        self, inputs: AnalysisInputs, walked: Walked, ends: Ends, decode: Callable[[NDArray[np.float64]], Decoded]
+    ) -> list[EndsOfWalk]:
+        """The ends of every walk beside random directions; none where the walk has no length."""
+        if not ends:
+            return []
+        return [
+            compare_ends(
+                inputs.components,
+                component,
+                ends,
+                self.options.random_directions,
+                seed=inputs.seed,
+                decode=lambda points: decode(points).joints,
+                origin=walked.origin,
+            )
+            for component in range(walked.count)
+        ]
+
+    def _gains(self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], Decoded]) -> list[AttributeGain]:
+        """What each component does to the poses of real people."""
+        rows, skeleton = sample_rows(len(inputs.features), self.options.pushed_persons, inputs.seed), inputs.model.skeleton
+        return push_people(
+            inputs.components,
+            count,
+            self.options.push_sd,
+            features=inputs.features.values[rows],
+            groups=inputs.groups[rows],
+            # Attributes of a pose are shares of its torso: in crop px they are what they are in the image.
+            scales=measure_scale(measure_poses(inputs.crops.targets.joints, skeleton)),
+            poses_of=lambda points: measure_poses(decode(points).joints, skeleton),
+            seed=inputs.seed,
+        )
+
+    def _claim(self, inputs: AnalysisInputs, gain: AttributeGain) -> Finding:
+        people = min(len(inputs.features), self.options.pushed_persons)
+        return claim_attribute(gain, people, self.options.push_sd, f"walk_pc{gain.component}")
 
     def _surroundings(self, inputs: AnalysisInputs) -> tuple[Edits, Tensor]:
         """Edits that hold the skips, and the image (1, H, W, 3) that the network sees meanwhile."""
@@ -106,42 +185,49 @@ class Walks:
         return rows.astype(np.int64)
 
 
-def _distances(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean joint distance in px of skeletons (..., K, 2), broadcast."""
-    offset = first.astype(np.float64) - second.astype(np.float64)
-    distances: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1]).mean(axis=-1)
-    return distances
+def _decode(inputs: AnalysisInputs, edits: Edits, image: Tensor, points: NDArray[np.float64]) -> Decoded:
+    tap, shape = inputs.features.tap, inputs.features.shape
+    return decode_features(inputs.model, tap, points, shape, image=image, edits=edits, batch_size=inputs.batch_size)
 
 
-def _table(
-    inputs: AnalysisInputs,
-    steps: NDArray[np.float64],
-    nearest: Nearest,
-    decoded: Decoded,
-    predicted: NDArray[np.float32],
-    origin: NDArray[np.float32],
-) -> pd.DataFrame:
-    """One row a step: nearest person, distance in feature space, agreement_px and moved_px (mean joint distances)."""
-    walks = len(nearest.rows) // len(steps)
+def _findings(
+    inputs: AnalysisInputs, walked: Walked, ends: Ends, walks: list[EndsOfWalk], table: pd.DataFrame, spacing: Spacing
+) -> list[Finding]:
+    """Agreement; movement of the first component and of the one that moves most; closeness to people."""
+    points, seed = walked.distinct, inputs.seed
+    groups = inputs.groups[walked.nearest.rows[points]]
+    found = [claim_agreement(walked.decoded.joints[points], walked.predicted[points], groups, "walk_pc1", seed)]
+    if walks:
+        most = int(np.argmax([walk.moved_px[0] for walk in walks]))
+        found += [claim_movement(i + 1, ends, walks[i], f"walk_pc{i + 1}") for i in sorted({0, most})]
+        outermost = [place for place, step in enumerate((ends.low, ends.high)) if step != 0]
+        points_of_ends = np.stack([walk.points[:, outermost] for walk in walks])  # (P, 1 + R, E, D)
+        distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
+        is_end = table["step"].isin([step for step in (ends.low, ends.high) if step != 0])
+        outside = int((table.loc[is_end, "share_beyond"] == 0).sum())
+        shaped = distances.reshape(points_of_ends.shape[:-1])
+        found.append(claim_closeness(ends, shaped, outside, spacing, seed, "walk_slider"))
+    return [finding for finding in found if finding is not None]
+
+
+def _component_table(components: Components, table: pd.DataFrame, walks: list[EndsOfWalk]) -> pd.DataFrame:
+    """A row a component: its share of the variance, and how far its ends move the skeleton, beside random directions."""
+    numbers = np.unique(table["component"].to_numpy())
     return pd.DataFrame(
         {
-            "component": np.repeat(np.arange(1, walks + 1), len(steps)),
-            "step": np.tile(steps, walks),
-            "nearest_person_id": inputs.features.person_ids[nearest.rows],
-            "distance": nearest.distances,
-            # Decoded step against the prediction for the nearest person, and against the decoded mean.
-            "agreement_px": _distances(decoded.joints, predicted),
-            "moved_px": _distances(decoded.joints, origin),
-            "mean_score": decoded.scores.mean(axis=1).astype(np.float64),
+            "component": numbers,
+            "variance_share": components.explained_variance_ratio[: len(numbers)],
+            "moved_px": [walk.moved_px[0] for walk in walks] or np.nan,
+            "random_moved_px": [float(np.median(walk.moved_px[1:])) for walk in walks] or np.nan,
+            "random_moved_high_px": [float(np.quantile(walk.moved_px[1:], 0.975)) for walk in walks] or np.nan,
         }
     )
 
 
-def _facts(
-    components: Components, table: pd.DataFrame, decoded: NDArray[np.float32], predicted: NDArray[np.float32]
-) -> dict[str, float | int | str | None]:
-    every_pair = _distances(decoded[:, None], predicted[None])
-    others = every_pair[~np.eye(len(every_pair), dtype=bool)]
+def _facts(components: Components, table: pd.DataFrame, walked: Walked) -> dict[str, float | int | str | None]:
+    points = walked.distinct
+    pairs = mean_distances(walked.decoded.joints[points][:, None], walked.predicted[points][None])
+    others = pairs[~np.eye(len(pairs), dtype=bool)]
     ratio = components.explained_variance_ratio
     moved = table.groupby("component")["moved_px"].max()
     return {
@@ -151,35 +237,29 @@ def _facts(
         "participation_ratio": components.participation_ratio,
         "first_component_share": float(ratio[0]),
         "walked_share": float(ratio[: len(moved)].sum()),
-        "mean_agreement_px": float(table["agreement_px"].mean()),
+        "mean_agreement_px": float(np.diagonal(pairs).mean()),
         "agreement_by_chance_px": float(others.mean()) if len(others) else None,
         "most_moving_component": int(moved.to_numpy().argmax()) + 1,
         "most_moved_px": float(moved.max()),
     }
 
 
-def _sheet(
-    inputs: AnalysisInputs,
-    table: pd.DataFrame,
-    component: int,
-    nearest: Nearest,
-    decoded: Decoded,
-    predicted: NDArray[np.float32],
-) -> NDArray[np.uint8]:
-    skeleton, here = inputs.model.skeleton, table.index.to_numpy()
-    crops = inputs.crops.read_images(nearest.rows[here])
-    upper = [draw_skeleton(crop, joints, skeleton) for crop, joints in zip(crops, predicted[here], strict=True)]
-    ground = np.full((*inputs.crops.crop_size, 3), _GROUND_GREY, dtype=np.uint8)
-    lower = [draw_skeleton(overlay_heatmaps(ground, decoded.heatmaps[index]), decoded.joints[index], skeleton) for index in here]
-    places = ["mean" if step == 0 else f"{step:+g} sd" for step in table["step"]]
-    captions = [f"{place}: person {person}" for place, person in zip(places, table["nearest_person_id"], strict=True)]
-    captions += [f"{place} decoded, {px:.0f} px apart" for place, px in zip(places, table["agreement_px"], strict=True)]
-    share = inputs.components.explained_variance_ratio[component]
-    title = f"Component {component + 1} ({share:.1%} of the variance): nearest person above, decoded step below"
-    return contact_sheet([*upper, *lower], columns=len(upper), captions=captions, title=title)
+def _sheets(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked) -> dict[str, NDArray[np.uint8]]:
+    return {
+        f"walk_pc{number}": draw_walk(inputs, rows, walked.decoded, walked.predicted, walked.nearest.rows)
+        for number, rows in table.groupby("component")
+    }
 
 
-def _note(facts: dict[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
+def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked, gains: list[AttributeGain]) -> "go.Figure":
+    named = {g.component: f", {g.attribute.replace('_', ' ')}" for g in strongest_gains(gains) if g.is_sure}
+    ratio = inputs.components.explained_variance_ratio
+    names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, walked.count + 1)]
+    crop_size, skeleton = inputs.crops.crop_size, inputs.model.skeleton
+    return plot_walks(table, walked.decoded.joints, walked.predicted, walked.origin, skeleton, crop_size, names)
+
+
+def _note(facts: Mapping[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
     agreement, chance = facts["mean_agreement_px"], facts["agreement_by_chance_px"]
     text = (
         f"The first component holds {facts['first_component_share']:.1%} of the variance, the first {count} together "
@@ -188,11 +268,5 @@ def _note(facts: dict[str, float | int | str | None], count: int, crop_size: tup
         f"moves the skeleton most: {facts['most_moved_px']:.1f} px a joint from the mean in a crop of {max(crop_size)} px. "
         f"A decoded step and the prediction for its nearest real person lie {agreement:.1f} px a joint apart"
     )
-    if not isinstance(agreement, float) or not isinstance(chance, float):
-        return f"{text}."
-    verdict = (
-        "so the steps mean to the network what they look like in people"
-        if agreement < 0.75 * chance
-        else "hardly nearer than by chance, so the nearest persons say little about what a component does to the answer"
-    )
-    return f"{text} (other steps' persons: {chance:.1f} px), {verdict}."
+    # What that is worth is a finding, with its control.
+    return f"{text}." if chance is None else f"{text} (other steps' persons: {chance:.1f} px)."

@@ -1,0 +1,105 @@
+"""What the walks claim, each against its control.
+
+agreement    decoded steps and their nearest persons' predictions        against pairs drawn at random
+movement     of the skeleton between the mean and the ends of a walk     against random directions of the same length
+among people distance of the ends to the nearest person, as a quantile   against the same
+attribute    the one that a walk changes most, in spreads of people      against the largest change, of any, of the same
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.explain.findings import Finding, control_of
+from posescope.explain.walk_controls import Ends, EndsOfWalk, mean_distances
+from posescope.explain.walk_distance import Spacing
+from posescope.metrics.confidence import Interval
+from posescope.metrics.resampling import draw_images
+
+__all__ = ["claim_agreement", "claim_closeness", "claim_movement"]
+
+_RANGE = (0.025, 0.975)
+_PERMUTATIONS = 1000
+_FAR = 0.95  # of people have a nearer neighbour: a point as far has left them
+
+
+def claim_agreement(
+    decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], picture: str, seed: int
+) -> Finding | None:
+    """Whether steps mean to the network what they look like in the nearest people; none with less than two of those.
+
+    Args:
+        decoded: (M, K, 2) joints of distinct points.
+        predicted: (M, K, 2) joints of the nearest person of each.
+        groups: (M,) the photographs of those persons.
+        picture: that shows it.
+        seed: of permutations and resamples.
+    """
+    if len(np.unique(groups)) < 2:
+        return None
+    pairs = mean_distances(decoded[:, None], predicted[None])
+    own = float(np.diagonal(pairs).mean())
+    # How much nearer each step is to its own person than to everybody else's: what is common to all falls away.
+    others = (pairs.sum(axis=1) - np.diagonal(pairs)) / (len(pairs) - 1)
+    nearer = draw_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
+    chance = _of_permutations(pairs, others, seed)
+    passed = nearer.low > max(0.0, chance.high)
+    verdict = (
+        "mean to the network what they look like in people" if passed else "do not surely mean what they look like in people"
+    )
+    claim = (
+        f"Walked steps {verdict}: a decoded step lies {own:.1f} px a joint from the network's answer for its nearest real "
+        f"person, {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}] nearer than from those for other steps' persons."
+    )
+    control = control_of("steps and nearest persons paired at random: how much nearer", chance)
+    return Finding(claim, nearer.estimate, nearer.low, nearer.high, control, passed, picture)
+
+
+def claim_movement(component: int, ends: Ends, walk: EndsOfWalk, picture: str) -> Finding:
+    """How far a component moves the skeleton."""
+    own, chance = float(walk.moved_px[0]), _range_of(walk.moved_px[1:])
+    passed = own > chance.high
+    claim = (
+        f"Component {component} moves the skeleton {own:.1f} px a joint at {ends}, random directions of the same length "
+        f"{chance.estimate:.1f} px [{chance.low:.1f}, {chance.high:.1f}]{'.' if passed else ': no more than any push does.'}"
+    )
+    return Finding(claim, own, None, None, control_of("random directions of the same length", chance), passed, picture)
+
+
+def claim_closeness(
+    ends: Ends, distances: NDArray[np.float64], outside: int, spacing: Spacing, seed: int, picture: str
+) -> Finding | None:
+    """Whether the ends of the walks still lie among people; none where no person has a neighbour.
+
+    Args:
+        ends: how far they are.
+        distances: (P, 1 + R, E) to the nearest person: of P components, then of R random directions for each; of E ends.
+        outside: how many of the P * E ends have nobody beyond them along their component.
+        spacing: of people.
+        seed: of the resamples.
+        picture: that shows it.
+    """
+    if not len(spacing.distances):
+        return None
+    draws, count = draw_images(spacing.groups, seed), distances[:, 0].size
+    own = draws.mean_interval(spacing.nearer(distances[:, 0].ravel()).mean(axis=0), spacing.groups)
+    chance = draws.mean_interval(spacing.nearer(distances[:, 1:].ravel()).mean(axis=0), spacing.groups)
+    passed = own.high < min(chance.low, _FAR) and outside <= count / 2
+    verdict = "stay among people" if passed else "leave the data"
+    claim = (
+        f"At {ends} the walks {verdict}: nobody stands beyond {outside} of their {count} ends, and the nearest person is farther "
+        f"than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of people's own neighbours are; along random directions of the "
+        f"same length, than {chance.estimate:.0%}."
+    )
+    control = control_of("random directions of the same length", chance)
+    return Finding(claim, own.estimate, own.low, own.high, control, passed, picture)
+
+
+def _of_permutations(pairs: NDArray[np.float64], others: NDArray[np.float64], seed: int) -> Interval:
+    """The same difference for the pairs that permutations of the persons make: median and 95 % range."""
+    rng, places = np.random.default_rng(seed), np.arange(len(pairs))
+    return _range_of(np.array([(others - pairs[places, rng.permutation(len(pairs))]).mean() for _ in range(_PERMUTATIONS)]))
+
+
+def _range_of(values: NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, _RANGE)
+    return Interval(float(np.median(values)), float(low), float(high))

@@ -1,0 +1,100 @@
+"""The steps of the walks: decoded, beside the nearest persons, in one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.explain.base import AnalysisInputs
+from posescope.explain.feature_space import Decoded, Nearest, nearest_persons, walked_points
+from posescope.explain.taps import neutral_image, predict_persons, read_taps
+from posescope.explain.walk_controls import mean_distances
+from posescope.explain.walk_distance import Spacing, shares_beyond
+
+__all__ = ["Walked", "tabulate_steps", "walk_components", "why_not_decodable"]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """All points of all walks, M of them, component by component.
+
+    Attributes:
+        steps: (S,) of every walk, standard deviations.
+        nearest: the person nearest to each point.
+        decoded: each point.
+        origin: (K, 2) joints of the decoded mean.
+        predicted: (M, K, 2) what the network predicts for the nearest person of each point.
+    """
+
+    steps: NDArray[np.float64]
+    nearest: Nearest
+    decoded: Decoded
+    origin: NDArray[np.float32]
+    predicted: NDArray[np.float32]
+
+    @property
+    def count(self) -> int:
+        """Number of components walked."""
+        return len(self.nearest.rows) // len(self.steps)
+
+    @property
+    def distinct(self) -> NDArray[np.int64]:
+        """Points in order, the mean once though every walk goes through it."""
+        step = np.tile(self.steps, self.count)
+        first_mean = np.arange(len(step)) == (int(np.argmax(step == 0)) if (step == 0).any() else -1)
+        return np.flatnonzero((step != 0) | first_mean)
+
+
+def why_not_decodable(inputs: AnalysisInputs) -> str:
+    """Why the features cannot be put back into the network; empty if they can."""
+    features, image = inputs.features, neutral_image(inputs.model)
+    found = tuple(read_taps(inputs.model, image, [features.tap])[features.tap].shape[1:])
+    if found == features.shape:
+        return ""
+    return (
+        f"The features were pooled: {features.shape} a person, where '{features.tap}' carries {found}. A pooled feature does not "
+        "say what stood where, so a step cannot be put back into the network. Walks need features that are not pooled."
+    )
+
+
+def walk_components(
+    inputs: AnalysisInputs, count: int, steps: NDArray[np.float64], decode: Callable[[NDArray[np.float64]], Decoded]
+) -> Walked:
+    """Walk along the first `count` components, and look who is nearest to each step.
+
+    Args:
+        inputs: persons and components.
+        count: how many components.
+        steps: standard deviations.
+        decode: (M, D) points -> what the network makes of them.
+    """
+    points = walked_points(inputs.components, count, steps)
+    nearest = nearest_persons(inputs.features, points)
+    # The mean goes along as the last point: what the steps are measured from.
+    every = decode(np.concatenate([points, inputs.components.mean[None]]))
+    rows, where = np.unique(nearest.rows, return_inverse=True)
+    predicted = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints[where]
+    decoded = Decoded(every.heatmaps[:-1], every.joints[:-1], every.scores[:-1])
+    return Walked(steps, nearest, decoded, every.joints[-1], predicted)
+
+
+def tabulate_steps(inputs: AnalysisInputs, walked: Walked, spacing: Spacing) -> pd.DataFrame:
+    """One row a step: nearest person, how far from the data, agreement_px and moved_px (mean joint distances)."""
+    steps, nearest, decoded = walked.steps, walked.nearest, walked.decoded
+    beyond = shares_beyond(inputs.components, inputs.features, walked.count, steps)
+    return pd.DataFrame(
+        {
+            "component": np.repeat(np.arange(1, walked.count + 1), len(steps)),
+            "step": np.tile(steps, walked.count),
+            "nearest_person_id": inputs.features.person_ids[nearest.rows],
+            "distance": nearest.distances,
+            "distance_quantile": spacing.quantiles(nearest.distances),
+            "share_beyond": beyond.ravel(),
+            # Decoded step against the prediction for the nearest person, and against the decoded mean.
+            "agreement_px": mean_distances(decoded.joints, walked.predicted),
+            "moved_px": mean_distances(decoded.joints, walked.origin),
+            "mean_score": decoded.scores.mean(axis=1).astype(np.float64),
+        }
+    )
