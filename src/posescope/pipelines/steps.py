@@ -1,12 +1,15 @@
 """Nodes that are named like their function."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.pipeline import node
 from kedro.pipeline.node import Node
 
-__all__ = ["named_outputs", "step"]
+__all__ = ["named_outputs", "step", "without_prefix"]
+
+
+T = TypeVar("T")
 
 
 def step(
@@ -24,3 +27,11 @@ def step(
 def named_outputs(*names: str) -> dict[str, str]:
     """The outputs of a function that returns a dictionary with these keys, under the same names in the catalog."""
     return {name: name for name in names}
+
+
+def without_prefix(prefix: str, named: Mapping[str, T]) -> dict[str, T]:
+    """The same under shorter names.
+
+    Data sets that a node takes by `**` keep their prefix until here, so that none is called like another of its inputs.
+    """
+    return {name.removeprefix(prefix): value for name, value in named.items()}

@@ -13,6 +13,7 @@ from posescope.crops.store import CropStore
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
 from posescope.pipelines.reporting.options import PageOptions
+from posescope.pipelines.steps import without_prefix
 from posescope.records import PoseTargets
 from posescope.report.assembly import ReportInputs, assemble_report
 from posescope.report.data_section import DataInputs
@@ -126,7 +127,7 @@ def write_report(
                 history=history,
                 joint_scores=joint_scores,
                 components=components,
-                analyses=analyses,
+                analyses=without_prefix("analysis_", analyses),
                 examples=examples,
                 failures=FailureInputs(
                     error_types=error_types,

@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.reporting import nodes
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import named_outputs, step
 from posescope.plugins import installed
 
 __all__ = ["create_pipeline"]
@@ -14,7 +14,7 @@ FAILURES = ("error_types", "error_costs", "strata", "reliability", "rank_correla
 
 def create_pipeline() -> Pipeline:
     """Results of a run -> figures, and one page that tells its story."""
-    analyses = {row.name: f"analysis_{row.name}" for row in installed("analyses")}
+    analyses = named_outputs(*(f"analysis_{row.name}" for row in installed("analyses")))
     return pipeline(
         [
             step(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
