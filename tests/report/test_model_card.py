@@ -12,7 +12,7 @@ from posescope.report.model_card import CardInputs, write_model_card
 def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
     figure = {"value": 0.4333, "low": 0.4, "high": 0.47, "protocol": "crops", "persons": 5064}
     training = {"batch_size": 8, "ema_decay": None, "loss": {"name": "mse", "options": {"emphasis": 40}}}
-    provenance = {"posescope": "0.1.0", "fingerprint": "abc", "epochs": 17, "training": training}
+    provenance = {"posescope": "0.1.0", "fingerprint": "abc", "epoch": 17, "training": training}
     return CardInputs(
         model=replace(tiny_model, provenance=provenance),
         metrics={"schema_version": 1, "val": {"pck_thesis": figure, "oks_ap": {**figure, "value": None, "low": None}}},
@@ -33,7 +33,7 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
         "| oks_ap | unknown |  | crops | 5,064 |",
         "| train | 2 | 3 |",
         "| loss | mse (emphasis 40) |",
-        "| epochs | 17 |",
+        "| weights of epoch | 17 |",
         "| Made by | posescope 0.1.0, run abc |",
     ):
         assert line in card.splitlines(), line

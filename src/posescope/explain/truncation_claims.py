@@ -160,7 +160,7 @@ def _rest(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     alone, gain = curve.pck(rest), curve.drop(none, reference=rest)
     claim = (
         f"{_AROUND[curve.skips]}, components {noise.count + 1} to {curve.axes} tell something of a person by themselves: kept "
-        f"alone they raise the PCK from {curve.pck(none).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
+        f"alone they take the PCK from {curve.pck(none).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
         f"[{gain.low:+.3f}, {gain.high:+.3f}])"
     )
     passed = gain.low > 0 and gain.estimate > curve.tolerance

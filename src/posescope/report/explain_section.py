@@ -10,7 +10,6 @@ from posescope.explain.components import Components
 from posescope.explain.findings import Finding, rank_findings
 from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
 from posescope.report.explain_figures import plot_explained_variance, plot_silhouettes, plot_skip_ablation
-from posescope.report.numbers import format_number
 from posescope.report.style import style_plotly
 
 __all__ = ["assemble_explain_sections"]
@@ -53,9 +52,9 @@ def _say_control(finding: Finding) -> str:
 
 
 def _with_range(value: float, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return format_number(value, 3)
-    return f"{format_number(value, 3)} ({format_number(low, 3)} to {format_number(high, 3)})"
+    # Always as many decimals: a control of 0.00003 is nothing, whatever its digits.
+    numbers = [f"{number:.3f}".replace("-", "−") for number in (value, low, high) if number is not None]
+    return numbers[0] if low is None or high is None else f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
 
 
 def _components_section(components: Components) -> Section:

@@ -85,7 +85,8 @@ def _data(inputs: CardInputs) -> str:
 def _recipe(inputs: CardInputs) -> str:
     known = inputs.model.provenance
     training = known.get("training", {})
-    rows = [(name, str(known[name])) for name in ("epochs", "epoch", "train_persons") if name in known]
+    said = {"train_persons": "training persons", "epoch": "weights of epoch"}
+    rows = [(words, str(known[name])) for name, words in said.items() if name in known]
     rows += [(name, _say(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)]
     return f"## Recipe\n\n{_table(('option', 'value'), rows)}" if rows else "## Recipe\n\nUnknown."
 
