@@ -79,6 +79,8 @@ class Truncation:
         Raises:
             ExplainError: if nobody has labelled joints, or the features cannot be put back at their tap.
         """
+        if inputs.features.is_pooled:
+            return AnalysisResult({}, note=why_not_decodable("truncation", inputs.features))
         check_can_be_put_back(inputs.model, inputs.features)
         rows = labelled_rows(inputs, self.options.persons, "truncation")
         noise = _noise_claim(inputs.components)

@@ -62,7 +62,7 @@ def facts_of(curves: Sequence[TruncationCurve], studied: Studied) -> Facts:
         none, whole = Kept("first", 0), Kept("first", curve.axes)
         own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_none": curve.pck(none).estimate}
         own |= {"drop_none": curve.drop(none).estimate, "drop_all_kept": curve.drop(whole).estimate}
-        own |= {"components_sufficient": curve.sufficient, "components_surely_sufficient": curve.surely_sufficient}
+        own["components_sufficient"] = curve.sufficient
         if studied.noise:
             first, rest = _sides(curve, studied.noise)
             drop = curve.drop(first)
@@ -92,8 +92,8 @@ def describe(curves: Sequence[TruncationCurve], studied: Studied) -> str:
         if curve.skips == "own" and curve.drop(Kept("first", 0)).estimate < intact.estimate / 2:
             said.append("Most of the answer comes round the tap, so this curve says little about what the tap holds.")
     said.append(
-        f"A drop of up to {curves[0].tolerance:g} is not counted, nor one whose interval holds 0. The components come from the "
-        "same persons, but no joint was used for them. The network was not trained for features that are cut short."
+        f"So many suffice as lose, for certain, not more than {curves[0].tolerance:g} of PCK. The components come from the same "
+        "persons, but no joint was used for them. The network was not trained for features that are cut short."
     )
     return " ".join(said)
 
@@ -128,7 +128,7 @@ def _suffice(curve: TruncationCurve) -> Finding:
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_AROUND[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f} "
-        f"against {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}{_surely(curve)}"
+        f"against {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}"
     )
     passed = gap.low > 0
     return _finding(
@@ -149,6 +149,8 @@ def _noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
         f"{curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
+    if drop.low <= curve.tolerance < drop.high:
+        claim += f"; whether not more than {curve.tolerance:g} is lost cannot be told"
     if gap.low <= 0:
         claim += f"; {noise.count} at random do as well, so nothing follows"
     return _finding(claim, passed, drop, control_of(f"{noise.count} components at random: drop", curve.drop(random)))
@@ -179,19 +181,12 @@ def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Fin
 
 def _sufficient(curve: TruncationCurve) -> str:
     if curve.sufficient is None:
-        return f"not even all {curve.axes} that were kept reach the intact network"
+        return f"not even of all {curve.axes} that were kept is it certain that they reach the intact network"
     if curve.sufficient == 0:
         return "none is needed, for nothing is lost without any of them"
     if curve.sufficient == curve.axes:
         return f"all {curve.axes} are needed, {_too_few(curve)}"
-    return f"the first {curve.sufficient} suffice, {_too_few(curve)}{_surely(curve)}"
-
-
-def _surely(curve: TruncationCurve) -> str:
-    """Persons drawn anew move the smallest number; this one says how far."""
-    if curve.surely_sufficient in (None, curve.sufficient):
-        return ""
-    return f", and with {curve.surely_sufficient} the whole interval of the drop lies within {curve.tolerance:g}"
+    return f"the first {curve.sufficient} suffice, {_too_few(curve)}"
 
 
 def _too_few(curve: TruncationCurve) -> str:
@@ -199,6 +194,8 @@ def _too_few(curve: TruncationCurve) -> str:
     if count is None:
         return "fewer were not tried"
     drop = curve.drop(Kept("first", count))
+    if drop.low <= curve.tolerance:
+        return f"of {count or 'none'} it cannot be told ({_drop_words(drop)})"
     return f"{count or 'none'} {'do' if count != 1 else 'does'} not ({_drop_words(drop)})"
 
 

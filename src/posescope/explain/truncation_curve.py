@@ -48,24 +48,15 @@ class TruncationCurve:
         return sorted(ends | {kept.count for kept in self.hits if kept.choice == choice and kept != INTACT})
 
     def loses_nothing(self, kept: Kept) -> bool:
-        """Whether PCK cannot be told from the intact network's: the drop's interval holds 0, or it is too small to count."""
-        drop = self.drop(kept)
-        return drop.estimate <= self.tolerance or drop.low <= 0
+        """Whether, for certain, not more than the tolerance is lost: a drop that few persons cannot tell from 0 is not nothing."""
+        return self.drop(kept).high <= self.tolerance
 
     @cached_property
     def sufficient(self) -> int | None:
         """The smallest number of first components that loses nothing, and no larger one does either; none: not even all."""
-        return self._smallest(self.loses_nothing)
-
-    @cached_property
-    def surely_sufficient(self) -> int | None:
-        """The smallest number from which on the whole interval of the drop is too small to count."""
-        return self._smallest(lambda kept: self.drop(kept).high <= self.tolerance)
-
-    def _smallest(self, holds: Callable[[Kept], bool]) -> int | None:
         enough = None
         for count in reversed(self.counts("first")):
-            if not holds(Kept("first", count)):
+            if not self.loses_nothing(Kept("first", count)):
                 break
             enough = count
         return enough
