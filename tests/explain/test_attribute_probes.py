@@ -143,3 +143,15 @@ def test_all_attributes_together_explain_a_component() -> None:
     better = (found["all_r2"] > found["all_control_high"]) & (found["all_r2_low"] > 0)
     assert better.tolist() == [True, True, False]
     assert found["all_r2_low"][0] < found["all_r2"][0] < found["all_r2_high"][0]
+
+
+@pytest.mark.parametrize("persons", [60, 100, 150])
+def test_as_many_components_as_persons_do_not_hide_what_one_of_them_tells(persons: int) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(persons, 100)) * np.linspace(3, 0.1, 100)
+    attributes = pd.DataFrame({"standing": scores[:, 0] + 0.1 * rng.normal(size=persons)})
+    found = probe_attributes(scores, attributes, np.arange(persons), named=1, folds=5, shuffles=10, resamples=100, seed=0)
+    (row,) = found.probes.to_dict("records")
+    assert row["components"] == persons // 4
+    assert row["r2"] > 0.6
+    assert row["r2"] > row["control_high"]

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.clusters import Clusters, ClustersOptions
 from posescope.explain.errors import ExplainError
-from posescope.explain.study import choose_persons, score_people
+from posescope.explain.findings import Control, Finding
+from posescope.explain.study import choose_persons, run_analysis, score_people
+from posescope.plugins import ComponentSpec, Options
 from posescope.records import PosePredictions, PoseTargets
 
 
@@ -65,3 +68,39 @@ def test_people_are_scored_in_crop_px() -> None:
     # Off by 3 and 4 image px: exp(-d^2 / (2 sigma)^2 / area / 2).
     expected = (np.exp(-9 / 0.04 / 100 / 2) + np.exp(-16 / 0.04 / 100 / 2)) / 2
     np.testing.assert_allclose(found["oks"], [expected, np.nan])
+
+
+class Sure:
+    """An analysis that is sure of what it says."""
+
+    class Options(Options):
+        """None."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
+        finding = Finding("It fails.", 0.5, 0.4, 0.6, Control("chance", 0.1), passed=True)
+        return AnalysisResult(facts={}, note="So it is.", findings=(finding,))
+
+
+@pytest.mark.parametrize(("photographs", "held"), [(1, False), (9, False), (10, True)])
+def test_of_a_handful_of_photographs_nothing_holds(inputs_of, noise_crops, monkeypatch, photographs: int, held: bool) -> None:
+    inputs = inputs_of(noise_crops.subset(np.arange(20)))
+    ids = inputs.features.person_ids
+    scores = pd.DataFrame({"person_id": ids, "image_group": np.arange(20) % photographs, "pck_thesis": 0.5, "oks": 0.5})
+    monkeypatch.setattr("posescope.explain.study.build", lambda group, spec: Sure(Sure.Options()))
+    result = run_analysis(
+        ComponentSpec(name="sure"),
+        name="sure",
+        model=inputs.model,
+        crops=inputs.crops,
+        features=inputs.features,
+        components=inputs.components,
+        scores=scores,
+        attributes=pd.DataFrame({"person_id": ids, "standing": 1.0}),
+        seed=0,
+        batch_size=16,
+    )
+    assert [finding.passed for finding in result.findings] == [held]
+    assert ("no claim is called held; 10 are needed" in result.note) != held

@@ -105,7 +105,7 @@ def passed(found: AnalysisResult) -> list[bool]:
 
 
 def test_exactly_the_needed_components_suffice(found) -> None:
-    assert found.facts["components_sufficient_own"] == found.facts["components_surely_sufficient_own"] == 3
+    assert found.facts["components_sufficient_own"] == 3
     assert pck(found, "first", 3) == 1.0
     assert pck(found, "first", 2) <= 0.5  # the last bit is at its mean: half a column off, and the nearer cell wins by chance
     assert pck(found, "first", 0) == 0.125  # all in the middle, right for one column of eight
@@ -145,13 +145,14 @@ def test_where_joints_have_nothing_to_do_with_people_nothing_passes(planted) -> 
     assert passed(found) == [False] * 8
 
 
-def test_a_small_and_uncertain_drop_suffices_but_not_for_certain() -> None:
+def test_what_few_persons_cannot_tell_from_nothing_does_not_suffice() -> None:
     """Of 100 persons one is lost with one component kept, and five with none."""
     right = np.ones((100, 1), dtype=bool)
     hits = {INTACT: right, Kept("first", 2): right}
     hits |= {Kept("first", count): np.arange(100)[:, None] >= lost for count, lost in ((0, 5), (1, 1))}
     curve = TruncationCurve("own", hits, JointScores(right, np.arange(100), 0, 200), axes=2, tolerance=0.01)
-    assert (curve.sufficient, curve.insufficient, curve.surely_sufficient) == (1, 0, 2)
+    assert curve.drop(Kept("first", 1)).low == 0
+    assert (curve.sufficient, curve.insufficient) == (2, 1)
 
 
 def test_skips_that_know_the_answer_hide_the_bottleneck(planted) -> None:
@@ -186,7 +187,7 @@ def test_axes_that_were_not_kept_stand_at_their_mean(planted) -> None:
     assert found.facts["components_sufficient_own"] is None
     assert pck(found, "first", 2) <= 0.5
     assert found.facts["pck_intact_own"] == 1.0
-    assert "not even all 2" in found.note
+    assert "not even of all 2" in found.note
 
 
 def test_intervals_are_over_images(planted, found) -> None:
@@ -223,12 +224,13 @@ def test_negative_counts_are_refused() -> None:
         TruncationOptions(counts=(-1,))
 
 
-def test_features_that_were_pooled_are_refused(planted) -> None:
+def test_pooled_features_make_a_note_and_no_claim(planted) -> None:
     inputs = planted()
     features = FeatureSet(inputs.features.person_ids, np.asarray(inputs.features.values)[:, :3], "bottleneck", (3, 1, 1))
     pooled = replace(inputs, features=features, components=principal_components(features))
-    with pytest.raises(ExplainError, match=r"\(3, 1, 1\), the network has \(6, 1, 1\) there"):
-        run(pooled)
+    found = run(pooled)
+    assert (found.findings, found.facts, found.tables) == ((), {}, {})
+    assert "(3, 1, 1) a person, where 'bottleneck' carries (6, 1, 1)" in found.note
 
 
 def test_nobody_labelled_is_a_named_error(inputs_of, shifting_crops) -> None:

@@ -36,7 +36,13 @@ def scores(gain: float) -> pd.DataFrame:
     shifts = {"original": 0.0, "emptied": -0.4, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
     tables = [
         pd.DataFrame(
-            {"person_id": ids, "image_id": ids // 2, "pck_thesis": base + shift + rng.permutation(noise), "variant": variant}
+            {
+                "person_id": ids,
+                "image_id": ids // 2,
+                "found": True,
+                "pck_thesis": base + shift + rng.permutation(noise),
+                "variant": variant,
+            }
         )
         for variant, shift in shifts.items()
     ]

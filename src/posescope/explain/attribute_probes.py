@@ -43,6 +43,7 @@ PROBE_COLUMNS = ["attribute", "persons", "components", "r2", "r2_low", "r2_high"
 
 FEWEST_PERSONS = 20  # fewer are left out: nothing can be claimed of so few
 FEWEST_GROUPS = 10  # so that every fold has photographs
+_PERSONS_A_COMPONENT = 4
 _OUTERMOST = 0.005
 _FEW_NUMBERS = 2_000_000
 
@@ -153,14 +154,17 @@ def probe_attributes(
         rows = np.concatenate([np.arange(len(known))[None], shuffles_by_group(own_groups, shuffles, seed + place)])
         targets = _standardised(_clipped(values))[rows].T  # (n, 1 + S), the true ones first
         with _threads_for(scores):
-            singles, whole = _probe_one(_standardised(scores[known]), targets, assign_folds(own_groups, folds, seed), named)
+            # With nearly as many components as persons, nothing is left to be held out: every person is a direction of its own.
+            used = max(named, min(scores.shape[1], len(known) // _PERSONS_A_COMPONENT))
+            x = _standardised(scores[known, :used])
+            singles, whole = _probe_one(x, targets, assign_folds(own_groups, folds, seed), named)
         pair_best.append(np.max([single.r2[1:] for single in singles], axis=0) * len(known))
         probe_best.append(whole.r2[1:] * len(known))
         told = _tell([*singles, whole], draws, own_groups)
         for i, r2 in enumerate(told[:-1]):
             about = {"component": i + 1, "attribute": name, "persons": len(known)}
             pairs.append({**about, **_correlate(scores[known, i], values), **r2})
-        probes.append({"attribute": name, "persons": len(known), "components": scores.shape[1], **told[-1]})
+        probes.append({"attribute": name, "persons": len(known), "components": used, **told[-1]})
     return _gather(pairs, probes, pair_best, probe_best, left_out)
 
 

@@ -174,7 +174,11 @@ def claim_likeness(
     if not np.isfinite([own.estimate, own.low, chance.estimate, chance.low]).all():
         return None
     passed = own.high < chance.low
-    verdict = "show what the network has learned" if passed else "are no surer of what was learned than of the architecture"
+    verdict = (
+        "differ from those of random weights"
+        if passed
+        else "are as those of random weights: of the architecture, not of what was learned"
+    )
     claim = (
         f"The maps {verdict}: their rank correlation with those of random weights is {own.estimate:.2f} [{own.low:.2f}, "
         f"{own.high:.2f}], that of two networks of random weights {chance.estimate:.2f} [{chance.low:.2f}, {chance.high:.2f}] "

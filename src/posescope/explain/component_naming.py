@@ -72,7 +72,7 @@ class ComponentNaming:
         found = self._probe(*probed, inputs.seed)
         names = self._names(inputs, *probed, found)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
-        pictures = {"component_extremes": draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)}
+        pictures = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
         if len(names):
             pictures[_HEAT_MAP] = draw_correlations(found.correlations)
         return AnalysisResult(

@@ -46,8 +46,10 @@ def extreme_rows(
 
 def draw_extremes(
     inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame, count: int
-) -> NDArray[np.uint8]:
-    """A row a component: the real persons at its low end, utmost first, and at its high end, utmost last; annotated joints.
+) -> dict[str, NDArray[np.uint8]]:
+    """Picture `component_extremes`, where there are two photographs at least.
+
+    A row a component: the real persons at its low end, utmost first, and at its high end, utmost last; annotated joints.
 
     Args:
         inputs: whose persons.
@@ -58,6 +60,8 @@ def draw_extremes(
     """
     shown = {number: attributes[name] for number, name in zip(names["component"], names["attribute"], strict=True)}
     count = min(count, len(np.unique(inputs.groups)) // 2)
+    if count == 0:
+        return {}
     images, captions = [], []
     for component in range(scores.shape[1]):
         low, high = extreme_rows(scores[:, component], inputs.groups, count)
@@ -65,7 +69,8 @@ def draw_extremes(
         images += _drawn(inputs, rows)
         captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
     title = f"People at the ends of each component: the {count} lowest, then the {count} highest, one component a row"
-    return contact_sheet(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
+    sheet = contact_sheet(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
+    return {"component_extremes": sheet}
 
 
 def _drawn(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.explain.errors import ExplainError
-from posescope.explain.feature_store import FeatureSet
-from posescope.explain.taps import hold, neutral_image, read_taps
+from posescope.explain.taps import hold
 from posescope.models.network import Edits, Resumable
 
-__all__ = ["PutBack", "check_can_be_put_back"]
+__all__ = ["PutBack"]
 
 _NO_EDITS: Edits = MappingProxyType({})
 
@@ -57,20 +55,6 @@ class PutBack:
 
     def _whole(self, images: Tensor, changes: Edits) -> Tensor:
         return self._model.heatmaps(images, {**self._edits, **changes})
-
-
-def check_can_be_put_back(model: PoseModel, features: FeatureSet) -> None:
-    """Fail unless a person's feature has the shape of what stands at its tap.
-
-    Raises:
-        ExplainError: if it has another one: features that were pooled over space cannot be put back.
-    """
-    found = tuple(read_taps(model, neutral_image(model), [features.tap])[features.tap].shape[1:])
-    if found != tuple(features.shape):
-        raise ExplainError(
-            f"Features of '{features.tap}' have the shape {tuple(features.shape)}, the network has {found} there: they cannot be "
-            "put back into it. Read them flat, not pooled over space."
-        )
 
 
 def _only(edits: Edits, names: set[str], *, inside: bool) -> Edits:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
+from posescope.errors import count_of
 from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _FEWEST = 3  # a component and two clusters need as many
 _FEW = 50
+_FEWEST_PHOTOGRAPHS = 10  # of which draws tell something of the next ones
 
 
 def choose_persons(
@@ -122,7 +124,7 @@ def run_analysis(
     if spec is None:
         return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
     known = scores.set_index("person_id").loc[features.person_ids]
-    result: AnalysisResult = build("analyses", spec)(
+    answer: AnalysisResult = build("analyses", spec)(
         AnalysisInputs(
             model=model,
             crops=crops,
@@ -136,7 +138,16 @@ def run_analysis(
             batch_size=batch_size,
         )
     )
-    return result
+    return _without_chance(answer, photographs=known["image_group"].nunique())
+
+
+def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:
+    """Of a handful of photographs nothing holds: their intervals are as wide as chance has drawn them."""
+    if photographs >= _FEWEST_PHOTOGRAPHS or not result.findings:
+        return result
+    said = f"Of {count_of(photographs, 'photograph')} alone no claim is called held; {_FEWEST_PHOTOGRAPHS} are needed."
+    findings = tuple(replace(finding, passed=False) for finding in result.findings)
+    return replace(result, findings=findings, note=f"{result.note} {said}".strip())
 
 
 def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]:

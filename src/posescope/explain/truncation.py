@@ -27,11 +27,12 @@ from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.components import Components
 from posescope.explain.joint_scores import Hits, JointScores, labelled_rows
 from posescope.explain.kept_components import INTACT, Kept, Truncated, counts_up_to, draw_orders, kept_of
-from posescope.explain.put_back import PutBack, check_can_be_put_back
+from posescope.explain.put_back import PutBack
 from posescope.explain.taps import batches_of_rows, held, mean_of_taps, neutral_image
 from posescope.explain.truncation_charts import draw_curves, draw_joints, plot_curves
 from posescope.explain.truncation_claims import NoiseClaim, Studied, describe, facts_of, findings_of
 from posescope.explain.truncation_curve import Skips, TruncationCurve, curve_table, joint_table
+from posescope.explain.walk_steps import why_not_decodable
 from posescope.metrics.pck_thesis import pck_thesis_hits
 from posescope.plugins import Options
 
@@ -77,11 +78,11 @@ class Truncation:
         """Decode the persons with more and more components kept.
 
         Raises:
-            ExplainError: if nobody has labelled joints, or the features cannot be put back at their tap.
+            ExplainError: if nobody has labelled joints.
         """
-        if inputs.features.is_pooled:
-            return AnalysisResult({}, note=why_not_decodable("truncation", inputs.features))
-        check_can_be_put_back(inputs.model, inputs.features)
+        why_not = why_not_decodable(inputs)
+        if why_not:
+            return AnalysisResult({}, note=why_not)
         rows = labelled_rows(inputs, self.options.persons, "truncation")
         noise = _noise_claim(inputs.components)
         curves = [self._measure(inputs, rows, skips, noise) for skips in self._modes(inputs)]
@@ -150,11 +151,12 @@ def _batches(
 ) -> Iterator[tuple[NDArray[np.int64], PutBack, Truncated]]:
     """Rows of persons, the network about to go on from the tap, and their features."""
     model, features, components = inputs.model, inputs.features, inputs.components
-    orders = draw_orders(len(features), len(components), inputs.seed)
+    orders = draw_orders(len(rows), len(components), inputs.seed)
     surroundings = _mean_surroundings(inputs, rows) if skips == "mean" else None
-    for batch in batches_of_rows(rows, inputs.batch_size):
+    for places in batches_of_rows(np.arange(len(rows)), inputs.batch_size):
+        batch = rows[places]
         put_back = surroundings or PutBack(model, features.tap, torch.from_numpy(inputs.crops.read_images(batch)))
-        yield batch, put_back, Truncated(components, features.values[batch], features.shape, orders[batch], model.device)
+        yield batch, put_back, Truncated(components, features.values[batch], features.shape, orders[places], model.device)
 
 
 def _mean_surroundings(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> PutBack:

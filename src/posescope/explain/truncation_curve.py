@@ -1,6 +1,6 @@
 """PCK against the number of kept components, under one way of filling the skip connections."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -48,7 +48,7 @@ class TruncationCurve:
         return sorted(ends | {kept.count for kept in self.hits if kept.choice == choice and kept != INTACT})
 
     def loses_nothing(self, kept: Kept) -> bool:
-        """Whether, for certain, not more than the tolerance is lost: a drop that few persons cannot tell from 0 is not nothing."""
+        """Whether, for certain, not more than the tolerance is lost: what few persons cannot tell from 0 is not nothing."""
         return self.drop(kept).high <= self.tolerance
 
     @cached_property

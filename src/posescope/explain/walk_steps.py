@@ -55,7 +55,7 @@ def why_not_decodable(inputs: AnalysisInputs) -> str:
         return ""
     return (
         f"The features were pooled: {features.shape} a person, where '{features.tap}' carries {found}. A pooled feature does not "
-        "say what stood where, so a step cannot be put back into the network. Walks need features that are not pooled."
+        "say what stood where, so it cannot be put back into the network: this analysis needs features that are not pooled."
     )
 
 

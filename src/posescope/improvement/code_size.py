@@ -68,7 +68,7 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
         )
     found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
     if isinstance(found, int | float):
-        wanted, why = int(found), f"with the first {int(found)} components the PCK cannot be told from the intact network's"
+        wanted, why = int(found), f"the first {int(found)} components lose nothing of the PCK for certain"
     else:
         wanted = components.components_for(_SHARE)
         why = f"{wanted} components hold {_SHARE:.0%} of the variance; the truncation curve does not tell"

@@ -12,6 +12,7 @@ from posescope.improvement.code_size import CodeSize
 
 __all__ = ["conclude"]
 
+_TOLERANCE = 0.01  # of PCK: not more than this is lost, for certain
 _COMMAND = "kedro run --pipelines improve"
 _PICTURE = "improvement_plot.json"
 _MEASURE = "pck_thesis"
@@ -85,7 +86,8 @@ def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[
     put_in, nothing = _compared(figures, "original", "inserted"), _compared(figures, "original", "emptied")
     if not _all_known(put_in, nothing):
         return
-    verdict = "is enough" if put_in["high"] >= 0 else "is not enough"
+    enough = put_in["low"] >= -_TOLERANCE
+    verdict = "is enough" if enough else "is not enough" if put_in["high"] < 0 else "may or may not be enough"
     needed = "" if nothing["high"] < 0 else ": this network hardly needs its bottleneck, and no code can be told from any other"
     yield Finding(
         claim=(
@@ -97,7 +99,7 @@ def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[
         low=put_in["low"],
         high=put_in["high"],
         control=Control("the bottleneck held at its mean", nothing["difference"], nothing["low"], nothing["high"]),
-        passed=put_in["high"] >= 0 > nothing["high"],
+        passed=bool(enough and nothing["high"] < -_TOLERANCE),
     )
 
 
