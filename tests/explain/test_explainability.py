@@ -47,6 +47,11 @@ def test_an_analysis_is_selected_once_at_most() -> None:
     assert fault == "analyses.selected: each analysis runs once at most; selected more than once: walks"
 
 
+def test_whom_the_findings_are_of_is_said_in_words() -> None:
+    assert PersonsOptions(split="val", min_labelled_joints=8).in_words() == "persons of val with at least 8 labelled joints"
+    assert PersonsOptions(min_labelled_joints="all").in_words() == "persons of train with all joints labelled"
+
+
 @pytest.mark.parametrize("value", [1, 17, "all"])
 def test_labelled_joints_are_a_number_or_all(value: int | str) -> None:
     assert PersonsOptions(min_labelled_joints=value).min_labelled_joints == value
@@ -113,6 +118,7 @@ def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
         pd.DataFrame(),
         pd.DataFrame(),
         AnalysesOptions(),
+        PersonsOptions(),
         prediction,
     )
     return seen[0]

@@ -150,7 +150,7 @@ def test_analyses_bring_their_note_pictures_and_tables(inputs):
 def test_findings_come_first_and_stand_beside_their_controls(inputs):
     chance = Control("shuffled persons", 0.01, 0.0, 0.02)
     made = (
-        Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True),
+        Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True, persons="persons of val"),
         Finding("Cluster 2 fails.", 0.3, None, None, Control("everybody", 0.7), passed=False, pck_at_stake=0.1),
     )
     analyses = {"walks": replace(inputs.analyses["walks"], findings=made)}
@@ -158,6 +158,7 @@ def test_findings_come_first_and_stand_beside_their_controls(inputs):
     found = section(content, "What it has learned: findings")
     assert content.sections[2] is found
     assert found.text.startswith("2 claims were put to the test, 1 held.")
+    assert found.text.endswith("They are of persons of val.")
     assert found.tables[0].frame.to_numpy().tolist() == [
         ["Cluster 2 fails.", "0.300", "everybody: 0.700", "did not hold"],
         ["Component 1 is sitting to standing.", "0.500 (0.400 to 0.600)", "shuffled persons: 0.010 (0.000 to 0.020)", "held"],

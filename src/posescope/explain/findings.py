@@ -44,6 +44,8 @@ class Finding:
         picture: name of the picture or figure of the same result that shows it; none: no picture.
         pck_at_stake: how much mean PCK (0..1, of all persons studied) hangs on it, 0 where it is not about error. Findings
             are ordered by it.
+        persons: of whom it is, in words: a network may fail less on those whom it was trained on. Whoever runs the analysis
+            says so.
     """
 
     claim: str
@@ -54,6 +56,7 @@ class Finding:
     passed: bool
     picture: str | None = None
     pck_at_stake: float = 0.0
+    persons: str = ""
 
     def __post_init__(self) -> None:
         numbers = (self.value, self.low, self.high, self.control.value, self.control.low, self.control.high, self.pck_at_stake)

@@ -107,6 +107,7 @@ def run_analysis(
     attributes: pd.DataFrame,
     seed: int,
     batch_size: int,
+    whom: str = "",
 ) -> AnalysisResult:
     """Run an analysis, or say that it is not selected.
 
@@ -120,6 +121,7 @@ def run_analysis(
         attributes: likewise, what `measure_attributes` puts out.
         seed: of every random choice.
         batch_size: persons a forward pass.
+        whom: of whom the findings are, in words.
     """
     if spec is None:
         return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
@@ -138,7 +140,8 @@ def run_analysis(
             batch_size=batch_size,
         )
     )
-    return _without_chance(answer, photographs=known["image_group"].nunique())
+    told = replace(answer, findings=tuple(replace(finding, persons=whom) for finding in answer.findings))
+    return _without_chance(told, photographs=known["image_group"].nunique())
 
 
 def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:

@@ -33,6 +33,7 @@ def _findings_section(findings: list[Finding]) -> Section:
     text = (
         f"{len(findings)} claims were put to the test, {held} held. Each stands beside its control: what the same measurement "
         "gives where there is nothing to find. Those on which most error hangs come first. Intervals are of 95 %."
+        f"{_say_whom(findings)}"
     )
     rows = [
         (finding.claim, _with_range(finding.value, finding.low, finding.high), _say_control(finding), _say_verdict(finding))
@@ -40,6 +41,12 @@ def _findings_section(findings: list[Finding]) -> Section:
     ]
     table = pd.DataFrame(rows, columns=["claim", "measured", "control", "verdict"])
     return Section(title=f"{_TITLE}: findings", text=text, tables=(ReportTable("Claims", table, row_limit=len(table)),))
+
+
+def _say_whom(findings: list[Finding]) -> str:
+    """A network fails less on those whom it was trained on: of whom the claims are must be said."""
+    whom = " and ".join(dict.fromkeys(finding.persons for finding in findings if finding.persons))
+    return f" They are of {whom}." if whom else ""
 
 
 def _say_verdict(finding: Finding) -> str:

@@ -105,7 +105,9 @@ def _failures(inputs: CardInputs) -> str:
     _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
     about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
     claims = [f"- {finding.claim}" for finding in about_error[:_FAILURES_SHOWN]]
-    explained = "\n\nWhat the analyses of its features found:\n\n" + "\n".join(claims) if claims else ""
+    whom = " and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons))
+    of_whom = f", of {whom}" if whom else ""
+    explained = f"\n\nWhat the analyses of its features found{of_whom}:\n\n" + "\n".join(claims) if claims else ""
     return f"## Known failures\n\n{said}{explained}"
 
 

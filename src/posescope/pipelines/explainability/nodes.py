@@ -88,6 +88,7 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
         explained_scores: pd.DataFrame,
         pose_attributes: pd.DataFrame,
         options: AnalysesOptions,
+        persons: PersonsOptions,
         prediction: PredictionOptions,
     ) -> AnalysisResult:
         """Run one analysis."""
@@ -102,6 +103,7 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
             attributes=pose_attributes,
             seed=options.seed,
             batch_size=prediction.batch_size,
+            whom=persons.in_words(),
         )
 
     analyse.__name__ = f"analyse_{name}"

@@ -56,6 +56,12 @@ class PersonsOptions(Options):
     )
     seed: int = Field(0, ge=0, description="seed of the draw")
 
+    def in_words(self) -> str:
+        """Whom the findings are of."""
+        count = self.min_labelled_joints
+        needed = "all joints labelled" if count == "all" else f"at least {count} labelled joint{'s' if count > 1 else ''}"
+        return f"persons of {self.split} with {needed}"
+
 
 class AnalysesOptions(Options):
     """Which analyses run, and with what."""

@@ -49,6 +49,7 @@ def create_pipeline() -> Pipeline:
                         "explained_scores",
                         "pose_attributes",
                         "params:explainability.analyses",
+                        "params:explainability.persons",
                         PREDICTION,
                     ],
                     f"analysis_{name}",
