@@ -165,6 +165,7 @@ def table(cell: NotebookNode) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(text), sep=r"\s+")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
 def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, NotebookNode]], name: str) -> None:
     for cell in executed[name].values():
@@ -176,6 +177,7 @@ def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, Noteboo
         assert "Warning" not in logged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cell", "files"),
     [
@@ -200,6 +202,7 @@ def test_pictures_are_those_of_the_run_in_their_own_size(
         np.testing.assert_array_equal(picture, np.asarray(Image.open(reporting(run) / file)))
 
 
+@pytest.mark.slow
 def test_the_metrics_are_those_of_the_file(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     written = pd.DataFrame.from_dict(json.loads((reporting(run) / "metrics.json").read_text())["val"], orient="index")
     seen = table(executed["run"]["metrics"])
@@ -208,6 +211,7 @@ def test_the_metrics_are_those_of_the_file(executed: dict[str, dict[str, Noteboo
     pd.testing.assert_frame_equal(seen, written[["value", "low", "high"]].astype(float), check_like=True, atol=5e-7, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_plots_are_those_of_the_run(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     mime = "application/vnd.plotly.v1+json"
     for cell, file in {"history-plot": "history_plot.json", "joints-plot": "joint_scores_plot.json"}.items():
@@ -218,6 +222,7 @@ def test_the_plots_are_those_of_the_run(executed: dict[str, dict[str, NotebookNo
     assert len(shown(executed["run"]["components"], mime)) == 1
 
 
+@pytest.mark.slow
 def test_the_words_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     for cell, analysis in {"walks": "walks", "clusters": "clusters", "skips": "skip_ablation"}.items():
         result = json.loads((reporting(run) / "explainability" / analysis / "result.json").read_text())
@@ -227,6 +232,7 @@ def test_the_words_of_the_analyses_are_shown(executed: dict[str, dict[str, Noteb
     assert text.count("<tr") == len(claims) + 1
 
 
+@pytest.mark.slow
 def test_the_reasons_count_every_issue(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     issues = pd.read_csv(reporting(run) / "issues.csv")
     (text,) = shown(executed["data"]["reasons"], "text/html")
@@ -234,6 +240,7 @@ def test_the_reasons_count_every_issue(executed: dict[str, dict[str, NotebookNod
     assert {(step, reason): int(count) for step, reason, count in seen} == issues.value_counts(["step", "reason"]).to_dict()
 
 
+@pytest.mark.slow
 def test_the_mean_colour_is_that_of_the_crops(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     written = json.loads((run / "data" / "05_model_input" / "crop_statistics.json").read_text())
     (patch,) = pictures(executed["data"]["mean-rgb"])
@@ -242,6 +249,7 @@ def test_the_mean_colour_is_that_of_the_crops(executed: dict[str, dict[str, Note
     assert written["data_fingerprint"] in text
 
 
+@pytest.mark.slow
 def test_it_is_the_run_that_was_asked_for(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     (record,) = (json.loads(path.read_text()) for path in reporting(run).glob("runs/*/run.json"))
     (text,) = shown(executed["run"]["records"], "text/html")

@@ -113,6 +113,7 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/your-own-data.md"], indirect=True)
 def test_your_own_data(page, checkout, painted) -> None:
     make_my_data(painted, checkout.root / "my_data")

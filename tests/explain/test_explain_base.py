@@ -24,6 +24,8 @@ def test_inputs_must_belong_together(inputs_of, shifting_crops) -> None:
         replace(inputs, crops=shifting_crops.subset(np.arange(41)[::-1].copy()))
     with pytest.raises(ExplainError, match="same tap"):
         replace(inputs, components=replace(inputs.components, tap="attic"))
+    with pytest.raises(ExplainError, match=r"components were found in other features \(of-before\)"):
+        replace(inputs, components=replace(inputs.components, features_fingerprint="of-before"))
     with pytest.raises(ExplainError, match="one PCK a person"):
         replace(inputs, per_person_pck=np.ones(3))
     with pytest.raises(ExplainError, match=r"one row of attributes a person \(41\), found 2"):

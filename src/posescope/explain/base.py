@@ -62,6 +62,12 @@ class AnalysisInputs:
                 f"Analysis: the components are of tap '{self.components.tap}' {self.components.shape}, the features of "
                 f"'{self.features.tap}' {self.features.shape}. Compute the components from features of the same tap."
             )
+        marks = (self.components.features_fingerprint, self.features.fingerprint)
+        if all(marks) and marks[0] != marks[1]:
+            raise ExplainError(
+                f"Analysis: the components were found in other features ({marks[0]}) than these ({marks[1]}): those of another "
+                "network, or of other persons. Run the pipeline explainability whole, not one of its nodes alone."
+            )
         for name, values in (
             ("PCK", self.per_person_pck),
             ("OKS", self.per_person_oks),

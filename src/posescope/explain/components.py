@@ -54,6 +54,7 @@ class Components:
         tap: where the features were read.
         shape: (C, h, w) of one person's feature.
         approximation: how they were found, in words; empty: they are exact.
+        features_fingerprint: of the features that they were found in; empty: unknown.
     """
 
     mean: NDArray[np.float64]
@@ -62,6 +63,7 @@ class Components:
     tap: str
     shape: tuple[int, ...]
     approximation: str = ""
+    features_fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -110,6 +112,7 @@ class Components:
                 tap=np.array(self.tap),
                 shape=np.array(self.shape, dtype=np.int64),
                 approximation=np.array(self.approximation),
+                features_fingerprint=np.array(self.features_fingerprint),
             )
 
     @classmethod
@@ -128,6 +131,7 @@ class Components:
                     tap=str(stored["tap"]),
                     shape=tuple(int(side) for side in stored["shape"]),
                     approximation=str(stored["approximation"]) if "approximation" in stored else "",
+                    features_fingerprint=str(stored["features_fingerprint"]) if "features_fingerprint" in stored else "",
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: no components can be read from here ({error}).") from error
@@ -161,7 +165,14 @@ def principal_components(
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
         raise ExplainError(f"Components of '{features.tap}': all {count} persons have the same features; nothing varies.")
-    return Components(mean=mean, axes=fix_signs(axes), variances=variances, tap=features.tap, shape=features.shape)
+    return Components(
+        mean=mean,
+        axes=fix_signs(axes),
+        variances=variances,
+        tap=features.tap,
+        shape=features.shape,
+        features_fingerprint=features.fingerprint,
+    )
 
 
 def row_slices(length: int, width: int) -> Iterator[slice]:

@@ -75,6 +75,7 @@ class RandomisedComponents:
             shape=features.shape,
             approximation=f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the variance of "
             "the others is spread evenly over them",
+            features_fingerprint=features.fingerprint,
         )
 
 
