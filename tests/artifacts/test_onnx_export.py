@@ -1,6 +1,7 @@
 """A trained model as ONNX: the same answers without torch, and what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.onnx_session import NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError
+from posescope.errors import DataError, OptionsError
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
@@ -82,12 +83,47 @@ def test_crops_of_the_models_size_are_needed(model_folders: Any, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick_export(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs are copied from the export that all tests share: exporting takes seconds."""
+
     def copy(model: PoseModel, folder: Path) -> None:
         for path in model_folders.onnx.glob("*.onnx"):
             (folder / path.name).write_bytes(path.read_bytes())
 
     monkeypatch.setattr(onnx_export, "_write_graphs", copy)
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_only_a_former_export_is_replaced(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, other = tmp_path / "models" / "one", tmp_path / "photos"
+    shutil.copytree(model_folders.torch, source)
+    shutil.copytree(model_folders.torch, tmp_path / "models" / "two")
+    other.mkdir()
+    (other / "a.jpg").write_bytes(b"precious")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(other)
+    before = sorted(tmp_path.rglob("*"))
+    for place, message in {
+        source: "is, or holds, the model",
+        Path("../models"): "is, or holds, the model",
+        Path(): "is, or holds, the folder you work in",
+        tmp_path / "models" / "two": r"holds model\.safetensors and is no former export",
+        other / "a.jpg": "is a file",
+    }.items():
+        with pytest.raises(OptionsError, match=message):
+            export_onnx(source, place, CROPS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionsError, match=r"holds a\.jpg and is no former export"):
+        export_onnx(source, Path("photos"), CROPS)
+    assert sorted(tmp_path.rglob("*")) == before
+    for place in ("empty", "new", "new"):
+        assert export_onnx(source, Path(place), CROPS).crops == 5
+        assert len(list((tmp_path / place).iterdir())) == 4
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path) -> None:
     assert onnx_export.export_onnx(model_folders.torch, tmp_path / "in", CROPS).crops == 5
     with pytest.raises(DataError, match="heatmaps differ from PyTorch's"):
         export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=-1.0)

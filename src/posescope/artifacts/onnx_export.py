@@ -32,6 +32,7 @@ __all__ = ["OPSET", "ExportCheck", "export_onnx"]
 log = logging.getLogger(__name__)
 
 OPSET = 18
+_FILES = frozenset({NETWORK, DECODER, FLIP_TEST_DECODER, DESCRIPTION})
 _BATCH = 2  # of the example: the exporter takes a batch of one for a constant
 _LARGEST_BATCH = 65_535
 _CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")
@@ -59,16 +60,18 @@ def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], toler
 
     Args:
         source: a model folder.
-        destination: the folder to write; an older one is replaced.
+        destination: the folder to write; a former export is replaced, and nothing else.
         crops: (n, H, W, 3) uint8 RGB, n > 0: real ones, of the model's crop size.
         tolerance: largest difference of a heatmap's cell that passes, as a share of the largest cell.
 
     Raises:
         DataError: if there are no crops, or the answers differ by more.
-        OptionsError: if the packages of the extra `export` are missing.
+        OptionsError: if the packages of the extra `export` are missing, or something else stands at the destination.
         ModelFolderError: if the source is no model folder.
     """
     _require_exporter()
+    destination = destination.resolve()  # `.` has no name to rename to
+    _check_destination(source.resolve(), destination)
     model = read_model(source)
     if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
@@ -171,6 +174,22 @@ def _require_exporter() -> None:
         import onnxscript  # noqa: F401, PLC0415
     except ImportError as error:
         raise OptionsError(f"export: '{error.name}' is not installed; pip install 'posescope[export]'.") from error
+
+
+def _check_destination(source: Path, destination: Path) -> None:
+    """The folder at the destination is removed in the end: see that nothing is lost with it."""
+    if source.is_relative_to(destination):
+        raise OptionsError(f"export: {destination} is, or holds, the model that is to be exported. Name another folder.")
+    if Path.cwd().is_relative_to(destination):
+        raise OptionsError(f"export: {destination} is, or holds, the folder you work in. Name another folder.")
+    if not destination.exists():
+        return
+    if not destination.is_dir():
+        raise OptionsError(f"export: {destination} is a file. Name a folder.")
+    found = {path.name for path in destination.iterdir()}
+    if found and not {DESCRIPTION, NETWORK} <= found <= _FILES:
+        first = min(found - _FILES, default=min(found))
+        raise OptionsError(f"export: {destination} holds {first} and is no former export. Name a new or an empty folder.")
 
 
 def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8]) -> ExportCheck:
