@@ -19,6 +19,7 @@ from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.onnx_session import NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError, OptionsError
+from posescope.files import sha256_of
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
@@ -70,10 +71,36 @@ def test_a_changed_file_is_refused(model_folders: Any, tmp_path: Path) -> None:
 
 
 def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
-    about = replace(describe_folder(model_folders.onnx), folder=tmp_path, onnx={"files": {}})
+    shutil.copytree(model_folders.onnx, tmp_path, dirs_exist_ok=True)
+    about = describe_folder(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
+    files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
     with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime cannot read it"):
-        OnnxModel(about)
+        OnnxModel(replace(about, onnx={"files": files}))
+
+
+@pytest.mark.parametrize("files", [None, [], {}, {NETWORK: "00"}, "more"])
+def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
+    about = describe_folder(model_folders.onnx)
+    if files == "more":
+        files = {**about.onnx["files"], "other.onnx": "00"}
+    with pytest.raises(ModelFolderError, match=r"onnx\.files: expected the checksums of model\.onnx, decoder\.onnx, flip_test"):
+        OnnxModel(replace(about, onnx={} if files is None else {"files": files}))
+
+
+def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:
+    content = json.loads((model_folders.onnx / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
+    with pytest.raises(ModelFolderError, match="onnx: expected names and values"):
+        describe_folder(tmp_path)
+
+
+def test_a_changed_description_is_refused(model_folders: Any, tmp_path: Path) -> None:
+    content = json.loads((model_folders.onnx / "model.json").read_text())
+    content["skeleton"]["joints"].reverse()
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelFolderError, match="changed since it was written"):
+        describe_folder(tmp_path)
 
 
 @pytest.mark.parametrize("crops", [CROPS[:0], CROPS[:, :16]], ids=["none", "size"])

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posescope.artifacts.description import DESCRIPTION, check_file, describe_folder, read_content
+from posescope.artifacts.description import DESCRIPTION, describe_folder, read_content, seal_content
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_session import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
@@ -77,7 +77,7 @@ def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], toler
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
     with atomic_folder(destination) as folder:
         _write_graphs(model, folder)
-        content = read_content(source)
+        content = seal_content(read_content(source))
         files = {name: sha256_of(folder / name) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)}
         write_json(folder / DESCRIPTION, {**content, "onnx": {"files": files, "opset": OPSET}})
         check = _compare(model, folder, crops)
@@ -193,10 +193,7 @@ def _check_destination(source: Path, destination: Path) -> None:
 
 
 def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8]) -> ExportCheck:
-    about = describe_folder(folder)
-    for name, checksum in about.onnx["files"].items():
-        check_file(folder / name, checksum)
-    exported, images = OnnxModel(about), torch.from_numpy(crops)
+    exported, images = OnnxModel(describe_folder(folder)), torch.from_numpy(crops)
     differences: dict[str, list[float]] = {"heatmaps": [], "joints": [], "scores": []}
     for flip_test in (False, True):
         maps = model.heatmaps(images, flip_test=flip_test)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.artifacts.description import ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
 from posescope.errors import OptionsError
 
 __all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
@@ -39,8 +39,7 @@ class OnnxModel:
 
     def __init__(self, about: ModelDescription, threads: int = 0) -> None:
         runtime = _import_runtime()
-        for file, checksum in about.onnx.get("files", {}).items():
-            check_file(about.folder / file, checksum)
+        _check_files(about)
         self.about = about
         self._network = _open(runtime, about, NETWORK, threads)
         self._decoder = _open(runtime, about, DECODER, threads)
@@ -58,6 +57,18 @@ class OnnxModel:
             inputs = {"heatmaps": maps, "mirrored": self.heatmaps(crops[:, :, ::-1])}
             return CropJoints(*self._flip_test_decoder.run(None, inputs))
         return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
+
+
+def _check_files(about: ModelDescription) -> None:
+    """Each file has its checksum, and it fits: what is not listed would be run unseen."""
+    files, names = about.onnx.get("files"), (NETWORK, DECODER, FLIP_TEST_DECODER)
+    if not isinstance(files, dict) or set(files) != set(names):
+        raise ModelFolderError(
+            f"{about.folder / DESCRIPTION}: onnx.files: expected the checksums of {', '.join(names)}, found {files!r}. "
+            "Export the model again."
+        )
+    for name in names:
+        check_file(about.folder / name, str(files[name]))
 
 
 def _import_runtime() -> ModuleType:
