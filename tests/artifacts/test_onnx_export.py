@@ -16,7 +16,7 @@ from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, describe_folder
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
-from posescope.artifacts.onnx_session import NETWORK, OnnxModel
+from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError, OptionsError
 from posescope.files import sha256_of
@@ -41,6 +41,7 @@ def test_the_folder_says_how_far_it_is_from_the_original(model_folders: Any) -> 
     assert {name: content[name] for name in original} == original
     assert content["onnx"]["largest_difference"] == {
         "crops": 5, "heatmaps": check.heatmaps, "joints_px": check.joints_px, "scores": check.scores,
+        "decoders_px": check.decoders_px,
     }  # fmt: skip
     assert check.joints_px < 1e-3
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -155,3 +156,54 @@ def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path)
     with pytest.raises(DataError, match="heatmaps differ from PyTorch's"):
         export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=-1.0)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+class ShiftedDecoder(OnnxModel):
+    """An export whose decoders are wrong; which, and in what, a test says."""
+
+    flip_test, joints, scores = False, 0.0, 0.0
+
+    def decode(self, maps: np.ndarray, mirrored: np.ndarray | None = None) -> CropJoints:
+        found = super().decode(maps, mirrored)
+        if self.flip_test and mirrored is None:
+            return found
+        return CropJoints(found.joints + np.float32(self.joints), found.scores + np.float32(self.scores))
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"joints": 0.1}, "decoders' joints differ from PyTorch's by 0.14 px"),
+        ({"joints": 0.1, "flip_test": True}, "decoders' joints differ from PyTorch's by 0.14 px"),
+        ({"scores": 0.1, "flip_test": True}, "model's scores differ"),
+    ],
+)
+def test_wrong_decoders_are_not_written(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, float], message: str
+) -> None:
+    monkeypatch.setattr(onnx_export, "OnnxModel", type("Wrong", (ShiftedDecoder,), wrong))
+    with pytest.raises(DataError, match=message):
+        export_onnx(model_folders.torch, tmp_path / "out", CROPS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_tolerance_is_a_share_of_the_largest_cell(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
+) -> None:
+    """Peaks of a trained network can be 0.05 high: a fixed bound of 0.001 would be 2 % of them."""
+    largest = float(read_model(model_folders.torch).heatmaps(torch.from_numpy(CROPS)).abs().max())
+
+    class Noisy(OnnxModel):
+        def heatmaps(self, crops: np.ndarray) -> np.ndarray:
+            of_mirrored = np.array_equal(crops, CROPS[:, :, ::-1])
+            return super().heatmaps(crops) + np.float32(0.01 * largest if of_mirrored == mirrored else 0)
+
+    monkeypatch.setattr(onnx_export, "OnnxModel", Noisy)
+    assert export_onnx(model_folders.torch, tmp_path / "in", CROPS, tolerance=0.02).heatmaps == pytest.approx(
+        0.01 * largest, 1e-3
+    )
+    with pytest.raises(DataError, match="network's heatmaps differ"):
+        export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=0.005)

@@ -52,11 +52,13 @@ class OnnxModel:
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
-        maps = self.heatmaps(crops)
-        if flip_test:
-            inputs = {"heatmaps": maps, "mirrored": self.heatmaps(crops[:, :, ::-1])}
-            return CropJoints(*self._flip_test_decoder.run(None, inputs))
-        return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
+        return self.decode(self.heatmaps(crops), self.heatmaps(crops[:, :, ::-1]) if flip_test else None)
+
+    def decode(self, maps: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None) -> CropJoints:
+        """(N, K, h, w) float32 -> joints and scores; with the mirrored crops' heatmaps: of the mean of both."""
+        if mirrored is None:
+            return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
+        return CropJoints(*self._flip_test_decoder.run(None, {"heatmaps": maps, "mirrored": mirrored}))
 
 
 def _check_files(about: ModelDescription) -> None:
