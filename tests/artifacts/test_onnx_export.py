@@ -20,6 +20,7 @@ from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError, OptionsError
 from posescope.files import sha256_of
+from posescope.skeleton import COCO_PERSON
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
@@ -87,6 +88,19 @@ def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
         files = {**about.onnx["files"], "other.onnx": "00"}
     with pytest.raises(ModelFolderError, match=r"onnx\.files: expected the checksums of model\.onnx, decoder\.onnx, flip_test"):
         OnnxModel(replace(about, onnx={} if files is None else {"files": files}))
+
+
+def test_graphs_of_other_shapes_are_refused_as_they_are_loaded(model_folders: Any) -> None:
+    about = describe_folder(model_folders.onnx)
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: .* expected inputs {'crops': \[64, 32, 3\]} .*\[32, 32, 3\]"):
+        OnnxModel(replace(about, crop_size=(64, 32)))
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: .* outputs \[\[17, .* \[\[3, "):
+        OnnxModel(replace(about, skeleton=COCO_PERSON))
+
+
+def test_what_onnxruntime_says_of_an_input_is_named(model_folders: Any) -> None:
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime failed on crops \(5, 16, 32, 3\)"):
+        OnnxModel(describe_folder(model_folders.onnx)).run(CROPS[:, :16])
 
 
 def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:

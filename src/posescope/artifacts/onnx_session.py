@@ -31,7 +31,7 @@ class OnnxModel:
         threads: of onnxruntime; 0: as many as there are cores.
 
     Raises:
-        ModelFolderError: if a file is missing, damaged, or cannot be read.
+        ModelFolderError: if a file is missing, damaged, cannot be read, or is not of the shapes that the description says.
         OptionsError: if onnxruntime is not installed.
     """
 
@@ -44,10 +44,12 @@ class OnnxModel:
         self._network = _open(runtime, about, NETWORK, threads)
         self._decoder = _open(runtime, about, DECODER, threads)
         self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads)
+        self._errors = _errors_of(runtime)
+        self._check_shapes()
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32."""
-        maps: NDArray[np.float32] = self._network.run(None, {"crops": np.ascontiguousarray(crops)})[0]
+        maps: NDArray[np.float32] = self._answer(self._network, NETWORK, {"crops": np.ascontiguousarray(crops)})[0]
         return maps
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
@@ -57,8 +59,33 @@ class OnnxModel:
     def decode(self, maps: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None) -> CropJoints:
         """(N, K, h, w) float32 -> joints and scores; with the mirrored crops' heatmaps: of the mean of both."""
         if mirrored is None:
-            return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
-        return CropJoints(*self._flip_test_decoder.run(None, {"heatmaps": maps, "mirrored": mirrored}))
+            return CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
+        inputs = {"heatmaps": maps, "mirrored": mirrored}
+        return CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+
+    def _answer(self, session: Any, name: str, inputs: dict[str, NDArray[Any]]) -> list[Any]:
+        try:
+            return session.run(None, inputs)  # type: ignore[no-any-return]
+        except self._errors as error:
+            shapes = ", ".join(f"{key} {value.shape}" for key, value in inputs.items())
+            raise ModelFolderError(f"{self.about.folder / name}: onnxruntime failed on {shapes}: {error}") from error
+
+    def _check_shapes(self) -> None:
+        joints = len(self.about.skeleton)
+        maps = [joints, *_shape(self._network.get_outputs()[0])[1:]]
+        for name, session, inputs, outputs in (
+            (NETWORK, self._network, {"crops": [*self.about.crop_size, 3]}, [maps]),
+            (DECODER, self._decoder, {"heatmaps": maps}, [[joints, 2], [joints]]),
+            (FLIP_TEST_DECODER, self._flip_test_decoder, {"heatmaps": maps, "mirrored": maps}, [[joints, 2], [joints]]),
+        ):
+            found = {one.name: _shape(one) for one in session.get_inputs()}, [_shape(one) for one in session.get_outputs()]
+            expected = [*inputs.values(), *outputs]
+            same_names = list(inputs) == list(found[0]) and len(outputs) == len(found[1])
+            if not same_names or not all(map(_fits, expected, [*found[0].values(), *found[1]])):
+                raise ModelFolderError(
+                    f"{self.about.folder / name}: by {DESCRIPTION} expected inputs {inputs} and outputs {outputs}, "
+                    f"found {found[0]} and {found[1]} (shapes of one crop). Export the model again."
+                )
 
 
 def _check_files(about: ModelDescription) -> None:
@@ -71,6 +98,18 @@ def _check_files(about: ModelDescription) -> None:
         )
     for name in names:
         check_file(about.folder / name, str(files[name]))
+
+
+def _shape(place: Any) -> list[Any]:
+    """Without the batch."""
+    return list(place.shape[1:])
+
+
+def _fits(expected: list[Any], found: list[Any]) -> bool:
+    """Whether the sides that both name (a graph may leave some open) are the same."""
+    sides = zip(expected, found, strict=False)
+    known = ((one, two) for one, two in sides if isinstance(one, int) and isinstance(two, int))
+    return len(expected) == len(found) and all(one == two for one, two in known)
 
 
 def _import_runtime() -> ModuleType:
