@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -20,8 +21,10 @@ from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import DataError, OptionsError
 from posescope.files import sha256_of
+from posescope.inference.estimator import PoseEstimator
 from posescope.skeleton import COCO_PERSON
 
+SESSION = onnxruntime.InferenceSession
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
 
@@ -101,6 +104,28 @@ def test_graphs_of_other_shapes_are_refused_as_they_are_loaded(model_folders: An
 def test_what_onnxruntime_says_of_an_input_is_named(model_folders: Any) -> None:
     with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime failed on crops \(5, 16, 32, 3\)"):
         OnnxModel(describe_folder(model_folders.onnx)).run(CROPS[:, :16])
+
+
+def test_the_device_is_the_one_that_is_asked_for(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, asked = ["CUDAExecutionProvider", "CPUExecutionProvider"], []
+
+    def open_session(path: str, options: Any, providers: list[Any]) -> Any:
+        asked.append(providers)
+        return SESSION(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    PoseEstimator.load(model_folders.onnx, device="cpu")
+    PoseEstimator.load(model_folders.onnx)
+    assert asked == [both[1:]] * 3 + [both] * 3
+    with pytest.raises(OptionsError, match="device 'cuda:1': onnxruntime could not start CUDA here"):
+        PoseEstimator.load(model_folders.onnx, device="cuda:1")
+    assert asked[-1] == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both[1:])
+    with pytest.raises(OptionsError, match=r"device 'cuda': this onnxruntime has no CUDA \(CPUExecutionProvider\)"):
+        PoseEstimator.load(model_folders.onnx, device="cuda")
+    with pytest.raises(OptionsError, match="device 'gpu': expected auto"):
+        PoseEstimator.load(model_folders.onnx, device="gpu")
 
 
 def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:

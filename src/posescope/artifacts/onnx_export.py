@@ -198,7 +198,7 @@ def _check_destination(source: Path, destination: Path) -> None:
 
 
 def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8], tolerance: float) -> ExportCheck:
-    exported, images = OnnxModel(describe_folder(folder)), torch.from_numpy(crops)
+    exported, images = OnnxModel(describe_folder(folder), device="cpu"), torch.from_numpy(crops)
     maps, mirrored = model.heatmaps(images), model.heatmaps(images.flip(2))
     mean = (maps + model.codec.unflip(mirrored, model.skeleton.flip_indices)) / 2
     mirrored_crops = crops[:, :, ::-1]

@@ -1,5 +1,6 @@
 """An exported model at work, by onnxruntime, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -8,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.device_names import check_device_name
 from posescope.errors import OptionsError
 
 __all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,23 @@ class OnnxModel:
     Args:
         about: of a folder that `export_onnx` wrote.
         threads: of onnxruntime; 0: as many as there are cores.
+        device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
 
     Raises:
         ModelFolderError: if a file is missing, damaged, cannot be read, or is not of the shapes that the description says.
-        OptionsError: if onnxruntime is not installed.
+        OptionsError: if onnxruntime is not installed, or does not have the device.
     """
 
     name = "onnx"
 
-    def __init__(self, about: ModelDescription, threads: int = 0) -> None:
+    def __init__(self, about: ModelDescription, threads: int = 0, device: str = "auto") -> None:
+        check_device_name(device)
         runtime = _import_runtime()
         _check_files(about)
         self.about = about
-        self._network = _open(runtime, about, NETWORK, threads)
-        self._decoder = _open(runtime, about, DECODER, threads)
-        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads)
+        self._network = _open(runtime, about, NETWORK, threads, device)
+        self._decoder = _open(runtime, about, DECODER, threads, device)
+        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads, device)
         self._errors = _errors_of(runtime)
         self._check_shapes()
 
@@ -120,16 +125,32 @@ def _import_runtime() -> ModuleType:
     return onnxruntime  # type: ignore[no-any-return]
 
 
-def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int) -> Any:
+def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int, device: str) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    available = runtime.get_available_providers()
-    providers = [one for one in ("CUDAExecutionProvider", "CPUExecutionProvider") if one in available]
+    providers = _providers(device, runtime.get_available_providers())
     try:
-        return runtime.InferenceSession(str(about.folder / name), options, providers=providers)
+        session = runtime.InferenceSession(str(about.folder / name), options, providers=providers)
     except _errors_of(runtime) as error:
         raise ModelFolderError(f"{about.folder / name}: onnxruntime cannot read it: {error}") from error
+    if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error
+        raise OptionsError(f"device '{device}': onnxruntime could not start CUDA here. Use 'auto' or 'cpu'.")
+    return session
+
+
+def _providers(device: str, available: Sequence[str]) -> list[Any]:
+    """Onnxruntime's names; what CUDA cannot do is left to the CPU."""
+    if device == "cpu":
+        return [_CPU]
+    if device == "auto":
+        return [one for one in (_CUDA, _CPU) if one in available]
+    if _CUDA not in available:
+        raise OptionsError(
+            f"device '{device}': this onnxruntime has no CUDA ({', '.join(available)}). "
+            "Use 'auto' or 'cpu', or install onnxruntime-gpu in its place."
+        )
+    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), _CPU]
 
 
 def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:
