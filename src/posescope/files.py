@@ -21,7 +21,10 @@ from posescope.errors import DataError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["atomic_folder", "atomic_write", "fingerprint", "locked", "read_json", "remove_leftovers", "sha256_of", "write_json"]
+__all__ = [
+    "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json", "remove_leftovers", "sha256_of",
+    "write_json",
+]  # fmt: skip
 
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
@@ -124,7 +127,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def fingerprint(content: Any) -> str:
-    """SHA-256 (first 16 hexadecimal digits) of any JSON-like content; the order of keys does not matter."""
+def canonical_sha256(content: Any) -> str:
+    """SHA-256 (64 hexadecimal digits) of any JSON-like content; the order of keys does not matter."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint(content: Any) -> str:
+    """The first 16 digits of `canonical_sha256`."""
+    return canonical_sha256(content)[:16]

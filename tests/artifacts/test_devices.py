@@ -15,3 +15,9 @@ def test_auto_is_the_best_there_is() -> None:
 def test_a_device_that_does_not_exist_is_refused() -> None:
     with pytest.raises(OptionsError, match=r"cuda:97.*sees \d+ CUDA devices"):
         resolve_device("cuda:97")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "", "cpu\n"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(OptionsError, match="expected auto, cpu, cuda or cuda:<index>"):
+        resolve_device(name)

@@ -46,9 +46,12 @@ def folder(model: PoseModel, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+def change(folder: Path, edit: Callable[[dict[str, Any]], object], unsealed: bool = True) -> None:
+    """Change the description; unsealed: as one of before it held its own checksum."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
+    if unsealed:
+        del content["description_sha256"]
     edit(content)
     path.write_text(json.dumps(content))
 
@@ -70,6 +73,22 @@ def test_the_first_format_has_the_rules_name_alone(folder: Path) -> None:
     assert model.crop == CropRecipe(rule=ComponentSpec(name="centred_square"))
     assert model.crop_rule == "centred_square"
     assert len(model_fingerprint(folder)) == 16
+
+
+def test_a_changed_description_is_refused(folder: Path) -> None:
+    before = model_fingerprint(folder)
+    change(folder, lambda content: content["provenance"].update(epochs=4), unsealed=False)
+    assert model_fingerprint(folder) == before
+    change(folder, lambda content: content["skeleton"]["joints"].reverse(), unsealed=False)
+    with pytest.raises(ModelFolderError, match="changed since it was written: its fields do not fit their checksum"):
+        read_model(folder)
+
+
+def test_older_descriptions_without_a_checksum_are_read(folder: Path) -> None:
+    before = model_fingerprint(folder)
+    change(folder, lambda _: None)
+    assert read_model(folder).provenance["epochs"] == 3
+    assert model_fingerprint(folder) == before
 
 
 def test_the_folder_holds_two_files_and_no_pickle(folder: Path) -> None:

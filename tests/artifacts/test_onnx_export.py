@@ -1,6 +1,7 @@
 """A trained model as ONNX: the same answers without torch, and what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -15,10 +17,14 @@ from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, describe_folder
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
-from posescope.artifacts.onnx_session import NETWORK, OnnxModel
+from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError
+from posescope.errors import DataError, OptionsError
+from posescope.files import sha256_of
+from posescope.inference.estimator import PoseEstimator
+from posescope.skeleton import COCO_PERSON
 
+SESSION = onnxruntime.InferenceSession
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
 
@@ -39,6 +45,7 @@ def test_the_folder_says_how_far_it_is_from_the_original(model_folders: Any) -> 
     assert {name: content[name] for name in original} == original
     assert content["onnx"]["largest_difference"] == {
         "crops": 5, "heatmaps": check.heatmaps, "joints_px": check.joints_px, "scores": check.scores,
+        "decoders_px": check.decoders_px,
     }  # fmt: skip
     assert check.joints_px < 1e-3
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -69,10 +76,71 @@ def test_a_changed_file_is_refused(model_folders: Any, tmp_path: Path) -> None:
 
 
 def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
-    about = replace(describe_folder(model_folders.onnx), folder=tmp_path, onnx={"files": {}})
+    shutil.copytree(model_folders.onnx, tmp_path, dirs_exist_ok=True)
+    about = describe_folder(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
+    files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
     with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime cannot read it"):
-        OnnxModel(about)
+        OnnxModel(replace(about, onnx={"files": files}))
+
+
+@pytest.mark.parametrize("files", [None, [], {}, {NETWORK: "00"}, "more"])
+def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
+    about = describe_folder(model_folders.onnx)
+    if files == "more":
+        files = {**about.onnx["files"], "other.onnx": "00"}
+    with pytest.raises(ModelFolderError, match=r"onnx\.files: expected the checksums of model\.onnx, decoder\.onnx, flip_test"):
+        OnnxModel(replace(about, onnx={} if files is None else {"files": files}))
+
+
+def test_graphs_of_other_shapes_are_refused_as_they_are_loaded(model_folders: Any) -> None:
+    about = describe_folder(model_folders.onnx)
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: .* expected inputs {'crops': \[64, 32, 3\]} .*\[32, 32, 3\]"):
+        OnnxModel(replace(about, crop_size=(64, 32)))
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: .* outputs \[\[17, .* \[\[3, "):
+        OnnxModel(replace(about, skeleton=COCO_PERSON))
+
+
+def test_what_onnxruntime_says_of_an_input_is_named(model_folders: Any) -> None:
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime failed on crops \(5, 16, 32, 3\)"):
+        OnnxModel(describe_folder(model_folders.onnx)).run(CROPS[:, :16])
+
+
+def test_the_device_is_the_one_that_is_asked_for(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, asked = ["CUDAExecutionProvider", "CPUExecutionProvider"], []
+
+    def open_session(path: str, options: Any, providers: list[Any]) -> Any:
+        asked.append(providers)
+        return SESSION(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    PoseEstimator.load(model_folders.onnx, device="cpu")
+    PoseEstimator.load(model_folders.onnx)
+    assert asked == [both[1:]] * 3 + [both] * 3
+    with pytest.raises(OptionsError, match="device 'cuda:1': onnxruntime could not start CUDA here"):
+        PoseEstimator.load(model_folders.onnx, device="cuda:1")
+    assert asked[-1] == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both[1:])
+    with pytest.raises(OptionsError, match=r"device 'cuda': this onnxruntime has no CUDA \(CPUExecutionProvider\)"):
+        PoseEstimator.load(model_folders.onnx, device="cuda")
+    with pytest.raises(OptionsError, match="device 'gpu': expected auto"):
+        PoseEstimator.load(model_folders.onnx, device="gpu")
+
+
+def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:
+    content = json.loads((model_folders.onnx / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
+    with pytest.raises(ModelFolderError, match="onnx: expected names and values"):
+        describe_folder(tmp_path)
+
+
+def test_a_changed_description_is_refused(model_folders: Any, tmp_path: Path) -> None:
+    content = json.loads((model_folders.onnx / "model.json").read_text())
+    content["skeleton"]["joints"].reverse()
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelFolderError, match="changed since it was written"):
+        describe_folder(tmp_path)
 
 
 @pytest.mark.parametrize("crops", [CROPS[:0], CROPS[:, :16]], ids=["none", "size"])
@@ -82,13 +150,99 @@ def test_crops_of_the_models_size_are_needed(model_folders: Any, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick_export(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs are copied from the export that all tests share: exporting takes seconds."""
+
     def copy(model: PoseModel, folder: Path) -> None:
         for path in model_folders.onnx.glob("*.onnx"):
             (folder / path.name).write_bytes(path.read_bytes())
 
     monkeypatch.setattr(onnx_export, "_write_graphs", copy)
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_only_a_former_export_is_replaced(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, other = tmp_path / "models" / "one", tmp_path / "photos"
+    shutil.copytree(model_folders.torch, source)
+    shutil.copytree(model_folders.torch, tmp_path / "models" / "two")
+    other.mkdir()
+    (other / "a.jpg").write_bytes(b"precious")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(other)
+    before = sorted(tmp_path.rglob("*"))
+    for place, message in {
+        source: "is, or holds, the model",
+        Path("../models"): "is, or holds, the model",
+        Path(): "is, or holds, the folder you work in",
+        tmp_path / "models" / "two": r"holds model\.safetensors and is no former export",
+        other / "a.jpg": "is a file",
+    }.items():
+        with pytest.raises(OptionsError, match=message):
+            export_onnx(source, place, CROPS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionsError, match=r"holds a\.jpg and is no former export"):
+        export_onnx(source, Path("photos"), CROPS)
+    assert sorted(tmp_path.rglob("*")) == before
+    for place in ("empty", "new", "new"):
+        assert export_onnx(source, Path(place), CROPS).crops == 5
+        assert len(list((tmp_path / place).iterdir())) == 4
+
+
+@pytest.mark.usefixtures("quick_export")
+def test_answers_that_differ_are_not_written(model_folders: Any, tmp_path: Path) -> None:
     assert onnx_export.export_onnx(model_folders.torch, tmp_path / "in", CROPS).crops == 5
     with pytest.raises(DataError, match="heatmaps differ from PyTorch's"):
         export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=-1.0)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+class ShiftedDecoder(OnnxModel):
+    """An export whose decoders are wrong; which, and in what, a test says."""
+
+    flip_test, joints, scores = False, 0.0, 0.0
+
+    def decode(self, maps: np.ndarray, mirrored: np.ndarray | None = None) -> CropJoints:
+        found = super().decode(maps, mirrored)
+        if self.flip_test and mirrored is None:
+            return found
+        return CropJoints(found.joints + np.float32(self.joints), found.scores + np.float32(self.scores))
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"joints": 0.1}, "decoders' joints differ from PyTorch's by 0.14 px"),
+        ({"joints": 0.1, "flip_test": True}, "decoders' joints differ from PyTorch's by 0.14 px"),
+        ({"scores": 0.1, "flip_test": True}, "model's scores differ"),
+    ],
+)
+def test_wrong_decoders_are_not_written(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, float], message: str
+) -> None:
+    monkeypatch.setattr(onnx_export, "OnnxModel", type("Wrong", (ShiftedDecoder,), wrong))
+    with pytest.raises(DataError, match=message):
+        export_onnx(model_folders.torch, tmp_path / "out", CROPS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_export")
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_tolerance_is_a_share_of_the_largest_cell(
+    model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
+) -> None:
+    """Peaks of a trained network can be 0.05 high: a fixed bound of 0.001 would be 2 % of them."""
+    largest = float(read_model(model_folders.torch).heatmaps(torch.from_numpy(CROPS)).abs().max())
+
+    class Noisy(OnnxModel):
+        def heatmaps(self, crops: np.ndarray) -> np.ndarray:
+            of_mirrored = np.array_equal(crops, CROPS[:, :, ::-1])
+            return super().heatmaps(crops) + np.float32(0.01 * largest if of_mirrored == mirrored else 0)
+
+    monkeypatch.setattr(onnx_export, "OnnxModel", Noisy)
+    assert export_onnx(model_folders.torch, tmp_path / "in", CROPS, tolerance=0.02).heatmaps == pytest.approx(
+        0.01 * largest, 1e-3
+    )
+    with pytest.raises(DataError, match="network's heatmaps differ"):
+        export_onnx(model_folders.torch, tmp_path / "out", CROPS, tolerance=0.005)

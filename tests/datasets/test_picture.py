@@ -1,6 +1,7 @@
 """Tests of posescope.datasets.picture."""
 
 import base64
+import errno
 from pathlib import Path
 
 import cv2
@@ -72,7 +73,12 @@ def test_another_type_is_refused(dataset: PictureDataset) -> None:
 def test_a_failing_save_leaves_the_old_file(dataset: PictureDataset, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset.save(PICTURE)
     before = path.read_bytes()
-    monkeypatch.setattr(cv2, "imwrite", lambda name, image: bool(Path(name).write_bytes(b"half")) and False)
+
+    def write_half(self: Path, _: bytes) -> int:
+        self.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
     with pytest.raises(DatasetError, match="could not write"):
         dataset.save(PICTURE)
     assert path.read_bytes() == before

@@ -28,6 +28,7 @@ def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
 
 def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
     card = write_model_card(inputs)
+    assert "With a box alone the crop is centred on the box" in card.partition("## Data")[0]
     for line in (
         "| pck_thesis | 0.433 | 0.400 to 0.470 | crops | 5,064 |",
         "| oks_ap | unknown |  | crops | 5,064 |",

@@ -8,20 +8,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from posescope.errors import DataError, OptionsError
-from posescope.files import read_json, sha256_of
+from posescope.files import canonical_sha256, read_json, sha256_of
 from posescope.geometry.recipe import CropRecipe, recipe_of
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
 __all__ = [
     "DESCRIPTION", "FIELDS", "FORMAT_VERSION", "ModelDescription", "ModelFolderError", "check_file", "describe_folder",
-    "read_content",
+    "read_content", "seal_content",
 ]  # fmt: skip
 
 # 1: `crop_rule`, the name alone, in the place of `crop`; still read.
 FORMAT_VERSION = 2
 DESCRIPTION = "model.json"
 FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
+_SEAL = "description_sha256"  # of these fields; folders of before it have none
 
 
 class ModelFolderError(DataError):
@@ -60,7 +61,7 @@ def read_content(folder: Path) -> dict[str, Any]:
     """The content of `model.json` in this version's format, all fields there.
 
     Raises:
-        ModelFolderError: if it is missing, malformed, not whole, or of a newer format.
+        ModelFolderError: if it is missing, malformed, not whole, changed since it was written, or of a newer format.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
@@ -81,7 +82,18 @@ def read_content(folder: Path) -> dict[str, Any]:
     missing = [name for name in FIELDS if name not in content]
     if missing:
         raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")
+    if _SEAL in content and content[_SEAL] != _checksum_of(content):
+        raise ModelFolderError(f"{path}: changed since it was written: its fields do not fit their checksum, {_SEAL}.")
     return dict(content)
+
+
+def seal_content(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the checksum of what it says of the model, by which `read_content` sees a later change."""
+    return {**content, _SEAL: _checksum_of(content)}
+
+
+def _checksum_of(content: Mapping[str, Any]) -> str:
+    return canonical_sha256({name: content[name] for name in FIELDS})
 
 
 def describe_folder(folder: Path) -> ModelDescription:
@@ -104,10 +116,16 @@ def describe_folder(folder: Path) -> ModelDescription:
             crop=recipe_of(content),
             weights_sha256=str(content["weights_sha256"]),
             provenance=dict(content.get("provenance", {})),
-            onnx=dict(content.get("onnx", {})),
+            onnx=_read_onnx(content.get("onnx", {})),
         )
     except (OptionsError, ValidationError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
+
+
+def _read_onnx(section: Any) -> Mapping[str, Any]:
+    if not isinstance(section, dict):
+        raise TypeError(f"onnx: expected names and values, found {section!r}.")
+    return section
 
 
 def check_file(path: Path, expected_sha256: str) -> None:

@@ -2,19 +2,19 @@
 
 import torch
 
+from posescope.artifacts.device_names import DEVICE_PATTERN, check_device_name
 from posescope.errors import OptionsError
 
 __all__ = ["DEVICE_PATTERN", "resolve_device"]
-
-DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 
 
 def resolve_device(name: str) -> torch.device:
     """`auto` (the first CUDA device if there is one, else the CPU), `cpu`, `cuda` or `cuda:1` -> a device that exists.
 
     Raises:
-        OptionsError: if a CUDA device is asked for that this machine, or this build of torch, does not have.
+        OptionsError: if it is another name, or a CUDA device that this machine, or this build of torch, does not have.
     """
+    check_device_name(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)

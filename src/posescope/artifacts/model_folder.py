@@ -1,7 +1,7 @@
 """The model folder: a trained model on disk that describes itself and is read without unpickling anything.
 
 <folder>/model.safetensors   the network's weights
-         model.json          format, architecture, codec, skeleton, input, provenance, SHA-256 of the weights
+         model.json          format, architecture, codec, skeleton, input, provenance, SHA-256 of the weights and of itself
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from posescope.artifacts.description import (
     check_file,
     describe_folder,
     read_content,
+    seal_content,
 )
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
@@ -51,7 +52,7 @@ def write_model(folder: Path, model: PoseModel) -> None:
     """
     with atomic_folder(folder) as temporary:
         save_file(_weights_of(model), temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, describe_model(model, sha256_of(temporary / WEIGHTS)))
+        write_json(temporary / DESCRIPTION, seal_content(describe_model(model, sha256_of(temporary / WEIGHTS))))
     log.info("Wrote the model folder %s.", folder)
 
 
@@ -114,7 +115,7 @@ def _weights_of(model: PoseModel) -> dict[str, Tensor]:
 
 
 def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
-    """The content of `model.json`."""
+    """The content of `model.json`, but for its own checksum."""
     return {
         "format_version": FORMAT_VERSION,
         "architecture": model.model_spec.model_dump(mode="json"),

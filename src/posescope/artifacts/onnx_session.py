@@ -1,5 +1,6 @@
 """An exported model at work, by onnxruntime, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.artifacts.description import ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.device_names import check_device_name
 from posescope.errors import OptionsError
 
 __all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -29,35 +32,89 @@ class OnnxModel:
     Args:
         about: of a folder that `export_onnx` wrote.
         threads: of onnxruntime; 0: as many as there are cores.
+        device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
 
     Raises:
-        ModelFolderError: if a file is missing, damaged, or cannot be read.
-        OptionsError: if onnxruntime is not installed.
+        ModelFolderError: if a file is missing, damaged, cannot be read, or is not of the shapes that the description says.
+        OptionsError: if onnxruntime is not installed, or does not have the device.
     """
 
     name = "onnx"
 
-    def __init__(self, about: ModelDescription, threads: int = 0) -> None:
+    def __init__(self, about: ModelDescription, threads: int = 0, device: str = "auto") -> None:
+        check_device_name(device)
         runtime = _import_runtime()
-        for file, checksum in about.onnx.get("files", {}).items():
-            check_file(about.folder / file, checksum)
+        _check_files(about)
         self.about = about
-        self._network = _open(runtime, about, NETWORK, threads)
-        self._decoder = _open(runtime, about, DECODER, threads)
-        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads)
+        self._network = _open(runtime, about, NETWORK, threads, device)
+        self._decoder = _open(runtime, about, DECODER, threads, device)
+        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads, device)
+        self._errors = _errors_of(runtime)
+        self._check_shapes()
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32."""
-        maps: NDArray[np.float32] = self._network.run(None, {"crops": np.ascontiguousarray(crops)})[0]
+        maps: NDArray[np.float32] = self._answer(self._network, NETWORK, {"crops": np.ascontiguousarray(crops)})[0]
         return maps
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
-        maps = self.heatmaps(crops)
-        if flip_test:
-            inputs = {"heatmaps": maps, "mirrored": self.heatmaps(crops[:, :, ::-1])}
-            return CropJoints(*self._flip_test_decoder.run(None, inputs))
-        return CropJoints(*self._decoder.run(None, {"heatmaps": maps}))
+        return self.decode(self.heatmaps(crops), self.heatmaps(crops[:, :, ::-1]) if flip_test else None)
+
+    def decode(self, maps: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None) -> CropJoints:
+        """(N, K, h, w) float32 -> joints and scores; with the mirrored crops' heatmaps: of the mean of both."""
+        if mirrored is None:
+            return CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
+        inputs = {"heatmaps": maps, "mirrored": mirrored}
+        return CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+
+    def _answer(self, session: Any, name: str, inputs: dict[str, NDArray[Any]]) -> list[Any]:
+        try:
+            return session.run(None, inputs)  # type: ignore[no-any-return]
+        except self._errors as error:
+            shapes = ", ".join(f"{key} {value.shape}" for key, value in inputs.items())
+            raise ModelFolderError(f"{self.about.folder / name}: onnxruntime failed on {shapes}: {error}") from error
+
+    def _check_shapes(self) -> None:
+        joints = len(self.about.skeleton)
+        maps = [joints, *_shape(self._network.get_outputs()[0])[1:]]
+        for name, session, inputs, outputs in (
+            (NETWORK, self._network, {"crops": [*self.about.crop_size, 3]}, [maps]),
+            (DECODER, self._decoder, {"heatmaps": maps}, [[joints, 2], [joints]]),
+            (FLIP_TEST_DECODER, self._flip_test_decoder, {"heatmaps": maps, "mirrored": maps}, [[joints, 2], [joints]]),
+        ):
+            found = {one.name: _shape(one) for one in session.get_inputs()}, [_shape(one) for one in session.get_outputs()]
+            expected = [*inputs.values(), *outputs]
+            same_names = list(inputs) == list(found[0]) and len(outputs) == len(found[1])
+            if not same_names or not all(map(_fits, expected, [*found[0].values(), *found[1]])):
+                raise ModelFolderError(
+                    f"{self.about.folder / name}: by {DESCRIPTION} expected inputs {inputs} and outputs {outputs}, "
+                    f"found {found[0]} and {found[1]} (shapes of one crop). Export the model again."
+                )
+
+
+def _check_files(about: ModelDescription) -> None:
+    """Each file has its checksum, and it fits: what is not listed would be run unseen."""
+    files, names = about.onnx.get("files"), (NETWORK, DECODER, FLIP_TEST_DECODER)
+    if not isinstance(files, dict) or set(files) != set(names):
+        raise ModelFolderError(
+            f"{about.folder / DESCRIPTION}: onnx.files: expected the checksums of {', '.join(names)}, found {files!r}. "
+            "Export the model again."
+        )
+    for name in names:
+        check_file(about.folder / name, str(files[name]))
+
+
+def _shape(place: Any) -> list[Any]:
+    """Without the batch."""
+    return list(place.shape[1:])
+
+
+def _fits(expected: list[Any], found: list[Any]) -> bool:
+    """Whether the sides that both name (a graph may leave some open) are the same."""
+    sides = zip(expected, found, strict=False)
+    known = ((one, two) for one, two in sides if isinstance(one, int) and isinstance(two, int))
+    return len(expected) == len(found) and all(one == two for one, two in known)
 
 
 def _import_runtime() -> ModuleType:
@@ -68,16 +125,32 @@ def _import_runtime() -> ModuleType:
     return onnxruntime  # type: ignore[no-any-return]
 
 
-def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int) -> Any:
+def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int, device: str) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    available = runtime.get_available_providers()
-    providers = [one for one in ("CUDAExecutionProvider", "CPUExecutionProvider") if one in available]
+    providers = _providers(device, runtime.get_available_providers())
     try:
-        return runtime.InferenceSession(str(about.folder / name), options, providers=providers)
+        session = runtime.InferenceSession(str(about.folder / name), options, providers=providers)
     except _errors_of(runtime) as error:
         raise ModelFolderError(f"{about.folder / name}: onnxruntime cannot read it: {error}") from error
+    if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error
+        raise OptionsError(f"device '{device}': onnxruntime could not start CUDA here. Use 'auto' or 'cpu'.")
+    return session
+
+
+def _providers(device: str, available: Sequence[str]) -> list[Any]:
+    """Onnxruntime's names; what CUDA cannot do is left to the CPU."""
+    if device == "cpu":
+        return [_CPU]
+    if device == "auto":
+        return [one for one in (_CUDA, _CPU) if one in available]
+    if _CUDA not in available:
+        raise OptionsError(
+            f"device '{device}': this onnxruntime has no CUDA ({', '.join(available)}). "
+            "Use 'auto' or 'cpu', or install onnxruntime-gpu in its place."
+        )
+    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), _CPU]
 
 
 def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,7 +11,7 @@ import plotly.io
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from posescope.drawing.png import write_png
+from posescope.drawing.png import read_png, write_png
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
 from posescope.explain.findings import Finding
@@ -76,10 +75,10 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
 
 
 def _read_picture(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"{path}: this picture cannot be read; run the pipeline explainability again.")
-    return np.asarray(image[..., ::-1], dtype=np.uint8)
+    try:
+        return read_png(path)
+    except DataError as error:
+        raise DataError(f"{path}: this picture cannot be read; run the pipeline explainability again.") from error
 
 
 def _read_figure(path: Path) -> go.Figure:

@@ -4,14 +4,12 @@ import base64
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 
-from posescope.drawing.png import write_png
-from posescope.errors import DataError
+from posescope.drawing.png import read_png, write_png
 
 __all__ = ["PictureDataset"]
 
@@ -34,10 +32,7 @@ class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
 
     def load(self) -> NDArray[np.uint8]:
         """The picture as RGB."""
-        image = cv2.imread(str(self._filepath), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DataError(f"{self._filepath}: there is no such picture.")
-        return np.asarray(image[..., ::-1], dtype=np.uint8)
+        return read_png(Path(self._filepath))
 
     def save(self, data: NDArray[np.uint8]) -> None:
         """Write the picture, atomically."""

@@ -65,7 +65,7 @@ class PoseEstimator:
         Args:
             folder: with `model.json` beside `model.safetensors`, or beside what `posescope export` wrote.
             backend: `onnx`, `torch`, or whichever the folder holds (`auto`: onnx before torch).
-            device: for torch: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+            device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
             threads: of onnxruntime; 0: as many as there are cores.
 
         Raises:
@@ -77,7 +77,7 @@ class PoseEstimator:
         if backend == "onnx" and not has_onnx:
             raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
         if backend == "onnx" or (backend == "auto" and has_onnx):
-            return cls(about, OnnxModel(about, threads))
+            return cls(about, OnnxModel(about, threads, device))
         from posescope.inference.torch_backend import TorchModel  # noqa: PLC0415  (torch takes seconds to import)
 
         return cls(about, TorchModel(about.folder, device))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.description import ModelDescription, describe_folder
 from posescope.errors import DataError
 from posescope.inference.cutting import cut_people
-from posescope.inference.images import ImageFolder
+from posescope.inference.images import ImageFolder, read_images
 
 __all__ = ["example_crops"]
 
@@ -21,17 +21,16 @@ def example_crops(model: Path, images: Path | None, data_dir: Path, most: int) -
 
     Args:
         model: a model folder.
-        images: a folder of images (or one), each cut out whole; none: the crops of a data_dir.
+        images: a folder of images (or one), each cut out whole, the unreadable ones left out; none: the crops of a data_dir.
         data_dir: the one that the model lies in, or else this one, is looked into for crops of that size.
         most: how many, at most.
 
     Raises:
-        DataError: if there are neither images nor crops of that size.
+        DataError: if there are neither readable images nor crops of that size.
     """
     about = describe_folder(model)
     if images is not None:
-        folder = ImageFolder(images)
-        cut = [_whole(folder.read(name), about) for name in islice(folder.names(), most)]
+        cut = [_whole(image, about) for _, image in islice(read_images(ImageFolder(images)), most)]
         return np.concatenate(cut), f"images of {images}"
     for place in (*model.resolve().parents, data_dir):
         for shard in sorted((place / _SHARDS).glob("*.npy")):

@@ -66,6 +66,8 @@ def _limits(inputs: CardInputs) -> str:
     lines = [
         "It poses one person a box: who is in the picture has to be known (boxes, a detector), and of several people in one box "
         "it poses whom it likes.",
+        "The figures below are of crops that were centred on, and sized by, the annotated joints. With a box alone the crop is "
+        "centred on the box, and it does somewhat worse: expect less in use, even with exact boxes.",
         "It always answers: a joint that is hidden, or not there, gets a place too; the joint's score is what there is to tell.",
     ]
     if inputs.model.provenance.get("generated_sample"):

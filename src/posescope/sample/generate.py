@@ -129,8 +129,10 @@ def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _Pain
     file_name = f"{image_id:012d}.jpg"
     image = scene.image if scene.image.ndim == 2 else np.ascontiguousarray(scene.image[..., ::-1])
     path = folder / file_name
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality]):
-        raise DataError(f"{path}: could not be written. Is the disk full, or the folder read-only?")
+    try:  # OpenCV crashes on file names that are no UTF-8: it gets no name.
+        path.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality])[1].tobytes())
+    except OSError as error:
+        raise DataError(f"{path}: could not be written. Is the disk full, or the folder read-only?") from error
     record = {
         "id": image_id,
         "file_name": file_name,
