@@ -12,10 +12,11 @@ CLUSTERER = KMeansClusterer(KMeansOptions(largest=5, restarts=5))
 GROUPS = np.arange(300) // 2
 
 
-def structure_of(points: np.ndarray) -> Structure:
-    clustering = CLUSTERER(points)
-    silhouette = measure_persons(points, clustering, 10_000, 0).interval(GROUPS, draw_images(GROUPS, 0, 200))
-    return weigh_structure(points, GROUPS, CLUSTERER, clustering, silhouette, StructureOptions(null_draws=3, halves=4), 0)
+def structure_of(points: np.ndarray, **options: int) -> Structure:
+    clustering, groups = CLUSTERER(points), np.arange(len(points)) // 2
+    silhouette = measure_persons(points, clustering, 2000, 0).interval(groups, draw_images(groups, 0, 200))
+    own = StructureOptions(**{"null_draws": 3, "halves": 4, **options})
+    return weigh_structure(points, groups, CLUSTERER, clustering, silhouette, own, 0)
 
 
 def noise(cloud: str, seed: int) -> np.ndarray:
@@ -33,6 +34,24 @@ def test_noise_has_no_real_clusters(cloud: str, seed: int) -> None:
     assert not found.findings("map")[0].passed
 
 
+def test_a_skewed_cloud_that_is_whole_has_no_real_clusters() -> None:
+    points = np.random.default_rng(0).exponential(size=(2000, 8)) * np.linspace(3, 1, 8)
+    found = structure_of(points)
+    assert found.is_stable
+    assert found.silhouette.low > max(draw.silhouette for draw in found.null if draw.cloud != "skewed")
+    assert not found.is_real
+
+
+@pytest.mark.parametrize("share", [0.5, 0.15])
+def test_two_groups_along_one_component_are_real(share: float) -> None:
+    # Coordinates that are shuffled by themselves would have the same two groups, and this would look like chance.
+    points = np.random.default_rng(0).normal(size=(400, 8))
+    points[: int(400 * share), 0] += 6
+    found = structure_of(points)
+    assert len(found.clustering) == 2
+    assert found.is_real
+
+
 @pytest.mark.parametrize(("apart", "words"), [(8.0, "3 real clusters ("), (2.4, "3 real clusters, which touch (")])
 def test_planted_clusters_are_real_though_they_may_touch(apart: float, words: str) -> None:
     rng = np.random.default_rng(0)
@@ -43,7 +62,9 @@ def test_planted_clusters_are_real_though_they_may_touch(apart: float, words: st
     real, stable = found.findings("map")
     assert real.passed
     assert stable.passed
-    assert real.control.what == "6 clouds of the same spread without clusters, Gaussian and uniform, divided into 3"
+    assert real.control.what == (
+        "9 clouds of the same spread without clusters, Gaussian, uniform and as skewed as the persons, divided into 3"
+    )
 
 
 def test_a_few_outliers_stand_out_but_are_not_stable() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.explain.cluster_null import NullDraw, draw_null, spread_of
+from posescope.explain.cluster_null import NullDraw, draw_null, shape_of
 from posescope.explain.clustering import Clusterer, Clustering, quick_one_of
 from posescope.explain.findings import Control, Finding
 from posescope.explain.silhouettes import LOW_SILHOUETTE, describe_structure
@@ -21,7 +21,7 @@ __all__ = ["Structure", "StructureOptions", "weigh_structure"]
 class StructureOptions(Options):
     """What the clusters are held against."""
 
-    null_draws: int = Field(5, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
+    null_draws: int = Field(4, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
     null_persons: int = Field(2000, ge=10, description="Points a cloud, at most; few points favour the clouds a little")
     halves: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
 
@@ -137,7 +137,8 @@ class Structure:
         """That the clusters are real, and that they are stable."""
         null = self.null_silhouettes
         clouds = (
-            f"{len(null)} clouds of the same spread without clusters, Gaussian and uniform, divided into {len(self.clustering)}"
+            f"{len(null)} clouds of the same spread without clusters, Gaussian, uniform and as skewed as the persons, "
+            f"divided into {len(self.clustering)}"
         )
         control = Control(clouds, float(null.mean()), float(null.min()), float(null.max()))
         own = self.silhouette
@@ -179,7 +180,7 @@ def weigh_structure(
         seed: of the draws.
     """
     count = min(len(points), options.null_persons)
-    null = draw_null(spread_of(points), count, clusterer, len(clustering), options.null_draws, seed)
+    null = draw_null(shape_of(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
     same = quick_one_of(clusterer, len(clustering))
     halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed)
     return Structure(clustering, silhouette, halves, null)
