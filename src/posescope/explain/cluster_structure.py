@@ -22,7 +22,7 @@ class StructureOptions(Options):
     """What the clusters are held against."""
 
     null_draws: int = Field(4, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
-    null_persons: int = Field(2000, ge=10, description="Points a cloud, at most; few points favour the clouds a little")
+    null_persons: int = Field(2000, ge=10, description="Points a cloud, and persons that are halved, at most")
     halves: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
 
 
@@ -33,7 +33,8 @@ class Structure:
     Attributes:
         clustering: the division.
         silhouette: mean over persons, with the interval over photographs.
-        agreements: (S,) adjusted Rand index between the divisions of two halves, a number a split; may be empty.
+        agreements: (S,) adjusted Rand index between the divisions of two halves of as many persons as a cloud has points, a
+            number a split; may be empty.
         null: what clustering made of clouds without clusters.
     """
 
@@ -148,7 +149,10 @@ class Structure:
     def _stability(self, picture: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = Control(
-            f"halves of clouds without clusters, divided into {count}", float(null.mean()), float(null.min()), float(null.max())
+            f"halves of clouds of as many points without clusters, divided into {count}",
+            float(null.mean()),
+            float(null.min()),
+            float(null.max()),
         )
         passed = bool(self.is_stable and agreement > null.max())
         verdict = "find the same" if self.is_stable else "do not find the same"
@@ -182,5 +186,5 @@ def weigh_structure(
     count = min(len(points), options.null_persons)
     null = draw_null(shape_of(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
     same = quick_one_of(clusterer, len(clustering))
-    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed)
+    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed, persons=count)
     return Structure(clustering, silhouette, halves, null)
