@@ -6,16 +6,19 @@ import pytest
 from posescope.explain.cluster_persons import measure_persons
 from posescope.explain.cluster_structure import Structure, StructureOptions, weigh_structure
 from posescope.explain.kmeans import KMeansClusterer, KMeansOptions
+from posescope.explain.stability import STABLE, agreements_of_halves
+from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import draw_images
 
 CLUSTERER = KMeansClusterer(KMeansOptions(largest=5, restarts=5))
 GROUPS = np.arange(300) // 2
 
 
-def structure_of(points: np.ndarray) -> Structure:
-    clustering = CLUSTERER(points)
-    silhouette = measure_persons(points, clustering, 10_000, 0).interval(GROUPS, draw_images(GROUPS, 0, 200))
-    return weigh_structure(points, GROUPS, CLUSTERER, clustering, silhouette, StructureOptions(null_draws=3, halves=4), 0)
+def structure_of(points: np.ndarray, **options: int) -> Structure:
+    clustering, groups = CLUSTERER(points), np.arange(len(points)) // 2
+    silhouette = measure_persons(points, clustering, 2000, 0).interval(groups, draw_images(groups, 0, 200))
+    own = StructureOptions(**{"null_draws": 3, "halves": 4, **options})
+    return weigh_structure(points, groups, CLUSTERER, clustering, silhouette, own, 0)
 
 
 def noise(cloud: str, seed: int) -> np.ndarray:
@@ -33,6 +36,24 @@ def test_noise_has_no_real_clusters(cloud: str, seed: int) -> None:
     assert not found.findings("map")[0].passed
 
 
+def test_a_skewed_cloud_that_is_whole_has_no_real_clusters() -> None:
+    points = np.random.default_rng(0).exponential(size=(2000, 8)) * np.linspace(3, 1, 8)
+    found = structure_of(points)
+    assert found.is_stable
+    assert found.silhouette.low > max(draw.silhouette for draw in found.null if draw.cloud != "skewed")
+    assert not found.is_real
+
+
+@pytest.mark.parametrize("share", [0.5, 0.15])
+def test_two_groups_along_one_component_are_real(share: float) -> None:
+    # Coordinates that are shuffled by themselves would have the same two groups, and this would look like chance.
+    points = np.random.default_rng(0).normal(size=(400, 8))
+    points[: int(400 * share), 0] += 6
+    found = structure_of(points)
+    assert len(found.clustering) == 2
+    assert found.is_real
+
+
 @pytest.mark.parametrize(("apart", "words"), [(8.0, "3 real clusters ("), (2.4, "3 real clusters, which touch (")])
 def test_planted_clusters_are_real_though_they_may_touch(apart: float, words: str) -> None:
     rng = np.random.default_rng(0)
@@ -43,7 +64,9 @@ def test_planted_clusters_are_real_though_they_may_touch(apart: float, words: st
     real, stable = found.findings("map")
     assert real.passed
     assert stable.passed
-    assert real.control.what == "6 clouds of the same spread without clusters, Gaussian and uniform, divided into 3"
+    assert real.control.what == (
+        "9 clouds of the same spread without clusters, Gaussian, uniform and as skewed as the persons, divided into 3"
+    )
 
 
 def test_a_few_outliers_stand_out_but_are_not_stable() -> None:
@@ -64,6 +87,17 @@ def test_a_long_axis_is_cut_alike_in_every_half_and_that_is_no_evidence() -> Non
     stable = found.findings("map")[1]
     assert not stable.passed
     assert "so they do where there are none" in stable.claim
+
+
+def test_many_persons_are_halved_at_the_size_of_the_clouds() -> None:
+    # Agreement rises with the number of persons: halves of 10,000 agree on the cut of a cloud as halves of 1,000 never do.
+    points = np.random.default_rng(0).normal(size=(20_000, 20)) * np.array([2, 1.8, 1.6, *[1] * 17])
+    clusterer, groups = KMeansClusterer(KMeansOptions(largest=2, restarts=2)), np.arange(20_000) // 2
+    clustering = clusterer(points)
+    own = StructureOptions(null_draws=2, halves=4, null_persons=1000)
+    found = weigh_structure(points, groups, clusterer, clustering, Interval(0.1, 0.1, 0.1), own, 0)
+    assert agreements_of_halves(points, groups, clusterer, 2, 2, 0).mean() > max(STABLE, found.null_agreements.max())
+    assert not found.findings("map")[1].passed
 
 
 def test_one_photograph_cannot_be_halved() -> None:

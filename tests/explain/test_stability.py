@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from posescope.explain.kmeans import KMeansClusterer, KMeansOptions
-from posescope.explain.stability import STABLE, agreements_of_halves, split_in_halves
+from posescope.explain.stability import STABLE, agreements_of_halves, draw_photographs, split_in_halves
 
 THREE = KMeansClusterer(KMeansOptions(smallest=3, largest=3, restarts=3))
 
@@ -30,3 +30,13 @@ def test_noise_is_divided_otherwise_every_time() -> None:
 def test_few_photographs_give_no_answer() -> None:
     points = np.random.default_rng(0).normal(size=(20, 2))
     assert len(agreements_of_halves(points, np.zeros(20, dtype=np.int64), THREE, 3, 3, seed=0)) == 0
+
+
+def test_whole_photographs_are_drawn_until_they_hold_enough() -> None:
+    groups = np.repeat(np.arange(40), 3)
+    rows = draw_photographs(groups, 10, seed=0)
+    assert len(rows) == 12  # 4 photographs of 3
+    assert np.bincount(groups[rows]).max() == np.bincount(groups[rows])[np.unique(groups[rows])].min() == 3
+    assert not np.array_equal(rows, draw_photographs(groups, 10, seed=1))
+    for persons in (None, 120, 500):
+        np.testing.assert_array_equal(draw_photographs(groups, persons, 0), np.arange(120))

@@ -9,7 +9,7 @@ import pytest
 from posescope.explain.attributes import measure_poses
 from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureSet
-from posescope.explain.walk_controls import Ends, compare_ends, ends_of
+from posescope.explain.walk_controls import Ends, compare_ends, ends_along_data, ends_of
 from posescope.explain.walk_distance import Spacing, measure_spacing, shares_beyond
 from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
 from posescope.explain.walk_pushes import PoseScale, claim_attribute, measure_scale, push_people, strongest_gains, tabulate_gains
@@ -141,11 +141,32 @@ def test_walks_that_leave_the_data_are_told() -> None:
     among = claim_closeness(Ends(-1, 1), np.concatenate([near, far], axis=1), 1, spacing, 0, "s")
     assert among.passed
     assert among.value == pytest.approx(5 / 50)
-    assert "stay among people: nobody stands beyond 1 of their 4 ends" in among.claim
+    assert "stay among people: 0 of their 4 ends lie farther" in among.claim
     assert not claim_closeness(Ends(-1, 1), np.concatenate([near, far], axis=1), 3, spacing, 0, "s").passed
     left = claim_closeness(Ends(-9, 9), np.concatenate([far * 2, far * 2], axis=1), 0, spacing, 0, "s")
     assert not left.passed
     assert "leave the data" in left.claim
+
+
+def test_one_end_that_has_left_is_not_hidden_by_the_others() -> None:
+    spacing = Spacing(np.linspace(1, 2, 50), np.arange(50))
+    distances = np.concatenate([np.full((2, 1, 2), 1.1), np.full((2, 5, 2), 1.9)], axis=1)
+    distances[1, 0, 0] = 5.0
+    found = claim_closeness(Ends(-3, 2), distances, 0, spacing, 0, "s")
+    assert not found.passed
+    assert "leave the data: 1 of their 4 ends (component 2 at -3 sd) lie farther" in found.claim
+    alike = claim_closeness(Ends(-3, 2), np.full((2, 6, 2), 1.5), 0, spacing, 0, "s")
+    assert not alike.passed
+    assert "no nearer to people than any direction of the data" in alike.claim
+
+
+def test_directions_of_the_data_stay_where_the_data_is() -> None:
+    found = ends_along_data(COMPONENTS, 0, Ends(-3, 1), 4000, seed=0)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), np.tile([6.0, 2.0], (4000, 1)))
+    assert np.abs(found[..., 2:]).max() == 0
+    # Standard deviations of 2 and 1: the angle's cosine exceeds its sine for 2 of 3 (atan 2 = 63 degrees of 90).
+    first = (np.abs(found[:, 1, 0]) > np.abs(found[:, 1, 1])).mean()
+    assert first == pytest.approx(np.arctan(2) / (np.pi / 2), abs=0.03)
 
 
 def test_agreement_needs_the_right_pairs() -> None:

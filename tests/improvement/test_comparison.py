@@ -8,7 +8,7 @@ import pytest
 
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.comparison import COMPARISONS, compare_by_joint, compare_by_person
-from posescope.improvement.conclusion import conclude
+from posescope.improvement.conclusion import _claim_of_reconstruction, conclude
 
 RECONSTRUCTION = pd.DataFrame(
     [
@@ -132,3 +132,7 @@ def test_a_code_is_enough_only_where_the_bottleneck_matters(emptied, passed, wor
     claim = conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
     assert claim["passed"] is passed
     assert words in claim["claim"]
+
+
+def test_the_reconstruction_says_that_its_persons_also_chose_the_epoch() -> None:
+    assert "The same persons chose its epoch" in _claim_of_reconstruction(RECONSTRUCTION).claim

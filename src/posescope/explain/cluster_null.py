@@ -1,14 +1,15 @@
 """What clustering finds where there is nothing: points of the same spread without clusters, divided in the same way.
 
 k-means always returns k clusters, and always with a positive silhouette; only what it returns for a cloud **without** clusters
-says what a silhouette is worth. Two such clouds are drawn, both with the covariance of the points:
+says what a silhouette is worth. Three such clouds are drawn, all with the covariance of the points:
 
     gaussian   one mode, thinning out
     uniform    no mode: a box along the principal axes, as in the gap statistic (Tibshirani, Walther and Hastie, 2001)
+    skewed     as skewed and as long-tailed along each principal axis as the points are, with one mode (`cluster_marginals`)
 
 Distances do not change when a cloud is turned, so clouds are drawn along their principal axes. Silhouettes are compared at
 the same number of clusters, because a cloud without clusters has lower ones the more clusters it is cut into. A cloud that is
-bent or skewed, but whole, may still beat both: no silhouette is the last word.
+bent, but whole, may still beat all three: no silhouette is the last word.
 """
 
 from collections.abc import Mapping
@@ -19,14 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from posescope.explain.cluster_marginals import Marginals, fit_marginals
 from posescope.explain.clustering import Clusterer, quick_one_of
 from posescope.explain.silhouettes import measure_silhouettes
 from posescope.explain.stability import agreements_of_halves
 
-__all__ = ["CLOUDS", "NullDraw", "draw_cloud", "draw_null", "spread_of"]
+__all__ = ["CLOUDS", "NullDraw", "Shape", "draw_cloud", "draw_null", "shape_of", "spread_of"]
 
-Cloud = Literal["gaussian", "uniform"]
-CLOUDS: tuple[Cloud, ...] = ("gaussian", "uniform")
+Cloud = Literal["gaussian", "uniform", "skewed"]
+CLOUDS: tuple[Cloud, ...] = ("gaussian", "uniform", "skewed")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a cloud has of the points: (A,) standard deviations along their principal axes, and the densities there."""
+
+    spread: NDArray[np.float64]
+    marginals: Marginals
 
 
 @dataclass(frozen=True)
@@ -56,21 +66,26 @@ def spread_of(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.sqrt(np.maximum(variances[::-1], 0))
 
 
-def draw_cloud(cloud: Cloud, spread: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
-    """(count, P) points with standard deviations (P,), float64."""
-    rng = np.random.default_rng(seed)
+def shape_of(points: NDArray[np.floating], seed: int) -> Shape:
+    """The shape of (N, P) points, N two at least; the seed draws those whose densities are looked at."""
+    return Shape(spread_of(points), fit_marginals(points, seed))
+
+
+def draw_cloud(cloud: Cloud, shape: Shape, count: int, seed: int) -> NDArray[np.float64]:
+    """(count, A) points of that shape, float64."""
+    rng, axes = np.random.default_rng(seed), len(shape.spread)
+    if cloud == "skewed":
+        return shape.marginals.draw(count, rng)
     if cloud == "gaussian":
-        return rng.normal(size=(count, len(spread))) * spread
-    return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(count, len(spread))) * spread
+        return rng.normal(size=(count, axes)) * shape.spread
+    return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(count, axes)) * shape.spread
 
 
-def draw_null(
-    spread: NDArray[np.float64], count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int
-) -> list[NullDraw]:
+def draw_null(shape: Shape, count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int) -> list[NullDraw]:
     """Cluster clouds of `count` points.
 
     Args:
-        spread: (P,) standard deviations.
+        shape: of the points.
         count: points a cloud.
         clusterer: that of the points.
         clusters: into which the points were divided.
@@ -80,7 +95,7 @@ def draw_null(
     every, same = quick_one_of(clusterer), quick_one_of(clusterer, clusters)
     found = []
     for cloud, draw in tqdm([(cloud, draw) for cloud in CLOUDS for draw in range(draws)], desc="clouds without clusters"):
-        points = draw_cloud(cloud, spread, count, seed + draw)
+        points = draw_cloud(cloud, shape, count, seed + draw)
         clustering = every(points, seed=seed + draw)
         silhouette = clustering.silhouettes.get(clusters)
         if silhouette is None:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.explain.cluster_null import NullDraw, draw_null, spread_of
+from posescope.explain.cluster_null import NullDraw, draw_null, shape_of
 from posescope.explain.clustering import Clusterer, Clustering, quick_one_of
 from posescope.explain.findings import Control, Finding
 from posescope.explain.silhouettes import LOW_SILHOUETTE, describe_structure
@@ -21,8 +21,8 @@ __all__ = ["Structure", "StructureOptions", "weigh_structure"]
 class StructureOptions(Options):
     """What the clusters are held against."""
 
-    null_draws: int = Field(5, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
-    null_persons: int = Field(2000, ge=10, description="Points a cloud, at most; few points favour the clouds a little")
+    null_draws: int = Field(4, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
+    null_persons: int = Field(2000, ge=10, description="Points a cloud, and persons that are halved, at most")
     halves: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
 
 
@@ -33,7 +33,8 @@ class Structure:
     Attributes:
         clustering: the division.
         silhouette: mean over persons, with the interval over photographs.
-        agreements: (S,) adjusted Rand index between the divisions of two halves, a number a split; may be empty.
+        agreements: (S,) adjusted Rand index between the divisions of two halves of as many persons as a cloud has points, a
+            number a split; may be empty.
         null: what clustering made of clouds without clusters.
     """
 
@@ -137,7 +138,8 @@ class Structure:
         """That the clusters are real, and that they are stable."""
         null = self.null_silhouettes
         clouds = (
-            f"{len(null)} clouds of the same spread without clusters, Gaussian and uniform, divided into {len(self.clustering)}"
+            f"{len(null)} clouds of the same spread without clusters, Gaussian, uniform and as skewed as the persons, "
+            f"divided into {len(self.clustering)}"
         )
         control = Control(clouds, float(null.mean()), float(null.min()), float(null.max()))
         own = self.silhouette
@@ -147,7 +149,10 @@ class Structure:
     def _stability(self, picture: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = Control(
-            f"halves of clouds without clusters, divided into {count}", float(null.mean()), float(null.min()), float(null.max())
+            f"halves of clouds of as many points without clusters, divided into {count}",
+            float(null.mean()),
+            float(null.min()),
+            float(null.max()),
         )
         passed = bool(self.is_stable and agreement > null.max())
         verdict = "find the same" if self.is_stable else "do not find the same"
@@ -179,7 +184,7 @@ def weigh_structure(
         seed: of the draws.
     """
     count = min(len(points), options.null_persons)
-    null = draw_null(spread_of(points), count, clusterer, len(clustering), options.null_draws, seed)
+    null = draw_null(shape_of(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
     same = quick_one_of(clusterer, len(clustering))
-    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed)
+    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed, persons=count)
     return Structure(clustering, silhouette, halves, null)

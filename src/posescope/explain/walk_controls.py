@@ -3,7 +3,10 @@
     ends of component i       mean + c * sqrt(variance_i) * axis_i      c = the lowest and the highest step (0 if all lie above)
     ends of a direction u     mean + c * sqrt(variance_i) * u           u drawn evenly from the unit sphere of feature space
 
-A decoder that answers to any push would move the skeleton as far along u.
+    ends along the data       mean + c * sqrt(variance_i) * v           v likewise, but with the covariance of the data
+
+A decoder that answers to any push would move the skeleton as far along u. But u leaves the data by construction, for most of
+feature space is empty: whether a walk stays among people is asked against v.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 
 from posescope.explain.components import Components
 
-__all__ = ["EndsOfWalk", "Ends", "compare_ends", "ends_of", "mean_distances"]
+__all__ = ["EndsOfWalk", "Ends", "compare_ends", "ends_along_data", "ends_of", "mean_distances"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Ends:
 
     def __bool__(self) -> bool:
         return self.low < self.high
+
+    @property
+    def outermost(self) -> tuple[float, ...]:
+        """Those that are not the mean."""
+        return tuple(step for step in (self.low, self.high) if step != 0)
 
     def __str__(self) -> str:
         return f"±{self.high:g} sd" if self.high == -self.low else f"{self.low:+g} and {self.high:+g} sd"
@@ -87,3 +95,12 @@ def compare_ends(
     # An end at the mean has not gone anywhere: it does not count.
     gone = np.array([ends.low, ends.high]) != 0
     return EndsOfWalk(points, away[:, gone].mean(axis=1))
+
+
+def ends_along_data(components: Components, component: int, ends: Ends, directions: int, seed: int) -> NDArray[np.float64]:
+    """(R, E, D) ends of R random directions with the data's covariance, as far from the mean as those of `component`."""
+    drawn = np.random.default_rng((seed, component, 1)).normal(size=(directions, len(components)))
+    drawn = (drawn * np.sqrt(components.variances)) @ components.axes
+    drawn *= np.sqrt(components.variances[component]) / np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-300)
+    ended: NDArray[np.float64] = components.mean + np.array(ends.outermost)[None, :, None] * drawn[:, None, :]
+    return ended

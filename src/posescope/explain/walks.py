@@ -31,7 +31,7 @@ from posescope.explain.errors import ExplainError
 from posescope.explain.feature_space import Decoded, decode_features, nearest_persons
 from posescope.explain.findings import Finding
 from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps, zeros
-from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_of, mean_distances
+from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_along_data, ends_of, mean_distances
 from posescope.explain.walk_distance import Spacing, measure_spacing
 from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
 from posescope.explain.walk_pushes import (
@@ -201,9 +201,16 @@ def _findings(
         most = int(np.argmax([walk.moved_px[0] for walk in walks]))
         found += [claim_movement(i + 1, ends, walks[i], f"walk_pc{i + 1}") for i in sorted({0, most})]
         outermost = [place for place, step in enumerate((ends.low, ends.high)) if step != 0]
-        points_of_ends = np.stack([walk.points[:, outermost] for walk in walks])  # (P, 1 + R, E, D)
+        points_of_ends = np.stack(  # (P, 1 + R, E, D)
+            [
+                np.concatenate(
+                    [walk.points[:1, outermost], ends_along_data(inputs.components, i, ends, len(walk.points) - 1, seed)]
+                )
+                for i, walk in enumerate(walks)
+            ]
+        )
         distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
-        is_end = table["step"].isin([step for step in (ends.low, ends.high) if step != 0])
+        is_end = table["step"].isin(ends.outermost)
         outside = int((table.loc[is_end, "share_beyond"] == 0).sum())
         shaped = distances.reshape(points_of_ends.shape[:-1])
         found.append(claim_closeness(ends, shaped, outside, spacing, seed, "walk_slider"))

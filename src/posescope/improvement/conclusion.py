@@ -113,7 +113,7 @@ def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
         claim=(
             f"Of the variance of stack {own['stack']}'s bottleneck in {own['persons']} persons held out, the {own['numbers']} "
             f"numbers of the autoencoder ({own['numbers_in_use']} in use) keep {own['variance_kept']:.1%}, {verdict} as many "
-            f"principal components ({pca['variance_kept']:.1%})."
+            f"principal components ({pca['variance_kept']:.1%}). The same persons chose its epoch, which favours it a little."
         ),
         value=float(own["variance_kept"]),
         low=float(pca["variance_kept"] + own["low"]),
