@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
+from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.video import VideoFile, open_video_writer
 
 
@@ -61,6 +63,27 @@ def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_
     drawn = cv2.imread(str(tmp_path / "out" / "overlays" / "a.png.png"))
     assert drawn.shape == (50, 70, 3)
     assert (drawn != cv2.imread(str(photos / "a.png"))).any()
+
+
+def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in range(12):
+            append(np.full((48, 64, 3), grey * 20, np.uint8))
+    alive: WeakSet[Photo] = WeakSet()
+    counts: list[int] = []
+
+    def read(source: PhotoSource, leave_out: Any, read: Any = PhotoSource.read) -> Any:
+        for photo in read(source, leave_out):
+            alive.add(photo)
+            counts.append(len(alive))
+            yield photo
+
+    monkeypatch.setattr(PhotoSource, "read", read)
+    for options in ((), ("--out", "out", "--draw"), ("--batch-size", "6")):
+        counts.clear()
+        assert call("predict", "clip.avi", "--model", model_folders.onnx, *options).exit_code == 0
+        assert len(counts) == 12
+        assert max(counts) <= 3
 
 
 def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +93,14 @@ class _Job:
     options: dict[str, Any]
     skipped: list[str] = field(default_factory=list)
     posed: int = 0
-    waiting: deque[Photo] = field(default_factory=deque)  # until their people are posed
+    waiting: deque[Photo | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
+    boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
     def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
         """Pose all, print as they come, write what was asked for."""
-        first, second = tee(self._people())
         found = estimator.predict(
-            (photo for photo, _ in first),
-            (boxes for _, boxes in second),
+            self._photos(),
+            self._boxes(),
             batch_size=self.options["batch_size"],
             flip_test=self.options["flip_test"],
         )
@@ -111,13 +110,13 @@ class _Job:
             photo = self.waiting.popleft()
             _print(poses, self.options["as_json"])
             records += poses.to_coco() if out else []
-            if self.options["draw"]:
+            if photo is not None:
                 overlays.draw(photo, poses)
         if out:
             write_json(out / "poses.json", records)
 
-    def _people(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
-        """Every picture with the boxes of its people."""
+    def _photos(self) -> Iterator[Photo]:
+        """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
         photos = self.source.read(self._leave_out)
         for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
             info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
@@ -127,8 +126,13 @@ class _Job:
                 self._leave_out(photo.name, error)
                 continue
             boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
-            self.waiting.append(photo)
-            yield photo, np.array(boxes, dtype=np.float64).reshape(-1, 5)
+            self.waiting.append(photo if self.options["draw"] else None)
+            self.boxes.append(np.array(boxes, dtype=np.float64).reshape(-1, 5))
+            yield photo
+
+    def _boxes(self) -> Iterator[NDArray[np.float64]]:
+        while self.boxes:
+            yield self.boxes.popleft()
 
     def _leave_out(self, name: str, error: DataError) -> None:
         click.echo(f"left out: {error}", err=True)
