@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
+from posescope.errors import DataError
+from posescope.inference.overlays import OverlayWriter
 from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.video import VideoFile, open_video_writer
 
@@ -133,6 +135,50 @@ def test_wrong_words_end_in_one_line(photos: Path, model_folders: Any, words: li
     assert result.exit_code == code
     assert told in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "file" / "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        f"Error: --out {tmp_path / 'file' / 'out'}: nothing can be written there (Not a directory)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "out/a.png"), "Error: out/a.png: No space left on device"),
+        (cv2.error("too\nlarge"), "Error: OpenCV: too large"),
+        (MemoryError(), "Error: There is not enough memory."),
+        (DataError("the network broke."), "Error: the network broke."),
+    ],
+    ids=["disk", "opencv", "memory", "ours"],
+)
+def test_what_was_posed_before_an_error_is_kept(
+    photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def draw(writer: OverlayWriter, photo: Photo, poses: Any) -> None:
+        if photo.name == "a.png":
+            raise error
+
+    monkeypatch.setattr(OverlayWriter, "draw", draw)
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)  # no traceback
+    assert result.stderr.splitlines()[-2:] == ["out/poses.json: the 2 images until then.", told]
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [record["file_name"] for record in written] == ["000139.png", "a.png"]
+
+
+def test_malformed_globals_are_named(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: [\n")
+    result = call("predict", photos)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: conf/base/globals.yml: not a YAML file (")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_the_newest_model_of_the_project_is_taken_and_named(photos: Path, model_folders: Any, tmp_path: Path) -> None:

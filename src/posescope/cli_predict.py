@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
 from posescope.crops.decoding import ImageError
-from posescope.errors import DataError
+from posescope.errors import DataError, count_of
 from posescope.files import write_json
 from posescope.inference.detectors import Detections, Detector
 from posescope.inference.estimator import PoseEstimator
@@ -71,6 +72,8 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     """  # noqa: D301 (\b keeps click from filling the lines)
     if options["draw"] and options["out"] is None:
         raise click.UsageError("--draw needs --out: the folder for the overlays.")
+    if options["out"] is not None:
+        _check_writable(options["out"])  # before the work, not after it
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
@@ -104,14 +107,21 @@ class _Job:
             batch_size=self.options["batch_size"],
             flip_test=self.options["flip_test"],
         )
-        out, records = self.options["out"], []
-        for poses in found:
-            self.posed += 1
-            photo = self.waiting.popleft()
-            _print(poses, self.options["as_json"])
-            records += poses.to_coco() if out else []
-            if photo is not None:
-                overlays.draw(photo, poses)
+        out: Path | None = self.options["out"]
+        records: list[dict[str, Any]] = []
+        try:
+            for poses in found:
+                self.posed += 1
+                photo = self.waiting.popleft()
+                records += poses.to_coco() if out else []
+                _print(poses, self.options["as_json"])
+                if photo is not None:
+                    overlays.draw(photo, poses)
+        except BaseException:
+            if out and self.posed:  # what is posed is not lost, whatever ends the rest
+                write_json(out / "poses.json", records)
+                click.echo(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
+            raise
         if out:
             write_json(out / "poses.json", records)
 
@@ -137,6 +147,15 @@ class _Job:
     def _leave_out(self, name: str, error: DataError) -> None:
         click.echo(f"left out: {error}", err=True)
         self.skipped.append(name)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"--out {folder}: nothing can be written there ({error.strerror}).") from error
 
 
 def _find_detector(options: dict[str, Any]) -> Detector:
