@@ -67,6 +67,20 @@ def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_
     assert (drawn != cv2.imread(str(photos / "a.png"))).any()
 
 
+def test_no_frame_has_the_number_of_another_picture(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    for name in ("one.avi", "two.avi"):
+        with open_video_writer(tmp_path / name, 10, (48, 64)) as append:
+            for _ in range(2):
+                append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", photos, "one.avi", "two.avi", "--model", model_folders.onnx, "--out", "out")
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [(record["file_name"], record["image_id"]) for record in written] == [
+        *(("000139.png", 139), ("a.png", 140), ("one.avi#0", 141), ("one.avi#1", 142), ("two.avi#0", 143), ("two.avi#1", 144))
+    ]
+
+
 def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in range(12):

@@ -110,6 +110,20 @@ def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: P
     np.testing.assert_array_equal(by_path.joints, by_name.joints)
 
 
+def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    for name in ("2.png", "good.png", "0.png"):
+        assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+
+    def numbers(*names: str) -> list[int]:
+        return [poses.image.image_id for poses in estimator.predict([tmp_path / name for name in names])]
+
+    assert numbers("2.png", "good.png", "good.png", "good.png") == [2, 0, 1, 3]
+    assert numbers("good.png", "0.png") == [1, 0]
+    stream = iter([image, tmp_path / "0.png", Photo("b.jpg", image, 7), image])
+    assert [poses.image.image_id for poses in estimator.predict(stream)] == [0, 1, 7, 2]
+
+
 @pytest.mark.parametrize(
     "boxes",
     [[[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]],

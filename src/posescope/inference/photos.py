@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,13 @@ class PhotoSource:
         return len(self._folders) + sum(video.frame_count or 0 for video in self._videos.values())
 
     def read(self, leave_out: Callable[[str, DataError], None]) -> Iterator[Photo]:
-        """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why."""
-        for (name, folder), image_id in zip(self._folders.items(), number_images(tuple(self._folders)), strict=True):
+        """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why.
+
+        Frames get the numbers after those of the images: no two pictures have the same.
+        """
+        image_ids = number_images(tuple(self._folders))
+        frame_ids = count(max(image_ids, default=-1) + 1)
+        for (name, folder), image_id in zip(self._folders.items(), image_ids, strict=True):
             try:
                 pixels = folder.read(name)
             except DataError as error:
@@ -68,7 +74,7 @@ class PhotoSource:
         for name, video in self._videos.items():
             try:
                 for frame in video.frames():
-                    yield Photo(f"{name}#{frame.index}", frame.image, frame.index, video)
+                    yield Photo(f"{name}#{frame.index}", frame.image, next(frame_ids), video)
             except DataError as error:
                 leave_out(name, error)
 
