@@ -1,6 +1,7 @@
 """`posescope predict`, `info`, `export`: what they print, how they end."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -79,6 +80,21 @@ def test_no_frame_has_the_number_of_another_picture(photos: Path, model_folders:
     assert [(record["file_name"], record["image_id"]) for record in written] == [
         *(("000139.png", 139), ("a.png", 140), ("one.avi#0", 141), ("one.avi#1", 142), ("two.avi#0", 143), ("two.avi#1", 144))
     ]
+
+
+def test_bar_and_lines_share_a_terminal(photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
+    with pytest.raises(SystemExit):
+        cli(["predict", str(photos), "--model", str(model_folders.onnx)])
+    assert "0/3 [" in terminal.getvalue()  # there is a bar
+    shown = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
+    assert [line.partition(":")[0] for line in shown[1:5]] == ["000139.png", "a.png", "left out", "Left out"]
 
 
 def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

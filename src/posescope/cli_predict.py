@@ -114,7 +114,8 @@ class _Job:
                 self.posed += 1
                 photo = self.waiting.popleft()
                 records += poses.to_coco() if out else []
-                _print(poses, self.options["as_json"])
+                with tqdm.external_write_mode():  # the bar steps aside
+                    _print(poses, self.options["as_json"])
                 if photo is not None:
                     overlays.draw(photo, poses)
         except BaseException:
@@ -145,7 +146,8 @@ class _Job:
             yield self.boxes.popleft()
 
     def _leave_out(self, name: str, error: DataError) -> None:
-        click.echo(f"left out: {error}", err=True)
+        with tqdm.external_write_mode():
+            click.echo(f"left out: {error}", err=True)
         self.skipped.append(name)
 
 

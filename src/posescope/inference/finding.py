@@ -29,7 +29,8 @@ def find_people_in(folder: ImageFolder, detector: Detector, detections: Detectio
         DataError: if there is no image, or not one that can be read; or what the detector raises.
     """
     count, alone = 0, []
-    for info, image in tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names())):
+    images = tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names()), disable=None)
+    for info, image in images:
         count += 1
         try:
             people = detector(image, info, detections)
