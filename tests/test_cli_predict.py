@@ -97,6 +97,31 @@ def test_bar_and_lines_share_a_terminal(photos: Path, model_folders: Any, monkey
     assert [line.partition(":")[0] for line in shown[1:5]] == ["000139.png", "a.png", "left out", "Left out"]
 
 
+def test_what_cannot_be_used_stops_nothing_else(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("no video")
+    (tmp_path / "empty").mkdir()
+    result = call("predict", "empty", "broken.mp4", photos / "a.png", "--model", model_folders.onnx)
+    assert result.exit_code == 3, result.output
+    assert result.stdout.startswith("a.png: 1 person")
+    assert "left out: empty: no images here, and no videos." in result.stderr
+    assert "left out: broken.mp4: cannot be read as a video." in result.stderr
+    assert "Left out: 2 of 3 images." in result.stderr
+    alone = call("predict", "empty", "--model", model_folders.onnx)
+    assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (1, "Error: empty: no images here, and no videos.")
+
+
+def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        with open_video_writer(tmp_path / "clips" / name / "clip.avi", 10, (48, 64)) as append:
+            append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", "clips", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["a/clip.avi#0", "b/clip.avi#0"]
+    for name in ("a", "b"):
+        assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.mp4").frames())) == 1
+
+
 def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in range(12):

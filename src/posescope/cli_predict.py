@@ -52,7 +52,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
 
-    IMAGES: image files, folders of images, videos. A line an image (or frame) is printed as soon as its people are posed. A file
+    IMAGES: image files, videos, folders of them. A line an image (or frame) is printed as soon as its people are posed. A file
     that cannot be read is named and left out; the rest goes on.
 
     \b
