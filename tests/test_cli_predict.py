@@ -165,6 +165,20 @@ def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, mode
     assert "Left out: 2 of 3 images." in result.stderr
 
 
+def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    (tmp_path / "boxes.json").write_text(
+        json.dumps([{"file_name": "a.png", "bbox": box} for box in ([70, 5, 20, 30], [-40, 0, 20, 30])])
+    )
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["000139.png: 0 people", "a.png: 0 people"]
+    assert result.stderr.splitlines()[-2:] == [
+        "a.png: left out, outside the picture of (50, 70) px: 2 of its boxes, [70, 5, 20, 30] for one",
+        "No box for 2 of 2 images, 000139.png for one.",
+    ]
+
+
 def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
     result = call("predict", photos / "text.jpg", "--model", model_folders.onnx)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -175,6 +189,8 @@ def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
     [
         (["nowhere"], 2, "does not exist"),
         (["photos", "--draw"], 2, "--draw needs --out"),
+        (["photos", "--detector", "boxes_file"], 2, "--detector boxes_file needs --boxes: the file."),
+        (["photos", "--detector", "onnx", "--boxes", "photos/text.jpg"], 2, "--boxes: the detector onnx reads no file of boxes"),
         (["photos", "--set", "path"], 2, "--set path: expected KEY=VALUE"),
         (
             ["photos", "--detector", "nobody"],
@@ -183,7 +199,7 @@ def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
         ),
         (["photos", "photos"], 1, "Two of the pictures are called 000139.png"),
     ],
-    ids=["place", "draw", "set", "detector", "twice"],
+    ids=["place", "draw", "boxes_file", "boxes", "set", "detector", "twice"],
 )
 def test_wrong_words_end_in_one_line(photos: Path, model_folders: Any, words: list[str], code: int, told: str) -> None:
     result = call("predict", *words, "--model", model_folders.onnx)

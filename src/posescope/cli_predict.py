@@ -21,6 +21,7 @@ from posescope.errors import DataError, count_of
 from posescope.files import write_json
 from posescope.inference.detectors import Detections, Detector
 from posescope.inference.estimator import PoseEstimator
+from posescope.inference.finding import tell_outside
 from posescope.inference.overlays import OverlayWriter
 from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.poses import ImagePoses
@@ -30,6 +31,7 @@ from posescope.project_models import find_model
 
 __all__ = ["predict"]
 
+_WITHOUT_FILE = ("full_image", "onnx")  # of others, which a plug-in brings, nobody knows here
 _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
@@ -81,6 +83,8 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
     with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:
         job.run(estimator, overlays)
+    if job.alone:
+        click.echo(f"No box for {len(job.alone)} of {count_of(job.posed, 'image')}, {job.alone[0]} for one.", err=True)
     if job.skipped:
         click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
         sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
@@ -96,6 +100,7 @@ class _Job:
     options: dict[str, Any]
     skipped: list[str] = field(default_factory=list)
     posed: int = 0
+    alone: list[str] = field(default_factory=list)  # pictures with nobody in them
     waiting: deque[Photo | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
     boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
@@ -136,6 +141,12 @@ class _Job:
             except ImageError as error:  # of this picture alone; any other error means that none can go on
                 self._leave_out(photo.name, error)
                 continue
+            if outside := [person for person in people if not person.is_in_picture]:
+                with tqdm.external_write_mode():
+                    click.echo(tell_outside(outside), err=True)
+            people = [person for person in people if person.is_in_picture]
+            if not people:
+                self.alone.append(photo.name)
             boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
             self.waiting.append(photo if self.options["draw"] else None)
             self.boxes.append(np.array(boxes, dtype=np.float64).reshape(-1, 5))
@@ -162,6 +173,10 @@ def _check_writable(folder: Path) -> None:
 
 def _find_detector(options: dict[str, Any]) -> Detector:
     name = options["detector"] or ("boxes_file" if options["boxes"] else "full_image")
+    if options["boxes"] and name in _WITHOUT_FILE:
+        raise click.UsageError(f"--boxes: the detector {name} reads no file of boxes; boxes_file does.")
+    if name == "boxes_file" and not options["boxes"]:
+        raise click.UsageError("--detector boxes_file needs --boxes: the file.")
     pairs = [setting.partition("=") for setting in options["settings"]]
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:

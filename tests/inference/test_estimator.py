@@ -134,6 +134,12 @@ def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None
         estimator.predict_one(picture((1, 1), (2, 2)), boxes)
 
 
+def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
+    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
+    with pytest.raises(DataError, match=r"^0: a box lies outside the picture of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
+        estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
+
+
 def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found boxes for 1 images"):
         list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))

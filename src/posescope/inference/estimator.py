@@ -110,7 +110,7 @@ class PoseEstimator:
             name whose number another image already has gets a free one. Photos keep their own.
 
         Raises:
-            DataError: if an image cannot be read, a box is malformed, or there are fewer boxes than images.
+            DataError: if an image cannot be read, a box is malformed or outside its picture, or boxes are fewer than images.
         """
         if flip_test:
             warn_of_missing_pairs(self.skeleton, "flip_test")
@@ -204,7 +204,10 @@ def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
     """Our convention: COCO's edges lose 0.5."""
     height, width = info.size
     rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _rows(boxes, info.name)
-    return [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+    people = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+    if outside := [row for row, person in zip(rows.tolist(), people, strict=True) if not person.is_in_picture]:
+        raise DataError(f"{info.name}: a box lies outside the picture of {info.size} px (height, width): {outside[0]}.")
+    return people
 
 
 def _rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:

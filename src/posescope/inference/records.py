@@ -46,6 +46,13 @@ class DetectedPerson:
     box: tuple[float, float, float, float]
     score: float = 1.0
 
+    @property
+    def is_in_picture(self) -> bool:
+        """Whether the box and the picture have a part in common."""
+        x, y, width, height = self.box
+        image_height, image_width = self.image.size
+        return x < image_width - 0.5 and y < image_height - 0.5 and x + width > -0.5 and y + height > -0.5
+
 
 @dataclass(frozen=True)
 class PosedPerson:
