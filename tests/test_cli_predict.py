@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from posescope.cli import cli
 from posescope.errors import DataError
+from posescope.inference.onnx_detector import OnnxDetector
 from posescope.inference.overlays import OverlayWriter
 from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.video import VideoFile, open_video_writer
@@ -177,6 +178,37 @@ def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tm
         "a.png: left out, outside the picture of (50, 70) px: 2 of its boxes, [70, 5, 20, 30] for one",
         "No box for 2 of 2 images, 000139.png for one.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["input_size=[640, 480]", "pixels=null", "path=12"], {"input_size": (640, 480), "pixels": None, "path": Path("12")}),
+        (["path=[a.onnx", "min_score=0.5", "person_class=2"], {"path": Path("[a.onnx"), "min_score": 0.5, "person_class": 2}),
+    ],
+    ids=["lists", "text"],
+)
+def test_options_of_a_detector(
+    photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: dict[str, Any]
+) -> None:
+    made: list[Any] = []
+
+    def find(detector: OnnxDetector, image: Any, info: Any, detections: Any) -> list[Any]:
+        made.append(detector.options)
+        return []
+
+    monkeypatch.setattr(OnnxDetector, "__call__", find)
+    settings = [part for word in words for part in ("--set", word)]
+    result = call("predict", photos / "a.png", "--model", model_folders.onnx, "--detector", "onnx", *settings)
+    assert result.exit_code == 0, result.output
+    assert {name: getattr(made[0], name) for name in expected} == expected
+
+
+def test_null_lets_every_category_in(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "a.png", "bbox": [1, 2, 30, 40], "category_id": 7}]))
+    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert call(*words).stdout.startswith("a.png: 0 people")
+    assert call(*words, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
 
 
 def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -43,7 +44,13 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     "--detector",
     help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the detector, such as path=yolox.onnx.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the detector, such as path=yolox.onnx or input_size=[640,640].",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays.")
 @click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
@@ -181,8 +188,19 @@ def _find_detector(options: dict[str, Any]) -> Detector:
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:
         raise click.UsageError(f"--set {wrong[0]}: expected KEY=VALUE.")
-    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: value for key, _, value in pairs}))
+    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: _parse(value) for key, _, value in pairs}))
     return detector
+
+
+def _parse(text: str) -> Any:
+    """Lists, mappings and null as YAML has them; anything else stays as it stands, for the options to read (a path may be 12)."""
+    if not text:
+        return text
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
+        return text
+    return value if value is None or isinstance(value, list | dict) else text
 
 
 def _say_model(estimator: PoseEstimator, *, named: bool) -> None:
