@@ -140,6 +140,32 @@ def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
         estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
 
 
+def test_images_before_a_broken_one_are_posed(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    stream = estimator.predict([image, image, image, tmp_path / "nothing.jpg", image], batch_size=2)
+    assert [next(stream).image.name for _ in range(3)] == ["0", "1", "2"]
+    with pytest.raises(DataError, match=r"nothing\.jpg"):
+        next(stream)
+
+
+def test_when_the_network_breaks_nothing_is_run_again(estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def run(crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        calls.append(len(crops))
+        raise DataError("broken")
+
+    monkeypatch.setattr(estimator.backend, "run", run)
+    with pytest.raises(DataError, match="broken"):
+        list(estimator.predict([picture((1, 1), (2, 2))] * 3, batch_size=2))
+    assert calls == [2]
+
+
+def test_a_batch_of_nobody_is_refused(estimator: PoseEstimator) -> None:
+    with pytest.raises(DataError, match="batch_size: expected at least 1, found 0"):
+        list(estimator.predict(picture((1, 1), (2, 2)), batch_size=0))
+
+
 def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found boxes for 1 images"):
         list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))

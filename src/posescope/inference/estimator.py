@@ -110,18 +110,25 @@ class PoseEstimator:
             name whose number another image already has gets a free one. Photos keep their own.
 
         Raises:
-            DataError: if an image cannot be read, a box is malformed or outside its picture, or boxes are fewer than images.
+            DataError: if an image cannot be read, a box is malformed or outside its picture, or boxes are fewer than images,
+                after the poses of the images before it; if the batch size is below 1.
         """
         if flip_test:
             warn_of_missing_pairs(self.skeleton, "flip_test")
         one = isinstance(images, str | Path | np.ndarray | Photo)
         listed: Iterable[ImageLike] = [images] if one else images  # type: ignore[assignment, list-item]
+        if batch_size < 1:
+            raise DataError(f"predict: batch_size: expected at least 1, found {batch_size}.")
         waiting, numbers = _Batch(), ImageNumbers(_known_numbers(listed))
-        for place, (image, own) in enumerate(_pairs(listed, boxes)):
-            waiting.add(*self._cut(_read(image, place, numbers), own))
-            if waiting.people >= batch_size or len(waiting.images) >= batch_size:
-                yield from self._run(waiting, batch_size, flip_test)
-                waiting = _Batch()
+        try:
+            for place, (image, own) in enumerate(_pairs(listed, boxes)):
+                waiting.add(*self._cut(_read(image, place, numbers), own))
+                if waiting.people >= batch_size or len(waiting.images) >= batch_size:
+                    full, waiting = waiting, _Batch()
+                    yield from self._run(full, batch_size, flip_test)
+        except Exception:  # whatever ends the images: those that were read before are not lost
+            yield from self._run(waiting, batch_size, flip_test)
+            raise
         yield from self._run(waiting, batch_size, flip_test)
 
     def predict_one(self, image: ImageLike, boxes: ArrayLike | None = None, *, flip_test: bool = False) -> ImagePoses:
