@@ -1,6 +1,7 @@
 """Commands whose foreseen errors are told in one line; imported by every command, so it imports nothing heavy."""
 
 import errno
+import sys
 from typing import Any
 
 import click
@@ -26,7 +27,10 @@ class OneLineErrors(click.Command):
                 raise
             place = "" if error.filename is None else f"{error.filename}: "
             raise click.ClickException(f"{place}{error.strerror or error}") from error
-        except Exception as error:
-            if type(error).__module__ != "cv2":  # asked by its name: OpenCV is not loaded for commands that do not need it
-                raise
+        except _errors_of_opencv() as error:
             raise click.ClickException(f"OpenCV: {' '.join(str(error).split())}") from error
+
+
+def _errors_of_opencv() -> tuple[type[Exception], ...]:
+    """None where the command did not load OpenCV."""
+    return (sys.modules["cv2"].error,) if "cv2" in sys.modules else ()

@@ -121,6 +121,7 @@ class _Job:
         )
         out: Path | None = self.options["out"]
         records: list[dict[str, Any]] = []
+        finished = False
         try:
             for poses in found:
                 self.posed += 1
@@ -130,13 +131,12 @@ class _Job:
                     _print(poses, self.options["as_json"])
                 if photo is not None:
                     overlays.draw(photo, poses)
-        except BaseException:
-            if out and self.posed:  # what is posed is not lost, whatever ends the rest
+            finished = True
+        finally:
+            if out and (finished or self.posed):  # what is posed is not lost, whatever ends the rest
                 write_json(out / "poses.json", records)
+            if out and self.posed and not finished:
                 click.echo(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
-            raise
-        if out:
-            write_json(out / "poses.json", records)
 
     def _photos(self) -> Iterator[Photo]:
         """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""

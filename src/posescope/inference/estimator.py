@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from posescope.artifacts.description import ModelDescription, ModelFolderError, describe_folder
 from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.drawing.images import check_rgb
-from posescope.errors import DataError
+from posescope.errors import DataError, PosescopeError
 from posescope.inference.cutting import CutPeople, cut_people
 from posescope.inference.images import ImageNumbers
 from posescope.inference.photos import Photo
@@ -126,7 +126,7 @@ class PoseEstimator:
                 if waiting.people >= batch_size or len(waiting.images) >= batch_size:
                     full, waiting = waiting, _Batch()
                     yield from self._run(full, batch_size, flip_test)
-        except Exception:  # whatever ends the images: those that were read before are not lost
+        except PosescopeError:  # those that were read before are not lost
             yield from self._run(waiting, batch_size, flip_test)
             raise
         yield from self._run(waiting, batch_size, flip_test)
