@@ -1,8 +1,10 @@
 """`posescope predict`, `info`, `export`: what they print, how they end."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -10,6 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
+from posescope.errors import DataError
+from posescope.inference.onnx_detector import OnnxDetector
+from posescope.inference.overlays import OverlayWriter
+from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.video import VideoFile, open_video_writer
 
 
@@ -63,6 +69,81 @@ def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_
     assert (drawn != cv2.imread(str(photos / "a.png"))).any()
 
 
+def test_no_frame_has_the_number_of_another_picture(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    for name in ("one.avi", "two.avi"):
+        with open_video_writer(tmp_path / name, 10, (48, 64)) as append:
+            for _ in range(2):
+                append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", photos, "one.avi", "two.avi", "--model", model_folders.onnx, "--out", "out")
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [(record["file_name"], record["image_id"]) for record in written] == [
+        *(("000139.png", 139), ("a.png", 140), ("one.avi#0", 141), ("one.avi#1", 142), ("two.avi#0", 143), ("two.avi#1", 144))
+    ]
+
+
+def test_bar_and_lines_share_a_terminal(photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
+    with pytest.raises(SystemExit):
+        cli(["predict", str(photos), "--model", str(model_folders.onnx)])
+    assert "0/3 [" in terminal.getvalue()  # there is a bar
+    shown = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
+    assert [line.partition(":")[0] for line in shown[1:5]] == ["000139.png", "a.png", "left out", "Left out"]
+
+
+def test_what_cannot_be_used_stops_nothing_else(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("no video")
+    (tmp_path / "empty").mkdir()
+    result = call("predict", "empty", "broken.mp4", photos / "a.png", "--model", model_folders.onnx)
+    assert result.exit_code == 3, result.output
+    assert result.stdout.startswith("a.png: 1 person")
+    assert "left out: empty: no images here, and no videos." in result.stderr
+    assert "left out: broken.mp4: cannot be read as a video." in result.stderr
+    assert "Left out: 2 of 3 images." in result.stderr
+    alone = call("predict", "empty", "--model", model_folders.onnx)
+    assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (1, "Error: empty: no images here, and no videos.")
+
+
+def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        with open_video_writer(tmp_path / "clips" / name / "clip.avi", 10, (48, 64)) as append:
+            append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", "clips", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["a/clip.avi#0", "b/clip.avi#0"]
+    for name in ("a", "b"):
+        assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.mp4").frames())) == 1
+
+
+def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in range(12):
+            append(np.full((48, 64, 3), grey * 20, np.uint8))
+    alive: WeakSet[Photo] = WeakSet()
+    counts: list[int] = []
+
+    def read(source: PhotoSource, leave_out: Any, read: Any = PhotoSource.read) -> Any:
+        for photo in read(source, leave_out):
+            alive.add(photo)
+            counts.append(len(alive))
+            yield photo
+
+    monkeypatch.setattr(PhotoSource, "read", read)
+    for options in ((), ("--out", "out", "--draw"), ("--batch-size", "6")):
+        counts.clear()
+        assert call("predict", "clip.avi", "--model", model_folders.onnx, *options).exit_code == 0
+        assert len(counts) == 12
+        assert max(counts) <= 3
+
+
 def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in (20, 120, 220):
@@ -85,6 +166,51 @@ def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, mode
     assert "Left out: 2 of 3 images." in result.stderr
 
 
+def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    (tmp_path / "boxes.json").write_text(
+        json.dumps([{"file_name": "a.png", "bbox": box} for box in ([70, 5, 20, 30], [-40, 0, 20, 30])])
+    )
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["000139.png: 0 people", "a.png: 0 people"]
+    assert result.stderr.splitlines()[-2:] == [
+        "a.png: left out, outside the picture of (50, 70) px: 2 of its boxes, [70, 5, 20, 30] for one",
+        "No box for 2 of 2 images, 000139.png for one.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["input_size=[640, 480]", "pixels=null", "path=12"], {"input_size": (640, 480), "pixels": None, "path": Path("12")}),
+        (["path=[a.onnx", "min_score=0.5", "person_class=2"], {"path": Path("[a.onnx"), "min_score": 0.5, "person_class": 2}),
+    ],
+    ids=["lists", "text"],
+)
+def test_options_of_a_detector(
+    photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: dict[str, Any]
+) -> None:
+    made: list[Any] = []
+
+    def find(detector: OnnxDetector, image: Any, info: Any, detections: Any) -> list[Any]:
+        made.append(detector.options)
+        return []
+
+    monkeypatch.setattr(OnnxDetector, "__call__", find)
+    settings = [part for word in words for part in ("--set", word)]
+    result = call("predict", photos / "a.png", "--model", model_folders.onnx, "--detector", "onnx", *settings)
+    assert result.exit_code == 0, result.output
+    assert {name: getattr(made[0], name) for name in expected} == expected
+
+
+def test_null_lets_every_category_in(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "a.png", "bbox": [1, 2, 30, 40], "category_id": 7}]))
+    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert call(*words).stdout.startswith("a.png: 0 people")
+    assert call(*words, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
+
+
 def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
     result = call("predict", photos / "text.jpg", "--model", model_folders.onnx)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -95,6 +221,8 @@ def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
     [
         (["nowhere"], 2, "does not exist"),
         (["photos", "--draw"], 2, "--draw needs --out"),
+        (["photos", "--detector", "boxes_file"], 2, "--detector boxes_file needs --boxes: the file."),
+        (["photos", "--detector", "onnx", "--boxes", "photos/text.jpg"], 2, "--boxes: the detector onnx reads no file of boxes"),
         (["photos", "--set", "path"], 2, "--set path: expected KEY=VALUE"),
         (
             ["photos", "--detector", "nobody"],
@@ -103,13 +231,57 @@ def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
         ),
         (["photos", "photos"], 1, "Two of the pictures are called 000139.png"),
     ],
-    ids=["place", "draw", "set", "detector", "twice"],
+    ids=["place", "draw", "boxes_file", "boxes", "set", "detector", "twice"],
 )
 def test_wrong_words_end_in_one_line(photos: Path, model_folders: Any, words: list[str], code: int, told: str) -> None:
     result = call("predict", *words, "--model", model_folders.onnx)
     assert result.exit_code == code
     assert told in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "file" / "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        f"Error: --out {tmp_path / 'file' / 'out'}: nothing can be written there (Not a directory)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "out/a.png"), "Error: out/a.png: No space left on device"),
+        (cv2.error("too\nlarge"), "Error: OpenCV: too large"),
+        (MemoryError(), "Error: There is not enough memory."),
+        (DataError("the network broke."), "Error: the network broke."),
+    ],
+    ids=["disk", "opencv", "memory", "ours"],
+)
+def test_what_was_posed_before_an_error_is_kept(
+    photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def draw(writer: OverlayWriter, photo: Photo, poses: Any) -> None:
+        if photo.name == "a.png":
+            raise error
+
+    monkeypatch.setattr(OverlayWriter, "draw", draw)
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)  # no traceback
+    assert result.stderr.splitlines()[-2:] == ["out/poses.json: the 2 images until then.", told]
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [record["file_name"] for record in written] == ["000139.png", "a.png"]
+
+
+def test_malformed_globals_are_named(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: [\n")
+    result = call("predict", photos)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: conf/base/globals.yml: not a YAML file (")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_the_newest_model_of_the_project_is_taken_and_named(photos: Path, model_folders: Any, tmp_path: Path) -> None:

@@ -5,22 +5,24 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import tee
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
 from posescope.crops.decoding import ImageError
-from posescope.errors import DataError
+from posescope.errors import DataError, count_of
 from posescope.files import write_json
 from posescope.inference.detectors import Detections, Detector
 from posescope.inference.estimator import PoseEstimator
+from posescope.inference.finding import tell_outside
 from posescope.inference.overlays import OverlayWriter
 from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.poses import ImagePoses
@@ -30,6 +32,7 @@ from posescope.project_models import find_model
 
 __all__ = ["predict"]
 
+_WITHOUT_FILE = ("full_image", "onnx")  # of others, which a plug-in brings, nobody knows here
 _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
@@ -41,7 +44,13 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     "--detector",
     help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the detector, such as path=yolox.onnx.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the detector, such as path=yolox.onnx or input_size=[640,640].",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays.")
 @click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
@@ -52,7 +61,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
 
-    IMAGES: image files, folders of images, videos. A line an image (or frame) is printed as soon as its people are posed. A file
+    IMAGES: image files, videos, folders of them. A line an image (or frame) is printed as soon as its people are posed. A file
     that cannot be read is named and left out; the rest goes on.
 
     \b
@@ -72,6 +81,8 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     """  # noqa: D301 (\b keeps click from filling the lines)
     if options["draw"] and options["out"] is None:
         raise click.UsageError("--draw needs --out: the folder for the overlays.")
+    if options["out"] is not None:
+        _check_writable(options["out"])  # before the work, not after it
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
@@ -79,6 +90,8 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
     with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:
         job.run(estimator, overlays)
+    if job.alone:
+        click.echo(f"No box for {len(job.alone)} of {count_of(job.posed, 'image')}, {job.alone[0]} for one.", err=True)
     if job.skipped:
         click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
         sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
@@ -94,30 +107,39 @@ class _Job:
     options: dict[str, Any]
     skipped: list[str] = field(default_factory=list)
     posed: int = 0
-    waiting: deque[Photo] = field(default_factory=deque)  # until their people are posed
+    alone: list[str] = field(default_factory=list)  # pictures with nobody in them
+    waiting: deque[Photo | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
+    boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
     def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
         """Pose all, print as they come, write what was asked for."""
-        first, second = tee(self._people())
         found = estimator.predict(
-            (photo for photo, _ in first),
-            (boxes for _, boxes in second),
+            self._photos(),
+            self._boxes(),
             batch_size=self.options["batch_size"],
             flip_test=self.options["flip_test"],
         )
-        out, records = self.options["out"], []
-        for poses in found:
-            self.posed += 1
-            photo = self.waiting.popleft()
-            _print(poses, self.options["as_json"])
-            records += poses.to_coco() if out else []
-            if self.options["draw"]:
-                overlays.draw(photo, poses)
-        if out:
-            write_json(out / "poses.json", records)
+        out: Path | None = self.options["out"]
+        records: list[dict[str, Any]] = []
+        finished = False
+        try:
+            for poses in found:
+                self.posed += 1
+                photo = self.waiting.popleft()
+                records += poses.to_coco() if out else []
+                with tqdm.external_write_mode():  # the bar steps aside
+                    _print(poses, self.options["as_json"])
+                if photo is not None:
+                    overlays.draw(photo, poses)
+            finished = True
+        finally:
+            if out and (finished or self.posed):  # what is posed is not lost, whatever ends the rest
+                write_json(out / "poses.json", records)
+            if out and self.posed and not finished:
+                click.echo(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
 
-    def _people(self) -> Iterator[tuple[Photo, NDArray[np.float64]]]:
-        """Every picture with the boxes of its people."""
+    def _photos(self) -> Iterator[Photo]:
+        """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
         photos = self.source.read(self._leave_out)
         for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
             info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
@@ -126,23 +148,59 @@ class _Job:
             except ImageError as error:  # of this picture alone; any other error means that none can go on
                 self._leave_out(photo.name, error)
                 continue
+            if outside := [person for person in people if not person.is_in_picture]:
+                with tqdm.external_write_mode():
+                    click.echo(tell_outside(outside), err=True)
+            people = [person for person in people if person.is_in_picture]
+            if not people:
+                self.alone.append(photo.name)
             boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
-            self.waiting.append(photo)
-            yield photo, np.array(boxes, dtype=np.float64).reshape(-1, 5)
+            self.waiting.append(photo if self.options["draw"] else None)
+            self.boxes.append(np.array(boxes, dtype=np.float64).reshape(-1, 5))
+            yield photo
+
+    def _boxes(self) -> Iterator[NDArray[np.float64]]:
+        while self.boxes:
+            yield self.boxes.popleft()
 
     def _leave_out(self, name: str, error: DataError) -> None:
-        click.echo(f"left out: {error}", err=True)
+        with tqdm.external_write_mode():
+            click.echo(f"left out: {error}", err=True)
         self.skipped.append(name)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(f"--out {folder}: nothing can be written there ({error.strerror}).") from error
 
 
 def _find_detector(options: dict[str, Any]) -> Detector:
     name = options["detector"] or ("boxes_file" if options["boxes"] else "full_image")
+    if options["boxes"] and name in _WITHOUT_FILE:
+        raise click.UsageError(f"--boxes: the detector {name} reads no file of boxes; boxes_file does.")
+    if name == "boxes_file" and not options["boxes"]:
+        raise click.UsageError("--detector boxes_file needs --boxes: the file.")
     pairs = [setting.partition("=") for setting in options["settings"]]
     wrong = [key for key, equals, _ in pairs if not equals]
     if wrong:
         raise click.UsageError(f"--set {wrong[0]}: expected KEY=VALUE.")
-    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: value for key, _, value in pairs}))
+    detector: Detector = build("detectors", ComponentSpec(name=name, options={key: _parse(value) for key, _, value in pairs}))
     return detector
+
+
+def _parse(text: str) -> Any:
+    """Lists, mappings and null as YAML has them; anything else stays as it stands, for the options to read (a path may be 12)."""
+    if not text:
+        return text
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
+        return text
+    return value if value is None or isinstance(value, list | dict) else text
 
 
 def _say_model(estimator: PoseEstimator, *, named: bool) -> None:

@@ -14,10 +14,14 @@ _MODELS = Path("06_models", "model")
 
 
 def data_dir_of_project(folder: Path = Path()) -> Path:
-    """`data_dir` as the project's globals say, `conf/local` before `conf/base`; without a project, `data`."""
+    """`data_dir` as the project's globals say, `conf/local` before `conf/base`; without a project, `data`.
+
+    Raises:
+        DataError: if the globals cannot be read.
+    """
     for environment in ("local", "base"):
         path = folder / "conf" / environment / "globals.yml"
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+        content = _read_yaml(path) if path.is_file() else None
         if isinstance(content, dict) and isinstance(content.get("data_dir"), str):
             return folder / str(content["data_dir"])
     return folder / "data"
@@ -41,3 +45,10 @@ def find_model(place: Path | None) -> Path:
         said = "no --model, and " if place is None else ""
         raise DataError(f"{said}no trained model in {root}: train one (posescope run), or name a model folder by --model.")
     return candidates[0]
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a YAML file ({' '.join(str(error).split())}). Mend it, or name a model folder.") from error

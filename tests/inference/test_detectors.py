@@ -165,6 +165,17 @@ def test_a_number_that_is_no_name_matches_nothing(detections: Detections) -> Non
     assert [person.image for person in find(detections, [record(1)], images=unnumbered)] == [ONE]
 
 
+def test_frames_are_not_the_images_of_their_numbers(detections: Detections) -> None:
+    frames = (ImageInfo("1.mp4#1", 1, (10, 10)), ImageInfo("clip.mp4#1", 2, (10, 10)))
+    assert find(detections, [record(1)], images=(*frames, ONE)) == find(detections, [record(1)], images=(ONE,))
+
+
+def test_the_name_counts_where_the_number_was_taken(detections: Detections) -> None:
+    assert find(detections, [record(2)], images=(ImageInfo("b/1.jpg", 2, (10, 10)),)) == []
+    with pytest.raises(DataError, match=r"b/1\.jpg: another image has the same number, a/1\.jpg"):
+        find(detections, [record(1)], images=(ImageInfo("a/1.jpg", 1, (10, 10)), ImageInfo("b/1.jpg", 2, (10, 10))))
+
+
 def test_a_missing_file_is_named(detections: Detections) -> None:
     assert not detections.is_finished()
     with pytest.raises(DataError, match=r"boxes\.json: there is no such file"):

@@ -110,6 +110,20 @@ def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: P
     np.testing.assert_array_equal(by_path.joints, by_name.joints)
 
 
+def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    for name in ("2.png", "good.png", "0.png"):
+        assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+
+    def numbers(*names: str) -> list[int]:
+        return [poses.image.image_id for poses in estimator.predict([tmp_path / name for name in names])]
+
+    assert numbers("2.png", "good.png", "good.png", "good.png") == [2, 0, 1, 3]
+    assert numbers("good.png", "0.png") == [1, 0]
+    stream = iter([image, tmp_path / "0.png", Photo("b.jpg", image, 7), image])
+    assert [poses.image.image_id for poses in estimator.predict(stream)] == [0, 1, 7, 2]
+
+
 @pytest.mark.parametrize(
     "boxes",
     [[[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]],
@@ -118,6 +132,38 @@ def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: P
 def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None:
     with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite, with w and h above 0"):
         estimator.predict_one(picture((1, 1), (2, 2)), boxes)
+
+
+def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
+    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
+    with pytest.raises(DataError, match=r"^0: a box lies outside the picture of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
+        estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
+
+
+def test_images_before_a_broken_one_are_posed(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    stream = estimator.predict([image, image, image, tmp_path / "nothing.jpg", image], batch_size=2)
+    assert [next(stream).image.name for _ in range(3)] == ["0", "1", "2"]
+    with pytest.raises(DataError, match=r"nothing\.jpg"):
+        next(stream)
+
+
+def test_when_the_network_breaks_nothing_is_run_again(estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def run(crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        calls.append(len(crops))
+        raise DataError("broken")
+
+    monkeypatch.setattr(estimator.backend, "run", run)
+    with pytest.raises(DataError, match="broken"):
+        list(estimator.predict([picture((1, 1), (2, 2))] * 3, batch_size=2))
+    assert calls == [2]
+
+
+def test_a_batch_of_nobody_is_refused(estimator: PoseEstimator) -> None:
+    with pytest.raises(DataError, match="batch_size: expected at least 1, found 0"):
+        list(estimator.predict(picture((1, 1), (2, 2)), batch_size=0))
 
 
 def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:

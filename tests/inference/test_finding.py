@@ -49,6 +49,18 @@ def test_the_detector_sees_each_image_once_and_the_next_only_when_asked(folder: 
     assert tuple(seen[0][1][1, 1]) == (255, 0, 0)
 
 
+def test_a_box_outside_its_picture_is_named_and_left_out(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+    def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
+        boxes = {"1.png": [(29.5, 0.0, 5.0, 5.0), (29.4, 0.0, 5.0, 5.0)], "2.png": [(0.0, -9.5, 5.0, 9.0)]}
+        return [DetectedPerson(info, box) for box in boxes.get(info.name, [(0.0, 0.0, 1.0, 1.0)])]
+
+    with caplog.at_level(logging.WARNING, logger="posescope"):
+        people = list(find_people_in(folder, detector, Detections(Path("none"))))
+    assert [(person.image.name, person.box[0]) for person in people] == [("1.png", 29.4), ("3.png", 0.0)]
+    assert "1.png: left out, outside the picture of (40, 30) px: 1 of its boxes, [30, 0.5, 5, 5] for one" in caplog.text
+    assert "2.png: left out, outside the picture" in caplog.text
+
+
 def test_a_broken_image_is_named_and_the_rest_goes_on(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
     (folder.root / "2.png").write_text("no image")
     with caplog.at_level(logging.WARNING, logger="posescope"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posescope.errors import DataError
-from posescope.inference.images import ImageFolder, read_images
+from posescope.inference.images import ImageFolder, ImageNumbers, read_images
 from posescope.inference.records import ImageInfo
 
 
@@ -74,6 +74,17 @@ def test_no_image_gets_the_number_of_another(folder: ImageFolder, write_image: A
     for name in ("1.png", "a.png", "b.png", "below/0002.png"):
         write_image(name, (20, 50), (1, 1), (2, 2))
     assert {info.name: info.image_id for info in listed(folder)} == {"1.png": 1, "a.png": 3, "b.png": 4, "below/0002.png": 2}
+
+
+def test_of_two_with_one_number_the_first_gets_it(folder: ImageFolder, write_image: Any) -> None:
+    for name in ("a/1.png", "b/1.png", "c.png"):
+        write_image(name, (20, 50), (1, 1), (2, 2))
+    assert [info.image_id for info in listed(folder)] == [1, 2, 3]
+
+
+def test_numbers_of_a_stream_are_never_given_twice() -> None:
+    numbers = ImageNumbers()
+    assert [numbers.give(wanted) for wanted in (None, 0, 3, None, None, 3, 5, None)] == [0, 1, 3, 2, 4, 5, 6, 7]
 
 
 def test_images_without_numbers_are_counted_from_0(folder: ImageFolder, write_image: Any) -> None:

@@ -143,10 +143,11 @@ class _BoxIndex:
 
     def find(self, image: ImageInfo) -> list[_Box]:
         """The boxes of an image."""
-        numbered = self.by_number.get(image.image_id, []) if image.is_numbered else []
-        if numbered and self.asked.setdefault(image.image_id, image.name) != image.name:
+        number = image.own_number
+        numbered = [] if number is None else self.by_number.get(number, [])
+        if number is not None and numbered and self.asked.setdefault(number, image.name) != image.name:
             raise DataError(
-                f"{image.name}: another image has the same number, {self.asked[image.image_id]}; {self.path} cannot tell them "
+                f"{image.name}: another image has the same number, {self.asked[number]}; {self.path} cannot tell them "
                 "apart: give its records a file_name."
             )
         found = sorted(self.by_name.get(image.name, []) + numbered, key=lambda one: one.place)

@@ -7,7 +7,7 @@
 A folder with `model.onnx` is run by onnxruntime, and torch is never imported; one with `model.safetensors` by PyTorch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -19,13 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from posescope.artifacts.description import ModelDescription, ModelFolderError, describe_folder
 from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
 from posescope.drawing.images import check_rgb
-from posescope.errors import DataError
+from posescope.errors import DataError, PosescopeError
 from posescope.inference.cutting import CutPeople, cut_people
-from posescope.inference.images import number_images
+from posescope.inference.images import ImageNumbers
 from posescope.inference.photos import Photo
 from posescope.inference.poses import ImagePoses
 from posescope.inference.reading import read_upright
-from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson, number_in
 from posescope.skeleton import Skeleton, warn_of_missing_pairs
 
 __all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
@@ -105,29 +105,37 @@ class PoseEstimator:
             flip_test: average with the mirrored image.
 
         Yields:
-            Everybody of one image. An image is numbered by its name where that is a number (COCO's way), else by its place.
+            Everybody of one image. An image is numbered by its name where that is a number (COCO's way), else by the next
+            number that is free, from 0 on. No number is given twice: of a list the names are known beforehand; in a stream, a
+            name whose number another image already has gets a free one. Photos keep their own.
 
         Raises:
-            DataError: if an image cannot be read, a box is malformed, or there are fewer boxes than images.
+            DataError: if an image cannot be read, a box is malformed or outside its picture, or boxes are fewer than images,
+                after the poses of the images before it; if the batch size is below 1.
         """
         if flip_test:
             warn_of_missing_pairs(self.skeleton, "flip_test")
         one = isinstance(images, str | Path | np.ndarray | Photo)
         listed: Iterable[ImageLike] = [images] if one else images  # type: ignore[assignment, list-item]
-        waiting = _Batch()
-        for number, (image, own) in enumerate(_pairs(listed, boxes)):
-            waiting.add(*self._cut(image, own, number))
-            if waiting.people >= batch_size or len(waiting.images) >= batch_size:
-                yield from self._run(waiting, batch_size, flip_test)
-                waiting = _Batch()
+        if batch_size < 1:
+            raise DataError(f"predict: batch_size: expected at least 1, found {batch_size}.")
+        waiting, numbers = _Batch(), ImageNumbers(_known_numbers(listed))
+        try:
+            for place, (image, own) in enumerate(_pairs(listed, boxes)):
+                waiting.add(*self._cut(_read(image, place, numbers), own))
+                if waiting.people >= batch_size or len(waiting.images) >= batch_size:
+                    full, waiting = waiting, _Batch()
+                    yield from self._run(full, batch_size, flip_test)
+        except PosescopeError:  # those that were read before are not lost
+            yield from self._run(waiting, batch_size, flip_test)
+            raise
         yield from self._run(waiting, batch_size, flip_test)
 
     def predict_one(self, image: ImageLike, boxes: ArrayLike | None = None, *, flip_test: bool = False) -> ImagePoses:
         """As `predict`, of one image."""
         return next(self.predict(image, [boxes], flip_test=flip_test))
 
-    def _cut(self, image: ImageLike, boxes: ArrayLike | None, number: int) -> tuple[ImageInfo, list[DetectedPerson], CutPeople]:
-        photo = _read(image, number)
+    def _cut(self, photo: Photo, boxes: ArrayLike | None) -> tuple[ImageInfo, list[DetectedPerson], CutPeople]:
         pixels = photo.pixels
         info = ImageInfo(photo.name, photo.image_id, (pixels.shape[0], pixels.shape[1]))
         people = _people(info, boxes)
@@ -177,12 +185,24 @@ def _pairs(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None] | None
             raise DataError(f"predict: expected boxes for every image (or None), found boxes for {number} images.") from None
 
 
-def _read(image: ImageLike, number: int) -> Photo:
+def _known_numbers(images: Iterable[ImageLike]) -> set[int]:
+    """The numbers that images of a list will have; nothing is known of a stream."""
+    if not isinstance(images, Sequence):
+        return set()
+    numbers = (number_in(Path(image).name) for image in images if isinstance(image, str | Path))
+    photos = {image.image_id for image in images if isinstance(image, Photo)}
+    return photos | {number for number in numbers if number is not None}
+
+
+def _read(image: ImageLike, place: int, numbers: ImageNumbers) -> Photo:
     if isinstance(image, str | Path):
         name = Path(image).name
-        known = name.partition(".")[0].isdecimal()
-        return Photo(name, read_upright(Path(image)), number_images([name])[0] if known else number)
-    photo = image if isinstance(image, Photo) else Photo(str(number), image, number)
+        return Photo(name, read_upright(Path(image)), numbers.give(number_in(name)))
+    if isinstance(image, Photo):
+        photo = image
+        numbers.give(photo.image_id)
+    else:
+        photo = Photo(str(place), image, numbers.give())
     check_rgb(photo.pixels, f"image {photo.name}")
     return photo
 
@@ -191,7 +211,10 @@ def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
     """Our convention: COCO's edges lose 0.5."""
     height, width = info.size
     rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _rows(boxes, info.name)
-    return [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+    people = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+    if outside := [row for row, person in zip(rows.tolist(), people, strict=True) if not person.is_in_picture]:
+        raise DataError(f"{info.name}: a box lies outside the picture of {info.size} px (height, width): {outside[0]}.")
+    return people
 
 
 def _rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:

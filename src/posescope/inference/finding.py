@@ -1,7 +1,7 @@
 """The people of a folder of images, one image in memory at a time."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
@@ -10,7 +10,7 @@ from posescope.inference.detectors import Detections, Detector
 from posescope.inference.images import ImageFolder, read_images
 from posescope.inference.records import DetectedPerson
 
-__all__ = ["find_people_in"]
+__all__ = ["find_people_in", "tell_outside"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,24 @@ def find_people_in(folder: ImageFolder, detector: Detector, detections: Detectio
         DataError: if there is no image, or not one that can be read; or what the detector raises.
     """
     count, alone = 0, []
-    for info, image in tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names())):
+    images = tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names()), disable=None)
+    for info, image in images:
         count += 1
         try:
             people = detector(image, info, detections)
         except ImageError as error:
             logger.warning("left out: %s", error)
             continue
+        if outside := [person for person in people if not person.is_in_picture]:
+            logger.warning("%s", tell_outside(outside))
         alone += [] if people else [info.name]
-        yield from people
+        yield from (person for person in people if person.is_in_picture)
     if alone:
         logger.warning("%s: no box for %d of %d images, %s for one", folder.root, len(alone), count, alone[0])
+
+
+def tell_outside(people: Sequence[DetectedPerson]) -> str:
+    """What to say of people of one image whose boxes lie outside it; there is at least one."""
+    x, y, width, height = people[0].box
+    first, image = f"[{x + 0.5:g}, {y + 0.5:g}, {width:g}, {height:g}]", people[0].image
+    return f"{image.name}: left out, outside the picture of {image.size} px: {len(people)} of its boxes, {first} for one"

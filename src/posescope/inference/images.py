@@ -4,9 +4,8 @@ Joints and boxes are in the px of the upright picture: a photograph that says by
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from posescope.errors import DataError
 from posescope.inference.reading import read_upright
-from posescope.inference.records import ImageInfo
+from posescope.inference.records import ImageInfo, number_in
 
-__all__ = ["ImageFolder", "number_images", "read_images"]
+__all__ = ["ImageFolder", "ImageNumbers", "number_images", "read_images"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +60,42 @@ class ImageFolder:
         return sorted(path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def number_images(names: Sequence[str]) -> list[int]:
-    """The number in each name (COCO's way: `000000000139.jpg`).
+class ImageNumbers:
+    """Gives images numbers, and no number twice.
 
-    Images without one get the numbers after the largest in use, in the order in which they come.
+    Args:
+        expected: numbers that images will ask for: nobody else gets one of them.
+        first_free: whoever does not ask gets this one, or the next that is free.
     """
-    stems = [name.rpartition("/")[2].partition(".")[0] for name in names]
-    numbers = [int(stem) if stem.isdecimal() else None for stem in stems]
-    free = count(max((number for number in numbers if number is not None), default=-1) + 1)
-    return [next(free) if number is None else number for number in numbers]
+
+    def __init__(self, expected: Collection[int] = (), first_free: int = 0) -> None:
+        self._expected, self._next = frozenset(expected), first_free
+        # Of all below `_next` none is free: a stream of images without numbers takes no memory.
+        self._given: set[int] = set()
+
+    def give(self, wanted: int | None = None) -> int:
+        """The number wanted, if nobody has it; else a free one."""
+        if wanted is not None and wanted not in self._given and (wanted >= self._next or wanted in self._expected):
+            if wanted == self._next and wanted not in self._expected:
+                self._next += 1
+            else:
+                self._given.add(wanted)
+            return wanted
+        while self._next in self._given or self._next in self._expected:
+            self._next += 1
+        self._next += 1
+        return self._next - 1
+
+
+def number_images(names: Sequence[str]) -> list[int]:
+    """The number in each name (COCO's way: `000000000139.jpg`), to the first image that has it.
+
+    The others get the numbers after the largest in use, in the order in which they come.
+    """
+    wanted = [number_in(name) for name in names]
+    own = [number for number in wanted if number is not None]
+    numbers = ImageNumbers(own, first_free=max(own, default=-1) + 1)
+    return [numbers.give(number) for number in wanted]
 
 
 def read_images(folder: ImageFolder) -> Iterator[tuple[ImageInfo, NDArray[np.uint8]]]:

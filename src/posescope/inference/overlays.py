@@ -38,16 +38,16 @@ class OverlayWriter:
         """Draw the people of a picture and write it."""
         drawn = poses.draw(photo.pixels)
         if photo.video is not None:
-            self._append_frame(photo.video, drawn)
+            self._append_frame(photo.video, photo.name.rpartition("#")[0], drawn)
             return
         target = self._folder / f"{photo.name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_png(target, drawn)
 
-    def _append_frame(self, video: VideoFile, drawn: NDArray[np.uint8]) -> None:
+    def _append_frame(self, video: VideoFile, name: str, drawn: NDArray[np.uint8]) -> None:
         if self._append is None or self._video != video:
             self._open.close()
-            path = self._folder / f"{video.path.name}.mp4"
+            path = self._folder / f"{name}.mp4"
             self._append = self._open.enter_context(open_video_writer(path, video.fps, (drawn.shape[0], drawn.shape[1])))
             self._video = video
         self._append(drawn)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -35,30 +36,36 @@ class PhotoSource:
     """Images and videos in the order asked for.
 
     Args:
-        places: image files, folders of images (with all below them), video files.
+        places: image files, video files, folders of both (with all below them). One that holds neither is left out, where
+            there are others.
 
     Raises:
-        DataError: if a folder holds no image, or two images would have the same name.
+        DataError: if no place holds an image or a video, or two pictures would have the same name.
     """
 
     def __init__(self, places: Sequence[Path]) -> None:
         self._folders: dict[str, ImageFolder] = {}
         self._videos: dict[str, VideoFile] = {}
+        self._unusable: dict[str, DataError] = {}
         for place in places:
-            if place.is_file() and place.suffix.lower() in VIDEO_SUFFIXES:
-                self._add(self._videos, place.name, VideoFile(place))
-            else:
-                folder = ImageFolder(place)
-                for name in folder.names():
-                    self._add(self._folders, name, folder)
+            self._add_place(place)
+        if self._unusable and not self._folders and not self._videos:
+            raise next(iter(self._unusable.values()))
 
     def count(self) -> int:
         """How many pictures there are, as far as the videos tell."""
-        return len(self._folders) + sum(video.frame_count or 0 for video in self._videos.values())
+        return len(self._folders) + sum(map(_promised_frames, self._videos.values()))
 
     def read(self, leave_out: Callable[[str, DataError], None]) -> Iterator[Photo]:
-        """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why."""
-        for (name, folder), image_id in zip(self._folders.items(), number_images(tuple(self._folders)), strict=True):
+        """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why.
+
+        Frames get the numbers after those of the images: no two pictures have the same.
+        """
+        for name, error in self._unusable.items():
+            leave_out(name, error)
+        image_ids = number_images(tuple(self._folders))
+        frame_ids = count(max(image_ids, default=-1) + 1)
+        for (name, folder), image_id in zip(self._folders.items(), image_ids, strict=True):
             try:
                 pixels = folder.read(name)
             except DataError as error:
@@ -68,12 +75,40 @@ class PhotoSource:
         for name, video in self._videos.items():
             try:
                 for frame in video.frames():
-                    yield Photo(f"{name}#{frame.index}", frame.image, frame.index, video)
+                    yield Photo(f"{name}#{frame.index}", frame.image, next(frame_ids), video)
             except DataError as error:
                 leave_out(name, error)
+
+    def _add_place(self, place: Path) -> None:
+        videos = _videos_in(place)
+        for name, video in videos.items():
+            self._add(self._videos, name, video)
+        folder = ImageFolder(place)
+        if place.is_file() and videos:
+            return
+        if folder.is_finished():
+            for name in folder.names():
+                self._add(self._folders, name, folder)
+        elif not videos:
+            self._unusable[str(place)] = DataError(f"{place}: no images here, and no videos.")
 
     @staticmethod
     def _add(known: dict, name: str, place: ImageFolder | VideoFile) -> None:  # type: ignore[type-arg]
         if name in known:
             raise DataError(f"Two of the pictures are called {name}: pose them one after another, into folders of their own.")
         known[name] = place
+
+
+def _videos_in(place: Path) -> dict[str, VideoFile]:
+    """By their names, relative to the folder."""
+    paths, base = ([place], place.parent) if place.is_file() else (sorted(place.rglob("*")), place)
+    return {
+        str(path.relative_to(base)): VideoFile(path) for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+    }
+
+
+def _promised_frames(video: VideoFile) -> int:
+    try:
+        return video.frame_count or 0
+    except DataError:  # told when its turn comes
+        return 0

@@ -37,7 +37,7 @@ def predict_people(
         warn_of_missing_pairs(model.skeleton, "flip_test")
     model = model.to(resolve_device(options.device))
     by_image = groupby(people, key=lambda person: person.image)
-    for image_info, group in tqdm(by_image, desc="posing", unit="image"):
+    for image_info, group in tqdm(by_image, desc="posing", unit="image", disable=None):
         image = folder.read(image_info.name)
         members = list(group)
         for start in range(0, len(members), options.batch_size):

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DetectedPerson", "ImageInfo", "PosedPerson"]
+__all__ = ["DetectedPerson", "ImageInfo", "PosedPerson", "number_in"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,20 @@ class ImageInfo:
     size: tuple[int, int]
 
     @property
-    def is_numbered(self) -> bool:
-        """Whether the number is the image's name, as COCO does it; otherwise it was given by us and means nothing elsewhere."""
-        return PurePosixPath(self.name).name.partition(".")[0].isdecimal()
+    def own_number(self) -> int | None:
+        """The number that is the image's name; `image_id` may be another, where two images have the same."""
+        return number_in(self.name)
+
+
+def number_in(name: str) -> int | None:
+    """The number that is an image's name, as COCO does it (`000000000139.jpg`); none for all others, and frames of videos.
+
+    The number of any other image was given by us, and means nothing elsewhere.
+    """
+    last = PurePosixPath(name)
+    stem = last.name.partition(".")[0]
+    # 12.mp4#3 is the fourth frame of a video: neither 12 nor 3 is an image's name.
+    return int(stem) if stem.isdecimal() and "#" not in last.suffix else None
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,13 @@ class DetectedPerson:
     image: ImageInfo
     box: tuple[float, float, float, float]
     score: float = 1.0
+
+    @property
+    def is_in_picture(self) -> bool:
+        """Whether the box and the picture have a part in common."""
+        x, y, width, height = self.box
+        image_height, image_width = self.image.size
+        return x < image_width - 0.5 and y < image_height - 0.5 and x + width > -0.5 and y + height > -0.5
 
 
 @dataclass(frozen=True)
