@@ -91,7 +91,8 @@ def test_tables_pictures_and_figure(inputs) -> None:
     assert row["pc1_variance"] == pytest.approx(components.variances[0])
     assert row["components_for_95"] == components.components_for(0.95)
     assert row["participation_ratio"] == pytest.approx(components.participation_ratio)
-    assert set(found.pictures) == {"attribute_correlations", "component_extremes"}
+    assert set(found.pictures) == {"attribute_correlations", "attribute_probes", "component_extremes"}
+    assert all(finding.picture in found.pictures for finding in found.findings)
     assert found.pictures["component_extremes"].shape[1] == 6 * 104 + 7 * 4
     figure = found.figures["component_scores"]
     assert [trace.visible for trace in figure.data] == [True, False]

@@ -41,7 +41,7 @@ class ClaimMaker:
         names: the best attribute of each component (`best_names`), with what `explain_components` says.
         components: whose shares of the variance are told.
         shuffles: how many there were, for the words of the controls.
-        picture: the picture that shows the pairs.
+        picture, probes_picture: the pictures that show the pairs, and the probes.
     """
 
     found: ProbedAttributes
@@ -49,6 +49,7 @@ class ClaimMaker:
     components: Components
     shuffles: int
     picture: str
+    probes_picture: str
 
     def list_claims(self, claimed: int) -> tuple[Finding, ...]:
         """All findings; of single components, the first so many."""
@@ -107,6 +108,7 @@ class ClaimMaker:
                 row,
                 self._probe_control(row),
                 passed=True,
+                picture=self.probes_picture,
             )
             for row in self._probes(passed=True)[:_MOST_READABLE]
         ]
@@ -118,7 +120,7 @@ class ClaimMaker:
             return []
         best, names = lost[0], ", ".join(row["attribute"] for row in lost)
         claim = f"Not surely more readable from {self._source(best)} than by chance: {names}; at best {_told(best)}."
-        return [_finding(claim, best, self._probe_control(best), passed=False)]
+        return [_finding(claim, best, self._probe_control(best), passed=False, picture=self.probes_picture)]
 
     def _probes(self, passed: bool) -> list[pd.Series]:
         """Rows of the probes that beat chance, or of those that do not, the highest R2 first."""

@@ -19,14 +19,14 @@ from pydantic import Field
 from posescope.explain.attribute_probes import EXPLAINED_COLUMNS, ProbedAttributes, explain_components, probe_attributes
 from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
 from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
-from posescope.explain.component_pictures import draw_correlations, draw_extremes, plot_scores
+from posescope.explain.component_pictures import draw_correlations, draw_extremes, draw_probes, plot_scores
 from posescope.explain.picture_attributes import measure_pictures
 from posescope.explain.stack_variance import tabulate_variance
 from posescope.plugins import Options
 
 __all__ = ["ComponentNaming", "ComponentNamingOptions"]
 
-_HEAT_MAP, _SCATTER = "attribute_correlations", "component_scores"
+_HEAT_MAP, _PROBES, _SCATTER = "attribute_correlations", "attribute_probes", "component_scores"
 
 
 class ComponentNamingOptions(Options):
@@ -74,7 +74,7 @@ class ComponentNaming:
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         pictures = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
         if len(names):
-            pictures[_HEAT_MAP] = draw_correlations(found.correlations)
+            pictures |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
         return AnalysisResult(
             facts=facts,
             tables={
@@ -85,7 +85,9 @@ class ComponentNaming:
             },
             pictures=pictures,
             note=_note(facts, variance, found, inputs),
-            findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP).list_claims(options.claims),
+            findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES).list_claims(
+                options.claims
+            ),
             figures={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
 

@@ -15,7 +15,7 @@ from posescope.explain.charts import heat_map
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["draw_correlations", "draw_extremes", "extreme_rows", "plot_scores"]
+__all__ = ["draw_correlations", "draw_extremes", "draw_probes", "extreme_rows", "plot_scores"]
 
 _TILE = (104, 104)
 _MOST_POINTS = 1000
@@ -29,6 +29,20 @@ def draw_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
     title = "What each component tells of each attribute, on held-out persons"
     return heat_map(
         table.to_numpy(dtype=np.float64), rows, list(table.columns), title=title, unit="R2, with the sign of the correlation"
+    )
+
+
+def draw_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
+    """Held-out R2 of each attribute from all components together, with its interval and the best by chance; the best on top."""
+    ranked = probes.sort_values("r2", ascending=False, kind="stable")
+    columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}
+    title = "What all components together tell, on held-out persons"
+    return heat_map(
+        ranked[list(columns)].to_numpy(dtype=np.float64),
+        list(ranked["attribute"]),
+        list(columns.values()),
+        title=title,
+        unit="R2",
     )
 
 
