@@ -1,21 +1,17 @@
 """An exported model at work, by onnxruntime, without torch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
-from posescope.artifacts.device_names import check_device_name
-from posescope.errors import OptionsError
+from posescope.artifacts.onnx_runtime import OnnxRuntime, load_onnxruntime
 
 __all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
-_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -42,14 +38,12 @@ class OnnxModel:
     name = "onnx"
 
     def __init__(self, about: ModelDescription, threads: int = 0, device: str = "auto") -> None:
-        check_device_name(device)
-        runtime = _import_runtime()
+        runtime = load_onnxruntime("This model")
         _check_files(about)
-        self.about = about
-        self._network = _open(runtime, about, NETWORK, threads, device)
-        self._decoder = _open(runtime, about, DECODER, threads, device)
-        self._flip_test_decoder = _open(runtime, about, FLIP_TEST_DECODER, threads, device)
-        self._errors = _errors_of(runtime)
+        self.about, self._errors = about, runtime.errors
+        self._network, self._decoder, self._flip_test_decoder = (
+            self._open(runtime, name, threads, device) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)
+        )
         self._check_shapes()
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -67,6 +61,13 @@ class OnnxModel:
             return CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
         inputs = {"heatmaps": maps, "mirrored": mirrored}
         return CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+
+    def _open(self, runtime: OnnxRuntime, name: str, threads: int, device: str) -> Any:
+        path = self.about.folder / name
+        try:
+            return runtime.open(path, threads, device)
+        except self._errors as error:
+            raise ModelFolderError(f"{path}: onnxruntime cannot read it: {error}") from error
 
     def _answer(self, session: Any, name: str, inputs: dict[str, NDArray[Any]]) -> list[Any]:
         try:
@@ -115,45 +116,3 @@ def _fits(expected: list[Any], found: list[Any]) -> bool:
     sides = zip(expected, found, strict=False)
     known = ((one, two) for one, two in sides if isinstance(one, int) and isinstance(two, int))
     return len(expected) == len(found) and all(one == two for one, two in known)
-
-
-def _import_runtime() -> ModuleType:
-    try:
-        import onnxruntime  # noqa: PLC0415 (an extra)
-    except ImportError as error:
-        raise OptionsError("This model is ONNX, and onnxruntime is not installed; pip install 'posescope[onnx]'.") from error
-    return onnxruntime  # type: ignore[no-any-return]
-
-
-def _open(runtime: ModuleType, about: ModelDescription, name: str, threads: int, device: str) -> Any:
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    providers = _providers(device, runtime.get_available_providers())
-    try:
-        session = runtime.InferenceSession(str(about.folder / name), options, providers=providers)
-    except _errors_of(runtime) as error:
-        raise ModelFolderError(f"{about.folder / name}: onnxruntime cannot read it: {error}") from error
-    if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error
-        raise OptionsError(f"device '{device}': onnxruntime could not start CUDA here. Use 'auto' or 'cpu'.")
-    return session
-
-
-def _providers(device: str, available: Sequence[str]) -> list[Any]:
-    """Onnxruntime's names; what CUDA cannot do is left to the CPU."""
-    if device == "cpu":
-        return [_CPU]
-    if device == "auto":
-        return [one for one in (_CUDA, _CPU) if one in available]
-    if _CUDA not in available:
-        raise OptionsError(
-            f"device '{device}': this onnxruntime has no CUDA ({', '.join(available)}). "
-            "Use 'auto' or 'cpu', or install onnxruntime-gpu in its place."
-        )
-    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), _CPU]
-
-
-def _errors_of(runtime: ModuleType) -> tuple[type[Exception], ...]:
-    """Onnxruntime's own errors; they have no common base."""
-    state = vars(runtime.capi.onnxruntime_pybind11_state).values()
-    return tuple(value for value in state if isinstance(value, type) and issubclass(value, Exception))

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.errors import DataError, OptionsError
+from posescope.artifacts.onnx_runtime import load_onnxruntime
+from posescope.errors import DataError
 
 __all__ = ["OnnxNetwork", "open_network"]
 
 _TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-# Azure's stands in every build, and is no device of this machine.
-_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-_ERRORS_ONLY = 3
 
 
 @dataclass(frozen=True)
@@ -60,15 +57,12 @@ def open_network(path: Path) -> OnnxNetwork:
         OptionsError: if onnxruntime is not installed.
         DataError: if the file is missing, is no ONNX, or wants something else than one RGB picture; tells what.
     """
-    runtime, errors = _load_onnxruntime()
+    runtime = load_onnxruntime("The detector onnx")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file. The detector's option `path` names a network in ONNX.")
-    options = runtime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    providers = [name for name in _PROVIDERS if name in runtime.get_available_providers()]
     try:
-        session = runtime.InferenceSession(str(path), options, providers=providers)
-    except errors as error:
+        session = runtime.open(path)
+    except runtime.errors as error:
         raise DataError(f"{path}: onnxruntime cannot load it as a network: {error}") from error
     inputs = session.get_inputs()
     shape, kind = list(inputs[0].shape), inputs[0].type
@@ -80,7 +74,7 @@ def open_network(path: Path) -> OnnxNetwork:
         )
     height, width = shape[-2:]
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return OnnxNetwork(path, size, len(shape) == 4, _TYPES[kind], session, errors)
+    return OnnxNetwork(path, size, len(shape) == 4, _TYPES[kind], session, runtime.errors)
 
 
 def _takes_a_picture(shape: Sequence[Any]) -> bool:
@@ -89,16 +83,3 @@ def _takes_a_picture(shape: Sequence[Any]) -> bool:
     return bool(expected) and all(
         want is None or not isinstance(side, int) or side == want for side, want in zip(shape, expected, strict=True)
     )
-
-
-def _load_onnxruntime() -> tuple[ModuleType, tuple[type[Exception], ...]]:
-    """The package, and its errors, which have no base of their own."""
-    try:
-        import onnxruntime  # noqa: PLC0415 - an extra
-        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
-    except ImportError as error:
-        raise OptionsError(
-            f"The detector onnx needs onnxruntime, which cannot be imported ({error}). Install it: pip install 'posescope[onnx]'."
-        ) from error
-    errors = tuple(item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
-    return onnxruntime, errors

@@ -1,0 +1,82 @@
+"""onnxruntime, which is an extra: loaded when a network in ONNX is, with its errors and its devices. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from posescope.artifacts.device_names import check_device_name
+from posescope.errors import OptionsError
+
+__all__ = ["OnnxRuntime", "load_onnxruntime"]
+
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class OnnxRuntime:
+    """The package.
+
+    Attributes:
+        module: `onnxruntime`.
+        errors: what it raises; they have no base of their own.
+    """
+
+    module: ModuleType
+    errors: tuple[type[Exception], ...]
+
+    def open(self, path: Path, threads: int = 0, device: str = "auto") -> Any:
+        """A session of the network in a file.
+
+        Args:
+            path: of the network.
+            threads: 0: as many as there are cores.
+            device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
+
+        Raises:
+            OptionsError: if there is no such device here.
+            Exception: one of `errors`, if the file cannot be read; the caller knows what it was meant to be.
+        """
+        options = self.module.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = _ERRORS_ONLY
+        session = self.module.InferenceSession(str(path), options, providers=self._providers(device))
+        if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error
+            raise OptionsError(f"device '{device}': onnxruntime could not start CUDA here. Use 'auto' or 'cpu'.")
+        return session
+
+    def _providers(self, device: str) -> list[Any]:
+        """Onnxruntime's names; what CUDA cannot do is left to the CPU."""
+        check_device_name(device)
+        available = self.module.get_available_providers()
+        if device == "cpu":
+            return [_CPU]
+        if device == "auto":
+            return [one for one in (_CUDA, _CPU) if one in available]  # others are no devices of this machine
+        if _CUDA not in available:
+            raise OptionsError(
+                f"device '{device}': this onnxruntime has no CUDA ({', '.join(available)}). "
+                "Use 'auto' or 'cpu', or install onnxruntime-gpu in its place."
+            )
+        return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), _CPU]
+
+
+def load_onnxruntime(what: str) -> OnnxRuntime:
+    """Import it.
+
+    Args:
+        what: needs it, for the message: "This model".
+
+    Raises:
+        OptionsError: if it cannot be imported.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415 (an extra)
+        from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
+    except ImportError as error:
+        raise OptionsError(
+            f"{what} needs onnxruntime, which cannot be imported ({error}). Install it: pip install 'posescope[onnx]'."
+        ) from error
+    errors = tuple(item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception))
+    return OnnxRuntime(onnxruntime, errors)
