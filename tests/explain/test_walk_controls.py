@@ -9,12 +9,12 @@ import pytest
 from posescope.explain.attributes import measure_poses
 from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.put_back import why_not_put_back
 from posescope.explain.walk_controls import Ends, compare_ends, ends_along_data, ends_of
 from posescope.explain.walk_distance import Spacing, measure_spacing, shares_beyond
 from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
 from posescope.explain.walk_pushes import PoseScale, claim_attribute, measure_scale, push_people, strongest_gains, tabulate_gains
 from posescope.explain.walk_slider import plot_walks
-from posescope.explain.walk_steps import why_not_decodable
 from posescope.explain.walks import Walks, WalksOptions
 from posescope.skeleton import COCO_PERSON
 
@@ -204,7 +204,7 @@ def test_noise_makes_no_claim(inputs_of, noise_crops) -> None:
 
 def test_pooled_features_are_not_decoded(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    assert why_not_decodable(inputs) == ""
+    assert why_not_put_back(inputs.model, inputs.features) == ""
     pooled = FeatureSet(inputs.features.person_ids, inputs.features.values[:, ::4], "bottleneck", (3, 1, 1))
     object.__setattr__(inputs, "features", pooled)
     found = Walks(WalksOptions())(inputs)

@@ -1,7 +1,6 @@
 """Points of feature space: steps along components, the persons nearest to them, and what the network makes of them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,8 +11,9 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.components import Components
 from posescope.explain.feature_store import FeatureSet
-from posescope.explain.taps import batches_of_rows, hold
-from posescope.models.network import Edits, Resumable
+from posescope.explain.put_back import PutBack
+from posescope.explain.taps import batches_of_rows
+from posescope.models.network import Edits
 
 __all__ = ["Decoded", "Nearest", "decode_features", "nearest_persons", "walked_points"]
 
@@ -86,33 +86,8 @@ def decode_features(
     """
     values = torch.from_numpy(points.astype(np.float32)).reshape(len(points), *shape)
     batches = tqdm(batches_of_rows(np.arange(len(points)), batch_size), desc="decode walks", leave=False)
-    decode = _resumed_maps if _can_resume_at(model, tap) else _whole_maps
-    heatmaps = torch.cat(list(decode(model, tap, (values[batch] for batch in batches), image, edits)))
+    put_back = PutBack(model, tap, image, edits)
+    heatmaps = torch.cat([put_back.heatmaps(values[batch]) for batch in batches])
     decoded = model.codec.decode(heatmaps)
     heatmaps_np, joints, scores = (value.float().cpu().numpy() for value in (heatmaps, decoded.joints, decoded.scores))
     return Decoded(heatmaps=heatmaps_np, joints=joints, scores=scores)
-
-
-def _can_resume_at(model: PoseModel, tap: str) -> bool:
-    names, network = model.network.tap_names, model.network
-    return isinstance(network, Resumable) and names.index(tap) >= names.index(network.bottleneck_tap)
-
-
-def _whole_maps(model: PoseModel, tap: str, points: Iterator[Tensor], image: Tensor, edits: Edits) -> Iterator[Tensor]:
-    """Heatmaps of batches of points (n, C, h, w), each by a whole forward pass."""
-    for batch in points:
-        yield model.heatmaps(image.expand(len(batch), *image.shape[1:]), {**edits, tap: hold(batch)})
-
-
-def _resumed_maps(model: PoseModel, tap: str, points: Iterator[Tensor], image: Tensor, edits: Edits) -> Iterator[Tensor]:
-    """The same heatmaps, each batch taken up at the bottleneck of one pass."""
-    names, bottleneck = model.network.tap_names, model.network.bottleneck_tap
-    behind = set(names[names.index(bottleneck) + 1 :])
-    paused = model.pause(image, {name: edit for name, edit in edits.items() if name not in behind})
-    later = {name: edit for name, edit in edits.items() if name in behind}
-    for batch in points:
-        if tap == bottleneck:
-            yield model.resume(replace(paused, bottleneck=batch.to(paused.bottleneck)), later)
-        else:
-            found = paused.bottleneck.expand(len(batch), *paused.bottleneck.shape[1:])
-            yield model.resume(replace(paused, bottleneck=found), {**later, tap: hold(batch)})

@@ -58,19 +58,6 @@ class FeatureSet:
         """Whether the places within each channel are lost: then a point of this space cannot be put back into the network."""
         return self.pooling != "none"
 
-    def check_decodable(self, analysis: str) -> None:
-        """Refuse pooled features, for an analysis that decodes points of their space through the rest of the network.
-
-        Raises:
-            ExplainError: if they are pooled; names the analysis and the parameter.
-        """
-        if self.is_pooled:
-            raise ExplainError(
-                f"{analysis}: points are put back into the network at '{self.tap}', which needs every place of a channel; the "
-                f"features hold only its {self.pooling} over space. Set explainability.persons.pooling to none, or leave "
-                f"{analysis} out of explainability.analyses.selected."
-            )
-
 
 class FeatureStore:
     """Owns a folder of features.

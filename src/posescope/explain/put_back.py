@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.explain.taps import hold
+from posescope.explain.feature_store import FeatureSet
+from posescope.explain.taps import hold, neutral_image, read_taps
 from posescope.models.network import Edits, Resumable
 
-__all__ = ["PutBack"]
+__all__ = ["PutBack", "why_not_put_back"]
 
 _NO_EDITS: Edits = MappingProxyType({})
 
@@ -55,6 +56,17 @@ class PutBack:
 
     def _whole(self, images: Tensor, changes: Edits) -> Tensor:
         return self._model.heatmaps(images, {**self._edits, **changes})
+
+
+def why_not_put_back(model: PoseModel, features: FeatureSet) -> str:
+    """Why the features cannot be put back into the network; empty if they can."""
+    found = tuple(read_taps(model, neutral_image(model), [features.tap])[features.tap].shape[1:])
+    if found == features.shape:
+        return ""
+    return (
+        f"The features were pooled: {features.shape} a person, where '{features.tap}' carries {found}. A pooled feature does not "
+        "say what stood where, so it cannot be put back into the network: this analysis needs features that are not pooled."
+    )
 
 
 def _only(edits: Edits, names: set[str], *, inside: bool) -> Edits:

@@ -27,12 +27,11 @@ from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.components import Components
 from posescope.explain.joint_scores import Hits, JointScores, labelled_rows
 from posescope.explain.kept_components import INTACT, Kept, Truncated, counts_up_to, draw_orders, kept_of
-from posescope.explain.put_back import PutBack
+from posescope.explain.put_back import PutBack, why_not_put_back
 from posescope.explain.taps import batches_of_rows, held, mean_of_taps, neutral_image
 from posescope.explain.truncation_charts import draw_curves, draw_joints, plot_curves
 from posescope.explain.truncation_claims import NoiseClaim, Studied, describe, facts_of, findings_of
 from posescope.explain.truncation_curve import Skips, TruncationCurve, curve_table, joint_table
-from posescope.explain.walk_steps import why_not_decodable
 from posescope.metrics.pck_thesis import pck_thesis_hits
 from posescope.plugins import Options
 
@@ -80,7 +79,7 @@ class Truncation:
         Raises:
             ExplainError: if nobody has labelled joints.
         """
-        why_not = why_not_decodable(inputs)
+        why_not = why_not_put_back(inputs.model, inputs.features)
         if why_not:
             return AnalysisResult({}, note=why_not)
         rows = labelled_rows(inputs, self.options.persons, "truncation")

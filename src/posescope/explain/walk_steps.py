@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from posescope.explain.base import AnalysisInputs
 from posescope.explain.feature_space import Decoded, Nearest, nearest_persons, walked_points
-from posescope.explain.taps import neutral_image, predict_persons, read_taps
+from posescope.explain.taps import predict_persons
 from posescope.explain.walk_controls import mean_distances
 from posescope.explain.walk_distance import Spacing, shares_beyond
 
-__all__ = ["Walked", "tabulate_steps", "walk_components", "why_not_decodable"]
+__all__ = ["Walked", "tabulate_steps", "walk_components"]
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,6 @@ class Walked:
         step = np.tile(self.steps, self.count)
         first_mean = np.arange(len(step)) == (int(np.argmax(step == 0)) if (step == 0).any() else -1)
         return np.flatnonzero((step != 0) | first_mean)
-
-
-def why_not_decodable(inputs: AnalysisInputs) -> str:
-    """Why the features cannot be put back into the network; empty if they can."""
-    features, image = inputs.features, neutral_image(inputs.model)
-    found = tuple(read_taps(inputs.model, image, [features.tap])[features.tap].shape[1:])
-    if found == features.shape:
-        return ""
-    return (
-        f"The features were pooled: {features.shape} a person, where '{features.tap}' carries {found}. A pooled feature does not "
-        "say what stood where, so it cannot be put back into the network: this analysis needs features that are not pooled."
-    )
 
 
 def walk_components(

@@ -30,6 +30,7 @@ from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_space import Decoded, decode_features, nearest_persons
 from posescope.explain.findings import Finding
+from posescope.explain.put_back import why_not_put_back
 from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps, zeros
 from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_along_data, ends_of, mean_distances
 from posescope.explain.walk_distance import Spacing, measure_spacing
@@ -44,7 +45,7 @@ from posescope.explain.walk_pushes import (
 )
 from posescope.explain.walk_sheets import draw_walk
 from posescope.explain.walk_slider import plot_walks
-from posescope.explain.walk_steps import Walked, tabulate_steps, walk_components, why_not_decodable
+from posescope.explain.walk_steps import Walked, tabulate_steps, walk_components
 from posescope.models.network import Edits
 from posescope.plugins import Options
 
@@ -95,7 +96,7 @@ class Walks:
         Raises:
             ExplainError: if the person named for the skips is not among the inputs'.
         """
-        refusal = why_not_decodable(inputs)
+        refusal = why_not_put_back(inputs.model, inputs.features)
         if refusal:
             return AnalysisResult({}, note=refusal)
         edits, image = self._surroundings(inputs)
