@@ -23,7 +23,7 @@ from posescope.plugins import ComponentSpec, build
 from posescope.records import PosePredictions, PoseTargets
 from posescope.tables import ids_of, matrices_of
 
-__all__ = ["choose_persons", "list_findings", "run_analysis", "score_people"]
+__all__ = ["choose_persons", "findings_of", "list_findings", "run_analysis", "score_people"]
 
 _log = logging.getLogger(__name__)
 
@@ -153,6 +153,11 @@ def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:
     return replace(result, findings=findings, note=f"{result.note} {said}".strip())
 
 
+def findings_of(results: Mapping[str, AnalysisResult]) -> tuple[Finding, ...]:
+    """What all analyses claim, by the analyses' names."""
+    return tuple(finding for _, result in sorted(results.items()) for finding in result.findings)
+
+
 def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]:
     """The claims of all analyses, those on which most error hangs first.
 
@@ -160,8 +165,8 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
         JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, and `command`, which repeats it; `picture` is a
         path below the folder of the explainability reports.
     """
-    origin = {id(finding): name for name, result in sorted(results.items()) for finding in result.findings}
-    ranked = rank_findings(finding for _, result in sorted(results.items()) for finding in result.findings)
+    origin = {id(finding): name for name, result in results.items() for finding in result.findings}
+    ranked = rank_findings(findings_of(results))
     return [_as_json(finding, origin[id(finding)], results[origin[id(finding)]]) for finding in ranked]
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from kedro.pipeline import node
 from kedro.pipeline.node import Node
 
-__all__ = ["named_outputs", "step", "without_prefix"]
+__all__ = ["named_outputs", "step", "with_prefix"]
 
 
 T = TypeVar("T")
@@ -29,9 +29,9 @@ def named_outputs(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def without_prefix(prefix: str, named: Mapping[str, T]) -> dict[str, T]:
-    """The same under shorter names.
+def with_prefix(prefix: str, named: Mapping[str, T]) -> dict[str, T]:
+    """Those whose name has a prefix, under their names without it.
 
-    Data sets that a node takes by `**` keep their prefix until here, so that none is called like another of its inputs.
+    Data sets that a node takes by `**` keep a prefix until here, so that none is called like another of its inputs.
     """
-    return {name.removeprefix(prefix): value for name, value in named.items()}
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}

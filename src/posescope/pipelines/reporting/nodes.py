@@ -10,10 +10,10 @@ from plotly.graph_objects import Figure
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.store import CropStore
-from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
+from posescope.explain.study import findings_of
 from posescope.pipelines.reporting.options import PageOptions
-from posescope.pipelines.steps import without_prefix
+from posescope.pipelines.steps import with_prefix
 from posescope.records import PoseTargets
 from posescope.report.assembly import ReportInputs, assemble_report
 from posescope.report.data_section import DataInputs
@@ -53,31 +53,16 @@ def write_card(
     model: PoseModel,
     metrics: dict[str, Any],
     data_distribution: pd.DataFrame,
-    error_types: pd.DataFrame,
-    error_costs: pd.DataFrame,
-    strata: pd.DataFrame,
-    reliability: pd.DataFrame,
-    rank_correlations: pd.DataFrame,
-    decoding_effects: pd.DataFrame,
-    worst_persons: NDArray[np.uint8],
-    **analyses: AnalysisResult,
+    **results: Any,
 ) -> str:
-    """The model card."""
+    """The model card; `results`: of evaluation on failures (`failure_`), and of analyses (`analysis_`)."""
     return write_model_card(
         CardInputs(
             model=model,
             metrics=metrics,
             distribution=data_distribution,
-            failures=FailureInputs(
-                error_types=error_types,
-                error_costs=error_costs,
-                strata=strata,
-                reliability=reliability,
-                rank_correlations=rank_correlations,
-                decoding_effects=decoding_effects,
-                worst_persons=worst_persons,
-            ),
-            findings=tuple(finding for result in analyses.values() for finding in result.findings),
+            failures=FailureInputs(**with_prefix("failure_", results)),
+            findings=findings_of(with_prefix("analysis_", results)),
         )
     )
 
@@ -97,17 +82,10 @@ def write_report(
     joint_scores: pd.DataFrame,
     components: Components,
     examples: NDArray[np.uint8],
-    error_types: pd.DataFrame,
-    error_costs: pd.DataFrame,
-    strata: pd.DataFrame,
-    reliability: pd.DataFrame,
-    rank_correlations: pd.DataFrame,
-    decoding_effects: pd.DataFrame,
-    worst_persons: NDArray[np.uint8],
     page: PageOptions,
-    **analyses: AnalysisResult,
+    **results: Any,
 ) -> str:
-    """The report: one HTML file that needs nothing else."""
+    """The report: one HTML file that needs nothing else; `results` as for the card."""
     return render_report(
         assemble_report(
             ReportInputs(
@@ -127,17 +105,9 @@ def write_report(
                 history=history,
                 joint_scores=joint_scores,
                 components=components,
-                analyses=without_prefix("analysis_", analyses),
+                analyses=with_prefix("analysis_", results),
                 examples=examples,
-                failures=FailureInputs(
-                    error_types=error_types,
-                    error_costs=error_costs,
-                    strata=strata,
-                    reliability=reliability,
-                    rank_correlations=rank_correlations,
-                    decoding_effects=decoding_effects,
-                    worst_persons=worst_persons,
-                ),
+                failures=FailureInputs(**with_prefix("failure_", results)),
             )
         )
     )

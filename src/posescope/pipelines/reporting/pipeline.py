@@ -14,7 +14,8 @@ FAILURES = ("error_types", "error_costs", "strata", "reliability", "rank_correla
 
 def create_pipeline() -> Pipeline:
     """Results of a run -> figures, and one page that tells its story."""
-    analyses = named_outputs(*(f"analysis_{row.name}" for row in installed("analyses")))
+    results = {f"failure_{name}": name for name in FAILURES}
+    results |= named_outputs(*(f"analysis_{row.name}" for row in installed("analyses")))
     return pipeline(
         [
             step(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
@@ -40,8 +41,7 @@ def create_pipeline() -> Pipeline:
                     "model": "model",
                     "metrics": "metrics",
                     "data_distribution": "data_distribution",
-                    **{name: name for name in FAILURES},
-                    **analyses,
+                    **results,
                 },
                 "model_card",
             ),
@@ -62,9 +62,8 @@ def create_pipeline() -> Pipeline:
                     "target_sheet": "target_sheet",
                     "average_crop": "average_crop",
                     "examples": "person_examples",
-                    **{name: name for name in FAILURES},
                     "page": PAGE,
-                    **analyses,
+                    **results,
                 },
                 "report",
             ),
