@@ -7,6 +7,7 @@ chance makes the largest of all clusters and attributes: labels are shuffled man
 units of its own standard error, since chance moves small clusters further.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.explain.attributes import attribute_named
-from posescope.explain.cluster_contrasts import contrast_clusters, shuffled_differences
+from posescope.explain.cluster_contrasts import Contrasts, contrast_clusters, shuffled_differences
 from posescope.metrics.resampling import ImageDraws
 
 __all__ = ["Trait", "Traits", "find_traits"]
@@ -109,20 +110,15 @@ def find_traits(
         tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if told[cluster, column])
         for cluster in range(clusters)
     )
-    table = pd.DataFrame(
-        {
-            "cluster": np.repeat(np.arange(1, clusters + 1), len(names)),
-            "attribute": names * clusters,
-            "inside": found.inside.ravel(),
-            "rest": found.rest.ravel(),
-            "difference": difference.ravel(),
-            "low": low.ravel(),
-            "high": high.ravel(),
-            "chance": (beyond * error).ravel(),
-            "told": told.ravel(),
-        },
-        columns=_COLUMNS,
-    )
+    table = _table(found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "told": told}, names)
     sure = np.where(np.isfinite(low + high), np.abs(difference) / error, -1.0)
     place = np.unravel_index(int(sure.argmax()), sure.shape) if sure.size and sure.max() >= 0 else None
     return Traits(by_cluster, None if place is None else trait(int(place[0]), int(place[1])), table)
+
+
+def _table(found: Contrasts, measured: Mapping[str, NDArray[np.generic]], names: Sequence[str]) -> pd.DataFrame:
+    """A row a cluster and attribute; everything measured is (Q, A)."""
+    clusters = len(found.inside)
+    places = {"cluster": np.repeat(np.arange(1, clusters + 1), len(names)), "attribute": list(names) * clusters}
+    values = {"inside": found.inside, "rest": found.rest, **measured}
+    return pd.DataFrame({**places, **{name: value.ravel() for name, value in values.items()}}, columns=_COLUMNS)

@@ -64,7 +64,8 @@ class JointScores:
 
     def contrast(self, reference: Hits, hits: Hits, joints: Sequence[int], others: Sequence[int]) -> Interval:
         """By how much more some joints lose than others, each labelled joint of a person counting once."""
-        lost, known = self._lost(reference, hits), ~np.isnan(self._lost(reference, hits))
+        lost = self._lost(reference, hits)
+        known = ~np.isnan(lost)
 
         def flat(chosen: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             inside = known[:, chosen]

@@ -1,8 +1,8 @@
-r"""Is a division found again? Two halves of the photographs are clustered apart, and each half's centres divide everybody.
+r"""Is a division found again? Two halves of the photographs are clustered apart, and each half's centres divide both halves.
 
-    half A -> centres -> labels of everybody   \
-                                               adjusted Rand index (Hubert and Arabie, 1985): 1 the same, 0 as by chance
-    half B -> centres -> labels of everybody   /
+    half A -> centres -> labels of both halves   \
+                                                 adjusted Rand index (Hubert and Arabie, 1985): 1 the same, 0 as by chance
+    half B -> centres -> labels of both halves   /
 
 Agreement rises with the number of persons, whether there are clusters or not: what is compared must be of as many (`persons`).
 Halves are halves of photographs: people of one photograph are alike, and would carry a division from one half to the other.
