@@ -86,11 +86,16 @@ class PhotoSource:
         folder = ImageFolder(place)
         if place.is_file() and videos:
             return
-        if folder.is_finished():
-            for name in folder.names():
-                self._add(self._folders, name, folder)
-        elif not videos:
-            self._unusable[str(place)] = DataError(f"{place}: no images here, and no videos.")
+        try:
+            names = folder.names()
+        except DataError as error:
+            names = ()
+            if not videos:
+                told = DataError(f"{place}: no images here, and no videos.")
+                told.__cause__ = error
+                self._unusable[str(place)] = told
+        for name in names:
+            self._add(self._folders, name, folder)
 
     @staticmethod
     def _add(known: dict, name: str, place: ImageFolder | VideoFile) -> None:  # type: ignore[type-arg]
