@@ -129,7 +129,8 @@ class RunRecorder:
 
     def _say(self, outputs: Mapping[str, str], record: Path) -> None:
         shown = {name: place for name, place in outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
-        lines = [f"  {name:<22} {self._relative(place)}" for name, place in sorted(shown.items(), key=lambda item: item[1])]
+        width = max(map(len, shown), default=0)
+        lines = [f"  {name:<{width}} {self._relative(place)}" for name, place in sorted(shown.items(), key=lambda item: item[1])]
         if lines:
             logger.info("Made, among other things:\n%s", "\n".join(lines))
         logger.info("Record of this run: %s", self._relative(str(record)))
