@@ -94,7 +94,7 @@ def decode_shard(task: ShardTask) -> int:
 
 def run_decoding(tasks: list[ShardTask], workers: int) -> float:
     """Seconds of decoding all images."""
-    return timed(lambda: Parallel(n_jobs=workers)(delayed(decode_shard)(task) for task in tasks))
+    return timed(lambda: Parallel(n_jobs=workers, batch_size=1)(delayed(decode_shard)(task) for task in tasks))
 
 
 def cut_like_the_study(work: Work, target: Path) -> float:

@@ -74,7 +74,9 @@ def cut_all(
 
 def _cut(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
     workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
-    jobs = Parallel(n_jobs=workers, return_as="generator_unordered")(delayed(cut_shard)(task, store, options) for task in tasks)
+    # One shard at a time to each process: the last of a larger batch would keep one busy while the others have nothing left.
+    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
+    jobs = pool(delayed(cut_shard)(task, store, options) for task in tasks)
     with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
         for person_count in jobs:
             progress.update(person_count)
