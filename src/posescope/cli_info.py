@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from posescope.artifacts.description import ModelDescription, describe_folder
+from posescope.artifacts.description import ModelDescription, describe_folder, model_fingerprint
 from posescope.cli_errors import OneLineErrors
 from posescope.project_models import find_model
 
@@ -35,6 +35,7 @@ def _facts(about: ModelDescription) -> dict[str, Any]:
     known = about.provenance
     return {
         "folder": str(about.folder),
+        "fingerprint": model_fingerprint(about.folder),
         "kind": "onnx" if about.onnx else "torch",
         "architecture": about.architecture.model_dump(mode="json"),
         "codec": about.codec.model_dump(mode="json"),

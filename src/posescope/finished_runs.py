@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from posescope.artifacts.model_folder import ModelFolderError, model_fingerprint
+from posescope.artifacts.description import ModelFolderError, model_fingerprint
 from posescope.errors import DataError, count_of
 from posescope.files import read_json
 from posescope.tables import JointHits, PersonScores

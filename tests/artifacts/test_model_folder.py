@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from posescope.artifacts.model_folder import ModelFolderError, fingerprint_of_model, model_fingerprint, read_model, write_model
+from posescope.artifacts.description import model_fingerprint
+from posescope.artifacts.model_folder import ModelFolderError, fingerprint_of_model, read_model, write_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
 from posescope.files import sha256_of

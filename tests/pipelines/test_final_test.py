@@ -15,7 +15,8 @@ from kedro.framework.startup import bootstrap_project
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from posescope.artifacts.model_folder import model_fingerprint, read_model, write_model
+from posescope.artifacts.description import model_fingerprint
+from posescope.artifacts.model_folder import read_model, write_model
 from posescope.crops.store import CropStore
 from posescope.errors import PosescopeError
 from posescope.inference import people

@@ -8,14 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from posescope.errors import DataError, OptionsError
-from posescope.files import canonical_sha256, read_json, sha256_of
+from posescope.files import canonical_sha256, fingerprint, read_json, sha256_of
 from posescope.geometry.recipe import CropRecipe, recipe_of
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
 __all__ = [
     "DESCRIPTION", "FIELDS", "FORMAT_VERSION", "ModelDescription", "ModelFolderError", "check_file", "describe_folder",
-    "read_content", "seal_content",
+    "model_fingerprint", "read_content", "seal_content",
 ]  # fmt: skip
 
 # 1: `crop_rule`, the name alone, in the place of `crop`; still read.
@@ -85,6 +85,16 @@ def read_content(folder: Path) -> dict[str, Any]:
     if _SEAL in content and content[_SEAL] != _checksum_of(content):
         raise ModelFolderError(f"{path}: changed since it was written: its fields do not fit their checksum, {_SEAL}.")
     return dict(content)
+
+
+def model_fingerprint(folder: Path) -> str:
+    """16 hexadecimal digits that change when what the model computes changes; its provenance does not count.
+
+    Raises:
+        ModelFolderError: as `read_content` does.
+    """
+    content = read_content(folder)
+    return fingerprint({name: content[name] for name in FIELDS})
 
 
 def seal_content(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from posescope.artifacts.description import (
     ModelFolderError,
     check_file,
     describe_folder,
-    read_content,
     seal_content,
 )
 from posescope.artifacts.devices import resolve_device
@@ -33,7 +32,7 @@ from posescope.models.network import PoseNetwork
 from posescope.plugins import build
 
 __all__ = [
-    "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "model_fingerprint", "read_model", "write_model",
+    "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "read_model", "write_model",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -94,18 +93,8 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
     )
 
 
-def model_fingerprint(folder: Path) -> str:
-    """16 hexadecimal digits that change when what the model computes changes; its provenance does not count.
-
-    Raises:
-        ModelFolderError: if the description is missing or not whole.
-    """
-    content = _read_description(folder)
-    return fingerprint({name: content[name] for name in FIELDS})
-
-
 def fingerprint_of_model(model: PoseModel) -> str:
-    """The same of a model in memory: `model_fingerprint` of the folder that `write_model` makes of it, wherever it came from."""
+    """Of a model in memory: what `model_fingerprint` says of the folder that `write_model` makes of it, wherever it came from."""
     content = describe_model(model, hashlib.sha256(save(_weights_of(model))).hexdigest())
     return fingerprint({name: content[name] for name in FIELDS})
 
@@ -127,13 +116,6 @@ def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
         "provenance": dict(model.provenance),
         "weights_sha256": weights_sha256,
     }
-
-
-def _read_description(folder: Path) -> Mapping[str, Any]:
-    content = read_content(folder)
-    if not (folder / WEIGHTS).is_file():
-        raise ModelFolderError(f"{folder} is no model folder: it has no {WEIGHTS}.")
-    return content
 
 
 def _load_weights(network: PoseNetwork, path: Path) -> None:
