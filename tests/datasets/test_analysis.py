@@ -14,6 +14,7 @@ from posescope.datasets import AnalysisDataset
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
 from posescope.explain.findings import Control, Finding
+from posescope.files import read_json, write_json
 
 RESULT = AnalysisResult(
     facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
@@ -22,6 +23,7 @@ RESULT = AnalysisResult(
     note="Three clusters.",
     findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "sheet", pck_at_stake=0.1),),
     figures={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
+    model="0123456789abcdef",
 )
 
 
@@ -42,7 +44,7 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     read = dataset.load()
     assert read.facts == RESULT.facts
     assert read.findings == RESULT.findings
-    assert read.note == RESULT.note
+    assert (read.note, read.model) == (RESULT.note, RESULT.model)
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
     np.testing.assert_array_equal(read.pictures["sheet"], RESULT.pictures["sheet"])
@@ -53,6 +55,13 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
 def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
     dataset.save(AnalysisResult(facts={}, note="not selected"))
     assert dataset.load() == AnalysisResult(facts={}, note="not selected")
+
+
+def test_a_result_of_before_models_were_noted_is_read(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    content = read_json(folder / "result.json")
+    write_json(folder / "result.json", {name: value for name, value in content.items() if name != "model"})
+    assert dataset.load().model == ""
 
 
 def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
@@ -67,6 +76,7 @@ def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
         "facts": RESULT.facts,
         "findings": [asdict(RESULT.findings[0])],
         "note": RESULT.note,
+        "model": RESULT.model,
     }
 
 

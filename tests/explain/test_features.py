@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.errors import DataError
 from posescope.explain.errors import ExplainError
 from posescope.explain.features import FeatureSet, FeatureStore, extract_features
@@ -29,6 +30,7 @@ def test_features_that_are_there_are_not_read_again(model, scattered_crops, tmp_
     again = extract_features(model, scattered_crops, "fine", store)
     assert (tmp_path / "f" / "values.npy").stat().st_mtime_ns == written
     assert again.fingerprint == first.fingerprint
+    assert again.model == first.model == fingerprint_of_model(model)
     assert store.is_finished(first.fingerprint)
     assert not store.is_finished("another")
     fewer = extract_features(model, scattered_crops.subset(np.arange(5)), "fine", store)

@@ -50,9 +50,10 @@ def test_the_list_names_analysis_command_and_picture() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     results = {
         "walks": AnalysisResult(facts={}, findings=(finding("small", stake=0.01, picture="walk"),), pictures={"walk": picture}),
-        "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),)),
+        "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),), model="0123456789abcdef"),
     }
     first, second = list_findings(results)
+    assert (first["model"], second["model"]) == ("0123456789abcdef", "")
     assert (first["claim"], first["analysis"], first["picture"]) == ("large", "clusters", None)
     assert first["command"] == "kedro run --pipelines explainability --nodes analyse_clusters"
     assert second["picture"] == "walks/walk.png"

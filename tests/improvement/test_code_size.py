@@ -65,6 +65,17 @@ def test_with_a_curve_there_is_none(caplog) -> None:
     assert caplog.text == ""
 
 
+def test_what_is_of_another_model_chooses_no_size(monkeypatch) -> None:
+    monkeypatch.setattr("posescope.improvement.code_size.fingerprint_of_model", lambda model: "own")
+    of_own, of_other = replace(COMPONENTS, model="own"), replace(COMPONENTS, model="other")
+    assert choose_code_size(MODEL, of_own, replace(curve(4), model="own"), AutoencoderTraining()).numbers == 4
+    with pytest.raises(ImprovementError, match=r"The truncation curve .* model at hand \(own\), found of another \(other\)"):
+        choose_code_size(MODEL, of_own, replace(curve(4), model="other"), AutoencoderTraining())
+    with pytest.raises(ImprovementError, match=r"The components .* found of another"):
+        choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining())
+    assert choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining(code_size=5)).numbers == 5
+
+
 def test_round_trip() -> None:
     size = CodeSize(7, "because")
     assert CodeSize.from_dict(size.to_dict()) == size

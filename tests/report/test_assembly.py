@@ -88,6 +88,18 @@ def test_chapters_come_in_their_order(inputs):
     ]
 
 
+def test_what_is_not_told_is_listed_at_the_end_of_them(inputs):
+    empty = AnalysisResult(facts={}, note="The analysis 'attribution' is not selected.")
+    content = assemble_report(replace(inputs, components=None, analyses={"attribution": empty, **inputs.analyses}))
+    titles = [one.title for one in content.sections]
+    assert titles[2:5] == [f"What it has learned: {what}" for what in ("walks", "skip ablation", "not told here")]
+    text = section(content, "What it has learned: not told here").text
+    assert text.split("\n") == [
+        "- The components found are of another model; run the pipeline explainability.",
+        "- The analysis 'attribution' is not selected.",
+    ]
+
+
 def test_summary_says_what_was_trained_on_what(inputs, tiny_model):
     facts = {fact.name: fact.value for fact in assemble_report(inputs).summary}
     assert facts["Persons"] == "3 train, 3 validate, 1 test (sealed)"

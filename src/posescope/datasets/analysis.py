@@ -23,7 +23,9 @@ _FIGURE = ".plotly.json"
 
 
 class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
-    """One folder an analysis: `result.json` (facts, findings, note), `<table>.csv`, `<picture>.png`, `<figure>.plotly.json`.
+    """One folder an analysis.
+
+    `result.json` (facts, findings, note, model), `<table>.csv`, `<picture>.png`, `<figure>.plotly.json`.
 
     Example:
     ```yaml
@@ -44,6 +46,7 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
         content = read_json(folder / "result.json")
         return AnalysisResult(
             facts=content["facts"],
+            model=content.get("model", ""),  # of those who were written before it was noted
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             tables={path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))},
@@ -55,7 +58,8 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
         """Write the whole folder, or nothing."""
         with atomic_folder(Path(self._filepath)) as folder:
             findings = [asdict(finding) for finding in data.findings]
-            write_json(folder / "result.json", {"facts": dict(data.facts), "findings": findings, "note": data.note})
+            content = {"facts": dict(data.facts), "findings": findings, "note": data.note, "model": data.model}
+            write_json(folder / "result.json", content)
             for name, table in data.tables.items():
                 table.to_csv(folder / f"{name}.csv", index=False)
             for name, picture in data.pictures.items():

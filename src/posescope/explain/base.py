@@ -94,6 +94,7 @@ class AnalysisResult:
         note: one paragraph in plain words, made from the numbers.
         findings: what the analysis claims, each with its control.
         figures: interactive ones (plotly), by name; no name is that of a picture too.
+        model: fingerprint of the network under study; empty: unknown. Whoever runs the analysis says so.
     """
 
     facts: Mapping[str, float | int | str | None]
@@ -102,6 +103,7 @@ class AnalysisResult:
     note: str = ""
     findings: tuple[Finding, ...] = ()
     figures: "Mapping[str, go.Figure]" = field(default_factory=dict)
+    model: str = ""
 
     def __post_init__(self) -> None:
         shown = {*self.pictures, *self.figures}
@@ -111,6 +113,11 @@ class AnalysisResult:
                 "Result of an analysis: pictures and figures have names of their own, and findings point to them; found pictures "
                 f"{sorted(self.pictures)}, figures {sorted(self.figures)}, and findings that point to {lost}."
             )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has nothing to show but its note: the analysis was not run, or is of another model."""
+        return not (self.facts or self.tables or self.pictures or self.figures or self.findings)
 
 
 def sample_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
+_WORDS = ("approximation", "features_fingerprint", "model")
 LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
 
 
@@ -55,6 +56,7 @@ class Components:
         shape: (C, h, w) of one person's feature.
         approximation: how they were found, in words; empty: they are exact.
         features_fingerprint: of the features that they were found in; empty: unknown.
+        model: fingerprint of the network that the features are of; empty: unknown.
     """
 
     mean: NDArray[np.float64]
@@ -64,6 +66,7 @@ class Components:
     shape: tuple[int, ...]
     approximation: str = ""
     features_fingerprint: str = ""
+    model: str = ""
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -113,6 +116,7 @@ class Components:
                 shape=np.array(self.shape, dtype=np.int64),
                 approximation=np.array(self.approximation),
                 features_fingerprint=np.array(self.features_fingerprint),
+                model=np.array(self.model),
             )
 
     @classmethod
@@ -130,8 +134,8 @@ class Components:
                     variances=stored["variances"],
                     tap=str(stored["tap"]),
                     shape=tuple(int(side) for side in stored["shape"]),
-                    approximation=str(stored["approximation"]) if "approximation" in stored else "",
-                    features_fingerprint=str(stored["features_fingerprint"]) if "features_fingerprint" in stored else "",
+                    # Files of before these were kept do not have them.
+                    **{name: str(stored[name]) for name in _WORDS if name in stored},
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: no components can be read from here ({error}).") from error
@@ -172,6 +176,7 @@ def principal_components(
         tap=features.tap,
         shape=features.shape,
         features_fingerprint=features.fingerprint,
+        model=features.model,
     )
 
 

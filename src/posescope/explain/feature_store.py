@@ -3,7 +3,7 @@
     features/
         values.npy        (N, D) float16 or float32, memory-mapped, C order
         person_ids.npy    (N,) int64
-        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons
+        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons, and of the model alone
 
 The folder appears whole or not at all: it is filled under a temporary name and renamed.
 """
@@ -36,6 +36,7 @@ class FeatureSet:
         shape: of one person's value, (C, h, w); (C, 1, 1) where it was pooled.
         fingerprint: of the model, the tap, the persons and the pooling.
         pooling: what was kept of each channel: all of it (`none`), or its mean or maximum over space.
+        model: fingerprint of the network; empty: unknown.
     """
 
     person_ids: NDArray[np.int64]
@@ -44,6 +45,7 @@ class FeatureSet:
     shape: tuple[int, ...]
     fingerprint: str = ""
     pooling: Pooling = "none"
+    model: str = ""
 
     def __post_init__(self) -> None:
         expected = (len(self.person_ids), int(np.prod(self.shape)))
@@ -84,6 +86,7 @@ class FeatureStore:
         fingerprint: str,
         dtype: Literal["float16", "float32"] = "float16",
         pooling: Pooling = "none",
+        model: str = "",
     ) -> None:
         """Stream blocks of rows to disk; nothing is seen by a reader before the last one.
 
@@ -95,6 +98,7 @@ class FeatureStore:
             fingerprint: of the model, the tap, the persons and the pooling.
             dtype: float16 halves the file; its largest number is 65,504.
             pooling: what the blocks hold of each channel.
+            model: fingerprint of the network.
 
         Raises:
             ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
@@ -105,7 +109,7 @@ class FeatureStore:
             _fill(values, blocks, tap)
             values.flush()
             np.save(folder / "person_ids.npy", np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
-            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
+            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling, "model": model}
             write_json(folder / "features.json", about)
 
     def open(self) -> FeatureSet:
@@ -123,7 +127,9 @@ class FeatureStore:
             tap=about["tap"],
             shape=tuple(int(side) for side in about["shape"]),
             fingerprint=about["fingerprint"],
-            pooling=about.get("pooling", "none"),  # folders of the first release do not say
+            # Older folders do not say:
+            pooling=about.get("pooling", "none"),
+            model=about.get("model", ""),
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.explain.errors import ExplainError
@@ -67,7 +68,10 @@ def extract_features(
     first = read_taps(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
     shape = tuple(pool_over_space(first, pooling).shape[1:])
     blocks = _blocks(model, crops, name, batch_size, pooling)
-    store.write(crops.targets.person_ids, blocks, tap=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling)
+    store.write(
+        crops.targets.person_ids, blocks, tap=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling,
+        model=fingerprint_of_model(model),
+    )  # fmt: skip
     return store.open()
 
 

@@ -76,6 +76,7 @@ class RandomisedComponents:
             approximation=f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the variance of "
             "the others is spread evenly over them",
             features_fingerprint=features.fingerprint,
+            model=features.model,
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import count_of
@@ -140,7 +141,8 @@ def run_analysis(
             batch_size=batch_size,
         )
     )
-    told = replace(answer, findings=tuple(replace(finding, persons=whom) for finding in answer.findings))
+    findings = tuple(replace(finding, persons=whom) for finding in answer.findings)
+    told = replace(answer, findings=findings, model=fingerprint_of_model(model))
     return _without_chance(told, photographs=known["image_group"].nunique())
 
 
@@ -162,8 +164,8 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
     """The claims of all analyses, those on which most error hangs first.
 
     Returns:
-        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, and `command`, which repeats it; `picture` is a
-        path below the folder of the explainability reports.
+        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, the fingerprint of the `model`, and `command`,
+        which repeats it; `picture` is a path below the folder of the explainability reports.
     """
     origin = {id(finding): name for name, result in results.items() for finding in result.findings}
     ranked = rank_findings(findings_of(results))
@@ -174,4 +176,4 @@ def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[st
     ending = "png" if finding.picture in result.pictures else "plotly.json"
     picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
     command = f"kedro run --pipelines explainability --nodes analyse_{analysis}"
-    return {**asdict(finding), "picture": picture, "analysis": analysis, "command": command}
+    return {**asdict(finding), "picture": picture, "analysis": analysis, "model": result.model, "command": command}

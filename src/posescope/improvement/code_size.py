@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from posescope.artifacts.insertion import check_takes_autoencoders
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
@@ -56,11 +57,13 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
 
     Raises:
         OptionsError: if autoencoders cannot be put into the model.
-        ImprovementError: if a size must be chosen, and the components are of another place in the network.
+        ImprovementError: if a size must be chosen, and the components or the curve are of another network, or the components of
+            another place in it.
     """
     check_takes_autoencoders(model)
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
+    _check_same_model(model, {"components": components.model, "truncation curve": curve.model})
     if components.tap != model.network.bottleneck_tap:
         raise ImprovementError(
             f"The components are of '{components.tap}', but the autoencoder stands behind '{model.network.bottleneck_tap}'. Run "
@@ -78,3 +81,14 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
     chosen = CodeSize(numbers, why + bounded)
     _log.info("Size of the code: %d (%s).", chosen.numbers, chosen.reason)
     return chosen
+
+
+def _check_same_model(model: PoseModel, marks: Mapping[str, str]) -> None:
+    """After another training, what was found of the model before is still there; what does not say whose it is passes."""
+    told = {what: found for what, found in marks.items() if found}
+    for what, found in told.items():
+        if found != (own := fingerprint_of_model(model)):
+            raise ImprovementError(
+                f"The {what} to choose a size by: expected of the model at hand ({own}), found of another ({found}). Run the "
+                "pipeline explainability again (with the analysis truncation), or give improve.autoencoder.code_size."
+            )

@@ -47,7 +47,7 @@ class ReportInputs:
         metrics: content of metrics.json.
         data: what the chapter on the data shows.
         history, joint_scores: tables of the run.
-        components: of the features.
+        components: of the features; none: there are none of this model.
         analyses: results by name.
         examples: picture of some persons' stories.
         failures: what the chapter on failures shows.
@@ -59,7 +59,7 @@ class ReportInputs:
     data: DataInputs
     history: pd.DataFrame
     joint_scores: pd.DataFrame
-    components: Components
+    components: Components | None
     analyses: Mapping[str, AnalysisResult]
     examples: NDArray[np.uint8]
     failures: FailureInputs

@@ -21,11 +21,18 @@ _ROWS_SHOWN = 30
 _HEIGHT_PX = 380
 
 
-def assemble_explain_sections(components: Components, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
-    """Findings (where any analysis makes one), components, and a chapter an analysis, in the order given."""
+def assemble_explain_sections(components: Components | None, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
+    """Findings (where any analysis makes one), components, a chapter an analysis, in the order given, and what is not told."""
     findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
-    first = (_findings_section(findings),) if findings else ()
-    return (*first, _components_section(components), *(_analysis_section(name, result) for name, result in analyses.items()))
+    missing = [result.note for result in analyses.values() if result.is_empty]
+    if components is None:
+        missing.insert(0, "The components found are of another model; run the pipeline explainability.")
+    return (
+        *((_findings_section(findings),) if findings else ()),
+        *((_components_section(components),) if components is not None else ()),
+        *(_analysis_section(name, result) for name, result in analyses.items() if not result.is_empty),
+        *((Section(title=f"{_TITLE}: not told here", text="\n".join(f"- {why}" for why in missing)),) if missing else ()),
+    )
 
 
 def _findings_section(findings: list[Finding]) -> Section:

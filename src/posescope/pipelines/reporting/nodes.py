@@ -11,6 +11,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.store import CropStore
 from posescope.explain.components import Components
+from posescope.explain.same_model import components_of_model, results_of_model
 from posescope.explain.study import findings_of
 from posescope.pipelines.reporting.options import PageOptions
 from posescope.pipelines.steps import with_prefix
@@ -62,7 +63,7 @@ def write_card(
             metrics=metrics,
             distribution=data_distribution,
             failures=FailureInputs(**with_prefix("failure_", results)),
-            findings=findings_of(with_prefix("analysis_", results)),
+            findings=findings_of(results_of_model(with_prefix("analysis_", results), model)),
         )
     )
 
@@ -104,8 +105,8 @@ def write_report(
                 ),
                 history=history,
                 joint_scores=joint_scores,
-                components=components,
-                analyses=with_prefix("analysis_", results),
+                components=components_of_model(components, model),
+                analyses=results_of_model(with_prefix("analysis_", results), model),
                 examples=examples,
                 failures=FailureInputs(**with_prefix("failure_", results)),
             )
