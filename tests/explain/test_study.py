@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.clusters import Clusters, ClustersOptions
+from posescope.explain.components import principal_components
 from posescope.explain.errors import ExplainError
 from posescope.explain.findings import Control, Finding
 from posescope.explain.study import choose_persons, run_analysis, score_people
@@ -104,3 +106,26 @@ def test_of_a_handful_of_photographs_nothing_holds(inputs_of, noise_crops, monke
     )
     assert [finding.passed for finding in result.findings] == [held]
     assert ("no claim is called held; 10 are needed" in result.note) != held
+
+
+@pytest.mark.parametrize("name", ["component_names", "truncation", "skip_ablation", "clusters", "walks"])
+def test_variances_may_be_known_of_more_directions_than_axes_are_kept(inputs_of, scattered_crops, name: str) -> None:
+    inputs = inputs_of(scattered_crops)
+    few = principal_components(inputs.features, 3)
+    assert len(few) == 3 < len(few.variances)
+    ids = inputs.features.person_ids
+    numbers = np.arange(len(ids))
+    result = run_analysis(
+        ComponentSpec(name=name),
+        name=name,
+        model=inputs.model,
+        crops=inputs.crops,
+        features=inputs.features,
+        components=few,
+        scores=pd.DataFrame({"person_id": ids, "image_group": numbers, "pck_thesis": numbers % 2, "oks": numbers % 2}),
+        attributes=pd.DataFrame({"person_id": ids, "standing": numbers / len(ids), "facing": numbers % 3}),
+        seed=0,
+        batch_size=16,
+    )
+    assert result.findings
+    assert result.model == fingerprint_of_model(inputs.model)

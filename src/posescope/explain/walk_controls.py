@@ -100,7 +100,8 @@ def compare_ends(
 def ends_along_data(components: Components, component: int, ends: Ends, directions: int, seed: int) -> NDArray[np.float64]:
     """(R, E, D) ends of R random directions with the data's covariance, as far from the mean as those of `component`."""
     drawn = np.random.default_rng((seed, component, 1)).normal(size=(directions, len(components)))
-    drawn = (drawn * np.sqrt(components.variances)) @ components.axes
+    # Variances are known of more directions than axes are kept.
+    drawn = (drawn * np.sqrt(components.variances[: len(components)])) @ components.axes
     drawn *= np.sqrt(components.variances[component]) / np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-300)
     ended: NDArray[np.float64] = components.mean + np.array(ends.outermost)[None, :, None] * drawn[:, None, :]
     return ended
