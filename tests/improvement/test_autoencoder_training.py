@@ -1,4 +1,4 @@
-"""Tests of posescope.improvement.autoencoder_training: planted causes are found, and nobody held out is learned from."""
+"""Tests of posescope.improvement.autoencoder_training: planted causes are found, and nobody stands in two groups."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ QUICK = AutoencoderTraining(
 
 
 def train(features, groups, code_size, options=QUICK):
-    split = hold_out(groups, options.held_out_share, options.seed)
+    split = hold_out(groups, options.held_out_share, options.measured_share, options.seed)
     return train_autoencoder(features, split, autoencoder_options(options, code_size, features.shape[0]), options, CPU), split
 
 
@@ -34,17 +34,31 @@ def kept(trained, features, split, groups, what="autoencoder"):
     return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("what").loc[what]
 
 
-def test_a_photograph_is_held_out_whole(groups) -> None:
-    split = hold_out(groups, 0.1, 0)
-    assert set(groups[split.learned]).isdisjoint(groups[split.held_out])
-    assert sorted([*split.learned, *split.held_out]) == list(range(300))
-    assert len(split.held_out) == 30
-    assert not np.array_equal(split.held_out, hold_out(groups, 0.1, 1).held_out)
+def test_a_photograph_stands_in_one_group_whole(groups) -> None:
+    split = hold_out(groups, 0.1, 0.2, 0)
+    parts = (split.learned, split.held_out, split.measured)
+    assert [len(part) for part in parts] == [210, 30, 60]
+    assert sorted(np.concatenate(parts)) == list(range(300))
+    assert sorted(np.concatenate([np.unique(groups[part]) for part in parts])) == list(range(100))
+    other = hold_out(groups, 0.1, 0.2, 1)
+    assert not np.array_equal(split.held_out, other.held_out)
+    assert not np.array_equal(split.measured, other.measured)
 
 
-def test_one_photograph_is_too_few() -> None:
-    with pytest.raises(ImprovementError, match="two photographs or more"):
-        hold_out(np.zeros(5, dtype=np.int64), 0.5, 0)
+@pytest.mark.parametrize(("held_out", "measured"), [(0.01, 0.01), (0.9, 0.09), (0.09, 0.9), (0.5, 0.49)])
+def test_three_photographs_are_one_a_group_whatever_the_shares(held_out, measured) -> None:
+    split = hold_out(np.repeat([4, 7, 9], 2), held_out, measured, 0)
+    assert [len(part) for part in (split.learned, split.held_out, split.measured)] == [2, 2, 2]
+
+
+def test_two_photographs_are_too_few() -> None:
+    with pytest.raises(ImprovementError, match=r"three photographs or more .* found 2"):
+        hold_out(np.array([0, 0, 0, 1, 1]), 0.1, 0.1, 0)
+
+
+def test_one_person_is_too_few_to_learn_from() -> None:
+    with pytest.raises(ImprovementError, match=r"two persons or more .* found 1 \(3 photographs"):
+        hold_out(np.arange(3), 0.1, 0.1, 0)
 
 
 def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough, planted, groups) -> None:
@@ -59,20 +73,44 @@ def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough
 
 def test_what_is_kept_is_that_of_the_best_epoch(enough, planted, groups) -> None:
     trained, split = enough
-    assert kept(trained, planted, split, groups)["mse"] == pytest.approx(trained.best.held_out_loss, rel=1e-5)
+    chose_it = replace(split, measured=split.held_out)
+    assert kept(trained, planted, chose_it, groups)["mse"] == pytest.approx(trained.best.held_out_loss, rel=1e-5)
     assert trained.best.held_out_loss == min(record.held_out_loss for record in trained.history)
     assert [record.learning_rate for record in trained.history[::15]] == [5e-3, 2.5e-3, 1.25e-3]
 
 
-def test_nobody_held_out_is_learned_from(planted, groups) -> None:
-    """Other features of theirs change nothing in the weights after one epoch."""
-    options = QUICK.model_copy(update={"epochs": 1})
+@pytest.mark.parametrize(("group", "epochs"), [("held_out", 1), ("measured", 3)])
+def test_nobody_of_the_other_groups_is_learned_from(planted, groups, group, epochs) -> None:
+    """Other features of theirs change nothing in the weights; those that are measured do not choose among epochs either."""
+    options = QUICK.model_copy(update={"epochs": epochs})
     first, split = train(planted, groups, 3, options)
     changed = planted.values.copy()
-    changed[split.held_out] = 7.0
+    changed[getattr(split, group)] = 7.0
     second, _ = train(replace(planted, values=changed), groups, 3, options)
     for one, other in zip(first.autoencoder.parameters(), second.autoencoder.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
+    chose_by = [[record.held_out_loss for record in trained.history] for trained in (first, second)]
+    assert (chose_by[0] == chose_by[1]) == (group == "measured")
+
+
+def test_components_and_mean_are_of_those_learned_from_and_all_are_measured_on_the_third_group(planted, groups) -> None:
+    """Other features of those who chose the epoch change nothing in the table; of the measured, all rows."""
+    trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
+    before = reconstruction_table(trained.autoencoder, planted, split, groups, 0)
+    for group, same in (("held_out", True), ("measured", False)):
+        changed = planted.values.copy()
+        changed[getattr(split, group)] += 7.0
+        after = reconstruction_table(trained.autoencoder, replace(planted, values=changed), split, groups, 0)
+        assert (after["mse"] == before["mse"]).tolist() == [same] * 3
+    expected = ((planted.values[split.learned].mean(axis=0) - planted.values[split.measured]) ** 2).mean()
+    assert before.set_index("what").loc["mean", "mse"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_photograph_to_measure_on_gives_no_interval(planted, groups) -> None:
+    trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
+    found = kept(trained, planted, replace(split, measured=split.measured[:3]), groups)
+    assert np.isfinite(found["against_pca"])
+    assert np.isnan([found["low"], found["high"]]).all()
 
 
 def test_the_same_seed_gives_the_same_weights(planted, groups) -> None:

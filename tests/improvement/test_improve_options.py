@@ -1,9 +1,10 @@
 """Tests of posescope.improvement.options."""
 
 import pytest
+from pydantic import ValidationError
 
 from posescope.config_loader import ComponentConfigLoader
-from posescope.improvement.options import FineTuning, ImproveOptions
+from posescope.improvement.options import AutoencoderTraining, FineTuning, ImproveOptions
 from posescope.settings import CONFIG_LOADER_ARGS
 from posescope.training.options import TrainingOptions
 
@@ -25,3 +26,17 @@ def test_the_thesis_environment_has_the_studys_autoencoder(request: pytest.Fixtu
     assert (autoencoder.optimiser.name, autoencoder.optimiser.options) == ("sgd", {"momentum": 0.9})
     assert (autoencoder.learning_rate, autoencoder.halve_every_epochs) == (5e-4, 25)
     assert options.fine_tuning == FineTuning(epochs=50, learning_rate_share=1.0)
+
+
+@pytest.mark.parametrize(("held_out", "measured"), [(0.5, 0.5), (0.1, 0.95)])
+def test_shares_that_leave_nobody_to_learn_from_are_refused(held_out, measured) -> None:
+    with pytest.raises(ValidationError, match="leave no photographs to learn from"):
+        AutoencoderTraining(held_out_share=held_out, measured_share=measured)
+    assert AutoencoderTraining(held_out_share=0.5, measured_share=0.4).measured_share == 0.4
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_each_group_has_a_share(share) -> None:
+    for name in ("held_out_share", "measured_share"):
+        with pytest.raises(ValidationError, match=name):
+            AutoencoderTraining(**{name: share})

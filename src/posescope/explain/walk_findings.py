@@ -1,17 +1,19 @@
 """What the walks claim, each against its control.
 
 agreement    decoded steps and their nearest persons' predictions        against pairs drawn at random
-movement     of the skeleton between the mean and the ends of a walk     against random directions of the same length
+movement     of people's skeletons, pushed along a component             against random directions of the same length
 among people distance of each end to the nearest person, as a quantile   against random directions with the data's covariance
-attribute    the one that a walk changes most, in spreads of people      against the largest change, of any, of any direction
+
+What pushing people does to an attribute of their pose is claimed in `walk_gains`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.explain.findings import Finding, control_of
-from posescope.explain.walk_controls import Ends, EndsOfWalk, mean_distances
+from posescope.explain.walk_controls import Ends, mean_distances
 from posescope.explain.walk_distance import Spacing
+from posescope.explain.walk_pushes import Movement, Pushed
 from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import draw_images
 
@@ -54,15 +56,17 @@ def claim_agreement(
     return Finding(claim, nearer.estimate, nearer.low, nearer.high, control, passed, picture)
 
 
-def claim_movement(component: int, ends: Ends, walk: EndsOfWalk, picture: str) -> Finding:
-    """How far a component moves the skeleton."""
-    own, chance = float(walk.moved_px[0]), _range_of(walk.moved_px[1:])
-    passed = own > chance.high
+def claim_movement(movement: Movement, pushed: Pushed, picture: str) -> Finding:
+    """How far a component moves the skeletons of real people: a walk from the mean is one path, and has no interval."""
+    own, chance, passed = movement.own, movement.random, movement.is_sure
+    verdict = "moves the skeleton" if passed else "does not surely move the skeleton more than any push does"
     claim = (
-        f"Component {component} moves the skeleton {own:.1f} px a joint at {ends}, random directions of the same length "
-        f"{chance.estimate:.1f} px [{chance.low:.1f}, {chance.high:.1f}]{'.' if passed else ': no more than any push does.'}"
+        f"Component {movement.component} {verdict}: pushed from -{pushed.push_sd:g} to +{pushed.push_sd:g} sd along it, "
+        f"{pushed.people} people's decoded skeletons move {own.estimate:.2f} px a joint [{own.low:.2f}, {own.high:.2f}]; along "
+        f"random directions of the same length {chance.estimate:.2f} px [{chance.low:.2f}, {chance.high:.2f}]."
     )
-    return Finding(claim, own, None, None, control_of("random directions of the same length", chance), passed, picture)
+    control = control_of("the same people pushed along random directions of the same length", chance)
+    return Finding(claim, own.estimate, own.low, own.high, control, passed, picture)
 
 
 def claim_closeness(

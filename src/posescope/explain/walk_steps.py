@@ -1,6 +1,6 @@
-"""The steps of the walks: decoded, beside the nearest persons, in one table."""
+"""The steps of the walks: decoded, beside the nearest persons, in one table; and the components walked, in another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.explain.base import AnalysisInputs
+from posescope.explain.components import Components
 from posescope.explain.feature_space import Decoded, Nearest, nearest_persons, walked_points
 from posescope.explain.taps import predict_persons
-from posescope.explain.walk_controls import mean_distances
+from posescope.explain.walk_controls import EndsOfWalk, mean_distances
 from posescope.explain.walk_distance import Spacing, shares_beyond
+from posescope.explain.walk_pushes import Movement
 
-__all__ = ["Walked", "tabulate_steps", "walk_components"]
+__all__ = ["Walked", "tabulate_components", "tabulate_steps", "walk_components"]
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,36 @@ def tabulate_steps(inputs: AnalysisInputs, walked: Walked, spacing: Spacing) -> 
             "agreement_px": mean_distances(decoded.joints, walked.predicted),
             "moved_px": mean_distances(decoded.joints, walked.origin),
             "mean_score": decoded.scores.mean(axis=1).astype(np.float64),
+        }
+    )
+
+
+def tabulate_components(
+    components: Components, count: int, walks: Sequence[EndsOfWalk], movements: Sequence[Movement]
+) -> pd.DataFrame:
+    """A row a component: its share of the variance, and how far it moves the skeleton, beside random directions.
+
+    Args:
+        components: of which the first are walked.
+        count: how many.
+        walks: the ends of each, from which come moved_px (from the decoded mean), random_moved_px and random_moved_high_px; may
+            be empty, then they are NaN.
+        movements: of people pushed along each (pushed_px between both ends, its interval, and the same along random
+            directions); may be empty likewise.
+    """
+    intervals = {"pushed": [one.own for one in movements], "random_pushed": [one.random for one in movements]}
+    pushed = {
+        f"{name}{end}_px": [getattr(one, field) for one in found] or np.nan
+        for name, found in intervals.items()
+        for end, field in (("", "estimate"), ("_low", "low"), ("_high", "high"))
+    }
+    return pd.DataFrame(
+        {
+            "component": np.arange(1, count + 1),
+            "variance_share": components.explained_variance_ratio[:count],
+            "moved_px": [walk.moved_px[0] for walk in walks] or np.nan,
+            "random_moved_px": [float(np.median(walk.moved_px[1:])) for walk in walks] or np.nan,
+            "random_moved_high_px": [float(np.quantile(walk.moved_px[1:], 0.975)) for walk in walks] or np.nan,
+            **pushed,
         }
     )

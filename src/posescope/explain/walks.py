@@ -35,17 +35,11 @@ from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps,
 from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_along_data, ends_of, mean_distances
 from posescope.explain.walk_distance import Spacing, measure_spacing
 from posescope.explain.walk_findings import claim_agreement, claim_closeness, claim_movement
-from posescope.explain.walk_pushes import (
-    AttributeGain,
-    claim_attribute,
-    measure_scale,
-    push_people,
-    strongest_gains,
-    tabulate_gains,
-)
+from posescope.explain.walk_gains import claim_attribute, measure_scale, strongest_gains, tabulate_gains
+from posescope.explain.walk_pushes import Pushed, push_people
 from posescope.explain.walk_sheets import draw_walk
 from posescope.explain.walk_slider import plot_walks
-from posescope.explain.walk_steps import Walked, tabulate_steps, walk_components
+from posescope.explain.walk_steps import Walked, tabulate_components, tabulate_steps, walk_components
 from posescope.models.network import Edits
 from posescope.plugins import Options
 
@@ -80,8 +74,8 @@ class WalksOptions(Options):
 class Walks:
     """Analysis `walks`.
 
-    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component),
-    walk_attributes (what each component does to the poses of real people).
+    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component: how far
+    it moves the skeleton, on its walk and of real people), walk_attributes (what each component does to people's poses).
     Pictures: walk_pc<i>, upper row nearest persons, lower row decoded steps. Figure: walk_slider.
     """
 
@@ -109,9 +103,8 @@ class Walks:
         table = tabulate_steps(inputs, walked, spacing)
         ends = ends_of(steps)
         walks = self._ends(inputs, walked, ends, decode)
-        gains = self._gains(inputs, count, decode)
-        findings = _findings(inputs, walked, ends, walks, table, spacing)
-        findings += [self._claim(inputs, gain) for gain in strongest_gains(gains)]
+        pushed = self._pushed(inputs, count, decode)
+        findings = [*_findings(inputs, walked, ends, walks, table, spacing), *_findings_of_people(pushed)]
         poses = measure_poses(walked.decoded.joints, inputs.model.skeleton)
         facts = _facts(inputs.components, table, walked)
         return AnalysisResult(
@@ -119,13 +112,13 @@ class Walks:
             tables={
                 "walks": table,
                 "walk_poses": pd.concat([table[["component", "step"]], poses], axis=1),
-                "walk_attributes": tabulate_gains(gains),
-                "walk_components": _component_table(inputs.components, table, walks),
+                "walk_attributes": tabulate_gains(pushed.gains),
+                "walk_components": tabulate_components(inputs.components, walked.count, walks, pushed.movements),
             },
             pictures=_sheets(inputs, table, walked),
             note=_note(facts, count, inputs.crops.crop_size),
             findings=tuple(findings),
-            figures={"walk_slider": _slider(inputs, table, walked, gains)},
+            figures={"walk_slider": _slider(inputs, table, walked, pushed)},
         )
 
     def _ends(
@@ -147,8 +140,8 @@ class Walks:
             for component in range(walked.count)
         ]
 
-    def _gains(self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], Decoded]) -> list[AttributeGain]:
-        """What each component does to the poses of real people."""
+    def _pushed(self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], Decoded]) -> Pushed:
+        """What each component does to the skeletons and poses of real people."""
         rows, skeleton = sample_rows(len(inputs.features), self.options.pushed_persons, inputs.seed), inputs.model.skeleton
         return push_people(
             inputs.components,
@@ -158,13 +151,10 @@ class Walks:
             groups=inputs.groups[rows],
             # Attributes of a pose are shares of its torso: in crop px they are what they are in the image.
             scales=measure_scale(measure_poses(inputs.crops.targets.joints, skeleton)),
-            poses_of=lambda points: measure_poses(decode(points).joints, skeleton),
+            decode=lambda points: decode(points).joints,
+            poses_of=lambda joints: measure_poses(joints, skeleton),
             seed=inputs.seed,
         )
-
-    def _claim(self, inputs: AnalysisInputs, gain: AttributeGain) -> Finding:
-        people = min(len(inputs.features), self.options.pushed_persons)
-        return claim_attribute(gain, people, self.options.push_sd, f"walk_pc{gain.component}")
 
     def _surroundings(self, inputs: AnalysisInputs) -> tuple[Edits, Tensor]:
         """Edits that hold the skips, and the image (1, H, W, 3) that the network sees meanwhile."""
@@ -194,13 +184,11 @@ def _decode(inputs: AnalysisInputs, edits: Edits, image: Tensor, points: NDArray
 def _findings(
     inputs: AnalysisInputs, walked: Walked, ends: Ends, walks: list[EndsOfWalk], table: pd.DataFrame, spacing: Spacing
 ) -> list[Finding]:
-    """Agreement; movement of the first component and of the one that moves most; closeness to people."""
+    """Of the walks themselves: agreement, and closeness to people."""
     points, seed = walked.distinct, inputs.seed
     groups = inputs.groups[walked.nearest.rows[points]]
     found = [claim_agreement(walked.decoded.joints[points], walked.predicted[points], groups, "walk_pc1", seed)]
     if walks:
-        most = int(np.argmax([walk.moved_px[0] for walk in walks]))
-        found += [claim_movement(i + 1, ends, walks[i], f"walk_pc{i + 1}") for i in sorted({0, most})]
         outermost = [place for place, step in enumerate((ends.low, ends.high)) if step != 0]
         points_of_ends = np.stack(  # (P, 1 + R, E, D)
             [
@@ -218,18 +206,17 @@ def _findings(
     return [finding for finding in found if finding is not None]
 
 
-def _component_table(components: Components, table: pd.DataFrame, walks: list[EndsOfWalk]) -> pd.DataFrame:
-    """A row a component: its share of the variance, and how far its ends move the skeleton, beside random directions."""
-    numbers = np.unique(table["component"].to_numpy())
-    return pd.DataFrame(
-        {
-            "component": numbers,
-            "variance_share": components.explained_variance_ratio[: len(numbers)],
-            "moved_px": [walk.moved_px[0] for walk in walks] or np.nan,
-            "random_moved_px": [float(np.median(walk.moved_px[1:])) for walk in walks] or np.nan,
-            "random_moved_high_px": [float(np.quantile(walk.moved_px[1:], 0.975)) for walk in walks] or np.nan,
-        }
-    )
+def _findings_of_people(pushed: Pushed) -> list[Finding]:
+    """Movement along the first component and along the one that moves people most; what each does to their poses."""
+    movements = pushed.movements
+    chosen = {0, int(np.argmax([movement.own.estimate for movement in movements]))} if movements else set()
+    return [
+        *(claim_movement(movements[i], pushed, f"walk_pc{i + 1}") for i in sorted(chosen)),
+        *(
+            claim_attribute(gain, pushed.people, pushed.push_sd, f"walk_pc{gain.component}")
+            for gain in strongest_gains(pushed.gains)
+        ),
+    ]
 
 
 def _facts(components: Components, table: pd.DataFrame, walked: Walked) -> dict[str, float | int | str | None]:
@@ -259,8 +246,8 @@ def _sheets(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked) -> dict
     }
 
 
-def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked, gains: list[AttributeGain]) -> "go.Figure":
-    named = {g.component: f", {g.attribute.replace('_', ' ')}" for g in strongest_gains(gains) if g.is_sure}
+def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Walked, pushed: Pushed) -> "go.Figure":
+    named = {g.component: f", {g.attribute.replace('_', ' ')}" for g in strongest_gains(pushed.gains) if g.is_sure}
     ratio = inputs.components.explained_variance_ratio
     names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, walked.count + 1)]
     crop_size, skeleton = inputs.crops.crop_size, inputs.model.skeleton
@@ -272,8 +259,9 @@ def _note(facts: Mapping[str, float | int | str | None], count: int, crop_size: 
     text = (
         f"The first component holds {facts['first_component_share']:.1%} of the variance, the first {count} together "
         f"{facts['walked_share']:.1%}; 95 % needs {facts['components_for_95']} components (participation ratio "
-        f"{facts['participation_ratio']:.1f}). Decoded through the network, component {facts['most_moving_component']} "
-        f"moves the skeleton most: {facts['most_moved_px']:.1f} px a joint from the mean in a crop of {max(crop_size)} px. "
+        f"{facts['participation_ratio']:.1f}). Decoded through the network, the walk along component "
+        f"{facts['most_moving_component']} goes farthest: {facts['most_moved_px']:.1f} px a joint from the mean in a crop of "
+        f"{max(crop_size)} px. "
         f"A decoded step and the prediction for its nearest real person lie {agreement:.1f} px a joint apart"
     )
     # What that is worth is a finding, with its control.

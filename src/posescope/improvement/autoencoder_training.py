@@ -2,8 +2,10 @@
 
     features ─ + noise x value ─ autoencoder ─ mean squared error against the features
 
-Features are read batch by batch from their memory map. Persons of one photograph stand on one side: they are either learned from
-or held out. The weights of the epoch with the lowest error on the persons held out are kept.
+Features are read batch by batch from their memory map. There are three groups of photographs, and persons of one photograph
+stand in one group: they are learned from, held out, or kept for the end. The weights of the epoch with the lowest error on the
+persons held out are kept; what those weights are worth is measured on the third group (`insertion.reconstruction_table`), for
+an epoch looks a little better on whoever chose it than on others.
 """
 
 import copy
@@ -56,10 +58,17 @@ class AutoencoderEpoch:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows of features: (n,) learned from, and (m,) held out; ascending."""
+    """Rows of features, ascending; persons of one photograph stand in one group.
+
+    Attributes:
+        learned: (n,) learned from.
+        held_out: (m,) not learned from: they choose the epoch.
+        measured: (k,) neither learned from nor chosen by: what comes out is measured on them.
+    """
 
     learned: NDArray[np.int64]
     held_out: NDArray[np.int64]
+    measured: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -88,23 +97,37 @@ def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channel
     )  # fmt: skip
 
 
-def hold_out(image_groups: NDArray[np.int64], share: float, seed: int) -> HeldOut:
-    """Draw the photographs whose persons are held out.
+def hold_out(image_groups: NDArray[np.int64], held_out_share: float, measured_share: float, seed: int) -> HeldOut:
+    """Draw the photographs whose persons choose the epoch, and those whose persons it is measured on.
 
     Args:
         image_groups: (N,) the photograph of each person.
-        share: of the photographs, 0..1; at least one is held out, and at least one is not.
+        held_out_share: of the photographs, 0..1, by which the epoch is chosen.
+        measured_share: of the photographs, 0..1, likewise to measure on; with the other below 1. Each group, and the rest that
+            is learned from, has one photograph at least.
         seed: of the draw.
 
     Raises:
-        ImprovementError: if there is only one photograph.
+        ImprovementError: if there are fewer than three photographs, or a single person is left to learn from.
     """
     groups = np.unique(image_groups)
-    if len(groups) < 2:
-        raise ImprovementError(f"Expected persons of two photographs or more to train an autoencoder on, found {len(groups)}.")
-    count = min(max(round(share * len(groups)), 1), len(groups) - 1)
-    is_out = np.isin(image_groups, np.random.default_rng(seed).permutation(groups)[:count])
-    return HeldOut(np.flatnonzero(~is_out), np.flatnonzero(is_out))
+    if len(groups) < 3:
+        raise ImprovementError(
+            "Expected persons of three photographs or more for an autoencoder (some to learn from, some to choose the epoch by, "
+            f"some to measure on), found {len(groups)}. Take more persons."
+        )
+    held_out = min(max(round(held_out_share * len(groups)), 1), len(groups) - 2)
+    measured = min(max(round(measured_share * len(groups)), 1), len(groups) - 1 - held_out)
+    drawn = np.random.default_rng(seed).permutation(groups)
+    parts = np.split(drawn, [held_out, held_out + measured])
+    chosen_by, measured_on, learned = (np.flatnonzero(np.isin(image_groups, part)) for part in parts)
+    if len(learned) < 2:
+        raise ImprovementError(
+            f"Expected two persons or more for an autoencoder to learn from, found {len(learned)} ({len(groups)} photographs, of "
+            f"which {held_out} choose the epoch and {measured} are measured on). Take more persons, or lower "
+            "improve.autoencoder.held_out_share or measured_share."
+        )
+    return HeldOut(learned, chosen_by, measured_on)
 
 
 def train_autoencoder(
@@ -119,7 +142,7 @@ def train_autoencoder(
 
     Args:
         features: of N persons, a value (C, h, w) each.
-        split: rows of them.
+        split: rows of them; those that are to be measured on are not read.
         architecture: of the autoencoder.
         options: how it is trained.
         device: where.

@@ -41,7 +41,7 @@ def conclude(
     claims = [
         *_claims_of_score(figures, code_size, epochs),
         *_claims_of_inserted(figures, code_size),
-        *(_claim_of_reconstruction(rows) for _, rows in reconstruction.groupby("stack", sort=True)),
+        *_claims_of_reconstruction(reconstruction),
         *_claims_of_directions(bottlenecks),
     ]
     return {
@@ -103,17 +103,24 @@ def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[
     )
 
 
+def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
+    """One a stack; none where the persons measured are of one photograph, and there is no interval."""
+    for _, rows in reconstruction.groupby("stack", sort=True):
+        if rows["low"].notna().all():
+            yield _claim_of_reconstruction(rows)
+
+
 def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
-    """That the autoencoder keeps more than as many principal components."""
+    """That the autoencoder keeps more than as many principal components, in persons whom neither has seen."""
     by = {row["what"]: row for row in rows.to_dict("records")}
     own, pca = by["autoencoder"], by["pca"]
     better, worse = own["low"] > 0, own["high"] < 0
     verdict = "more than" if better else "less than" if worse else "no more and no less, as far as can be told, than"
     return Finding(
         claim=(
-            f"Of the variance of stack {own['stack']}'s bottleneck in {own['persons']} persons held out, the {own['numbers']} "
-            f"numbers of the autoencoder ({own['numbers_in_use']} in use) keep {own['variance_kept']:.1%}, {verdict} as many "
-            f"principal components ({pca['variance_kept']:.1%}). The same persons chose its epoch, which favours it a little."
+            f"Of the variance of stack {own['stack']}'s bottleneck in {own['persons']} persons, of photographs that were neither "
+            f"learned from nor chose the epoch, the {own['numbers']} numbers of the autoencoder ({own['numbers_in_use']} in use) "
+            f"keep {own['variance_kept']:.1%}, {verdict} as many principal components ({pca['variance_kept']:.1%})."
         ),
         value=float(own["variance_kept"]),
         low=float(pca["variance_kept"] + own["low"]),

@@ -1,6 +1,7 @@
 """From the features of every stack to a network with an autoencoder in each bottleneck, and what those autoencoders are worth."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from posescope.artifacts.insertion import insert_autoencoders
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.base import sample_rows
-from posescope.explain.components import principal_components
+from posescope.explain.components import LARGEST_MATRIX, principal_components
 from posescope.explain.feature_store import FeatureSet
 from posescope.improvement.autoencoder_training import (
     HeldOut,
@@ -26,12 +27,12 @@ from posescope.improvement.autoencoder_training import (
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
+from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import draw_images
 from posescope.models.autoencoder import Autoencoder
 
 __all__ = ["Inserted", "groups_of", "reconstruction_table", "train_and_insert"]
 
-_PCA_PERSONS = 10_000
 _RESAMPLES = 1000
 
 
@@ -79,13 +80,14 @@ def train_and_insert(
 
     Raises:
         OptionsError: if the model is no plain hourglass.
-        ImprovementError: if the code is as large as the features, or a training comes to no finite error.
+        ImprovementError: if the code is as large as the features, the persons are of fewer than three photographs, or a
+            training comes to no finite error.
     """
     trained, histories, tables = [], [], []
     for stack, values in enumerate(features, start=1):
         _check_size(values, code_size)
         groups = groups_of(persons, values.person_ids)
-        split = hold_out(groups, options.held_out_share, options.seed)
+        split = hold_out(groups, options.held_out_share, options.measured_share, options.seed)
         architecture = autoencoder_options(options, code_size.numbers, values.shape[0])
         trained.append(train_autoencoder(values, split, architecture, options, device, threads))
         rows = [{"stack": stack, **dataclasses.asdict(record)} for record in trained[-1].history]
@@ -99,9 +101,10 @@ def train_and_insert(
 def reconstruction_table(
     autoencoder: Autoencoder, features: FeatureSet, split: HeldOut, image_groups: NDArray[np.int64], seed: int
 ) -> pd.DataFrame:
-    """How well an autoencoder gives back the features of persons held out, beside two controls that learned from the same.
+    """How well an autoencoder gives back the features of persons it has not seen, beside two controls that learned from the same.
 
-    The persons held out also chose the autoencoder's epoch, so its error is a little too low; those of the controls are not.
+    Those persons did not choose its epoch either (`HeldOut.measured`), so it has no advantage over the controls, which choose
+    nothing.
 
     Args:
         autoencoder: trained.
@@ -112,13 +115,13 @@ def reconstruction_table(
 
     Returns:
         A row each for the autoencoder, as many principal components as its code has numbers, and the mean feature: what;
-        numbers: that are kept of a person; numbers_in_use: those that differ between persons; persons: held out; mse;
+        numbers: that are kept of a person; numbers_in_use: those that differ between persons; persons: measured on; mse;
         variance_kept: 1 - mse / (mse of the mean feature); against_pca: how much more that is than PCA's; low and high: of its
-        95 % interval.
+        95 % interval, NaN where one photograph is all there is to measure on.
     """
-    rows, size = split.held_out, autoencoder.options.code_size
+    rows, size = split.measured, autoencoder.options.code_size
     truth = features.values[rows].astype(np.float64)
-    pca = principal_components(_some(features, split.learned, seed), size)
+    pca = principal_components(_learned(features, split.learned, seed), size)
     found = [(back.flatten(1).double().cpu(), code.flatten(1).cpu()) for _, code, back in restore(autoencoder, features, rows)]
     code = np.concatenate([numbers.numpy() for _, numbers in found])
     errors = {
@@ -133,6 +136,8 @@ def reconstruction_table(
     table = []
     for what, error in errors.items():
         against = draws.mean_interval((errors["pca"] - error) / spread, groups)
+        if len(draws.image_ids) < 2:  # nothing to draw from: an interval would be a point
+            against = Interval(against.estimate, math.nan, math.nan)
         table.append(
             {
                 "what": what,
@@ -149,9 +154,10 @@ def reconstruction_table(
     return pd.DataFrame(table)
 
 
-def _some(features: FeatureSet, rows: NDArray[np.int64], seed: int) -> FeatureSet:
-    """The features of some persons, in memory; of so many at most that their exact components can be had."""
-    chosen = rows[sample_rows(len(rows), _PCA_PERSONS, seed)]
+def _learned(features: FeatureSet, rows: NDArray[np.int64], seed: int) -> FeatureSet:
+    """The features that the autoencoder learned from, in memory; some, where neither they nor their numbers are few enough."""
+    width = features.values.shape[1]
+    chosen = rows if width <= LARGEST_MATRIX else rows[sample_rows(len(rows), LARGEST_MATRIX, seed)]
     return dataclasses.replace(features, person_ids=features.person_ids[chosen], values=np.asarray(features.values[chosen]))
 
 

@@ -3,9 +3,9 @@
 The study's description leaves open how many features make a batch, and for how many epochs.
 """
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posescope.plugins import ComponentSpec, Options, component_of
 from posescope.training.options import TrainingOptions
@@ -50,7 +50,25 @@ class AutoencoderTraining(Options):
     held_out_share: float = Field(
         default=0.1, gt=0, lt=1, description="Share of the photographs whose persons are held out, to choose the best epoch by"
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="Of the weights, the order, the noise, and who is held out")
+    measured_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Share of the photographs whose persons are neither learned from nor chosen by, to measure on what is kept; "
+        "with held_out_share below 1",
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="Of the weights, the order, the noise, and who is held out and measured on"
+    )
+
+    @model_validator(mode="after")
+    def _somebody_is_learned_from(self) -> Self:
+        if self.held_out_share + self.measured_share >= 1:
+            raise ValueError(
+                f"held_out_share ({self.held_out_share:g}) and measured_share ({self.measured_share:g}) leave no photographs to "
+                "learn from: together they must be below 1"
+            )
+        return self
 
 
 class FineTuning(Options):
