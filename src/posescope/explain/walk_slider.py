@@ -72,7 +72,8 @@ def plot_walks(
         for name, slider in zip(names, sliders, strict=True)
     ]  # fmt: skip
     figure.update_layout(
-        height=560, sliders=[first], title={"text": start["args"][1]["title.text"], "font": {"size": 14}}, margin={"t": 110},
+        height=560, sliders=[first], margin={"t": 120},
+        title={"text": start["args"][1]["title.text"], "font": {"size": 14}, "y": 0.98, "yanchor": "top"},
         updatemenus=[{"buttons": buttons, "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "showactive": True}],
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
     )  # fmt: skip
