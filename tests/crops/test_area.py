@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.crops.area import area_weights, shrink_square
+from posescope.crops.area import area_weights, shrink_part, shrink_square
 
 # Of two px, one black and one white, the mean is always a half: the one picture where rounding halves can be seen.
 LARGEST_BIAS = {"grey levels": 0.05, "black and white": 0.2}
@@ -57,6 +57,18 @@ def test_a_huge_square_goes_to_opencv_as_it_is():
     found = np.empty((256, 256, 3), np.uint8)
     shrink_square(square, found)
     np.testing.assert_array_equal(found, cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA))
+
+
+@pytest.mark.parametrize(("left", "top", "height", "width"), [(0, 1100, 300, 2500), (700, 0, 2500, 90), (3, 5, 700, 700)])
+def test_a_part_equals_opencv_on_the_padded_whole(left, top, height, width):
+    part, padding = np.resize(NOISE, (height, width, 3)), (200, 3, 90)
+    whole = np.full((2500, 2500, 3), padding, np.uint8)
+    whole[top : top + height, left : left + width] = part
+    found = np.empty((96, 96, 3), np.uint8)
+    shrink_part(part, left, top, 2500, padding, found)
+    difference = np.abs(found.astype(int) - cv2.resize(whole, (96, 96), interpolation=cv2.INTER_AREA))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
 
 
 def test_one_colour_stays():

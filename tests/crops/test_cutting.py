@@ -79,3 +79,14 @@ def test_every_real_crop_is_opencv_s(real_data):
             shrunk, enlarged = shrunk + (side > 256), enlarged + (side < 256)
     assert shrunk > 100
     assert enlarged > 100
+
+
+def test_of_a_wide_picture_only_what_is_there_is_averaged():
+    image = np.full((30, 6000, 3), 200, np.uint8)
+    crop = cut_square(image, 0, -2985, 6000, 60, (20, 40, 60))
+    # 100 px become one: rows 29 and 30 of the crop have 15 of theirs each.
+    np.testing.assert_array_equal(crop[29], np.tile([47, 64, 81], (60, 1)))  # 0.15 * 200 + 0.85 * padding
+    np.testing.assert_array_equal(crop[30], crop[29])
+    assert (np.delete(crop, [29, 30], axis=0) == (20, 40, 60)).all()
+    assert (cut_square(image, 0, -9000, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()
+    assert (cut_square(image, 7000, 0, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-__all__ = ["area_weights", "shrink_square"]
+__all__ = ["LARGEST_WHOLE_PX", "area_weights", "shrink_part", "shrink_square"]
 
 # Beyond it the square in 16 bits would take more memory (25 MB) than the gain is worth.
-_MOST_PX = 2048
+LARGEST_WHOLE_PX = 2048
+_BLOCK_NUMBERS = 8_000_000  # of a part that are floats at once: 32 MB
 _WHOLE = 256  # weights that sum to it: 255 * 256 + 128 is the most that is ever summed, and 65,535 the most that fits
 
 
@@ -32,7 +33,7 @@ def shrink_square(square: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         out: (size_px, size_px, 3) uint8, contiguous; size_px < side.
     """
     side, size_px = len(square), len(out)
-    if side > _MOST_PX or side % size_px == 0:  # whole ratios are fast already
+    if side > LARGEST_WHOLE_PX or side % size_px == 0:  # whole ratios are fast already
         cv2.resize(square, (size_px, size_px), dst=out, interpolation=cv2.INTER_AREA)
         return
     weights = area_weights(side, size_px)
@@ -50,22 +51,62 @@ def _average_rows(image: NDArray[np.uint8] | cv2.typing.MatLike, weights: csr_ar
     return np.asarray(sums.astype(np.uint8).reshape(-1, width, channels))
 
 
-@lru_cache(maxsize=_MOST_PX)
+@lru_cache(maxsize=LARGEST_WHOLE_PX)
 def area_weights(side: int, size_px: int) -> csr_array:
     """(size_px, side) uint16: how many 256ths each px along one axis of a square counts in each px of the crop.
 
     Rows sum to 256: of the 256ths that rounding down leaves, each goes to one of the px that lost most by it.
     """
+    shares, columns = _covered_shares(side, size_px)
+    exact = shares * _WHOLE
+    values = np.floor(exact)
+    lost_rank = np.argsort(np.argsort(values - exact, axis=1, kind="stable"), axis=1)
+    values += lost_rank < _WHOLE - values.sum(axis=1, keepdims=True)
+    return _sparse(values.astype(np.uint16), columns, side)
+
+
+def shrink_part(
+    part: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int], out: NDArray[np.uint8]
+) -> None:
+    """Average a square of which a part alone is at hand, the rest having one colour, without making it whole.
+
+    The memory it takes grows with the part's width alone, whatever the square's side.
+
+    Args:
+        part: (h, w, 3) uint8.
+        left, top: where it lies in the square, px.
+        side: of the square, px; larger than `size_px`.
+        padding_rgb: of the rest, 0..255 each.
+        out: (size_px, size_px, 3) uint8.
+    """
+    size_px, (height, width) = len(out), part.shape[:2]
+    shares, places = _covered_shares(side, size_px)
+    whole = _sparse(shares.astype(np.float32), places, side)
+    rows, columns = whole[:, top : top + height], whole[:, left : left + width]
+    upright = np.zeros((size_px, width * 3), dtype=np.float32)
+    step = max(1, _BLOCK_NUMBERS // (width * 3))
+    for start in range(0, height, step):
+        block = part[start : start + step].astype(np.float32)
+        upright += rows[:, start : start + step] @ block.reshape(len(block), -1)
+    on_its_side = upright.reshape(size_px, width, 3).swapaxes(0, 1).reshape(width, -1)
+    averaged = (columns @ on_its_side).reshape(size_px, size_px, 3).swapaxes(0, 1)
+    missing = 1 - np.outer(rows.sum(axis=1), columns.sum(axis=1))
+    out[...] = np.rint(averaged + missing[..., None] * np.array(padding_rgb)).clip(0, 255)
+
+
+def _covered_shares(side: int, size_px: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """(size_px, n) the share that each of n px has in a px of the crop, adding up to 1, and (size_px, n) which px those are."""
     edges = np.arange(size_px + 1) * (side / size_px)
     first = np.floor(edges[:-1]).astype(np.int32)
     width = int((np.ceil(edges[1:]) - first).max())
     covered = first[:, None] + np.arange(width, dtype=np.int32)
     overlap = np.minimum(covered + 1, edges[1:, None]) - np.maximum(covered, edges[:-1, None])
-    exact = np.clip(overlap, 0, None) * (_WHOLE * size_px / side)
-    values = np.floor(exact)
-    lost_rank = np.argsort(np.argsort(values - exact, axis=1, kind="stable"), axis=1)
-    values += lost_rank < _WHOLE - values.sum(axis=1, keepdims=True)
+    # Where the last px lies beyond the square its share is 0: any px will do.
+    return np.clip(overlap, 0, None) * (size_px / side), np.minimum(covered, side - 1)
+
+
+def _sparse(values: NDArray[np.generic], columns: NDArray[np.int32], side: int) -> csr_array:
+    """(size_px, side), from n values and their columns in each row."""
+    size_px, width = values.shape
     starts = np.arange(0, size_px * width + 1, width, dtype=np.int32)
-    # Where the last px lies beyond the square its weight is 0: any px will do.
-    columns = np.minimum(covered, side - 1)
-    return csr_array((values.astype(np.uint16).ravel(), columns.ravel(), starts), shape=(size_px, side))
+    return csr_array((values.ravel(), columns.ravel(), starts), shape=(size_px, side))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.area import shrink_square
+from posescope.crops.area import LARGEST_WHOLE_PX, shrink_part, shrink_square
 
 __all__ = ["cut_square"]
 
@@ -34,6 +34,9 @@ def cut_square(
         (size_px, size_px, 3) uint8 RGB: `out`, if it was given.
     """
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8) if out is None else out
+    if side > max(size_px, LARGEST_WHOLE_PX):
+        _shrink_inside(image, left, top, side, padding_rgb, crop)
+        return crop
     square = _take_square(image, left, top, side, padding_rgb)
     if side > size_px:
         shrink_square(square, crop)
@@ -42,6 +45,20 @@ def cut_square(
     else:
         crop[:] = square
     return crop
+
+
+def _shrink_inside(
+    image: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int], crop: NDArray[np.uint8]
+) -> None:
+    """Of a wide picture the whole square would be mostly padding: a million times its colour."""
+    x0, y0 = max(left, 0), max(top, 0)
+    inside = image[y0 : max(top + side, y0), x0 : max(left + side, x0)]
+    if inside.shape[:2] == (side, side):
+        shrink_square(inside, crop)
+    elif inside.size == 0:
+        crop[...] = padding_rgb
+    else:
+        shrink_part(inside, x0 - left, y0 - top, side, padding_rgb, crop)
 
 
 def _take_square(
