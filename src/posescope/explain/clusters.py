@@ -45,7 +45,8 @@ class ClustersOptions(StructureOptions):
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
     space: Literal["components", "raw"] = Field(
-        "components", description="Cluster coordinates along components, or the features as they are (4 bytes a number in memory)"
+        "components",
+        description="Cluster coordinates along components, or the features as they are (about 16 bytes a number in memory)",
     )
     variance_share: float = Field(
         0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"

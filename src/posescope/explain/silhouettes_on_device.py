@@ -49,6 +49,7 @@ def sum_distances_on(
             here = slice(first, first + _COLUMNS)
             distances = torch.addmm(squares[here], left, moved[here].T, alpha=-2).add_(lengths).clamp_(min=0).sqrt_()
             inside = np.flatnonzero((own >= first) & (own < first + _COLUMNS))
-            distances[inside, own[inside] - first] = 0  # to oneself, exactly
+            row, column = (torch.from_numpy(index).to(device) for index in (inside, own[inside] - first))
+            distances[row, column] = 0  # to oneself, exactly
             sums[start : start + _ROWS] += distances @ members[here]
     return sums.cpu().numpy()
