@@ -54,6 +54,7 @@ def test_tightness_and_restarts_are_told_of_every_number() -> None:
     assert found.restart_agreements[3] > 0.8
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_device_divides_planted_clusters_as_the_cpu_does(monkeypatch) -> None:
     points = blobs([40, 90, 60], spread=0.8)
     options = KMeansOptions(largest=5, restarts=3, start_persons=100, silhouette_persons=80, device="cpu")
@@ -66,6 +67,7 @@ def test_a_device_divides_planted_clusters_as_the_cpu_does(monkeypatch) -> None:
     assert found.inertias[3] == pytest.approx(expected.inertias[3], rel=1e-9)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_points_that_coincide_on_a_device(monkeypatch) -> None:
     monkeypatch.setattr(kmeans, "resolve_gpu", lambda _: torch.device("cpu"))
     with pytest.raises(ExplainError, match="all 5 points coincide"):

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from posescope.explain import lloyd
 from posescope.explain.lloyd import draw_start, measure_inertia, nearest, run_lloyd
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

@@ -43,6 +43,7 @@ def test_in_float32_and_in_many_blocks(points, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(("few", "atol"), [(2_000_000, 1e-9), (0, 1e-5)], ids=["float64", "float32"])
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("block", [70, 16_384])
 def test_on_a_device_in_several_divisions_at_once(points, monkeypatch, few: int, atol: float, block: int) -> None:
     monkeypatch.setattr(silhouettes, "_FEW_NUMBERS", few)
