@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
@@ -94,6 +95,12 @@ def scikit_learn(features: FeatureSet, seed: int) -> Spent:
     return Spent(*(numbers * (OPTIONS.restarts * a + b) for a, b in ((fit.wall, score.wall), (fit.cpu, score.cpu))))
 
 
+def name_of(device: str) -> str:
+    """Where the work is done."""
+    gpu = resolve_gpu(device)
+    return "cpu" if gpu is None else f"{gpu} ({torch.cuda.get_device_name(gpu)})"
+
+
 def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cluster the features as they are, as the analysis does."""
     # They need pandas, which a GPU machine may lack.
@@ -101,7 +108,7 @@ def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     from posescope.explain.cluster_structure import StructureOptions, weigh_structure  # noqa: PLC0415
     from posescope.metrics.resampling import draw_images  # noqa: PLC0415
 
-    seed, device, figures = arguments.seed, arguments.device, {"device": arguments.device}
+    seed, device, figures = arguments.seed, arguments.device, {"device": name_of(arguments.device)}
     clusterer = KMeansClusterer(OPTIONS.model_copy(update={"device": device, "restarts": arguments.restarts}))
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, own_memory() as peak:
         features = synthetic_features(arguments.persons, arguments.features, seed, Path(folder) / "values.npy")
@@ -156,7 +163,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, float | str]:
     print(f"ours: {spent.wall:.1f} s, {spent.cpu:.1f} s of CPU, {peak:.2f} GB at most")
     plain = scikit_learn(features, arguments.seed)
     return {
-        "device": arguments.device,
+        "device": name_of(arguments.device),
         "seconds": round(spent.wall, 1),
         "peak_gb": peak,
         "sklearn_seconds": round(plain.wall, 1),
