@@ -3,13 +3,20 @@
 import pytest
 import torch
 
-from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.devices import resolve_device, resolve_gpu
 from posescope.errors import OptionsError
 
 
 def test_auto_is_the_best_there_is() -> None:
     assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_the_cpu_is_left_to_numpy() -> None:
+    assert resolve_gpu("cpu") is None
+    assert (resolve_gpu("auto") is not None) == torch.cuda.is_available()
+    with pytest.raises(OptionsError, match="cuda:97"):
+        resolve_gpu("cuda:97")
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:

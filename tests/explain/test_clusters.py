@@ -6,9 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pydantic import ValidationError
 
+from posescope.errors import OptionsError
+from posescope.explain import clusters
 from posescope.explain.base import AnalysisInputs
+from posescope.explain.cluster_persons import measure_persons
 from posescope.explain.clustering import Clustering
 from posescope.explain.clusters import Clusters, ClustersOptions
 from posescope.explain.components import principal_components
@@ -238,6 +242,29 @@ def test_a_clusterer_that_gives_only_the_basics(featured, monkeypatch) -> None:
     assert silhouettes["inertia"].isna().all()
     assert found.facts["restart_agreement"] is None
     assert found.facts["null_silhouette"] > 0
+
+
+def test_silhouettes_are_measured_on_the_device_that_is_found(featured, monkeypatch) -> None:
+    inputs = featured(planted(np.random.default_rng(0)))
+    options = ClustersOptions(clusterer=ComponentSpec(name="kmeans", options={"largest": 3, "restarts": 1, "device": "cpu"}))
+    monkeypatch.setattr(clusters, "resolve_gpu", lambda name: {"auto": torch.device("cpu")}[name])
+    monkeypatch.setattr(clusters, "measure_persons", lambda *given: (_ for _ in ()).throw(LookupError(str(given[-1]))))
+    with pytest.raises(LookupError, match="cpu"):
+        Clusters(options)(inputs)
+
+
+@pytest.mark.parametrize("most", [2000, 50])
+def test_persons_measured_on_a_device_are_those_of_the_cpu(most: int) -> None:
+    points = planted(np.random.default_rng(0))
+    clustering = Clustering(KINDS, np.stack([points[kind == KINDS].mean(axis=0) for kind in range(3)]))
+    expected, found = (measure_persons(points, clustering, most, 0, device) for device in (None, torch.device("cpu")))
+    np.testing.assert_allclose(found.silhouettes, expected.silhouettes, atol=1e-9)
+    np.testing.assert_array_equal(found.medoids, expected.medoids)
+
+
+def test_a_device_that_is_not_there_is_refused(featured) -> None:
+    with pytest.raises(OptionsError, match="cuda:97"):
+        Clusters(ClustersOptions(device="cuda:97"))(featured(planted(np.random.default_rng(0))))
 
 
 def test_labels_of_another_number_of_persons_are_refused(featured, monkeypatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from posescope.errors import DataError
-from posescope.explain import components as module
+from posescope.explain import rows as row_blocks
 from posescope.explain.components import Components, PrincipalComponents, PrincipalComponentsOptions, principal_components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
@@ -23,7 +23,7 @@ def feature_set(values) -> FeatureSet:
 @pytest.mark.parametrize("block", [50, 4_000_000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_equals_scikit_learn(persons, width, block, dtype, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK_NUMBERS", block)  # many small blocks give what one large one gives
+    monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", block)  # many small blocks give what one large one gives
     values = (np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50).astype(dtype)
     reference = PCA(svd_solver="full").fit(values.astype(np.float64))
     found = principal_components(feature_set(values))
@@ -90,7 +90,7 @@ def test_max_components_keeps_all_variances() -> None:
 
 @pytest.mark.parametrize(("persons", "width"), [(20_000, 64), (64, 20_000)])
 def test_features_are_never_whole_in_memory(persons, width, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
+    monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
     values = np.lib.format.open_memmap(tmp_path / "values.npy", mode="w+", dtype="float16", shape=(persons, width))
     values[:] = np.random.default_rng(0).normal(size=(persons, width))
     features = feature_set(values)

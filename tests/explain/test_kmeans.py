@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 from sklearn.metrics import silhouette_score
 
+from posescope.errors import OptionsError
+from posescope.explain import kmeans
 from posescope.explain.errors import ExplainError
 from posescope.explain.kmeans import Clustering, KMeansClusterer, KMeansOptions
 
@@ -33,12 +36,12 @@ def test_seeded_and_silhouette_sampled() -> None:
 
 def test_points_that_coincide_cannot_be_divided() -> None:
     with pytest.warns(UserWarning, match="distinct clusters"), pytest.raises(ExplainError, match="all 5 points coincide"):
-        KMeansClusterer(KMeansOptions(largest=2))(np.ones((5, 2)))
+        KMeansClusterer(KMeansOptions(largest=2, device="cpu"))(np.ones((5, 2)))
 
 
 def test_no_more_clusters_than_distinct_points() -> None:
     with pytest.warns(UserWarning, match="distinct clusters"):
-        found = KMeansClusterer(KMeansOptions(smallest=4, largest=5))(np.repeat([[0.0], [1], [5]], 4, axis=0))
+        found = KMeansClusterer(KMeansOptions(smallest=4, largest=5, device="cpu"))(np.repeat([[0.0], [1], [5]], 4, axis=0))
     assert found.sizes.tolist() == [4, 4, 4]
     assert found.silhouette == 1.0
 
@@ -51,9 +54,39 @@ def test_tightness_and_restarts_are_told_of_every_number() -> None:
     assert found.restart_agreements[3] > 0.8
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_a_device_divides_planted_clusters_as_the_cpu_does(monkeypatch) -> None:
+    points = blobs([40, 90, 60], spread=0.8)
+    options = KMeansOptions(largest=5, restarts=3, start_persons=100, silhouette_persons=80, device="cpu")
+    expected = KMeansClusterer(options)(points, seed=3)
+    monkeypatch.setattr(kmeans, "resolve_gpu", lambda _: torch.device("cpu"))
+    found = KMeansClusterer(options)(points, seed=3)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.centres, expected.centres, atol=1e-9)
+    assert found.silhouettes[3] == pytest.approx(expected.silhouettes[3], abs=1e-9)
+    assert found.inertias[3] == pytest.approx(expected.inertias[3], rel=1e-9)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_points_that_coincide_on_a_device(monkeypatch) -> None:
+    monkeypatch.setattr(kmeans, "resolve_gpu", lambda _: torch.device("cpu"))
+    with pytest.raises(ExplainError, match="all 5 points coincide"):
+        KMeansClusterer(KMeansOptions(largest=2))(np.ones((5, 2)))
+    found = KMeansClusterer(KMeansOptions(smallest=4, largest=5))(np.repeat([[0.0], [1], [5]], 4, axis=0))
+    assert found.sizes.tolist() == [4, 4, 4]
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(OptionsError, match="cuda:97"):
+        KMeansClusterer(KMeansOptions(device="cuda:97"))(blobs([10, 30]))
+    with pytest.raises(ValidationError, match="device"):
+        KMeansOptions(device="gpu")
+
+
 def test_a_quicker_one_makes_the_number_asked_for() -> None:
     quick = KMeansClusterer(KMeansOptions(largest=6)).quicker(2)
     assert quick.options.restarts < 10
+    assert KMeansClusterer(KMeansOptions(device="cuda:1")).quicker().options.device == "cuda:1"
     assert len(quick(blobs([10, 30, 20]))) == 2
     assert KMeansClusterer(KMeansOptions(largest=6, restarts=1)).quicker().options.largest == 6
 

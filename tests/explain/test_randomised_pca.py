@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from posescope.explain import components as exact
+from posescope.explain import rows
 from posescope.explain.components import principal_components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
@@ -23,7 +24,7 @@ def decaying(persons: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("persons", "width"), [(90, 70), (70, 90)])
 def test_the_first_components_are_those_of_exact_pca(persons, width, monkeypatch) -> None:
-    monkeypatch.setattr(exact, "_BLOCK_NUMBERS", 1000)
+    monkeypatch.setattr(rows, "_BLOCK_NUMBERS", 1000)
     features = feature_set(decaying(persons, width))
     whole = principal_components(features)
     found = RandomisedComponents(RandomisedComponentsOptions(components=10, oversampling=8))(features)

@@ -1,8 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import silhouette_samples
 
-from posescope.explain import silhouettes
+from posescope.explain import rows as row_blocks
+from posescope.explain import silhouettes, silhouettes_on_device
 from posescope.explain.silhouettes import describe_structure, measure_silhouettes
 
 
@@ -36,6 +40,30 @@ def test_in_float32_and_in_many_blocks(points, monkeypatch) -> None:
     monkeypatch.setattr(silhouettes, "_COLUMNS", 70)
     (labels,) = divisions(len(points), 4)
     np.testing.assert_allclose(measure_silhouettes(points, [labels])[0].values, silhouette_samples(points, labels), atol=1e-5)
+
+
+@pytest.mark.parametrize(("few", "atol"), [(2_000_000, 1e-9), (0, 1e-5)], ids=["float64", "float32"])
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("block", [70, 16_384])
+def test_on_a_device_in_several_divisions_at_once(points, monkeypatch, few: int, atol: float, block: int) -> None:
+    monkeypatch.setattr(silhouettes, "_FEW_NUMBERS", few)
+    monkeypatch.setattr(silhouettes_on_device, "_ROWS", 30)
+    monkeypatch.setattr(silhouettes_on_device, "_COLUMNS", block)
+    labels, rows = divisions(len(points), 2, 3, 7), np.random.default_rng(0).permutation(len(points))[:150]
+    found = measure_silhouettes(points, labels, rows, torch.device("cpu"))
+    for own, one in zip(found, labels, strict=True):
+        np.testing.assert_allclose(own.values, silhouette_samples(points, one)[rows], atol=atol)
+
+
+def test_one_copy_of_the_points_is_held(monkeypatch) -> None:
+    monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
+    points = np.random.default_rng(0).normal(size=(50_000, 60)).astype(np.float32)  # 12 MB
+    (labels,) = divisions(len(points), 3)
+    tracemalloc.start()
+    measure_silhouettes(points, [labels], np.arange(20))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * points.nbytes
 
 
 def test_a_sample_is_measured_against_everybody(points) -> None:

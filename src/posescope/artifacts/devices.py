@@ -5,7 +5,7 @@ import torch
 from posescope.artifacts.device_names import DEVICE_PATTERN, check_device_name
 from posescope.errors import OptionsError
 
-__all__ = ["DEVICE_PATTERN", "resolve_device"]
+__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -24,3 +24,15 @@ def resolve_device(name: str) -> torch.device:
             "Use 'auto' or 'cpu', or install a CUDA build of torch."
         )
     return device
+
+
+def resolve_gpu(name: str) -> torch.device | None:
+    """The CUDA device of that name (as `resolve_device` reads it); none where work in float64 is better left to NumPy.
+
+    That is on the CPU, and on devices that do not know float64 (MPS).
+
+    Raises:
+        OptionsError: as `resolve_device`.
+    """
+    device = resolve_device(name)
+    return device if device.type == "cuda" else None

@@ -14,6 +14,7 @@ from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
 from posescope.explain.findings import Finding
+from posescope.explain.rows import sample_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -118,10 +119,3 @@ class AnalysisResult:
     def is_empty(self) -> bool:
         """Whether it has nothing to show but its note: the analysis was not run, or is of another model."""
         return not (self.facts or self.tables or self.pictures or self.figures or self.findings)
-
-
-def sample_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:
-    """All rows 0..count-1, or, if there are more than `most`, that many of them drawn without replacement; ascending."""
-    if count <= most:
-        return np.arange(count, dtype=np.int64)
-    return np.sort(np.random.default_rng(seed).choice(count, size=most, replace=False)).astype(np.int64)

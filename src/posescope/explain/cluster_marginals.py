@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from posescope.explain.base import sample_rows
+from posescope.explain.rows import sample_rows
 
 __all__ = ["Marginals", "fit_marginals", "flatten_modes"]
 

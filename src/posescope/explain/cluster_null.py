@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from posescope.explain.cluster_marginals import Marginals, fit_marginals
 from posescope.explain.clustering import Clusterer, quick_one_of
+from posescope.explain.rows import centred_blocks, row_slices
 from posescope.explain.silhouettes import measure_silhouettes
 from posescope.explain.stability import agreements_of_halves
 
@@ -59,11 +60,20 @@ class NullDraw:
 
 def spread_of(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """(min(N, P),) standard deviations along the principal axes of (N, P) points."""
-    centred = points - points.mean(axis=0, dtype=np.float64).astype(points.dtype)
-    # The smaller of covariance and Gram matrix: both have the same eigenvalues.
-    product = centred.T @ centred if centred.shape[1] <= centred.shape[0] else centred @ centred.T
-    variances = np.linalg.eigvalsh(product.astype(np.float64)) / max(len(points) - 1, 1)
-    return np.sqrt(np.maximum(variances[::-1], 0))
+    count, width = points.shape
+    middle, dtype = points.mean(axis=0, dtype=np.float64), points.dtype.type
+    # The smaller of covariance and Gram matrix, block by block: both have the same eigenvalues.
+    product = np.zeros((min(count, width),) * 2)
+    if width <= count:
+        for _, block in centred_blocks(points, middle, dtype):
+            product += block.T @ block
+    else:
+        for here in row_slices(width, count):
+            block = (points[:, here] - middle[here]).astype(dtype)
+            product += block @ block.T
+    variances = np.linalg.eigvalsh(product) / max(count - 1, 1)
+    spread: NDArray[np.float64] = np.sqrt(np.maximum(variances[::-1], 0))
+    return spread
 
 
 def shape_of(points: NDArray[np.floating], seed: int) -> Shape:

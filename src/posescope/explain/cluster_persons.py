@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from posescope.explain.base import sample_rows
 from posescope.explain.clustering import Clustering
+from posescope.explain.rows import row_slices, sample_rows
 from posescope.explain.silhouettes import measure_silhouettes
-from posescope.explain.taps import batches_of_rows
 from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import ImageDraws
 
 __all__ = ["MeasuredPersons", "measure_persons"]
-
-_BLOCK_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,9 @@ class MeasuredPersons:
         return draws.mean_interval(self.silhouettes, groups)
 
 
-def measure_persons(points: NDArray[np.floating], clustering: Clustering, most: int, seed: int) -> MeasuredPersons:
+def measure_persons(
+    points: NDArray[np.floating], clustering: Clustering, most: int, seed: int, device: torch.device | None = None
+) -> MeasuredPersons:
     """Measure (N, P) points in their division.
 
     Args:
@@ -52,9 +52,10 @@ def measure_persons(points: NDArray[np.floating], clustering: Clustering, most: 
         clustering: of them.
         most: persons whose silhouette is taken, each against everybody.
         seed: of their draw.
+        device: where torch takes the distances between persons; none: the CPU, by NumPy.
     """
     rows = sample_rows(len(points), most, seed)
-    (found,) = measure_silhouettes(points, [clustering.labels], rows)
+    (found,) = measure_silhouettes(points, [clustering.labels], rows, device)
     silhouettes, own = np.full(len(points), np.nan), np.full(len(points), np.inf)
     silhouettes[rows], own[rows] = found.values, found.own
     to_centre = _distances_to_centre(points, clustering)
@@ -68,5 +69,5 @@ def _medoid(inside: NDArray[np.int64], own: NDArray[np.float64], to_centre: NDAr
 
 
 def _distances_to_centre(points: NDArray[np.floating], clustering: Clustering) -> NDArray[np.float64]:
-    blocks = batches_of_rows(np.arange(len(points)), _BLOCK_ROWS)
+    blocks = row_slices(*points.shape)
     return np.concatenate([np.linalg.norm(points[rows] - clustering.centres[clustering.labels[rows]], axis=1) for rows in blocks])

@@ -81,7 +81,7 @@ def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating])
     middle = centres.mean(axis=0)
     shifted = (centres - middle).astype(points.dtype)
     offsets = (shifted**2).sum(axis=1) + 2 * shifted @ middle.astype(points.dtype)
-    nearest: NDArray[np.int64] = np.argmin(offsets - 2 * points @ shifted.T, axis=1).astype(np.int64)
+    nearest: NDArray[np.int64] = np.argmin(offsets - points @ (2 * shifted).T, axis=1).astype(np.int64)
     return nearest
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
+from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
+from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.cluster_errors import ClusterErrors, measure_errors
 from posescope.explain.cluster_findings import cluster_names, error_findings, trait_findings
 from posescope.explain.cluster_map import draw_map, hover_texts, interactive_map, map_of
@@ -24,6 +25,7 @@ from posescope.explain.cluster_words import Traits, find_traits
 from posescope.explain.clustering import Clusterer, Clustering
 from posescope.explain.errors import ExplainError
 from posescope.explain.findings import Finding
+from posescope.explain.rows import sample_rows
 from posescope.explain.taps import batches_of_rows
 from posescope.metrics.resampling import ImageDraws, draw_images
 from posescope.plugins import ComponentSpec, build, component_of
@@ -43,7 +45,8 @@ class ClustersOptions(StructureOptions):
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
     space: Literal["components", "raw"] = Field(
-        "components", description="Cluster coordinates along components, or the features as they are (4 bytes a number in memory)"
+        "components",
+        description="Cluster coordinates along components, or the features as they are (about 16 bytes a number in memory)",
     )
     variance_share: float = Field(
         0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"
@@ -51,6 +54,12 @@ class ClustersOptions(StructureOptions):
     persons: int | None = Field(None, ge=3, description="Persons clustered, at most; none: everybody")
     silhouette_persons: int = Field(
         10_000, ge=10, description="Persons whose silhouette is taken, at most, each against everybody; fewer persons: exact"
+    )
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="Where those silhouettes are measured: auto (a CUDA GPU where there is one, else the CPU by NumPy), cpu, "
+        "cuda or cuda:1. The clusterer has an option of its own",
     )
     smallest_contrast: float = Field(
         0.5, ge=0, description="An attribute is told where its whole interval lies beyond this many standard deviations"
@@ -78,13 +87,15 @@ class Clusters:
 
         Raises:
             ExplainError: if the clusterer does not divide these persons into two clusters or more.
+            OptionsError: if the device is not there.
         """
+        device = resolve_gpu(self.options.device)
         inputs = _limited(inputs, self.options.persons)
         points, space = self._points(inputs)
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
         draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
-        measured = measure_persons(points, clustering, self.options.silhouette_persons, inputs.seed)
+        measured = measure_persons(points, clustering, self.options.silhouette_persons, inputs.seed, device)
         silhouette = measured.interval(inputs.groups, draws)
         structure = weigh_structure(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
         traits, errors = self._contrasts(inputs, clustering, draws)
@@ -110,7 +121,8 @@ class Clusters:
         """(N, P) coordinates of the persons, and what they are in words."""
         values = inputs.features.values
         if self.options.space == "raw":
-            return values.astype(np.float32), f"{values.shape[1]} features"
+            # Features that are stored as float32 stay in their file.
+            return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
         axes = min(inputs.components.components_for(self.options.variance_share), len(inputs.components))
         points = np.empty((len(values), axes), dtype=np.float32)
         for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):

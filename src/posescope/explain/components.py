@@ -9,7 +9,6 @@ Both give what scikit-learn's PCA(svd_solver="full") gives; the sign of an axis,
 largest loading in absolute value is positive.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +18,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from posescope.artifacts.devices import DEVICE_PATTERN, resolve_device
+from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.errors import DataError
 from posescope.explain.covariance import CovarianceSum, eigen_descending
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.rows import row_slices
 from posescope.files import atomic_write
 from posescope.plugins import Options
 
@@ -35,10 +35,8 @@ __all__ = [
     "fix_signs",
     "mean_of",
     "principal_components",
-    "row_slices",
 ]
 
-_BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
 _WORDS = ("approximation", "features_fingerprint", "model")
 LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
 
@@ -180,12 +178,6 @@ def principal_components(
     )
 
 
-def row_slices(length: int, width: int) -> Iterator[slice]:
-    """Slices of consecutive rows whose `width` numbers a row fit in a block of float64."""
-    step = max(1, _BLOCK_NUMBERS // max(1, width))
-    return (slice(start, start + step) for start in range(0, length, step))
-
-
 def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """(N, D) -> (D,), summed in float64, block by block."""
     total = np.zeros(values.shape[1])
@@ -232,7 +224,11 @@ class PrincipalComponentsOptions(Options):
     """How many axes are kept."""
 
     max_components: int | None = Field(1024, gt=0, description="Axes kept at most; none: all. Variances are always kept whole")
-    device: str = Field("cpu", pattern=DEVICE_PATTERN, description="cpu, auto, cuda or cuda:1; the CPU works with numpy")
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="auto (a CUDA GPU where there is one, else the CPU by NumPy), cpu, cuda or cuda:1",
+    )
 
 
 class PrincipalComponents:
@@ -245,5 +241,4 @@ class PrincipalComponents:
 
     def __call__(self, features: FeatureSet) -> Components:
         """Components of N persons' features."""
-        device = resolve_device(self.options.device)
-        return principal_components(features, self.options.max_components, None if device.type == "cpu" else device)
+        return principal_components(features, self.options.max_components, resolve_gpu(self.options.device))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from sklearn.mixture import GaussianMixture as Mixture
 
-from posescope.explain.base import sample_rows
 from posescope.explain.clustering import Clustering, sorted_by_size
 from posescope.explain.errors import ExplainError
+from posescope.explain.rows import centred_blocks, sample_rows
 from posescope.explain.silhouettes import measure_silhouettes
 from posescope.explain.threads import map_in_threads
 from posescope.plugins import Options
@@ -55,11 +55,11 @@ class GaussianMixture:
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
             raise ExplainError(f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}.")
-        centred = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float64)
-        sample = centred[sample_rows(len(centred), self.options.fitted_persons, seed)]
+        middle = points.mean(axis=0, dtype=np.float64)
+        sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - middle
         counts = range(self.options.smallest, largest + 1)
         mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), counts, "mixtures")
-        found = {count: mixture.predict(centred) for count, mixture in zip(counts, mixtures, strict=True)}
+        found = {count: _predict(mixture, points, middle) for count, mixture in zip(counts, mixtures, strict=True)}
         divided = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}
         if not divided:
             raise ExplainError(f"gaussian_mixture: no mixture divides the {len(points)} points into as many clusters as it has.")
@@ -84,3 +84,8 @@ class GaussianMixture:
             count, covariance_type="diag", n_init=self.options.restarts, reg_covar=least, max_iter=500, random_state=seed
         )
         return mixture.fit(points)
+
+
+def _predict(mixture: Mixture, points: NDArray[np.floating], middle: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N,) the likeliest cluster of each of (N, P) points; a mixture squares all that it is given, so it is given blocks."""
+    return np.concatenate([mixture.predict(block) for _, block in centred_blocks(points, middle, np.float64)])

@@ -1,13 +1,15 @@
 """k-means with k chosen by the silhouette, and that silhouette's honest value."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from posescope.explain.base import sample_rows
+from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.explain.clustering import Clustering, sorted_by_size
 from posescope.explain.errors import ExplainError
 from posescope.explain.kmeans_fit import KMeansFit, fit_kmeans
+from posescope.explain.rows import sample_rows
 from posescope.explain.silhouettes import measure_silhouettes
 from posescope.plugins import Options
 
@@ -27,6 +29,13 @@ class KMeansOptions(Options):
     )
     silhouette_persons: int = Field(
         10_000, ge=10, description="Silhouettes of this many points, at most, each against all points; fewer points: exact"
+    )
+
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="auto (a CUDA GPU where there is one, else the CPU by scikit-learn), cpu, cuda or cuda:1; from the same seed "
+        "a GPU draws other starts than the CPU",
     )
 
     @model_validator(mode="after")
@@ -49,13 +58,15 @@ class KMeansClusterer:
 
         Raises:
             ExplainError: if there are not more points than the fewest clusters.
+            OptionsError: if the device is not there.
         """
+        device = resolve_gpu(self.options.device)
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
             raise ExplainError(f"kmeans: expected more than {self.options.smallest} points, found {len(points)}.")
         counts = range(self.options.smallest, largest + 1)
-        fits = fit_kmeans(points, counts, self.options.restarts, self.options.start_persons, seed)
-        silhouettes = self._silhouettes(points, fits, seed)
+        fits = fit_kmeans(points, counts, self.options.restarts, self.options.start_persons, seed, device)
+        silhouettes = self._silhouettes(points, fits, seed, device)
         best = max(silhouettes, key=lambda k: silhouettes[k])
         labels, centres = sorted_by_size(fits[best].labels, fits[best].centres)
         if len(centres) < 2:
@@ -81,9 +92,11 @@ class KMeansClusterer:
             changes |= {"smallest": clusters, "largest": clusters}
         return KMeansClusterer(own.model_copy(update=changes))
 
-    def _silhouettes(self, points: NDArray[np.floating], fits: dict[int, KMeansFit], seed: int) -> dict[int, float]:
+    def _silhouettes(
+        self, points: NDArray[np.floating], fits: dict[int, KMeansFit], seed: int, device: torch.device | None
+    ) -> dict[int, float]:
         rows = sample_rows(len(points), self.options.silhouette_persons, seed)
         # Undefined where points coincide: no evidence for clusters.
         divided = {k: fit.labels for k, fit in fits.items() if len(np.unique(fit.labels)) > 1}
-        measured = measure_silhouettes(points, list(divided.values()), rows) if divided else []
+        measured = measure_silhouettes(points, list(divided.values()), rows, device) if divided else []
         return {**dict.fromkeys(fits, 0.0), **{k: own.mean for k, own in zip(divided, measured, strict=True)}}

@@ -1,24 +1,26 @@
 """Fitting k-means for several k, several starts each, on many points.
 
-    starts     k-means++ and Lloyd on a sample of the points, each start and each k by itself, side by side on the cores
+    starts     k-means++ and Lloyd on a sample of the points, for each k several of them
     winner     the start whose centres leave the smallest inertia over **all** points
     polish     Lloyd on all points from the winner's centres
 
 The starts only decide which valley is descended; a sample of ten thousand decides that as well as everybody, and Lloyd on all
 points then ends where it would have ended from them. With fewer points than the sample holds this is plain k-means.
+On the CPU the work is scikit-learn's (`kmeans_in_threads`), on a GPU torch's (`kmeans_on_device`), from other starts.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from posescope.explain.base import sample_rows
-from posescope.explain.clustering import nearest_centres
-from posescope.explain.threads import map_in_threads
+from posescope.explain.kmeans_division import Division
+from posescope.explain.kmeans_in_threads import KMeansInThreads
+from posescope.explain.kmeans_on_device import KMeansOnDevice
+from posescope.explain.rows import sample_rows
 
 __all__ = ["KMeansFit", "fit_kmeans"]
 
@@ -43,9 +45,17 @@ class KMeansFit:
 
 
 def fit_kmeans(
-    points: NDArray[np.floating], counts: Iterable[int], restarts: int, start_persons: int, seed: int
+    points: NDArray[np.floating],
+    counts: Iterable[int],
+    restarts: int,
+    start_persons: int,
+    seed: int,
+    device: torch.device | None = None,
 ) -> dict[int, KMeansFit]:
     """k-means for every k of `counts`.
+
+    Memory beside the points: one copy of them, on the device where there is one; on the CPU, while the winners go on, two
+    copies more a thread, on as many threads as `map_in_threads` finds memory for.
 
     Args:
         points: (N, P).
@@ -53,47 +63,28 @@ def fit_kmeans(
         restarts: starts a number of clusters.
         start_persons: points on which the starts compete, at most; at least as many as the most clusters are taken.
         seed: of the sample and the starts.
+        device: where torch does the work; none: the CPU, by scikit-learn.
     """
     numbers, middle = list(counts), points.mean(axis=0, dtype=np.float64)
     # Lloyd on float32 gives the same division in half the time and memory.
-    centred = (points - middle).astype(np.float64 if points.size <= _FEW_NUMBERS else np.float32)
-    rows = sample_rows(len(centred), max(start_persons, *numbers), seed)
-    sample = centred if len(rows) == len(centred) else centred[rows]
-    tasks = [(k, seed * restarts + restart) for k in numbers for restart in range(restarts)]
-    starts = map_in_threads(lambda task: _start(sample, *task), tasks, "k-means")
+    dtype = np.float64 if points.size <= _FEW_NUMBERS else np.float32
+    rows = sample_rows(len(points), max(start_persons, *numbers), seed)
+    work = KMeansInThreads(points, middle, dtype, rows) if device is None else KMeansOnDevice(points, middle, dtype, rows, device)
+    starts = work.start([(k, seed * restarts + restart) for k in numbers for restart in range(restarts)])
+    sampled = len(rows) < len(points)
+    if sampled:
+        starts = work.divide_everybody(starts)
     by_count = [starts[first : first + restarts] for first in range(0, len(starts), restarts)]
-    fits = map_in_threads(lambda own: _finish(centred, own, sampled=sample is not centred), by_count, "k-means of everybody")
-    return {k: _moved(fit, middle) for k, fit in zip(numbers, fits, strict=True)}
+    best = [min(own, key=lambda start: start.inertia) for own in by_count]
+    agreements = [_agreement(one, own) for one, own in zip(best, by_count, strict=True)]
+    final = work.polish(best) if sampled else best
+    return {
+        k: KMeansFit(one.labels, one.centres + middle, one.inertia, agreement)
+        for k, one, agreement in zip(numbers, final, agreements, strict=True)
+    }
 
 
-@dataclass(frozen=True)
-class _Start:
-    labels: NDArray[np.int32]
-    centres: NDArray[np.floating]
-    inertia: float
-
-    def of(self, points: NDArray[np.floating]) -> "_Start":
-        """The same centres, with the labels and the inertia of other points."""
-        labels = nearest_centres(points, self.centres).astype(np.int32)
-        apart = points - self.centres[labels]
-        return _Start(labels, self.centres, float(np.einsum("np,np->", apart, apart, dtype=np.float64)))
-
-
-def _start(points: NDArray[np.floating], k: int, seed: int) -> _Start:
-    fit = KMeans(n_clusters=k, n_init=1, random_state=seed % 2**32).fit(points)
-    return _Start(fit.labels_, fit.cluster_centers_, float(fit.inertia_))
-
-
-def _finish(points: NDArray[np.floating], starts: list[_Start], *, sampled: bool) -> KMeansFit:
-    everywhere = [start.of(points) for start in starts] if sampled else starts
-    best = min(everywhere, key=lambda start: start.inertia)
-    others = [start for start in everywhere if start is not best]
-    agreement = float(np.mean([adjusted_rand_score(best.labels, one.labels) for one in others])) if others else None
-    if not sampled:
-        return KMeansFit(best.labels, best.centres, best.inertia, agreement)
-    fit = KMeans(n_clusters=len(best.centres), init=best.centres, n_init=1).fit(points)
-    return KMeansFit(fit.labels_, fit.cluster_centers_, float(fit.inertia_), agreement)
-
-
-def _moved(fit: KMeansFit, middle: NDArray[np.float64]) -> KMeansFit:
-    return KMeansFit(fit.labels, fit.centres + middle, fit.inertia, fit.agreement)
+def _agreement(best: Division, starts: list[Division]) -> float | None:
+    """Mean adjusted Rand index of a division with those of the other starts."""
+    others = [start for start in starts if start is not best]
+    return float(np.mean([adjusted_rand_score(best.labels, one.labels) for one in others])) if others else None

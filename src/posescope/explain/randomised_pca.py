@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from posescope.explain.components import Components, fix_signs, mean_of, row_slices
+from posescope.explain.components import Components, fix_signs, mean_of
 from posescope.explain.covariance import eigen_descending
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.rows import row_slices
 from posescope.plugins import Options
 
 __all__ = ["RandomisedComponents", "RandomisedComponentsOptions"]

@@ -6,15 +6,18 @@
 Distances are Euclidean and come in blocks out of matrix products, so nothing of size N x N is ever held. All divisions of the
 same points share them: distances times one-hot labels are the sums to every cluster of every division at once.
 Where there are too many persons for all pairs, a sample of persons is measured **against everybody**: their mean is an unbiased
-estimate of everybody's, and its interval says how sure it is.
+estimate of everybody's, and its interval says how sure it is. On a GPU torch takes the distances (`silhouettes_on_device`).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from posescope.explain.rows import centred_blocks
+from posescope.explain.silhouettes_on_device import sum_distances_on
 from posescope.explain.threads import map_in_threads
 
 __all__ = ["LOW_SILHOUETTE", "Silhouettes", "describe_structure", "measure_silhouettes"]
@@ -66,23 +69,31 @@ def describe_structure(silhouette: float) -> str:
 
 
 def measure_silhouettes(
-    points: NDArray[np.floating], divisions: Sequence[NDArray[np.integer]], rows: NDArray[np.int64] | None = None
+    points: NDArray[np.floating],
+    divisions: Sequence[NDArray[np.integer]],
+    rows: NDArray[np.int64] | None = None,
+    device: torch.device | None = None,
 ) -> list[Silhouettes]:
     """Silhouettes of the persons at `rows` in each of several divisions of the same N points.
+
+    Memory beside the points: one copy of them, on the device where there is one, and blocks.
 
     Args:
         points: (N, P).
         divisions: (N,) labels each, 0..Q-1, with at least two clusters that have persons.
         rows: (n,) whom; none: everybody.
+        device: where torch takes the distances; none: the CPU, by NumPy.
 
     Returns:
         One a division, persons in the order of `rows`.
     """
     rows = np.arange(len(points)) if rows is None else rows
     counts = [np.bincount(labels) for labels in divisions]
-    plan = _Blocks.of(points, divisions, counts)
-    starts = range(0, len(rows), _ROWS)
-    sums = np.concatenate(map_in_threads(lambda start: plan.sums(rows[start : start + _ROWS]), starts, "silhouettes"))
+    dtype = np.float64 if points.size <= _FEW_NUMBERS else np.float32
+    if device is None:
+        sums = _sum_distances(points, dtype, divisions, rows)
+    else:
+        sums = sum_distances_on(device, points, dtype, divisions, rows)
     edges = np.cumsum([0, *(len(sizes) for sizes in counts)])
     return [
         _silhouettes(sums[:, first:last], labels[rows], sizes)
@@ -90,37 +101,49 @@ def measure_silhouettes(
     ]
 
 
+def _sum_distances(
+    points: NDArray[np.floating], dtype: type[np.floating], divisions: Sequence[NDArray[np.integer]], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(n, sum of Q) summed distances from the points at `rows` to every cluster of every division."""
+    plan = _Blocks.of(points, dtype, divisions)
+    starts = range(0, len(rows), _ROWS)
+    return np.concatenate(map_in_threads(lambda start: plan.sums(rows[start : start + _ROWS]), starts, "silhouettes"))
+
+
 @dataclass(frozen=True)
 class _Blocks:
     """Coordinates and one-hot labels, ready for matrix products: |x - y|^2 = (-2 x, |x|^2, 1) . (y, 1, |y|^2)."""
 
-    left: NDArray[np.floating]  # (N, P + 2)
-    right: NDArray[np.floating]  # (N, P + 2)
+    right: NDArray[np.floating]  # (N, P + 2); of the left factor only the rows at work are ever held
     members: NDArray[np.floating]  # (N, sum of Q)
 
     @classmethod
-    def of(
-        cls, points: NDArray[np.floating], divisions: Sequence[NDArray[np.integer]], counts: Sequence[NDArray[np.int64]]
-    ) -> "_Blocks":
-        dtype = np.float64 if points.size <= _FEW_NUMBERS else np.float32
+    def of(cls, points: NDArray[np.floating], dtype: type[np.floating], divisions: Sequence[NDArray[np.integer]]) -> "_Blocks":
+        count, width = points.shape
+        right = np.ones((count, width + 2), dtype=dtype)
         # The squares lose digits far from the origin.
-        centred = (points - points.mean(axis=0, dtype=np.float64)).astype(dtype)
-        squares = np.einsum("np,np->n", centred, centred)[:, None]
-        ones = np.ones_like(squares)
-        members = [np.eye(len(sizes), dtype=dtype)[labels] for labels, sizes in zip(divisions, counts, strict=True)]
-        left, right = np.hstack([-2 * centred, squares, ones]), np.hstack([centred, ones, squares])
-        return cls(left, right, np.hstack(members))
+        for rows, centred in centred_blocks(points, points.mean(axis=0, dtype=np.float64), dtype):
+            right[rows, :width] = centred
+            right[rows, width + 1] = np.einsum("np,np->n", centred, centred)
+        return cls(right, np.hstack([np.eye(labels.max() + 1, dtype=dtype)[labels] for labels in divisions]))
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(n, sum of Q) summed distances from the points at `rows` to every cluster of every division."""
-        total = np.zeros((len(rows), self.members.shape[1]))
+        """(n, sum of Q) for the points at `rows`."""
+        total, left = np.zeros((len(rows), self.members.shape[1])), self._left(rows)
         for here in self._columns():
-            distances = self.left[rows] @ self.right[here].T
+            distances = left @ self.right[here].T
             np.sqrt(np.maximum(distances, 0, out=distances), out=distances)
             inside = np.flatnonzero((rows >= here.start) & (rows < here.stop))
             distances[inside, rows[inside] - here.start] = 0  # to oneself, exactly
             total += distances @ self.members[here]
         return total
+
+    def _left(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        own = self.right[rows]
+        squares = own[:, -1].copy()
+        own[:, :-2] *= -2
+        own[:, -2], own[:, -1] = squares, 1
+        return own
 
     def _columns(self) -> Iterator[slice]:
         return (slice(start, start + _COLUMNS) for start in range(0, len(self.right), _COLUMNS))
