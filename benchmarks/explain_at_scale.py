@@ -1,0 +1,186 @@
+"""Whether everything that is asked of a network can be asked of as many persons as COCO has: seconds and memory, step by step.
+
+The persons are those of a finished run, again and again under other ids and photographs, until there are enough; the network has
+random weights, and as many numbers a person at its bottleneck as are asked for. All steps of the pipeline explainability follow
+with their default options but for the number of persons: features, scores, pose attributes, components, and every analysis.
+
+    kedro run && python benchmarks/explain_at_scale.py --data data --persons 124040
+
+`GB` is the process's own memory at its peak (without the pages of memory-mapped files, which the system takes back when it needs
+them), sampled every 50 ms. The last line is JSON: `persons`, `numbers`, `seconds`, `peak_gb`, and both of every step.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.crops.store import CropStore
+from posescope.explain.attributes import measure_attributes
+from posescope.explain.components import PrincipalComponents, PrincipalComponentsOptions
+from posescope.explain.features import FeatureStore, extract_features
+from posescope.explain.study import run_analysis, score_people
+from posescope.geometry.recipe import CropRecipe
+from posescope.inference.crop_predictions import PredictionOptions, predict_crops
+from posescope.plugins import ComponentSpec, build
+from posescope.records import PoseTargets
+from posescope.skeleton import COCO_PERSON
+
+ANALYSES = ("component_names", "truncation", "skip_ablation", "clusters", "walks")
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Meter:
+    """Seconds and memory of named steps."""
+
+    steps: dict[str, dict[str, float]] = field(default_factory=dict)
+    _peak_kb: int = 0
+
+    def __post_init__(self) -> None:
+        threading.Thread(target=self._sample, daemon=True).start()
+
+    def measure(self, name: str, step: Callable[[], Answer]) -> Answer:
+        """Run a step and note what it took."""
+        self._peak_kb, started = 0, time.perf_counter()
+        answer = step()
+        time.sleep(0.1)  # for a last sample
+        self.steps[name] = {"seconds": round(time.perf_counter() - started, 1), "gb": round(self._peak_kb / 2**20, 2)}
+        print(f"{name}: {self.steps[name]['seconds']} s, {self.steps[name]['gb']} GB", flush=True)
+        return answer
+
+    def _sample(self) -> None:
+        while True:
+            status = Path("/proc/self/status").read_text(encoding="ascii")
+            own = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+            self._peak_kb = max(self._peak_kb, int(own.split()[1]))
+            time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class People:
+    """Crops and tables of the same persons."""
+
+    crops: CropSet
+    persons: pd.DataFrame
+    crop_boxes: pd.DataFrame
+    keypoints: pd.DataFrame
+
+
+def repeat(data: Path, count: int) -> People:
+    """The persons of a run, as often as it takes, each time with other ids in other photographs."""
+    with np.load(data / "05_model_input" / "targets.npz") as stored:
+        targets = PoseTargets(stored["person_ids"], stored["joints"], stored["visibility"])
+    store = CropStore(data / "05_model_input" / "crops")
+    once = store.select(targets, store.person_ids())
+    times = -(-count // len(once))
+    rows = np.tile(np.arange(len(once)), times)[:count]
+    step = int(once.targets.person_ids.max()) + 1
+    offsets = np.repeat(np.arange(times), len(once))[:count] * step
+    all_of_them = once.subset(rows)
+    ids = once.targets.person_ids[rows] + offsets
+    crops = CropSet(PoseTargets(ids, all_of_them.targets.joints, all_of_them.targets.visibility), once.shards, all_of_them.places)
+    tables = (pd.read_parquet(path) for path in _table_files(data))
+    return People(crops, *(_repeat_table(table, times, step) for table in tables))
+
+
+def _table_files(data: Path) -> list[Path]:
+    return [data / "03_primary" / f"{name}.parquet" for name in ("persons", "crop_boxes")] + [
+        data / "02_intermediate" / "keypoints.parquet"
+    ]
+
+
+def _repeat_table(table: pd.DataFrame, times: int, step: int) -> pd.DataFrame:
+    copies = [table.assign(person_id=table["person_id"] + number * step) for number in range(times)]
+    if "image_id" in table:
+        images = int(table["image_id"].max()) + 1
+        copies = [copy.assign(image_id=copy["image_id"] + number * images) for number, copy in enumerate(copies)]
+    return pd.concat(copies, ignore_index=True)
+
+
+def untrained_model(crops: CropSet, channels: int, depth: int) -> PoseModel:
+    """A network of random weights."""
+    options = {"stacks": 1, "channels": channels, "depth": depth, "stem_channels": 32, "skip": "identity"}
+    model_spec = ComponentSpec(name="hourglass", options=options)
+    codec_spec = ComponentSpec(name="gaussian", options={"sigma_cells": 1.5, "stride": 4})
+    size, joints = crops.crop_size, crops.joint_count
+    return PoseModel(
+        network=build("models", model_spec, crop_size=size, joint_count=joints).eval(),
+        codec=build("codecs", codec_spec, crop_size=size, joint_count=joints),
+        skeleton=COCO_PERSON,
+        crop_size=size,
+        mean_rgb=(0.5, 0.5, 0.5),
+        model_spec=model_spec,
+        codec_spec=codec_spec,
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
+    )
+
+
+def study(people: People, model: PoseModel, folder: Path, analyses: list[str], meter: Meter) -> int:
+    """Every step of the pipeline; how many numbers a person has at the bottleneck."""
+    crops = people.crops
+    features = meter.measure("features", lambda: extract_features(model, crops, None, FeatureStore(folder), batch_size=64))
+    print(f"{len(features)} persons, {features.values.shape[1]} numbers each")
+    predictions = meter.measure("predictions", lambda: predict_crops(model, crops, PredictionOptions()).predictions)
+    scores = meter.measure(
+        "scores",
+        lambda: score_people(
+            predictions, crops.targets, people.persons, people.crop_boxes, model.skeleton.oks_sigmas, crops.crop_size
+        ),
+    )
+    attributes = meter.measure(
+        "attributes", lambda: measure_attributes(features.person_ids, people.persons, people.keypoints, model.skeleton)
+    )
+    components = meter.measure("components", lambda: PrincipalComponents(PrincipalComponentsOptions())(features))
+    print(f"{components.components_for(0.95)} components hold 95 % of the variance")
+    for name in analyses:
+        result = meter.measure(
+            name,
+            lambda name=name: run_analysis(  # type: ignore[misc]
+                ComponentSpec(name=name),
+                name=name,
+                model=model,
+                crops=crops,
+                features=features,
+                components=components,
+                scores=scores,
+                attributes=attributes,
+                seed=0,
+                batch_size=64,
+            ),
+        )
+        print(f"  {len(result.findings)} findings")
+    return int(features.values.shape[1])
+
+
+def main() -> None:
+    """Measure once."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="data_dir of a finished run")
+    parser.add_argument("--persons", type=int, default=124_040)
+    parser.add_argument("--channels", type=int, default=114)
+    parser.add_argument("--depth", type=int, default=2, help="of 96 px, 2 leaves 6 x 6 places at the bottleneck")
+    parser.add_argument("--analyses", nargs="*", default=list(ANALYSES))
+    arguments = parser.parse_args()
+    people, meter = repeat(arguments.data, arguments.persons), Meter()
+    model = untrained_model(people.crops, arguments.channels, arguments.depth)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        numbers = study(people, model, Path(scratch) / "features", arguments.analyses, meter)
+    peak = max(step["gb"] for step in meter.steps.values())
+    figures = {"persons": arguments.persons, "numbers": numbers, "seconds": round(time.perf_counter() - started), "peak_gb": peak}
+    print(json.dumps({**figures, **meter.steps}))
+
+
+if __name__ == "__main__":
+    main()
