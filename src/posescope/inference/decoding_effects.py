@@ -78,17 +78,19 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
         (N, K, 2) crop px, by the name of the way.
     """
     model = model.to(resolve_device(options.device))
-    empty = np.empty((0, crops.joint_count, 2), np.float32)
-    found: dict[str, list[NDArray[np.float32]]] = {way: [empty] for way in (PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN)}
+    shape = (len(crops), crops.joint_count, 2)
+    # Filled in place, as in `predict_crops`.
+    found = {way: np.empty(shape, dtype=np.float32) for way in (PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN)}
     starts = range(0, len(crops), options.batch_size)
     for start in tqdm(starts, desc="reading in four ways", unit="batch", disable=len(starts) < 2):
-        images = torch.from_numpy(crops.read_images(np.arange(start, min(start + options.batch_size, len(crops)))))
+        rows = np.arange(start, min(start + options.batch_size, len(crops)))
+        images = torch.from_numpy(crops.read_images(rows))
         maps = model.heatmaps(images)
         mirrored = model.mirrored_heatmaps(images)  # with `flip_test=True` the unmirrored crops would be run once more
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
-            found[plain].append(decode_plainly(model.codec, heatmaps).cpu().numpy())
-            found[own].append(model.codec.decode(heatmaps).joints.cpu().numpy())
-    return {way: np.concatenate(parts) for way, parts in found.items()}
+            found[plain][rows] = decode_plainly(model.codec, heatmaps).cpu().numpy()
+            found[own][rows] = model.codec.decode(heatmaps).joints.cpu().numpy()
+    return found
 
 
 def decoding_effect_table(scored: ScoredPersons, readings: Mapping[str, NDArray[np.float32]], draws: ImageDraws) -> pd.DataFrame:
