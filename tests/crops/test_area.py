@@ -12,8 +12,8 @@ NOISE = np.random.default_rng(0).integers(0, 256, (700, 700, 3)).astype(np.uint8
 
 
 def test_weights_by_hand():
-    # 5 px -> 2: edges at 0, 2.5 and 5: 256 / 2.5 = 102.4, and 51.2 for the shared one; what is left over goes to the first 102.4.
-    np.testing.assert_array_equal(area_weights(5, 2).toarray(), [[103, 102, 51, 0, 0], [0, 0, 51, 103, 102]])
+    # 5 px -> 2: edges at 0, 2.5 and 5: 102.4, 204.8, 256 of 256 up to each; 51.2, 153.6, 256.
+    np.testing.assert_array_equal(area_weights(5, 2).toarray(), [[102, 103, 51, 0, 0], [0, 0, 51, 103, 102]])
     # 3 px -> 2: edges at 0, 1.5, 3: 170.67 and 85.33.
     np.testing.assert_array_equal(area_weights(3, 2).toarray(), [[171, 85, 0], [0, 85, 171]])
 
@@ -50,6 +50,19 @@ def test_equals_opencv_to_four_tenths_of_a_grey_level(side, size_px, picture):
     assert np.abs(difference).max() <= 2
     assert np.abs(difference).mean() < 0.4
     assert abs(difference.mean()) < LARGEST_BIAS[picture]  # neither brighter nor darker
+
+
+@pytest.mark.parametrize(("side", "size_px"), [(1990, 96), (1500, 96), (1990, 64), (300, 96), (700, 256)])
+def test_regular_pictures_meet_no_regular_errors(side, size_px):
+    stripes = np.where(np.arange(side) // 37 % 2, 255, 0).astype(np.uint8)
+    ramp = np.linspace(0, 255, side).astype(np.uint8)
+    for line in (stripes, ramp):
+        square = np.ascontiguousarray(np.broadcast_to(line[None, :, None], (side, side, 3)))
+        found = np.empty((size_px, size_px, 3), np.uint8)
+        shrink_square(square, found)
+        difference = found.astype(int) - cv2.resize(square, (size_px, size_px), interpolation=cv2.INTER_AREA)
+        assert np.abs(difference).max() <= 1
+        assert np.abs(difference).mean() < 0.4
 
 
 def test_a_huge_square_goes_to_opencv_as_it_is():

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.explain.base import AnalysisResult, sample_rows
+from posescope.explain.base import AnalysisResult
 from posescope.explain.errors import ExplainError
 from posescope.explain.findings import Control, Finding
+from posescope.explain.rows import sample_rows
 
 
 def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:

@@ -96,7 +96,7 @@ def test_what_is_not_told_is_listed_at_the_end_of_them(inputs):
     text = section(content, "What it has learned: not told here").text
     assert text.split("\n") == [
         "- The components found are of another model; run the pipeline explainability.",
-        "- The analysis 'attribution' is not selected.",
+        "- attribution: The analysis 'attribution' is not selected.",
     ]
 
 

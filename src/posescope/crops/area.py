@@ -55,13 +55,11 @@ def _average_rows(image: NDArray[np.uint8] | cv2.typing.MatLike, weights: csr_ar
 def area_weights(side: int, size_px: int) -> csr_array:
     """(size_px, side) uint16: how many 256ths each px along one axis of a square counts in each px of the crop.
 
-    Rows sum to 256: of the 256ths that rounding down leaves, each goes to one of the px that lost most by it.
+    Rows sum to 256: what is rounded is how much all px up to this one have, so that what one gains the next one loses. Errors
+    that pile up on one side would shift the picture.
     """
     shares, columns = _covered_shares(side, size_px)
-    exact = shares * _WHOLE
-    values = np.floor(exact)
-    lost_rank = np.argsort(np.argsort(values - exact, axis=1, kind="stable"), axis=1)
-    values += lost_rank < _WHOLE - values.sum(axis=1, keepdims=True)
+    values = np.diff(np.rint(np.cumsum(shares, axis=1) * _WHOLE), axis=1, prepend=0)
     return _sparse(values.astype(np.uint16), columns, side)
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.artifacts.pose_model import normalise_images
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
 from posescope.explain.errors import ExplainError
+from posescope.explain.rows import sample_rows
 from posescope.metrics.pck_thesis import pck_thesis_hits
 from posescope.skeleton import Skeleton
 

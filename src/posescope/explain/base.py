@@ -14,12 +14,11 @@ from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
 from posescope.explain.findings import Finding
-from posescope.explain.rows import sample_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["AnalysisInputs", "AnalysisResult", "sample_rows"]
+__all__ = ["AnalysisInputs", "AnalysisResult"]
 
 
 @dataclass(frozen=True)
@@ -117,5 +116,5 @@ class AnalysisResult:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has nothing to show but its note: the analysis was not run, or is of another model."""
+        """Whether it has nothing to show but its note: not run, of another model, or nothing to say of these features."""
         return not (self.facts or self.tables or self.pictures or self.figures or self.findings)

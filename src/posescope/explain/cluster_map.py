@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
+from posescope.explain.rows import sample_rows
 from posescope.explain.taps import batches_of_rows
 
 if TYPE_CHECKING:

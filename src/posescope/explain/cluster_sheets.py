@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.skeletons import draw_skeleton
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
+from posescope.explain.rows import sample_rows
 from posescope.explain.taps import predict_persons
 from posescope.geometry.affine import apply_affine, crop_from_image
 from posescope.metrics.base import mean_over_labelled

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.explain.attribute_probes import EXPLAINED_COLUMNS, ProbedAttributes, explain_components, probe_attributes
-from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
+from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.component_claims import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
 from posescope.explain.component_pictures import draw_correlations, draw_extremes, draw_probes, plot_scores
 from posescope.explain.picture_attributes import measure_pictures
+from posescope.explain.rows import sample_rows
 from posescope.explain.stack_variance import tabulate_variance
 from posescope.plugins import Options
 

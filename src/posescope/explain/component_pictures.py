@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.explain.attributes import attribute_named
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
 from posescope.explain.charts import heat_map
+from posescope.explain.rows import sample_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

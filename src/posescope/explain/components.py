@@ -150,7 +150,7 @@ def principal_components(
     Args:
         features: N >= 2 persons.
         max_components: keep at most this many axes; all variances are kept.
-        device: where products and eigenvectors are taken; none: the CPU, by numpy.
+        device: where eigenvectors are taken, and the products where N >= D; none: the CPU, by numpy.
 
     Raises:
         ExplainError: if there are fewer than 2 persons, all are alike, or N and D are both too large for an exact answer.

@@ -12,7 +12,10 @@ from typing import Any
 from posescope.explain.errors import ExplainError
 from posescope.metrics.confidence import Interval
 
-__all__ = ["Control", "Finding", "control_of", "rank_findings"]
+__all__ = ["FEWEST_PHOTOGRAPHS", "Control", "Finding", "control_of", "rank_findings"]
+
+# Draws of fewer photographs tell nothing of the next ones: their intervals are as wide as chance has drawn them.
+FEWEST_PHOTOGRAPHS = 10
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
 from posescope.explain.errors import ExplainError
+from posescope.explain.rows import sample_rows
 from posescope.metrics.base import share_per_person
 from posescope.metrics.confidence import Interval
 from posescope.metrics.resampling import draw_images

@@ -30,7 +30,6 @@ class KMeansOptions(Options):
     silhouette_persons: int = Field(
         10_000, ge=10, description="Silhouettes of this many points, at most, each against all points; fewer points: exact"
     )
-
     device: str = Field(
         "auto",
         pattern=DEVICE_PATTERN,

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from posescope.explain.base import AnalysisInputs, sample_rows
+from posescope.explain.base import AnalysisInputs
 from posescope.explain.components import LARGEST_MATRIX, Components
 from posescope.explain.covariance import CovarianceSum, eigen_descending
 from posescope.explain.features import pool_over_space
+from posescope.explain.rows import sample_rows
 from posescope.explain.taps import batches_of_rows, read_taps
 from posescope.models.network import PoseNetwork
 

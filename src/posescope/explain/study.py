@@ -13,11 +13,12 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import count_of
-from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
+from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_store import FeatureSet
-from posescope.explain.findings import Finding, rank_findings
+from posescope.explain.findings import FEWEST_PHOTOGRAPHS, Finding, rank_findings
+from posescope.explain.rows import sample_rows
 from posescope.metrics.oks import person_oks
 from posescope.metrics.pck_thesis import pck_thesis
 from posescope.plugins import ComponentSpec, build
@@ -30,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 _FEWEST = 3  # a component and two clusters need as many
 _FEW = 50
-_FEWEST_PHOTOGRAPHS = 10  # of which draws tell something of the next ones
 
 
 def choose_persons(
@@ -148,9 +148,9 @@ def run_analysis(
 
 def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:
     """Of a handful of photographs nothing holds: their intervals are as wide as chance has drawn them."""
-    if photographs >= _FEWEST_PHOTOGRAPHS or not result.findings:
+    if photographs >= FEWEST_PHOTOGRAPHS or not result.findings:
         return result
-    said = f"Of {count_of(photographs, 'photograph')} alone no claim is called held; {_FEWEST_PHOTOGRAPHS} are needed."
+    said = f"Of {count_of(photographs, 'photograph')} alone no claim is called held; {FEWEST_PHOTOGRAPHS} are needed."
     findings = tuple(replace(finding, passed=False) for finding in result.findings)
     return replace(result, findings=findings, note=f"{result.note} {said}".strip())
 

@@ -91,7 +91,9 @@ def push_people(
     """
     if len(np.unique(groups)) < 2:
         return Pushed(len(features), push_sd)
-    rng, draws = np.random.default_rng(seed), draw_images(groups, seed)
+    # An interval that is widened for m looks ends at the 0.025 / m of the draws to either side: twenty of them lie beyond it.
+    draws = draw_images(groups, seed, max(1000, 800 * max(count, len(scales))))
+    rng = np.random.default_rng(seed)
     movements: list[Movement] = []
     gains: list[AttributeGain] = []
     for component in range(count):

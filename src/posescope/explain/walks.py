@@ -25,12 +25,13 @@ from pydantic import Field
 from torch import Tensor
 
 from posescope.explain.attributes import measure_poses
-from posescope.explain.base import AnalysisInputs, AnalysisResult, sample_rows
+from posescope.explain.base import AnalysisInputs, AnalysisResult
 from posescope.explain.components import Components
 from posescope.explain.errors import ExplainError
 from posescope.explain.feature_space import Decoded, decode_features, nearest_persons
 from posescope.explain.findings import Finding
 from posescope.explain.put_back import why_not_put_back
+from posescope.explain.rows import sample_rows
 from posescope.explain.taps import held, mean_of_taps, neutral_image, read_taps, zeros
 from posescope.explain.walk_controls import Ends, EndsOfWalk, compare_ends, ends_along_data, ends_of, mean_distances
 from posescope.explain.walk_distance import Spacing, measure_spacing

@@ -104,7 +104,7 @@ def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[
 
 
 def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
-    """One a stack; none where the persons measured are of one photograph, and there is no interval."""
+    """One a stack; none where the persons measured are of so few photographs that there is no interval."""
     for _, rows in reconstruction.groupby("stack", sort=True):
         if rows["low"].notna().all():
             yield _claim_of_reconstruction(rows)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.insertion import insert_autoencoders
 from posescope.artifacts.pose_model import PoseModel
-from posescope.explain.base import sample_rows
 from posescope.explain.components import LARGEST_MATRIX, principal_components
 from posescope.explain.feature_store import FeatureSet
+from posescope.explain.findings import FEWEST_PHOTOGRAPHS
+from posescope.explain.rows import sample_rows
 from posescope.improvement.autoencoder_training import (
     HeldOut,
     TrainedAutoencoder,
@@ -117,7 +118,7 @@ def reconstruction_table(
         A row each for the autoencoder, as many principal components as its code has numbers, and the mean feature: what;
         numbers: that are kept of a person; numbers_in_use: those that differ between persons; persons: measured on; mse;
         variance_kept: 1 - mse / (mse of the mean feature); against_pca: how much more that is than PCA's; low and high: of its
-        95 % interval, NaN where one photograph is all there is to measure on.
+        95 % interval, NaN where fewer than ten photographs are there to measure on.
     """
     rows, size = split.measured, autoencoder.options.code_size
     truth = features.values[rows].astype(np.float64)
@@ -136,7 +137,7 @@ def reconstruction_table(
     table = []
     for what, error in errors.items():
         against = draws.mean_interval((errors["pca"] - error) / spread, groups)
-        if len(draws.image_ids) < 2:  # nothing to draw from: an interval would be a point
+        if len(draws.image_ids) < FEWEST_PHOTOGRAPHS:
             against = Interval(against.estimate, math.nan, math.nan)
         table.append(
             {

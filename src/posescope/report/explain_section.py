@@ -24,7 +24,7 @@ _HEIGHT_PX = 380
 def assemble_explain_sections(components: Components | None, analyses: Mapping[str, AnalysisResult]) -> tuple[Section, ...]:
     """Findings (where any analysis makes one), components, a chapter an analysis, in the order given, and what is not told."""
     findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
-    missing = [result.note for result in analyses.values() if result.is_empty]
+    missing = [f"{name.replace('_', ' ')}: {result.note}" for name, result in analyses.items() if result.is_empty]
     if components is None:
         missing.insert(0, "The components found are of another model; run the pipeline explainability.")
     return (

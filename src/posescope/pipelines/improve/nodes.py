@@ -9,8 +9,9 @@ from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
-from posescope.explain.base import AnalysisResult, sample_rows
+from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
+from posescope.explain.rows import sample_rows
 from posescope.improvement import code_size as sizes
 from posescope.improvement import conclusion
 from posescope.improvement.bottlenecks import measure_bottlenecks as measure
