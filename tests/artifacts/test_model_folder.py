@@ -74,6 +74,10 @@ def test_the_first_format_has_the_rules_name_alone(folder: Path) -> None:
     assert model.crop == CropRecipe(rule=ComponentSpec(name="centred_square"))
     assert model.crop_rule == "centred_square"
     assert len(model_fingerprint(folder)) == 16
+    assert model_fingerprint(folder) == fingerprint_of_model(model)
+    change(folder, lambda content: content.update(crop_rule=3), unsealed=False)
+    with pytest.raises(ModelFolderError, match="crop_rule: expected the name of a rule, found 3"):
+        read_model(folder)
 
 
 def test_a_changed_description_is_refused(folder: Path) -> None:

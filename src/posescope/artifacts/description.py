@@ -78,13 +78,21 @@ def read_content(folder: Path) -> dict[str, Any]:
             f"{path}: format_version {version}, but this posescope reads up to {FORMAT_VERSION}. Install a newer posescope."
         )
     if version == 1 and "crop_rule" in content:
-        content = {**content, "crop": {"rule": {"name": content["crop_rule"]}}}
+        content = {**content, "crop": _recipe_of_version_1(path, content)}
     missing = [name for name in FIELDS if name not in content]
     if missing:
         raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")
     if _SEAL in content and content[_SEAL] != _checksum_of(content):
         raise ModelFolderError(f"{path}: changed since it was written: its fields do not fit their checksum, {_SEAL}.")
     return dict(content)
+
+
+def _recipe_of_version_1(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """As a model of this version says it: whole, so that the fingerprint is that of the model once it is read."""
+    try:
+        return recipe_of({"crop_rule": content["crop_rule"]}).model_dump(mode="json")
+    except ValidationError as error:
+        raise ModelFolderError(f"{path}: crop_rule: expected the name of a rule, found {content['crop_rule']!r}.") from error
 
 
 def model_fingerprint(folder: Path) -> str:
