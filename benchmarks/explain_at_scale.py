@@ -2,7 +2,7 @@
 
 The persons are those of a finished run, again and again under other ids and photographs, until there are enough; the network has
 random weights, and as many numbers a person at its bottleneck as are asked for. All steps of the pipeline explainability follow
-with their default options but for the number of persons: features, scores, pose attributes, components, and every analysis.
+with their default options: features, scores, pose attributes, components, and every default analysis.
 
     kedro run && python benchmarks/explain_at_scale.py --data data --persons 124040
 

@@ -34,44 +34,32 @@ def cut_square(
         (size_px, size_px, 3) uint8 RGB: `out`, if it was given.
     """
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8) if out is None else out
-    if side > max(size_px, LARGEST_WHOLE_PX):
-        _shrink_inside(image, left, top, side, padding_rgb, crop)
-        return crop
-    square = _take_square(image, left, top, side, padding_rgb)
+    x0, y0 = max(left, 0), max(top, 0)
+    inside = image[y0 : max(top + side, y0), x0 : max(left + side, x0)]
+    if inside.size == 0:
+        crop[...] = padding_rgb
+    elif side > max(size_px, LARGEST_WHOLE_PX) and inside.shape[:2] != (side, side):
+        # Of a wide picture the whole square would be mostly padding, in gigabytes.
+        shrink_part(inside, x0 - left, y0 - top, side, padding_rgb, crop)
+    else:
+        _resize(_pad(inside, x0 - left, y0 - top, side, padding_rgb), crop)
+    return crop
+
+
+def _resize(square: NDArray[np.uint8], crop: NDArray[np.uint8]) -> None:
+    side, size_px = len(square), len(crop)
     if side > size_px:
         shrink_square(square, crop)
     elif side < size_px:
         cv2.resize(square, (size_px, size_px), dst=crop, interpolation=cv2.INTER_LINEAR)
     else:
         crop[:] = square
-    return crop
 
 
-def _shrink_inside(
-    image: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int], crop: NDArray[np.uint8]
-) -> None:
-    """Of a wide picture the whole square would be mostly padding: a million times its colour."""
-    x0, y0 = max(left, 0), max(top, 0)
-    inside = image[y0 : max(top + side, y0), x0 : max(left + side, x0)]
-    if inside.shape[:2] == (side, side):
-        shrink_square(inside, crop)
-    elif inside.size == 0:
-        crop[...] = padding_rgb
-    else:
-        shrink_part(inside, x0 - left, y0 - top, side, padding_rgb, crop)
-
-
-def _take_square(
-    image: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int]
-) -> NDArray[np.uint8]:
-    """(side, side, 3): a view into the image, or a padded copy where the square reaches outside."""
-    height, width = image.shape[:2]
-    x0, y0 = max(left, 0), max(top, 0)
-    x1, y1 = min(left + side, width), min(top + side, height)
-    if x1 <= x0 or y1 <= y0:
-        return np.full((side, side, 3), padding_rgb, dtype=np.uint8)
-    inside = image[y0:y1, x0:x1]
-    if inside.shape[:2] == (side, side):
+def _pad(inside: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """(h, w, 3), at (left, top) of a square -> (side, side, 3): itself, or a padded copy where the square reaches outside."""
+    height, width = inside.shape[:2]
+    if (height, width) == (side, side):
         return inside
-    margins = (y0 - top, top + side - y1, x0 - left, left + side - x1)
+    margins = (top, side - top - height, left, side - left - width)
     return np.asarray(cv2.copyMakeBorder(inside, *margins, cv2.BORDER_CONSTANT, value=padding_rgb), dtype=np.uint8)
