@@ -105,7 +105,7 @@ def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: 
 def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
     """The mean skeletons side by side on a blank ground."""
     means, origins = mean_skeletons(inputs, labels, len(names))
-    title = "Mean of the annotated joints of each cluster; those that few have are left out"
+    title = "Mean skeletons (joints that few have are left out)"
     ground = np.full((256, 256, 3), _GROUND_GREY, dtype=np.uint8)
     sheet_from_crop = crop_from_image(0, 0, max(inputs.crops.crop_size), ground.shape[:2])
     drawn = [draw_skeleton(ground, apply_affine(sheet_from_crop, mean), inputs.model.skeleton) for mean in means]
