@@ -10,8 +10,11 @@ theirs, two threads against two processes; OpenCV has one thread a process. (Our
 crops from the map one batch ahead.) The processes are warm, and what they make stays with them: nothing is sent back. Rounds
 alternate between all ways, so that a drift of the machine hits all alike; medians are taken.
 
-A training step of the network of `conf/coco` (256 channels, two stacks) is timed on the CPU besides, with two threads: the share
-that its input takes, all of it counted as waiting, although the reading of crops runs beside the step.
+A training step of the network of `conf/coco` (256 channels, two stacks) is timed besides, on the CPU with two threads: the share
+that its input takes, all of it counted as waiting, although the reading of crops runs beside the step. On a GPU (bf16, channels
+last): how much longer steps with input last than steps with one batch that lies ready, all of it counted as waiting again,
+although part of it is the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone). `--rounds 0` leaves out all
+but this.
 
     python benchmarks/input_pipeline.py [--crops FOLDER]
 
@@ -20,15 +23,17 @@ colours are painted. The last line is JSON; `speedup_*` are with two cores, `*_1
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,9 +47,11 @@ from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import COCO_PERSON
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
+from posescope.training.compiling import compile_blocks, room_for_blocks
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.reproducible import step_generator
+from posescope.training.step_watch import StepWatch
 
 SIZE, STRIDE, SIGMA, BATCH = 256, 4, 2.0, 32
 MEAN = (0.41, 0.374, 0.354)
@@ -245,6 +252,73 @@ def measure_waiting(cached: Cached, persons: int, steps: int) -> float:
     return statistics.median(ready / (ready + rest) for ready, rest in times)
 
 
+class GpuStep:
+    """Steps of the network of `conf/coco` on a GPU, the loss looked at one step late, as the training loop does it."""
+
+    def __init__(self, cached: Cached, batch: int, compiled: bool) -> None:
+        self.cached, self.batch, self.device = cached, batch, torch.device("cuda")
+        network: Any = Hourglass(HourglassOptions(stacks=2, channels=256, depth=4), (SIZE, SIZE), len(COCO_PERSON))
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).train()
+        if compiled:
+            compile_blocks(self.network)
+        self.optimiser = torch.optim.RMSprop(self.network.parameters(), 5e-4)
+        self.watch = StepWatch()
+
+    def batches(self) -> Iterator[Batch]:
+        """Of one epoch."""
+        yield from iterate_batches(self.cached.crop_set, shuffled_order(len(self.cached.crop_set), 0, 1), self.batch, self.device)
+
+    def step(self, batch: Batch, ready: tuple[torch.Tensor, ...]) -> None:
+        """One step."""
+        images, heatmaps, _ = ready
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            outputs = self.network(images.contiguous(memory_format=torch.channels_last))
+        loss = torch.stack([(maps.float() - heatmaps).square().mean() for maps in outputs]).sum()
+        loss.backward()
+        self.optimiser.step()
+        self.watch.follow(loss, loss, batch, 1, 1)
+
+    def epoch_s(self, with_input: bool) -> float:
+        """Seconds of an epoch, with its input or with one batch again and again."""
+        batches = list(self.batches()) if not with_input else []
+        fixed = prepare_batch(batches[0], 0, augmented=True) if batches else ()
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        for number, batch in enumerate(batches or self.batches()):
+            self.step(batch, fixed or prepare_batch(batch, number, augmented=True))
+        torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    def input_on_gpu_ms(self) -> float:
+        """The GPU's own time for the images and heatmaps of a batch; median of ten, all asked for before the first is done."""
+        batch = next(self.batches())
+        events = [torch.cuda.Event(enable_timing=True) for _ in range(11)]
+        torch.cuda._sleep(200_000_000)  # the GPU is kept busy while the work is queued, so that no gap is measured
+        for number, event in enumerate(events):
+            if number:
+                prepare_batch(batch, number, augmented=True)
+            event.record()
+        torch.cuda.synchronize()
+        return statistics.median(before.elapsed_time(after) for before, after in itertools.pairwise(events))
+
+
+def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> dict[str, float | int | bool]:
+    """Medians over rounds."""
+    step = GpuStep(cached, batch, compiled)
+    with room_for_blocks():
+        times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
+    for name, values in zip(("with input", "with one batch"), zip(*times, strict=True), strict=True):
+        print(f"epoch of {len(cached.crop_set)} persons {name}: {', '.join(f'{value:.3f}' for value in values)} s")
+    return {
+        "waiting_share": round(statistics.median((full - bare) / full for full, bare in times), 5),
+        "input_on_gpu_ms": round(step.input_on_gpu_ms(), 3),
+        "step_ms": round(statistics.median(full for full, _ in times) / -(-len(cached.crop_set) // batch) * 1e3, 3),
+        "batch": batch,
+        "compiled": compiled,
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -252,7 +326,8 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=3, help="training steps of the large network; 0: none")
-    parser.add_argument("--step-persons", type=int, default=4, help="persons of such a step")
+    parser.add_argument("--step-persons", type=int, help="persons of such a step; default: 4 on the CPU, 32 on a GPU")
+    parser.add_argument("--compile", action="store_true", help="on a GPU, compile the network")
     arguments = parser.parse_args()
     crops = load_crops(arguments.crops, arguments.persons) if arguments.crops else paint_crops(arguments.persons)
     with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
@@ -264,29 +339,35 @@ def main() -> None:
                 runs[f"usual_{name}_{cores}"] = lambda c=colours, n=cores: run_usual(cached, pool, c, n)
             runs[f"usual_quick_colours_{cores}"] = lambda n=cores: run_usual(cached, pool, "opencv", n)
         seconds: dict[str, list[float]] = {name: [] for name in runs}
-        for turn in range(arguments.rounds + 1):
+        for turn in range(arguments.rounds + 1 if arguments.rounds else 0):
             for name, run in runs.items():
                 elapsed = run()
                 if turn:  # the first round warms up
                     seconds[name].append(elapsed)
-        share = measure_waiting(cached, arguments.step_persons, arguments.steps) if arguments.steps else None
-    report(seconds, arguments.persons, share)
+        figures: dict[str, Any] = {"waiting_share": None}
+        if arguments.steps and torch.cuda.is_available():
+            figures = measure_on_gpu(cached, arguments.step_persons or 32, arguments.steps, arguments.compile)
+        elif arguments.steps:
+            figures = {"waiting_share": round(measure_waiting(cached, arguments.step_persons or 4, arguments.steps), 5)}
+    report({name: times for name, times in seconds.items() if times}, arguments.persons, figures)
 
 
-def report(seconds: dict[str, list[float]], persons: int, share: float | None) -> None:
-    """A line a way, then the JSON; ratios are medians over rounds."""
+def report(seconds: dict[str, list[float]], persons: int, figures: dict[str, Any]) -> None:
+    """A line a way, then the JSON; ratios are medians over rounds, of the ways that were measured."""
     for name, values in seconds.items():
         rates = [persons / value for value in values]
         print(f"{name:<24} {statistics.median(rates):6.0f} persons/s ({min(rates):.0f} to {max(rates):.0f})")
 
-    def ratio(usual: str, ours: str) -> float:
+    def ratio(usual: str, ours: str) -> float | None:
+        if usual not in seconds:
+            return None
         return round(statistics.median(a / b for a, b in zip(seconds[usual], seconds[ours], strict=True)), 2)
 
     result = {
         "speedup_plain": ratio("usual_plain_2", "ours_plain_2"),
         "speedup_augmented": ratio("usual_augmented_2", "ours_augmented_2"),
-        "waiting_share": None if share is None else round(share, 5),
-        "device": "cpu",
+        **figures,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "speedup_plain_1_core": ratio("usual_plain_1", "ours_plain_1"),
         "speedup_augmented_1_core": ratio("usual_augmented_1", "ours_augmented_1"),
         "speedup_over_quick_colours": ratio("usual_quick_colours_2", "ours_augmented_2"),

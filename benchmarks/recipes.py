@@ -6,7 +6,7 @@ so differences of one or two hundredths of PCK mean nothing. The crops come from
     kedro run --pipelines data_engineering --params "raw_dir=FOLDER,data_dir=DATA,data_engineering.sample=null,
         data_engineering.source.train_split=train,data_engineering.source.val_split=val,
         data_engineering.split.test_share_max=0,data_engineering.crop.rule=padded_square,data_engineering.crop.size_px=96"
-    python benchmarks/recipes.py --data DATA [--epochs 8] [--recipes thesis,ours] [--threads 2] [--out FOLDER]
+    python benchmarks/recipes.py --data DATA [--epochs 8] [--recipes thesis,ours] [--network coco] [--threads 2] [--out FOLDER]
 
 Each recipe is scored by `pck_thesis` and by PCK at 0.2 of the torso (left shoulder to right hip), with the flip test where it has
 one. With --out, the history of each goes there as CSV, and the curves as a picture. The last line is JSON.
@@ -41,9 +41,11 @@ from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
 from posescope.training.start import build_untrained
 
-NETWORK = ComponentSpec(
-    name="hourglass", options={"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}
-)
+NETWORKS = {
+    "default": {"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"},
+    "thesis": {"stacks": 1, "channels": 256, "depth": 4, "residual_skip": "3x3", "head": "thesis"},
+    "coco": {"stacks": 2, "channels": 256, "depth": 4},
+}
 STUDY_CODEC = {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
 OUR_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 1.5, "decoder": "dark"}}
 ONE_CYCLE = {"name": "one_cycle", "options": {"warmup_share": 0.2}}
@@ -68,6 +70,9 @@ OURS = {
     "codec": OUR_CODEC, "flip_test": True, "learning_rate": 0.016, "loss": {"name": "mse", "options": {"emphasis": 40}},
     "schedule": ONE_CYCLE, "augmentations": [FLIP, TURN],
 }  # fmt: skip
+# What only a GPU can do, and the rates of a network of 256 channels: the wider a layer, the smaller the steps that it bears.
+ON_GPU = {**OURS, "amp": "bf16"}
+RATES = (0.0005, 0.001, 0.002, 0.004)
 RECIPES: dict[str, dict[str, Any]] = {
     "thesis": STUDY,
     "ours": OURS,
@@ -84,6 +89,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "AdamW 0.006": {**OURS, "optimiser": {"name": "adamw"}, "learning_rate": 0.006},
     "the study's rate": {**OURS, "learning_rate": 2.5e-4},
     "thesis with our rate": {**STUDY, "learning_rate": 0.016},
+    **{f"bf16 at {rate}": {**ON_GPU, "learning_rate": rate} for rate in RATES},
+    **{f"bf16 compiled at {rate}": {**ON_GPU, "learning_rate": rate, "compile": True} for rate in RATES},
+    **{f"bf16 all augmentations at {rate}": {**ON_GPU, "learning_rate": rate, "augmentations": ALL} for rate in RATES},
 }
 
 
@@ -99,7 +107,7 @@ class Data:
         self.skeleton = Skeleton.from_dict(read_json(folder / "02_intermediate" / "skeleton.json"))
 
 
-def run_recipe(data: Data, recipe: dict[str, Any], epochs: int, batch_size: int, threads: int) -> TrainingOutcome:
+def run_recipe(data: Data, network: str, recipe: dict[str, Any], epochs: int, batch_size: int, threads: int) -> TrainingOutcome:
     """Train it."""
     settings = {name: value for name, value in recipe.items() if name not in ("codec", "flip_test")}
     options = TrainingOptions(
@@ -107,8 +115,9 @@ def run_recipe(data: Data, recipe: dict[str, Any], epochs: int, batch_size: int,
     )
     statistics = data.statistics
     model = build_untrained(
-        NETWORK, ComponentSpec(**recipe["codec"]), data.skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, 0
-    )
+        ComponentSpec(name="hourglass", options=NETWORKS[network]), ComponentSpec(**recipe["codec"]), data.skeleton,
+        statistics.crop_size, statistics.mean_rgb, statistics.crop, 0,
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch:
         return train(model, data.train_set, data.val_set, options, CheckpointStore(Path(scratch)), "recipe")
 
@@ -149,6 +158,7 @@ def main() -> None:
     """Train, score, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--network", choices=list(NETWORKS), default="default")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=0)
@@ -160,7 +170,7 @@ def main() -> None:
     data, scores, histories = Data(arguments.data), {}, {}
     for name in names:
         started = time.monotonic()
-        outcome = run_recipe(data, RECIPES[name], arguments.epochs, arguments.batch_size, arguments.threads)
+        outcome = run_recipe(data, arguments.network, RECIPES[name], arguments.epochs, arguments.batch_size, arguments.threads)
         scores[name] = score(outcome, data.val_set, data.skeleton, RECIPES[name]["flip_test"])
         histories[name] = pd.DataFrame([record.__dict__ for record in outcome.history])
         figures = ", ".join(f"{figure} {value:.3f}" for figure, value in scores[name].items())
@@ -173,7 +183,10 @@ def main() -> None:
         json.dumps(
             {
                 "recipes": scores,
+                "network": arguments.network,
+                "crop_px": data.statistics.crop_size[0],
                 "epochs": arguments.epochs,
+                "batch_size": arguments.batch_size,
                 "train_persons": len(data.train_set),
                 "device": str(outcome.model.device),
             }

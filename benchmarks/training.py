@@ -2,37 +2,44 @@
 
     plain   channels first, float32 (no TF32), nothing compiled: forward, loss of every stack, backward, RMSProp
     ours    the same with what the options of `modelling.training` offer: `channels_last`, and on a GPU `amp: bf16` and `compile`;
-            the gradient's norm is looked at in every step, as the training loop does it
+            as in the training loop, operations are deterministic where they can be, and the loss is looked at, one step late
 
 Options are measured one by one too. All variants take turns, round after round, so that a drift of the machine hits all alike;
 medians of the rounds' ratios are taken. The images are random: input is measured by `input_pipeline.py`.
 
     python benchmarks/training.py [--network default|coco|newell8] [--batch N ...] [--rounds N] [--compile]
 
-On a CPU the network is that of `conf/base` (96 px, batch 8), on a GPU that of Newell with eight stacks (256 px) at the best of
-several batches. `share_of_matrix_rate`: arithmetic of a step (three times that of a forward pass, two operations a
-multiply-accumulate) over the rate of a large matrix product in the same number format on the same device, measured here.
-The last line is JSON.
+On a CPU the network is that of `conf/base` (96 px, batch 8), on a GPU that of Newell with eight stacks (256 px, as its common
+port to PyTorch has it) at the best of several batches: that with the fastest uncompiled bf16 step. `share_of_matrix_rate`:
+arithmetic of a step (three times that of a forward pass, two operations a multiply-accumulate) over the rate of a large matrix
+product in the same number format on the same device, measured here. The last line is JSON.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+import torch.utils.deterministic
 from torch import Tensor, nn
 
 from posescope.models.counting import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.records import PoseTargets
+from posescope.training.batches import Batch
+from posescope.training.compiling import compile_blocks, room_for_blocks
+from posescope.training.step_watch import StepWatch
 
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
     "default": ({"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}, 96),
     "coco": ({"stacks": 2, "channels": 256, "depth": 4}, 256),
-    "newell8": ({"stacks": 8, "channels": 256, "depth": 4}, 256),
+    "newell8": ({"stacks": 8, "bottleneck_residuals": 2, "stem_channels": (64, 128, 256)}, 256),
 }
 
 
@@ -41,9 +48,21 @@ class Variant:
     """What differs from the plain step."""
 
     channels_last: bool = False
+    tf32: bool = False
     bf16: bool = False
     compiled: bool = False
-    checked: bool = True  # looks at the gradient's norm and the loss, and so waits for the device
+    checked: bool = False  # looks at the gradient's norm and the loss of the step before, and is deterministic, as the loop
+    autotuned: bool = False  # cuDNN tries its algorithms
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Within the block, torch works so."""
+        torch.use_deterministic_algorithms(self.checked, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
+        torch.backends.cudnn.benchmark = self.autotuned
+        with room_for_blocks():
+            yield
 
 
 class Step:
@@ -55,26 +74,31 @@ class Step:
         layout = torch.channels_last if variant.channels_last else torch.contiguous_format
         torch.manual_seed(0)
         self.network: Any = Hourglass(HourglassOptions(**options), (side, side), 17).to(device).to(memory_format=layout)
-        self.forward = torch.compile(self.network) if variant.compiled else self.network
+        if variant.compiled:
+            compile_blocks(self.network)
         self.images = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=layout)
         self.targets = torch.rand(batch, 17, *self.network.map_size, device=device)
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 2.5e-4)
+        self.watch = StepWatch()
+        nobody = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
+        self.persons = Batch(nobody, slice(None), self.images, self.images, self.images)
 
     def __call__(self) -> None:
         """One step."""
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.variant.bf16):
-            outputs = self.forward(self.images)
+            outputs = self.network(self.images)
         loss = torch.stack([(maps.float() - self.targets).square().mean() for maps in outputs]).sum()
         loss.backward()
-        if self.variant.checked:
-            norm = nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()])
-            torch.stack([loss.detach(), norm]).tolist()
+        norm = nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()]) if self.variant.checked else None
         self.optimiser.step()
+        if norm is not None:
+            self.watch.follow(loss, norm, self.persons, 0, 0)
 
     def persons_per_s(self, steps: int) -> float:
         """Of a few steps."""
-        return steps * self.batch / seconds_of(lambda: [self() for _ in range(steps)], self.device)
+        with self.variant.applied():
+            return steps * self.batch / seconds_of(lambda: [self() for _ in range(steps)], self.device)
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
@@ -102,13 +126,21 @@ def measure_matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 def variants_of(device: torch.device, compiled: bool) -> dict[str, Variant]:
     """By name; `ours` is last."""
-    plain, last = Variant(checked=False), Variant(channels_last=True)
+    plain, last = Variant(), Variant(channels_last=True, checked=True)
     if device.type == "cuda":
-        best = Variant(channels_last=True, bf16=True, compiled=True)
-        parts = {"bf16": Variant(bf16=True), "bf16_channels_last": Variant(channels_last=True, bf16=True)}
-        return {"plain": plain, "channels_last": last, **parts, "ours": best}
-    more = {"compiled": Variant(compiled=True), "compiled_channels_last": Variant(True, compiled=True)} if compiled else {}
-    return {"plain": plain, "plain_checked": Variant(), **more, "ours": last}
+        bf16 = Variant(channels_last=True, bf16=True, checked=True)
+        return {
+            "plain": plain,
+            "tf32": Variant(tf32=True),
+            "tf32_channels_last": Variant(tf32=True, channels_last=True),
+            "bf16": Variant(bf16=True),
+            "bf16_channels_last": bf16,
+            "bf16_channels_last_unchecked": replace(bf16, checked=False),
+            "bf16_channels_last_autotuned": replace(bf16, checked=False, autotuned=True),
+            "ours": replace(bf16, compiled=True),
+        }
+    more = {"compiled": Variant(compiled=True), "compiled_channels_last": replace(last, compiled=True)} if compiled else {}
+    return {"plain": plain, "plain_checked": Variant(checked=True), **more, "ours": last}
 
 
 def measure(network: str, batch: int, device: torch.device, rounds: int, compiled: bool) -> dict[str, list[float]]:
@@ -117,51 +149,59 @@ def measure(network: str, batch: int, device: torch.device, rounds: int, compile
     speeds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 1):
         for name, step in steps.items():
+            started = time.perf_counter()
             speed = step.persons_per_s(8 if network == "default" else 3)
             if turn:  # the first round warms up, and compiles
                 speeds[name].append(speed)
+            else:
+                print(f"{name}: first steps {time.perf_counter() - started:.1f} s", flush=True)
     return speeds
 
 
-def best_batch(network: str, batches: list[int], device: torch.device, rounds: int, compiled: bool) -> tuple[int, dict[str, Any]]:
-    """The batch with the fastest step of ours that fits into memory, and its figures."""
-    found: dict[int, dict[str, list[float]]] = {}
+def best_batch(network: str, batches: list[int], device: torch.device) -> int:
+    """The batch with the fastest step of bf16 in channels-last that fits into memory; of a single one, that one."""
+    if len(batches) == 1:
+        return batches[0]
+    found: dict[int, float] = {}
     for batch in batches:
         try:
-            found[batch] = measure(network, batch, device, rounds, compiled)
+            step = Step(network, Variant(channels_last=True, bf16=True, checked=True), batch, device)
+            step.persons_per_s(2)
+            found[batch] = step.persons_per_s(3)
         except torch.OutOfMemoryError:
             print(f"batch {batch} does not fit into the device's memory")
             break
-        print(f"batch {batch}: {', '.join(f'{name} {statistics.median(s):.0f}' for name, s in found[batch].items())} persons/s")
-        torch.cuda.empty_cache()
-    batch = max(found, key=lambda size: statistics.median(found[size]["ours"]))
-    return batch, found[batch]
+        memory = f", {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB" if device.type == "cuda" else ""
+        print(f"batch {batch}: {found[batch]:.0f} persons/s{memory}", flush=True)
+        del step
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return max(found, key=lambda size: found[size])
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=list(NETWORKS), help="default: `default` on a CPU, `newell8` on a GPU")
-    parser.add_argument("--batch", type=int, nargs="+", help="default: 8 on a CPU; 16, 32, 64, 96 on a GPU")
+    parser.add_argument("--batch", type=int, nargs="+", help="default: 8 on a CPU; 32, 64, 128 on a GPU")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--compile", action="store_true", help="measure compiled steps on a CPU too (minutes)")
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = device.type == "cuda"
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     network = arguments.network or ("newell8" if on_gpu else "default")
-    batches = arguments.batch or ([16, 32, 64, 96] if on_gpu else [8])
-    batch, speeds = best_batch(network, batches, device, arguments.rounds, arguments.compile)
+    rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
+    batch = best_batch(network, arguments.batch or ([32, 64, 128] if on_gpu else [8]), device)
+    speeds = measure(network, batch, device, arguments.rounds, arguments.compile)
     ratios = {
         name: round(statistics.median(fast / slow for fast, slow in zip(values, speeds["plain"], strict=True)), 3)
         for name, values in speeds.items()
     }
     for name, values in speeds.items():
         spread = f"{min(values):.1f} to {max(values):.1f}"
-        print(f"{name:<24} {statistics.median(values):7.1f} persons/s ({spread}), {ratios[name]} x plain")
+        print(f"{name:<29} {statistics.median(values):7.1f} persons/s ({spread}), {ratios[name]} x plain")
     options, side = NETWORKS[network]
     macs = count_macs(Hourglass(HourglassOptions(**options), (side, side), 17), (side, side))
-    rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
     result = {
         "persons_per_s": round(statistics.median(speeds["ours"]), 1),
         "eager_fp32_persons_per_s": round(statistics.median(speeds["plain"]), 1),

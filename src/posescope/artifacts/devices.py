@@ -1,11 +1,12 @@
-"""Which device a name in the parameters stands for."""
+"""Which device a name in the parameters stands for, and how tensors get there without anybody waiting."""
 
 import torch
+from torch import Tensor
 
 from posescope.artifacts.device_names import DEVICE_PATTERN, check_device_name
 from posescope.errors import OptionsError
 
-__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu"]
+__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "send"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -36,3 +37,12 @@ def resolve_gpu(name: str) -> torch.device | None:
     """
     device = resolve_device(name)
     return device if device.type == "cuda" else None
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor, on a device; do not write to the original afterwards.
+
+    A plain copy to a GPU waits until the GPU has done all that was asked of it before. From pinned memory the copy is only
+    queued, so that the next steps can be queued behind it.
+    """
+    return tensor.contiguous().pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

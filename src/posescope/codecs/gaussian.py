@@ -57,8 +57,8 @@ class GaussianCodec:
         empty = (visibility == 0)[..., None, None]
         heatmaps = outer_maps(columns, rows).masked_fill(empty, 0.0)
         o = self.options
-        by_visibility = torch.tensor([o.weight_unlabelled, o.weight_hidden, o.weight_visible], device=joints.device)
-        return EncodedTargets(heatmaps, by_visibility[visibility.long()])
+        labelled = torch.where(visibility == 1, o.weight_hidden, o.weight_visible)
+        return EncodedTargets(heatmaps, labelled.masked_fill(visibility == 0, o.weight_unlabelled))
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
         """Sub-pixel joints in crop px by the chosen decoder."""

@@ -51,7 +51,8 @@ class ThesisCodec:
         cell_x = nearest_cells(joints[..., 0], self.crop_size[1], self.map_size[1])
         cell_y = nearest_cells(joints[..., 1], self.crop_size[0], self.map_size[0])
         kind = _kind(visibility)
-        column_table, row_table = (table.to(joints.device) for table in self._tables)
+        self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
+        column_table, row_table = self._tables
         heatmaps = outer_maps(column_table[kind, cell_y], row_table[kind, cell_x])
         return EncodedTargets(heatmaps.float(), torch.ones_like(joints[..., 0], dtype=torch.float32))
 

@@ -37,7 +37,8 @@ class Thesis256Codec:
         """Targets of N persons; every map counts alike."""
         x = nearest_cells(joints[..., 0], self.crop_size[1], self.crop_size[1])
         y = nearest_cells(joints[..., 1], self.crop_size[0], self.crop_size[0])
-        column_table, row_table = (table.to(joints.device) for table in self._tables)
+        self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
+        column_table, row_table = self._tables
         kind = visibility.long()
         heatmaps = outer_maps(column_table[kind, y], row_table[kind, x])
         return EncodedTargets(heatmaps.float(), torch.ones_like(joints[..., 0], dtype=torch.float32))

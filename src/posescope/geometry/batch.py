@@ -104,10 +104,6 @@ class SamplingLines:
         by_column, by_row = matrix[..., 0:1] * columns, matrix[..., 1:2] * rows + matrix[..., 2:]
         return cls(by_column.float(), by_row.float())
 
-    def to(self, device: torch.device) -> "SamplingLines":
-        """The same on a device."""
-        return SamplingLines(self.by_column.to(device), self.by_row.to(device))
-
     def part(self, persons: slice) -> "SamplingLines":
         """Those of some frames."""
         return SamplingLines(self.by_column[persons], self.by_row[persons])

@@ -3,7 +3,6 @@
 import copy
 
 import torch
-from torch import Tensor
 
 from posescope.models.network import PoseNetwork
 
@@ -24,13 +23,10 @@ class WeightAverage:
     def update(self, network: PoseNetwork, step: int) -> None:
         """Take in the weights after the `step`-th step (0-based)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        source = network.state_dict()
-        for name, average in self.network.state_dict().items():
-            _blend(average, source[name], decay)
-
-
-def _blend(average: Tensor, value: Tensor, decay: float) -> None:
-    if average.is_floating_point():
-        average.lerp_(value, 1 - decay)
-    else:
-        average.copy_(value)
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        # All at once: one by one, a thousand small operations a step would hold up a GPU.
+        torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], 1 - decay)
+        for average, value in pairs:
+            if not average.is_floating_point():
+                average.copy_(value)

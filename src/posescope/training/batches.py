@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posescope.artifacts.devices import send
 from posescope.crops.crop_set import CropSet
 from posescope.records import PoseTargets
 from posescope.training.team import ALONE, Team
@@ -87,13 +88,7 @@ def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device
     return Batch(
         targets=targets,
         share=share,
-        images=_to_device(crop_set.read_images(rows[share]), device),
-        joints=_to_device(targets.joints[share], device),
-        visibility=_to_device(targets.visibility[share], device),
+        images=send(torch.from_numpy(crop_set.read_images(rows[share])), device),
+        joints=send(torch.from_numpy(targets.joints[share]), device),
+        visibility=send(torch.from_numpy(targets.visibility[share]), device),
     )
-
-
-def _to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(array)
-    # From pinned memory the copy is only queued: nobody waits for it.
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

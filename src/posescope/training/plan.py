@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from posescope.artifacts.devices import send
 from posescope.geometry.batch import (
     SamplingLines,
     apply_affine_batch,
@@ -132,9 +133,9 @@ def apply_plan(
         visibility: (N, K) uint8.
         mean_rgb: 0..1, is subtracted.
     """
-    moved = apply_affine_batch(plan.augmented_from_crop.to(joints.device), joints.double()).to(joints.dtype)
-    partner = torch.as_tensor(plan.skeleton.flip_indices, device=joints.device)
-    mirrored = plan.mirrored.to(joints.device).view(-1, 1)
+    moved = apply_affine_batch(send(plan.augmented_from_crop, joints.device), joints.double()).to(joints.dtype)
+    partner = send(torch.as_tensor(plan.skeleton.flip_indices), joints.device)
+    mirrored = send(plan.mirrored, joints.device).view(-1, 1)
     moved = torch.where(mirrored.unsqueeze(-1), moved[:, partner], moved)
     seen = torch.where(mirrored, visibility[:, partner], visibility)
     gone = ~lies_inside(moved, plan.crop_size)
@@ -146,7 +147,7 @@ def apply_plan(
 
 
 def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    planes, mirrored = _colour_planes(plan, images, mean_rgb), plan.mirrored.to(images.device).view(-1, 1, 1, 1)
+    planes, mirrored = _colour_planes(plan, images, mean_rgb), send(plan.mirrored, images.device).view(-1, 1, 1, 1)
 
     def make(part: slice) -> Tensor:
         values = planes.make(images[part], part)
@@ -157,7 +158,8 @@ def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float
 
 def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
     planes = _colour_planes(plan, images, mean_rgb)
-    lines = SamplingLines.of(plan.augmented_from_crop, plan.crop_size).to(images.device)
+    lines = SamplingLines.of(plan.augmented_from_crop, plan.crop_size)
+    lines = SamplingLines(send(lines.by_column, images.device), send(lines.by_row, images.device))
 
     def make(part: slice) -> Tensor:
         return warp_images(planes.make(images[part], part), lines.part(part))
@@ -166,5 +168,5 @@ def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, 
 
 
 def _colour_planes(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> ColourPlanes:
-    colour = plan.colour.to(images.device) if plan.recolours() else None
+    colour = send(plan.colour, images.device) if plan.recolours() else None
     return ColourPlanes(colour, mean_rgb, images.device)

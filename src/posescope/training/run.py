@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,13 +12,13 @@ from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
-from posescope.errors import PosescopeError
 from posescope.plugins import build
 from posescope.skeleton import warn_of_missing_pairs
 from posescope.training.augmentations import Flip
 from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore, TrainingState
+from posescope.training.compiling import compile_blocks, eager, room_for_blocks
 from posescope.training.options import TrainingOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
@@ -29,6 +28,7 @@ from posescope.training.reproducible import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
 from posescope.training.sheets import SheetFolder, picture_predictions
 from posescope.training.state import capture_state, restore_state
+from posescope.training.step_watch import NonFiniteLossError, StepLoss, StepWatch
 from posescope.training.supervision import supervise
 from posescope.training.team import ALONE, Team
 from posescope.training.validation import validate
@@ -38,10 +38,6 @@ __all__ = ["NonFiniteLossError", "OnEpoch", "TrainingJob", "run_epochs"]
 log = logging.getLogger(__name__)
 
 OnEpoch = Callable[[EpochRecord], None]
-
-
-class NonFiniteLossError(PosescopeError):
-    """The loss or the gradient became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
             checkpoints of this run and none of them is whole.
         NonFiniteLossError: if the loss or the gradient is NaN or infinite, in every process of a team alike.
     """
-    with reproducible(job.options.seed, device, job.options.threads):
+    with reproducible(job.options.seed, device, job.options.threads), room_for_blocks():
         run = _Run(job, device, team)
         run.resume_or_begin()
         for epoch in range(len(run.history) + 1, job.options.epochs + 1):
@@ -101,11 +97,13 @@ class _Run:
         if team.leads and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
             warn_of_missing_pairs(job.model.skeleton, "the augmentation flip")
         self.average = WeightAverage(self.network, options.ema_decay) if options.ema_decay else None
-        distributed = team.distribute(self.network, device)
-        self.forward = torch.compile(distributed) if options.compile else distributed
+        self.forward = team.distribute(self.network, device)
+        if options.compile:
+            compile_blocks(self.network)
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
+        self.watch = StepWatch()
         self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=team.leads)
 
     def resume_or_begin(self) -> None:
@@ -138,10 +136,11 @@ class _Run:
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
         model = replace(self.model, network=self.average.network if self.average else self.network)
-        result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.team)
-        self.progress.note_pck(result.pck_thesis)
-        if self.team.leads:
-            self._draw_sheet(model, epoch, result.pck_thesis)
+        with eager():
+            result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.team)
+            self.progress.note_pck(result.pck_thesis)
+            if self.team.leads:
+                self._draw_sheet(model, epoch, result.pck_thesis)
         rate = self.optimiser.param_groups[0]["lr"]
         seconds = time.perf_counter() - started
         self.history = (*self.history, EpochRecord(epoch, train_loss, result.loss, result.pck_thesis, rate, seconds))
@@ -182,12 +181,19 @@ class _Run:
         batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.team)
         loss_sum = 0.0
         for batch in self.progress.watch(batches, epoch):
-            loss = self._train_step(batch, epoch)
-            loss_sum += loss * len(batch)
-            self.progress.note_loss(loss)
+            loss_sum += self._note(self._train_step(batch, epoch))
+        loss_sum += self._note(self.watch.finish())
         return loss_sum / len(train_set)
 
-    def _train_step(self, batch: Batch, epoch: int) -> float:
+    def _note(self, step: StepLoss | None) -> float:
+        """Show the loss of a step; its sum over the persons."""
+        if step is None:
+            return 0.0
+        self.progress.note_loss(step.loss)
+        return step.loss * step.persons
+
+    def _train_step(self, batch: Batch, epoch: int) -> StepLoss | None:
+        """Take a step; what comes back is of the step before."""
         ready = self._augment(batch, epoch)
         targets = encode_in_parts(self.model.codec, ready.joints, ready.visibility)
         rate = self._learning_rate()
@@ -198,12 +204,13 @@ class _Run:
             outputs = self.forward(ready.images.contiguous(memory_format=self.layout))
         loss = supervise(outputs, targets, self.loss) * self.team.weight(len(batch))
         loss.backward()  # type: ignore[no-untyped-call]
-        value = _finite_value(self.team.sum(loss.detach()) / self.team.size, self._clip_gradient(), batch, epoch, self.step)
+        mean, norm = self.team.sum(loss.detach()) / self.team.size, self._clip_gradient()
         self.optimiser.step()
         if self.average:
             self.average.update(self.network, self.step)
+        before = self.watch.follow(mean, norm, batch, epoch, self.step)
         self.step += 1
-        return value
+        return before
 
     def _clip_gradient(self) -> Tensor:
         """Clip it if so asked; its norm before, over all weights."""
@@ -225,16 +232,3 @@ class _Run:
         step_count = options.epochs * self.steps_per_epoch
         rate = learning_rate_at(options.schedule, options.learning_rate, self.step, step_count, pcks)
         return rate * min(1.0, (self.step + 1) / (options.warmup_steps + 1))
-
-
-def _finite_value(loss: Tensor, gradient_norm: Tensor, batch: Batch, epoch: int, step: int) -> float:
-    """The loss as a number, once it and the gradient are known to be finite; one wait for the device, not two."""
-    value, norm = torch.stack([loss, gradient_norm.detach()]).tolist()
-    if not (math.isfinite(value) and math.isfinite(norm)):
-        what = f"The loss is {value}" if not math.isfinite(value) else f"The loss is {value}, but the gradient's norm is {norm}"
-        persons = ", ".join(str(person) for person in batch.person_ids)
-        raise NonFiniteLossError(
-            f"{what} in epoch {epoch}, step {step}. Persons of the batch: {persons}. "
-            "Look at these crops and their labels; lower learning_rate or set grad_clip. Nothing of this epoch was saved."
-        )
-    return float(value)

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What is measured on a machine with a GPU, stage by stage; each has a time limit, and one that fails does not stop the others.
+#
+#     bash benchmarks/on_gpu.sh OUT STAGE...        stages: check input step pilots recipes explain
+#
+# Needs torch, NumPy, OpenCV, scikit-learn, matplotlib, pandas, pandera and pydantic, and posescope installed: not Kedro.
+# PACKED (for pilots and recipes): a file of `pack_crops.py`. RATE, EPOCHS: of the recipes.
+set -u
+out=$1
+shift
+data=${TMPDIR:-/tmp}/packed_crops
+here=$(dirname "$0")
+
+stage() {
+    local limit=$1 name=$2
+    shift 2
+    local started=$SECONDS
+    echo "== $name"
+    timeout "$limit" "$@" >"$out/$name.log" 2>&1
+    echo "== $name: exit code $?, $((SECONDS - started)) s"
+    tail -n "${LINES_SHOWN:-25}" "$out/$name.log" | cut -c1-400
+}
+
+unpack() { [ -d "$data" ] || python3 "$here/pack_crops.py" unpack "$PACKED" "$data" | tail -1; }
+
+for name in "$@"; do
+    case $name in
+        check) stage 120 check python3 -m pytest -x -q -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
+            "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
+        input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 1024 --steps 3 ;;
+        step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} ;;
+        pilots) unpack; stage 130 pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
+            --recipes "bf16 at 0.002,bf16 at 0.004,bf16 at 0.001,bf16 compiled at 0.002" ;;
+        recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network coco \
+            --epochs "${EPOCHS:-40}" --recipes "${RECIPES:-bf16 at 0.002,thesis}" --out "$out/curves" ;;
+        explain) stage 60 explain python3 "$here/explain.py" --device cuda ;;
+        *) echo "unknown stage $name" ;;
+    esac
+done

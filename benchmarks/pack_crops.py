@@ -1,0 +1,84 @@
+"""Carry a finished data_dir to a machine without Kedro, small enough to send: its crops as JPEG files of quality 95 in one file.
+
+    python benchmarks/pack_crops.py pack DATA FILE      what `recipes.py` reads of a data_dir, in one .npz
+    python benchmarks/pack_crops.py unpack FILE DATA    the data_dir again; its crops differ from the first ones by JPEG's losses
+
+Needs OpenCV and NumPy alone.
+"""
+
+import argparse
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+CROPS = Path("05_model_input") / "crops"
+BESIDE = (
+    "05_model_input/targets.npz",
+    "05_model_input/crop_statistics.json",
+    "05_model_input/crops/crops.json",
+    "03_primary/persons.parquet",
+    "02_intermediate/skeleton.json",
+)
+
+
+def pack(data: Path, file: Path, quality: int) -> None:
+    """Write everything into one file, uncompressed: JPEGs do not get smaller."""
+    shards = sorted((data / CROPS).glob("shard-*.npy"))
+    records = [path.with_suffix(".json").relative_to(data).as_posix() for path in shards]
+    parts = {name: np.frombuffer((data / name).read_bytes(), dtype=np.uint8) for name in (*BESIDE, *records)}
+    for shard in shards:
+        crops = np.load(shard, mmap_mode="r")
+        jpegs = [encode(crop, quality) for crop in crops]
+        parts[f"{shard.name}:bytes"] = np.concatenate(jpegs)
+        parts[f"{shard.name}:lengths"] = np.array([len(jpeg) for jpeg in jpegs])
+    np.savez(file, **parts)
+    print(f"{file}: {file.stat().st_size / 2**20:.1f} MiB")
+
+
+def unpack(file: Path, data: Path) -> None:
+    """Write a data_dir."""
+    with np.load(file) as parts, ThreadPoolExecutor() as pool:
+        for name in parts.files:
+            if ":" not in name:
+                (data / name).parent.mkdir(parents=True, exist_ok=True)
+                (data / name).write_bytes(parts[name].tobytes())
+        for name in sorted({name.partition(":")[0] for name in parts.files if ":" in name}):
+            ends = np.cumsum(parts[f"{name}:lengths"])
+            crops = list(pool.map(decode, np.split(parts[f"{name}:bytes"], ends[:-1])))
+            np.save(data / CROPS / name, np.stack(crops))
+            print(json.dumps({name: len(crops)}))
+
+
+def encode(crop: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB -> the bytes of a JPEG file."""
+    done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError("A crop could not be written as JPEG.")
+    return np.asarray(jpeg, dtype=np.uint8).ravel()
+
+
+def decode(jpeg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The other way."""
+    return np.asarray(cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def main() -> None:
+    """Pack or unpack."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["pack", "unpack"])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--quality", type=int, default=95)
+    arguments = parser.parse_args()
+    if arguments.action == "pack":
+        pack(arguments.source, arguments.target, arguments.quality)
+    else:
+        unpack(arguments.source, arguments.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Training on a CUDA device: the same as on the CPU but for rounding, the same each time, and without waiting for the device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from posescope.artifacts.devices import send
+from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.crop_set import CropSet
+from posescope.training import run
+from posescope.training.checkpoints import CheckpointStore
+from posescope.training.loop import NonFiniteLossError, train
+from posescope.training.options import TrainingOptions
+from posescope.training.records import EpochRecord, TrainingOutcome
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
+
+AUGMENTED = [{"name": "flip"}, {"name": "half_body"}, {"name": "rotate_scale"}, {"name": "translate"}, {"name": "colour"}]
+EVERYTHING = {"augmentations": AUGMENTED, "ema_decay": 0.9, "grad_clip": 1.0, "amp": "bf16"}
+
+
+class KilledError(Exception):
+    """Stands for a killed process."""
+
+
+def kill_after_first(record: EpochRecord) -> None:
+    if record.epoch == 1:
+        raise KilledError
+
+
+@pytest.fixture(autouse=True)
+def full_float32() -> Iterator[None]:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+def make_options(**changes: Any) -> TrainingOptions:
+    defaults = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "device": "cuda", "seed": 5}
+    return TrainingOptions.model_validate({**defaults, **changes})
+
+
+def losses(outcome: TrainingOutcome) -> list[float]:
+    return [record.train_loss for record in outcome.history]
+
+
+@pytest.mark.parametrize("changes", [{}, {"augmentations": AUGMENTED, "ema_decay": 0.9}])
+def test_it_learns_as_on_the_cpu(
+    changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    on_cpu, on_gpu = (
+        train(untrained, train_set, val_set, make_options(device=device, **changes), CheckpointStore(tmp_path / device), "f")
+        for device in ("cpu", "cuda")
+    )
+    assert losses(on_gpu) == pytest.approx(losses(on_cpu), rel=1e-2)
+    assert on_gpu.history[-1].val_loss == pytest.approx(on_cpu.history[-1].val_loss, rel=2e-2)
+
+
+@pytest.mark.parametrize("changes", [{"amp": "bf16"}, {"compile": True}, {"amp": "bf16", "compile": True}])
+def test_quicker_arithmetic_learns_the_same_but_for_rounding(
+    changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    plain, quick = (
+        train(untrained, train_set, val_set, make_options(**options), CheckpointStore(tmp_path / str(len(options))), "f")
+        for options in ({}, changes)
+    )
+    assert losses(quick) == pytest.approx(losses(plain), rel=0.05)
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    options = make_options(epochs=3, **changes)
+    whole = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f")
+    store = CheckpointStore(tmp_path / "killed")
+    with pytest.raises(KilledError):
+        train(untrained, train_set, val_set, options, store, "f", on_epoch=kill_after_first)
+    resumed = train(untrained, train_set, val_set, options, store, "f")
+    ours, theirs = whole.model.network.state_dict(), resumed.model.network.state_dict()
+    assert [name for name, value in ours.items() if not torch.equal(value, theirs[name])] == []
+
+
+def test_no_step_waits_for_the_device(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    take_step = run._Run._train_step
+
+    def take_step_watched(self: run._Run, *arguments: Any) -> Any:
+        if self.step:  # the first step sets libraries up
+            torch.cuda.set_sync_debug_mode("error")
+        try:
+            steps.append(self.step)
+            return take_step(self, *arguments)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(run._Run, "_train_step", take_step_watched)
+    for name, codec_changes in (("bf16", EVERYTHING), ("plain", {})):
+        train(untrained, train_set, val_set, make_options(epochs=1, **codec_changes), CheckpointStore(tmp_path / name), "f")
+    assert steps == [*range(6), *range(6)]
+
+
+def test_a_loss_that_is_no_number_names_its_persons(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        untrained.network.stem.conv.bias.fill_(torch.nan)
+    with pytest.raises(NonFiniteLossError, match=r"The loss is nan in epoch 1, step 0. Persons of the batch: 10\d\d"):
+        train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f")
+
+
+def test_sent_tensors_arrive_whole() -> None:
+    device = torch.device("cuda")
+    for tensor in (torch.arange(10.0), torch.eye(2, 3).expand(5, 2, 3), torch.tensor(3)):
+        assert torch.equal(send(tensor, device).cpu(), tensor)
