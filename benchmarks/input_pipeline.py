@@ -12,9 +12,9 @@ alternate between all ways, so that a drift of the machine hits all alike; media
 
 A training step of the network of `conf/coco` (256 channels, two stacks) is timed besides, on the CPU with two threads: the share
 that its input takes, all of it counted as waiting, although the reading of crops runs beside the step. On a GPU (bf16, channels
-last): how much longer steps with input last than steps with one batch that lies ready, all of it counted as waiting again,
-although part of it is the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone). `--rounds 0` leaves out all
-but this.
+last, recorded steps): how much longer a step with its input lasts than one with a batch that lies ready (`input_share`); without
+the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone) that is the share in which it waits. `--rounds 0`
+leaves out all but this.
 
     python benchmarks/input_pipeline.py [--crops FOLDER]
 
@@ -40,6 +40,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from posescope.codecs.base import EncodedTargets
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.crops.crop_set import CropSet
 from posescope.models.hourglass import Hourglass, HourglassOptions
@@ -48,6 +49,8 @@ from posescope.records import PoseTargets
 from posescope.skeleton import COCO_PERSON
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
 from posescope.training.compiling import compile_blocks, room_for_blocks
+from posescope.training.gradients import DirectGradients, RecordedGradients
+from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.reproducible import step_generator
@@ -262,7 +265,8 @@ class GpuStep:
         if compiled:
             compile_blocks(self.network)
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 5e-4)
-        self.watch = StepWatch()
+        direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), True, torch.channels_last)
+        self.gradients, self.watch = RecordedGradients(direct, self.network), StepWatch()
 
     def batches(self) -> Iterator[Batch]:
         """Of one epoch."""
@@ -270,14 +274,12 @@ class GpuStep:
 
     def step(self, batch: Batch, ready: tuple[torch.Tensor, ...]) -> None:
         """One step."""
-        images, heatmaps, _ = ready
+        images, heatmaps, weights = ready
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", dtype=torch.bfloat16):
-            outputs = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = torch.stack([(maps.float() - heatmaps).square().mean() for maps in outputs]).sum()
-        loss.backward()
+        loss = self.gradients(images, EncodedTargets(heatmaps, weights), 1.0)
+        norm = torch.nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()])
         self.optimiser.step()
-        self.watch.follow(loss, loss, batch, 1, 1)
+        self.watch.follow(loss, norm, batch, 1, 1)
 
     def epoch_s(self, with_input: bool) -> float:
         """Seconds of an epoch, with its input or with one batch again and again."""
@@ -310,10 +312,14 @@ def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> d
         times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
     for name, values in zip(("with input", "with one batch"), zip(*times, strict=True), strict=True):
         print(f"epoch of {len(cached.crop_set)} persons {name}: {', '.join(f'{value:.3f}' for value in values)} s")
+    steps, inner_ms = -(-len(cached.crop_set) // batch), step.input_on_gpu_ms()
+    share = statistics.median((full - bare) / full for full, bare in times)
+    step_ms = statistics.median(full for full, _ in times) / steps * 1e3
     return {
-        "waiting_share": round(statistics.median((full - bare) / full for full, bare in times), 5),
-        "input_on_gpu_ms": round(step.input_on_gpu_ms(), 3),
-        "step_ms": round(statistics.median(full for full, _ in times) / -(-len(cached.crop_set) // batch) * 1e3, 3),
+        "waiting_share": round(max(0.0, share - inner_ms / step_ms), 5),
+        "input_share": round(share, 5),
+        "input_on_gpu_ms": round(inner_ms, 3),
+        "step_ms": round(step_ms, 3),
         "batch": batch,
         "compiled": compiled,
     }

@@ -1,21 +1,24 @@
 """How fast a training step is: ours against a plain eager float32 step of the same network and batch, as ratios from one run.
 
     plain   channels first, float32 (no TF32), nothing compiled: forward, loss of every stack, backward, RMSProp
-    ours    the same with what the options of `modelling.training` offer: `channels_last`, and on a GPU `amp: bf16` and `compile`;
-            as in the training loop, operations are deterministic where they can be, and the loss is looked at, one step late
+    ours    the same with what the options of `modelling.training` offer: `channels_last`, and on a GPU `amp: bf16`, `compile` and
+            `cuda_graph`; as in the training loop, operations are deterministic where they can be, and the loss is looked at, one
+            step late
 
-Options are measured one by one too. All variants take turns, round after round, so that a drift of the machine hits all alike;
-medians of the rounds' ratios are taken. The images are random: input is measured by `input_pipeline.py`.
+Options are measured one by one too. On a CPU all variants take turns, round after round, so that a drift of the machine hits all
+alike; on a GPU, whose memory does not hold them all, one follows the other. Medians of the rounds' ratios are taken. The images
+are random: input is measured by `input_pipeline.py`.
 
     python benchmarks/training.py [--network default|coco|newell8] [--batch N ...] [--rounds N] [--compile]
 
 On a CPU the network is that of `conf/base` (96 px, batch 8), on a GPU that of Newell with eight stacks (256 px, as its common
-port to PyTorch has it) at the best of several batches: that with the fastest uncompiled bf16 step. `share_of_matrix_rate`:
+port to PyTorch has it) at the best of several batches: that with the fastest recorded bf16 step. `share_of_matrix_rate`:
 arithmetic of a step (three times that of a forward pass, two operations a multiply-accumulate) over the rate of a large matrix
 product in the same number format on the same device, measured here. The last line is JSON.
 """
 
 import argparse
+import gc
 import json
 import statistics
 import time
@@ -29,11 +32,14 @@ import torch
 import torch.utils.deterministic
 from torch import Tensor, nn
 
+from posescope.codecs.base import EncodedTargets
 from posescope.models.counting import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.records import PoseTargets
 from posescope.training.batches import Batch
 from posescope.training.compiling import compile_blocks, room_for_blocks
+from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
+from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.step_watch import StepWatch
 
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
@@ -51,8 +57,8 @@ class Variant:
     tf32: bool = False
     bf16: bool = False
     compiled: bool = False
+    graphed: bool = False
     checked: bool = False  # looks at the gradient's norm and the loss of the step before, and is deterministic, as the loop
-    autotuned: bool = False  # cuDNN tries its algorithms
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -60,7 +66,6 @@ class Variant:
         torch.use_deterministic_algorithms(self.checked, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
-        torch.backends.cudnn.benchmark = self.autotuned
         with room_for_blocks():
             yield
 
@@ -77,7 +82,10 @@ class Step:
         if variant.compiled:
             compile_blocks(self.network)
         self.images = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=layout)
-        self.targets = torch.rand(batch, 17, *self.network.map_size, device=device)
+        weights = torch.ones(batch, 17, device=device)
+        self.targets = EncodedTargets(torch.rand(batch, 17, *self.network.map_size, device=device), weights)
+        direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), variant.bf16, layout)
+        self.gradients: Gradients = RecordedGradients(direct, self.network) if variant.graphed else direct
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 2.5e-4)
         self.watch = StepWatch()
         nobody = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
@@ -86,10 +94,7 @@ class Step:
     def __call__(self) -> None:
         """One step."""
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.variant.bf16):
-            outputs = self.network(self.images)
-        loss = torch.stack([(maps.float() - self.targets).square().mean() for maps in outputs]).sum()
-        loss.backward()
+        loss = self.gradients(self.images, self.targets, 1.0)
         norm = nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()]) if self.variant.checked else None
         self.optimiser.step()
         if norm is not None:
@@ -132,29 +137,50 @@ def variants_of(device: torch.device, compiled: bool) -> dict[str, Variant]:
         return {
             "plain": plain,
             "tf32": Variant(tf32=True),
+            "channels_last": Variant(channels_last=True),
             "tf32_channels_last": Variant(tf32=True, channels_last=True),
             "bf16": Variant(bf16=True),
             "bf16_channels_last": bf16,
             "bf16_channels_last_unchecked": replace(bf16, checked=False),
-            "bf16_channels_last_autotuned": replace(bf16, checked=False, autotuned=True),
-            "ours": replace(bf16, compiled=True),
+            "graphed": replace(bf16, graphed=True),
+            "compiled": replace(bf16, compiled=True),
+            "ours": replace(bf16, compiled=True, graphed=True),
         }
     more = {"compiled": Variant(compiled=True), "compiled_channels_last": replace(last, compiled=True)} if compiled else {}
     return {"plain": plain, "plain_checked": Variant(checked=True), **more, "ours": last}
 
 
-def measure(network: str, batch: int, device: torch.device, rounds: int, compiled: bool) -> dict[str, list[float]]:
+def measure(variants: dict[str, Variant], network: str, batch: int, device: torch.device, rounds: int) -> dict[str, list[float]]:
     """Persons a second of each variant, round by round."""
-    steps = {name: Step(network, variant, batch, device) for name, variant in variants_of(device, compiled).items()}
+    if device.type == "cuda":
+        return {name: speeds_of({name: variant}, network, batch, device, rounds)[name] for name, variant in variants.items()}
+    return speeds_of(variants, network, batch, device, rounds)
+
+
+def speeds_of(
+    variants: dict[str, Variant], network: str, batch: int, device: torch.device, rounds: int
+) -> dict[str, list[float]]:
+    """Of variants that take turns; the first round warms up, and compiles."""
+    steps = {name: Step(network, variant, batch, device) for name, variant in variants.items()}
     speeds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 1):
         for name, step in steps.items():
             started = time.perf_counter()
             speed = step.persons_per_s(8 if network == "default" else 3)
-            if turn:  # the first round warms up, and compiles
+            if turn:
                 speeds[name].append(speed)
             else:
                 print(f"{name}: first steps {time.perf_counter() - started:.1f} s", flush=True)
+    if device.type == "cuda":
+        for name, values in speeds.items():
+            print(
+                f"{name}: {statistics.median(values):.1f} persons/s, {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB",
+                flush=True,
+            )
+        steps.clear()
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     return speeds
 
 
@@ -165,7 +191,7 @@ def best_batch(network: str, batches: list[int], device: torch.device) -> int:
     found: dict[int, float] = {}
     for batch in batches:
         try:
-            step = Step(network, Variant(channels_last=True, bf16=True, checked=True), batch, device)
+            step = Step(network, Variant(channels_last=True, bf16=True, graphed=True, checked=True), batch, device)
             step.persons_per_s(2)
             found[batch] = step.persons_per_s(3)
         except torch.OutOfMemoryError:
@@ -185,6 +211,7 @@ def main() -> None:
     parser.add_argument("--network", choices=list(NETWORKS), help="default: `default` on a CPU, `newell8` on a GPU")
     parser.add_argument("--batch", type=int, nargs="+", help="default: 8 on a CPU; 32, 64, 128 on a GPU")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--variants", nargs="*", help="beside plain and ours; default: all")
     parser.add_argument("--compile", action="store_true", help="measure compiled steps on a CPU too (minutes)")
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -192,7 +219,10 @@ def main() -> None:
     network = arguments.network or ("newell8" if on_gpu else "default")
     rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
     batch = best_batch(network, arguments.batch or ([32, 64, 128] if on_gpu else [8]), device)
-    speeds = measure(network, batch, device, arguments.rounds, arguments.compile)
+    variants = variants_of(device, arguments.compile)
+    chosen = {"plain", "ours", *(variants if arguments.variants is None else arguments.variants)}
+    variants = {name: variant for name, variant in variants.items() if name in chosen}
+    speeds = measure(variants, network, batch, device, arguments.rounds)
     ratios = {
         name: round(statistics.median(fast / slow for fast, slow in zip(values, speeds["plain"], strict=True)), 3)
         for name, values in speeds.items()

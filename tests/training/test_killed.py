@@ -16,7 +16,7 @@ import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
-from posescope.training import checkpoint_files, run
+from posescope.training import checkpoint_files, gradients
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.loop import train
 from posescope.training.options import TrainingOptions
@@ -84,7 +84,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
 
     match moment:
         case "step":
-            monkeypatch.setattr(run, "supervise", Deadly(run.supervise, number, nothing))
+            monkeypatch.setattr(gradients, "supervise", Deadly(gradients.supervise, number, nothing))
         case "tensors half written":
             monkeypatch.setattr(checkpoint_files, "save_file", Deadly(checkpoint_files.save_file, number, None, cut_in_half))
         case "before renaming":

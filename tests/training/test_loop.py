@@ -187,7 +187,7 @@ def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_it
         return loss + torch.sqrt(loss - loss.detach()) if steps == 9 else loss
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.training.run.supervise", steep)
+        patch.setattr("posescope.training.gradients.supervise", steep)
         with pytest.raises(NonFiniteLossError) as caught:
             train(untrained, train_set, val_set, options, store, "f")
     order = np.array_split(shuffled_order(len(train_set), options.seed, 2), 6)[2]

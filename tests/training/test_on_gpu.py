@@ -19,7 +19,7 @@ from posescope.training.records import EpochRecord, TrainingOutcome
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 
 AUGMENTED = [{"name": "flip"}, {"name": "half_body"}, {"name": "rotate_scale"}, {"name": "translate"}, {"name": "colour"}]
-EVERYTHING = {"augmentations": AUGMENTED, "ema_decay": 0.9, "grad_clip": 1.0, "amp": "bf16"}
+EVERYTHING = {"augmentations": AUGMENTED, "ema_decay": 0.9, "grad_clip": 1.0, "amp": "bf16", "cuda_graph": True}
 
 
 class KilledError(Exception):
@@ -40,7 +40,9 @@ def full_float32() -> Iterator[None]:
 
 
 def make_options(**changes: Any) -> TrainingOptions:
-    defaults = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "device": "cuda", "seed": 5}
+    # RMSProp's first steps are signs of gradients, which make much of a rounding; plain descent does not.
+    plain = {"name": "sgd", "options": {"momentum": 0.0}}
+    defaults = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "device": "cuda", "seed": 5, "optimiser": plain}
     return TrainingOptions.model_validate({**defaults, **changes})
 
 
@@ -56,19 +58,41 @@ def test_it_learns_as_on_the_cpu(
         train(untrained, train_set, val_set, make_options(device=device, **changes), CheckpointStore(tmp_path / device), "f")
         for device in ("cpu", "cuda")
     )
-    assert losses(on_gpu) == pytest.approx(losses(on_cpu), rel=1e-2)
-    assert on_gpu.history[-1].val_loss == pytest.approx(on_cpu.history[-1].val_loss, rel=2e-2)
+    assert losses(on_gpu) == pytest.approx(losses(on_cpu), rel=1e-3)
+    assert on_gpu.history[-1].val_loss == pytest.approx(on_cpu.history[-1].val_loss, rel=1e-2)
 
 
-@pytest.mark.parametrize("changes", [{"amp": "bf16"}, {"compile": True}, {"amp": "bf16", "compile": True}])
-def test_quicker_arithmetic_learns_the_same_but_for_rounding(
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cuda_graph": True},
+        {"cuda_graph": True, "grad_clip": 0.5, "augmentations": AUGMENTED},
+        {"cuda_graph": True, "compile": True, "batch_size": 43},
+    ],
+)
+def test_a_recorded_or_compiled_step_learns_the_same(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
+    quick_ways = {"compile", "cuda_graph"}
     plain, quick = (
         train(untrained, train_set, val_set, make_options(**options), CheckpointStore(tmp_path / str(len(options))), "f")
-        for options in ({}, changes)
+        for options in ({name: value for name, value in changes.items() if name not in quick_ways}, changes)
     )
-    assert losses(quick) == pytest.approx(losses(plain), rel=0.05)
+    assert losses(quick) == pytest.approx(losses(plain), rel=2e-3)
+    buffers = dict(plain.model.network.named_buffers())
+    for name, value in quick.model.network.named_buffers():
+        assert torch.allclose(value, buffers[name], rtol=1e-2, atol=1e-4), name
+
+
+def test_mixed_precision_learns_the_same_but_for_rounding(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    plain, mixed = (
+        train(untrained, train_set, val_set, make_options(amp=amp), CheckpointStore(tmp_path / amp), "f")
+        for amp in ("off", "auto")
+    )
+    assert losses(mixed) == pytest.approx(losses(plain), rel=0.02)
+    assert losses(mixed) != losses(plain)
 
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING])
@@ -92,7 +116,7 @@ def test_no_step_waits_for_the_device(
     take_step = run._Run._train_step
 
     def take_step_watched(self: run._Run, *arguments: Any) -> Any:
-        if self.step:  # the first step sets libraries up
+        if self.step > 1:  # the first steps, one of each size of a batch, set libraries up and are recorded
             torch.cuda.set_sync_debug_mode("error")
         try:
             steps.append(self.step)
@@ -101,8 +125,8 @@ def test_no_step_waits_for_the_device(
             torch.cuda.set_sync_debug_mode("default")
 
     monkeypatch.setattr(run._Run, "_train_step", take_step_watched)
-    for name, codec_changes in (("bf16", EVERYTHING), ("plain", {})):
-        train(untrained, train_set, val_set, make_options(epochs=1, **codec_changes), CheckpointStore(tmp_path / name), "f")
+    for name, changes in (("everything", EVERYTHING), ("plain", {"optimiser": {"name": "rmsprop"}})):
+        train(untrained, train_set, val_set, make_options(epochs=1, **changes), CheckpointStore(tmp_path / name), "f")
     assert steps == [*range(6), *range(6)]
 
 

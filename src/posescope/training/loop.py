@@ -90,7 +90,7 @@ def _check_fit(job: TrainingJob) -> None:
 
 
 def _check_device(options: TrainingOptions, device: torch.device) -> None:
-    if options.amp != "off" and device.type != "cuda":
+    if options.amp == "bf16" and device.type != "cuda":
         raise OptionsError(f"amp '{options.amp}' needs a CUDA device, but device '{options.device}' is {device}. Set amp: off.")
 
 

@@ -49,12 +49,19 @@ class TrainingOptions(Options):
     ema_decay: float | None = Field(
         default=None, gt=0, lt=1, description="Decay a step of an average of the weights that is validated and kept; null: none"
     )
-    amp: Literal["off", "bf16"] = Field(default="off", description="bf16: mixed precision in the forward pass (CUDA only)")
+    amp: Literal["off", "bf16", "auto"] = Field(
+        default="off", description="bf16: mixed precision in the forward pass, on CUDA only; auto: bf16 there, off elsewhere"
+    )
     channels_last: bool = Field(
         default=True, description="Keep the channels of a cell side by side in memory, where convolutions are faster"
     )
     compile: bool = Field(
-        default=False, description="Compile the training step's network by torch.compile: minutes at the start, faster steps"
+        default=False, description="Compile the training step's residuals by torch.compile: a minute at the start, faster steps"
+    )
+    cuda_graph: bool = Field(
+        default=False,
+        description="On a CUDA device, in one process: record a step once and replay it, so that no time goes into asking for "
+        "its parts; network and loss must not read values on the host",
     )
     keep_checkpoints: int = Field(
         default=2, ge=1, le=100, description="How many of the last epochs stay on disk, beside the best one"

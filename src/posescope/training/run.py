@@ -19,6 +19,7 @@ from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore, TrainingState
 from posescope.training.compiling import compile_blocks, eager, room_for_blocks
+from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
 from posescope.training.options import TrainingOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
@@ -29,7 +30,7 @@ from posescope.training.schedules import learning_rate_at
 from posescope.training.sheets import SheetFolder, picture_predictions
 from posescope.training.state import capture_state, restore_state
 from posescope.training.step_watch import NonFiniteLossError, StepLoss, StepWatch
-from posescope.training.supervision import supervise
+from posescope.training.supervision import LossFunction
 from posescope.training.team import ALONE, Team
 from posescope.training.validation import validate
 
@@ -92,19 +93,27 @@ class _Run:
         self.optimiser: torch.optim.Optimizer = build(
             "optimisers", options.optimiser, parameters=list(self.network.parameters()), learning_rate=options.learning_rate
         )
-        self.loss = build("losses", options.loss)
+        self.loss: LossFunction = build("losses", options.loss)
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
         if team.leads and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
             warn_of_missing_pairs(job.model.skeleton, "the augmentation flip")
         self.average = WeightAverage(self.network, options.ema_decay) if options.ema_decay else None
-        self.forward = team.distribute(self.network, device)
-        if options.compile:
-            compile_blocks(self.network)
+        self.gradients = self._make_gradients(device)
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
         self.watch = StepWatch()
         self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=team.leads)
+
+    def _make_gradients(self, device: torch.device) -> Gradients:
+        options, on_gpu = self.options, device.type == "cuda"
+        forward = self.team.distribute(self.network, device)
+        if options.compile:
+            compile_blocks(self.network)
+        bf16 = options.amp == "bf16" or (options.amp == "auto" and on_gpu)
+        direct = DirectGradients(forward, self.loss, bf16, self.layout)
+        recorded = options.cuda_graph and on_gpu and self.team.size == 1
+        return RecordedGradients(direct, self.network) if recorded else direct
 
     def resume_or_begin(self) -> None:
         """Take up the last whole epoch of this run, or make room for a new one."""
@@ -200,11 +209,8 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(ready.images.device.type, dtype=torch.bfloat16, enabled=self.options.amp == "bf16"):
-            outputs = self.forward(ready.images.contiguous(memory_format=self.layout))
-        loss = supervise(outputs, targets, self.loss) * self.team.weight(len(batch))
-        loss.backward()  # type: ignore[no-untyped-call]
-        mean, norm = self.team.sum(loss.detach()) / self.team.size, self._clip_gradient()
+        loss = self.gradients(ready.images, targets, self.team.weight(len(batch)))
+        mean, norm = self.team.sum(loss) / self.team.size, self._clip_gradient()
         self.optimiser.step()
         if self.average:
             self.average.update(self.network, self.step)
