@@ -48,7 +48,7 @@ from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import COCO_PERSON
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
-from posescope.training.compiling import compile_blocks, room_for_blocks
+from posescope.training.compiling import compile_parts, room_for_parts
 from posescope.training.gradients import DirectGradients, RecordedGradients
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
@@ -263,7 +263,7 @@ class GpuStep:
         network: Any = Hourglass(HourglassOptions(stacks=2, channels=256, depth=4), (SIZE, SIZE), len(COCO_PERSON))
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()
         if compiled:
-            compile_blocks(self.network)
+            compile_parts(self.network)
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 5e-4)
         direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), True, torch.channels_last)
         self.gradients, self.watch = RecordedGradients(direct, self.network), StepWatch()
@@ -308,7 +308,7 @@ class GpuStep:
 def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> dict[str, float | int | bool]:
     """Medians over rounds."""
     step = GpuStep(cached, batch, compiled)
-    with room_for_blocks():
+    with room_for_parts():
         times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
     for name, values in zip(("with input", "with one batch"), zip(*times, strict=True), strict=True):
         print(f"epoch of {len(cached.crop_set)} persons {name}: {', '.join(f'{value:.3f}' for value in values)} s")

@@ -4,7 +4,7 @@
 #     bash benchmarks/on_gpu.sh OUT STAGE...        stages: check input step pilots recipes explain
 #
 # Needs torch, NumPy, OpenCV, scikit-learn, matplotlib, pandas, pandera and pydantic, and posescope installed: not Kedro.
-# PACKED (for pilots and recipes): a file of `pack_crops.py`. RATE, EPOCHS: of the recipes.
+# PACKED (for pilots and recipes): a file of `pack_crops.py`. EPOCHS, NETWORK, BATCH, RECIPES: see `recipes.py`.
 set -u
 out=$1
 shift
@@ -25,15 +25,15 @@ unpack() { [ -d "$data" ] || python3 "$here/pack_crops.py" unpack "$PACKED" "$da
 
 for name in "$@"; do
     case $name in
-        check) stage 120 check python3 -m pytest -x -q -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
+        check) stage 120 check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
             "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
         input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 640 --steps 3 ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
             --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
             --recipes "${PILOTS:-bf16 at 0.004, sigma 2, emphasis 40;bf16 at 0.004, sigma 2, emphasis 100;bf16 at 0.004, sigma 3, emphasis 40}" ;;
-        recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network coco \
-            --epochs "${EPOCHS:-40}" --recipes "${RECIPES:-bf16 at 0.004;thesis recorded}" --out "$out/curves" ;;
+        recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network "${NETWORK:-coco}" \
+            --epochs "${EPOCHS:-50}" --batch-size "${BATCH:-32}" --recipes "${RECIPES:-on a GPU;thesis recorded}" --out "$out/curves" ;;
         explain) stage 60 explain python3 "$here/explain.py" --device cuda ;;
         *) echo "unknown stage $name" ;;
     esac

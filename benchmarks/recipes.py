@@ -46,6 +46,7 @@ NETWORKS = {
     "default": {"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"},
     "thesis": {"stacks": 1, "channels": 256, "depth": 4, "residual_skip": "3x3", "head": "thesis"},
     "coco": {"stacks": 2, "channels": 256, "depth": 4},
+    "newell2": {"stacks": 2, "channels": 256, "depth": 4, "stem_channels": (64, 128, 256)},
 }
 STUDY_CODEC = {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
 OUR_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 1.5, "decoder": "dark"}}
@@ -95,6 +96,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     **{f"bf16 unrecorded at {rate}": {**ON_GPU, "learning_rate": rate, "cuda_graph": False} for rate in RATES},
     **{f"bf16 all augmentations at {rate}": {**ON_GPU, "learning_rate": rate, "augmentations": ALL} for rate in RATES},
 }
+RECIPES["on a GPU"] = {**ON_GPU, "learning_rate": 0.004, "loss": {"name": "mse", "options": {"emphasis": 60}}}
 for sigma, emphasis in itertools.product((2, 3), (40, 100)):
     RECIPES[f"bf16 at 0.004, sigma {sigma}, emphasis {emphasis}"] = {
         **ON_GPU,

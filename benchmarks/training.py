@@ -37,7 +37,7 @@ from posescope.models.counting import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.records import PoseTargets
 from posescope.training.batches import Batch
-from posescope.training.compiling import compile_blocks, room_for_blocks
+from posescope.training.compiling import compile_parts, room_for_parts
 from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.step_watch import StepWatch
@@ -66,7 +66,7 @@ class Variant:
         torch.use_deterministic_algorithms(self.checked, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
-        with room_for_blocks():
+        with room_for_parts():
             yield
 
 
@@ -80,13 +80,14 @@ class Step:
         torch.manual_seed(0)
         self.network: Any = Hourglass(HourglassOptions(**options), (side, side), 17).to(device).to(memory_format=layout)
         if variant.compiled:
-            compile_blocks(self.network)
+            compile_parts(self.network)
         self.images = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=layout)
         weights = torch.ones(batch, 17, device=device)
         self.targets = EncodedTargets(torch.rand(batch, 17, *self.network.map_size, device=device), weights)
         direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), variant.bf16, layout)
         self.gradients: Gradients = RecordedGradients(direct, self.network) if variant.graphed else direct
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 2.5e-4)
+        self.first_loss: float | None = None
         self.watch = StepWatch()
         nobody = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
         self.persons = Batch(nobody, slice(None), self.images, self.images, self.images)
@@ -95,6 +96,8 @@ class Step:
         """One step."""
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.gradients(self.images, self.targets, 1.0)
+        if self.first_loss is None:
+            self.first_loss = float(loss)
         norm = nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()]) if self.variant.checked else None
         self.optimiser.step()
         if norm is not None:
@@ -170,18 +173,27 @@ def speeds_of(
             if turn:
                 speeds[name].append(speed)
             else:
-                print(f"{name}: first steps {time.perf_counter() - started:.1f} s", flush=True)
+                print(f"{name}: first steps {time.perf_counter() - started:.1f} s, first loss {step.first_loss:.5f}", flush=True)
     if device.type == "cuda":
         for name, values in speeds.items():
             print(
                 f"{name}: {statistics.median(values):.1f} persons/s, {torch.cuda.max_memory_allocated() / 2**30:.0f} GiB",
                 flush=True,
             )
+        if "ours" in steps:
+            profile(steps["ours"])
         steps.clear()
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     return speeds
+
+
+def profile(step: Step) -> None:
+    """Print which kernels of a step take the most time."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        step.persons_per_s(1)
+    print(profiler.key_averages().table(sort_by="self_device_time_total", row_limit=28, max_name_column_width=100))
 
 
 def best_batch(network: str, batches: list[int], device: torch.device) -> int:

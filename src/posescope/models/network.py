@@ -1,7 +1,7 @@
 """The contract of a pose network, and its taps: named places where a forward pass can be read, changed, or taken up again."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +31,13 @@ class PoseNetwork(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
         """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, h, w) a stack; the last one is the answer."""
+
+    def compiled_parts(self) -> Sequence[nn.Module]:
+        """What is compiled, each for itself, where training is (`modelling.training.compile`); here the whole.
+
+        Parts of the same class with weights of the same shapes that read tensors of the same shape share one compilation.
+        """
+        return (self,)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Compiling the training step, residual by residual.
+"""Compiling the training step, part by part.
 
-A stacked hourglass is the same residual over and over: one compilation serves all that have the same widths and read maps of the
-same size, five to ten in all, whatever the number of stacks. As one graph, eight stacks take many minutes to compile, and gain
-little more: what is fused (batch norm, ReLU, casts, bias) lies within the residuals. PyTorch calls this regional compilation.
+A stacked hourglass is the same hourglass over and over: one compilation serves all, whatever their number. As one graph, eight
+stacks would take many minutes to compile, and gain little more: nearly all that can be fused (batch norm, ReLU, bias, casts,
+pooling, additions) lies within a stack. PyTorch calls this regional compilation. What the parts are, the network says
+(`PoseNetwork.compiled_parts`).
 """
 
 from collections.abc import Iterator
@@ -11,29 +12,27 @@ from typing import Any
 
 import torch
 import torch._dynamo
-from torch import nn
 
-from posescope.models.blocks import Residual
+from posescope.models.network import PoseNetwork
 
-__all__ = ["compile_blocks", "eager", "room_for_blocks"]
+__all__ = ["compile_parts", "eager", "room_for_parts"]
 
-# Residuals differ in widths and map sizes, and batches in size by one; torch's own limit of 8 would leave some uncompiled.
+# Parts differ in widths and map sizes, and batches in size by one; torch's own limit of 8 would leave some uncompiled.
 MOST_GRAPHS = 64
 
 
-def compile_blocks(network: nn.Module) -> None:
-    """Compile a network in place, when it is first called: each `Residual`, or all of it, if it has none.
+def compile_parts(network: PoseNetwork) -> None:
+    """Compile a network's parts in place, when they are first called.
 
     Names and values of the weights stay, and a deep copy is not compiled.
     """
-    residuals: list[nn.Module] = [module for module in network.modules() if isinstance(module, Residual)]
-    for module in residuals or [network]:
-        module.compile(dynamic=False)
+    for part in network.compiled_parts():
+        part.compile(dynamic=False)
 
 
 @contextmanager
-def room_for_blocks() -> Iterator[None]:
-    """Within the block, torch compiles as many kinds of residuals as there are."""
+def room_for_parts() -> Iterator[None]:
+    """Within the block, torch compiles as many kinds of parts as there are."""
     config: Any = torch._dynamo.config
     with config.patch(recompile_limit=MOST_GRAPHS):
         yield

@@ -55,8 +55,10 @@ class TrainingOptions(Options):
     channels_last: bool = Field(
         default=True, description="Keep the channels of a cell side by side in memory, where convolutions are faster"
     )
-    compile: bool = Field(
-        default=False, description="Compile the training step's residuals by torch.compile: a minute at the start, faster steps"
+    compile: bool | Literal["auto"] = Field(
+        default=False,
+        description="Compile the training step's parts by torch.compile: a minute or two at the start, faster steps; auto: on a "
+        "CUDA device, not elsewhere",
     )
     cuda_graph: bool = Field(
         default=False,

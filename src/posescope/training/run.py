@@ -18,7 +18,7 @@ from posescope.training.augmentations import Flip
 from posescope.training.averaging import WeightAverage
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoints import CheckpointStore, TrainingState
-from posescope.training.compiling import compile_blocks, eager, room_for_blocks
+from posescope.training.compiling import compile_parts, eager, room_for_parts
 from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
 from posescope.training.options import TrainingOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
@@ -69,7 +69,7 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
             checkpoints of this run and none of them is whole.
         NonFiniteLossError: if the loss or the gradient is NaN or infinite, in every process of a team alike.
     """
-    with reproducible(job.options.seed, device, job.options.threads), room_for_blocks():
+    with reproducible(job.options.seed, device, job.options.threads), room_for_parts():
         run = _Run(job, device, team)
         run.resume_or_begin()
         for epoch in range(len(run.history) + 1, job.options.epochs + 1):
@@ -108,8 +108,8 @@ class _Run:
     def _make_gradients(self, device: torch.device) -> Gradients:
         options, on_gpu = self.options, device.type == "cuda"
         forward = self.team.distribute(self.network, device)
-        if options.compile:
-            compile_blocks(self.network)
+        if options.compile is True or (options.compile == "auto" and on_gpu):
+            compile_parts(self.network)
         bf16 = options.amp == "bf16" or (options.amp == "auto" and on_gpu)
         direct = DirectGradients(forward, self.loss, bf16, self.layout)
         recorded = options.cuda_graph and on_gpu and self.team.size == 1
