@@ -190,7 +190,7 @@ def main() -> None:
         print(f"{name}: {figures} ({time.monotonic() - started:.0f} s)", flush=True)
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
-            histories[name].to_csv(arguments.out / f"{name}.csv", index=False)
+            histories[name].to_csv(arguments.out / f"{name.replace(' ', '_')}.csv", index=False)
             draw_curves(histories, arguments.out / "curves.png")
     print(
         json.dumps(

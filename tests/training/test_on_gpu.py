@@ -90,11 +90,15 @@ def test_a_recorded_or_compiled_step_learns_the_same(
 def test_mixed_precision_learns_the_same_but_for_rounding(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
+    # bf16 has eight binary digits; the losses are those of the same weights, and of weights after one step.
     plain, mixed = (
-        train(untrained, train_set, val_set, make_options(amp=amp), CheckpointStore(tmp_path / amp), "f")
+        train(
+            untrained, train_set, val_set, make_options(amp=amp, batch_size=43, learning_rate=1e-3),
+            CheckpointStore(tmp_path / amp), "f",
+        )
         for amp in ("off", "auto")
-    )
-    assert losses(mixed) == pytest.approx(losses(plain), rel=0.02)
+    )  # fmt: skip
+    assert losses(mixed) == pytest.approx(losses(plain), rel=0.01)
     assert losses(mixed) != losses(plain)
 
 
