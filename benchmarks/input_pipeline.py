@@ -53,7 +53,7 @@ from posescope.training.gradients import DirectGradients, RecordedGradients
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.parts import encode_in_parts, normalise_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
-from posescope.training.reproducible import step_generator
+from posescope.training.reproducible import reproducible, step_generator
 from posescope.training.step_watch import StepWatch
 
 SIZE, STRIDE, SIGMA, BATCH = 256, 4, 2.0, 32
@@ -308,7 +308,7 @@ class GpuStep:
 def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> dict[str, float | int | bool]:
     """Medians over rounds."""
     step = GpuStep(cached, batch, compiled)
-    with room_for_parts():
+    with reproducible(0, step.device), room_for_parts():
         times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
     for name, values in zip(("with input", "with one batch"), zip(*times, strict=True), strict=True):
         print(f"epoch of {len(cached.crop_set)} persons {name}: {', '.join(f'{value:.3f}' for value in values)} s")

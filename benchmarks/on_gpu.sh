@@ -4,10 +4,17 @@
 #     bash benchmarks/on_gpu.sh OUT STAGE...        stages: check input step pilots recipes explain
 #
 # Needs torch, NumPy, OpenCV, scikit-learn, matplotlib, pandas, pandera and pydantic, and posescope installed: not Kedro.
-# PACKED (for pilots and recipes): a file of `pack_crops.py`. EPOCHS, NETWORK, BATCH, RECIPES: see `recipes.py`.
+#
+# PACKED                      of pilots and recipes: a file of `pack_crops.py`
+# EPOCHS NETWORK BATCH        of recipes, and RECIPES, PILOTS: see `recipes.py`
+# BATCHES VARIANTS            of step: see `training.py`
+# TESTS                       of check: which tests (pytest -k)
+# STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
+# LINES_SHOWN                 of each log; the whole lies in OUT
 set -u
 out=$1
 shift
+mkdir -p "$out"
 data=${TMPDIR:-/tmp}/packed_crops
 here=$(dirname "$0")
 
@@ -21,7 +28,7 @@ stage() {
     tail -n "${LINES_SHOWN:-25}" "$out/$name.log" | cut -c1-400
 }
 
-unpack() { [ -d "$data" ] || python3 "$here/pack_crops.py" unpack "$PACKED" "$data" | tail -1; }
+unpack() { [ -d "$data" ] || { python3 "$here/pack_crops.py" unpack "$PACKED" "$data.part" && mv "$data.part" "$data"; } | tail -1; }
 
 for name in "$@"; do
     case $name in

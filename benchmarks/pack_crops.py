@@ -35,7 +35,8 @@ def pack(data: Path, file: Path, quality: int) -> None:
         jpegs = [encode(crop, quality) for crop in crops]
         parts[f"{shard.name}:bytes"] = np.concatenate(jpegs)
         parts[f"{shard.name}:lengths"] = np.array([len(jpeg) for jpeg in jpegs])
-    np.savez(file, **parts)
+    with file.open("wb") as stream:  # under this very name
+        np.savez(stream, **parts)
     print(f"{file}: {file.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -182,6 +182,7 @@ def speeds_of(
             )
         if "ours" in steps:
             profile(steps["ours"])
+        del step
         steps.clear()
         gc.collect()
         torch.cuda.empty_cache()

@@ -13,6 +13,7 @@ __all__ = ["cli"]
 
 _RUN = "run"
 _COMMANDS = {
+    "agree": "posescope.cli_agree",
     "compare": "posescope.cli_compare",
     "export": "posescope.cli_export",
     "info": "posescope.cli_info",

@@ -280,6 +280,9 @@ def test_compare_runs(page, checkout) -> None:
     (plain,), (seeded,) = records(checkout, "data/plain"), records(checkout, "data/seeded")
     for record in (plain, seeded):
         assert record["run_id"] in folders
+    agreement = checkout.told["posescope agree data/plain data/seeded"]
+    assert "persons in common" in agreement
+    assert all(part in agreement for part in ("Features (linear CKA", "Components of A", "What can be read linearly"))
     first, second = records(checkout, "data")
     ids = checkout.told["posescope compare <first> <second>"]
     assert ids.index(first["run_id"]) < ids.index(second["run_id"])

@@ -266,6 +266,18 @@ def test_channels_first_learns_the_same_but_for_rounding(
     assert first != last
 
 
+def test_what_is_left_to_a_gpu_changes_nothing_on_a_cpu(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    left_open = {"amp": "auto", "compile": "auto", "cuda_graph": True}
+    plain, left = (
+        train(untrained, train_set, val_set, make_options(**options), CheckpointStore(tmp_path / str(number)), "f")
+        for number, options in enumerate(({}, left_open))
+    )
+    assert all(torch.equal(value, weights(plain)[name]) for name, value in weights(left).items())
+    assert left.model.provenance["device"] == {"name": "cpu", "bf16": False, "compiled": False, "recorded": False}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles for the CPU with g++, which is not here")
 def test_a_compiled_step_learns_the_same_but_for_rounding(

@@ -78,8 +78,8 @@ def test_a_recorded_or_compiled_step_learns_the_same(
 ) -> None:
     quick_ways = {"compile", "cuda_graph"}
     plain, quick = (
-        train(untrained, train_set, val_set, make_options(**options), CheckpointStore(tmp_path / str(len(options))), "f")
-        for options in ({name: value for name, value in changes.items() if name not in quick_ways}, changes)
+        train(untrained, train_set, val_set, make_options(**options), CheckpointStore(tmp_path / str(number)), "f")
+        for number, options in enumerate(({name: value for name, value in changes.items() if name not in quick_ways}, changes))
     )
     assert losses(quick) == pytest.approx(losses(plain), rel=2e-3)
     buffers = dict(plain.model.network.named_buffers())
@@ -102,7 +102,7 @@ def test_mixed_precision_learns_the_same_but_for_rounding(
     assert losses(mixed) != losses(plain)
 
 
-@pytest.mark.parametrize("changes", [{}, EVERYTHING])
+@pytest.mark.parametrize("changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True}], ids=["plain", "recorded", "compiled"])
 def test_a_killed_run_goes_on_to_the_same_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:

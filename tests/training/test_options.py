@@ -31,6 +31,12 @@ def test_parameters_as_a_file_has_them_survive_json() -> None:
     assert TrainingOptions.model_validate(options.model_dump(mode="json")) == options
 
 
+def test_off_without_quotes_is_off() -> None:
+    assert TrainingOptions.model_validate({"amp": False}).amp == "off"  # what YAML makes of `amp: off`
+    with pytest.raises(ValidationError, match="'off', 'bf16' or 'auto'"):
+        TrainingOptions.model_validate({"amp": True})
+
+
 def test_the_identity_leaves_out_what_changes_no_weight() -> None:
     options = TrainingOptions(keep_checkpoints=7, resume="f00d", sheet_every_epochs=0)
     assert options.identity() == TrainingOptions().identity()

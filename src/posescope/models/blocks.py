@@ -6,9 +6,8 @@ A residual with `channels` C (`identity_or_1x1` on the left, `3x3`, as the study
         └──────────────── nothing (1x1 if C changes) ──────────┘              └─────── 3x3 C ───────┘
 """
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,28 +51,7 @@ def halve(x: Tensor) -> Tensor:
 
 def upsample_twice(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, 2H, 2W): each cell four times (nearest neighbour)."""
-    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-        doubled: Tensor = _UpsampleTwice.apply(x)  # type: ignore[no-untyped-call]
-        return doubled
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-class _UpsampleTwice(torch.autograd.Function):
-    """The same with a backward pass that says what it is: the sum of four cells.
-
-    torch.compile takes the forward pass for a look-up, whose backward pass is a scattered addition; where operations shall be
-    deterministic, that alone took more than half of a training step on a GPU (docs/lab-log.md, 2026-11-26).
-    """
-
-    @staticmethod
-    def forward(_context: Any, x: Tensor) -> Tensor:
-        """See `upsample_twice`."""
-        return F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-    @staticmethod
-    def backward(_context: Any, *gradients: Tensor) -> Tensor:
-        """(N, C, 2H, 2W) -> (N, C, H, W)."""
-        return 4 * F.avg_pool2d(gradients[0], kernel_size=2)
 
 
 def initialise_glorot(network: nn.Module) -> None:

@@ -139,11 +139,8 @@ class Hourglass(PoseNetwork):
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
-        """See `PoseNetwork`: every stack is like the first, so that one compilation serves all."""
-        if not self.taps_within_bottleneck:
-            return self.stem, *self.hourglasses, *self.heads
-        residuals = [module for module in self.hourglasses.modules() if isinstance(module, Residual)]
-        return self.stem, *residuals, *self.heads
+        """See `PoseNetwork`: the residuals, of which there are few kinds, whatever the number of stacks."""
+        return [module for module in self.modules() if isinstance(module, Residual)]
 
     def within_bottleneck(self, stack: int, x: Tensor, tap: Tap) -> Tensor:
         """What stands between the two halves of a stack (1 is the first): nothing here. (N, C, h, w) -> the same."""
@@ -153,24 +150,16 @@ class Hourglass(PoseNetwork):
         """What the stack after these reads, and the heatmaps of each."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            if edits or self.taps_within_bottleneck:
-                bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))  # (N, C, H/2^(depth+2), ...)
-                x, heatmaps = self._ascend(stack, x, bottleneck, skips, edits)
-            else:
-                x, heatmaps = self._read_out(stack, x, self._stack(stack)(x))
+            bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))  # (N, C, H/2^(depth+2), ...)
+            x, heatmaps = self._ascend(stack, x, bottleneck, skips, edits)
             outputs.append(heatmaps)
         return x, outputs
 
     def _ascend(self, stack: int, x: Tensor, bottleneck: Tensor, skips: Sequence[Tensor], edits: Edits) -> tuple[Tensor, Tensor]:
         """From a stack's bottleneck to what the next stack reads, (N, C, H/4, W/4), and its heatmaps, (N, K, H/4, W/4)."""
-        tap = _make_tap(edits, stack)
+        tap, index = _make_tap(edits, stack), stack - 1
         bottleneck = self.within_bottleneck(stack, bottleneck, tap)
-        return self._read_out(stack, x, self._stack(stack).ascend(bottleneck, skips, tap))
-
-    def _read_out(self, stack: int, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """From what a stack read and what it put out, (N, C, H/4, W/4), to what the next one reads, and its heatmaps."""
-        index = stack - 1
-        features, heatmaps = self.heads[index](y)
+        features, heatmaps = self.heads[index](self._stack(stack).ascend(bottleneck, skips, tap))
         if stack < len(self.hourglasses):
             x = x + self.merge_features[index](features) + self.merge_heatmaps[index](heatmaps)
         return x, heatmaps
@@ -206,7 +195,7 @@ class _Stem(nn.Module):
 
 
 class _Stack(nn.Module):
-    """One hourglass: (N, C, h, w) -> bottleneck -> (N, C, h, w), also in two halves. Lists are indexed by level - 1."""
+    """One hourglass in two halves: (N, C, h, w) -> bottleneck -> (N, C, h, w). Lists are indexed by level - 1."""
 
     def __init__(self, options: HourglassOptions) -> None:
         super().__init__()
@@ -216,10 +205,6 @@ class _Stack(nn.Module):
         self.bottleneck = nn.Sequential(*(_make_residual(options) for _ in range(options.bottleneck_residuals)))
         # The addition at the finest level has no residual of its own: the head begins with one.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Both halves, where nothing is tapped."""
-        return self.ascend(*self.descend(x, _pass_on), _pass_on)
 
     def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
         """The way down: the bottleneck, and what the skips carry, the finest level first."""
@@ -272,10 +257,6 @@ def _make_residual(options: HourglassOptions) -> Residual:
 
 def _make_skip(options: HourglassOptions) -> nn.Module:
     return nn.Identity() if options.skip == "identity" else _make_residual(options)
-
-
-def _pass_on(_name: str, value: Tensor) -> Tensor:
-    return value
 
 
 def _make_tap(edits: Edits, stack: int) -> Tap:

@@ -24,9 +24,8 @@ class WeightAverage:
         """Take in the weights after the `step`-th step (0-based)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
-        floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        # All at once: one by one, a thousand small operations a step would hold up a GPU.
+        floats, counters = ([pair for pair in pairs if pair[0].is_floating_point() == kind] for kind in (True, False))
+        # All at once: one by one, hundreds of small operations a step would hold up a GPU.
         torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], 1 - decay)
-        for average, value in pairs:
-            if not average.is_floating_point():
-                average.copy_(value)
+        if counters:
+            torch._foreach_copy_([average for average, _ in counters], [value for _, value in counters])

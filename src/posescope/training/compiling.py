@@ -1,17 +1,18 @@
 """Compiling the training step, part by part.
 
-A stacked hourglass is the same hourglass over and over: one compilation serves all, whatever their number. As one graph, eight
-stacks would take many minutes to compile, and gain little more: nearly all that can be fused (batch norm, ReLU, bias, casts,
-pooling, additions) lies within a stack. PyTorch calls this regional compilation. What the parts are, the network says
-(`PoseNetwork.compiled_parts`).
+A stacked hourglass is the same residual over and over. One compilation serves all that have the same widths and read maps of the
+same size, about a dozen in all, whatever the number of stacks; as one graph, eight stacks would be eight times the work.
+PyTorch calls this regional compilation. What the parts are, the network says (`PoseNetwork.compiled_parts`).
+
+torch's compiler takes a second to import, so that only those who compile do.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import torch
-import torch._dynamo
 
 from posescope.models.network import PoseNetwork
 
@@ -33,8 +34,10 @@ def compile_parts(network: PoseNetwork) -> None:
 @contextmanager
 def room_for_parts() -> Iterator[None]:
     """Within the block, torch compiles as many kinds of parts as there are."""
-    config: Any = torch._dynamo.config
-    with config.patch(recompile_limit=MOST_GRAPHS):
+    config: Any = import_module("torch._dynamo.config")
+    # Its name until torch 2.6.
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+    with config.patch({limit: MOST_GRAPHS}):
         yield
 
 

@@ -8,7 +8,8 @@ same order on the same places in memory, into which each batch is copied:
     every further one        copy images, heatmaps and weights ─ replay ─> loss, gradients
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from posescope.codecs.base import EncodedTargets
+from posescope.errors import OptionsError
 from posescope.training.supervision import LossFunction, supervise
 
 __all__ = ["DirectGradients", "Gradients", "RecordedGradients"]
@@ -25,7 +27,10 @@ WARM_UPS = 3
 
 
 class Gradients(Protocol):
-    """Sets the gradient of every weight, of which there is none before, and gives the loss, a scalar on the device."""
+    """Sets the gradient of every weight, of which there is none before, and gives the loss, a scalar on the device.
+
+    The gradients may be overwritten by the next call: whoever wants to keep them copies them.
+    """
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
         """(N, 3, H, W) float32, the targets of the same N, and what the loss is multiplied by."""
@@ -71,11 +76,16 @@ class RecordedGradients:
     Args:
         direct: what is recorded; it must not read values on the host.
         network: whose gradients it sets.
+
+    Raises:
+        OptionsError: on the first batch of a size, if network or loss cannot be recorded.
     """
 
     def __init__(self, direct: DirectGradients, network: nn.Module) -> None:
         self.direct, self.network = direct, network
         self._recordings: dict[tuple[int, float], _Recording] = {}
+        # One stream of this network's device for all recordings, and for the passes that warm up.
+        self._aside: Any = torch.cuda.Stream(next(network.parameters()).device)  # type: ignore[no-untyped-call]
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
         """See `Gradients`."""
@@ -94,27 +104,41 @@ class RecordedGradients:
     def _record(self, images: Tensor, targets: EncodedTargets, factor: float) -> _Recording:
         images = images.clone(memory_format=self.direct.layout)
         targets = EncodedTargets(targets.heatmaps.clone(), targets.weights.clone())
-        statistics = [buffer.clone() for buffer in self.network.buffers()]
-        self._warm_up(images, targets, factor)
+        with self._unchanged(images.device):
+            self._warm_up(images, targets, factor)
         graph = torch.cuda.CUDAGraph()
-        # Other threads go on reading crops, which must not break the recording; their work is not recorded.
-        with torch.cuda.graph(graph, pool=self._shared_pool(), capture_error_mode="thread_local"):
-            loss = self.direct(images, targets, factor)
-        for buffer, before in zip(self.network.buffers(), statistics, strict=True):
-            buffer.copy_(before)  # the warm-up was no training
+        try:
+            # Other threads go on reading crops, which must not break the recording; their work is not recorded.
+            with torch.cuda.graph(graph, self._shared_pool(), self._aside, capture_error_mode="thread_local"):
+                loss = self.direct(images, targets, factor)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise OptionsError(
+                f"A training step cannot be recorded: {error} A network or loss that reads values on the host, or whose work "
+                "depends on them, cannot; set modelling.training.cuda_graph=false."
+            ) from error
         gradients = tuple(weight.grad for weight in self.network.parameters())
         return _Recording(graph, images, targets, loss, gradients)
 
     def _warm_up(self, images: Tensor, targets: EncodedTargets, factor: float) -> None:
         """On a stream of its own, as recording asks for."""
         here = torch.cuda.current_stream(images.device)
-        aside: Any = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
+        self._aside.wait_stream(here)
+        with torch.cuda.stream(self._aside):
             for _ in range(WARM_UPS):
                 self.direct(images, targets, factor)
                 self.network.zero_grad(set_to_none=True)
-        here.wait_stream(aside)
+        here.wait_stream(self._aside)
+
+    @contextmanager
+    def _unchanged(self, device: torch.device) -> Iterator[None]:
+        """What the block does to the statistics of batch norms, and to random numbers, is undone: warming up is no training."""
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        with torch.random.fork_rng(devices=[device.index or 0]):
+            yield
+        for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+            buffer.copy_(before)
 
     def _shared_pool(self) -> Any:
         """Recordings never run at once, so what each needs on its way may lie in the same memory."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN
 from posescope.plugins import ComponentSpec, Options, component_of
@@ -50,15 +50,15 @@ class TrainingOptions(Options):
         default=None, gt=0, lt=1, description="Decay a step of an average of the weights that is validated and kept; null: none"
     )
     amp: Literal["off", "bf16", "auto"] = Field(
-        default="off", description="bf16: mixed precision in the forward pass, on CUDA only; auto: bf16 there, off elsewhere"
+        default="off", description="bf16: mixed precision in the forward pass, on CUDA only; auto: where the device has it"
     )
     channels_last: bool = Field(
         default=True, description="Keep the channels of a cell side by side in memory, where convolutions are faster"
     )
     compile: bool | Literal["auto"] = Field(
         default=False,
-        description="Compile the training step's parts by torch.compile: a minute or two at the start, faster steps; auto: on a "
-        "CUDA device, not elsewhere",
+        description="Compile the training step's parts by torch.compile: most of a minute at the start, faster steps; auto: on a "
+        "CUDA device that can, not elsewhere",
     )
     cuda_graph: bool = Field(
         default=False,
@@ -81,6 +81,12 @@ class TrainingOptions(Options):
     sheet_every_epochs: int = Field(
         default=5, ge=0, description="Epochs between two sheets of validation crops with predictions; 0: none"
     )
+
+    @field_validator("amp", mode="before")
+    @classmethod
+    def _read_off(cls, value: Any) -> Any:
+        """YAML, and so the command line, takes `off` without quotes for false."""
+        return "off" if value is False else value
 
     def identity(self) -> dict[str, Any]:
         """As JSON-like content without what changes no weight: two runs that differ in that alone are the same run."""

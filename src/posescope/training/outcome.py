@@ -1,7 +1,7 @@
 """What a training run came to, read back from its checkpoints."""
 
 import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from posescope import __version__
 from posescope.training.checkpoints import CheckpointError
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
 from posescope.training.run import TrainingJob
+from posescope.training.speedups import choose_speedups
 
 __all__ = ["read_outcome"]
 
@@ -28,7 +29,7 @@ def read_outcome(job: TrainingJob, device: torch.device) -> TrainingOutcome:
     network = copy.deepcopy(job.model.network).to(device)
     network.load_state_dict(state.part("average" if job.options.ema_decay else "network"))
     network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    provenance = {**job.model.provenance, **_describe(job, last.history, chosen)}
+    provenance = {**job.model.provenance, **_describe(job, last.history, chosen), "device": _describe_device(job, device)}
     return TrainingOutcome(replace(job.model, network=network, provenance=provenance), last.history)
 
 
@@ -49,3 +50,9 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "torch": torch.__version__,
         "posescope": __version__,
     }
+
+
+def _describe_device(job: TrainingJob, device: torch.device) -> dict[str, Any]:
+    """What was done on what: the options may leave it open (`auto`)."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {"name": name, **asdict(choose_speedups(job.options, device))}

@@ -4,6 +4,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from posescope.training.records import EpochRecord
 from posescope.training.reproducible import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
 from posescope.training.sheets import SheetFolder, picture_predictions
+from posescope.training.speedups import Speedups, choose_speedups
 from posescope.training.state import capture_state, restore_state
 from posescope.training.step_watch import NonFiniteLossError, StepLoss, StepWatch
 from posescope.training.supervision import LossFunction
@@ -69,8 +71,13 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
             checkpoints of this run and none of them is whole.
         NonFiniteLossError: if the loss or the gradient is NaN or infinite, in every process of a team alike.
     """
-    with reproducible(job.options.seed, device, job.options.threads), room_for_parts():
-        run = _Run(job, device, team)
+    speedups = choose_speedups(job.options, device)
+    with (
+        reproducible(job.options.seed, device, job.options.threads),
+        torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
+        room_for_parts() if speedups.compiled else nullcontext(),
+    ):
+        run = _Run(job, device, team, speedups)
         run.resume_or_begin()
         for epoch in range(len(run.history) + 1, job.options.epochs + 1):
             run.run_epoch(epoch)
@@ -83,9 +90,9 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
 class _Run:
     """One run's working state: what changes epoch by epoch."""
 
-    def __init__(self, job: TrainingJob, device: torch.device, team: Team) -> None:
+    def __init__(self, job: TrainingJob, device: torch.device, team: Team, speedups: Speedups) -> None:
         options = job.options
-        self.job, self.options, self.team = job, options, team
+        self.job, self.options, self.team, self.speedups = job, options, team, speedups
         self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
         network = team.synchronise(copy.deepcopy(job.model.network).to(device))
         self.network: Any = network.to(memory_format=self.layout)  # type: ignore[call-overload]
@@ -106,14 +113,13 @@ class _Run:
         self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=team.leads)
 
     def _make_gradients(self, device: torch.device) -> Gradients:
-        options, on_gpu = self.options, device.type == "cuda"
         forward = self.team.distribute(self.network, device)
-        if options.compile is True or (options.compile == "auto" and on_gpu):
+        if self.speedups.compiled:
             compile_parts(self.network)
-        bf16 = options.amp == "bf16" or (options.amp == "auto" and on_gpu)
-        direct = DirectGradients(forward, self.loss, bf16, self.layout)
-        recorded = options.cuda_graph and on_gpu and self.team.size == 1
-        return RecordedGradients(direct, self.network) if recorded else direct
+        if self.team.leads and (words := self.speedups.words()):
+            log.info("Training steps on %s: %s.", device, words)
+        direct = DirectGradients(forward, self.loss, self.speedups.bf16, self.layout)
+        return RecordedGradients(direct, self.network) if self.speedups.recorded else direct
 
     def resume_or_begin(self) -> None:
         """Take up the last whole epoch of this run, or make room for a new one."""
@@ -145,7 +151,7 @@ class _Run:
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
         model = replace(self.model, network=self.average.network if self.average else self.network)
-        with eager():
+        with eager() if self.speedups.compiled else nullcontext():
             result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.team)
             self.progress.note_pck(result.pck_thesis)
             if self.team.leads:

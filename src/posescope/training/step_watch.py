@@ -74,7 +74,7 @@ def _send_home(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
         return values, None
     home = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
     ready: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    ready.record()
+    ready.record(torch.cuda.current_stream(values.device))
     return home, ready
 
 

@@ -17,8 +17,8 @@ from posescope.training.team import ALONE, Team
 
 __all__ = ["Validation", "validate"]
 
-# Nothing is kept for a backward pass here, so that more fit; in small batches a GPU waits for its host.
-BATCH_ON_GPU = 64
+# Without a backward pass twice as many fit into the memory of a step; in small batches a GPU waits for its host.
+ENOUGH_ON_GPU = 64
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size
     rows = np.arange(len(crop_set), dtype=np.int64)[team.share(len(crop_set))]
     loss_sum, pcks = 0.0, [np.empty(0)]
     if model.device.type == "cuda":
-        batch_size = max(batch_size, BATCH_ON_GPU)
+        batch_size = max(batch_size, min(2 * batch_size, ENOUGH_ON_GPU))
     batches = iterate_batches(crop_set, rows, batch_size, model.device)
     hidden = None if team.leads else True  # None: no bar where nobody watches
     for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=hidden):
