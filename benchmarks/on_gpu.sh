@@ -36,7 +36,7 @@ for name in "$@"; do
             "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
         input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 640 --steps 3 ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
-            --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled} ;;
+            --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled stacks} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
             --recipes "${PILOTS:-bf16 at 0.004, sigma 2, emphasis 40;bf16 at 0.004, sigma 2, emphasis 100;bf16 at 0.004, sigma 3, emphasis 40}" ;;
         recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network "${NETWORK:-coco}" \
