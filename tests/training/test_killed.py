@@ -200,6 +200,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(program, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow  # seconds alone; but the default run has ten minutes, and processes that kill themselves stand for it there
 def test_a_process_killed_from_outside_and_started_again(tmp_path: Path) -> None:
     assert start(tmp_path / "whole").wait() == 0
     process = start(tmp_path / "killed")
