@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 from string import ascii_uppercase
 
 import click
+from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
 from posescope.explain.agreement import Agreement
@@ -37,9 +38,11 @@ def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int
     persons = common_persons(runs)
     photographs = runs[0].photographs_of(persons)
     explained = dict(zip(names, (run.of_persons(persons) for run in runs), strict=True))
+    # The text shows components of the first network alone, and figures that are the same both ways.
+    asked = list((permutations if as_json else combinations)(names, 2))
     pairs = {
         (one, other): hold_against(explained[one], explained[other], photographs, components, shuffles, seed)
-        for one, other in permutations(names, 2)
+        for one, other in tqdm(asked, "pairs", leave=False, disable=None)  # None: no bar where nobody watches
     }
     click.echo(_to_json(names, runs, pairs) if as_json else _to_text(names, runs, pairs))
 

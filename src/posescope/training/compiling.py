@@ -1,7 +1,7 @@
 """Compiling the training step, part by part.
 
 A stacked hourglass is the same residual over and over. One compilation serves all that have the same widths and read maps of the
-same size, about a dozen in all, whatever the number of stacks; as one graph, eight stacks would be eight times the work.
+same size, seven in Newell's network, whatever the number of stacks; as one graph, eight stacks would be eight times the work.
 PyTorch calls this regional compilation. What the parts are, the network says (`PoseNetwork.compiled_parts`).
 
 torch's compiler takes a second to import, so that only those who compile do.
