@@ -9,7 +9,7 @@
 # EPOCHS NETWORK BATCH        of recipes, and RECIPES, PILOTS: see `recipes.py`
 # BATCHES VARIANTS            of step: see `training.py`
 # TESTS                       of check: which tests (pytest -k)
-# STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
+# CHECK_LIMIT STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
 # LINES_SHOWN                 of each log; the whole lies in OUT
 set -u
 out=$1
@@ -32,11 +32,11 @@ unpack() { [ -d "$data" ] || { python3 "$here/pack_crops.py" unpack "$PACKED" "$
 
 for name in "$@"; do
     case $name in
-        check) stage 120 check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
+        check) stage "${CHECK_LIMIT:-240}" check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
             "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
-        input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 640 --steps 3 ;;
+        input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 1280 --steps 3 --compile ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
-            --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled stacks} ;;
+            --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled residuals} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
             --recipes "${PILOTS:-bf16 at 0.004, sigma 2, emphasis 40;bf16 at 0.004, sigma 2, emphasis 100;bf16 at 0.004, sigma 3, emphasis 40}" ;;
         recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network "${NETWORK:-coco}" \

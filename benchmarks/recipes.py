@@ -105,6 +105,23 @@ for sigma, emphasis in itertools.product((2, 3), (40, 100)):
         "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_cells": sigma, "decoder": "dark"}},
     }
 
+# The recipe of `conf/coco`, and what was changed in it.
+COCO = {
+    "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 2.0, "decoder": "dark", "blur_sigma_cells": 2.0}},
+    "flip_test": True, "learning_rate": 0.0005, "loss": {"name": "mse"}, "amp": "auto", "cuda_graph": True,
+    "schedule": {"name": "one_cycle", "options": {"warmup_share": 0.05}},
+    "augmentations": [
+        FLIP,
+        {"name": "half_body", "options": {"probability": 0.3}},
+        {"name": "rotate_scale", "options": {"rotation_deg": 40, "scale": 0.3}},
+        {"name": "translate", "options": {"probability": 0.3, "shift": 0.16}},
+        {"name": "colour"},
+    ],
+}  # fmt: skip
+for rate, emphasis in itertools.product((0.0005, 0.001, 0.002, 0.004), (0, 20, 60)):
+    loss = {"name": "mse", "options": {"emphasis": emphasis}}
+    RECIPES[f"coco at {rate}, emphasis {emphasis}"] = {**COCO, "learning_rate": rate, "loss": loss}
+
 
 class Data:
     """Training and validation persons of a finished data_dir."""

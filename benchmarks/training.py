@@ -23,19 +23,17 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
 import torch.utils.deterministic
 from torch import Tensor, nn
-from torch.nn import functional
 
 from posescope.codecs.base import EncodedTargets
-from posescope.models import hourglass
+from posescope.models.blocks import Residual
 from posescope.models.counting import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.records import PoseTargets
@@ -60,7 +58,7 @@ class Variant:
     tf32: bool = False
     bf16: bool = False
     compiled: bool = False
-    stacks: bool = False  # compiled as wholes; an experiment, see `compile_stacks`
+    residuals: bool = False  # compiled each for itself, see `compile_residuals`
     graphed: bool = False
     checked: bool = False  # looks at the gradient's norm and the loss of the step before, and is deterministic, as the loop
 
@@ -70,55 +68,15 @@ class Variant:
         torch.use_deterministic_algorithms(self.checked, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
-        with room_for_parts(), patched_hourglass() if self.stacks else nullcontext():
+        with room_for_parts():
             yield
 
 
-class UpsampleTwice(torch.autograd.Function):
-    """`upsample_twice` with a backward pass that says outright that it sums four cells, and scatters nothing."""
-
-    @staticmethod
-    def forward(_context: Any, x: Tensor) -> Tensor:
-        """Each cell four times."""
-        return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-    @staticmethod
-    def backward(_context: Any, *gradients: Tensor) -> Tensor:
-        """The sum of four."""
-        return 4 * functional.avg_pool2d(gradients[0], kernel_size=2)
-
-
-def pass_on(_name: str, value: Tensor) -> Tensor:
-    """A tap that is the same for all stacks."""
-    return value
-
-
-def give_no_tap(_edits: object, _stack: int) -> Callable[[str, Tensor], Tensor]:
-    """In the place of `_make_tap`, whose taps know their stack."""
-    return pass_on
-
-
-@contextmanager
-def patched_hourglass() -> Iterator[None]:
-    """Within the block, stacks can be compiled as wholes, one compilation for all."""
-    with (
-        mock.patch.object(hourglass, "upsample_twice", UpsampleTwice.apply),
-        mock.patch.object(hourglass, "_make_tap", give_no_tap),
-    ):
-        yield
-
-
-def compile_stacks(network: Any) -> None:
-    """Stem, both halves of each stack, and heads: more can be fused than within residuals.
-
-    Not what training does: with the usual upsampling it was half as fast on an H200, and with the one above it was never measured
-    (docs/lab-log.md, 2026-11-26).
-    """
-    for stack in network.hourglasses:
-        stack.descend = torch.compile(stack.descend, dynamic=False)
-        stack.ascend = torch.compile(stack.ascend, dynamic=False)
-    for part in (network.stem, *network.heads):
-        part.compile(dynamic=False)
+def compile_residuals(network: Any) -> None:
+    """Each residual for itself, what training did before it compiled whole stages."""
+    for module in network.modules():
+        if isinstance(module, Residual):
+            module.compile(dynamic=False)
 
 
 class Step:
@@ -131,7 +89,7 @@ class Step:
         torch.manual_seed(0)
         self.network: Any = Hourglass(HourglassOptions(**options), (side, side), 17).to(device).to(memory_format=layout)
         if variant.compiled:
-            (compile_stacks if variant.stacks else compile_parts)(self.network)
+            (compile_residuals if variant.residuals else compile_parts)(self.network)
         self.images = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=layout)
         weights = torch.ones(batch, 17, device=device)
         self.targets = EncodedTargets(torch.rand(batch, 17, *self.network.map_size, device=device), weights)
@@ -198,7 +156,7 @@ def variants_of(device: torch.device, compiled: bool) -> dict[str, Variant]:
             "bf16_channels_last_unchecked": replace(bf16, checked=False),
             "graphed": replace(bf16, graphed=True),
             "compiled": replace(bf16, compiled=True),
-            "stacks": replace(bf16, compiled=True, stacks=True, graphed=True),
+            "residuals": replace(bf16, compiled=True, residuals=True, graphed=True),
             "ours": replace(bf16, compiled=True, graphed=True),
         }
     more = {"compiled": Variant(compiled=True), "compiled_channels_last": replace(last, compiled=True)} if compiled else {}

@@ -6,8 +6,9 @@ A residual with `channels` C (`identity_or_1x1` on the left, `3x3`, as the study
         └──────────────── nothing (1x1 if C changes) ──────────┘              └─────── 3x3 C ───────┘
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,7 +52,26 @@ def halve(x: Tensor) -> Tensor:
 
 def upsample_twice(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, 2H, 2W): each cell four times (nearest neighbour)."""
+    if torch.is_grad_enabled() and torch.compiler.is_dynamo_compiling():
+        upsampled: Tensor = _UpsampleTwice.apply(x)  # type: ignore[no-untyped-call]
+        return upsampled
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+class _UpsampleTwice(torch.autograd.Function):
+    """The same with a backward pass that says outright that it sums four cells.
+
+    Left to itself, torch.compile takes a scattered addition for it, which in deterministic mode sorts every cell's address: more
+    than half of a training step on an H200 (docs/decisions/0020).
+    """
+
+    @staticmethod
+    def forward(_context: Any, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        return 4 * F.avg_pool2d(gradients[0], kernel_size=2)
 
 
 def initialise_glorot(network: nn.Module) -> None:

@@ -29,7 +29,7 @@ from posescope.models.blocks import IdentityPath, Residual, halve, initialise_gl
 from posescope.models.network import Edits, PausedPass, PoseNetwork
 from posescope.plugins import Options
 
-__all__ = ["STRIDE", "Hourglass", "HourglassOptions", "Tap"]
+__all__ = ["STRIDE", "Between", "Hourglass", "HourglassOptions", "Tap"]
 
 # The stem halves the crop twice: heatmaps are four times smaller than crops.
 STRIDE = 4
@@ -37,7 +37,10 @@ STRIDE = 4
 SkipKind: TypeAlias = Literal["residual", "identity", "none"]
 HeadKind: TypeAlias = Literal["newell", "thesis"]
 StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
+# A tap's name within its stack, and the value there -> what the pass goes on with.
 Tap: TypeAlias = Callable[[str, Tensor], Tensor]
+# Features at the bottleneck, (N, C, h, w), and the stack's tap -> features of the same shape.
+Between: TypeAlias = Callable[[Tensor, Tap], Tensor]
 
 
 class HourglassOptions(Options):
@@ -94,6 +97,9 @@ class Hourglass(PoseNetwork):
         between = range(options.stacks - 1)
         self.merge_features = nn.ModuleList(nn.Conv2d(options.channels, options.channels, kernel_size=1) for _ in between)
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(joint_count, options.channels, kernel_size=1) for _ in between)
+        merges = (*zip(self.merge_features, self.merge_heatmaps, strict=True), ())
+        # A tuple registers nothing: weights keep the names that files know, `hourglasses.0...`, `heads.0...`.
+        self._stages = tuple(_Stage(*parts) for parts in zip(self.hourglasses, self.heads, merges, strict=True))
         initialise_glorot(self)
 
     def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
@@ -117,7 +123,7 @@ class Hourglass(PoseNetwork):
         stack = len(self.hourglasses) if stack is None else stack
         edits = _check_edits(edits, self._taps_around(stack)[0])
         x, outputs = self._pass_stacks(range(1, stack), self.stem(images), edits)
-        bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))
+        bottleneck, skips = self._stages[stack - 1].descend(x, _make_tap(edits, stack))
         return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
 
     def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
@@ -134,38 +140,27 @@ class Hourglass(PoseNetwork):
             OptionsError: if an edit names no tap behind it.
         """
         edits = _check_edits(edits, self._taps_around(paused.stack)[1])
-        x, heatmaps = self._ascend(paused.stack, paused.read, paused.bottleneck, paused.skips, edits)
+        tap = _make_tap(edits, paused.stack)
+        bottleneck = self.within_bottleneck(paused.stack)(paused.bottleneck, tap)
+        x, heatmaps = self._stages[paused.stack - 1].ascend(paused.read, bottleneck, paused.skips, tap)
         _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, edits)
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
-        """See `PoseNetwork`: the residuals, of which there are few kinds, whatever the number of stacks."""
-        return [module for module in self.modules() if isinstance(module, Residual)]
+        """See `PoseNetwork`: the stem and each stage; all stages but the last, which leads on to none, are of one kind."""
+        return [self.stem, *self._stages]
 
-    def within_bottleneck(self, stack: int, x: Tensor, tap: Tap) -> Tensor:
-        """What stands between the two halves of a stack (1 is the first): nothing here. (N, C, h, w) -> the same."""
-        return x
+    def within_bottleneck(self, stack: int) -> Between:
+        """What stands between the two halves of a stack (1 is the first): nothing here."""
+        return _pass_features_on
 
     def _pass_stacks(self, stacks: range, x: Tensor, edits: Edits) -> tuple[Tensor, list[Tensor]]:
         """What the stack after these reads, and the heatmaps of each."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))  # (N, C, H/2^(depth+2), ...)
-            x, heatmaps = self._ascend(stack, x, bottleneck, skips, edits)
+            x, heatmaps = self._stages[stack - 1](x, self.within_bottleneck(stack), _make_tap(edits, stack))
             outputs.append(heatmaps)
         return x, outputs
-
-    def _ascend(self, stack: int, x: Tensor, bottleneck: Tensor, skips: Sequence[Tensor], edits: Edits) -> tuple[Tensor, Tensor]:
-        """From a stack's bottleneck to what the next stack reads, (N, C, H/4, W/4), and its heatmaps, (N, K, H/4, W/4)."""
-        tap, index = _make_tap(edits, stack), stack - 1
-        bottleneck = self.within_bottleneck(stack, bottleneck, tap)
-        features, heatmaps = self.heads[index](self._stack(stack).ascend(bottleneck, skips, tap))
-        if stack < len(self.hourglasses):
-            x = x + self.merge_features[index](features) + self.merge_heatmaps[index](heatmaps)
-        return x, heatmaps
-
-    def _stack(self, stack: int) -> "_Stack":
-        return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList forgets what its modules are
 
     def _taps_around(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The taps up to the bottleneck of a stack, that one included, and those behind it."""
@@ -173,6 +168,31 @@ class Hourglass(PoseNetwork):
             raise OptionsError(f"The network has {len(self.hourglasses)} stacks, the first is 1: there is no stack {stack}.")
         split = self.tap_names.index(f"stack{stack}.bottleneck") + 1
         return self.tap_names[:split], self.tap_names[split:]
+
+
+class _Stage(nn.Module):
+    """One stack with its head and what leads on to the next stack: what is repeated, and compiled as one."""
+
+    def __init__(self, stack: nn.Module, head: nn.Module, merges: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.stack = cast(_Stack, stack)  # a ModuleList forgets what its modules are
+        self.head, self.merges = head, nn.ModuleList(merges)
+
+    def forward(self, x: Tensor, within_bottleneck: Between, tap: Tap) -> tuple[Tensor, Tensor]:
+        """What a stack reads -> what the next stack reads, (N, C, H/4, W/4), and heatmaps, (N, K, H/4, W/4)."""
+        bottleneck, skips = self.descend(x, tap)  # (N, C, H/2^(depth+2), ...)
+        return self.ascend(x, within_bottleneck(bottleneck, tap), skips, tap)
+
+    def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
+        """To the bottleneck; and what the skips carry."""
+        return self.stack.descend(x, tap)
+
+    def ascend(self, x: Tensor, bottleneck: Tensor, skips: Sequence[Tensor], tap: Tap) -> tuple[Tensor, Tensor]:
+        """From the bottleneck to what the next stack reads (no next one: x), and heatmaps."""
+        features, heatmaps = self.head(self.stack.ascend(bottleneck, skips, tap))
+        for merge, value in zip(self.merges, (features, heatmaps), strict=False):
+            x = x + merge(value)
+        return x, heatmaps
 
 
 class _Stem(nn.Module):
@@ -260,11 +280,22 @@ def _make_skip(options: HourglassOptions) -> nn.Module:
 
 
 def _make_tap(edits: Edits, stack: int) -> Tap:
+    if not edits:
+        return _pass_tap_on  # the same for each stack, so that what is compiled serves all
+
     def tap(name: str, value: Tensor) -> Tensor:
         edit = edits.get(f"stack{stack}.{name}")
         return value if edit is None else edit(value)
 
     return tap
+
+
+def _pass_tap_on(_name: str, value: Tensor) -> Tensor:
+    return value
+
+
+def _pass_features_on(x: Tensor, _tap: Tap) -> Tensor:
+    return x
 
 
 def _tap_names(options: HourglassOptions, within_bottleneck: tuple[str, ...]) -> tuple[str, ...]:

@@ -103,7 +103,9 @@ class RecordedGradients:
 
     def _record(self, images: Tensor, targets: EncodedTargets, factor: float) -> _Recording:
         images = images.clone(memory_format=self.direct.layout)
-        targets = EncodedTargets(targets.heatmaps.clone(), targets.weights.clone())
+        # Heatmaps in the network's own layout: each stack's loss reads them, and strided reading takes many times as long.
+        heatmaps = targets.heatmaps.clone(memory_format=self.direct.layout)
+        targets = EncodedTargets(heatmaps, targets.weights.clone())
         with self._unchanged(images.device):
             self._warm_up(images, targets, factor)
         graph = torch.cuda.CUDAGraph()
