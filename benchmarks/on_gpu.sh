@@ -34,7 +34,7 @@ for name in "$@"; do
     case $name in
         check) stage "${CHECK_LIMIT:-240}" check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
             "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
-        input) stage 90 input python3 "$here/input_pipeline.py" --rounds 0 --persons 1280 --steps 3 --compile ;;
+        input) stage 200 input python3 "$here/input_pipeline.py" --rounds 0 --persons 1280 --steps 3 --compile ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
             --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled residuals} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \

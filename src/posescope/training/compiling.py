@@ -1,8 +1,8 @@
 """Compiling the training step, part by part.
 
-A stacked hourglass is the same residual over and over. One compilation serves all that have the same widths and read maps of the
-same size, seven in Newell's network, whatever the number of stacks; as one graph, eight stacks would be eight times the work.
-PyTorch calls this regional compilation. What the parts are, the network says (`PoseNetwork.compiled_parts`).
+A stacked hourglass is the same stack over and over, and one compilation serves all that have the same widths and read maps of
+the same size, whatever their number; as one graph, eight stacks would be eight times the work. PyTorch calls this regional
+compilation. What the parts are, the network says (`PoseNetwork.compiled_parts`).
 
 torch's compiler takes a second to import, so that only those who compile do.
 """

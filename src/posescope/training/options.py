@@ -57,7 +57,7 @@ class TrainingOptions(Options):
     )
     compile: bool | Literal["auto"] = Field(
         default=False,
-        description="Compile the training step's parts by torch.compile: most of a minute at the start, faster steps; auto: on a "
+        description="Compile the training step's parts by torch.compile: a minute or two at the start, faster steps; auto: on a "
         "CUDA device that can, not elsewhere",
     )
     cuda_graph: bool = Field(
