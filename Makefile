@@ -18,6 +18,9 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
+# A process a core. What a file sets up is set up once: its tests stay in one process.
+PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+
 .PHONY: help install run test test-all lint format viz viz-site package clean
 
 help:
@@ -37,10 +40,10 @@ run: $(INSTALLED)
 	$(BIN)/kedro run
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: $(INSTALLED)
-	$(BIN)/pytest -m ''
+	$(PYTEST) -m ''
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

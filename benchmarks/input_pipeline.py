@@ -13,8 +13,8 @@ alternate between all ways, so that a drift of the machine hits all alike; media
 A training step of the network of `conf/coco` (256 channels, two stacks) is timed besides, on the CPU with two threads: the share
 that its input takes, all of it counted as waiting, although the reading of crops runs beside the step. On a GPU (bf16, channels
 last, recorded steps): how much longer a step with its input lasts than one with a batch that lies ready (`input_share`); without
-the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone) that is the share in which it waits. `--rounds 0`
-leaves out all but this.
+the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone) that is the share in which it waits. `--compile`
+compiles it too; `--rounds 0` leaves out all but this.
 
     python benchmarks/input_pipeline.py [--crops FOLDER]
 

@@ -9,7 +9,8 @@
 # EPOCHS NETWORK BATCH        of recipes, and RECIPES, PILOTS: see `recipes.py`
 # BATCHES VARIANTS            of step: see `training.py`
 # TESTS                       of check: which tests (pytest -k)
-# CHECK_LIMIT STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
+# INPUT                       of input: more arguments (--compile needs an INPUT_LIMIT of 200)
+# CHECK_LIMIT INPUT_LIMIT STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
 # LINES_SHOWN                 of each log; the whole lies in OUT
 set -u
 out=$1
@@ -34,7 +35,7 @@ for name in "$@"; do
     case $name in
         check) stage "${CHECK_LIMIT:-240}" check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
             "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
-        input) stage 200 input python3 "$here/input_pipeline.py" --rounds 0 --persons 1280 --steps 3 --compile ;;
+        input) stage "${INPUT_LIMIT:-90}" input python3 "$here/input_pipeline.py" --rounds 0 --persons 640 --steps 3 ${INPUT:-} ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
             --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled residuals} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \

@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--network", choices=list(NETWORKS), help="default: `default` on a CPU, `newell8` on a GPU")
     parser.add_argument("--batch", type=int, nargs="+", help="default: 8 on a CPU; 32, 64, 128 on a GPU")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--variants", nargs="*", help="beside plain and ours; default: all")
+    parser.add_argument("--variants", nargs="*", help="beside plain and ours; none: no other; default: all")
     parser.add_argument("--compile", action="store_true", help="measure compiled steps on a CPU too (minutes)")
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -243,7 +243,10 @@ def main() -> None:
     rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
     batch = best_batch(network, arguments.batch or ([32, 64, 128] if on_gpu else [8]), device)
     variants = variants_of(device, arguments.compile)
-    chosen = {"plain", "ours", *(variants if arguments.variants is None else arguments.variants)}
+    others = set(variants if arguments.variants is None else arguments.variants) - {"none"}
+    if unknown := others - set(variants):
+        parser.error(f"there is no variant {', '.join(sorted(unknown))} here; there are {', '.join(variants)}")
+    chosen = {"plain", "ours", *others}
     variants = {name: variant for name, variant in variants.items() if name in chosen}
     speeds = measure(variants, network, batch, device, arguments.rounds)
     ratios = {

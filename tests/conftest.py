@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
-torch.set_num_threads(int(os.environ.get("POSESCOPE_TEST_THREADS", "2")))
+# Where several processes test at once (pytest-xdist), each has a core.
+torch.set_num_threads(int(os.environ.get("POSESCOPE_TEST_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")))
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

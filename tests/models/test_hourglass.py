@@ -1,11 +1,12 @@
 """Tests of posescope.models.hourglass."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from posescope.errors import OptionsError
 from posescope.models.counting import count_macs, count_parameters
@@ -204,6 +205,17 @@ def test_resuming_computes_nothing_before_the_bottleneck(stack: int) -> None:
     earlier = ("stem", f"hourglasses.{stack - 1}.skips", f"hourglasses.{stack - 1}.downs", f"hourglasses.{stack - 1}.bottleneck")
     assert [name for name in called if name.startswith(earlier)] == []
     assert ("heads.0" in called) == (stack == 1)
+
+
+def test_a_part_that_is_exchanged_is_the_one_that_works() -> None:
+    network = Hourglass(HourglassOptions(stacks=2, channels=8, depth=1, bottleneck_residuals=1), (16, 16), 3)
+    images = torch.randn(1, 3, 16, 16)
+    for exchanged in (network.heads, network.hourglasses):
+        before = network(images)
+        exchanged[0] = copy.deepcopy(exchanged[0])
+        for weight in exchanged[0].parameters():
+            nn.init.constant_(weight, 0.1)
+        assert all(not torch.equal(*pair) for pair in zip(before, network(images), strict=True))
 
 
 def test_many_bottlenecks_go_on_with_the_skips_of_one_image() -> None:

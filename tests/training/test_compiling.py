@@ -11,6 +11,7 @@ from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.backends.debugging import aot_eager
 
 from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.models.hourglass_autoencoder import HourglassAutoencoder
 from posescope.models.network import Edits, PoseNetwork
 from posescope.training.compiling import MOST_GRAPHS, compile_parts, eager, room_for_parts
 
@@ -40,16 +41,22 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
     return found
 
 
-def test_all_stacks_share_what_is_compiled_and_put_out_the_same(graphs: list[torch.fx.GraphModule]) -> None:
+@pytest.mark.parametrize("kind", [Hourglass, HourglassAutoencoder])
+def test_all_stacks_share_what_is_compiled_and_put_out_the_same(
+    kind: type[Hourglass], graphs: list[torch.fx.GraphModule]
+) -> None:
     torch.manual_seed(0)
-    network = Hourglass(HourglassOptions(stacks=4, **SMALL), (64, 64), 5)
+    network = kind(kind.Options(stacks=4, **SMALL), (64, 64), 5)
     plain, images = copy.deepcopy(network), torch.randn(2, 3, 64, 64)
     names = list(network.state_dict())
     with room_for_parts():
         compile_parts(network)
-        outputs = network(images)
-        torch.stack(outputs).square().mean().backward()
-    # The stem; three stages, all of one kind; the last, which leads on to none.
+        for _ in range(2):
+            network.load_state_dict(plain.state_dict())
+            network.zero_grad()
+            outputs = network(images)
+            torch.stack(outputs).square().mean().backward()
+    # The stem; three stacks, all of one kind; the last, which leads on to none.
     assert len(network.compiled_parts()) == 1 + 4
     assert len(graphs) == 3
     expected = plain(images)

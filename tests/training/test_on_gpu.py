@@ -103,7 +103,7 @@ def test_mixed_precision_learns_the_same_but_for_rounding(
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True, "batch_size": 43}], ids=["plain", "recorded", "compiled"]
+    "changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True, "batch_size": 22}], ids=["plain", "recorded", "compiled"]
 )
 def test_a_killed_run_goes_on_to_the_same_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path

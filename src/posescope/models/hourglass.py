@@ -29,7 +29,7 @@ from posescope.models.blocks import IdentityPath, Residual, halve, initialise_gl
 from posescope.models.network import Edits, PausedPass, PoseNetwork
 from posescope.plugins import Options
 
-__all__ = ["STRIDE", "Between", "Hourglass", "HourglassOptions", "Tap"]
+__all__ = ["STRIDE", "AtBottleneck", "Hourglass", "HourglassOptions", "Tap"]
 
 # The stem halves the crop twice: heatmaps are four times smaller than crops.
 STRIDE = 4
@@ -40,7 +40,9 @@ StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
 # A tap's name within its stack, and the value there -> what the pass goes on with.
 Tap: TypeAlias = Callable[[str, Tensor], Tensor]
 # Features at the bottleneck, (N, C, h, w), and the stack's tap -> features of the same shape.
-Between: TypeAlias = Callable[[Tensor, Tap], Tensor]
+AtBottleneck: TypeAlias = Callable[[Tensor, Tap], Tensor]
+# What a stack read and its features, both (N, C, H/4, W/4) -> what the next stack reads, and heatmaps (N, K, H/4, W/4).
+LeadOn: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class HourglassOptions(Options):
@@ -97,9 +99,6 @@ class Hourglass(PoseNetwork):
         between = range(options.stacks - 1)
         self.merge_features = nn.ModuleList(nn.Conv2d(options.channels, options.channels, kernel_size=1) for _ in between)
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(joint_count, options.channels, kernel_size=1) for _ in between)
-        merges = (*zip(self.merge_features, self.merge_heatmaps, strict=True), ())
-        # A tuple registers nothing: weights keep the names that files know, `hourglasses.0...`, `heads.0...`.
-        self._stages = tuple(_Stage(*parts) for parts in zip(self.hourglasses, self.heads, merges, strict=True))
         initialise_glorot(self)
 
     def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
@@ -123,7 +122,7 @@ class Hourglass(PoseNetwork):
         stack = len(self.hourglasses) if stack is None else stack
         edits = _check_edits(edits, self._taps_around(stack)[0])
         x, outputs = self._pass_stacks(range(1, stack), self.stem(images), edits)
-        bottleneck, skips = self._stages[stack - 1].descend(x, _make_tap(edits, stack))
+        bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))
         return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
 
     def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
@@ -142,15 +141,16 @@ class Hourglass(PoseNetwork):
         edits = _check_edits(edits, self._taps_around(paused.stack)[1])
         tap = _make_tap(edits, paused.stack)
         bottleneck = self.within_bottleneck(paused.stack)(paused.bottleneck, tap)
-        x, heatmaps = self._stages[paused.stack - 1].ascend(paused.read, bottleneck, paused.skips, tap)
+        features = self._stack(paused.stack).ascend(bottleneck, paused.skips, tap)
+        x, heatmaps = self._lead_on(paused.stack)(paused.read, features)
         _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, edits)
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
-        """See `PoseNetwork`: the stem and each stage; all stages but the last, which leads on to none, are of one kind."""
-        return [self.stem, *self._stages]
+        """See `PoseNetwork`: the stem and the stacks; all stacks but the last, which leads on to none, are of one kind."""
+        return [self.stem, *self.hourglasses]
 
-    def within_bottleneck(self, stack: int) -> Between:
+    def within_bottleneck(self, stack: int) -> AtBottleneck:
         """What stands between the two halves of a stack (1 is the first): nothing here."""
         return _pass_features_on
 
@@ -158,9 +158,26 @@ class Hourglass(PoseNetwork):
         """What the stack after these reads, and the heatmaps of each."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            x, heatmaps = self._stages[stack - 1](x, self.within_bottleneck(stack), _make_tap(edits, stack))
+            tap = _make_tap(edits, stack)
+            x, heatmaps = self._stack(stack)(x, self.within_bottleneck(stack), self._lead_on(stack), tap)
             outputs.append(heatmaps)
         return x, outputs
+
+    def _lead_on(self, stack: int) -> LeadOn:
+        """What follows a stack: its head, and what the next stack reads beside; if there is no next one, x stays as it was."""
+        head, index = self.heads[stack - 1], stack - 1
+        merges = (self.merge_features[index], self.merge_heatmaps[index]) if stack < len(self.hourglasses) else ()
+
+        def lead_on(x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+            features, heatmaps = head(features)
+            if merges:
+                x = x + merges[0](features) + merges[1](heatmaps)
+            return x, heatmaps
+
+        return lead_on
+
+    def _stack(self, stack: int) -> "_Stack":
+        return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList forgets what its modules are
 
     def _taps_around(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The taps up to the bottleneck of a stack, that one included, and those behind it."""
@@ -168,31 +185,6 @@ class Hourglass(PoseNetwork):
             raise OptionsError(f"The network has {len(self.hourglasses)} stacks, the first is 1: there is no stack {stack}.")
         split = self.tap_names.index(f"stack{stack}.bottleneck") + 1
         return self.tap_names[:split], self.tap_names[split:]
-
-
-class _Stage(nn.Module):
-    """One stack with its head and what leads on to the next stack: what is repeated, and compiled as one."""
-
-    def __init__(self, stack: nn.Module, head: nn.Module, merges: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.stack = cast(_Stack, stack)  # a ModuleList forgets what its modules are
-        self.head, self.merges = head, nn.ModuleList(merges)
-
-    def forward(self, x: Tensor, within_bottleneck: Between, tap: Tap) -> tuple[Tensor, Tensor]:
-        """What a stack reads -> what the next stack reads, (N, C, H/4, W/4), and heatmaps, (N, K, H/4, W/4)."""
-        bottleneck, skips = self.descend(x, tap)  # (N, C, H/2^(depth+2), ...)
-        return self.ascend(x, within_bottleneck(bottleneck, tap), skips, tap)
-
-    def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
-        """To the bottleneck; and what the skips carry."""
-        return self.stack.descend(x, tap)
-
-    def ascend(self, x: Tensor, bottleneck: Tensor, skips: Sequence[Tensor], tap: Tap) -> tuple[Tensor, Tensor]:
-        """From the bottleneck to what the next stack reads (no next one: x), and heatmaps."""
-        features, heatmaps = self.head(self.stack.ascend(bottleneck, skips, tap))
-        for merge, value in zip(self.merges, (features, heatmaps), strict=False):
-            x = x + merge(value)
-        return x, heatmaps
 
 
 class _Stem(nn.Module):
@@ -225,6 +217,11 @@ class _Stack(nn.Module):
         self.bottleneck = nn.Sequential(*(_make_residual(options) for _ in range(options.bottleneck_residuals)))
         # The addition at the finest level has no residual of its own: the head begins with one.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
+
+    def forward(self, x: Tensor, within_bottleneck: AtBottleneck, lead_on: LeadOn, tap: Tap) -> tuple[Tensor, Tensor]:
+        """Down, up, and on to the next stack, as one, so that it can be compiled as one."""
+        bottleneck, skips = self.descend(x, tap)
+        return lead_on(x, self.ascend(within_bottleneck(bottleneck, tap), skips, tap))
 
     def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
         """The way down: the bottleneck, and what the skips carry, the finest level first."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from posescope.errors import OptionsError
 from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
-from posescope.models.hourglass import STRIDE, Between, Hourglass, HourglassOptions, Tap
+from posescope.models.hourglass import STRIDE, AtBottleneck, Hourglass, HourglassOptions, Tap
 from posescope.plugins import Options
 
 __all__ = ["HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
@@ -48,7 +48,7 @@ class HourglassAutoencoder(Hourglass):
         stacks = range(options.stacks)
         self.autoencoders = nn.ModuleList(Autoencoder(options.autoencoder, options.channels, size) for _ in stacks)
 
-    def within_bottleneck(self, stack: int) -> Between:
+    def within_bottleneck(self, stack: int) -> AtBottleneck:
         """(N, C, h, w) -> what the code of this stack keeps of it."""
         autoencoder = cast(Autoencoder, self.autoencoders[stack - 1])
 

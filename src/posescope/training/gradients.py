@@ -10,7 +10,7 @@ same order on the same places in memory, into which each batch is copied:
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -44,7 +44,7 @@ class DirectGradients:
         forward: images to the heatmaps of every stack.
         loss: of one stack.
         bf16: whether the forward pass is of mixed precision.
-        layout: of the images in memory.
+        layout: of images and heatmaps in memory.
     """
 
     def __init__(
@@ -56,6 +56,8 @@ class DirectGradients:
         """See `Gradients`."""
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.forward(images.contiguous(memory_format=self.layout))
+        # In the layout of the outputs: the loss of every stack reads them, and reading across takes many times as long.
+        targets = replace(targets, heatmaps=targets.heatmaps.contiguous(memory_format=self.layout))
         loss = supervise(outputs, targets, self.loss) * factor
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
@@ -103,9 +105,7 @@ class RecordedGradients:
 
     def _record(self, images: Tensor, targets: EncodedTargets, factor: float) -> _Recording:
         images = images.clone(memory_format=self.direct.layout)
-        # Heatmaps in the network's own layout: each stack's loss reads them, and strided reading takes many times as long.
-        heatmaps = targets.heatmaps.clone(memory_format=self.direct.layout)
-        targets = EncodedTargets(heatmaps, targets.weights.clone())
+        targets = EncodedTargets(targets.heatmaps.clone(memory_format=self.direct.layout), targets.weights.clone())
         with self._unchanged(images.device):
             self._warm_up(images, targets, factor)
         graph = torch.cuda.CUDAGraph()
