@@ -73,7 +73,7 @@ class Variant:
 
 
 def compile_residuals(network: Any) -> None:
-    """Each residual for itself, what training did before it compiled whole stages."""
+    """Each residual for itself, what training did before it compiled whole stacks."""
     for module in network.modules():
         if isinstance(module, Residual):
             module.compile(dynamic=False)
@@ -240,12 +240,12 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     on_gpu = device.type == "cuda"
     network = arguments.network or ("newell8" if on_gpu else "default")
-    rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
-    batch = best_batch(network, arguments.batch or ([32, 64, 128] if on_gpu else [8]), device)
     variants = variants_of(device, arguments.compile)
     others = set(variants if arguments.variants is None else arguments.variants) - {"none"}
     if unknown := others - set(variants):
         parser.error(f"there is no variant {', '.join(sorted(unknown))} here; there are {', '.join(variants)}")
+    rate = measure_matrix_rate(device, torch.bfloat16 if on_gpu else torch.float32)
+    batch = best_batch(network, arguments.batch or ([32, 64, 128] if on_gpu else [8]), device)
     chosen = {"plain", "ours", *others}
     variants = {name: variant for name, variant in variants.items() if name in chosen}
     speeds = measure(variants, network, batch, device, arguments.rounds)

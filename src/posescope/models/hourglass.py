@@ -220,7 +220,7 @@ class _Stack(nn.Module):
 
     def forward(self, x: Tensor, within_bottleneck: AtBottleneck, lead_on: LeadOn, tap: Tap) -> tuple[Tensor, Tensor]:
         """Down, up, and on to the next stack, as one, so that it can be compiled as one."""
-        bottleneck, skips = self.descend(x, tap)
+        bottleneck, skips = self.descend(x, tap)  # (N, C, h / 2^depth, ...)
         return lead_on(x, self.ascend(within_bottleneck(bottleneck, tap), skips, tap))
 
     def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
