@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from posescope.cpus import configure_thread_pools
+
 __all__ = ["cli"]
 
 _RUN = "run"
@@ -30,6 +32,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        configure_thread_pools()  # before a command imports NumPy or torch
         command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
         return command
 

@@ -1,7 +1,11 @@
 """Kedro's settings for this project."""
 
-from posescope.config_loader import ComponentConfigLoader
-from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder
+from posescope.cpus import configure_thread_pools
+
+configure_thread_pools()  # before torch is imported, which happens below
+
+from posescope.config_loader import ComponentConfigLoader  # noqa: E402
+from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder  # noqa: E402
 
 HOOKS = (ParametersCheck(), InputsCheck(), RunRecorder())
 

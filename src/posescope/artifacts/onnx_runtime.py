@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from posescope.artifacts.device_names import check_device_name
+from posescope.cpus import available_cpus
 from posescope.errors import OptionsError
 
 __all__ = ["OnnxRuntime", "load_onnxruntime"]
@@ -31,7 +32,7 @@ class OnnxRuntime:
 
         Args:
             path: of the network.
-            threads: 0: as many as there are cores.
+            threads: 0: one per CPU that this process may use.
             device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
 
         Raises:
@@ -39,7 +40,7 @@ class OnnxRuntime:
             Exception: one of `errors`, if the file cannot be read; the caller knows what it was meant to be.
         """
         options = self.module.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads or available_cpus()
         options.log_severity_level = _ERRORS_ONLY
         session = self.module.InferenceSession(str(path), options, providers=self._providers(device))
         if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error

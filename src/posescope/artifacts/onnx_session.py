@@ -27,7 +27,7 @@ class OnnxModel:
 
     Args:
         about: of a folder that `export_onnx` wrote.
-        threads: of onnxruntime; 0: as many as there are cores.
+        threads: of onnxruntime; 0: one per CPU that this process may use.
         device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
 
     Raises:

@@ -1,7 +1,6 @@
 """Images -> shards of crops: by several processes, resumable, with everybody who failed named."""
 
 import logging
-import os
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,6 +10,7 @@ from tqdm import tqdm
 from posescope.coco.failures import FailureOptions, check_failures
 from posescope.coco.filters import issues_of
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.cpus import available_cpus
 from posescope.crops.options import CropOptions
 from posescope.crops.plan import ShardTask, plan_shards
 from posescope.crops.shard_file import ShardRecord
@@ -73,7 +73,7 @@ def cut_all(
 
 
 def _cut(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
-    workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
+    workers = min(options.workers or available_cpus(), max(len(tasks), 1))
     # One shard at a time to each process: the last of a larger batch would keep one busy while the others have nothing left.
     pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
     jobs = pool(delayed(cut_shard)(task, store, options) for task in tasks)

@@ -22,7 +22,7 @@ class CropOptions(Options):
         (124, 116, 104), description="colour outside the image, 0..255 each"
     )
     shard_persons: int = Field(512, ge=1, description="people a shard, at least (images are not torn apart)")
-    workers: int = Field(0, ge=0, description="processes that cut; 0 for one a core; never changes the result")
+    workers: int = Field(0, ge=0, description="processes that cut; 0: one per available CPU; never changes the result")
 
     @model_validator(mode="after")
     def _rule_is_known(self) -> "CropOptions":

@@ -5,7 +5,6 @@ is short: 15 times slower where other work shares the cores. Whole calculations 
 does not depend on the number of cores. Where each needs much memory, fewer go at once than there are cores.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,6 +12,8 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from tqdm import tqdm
+
+from posescope.cpus import available_cpus
 
 __all__ = ["map_in_threads"]
 
@@ -35,7 +36,7 @@ def map_in_threads(
             hold, and one at least.
     """
     work = list(items)
-    cores = max(1, min(len(work), os.cpu_count() or 1, _MOST_BYTES // max(1, bytes_each)))
+    cores = max(1, min(len(work), available_cpus(), _MOST_BYTES // max(1, bytes_each)))
     # OpenMP counts threads by the thread that asks, so each worker limits its own; BLAS counts for the whole process.
     with _libraries().limit(limits=1), ThreadPoolExecutor(cores, initializer=_limit_this_thread) as pool:
         return list(tqdm(pool.map(calculate, work), total=len(work), desc=description, leave=False, delay=2))

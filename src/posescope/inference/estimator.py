@@ -66,7 +66,7 @@ class PoseEstimator:
             folder: with `model.json` beside `model.safetensors`, or beside what `posescope export` wrote.
             backend: `onnx`, `torch`, or whichever the folder holds (`auto`: onnx before torch).
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-            threads: of onnxruntime; 0: as many as there are cores.
+            threads: of onnxruntime; 0: one per CPU that this process may use.
 
         Raises:
             ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format.

@@ -5,7 +5,6 @@ Image number i of split s depends on `SeedSequence([seed, s, i])` alone: who pai
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from posescope.coco.folder import SAMPLE_MARK
+from posescope.cpus import available_cpus
 from posescope.errors import DataError
 from posescope.files import atomic_folder, read_json, write_json
 from posescope.sample.annotate import CATEGORY, annotate_scene
@@ -101,7 +101,7 @@ def _write_split(folder: Path, split: Split, split_index: int, options: SampleOp
 
 def _paint_all(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> Iterator[_PaintedImage]:
     """Paint and write all images, in order, in as many processes as asked for."""
-    workers = options.workers or os.cpu_count() or 1
+    workers = options.workers or available_cpus()
     chunks = [plans[i : i + _CHUNK] for i in range(0, len(plans), _CHUNK)]
     if workers == 1 or len(chunks) == 1:
         results: Iterable[list[_PaintedImage]] = (_paint_chunk(chunk, folder, options) for chunk in chunks)

@@ -28,7 +28,9 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=2.5e-4, gt=0, description="The schedule's highest rate")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Of the order of the data and of the augmentations")
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
-    threads: int = Field(default=0, ge=0, description="CPU threads of torch, in each process; 0 leaves its own number")
+    threads: int = Field(
+        default=0, ge=0, description="CPU threads of torch, in each process; 0: its own number, at most one per available CPU"
+    )
     processes: int = Field(
         default=1,
         ge=1,

@@ -9,6 +9,8 @@ import torch
 import torch.utils.deterministic
 from torch import Generator
 
+from posescope.cpus import available_cpus
+
 __all__ = ["reproducible", "step_generator"]
 
 
@@ -20,7 +22,9 @@ def step_generator(seed: int, epoch: int, step: int) -> Generator:
 
 @contextmanager
 def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[None]:
-    """Within the block: seeded global generators, deterministic algorithms, `threads` CPU threads (0: as they are).
+    """Within the block: seeded global generators, deterministic algorithms, `threads` CPU threads.
+
+    With `threads` 0 the number stays as it is, but at most one per available CPU.
 
     All of it is as before afterwards. An operation without a deterministic form warns and runs.
     """
@@ -36,8 +40,7 @@ def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[
             torch.backends.cudnn.benchmark = False
             # Filling each new tensor would only show reads of unset memory, at the price of a pass over it.
             memory.fill_uninitialized_memory = False
-            if threads:
-                torch.set_num_threads(threads)
+            torch.set_num_threads(threads or min(was_threads, available_cpus()))
             yield
         finally:
             torch.use_deterministic_algorithms(was[0], warn_only=was[1])

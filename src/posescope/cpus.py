@@ -1,0 +1,37 @@
+"""CPUs that this process may use, and thread pools that keep to them.
+
+`os.cpu_count()` counts the machine's CPUs. A process may use fewer: by its affinity mask (`taskset`, Slurm) or by the CPU
+quota of its container (`docker run --cpus 2`). More threads than CPUs slow numerical work down far beyond the lost share.
+"""
+
+import os
+
+import joblib
+
+__all__ = ["available_cpus", "configure_thread_pools"]
+
+# OpenMP, OpenBLAS and MKL respect the affinity mask by themselves, but not the quota of a container.
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+def available_cpus() -> int:
+    """Return the number of CPUs that this process may use, at least 1.
+
+    The affinity mask and the quota of a cgroup (v1 and v2) count, and so does the environment variable `LOKY_MAX_CPU_COUNT`:
+    see `joblib.cpu_count`.
+
+    Returns:
+        The number of CPUs; a quota of a part of a CPU is rounded up.
+    """
+    return max(1, int(joblib.cpu_count()))
+
+
+def configure_thread_pools() -> None:
+    """Set the environment variables by which numerical libraries size their thread pools, where the user has set none.
+
+    Libraries read these variables when they are imported, so an application calls this first. Child processes inherit them.
+    """
+    cpus = available_cpus()
+    if cpus < (os.cpu_count() or 1):
+        for name in _THREAD_COUNTS:
+            os.environ.setdefault(name, str(cpus))
