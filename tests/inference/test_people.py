@@ -11,6 +11,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.people import locate_people, read_results
+from posescope.metrics.errors import MetricError
 from posescope.records import PoseTargets
 from posescope.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, Predictions, join_joints
 
@@ -63,6 +64,25 @@ def test_a_file_is_taken_in_place_of_the_model(spots, crops, tmp_path) -> None:
     assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
     assert found.results == records
     assert HeatmapErrors.validate(found.heatmap_errors).empty
+
+
+def test_names_of_the_annotation_file_decide(spots, crops, tmp_path) -> None:
+    """Results of a program that numbers the images by itself, and of an image without people, which AP knows."""
+    images = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "b.jpg"}, {"id": 6, "file_name": "empty.jpg"}, "no image"]
+    (tmp_path / "truth.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    record = {"category_id": spots.skeleton.category_id, "score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
+    named = [
+        {**record, "image_id": number, "file_name": name} for number, name in ((0, "a.jpg"), (1, "b.jpg"), (2, "x/empty.jpg"))
+    ]
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(named))
+    arguments = (None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
+    found = locate_people(*arguments)
+    assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
+    assert found.results == [{**record, "image_id": number} for number in (4, 5, 6)]
+    path.write_text(json.dumps([*named, {**record, "image_id": 4, "file_name": "c.jpg"}]))
+    with pytest.raises(MetricError, match=r"theirs\.json: 1 of 4 records is faulty(?s:.*)record 3: file_name 'c\.jpg'"):
+        locate_people(*arguments)
 
 
 def test_read(tmp_path) -> None:

@@ -183,10 +183,45 @@ def test_nobody_to_find_is_an_error_not_minus_one(truth, results) -> None:
 
 
 def test_wrong_number_of_joints_and_foreign_images_are_named(truth, results) -> None:
-    with pytest.raises(MetricError, match="expected 42 numbers a person"):
+    with pytest.raises(MetricError, match="expected 42 numbers, found 51"):
         evaluate_coco(truth, results, SIGMAS[:14])
     with pytest.raises(MetricError, match="999"):
         evaluate_coco(truth, [{**results[0], "image_id": 999}], SIGMAS)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "1", True, [1.0], 1e300], ids=repr)
+def test_a_faulty_number_is_refused_and_never_scored(truth, results, value) -> None:
+    """In pycocotools a NaN joint matches everybody: AP 1 for nonsense."""
+    for place in (0, 1, 2, 50):
+        keypoints = [1.0] * 51
+        keypoints[place] = value
+        with pytest.raises(MetricError, match=rf"record {len(results)}: keypoints: .* at place {place} "):
+            evaluate_coco(truth, [*results, {**results[0], "keypoints": keypoints}], SIGMAS)
+    if not isinstance(value, float) or value != 1e300:
+        with pytest.raises(MetricError, match=f"record {len(results)}: score: expected a finite number"):
+            evaluate_coco(truth, [*results, {**results[0], "score": value}], SIGMAS)
+
+
+def test_other_fields_of_results_are_ignored(truth, results) -> None:
+    """Pycocotools takes a file whose first record has a caption or a box for one of captions or boxes."""
+    more = {"caption": "a person", "bbox": [0, 0, 1, 1], "segmentation": [], "area": -1, "id": 7}
+    assert (
+        evaluate_coco(truth, [{**one, **more} for one in results], SIGMAS).figures
+        == evaluate_coco(truth, results, SIGMAS).figures
+    )
+
+
+def test_a_file_name_decides_over_the_number(truth, results) -> None:
+    named = copy.deepcopy(truth)
+    for image in named["images"]:
+        image["file_name"] = f"clip/{image['id']}.jpg"
+    moved = [{**one, "file_name": f"/data/clip/{one['image_id']}.jpg", "image_id": 13 - one["image_id"]} for one in results]
+    assert evaluate_coco(named, moved, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+
+
+def test_results_of_another_category_are_no_zero(truth, results) -> None:
+    with pytest.raises(MetricError, match="none of the 2 records is of category 1, found 2 of 0"):
+        evaluate_coco(truth, [{**one, "category_id": 0} for one in results[:2]], SIGMAS, category_id=1)
 
 
 def test_files_that_are_not_annotations_are_named(tmp_path) -> None:

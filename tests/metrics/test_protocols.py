@@ -129,9 +129,23 @@ def test_whom_average_precision_wants() -> None:
     assert annotations_to_find("crops", wanted) == wanted["annotation_id"].tolist()
 
 
-def test_foreign_results_are_named() -> None:
+def test_faulty_results_are_named() -> None:
     wanted, truth = people((1, "v", 10, "val", False)), keypoints_of([1], np.zeros((1, 2, 2)), [[2, 2]])
-    with pytest.raises(MetricError, match=r"record 1: expected .* 6 numbers as keypoints, found .* and 3 numbers"):
+    with pytest.raises(MetricError, match=r"record 1: keypoints: expected 6 numbers, found 3"):
         match_results([result(10, 1), {**result(10, 1), "keypoints": [1, 2, 3]}], wanted, truth, SKELETON)
-    with pytest.raises(MetricError, match=r"record 0: expected image_id"):
+    with pytest.raises(MetricError, match=r"record 0: expected image_id, category_id, keypoints, score"):
         match_results([{"image_id": 10, "bbox": [0, 0, 1, 1]}], wanted, truth, SKELETON)
+    nan = {**result(10, 1), "keypoints": [1, 2, 1, 1, float("nan"), 1]}
+    with pytest.raises(MetricError, match=r"record 1: keypoints: .* found nan at place 4"):
+        match_results([result(10, 1), nan], wanted, truth, SKELETON)
+
+
+def test_a_file_name_decides_over_the_number() -> None:
+    wanted = people((1, "v", 10, "val", False), (2, "v", 11, "val", False)).assign(file_name=["a.jpg", "b.jpg"])
+    truth = keypoints_of([1, 2], [[[0, 0], [0, 0]], [[50, 0], [50, 0]]], [[2, 2], [2, 2]])
+    named = [
+        {**result(11, 0), "file_name": "a.jpg"},
+        {**result(10, 50), "file_name": "b.jpg"},
+        {**result(10, 9), "file_name": "c"},
+    ]
+    assert match_results(named, wanted, truth, SKELETON)["x"].tolist() == [0, 0, 50, 50]

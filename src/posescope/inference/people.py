@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.coco.faults import is_whole
+from posescope.coco.reader import load_annotation_file
 from posescope.coco.writer import coco_results
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
 from posescope.files import read_json
 from posescope.inference.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
 from posescope.metrics.protocols import match_results
+from posescope.metrics.result_records import check_results
 from posescope.skeleton import Skeleton
 from posescope.tables import HeatmapErrors, empty_table
 
@@ -44,6 +47,7 @@ def locate_people(
     skeleton: Skeleton,
     options: PredictionOptions,
     results: str | None = None,
+    truth: Path | None = None,
 ) -> FoundPeople:
     """Ask the model about each crop; or take the results of another system, and give each person the best of the same image.
 
@@ -55,13 +59,16 @@ def locate_people(
         skeleton: of the data.
         options: how the model is run.
         results: path of a JSON file of COCO keypoint results; none: ask the model.
+        truth: annotation file of the split: names and ids of all images that a result may be of. None: those of `wanted`.
 
     Raises:
         DataError: if the file of results is missing, or holds something else; if there is neither a file nor a model.
-        MetricError: if its records do not belong to this skeleton.
+        MetricError: if one of its records is faulty, or none is of this category and of these images.
     """
     if results is not None:
-        taken = read_results(Path(results))
+        images = None if truth is None else [image for image in load_annotation_file(truth)["images"] if _has_id(image)]
+        raw = read_results(Path(results))
+        taken = raw if images is None else check_results(raw, len(skeleton), skeleton.category_id, images, source=results)
         return FoundPeople(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
     if model is None:
         raise DataError("There is neither a model nor a file of results to score. Run the pipeline modelling first.")
@@ -70,16 +77,20 @@ def locate_people(
     return FoundPeople(predictions, coco_results(predictions, wanted, skeleton.category_id), heatmap_errors(found, wanted))
 
 
+def _has_id(image: Any) -> bool:
+    return isinstance(image, dict) and is_whole(image.get("id"))
+
+
 def read_results(path: Path) -> list[dict[str, Any]]:
-    """COCO results from a JSON file.
+    """Read a JSON file of COCO results; the records are not checked yet (`check_results`).
 
     Raises:
-        DataError: if the file is missing, not JSON, or not a list of records.
+        DataError: if the file is missing, not JSON, or not a list.
     """
     try:
         content = read_json(path)
     except DataError as error:
         raise DataError(f"{error} Expected a JSON file of COCO keypoint results: see evaluation.results.") from error
-    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+    if not isinstance(content, list) or (content and not any(isinstance(record, dict) for record in content)):
         raise DataError(f"{path}: expected COCO keypoint results, a list of records, found {type(content).__name__}.")
     return content

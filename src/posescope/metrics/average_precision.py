@@ -23,6 +23,7 @@ from posescope.coco.reader import load_annotation_file
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.errors import MetricError
 from posescope.metrics.resampled_precision import PersonMatches, matches_of
+from posescope.metrics.result_records import check_results
 
 __all__ = ["AVERAGE_PRECISION_FIGURES", "CocoEvaluation", "evaluate_coco", "match_coco"]
 
@@ -63,6 +64,7 @@ def evaluate_coco(
             (some custom data) count their labelled joints, are no crowd, and have their box's area. Malformed records, as the
             reader's checks find them, are left out; how many is logged.
         results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
+            They are checked one by one, and a `file_name` decides over `image_id` (`check_results`).
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
         image_ids: evaluate these images alone; none: every image of the file. Results of other images do not count.
         category_id: of the persons; none: every record that has keypoints.
@@ -72,7 +74,7 @@ def evaluate_coco(
 
     Raises:
         DataError: if the file is missing or not JSON.
-        MetricError: if no person to find has keypoints, if K differs, or if results name an image that the file lacks.
+        MetricError: if no person to find has keypoints, or if a result is faulty or of an image that the file lacks.
     """
     return match_coco(ground_truth, results, sigmas, image_ids, category_id).precision
 
@@ -99,10 +101,11 @@ def match_coco(
     # pycocotools notes whom a result was matched to by the id, and means nobody by 0: data may have an annotation 0.
     truth["annotations"] = [{**record, "id": number} for number, record in enumerate(truth["annotations"], start=1)]
     wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
-    _check(truth, results, sigmas, wanted)
+    checked = check_results(results, len(sigmas), category_id, truth["images"])
+    _check_people(truth, len(sigmas), wanted)
     talk = io.StringIO()
     with contextlib.redirect_stdout(talk):
-        evaluation = _run(truth, results, sigmas, wanted)
+        evaluation = _run(truth, checked, sigmas, wanted)
     _log.debug("pycocotools:\n%s", talk.getvalue())
     stats = [float(value) for value in evaluation.stats]
     # pycocotools says -1 for a size class with nobody in it.
@@ -154,24 +157,12 @@ def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_c
     }
 
 
-def _check(truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> None:
-    lengths = {len(result["keypoints"]) for result in results} - {3 * len(sigmas)}
-    if lengths:
-        raise MetricError(
-            f"average precision: expected {3 * len(sigmas)} numbers a person (3 for each of {len(sigmas)} sigmas), "
-            f"found {sorted(lengths)}."
-        )
+def _check_people(truth: Mapping[str, Any], joint_count: int, wanted: set[int]) -> None:
     people = [a for a in truth["annotations"] if a["image_id"] in wanted and a["num_keypoints"] > 0 and not a["iscrowd"]]
     if not people:
         raise MetricError(
             f"average precision: none of the {len(wanted)} images has a person (crowds aside) with labelled keypoints, "
-            f"{len(sigmas)} joints each. Check that annotation file, skeleton and image ids belong together."
-        )
-    strangers = {result["image_id"] for result in results} - {image["id"] for image in truth["images"]}
-    if strangers:
-        raise MetricError(
-            f"average precision: the results name {len(strangers)} images that the annotation file lacks, "
-            f"for example {sorted(strangers)[:3]}."
+            f"{joint_count} joints each. Check that annotation file, skeleton and image ids belong together."
         )
 
 

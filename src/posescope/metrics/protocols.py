@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posescope.metrics.errors import MetricError
 from posescope.metrics.figures import Protocol
 from posescope.metrics.oks import person_oks
+from posescope.metrics.result_records import check_results
 from posescope.skeleton import Skeleton
 from posescope.tables import Predictions, images_of, join_joints, joints_of
 
@@ -73,7 +74,8 @@ def match_results(
     precision, beside it, punishes both). Among equals the first counts.
 
     Args:
-        results: COCO keypoint results; those of other categories are left out.
+        results: COCO keypoint results; those of other categories and other images are left out. They are checked one by one, and
+            a `file_name` decides over `image_id` (`check_results`).
         wanted: a `Persons` table.
         keypoints: of these persons at least.
         skeleton: of the data.
@@ -83,10 +85,9 @@ def match_results(
         own score; a joint's score is the third number of its keypoint, which in many files is a flag and says little.
 
     Raises:
-        MetricError: if a result has another number of joints than the skeleton, or lacks a field, or if none is of an image with
-            somebody who counts.
+        MetricError: if a result is faulty, or if none is of an image with somebody who counts.
     """
-    points, scores, images = _result_arrays(results, skeleton)
+    points, scores, images = _result_arrays(results, wanted, skeleton)
     person_ids = wanted["person_id"].to_numpy(dtype=np.int64)
     truth, areas = joints_of(keypoints, person_ids), wanted["area"].to_numpy(dtype=np.float64)
     order = np.argsort(images, kind="stable")
@@ -110,16 +111,10 @@ def match_results(
     return pd.DataFrame(Predictions.validate(table.assign(person_score=np.repeat(scores[chosen], len(skeleton)))))
 
 
-def _result_arrays(results: Sequence[Mapping[str, Any]], skeleton: Skeleton) -> tuple[Any, Any, Any]:
-    """(R, K, 3) keypoints, (R,) scores and (R,) image ids of the results of this category."""
-    numbers = 3 * len(skeleton)
-    for place, result in enumerate(results):
-        if {"image_id", "category_id", "keypoints", "score"} - result.keys() or len(result["keypoints"]) != numbers:
-            raise MetricError(
-                f"COCO results: record {place}: expected image_id, category_id, score and {numbers} numbers as keypoints, found "
-                f"{', '.join(sorted(result))} and {len(result.get('keypoints', ()))} numbers."
-            )
-    own = [result for result in results if result["category_id"] == skeleton.category_id]
+def _result_arrays(results: Sequence[Mapping[str, Any]], wanted: pd.DataFrame, skeleton: Skeleton) -> tuple[Any, Any, Any]:
+    """(R, K, 3) keypoints, (R,) scores and (R,) image ids of the results of this category, in images with people who count."""
+    images = [{"id": image, "file_name": name} for image, name in set(zip(wanted["image_id"], wanted["file_name"], strict=True))]
+    own = check_results(results, len(skeleton), skeleton.category_id, images, other_images=True)
     points = np.array([result["keypoints"] for result in own], dtype=np.float64).reshape(-1, len(skeleton), 3)
     scores = np.array([result["score"] for result in own], dtype=np.float64)
     return points, scores, np.array([result["image_id"] for result in own], dtype=np.int64)

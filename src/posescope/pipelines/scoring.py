@@ -22,7 +22,9 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
         metrics: name of the dataset that takes the content of metrics.json.
         results: name of the parameter that may hold a file of results; none: it is always the model that is scored.
     """
-    nodes, given = SplitNodes(split), [] if results is None else [results]
+    nodes, source = SplitNodes(split), "params:data_engineering.source"
+    given = [] if results is None else [results]
+    truth = [] if results is None else [results, "raw_source", source]
     predictions, wanted, images = f"predictions_{split}", f"wanted_{split}", f"evaluated_images_{split}"
     figures, precision, mse = f"figures_{split}", f"average_precision_{split}", f"heatmap_mse_{split}"
     found, errors, setting = f"coco_results_{split}", f"heatmap_errors_{split}", f"setting_{split}"
@@ -32,13 +34,13 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
             step(nodes.describe_setting, [PREDICTION, SCORING, *given], setting, split),
             step(
                 nodes.predict_people,
-                [model, "crops", "targets", wanted, "keypoints", "crop_boxes", "skeleton", PREDICTION, *given],
+                [model, "crops", "targets", wanted, "keypoints", "crop_boxes", "skeleton", PREDICTION, *truth],
                 {"predictions": predictions, "results": found, "heatmap_errors": errors},
                 split,
             ),
             step(
                 nodes.score_precision,
-                ["raw_source", found, "persons", wanted, "skeleton", "params:data_engineering.source", SCORING],
+                ["raw_source", found, "persons", wanted, "skeleton", source, SCORING],
                 {"figures": precision, "image_ids": images},
                 split,
             ),

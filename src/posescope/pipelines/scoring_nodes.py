@@ -56,11 +56,14 @@ class SplitNodes:
         skeleton: Skeleton,
         prediction: PredictionOptions,
         results: str | None = None,
+        raw_source: CocoFolder | None = None,
+        source: SourceOptions | None = None,
     ) -> dict[str, Any]:
         """Run the model on the crops, or take another system's results in its place."""
         crops.check_boxes(crop_boxes)
         chosen = crops.select(targets, ids_of(wanted, self.split))
-        found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results)
+        truth = raw_source.annotation_file(source, source.origin_of(self.split)) if raw_source and source else None
+        found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results, truth)
         return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
 
     def score_precision(
