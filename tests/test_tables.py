@@ -10,6 +10,7 @@ from pandera.errors import SchemaError, SchemaErrors
 from posescope.errors import DataError
 from posescope.tables import (
     CropBoxes,
+    DataQuality,
     Distribution,
     History,
     Issues,
@@ -33,7 +34,9 @@ def keypoints():
     return join_joints(np.array([7, 3]), JOINTS, VISIBILITY, "visibility")
 
 
-@pytest.mark.parametrize("schema", [CropBoxes, Distribution, History, Issues, Keypoints, PersonScores, Persons, Predictions])
+@pytest.mark.parametrize(
+    "schema", [CropBoxes, DataQuality, Distribution, History, Issues, Keypoints, PersonScores, Persons, Predictions]
+)
 def test_an_empty_table_has_the_columns_and_passes_its_own_schema(schema):
     table = empty_table(schema)
     assert len(table) == 0

@@ -18,6 +18,7 @@ from posescope.errors import DataError
 
 __all__ = [
     "CropBoxes",
+    "DataQuality",
     "Distribution",
     "HeatmapErrors",
     "History",
@@ -91,6 +92,24 @@ class Issues(_Table):
     step: Series[str]
     reason: Series[str]
     detail: Series[str]
+
+
+class DataQuality(_Table):
+    """One row a check and split that found something in the data set's files.
+
+    `severity`: `mended` (a value was replaced), `warned` (the record is used as it is) or `refused` (the run stopped). `split`
+    is the data set's own name of it, or `all`. `check` is a short identifier such as `exif_orientation`. `records` counts what
+    was found (persons, images, or joints of the skeleton), `share` is of those that were checked, 0..1. `detail` is one sentence
+    with an example, `remedy` one sentence on what to do.
+    """
+
+    severity: Series[str] = pa.Field(isin=("mended", "warned", "refused"))
+    split: Series[str]
+    check: Series[str]
+    records: Series[np.int64] = pa.Field(ge=0)
+    share: Series[np.float64] = pa.Field(ge=0, le=1)
+    detail: Series[str]
+    remedy: Series[str]
 
 
 class CropBoxes(_Table):

@@ -103,6 +103,13 @@ def data_inputs() -> DataInputs:
                 "unlabelled_share": [1 / 7, 4 / 7],
             }
         ),
+        quality=pd.DataFrame(
+            [
+                ("mended", "train2017", "area_from_box", 2, 0.5, "Annotation 3 has area null.", "Write the area."),
+                ("warned", "all", "guessed_oks_sigmas", 1, 0.5, "No OKS sigma is known for tail.", "Give it."),
+            ],
+            columns=["severity", "split", "check", "records", "share", "detail", "remedy"],
+        ),
         box_sizes=figure,
         joint_counts=figure,
         crop_sheet=picture,

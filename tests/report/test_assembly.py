@@ -84,6 +84,7 @@ def test_chapters_come_in_their_order(inputs):
         "What it has learned: walks",
         "What it has learned: skip ablation",
         "The data",
+        "Data quality",
         "How it was made",
     ]
 
@@ -203,7 +204,7 @@ def test_the_recipe_holds_specs_and_plain_provenance(inputs):
 
 
 def test_a_run_without_analyses(inputs):
-    assert len(assemble_report(replace(inputs, analyses={})).sections) == 5
+    assert len(assemble_report(replace(inputs, analyses={})).sections) == 6
 
 
 def test_the_whole_can_be_rendered(inputs):

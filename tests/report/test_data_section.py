@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from posescope.report.content import ReportContent
-from posescope.report.data_section import assemble_data_section
+from posescope.report.data_section import assemble_data_section, assemble_quality_section
 from posescope.report.page import render_report
 
 
@@ -51,3 +51,21 @@ def test_nothing_was_set_aside(data_inputs):
     section = assemble_data_section(replace(data_inputs, discarded=kept))
     assert "7 (100.0 %) have a crop" in section.text
     assert len(section.tables[1].frame) == 2
+
+
+def test_findings_on_the_data_are_listed_with_their_shares(data_inputs):
+    section = assemble_quality_section(data_inputs.quality)
+    assert section.title == "Data quality"
+    assert section.text.startswith("1 findings were mended")
+    assert "1 are warnings" in section.text
+    (table,) = section.tables
+    assert table.frame["check"].tolist() == ["area_from_box", "guessed_oks_sigmas"]
+    assert table.frame["records"].tolist() == [2, 1]
+    assert table.frame["share_percent"].tolist() == [50, 50]
+    assert "Annotation 3 has area null." in render_report(ReportContent(title="Data", sections=(section,)))
+
+
+def test_no_findings_are_said_in_words(data_inputs):
+    section = assemble_quality_section(data_inputs.quality.iloc[:0])
+    assert section.tables == ()
+    assert "found nothing" in section.text

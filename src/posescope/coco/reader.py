@@ -20,9 +20,10 @@ from posescope.coco.checks import RecordChecks, find_bad_images, find_bad_record
 from posescope.coco.failures import FailureOptions, check_failures
 from posescope.coco.faults import is_storable, is_whole, show_value
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.quality import Finding, report_findings
 from posescope.errors import DataError
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
-from posescope.tables import Issues, Keypoints, Persons, join_joints
+from posescope.tables import DataQuality, Issues, Keypoints, Persons, empty_table, join_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
 
@@ -40,12 +41,14 @@ class Annotations:
         persons: a `Persons` table: every well-formed record, crowds and people without keypoints included.
         keypoints: a `Keypoints` table.
         issues: an `Issues` table.
+        quality: a `DataQuality` table of what was mended and what is doubtful.
         skeleton: of the data set's own category.
     """
 
     persons: pd.DataFrame
     keypoints: pd.DataFrame
     issues: pd.DataFrame
+    quality: pd.DataFrame
     skeleton: Skeleton
 
 
@@ -102,16 +105,11 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
             raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
         parts.append(part)
     _check_apart(folder, source, parts)
-    guessed = parts[0].skeleton.guessed_sigmas
-    if guessed:
-        logger.warning(
-            "OKS sigmas are guessed (%g) for %s; give them in data_engineering.source.oks_sigmas if OKS matters",
-            DEFAULT_OKS_SIGMA, ", ".join(guessed),
-        )  # fmt: skip
     found = Annotations(
         persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
         keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
         issues=pd.DataFrame(Issues.validate(pd.concat([part.issues for part in parts], ignore_index=True))),
+        quality=report_findings(_check_sigmas(parts[0].skeleton)),
         skeleton=parts[0].skeleton,
     )
     if failures is not None:
@@ -133,6 +131,23 @@ def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[Annotati
         )
 
 
+def _check_sigmas(skeleton: Skeleton) -> list[Finding]:
+    guessed = skeleton.guessed_sigmas
+    if not guessed:
+        return []
+    return [
+        Finding(
+            severity="warned",
+            split="all",
+            check="guessed_oks_sigmas",
+            records=len(guessed),
+            total=len(skeleton),
+            detail=f"No OKS sigma is known for {', '.join(guessed)}; {DEFAULT_OKS_SIGMA:g} is used.",
+            remedy="Give them in data_engineering.source.oks_sigmas if OKS and AP matter.",
+        )
+    ]
+
+
 def _read_split(
     path: Path, image_folder: Path | None, source: SourceOptions, split: str, source_split: str, first_id: int
 ) -> Annotations:
@@ -151,6 +166,7 @@ def _read_split(
         persons=persons,
         keypoints=_keypoints_table(checks, persons["person_id"].to_numpy()),
         issues=_issues_table(issues, source_split),
+        quality=empty_table(DataQuality),
         skeleton=skeleton,
     )
 

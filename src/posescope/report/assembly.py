@@ -13,7 +13,7 @@ from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
 from posescope.models.counting import count_macs, count_parameters
 from posescope.report.content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
-from posescope.report.data_section import DataInputs, assemble_data_section
+from posescope.report.data_section import DataInputs, assemble_data_section, assemble_quality_section
 from posescope.report.explain_section import assemble_explain_sections
 from posescope.report.failure_section import FailureInputs, assemble_failure_section
 from posescope.report.score_figures import plot_joint_scores
@@ -72,6 +72,7 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
         assemble_failure_section(inputs.failures),
         *assemble_explain_sections(inputs.components, inputs.analyses),
         assemble_data_section(inputs.data),
+        assemble_quality_section(inputs.data.quality),
         _training_section(inputs),
     )
     return ReportContent(

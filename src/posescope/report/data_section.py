@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from posescope.report.content import ReportFigure, ReportPicture, ReportTable, Section
 from posescope.report.data_figures import plot_data_distribution, plot_discarded, plot_joint_labels
 
-__all__ = ["DataInputs", "assemble_data_section"]
+__all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,7 @@ class DataInputs:
         distribution: a `Distribution` table.
         discarded: as from `count_discarded`.
         joint_labels: as from `count_joint_labels`.
+        quality: a `DataQuality` table.
         box_sizes, joint_counts: figures; their tables would have a row a person.
         crop_sheet, target_sheet, average_crop: pictures, (H, W, 3) uint8 RGB.
     """
@@ -28,6 +29,7 @@ class DataInputs:
     distribution: pd.DataFrame
     discarded: pd.DataFrame
     joint_labels: pd.DataFrame
+    quality: pd.DataFrame
     box_sizes: go.Figure
     joint_counts: go.Figure
     crop_sheet: NDArray[np.uint8]
@@ -45,6 +47,27 @@ def assemble_data_section(inputs: DataInputs) -> Section:
     )
     return Section(title="The data", text=text, figures=_figures(inputs), pictures=_pictures(inputs),
                    tables=_tables(inputs))  # fmt: skip
+
+
+def assemble_quality_section(quality: pd.DataFrame) -> Section:
+    """Return the section that lists what was mended in the data set's files and what is doubtful in them.
+
+    Args:
+        quality: a `DataQuality` table; may be empty.
+    """
+    if quality.empty:
+        return Section(title="Data quality", text="The checks of the annotation files and images found nothing.")
+    counts = quality["severity"].value_counts()
+    text = (
+        f"{counts.get('mended', 0)} findings were mended: a missing or wrong value was replaced. {counts.get('warned', 0)} are "
+        "warnings: the records are used as they are, so look at them before you trust a score."
+    )
+    caption = "Records are persons, images, or joints of the skeleton; shares are of those that were checked."
+    return Section(
+        title="Data quality",
+        text=text,
+        tables=(ReportTable("Findings", _in_percent(quality), decimals=1, caption=caption, row_limit=200),),
+    )
 
 
 def _figures(inputs: DataInputs) -> tuple[ReportFigure, ...]:

@@ -52,6 +52,7 @@ def read_people(raw_source: CocoFolder, source: SourceOptions, failures: Failure
         "persons_read": found.persons,
         "keypoints": found.keypoints,
         "issues_read": found.issues,
+        "data_quality_read": found.quality,
         "skeleton": found.skeleton,
     }
 
@@ -106,6 +107,11 @@ def measure_statistics(
 
 def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
     """All that was set aside, step by step."""
+    return pd.concat(tables, ignore_index=True)
+
+
+def collect_quality(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings on the data's quality, step by step."""
     return pd.concat(tables, ignore_index=True)
 
 

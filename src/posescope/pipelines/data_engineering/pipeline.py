@@ -13,6 +13,7 @@ FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
 PREVIEW = "params:data_engineering.preview"
 ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
+QUALITY = ["data_quality_read"]
 
 
 def create_pipeline() -> Pipeline:
@@ -23,7 +24,7 @@ def create_pipeline() -> Pipeline:
             step(
                 nodes.read_people,
                 ["raw_source", SOURCE, FAILURES],
-                named_outputs("persons_read", "keypoints", "issues_read", "skeleton"),
+                named_outputs("persons_read", "keypoints", "issues_read", "data_quality_read", "skeleton"),
             ),
             step(
                 nodes.filter_people,
@@ -45,6 +46,7 @@ def create_pipeline() -> Pipeline:
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
+            step(nodes.collect_quality, QUALITY, "data_quality"),
             step(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
             step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", CODEC], "target_sheet"),
             step(nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", PREVIEW], "average_crop"),

@@ -53,6 +53,7 @@ def create_pipeline() -> Pipeline:
                     "data_distribution": "data_distribution",
                     "discarded": "discarded",
                     "joint_labels": "joint_labels",
+                    "data_quality": "data_quality",
                     "box_sizes": "box_sizes_plot",
                     "joint_counts": "joint_counts_plot",
                     "history": "history",
