@@ -1,6 +1,9 @@
 """Files are there whole or not at all; fingerprints follow the content."""
 
 import hashlib
+import multiprocessing
+import os
+import signal
 from threading import Thread
 
 import pytest
@@ -64,6 +67,38 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
         write_half()
     assert [file.name for file in path.iterdir()] == ["old"]
     assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_folder_of_a_killed_writer_is_removed_by_the_next_one(tmp_path):
+    path = tmp_path / "model"
+    killed = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(path,))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert [folder.name for folder in tmp_path.iterdir()] == [f".model.{killed.pid}.tmp"]
+    other = tmp_path / f".model2.{killed.pid}.tmp"  # of another target
+    other.mkdir()
+    with atomic_folder(path) as temporary:
+        (temporary / "fresh").touch()
+    assert {folder.name for folder in tmp_path.iterdir()} == {"model", other.name}
+
+
+def test_the_folder_of_a_living_writer_stays(tmp_path):
+    path = tmp_path / "model"
+    with atomic_folder(path) as first:
+        (first / "from the first").touch()
+        moved = first.rename(tmp_path / ".model.1.tmp")  # as another process would call it
+        with atomic_folder(path) as second:
+            (second / "from the second").touch()
+        assert [file.name for file in moved.iterdir()] == ["from the first"]
+        moved.rename(first)
+    assert [file.name for file in path.iterdir()] == ["from the first"]
+
+
+def _write_and_die(path):
+    with atomic_folder(path) as temporary:
+        (temporary / "half").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_json_round_trip_sorted_and_with_a_last_newline(tmp_path):

@@ -49,18 +49,50 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a fresh temporary folder beside `path`; when the block ends well, it takes the place of `path`.
 
     An older folder of that name is removed only after the new one is complete. When the block raises, the temporary
-    folder is removed and `path` is left as it was.
+    folder is removed and `path` is left as it was. A temporary folder that a killed process left for the same `path` is removed
+    first.
     """
+    _remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        with _held(temporary):
+            yield temporary
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the temporary folders of `path` whose process has ended: a living writer holds a lock on its own."""
+    if sys.platform == "win32" or not path.parent.is_dir():
+        return
+    for folder in path.parent.iterdir():
+        if folder.is_dir() and folder.name.startswith(f".{path.name}.") and _TEMPORARY.search(folder.name):
+            with _held(folder) as is_held:
+                if is_held:
+                    shutil.rmtree(folder)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder alone without waiting for it; False if another process holds it, or the file system has no locks."""
+    if sys.platform == "win32":
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 @contextmanager
