@@ -1,9 +1,12 @@
 """Files are there whole or not at all; fingerprints follow the content."""
 
+import gzip
 import hashlib
+import json
 import multiprocessing
 import os
 import signal
+import tracemalloc
 from threading import Thread
 
 import pytest
@@ -131,6 +134,65 @@ def test_reading_names_the_broken_file(tmp_path, raw):
     with pytest.raises(DataError, match=r"broken\.json: not a JSON file") as caught:
         read_json(path)
     assert caught.value.__cause__ is not None
+
+
+ODD_JSON = {
+    "deep lists": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "many digits": b"[" + b"9" * 5000 + b"]",
+    "repeated key": b'{"id": 1, "b": {"id": 2, "id": 2}}',
+    "cut UTF-16": "[1]".encode("utf-16")[:-1],
+    "Latin-1": '["é"]'.encode("latin-1"),
+    "two documents": b"{} {}",
+    "only a BOM": b"\xef\xbb\xbf",
+}
+# Left to readers that check each record.
+ODD_VALUES = {
+    "NaN": b"[NaN]", "-Infinity": b"[-Infinity]", "overflow": b"[1e999]", "half a surrogate pair": b'{"a": "\\uD800"}',
+    "half a pair as key": b'{"\\udc00": 1}', "half a pair in bytes": b'["\xed\xa0\x80"]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("raw", ODD_JSON.values(), ids=ODD_JSON)
+def test_odd_json_is_an_error_that_names_the_file(tmp_path, raw, strict, suffix):
+    path = tmp_path / f"odd{suffix}"
+    path.write_bytes(gzip.compress(raw) if suffix.endswith("gz") else raw)
+    with pytest.raises(DataError, match=r"odd\.json(\.gz)?: not a JSON file") as caught:
+        read_json(path, strict=strict)
+    assert len(str(caught.value)) < 600
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("raw", ODD_VALUES.values(), ids=ODD_VALUES)
+def test_values_that_no_file_may_hold_are_refused_unless_records_are_checked(tmp_path, raw):
+    path = tmp_path / "odd.json"
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"odd\.json: not a JSON file"):
+        read_json(path)
+    assert len(read_json(path, strict=False)) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
+def test_json_of_every_encoding_is_read(tmp_path, encoding):
+    content = {"name": "größe 図", "pair": "\U0001f600", "value": [1, 2.5, None]}
+    for ascii_only in (True, False):
+        (tmp_path / "a.json").write_bytes(json.dumps(content, ensure_ascii=ascii_only).encode(encoding))
+        assert read_json(tmp_path / "a.json") == content
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_held(tmp_path, suffix):
+    path, raw = tmp_path / f"bomb{suffix}", b"[" + b" " * 30_000_000 + b"]"
+    path.write_bytes(gzip.compress(raw) if suffix.endswith("gz") else raw)
+    assert read_json(path, max_bytes=len(raw)) == []
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"bomb\.json.* than 1,000,000 bytes"):
+        read_json(path, max_bytes=1_000_000)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 20_000_000
 
 
 @pytest.mark.parametrize("size", [0, 3, 1_000_000])

@@ -232,10 +232,10 @@ def test_a_file_of_another_shape_is_named(tiny_coco, content):
 
 
 def test_a_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
-    def refuse(_):
+    def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"train2017\.json: cannot be read \(Permission denied\)"):
         read(tiny_coco)
 

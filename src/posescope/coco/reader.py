@@ -4,10 +4,7 @@ COCO's boxes count from the pixel's edge (pixel i spans [i, i + 1]), ours from i
 numbers of pixels and enter unchanged.
 """
 
-import gzip
-import json
 import logging
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from posescope.coco.faults import is_storable, is_whole, show_value
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.quality import Finding, report_findings
 from posescope.errors import DataError
+from posescope.files import read_json
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
 from posescope.tables import DataQuality, Issues, Keypoints, Persons, empty_table, join_joints
 
@@ -61,15 +59,7 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such annotation file.")
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    try:
-        content = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
-    except (ValueError, RecursionError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        # ValueError: bad JSON, bad UTF-8, or a whole number of more digits than Python takes.
-        raise DataError(f"{path}: not a JSON file ({error}). Is it complete? Fetch or write it again.") from error
+    content = read_json(path, strict=False)  # each record is checked, and set aside alone
     if not isinstance(content, dict):
         raise DataError(
             f"{path}: expected a list under each of the names images, annotations, categories; "

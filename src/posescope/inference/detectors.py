@@ -47,7 +47,7 @@ class Detections:
         Raises:
             DataError: if it is missing or neither.
         """
-        content = read_json(self.root)
+        content = read_json(self.root, strict=False)
         records = content.get("annotations") if isinstance(content, dict) else content
         if not isinstance(records, list):
             raise DataError(f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}.")

@@ -88,7 +88,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
         DataError: if the file is missing, not JSON, or not a list.
     """
     try:
-        content = read_json(path)
+        content = read_json(path, strict=False)
     except DataError as error:
         raise DataError(f"{error} Expected a JSON file of COCO keypoint results: see evaluation.results.") from error
     if not isinstance(content, list) or (content and not any(isinstance(record, dict) for record in content)):
