@@ -129,6 +129,39 @@ def test_an_unknown_environment_is_named() -> None:
     assert str(REPOSITORY / "conf" / "no_such") in message
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [
+        ("--nodes", "no_such", "no_such"),
+        ("--from-nodes", "no_such", "no_such"),
+        ("--to-nodes", "no_such", "no_such"),
+        ("--from-inputs", "no_such", "no_such"),
+        ("--to-outputs", "no_such", "no_such"),
+        ("--namespaces", "no_such", "no_such"),
+        ("--tags", "no_such", "no nodes"),
+        ("--runner", "NoSuchRunner", "--runner NoSuchRunner"),
+        ("--runner", "no.such.Runner", "--runner no.such.Runner"),
+        ("--runner", "kedro.io.DataCatalog", "--runner kedro.io.DataCatalog"),
+        ("--runner-params", "no_such=1", "no_such"),
+        ("--load-versions", "model", "--load-versions"),
+        ("--load-versions", "no_such:2026-01-02T03.04.05.678Z", "no_such"),
+        ("--load-versions", "persons:2026-01-02T03.04.05.678Z", "persons keeps no versions"),
+        ("--load-versions", "model:2026-01-02T03.04.05.678Z", "2026-01-02T03.04.05.678Z"),
+        ("--conf-source", "no/such/folder", "no/such/folder"),
+    ],
+)
+def test_what_is_not_there_is_named_in_one_line(option: str, value: str, named: str, places: str, tmp_path: Path) -> None:
+    words = ["--env", "test", "--params", places, "--pipelines", "evaluation", option, value]
+    message = told(CliRunner().invoke(run, words))
+    assert named in message
+    assert len(message.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_options_that_exclude_each_other_are_named() -> None:
+    assert "--pipelines" in told(CliRunner().invoke(run, ["--pipeline", "tune", "--pipelines", "evaluation"]))
+
+
 def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(*arguments: object, **named: object) -> None:
         raise ValueError("of our own making")

@@ -249,10 +249,50 @@ def test_the_log_says_where_to_look(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "02_intermediate" not in caplog.text, "only what people look at"
 
 
-def test_foreseen_errors_are_found_behind_kedros() -> None:
+def wrap(error: Exception, times: int) -> Exception:
+    for _ in range(times):
+        wrapper = DatasetError("wrapped")
+        wrapper.__cause__ = error
+        error = wrapper
+    return error
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 5])
+def test_foreseen_errors_are_found_however_deep(times: int) -> None:
     known = DataError("known")
-    wrapped = DatasetError("wrapped")
-    wrapped.__cause__ = known
-    assert unwrap(known) is known
-    assert unwrap(wrapped) is known
-    assert unwrap(ValueError("unknown")) is None
+    assert unwrap(wrap(known, times)) is known
+    assert unwrap(wrap(ValueError("unknown"), times)) is None
+
+
+def test_the_outermost_foreseen_error_is_taken() -> None:
+    inner, outer = DataError("a number is wrong"), DataError("file.json: cannot be read")
+    outer.__cause__ = inner
+    assert unwrap(wrap(outer, 2)) is outer
+
+
+def test_a_mistake_while_a_foreseen_error_is_handled_is_not_foreseen() -> None:
+    mistake = KeyError("left_hand")
+    mistake.__context__ = DataError("known")
+    assert unwrap(mistake) is None
+
+
+def test_a_circle_of_causes_ends() -> None:
+    error = ValueError("round")
+    error.__cause__ = wrap(error, 2)
+    assert unwrap(error) is None
+
+
+def test_a_missing_version_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    table = CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version("v0", "v1"), save_args={"index": False})
+    catalog = catalog_of(tmp_path, scores=table)
+    with pytest.raises(MissingInputError, match="there is none yet"):
+        InputsCheck().before_pipeline_run({"load_versions": {"scores": "v0"}}, join("scores"), catalog)
+    CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version(None, "v1"), save_args={"index": False}).save(
+        pd.DataFrame({"a": [1]})
+    )
+    table.release()
+    with pytest.raises(MissingInputError, match=r"scores:v0: there is no such version .*found v1"):
+        InputsCheck().before_pipeline_run({"load_versions": {"scores": "v0"}}, join("scores"), catalog)
+    InputsCheck().before_pipeline_run({"load_versions": {"scores": "v1"}}, Pipeline([]), catalog)
+    with pytest.raises(MissingInputError, match="persons keeps no versions"):
+        InputsCheck().before_pipeline_run({"load_versions": {"persons": "v1"}}, Pipeline([]), catalog)

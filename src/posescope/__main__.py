@@ -1,20 +1,41 @@
 """`python -m posescope` is `kedro run` for an installed wheel: the same options, outside of any checkout."""
 
-import sys
 from pathlib import Path
+from typing import Any
 
+import click
 from kedro.framework.project import configure_project
 
 __all__ = ["main"]
 
 
-def main() -> None:
-    """Configure the package as a Kedro project and run it."""
+def main(*args: Any, **kwargs: Any) -> Any:
+    """Configure the package as a Kedro project and run it; for schedulers that call a Python function.
+
+    Args:
+        *args: those of a click command: a list of words, such as `["--env", "production"]`. Default: the words of the process.
+        **kwargs: those of a click command. `standalone_mode=True` ends the process, as on the command line.
+
+    Returns:
+        What Kedro's `run` returns: the outputs of the pipeline that stay in memory, by name.
+
+    Raises:
+        PosescopeError: what a command line would show in one line. Other errors are raised as they are.
+
+    Example:
+        >>> from posescope.__main__ import main
+        >>> main(["--env", "production", "--pipelines", "inference"])  # doctest: +SKIP
+    """
     configure_project(Path(__file__).parent.name)
     from posescope.cli_run import run  # noqa: PLC0415  Kedro's command reads the configured project when it is imported
 
-    run.main(args=sys.argv[1:], prog_name="python -m posescope", standalone_mode=True)
+    kwargs.setdefault("standalone_mode", False)
+    kwargs.setdefault("prog_name", "python -m posescope")
+    try:
+        return run(*args, **kwargs)
+    except click.ClickException as error:
+        raise error.__cause__ or error from None
 
 
 if __name__ == "__main__":
-    main()
+    main(standalone_mode=True)

@@ -1,4 +1,4 @@
-"""Commands whose foreseen errors are told in one line; imported by every command, so it imports nothing heavy."""
+"""Commands whose foreseen errors end in one line; imported by every command, so it imports nothing heavy."""
 
 import errno
 import sys
@@ -8,7 +8,7 @@ import click
 
 from posescope.errors import PosescopeError
 
-__all__ = ["OneLineErrors"]
+__all__ = ["OneLineErrors", "message_of"]
 
 
 class OneLineErrors(click.Command):
@@ -18,17 +18,29 @@ class OneLineErrors(click.Command):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except PosescopeError as error:
-            raise click.ClickException(str(error)) from error
-        except MemoryError as error:
-            raise click.ClickException("There is not enough memory.") from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read our output has seen enough: click ends quietly
+        except Exception as error:
+            message = message_of(error)
+            if message is None:
                 raise
-            place = "" if error.filename is None else f"{error.filename}: "
-            raise click.ClickException(f"{place}{error.strerror or error}") from error
-        except _errors_of_opencv() as error:
-            raise click.ClickException(f"OpenCV: {' '.join(str(error).split())}") from error
+            raise click.ClickException(message) from error
+
+
+def message_of(error: BaseException) -> str | None:
+    """Return the message of a foreseen error: one of ours, or one of the machine's limits; None for any other.
+
+    Args:
+        error: what was raised. A closed pipe is not foreseen here: click ends quietly then.
+    """
+    if isinstance(error, PosescopeError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory."
+    if isinstance(error, OSError) and error.errno != errno.EPIPE:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, _errors_of_opencv()):
+        return f"OpenCV: {' '.join(str(error).split())}"
+    return None
 
 
 def _errors_of_opencv() -> tuple[type[Exception], ...]:

@@ -4,7 +4,9 @@ Every room defines its own errors beside the code that raises them; all derive f
 project (the command line, the hooks) can turn them into one clear line while programming errors still show a traceback.
 """
 
-__all__ = ["DataError", "OptionsError", "PosescopeError", "count_of"]
+from collections.abc import Iterator
+
+__all__ = ["DataError", "OptionsError", "PosescopeError", "causes_of", "count_of"]
 
 
 class PosescopeError(Exception):
@@ -17,6 +19,20 @@ class DataError(PosescopeError):
 
 class OptionsError(PosescopeError):
     """A parameter, an option or the name of a component is wrong."""
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and the errors that caused it, the outermost first.
+
+    Only stated causes (`raise ... from`) count: an error that occurs while another one is handled has not been caused by it, and
+    may be a mistake in the code.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        yield cause
+        seen.add(id(cause))
+        cause = cause.__cause__
 
 
 def count_of(number: int, thing: str) -> str:

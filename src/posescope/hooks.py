@@ -12,7 +12,7 @@ from kedro.io import AbstractVersionedDataset, DataCatalog
 from kedro.pipeline import Pipeline
 
 from posescope.datasets import ModelDataset, NothingDataset
-from posescope.errors import PosescopeError
+from posescope.errors import PosescopeError, causes_of
 from posescope.pipeline_registry import parameter_models
 from posescope.run_parameters import check_parameters
 from posescope.run_record import RunRecord, describe_versions, write_run_record
@@ -57,8 +57,9 @@ class InputsCheck:
         """Check the free inputs of the pipeline. One that is missing, and that a parameter makes needless, is loaded as None.
 
         Raises:
-            MissingInputError: naming each missing input and the pipeline that makes it.
+            MissingInputError: naming each missing version, or each missing input and the pipeline that makes it.
         """
+        _check_versions(catalog, run_params.get("load_versions") or {})
         absent = [name for name in sorted(pipeline.inputs()) if not _is_parameter(name) and not _exists(catalog, name)]
         missing = [name for name in absent if not _is_needless(name, pipeline, catalog)]
         if not missing:
@@ -143,9 +144,25 @@ class RunRecorder:
 
 
 def unwrap(error: BaseException) -> PosescopeError | None:
-    """The foreseen error behind an exception, if there is one (Kedro wraps what datasets raise)."""
-    behind = (error, error.__cause__, error.__context__)
-    return next((item for item in behind if isinstance(item, PosescopeError)), None)
+    """Return the foreseen error behind an exception, the outermost of several; None where there is none.
+
+    Kedro wraps what datasets raise, and a dataset may wrap what it calls.
+    """
+    return next((item for item in causes_of(error) if isinstance(item, PosescopeError)), None)
+
+
+def _check_versions(catalog: DataCatalog, asked: Mapping[str, str]) -> None:
+    """See that every version of --load-versions is there; Kedro ignores one of a dataset without versions."""
+    for name, version in asked.items():
+        dataset = catalog.get(name)
+        if not isinstance(dataset, AbstractVersionedDataset) or dataset._version is None:
+            raise MissingInputError(f"--load-versions {name}:{version}: {name} keeps no versions.")
+        found = dataset.list_versions(full_path=False)
+        if version not in found:
+            there = f"found {', '.join(found)}" if found else "there is none yet"
+            raise MissingInputError(
+                f"--load-versions {name}:{version}: there is no such version in {dataset._filepath} ({there})."
+            )
 
 
 def _is_parameter(name: str) -> bool:

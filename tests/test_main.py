@@ -1,0 +1,53 @@
+"""Tests of posescope.__main__: the function that a scheduler calls."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from posescope.__main__ import main
+from posescope.errors import DataError, OptionsError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """A run of one node that needs no data and leaves its output in memory."""
+    places = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
+    return ["--env", "test", "--pipelines", "evaluation", "--nodes", "describe_setting_val", "--params", places]
+
+
+def test_it_returns_the_outputs(words: list[str]) -> None:
+    result = main(words)
+    assert result["setting_val"].load().split == "val"
+
+
+def test_without_arguments_it_takes_the_words_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["anything", *words])
+    assert set(main()) == {"setting_val"}
+
+
+def test_it_raises_errors_as_they_are(words: list[str], tmp_path: Path) -> None:
+    words[-1] += ",modelling.training.epochs=0"
+    with pytest.raises(OptionsError, match=r"modelling\.training\.epochs"):
+        main(words)
+    places = f"data_engineering.sample=null,data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
+    with pytest.raises(DataError, match="there is no such folder"):
+        main(["--env", "test", "--pipelines", "data_engineering", "--params", places])
+    with pytest.raises(ValueError, match="no_such"):
+        main(["--env", "test", "--pipelines", "no_such"])
+
+
+def test_in_standalone_mode_it_ends_the_process(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words, standalone_mode=True)
+    assert caught.value.code == 0
+    with pytest.raises(SystemExit) as caught:
+        main(["--env", "no_such"], standalone_mode=True)
+    assert caught.value.code == 1
