@@ -1,6 +1,6 @@
 """How long the annotations of a whole data set take from the file to the splits, and in how much memory; who is kept.
 
-    read and check -> filter -> square boxes (`centred_square`) -> test set
+    read and check -> filter -> square boxes (`centred_square`, --box: its option `box`) -> test set
 
 The folder holds `person_keypoints_{train,val}2017.json` or `.json.gz`; no image is looked for. The memory is the peak of the
 whole process, the imported libraries included. The last line is JSON: the seconds, the peak in GB (10^9 bytes), and how many
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from posescope.coco.reader import read_annotations
 from posescope.crops.boxing import BoxedPersons, box_persons
 from posescope.crops.options import CropOptions, SplitOptions
 from posescope.crops.splitting import draw_test_set
+from posescope.geometry.boxes import MeasuredBox
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 SMALL_PX = 16
@@ -48,16 +50,22 @@ def peak_gb() -> float:
 
 
 def print_small_squares(boxed: BoxedPersons) -> None:
-    """How many kept squares show less than half of the person's box, or next to nothing."""
+    """Print how many kept squares are smaller than the person's box, than half of it, or show next to nothing."""
     longer = boxed.persons[["bbox_w", "bbox_h"]].to_numpy().max(axis=1)
     sides = boxed.crop_boxes["side"].to_numpy()
     table = pd.DataFrame(
-        {"split": boxed.persons["split"], "half": sides < longer / 2, "tiny": sides < SMALL_PX, "kept": np.ones(len(sides), int)}
+        {
+            "split": boxed.persons["split"],
+            "less": sides < longer,
+            "half": sides < longer / 2,
+            "tiny": sides < SMALL_PX,
+            "kept": np.ones(len(sides), int),
+        }
     )
     for split, row in table.groupby("split").sum().iterrows():
         print(
-            f"{split:<5} of {row['kept']} kept squares, {row['half']} are smaller than half the box's longer side, "
-            f"{row['tiny']} smaller than {SMALL_PX} px"
+            f"{split:<5} of {row['kept']} kept squares, {row['less']} are smaller than the annotated box's longer side, "
+            f"{row['half']} smaller than half of it, {row['tiny']} smaller than {SMALL_PX} px"
         )
 
 
@@ -65,14 +73,16 @@ def main() -> None:
     """Run the four steps once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=Path, required=True, help="folder of the two annotation files")
-    labels = parser.parse_args().labels
+    parser.add_argument("--box", choices=get_args(MeasuredBox), default="annotated_and_keypoints", help="of the crop rule")
+    arguments = parser.parse_args()
+    labels = arguments.labels
     started = time.perf_counter()
     with step("read"):
         read = read_annotations(CocoFolder(labels), SOURCE)
     with step("filter"):
         filtered = filter_persons(read.persons, read.keypoints, ())
     with step("box"):
-        boxed = box_persons(filtered.persons, read.keypoints, CropOptions())
+        boxed = box_persons(filtered.persons, read.keypoints, CropOptions(rule_options={"box": arguments.box}))
     with step("split"):
         persons = draw_test_set(boxed.persons, SplitOptions())
     seconds, peak = time.perf_counter() - started, peak_gb()

@@ -38,11 +38,15 @@ def test_centred_squares_keep_as_many_as_the_documents_say(annotations):
     assert set(boxed.issues["reason"]) == {"joints do not fit in the largest square that is centred on them"}
     persons = draw_test_set(boxed.persons, SplitOptions())
     assert persons["split"].value_counts().to_dict() == {"train": 123_728 - 5_235, "val": 5_235, "test": 5_235}
-    # What the architecture says about squares that show little.
+    # What docs/thesis.md says about squares that show little.
     longer = boxed.persons[["bbox_w", "bbox_h"]].max(axis=1)
     halves, tiny = boxed.crop_boxes["side"] < longer / 2, boxed.crop_boxes["side"] < 16
+    shrunk = (boxed.crop_boxes["side"] < longer).groupby(boxed.persons["split"]).sum()
+    assert shrunk.to_dict() == {"train": 19_056, "val": 800}
     assert halves.groupby(boxed.persons["split"]).sum().to_dict() == {"train": 2_241, "val": 91}
     assert tiny.groupby(boxed.persons["split"]).sum().to_dict() == {"train": 320, "val": 18}
+    alone = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule_options={"box": "annotated"}))
+    assert alone.persons["split"].value_counts().to_dict() == {"train": 121_291, "val": 5_122}
     least = box_persons(filtered.persons, annotations.keypoints, CropOptions(rule_options={"min_side_px": 16}))
     assert len(least.persons) == len(boxed.persons) - 338
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from posescope.errors import DataError
 from posescope.geometry.boxes import (
     CANNOT_CENTRE,
+    NOT_HELD,
     OFF_IMAGE,
     TOO_SMALL,
     CentredSquare,
@@ -29,6 +30,35 @@ def test_centred_square_by_hand():
     boxes = CentredSquare(SquareOptions())(extents([39.5, 19.5, 22, 60], [[40, 30], [60, 70]], (200, 300)))
     assert (boxes.left[0], boxes.top[0], boxes.side[0]) == (18, 18, 66)  # edges 17 .. 83 -> first px 17.5, rounded to even: 18
     assert boxes.kept.all()
+
+
+# The box spans 39.5..61.5 x 29.5..69.5, its longer side is 40; the ankle lies 10 px below it: joints span y 30..79.5.
+ANKLE_BELOW = ([39.5, 29.5, 22, 40], [[40, 30], [60, 79.5]], (200, 300))
+
+
+@pytest.mark.parametrize(("rule", "reason"), [(CentredSquare, CANNOT_CENTRE), (PaddedSquare, NOT_HELD)])
+def test_of_the_annotated_box_alone_the_square_may_not_hold_the_joints(rule, reason):
+    # annotated: side 1.1 * 40 = 44 around (50, 54.75), y 32.75..76.75: neither joint is in it.
+    assert rule(SquareOptions(box="annotated"))(extents(*ANKLE_BELOW)).reasons.tolist() == [reason]
+    # The union is 50 px high: side 55 around (50, 54.75), y 27.25..82.25.
+    union = rule(SquareOptions())(extents(*ANKLE_BELOW))
+    assert (union.side[0], union.reasons.tolist()) == (55, [""])
+
+
+@pytest.mark.parametrize("rule", [CentredSquare, PaddedSquare])
+def test_the_square_of_the_annotated_box_by_hand(rule):
+    # One joint a little below the box: y 30..71. annotated: 44 px around (50, 50.5) -> y 28.5..72.5; union: 1.1 * 41.5 = 45.65.
+    person = ([39.5, 29.5, 22, 40], [[40, 30], [60, 71]], (200, 300))
+    annotated, union = (rule(SquareOptions(box=box))(extents(*person)) for box in ("annotated", "annotated_and_keypoints"))
+    assert (annotated.left[0], annotated.top[0], annotated.side[0], annotated.reasons[0]) == (28, 29, 44, "")
+    assert union.side[0] == {CentredSquare: 45, PaddedSquare: 46}[rule]
+
+
+def test_the_joints_hold_at_the_very_edge_of_the_annotated_square():
+    # Margin 0, joints on the edges of the square: y 29.5..69.5.
+    person = ([39.5, 29.5, 22, 40], [[40, 29.5], [60, 69.5]], (200, 300))
+    for rule in (CentredSquare, PaddedSquare):
+        assert rule(SquareOptions(box="annotated", margin=0))(extents(*person)).kept.all()
 
 
 def test_square_is_limited_by_the_nearer_side_border():
@@ -107,8 +137,10 @@ def test_centred_square_lies_inside_the_image(x, y, dx, dy, w, h):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(("split", "kept", "people"), [("val", 5_235, 6_352), ("train", 123_728, 149_813)])
-def test_counts_on_all_of_coco(real_data, split, kept, people):
+@pytest.mark.parametrize(
+    ("split", "people", "annotated", "union"), [("val", 6_352, 5_122, 5_235), ("train", 149_813, 121_291, 123_728)]
+)
+def test_counts_on_all_of_coco(real_data, split, people, annotated, union):
     with gzip.open(real_data / "coco_full_labels" / f"person_keypoints_{split}2017.json.gz") as stream:
         content = json.load(stream)
     size_of = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
@@ -118,6 +150,7 @@ def test_counts_on_all_of_coco(real_data, split, kept, people):
     boxes = np.array([record["bbox"] for record in records], float)
     boxes[:, :2] -= 0.5
     sizes = np.array([size_of[record["image_id"]] for record in records])
-    squares = CentredSquare(SquareOptions())(measure_extents(boxes, joints, sizes))
+    found = measure_extents(boxes, joints, sizes)
     assert len(records) == people
-    assert squares.kept.sum() == kept
+    assert CentredSquare(SquareOptions(box="annotated"))(found).kept.sum() == annotated
+    assert CentredSquare(SquareOptions())(found).kept.sum() == union

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from posescope.geometry.boxes import (
     CANNOT_CENTRE,
+    NOT_HELD,
     OFF_IMAGE,
     TOO_SMALL,
     CentredSquare,
@@ -63,7 +64,7 @@ class Scene:
         return dataclasses.replace(self.moved(px, px), size=(self.size[0] + 2 * px, self.size[1] + 2 * px))
 
 
-def squares_of(rule, scene: Scene, **options: float) -> SquareBoxes:
+def squares_of(rule, scene: Scene, **options: float | str) -> SquareBoxes:
     return rule(SquareOptions(**options))(scene.extents)
 
 
@@ -87,14 +88,16 @@ def scenes(draw: st.DrawFn, *, outside_px: float = 0) -> Scene:
 
 
 margins = st.sampled_from([0.0, 0.1, 0.25, 1.0, 2.0])
+boxes = st.sampled_from(["annotated", "annotated_and_keypoints"])
 
 
 @RULES
-@given(scene=scenes(outside_px=30), margin=margins, min_side=st.integers(1, 20))
-def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side):
-    found = squares_of(rule, scene, margin=margin, min_side_px=min_side)
+@given(scene=scenes(outside_px=30), margin=margins, min_side=st.integers(1, 20), box=boxes)
+def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
+    found = squares_of(rule, scene, margin=margin, min_side_px=min_side, box=box)
     assert len(found.left) == len(found.top) == len(found.side) == len(found.reasons) == len(scene.boxes)
-    assert set(found.reasons) <= {"", TOO_SMALL, CANNOT_CENTRE if rule is CentredSquare else OFF_IMAGE}
+    reasons = {CANNOT_CENTRE} if rule is CentredSquare else {OFF_IMAGE, *([NOT_HELD] if box == "annotated" else [])}
+    assert set(found.reasons) <= {"", TOO_SMALL, *reasons}
     for values in (found.left, found.top, found.side):
         assert values.dtype == np.int64  # whole px
     assert (found.side[found.kept] >= min_side).all()
@@ -126,13 +129,22 @@ def test_padding_loses_nobody_whose_joints_are_in_the_image(scene, margin):
 
 
 @RULES
-@given(scene=scenes(outside_px=10), margin=margins)
-def test_all_labelled_joints_lie_in_the_square(rule, scene, margin):
-    found = squares_of(rule, scene, margin=margin)
+@given(scene=scenes(outside_px=10), margin=margins, box=boxes)
+def test_all_labelled_joints_lie_in_the_square(rule, scene, margin, box):
+    found = squares_of(rule, scene, margin=margin, box=box)
     first = np.stack([found.left, found.top], axis=1)[:, None] - 0.5
     last = first + found.side[:, None, None]
     beyond = np.nanmax(np.maximum(first - scene.joints, scene.joints - last), axis=(1, 2))
     assert (beyond[found.kept] <= SNAPPING_PX).all()
+
+
+@RULES
+@given(scene=scenes(outside_px=10), margin=margins)
+def test_the_annotated_box_alone_never_has_a_larger_square(rule, scene, margin):
+    annotated, union = (squares_of(rule, scene, margin=margin, box=box) for box in ("annotated", "annotated_and_keypoints"))
+    assert (annotated.side <= union.side).all()
+    if rule is CentredSquare:
+        assert (annotated.kept <= union.kept).all()
 
 
 @RULES

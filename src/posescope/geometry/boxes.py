@@ -1,6 +1,7 @@
 """Square boxes around people: the crop rules.
 
-    wanted side  = (1 + margin) x the longer side of the box that holds the annotated box and the labelled joints
+    wanted side  = (1 + margin) x the longer side of the person's box: the annotated box, or the box that holds the annotated
+                   box and the labelled joints (option `box`)
     centre       = the middle of the outermost labelled joints
 
          centred_square                          padded_square
@@ -14,7 +15,7 @@ All boxes are in our convention: pixel i spans [i - 0.5, i + 0.5], an image [-0.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,23 @@ from pydantic import Field
 from posescope.errors import DataError
 from posescope.plugins import Options
 
-__all__ = ["CentredSquare", "CropRule", "Extents", "PaddedSquare", "SquareBoxes", "SquareOptions", "measure_extents"]
+__all__ = [
+    "CentredSquare",
+    "CropRule",
+    "Extents",
+    "MeasuredBox",
+    "PaddedSquare",
+    "SquareBoxes",
+    "SquareOptions",
+    "measure_extents",
+]
 
 CANNOT_CENTRE = "joints do not fit in the largest square that is centred on them"
 TOO_SMALL = "square smaller than min_side_px"
 OFF_IMAGE = "square shows nothing of the image"
+NOT_HELD = "joints do not fit in the square of the annotated box"
+
+MeasuredBox: TypeAlias = Literal["annotated", "annotated_and_keypoints"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,11 @@ class SquareOptions(Options):
 
     margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a share of it (0.1 = 10 %)")
     min_side_px: int = Field(1, ge=1, description="squares of fewer px a side are discarded")
+    box: MeasuredBox = Field(
+        "annotated_and_keypoints",
+        description="Whose longer side the square has: annotated = the annotated box, as the study's document says; "
+        "annotated_and_keypoints = the box that holds the annotated box and the labelled joints",
+    )
 
 
 class CropRule(Protocol):
@@ -124,13 +142,13 @@ class CentredSquare:
     def __call__(self, extents: Extents) -> SquareBoxes:
         """Square boxes inside the images."""
         height, width = extents.image_size[:, 0], extents.image_size[:, 1]
-        centre, wanted = _centre_and_side(extents, self.options.margin)
+        centre, wanted = _centre_and_side(extents, self.options)
         held_in_x = 2 * np.minimum(centre[:, 0] + 0.5, width - 0.5 - centre[:, 0])
         side = np.minimum(np.minimum(wanted, held_in_x), height)
         left = centre[:, 0] - side / 2
         top = np.clip(centre[:, 1] - side / 2, -0.5, height - 0.5 - side)
         low = np.stack([left, top], axis=1)
-        fits = ((extents.joint_min >= low) & (extents.joint_max <= low + side[:, None])).all(axis=1)
+        fits = _holds_joints(extents, low, side)
         # Whole pixels: the side is rounded down and the square put on the nearest whole position that lies inside.
         whole = np.maximum(np.floor(side + 1e-9), 0).astype(np.int64)
         first = np.rint(np.stack([centre[:, 0] - whole / 2, top], axis=1) + 0.5).astype(np.int64)
@@ -143,7 +161,9 @@ class CentredSquare:
 class PaddedSquare:
     """The square as wanted; the part outside the image will be filled with one colour.
 
-    Nobody is discarded for place whose joints are in the image; of joints beyond the border the square may show nothing.
+    The square may show nothing of the image if the joints lie beyond its border: such a person is discarded. With the option
+    `box: annotated` a person whose labelled joints do not fit in the square is discarded too (tested before snapping). With
+    `annotated_and_keypoints` they always fit.
     """
 
     Options = SquareOptions
@@ -153,16 +173,25 @@ class PaddedSquare:
 
     def __call__(self, extents: Extents) -> SquareBoxes:
         """Square boxes that may reach outside the images."""
-        centre, wanted = _centre_and_side(extents, self.options.margin)
+        centre, wanted = _centre_and_side(extents, self.options)
         side = np.maximum(np.rint(wanted), 1).astype(np.int64)
         first = np.rint(centre - side[:, None] / 2 + 0.5).astype(np.int64)
         touches = ((first + side[:, None] > 0) & (first < extents.image_size[:, ::-1])).all(axis=1)
         reasons = np.where(touches, np.where(side >= self.options.min_side_px, "", TOO_SMALL), OFF_IMAGE)
+        if self.options.box == "annotated":
+            fits = _holds_joints(extents, centre - wanted[:, None] / 2, wanted)
+            reasons = np.where((reasons == "") & ~fits, NOT_HELD, reasons)
         return SquareBoxes(left=first[:, 0], top=first[:, 1], side=side, reasons=reasons)
 
 
-def _centre_and_side(extents: Extents, margin: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _centre_and_side(extents: Extents, options: SquareOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     centre = (extents.joint_min + extents.joint_max) / 2
-    low = np.minimum(extents.box_min, extents.joint_min)
-    high = np.maximum(extents.box_max, extents.joint_max)
-    return centre, (1 + margin) * (high - low).max(axis=1, initial=0)
+    low, high = extents.box_min, extents.box_max
+    if options.box == "annotated_and_keypoints":
+        low, high = np.minimum(low, extents.joint_min), np.maximum(high, extents.joint_max)
+    return centre, (1 + options.margin) * (high - low).max(axis=1, initial=0)
+
+
+def _holds_joints(extents: Extents, low: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,): whether all labelled joints lie in the square; its upper left corner (N, 2) and side (N,) in px, not snapped."""
+    return np.asarray(((extents.joint_min >= low) & (extents.joint_max <= low + side[:, None])).all(axis=1))
