@@ -57,6 +57,7 @@ def assert_same(first: TrainingOutcome, second: TrainingOutcome) -> None:
         {},
         {"optimiser": {"name": "adamw"}, "augmentations": AUGMENTED, "ema_decay": 0.9, "schedule": {"name": "one_cycle"}},
         {"optimiser": {"name": "rmsprop", "options": {"momentum": 0.5}}, "grad_clip": 0.5},
+        {"optimiser": {"name": "rmsprop", "options": {"form": "textbook", "momentum": 0.5}}, "channels_last": True},
     ],
 )
 def test_a_killed_run_goes_on_to_the_same_bits(

@@ -10,6 +10,7 @@ import torch
 from posescope.artifacts.devices import send
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
+from posescope.plugins import ComponentSpec, build
 from posescope.training import run
 from posescope.training.checkpoints import CheckpointStore
 from posescope.training.loop import NonFiniteLossError, train
@@ -134,9 +135,33 @@ def test_no_step_waits_for_the_device(
             torch.cuda.set_sync_debug_mode("default")
 
     monkeypatch.setattr(run._Run, "_train_step", take_step_watched)
-    for name, changes in (("everything", EVERYTHING), ("plain", {"optimiser": {"name": "rmsprop"}})):
+    textbook = {"optimiser": {"name": "rmsprop", "options": {"form": "textbook"}}, "cuda_graph": True}
+    runs = {"everything": EVERYTHING, "plain": {"optimiser": {"name": "rmsprop"}}, "textbook": textbook}
+    for name, changes in runs.items():
         train(untrained, train_set, val_set, make_options(epochs=1, **changes), CheckpointStore(tmp_path / name), "f")
-    assert steps == [*range(6), *range(6)]
+    assert steps == [*range(6), *range(6), *range(6)]
+
+
+def test_the_textbook_form_of_rmsprop_may_be_captured(untrained: PoseModel) -> None:
+    weights = [torch.nn.Parameter(weight.detach().cuda()) for weight in untrained.network.parameters()]
+    captured, eager = ([torch.nn.Parameter(weight.detach().clone()) for weight in weights] for _ in range(2))
+    gradients = [torch.randn_like(weight) for weight in weights]
+    optimisers = [
+        build("optimisers", ComponentSpec(name="rmsprop", options={"form": "textbook"}), parameters=own, learning_rate=0.01)
+        for own in (captured, eager)
+    ]
+    for own in (captured, eager):
+        for weight, gradient in zip(own, gradients, strict=True):
+            weight.grad = gradient.clone()
+    for optimiser in optimisers:
+        optimiser.step()  # makes the state
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        optimisers[0].step()
+    for _ in range(3):
+        graph.replay()
+        optimisers[1].step()
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(captured, eager, strict=True))
 
 
 def test_a_loss_that_is_no_number_names_its_persons(

@@ -1,13 +1,18 @@
 """Tests of posescope.training.optimisers: one step by hand."""
 
+import copy
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from posescope.plugins import ComponentSpec, build
+from posescope.errors import OptionsError
+from posescope.plugins import ComponentSpec, build, check_options
+from posescope.training.optimisers import TextbookRMSProp
 
 
-def one_step(name: str, **options: float) -> float:
+def one_step(name: str, **options: float | str) -> float:
     weight = torch.nn.Parameter(torch.tensor([1.0]))
     optimiser = build("optimisers", ComponentSpec(name=name, options=options), parameters=[weight], learning_rate=0.1)
     weight.grad = torch.tensor([2.0])
@@ -40,6 +45,141 @@ def test_rmsprop_follows_the_textbook_with_the_constant_outside_the_root() -> No
         inside -= rate * gradient / np.sqrt(mean_square + eps)
     assert weight.item() == pytest.approx(outside, rel=1e-12)
     assert abs(outside - inside) > 1e-3
+
+
+def test_textbook_rmsprop_by_hand() -> None:
+    # mean square 0.25 * 4 = 1; with delta = 3 inside the root the step is 0.1 * 2 / sqrt(3 + 1)
+    assert one_step("rmsprop", form="textbook", alpha=0.75, delta=3.0) == pytest.approx(0.9)
+
+
+def test_textbook_rmsprop_takes_the_delta_of_the_book() -> None:
+    # alpha 0.99, gradient 1e-3: r = 1e-8, the step is 0.1 * 1e-3 / sqrt(1e-6 + 1e-8); PyTorch's form would take 0.1 * 10
+    weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimiser = textbook([weight])
+    weight.grad = torch.tensor([1e-3], dtype=torch.float64)
+    optimiser.step()
+    assert weight.item() == pytest.approx(1 - 1e-4 / math.sqrt(1.01e-6), rel=1e-12)
+    assert 1 - weight.item() < 0.1
+
+
+def test_three_steps_of_algorithm_2_by_hand() -> None:
+    """rho = 0.5, delta = 1, eta = 1, gradients 2, 4, 0: r = 2, 9, 4.5."""
+    weight = torch.nn.Parameter(torch.tensor([0.0], dtype=torch.float64))
+    optimiser = textbook([weight], rate=1.0, alpha=0.5, delta=1.0)
+    expected = 0.0
+    for gradient, root in ((2.0, math.sqrt(3)), (4.0, math.sqrt(10)), (0.0, math.sqrt(5.5))):
+        weight.grad = torch.tensor([gradient], dtype=torch.float64)
+        optimiser.step()
+        expected -= gradient / root
+        assert weight.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_textbook_rmsprop_with_weight_decay_and_momentum_by_hand() -> None:
+    """Gradient 1 + 0.5 * weight; alpha 0, so the step is g / sqrt(delta + g^2); momentum 0.5."""
+    weight = torch.nn.Parameter(torch.tensor([4.0], dtype=torch.float64))
+    optimiser = textbook([weight], rate=1.0, alpha=0.0, delta=16.0, weight_decay=0.5, momentum=0.5)
+    weight.grad = torch.tensor([1.0], dtype=torch.float64)
+    optimiser.step()  # g = 3, step 3 / 5
+    assert weight.item() == pytest.approx(3.4)
+    optimiser.step()  # g = 2.7, step 0.5 * 0.6 + 2.7 / sqrt(16 + 7.29)
+    assert weight.item() == pytest.approx(3.4 - 0.3 - 2.7 / math.sqrt(23.29))
+
+
+def test_the_forms_agree_where_the_constant_is_small() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(5, 3, 2, 2, generator=generator, dtype=torch.float64)
+    weights = [torch.nn.Parameter(start.clone().contiguous(memory_format=torch.channels_last)) for _ in range(2)]
+    ours = textbook(weights[:1], alpha=0.9, delta=1e-18, momentum=0.3, weight_decay=0.1)
+    theirs = torch.optim.RMSprop(weights[1:], lr=0.1, alpha=0.9, eps=1e-12, momentum=0.3, weight_decay=0.1)
+    for _ in range(4):
+        gradient = torch.randn(start.shape, generator=generator, dtype=torch.float64)
+        for weight, optimiser in zip(weights, (ours, theirs), strict=True):
+            weight.grad = gradient.clone()
+            optimiser.step()
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-9, atol=1e-9)
+    assert ours.state[weights[0]]["mean_square"].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_textbook_rmsprop_takes_scalars_empty_weights_and_weights_without_gradient() -> None:
+    scalar, empty, frozen = (torch.nn.Parameter(value) for value in (torch.tensor(1.0), torch.empty(0, 3), torch.ones(2)))
+    optimiser = textbook([scalar, empty, frozen], alpha=0.75, delta=3.0)
+    scalar.grad, empty.grad = torch.tensor(2.0), torch.empty(0, 3)
+    optimiser.step()
+    assert scalar.item() == pytest.approx(0.9)
+    assert (scalar.shape, empty.shape) == ((), (0, 3))
+    assert torch.equal(frozen, torch.ones(2))
+    assert frozen not in optimiser.state
+    optimiser.zero_grad()
+    optimiser.step()  # nothing has a gradient
+    assert scalar.item() == pytest.approx(0.9)
+
+
+def test_textbook_rmsprop_resumes_to_the_bit_from_its_state() -> None:
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.nn.Parameter(torch.randn(7, 5, generator=generator))
+    optimiser = textbook([weight], momentum=0.9)
+    gradients = [torch.randn(7, 5, generator=generator) * 1e-3 for _ in range(6)]
+    take_steps(optimiser, weight, gradients[:3])
+    twin = torch.nn.Parameter(weight.detach().clone())
+    restored = textbook([twin], momentum=0.9)
+    restored.load_state_dict(copy.deepcopy(optimiser.state_dict()))
+    assert restored.param_groups[0]["delta"] == 1e-6
+    take_steps(optimiser, weight, gradients[3:])
+    take_steps(restored, twin, gradients[3:])
+    assert torch.equal(weight, twin)
+    fresh = torch.nn.Parameter(torch.zeros(7, 5))
+    assert textbook([fresh]).state_dict()["state"] == {}
+
+
+def test_textbook_rmsprop_obeys_the_rate_of_its_group_and_returns_the_loss_of_a_closure() -> None:
+    weight = torch.nn.Parameter(torch.tensor([1.0]))
+    optimiser = textbook([weight], alpha=0.75, delta=3.0)
+    optimiser.param_groups[0]["lr"] = 0.2
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = (2 * weight).sum()
+        loss.backward()
+        return loss.item()
+
+    assert optimiser.step(closure) == 2.0
+    assert weight.item() == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [({}, torch.optim.RMSprop), ({"form": "torch", "delta": None}, torch.optim.RMSprop), ({"form": "textbook"}, TextbookRMSProp)],
+)
+def test_the_form_is_torchs_unless_asked_otherwise(options: dict[str, str | None], form: type) -> None:
+    spec = ComponentSpec(name="rmsprop", options=options)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    assert type(build("optimisers", spec, parameters=[weight], learning_rate=0.1)) is form
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"form": "textbook", "eps": 1e-6}, "eps has no effect"),
+        ({"delta": 1e-6}, "delta has no effect"),
+        ({"form": "textbook", "delta": 0}, "delta"),
+        ({"form": "keras"}, "form"),
+    ],
+)
+def test_a_constant_that_the_form_does_not_use_is_refused(options: dict[str, float | str], named: str) -> None:
+    with pytest.raises(OptionsError, match=named):
+        check_options("optimisers", ComponentSpec(name="rmsprop", options=options))
+
+
+def textbook(weights: list[torch.nn.Parameter], rate: float = 0.1, **options: float) -> TextbookRMSProp:
+    spec = ComponentSpec(name="rmsprop", options={"form": "textbook", **options})
+    optimiser: TextbookRMSProp = build("optimisers", spec, parameters=weights, learning_rate=rate)
+    return optimiser
+
+
+def take_steps(optimiser: torch.optim.Optimizer, weight: torch.nn.Parameter, gradients: list[torch.Tensor]) -> None:
+    for gradient in gradients:
+        weight.grad = gradient.clone()
+        optimiser.step()
 
 
 def test_adamw_by_hand() -> None:

@@ -1,37 +1,135 @@
 """Optimisers as components: `optimiser(options, parameters, learning_rate) -> torch.optim.Optimizer`."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
-from torch import nn
+from pydantic import Field, model_validator
+from torch import Tensor, nn
 
 from posescope.plugins import Options
 
-__all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions"]
+__all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions", "TextbookRMSProp"]
 
 
 class RMSPropOptions(Options):
-    """Options of RMSProp; the defaults are the study's."""
+    """Options of RMSProp; the defaults are those of the study's later recipe."""
 
+    form: Literal["torch", "textbook"] = Field(
+        default="torch", description="Where the constant stands: torch = sqrt(r) + eps, textbook = sqrt(delta + r)"
+    )
     alpha: float = Field(default=0.99, ge=0, lt=1, description="Decay a step of the mean square of the gradient")
-    eps: float = Field(default=1e-8, gt=0, description="Added to the root mean square")
+    eps: float | None = Field(default=None, gt=0, description="Form torch: added to the root mean square; null: 1e-8")
+    delta: float | None = Field(
+        default=None, gt=0, description="Form textbook: added to the mean square, inside the root; null: 1e-6"
+    )
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty added to the gradient")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last step that is taken again")
 
+    @model_validator(mode="after")
+    def _constant_belongs_to_the_form(self) -> "RMSPropOptions":
+        used, unused = ("eps", "delta") if self.form == "torch" else ("delta", "eps")
+        if getattr(self, unused) is not None:
+            raise ValueError(
+                f"{unused} has no effect with form '{self.form}', which uses {used}; remove {unused} or set it to null"
+            )
+        return self
 
-class RMSProp(torch.optim.RMSprop):
-    """Component `rmsprop` (Tieleman and Hinton, 2012): v <- alpha v + (1 - alpha) g^2, w <- w - rate g / (sqrt(v) + eps).
 
-    PyTorch adds `eps` after the root; other libraries add it below the root. With
-    1e-8 that tells only where gradients are below about 1e-4: there this form takes whole steps, the other one smaller ones.
+class RMSProp:
+    """Component `rmsprop` (Tieleman and Hinton, 2012): r <- alpha r + (1 - alpha) g^2, then a step in one of two forms.
+
+        torch      w <- w - rate g / (sqrt(r) + eps)      PyTorch's own
+        textbook   w <- w - rate g / sqrt(delta + r)      Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5
+
+    The forms differ where r is not much larger than the constant. Gradients of a mean over a heatmap are small: with
+    delta = 1e-6 nearly all weights of a pose network take smaller steps than in the form `torch` (docs/thesis.md).
     """
 
     Options: ClassVar[type[Options]] = RMSPropOptions
 
-    def __init__(self, options: RMSPropOptions, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
-        super().__init__(parameters, lr=learning_rate, **options.model_dump())
+    def __new__(  # type: ignore[misc]  # the form decides which optimiser it is
+        cls, options: RMSPropOptions, parameters: Iterable[nn.Parameter], learning_rate: float
+    ) -> torch.optim.Optimizer:
+        """Return the optimiser of the form that the options name."""
+        shared = options.model_dump(include={"alpha", "weight_decay", "momentum"})
+        if options.form == "textbook":
+            return TextbookRMSProp(parameters, learning_rate, delta=options.delta or 1e-6, **shared)
+        return torch.optim.RMSprop(parameters, lr=learning_rate, eps=options.eps or 1e-8, **shared)
+
+
+class TextbookRMSProp(torch.optim.Optimizer):
+    """RMSProp with the constant inside the root (Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5).
+
+    All weights of a group are updated by a few multi-tensor operations, on their own device; nothing waits for a GPU.
+    Weight decay and momentum enter as in PyTorch's RMSProp.
+
+    Args:
+        parameters: weights, or groups of weights.
+        learning_rate: eta, > 0.
+        alpha: decay rate rho of the mean square, 0..1.
+        delta: added to the mean square, > 0, in units of the squared gradient.
+        weight_decay: L2 penalty added to the gradient.
+        momentum: share of the last step that is taken again, 0..1.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
+        >>> optimiser = TextbookRMSProp([weight], 0.1, alpha=0.75, delta=3.0)
+        >>> weight.grad = torch.tensor([2.0])
+        >>> optimiser.step()  # mean square 0.25 * 4 = 1, step 0.1 * 2 / sqrt(3 + 1)
+        >>> weight.item()
+        0.8999999761581421
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        learning_rate: float,
+        *,
+        alpha: float = 0.99,
+        delta: float = 1e-6,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        settings = {"alpha": alpha, "delta": delta, "weight_decay": weight_decay, "momentum": momentum}
+        super().__init__(parameters, {"lr": learning_rate, **settings})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Update all weights that have a gradient; return what `closure` returns, if it is given."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._update(weights, group)
+        return loss
+
+    def _update(self, weights: list[Tensor], group: Mapping[str, Any]) -> None:
+        gradients: Sequence[Tensor] = [weight.grad for weight in weights if weight.grad is not None]
+        if group["weight_decay"]:
+            gradients = torch._foreach_add(list(gradients), weights, alpha=group["weight_decay"])
+        mean_squares = self._slots("mean_square", weights)
+        torch._foreach_mul_(mean_squares, group["alpha"])
+        torch._foreach_addcmul_(mean_squares, list(gradients), list(gradients), 1 - group["alpha"])
+        roots = torch._foreach_add(mean_squares, group["delta"])
+        torch._foreach_sqrt_(roots)
+        steps = torch._foreach_div(list(gradients), list(roots))
+        if group["momentum"]:
+            buffers = self._slots("momentum_buffer", weights)
+            torch._foreach_mul_(buffers, group["momentum"])
+            torch._foreach_add_(buffers, steps)
+            steps = tuple(buffers)
+        torch._foreach_add_(weights, steps, alpha=-group["lr"])
+
+    def _slots(self, name: str, weights: list[Tensor]) -> list[Tensor]:
+        """Return the state `name` of each weight; it begins with zeros, laid out as the weight is."""
+        for weight in weights:
+            if name not in self.state[weight]:
+                self.state[weight][name] = torch.zeros_like(weight)
+        return [self.state[weight][name] for weight in weights]
 
 
 class AdamWOptions(Options):
