@@ -41,7 +41,7 @@ for name in "$@"; do
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
             --recipes "${PILOTS:-bf16 at 0.004, sigma 2, emphasis 40;bf16 at 0.004, sigma 2, emphasis 100;bf16 at 0.004, sigma 3, emphasis 40}" ;;
         recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network "${NETWORK:-coco}" \
-            --epochs "${EPOCHS:-50}" --batch-size "${BATCH:-32}" --recipes "${RECIPES:-on a GPU;thesis recorded}" --out "$out/curves" ;;
+            --epochs "${EPOCHS:-50}" --batch-size "${BATCH:-32}" --recipes "${RECIPES:-on a GPU;thesis_final recorded}" --out "$out/curves" ;;
         explain) stage 60 explain python3 "$here/explain.py" --device cuda ;;
         *) echo "unknown stage $name" ;;
     esac

@@ -84,7 +84,7 @@ def test_an_environment_names_only_what_differs() -> None:
 
 
 def test_an_environment_swaps_components_too() -> None:
-    thesis = load("thesis")["data_engineering"]
+    thesis = load("thesis_final")["data_engineering"]
     assert thesis["codec"] == {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
     assert thesis["sample"] is None
 

@@ -74,7 +74,12 @@ def test_the_wheel_asks_for_nothing_that_only_developers_or_viewers_need(dist: P
 def test_the_configuration_comes_beside_the_wheel_without_anybodys_secrets(dist: Path) -> None:
     with tarfile.open(dist / "conf-posescope.tar.gz") as archive:
         names = archive.getnames()
-    assert {"conf/base/globals.yml", "conf/production/parameters.yml", "conf/thesis/parameters.yml"} <= set(names)
+    assert {
+        "conf/base/globals.yml",
+        "conf/production/parameters.yml",
+        "conf/thesis/parameters.yml",
+        "conf/thesis_final/parameters.yml",
+    } <= set(names)
     assert [name for name in names if "credentials" in name] == []
 
 

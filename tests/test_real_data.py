@@ -89,7 +89,7 @@ def test_another_skeleton_and_other_split_names_run_from_end_to_end(real_data, t
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.parametrize("env", ["coco", "thesis"])
+@pytest.mark.parametrize("env", ["coco", "thesis", "thesis_final"])
 def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
     words = ["kedro", "run", "--env", env, "--pipelines", "data_engineering,modelling", "--params", "x=y"]
     small = {

@@ -17,7 +17,7 @@ from posescope.pipeline_registry import parameter_models, register_pipelines
 from posescope.run_parameters import PLACES, check_parameters
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis")
+ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis", "thesis_final")
 PIPELINES = register_pipelines()
 
 # Parameters that a node gets, and that may be missing altogether.

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from posescope.config_loader import ComponentConfigLoader
+from posescope.crops.options import CropOptions
 from posescope.models.counting import count_parameters
 from posescope.pipelines.modelling.options import ModellingOptions
-from posescope.plugins import build
+from posescope.plugins import build, check_options
 from posescope.settings import CONFIG_LOADER_ARGS
 from posescope.skeleton import COCO_PERSON
 
@@ -22,8 +23,9 @@ def parameters():
     return load
 
 
-def test_the_thesis_environment_builds_the_studys_network(parameters):
-    merged = parameters("thesis")
+@pytest.mark.parametrize("env", ["thesis", "thesis_final"])
+def test_the_thesis_environments_build_the_studys_network(parameters, env):
+    merged = parameters(env)
     options = ModellingOptions.model_validate(merged["modelling"])
     size = merged["data_engineering"]["crop"]["size_px"]
     network = build("models", options.model, crop_size=(size, size), joint_count=len(COCO_PERSON))
@@ -31,11 +33,37 @@ def test_the_thesis_environment_builds_the_studys_network(parameters):
     assert network.map_size == (64, 64)
 
 
-def test_the_thesis_environment_has_the_studys_recipe(parameters):
+def test_the_thesis_environment_follows_the_document(parameters):
     merged = parameters("thesis")
+    training = ModellingOptions.model_validate(merged["modelling"]).training
+    codec, crop = merged["data_engineering"]["codec"], CropOptions.model_validate(merged["data_engineering"]["crop"])
+    assert codec == {"name": "thesis_256", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
+    assert (crop.rule, crop.size_px) == ("centred_square", 256)
+    square = check_options("crop_rules", crop.rule_spec)
+    assert (square.box, square.margin, square.min_side_px) == ("annotated", 0.1, 1)
+    assert training.optimiser.name == "rmsprop"
+    optimiser = check_options("optimisers", training.optimiser)
+    assert (optimiser.form, optimiser.delta, optimiser.momentum, optimiser.weight_decay) == ("textbook", 1e-6, 0, 0)
+
+
+def test_what_the_document_leaves_open_comes_from_the_later_recipe(parameters):
+    """The recipes differ in the square's box, the codec and the optimiser's form, and in nothing else."""
+    document, later = parameters("thesis"), parameters("thesis_final")
+    assert document != later
+    optimiser = document["modelling"]["training"]["optimiser"]["options"]
+    del document["data_engineering"]["crop"]["rule_options"], optimiser["form"], optimiser["delta"]
+    document["data_engineering"]["codec"]["name"] = "thesis"
+    assert document == later
+
+
+def test_the_thesis_final_environment_has_the_later_recipe(parameters):
+    merged = parameters("thesis_final")
     training = ModellingOptions.model_validate(merged["modelling"]).training
     assert merged["data_engineering"]["codec"]["name"] == "thesis"
     assert merged["data_engineering"]["crop"]["rule"] == "centred_square"
+    assert check_options("crop_rules", CropOptions.model_validate(merged["data_engineering"]["crop"]).rule_spec).box == (
+        "annotated_and_keypoints"
+    )
     assert (training.learning_rate, training.batch_size, training.epochs) == (2.5e-4, 16, 50)
     assert (training.optimiser.name, training.optimiser.options) == ("rmsprop", {"alpha": 0.99})
     assert (training.loss.name, training.loss.options) == ("mse", {"emphasis": 0})

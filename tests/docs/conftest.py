@@ -161,7 +161,7 @@ def _shrink(conf: Path) -> None:
     for namespace, values in small.items():
         _merge_into(conf / "base" / namespace / "parameters.yml", {namespace: values})
     del small["data_engineering"]["sample"]  # theirs is null: the data is real
-    for recipe in ("coco", "thesis"):
+    for recipe in ("coco", "thesis", "thesis_final"):
         _merge_into(conf / recipe / "parameters.yml", small)
 
 

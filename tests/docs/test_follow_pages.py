@@ -135,9 +135,11 @@ def follow_run_on_coco(checkout, page) -> None:
     raw = checkout.root / "data" / "01_raw" / "coco"
     shutil.copytree(raw / "val2017", checkout.root / "photos")
     follow(checkout, page)
-    for recipe, codec, stacks in (("coco", "gaussian", 2), ("thesis", "thesis", 2)):
+    for recipe, codec, stacks in (("coco", "gaussian", 2), ("thesis", "thesis_256", 2), ("thesis_final", "thesis", 2)):
         models = sorted((checkout.root / "data" / recipe / "06_models" / "model").glob("*/model/model.json"))
-        assert len(models) == {"coco": 3, "thesis": 1}[recipe], "several processes, and then the stages, trained one more each"
+        assert len(models) == {"coco": 3, "thesis": 1, "thesis_final": 1}[recipe], (
+            "several processes, and then the stages, trained one more each"
+        )
         model = read(models[-1])
         assert (model["codec"]["name"], model["architecture"]["options"]["stacks"]) == (codec, stacks)
     # The padded square loses nobody: every labelled person of the validation images is in the results.

@@ -17,9 +17,10 @@ def test_fine_tuning_is_the_first_training_but_for_epochs_and_rate() -> None:
     assert tuned.model_dump(exclude=rest) == training.model_dump(exclude=rest)
 
 
-def test_the_thesis_environment_has_the_studys_autoencoder(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("env", ["thesis", "thesis_final"])
+def test_the_thesis_environments_have_the_studys_autoencoder(request: pytest.FixtureRequest, env: str) -> None:
     conf = str(request.config.rootpath / "conf")
-    merged = ComponentConfigLoader(conf_source=conf, env="thesis", **CONFIG_LOADER_ARGS)["parameters"]["improve"]
+    merged = ComponentConfigLoader(conf_source=conf, env=env, **CONFIG_LOADER_ARGS)["parameters"]["improve"]
     options = ImproveOptions.model_validate(merged)
     autoencoder = options.autoencoder
     assert (autoencoder.code_size, autoencoder.channels, autoencoder.noise) == (50, (192, 128, 64), 0.1)

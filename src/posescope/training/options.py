@@ -1,4 +1,4 @@
-"""Options of a training run. With the defaults, and the codec `thesis`, it is the study's recipe."""
+"""Options of a training run. With the defaults, and the codec `thesis`, it is the later recipe of the study's author."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 

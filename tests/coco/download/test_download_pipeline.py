@@ -117,7 +117,7 @@ def test_the_default_downloads_nothing():
     assert {node.name for node in create_pipeline().nodes} == {"plan_download", "fetch_archives"}
 
 
-@pytest.mark.parametrize("env", ["coco", "thesis"])
+@pytest.mark.parametrize("env", ["coco", "thesis", "thesis_final"])
 def test_the_official_addresses_are_the_parameters(env):
     loader = ComponentConfigLoader(conf_source=str(REPOSITORY / "conf"), env=env, **CONFIG_LOADER_ARGS)
     options = PARAMETERS["download"].model_validate(loader["parameters"]["download"])
