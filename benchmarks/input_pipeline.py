@@ -40,6 +40,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from posescope.artifacts.pose_model import normalise_images
 from posescope.codecs.base import EncodedTargets
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.crops.crop_set import CropSet
@@ -51,7 +52,7 @@ from posescope.training.batches import Batch, iterate_batches, shuffled_order
 from posescope.training.compiling import compile_parts, room_for_parts
 from posescope.training.gradients import DirectGradients, RecordedGradients
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
-from posescope.training.parts import encode_in_parts, normalise_in_parts
+from posescope.training.parts import encode_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.reproducible import reproducible, step_generator
 from posescope.training.step_watch import StepWatch
@@ -125,7 +126,7 @@ def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Ten
             plan = augmentation(generator, plan)
         ready = apply_plan(plan, batch.images, batch.joints, batch.visibility, MEAN)
     else:
-        ready = AugmentedBatch(normalise_in_parts(batch.images, MEAN), batch.joints, batch.visibility)
+        ready = AugmentedBatch(normalise_images(batch.images, MEAN), batch.joints, batch.visibility)
     targets = encode_in_parts(CODEC, ready.joints, ready.visibility)
     return ready.images, targets.heatmaps, targets.weights
 

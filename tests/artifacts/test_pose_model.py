@@ -69,6 +69,19 @@ def test_normalising_keeps_rows_and_columns_apart():
     assert normalise_images(images, (0, 0, 0))[0, 0].tolist() == [[0, 0, 0], [0, 0, 1]]
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_normalised_images_are_value_over_255_less_the_mean_to_the_bit(threads: int, count: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    images = torch.randint(0, 256, (7, 12, 10, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))[:count]
+    found = normalise_images(images, (0.4, 0.3, 0.2))
+    torch.set_num_threads(before)
+    expected = (images.float() / 255 - torch.tensor([0.4, 0.3, 0.2])).permute(0, 3, 1, 2)
+    assert torch.equal(found, expected)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_heatmaps_are_the_last_stacks_in_evaluation_mode_without_gradient(model):
     maps = model.heatmaps(dots((0, 1, 2)))
     assert maps.shape == (1, 3, 4, 6)

@@ -17,15 +17,29 @@ from posescope.skeleton import Skeleton
 
 __all__ = ["PoseModel", "normalise_images"]
 
+_AT_ONCE_ON_CPU = 2  # images that stay in the cache through all operations
+
 
 def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    """(N, H, W, 3) uint8 RGB on any device -> (N, 3, H, W) float32 in about [-0.5, 0.5]: value / 255 - mean."""
+    """Return images as the network takes them: value / 255 - mean.
+
+    Args:
+        images: (N, H, W, 3) uint8 RGB on any device.
+        mean_rgb: is subtracted, 0..1.
+
+    Returns:
+        (N, 3, H, W) float32 on the same device, in channels-last layout, in about [-0.5, 0.5].
+    """
     count, height, width, _ = images.shape
-    mean = send(torch.tensor(mean_rgb, dtype=torch.float32), images.device)
+    normalised = torch.empty((count, 3, height, width), device=images.device, memory_format=torch.channels_last)
     # Whole rows at a time, in place: several times faster than three values at a time in fresh memory, and the same bits.
-    rows = images.reshape(count, height, width * 3).float()
-    rows.div_(255.0).sub_(mean.repeat(width))
-    return rows.view(count, height, width, 3).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    rows, values = normalised.permute(0, 2, 3, 1).view(count, height, width * 3), images.reshape(count, height, width * 3)
+    offsets = send(torch.tensor(mean_rgb, dtype=torch.float32), images.device).repeat(width)
+    at_once = _AT_ONCE_ON_CPU if images.device.type == "cpu" else max(count, 1)
+    for first in range(0, count, at_once):
+        part = slice(first, first + at_once)
+        rows[part].copy_(values[part]).div_(255.0).sub_(offsets)
+    return normalised
 
 
 @dataclass(frozen=True)

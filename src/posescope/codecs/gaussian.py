@@ -54,8 +54,8 @@ class GaussianCodec:
         place = map_from_crop(joints.float(), float(self.options.stride))
         rows = self._bell(place[..., 0], self.map_size[1])
         columns = self._bell(place[..., 1], self.map_size[0])
-        empty = (visibility == 0)[..., None, None]
-        heatmaps = outer_maps(columns, rows).masked_fill(empty, 0.0)
+        columns = columns.masked_fill((visibility == 0).unsqueeze(-1), 0.0)  # an empty column gives an empty map
+        heatmaps = outer_maps(columns, rows)
         o = self.options
         labelled = torch.where(visibility == 1, o.weight_hidden, o.weight_visible)
         return EncodedTargets(heatmaps, labelled.masked_fill(visibility == 0, o.weight_unlabelled))

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from posescope.artifacts.pose_model import normalise_images
 from posescope.codecs.base import Codec, EncodedTargets
 
-__all__ = ["encode_in_parts", "fill_in_parts", "normalise_in_parts"]
+__all__ = ["encode_in_parts", "fill_in_parts"]
 
 PERSONS_AT_ONCE, MAPS_AT_ONCE = 2, 8
 
@@ -28,11 +27,6 @@ def fill_in_parts(images: Tensor, make: Callable[[slice], Tensor], layout: torch
     for part in _parts(count, PERSONS_AT_ONCE):
         filled[part] = make(part)
     return filled
-
-
-def normalise_in_parts(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    """`normalise_images`, to the bit."""
-    return fill_in_parts(images, lambda part: normalise_images(images[part], mean_rgb), torch.channels_last)
 
 
 def encode_in_parts(codec: Codec, joints: Tensor, visibility: Tensor) -> EncodedTargets:

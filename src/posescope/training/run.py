@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.crops.crop_set import CropSet
 from posescope.plugins import build
 from posescope.skeleton import warn_of_missing_pairs
@@ -22,7 +22,7 @@ from posescope.training.checkpoints import CheckpointStore, TrainingState
 from posescope.training.compiling import compile_parts, eager, room_for_parts
 from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
 from posescope.training.options import TrainingOptions
-from posescope.training.parts import encode_in_parts, normalise_in_parts
+from posescope.training.parts import encode_in_parts
 from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.progress import TrainingProgress
 from posescope.training.records import EpochRecord
@@ -232,7 +232,7 @@ class _Run:
 
     def _augment(self, batch: Batch, epoch: int) -> AugmentedBatch:
         if not self.augmentations:
-            return AugmentedBatch(normalise_in_parts(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
+            return AugmentedBatch(normalise_images(batch.images, self.model.mean_rgb), batch.joints, batch.visibility)
         generator = step_generator(self.options.seed, epoch, self.step)
         plan = start_plan(batch.targets, self.model.skeleton, self.job.train_set.crop_size)
         for augmentation in self.augmentations:
