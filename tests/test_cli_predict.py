@@ -314,7 +314,7 @@ def test_export_compares_on_images(model_folders: Any, photos: Path, tmp_path: P
     (photos / "text.jpg").unlink()
     seen: list[np.ndarray] = []
 
-    def export(source: Path, out: Path, crops: np.ndarray) -> Any:
+    def export(source: Path, out: Path, crops: np.ndarray, allow: tuple[str, ...]) -> Any:
         seen.append(crops)
         return model_folders.check
 

@@ -1,5 +1,6 @@
 """Components are found by name or path, and their options are checked before anything runs."""
 
+import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
@@ -12,8 +13,11 @@ from posescope.codecs.gaussian import GaussianCodec
 from posescope.errors import OptionsError
 from posescope.plugins import (
     GROUPS,
+    ComponentNotAllowedError,
     ComponentSpec,
     Options,
+    StoredComponent,
+    allowing_only,
     build,
     check_options,
     component_of,
@@ -21,6 +25,7 @@ from posescope.plugins import (
     installed,
     load_component,
     named_component_of,
+    trust_component,
 )
 
 BOX_SIZE = "posescope.coco.filters:BoxSize"
@@ -202,3 +207,78 @@ def test_wrong_options_of_a_component_within_a_component_keep_their_path():
 def test_options_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Outer().inner = Inner()
+
+
+class Nest:
+    """A component with another one in its options."""
+
+    class Options(Options):
+        inner: component_of("filters") = ComponentSpec(name="box_size")
+
+    def __init__(self, options):
+        self.options = options
+
+
+NEST = f"{__name__}:Nest"
+
+
+@pytest.fixture
+def evil(tmp_path, monkeypatch):
+    """A module that anybody may put beside a model folder, or into the folder where one works; it leaves a mark."""
+    (tmp_path / "evil_filter.py").write_text(
+        "from pathlib import Path\n"
+        "Path(__file__).with_name('imported').touch()\n"
+        "from posescope.coco.filters import BoxSize as Filter\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    yield tmp_path / "imported"
+    sys.modules.pop("evil_filter", None)
+
+
+def test_what_a_file_names_is_trusted_if_it_is_installed():
+    spec = trust_component("filters", StoredComponent(name="box_size", options={"min_side_px": 3}))
+    assert (type(spec), spec.name, spec.options) == (ComponentSpec, "box_size", {"min_side_px": 3})
+    with pytest.raises(OptionsError, match="No component 'tall'"):
+        trust_component("filters", StoredComponent(name="tall"))
+    with pytest.raises(OptionsError, match="min_side_px"):
+        trust_component("filters", StoredComponent(name="box_size", options={"min_side_px": "wide"}))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"name": "evil_filter:Filter"},
+        {"name": NEST, "options": {"inner": {"name": "evil_filter:Filter"}}},
+        {"name": NEST, "options": {"inner": {"name": NEST, "options": {"inner": {"name": "evil_filter:Filter"}}}}},
+    ],
+)
+def test_a_dotted_path_of_a_file_is_not_imported_at_any_depth(stored, evil):
+    for allow in ((), [NEST], ["evil_filter:Other", NEST], [NEST, "evil_filter"]):
+        with pytest.raises(OptionsError, match="by a dotted path"):
+            trust_component("filters", StoredComponent.model_validate(stored), allow)
+    assert not evil.exists()
+    assert trust_component("filters", StoredComponent.model_validate(stored), [NEST, "evil_filter:Filter"]).name == stored["name"]
+    assert evil.exists()
+
+
+def test_what_the_caller_names_needs_no_leave():
+    spec = ComponentSpec(name=BOX_SIZE)
+    assert trust_component("filters", spec) is spec
+    assert isinstance(build("filters", spec), BoxSize)
+
+
+def test_a_stored_component_is_not_built():
+    with pytest.raises(TypeError, match="comes from a file"):
+        build("filters", StoredComponent(name="box_size"))
+
+
+def test_only_what_is_allowed_is_loaded_in_a_block_and_all_after_it():
+    with allowing_only([NEST]):
+        assert load_component("filters", NEST) is Nest
+        assert load_component("filters", "box_size") is BoxSize
+        with pytest.raises(ComponentNotAllowedError, match=BOX_SIZE):
+            load_component("filters", BOX_SIZE)
+        with allowing_only(BOX_SIZE):  # one name is no list of letters
+            assert load_component("filters", BOX_SIZE) is BoxSize
+    assert load_component("filters", BOX_SIZE) is BoxSize

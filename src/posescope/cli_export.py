@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from posescope.cli_errors import OneLineErrors
+from posescope.cli_options import allow_component
 from posescope.project_models import data_dir_of_project, find_model
 
 __all__ = ["export"]
@@ -21,7 +22,8 @@ _CROPS_COMPARED = 64
     type=click.Path(exists=True, path_type=Path),
     help="Images to compare the answers on; default: crops of the model's own data_dir.",
 )
-def export(target: str, model: Path | None, out: Path, images: Path | None) -> None:  # noqa: ARG001 (one format so far)
+@allow_component
+def export(target: str, model: Path | None, out: Path, images: Path | None, allow: tuple[str, ...]) -> None:  # noqa: ARG001 (one)
     """Export a model, and check that it still gives PyTorch's answers.
 
     \b
@@ -33,8 +35,8 @@ def export(target: str, model: Path | None, out: Path, images: Path | None) -> N
     from posescope.inference.example_crops import example_crops  # noqa: PLC0415
 
     source = find_model(model)
-    crops, what = example_crops(source, images, data_dir_of_project(), _CROPS_COMPARED)
-    check = export_onnx(source, out, crops)
+    crops, what = example_crops(source, images, data_dir_of_project(), _CROPS_COMPARED, allow)
+    check = export_onnx(source, out, crops, allow=allow)
     click.echo(
         f"{source} -> {out}: on {check.crops} {what} its joints differ from PyTorch's by {check.joints_px:.2g} px at most, "
         f"heatmaps by {check.heatmaps:.2g}, scores by {check.scores:.2g}."

@@ -1,6 +1,7 @@
 """`posescope info MODEL`: what a model folder says of itself."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from posescope.artifacts.description import ModelDescription, describe_folder, model_fingerprint
 from posescope.cli_errors import OneLineErrors
+from posescope.cli_options import allow_component
 from posescope.project_models import find_model
 
 __all__ = ["info"]
@@ -16,8 +18,11 @@ __all__ = ["info"]
 @click.command(cls=OneLineErrors)
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
-def info(model: Path | None, as_json: bool) -> None:
+@allow_component
+def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
     """Say what a model is: architecture, input, joints, how it was trained, how good it was.
+
+    Nothing of the model is loaded: components that stand as dotted paths are listed (components_to_allow).
 
     MODEL: a model folder, or a data_dir (its newest model); without it, the project's newest.
 
@@ -27,18 +32,20 @@ def info(model: Path | None, as_json: bool) -> None:
       posescope info data/06_models/model --json
     """  # noqa: D301 (\b keeps click from filling the lines)
     about = describe_folder(find_model(model))
-    facts = _facts(about)
+    facts = _facts(about, allow)
     click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{name}: {_say(value)}" for name, value in facts.items()))
 
 
-def _facts(about: ModelDescription) -> dict[str, Any]:
-    known = about.provenance
+def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
+    known, to_allow = about.provenance, [path for path in about.dotted_paths if path not in allow]
     return {
         "folder": str(about.folder),
         "fingerprint": model_fingerprint(about.folder),
         "kind": "onnx" if about.onnx else "torch",
         "architecture": about.architecture.model_dump(mode="json"),
         "codec": about.codec.model_dump(mode="json"),
+        "crop_rule": about.crop.rule.model_dump(mode="json"),
+        **({"components_to_allow": to_allow} if to_allow else {}),
         "crop_size": list(about.crop_size),
         "joints": list(about.skeleton.joints),
         "trained_on_generated_sample": bool(known.get("generated_sample", False)),

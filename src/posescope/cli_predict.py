@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
+from posescope.cli_options import allow_component
 from posescope.crops.decoding import ImageError
 from posescope.errors import DataError, count_of
 from posescope.files import write_json
@@ -57,6 +58,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")
 @click.option("--backend", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True, help="What runs it.")
 @click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
+@allow_component
 @click.option("--json", "as_json", is_flag=True, help="Print COCO results, a JSON list a line for each image.")
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
@@ -85,7 +87,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
         _check_writable(options["out"])  # before the work, not after it
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
     folder = find_model(options["model"])
-    estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"])
+    estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
     _say_model(estimator, named=options["model"] is not None)
     job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
     with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:

@@ -7,10 +7,15 @@ A component is any callable with an attribute `Options` (a class of frozen pydan
     pyproject    [project.entry-points."posescope.models"]
                  hourglass = "posescope.models.hourglass:Hourglass"
 
-A dotted path (`my_package.nets:MyNet`) works in the place of a name, without an entry point.
+A dotted path (`my_package.nets:MyNet`) works in the place of a name, without an entry point. It imports a module, so it works
+only where the caller names it: in parameters, in Python, on the command line. A file (a model folder, the records of a
+data_dir) gives a `StoredComponent`, which nothing builds; `trust_component` makes a `ComponentSpec` of it if the name is
+installed, or if the caller allows the same dotted path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -24,18 +29,10 @@ from pydantic_core import ErrorDetails
 from posescope.errors import OptionsError
 
 __all__ = [
-    "GROUPS",
-    "ComponentSpec",
-    "Installed",
-    "Options",
-    "build",
-    "check_options",
-    "component_of",
-    "describe_invalid",
-    "installed",
-    "load_component",
-    "named_component_of",
-]
+    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "Installed", "Options", "StoredComponent", "allowing_only", "build",
+    "check_options", "component_of", "describe_invalid", "installed", "is_dotted_path", "load_component", "named_component_of",
+    "trust_component",
+]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {
     "filters": "(options)(persons, joints) -> a reason to go, or '', a person",
@@ -54,6 +51,14 @@ GROUPS: Mapping[str, str] = {
 }
 
 
+# Dotted paths that may be loaded; None: all, for the caller names them.
+_ALLOWED: ContextVar[frozenset[str] | None] = ContextVar("allowed_components", default=None)
+
+
+class ComponentNotAllowedError(OptionsError):
+    """A file names a component by a dotted path that the caller has not allowed."""
+
+
 class _WrongOptionsError(OptionsError):
     """Wrong options of one component, fault by fault."""
 
@@ -68,11 +73,15 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ComponentSpec(Options):
-    """How parameters name a component: `{name: ..., options: {...}}`."""
+class StoredComponent(Options):
+    """A component as a file names it: `{name: ..., options: {...}}`. It is data: `build` does not take it."""
 
     name: str = Field(description="Name of an installed component, or a dotted path package.module:attribute")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of that component")
+
+
+class ComponentSpec(StoredComponent):
+    """A component as the caller names it, in parameters or in Python. Of what a file says, only `trust_component` makes one."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +111,60 @@ def installed(group: str) -> tuple[Installed, ...]:
     return tuple(rows)
 
 
+def is_dotted_path(name: str) -> bool:
+    """Return whether a name has the form of a dotted path, `package.module:attribute`."""
+    return ":" in name
+
+
+@contextmanager
+def allowing_only(allow: Collection[str]) -> Iterator[None]:
+    """Let components be loaded in this block only if they are installed, or if `allow` names their dotted path.
+
+    For the reading of files: it covers what a component names in its own options, at any depth.
+    """
+    before = _ALLOWED.set(frozenset([allow] if isinstance(allow, str) else allow))
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(before)
+
+
+def trust_component(group: str, stored: StoredComponent, allow: Collection[str] = ()) -> ComponentSpec:
+    """Return the component that a file names, to be built, if it may be loaded.
+
+    Args:
+        group: whose component it is.
+        stored: as the file has it; a `ComponentSpec` is returned as it is, for the caller has named it.
+        allow: dotted paths that the caller allows.
+
+    Raises:
+        ComponentNotAllowedError: if it, or a component in its options, is a dotted path that `allow` lacks.
+        OptionsError: if it is not installed, or its options are wrong.
+    """
+    if isinstance(stored, ComponentSpec):
+        return stored
+    spec = ComponentSpec(name=stored.name, options=stored.options)
+    with allowing_only(allow):
+        check_options(group, spec)
+    return spec
+
+
 def load_component(group: str, name: str) -> Any:
     """The component called `name` (or standing at the dotted path `name`) of a group.
 
     Raises:
+        ComponentNotAllowedError: if it is a dotted path, and `allowing_only` does not name it.
         OptionsError: if nothing of that name is installed (the message lists what is), or it cannot be imported.
     """
     names = {row.name: row.target for row in installed(group)}
     target = names.get(name, name)
+    allowed = _ALLOWED.get()
+    if name not in names and is_dotted_path(name) and allowed is not None and name not in allowed:
+        raise ComponentNotAllowedError(
+            f"posescope.{group}: a file names the component {name!r} by a dotted path, and loading it would run code. It was not "
+            f"loaded. If you trust it, name it yourself: allow=[{name!r}] in Python, --allow-component {name} on the command "
+            "line, or as a component of this run's parameters (modelling.model.name)."
+        )
     if ":" not in target:
         raise OptionsError(
             f"No component '{name}' in posescope.{group}. Installed: {', '.join(names) or 'none'}. "
@@ -126,8 +181,11 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     """The checked options (an instance of the component's own `Options`) of a component.
 
     Raises:
+        TypeError: if it is a `StoredComponent`: whether it may be loaded has not been decided.
         OptionsError: if the component is unknown, or an option is unknown or out of bounds; names the option.
     """
+    if not isinstance(spec, ComponentSpec):
+        raise TypeError(f"posescope.{group}: {spec!r} comes from a file; pass it through trust_component first.")
     component = load_component(group, spec.name)
     model = getattr(component, "Options", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -6,8 +6,9 @@ configure_thread_pools()  # before torch is imported, which happens below
 
 from posescope.config_loader import ComponentConfigLoader  # noqa: E402
 from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder  # noqa: E402
+from posescope.named_components import AllowNamedComponents  # noqa: E402
 
-HOOKS = (ParametersCheck(), InputsCheck(), RunRecorder())
+HOOKS = (ParametersCheck(), AllowNamedComponents(), InputsCheck(), RunRecorder())
 
 CONFIG_LOADER_CLASS = ComponentConfigLoader
 # `soft`: an environment or `--params` names only what differs; the rest of a namespace stays.

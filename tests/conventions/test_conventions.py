@@ -88,6 +88,50 @@ def test_nothing_is_pickled() -> None:
     }
 
 
+def test_modules_are_imported_by_name_in_known_places_only() -> None:
+    """Names from files never reach an import: components go through `plugins`, the others import names of their own."""
+    loaders = {"import_module", "__import__", "load_obj", "load_object"}
+    found = {
+        name_of(path)
+        for path in FILES
+        for item in ast.walk(tree_of(path))
+        if isinstance(item, ast.Name | ast.Attribute) and (item.id if isinstance(item, ast.Name) else item.attr) in loaders
+    }
+    assert found == {
+        "cli.py",
+        "plugins.py",
+        "training/compiling.py",
+        "datasets/store.py",
+        "datasets/record.py",
+        "datasets/arrays.py",
+    }
+
+
+def test_what_a_file_names_is_built_only_once_it_is_trusted() -> None:
+    """`build` takes a `ComponentSpec`, made of parameters, of code or by `trust_component`; files give a `StoredComponent`."""
+    made = {
+        name_of(path)
+        for path in FILES
+        for item in ast.walk(tree_of(path))
+        if isinstance(item, ast.Call)
+        and isinstance(item.func, ast.Name)
+        and item.func.id == "ComponentSpec"
+        and not all(isinstance(keyword.value, ast.Constant) for keyword in item.keywords)
+    }
+    # Of parameters; of --detector and --set; a network with its autoencoder, of the options of a trusted one.
+    assert made == {"plugins.py", "crops/options.py", "cli_predict.py", "artifacts/insertion.py", "pipelines/scoring_options.py"}
+    parsed = [
+        f"{name_of(path)}:{item.lineno}"
+        for path in FILES
+        for item in ast.walk(tree_of(path))
+        if isinstance(item, ast.Attribute)
+        and item.attr in ("model_validate", "model_validate_json", "model_construct", "parse_obj")
+        and isinstance(item.value, ast.Name)
+        and item.value.id == "ComponentSpec"
+    ]
+    assert parsed == []
+
+
 def test_torch_load_is_not_used() -> None:
     """It unpickles; models and checkpoints are safetensors and JSON."""
     found = [
@@ -185,6 +229,7 @@ def test_only_the_faces_and_the_wiring_know_kedro() -> None:
         "settings.py",
         "pipeline_registry.py",
         "hooks.py",
+        "named_components.py",
         "cli_run.py",
         "config_loader.py",
         "__main__.py",

@@ -64,3 +64,15 @@ def test_it_describes_itself(dataset: RecordDataset, tmp_path: Path) -> None:
 def test_the_preview_is_the_file(dataset: RecordDataset) -> None:
     dataset.save(COCO_PERSON)
     assert COCO_PERSON.from_dict(json.loads(dataset.preview())) == COCO_PERSON
+
+
+def test_a_record_loads_a_component_by_dotted_path_only_where_it_is_allowed(tmp_path: Path) -> None:
+    """The record of a search holds its recipe, which is checked by the components that it names."""
+    dotted = "posescope.models.hourglass:Hourglass"
+    recipe = {"codec": {"name": "gaussian"}, "model": {"name": dotted}, "training": {}}
+    content = {"fingerprint": "f", "data_fingerprint": "d", "recipe": recipe, "space": {}, "trials": []}
+    place = {"record": "posescope.tuning.records.TuningRecord", "filepath": str(tmp_path / "tuning.json")}
+    (tmp_path / "tuning.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=f"{dotted}.* by a dotted path"):
+        RecordDataset(**place).load()
+    assert RecordDataset(**place, allow=[dotted]).load().recipe.model.name == dotted

@@ -1,7 +1,7 @@
 """`model.json`: what a model folder says of itself. Read without torch, so that an exported model is used without it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from posescope.errors import DataError, OptionsError
 from posescope.files import canonical_sha256, fingerprint, read_json, sha256_of
 from posescope.geometry.recipe import CropRecipe, recipe_of
-from posescope.plugins import ComponentSpec
+from posescope.plugins import StoredComponent, is_dotted_path
 from posescope.skeleton import Skeleton
 
 __all__ = [
@@ -35,7 +35,7 @@ class ModelDescription:
 
     Attributes:
         folder: where it stands.
-        architecture, codec: name and options of its parts.
+        architecture, codec: name and options of its parts, as the file has them.
         skeleton: names its joints.
         crop_size: (height, width) px of its input.
         mean_rgb: 0..1, subtracted from the input.
@@ -46,8 +46,8 @@ class ModelDescription:
     """
 
     folder: Path
-    architecture: ComponentSpec
-    codec: ComponentSpec
+    architecture: StoredComponent
+    codec: StoredComponent
     skeleton: Skeleton
     crop_size: tuple[int, int]
     mean_rgb: tuple[float, float, float]
@@ -55,6 +55,26 @@ class ModelDescription:
     weights_sha256: str
     provenance: Mapping[str, Any]
     onnx: Mapping[str, Any]
+
+    def trusted(self, allow: Collection[str]) -> "ModelDescription":
+        """Return the description with a crop rule that may be loaded; network and codec are looked at where they are built.
+
+        Args:
+            allow: dotted paths of components that the caller allows.
+
+        Raises:
+            ModelFolderError: if the rule is a dotted path that `allow` lacks, is not installed, or its options are wrong.
+        """
+        try:
+            return replace(self, crop=self.crop.trusted(allow))
+        except OptionsError as error:
+            raise ModelFolderError(f"{self.folder / DESCRIPTION}: cannot use this crop rule: {error}") from error
+
+    @property
+    def dotted_paths(self) -> tuple[str, ...]:
+        """Dotted paths that stand as network, codec or crop rule; what loads the model has to allow them."""
+        names = (self.architecture.name, self.codec.name, self.crop.rule.name)
+        return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
 
 
 def read_content(folder: Path) -> dict[str, Any]:
@@ -126,8 +146,8 @@ def describe_folder(folder: Path) -> ModelDescription:
         red, green, blue = (float(value) for value in content["mean_rgb"])
         return ModelDescription(
             folder=folder,
-            architecture=ComponentSpec.model_validate(content["architecture"]),
-            codec=ComponentSpec.model_validate(content["codec"]),
+            architecture=StoredComponent.model_validate(content["architecture"]),
+            codec=StoredComponent.model_validate(content["codec"]),
             skeleton=Skeleton.from_dict(content["skeleton"]),
             crop_size=(height, width),
             mean_rgb=(red, green, blue),

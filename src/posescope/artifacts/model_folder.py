@@ -6,7 +6,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
 from posescope.files import atomic_folder, fingerprint, sha256_of, write_json
 from posescope.models.network import PoseNetwork
-from posescope.plugins import build
+from posescope.plugins import allowing_only, build, trust_component
 
 __all__ = [
     "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "read_model", "write_model",
@@ -55,12 +55,14 @@ def write_model(folder: Path, model: PoseModel) -> None:
     log.info("Wrote the model folder %s.", folder)
 
 
-def read_model(folder: Path, device: str = "cpu") -> PoseModel:
+def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -> PoseModel:
     """Read a model in evaluation mode.
 
     Args:
         folder: as `write_model` left it.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+        allow: dotted paths (`package.module:attribute`) that the folder may name as network, codec or crop rule, or in their
+            options. Anything else that is not installed is refused: loading it would run code.
 
     Raises:
         ModelFolderError: if a file or a field is missing, the format is newer than this version knows, the weights do not match
@@ -70,11 +72,13 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
     place = resolve_device(device)
     about = describe_folder(folder)
     check_file(folder / WEIGHTS, about.weights_sha256)
-    joint_count = len(about.skeleton)
+    context = {"crop_size": about.crop_size, "joint_count": len(about.skeleton)}
     try:
-        with torch.random.fork_rng(devices=[]):  # a network draws its first weights as it is built
-            network: PoseNetwork = build("models", about.architecture, crop_size=about.crop_size, joint_count=joint_count)
-        codec = build("codecs", about.codec, crop_size=about.crop_size, joint_count=joint_count)
+        model_spec = trust_component("models", about.architecture, allow)
+        codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
+        with torch.random.fork_rng(devices=[]), allowing_only(allow):  # a network draws its first weights as it is built
+            network: PoseNetwork = build("models", model_spec, **context)
+            codec = build("codecs", codec_spec, **context)
     except (OptionsError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
     _load_weights(network, folder / WEIGHTS)
@@ -86,9 +90,9 @@ def read_model(folder: Path, device: str = "cpu") -> PoseModel:
         skeleton=about.skeleton,
         crop_size=about.crop_size,
         mean_rgb=about.mean_rgb,
-        model_spec=about.architecture,
-        codec_spec=about.codec,
-        crop=about.crop,
+        model_spec=model_spec,
+        codec_spec=codec_spec,
+        crop=crop,
         provenance=about.provenance,
     )
 

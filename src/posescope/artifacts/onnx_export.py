@@ -10,7 +10,7 @@ The codec goes along, so whatever is installed as a codec needs no second implem
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,7 +60,9 @@ class ExportCheck:
     decoders_px: float
 
 
-def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], tolerance: float = 1e-3) -> ExportCheck:
+def export_onnx(
+    source: Path, destination: Path, crops: NDArray[np.uint8], tolerance: float = 1e-3, allow: Collection[str] = ()
+) -> ExportCheck:
     """Export a model folder, and hold the result against PyTorch on some crops.
 
     Args:
@@ -69,6 +71,7 @@ def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], toler
         crops: (n, H, W, 3) uint8 RGB, n > 0: real ones, of the model's crop size.
         tolerance: largest difference of a heatmap's cell, and of a score, that passes, as a share of the largest cell. Decoders
             may differ by 0.01 px.
+        allow: dotted paths of components that the model folder may name.
 
     Raises:
         DataError: if there are no crops, or the answers differ by more.
@@ -78,7 +81,7 @@ def export_onnx(source: Path, destination: Path, crops: NDArray[np.uint8], toler
     _require_exporter()
     destination = destination.resolve()  # `.` has no name to rename to
     _check_destination(source.resolve(), destination)
-    model = read_model(source)
+    model = read_model(source, allow=allow)
     if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
     with atomic_folder(destination) as folder:

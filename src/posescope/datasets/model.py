@@ -1,5 +1,6 @@
 """Trained models: one folder a version, safetensors and JSON."""
 
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,16 +30,27 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
         filepath: str,
         version: Version | None = None,
         newest: bool = False,
+        allow: Collection[str] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Args: filepath: the folder; version: Kedro's; newest: a model folder, or the newest of its versions, to load only."""
+        """Create the dataset.
+
+        Args:
+            filepath: the folder.
+            version: Kedro's.
+            newest: whether `filepath` may also hold the versions of a model: the newest is loaded, and nothing is saved.
+            allow: dotted paths of components that the folder may name; a run adds those that its parameters name.
+            metadata: for others.
+        """
         super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=_glob)
         self.takes_newest = newest
+        self.allow = tuple(allow)
         self.metadata = metadata
 
     def load(self) -> PoseModel:
         """The model, on the CPU."""
-        return read_model(self.newest_folder() if self.takes_newest else Path(self._get_load_path()))
+        folder = self.newest_folder() if self.takes_newest else Path(self._get_load_path())
+        return read_model(folder, allow=self.allow)
 
     def save(self, data: PoseModel) -> None:
         """Write the model folder, all of it or nothing."""

@@ -1,5 +1,6 @@
 """Frozen records as JSON files."""
 
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -8,6 +9,7 @@ from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 
 from posescope.files import read_json, write_json
+from posescope.plugins import allowing_only
 
 __all__ = ["RecordDataset"]
 
@@ -24,15 +26,26 @@ class RecordDataset(AbstractDataset[Any, Any]):
     ```
     """
 
-    def __init__(self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Args: record: dotted path of the record's class; filepath: the JSON file; metadata: for Kedro-Viz."""
+    def __init__(
+        self, *, record: str, filepath: str, allow: Collection[str] = (), metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Create the dataset.
+
+        Args:
+            record: dotted path of the record's class.
+            filepath: the JSON file.
+            allow: dotted paths of components that the file may name; a run adds those that its parameters name.
+            metadata: for Kedro-Viz.
+        """
         self._record_class = load_obj(record)
         self._filepath = PurePosixPath(filepath)
+        self.allow = tuple(allow)
         self.metadata = metadata
 
     def load(self) -> Any:
         """The record."""
-        return self._record_class.from_dict(read_json(Path(self._filepath)))
+        with allowing_only(self.allow):
+            return self._record_class.from_dict(read_json(Path(self._filepath)))
 
     def save(self, data: Any) -> None:
         """Write the record, atomically."""

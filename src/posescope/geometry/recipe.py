@@ -1,12 +1,12 @@
 """How people were cut out of their images: what a model must be told to cut alike."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from posescope.geometry.boxes import SquareOptions
-from posescope.plugins import ComponentSpec, Options, check_options
+from posescope.plugins import Options, StoredComponent, check_options, trust_component
 
 __all__ = ["CropRecipe", "recipe_of"]
 
@@ -16,7 +16,7 @@ ChannelValue = Annotated[int, Field(ge=0, le=255)]
 class CropRecipe(Options):
     """The rule of the squares, and the colour outside the image."""
 
-    rule: ComponentSpec = Field(description="a component of posescope.crop_rules")
+    rule: StoredComponent = Field(description="a component of posescope.crop_rules; as a file named it, until `trusted`")
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
         (124, 116, 104), description="colour outside the image, 0..255 each"
     )
@@ -26,9 +26,23 @@ class CropRecipe(Options):
         """Growth of the side as a share of it: the rule's own `margin`, or `SquareOptions`' where the rule has none.
 
         Raises:
+            ComponentNotAllowedError: if the rule is a dotted path that a file named, and `trusted` has not allowed it.
             OptionsError: if the rule is not installed, or its options are wrong.
         """
-        return float(getattr(check_options("crop_rules", self.rule), "margin", SquareOptions().margin))
+        rule = trust_component("crop_rules", self.rule)
+        return float(getattr(check_options("crop_rules", rule), "margin", SquareOptions().margin))
+
+    def trusted(self, allow: Collection[str]) -> "CropRecipe":
+        """Return the recipe with a rule that may be loaded.
+
+        Args:
+            allow: dotted paths that the caller allows.
+
+        Raises:
+            ComponentNotAllowedError: if the rule is a dotted path that `allow` lacks.
+            OptionsError: if the rule is not installed, or its options are wrong.
+        """
+        return self.model_copy(update={"rule": trust_component("crop_rules", self.rule, allow)})
 
 
 def recipe_of(content: Mapping[str, Any]) -> CropRecipe:
@@ -40,4 +54,4 @@ def recipe_of(content: Mapping[str, Any]) -> CropRecipe:
     """
     if "crop" in content:
         return CropRecipe.model_validate(content["crop"])
-    return CropRecipe(rule=ComponentSpec(name=content["crop_rule"]))
+    return CropRecipe(rule=StoredComponent(name=content["crop_rule"]))

@@ -7,7 +7,7 @@
 A folder with `model.onnx` is run by onnxruntime, and torch is never imported; one with `model.safetensors` by PyTorch.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -58,7 +58,13 @@ class PoseEstimator:
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, backend: BackendName = "auto", device: str = "auto", threads: int = 0
+        cls,
+        folder: str | Path,
+        *,
+        backend: BackendName = "auto",
+        device: str = "auto",
+        threads: int = 0,
+        allow: Collection[str] = (),
     ) -> "PoseEstimator":
         """Read a model folder.
 
@@ -67,12 +73,14 @@ class PoseEstimator:
             backend: `onnx`, `torch`, or whichever the folder holds (`auto`: onnx before torch).
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
             threads: of onnxruntime; 0: one per CPU that this process may use.
+            allow: dotted paths (`package.module:attribute`) of components that the folder may name; loading one runs its code.
 
         Raises:
-            ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format.
+            ModelFolderError: if it is no model folder, incomplete, changed since it was written, or of a newer format, or names
+                a component that is neither installed nor allowed.
             OptionsError: if the device does not exist, or the packages that run it are not installed.
         """
-        about = describe_folder(Path(folder))
+        about = describe_folder(Path(folder)).trusted(allow)
         has_onnx = bool(about.onnx) or (about.folder / NETWORK).is_file()
         if backend == "onnx" and not has_onnx:
             raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
@@ -80,7 +88,7 @@ class PoseEstimator:
             return cls(about, OnnxModel(about, threads, device))
         from posescope.inference.torch_backend import TorchModel  # noqa: PLC0415  (torch takes seconds to import)
 
-        return cls(about, TorchModel(about.folder, device))
+        return cls(about, TorchModel(about.folder, device, allow))
 
     @property
     def skeleton(self) -> Skeleton:

@@ -1,5 +1,6 @@
 """Crops on which two ways of running a model are compared."""
 
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,9 @@ __all__ = ["example_crops"]
 _SHARDS = Path("05_model_input", "crops")
 
 
-def example_crops(model: Path, images: Path | None, data_dir: Path, most: int) -> tuple[NDArray[np.uint8], str]:
+def example_crops(
+    model: Path, images: Path | None, data_dir: Path, most: int, allow: Collection[str] = ()
+) -> tuple[NDArray[np.uint8], str]:
     """Crops of a model's size, and what they are.
 
     Args:
@@ -24,11 +27,12 @@ def example_crops(model: Path, images: Path | None, data_dir: Path, most: int) -
         images: a folder of images (or one), each cut out whole, the unreadable ones left out; none: the crops of a data_dir.
         data_dir: the one that the model lies in, or else this one, is looked into for crops of that size.
         most: how many, at most.
+        allow: dotted paths of components that the model folder may name.
 
     Raises:
         DataError: if there are neither readable images nor crops of that size.
     """
-    about = describe_folder(model)
+    about = describe_folder(model).trusted(allow)
     if images is not None:
         cut = [_whole(image, about) for _, image in islice(read_images(ImageFolder(images)), most)]
         return np.concatenate(cut), f"images of {images}"

@@ -1,5 +1,6 @@
 """A trained model at work in PyTorch: what `OnnxModel` is for an exported one."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ class TorchModel:
     Args:
         folder: as `write_model` left it.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+        allow: dotted paths of components that the folder may name.
 
     Raises:
         ModelFolderError: if it cannot be read.
@@ -26,8 +28,8 @@ class TorchModel:
 
     name = "torch"
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        self._model = read_model(folder, device)
+    def __init__(self, folder: Path, device: str = "auto", allow: Collection[str] = ()) -> None:
+        self._model = read_model(folder, device, allow)
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
