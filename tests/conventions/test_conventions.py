@@ -99,6 +99,7 @@ def test_modules_are_imported_by_name_in_known_places_only() -> None:
     }
     assert found == {
         "cli.py",
+        "cli_run.py",
         "plugins.py",
         "training/compiling.py",
         "datasets/store.py",
