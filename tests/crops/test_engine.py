@@ -11,7 +11,7 @@ from posescope.coco.failures import FailureOptions
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.boxing import place_targets
 from posescope.crops.cutting import cut_square
-from posescope.crops.decoding import ImageError, read_image
+from posescope.crops.decoding import ImageError, read_bytes, read_image
 from posescope.crops.engine import cut_all
 from posescope.crops.statistics import mean_rgb
 from posescope.crops.store import CropStore
@@ -168,13 +168,13 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
 
 
 def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
-    def fail(path, size):
+    def fail(path, limits):
         if path.name == "three.png":
             raise ImageError("image cannot be read", "the disk was away")
-        return read_image(path, size)
+        return read_bytes(path, limits)
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.crops.shards.read_image", fail)
+        patch.setattr("posescope.crops.shards.read_bytes", fail)
         broken = cut(tiny_coco.root)
     assert broken.issues["annotation_id"].tolist() == [4]
     before = times(broken.store)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xxhash
 
-from posescope.crops.shard_file import CropColour, ShardRecord
+from posescope.crops.shard_file import CropColour, PictureFacts, ShardRecord
 from posescope.crops.store import CropStore
 from posescope.errors import DataError
 from posescope.files import read_json, write_json
@@ -12,6 +12,7 @@ from posescope.records import PoseTargets
 
 IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
 FAILURE = (9, "image cannot be decoded", "a.png: cannot be decoded")
+PICTURE = PictureFacts("train/b.png", "0" * 32, 6, 40, 30)
 
 
 def write(store, name, images, person_ids, failures=()):
@@ -19,6 +20,7 @@ def write(store, name, images, person_ids, failures=()):
     with store.shard_writer(name, "f0", len(person_ids) + len(failures), size_px=2) as writer:
         for image, person in zip(images, person_ids, strict=True):
             writer.append(person, image, CropColour((1, 2, person), 4))
+        writer.add_picture(PICTURE)
         for person, kind, message in failures:
             writer.fail((person,), kind, message)
 
@@ -52,6 +54,7 @@ def test_records_round_trip_with_their_checksums(store):
                 size_bytes=128 + 24,  # a header, and two crops of 2 x 2 x 3 bytes
                 checksum=xxhash.xxh3_128_hexdigest("".join(digests[:2]).encode()),
                 row_digests=digests[:2],
+                pictures=(PICTURE,),
             ),
             ShardRecord(
                 name="shard-00001",
@@ -63,6 +66,7 @@ def test_records_round_trip_with_their_checksums(store):
                 size_bytes=128 + 24,
                 checksum=xxhash.xxh3_128_hexdigest("".join(digests[2:]).encode()),
                 row_digests=digests[2:],
+                pictures=(PICTURE,),
             ),
         ]
     )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from posescope.crops.decoding import ImageError, read_image
+from posescope.images.transparency import lay_on_white
 from posescope.inference.reading import read_size, read_upright
-from posescope.inference.transparency import lay_on_white
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 # Four fields, no two alike: JPEG keeps them, and every way of turning shows.

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from posescope.errors import DataError
+from posescope.images.limits import ImageLimits
+from posescope.images.orientation import PixelFrame
 from posescope.plugins import Options
 
 __all__ = ["SAMPLE_MARK", "CocoFolder", "SourceOptions"]
@@ -28,6 +30,11 @@ class SourceOptions(Options):
         "annotations/person_keypoints_{split}.json", description="annotation file of a split; with .gz added it is found too"
     )
     category: str = Field("person", description="name of the category to read")
+    orientation: PixelFrame = Field(
+        "stored",
+        description="frame of the labels: stored (the file's pixels, as in COCO) or upright (turned by EXIF)",
+    )
+    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest picture that is decoded")
     oks_sigmas: dict[str, Sigma] = Field(
         default_factory=dict, description="OKS sigmas by joint name, > 0, for joints that COCO lacks"
     )

@@ -68,7 +68,7 @@ def shrink_part(
 ) -> None:
     """Average a square of which a part alone is at hand, the rest having one colour, without making it whole.
 
-    The memory it takes grows with the part's width alone, whatever the square's side.
+    The memory it takes grows with neither the square's side nor the part's width: the crop is made in strips of columns.
 
     Args:
         part: (h, w, 3) uint8.
@@ -81,15 +81,31 @@ def shrink_part(
     shares, places = _covered_shares(side, size_px)
     whole = _sparse(shares.astype(np.float32), places, side)
     rows, columns = whole[:, top : top + height], whole[:, left : left + width]
-    upright = np.zeros((size_px, width * 3), dtype=np.float32)
+    missing = 1 - np.outer(rows.sum(axis=1), columns.sum(axis=1))
     step = max(1, _BLOCK_NUMBERS // (width * 3))
-    for start in range(0, height, step):
+    strip = max(1, int(_BLOCK_NUMBERS / (side / size_px) / (size_px * 3)))  # columns of the crop
+    for first in range(0, size_px, strip):
+        stop = min(first + strip, size_px)
+        # The px of the part that these columns cover.
+        low = max(int(places[first].min()) - left, 0)
+        high = min(int(places[stop - 1].max()) + 1 - left, width)
+        averaged = np.zeros((size_px, stop - first, 3), dtype=np.float32)
+        if low < high:
+            upright = _average_blocks(part[:, low:high], rows, step)
+            on_its_side = upright.reshape(size_px, high - low, 3).swapaxes(0, 1).reshape(high - low, -1)
+            covered = columns[first:stop, low:high] @ on_its_side
+            averaged = covered.reshape(stop - first, size_px, 3).swapaxes(0, 1)
+        filled = averaged + missing[:, first:stop, None] * np.array(padding_rgb)
+        out[:, first:stop] = np.rint(filled).clip(0, 255)
+
+
+def _average_blocks(part: NDArray[np.uint8], rows: csr_array, step: int) -> NDArray[np.float32]:
+    """(h, w, 3) -> (size_px, w * 3): rows averaged, `step` of them as floats at once."""
+    upright = np.zeros((rows.shape[0], part.shape[1] * 3), dtype=np.float32)
+    for start in range(0, len(part), step):
         block = part[start : start + step].astype(np.float32)
         upright += rows[:, start : start + step] @ block.reshape(len(block), -1)
-    on_its_side = upright.reshape(size_px, width, 3).swapaxes(0, 1).reshape(width, -1)
-    averaged = (columns @ on_its_side).reshape(size_px, size_px, 3).swapaxes(0, 1)
-    missing = 1 - np.outer(rows.sum(axis=1), columns.sum(axis=1))
-    out[...] = np.rint(averaged + missing[..., None] * np.array(padding_rgb)).clip(0, 255)
+    return upright
 
 
 def _covered_shares(side: int, size_px: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

@@ -1,6 +1,11 @@
-"""Read image files as RGB, and refuse what is damaged: a network must not learn from pixels that a decoder made up."""
+"""Read image files as RGB: one reader for training and prediction, bounded in memory, that refuses what is damaged.
+
+JPEG is decoded by simplejpeg, which says when data are missing or broken; OpenCV fills the rest with one colour. Everything else
+is decoded by OpenCV. The declared size is checked before memory is asked for.
+"""
 
 import re
+import stat
 from pathlib import Path
 
 import cv2
@@ -8,89 +13,120 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from posescope.errors import DataError
+from posescope.images.headers import ImageError, ImageHeader, read_header
+from posescope.images.limits import ImageLimits
+from posescope.images.orientation import PixelFrame, turn_back, turn_upright
+from posescope.images.transparency import remove_transparency
 
-__all__ = ["JPEG_START", "ImageError", "decode_image", "read_bytes", "read_image"]
+__all__ = ["ImageError", "decode_image", "read_bytes", "read_image"]
 
-JPEG_START = b"\xff\xd8"
-_SWAPPED_BY_OPENCV = b"P7"  # PAM: OpenCV gives red for blue
 _FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
 # libjpeg's word for bytes between the last block and the end mark. Some cameras leave a few, and no pixel suffers; many of them
 # mean that blocks were lost on the way and all that follows is out of place.
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_LEFT_OVER_BYTES = 32
+_LIMITS = ImageLimits()
+# A picture of 12 or 14 bits in samples of 16 reaches a sixteenth or a quarter of their range, and would be decoded to near black.
+_DARKEST_OF_16_BITS = 64
 
 
-class ImageError(DataError):
-    """An image file is missing, damaged, no image, or of another size than the annotations say.
+def read_image(
+    path: Path,
+    expected_size: tuple[int, int] | None = None,
+    *,
+    frame: PixelFrame = "stored",
+    limits: ImageLimits = _LIMITS,
+) -> NDArray[np.uint8]:
+    """Decode an image file as RGB. The content decides, not the name.
 
-    Attributes:
-        kind: the same in a few words, for the table of issues: who counts failures needs no file names.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-def read_image(path: Path, expected_size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Decode an image as RGB; its EXIF orientation is ignored, as COCO's labels expect (not in TIFF: OpenCV turns those).
-
-    JPEG by simplejpeg, which says when data are missing or broken (OpenCV fills the rest with one colour and says nothing);
-    everything else by OpenCV. The content decides, not the name.
+    Grey pictures get three equal channels, 16 bits become 8, transparent pictures are laid on white, printers' colours become
+    RGB. Of an animation or a file of several pages the first picture is read.
 
     Args:
-        path: of the image; grey images come out with three equal channels, 16 bits as 8, transparency is left out.
-        expected_size: (height, width) px that the annotations state.
+        path: of the image.
+        expected_size: (height, width) px that the annotations state, in `frame`.
+        frame: `stored` ignores EXIF's orientation, as COCO's labels expect; `upright` turns the picture by it.
+        limits: the largest picture that is decoded.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: if the file is missing, no image, damaged or cut short, or of another size than the annotations say.
+        ImageError: if the file is missing, no image, damaged or cut short, too large, of a kind whose pixels would come out
+            wrong, or of another size than the annotations say.
     """
-    return decode_image(read_bytes(path), path, expected_size)
+    return decode_image(read_bytes(path, limits), path, expected_size, frame=frame, limits=limits)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of an image file.
+def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
+    """Return the bytes of an image file.
 
     Raises:
-        ImageError: if the file is missing or cannot be read.
+        ImageError: if the file is missing, cannot be read, is no regular file, or is larger than any picture within the limits.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device never ends
+            raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image (it is not a regular file).")
+        limits.check_file(status.st_size, path)
         return path.read_bytes()
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
 
 
-def decode_image(raw: bytes, path: Path, expected_size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Decode the bytes of an image file as `read_image` does; `path` is their name in errors."""
+def decode_image(
+    raw: bytes,
+    path: Path,
+    expected_size: tuple[int, int] | None = None,
+    *,
+    frame: PixelFrame = "stored",
+    limits: ImageLimits = _LIMITS,
+    header: ImageHeader | None = None,
+) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file as `read_image` does.
+
+    Args:
+        raw: the file's bytes.
+        path: of the file, for messages.
+        expected_size, frame, limits: as of `read_image`.
+        header: of the file, where it has been read already.
+    """
+    about = read_header(raw, path) if header is None else header
+    limits.check_size(about.stored_size, path)
+    limits.check_size(about.largest_part, path)
+    _check_annotated(path, about, expected_size, frame)
     try:
-        image = _decode_jpeg(raw, path, expected_size) if raw.startswith(JPEG_START) else _decode_other(raw, path)
+        image = _decode_jpeg(raw, about, path) if about.kind == "JPEG" else _decode_other(raw, about, path)
     except MemoryError as error:
         raise ImageError("image cannot be decoded", f"{path}: there is not enough memory to decode it.") from error
-    _check_size(path, (image.shape[0], image.shape[1]), expected_size)
-    return image
+    return turn_upright(image, about.orientation) if frame == "upright" else image
 
 
-def _check_size(path: Path, found: tuple[int, int], expected: tuple[int, int] | None) -> None:
-    if expected is not None and found != expected:
+def _check_annotated(path: Path, header: ImageHeader, expected: tuple[int, int] | None, frame: PixelFrame) -> None:
+    """Hold the header against the annotation before memory is asked for: a header can say anything."""
+    found, other = header.stored_size, header.upright_size
+    if frame == "upright":
+        found, other = other, found
+    if expected is None or found == expected:
+        return
+    if other != expected:
         raise ImageError(
             "image has another size", f"{path}: the annotations say {expected} px (height, width), the file has {found}."
         )
+    right: PixelFrame = "stored" if frame == "upright" else "upright"
+    raise ImageError(
+        "image has the annotated size in the other orientation",
+        f"{path}: the annotations say {expected} px (height, width). That is the size of the {right} picture; the {frame} "
+        f"picture has {found} (its EXIF orientation is {header.orientation}). Set data_engineering.source.orientation to {right} "
+        f"if the labels refer to the {right} pictures.",
+    )
 
 
-def _decode_jpeg(raw: bytes, path: Path, expected_size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    raw = _with_known_version(raw)
+def _decode_jpeg(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
+    known = _with_known_version(raw)
+    wanted = "CMYK" if header.colours in _FOUR_COLOURS else "RGB"
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(raw, strict=False)
-    except (ValueError, KeyError) as error:  # KeyError: no way of subsampling, for want of a frame
-        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({error}).") from error
-    _check_size(path, (height, width), expected_size)  # before memory is asked for: a header can say anything
-    wanted = "CMYK" if colours in _FOUR_COLOURS else "RGB"
-    try:
-        image = simplejpeg.decode_jpeg(raw, colorspace=wanted, strict=True)
+        image = simplejpeg.decode_jpeg(known, colorspace=wanted, strict=True)
     except ValueError as error:
         if str(error).startswith("Unsupported"):
             raise ImageError("image cannot be decoded", f"{path}: a kind of JPEG that is not supported ({error}).") from error
@@ -98,9 +134,10 @@ def _decode_jpeg(raw: bytes, path: Path, expected_size: tuple[int, int] | None) 
             raise ImageError(
                 "image is damaged", f"{path}: the JPEG file is damaged or cut short ({error}; {len(raw)} bytes); fetch it again."
             ) from error
-        image = simplejpeg.decode_jpeg(raw, colorspace=wanted, strict=False)
-    # Printers' colours: whole, as has been seen above; OpenCV knows how to turn them into RGB.
-    return _decode_other(raw, path) if wanted == "CMYK" else np.asarray(image, dtype=np.uint8)
+        image = simplejpeg.decode_jpeg(known, colorspace=wanted, strict=False)
+    if wanted == "CMYK":  # whole, as has been seen above; OpenCV knows how to turn printers' colours into RGB
+        return _decode_by_opencv(raw, header.stored_size, path)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _is_harmless(warning: str) -> bool:
@@ -114,14 +151,28 @@ def _with_known_version(raw: bytes) -> bytes:
     return raw[:11] + b"\x01\x02" + raw[13:] if is_later else raw
 
 
-def _decode_other(raw: bytes, path: Path) -> NDArray[np.uint8]:
-    if raw.startswith(_SWAPPED_BY_OPENCV):
-        raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image (PAM is not supported).")
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+def _decode_other(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
+    is_tiff = header.kind == "TIFF"  # OpenCV turns TIFF files upright, whatever it is asked for
+    image = _decode_by_opencv(raw, header.upright_size if is_tiff else header.stored_size, path)
+    if header.bits == 16 and image.max() < _DARKEST_OF_16_BITS:
+        raise ImageError(
+            "image has too few bits",
+            f"{path}: of its 16 bits a sample no more than 14 are used, as if 12 or 14 bits were stored in 16: it would be "
+            "nearly black. Scale its values to 0..65535, or save it with 8 bits.",
+        )
+    image = remove_transparency(image, raw, header)
+    return turn_back(image, header.orientation) if is_tiff else image
+
+
+def _decode_by_opencv(raw: bytes, size: tuple[int, int], path: Path) -> NDArray[np.uint8]:
     try:
-        image = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), flags) if raw else None
-    except cv2.error as error:  # more pixels than OpenCV takes
+        image = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
         raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image ({error.msg.strip()}).") from error
     if image is None:
         raise ImageError("image cannot be decoded", f"{path}: cannot be decoded as an image.")
+    if image.shape[:2] != size:
+        raise ImageError(
+            "image cannot be decoded", f"{path}: the header says {size} px (height, width), and decoded it has {image.shape[:2]}."
+        )
     return np.asarray(image, dtype=np.uint8)

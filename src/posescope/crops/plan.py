@@ -1,7 +1,7 @@
 """Who is cut with whom: whole images, in the order of the table, gathered into shards; and what makes a shard stale."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,11 +11,13 @@ import pandas as pd
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.options import CropOptions
 from posescope.files import fingerprint
+from posescope.images.limits import ImageLimits
+from posescope.images.orientation import PixelFrame
 
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 
 # Raise it whenever the same inputs and options come to other pixels than before: shards of older code are then cut again.
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,21 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """Attributes: name: of the shard's files; fingerprint: of all that its pixels depend on; images: in order."""
+    """What one process cuts.
+
+    Attributes:
+        name: of the shard's files.
+        fingerprint: of all that its pixels depend on.
+        images: in order.
+        frame: of the squares: the pictures as they are stored, or upright.
+        limits: the largest picture that is decoded.
+    """
 
     name: str
     fingerprint: str
     images: tuple[ImageTask, ...]
+    frame: PixelFrame = "stored"
+    limits: ImageLimits = field(default_factory=ImageLimits)
 
     @property
     def person_count(self) -> int:
@@ -80,9 +92,9 @@ def plan_shards(
         images.append(image)
         people += len(image.squares)
         if people >= options.shard_persons:
-            shards.append(_shard(len(shards), images, options))
+            shards.append(_shard(len(shards), images, source, options))
             images, people = [], 0
-    return [*shards, _shard(len(shards), images, options)] if images else shards
+    return [*shards, _shard(len(shards), images, source, options)] if images else shards
 
 
 def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> Iterator[ImageTask]:
@@ -100,17 +112,19 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
         yield ImageTask(folders[split] / name, f"{split}/{name}", (height, width), squares)
 
 
-def _shard(number: int, images: list[ImageTask], options: CropOptions) -> ShardTask:
+def _shard(number: int, images: list[ImageTask], source: SourceOptions, options: CropOptions) -> ShardTask:
     # The number of workers and the shards' size are no part of the pixels; the images' time and size stand for their content.
+    # Nor are the limits: a picture beyond them is a failure, and shards with failures are always tried again.
     content = {
         "engine": ENGINE_VERSION,
+        "frame": source.orientation,
         "options": {"size_px": options.size_px, "padding_rgb": options.padding_rgb, "rule": options.rule_spec.model_dump()},
         "images": [
             [image.name, *_stamp(image.path), image.size, [[s.person_id, s.left, s.top, s.side] for s in image.squares]]
             for image in images
         ],
     }
-    return ShardTask(name=f"shard-{number:05d}", fingerprint=fingerprint(content), images=tuple(images))
+    return ShardTask(f"shard-{number:05d}", fingerprint(content), tuple(images), source.orientation, source.image_limits)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

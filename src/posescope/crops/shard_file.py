@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -13,7 +13,24 @@ from numpy.typing import NDArray
 # File systems that cannot give room beforehand: writing works all the same.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
-__all__ = ["CropColour", "ShardRecord", "ShardWriter", "checksum_of_rows", "digest_of"]
+__all__ = ["CropColour", "PictureFacts", "ShardRecord", "ShardWriter", "checksum_of_rows", "digest_of"]
+
+
+class PictureFacts(NamedTuple):
+    """What is known of one image file that was read.
+
+    Attributes:
+        name: of the file within its data set, `<split>/<file name>`.
+        digest: 32 hex digits of XXH3-128 over the file's bytes.
+        orientation: EXIF's, 1..8.
+        height, width: px of the picture as it is stored.
+    """
+
+    name: str
+    digest: str
+    orientation: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class ShardRecord:
         size_bytes: of the `.npy` file.
         checksum: of all its pixels: 32 hex digits of XXH3-128 over the digests of the rows.
         row_digests: per row, 32 hex digits of XXH3-128 over the crop's pixels.
+        pictures: the image files that were read, in order.
     """
 
     name: str
@@ -41,6 +59,7 @@ class ShardRecord:
     size_bytes: int
     checksum: str
     row_digests: tuple[str, ...]
+    pictures: tuple[PictureFacts, ...] = ()
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "ShardRecord":
@@ -55,6 +74,7 @@ class ShardRecord:
             size_bytes=content["size_bytes"],
             checksum=content["checksum"],
             row_digests=tuple(content["row_digests"]),
+            pictures=tuple(PictureFacts(*facts) for facts in content["pictures"]),
         )
 
 
@@ -86,6 +106,7 @@ class ShardWriter:
     _colours: list[CropColour] = field(default_factory=list)
     _digests: list[str] = field(default_factory=list)
     _failures: list[tuple[int, str, str]] = field(default_factory=list)
+    _pictures: list[PictureFacts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._write_header(self.person_count)
@@ -99,6 +120,10 @@ class ShardWriter:
         self._digests.append(digest_of(crop))
         self._people.append(person_id)
         self._colours.append(colour)
+
+    def add_picture(self, facts: PictureFacts) -> None:
+        """Note an image file that was read."""
+        self._pictures.append(facts)
 
     def fail(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
         """Note people who have no crop, and why."""
@@ -119,6 +144,7 @@ class ShardWriter:
             size_bytes=size_bytes,
             checksum=checksum_of_rows(self._digests),
             row_digests=tuple(self._digests),
+            pictures=tuple(self._pictures),
         )
 
     def _reserve(self) -> None:
@@ -138,9 +164,9 @@ class ShardWriter:
         np.lib.format.write_array_header_1_0(self.stream, header)
 
 
-def digest_of(crop: NDArray[np.uint8]) -> str:
-    """32 hex digits of XXH3-128 over contiguous pixels."""
-    return xxhash.xxh3_128_hexdigest(crop.data)
+def digest_of(content: NDArray[np.uint8] | bytes) -> str:
+    """Return 32 hex digits of XXH3-128 over contiguous pixels, or over the bytes of a file."""
+    return xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.data)
 
 
 def checksum_of_rows(digests: Sequence[str]) -> str:

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.crops.cutting import cut_square
-from posescope.crops.decoding import ImageError, read_image
+from posescope.crops.decoding import ImageError, decode_image, read_bytes
 from posescope.crops.options import CropOptions
 from posescope.crops.plan import ShardTask
-from posescope.crops.shard_file import CropColour
+from posescope.crops.shard_file import CropColour, PictureFacts, digest_of
 from posescope.crops.store import CropStore
 from posescope.geometry.real_pixels import real_windows
+from posescope.images.headers import read_header
 
 __all__ = ["cut_shard"]
 
@@ -28,10 +29,13 @@ def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     with store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer:
         for image_task, windows in zip(task.images, _real_windows(task, size_px), strict=True):
             try:
-                image = read_image(image_task.path, image_task.size)
+                raw = read_bytes(image_task.path, task.limits)
+                header = read_header(raw, image_task.path)
+                image = decode_image(raw, image_task.path, image_task.size, frame=task.frame, limits=task.limits, header=header)
             except ImageError as error:
                 writer.fail(image_task.person_ids, error.kind, str(error))
                 continue
+            writer.add_picture(PictureFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
             for square, window in zip(image_task.squares, windows, strict=True):
                 cut_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
                 writer.append(square.person_id, crop, _sum_colour(crop, window))

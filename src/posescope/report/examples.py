@@ -61,8 +61,9 @@ def tell_story(
     heatmaps = model.heatmaps(torch.from_numpy(crop))
     joints = torch.from_numpy(crops.targets.joints[[place]])
     visibility = torch.from_numpy(crops.targets.visibility[[place]])
+    photograph = folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])
     return PersonStory(
-        image=read_image(folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])),
+        image=read_image(photograph, frame=source.orientation, limits=source.image_limits),
         joints=values[:, :2],
         visibility=values[:, 2].astype(np.uint8),
         crop=crop[0],

@@ -1,4 +1,4 @@
-"""Tests of posescope.inference.orientation, against files that Pillow has written."""
+"""Tests of posescope.images.orientation, against files that Pillow has written."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from posescope.inference.orientation import exif_orientation, turn_upright
+from posescope.images.orientation import exif_orientation, turn_upright
 
 TAG = 0x0112
 # 3 high, 5 wide, every pixel another one.

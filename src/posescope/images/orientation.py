@@ -1,24 +1,30 @@
-"""How a camera was held: EXIF's orientation, read from the bytes of a file, and the picture turned upright by it.
+"""How a camera was held: EXIF's orientation, read from the bytes of a file, and pictures turned by it.
+
+Labels are in one of two frames: the px of the picture as it is `stored` (COCO, and readers that ignore EXIF), or those of the
+`upright` picture (browsers, most labelling tools, cv2.imread).
 
     1 upright   2 mirrored   3 upside down   4 3 mirrored   5 6 mirrored   6 turn it right   7 8 mirrored   8 turn it left
 
-JPEG, PNG and WebP say it in a block of EXIF, which is a small TIFF file. TIFF files themselves are turned by OpenCV.
+JPEG, PNG and WebP say it in a block of EXIF, which is a small TIFF file. TIFF files say it in their first directory (`tiff`).
 Follows: CIPA DC-008 (EXIF 2.32), tag 0x0112.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIDEWAYS", "exif_orientation", "turn_upright"]
+__all__ = ["SIDEWAYS", "UPRIGHT", "PixelFrame", "exif_orientation", "turn_back", "turn_upright"]
+
+PixelFrame: TypeAlias = Literal["stored", "upright"]
 
 UPRIGHT = 1
 SIDEWAYS = frozenset({5, 6, 7, 8})  # height and width change places
 _ORIENTATION_TAG = 0x0112
 _LONG = 4
+_BACK = {6: 8, 8: 6}  # the other turns are their own inverse
 _TURNS: Mapping[int, Callable[[Any], Any]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
@@ -44,7 +50,7 @@ def exif_orientation(raw: bytes) -> int:
 
 
 def turn_upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """The picture as it was seen.
+    """Return the picture as it was seen.
 
     Args:
         image: (H, W, 3) uint8, as it is stored.
@@ -55,6 +61,11 @@ def turn_upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8
     """
     turn = _TURNS.get(orientation)
     return image if turn is None else np.asarray(turn(image), dtype=np.uint8)
+
+
+def turn_back(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return the picture as it is stored: the inverse of `turn_upright`."""
+    return turn_upright(image, _BACK.get(orientation, orientation))
 
 
 def _exif_of_jpeg(raw: bytes) -> bytes:
