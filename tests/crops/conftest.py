@@ -15,6 +15,8 @@ from posescope.crops.engine import cut_all
 from posescope.crops.options import CropOptions
 from posescope.crops.store import CropStore
 
+_SOURCE = SourceOptions()
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -32,9 +34,9 @@ class Cut:
 def cut(tmp_path: Path) -> Callable[..., Cut]:
     """`cut(root, **crop options)`: read, box and cut into `tmp_path / "crops"`; small crops, one process; all may fail."""
 
-    def run(root: Path, max_share: float = 1, **changes: object) -> Cut:
+    def run(root: Path, max_share: float = 1, source: SourceOptions = _SOURCE, **changes: object) -> Cut:
         options = CropOptions(**{"rule": "padded_square", "size_px": 32, "workers": 1, "shard_persons": 2, **changes})
-        folder, source = CocoFolder(root), SourceOptions()
+        folder = CocoFolder(root)
         annotations = read_annotations(folder, source)
         boxed = box_persons(annotations.persons, annotations.keypoints, options)
         store = CropStore(tmp_path / "crops")

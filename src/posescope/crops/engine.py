@@ -10,8 +10,10 @@ from tqdm import tqdm
 from posescope.coco.failures import FailureOptions, check_failures
 from posescope.coco.filters import issues_of
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.quality import report_findings
 from posescope.cpus import available_cpus
 from posescope.crops.options import CropOptions
+from posescope.crops.picture_checks import check_pictures
 from posescope.crops.plan import ShardTask, plan_shards
 from posescope.crops.shard_file import ShardRecord
 from posescope.crops.shards import cut_shard
@@ -37,7 +39,8 @@ def cut_all(
     """Fill the store with everybody's crop.
 
     Shards that are done already, from the same inputs and options, are kept; those with images that could not be read are tried
-    again. After a run that did not come to its end, what it left is held against its checksums first.
+    again. After a run that did not come to its end, what it left is held against its checksums first. What the pictures say about
+    the data set's quality (`picture_checks`) is logged.
 
     Args:
         folder: the data set.
@@ -69,6 +72,7 @@ def cut_all(
     store.finish(
         [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks]), squares_fingerprint(crop_boxes)
     )
+    report_findings(check_pictures(store.records(), persons, source))
     return issues
 
 

@@ -14,6 +14,7 @@ from posescope.coco.reader import read_annotations
 from posescope.crops.boxing import box_persons, place_targets
 from posescope.crops.engine import cut_all
 from posescope.crops.options import CropOptions, SplitOptions
+from posescope.crops.picture_checks import picture_quality
 from posescope.crops.splitting import count_distribution, draw_test_set
 from posescope.crops.statistics import CropStatistics, measure_crops
 from posescope.crops.store import CropStore
@@ -86,6 +87,11 @@ def cut_crops(
     """Cut and resize everybody into shards."""
     issues = cut_all(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
     return {"crops": crops_workspace, "issues_cut": issues}
+
+
+def check_pictures(crops: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
+    """Return what the cut pictures say about the data set: orientations, and pictures that stand twice."""
+    return picture_quality(crops, persons, source)
 
 
 def count_people(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:

@@ -13,7 +13,7 @@ FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
 PREVIEW = "params:data_engineering.preview"
 ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
-QUALITY = ["data_quality_read"]
+QUALITY = ["data_quality_read", "data_quality_pictures"]
 
 
 def create_pipeline() -> Pipeline:
@@ -42,6 +42,7 @@ def create_pipeline() -> Pipeline:
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
                 named_outputs("crops", "issues_cut"),
             ),
+            step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_pictures"),
             step(nodes.count_people, ["persons", "crops"], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
