@@ -17,8 +17,8 @@ PICTURES = {"crop_sheet", "target_sheet", "average_crop"}
 PLOTS = {"distribution_plot", "discarded_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
 TABLES = {
     "persons_read", "keypoints", "persons_filtered", "persons_boxed", "crop_boxes", "persons", "issues", "issues_read",
-    "issues_filter", "issues_crop", "issues_cut", "data_distribution", "data_quality", "data_quality_read", "data_quality_pictures",
-    "discarded", "joint_labels",
+    "issues_filter", "issues_crop", "issues_cut", "data_distribution", "data_quality", "data_quality_read",
+    "data_quality_pictures", "discarded", "joint_labels",
 }  # fmt: skip
 RECORDS = {"skeleton", "crop_statistics"}
 KINDS = {"ImagePreview": PICTURES, "PlotlyPreview": PLOTS, "TablePreview": TABLES, "JSONPreview": RECORDS}
