@@ -14,8 +14,10 @@ VISIBILITY = np.array([[2, 0, 1], [2, 2, 2]], np.uint8)
 
 
 def test_targets_round_trip(tmp_path):
-    PoseTargets(IDS, JOINTS, VISIBILITY).save(tmp_path / "deep" / "targets.npz")
+    names = ("nose", "linke_hand_ä", "right hand")
+    PoseTargets(IDS, JOINTS, VISIBILITY, "squares", names).save(tmp_path / "deep" / "targets.npz")
     found = PoseTargets.load(tmp_path / "deep" / "targets.npz")
+    assert (found.squares, found.joint_names) == ("squares", names)
     for name, expected in {"person_ids": IDS, "joints": JOINTS, "visibility": VISIBILITY}.items():
         np.testing.assert_array_equal(getattr(found, name), expected)
         assert getattr(found, name).dtype == expected.dtype

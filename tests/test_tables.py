@@ -21,8 +21,10 @@ from posescope.tables import (
     empty_table,
     ids_of,
     join_joints,
+    joint_names_of,
     joints_of,
     matrices_of,
+    name_joints,
     table_of,
 )
 
@@ -125,3 +127,19 @@ def test_a_person_stands_once():
     boxes = pd.DataFrame({"person_id": [1, 1], "left": 0, "top": 0, "side": 1} | dict.fromkeys("abcdef", 0.0))
     with pytest.raises((SchemaError, SchemaErrors), match="person_id"):
         CropBoxes.validate(boxes)
+
+
+def test_joint_names_follow_the_numbers_through_a_file(tmp_path):
+    table = Keypoints.validate(name_joints(join_joints(np.array([7, 3]), JOINTS, VISIBILITY, "visibility"), ("nose", "tail")))
+    assert joint_names_of(table) == ("nose", "tail")
+    table.to_parquet(tmp_path / "keypoints.parquet")
+    back = pd.read_parquet(tmp_path / "keypoints.parquet")
+    assert joint_names_of(back.sample(frac=1, random_state=0)) == ("nose", "tail")
+    assert joint_names_of(pd.concat([back, table])) == ("nose", "tail")
+    assert joint_names_of(back[:0]) == joint_names_of(back.drop(columns="joint_name")) == ()
+
+
+def test_tables_of_different_joints_put_together_are_refused():
+    plain = join_joints(np.array([7, 3]), JOINTS, VISIBILITY, "visibility")
+    with pytest.raises(DataError):
+        joint_names_of(pd.concat([name_joints(plain, ("nose", "tail")), name_joints(plain, ("tail", "nose"))]))

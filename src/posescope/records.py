@@ -9,7 +9,7 @@ Points are (x, y) in float pixels; an integer is a pixel's centre; an image span
 A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled but hidden, 2 visible.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -31,12 +31,14 @@ class PoseTargets:
         joints: (N, K, 2) float32 crop px; NaN where unlabelled.
         visibility: (N, K) uint8, 0..2.
         squares: fingerprint of the crop boxes that the joints were placed in; empty where nobody knows them.
+        joint_names: (K,) in the order of the arrays; empty where nobody knows them: such targets meet no model.
     """
 
     person_ids: NDArray[np.int64]
     joints: NDArray[np.float32]
     visibility: NDArray[np.uint8]
     squares: str = ""
+    joint_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.person_ids)
@@ -46,15 +48,30 @@ class PoseTargets:
                 f"PoseTargets: expected joints (N, K, 2) and visibility (N, K) for N = {count}, "
                 f"found {self.joints.shape} and {self.visibility.shape}."
             )
+        if self.joint_names and (len(self.joint_names) != shape[1] or len(set(self.joint_names)) != shape[1]):
+            raise DataError(
+                f"PoseTargets: expected {shape[1]} joint names, each once, found {len(self.joint_names)}: "
+                f"{', '.join(self.joint_names)}."
+            )
 
     def __len__(self) -> int:
         return len(self.person_ids)
 
+    def subset(self, rows: NDArray[np.int64]) -> "PoseTargets":
+        """Return the persons at `rows`, in that order."""
+        return replace(self, person_ids=self.person_ids[rows], joints=self.joints[rows], visibility=self.visibility[rows])
+
     def save(self, path: Path) -> None:
-        """Write the three arrays and the fingerprint as `.npz`, atomically."""
-        squares = np.array(self.squares)
+        """Write the three arrays, the fingerprint and the names as `.npz`, atomically."""
         with atomic_write(path) as temporary:
-            np.savez(temporary, person_ids=self.person_ids, joints=self.joints, visibility=self.visibility, squares=squares)
+            np.savez(
+                temporary,
+                person_ids=self.person_ids,
+                joints=self.joints,
+                visibility=self.visibility,
+                squares=np.array(self.squares),
+                joint_names=np.array(self.joint_names, dtype=np.str_),
+            )
 
     @classmethod
     def load(cls, path: Path) -> "PoseTargets":
@@ -66,7 +83,8 @@ class PoseTargets:
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
                 arrays = (content["person_ids"], content["joints"], content["visibility"])
-                return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "")
+                names = tuple(map(str, content["joint_names"])) if "joint_names" in content else ()
+                return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "", joint_names=names)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
 

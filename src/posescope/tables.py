@@ -33,8 +33,10 @@ __all__ = [
     "ids_of",
     "images_of",
     "join_joints",
+    "joint_names_of",
     "joints_of",
     "matrices_of",
+    "name_joints",
     "people_fingerprint",
     "squares_fingerprint",
     "table_of",
@@ -73,13 +75,17 @@ class Persons(_Table):
 
 
 class Keypoints(_Table):
-    """One row a person and joint; x, y in image px, NaN where visibility is 0."""
+    """One row a person and joint; x, y in image px, NaN where visibility is 0.
+
+    `joint_name` names the joint that `joint` numbers; tables of older versions lack it, and meet no model.
+    """
 
     person_id: Series[np.int64]
     joint: Series[np.uint8]
     x: Series[np.float32] = pa.Field(nullable=True)
     y: Series[np.float32] = pa.Field(nullable=True)
     visibility: Series[np.uint8] = pa.Field(le=2)
+    joint_name: Series[pd.CategoricalDtype] | None
 
 
 class Issues(_Table):
@@ -291,6 +297,34 @@ def join_joints(
             name: third.ravel(),
         }
     )
+
+
+def name_joints(table: pd.DataFrame, joints: Sequence[str]) -> pd.DataFrame:
+    """Return a long table of joints with a column `joint_name`: the name of the joint with the number in `joint`.
+
+    Args:
+        table: a `Keypoints` table.
+        joints: (K,) names; a number is a place in this list.
+    """
+    names = pd.Categorical.from_codes(table["joint"].to_numpy(), categories=pd.Index(list(joints)))
+    return table.assign(joint_name=names)
+
+
+def joint_names_of(keypoints: pd.DataFrame) -> tuple[str, ...]:
+    """Return the names of the K joints of a `Keypoints` table in the order of their numbers; empty where it does not say them.
+
+    Raises:
+        DataError: if one number has two names: tables of different data were put together.
+    """
+    if "joint_name" not in keypoints:
+        return ()
+    pairs = keypoints[["joint", "joint_name"]].drop_duplicates().sort_values("joint")
+    if pairs["joint"].duplicated().any() or pairs["joint_name"].duplicated().any():
+        raise DataError(
+            f"The table of joints gives one joint several names or numbers: {pairs.to_numpy().tolist()}. It was put "
+            "together from different data. Run the pipeline data_engineering."
+        )
+    return tuple(pairs["joint_name"].astype(str))
 
 
 def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:

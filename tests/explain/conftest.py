@@ -81,6 +81,7 @@ def crop_set(images: np.ndarray, joints: np.ndarray | None = None) -> CropSet:
         person_ids=np.arange(100, 100 + count),
         joints=joints.astype(np.float32) if known else np.full((count, 2, 2), np.nan, np.float32),
         visibility=np.full((count, 2), 2 if known else 0, np.uint8),
+        joint_names=TOY_SKELETON.joints[: joints.shape[1]] if known else TOY_SKELETON.joints,
     )
     places = np.array([(0, row) if row < half else (1, row - half) for row in range(count)], dtype=np.int64).reshape(count, 2)
     return CropSet(targets=targets, shards=[images[:half], images[half:]], places=places)

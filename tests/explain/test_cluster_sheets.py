@@ -5,7 +5,6 @@ import pytest
 
 from posescope.explain.cluster_map import draw_map, interactive_map, map_of
 from posescope.explain.cluster_sheets import draw_mean_skeletons, mean_skeletons, rank_members
-from posescope.records import PoseTargets
 
 
 def test_medoid_first_then_the_nearest_and_the_farthest_nobody_twice() -> None:
@@ -24,7 +23,7 @@ def test_mean_skeleton_over_labelled_joints_only(inputs_of, scattered_crops) -> 
     joints[:6, 0] = np.arange(6)[:, None]  # mean 2.5
     joints[0, 1] = 8.0  # one of six has it: too few
     visibility = np.isfinite(joints[..., 0]).astype(np.uint8)
-    inputs = inputs_of(replace(crops, targets=PoseTargets(crops.targets.person_ids, joints, visibility)))
+    inputs = inputs_of(replace(crops, targets=replace(crops.targets, joints=joints, visibility=visibility)))
     visibility[0, 1] = 2
     means, origins = mean_skeletons(inputs, np.repeat([0, 1], 6), 2)
     assert means[0, 0].tolist() == [2.5, 2.5]

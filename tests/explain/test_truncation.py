@@ -69,7 +69,9 @@ def planted(model, tmp_path_factory) -> Callable[..., AnalysisInputs]:
         joints = np.stack([4 * columns + 1.5, np.full(len(bits), 1.5)], axis=-1)[:, None]
         crops = crop_set(images)
         visibility = np.full((len(bits), 1), 2, np.uint8)
-        crops = replace(crops, targets=replace(crops.targets, joints=joints.astype(np.float32), visibility=visibility))
+        crops = replace(
+            crops, targets=replace(crops.targets, joints=joints.astype(np.float32), visibility=visibility, joint_names=("dot",))
+        )
         own = replace(
             model,
             network=BitsNetwork(sizes, skip_gain),

@@ -47,7 +47,9 @@ def model() -> PoseModel:
 @pytest.fixture(scope="module")
 def crops() -> CropSet:
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE, 3)).astype(np.uint8)
-    targets = PoseTargets(np.arange(COUNT), np.full((COUNT, 2, 2), np.nan, np.float32), np.zeros((COUNT, 2), np.uint8))
+    targets = PoseTargets(
+        np.arange(COUNT), np.full((COUNT, 2, 2), np.nan, np.float32), np.zeros((COUNT, 2), np.uint8), joint_names=("nose", "hand")
+    )
     return CropSet(targets, (images,), np.stack([np.zeros(COUNT, np.int64), np.arange(COUNT)], axis=1))
 
 

@@ -10,14 +10,16 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from posescope.artifacts.matching import CropMismatchError
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec, DecodedJoints, EncodedTargets
 from posescope.crops.crop_set import CropSet
-from posescope.errors import DataError
 from posescope.geometry.affine import crop_from_image
 from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
+from posescope.joint_map import JointMismatchError
 from posescope.records import PosePredictions, PoseTargets
 
+HANDS = ("left_hand", "right_hand")
 SPOTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]], [[60, 2], [3, 61]]], dtype=np.float32)
 
 
@@ -30,7 +32,7 @@ def make_crops(joints: np.ndarray, visibility: np.ndarray | None = None) -> Crop
             images[person, y, x, hand] = 255
     visibility = np.full((count, 2), 2, dtype=np.uint8) if visibility is None else visibility
     labelled = np.where(visibility[..., None] > 0, joints, np.nan).astype(np.float32)
-    targets = PoseTargets(np.arange(count, dtype=np.int64) + 100, labelled, visibility)
+    targets = PoseTargets(np.arange(count, dtype=np.int64) + 100, labelled, visibility, joint_names=HANDS)
     return CropSet(targets, (images,), np.stack([np.zeros(count, np.int64), np.arange(count)], axis=1))
 
 
@@ -89,14 +91,33 @@ def test_the_mse_counts_each_map_with_its_weight(spots: PoseModel, batch_size: i
 
 def test_crops_of_another_size_are_refused(spots: PoseModel) -> None:
     crops = replace(make_crops(SPOTS), shards=(np.zeros((3, 32, 32, 3), dtype=np.uint8),))
-    with pytest.raises(DataError, match=r"the model expects \(64, 64\), the data has \(32, 32\)\. Take a model"):
+    with pytest.raises(CropMismatchError) as caught:
         predict_crops(spots, crops, PredictionOptions(device="cpu"))
+    assert caught.value.differences == ("size: 64 x 64 px for the model, 32 x 32 px here",)
 
 
 def test_crops_with_other_joints_are_refused(spots: PoseModel) -> None:
-    targets = PoseTargets(np.arange(3), np.zeros((3, 5, 2), dtype=np.float32), np.full((3, 5), 2, dtype=np.uint8))
-    with pytest.raises(DataError, match="joints a person: the model expects 2, the data has 5"):
-        predict_crops(spots, replace(make_crops(SPOTS), targets=targets), PredictionOptions(device="cpu"))
+    crops = make_crops(SPOTS)
+    other = replace(crops, targets=replace(crops.targets, joint_names=("left_hand", "tail")))
+    with pytest.raises(JointMismatchError) as caught:
+        predict_crops(spots, other, PredictionOptions(device="cpu"))
+    assert (caught.value.only_in_model, caught.value.only_in_data) == (("right_hand",), ("tail",))
+    nameless = replace(crops, targets=replace(crops.targets, joint_names=()))
+    with pytest.raises(JointMismatchError):
+        predict_crops(spots, nameless, PredictionOptions(device="cpu"))
+
+
+def test_joints_of_another_order_come_out_in_the_order_of_the_crops(spots: PoseModel) -> None:
+    """The data names the right hand first: the places follow the names, the errors are the same."""
+    visibility = np.array([[2, 1], [2, 0], [1, 2]], np.uint8)
+    own = make_crops(SPOTS, visibility)
+    turned = own.with_joint_order(HANDS[::-1])
+    one, two = (predict_crops(spots, crops, PredictionOptions(device="cpu", flip_test=True)) for crops in (own, turned))
+    np.testing.assert_array_equal(two.predictions.joints, one.predictions.joints[:, ::-1])
+    np.testing.assert_array_equal(two.predictions.scores, one.predictions.scores[:, ::-1])
+    np.testing.assert_array_equal(two.person_mse, one.person_mse)
+    plain = predict_crops(spots, turned, PredictionOptions(device="cpu"))
+    np.testing.assert_array_equal(plain.predictions.joints, SPOTS[:, ::-1])
 
 
 def test_flip_test_is_the_mean_of_both_passes(spots: PoseModel) -> None:

@@ -75,7 +75,9 @@ def test_the_own_decoder_says_what_the_prediction_says(spots, flip_test) -> None
     """A model with a sub-pixel decoder, in batches of two, against `predict_crops` with and without the flip test."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
-    targets = PoseTargets(np.arange(5), np.full((5, 2, 2), np.nan, np.float32), np.zeros((5, 2), np.uint8))
+    targets = PoseTargets(
+        np.arange(5), np.full((5, 2, 2), np.nan, np.float32), np.zeros((5, 2), np.uint8), joint_names=spots.skeleton.joints
+    )
     crops = CropSet(targets, (images,), np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1))
     model = replace(spots, codec=GaussianCodec(GaussianOptions(stride=1, decoder="dark"), SIZE, 2))
     options = PredictionOptions(batch_size=2, device="cpu", flip_test=flip_test)

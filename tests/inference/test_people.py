@@ -39,7 +39,7 @@ def crops() -> CropSet:
     for person, hand in np.ndindex(2, 2):
         x, y = JOINTS[person, hand].astype(int)
         images[person, y, x, hand] = 255
-    targets = PoseTargets(IDS, JOINTS, np.full((2, 2), 2, dtype=np.uint8))
+    targets = PoseTargets(IDS, JOINTS, np.full((2, 2), 2, dtype=np.uint8), joint_names=("left_hand", "right_hand"))
     return CropSet(targets, (images,), np.array([[0, 0], [0, 1]]))
 
 

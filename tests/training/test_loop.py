@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from posescope.artifacts.matching import CropMismatchError
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError
@@ -147,6 +148,7 @@ def test_flipping_without_mirrored_pairs_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     model = replace(untrained, skeleton=replace(untrained.skeleton, joints=joints))
+    train_set, val_set = (replace(crops, targets=replace(crops.targets, joint_names=joints)) for crops in (train_set, val_set))
     options = make_options(epochs=1, augmentations=[{"name": "flip"}])
     with caplog.at_level(logging.WARNING):
         train(model, train_set, val_set, options, CheckpointStore(tmp_path), "f")
@@ -232,7 +234,7 @@ def test_sets_that_do_not_fit_are_refused(untrained: PoseModel, train_set: CropS
     with pytest.raises(DataError, match="training set holds no person"):
         train(untrained, nobody, val_set, make_options(), CheckpointStore(tmp_path), "f")
     larger = replace(val_set, shards=[np.zeros((9, 96, 96, 3), dtype=np.uint8)] * 2)
-    with pytest.raises(DataError, match=r"validation set .*\(96, 96, 3\), but the model expects \(64, 64, 3\)"):
+    with pytest.raises(CropMismatchError):
         train(untrained, train_set, larger, make_options(), CheckpointStore(tmp_path), "f")
     unlabelled = replace(val_set, targets=replace(val_set.targets, visibility=np.zeros_like(val_set.targets.visibility)))
     with pytest.raises(DataError, match="no labelled joint"):

@@ -21,7 +21,7 @@ from posescope.coco.quality import Finding, report_findings
 from posescope.errors import DataError
 from posescope.files import read_json
 from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
-from posescope.tables import DataQuality, Issues, Keypoints, Persons, empty_table, join_joints
+from posescope.tables import DataQuality, Issues, Keypoints, Persons, empty_table, join_joints, name_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
 
@@ -154,7 +154,7 @@ def _read_split(
     )  # fmt: skip
     return Annotations(
         persons=persons,
-        keypoints=_keypoints_table(checks, persons["person_id"].to_numpy()),
+        keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
         issues=_issues_table(issues, source_split),
         quality=empty_table(DataQuality),
         skeleton=skeleton,
@@ -228,10 +228,10 @@ def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, sourc
     )
 
 
-def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64]) -> pd.DataFrame:
+def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64], skeleton: Skeleton) -> pd.DataFrame:
     visibility = checks.keypoints[..., 2].astype(np.uint8)
     joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
-    return join_joints(person_ids, joints, visibility, "visibility")
+    return name_joints(join_joints(person_ids, joints, visibility, "visibility"), skeleton.joints)
 
 
 def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from posescope.geometry.affine import apply_affine, crop_from_image
 from posescope.geometry.boxes import SquareBoxes, measure_extents
 from posescope.plugins import build
 from posescope.records import PoseTargets
-from posescope.tables import CropBoxes, joints_of, matrices_of, squares_fingerprint
+from posescope.tables import CropBoxes, joint_names_of, joints_of, matrices_of, squares_fingerprint
 
 __all__ = ["BoxedPersons", "box_persons", "place_targets"]
 
@@ -49,7 +49,11 @@ def place_targets(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTarg
     values = joints_of(keypoints, person_ids)
     joints = apply_affine(matrices_of(crop_boxes), values[..., :2])
     return PoseTargets(
-        person_ids, joints.astype(np.float32), values[..., 2].astype(np.uint8), squares=squares_fingerprint(crop_boxes)
+        person_ids,
+        joints.astype(np.float32),
+        values[..., 2].astype(np.uint8),
+        squares=squares_fingerprint(crop_boxes),
+        joint_names=joint_names_of(keypoints),
     )
 
 

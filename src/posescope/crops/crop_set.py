@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.geometry.recipe import CropRecipe
+from posescope.joint_map import match_joints
 from posescope.records import PoseTargets
 
 __all__ = ["CropSet"]
@@ -22,11 +24,13 @@ class CropSet:
         targets: joints in crop px and visibility, (N, ...).
         shards: memory-mapped uint8 arrays (n_i, H, W, 3) RGB.
         places: (N, 2) int64: for each person the shard and the row in it.
+        recipe: how the crops were cut; None for crops that were made in memory.
     """
 
     targets: PoseTargets
     shards: Sequence[NDArray[np.uint8]]
     places: NDArray[np.int64]
+    recipe: CropRecipe | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -34,7 +38,7 @@ class CropSet:
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process memory maps go as the names of their files, which it maps for itself."""
         sources = [_file_of(shard) or shard for shard in self.shards]
-        return _reopen, (self.targets, sources, self.places)
+        return _reopen, (self.targets, sources, self.places, self.recipe)
 
     @property
     def crop_size(self) -> tuple[int, int]:
@@ -57,12 +61,24 @@ class CropSet:
 
     def subset(self, rows: NDArray[np.int64]) -> "CropSet":
         """The same crops, only the persons at `rows` (in that order); nothing is read."""
-        targets = PoseTargets(
-            person_ids=self.targets.person_ids[rows],
-            joints=self.targets.joints[rows],
-            visibility=self.targets.visibility[rows],
+        return replace(self, targets=self.targets.subset(rows), places=self.places[rows])
+
+    def with_joint_order(self, joints: Sequence[str]) -> "CropSet":
+        """Return the same crops with the joints of their targets in another order; the same object where it is theirs.
+
+        Raises:
+            JointMismatchError: if these are not the names of the targets' joints.
+        """
+        order = match_joints(joints, self.targets.joint_names, model_name="the wanted order")
+        if order.is_identity:
+            return self
+        changed = replace(
+            self.targets,
+            joints=order.to_model_order(self.targets.joints),
+            visibility=order.to_model_order(self.targets.visibility),
+            joint_names=order.model,
         )
-        return replace(self, targets=targets, places=self.places[rows])
+        return replace(self, targets=changed)
 
 
 def _file_of(shard: NDArray[np.uint8]) -> Path | None:
@@ -71,8 +87,13 @@ def _file_of(shard: NDArray[np.uint8]) -> Path | None:
     return Path(shard.filename) if whole and shard.filename else None  # type: ignore[attr-defined]
 
 
-def _reopen(targets: PoseTargets, sources: Sequence[Path | NDArray[np.uint8]], places: NDArray[np.int64]) -> CropSet:
+def _reopen(
+    targets: PoseTargets,
+    sources: Sequence[Path | NDArray[np.uint8]],
+    places: NDArray[np.int64],
+    recipe: CropRecipe | None = None,
+) -> CropSet:
     shards = [
         np.load(source, mmap_mode="r", allow_pickle=False) if isinstance(source, Path) else source for source in sources
     ]  # fmt: skip
-    return CropSet(targets, tuple(shards), places)
+    return CropSet(targets, tuple(shards), places, recipe)

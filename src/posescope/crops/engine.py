@@ -69,9 +69,8 @@ def cut_all(
         check_failures(issues, len(persons), failures, step="cut")
     if len(persons) and len(issues) == len(persons):
         raise DataError(f"Not a single image could be read; the first: {issues['detail'].iloc[0]}")
-    store.finish(
-        [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks]), squares_fingerprint(crop_boxes)
-    )
+    names, whole = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
+    store.finish(names, whole, squares_fingerprint(crop_boxes), options.recipe)
     report_findings(check_pictures(store.records(), persons, source))
     return issues
 

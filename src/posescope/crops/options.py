@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from posescope.errors import OptionsError
+from posescope.geometry.recipe import CropRecipe
 from posescope.plugins import ComponentSpec, Options, check_options
 
 __all__ = ["CropOptions", "SplitOptions"]
@@ -36,6 +37,11 @@ class CropOptions(Options):
     def rule_spec(self) -> ComponentSpec:
         """The rule as a component."""
         return ComponentSpec(name=self.rule, options=self.rule_options)
+
+    @property
+    def recipe(self) -> CropRecipe:
+        """What a model must be told to cut alike."""
+        return CropRecipe(rule=self.rule_spec, padding_rgb=self.padding_rgb)
 
     @property
     def crop_size(self) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def measure_crops(
     return CropStatistics(
         mean_rgb=mean_rgb(store, train),
         crop_size=options.crop_size,
-        crop=CropRecipe(rule=options.rule_spec, padding_rgb=options.padding_rgb),
+        crop=options.recipe,
         data_fingerprint=_fingerprint(store, persons, targets),
         generated=generated,
     )
@@ -103,7 +103,7 @@ def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, fl
 
 
 def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:
-    """Over the crops' digests (the pixels themselves) in the order of the persons' ids, the splits and the joints."""
+    """Over the crops' digests (the pixels themselves) by person id, the splits, the joints and their names."""
     digest = hashlib.sha256()
     crops = (pair for record in store.records() for pair in zip(record.person_ids, record.row_digests, strict=True))
     for person_id, crop in sorted(crops):
@@ -112,4 +112,5 @@ def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) 
         digest.update(f"{row.person_id}:{row.split};".encode())
     for array in (targets.person_ids, targets.joints, targets.visibility):
         digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(";".join(targets.joint_names).encode())
     return digest.hexdigest()[:16]

@@ -12,7 +12,7 @@ they find accidents, at the speed of the memory.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +24,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of_rows, digest_of
 from posescope.errors import DataError
 from posescope.files import atomic_write, read_json, remove_leftovers, write_json
+from posescope.geometry.recipe import CropRecipe
 from posescope.records import PoseTargets
 from posescope.tables import squares_fingerprint
 
@@ -98,8 +99,8 @@ class CropStore:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "crops.json").unlink(missing_ok=True)
 
-    def finish(self, names: list[str], fingerprint: str, squares: str = "") -> None:
-        """All of `names` are written, from crop boxes with the fingerprint `squares`: say so.
+    def finish(self, names: list[str], fingerprint: str, squares: str = "", recipe: CropRecipe | None = None) -> None:
+        """All of `names` are written, from crop boxes with the fingerprint `squares`, cut as `recipe` says: say so.
 
         Shards of earlier, larger runs go, and the half files of killed ones.
         """
@@ -108,12 +109,19 @@ class CropStore:
             if path.stem not in wanted:
                 path.unlink()
         remove_leftovers(self.root)
-        write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint, "squares": squares})
+        told = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
+        write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint, "squares": squares, **told})
 
     @property
     def fingerprint(self) -> str:
         """Of the inputs and options of the finished whole."""
         return str(self._manifest()["fingerprint"])
+
+    @property
+    def recipe(self) -> CropRecipe | None:
+        """How the crops were cut; None where the store does not say."""
+        content = self._manifest().get("crop")
+        return None if content is None else CropRecipe.model_validate(content)
 
     def record(self, name: str) -> ShardRecord:
         """Of one shard that is written, whether or not the whole is finished."""
@@ -147,9 +155,9 @@ class CropStore:
         if missing:
             raise DataError(f"Person {missing[0]} has a crop but no targets: crops and targets are of different runs.")
         rows = np.array([row_of[person] for person in present.tolist()], dtype=np.int64)
-        chosen = PoseTargets(present, targets.joints[rows], targets.visibility[rows])
+        chosen = replace(targets.subset(rows), squares="")
         where = np.array([places[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
-        return CropSet(targets=chosen, shards=self._open_shards(), places=where)
+        return CropSet(targets=chosen, shards=self._open_shards(), places=where, recipe=self.recipe)
 
     def check_boxes(self, crop_boxes: pd.DataFrame) -> None:
         """See that a `CropBoxes` table is the one that was cut.

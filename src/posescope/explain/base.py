@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.explain.components import Components
@@ -27,8 +28,8 @@ class AnalysisInputs:
 
     Attributes:
         model: the network under study.
-        crops: N persons.
-        features: of the same persons in the same order.
+        crops: N persons, with their joints in the model's order (`match_crops`).
+        features: of this model, of the same persons in the same order.
         components: of features read at the same tap (of these persons or of others).
         per_person_pck: (N,) float64, NaN where unknown; none if nobody was scored.
         per_person_oks: likewise.
@@ -56,6 +57,16 @@ class AnalysisInputs:
             raise ExplainError(
                 f"Analysis: the {len(self.crops)} crops and the {len(self.features)} features must be of the same persons in "
                 "the same order. Extract the features from these crops."
+            )
+        if self.crops.targets.joint_names != self.model.skeleton.joints:
+            raise ExplainError(
+                f"Analysis: expected crops with the joints in the model's order ({', '.join(self.model.skeleton.joints)}), found "
+                f"{', '.join(self.crops.targets.joint_names) or 'no names'}. Bring them together by match_crops(model, crops)."
+            )
+        if self.features.model and self.features.model != (own := fingerprint_of_model(self.model)):
+            raise ExplainError(
+                f"Analysis: the features were read from another model ({self.features.model}) than the one at hand ({own}). Run "
+                "the pipeline explainability whole, not one of its nodes alone."
             )
         if self.components.tap != self.features.tap or self.components.shape != self.features.shape:
             raise ExplainError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
@@ -57,9 +58,11 @@ def extract_features(
 
     Raises:
         ExplainError: if there is nobody, no such tap, or a value is not finite.
+        JointMismatchError, CropMismatchError: if the crops do not belong to the model.
     """
     if len(crops) == 0:
         raise ExplainError("Features: there are no persons to read them from. Check the split and the filters.")
+    crops = match_crops(model, crops).crops
     name = model.network.bottleneck_tap if tap is None else tap
     mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     if store.is_finished(mark):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
@@ -130,7 +131,7 @@ def run_analysis(
     answer: AnalysisResult = build("analyses", spec)(
         AnalysisInputs(
             model=model,
-            crops=crops,
+            crops=match_crops(model, crops).crops,
             features=features,
             components=components,
             per_person_pck=known["pck_thesis"].to_numpy(dtype=np.float64),

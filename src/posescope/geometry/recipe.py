@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from posescope.errors import OptionsError
 from posescope.geometry.boxes import SquareOptions
 from posescope.plugins import Options, StoredComponent, check_options, trust_component
 
@@ -43,6 +44,25 @@ class CropRecipe(Options):
             OptionsError: if the rule is not installed, or its options are wrong.
         """
         return self.model_copy(update={"rule": trust_component("crop_rules", self.rule, allow)})
+
+    def differences(self, other: "CropRecipe") -> tuple[str, ...]:
+        """Return in what another recipe differs from this one, a phrase each with both values; empty: they cut alike.
+
+        Options that are left out have their default values.
+        """
+        pairs = {
+            "rule": (_describe_rule(self.rule), _describe_rule(other.rule)),
+            "padding_rgb": (str(self.padding_rgb), str(other.padding_rgb)),
+        }
+        return tuple(f"{what}: {own} for the model, {its} here" for what, (own, its) in pairs.items() if own != its)
+
+
+def _describe_rule(rule: ComponentSpec) -> str:
+    try:
+        options = check_options("crop_rules", rule).model_dump(mode="json")
+    except OptionsError:  # a rule that is not installed here: its options are known as far as they were written down
+        options = dict(rule.options)
+    return f"{rule.name} ({', '.join(f'{name} {value}' for name, value in sorted(options.items()))})"
 
 
 def recipe_of(content: Mapping[str, Any]) -> CropRecipe:

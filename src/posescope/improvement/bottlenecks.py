@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.explain.components import principal_components
@@ -41,6 +42,7 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
 
 
 def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[str, FeatureSet]:
+    crops = match_crops(model, crops).crops
     taps = [tap for tap in model.network.tap_names if tap.rpartition(".")[2] in _PLACES]
     found: dict[str, list[torch.Tensor]] = {tap: [] for tap in taps}
     batches = batches_of_rows(np.arange(len(crops)), batch_size)

@@ -10,9 +10,9 @@ from pydantic import Field
 from tqdm import tqdm
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_device
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
-from posescope.errors import DataError
 from posescope.geometry.affine import apply_affine, invert_affine
 from posescope.plugins import Options
 from posescope.records import PosePredictions
@@ -50,10 +50,20 @@ class CropPredictions:
 def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) -> CropPredictions:
     """Run the model over all crops, batch by batch.
 
+    Args:
+        model: its joints are matched with those of the crops by name.
+        crops: N persons.
+        options: how the model is run.
+
+    Returns:
+        Joints in the order of the crops' own targets, whatever the model's order.
+
     Raises:
-        DataError: if the crops have another size, or other joints, than the model's.
+        JointMismatchError: if the joints cannot be matched by name.
+        CropMismatchError: if the crops have another size than the model's, or were cut in another way.
     """
-    _check(model, crops)
+    matched = match_crops(model, crops)
+    crops, order = matched.crops, matched.joints
     model = model.to(resolve_device(options.device))
     # Filled in place: thousands of small answers, kept between large maps that come and go, would tear holes in the memory (3 GB
     # for 124,000 persons).
@@ -67,7 +77,8 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
         errors[rows], weights[rows] = _squared_errors(model, crops, rows, heatmaps)
         decoded = model.codec.decode(heatmaps)
         joints[rows], scores[rows] = decoded.joints.cpu().numpy(), decoded.scores.cpu().numpy()
-    return CropPredictions(PosePredictions(crops.targets.person_ids, joints, scores), *_mean_errors(errors, weights))
+    found = PosePredictions(crops.targets.person_ids, order.to_data_order(joints), order.to_data_order(scores))
+    return CropPredictions(found, *_mean_errors(errors, weights))
 
 
 def predictions_in_images(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
@@ -88,20 +99,6 @@ def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFram
     images = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy(dtype=np.int64)
     columns = {"person_id": person_ids, "image_id": images, "mse": found.person_mse, "weight": found.person_weights}
     return pd.DataFrame(HeatmapErrors.validate(pd.DataFrame(columns)))
-
-
-def _check(model: PoseModel, crops: CropSet) -> None:
-    if not crops.shards:
-        return  # an empty store: there is no size to compare
-    for what, expected, found in (
-        ("crops of (height, width) px", model.crop_size, crops.crop_size),
-        ("joints a person", len(model.skeleton), crops.joint_count),
-    ):
-        if expected != found:
-            raise DataError(
-                f"Model and crops do not belong together: {what}: the model expects {expected}, the data has {found}. Take "
-                "a model that was trained on this data, or run the pipeline data_engineering with that model's options."
-            )
 
 
 def _mean_errors(

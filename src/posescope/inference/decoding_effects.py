@@ -19,12 +19,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec
 from posescope.codecs.peaks import find_peaks
 from posescope.crops.crop_set import CropSet
 from posescope.geometry.affine import apply_affine, invert_affine
 from posescope.inference.crop_predictions import PredictionOptions, predictions_in_images
+from posescope.joint_map import reorder_skeleton
 from posescope.metrics.base import mean_over_labelled
 from posescope.metrics.cases import gather_cases, thesis_hits
 from posescope.metrics.confidence import Interval
@@ -75,8 +77,10 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
         options: device and batch size; its `flip_test` does not matter.
 
     Returns:
-        (N, K, 2) crop px, by the name of the way.
+        (N, K, 2) crop px in the order of the crops' own joints, by the name of the way.
     """
+    matched = match_crops(model, crops)
+    crops = matched.crops
     model = model.to(resolve_device(options.device))
     shape = (len(crops), crops.joint_count, 2)
     # Filled in place, as in `predict_crops`.
@@ -90,7 +94,7 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
             found[plain][rows] = decode_plainly(model.codec, heatmaps).cpu().numpy()
             found[own][rows] = model.codec.decode(heatmaps).joints.cpu().numpy()
-    return found
+    return {way: matched.joints.to_data_order(joints) for way, joints in found.items()}
 
 
 def decoding_effect_table(scored: ScoredPersons, readings: Mapping[str, NDArray[np.float32]], draws: ImageDraws) -> pd.DataFrame:
@@ -140,7 +144,8 @@ def measure_decoding_effects(
         As `decoding_effect_table`.
     """
     readings = read_in_four_ways(model, crops, options)
-    scored = _beside_the_truth(readings[OWN], crops, persons, keypoints, crop_boxes, model.skeleton)
+    skeleton = reorder_skeleton(model.skeleton, crops.targets.joint_names or model.skeleton.joints)
+    scored = _beside_the_truth(readings[OWN], crops, persons, keypoints, crop_boxes, skeleton)
     return decoding_effect_table(scored, readings, draw_images(scored.image_ids, seed, resamples))
 
 

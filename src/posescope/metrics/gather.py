@@ -4,11 +4,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.errors import DataError
 from posescope.records import ScoredPersons
 from posescope.skeleton import Skeleton
-from posescope.tables import joints_of, matrices_of
+from posescope.tables import joint_names_of, joints_of, matrices_of
 
-__all__ = ["gather_scored"]
+__all__ = ["check_names", "gather_scored"]
+
+
+def check_names(skeleton: Skeleton, keypoints: pd.DataFrame) -> None:
+    """Check that a skeleton and a table of keypoints are of the same data: the same names in the same order.
+
+    Raises:
+        DataError: if they are not. A table without names or without rows is not checked.
+    """
+    names = joint_names_of(keypoints)
+    if names and names != skeleton.joints:
+        raise DataError(
+            "The skeleton and the table of keypoints are of different data. Joints of the skeleton: "
+            f"{', '.join(skeleton.joints)}. Joints of the table: {', '.join(names)}. Run the pipeline data_engineering."
+        )
 
 
 def gather_scored(
@@ -30,7 +45,11 @@ def gather_scored(
         crop_size: (height, width) px.
         wanted: ids of those who ought to be there: whoever of them has no prediction was missed, and stands there with NaN
             as prediction; none: nobody was missed.
+
+    Raises:
+        DataError: if the table of keypoints names its joints, and not as the skeleton does.
     """
+    check_names(skeleton, keypoints)
     predicted_ids = np.unique(predictions["person_id"].to_numpy())
     person_ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
     truth = joints_of(keypoints, person_ids)

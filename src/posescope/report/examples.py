@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.crops.crop_set import CropSet
@@ -12,9 +13,10 @@ from posescope.crops.decoding import read_image
 from posescope.crops.store import CropStore
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.text import PAPER_RGB
+from posescope.joint_map import match_joints
 from posescope.records import PoseTargets
 from posescope.report.stories import PersonStory, picture_person_story
-from posescope.tables import joints_of, matrices_of
+from posescope.tables import joint_names_of, joints_of, matrices_of
 
 __all__ = ["choose_examples", "picture_examples", "tell_story"]
 
@@ -51,13 +53,14 @@ def tell_story(
         person_id: whom.
         model: the trained model.
         folder, source: the data set.
-        crops: a set that has the person.
+        crops: a set that has the person, with the joints in the model's order.
         persons, crop_boxes, keypoints: tables that have the person.
     """
     row = persons.set_index("person_id").loc[person_id]
     place = int(np.flatnonzero(crops.targets.person_ids == person_id)[0])
     crop = crops.read_images(np.array([place]))
-    values = joints_of(keypoints, np.array([person_id]))[0]
+    order = match_joints(model.skeleton.joints, joint_names_of(keypoints), data_name="the table of keypoints")
+    values = order.to_model_order(joints_of(keypoints, np.array([person_id]))[0], axis=0)
     heatmaps = model.heatmaps(torch.from_numpy(crop))
     joints = torch.from_numpy(crops.targets.joints[[place]])
     visibility = torch.from_numpy(crops.targets.visibility[[place]])
@@ -92,7 +95,7 @@ def picture_examples(
         (H, W, 3) uint8 RGB.
     """
     chosen = choose_examples(person_scores, count)
-    members = crops.select(targets, chosen)
+    members = match_crops(model, crops.select(targets, chosen)).crops
     pck = person_scores.set_index("person_id")["pck_thesis"]
     rows = [
         picture_person_story(

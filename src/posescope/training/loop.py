@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError, OptionsError
@@ -48,7 +49,7 @@ def train(
     Args:
         model: its weights are where training starts: untrained ones (`start.build_untrained`), or those of a trained model
             (`fine_tuning`); it is not changed.
-        train_set, val_set: crops of the model's size and skeleton.
+        train_set, val_set: crops of the model's size, cut as the model's crops, with its joints in any order.
         options: how, and in how many processes.
         store: where checkpoints go.
         fingerprint: stands for the model's and these options and for the data.
@@ -57,7 +58,8 @@ def train(
         sheets: where pictures of validation persons go; None: nowhere.
 
     Raises:
-        DataError: if a set is empty, does not fit the model, or the validation set has no labelled joint.
+        DataError: if a set is empty, or the validation set has no labelled joint.
+        JointMismatchError, CropMismatchError: if a set does not belong to the model.
         OptionsError: if the device does not exist, cannot do mixed precision, or cannot be shared by so many processes.
         CheckpointError: if the run named by `options.resume` is missing, finished, or of other options or data; or if there are
             checkpoints of this run and none of them is whole.
@@ -65,9 +67,10 @@ def train(
             step is kept: the last checkpoint is that of the epoch before.
         TrainingProcessError: if one of several processes died.
     """
+    _check_sets(train_set, val_set)
+    train_set, val_set = (match_crops(model, crops).crops for crops in (train_set, val_set))
     job = TrainingJob(model, train_set, val_set, options, store, fingerprint, made_of or {}, sheets)
     device = resolve_device(options.device)
-    _check_fit(job)
     _check_device(options, device)
     if options.processes == 1:
         run_epochs(job, device, on_epoch)
@@ -77,15 +80,11 @@ def train(
     return read_outcome(job, device)
 
 
-def _check_fit(job: TrainingJob) -> None:
-    for name, crop_set in (("training", job.train_set), ("validation", job.val_set)):
+def _check_sets(train_set: CropSet, val_set: CropSet) -> None:
+    for name, crop_set in (("training", train_set), ("validation", val_set)):
         if not len(crop_set):
             raise DataError(f"The {name} set holds no person.")
-        found = (*crop_set.crop_size, crop_set.joint_count)
-        expected = (*job.model.crop_size, len(job.model.skeleton))
-        if found != expected:
-            raise DataError(f"The {name} set has crops (height, width, joints) of {found}, but the model expects {expected}.")
-    if not job.val_set.targets.visibility.any():
+    if not val_set.targets.visibility.any():
         raise DataError("The validation set has no labelled joint: there is no PCK by which to choose the best epoch.")
 
 

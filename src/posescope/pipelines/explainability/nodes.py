@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
@@ -61,7 +62,7 @@ def score_explained(
     prediction: PredictionOptions,
 ) -> pd.DataFrame:
     """How well the network does on the persons who are studied."""
-    chosen = crops.select(targets, features.open().person_ids)
+    chosen = match_crops(model, crops.select(targets, features.open().person_ids)).crops
     predictions = predict_crops(model, chosen, prediction).predictions
     return score_people(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
 

@@ -4,19 +4,25 @@ from typing import Any
 
 import pandas as pd
 
+from posescope.artifacts.matching import match_crops
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.metrics.figures import Figures
 from posescope.metrics.seal import SealLedger, SealUse
 from posescope.metrics.sealed_test import check_unseen, describe_test
 from posescope.pipelines.final_test.options import FinalTestOptions
+from posescope.records import PoseTargets
+from posescope.tables import ids_of
 
 __all__: list[str] = []
 
 
 def open_seal(
     model: PoseModel,
+    crops: CropStore,
+    targets: PoseTargets,
     persons: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
@@ -25,6 +31,7 @@ def open_seal(
     final_test: FinalTestOptions,
 ) -> dict[str, Any]:
     """Begin a use of the test set, and write it down; only who has done so gets the model that may be asked."""
+    match_crops(model, crops.select(targets, ids_of(persons, "test")))  # refused here, it costs no use of the test set
     check_unseen(model.provenance, persons, final_test.trained_elsewhere)
     test = describe_test(persons, keypoints, crop_boxes, fingerprint_of_model(model), prediction.flip_test)
     return {"seal": test_ledger_workspace.open(test, final_test.unseal_again), "model": model}

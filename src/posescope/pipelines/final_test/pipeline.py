@@ -14,7 +14,17 @@ def create_pipeline() -> Pipeline:
     seal = [
         step(
             nodes.open_seal,
-            ["model", "persons", "keypoints", "crop_boxes", "test_ledger_workspace", PREDICTION, "params:final_test"],
+            [
+                "model",
+                "crops",
+                "targets",
+                "persons",
+                "keypoints",
+                "crop_boxes",
+                "test_ledger_workspace",
+                PREDICTION,
+                "params:final_test",
+            ],
             {"seal": "test_seal", "model": "unsealed_model"},
         ),
         step(
