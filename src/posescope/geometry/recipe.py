@@ -7,7 +7,7 @@ from pydantic import Field
 
 from posescope.errors import OptionsError
 from posescope.geometry.boxes import SquareOptions
-from posescope.plugins import Options, StoredComponent, check_options, trust_component
+from posescope.plugins import ComponentSpec, Options, StoredComponent, check_options, trust_component
 
 __all__ = ["CropRecipe", "recipe_of"]
 
@@ -48,19 +48,21 @@ class CropRecipe(Options):
     def differences(self, other: "CropRecipe") -> tuple[str, ...]:
         """Return in what another recipe differs from this one, a phrase each with both values; empty: they cut alike.
 
-        Options that are left out have their default values.
+        Options that are left out have their default values. A dotted path that the caller has named on one side is known on the
+        other one too.
         """
+        allow = [rule.name for rule in (self.rule, other.rule) if isinstance(rule, ComponentSpec)]
         pairs = {
-            "rule": (_describe_rule(self.rule), _describe_rule(other.rule)),
+            "rule": (_describe_rule(self.rule, allow), _describe_rule(other.rule, allow)),
             "padding_rgb": (str(self.padding_rgb), str(other.padding_rgb)),
         }
         return tuple(f"{what}: {own} for the model, {its} here" for what, (own, its) in pairs.items() if own != its)
 
 
-def _describe_rule(rule: ComponentSpec) -> str:
+def _describe_rule(rule: StoredComponent, allow: Collection[str]) -> str:
     try:
-        options = check_options("crop_rules", rule).model_dump(mode="json")
-    except OptionsError:  # a rule that is not installed here: its options are known as far as they were written down
+        options = check_options("crop_rules", trust_component("crop_rules", rule, allow)).model_dump(mode="json")
+    except OptionsError:  # a rule that may not be loaded here: its options are known as far as they were written down
         options = dict(rule.options)
     return f"{rule.name} ({', '.join(f'{name} {value}' for name, value in sorted(options.items()))})"
 
