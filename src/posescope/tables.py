@@ -149,9 +149,14 @@ class Predictions(_Table):
 
 
 class Distribution(_Table):
-    """Images and persons of each split, with their shares (0..1)."""
+    """Images and persons of each split, with their shares (0..1).
+
+    `images` and `persons` count those with a crop. `images_with_persons` counts the images with at least one well-formed person
+    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it.
+    """
 
     split: Series[str] = pa.Field(isin=(*SPLITS, "all"))
+    images_with_persons: Series[np.int64] | None = pa.Field(ge=0)
     images: Series[np.int64]
     persons: Series[np.int64]
     images_share: Series[np.float64]

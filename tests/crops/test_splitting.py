@@ -1,12 +1,17 @@
 """The test set is drawn by whole image, seeded, and as large as it should be; splits are counted by their crops."""
 
+import json
 import logging
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.crops.options import SplitOptions
+from posescope.coco.filters import filter_persons
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import box_persons
+from posescope.crops.options import CropOptions, SplitOptions
 from posescope.crops.shard_file import CropColour
 from posescope.crops.splitting import count_distribution, draw_test_set
 from posescope.crops.store import CropStore
@@ -142,20 +147,57 @@ def store_of(folder, person_ids):
 
 
 def test_distribution_by_hand(tmp_path):
-    drawn = draw_test_set(persons([1, 2, 2, 2, 2, 1], [2]), SplitOptions(seed=1, test_share_max=0.5))
-    found = count_distribution(drawn, store_of(tmp_path, range(12)))
+    read = persons([1, 2, 2, 2, 2, 1], [2])
+    drawn = draw_test_set(read, SplitOptions(seed=1, test_share_max=0.5))
+    found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
     Distribution.validate(found)
     table = found.set_index("split")
     # 12 persons on 7 images; 2 of the 10 training persons become the test set, on one image or on two.
     assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
     assert table.loc["all", "images"] == table["images"][:3].sum() == 7
+    assert table["images_with_persons"].equals(table["images"])  # nobody was rejected
     np.testing.assert_allclose(table["persons_share"], [8 / 12, 2 / 12, 2 / 12, 1])
     np.testing.assert_allclose(table["images_share"], table["images"] / 7)
 
 
 def test_who_has_no_crop_does_not_count(tmp_path):
     # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
-    found = count_distribution(persons([1, 2, 1], [1]), store_of(tmp_path, [4, 1, 3])).set_index("split")
+    read = persons([1, 2, 1], [1])
+    found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read).set_index("split")
     assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
     assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "all": 4}
     np.testing.assert_allclose(found["persons_share"], [2 / 3, 1 / 3, 0, 1])
+
+
+def test_images_with_persons_count_before_anybody_is_rejected(tmp_path):
+    # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected); validation 0 (5), 1 (6, rejected).
+    read = persons([2, 1, 1, 1], [1, 1]).assign(is_crowd=[False, False, False, True, False, False, False])
+    kept = read[read["person_id"].isin([0, 2, 5])]
+    # Image 1 is drawn for the test set. Image 0 has one person left, and counts once.
+    final = kept.assign(split=["train", "test", "val"])
+    found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read).set_index("split")
+    assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "all": 3}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "all": 6}
+    assert list(read["split"]) == ["train"] * 5 + ["val"] * 2  # the input is not changed
+
+
+@pytest.mark.real_data
+def test_images_with_persons_on_photographs(real_data, tmp_path):
+    """The count that gives 66,808 on the official files: images that any person annotation names."""
+    source = real_data / "coco_subset"
+    expected = {}
+    for split in ("train", "val"):
+        content = json.loads((source / "annotations" / f"person_keypoints_{split}2017.json").read_text())
+        expected[split] = len({record["image_id"] for record in content["annotations"]})
+    read = read_annotations(CocoFolder(source), SourceOptions())
+    kept = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
+    drawn = draw_test_set(kept, SplitOptions())
+    found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons).set_index("split")
+    images = found["images_with_persons"]
+    assert images["val"] == expected["val"]
+    assert images["train"] + images["test"] == expected["train"]
+    assert images["all"] == sum(expected.values())
+    assert images["test"] == found.loc["test", "images"] > 0
+    assert (found["images"] <= images).all()
+    assert found.loc["val", "images"] < images["val"]  # the photographs on which nobody could be centred

@@ -77,6 +77,7 @@ def data_inputs() -> DataInputs:
         distribution=pd.DataFrame(
             {
                 "split": ["train", "val", "test", "all"],
+                "images_with_persons": [4, 2, 1, 7],
                 "images": [2, 2, 1, 5],
                 "persons": [3, 3, 1, 7],
                 "images_share": [0.4, 0.4, 0.2, 1.0],

@@ -55,6 +55,13 @@ def test_distribution_draws_shares_in_percent_and_writes_counts():
     assert list(images.x) == ["train", "val"]
     assert list(people.y) == [75.0, 25.0]
     assert people.text[0] == "1,500<br>75.0 %"
+    assert list(images.hovertext) == ["900 images with a crop", "100 images with a crop"]
+    beside = plot_data_distribution(table.assign(images_with_persons=[1200, 100, 1300])).data
+    assert list(beside[0].hovertext) == [
+        "900 images with a crop, of 1,200 with persons",
+        "100 images with a crop, of 100 with persons",
+    ]
+    assert beside[1].hovertext[0] == "1,500 persons with a crop"
     assert figure.layout.annotations[0].text == "Images and persons of each split"
     with pytest.raises(ReportError, match="data distribution"):
         plot_data_distribution(table[:0])

@@ -32,6 +32,8 @@ def test_everything_has_its_place(data_inputs):
 
 def test_tables_give_percentages(data_inputs):
     distribution, discarded, labels = assemble_data_section(data_inputs).tables
+    assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
+    assert "before any was set aside" in distribution.caption
     assert distribution.frame["images_share_percent"].tolist() == pytest.approx([40, 40, 20, 100])
     assert discarded.frame["share_percent"].tolist() == pytest.approx([25, 30, 70, 75])
     assert labels.frame["hidden_share_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])

@@ -32,7 +32,8 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
     for line in (
         "| pck_thesis | 0.433 | 0.400 to 0.470 | crops | 5,064 |",
         "| oks_ap | unknown |  | crops | 5,064 |",
-        "| train | 2 | 3 |",
+        "| split | images with persons | images | persons |",
+        "| train | 4 | 2 | 3 |",
         "| loss | mse (emphasis 40) |",
         "| weights of epoch | 17 |",
         "| Made by | posescope 0.1.0, run abc |",

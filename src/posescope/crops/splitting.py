@@ -45,24 +45,41 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
     return pd.DataFrame(Persons.validate(result))
 
 
-def count_distribution(persons: pd.DataFrame, store: CropStore) -> pd.DataFrame:
-    """Images and persons of each split; who has no crop, because the image could not be read, does not count.
+def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd.DataFrame) -> pd.DataFrame:
+    """Count the images and persons of each split; persons without a crop, because the image could not be read, do not count.
 
     Args:
         persons: a `Persons` table with the final splits.
         store: the finished crops, of at least one person.
+        persons_read: the `Persons` table of all well-formed records, before any person was rejected. Its images with persons
+            count in the split that they belong to: a training image of which persons were drawn for the test set, to that.
 
     Returns:
         A `Distribution` table.
     """
     cut = persons[persons["person_id"].isin(store.person_ids())]
+    with_persons = _count_images(_put_into_splits(persons_read, persons))
+    images, people = _count_images(cut), cut["split"].value_counts()
     rows = []
-    all_images = len(cut.groupby(["source_split", "image_id"]))
     for split in (*SPLITS, "all"):
-        part = cut if split == "all" else cut[cut["split"] == split]
-        images = len(part.groupby(["source_split", "image_id"]))
-        rows.append((split, images, len(part), images / all_images, len(part) / len(cut)))
+        count = len(cut) if split == "all" else int(people.get(split, 0))
+        shares = (images[split] / images["all"], count / len(cut))
+        rows.append((split, with_persons[split], images[split], count, *shares))
     return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=list(Distribution.to_schema().columns))))
+
+
+def _put_into_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """Return `persons_read` with the final splits: everybody on an image that was drawn for the test set belongs to it."""
+    drawn = persons.loc[persons["split"] == "test", "file_name"]
+    of_test = (persons_read["split"] == "train") & persons_read["file_name"].isin(drawn)
+    return persons_read.assign(split=persons_read["split"].mask(of_test, "test"))
+
+
+def _count_images(persons: pd.DataFrame) -> dict[str, int]:
+    """Count the images of each split and of all, as `source_split` and `image_id` name them."""
+    images = persons[["source_split", "image_id", "split"]].drop_duplicates()
+    counts = images["split"].value_counts()
+    return {**{split: int(counts.get(split, 0)) for split in SPLITS}, "all": len(images)}
 
 
 def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:

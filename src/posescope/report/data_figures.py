@@ -29,7 +29,8 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     """Share of the images and of the persons in each split, with the counts written above the bars.
 
     Args:
-        distribution: one row a split: split, images, persons, images_share, persons_share (0..1). A row "all" is left out.
+        distribution: one row a split: split, images, persons, images_share, persons_share (0..1); images_with_persons, where
+            the table has it, is shown beside the images under the pointer. A row "all" is left out.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -41,8 +42,9 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
         shares = rows[f"{unit}_share"] * 100
         labels = [f"{count:,}<br>{share:.1f} %" for count, share in zip(rows[unit], shares, strict=True)]
         figure.add_bar(
-            x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False
-        )
+            x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
+            hovertext=_told_beside(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
+        )  # fmt: skip
     figure.update_yaxes(title_text="share of all splits, %", range=[0, 118], tick0=0, dtick=25)
     return _titled(figure, "Images and persons of each split").update_layout(barmode="group")
 
@@ -178,6 +180,14 @@ def _titled(figure: go.Figure, title: str, height_px: int = 400) -> go.Figure:
         font={"size": 15},
     )  # fmt: skip
     return style_plotly(figure, height_px).update_layout(margin={"t": 64})
+
+
+def _told_beside(rows: pd.DataFrame, unit: str) -> list[str]:
+    """Return each split's count of images or persons with a crop in words, the images with persons beside those of images."""
+    words = [f"{count:,} {unit} with a crop" for count in rows[unit]]
+    if unit == "images" and "images_with_persons" in rows:
+        return [f"{word}, of {count:,} with persons" for word, count in zip(words, rows["images_with_persons"], strict=True)]
+    return words
 
 
 def _counted(count: int, share: float, unit: str = "") -> str:

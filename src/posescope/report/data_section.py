@@ -116,7 +116,12 @@ def _pictures(inputs: DataInputs) -> tuple[ReportPicture, ...]:
 
 def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
     return (
-        ReportTable("Data distribution", _in_percent(inputs.distribution), decimals=1),
+        ReportTable(
+            "Data distribution",
+            _in_percent(inputs.distribution),
+            decimals=1,
+            caption="Images and persons with a crop. Images with persons have a person record, before any was set aside.",
+        ),
         ReportTable(
             "Set aside, and left", _in_percent(inputs.discarded), decimals=1, caption="Shares of all persons, or of all images."
         ),

@@ -79,9 +79,11 @@ def _limits(inputs: CardInputs) -> str:
 
 
 def _data(inputs: CardInputs) -> str:
-    counts = inputs.distribution.set_index("split")[["images", "persons"]].astype(int).to_dict("index")
-    rows = [(split, *(f"{counts[split][what]:,}" for what in ("images", "persons"))) for split in ("train", "val", "test")]
-    return f"## Data\n\n{_table(('split', 'images', 'persons'), rows)}\n\nThe test set is sealed: no figure below is of it."
+    columns = [name for name in ("images_with_persons", "images", "persons") if name in inputs.distribution]
+    counts = inputs.distribution.set_index("split")[columns].astype(int).to_dict("index")
+    rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
+    head = ("split", *(name.replace("_", " ") for name in columns))
+    return f"## Data\n\n{_table(head, rows)}\n\nThe test set is sealed: no figure below is of it."
 
 
 def _recipe(inputs: CardInputs) -> str:

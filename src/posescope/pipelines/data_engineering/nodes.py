@@ -94,9 +94,9 @@ def check_pictures(crops: CropStore, persons: pd.DataFrame, source: SourceOption
     return picture_quality(crops, persons, source)
 
 
-def count_people(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
-    """Images and persons of each split, of those who have a crop."""
-    return count_distribution(persons, crops)
+def count_people(persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame) -> pd.DataFrame:
+    """Count images and persons of each split: those with a crop, and the images with persons before any was rejected."""
+    return count_distribution(persons, crops, persons_read)
 
 
 def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:

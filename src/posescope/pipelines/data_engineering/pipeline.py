@@ -43,7 +43,7 @@ def create_pipeline() -> Pipeline:
                 named_outputs("crops", "issues_cut"),
             ),
             step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_pictures"),
-            step(nodes.count_people, ["persons", "crops"], "data_distribution"),
+            step(nodes.count_people, ["persons", "crops", "persons_read"], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
