@@ -47,8 +47,7 @@ class Variant:
 VARIANTS = {
     "spinning": Variant(CORES),
     "passive": Variant(CORES, {"OMP_WAIT_POLICY": "PASSIVE"}),
-    "spin 1000": Variant(CORES, {"GOMP_SPINCOUNT": "1000"}),
-    "spin 10000": Variant(CORES, {"GOMP_SPINCOUNT": "10000"}),
+    **{f"spin {count}": Variant(CORES, {"GOMP_SPINCOUNT": str(count)}) for count in (1_000, 10_000, 20_000, 40_000, 80_000)},
     "one thread": Variant(1),
 }
 

@@ -14,7 +14,7 @@ COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """No limit from outside, and nothing left in the environment after the test."""
-    for name in (*COUNTS, "LOKY_MAX_CPU_COUNT"):
+    for name in (*COUNTS, "LOKY_MAX_CPU_COUNT", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, "1")
         monkeypatch.delenv(name)
     return monkeypatch
@@ -45,6 +45,18 @@ def test_thread_pools_are_limited_where_fewer_cpus_are_available(clean_environme
     clean_environment.setenv("OMP_NUM_THREADS", "2")
     configure_thread_pools()
     assert [os.environ[name] for name in COUNTS] == ["2", "3", "3", "3"]  # the user's own stays
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)]
+)
+def test_threads_spin_briefly_unless_the_user_says_otherwise(
+    clean_environment: pytest.MonkeyPatch, own: dict[str, str], expected: str | None
+) -> None:
+    for name, value in own.items():
+        clean_environment.setenv(name, value)
+    configure_thread_pools()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
 
 
 def test_thread_pools_are_left_alone_on_a_whole_machine(clean_environment: pytest.MonkeyPatch) -> None:
