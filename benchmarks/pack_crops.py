@@ -3,7 +3,7 @@
     python benchmarks/pack_crops.py pack DATA FILE      what `recipes.py` reads of a data_dir, in one .npz
     python benchmarks/pack_crops.py unpack FILE DATA    the data_dir again; its crops differ from the first ones by JPEG's losses
 
-Needs OpenCV and NumPy alone.
+The checksums of its shards are those of the crops with losses.
 """
 
 import argparse
@@ -14,6 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from posescope.crops.shard_file import CropColour
+from posescope.crops.store import CropStore
 
 CROPS = Path("05_model_input") / "crops"
 BESIDE = (
@@ -50,8 +53,20 @@ def unpack(file: Path, data: Path) -> None:
         for name in sorted({name.partition(":")[0] for name in parts.files if ":" in name}):
             ends = np.cumsum(parts[f"{name}:lengths"])
             crops = list(pool.map(decode, np.split(parts[f"{name}:bytes"], ends[:-1])))
-            np.save(data / CROPS / name, np.stack(crops))
+            rewrite(CropStore(data / CROPS), name.removesuffix(".npy"), crops)
             print(json.dumps({name: len(crops)}))
+    about = json.loads((data / CROPS / "crops.json").read_text())
+    CropStore(data / CROPS).finish(about["shards"], about["fingerprint"], about["squares"])
+
+
+def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None:
+    """Write a shard anew, with the checksums of these crops."""
+    old = store.record(name)
+    with store.shard_writer(name, old.fingerprint, len(crops), crops[0].shape[0]) as writer:
+        for crop, person, colour, count in zip(crops, old.person_ids, old.rgb_sums, old.pixel_counts, strict=True):
+            writer.append(person, np.ascontiguousarray(crop), CropColour(colour, count))
+        for person, kind, message in old.failures:
+            writer.fail((person,), kind, message)
 
 
 def encode(crop: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

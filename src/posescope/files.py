@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from posescope.errors import DataError
 
 if sys.platform != "win32":
@@ -26,13 +28,14 @@ if sys.platform != "win32":
 
 __all__ = [
     "MAX_JSON_BYTES", "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json",
-    "remove_leftovers", "sha256_of", "write_json",
+    "read_sealed_json", "remove_leftovers", "sha256_of", "write_json", "write_sealed_json", "xxh3_of",
 ]  # fmt: skip
 
 # The largest JSON file of COCO 2017 has 0.45 GB; a gzip file of 2 MB can unpack to this size.
 MAX_JSON_BYTES = 2 * 1024**3
 
 _PIECE_BYTES = 4 * 1024**2
+_SEAL = "seal"
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
 
@@ -225,6 +228,46 @@ def _check_text(content: Any) -> None:
 def _shortened(error: Exception) -> str:
     text = str(error)
     return text if len(text) <= 200 else f"{text[:200]} ..."
+
+
+def write_sealed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
+    """Write an object as `write_json` does, with the field `seal`: a checksum of all its other fields."""
+    write_json(path, {**content, _SEAL: _seal_of(content)}, compact)
+
+
+def read_sealed_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read what `write_sealed_json` wrote, the field `seal` included.
+
+    Args:
+        path: of the file.
+        remedy: a sentence that says what to do if the file is damaged.
+
+    Raises:
+        DataError: if it is missing, no JSON object, or changed since it was written.
+    """
+    try:
+        content = read_json(path)
+    except DataError as error:
+        raise DataError(f"{error} {remedy}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}. {remedy}")
+    if content.get(_SEAL) != _seal_of({name: value for name, value in content.items() if name != _SEAL}):
+        raise DataError(f"{path}: changed since it was written, or of an older version: it does not fit its seal. {remedy}")
+    return content
+
+
+def _seal_of(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def xxh3_of(path: Path) -> str:
+    """XXH3-128 of a file's bytes as 32 hexadecimal digits, read in pieces. It finds accidents at the speed of the memory."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb", buffering=0) as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def sha256_of(path: Path) -> str:

@@ -1,5 +1,7 @@
 """The folder of crops: what counts as done, what is read back, what is refused."""
 
+import pickle
+
 import numpy as np
 import pytest
 import xxhash
@@ -123,6 +125,7 @@ def test_select_of_nobody_is_empty(store, wanted):
 def test_shards_are_memory_mapped_and_read_only(store):
     shard = store.select(TARGETS, np.array([3])).shards[0]
     assert isinstance(shard, np.memmap)
+    np.testing.assert_array_equal(shard, IMAGES[:2])
     assert not shard.flags.writeable
 
 
@@ -169,12 +172,11 @@ def test_changed_pixels_are_seen_by_size_or_by_checksum(store):
     path.write_bytes(whole[:-1])
     assert store.done_shard("shard-00001", "f0") is None
     path.write_bytes(whole[:-1] + b"?")
-    assert store.done_shard("shard-00001", "f0") is not None
-    assert store.done_shard("shard-00001", "f0", verify=True) is None
+    assert store.done_shard("shard-00001", "f0") is None
     path.write_bytes(b"?" * len(whole))
-    assert store.done_shard("shard-00001", "f0", verify=True) is None
+    assert store.done_shard("shard-00001", "f0") is None
     path.write_bytes(whole)
-    assert store.done_shard("shard-00001", "f0", verify=True) is not None
+    assert store.done_shard("shard-00001", "f0") is not None
 
 
 def test_finishing_removes_what_killed_processes_left(store):
@@ -226,10 +228,78 @@ def test_selecting_from_an_unfinished_store_is_refused(store):
     ],
     ids=["missing", "empty", "cut short"],
 )
-def test_a_damaged_shard_is_named(store, harm):
+def test_a_shard_of_another_size_is_named_before_anything_is_read(store, harm):
     harm(store.root / "shard-00001.npy")
-    with pytest.raises(DataError, match=r"shard-00001\.npy: this shard cannot be opened .* run the pipeline"):
+    with pytest.raises(DataError, match=r"shard-00001\.npy: .* Run the pipeline data_engineering"):
         store.select(TARGETS, np.array([3]))
+
+
+def harm_bytes(path, start, stop):
+    raw = bytearray(path.read_bytes())
+    raw[start:stop] = bytes(255 - value for value in raw[start:stop])
+    path.write_bytes(raw)
+
+
+def test_a_changed_crop_is_noticed_when_it_is_first_read_and_others_are_not(store):
+    harm_bytes(store.root / "shard-00001.npy", 128 + 12 + 3, 128 + 12 + 4)  # one byte of the second row, person 8
+    found = store.select(TARGETS, np.array([5, 7, 8]))
+    np.testing.assert_array_equal(found.read_images(np.array([0, 1])), IMAGES[[2, 0]])
+    for rows in ([2], [0, 1, 2]):
+        with pytest.raises(DataError, match=r"shard-00001\.npy: crop 1 is not what was written.*Run the pipeline"):
+            found.read_images(np.array(rows))
+
+
+def test_a_damaged_head_of_a_shard_is_named(store):
+    harm_bytes(store.root / "shard-00001.npy", 0, 4)
+    with pytest.raises(DataError, match=r"shard-00001\.npy: no NumPy file"):
+        store.select(TARGETS, np.array([5])).read_images(np.array([0]))
+
+
+def test_a_shard_that_shrinks_after_it_was_opened_is_named(store):
+    found = store.select(TARGETS, np.array([5, 8]))
+    found.read_images(np.array([0]))
+    with (store.root / "shard-00001.npy").open("r+b") as stream:
+        stream.truncate(128 + 12 + 5)
+    with pytest.raises(DataError, match=r"shard-00001\.npy: ends within crop 1"):
+        found.read_images(np.array([1]))
+
+
+@pytest.mark.parametrize("name", ["shard-00000.json", "crops.json"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("[7", "[6", 1).replace("whole", "whale"),
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: "{}",
+        lambda text: "null",
+    ],
+    ids=["changed", "cut", "list", "empty", "null"],
+)
+def test_a_changed_record_is_named(store, name, change):
+    path = store.root / name
+    path.write_text(change(path.read_text()))
+    for read_something in (store.records, store.person_ids, lambda: store.select(TARGETS, np.array([3]))):
+        with pytest.raises(DataError, match=rf"{name}: .* Run the pipeline data_engineering"):
+            read_something()
+
+
+def test_a_shard_of_another_run_is_named_though_it_is_whole(store, tmp_path):
+    other = CropStore(tmp_path / "other")
+    write(other, "shard-00001", IMAGES[2:] + 1, (5, 8))
+    for suffix in (".npy", ".json"):
+        (store.root / f"shard-00001{suffix}").write_bytes((other.root / f"shard-00001{suffix}").read_bytes())
+    with pytest.raises(DataError, match=r"shard-00001\.json: this shard is of another run than crops\.json"):
+        store.select(TARGETS, np.array([3]))
+
+
+def test_another_process_reads_and_checks_for_itself(store):
+    found = store.select(TARGETS, np.array([3, 8]))
+    received = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(received.read_images(np.arange(2)), IMAGES[[1, 3]])
+    harm_bytes(store.root / "shard-00001.npy", 128 + 12, 128 + 24)
+    with pytest.raises(DataError, match="crop 1 is not what was written"):
+        pickle.loads(pickle.dumps(found)).read_images(np.array([1]))
 
 
 def test_the_size_of_the_crops_is_known_without_a_model(store, tmp_path):

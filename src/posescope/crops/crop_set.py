@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.crops.shard_reading import ShardReader
 from posescope.geometry.recipe import CropRecipe
 from posescope.joint_map import match_joints
 from posescope.records import PoseTargets
@@ -22,7 +23,7 @@ class CropSet:
 
     Attributes:
         targets: joints in crop px and visibility, (N, ...).
-        shards: memory-mapped uint8 arrays (n_i, H, W, 3) RGB.
+        shards: the reader of a store's shards, or uint8 arrays (n_i, H, W, 3) RGB.
         places: (N, 2) int64: for each person the shard and the row in it.
         recipe: how the crops were cut; None for crops that were made in memory.
     """
@@ -37,13 +38,15 @@ class CropSet:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process memory maps go as the names of their files, which it maps for itself."""
+        if isinstance(self.shards, ShardReader):
+            return CropSet, (self.targets, self.shards, self.places, self.recipe)
         sources = [_file_of(shard) or shard for shard in self.shards]
         return _reopen, (self.targets, sources, self.places, self.recipe)
 
     @property
     def crop_size(self) -> tuple[int, int]:
         """(height, width) px."""
-        height, width = self.shards[0].shape[1:3]
+        height, width = self.shards.crop_size if isinstance(self.shards, ShardReader) else self.shards[0].shape[1:3]
         return int(height), int(width)
 
     @property
@@ -52,8 +55,15 @@ class CropSet:
         return int(self.targets.visibility.shape[1])
 
     def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """(n,) rows of this set, in any order -> (n, H, W, 3) uint8 RGB, a fresh array."""
+        """(n,) rows of this set, in any order -> (n, H, W, 3) uint8 RGB, a fresh array.
+
+        Raises:
+            DataError: if a shard of a store cannot be read, or a crop is not what was written.
+        """
         images = np.empty((len(rows), *self.crop_size, 3), dtype=np.uint8)
+        if isinstance(self.shards, ShardReader):
+            self.shards.read_into(images, self.places[rows])
+            return images
         # One copy a crop, straight to its place; picking many rows of a shard at once would copy them twice.
         for image, (shard, row) in zip(images, self.places[rows], strict=True):
             image[...] = self.shards[shard][row]

@@ -38,9 +38,9 @@ def cut_all(
 ) -> pd.DataFrame:
     """Fill the store with everybody's crop.
 
-    Shards that are done already, from the same inputs and options, are kept; those with images that could not be read are tried
-    again. After a run that did not come to its end, what it left is held against its checksums first. What the pictures say about
-    the data set's quality (`picture_checks`) is logged.
+    Shards that are done already, from the same inputs and options, are kept if their pixels fit their checksums; damaged shards,
+    and those with images that could not be read, are cut again. What the pictures say about the data set's quality
+    (`picture_checks`) is logged.
 
     Args:
         folder: the data set.
@@ -58,10 +58,9 @@ def cut_all(
         DataError: if more people than allowed, or all, have no crop; the store is not finished then, but what was cut stays.
     """
     tasks = plan_shards(folder, source, persons, crop_boxes, options)
-    interrupted = not store.is_finished() and store.holds_shards()
+    looked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.holds_shards())
     store.begin()
-    looked = tqdm(tasks, desc="looking at what a killed run left", unit="shard", disable=not interrupted)
-    todo = [task for task in looked if store.done_shard(task.name, task.fingerprint, verify=interrupted) is None]
+    todo = [task for task in looked if store.done_shard(task.name, task.fingerprint) is None]
     logger.info("%d persons in %d shards, %d of them done already", len(persons), len(tasks), len(tasks) - len(todo))
     _cut(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)

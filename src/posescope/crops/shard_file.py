@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 # File systems that cannot give room beforehand: writing works all the same.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
-__all__ = ["CropColour", "PictureFacts", "ShardRecord", "ShardWriter", "checksum_of_rows", "digest_of"]
+__all__ = [
+    "CropColour", "PictureFacts", "ShardRecord", "ShardWriter", "checksum_of_rows",
+    "digest_bytes_of", "digest_of",
+]  # fmt: skip
 
 
 class PictureFacts(NamedTuple):
@@ -62,8 +65,15 @@ class ShardRecord:
     pictures: tuple[PictureFacts, ...] = ()
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "ShardRecord":
-        """From the content of its JSON file; that of an older version has other fields, and is not done."""
+    def from_dict(cls, content: Mapping[str, Any]) -> "ShardRecord":
+        """From the content of its JSON file; that of an older version has other fields, and is not done.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is something else.
+        """
+        rows = {name: len(content[name]) for name in ("person_ids", "rgb_sums", "pixel_counts", "row_digests")}
+        if len(set(rows.values())) > 1:
+            raise ValueError(f"lists of different lengths: {rows}")
         return cls(
             name=content["name"],
             fingerprint=content["fingerprint"],
@@ -167,6 +177,11 @@ class ShardWriter:
 def digest_of(content: NDArray[np.uint8] | bytes) -> str:
     """Return 32 hex digits of XXH3-128 over contiguous pixels, or over the bytes of a file."""
     return xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.data)
+
+
+def digest_bytes_of(crop: NDArray[np.uint8]) -> bytes:
+    """The same as 16 bytes."""
+    return xxhash.xxh3_128_digest(crop.data)
 
 
 def checksum_of_rows(digests: Sequence[str]) -> str:

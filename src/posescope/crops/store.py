@@ -1,16 +1,16 @@
 """The folder of crops: shards, their index, and what is finished.
 
     crops/
-      shard-00000.npy     (n, S, S, 3) uint8 RGB, memory-mapped when read
-      shard-00000.json    person ids by row, colour sums, checksum, the fingerprint of what made it
-      crops.json          written last: names the shards of the finished whole
+      shard-00000.npy     (n, S, S, 3) uint8 RGB
+      shard-00000.json    person ids by row, colour sums, checksum, the fingerprint of what made it, its own seal
+      crops.json          written last: names the shards of the finished whole and the seals of their records; its own seal
 
-A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, its pixels are all there, and
-every image of it could be read: existence alone is not enough, and a failure may have been of the moment. Checksums are XXH3:
-they find accidents, at the speed of the memory.
+A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, its pixels are those that were
+written, and every image of it could be read: existence alone is not enough, and a failure may have been of the moment. Checksums
+are XXH3: they find accidents, at the speed of the memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +22,17 @@ from numpy.typing import NDArray
 
 from posescope.crops.crop_set import CropSet
 from posescope.crops.shard_file import ShardRecord, ShardWriter, checksum_of_rows, digest_of
+from posescope.crops.shard_reading import ShardReader
 from posescope.errors import DataError
-from posescope.files import atomic_write, read_json, remove_leftovers, write_json
+from posescope.files import atomic_write, read_sealed_json, remove_leftovers, write_sealed_json
 from posescope.geometry.recipe import CropRecipe
 from posescope.records import PoseTargets
 from posescope.tables import squares_fingerprint
 
 __all__ = ["CropStore"]
+
+_MANIFEST = "crops.json"
+_REMEDY = "Run the pipeline data_engineering."
 
 
 @dataclass(frozen=True)
@@ -39,25 +43,26 @@ class CropStore:
 
     def is_finished(self) -> bool:
         """True once all shards of a run are written."""
-        return (self.root / "crops.json").is_file()
+        return (self.root / _MANIFEST).is_file()
 
-    def done_shard(self, name: str, fingerprint: str, verify: bool = False) -> ShardRecord | None:
+    def done_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
         """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None.
+
+        All pixels are read and compared with their checksum: a damaged shard is not done.
 
         Args:
             name: of the shard.
             fingerprint: of the inputs and options that are wanted.
-            verify: read the pixels and hold them against their checksum; otherwise the size of the file must do.
         """
         record = self._written(name)
         if record is None or record.fingerprint != fingerprint or record.failures:
             return None
-        return None if verify and not self.is_intact(record) else record
+        return record if self.is_intact(record) else None
 
     def is_intact(self, record: ShardRecord) -> bool:
         """Whether the pixels of a shard are those that were written."""
         try:
-            pixels = _open_shard(self.root / f"{record.name}.npy")
+            pixels = ShardReader.of_records(self.root, [record])[0]
         except DataError:
             return False
         return checksum_of_rows([digest_of(crop) for crop in pixels]) == record.checksum
@@ -82,7 +87,7 @@ class CropStore:
                 writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
                 yield writer
                 record = writer.close()
-            write_json(self.root / f"{name}.json", record.__dict__, compact=True)
+            write_sealed_json(self.root / f"{name}.json", dict(record.__dict__), compact=True)
         except OSError as error:
             raise DataError(
                 f"{path}: this shard of {person_count * size_px**2 * 3 / 1e6:.0f} MB cannot be written "
@@ -97,7 +102,7 @@ class CropStore:
     def begin(self) -> None:
         """The store is being filled: until `finish` it does not count as finished."""
         self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / "crops.json").unlink(missing_ok=True)
+        (self.root / _MANIFEST).unlink(missing_ok=True)
 
     def finish(self, names: list[str], fingerprint: str, squares: str = "", recipe: CropRecipe | None = None) -> None:
         """All of `names` are written, from crop boxes with the fingerprint `squares`, cut as `recipe` says: say so.
@@ -109,8 +114,10 @@ class CropStore:
             if path.stem not in wanted:
                 path.unlink()
         remove_leftovers(self.root)
+        seals = [self._sealed(name)["seal"] for name in names]
         told = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
-        write_json(self.root / "crops.json", {"shards": names, "fingerprint": fingerprint, "squares": squares, **told})
+        content = {"shards": names, "seals": seals, "fingerprint": fingerprint, "squares": squares, **told}
+        write_sealed_json(self.root / _MANIFEST, content)
 
     @property
     def fingerprint(self) -> str:
@@ -124,31 +131,46 @@ class CropStore:
         return None if content is None else CropRecipe.model_validate(content)
 
     def record(self, name: str) -> ShardRecord:
-        """Of one shard that is written, whether or not the whole is finished."""
-        return ShardRecord.from_dict(read_json(self.root / f"{name}.json"))
+        """Of one shard that is written, whether or not the whole is finished.
+
+        Raises:
+            DataError: if it is missing or damaged.
+        """
+        return _record_of(self.root / f"{name}.json", self._sealed(name))
 
     def records(self) -> list[ShardRecord]:
-        """Of all shards, in order."""
-        return [self.record(name) for name in self._manifest()["shards"]]
+        """Of all shards, in order.
+
+        Raises:
+            DataError: if the crops are not finished, or a record is missing, damaged, or of another run.
+        """
+        manifest, found = self._manifest(), []
+        for name, seal in zip(manifest["shards"], manifest["seals"], strict=True):
+            content, path = self._sealed(name), self.root / f"{name}.json"
+            if content["seal"] != seal:
+                raise DataError(f"{path}: this shard is of another run than {_MANIFEST}. {_REMEDY}")
+            found.append(_record_of(path, content))
+        return found
 
     @property
     def crop_size(self) -> tuple[int, int]:
         """(height, width) px of the crops; (1, 1) where there are none."""
-        shards = self._open_shards()
-        return (int(shards[0].shape[1]), int(shards[0].shape[2])) if shards else (1, 1)
+        return ShardReader.of_records(self.root, self.records()[:1]).crop_size
 
     def person_ids(self) -> NDArray[np.int64]:
         """(N,) ids of all who have a crop, ascending."""
-        return np.array(sorted(self._places()), dtype=np.int64)
+        return np.array(sorted(_places(self.records())), dtype=np.int64)
 
     def select(self, targets: PoseTargets, person_ids: NDArray[np.int64]) -> CropSet:
         """The crops of these persons, in this order, with their targets; whose image could not be read is left out.
 
         Raises:
-            DataError: if the joints were placed in other squares than those that were cut.
+            DataError: if the joints were placed in other squares than those that were cut, or a shard is missing or damaged.
+                Each crop is checked when it is read.
         """
         self._check_squares(targets.squares, "targets")
-        places = self._places()
+        records = self.records()
+        places = _places(records)
         present = np.array([person for person in person_ids.tolist() if person in places], dtype=np.int64)
         row_of = {person: row for row, person in enumerate(targets.person_ids.tolist())}
         missing = [person for person in present.tolist() if person not in row_of]
@@ -157,7 +179,8 @@ class CropStore:
         rows = np.array([row_of[person] for person in present.tolist()], dtype=np.int64)
         chosen = replace(targets.subset(rows), squares="")
         where = np.array([places[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
-        return CropSet(targets=chosen, shards=self._open_shards(), places=where, recipe=self.recipe)
+        shards = ShardReader.of_records(self.root, records)
+        return CropSet(targets=chosen, shards=shards, places=where, recipe=self.recipe)
 
     def check_boxes(self, crop_boxes: pd.DataFrame) -> None:
         """See that a `CropBoxes` table is the one that was cut.
@@ -182,23 +205,17 @@ class CropStore:
             return None
         try:
             record = self.record(name)
-        except (DataError, KeyError, TypeError, ValueError):
+        except DataError:
             return None
-        whole = len(record.row_digests) == len(record.person_ids) and pixels.stat().st_size == record.size_bytes
-        return record if whole else None
+        return record if pixels.stat().st_size == record.size_bytes else None
+
+    def _sealed(self, name: str) -> dict[str, Any]:
+        return read_sealed_json(self.root / f"{name}.json", _REMEDY)
 
     def _manifest(self) -> dict[str, Any]:
         if not self.is_finished():
             raise DataError(f"{self.root}: the crops are not finished; run the pipeline data_engineering.")
-        return dict(read_json(self.root / "crops.json"))
-
-    def _places(self) -> dict[int, tuple[int, int]]:
-        return {
-            person: (shard, row) for shard, record in enumerate(self.records()) for row, person in enumerate(record.person_ids)
-        }
-
-    def _open_shards(self) -> tuple[NDArray[np.uint8], ...]:
-        return tuple(_open_shard(self.root / f"{name}.npy") for name in self._manifest()["shards"])
+        return read_sealed_json(self.root / _MANIFEST, _REMEDY)
 
 
 def open_raw(path: Path) -> IO[bytes]:
@@ -206,8 +223,13 @@ def open_raw(path: Path) -> IO[bytes]:
     return path.open("wb", buffering=0)
 
 
-def _open_shard(path: Path) -> NDArray[np.uint8]:
+def _places(records: Sequence[ShardRecord]) -> dict[int, tuple[int, int]]:
+    """Shard and row by person."""
+    return {person: (shard, row) for shard, record in enumerate(records) for row, person in enumerate(record.person_ids)}
+
+
+def _record_of(path: Path, content: Mapping[str, Any]) -> ShardRecord:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: this shard cannot be opened ({error}); run the pipeline data_engineering again.") from error
+        return ShardRecord.from_dict(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected the record of a shard ({type(error).__name__}: {error}). {_REMEDY}") from error
