@@ -6,17 +6,27 @@ compared. With channels last torch's own batch norm on the CPU sums less exactly
 without.
 """
 
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import OptionsError
+from posescope.training import launch
 from posescope.training.checkpoints import CheckpointError, CheckpointStore
 from posescope.training.launch import TrainingProcessError
 from posescope.training.loop import NonFiniteLossError, train
@@ -58,6 +68,33 @@ def assert_plain(outcome: TrainingOutcome) -> None:
     assert outcome.model.provenance["training"]["processes"] == 2
 
 
+def inet_sockets(process: psutil.Process) -> set[tuple[str, str]]:
+    """(status, address) of the sockets of a process and of all below it."""
+    found = set()
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+            found |= {(link.status, link.laddr.ip) for link in one.net_connections(kind="inet") if link.laddr}
+    return found
+
+
+@contextmanager
+def watched_sockets() -> Iterator[set[tuple[str, str]]]:
+    """What is seen of sockets while the block runs, beside those that were there before."""
+    before, seen, over = inet_sockets(psutil.Process()), set(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            seen.update(inet_sockets(psutil.Process()) - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -68,10 +105,13 @@ def assert_plain(outcome: TrainingOutcome) -> None:
 def test_two_processes_have_the_losses_of_one(
     changes: dict[str, Any], untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise."""
+    """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise. No port is open to others."""
     options = make_options(**changes)
     sheets = SheetFolder(tmp_path / "sheets")
-    two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", sheets=sheets)
+    with watched_sockets() as sockets:
+        two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", sheets=sheets)
+    assert "LISTEN" in {status for status, _ in sockets}  # gloo listens: the right processes were watched
+    assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
     alone = options.model_copy(update={"processes": 1})
     one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
     assert_close(one, two)
@@ -121,6 +161,35 @@ def test_a_process_that_dies_is_named(untrained: PoseModel, mapped_set: CropSet,
     (tmp_path / "0.npy").unlink()  # the memory map of this process stays
     with pytest.raises(TrainingProcessError, match=r"Training process [01] ended with exit code 1: .*0\.npy"):
         train(untrained, mapped_set, val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
+
+
+def test_a_killed_process_ends_the_run(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one only loses it: what is told is the kill."""
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not list((tmp_path / "c").rglob("epoch_0001")):
+            time.sleep(0.01)
+        children = multiprocessing.active_children()
+        killed.append(sorted(child.pid or 0 for child in children)[-1])
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(TrainingProcessError, match=r"Training process [01] ended with signal 9: no message\."):
+        train(untrained, mapped_set, val_set, make_options(epochs=200), CheckpointStore(tmp_path / "c"), "f")
+    killer.join()
+    assert killed
+    assert multiprocessing.active_children() == []
+
+
+def test_an_error_that_takes_more_than_a_message_comes_back_as_its_base() -> None:
+    classes = launch._error_classes()
+    assert classes["NonFiniteLossError"] is NonFiniteLossError
+    assert "_WrongOptionsError" not in classes
+    assert classes["OptionsError"] is OptionsError
 
 
 @pytest.mark.parametrize(
