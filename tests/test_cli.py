@@ -59,7 +59,7 @@ def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Pat
         ("data_engineering.codec.name=no.such:Codec", "data_engineering.codec: posescope.codecs: 'no.such:Codec' points to"),
         ("modelling.training.epochs=0", "modelling.training.epochs: Input should be greater than or equal to 1 (found 0)"),
         ("modelling.model.options.stacks=x", "stacks: "),
-        ("images=3", "images: expected a path"),
+        ("images=s3://bucket/photos", "images: only folders and files of this machine"),
     ],
     ids=["top level", "component", "dotted path", "bound", "option", "place"],
 )

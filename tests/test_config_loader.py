@@ -1,6 +1,7 @@
 """Tests of posescope.config_loader: merging by hand, then the real loader on the real files and on small ones."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from posescope import settings
 from posescope.config_loader import ComponentConfigLoader, default_parameters, merge_parameters
+from posescope.errors import OptionsError
 from posescope.plugins import Options
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -115,6 +117,53 @@ def test_globals_merge_softly_and_the_command_line_names_places() -> None:
     catalog = loader["catalog"]
     assert catalog["crops"]["filepath"] == "elsewhere/05_model_input/crops"
     assert catalog["raw_source"]["filepath"] == "data/01_raw/coco"
+
+
+def places_file(conf: Path, content: str) -> None:
+    (conf / "base").mkdir(parents=True)
+    (conf / "base" / "globals.yml").write_text(content)
+    (conf / "base" / "parameters.yml").write_text("a: 1")
+    catalog = "x: {type: kedro.io.MemoryDataset, filepath: '${runtime_params:data_dir,${globals:data_dir}}/x'}"
+    (conf / "base" / "catalog.yml").write_text(catalog)
+
+
+def test_the_home_folder_is_filled_in_wherever_a_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    places_file(tmp_path, "data_dir: ~/results\nother: ~/kept")
+    arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
+    loader = ComponentConfigLoader(conf_source=str(tmp_path), **arguments)
+    assert loader["globals"] == {"data_dir": "/home/somebody/results", "other": "~/kept"}
+    assert loader["catalog"]["x"]["filepath"] == "/home/somebody/results/x"
+    given = {"data_dir": "~/mine", "a": 2}
+    loader = ComponentConfigLoader(conf_source=str(tmp_path), runtime_params=given, **arguments)
+    assert loader["catalog"]["x"]["filepath"] == "/home/somebody/mine/x"
+    assert loader["parameters"]["data_dir"] == "/home/somebody/mine"
+    assert given == {"data_dir": "~/mine", "a": 2}, "what was given is not changed"
+
+
+def test_loaders_of_runs_that_overlap_keep_their_own_values(tmp_path: Path) -> None:
+    """OmegaConf's resolvers are the process's: the one that was made last must not answer for the others."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    places_file(first, "data_dir: of_first")
+    places_file(second, "data_dir: of_second")
+    arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
+    loaders = {
+        f"{conf.name}{number}": ComponentConfigLoader(
+            conf_source=str(conf), runtime_params={"data_dir": f"{conf.name}{number}"} if number else None, **arguments
+        )
+        for conf in (first, second)
+        for number in range(3)
+    }
+    expected = {name: f"of_{name[:-1]}/x" if name.endswith("0") else f"{name}/x" for name in loaders}
+    with ThreadPoolExecutor(len(loaders)) as pool:
+        for _ in range(5):
+            found = pool.map(lambda name: (name, loaders[name]["catalog"]["x"]["filepath"]), loaders)
+            assert dict(found) == expected
+
+
+def test_configuration_below_a_folder_that_is_a_pattern_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="--conf-source"):
+        ComponentConfigLoader(conf_source=str(tmp_path / "project [2]" / "conf"), **settings.CONFIG_LOADER_ARGS)
 
 
 class Size(Options):

@@ -40,6 +40,15 @@ def test_wrong_parameters_stop_the_run(tmp_path: Path) -> None:
         ParametersCheck().after_context_created(context(tmp_path, {"modling": {}}, env=None))
 
 
+def test_places_in_the_globals_are_checked_too(tmp_path: Path) -> None:
+    given = context(tmp_path, {})
+    given.config_loader["globals"] = {"data_dir": "s3://bucket/x", "anything": "s3://bucket/x"}
+    with pytest.raises(OptionsError, match=r"1 wrong parameters .*\n  data_dir: "):
+        ParametersCheck().after_context_created(given)
+    given.config_loader["parameters"] = {"data_dir": "here"}
+    ParametersCheck().after_context_created(given)
+
+
 def join(*inputs: str) -> Pipeline:
     """A pipeline of one node that reads these."""
     return Pipeline([node(lambda *values: 1, list(inputs), "joined", name="join")])

@@ -99,3 +99,21 @@ def test_places_are_paths(parameters: dict[str, Any], place: str) -> None:
     assert check(parameters, {place: "some/where"}) == ""
     assert f"{place}: expected a path ({PLACES[place]}), found 3" in check(parameters, {place: 3})
     assert f"{place}: expected a path" in check(parameters, {place: None})
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
+def test_an_address_is_no_place(parameters: dict[str, Any], place: str, path: str) -> None:
+    message = check(parameters, {place: path})
+    assert message.startswith("1 wrong parameters")
+    assert f"  {place}: " in message
+
+
+def test_braces_are_refused_where_the_catalog_fills_them_in(parameters: dict[str, Any]) -> None:
+    assert "  data_dir: '{x}' has braces" in check(parameters, {"data_dir": "{x}"})
+    assert check(parameters, {"raw_dir": "{x}"}) == ""
+
+
+@pytest.mark.parametrize("results", ["s3://bucket/x.json", ""])
+def test_results_of_others_are_a_local_file(parameters: dict[str, Any], results: str) -> None:
+    assert "  evaluation.results: " in check(parameters, {"evaluation": {"results": results}})

@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
+from posescope.cli_paths import LocalPathType
 from posescope.explain.agreement import Agreement
 from posescope.explain.agreement import agree as hold_against
 from posescope.explained_runs import ExplainedRun, common_persons, open_explained_run
@@ -21,7 +22,7 @@ Pairs = dict[tuple[str, str], Agreement]
 
 
 @click.command(cls=OneLineErrors)
-@click.argument("data_dirs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data_dirs", nargs=-1, required=True, type=LocalPathType(exists=True, file_okay=False))
 @click.option("--components", type=click.IntRange(1, 50), default=6, show_default=True, help="How many are looked for.")
 @click.option("--shuffles", type=click.IntRange(min=1), default=99, show_default=True, help="Of the controls.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of folds and shuffles.")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import click
 
 from posescope.cli_errors import OneLineErrors
+from posescope.cli_paths import LocalPathType
 from posescope.config_loader import ComponentConfigLoader
 from posescope.errors import count_of
 from posescope.finished_runs import FinishedRun, check_comparable, find_run, say_differences
@@ -18,7 +19,7 @@ __all__ = ["compare"]
 @click.command(cls=OneLineErrors)
 @click.argument("run_a")
 @click.argument("run_b")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where runs are looked for by their id.")
+@click.option("--data-dir", type=LocalPathType(file_okay=False), help="Where runs are looked for by their id.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="How often images are drawn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")

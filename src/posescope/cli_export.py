@@ -6,6 +6,7 @@ import click
 
 from posescope.cli_errors import OneLineErrors
 from posescope.cli_options import allow_component
+from posescope.cli_paths import LocalPathType
 from posescope.project_models import data_dir_of_project, find_model
 
 __all__ = ["export"]
@@ -15,11 +16,11 @@ _CROPS_COMPARED = 64
 
 @click.command(cls=OneLineErrors)
 @click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Format.")
-@click.option("--model", type=click.Path(path_type=Path), help="Model folder, or a data_dir; default: the project's newest.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write.")
+@click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
+@click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Folder to write.")
 @click.option(
     "--images",
-    type=click.Path(exists=True, path_type=Path),
+    type=LocalPathType(exists=True),
     help="Images to compare the answers on; default: crops of the model's own data_dir.",
 )
 @allow_component

@@ -10,13 +10,14 @@ import click
 from posescope.artifacts.description import ModelDescription, describe_folder, model_fingerprint
 from posescope.cli_errors import OneLineErrors
 from posescope.cli_options import allow_component
+from posescope.cli_paths import LocalPathType
 from posescope.project_models import find_model
 
 __all__ = ["info"]
 
 
 @click.command(cls=OneLineErrors)
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=LocalPathType())
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @allow_component
 def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:

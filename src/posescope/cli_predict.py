@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from posescope.cli_errors import OneLineErrors
 from posescope.cli_options import allow_component
+from posescope.cli_paths import LocalPathType
 from posescope.crops.decoding import ImageError
 from posescope.errors import DataError, count_of
 from posescope.files import write_json
@@ -38,9 +39,9 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
 @click.command(cls=OneLineErrors)
-@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), help="Model folder, or a data_dir; default: the project's newest.")
-@click.option("--boxes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="COCO results or annotations.")
+@click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True))
+@click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
+@click.option("--boxes", type=LocalPathType(exists=True, dir_okay=False), help="COCO results or annotations.")
 @click.option(
     "--detector",
     help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
@@ -52,7 +53,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     metavar="KEY=VALUE",
     help="An option of the detector, such as path=yolox.onnx or input_size=[640,640].",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for poses.json (COCO results), overlays.")
+@click.option("--out", type=LocalPathType(file_okay=False), help="Folder for poses.json (COCO results), overlays.")
 @click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")

@@ -15,7 +15,8 @@ from kedro.utils import load_obj
 from omegaconf.errors import OmegaConfBaseException
 
 from posescope.cli_errors import OneLineErrors, message_of
-from posescope.errors import causes_of
+from posescope.errors import PosescopeError, causes_of
+from posescope.params_text import split_params
 
 __all__ = ["run"]
 
@@ -94,13 +95,15 @@ def _with_our_checks(param: click.Parameter) -> click.Parameter:
             return check(ctx, param, value)
         except (click.BadParameter, KedroCliError) as error:
             raise click.ClickException(f"{param.opts[0]}: {error.message}") from error
+        except PosescopeError as error:
+            raise click.ClickException(f"{param.opts[0]}: {error}") from error
 
     ours = copy.copy(param)
     ours.callback = call
     return ours
 
 
-_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner}
+_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": split_params}
 
 run = _Run(
     name=kedro_run.name,

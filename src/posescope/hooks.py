@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -15,6 +16,7 @@ from posescope.datasets import ModelDataset, NothingDataset
 from posescope.errors import PosescopeError, causes_of
 from posescope.pipeline_registry import parameter_models
 from posescope.run_parameters import check_parameters
+from posescope.run_places import PLACES
 from posescope.run_record import RunRecord, describe_versions, write_run_record
 
 __all__ = ["InputsCheck", "MissingInputError", "ParametersCheck", "RunRecorder"]
@@ -46,7 +48,9 @@ class ParametersCheck:
         Raises:
             OptionsError: naming every parameter that is wrong.
         """
-        check_parameters(context.config_loader["parameters"], parameter_models(), env=context.env or "base")
+        loader = context.config_loader
+        parameters = {**_places_in_globals(loader), **loader["parameters"]}
+        check_parameters(parameters, parameter_models(), env=context.env or "base")
 
 
 class InputsCheck:
@@ -149,6 +153,14 @@ def unwrap(error: BaseException) -> PosescopeError | None:
     Kedro wraps what datasets raise, and a dataset may wrap what it calls.
     """
     return next((item for item in causes_of(error) if isinstance(item, PosescopeError)), None)
+
+
+def _places_in_globals(loader: AbstractConfigLoader) -> dict[str, Any]:
+    try:
+        found = loader["globals"]
+    except (KeyError, MissingConfigException):  # a project need not have any
+        return {}
+    return {key: value for key, value in found.items() if key in PLACES}
 
 
 def _check_versions(catalog: DataCatalog, asked: Mapping[str, str]) -> None:

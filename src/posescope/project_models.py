@@ -7,6 +7,7 @@ import yaml
 
 from posescope.artifacts.description import DESCRIPTION
 from posescope.errors import DataError
+from posescope.paths import expand_home
 
 __all__ = ["data_dir_of_project", "find_model"]
 
@@ -23,7 +24,7 @@ def data_dir_of_project(folder: Path = Path()) -> Path:
         path = folder / "conf" / environment / "globals.yml"
         content = _read_yaml(path) if path.is_file() else None
         if isinstance(content, dict) and isinstance(content.get("data_dir"), str):
-            return folder / str(content["data_dir"])
+            return folder / expand_home(str(content["data_dir"]))
     return folder / "data"
 
 

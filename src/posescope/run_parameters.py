@@ -7,19 +7,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from posescope.errors import OptionsError
+from posescope.params_text import read_in_kedro_too
 from posescope.plugins import describe_invalid
+from posescope.run_places import PLACES, faults_of_places
 
 __all__ = ["PLACES", "check_parameters"]
 
-# Top-level keys that are no namespace: they name places, and the catalog reads them.
-PLACES: Mapping[str, str] = {
-    "raw_dir": "folder of the data set",
-    "data_dir": "folder of everything that is made",
-    "test_ledger": "JSON file of the uses of the test set, of the whole project",
-    "images": "folder of images for the pipeline inference",
-    "boxes": "COCO detection results for the detector boxes_file",
-    "model": "model folder for the pipeline inference",
-}
+# Wherever Kedro reads the text of `--params`, what is checked here is what was written.
+read_in_kedro_too()
 
 
 def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[BaseModel]], env: str) -> None:
@@ -41,11 +36,7 @@ def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[Ba
             model.model_validate(parameters[namespace])
         except ValidationError as error:
             faults.extend(f"{namespace}.{part}" for part in describe_invalid(error))
-    faults.extend(
-        f"{place}: expected a path ({meaning}), found {parameters[place]!r}"
-        for place, meaning in PLACES.items()
-        if not isinstance(parameters.get(place, ""), str)
-    )
+    faults.extend(faults_of_places(parameters))
     if faults:
         where = "conf/base or --params" if env == "base" else f"conf/base, conf/{env} or --params"
         raise OptionsError(f"{len(faults)} wrong parameters ({where}):\n" + "\n".join(f"  {fault}" for fault in faults))

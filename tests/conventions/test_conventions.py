@@ -233,6 +233,7 @@ def test_only_the_faces_and_the_wiring_know_kedro() -> None:
         "named_components.py",
         "cli_run.py",
         "config_loader.py",
+        "params_text.py",
         "__main__.py",
     }
     found = {

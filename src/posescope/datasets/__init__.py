@@ -1,4 +1,4 @@
-"""Kedro datasets that kedro-datasets lacks: stores, models, the ledger of the test set, records, arrays, pictures, analyses."""
+"""Kedro datasets that kedro-datasets lacks: stores, models, the test ledger, records, arrays, pictures, analyses, tables."""
 
 from posescope.datasets.analysis import AnalysisDataset
 from posescope.datasets.arrays import ArraysDataset
@@ -9,6 +9,7 @@ from posescope.datasets.picture import PictureDataset
 from posescope.datasets.plot import PlotDataset
 from posescope.datasets.record import RecordDataset
 from posescope.datasets.store import StoreDataset
+from posescope.datasets.table import VersionedTableDataset
 
 __all__ = [
     "AnalysisDataset",
@@ -20,4 +21,5 @@ __all__ = [
     "PlotDataset",
     "RecordDataset",
     "StoreDataset",
+    "VersionedTableDataset",
 ]

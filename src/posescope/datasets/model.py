@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from posescope.artifacts.model_folder import read_model, write_model
 from posescope.artifacts.pose_model import PoseModel
 
-__all__ = ["ModelDataset"]
+__all__ = ["ModelDataset", "find_versions"]
 
 
 class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
@@ -42,7 +42,7 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
             allow: dotted paths of components that the folder may name; a run adds those that its parameters name.
             metadata: for others.
         """
-        super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=_glob)
+        super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=find_versions)
         self.takes_newest = newest
         self.allow = tuple(allow)
         self.metadata = metadata
@@ -61,7 +61,7 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
     def newest_folder(self) -> Path:
         """The model folder itself, or that of its newest version."""
         root = Path(self._filepath)
-        versions = _glob(str(root / "*" / root.name))
+        versions = [path for path in find_versions(str(root / "*" / root.name)) if _is_model(path)]
         return Path(versions[-1]) if versions and not _is_model(str(root)) else root
 
     def _exists(self) -> bool:
@@ -78,8 +78,11 @@ def _is_model(path: str) -> bool:
     return (Path(path) / "model.json").is_file()
 
 
-def _glob(pattern: str) -> list[str]:
-    # Kedro's pattern is <filepath>/*/<name>; names of versions sort by time.
+def find_versions(pattern: str) -> list[str]:
+    """Return the path of every version of a dataset, the oldest first.
+
+    Args:
+        pattern: `<filepath>/*/<name>`, as Kedro makes it. Only this star has a meaning: a folder may be called `runs [2]`.
+    """
     path = Path(pattern)
-    folders = sorted(path.parent.parent.glob("*"))
-    return [str(folder / path.name) for folder in folders if _is_model(str(folder / path.name))]
+    return [str(folder / path.name) for folder in sorted(path.parent.parent.glob("*")) if (folder / path.name).exists()]

@@ -18,6 +18,7 @@ from posescope.inference.detector_outputs import READERS, Candidates, DetectorOu
 from posescope.inference.detectors import Detections
 from posescope.inference.onnx_network import OnnxNetwork, open_network
 from posescope.inference.records import DetectedPerson, ImageInfo
+from posescope.paths import LocalFile
 from posescope.plugins import Options
 
 __all__ = ["OnnxDetector", "OnnxDetectorOptions"]
@@ -50,7 +51,7 @@ _HABITS: dict[OutputKind, _Habits] = {
 class OnnxDetectorOptions(Options):
     """Options of `onnx`."""
 
-    path: Path = Field(Path("detector.onnx"), description="the network, an ONNX file")
+    path: LocalFile = Field(Path("detector.onnx"), description="the network, an ONNX file")
     output: OutputKind = Field("yolox", description="the form of its answer (see inference/detector_outputs.py)")
     person_class: int = Field(0, ge=0, description="the number of its class of people: 0 in YOLOX's COCO, 1 in torchvision's")
     min_score: float = Field(0.3, ge=0, le=1, description="people with a lower score are left out")

@@ -17,6 +17,7 @@ from posescope.files import read_json
 from posescope.inference.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
 from posescope.metrics.protocols import match_results
 from posescope.metrics.result_records import check_results
+from posescope.paths import expand_home
 from posescope.skeleton import Skeleton
 from posescope.tables import HeatmapErrors, empty_table
 
@@ -67,7 +68,7 @@ def locate_people(
     """
     if results is not None:
         images = None if truth is None else [image for image in load_annotation_file(truth)["images"] if _has_id(image)]
-        raw = read_results(Path(results))
+        raw = read_results(Path(expand_home(results)))
         taken = raw if images is None else check_results(raw, len(skeleton), skeleton.category_id, images, source=results)
         return FoundPeople(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
     if model is None:

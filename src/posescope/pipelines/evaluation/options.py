@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from posescope.inference.crop_predictions import PredictionOptions
+from posescope.paths import LocalPath
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.plugins import Options
 
@@ -27,9 +28,8 @@ class EvaluationOptions(Options):
 
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
     scoring: ScoringOptions = Field(default_factory=ScoringOptions, description="how it is scored")
-    results: str | None = Field(
+    results: LocalPath | None = Field(
         None,
-        min_length=1,
         description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
     )
     failures: FailureOptions = Field(default_factory=FailureOptions, description="how it is seen where the model fails")
