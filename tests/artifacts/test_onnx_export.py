@@ -80,7 +80,7 @@ def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
     about = describe_folder(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
     files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
-    with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime cannot read it"):
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: not an ONNX file"):
         OnnxModel(replace(about, onnx={"files": files}))
 
 
@@ -131,7 +131,7 @@ def test_the_device_is_the_one_that_is_asked_for(model_folders: Any, monkeypatch
 def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:
     content = json.loads((model_folders.onnx / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
-    with pytest.raises(ModelFolderError, match="onnx: expected names and values"):
+    with pytest.raises(ModelFolderError, match="onnx: Input should be a valid dictionary"):
         describe_folder(tmp_path)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from posescope.artifacts.description_fields import DescriptionFields
 from posescope.errors import DataError, OptionsError
 from posescope.files import canonical_sha256, fingerprint, read_json, sha256_of
 from posescope.geometry.recipe import CropRecipe, recipe_of
-from posescope.plugins import StoredComponent, is_dotted_path
+from posescope.plugins import StoredComponent, describe_invalid, is_dotted_path
 from posescope.skeleton import Skeleton
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
 FORMAT_VERSION = 2
 DESCRIPTION = "model.json"
 FIELDS = ("architecture", "codec", "skeleton", "crop_size", "mean_rgb", "crop", "weights_sha256")
+_MOST_BYTES = 2**24
 _SEAL = "description_sha256"  # of these fields; folders of before it have none
 
 
@@ -87,11 +89,11 @@ def read_content(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelFolderError(f"{folder} is no model folder: it has no {DESCRIPTION}.")
     try:
-        content = read_json(path)
+        content = read_json(path, max_bytes=_MOST_BYTES)
     except DataError as error:
         raise ModelFolderError(str(error)) from error
     version = content.get("format_version") if isinstance(content, dict) else None
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise ModelFolderError(f"{path}: expected a model description with a format_version, found {version!r}.")
     if version > FORMAT_VERSION:
         raise ModelFolderError(
@@ -102,7 +104,11 @@ def read_content(folder: Path) -> dict[str, Any]:
     missing = [name for name in FIELDS if name not in content]
     if missing:
         raise ModelFolderError(f"{path}: these fields are missing: {', '.join(missing)}.")
-    if _SEAL in content and content[_SEAL] != _checksum_of(content):
+    try:
+        changed = _SEAL in content and content[_SEAL] != _checksum_of(content)
+    except RecursionError as error:
+        raise ModelFolderError(f"{path}: its fields are nested too deeply.") from error
+    if changed:
         raise ModelFolderError(f"{path}: changed since it was written: its fields do not fit their checksum, {_SEAL}.")
     return dict(content)
 
@@ -142,28 +148,26 @@ def describe_folder(folder: Path) -> ModelDescription:
     """
     content = read_content(folder)
     try:
-        height, width = (int(side) for side in content["crop_size"])
-        red, green, blue = (float(value) for value in content["mean_rgb"])
+        given = {name: content[name] for name in DescriptionFields.model_fields if name in content}
+        fields = DescriptionFields.model_validate(given)
+        red, green, blue = map(float, fields.mean_rgb)
         return ModelDescription(
             folder=folder,
             architecture=StoredComponent.model_validate(content["architecture"]),
             codec=StoredComponent.model_validate(content["codec"]),
-            skeleton=Skeleton.from_dict(content["skeleton"]),
-            crop_size=(height, width),
+            skeleton=fields.to_skeleton(),
+            crop_size=fields.crop_size,
             mean_rgb=(red, green, blue),
             crop=recipe_of(content),
-            weights_sha256=str(content["weights_sha256"]),
-            provenance=dict(content.get("provenance", {})),
-            onnx=_read_onnx(content.get("onnx", {})),
+            weights_sha256=fields.weights_sha256,
+            provenance=fields.provenance,
+            onnx=fields.onnx,
         )
-    except (OptionsError, ValidationError, KeyError, TypeError, ValueError) as error:
+    except ValidationError as error:
+        faults = "; ".join(describe_invalid(error))
+        raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error.title}: {faults}") from error
+    except (OptionsError, RecursionError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
-
-
-def _read_onnx(section: Any) -> Mapping[str, Any]:
-    if not isinstance(section, dict):
-        raise TypeError(f"onnx: expected names and values, found {section!r}.")
-    return section
 
 
 def check_file(path: Path, expected_sha256: str) -> None:

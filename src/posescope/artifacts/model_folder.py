@@ -6,13 +6,12 @@
 
 import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from posescope.artifacts.description import (
@@ -26,6 +25,7 @@ from posescope.artifacts.description import (
 )
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
+from posescope.artifacts.weights import check_forms, load_weights
 from posescope.errors import OptionsError
 from posescope.files import atomic_folder, fingerprint, sha256_of, write_json
 from posescope.models.network import PoseNetwork
@@ -77,11 +77,12 @@ def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
         model_spec = trust_component("models", about.architecture, allow)
         codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
         with torch.random.fork_rng(devices=[]), allowing_only(allow):  # a network draws its first weights as it is built
-            network: PoseNetwork = build("models", model_spec, **context)
             codec = build("codecs", codec_spec, **context)
-    except (OptionsError, TypeError, ValueError) as error:
+            check_forms(lambda: build("models", model_spec, **context), folder / WEIGHTS)
+            network: PoseNetwork = build("models", model_spec, **context)
+    except (OptionsError, ArithmeticError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
-    _load_weights(network, folder / WEIGHTS)
+    load_weights(network, folder / WEIGHTS)
     # As in training: the layout in which convolutions are fastest, and so the same sums in the same order.
     network = network.to(place).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     return PoseModel(
@@ -120,26 +121,3 @@ def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
         "provenance": dict(model.provenance),
         "weights_sha256": weights_sha256,
     }
-
-
-def _load_weights(network: PoseNetwork, path: Path) -> None:
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
-    differences = _differences(network.state_dict(), weights)
-    if differences:
-        shown = "; ".join(differences[:5]) + ("; ..." if len(differences) > 5 else "")
-        raise ModelFolderError(f"{path}: the weights do not fit the architecture of {DESCRIPTION}: {shown}.")
-    network.load_state_dict(weights)
-
-
-def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    absent = [f"{name} is missing" for name in expected if name not in found]
-    surplus = [f"{name} is unknown" for name in found if name not in expected]
-    reshaped = [
-        f"{name}: expected {tuple(expected[name].shape)}, found {tuple(found[name].shape)}"
-        for name in expected
-        if name in found and expected[name].shape != found[name].shape
-    ]
-    return absent + surplus + reshaped

@@ -1,15 +1,17 @@
 """An exported model at work, by onnxruntime, without torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
+from posescope.artifacts.onnx_file import check_self_contained
 from posescope.artifacts.onnx_runtime import OnnxRuntime, load_onnxruntime
 
-__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel"]
+__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel", "check_answers"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
 
@@ -20,6 +22,16 @@ class CropJoints:
 
     joints: NDArray[np.float32]
     scores: NDArray[np.float32]
+
+
+def check_answers(found: CropJoints, folder: Path) -> None:
+    """Accept only finite joints and scores: a model that computes others is broken, whatever its files say.
+
+    Raises:
+        ModelFolderError: if one is NaN or infinite.
+    """
+    if not (np.isfinite(found.joints).all() and np.isfinite(found.scores).all()):
+        raise ModelFolderError(f"{folder}: this model answers with NaN or infinite numbers. Train, export or fetch it again.")
 
 
 class OnnxModel:
@@ -40,7 +52,9 @@ class OnnxModel:
     def __init__(self, about: ModelDescription, threads: int = 0, device: str = "auto") -> None:
         runtime = load_onnxruntime("This model")
         _check_files(about)
-        self.about, self._errors = about, runtime.errors
+        # A damaged file also makes it decode its own messages wrongly.
+        self._errors: tuple[type[Exception], ...] = (*runtime.errors, UnicodeDecodeError)
+        self.about = about
         self._network, self._decoder, self._flip_test_decoder = (
             self._open(runtime, name, threads, device) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)
         )
@@ -58,9 +72,12 @@ class OnnxModel:
     def decode(self, maps: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None) -> CropJoints:
         """(N, K, h, w) float32 -> joints and scores; with the mirrored crops' heatmaps: of the mean of both."""
         if mirrored is None:
-            return CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
-        inputs = {"heatmaps": maps, "mirrored": mirrored}
-        return CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+            found = CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
+        else:
+            inputs = {"heatmaps": maps, "mirrored": mirrored}
+            found = CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+        check_answers(found, self.about.folder)
+        return found
 
     def _open(self, runtime: OnnxRuntime, name: str, threads: int, device: str) -> Any:
         path = self.about.folder / name
@@ -104,6 +121,7 @@ def _check_files(about: ModelDescription) -> None:
         )
     for name in names:
         check_file(about.folder / name, str(files[name]))
+        check_self_contained(about.folder / name)
 
 
 def _shape(place: Any) -> list[Any]:

@@ -31,13 +31,13 @@ _FLOOR = 1e-10  # the logarithm of an empty cell
 class GaussianOptions(Options):
     """Options of `gaussian`."""
 
-    stride: int = Field(4, ge=1, description="crop px a cell")
-    sigma_cells: float = Field(1.5, gt=0, description="standard deviation, cells of the map")
-    weight_visible: float = Field(1.0, ge=0, description="loss weight of a visible joint's map")
-    weight_hidden: float = Field(1.0, ge=0, description="loss weight of a hidden joint's map")
-    weight_unlabelled: float = Field(0.0, ge=0, description="loss weight of the empty map of an unlabelled joint")
+    stride: int = Field(4, ge=1, le=256, description="crop px a cell")
+    sigma_cells: float = Field(1.5, gt=0, le=256, description="standard deviation, cells of the map")
+    weight_visible: float = Field(1.0, ge=0, le=1e6, description="loss weight of a visible joint's map")
+    weight_hidden: float = Field(1.0, ge=0, le=1e6, description="loss weight of a hidden joint's map")
+    weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="loss weight of the empty map of an unlabelled joint")
     decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="how a peak becomes a point")
-    blur_sigma_cells: float = Field(1.0, ge=0, description="smoothing before the `dark` step, cells; 0 for none")
+    blur_sigma_cells: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, cells; 0 for none")
 
 
 class GaussianCodec:

@@ -28,9 +28,11 @@ __all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "map_size_of", "near
 class ThesisOptions(Options):
     """Options of the study's codecs."""
 
-    stride: int = Field(4, ge=1, description="crop px a cell")
-    sigma_visible: float = Field(0.5, gt=0, description="filter's standard deviation where visible; cells of the filtered map")
-    sigma_hidden: float = Field(1.0, gt=0, description="likewise where labelled but hidden")
+    stride: int = Field(4, ge=1, le=256, description="crop px a cell")
+    sigma_visible: float = Field(
+        0.5, gt=0, le=256, description="filter's standard deviation where visible; cells of the filtered map"
+    )
+    sigma_hidden: float = Field(1.0, gt=0, le=256, description="likewise where labelled but hidden")
 
 
 class ThesisCodec:

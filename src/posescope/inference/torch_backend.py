@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from posescope.artifacts.model_folder import read_model
-from posescope.artifacts.onnx_session import CropJoints
+from posescope.artifacts.onnx_session import CropJoints, check_answers
 
 __all__ = ["TorchModel"]
 
@@ -29,9 +29,12 @@ class TorchModel:
     name = "torch"
 
     def __init__(self, folder: Path, device: str = "auto", allow: Collection[str] = ()) -> None:
+        self._folder = folder
         self._model = read_model(folder, device, allow)
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
         decoded = self._model.predict(torch.from_numpy(crops), flip_test=flip_test)
-        return CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())
+        found = CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())
+        check_answers(found, self._folder)
+        return found

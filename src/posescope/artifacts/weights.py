@@ -1,0 +1,124 @@
+"""Weights of a model folder: their names, shapes and types are compared before memory is taken, their values after."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from posescope.artifacts.description import DESCRIPTION, ModelFolderError
+
+__all__ = ["TensorForm", "check_forms", "load_weights", "read_forms"]
+
+log = logging.getLogger(__name__)
+
+# Beyond it, sums of products overflow float32 within a few layers. Trained weights are below 1e3, variances below 1e8.
+LARGEST_VALUE = 1e12
+_SHOWN = 5
+_TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorForm:
+    """Shape and type of a tensor, without its values."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype | str
+
+    def __str__(self) -> str:
+        return f"{str(self.dtype).removeprefix('torch.')} {self.shape}"
+
+
+def read_forms(path: Path) -> dict[str, TensorForm]:
+    """Return the forms of all tensors of a safetensors file; only its header is read.
+
+    Raises:
+        ModelFolderError: if it is no safetensors file, or cut short.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
+            return {
+                name: TensorForm(tuple(one.get_shape()), _TYPES.get(one.get_dtype(), one.get_dtype()))
+                for name, one in slices.items()
+            }
+    except (SafetensorError, OSError) as error:
+        raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
+
+
+def check_forms(build: Callable[[], nn.Module], path: Path) -> None:
+    """Compare a network that is not built yet with a file of weights, so that what does not fit takes no memory.
+
+    Args:
+        build: makes the network; it is called on torch's device `meta`, where tensors have a shape and no memory.
+        path: the safetensors file.
+
+    Raises:
+        ModelFolderError: if a tensor is missing, unknown, or of another shape or type.
+    """
+    found = read_forms(path)
+    try:
+        with torch.device("meta"):
+            network = build()
+    except (NotImplementedError, RuntimeError) as error:  # it reads values of its weights as it is built
+        log.debug("The network cannot be built without memory (%s); its weights are compared once it is built.", error)
+        return
+    _compare(_forms_of(network.state_dict()), found, path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a file of weights into a network.
+
+    Raises:
+        ModelFolderError: if a tensor is missing, unknown, of another shape or type, NaN, infinite or huge, or if a variance or a
+            count is negative.
+    """
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
+    _compare(_forms_of(network.state_dict()), _forms_of(weights), path)
+    faults = [f"{name}: {fault}" for name, value in weights.items() if (fault := _fault_of(name, value))]
+    if faults:
+        raise ModelFolderError(f"{path}: values that no training leaves: {_first(faults)}. Train or fetch the model again.")
+    network.load_state_dict(weights)
+
+
+def _forms_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorForm]:
+    return {name: TensorForm(tuple(value.shape), value.dtype) for name, value in tensors.items()}
+
+
+def _compare(expected: Mapping[str, TensorForm], found: Mapping[str, TensorForm], path: Path) -> None:
+    absent = [f"{name} is missing" for name in expected if name not in found]
+    surplus = [f"{name} is unknown" for name in found if name not in expected]
+    other = [f"{name}: expected {form}, found {found[name]}" for name, form in expected.items() if found.get(name, form) != form]
+    if differences := absent + surplus + other:
+        raise ModelFolderError(f"{path}: the weights do not fit the architecture of {DESCRIPTION}: {_first(differences)}.")
+
+
+def _fault_of(name: str, value: Tensor) -> str:
+    """What is wrong with the values of a tensor; '' if nothing is."""
+    if not value.numel():
+        return ""
+    if value.dtype.is_floating_point:
+        low, high = (float(bound) for bound in value.aminmax())
+        if not torch.isfinite(torch.tensor([low, high])).all():  # aminmax propagates NaN
+            return "holds NaN or infinite numbers"
+        if max(-low, high) > LARGEST_VALUE:
+            return f"holds {low if -low > high else high:.3g}, expected at most {LARGEST_VALUE:.0e} in size"
+    else:
+        low = float(value.min())
+    if name.endswith(("running_var", "num_batches_tracked")) and low < 0:
+        return f"holds {low:.3g}, expected at least 0"
+    return ""
+
+
+def _first(lines: list[str]) -> str:
+    return "; ".join(lines[:_SHOWN]) + ("; ..." if len(lines) > _SHOWN else "")
