@@ -56,7 +56,7 @@ def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_
     (photos / "text.jpg").unlink()
     boxes = [{"image_id": 139, "category_id": 1, "bbox": [x, 5, 20, 30], "score": 0.5} for x in (5, 30)]
     (tmp_path / "boxes.json").write_text(json.dumps([*boxes, {"file_name": "a.png", "bbox": [1, 2, 30, 40], "score": 1}]))
-    options = ("--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out", "--draw", "--json")
+    options = ("--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out", "--draw", "--json", "--draw-threshold", "-1")
     result = call("predict", photos, "--model", model_folders.onnx, *options)
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -130,8 +130,8 @@ def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Pat
     alive: WeakSet[Photo] = WeakSet()
     counts: list[int] = []
 
-    def read(source: PhotoSource, leave_out: Any, read: Any = PhotoSource.read) -> Any:
-        for photo in read(source, leave_out):
+    def read(source: PhotoSource, leave_out: Any, known: Any, read: Any = PhotoSource.read) -> Any:
+        for photo in read(source, leave_out, known):
             alive.add(photo)
             counts.append(len(alive))
             yield photo
@@ -161,9 +161,10 @@ def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, mode
     content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
-    assert result.exit_code == 3
+    assert result.exit_code == 1
     assert result.stdout.splitlines() == ["000139.png: 0 people"]
     assert "Left out: 2 of 3 images." in result.stderr
+    assert "Nobody was posed: no box of " in result.stderr
 
 
 def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
@@ -172,11 +173,12 @@ def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tm
         json.dumps([{"file_name": "a.png", "bbox": box} for box in ([70, 5, 20, 30], [-40, 0, 20, 30])])
     )
     result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert result.stdout.splitlines() == ["000139.png: 0 people", "a.png: 0 people"]
-    assert result.stderr.splitlines()[-2:] == [
+    assert result.stderr.splitlines()[-3:] == [
         "a.png: left out, outside the picture of (50, 70) px: 2 of its boxes, [70, 5, 20, 30] for one",
         "No box for 2 of 2 images, 000139.png for one.",
+        f"Nobody was posed: no box of {tmp_path / 'boxes.json'} lies in one of these images.",
     ]
 
 
@@ -207,8 +209,85 @@ def test_options_of_a_detector(
 def test_null_lets_every_category_in(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "a.png", "bbox": [1, 2, 30, 40], "category_id": 7}]))
     words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
-    assert call(*words).stdout.startswith("a.png: 0 people")
+    alone = call(*words)
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    assert "1 of category_id 7, not 1 (option category_id of boxes_file)" in alone.stderr
     assert call(*words, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
+
+
+def test_poses_have_the_ids_of_the_file_of_boxes(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """An annotation file that numbers its images in no order of their names, and one that it does not know."""
+    (photos / "text.jpg").unlink()
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
+    images = [{"id": 0, "file_name": "val/b.png"}, {"id": 2, "file_name": "000139.png"}]
+    boxes = [{"image_id": image, "category_id": 1, "bbox": [1, 2, 30, 40]} for image in (0, 2)]
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": images, "annotations": boxes}))
+    words = ("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "out")
+    result = call(*words, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 0, result.output
+    assert "No box for 1 of 3 images, a.png for one." in result.stderr
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 2, "b.png": 0}
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["images"], summary["people"]) == (3, 2)
+    assert summary["image_ids"].startswith(
+        f"those of {tmp_path / 'boxes.json'} for 2 of 3 images, else numbers of posescope's own"
+    )
+    assert call(*words).exit_code == 0
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 139, "a.png": 140, "b.png": 141}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["image_ids"].startswith("numbers of posescope's own")
+
+
+def test_own_output_is_never_posed(photos: Path, model_folders: Any) -> None:
+    """Also that of an earlier run, under another name; and what is left out is listed beside the poses."""
+    (photos / ".DS_Store").write_text("")
+    (photos / "notes.txt").write_text("no image")
+    for place in ("poses", "poses", "again"):
+        result = call(
+            "predict", photos, "--model", model_folders.onnx, "--out", photos / place, "--draw", "--draw-threshold", "-1"
+        )
+        assert result.exit_code == 3
+        assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["000139.png", "a.png"]
+    summary = json.loads((photos / "again" / "summary.json").read_text())
+    assert {one["file_name"]: one["reason"] for one in summary["left_out"]} == {
+        "text.jpg": "image cannot be decoded",
+        ".DS_Store": "hidden or system file",
+        "notes.txt": "no image or video by its suffix",
+        "poses/poses.json": "no image or video by its suffix",
+        "poses/summary.json": "no image or video by its suffix",
+        "poses/overlays": "written by posescope",
+    }
+    assert "Not posed: 5 other files (3 no image or video by its suffix, 1 hidden or system file, 1 written by" in result.stderr
+    overlays = photos / "again" / "overlays"
+    alone = call("predict", overlays, "--model", model_folders.onnx)
+    assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (
+        1, f"Error: {overlays}: no images here, and no videos (1 written by posescope)."
+    )  # fmt: skip
+
+
+def test_joints_below_the_threshold_are_written_and_not_drawn(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
+    original, drawn = cv2.imread(str(photos / "a.png")), tmp_path / "out" / "overlays" / "a.png.png"
+    result = call(*words, "--draw-threshold", "2")
+    assert result.exit_code == 0
+    assert (cv2.imread(str(drawn)) == original).all()
+    assert len(json.loads((tmp_path / "out" / "poses.json").read_text())[0]["keypoints"]) == 9
+    assert (
+        "1 of 1 person have no joint with a score of 2, and are not drawn; a lower --draw-threshold draws them" in result.stderr
+    )
+    result = call(*words, "--draw-threshold", "-1")
+    assert (cv2.imread(str(drawn)) != original).any()
+    assert "not drawn" not in result.stderr
+
+
+def test_a_name_that_is_no_text_can_be_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """A file system may hold names that are no UTF-8."""
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    (photos / name).write_bytes((photos / "a.png").read_bytes())
+    result = call("predict", photos / name, "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "poses.json").read_text())[0]["file_name"] == name
 
 
 def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:

@@ -181,7 +181,7 @@ def test_inference_answers_for_every_image_of_a_folder(copy: Path) -> None:
         assert result["bbox"] == [0.0, 0.0, float(width), float(height)], "COCO's edges"
         assert len(result["keypoints"]) == 3 * joints
         assert result["category_id"] == 1
-    assert sorted(path.stem for path in (folder / "overlays").iterdir()) == sorted(Path(name).name for name in names)
+    assert sorted(path.stem for path in (folder / "overlays").glob("*.png")) == sorted(Path(name).name for name in names)
 
 
 def test_inference_takes_the_boxes_of_a_file(copy: Path) -> None:

@@ -20,15 +20,19 @@ from posescope.cli_errors import OneLineErrors
 from posescope.cli_options import allow_component
 from posescope.cli_paths import LocalPathType
 from posescope.crops.decoding import ImageError
+from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.errors import DataError, count_of
 from posescope.files import write_json
-from posescope.inference.detectors import Detections, Detector
+from posescope.inference.detectors import Detections, Detector, KnownImages, KnowsImages
 from posescope.inference.estimator import PoseEstimator
 from posescope.inference.finding import tell_outside
+from posescope.inference.listing import UNREADABLE, LeftOut, count_reasons
+from posescope.inference.outputs import tell_hidden
 from posescope.inference.overlays import OverlayWriter
 from posescope.inference.photos import Photo, PhotoSource
 from posescope.inference.poses import ImagePoses
 from posescope.inference.records import ImageInfo
+from posescope.inference.summary import PoseSummary, describe_ids
 from posescope.plugins import ComponentSpec, build
 from posescope.project_models import find_model
 
@@ -53,8 +57,15 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     metavar="KEY=VALUE",
     help="An option of the detector, such as path=yolox.onnx or input_size=[640,640].",
 )
-@click.option("--out", type=LocalPathType(file_okay=False), help="Folder for poses.json (COCO results), overlays.")
+@click.option("--out", type=LocalPathType(file_okay=False), help="Folder for poses.json (COCO results), summary.json, overlays.")
 @click.option("--draw", is_flag=True, help="Draw the skeletons on the images, into OUT/overlays.")
+@click.option(
+    "--draw-threshold",
+    type=float,
+    default=DRAW_THRESHOLD,
+    show_default=True,
+    help="Joints with a lower score are not drawn; poses.json keeps them all.",
+)
 @click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")
 @click.option("--backend", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True, help="What runs it.")
@@ -65,12 +76,13 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
 
     IMAGES: image files, videos, folders of them. A line an image (or frame) is printed as soon as its people are posed. A file
-    that cannot be read is named and left out; the rest goes on.
+    that cannot be read is named and left out; the rest goes on. Hidden and system files, and what posescope has written itself,
+    are not posed. OUT/summary.json lists every file that was left out, with the reason, and says where the image ids come from.
 
     \b
     Exit codes:
       0  everything was posed
-      1  nothing was posed, or an error
+      1  nothing was posed (no image could be read, no box fits an image), or an error
       2  a wrong command line
       3  some images were left out
 
@@ -91,13 +103,11 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
     _say_model(estimator, named=options["model"] is not None)
     job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
-    with OverlayWriter((options["out"] or Path()) / "overlays") as overlays:
+    with OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]) as overlays:
         job.run(estimator, overlays)
-    if job.alone:
-        click.echo(f"No box for {len(job.alone)} of {count_of(job.posed, 'image')}, {job.alone[0]} for one.", err=True)
-    if job.skipped:
-        click.echo(f"Left out: {len(job.skipped)} of {len(job.skipped) + job.posed} images.", err=True)
-        sys.exit(_SOME_SKIPPED if job.posed else _ALL_SKIPPED)
+    job.tell(overlays)
+    if job.skipped or (options["boxes"] and not job.people):
+        sys.exit(_SOME_SKIPPED if job.posed and (job.people or not options["boxes"]) else _ALL_SKIPPED)
 
 
 @dataclass
@@ -108,14 +118,20 @@ class _Job:
     detector: Detector
     detections: Detections
     options: dict[str, Any]
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[LeftOut] = field(default_factory=list)
     posed: int = 0
+    people: int = 0
+    known: KnownImages = field(default_factory=KnownImages)
     alone: list[str] = field(default_factory=list)  # pictures with nobody in them
     waiting: deque[Photo | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
     boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
     def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
         """Pose all, print as they come, write what was asked for."""
+        if isinstance(self.detector, KnowsImages):
+            self.known = self.detector.prepare(self.source.names(), self.detections)
+            for note in self.known.notes:
+                click.echo(note, err=True)
         found = estimator.predict(
             self._photos(),
             self._boxes(),
@@ -127,7 +143,7 @@ class _Job:
         finished = False
         try:
             for poses in found:
-                self.posed += 1
+                self.posed, self.people = self.posed + 1, self.people + len(poses)
                 photo = self.waiting.popleft()
                 records += poses.to_coco() if out else []
                 with tqdm.external_write_mode():  # the bar steps aside
@@ -138,12 +154,34 @@ class _Job:
         finally:
             if out and (finished or self.posed):  # what is posed is not lost, whatever ends the rest
                 write_json(out / "poses.json", records)
+                write_json(out / "summary.json", self.summary().to_dict())
             if out and self.posed and not finished:
                 click.echo(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
 
+    def summary(self) -> PoseSummary:
+        """An account of all that was asked for, as far as it has come."""
+        ids = describe_ids(str(self.detections.root), len(self.known.ids), len(self.source.names()))
+        return PoseSummary(self.posed, self.people, ids, (*self.skipped, *self.source.not_pictures), self.known.notes)
+
+    def tell(self, overlays: OverlayWriter) -> None:
+        """Say what is not as somebody may expect."""
+        if self.alone:
+            click.echo(f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {self.alone[0]} for one.", err=True)
+        if overlays.hidden:
+            click.echo(
+                tell_hidden(overlays.hidden, self.people, self.options["draw_threshold"], "--draw-threshold") + ".", err=True
+            )
+        if self.source.not_pictures:
+            others = self.source.not_pictures
+            click.echo(f"Not posed: {count_of(len(others), 'other file')} ({count_reasons(others)}).", err=True)
+        if self.skipped:
+            click.echo(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
+        if self.options["boxes"] and not self.people:
+            click.echo(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
+
     def _photos(self) -> Iterator[Photo]:
         """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
-        photos = self.source.read(self._leave_out)
+        photos = self.source.read(self._leave_out, self.known.ids)
         for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
             info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
             try:
@@ -169,7 +207,7 @@ class _Job:
     def _leave_out(self, name: str, error: DataError) -> None:
         with tqdm.external_write_mode():
             click.echo(f"left out: {error}", err=True)
-        self.skipped.append(name)
+        self.skipped.append(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
 def _check_writable(folder: Path) -> None:

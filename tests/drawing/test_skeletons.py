@@ -71,6 +71,16 @@ def test_nan_and_unlabelled_joints_and_their_limbs_are_not_drawn() -> None:
     assert np.array_equal(one[:, 20:], grey()[:, 20:])
 
 
+def test_joints_below_the_score_and_their_limbs_are_not_drawn() -> None:
+    points = [[10, 10], [30, 10], [50, 10]]
+    drawn = draw_skeleton(grey(), points, ARMS, scores=[0.5, 0.2, 0.1], min_score=0.2)
+    assert np.array_equal(drawn, draw_skeleton(grey(), [[10, 10], [30, 10], [NAN, NAN]], ARMS))
+    assert np.array_equal(draw_skeleton(grey(), points, ARMS, scores=[NAN, 0.1, -1]), grey())
+    assert np.array_equal(draw_skeleton(grey(), points, ARMS, scores=[0.5, 0.2, 0.1], min_score=-1), draw_skeleton(grey(), points, ARMS))
+    with pytest.raises(DrawingError, match=r"expected scores \(3,\), found \(2,\)"):
+        draw_skeleton(grey(), points, ARMS, scores=[1, 1])
+
+
 def test_the_image_and_the_joints_are_not_changed() -> None:
     image, joints = grey(), np.array([[10.0, 5.0], [20.0, 5.0], [NAN, NAN]])
     before = joints.copy()

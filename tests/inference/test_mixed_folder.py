@@ -104,7 +104,7 @@ def test_everything_is_posed_or_named(
     json.dumps(pose_results(list(posed.values()), spots.skeleton), allow_nan=False)
     overlays = OverlayFolder(tmp_path / "overlays")
     overlays.draw(list(posed.values()), folder, spots.skeleton)
-    assert {path.name for path in overlays.root.iterdir()} == {f"{name}.png" for name in posed}
+    assert {path.name for path in overlays.root.glob("*.png")} == {f"{name}.png" for name in posed}
 
 
 def test_twenty_megapixels(tmp_path: Path, spots: PoseModel) -> None:

@@ -59,7 +59,10 @@ def test_overlays_show_everybody_of_an_image(tmp_path: Path, spots: PoseModel, i
     other = ImageInfo("below/8.jpg", 8, (60, 80))
     overlays.draw([posed(), posed(shift=10), posed(info=other)], images, spots.skeleton)
     assert overlays.is_finished()
-    assert sorted(str(path.relative_to(overlays.root)) for path in overlays.root.rglob("*.*")) == ["7.png.png", "below/8.jpg.png"]
+    assert sorted(str(path.relative_to(overlays.root)) for path in overlays.root.rglob("*.png")) == [
+        "7.png.png",
+        "below/8.jpg.png",
+    ]
     overlay = cv2.imread(str(overlays.root / "7.png.png"))[..., ::-1]
     assert overlay.shape == (60, 80, 3)
     # The left hand is orange (red over blue), the right one blue: both people's are there, as is the image's own red pixel.
@@ -74,7 +77,7 @@ def test_images_that_differ_in_the_suffix_alone_have_an_overlay_each(
     write_image("7.jpg", (50, 70), (1, 1), (2, 2))
     overlays = OverlayFolder(tmp_path / "overlays")
     overlays.draw([posed(info=ImageInfo("7.jpg", 7, (50, 70))), posed()], images, spots.skeleton)
-    shapes = {path.name: cv2.imread(str(path)).shape[:2] for path in overlays.root.iterdir()}
+    shapes = {path.name: cv2.imread(str(path)).shape[:2] for path in overlays.root.glob("*.png")}
     assert shapes == {"7.jpg.png": (50, 70), "7.png.png": (60, 80)}
 
 
@@ -82,7 +85,7 @@ def test_overlays_of_an_earlier_run_go(tmp_path: Path, spots: PoseModel, images:
     overlays = OverlayFolder(tmp_path / "overlays")
     overlays.draw([posed(info=ImageInfo("below/8.jpg", 8, (60, 80)))], images, spots.skeleton)
     overlays.draw([posed()], images, spots.skeleton)
-    assert [path.name for path in overlays.root.rglob("*")] == ["7.png.png"]
+    assert [path.name for path in overlays.root.rglob("[!.]*")] == ["7.png.png"]
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
 
 
@@ -90,7 +93,7 @@ def test_no_people_leave_an_empty_finished_folder(tmp_path: Path, spots: PoseMod
     overlays = OverlayFolder(tmp_path / "overlays")
     overlays.draw([], images, spots.skeleton)
     assert overlays.is_finished()
-    assert list(overlays.root.iterdir()) == []
+    assert list(overlays.root.glob("[!.]*")) == []
 
 
 def test_the_image_itself_is_left_alone(tmp_path: Path, spots: PoseModel, images: ImageFolder) -> None:

@@ -2,21 +2,43 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
 from posescope.crops.decoding import ImageError
-from posescope.inference.detectors import Detections, Detector
+from posescope.errors import DataError
+from posescope.inference.detectors import Detections, Detector, KnownImages, KnowsImages
 from posescope.inference.images import ImageFolder, read_images
+from posescope.inference.listing import VIDEO, LeftOut, count_reasons
 from posescope.inference.records import DetectedPerson
+from posescope.inference.summary import PoseSummary, describe_ids
 
-__all__ = ["find_people_in", "tell_outside"]
+__all__ = ["FoundInFolder", "find_in_folder", "find_people_in", "tell_outside"]
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class FoundInFolder:
+    """What was found in a folder of images.
+
+    Attributes:
+        people: image by image; those of one image come together.
+        summary: what was looked at, and what was left out.
+    """
+
+    people: tuple[DetectedPerson, ...]
+    summary: PoseSummary
+
+
 def find_people_in(folder: ImageFolder, detector: Detector, detections: Detections) -> Iterator[DetectedPerson]:
-    """Ask the detector about every image that can be read; those of one image come together.
+    """As `find_in_folder`, image by image, without an account of what was left out."""
+    yield from _Search(folder, detector, detections).run()
+
+
+def find_in_folder(folder: ImageFolder, detector: Detector, detections: Detections) -> FoundInFolder:
+    """Ask the detector about every image that can be read, and keep account of every other file.
 
     An image is read once. What cannot be read or answered for is named in the log; at the end, how many have nobody.
 
@@ -26,23 +48,54 @@ def find_people_in(folder: ImageFolder, detector: Detector, detections: Detectio
         detections: the file of boxes, for who reads one.
 
     Raises:
-        DataError: if there is no image, or not one that can be read; or what the detector raises.
+        DataError: if there is no image, or not one that can be read; if no box of a file lies in its picture; or what the
+            detector raises.
     """
-    count, alone = 0, []
-    images = tqdm(read_images(folder), desc="finding people", unit="image", total=len(folder.names()), disable=None)
-    for info, image in images:
-        count += 1
-        try:
-            people = detector(image, info, detections)
-        except ImageError as error:
-            logger.warning("left out: %s", error)
-            continue
-        if outside := [person for person in people if not person.is_in_picture]:
-            logger.warning("%s", tell_outside(outside))
-        alone += [] if people else [info.name]
-        yield from (person for person in people if person.is_in_picture)
-    if alone:
-        logger.warning("%s: no box for %d of %d images, %s for one", folder.root, len(alone), count, alone[0])
+    search = _Search(folder, detector, detections)
+    people = tuple(search.run())
+    if isinstance(detector, KnowsImages) and not people:
+        raise DataError(f"{folder.root}: nobody to pose: no box of {detections.root} lies in one of the images that can be read.")
+    return FoundInFolder(people, search.summary(len(people)))
+
+
+class _Search:
+    """One pass over a folder."""
+
+    def __init__(self, folder: ImageFolder, detector: Detector, detections: Detections) -> None:
+        self.folder, self.detector, self.detections = folder, detector, detections
+        self.names = folder.names()
+        listing = folder.listing()
+        self.left_out = [*listing.left_out, *(LeftOut(name, VIDEO) for name in listing.videos)]
+        self.known = KnownImages()
+        self.count = 0
+
+    def run(self) -> Iterator[DetectedPerson]:
+        if self.left_out:
+            logger.info("%s: not posed: %s", self.folder.root, count_reasons(self.left_out))
+        if isinstance(self.detector, KnowsImages):
+            self.known = self.detector.prepare(self.names, self.detections)
+        for note in self.known.notes:
+            logger.warning("%s", note)
+        alone = []
+        images = read_images(self.folder, self.known.ids, self.left_out.append)
+        for info, image in tqdm(images, desc="finding people", unit="image", total=len(self.names), disable=None):
+            try:
+                people = self.detector(image, info, self.detections)
+            except ImageError as error:
+                logger.warning("left out: %s", error)
+                self.left_out.append(LeftOut(info.name, error.kind, str(error)))
+                continue
+            self.count += 1
+            if outside := [person for person in people if not person.is_in_picture]:
+                logger.warning("%s", tell_outside(outside))
+            alone += [] if people else [info.name]
+            yield from (person for person in people if person.is_in_picture)
+        if alone:
+            logger.warning("%s: no box for %d of %d images, %s for one", self.folder.root, len(alone), self.count, alone[0])
+
+    def summary(self, people: int) -> PoseSummary:
+        ids = describe_ids(str(self.detections.root), len(self.known.ids), len(self.names))
+        return PoseSummary(self.count, people, ids, tuple(self.left_out), self.known.notes)
 
 
 def tell_outside(people: Sequence[DetectedPerson]) -> str:

@@ -4,7 +4,7 @@ Joints and boxes are in the px of the upright picture: a photograph that says by
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
+from posescope.inference.listing import UNREADABLE, VIDEO, LeftOut, Listing, count_reasons, list_pictures
 from posescope.inference.reading import read_upright
 from posescope.inference.records import ImageInfo, number_in
 
 __all__ = ["ImageFolder", "ImageNumbers", "number_images", "read_images"]
 
 logger = logging.getLogger(__name__)
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,11 @@ class ImageFolder:
 
     def is_finished(self) -> bool:
         """True if there is at least one image."""
-        return bool(self._paths())
+        return bool(self.listing().images)
+
+    def listing(self) -> Listing:
+        """Everything in the folder: images, videos, what is left out."""
+        return list_pictures(self.root)
 
     def names(self) -> tuple[str, ...]:
         """Names of the images, relative to the folder, in alphabetical order.
@@ -38,10 +41,11 @@ class ImageFolder:
         Raises:
             DataError: if there is none.
         """
-        paths = self._paths()
-        if not paths:
-            raise DataError(f"{self.root}: no images here ({', '.join(sorted(SUFFIXES))}). `images` names the folder.")
-        return tuple(str(path.relative_to(self._base())) for path in paths)
+        listing = self.listing()
+        if not listing.images:
+            found = count_reasons([*listing.left_out, *(LeftOut(name, VIDEO) for name in listing.videos)])
+            raise DataError(f"{self.root}: no images here ({found or 'it is empty'}). `images` names the folder.")
+        return listing.images
 
     def read(self, name: str) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB, upright.
@@ -53,11 +57,6 @@ class ImageFolder:
 
     def _base(self) -> Path:
         return self.root.parent if self.root.is_file() else self.root
-
-    def _paths(self) -> list[Path]:
-        if self.root.is_file():
-            return [self.root]
-        return sorted(path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 class ImageNumbers:
@@ -87,21 +86,36 @@ class ImageNumbers:
         return self._next - 1
 
 
-def number_images(names: Sequence[str]) -> list[int]:
-    """The number in each name (COCO's way: `000000000139.jpg`), to the first image that has it.
+def number_images(names: Sequence[str], known: Mapping[str, int] | None = None) -> list[int]:
+    """Return the ids of images: those that are known; else the number that is the name, to the first image that has it.
 
     The others get the numbers after the largest in use, in the order in which they come.
+
+    Args:
+        names: of the images; COCO's are numbers (`000000000139.jpg`).
+        known: ids by name, each once, from the file that the images' boxes come from.
     """
-    wanted = [number_in(name) for name in names]
-    own = [number for number in wanted if number is not None]
-    numbers = ImageNumbers(own, first_free=max(own, default=-1) + 1)
-    return [numbers.give(number) for number in wanted]
+    given = known or {}
+    wanted = [given.get(name, number_in(name)) for name in names]
+    taken = {given[name] for name in names if name in given}
+    numbers = ImageNumbers(
+        [number for number in wanted if number is not None],
+        first_free=max([*(n for n in wanted if n is not None), *given.values(), -1]) + 1,
+    )
+    for number in taken:
+        numbers.give(number)
+    return [given[name] if name in given else numbers.give(number) for name, number in zip(names, wanted, strict=True)]
 
 
-def read_images(folder: ImageFolder) -> Iterator[tuple[ImageInfo, NDArray[np.uint8]]]:
-    """Every readable image, one at a time, with its name, number and size.
+def read_images(
+    folder: ImageFolder, known: Mapping[str, int] | None = None, leave_out: Callable[[LeftOut], None] | None = None
+) -> Iterator[tuple[ImageInfo, NDArray[np.uint8]]]:
+    """Yield every readable image, one at a time, with its name, number and size.
 
-    A file that cannot be decoded is named in the log and left out.
+    Args:
+        folder: of the images.
+        known: ids by name, as for `number_images`.
+        leave_out: is told of each file that cannot be decoded; the log is told in any case.
 
     Yields:
         What it is, and (H, W, 3) uint8 RGB, upright.
@@ -111,11 +125,13 @@ def read_images(folder: ImageFolder) -> Iterator[tuple[ImageInfo, NDArray[np.uin
     """
     names = folder.names()
     readable = 0
-    for name, image_id in zip(names, number_images(names), strict=True):
+    for name, image_id in zip(names, number_images(names, known), strict=True):
         try:
             image = folder.read(name)
         except DataError as error:
             logger.warning("left out: %s", error)
+            if leave_out is not None:
+                leave_out(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
             continue
         readable += 1
         yield ImageInfo(name, image_id, (image.shape[0], image.shape[1])), image

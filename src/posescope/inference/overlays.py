@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.drawing.png import write_png
+from posescope.drawing.skeletons import DRAW_THRESHOLD
+from posescope.inference.listing import mark_output
 from posescope.inference.photos import Photo
 from posescope.inference.poses import ImagePoses
 from posescope.inference.video import VideoFile, open_video_writer
@@ -19,11 +21,20 @@ __all__ = ["OverlayWriter"]
 class OverlayWriter:
     """Context manager that owns a folder of overlays: `<image>.png` (a.jpg.png), `<video>.mp4` (a.avi.mp4).
 
-    Frames of one video must come together; its file is whole when the next one begins, or at the end.
+    Frames of one video must come together; its file is whole when the next one begins, or at the end. The folder is marked as
+    output, so that nobody poses its pictures (`listing`).
+
+    Args:
+        folder: made with the first picture.
+        min_score: joints with a lower score are not drawn.
+
+    Attributes:
+        hidden: how many people had no joint of this score.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, min_score: float = DRAW_THRESHOLD) -> None:
+        self._folder, self._min_score, self.hidden = folder, min_score, 0
+        self._is_marked = False
         self._open = ExitStack()
         self._video: VideoFile | None = None
         self._append: Callable[[NDArray[np.uint8]], None] | None = None
@@ -36,7 +47,11 @@ class OverlayWriter:
 
     def draw(self, photo: Photo, poses: ImagePoses) -> None:
         """Draw the people of a picture and write it."""
-        drawn = poses.draw(photo.pixels)
+        if not self._is_marked:
+            mark_output(self._folder)
+            self._is_marked = True
+        self.hidden += sum(not (posed.scores >= self._min_score).any() for posed in poses.people)
+        drawn = poses.draw(photo.pixels, self._min_score)
         if photo.video is not None:
             self._append_frame(photo.video, photo.name.rpartition("#")[0], drawn)
             return

@@ -1,7 +1,7 @@
 """Everything that somebody asks to have posed, one picture in memory at a time: image files, folders of them, videos."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from posescope.errors import DataError
 from posescope.inference.images import ImageFolder, number_images
-from posescope.inference.video import VIDEO_SUFFIXES, VideoFile
+from posescope.inference.listing import LeftOut, count_reasons, list_pictures
+from posescope.inference.video import VideoFile
 
 __all__ = ["Photo", "PhotoSource"]
 
@@ -39,6 +40,9 @@ class PhotoSource:
         places: image files, video files, folders of both (with all below them). One that holds neither is left out, where
             there are others.
 
+    Attributes:
+        not_pictures: the other files and folders in these places, each with its reason (`listing`).
+
     Raises:
         DataError: if no place holds an image or a video, or two pictures would have the same name.
     """
@@ -47,24 +51,34 @@ class PhotoSource:
         self._folders: dict[str, ImageFolder] = {}
         self._videos: dict[str, VideoFile] = {}
         self._unusable: dict[str, DataError] = {}
+        self.not_pictures: list[LeftOut] = []
         for place in places:
-            self._add_place(place)
+            self._add_place(place, is_only=len(places) == 1)
         if self._unusable and not self._folders and not self._videos:
             raise next(iter(self._unusable.values()))
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all images and videos."""
+        return (*self._folders, *self._videos)
 
     def count(self) -> int:
         """How many pictures there are, as far as the videos tell."""
         return len(self._folders) + sum(map(_promised_frames, self._videos.values()))
 
-    def read(self, leave_out: Callable[[str, DataError], None]) -> Iterator[Photo]:
+    def read(self, leave_out: Callable[[str, DataError], None], known: Mapping[str, int] | None = None) -> Iterator[Photo]:
         """Picture by picture, the images first; `leave_out` is told the name of what cannot be read, and why.
 
         Frames get the numbers after those of the images: no two pictures have the same.
+
+        Args:
+            leave_out: takes name and error.
+            known: image ids by name, as for `number_images`.
         """
         for name, error in self._unusable.items():
             leave_out(name, error)
-        image_ids = number_images(tuple(self._folders))
-        frame_ids = count(max(image_ids, default=-1) + 1)
+        given = known or {}
+        image_ids = number_images(tuple(self._folders), given)
+        frame_ids = count(max([*image_ids, *given.values(), -1]) + 1)
         for (name, folder), image_id in zip(self._folders.items(), image_ids, strict=True):
             try:
                 pixels = folder.read(name)
@@ -79,37 +93,25 @@ class PhotoSource:
             except DataError as error:
                 leave_out(name, error)
 
-    def _add_place(self, place: Path) -> None:
-        videos = _videos_in(place)
-        for name, video in videos.items():
-            self._add(self._videos, name, video)
+    def _add_place(self, place: Path, is_only: bool) -> None:
+        listing, base = list_pictures(place), place.parent if place.is_file() else place
         folder = ImageFolder(place)
-        if place.is_file() and videos:
-            return
-        try:
-            names = folder.names()
-        except DataError as error:
-            names = ()
-            if not videos:
-                told = DataError(f"{place}: no images here, and no videos.")
-                told.__cause__ = error
-                self._unusable[str(place)] = told
-        for name in names:
+        for name in listing.images:
             self._add(self._folders, name, folder)
+        for name in listing.videos:
+            self._add(self._videos, name, VideoFile(base / name))
+        self.not_pictures += (
+            listing.left_out if is_only else [replace(one, name=str(place / one.name)) for one in listing.left_out]
+        )
+        if not listing.images and not listing.videos:
+            found = count_reasons(listing.left_out)
+            self._unusable[str(place)] = DataError(f"{place}: no images here, and no videos{f' ({found})' if found else ''}.")
 
     @staticmethod
     def _add(known: dict, name: str, place: ImageFolder | VideoFile) -> None:  # type: ignore[type-arg]
         if name in known:
             raise DataError(f"Two of the pictures are called {name}: pose them one after another, into folders of their own.")
         known[name] = place
-
-
-def _videos_in(place: Path) -> dict[str, VideoFile]:
-    """By their names, relative to the folder."""
-    paths, base = ([place], place.parent) if place.is_file() else (sorted(place.rglob("*")), place)
-    return {
-        str(path.relative_to(base)): VideoFile(path) for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-    }
 
 
 def _promised_frames(video: VideoFile) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.drawing.skeletons import draw_skeleton
+from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
 from posescope.errors import OptionsError
 from posescope.inference.records import ImageInfo, PosedPerson
 from posescope.skeleton import Skeleton
@@ -104,11 +104,16 @@ class ImagePoses:
             raise OptionsError("to_supervision: supervision is not installed; pip install supervision.") from error
         return _as_key_points(supervision, self)
 
-    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Everybody's skeleton on a copy of the image, (H, W, 3) uint8 RGB."""
+    def draw(self, image: NDArray[np.uint8], min_score: float = DRAW_THRESHOLD) -> NDArray[np.uint8]:
+        """Draw everybody's skeleton on a copy of the image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            min_score: joints with a lower score are not drawn.
+        """
         canvas = image
         for posed in self.people:
-            canvas = draw_skeleton(canvas, posed.joints, self.skeleton)
+            canvas = draw_skeleton(canvas, posed.joints, self.skeleton, scores=posed.scores, min_score=min_score)
         return canvas.copy() if canvas is image else canvas
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from posescope.artifacts.pose_model import PoseModel
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import Detections
-from posescope.inference.finding import find_people_in
+from posescope.inference.finding import find_in_folder
 from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder
+from posescope.inference.outputs import OverlayFolder, OverlayOptions
 from posescope.inference.poses import pose_results
 from posescope.inference.predictor import predict_people
 from posescope.inference.records import DetectedPerson, PosedPerson
@@ -16,9 +16,10 @@ from posescope.plugins import ComponentSpec, build
 __all__: list[str] = []
 
 
-def find_people(images: ImageFolder, detections: Detections, detector: ComponentSpec) -> list[DetectedPerson]:
-    """Boxes of the people in all images."""
-    return list(find_people_in(images, build("detectors", detector), detections))
+def find_people(images: ImageFolder, detections: Detections, detector: ComponentSpec) -> dict[str, Any]:
+    """Boxes of the people in all images, and an account of what was left out."""
+    found = find_in_folder(images, build("detectors", detector), detections)
+    return {"people": list(found.people), "summary": found.summary.to_dict()}
 
 
 def pose_people(
@@ -34,8 +35,8 @@ def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, An
 
 
 def draw_overlays(
-    model: PoseModel, images: ImageFolder, posed: list[PosedPerson], overlays_workspace: OverlayFolder
+    model: PoseModel, images: ImageFolder, posed: list[PosedPerson], overlays_workspace: OverlayFolder, overlays: OverlayOptions
 ) -> OverlayFolder:
     """The poses drawn on the images."""
-    overlays_workspace.draw(posed, images, model.skeleton)
+    overlays_workspace.draw(posed, images, model.skeleton, overlays.draw_threshold)
     return overlays_workspace

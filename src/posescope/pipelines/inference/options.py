@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from posescope.inference.crop_predictions import PredictionOptions
+from posescope.inference.outputs import OverlayOptions
 from posescope.plugins import ComponentSpec, Options, component_of
 
 if TYPE_CHECKING:
@@ -20,3 +21,4 @@ class InferenceOptions(Options):
 
     detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="who is in the picture")
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
+    overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="how the poses are drawn")

@@ -15,7 +15,7 @@ def create_pipeline() -> Pipeline:
             step(
                 nodes.find_people,
                 ["inference_images", "inference_boxes", "params:inference.detector"],
-                "detected_people",
+                {"people": "detected_people", "summary": "inference_summary"},
             ),
             step(
                 nodes.pose_people,
@@ -25,7 +25,7 @@ def create_pipeline() -> Pipeline:
             step(nodes.write_poses, ["inference_model", "posed_people"], "inference_results"),
             step(
                 nodes.draw_overlays,
-                ["inference_model", "inference_images", "posed_people", "overlays_workspace"],
+                ["inference_model", "inference_images", "posed_people", "overlays_workspace", "params:inference.overlays"],
                 "overlays",
             ),
         ],
