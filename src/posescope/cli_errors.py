@@ -43,6 +43,16 @@ def message_of(error: BaseException) -> str | None:
     return None
 
 
+def say(message: str, *, err: bool = False) -> None:
+    """Print a line, whatever file names it holds."""
+    click.echo(printable(message), err=err)
+
+
+def printable(text: str) -> str:
+    r"""Return text that can be printed: bytes of a file name that are no UTF-8 become `\udce9`."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _errors_of_opencv() -> tuple[type[Exception], ...]:
     """None where the command did not load OpenCV."""
     return (sys.modules["cv2"].error,) if "cv2" in sys.modules else ()

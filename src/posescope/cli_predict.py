@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from posescope.cli_errors import OneLineErrors
+from posescope.cli_errors import OneLineErrors, say
 from posescope.cli_options import allow_component
 from posescope.cli_paths import LocalPathType
 from posescope.crops.decoding import ImageError
@@ -131,7 +131,7 @@ class _Job:
         if isinstance(self.detector, KnowsImages):
             self.known = self.detector.prepare(self.source.names(), self.detections)
             for note in self.known.notes:
-                click.echo(note, err=True)
+                say(note, err=True)
         found = estimator.predict(
             self._photos(),
             self._boxes(),
@@ -156,7 +156,7 @@ class _Job:
                 write_json(out / "poses.json", records)
                 write_json(out / "summary.json", self.summary().to_dict())
             if out and self.posed and not finished:
-                click.echo(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
+                say(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
 
     def summary(self) -> PoseSummary:
         """An account of all that was asked for, as far as it has come."""
@@ -166,18 +166,16 @@ class _Job:
     def tell(self, overlays: OverlayWriter) -> None:
         """Say what is not as somebody may expect."""
         if self.alone:
-            click.echo(f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {self.alone[0]} for one.", err=True)
+            say(f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {self.alone[0]} for one.", err=True)
         if overlays.hidden:
-            click.echo(
-                tell_hidden(overlays.hidden, self.people, self.options["draw_threshold"], "--draw-threshold") + ".", err=True
-            )
+            say(tell_hidden(overlays.hidden, self.people, self.options["draw_threshold"], "--draw-threshold") + ".", err=True)
         if self.source.not_pictures:
             others = self.source.not_pictures
-            click.echo(f"Not posed: {count_of(len(others), 'other file')} ({count_reasons(others)}).", err=True)
+            say(f"Not posed: {count_of(len(others), 'other file')} ({count_reasons(others)}).", err=True)
         if self.skipped:
-            click.echo(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
+            say(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
         if self.options["boxes"] and not self.people:
-            click.echo(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
+            say(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
 
     def _photos(self) -> Iterator[Photo]:
         """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
@@ -191,7 +189,7 @@ class _Job:
                 continue
             if outside := [person for person in people if not person.is_in_picture]:
                 with tqdm.external_write_mode():
-                    click.echo(tell_outside(outside), err=True)
+                    say(tell_outside(outside), err=True)
             people = [person for person in people if person.is_in_picture]
             if not people:
                 self.alone.append(photo.name)
@@ -206,7 +204,7 @@ class _Job:
 
     def _leave_out(self, name: str, error: DataError) -> None:
         with tqdm.external_write_mode():
-            click.echo(f"left out: {error}", err=True)
+            say(f"left out: {error}", err=True)
         self.skipped.append(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
@@ -247,15 +245,15 @@ def _parse(text: str) -> Any:
 def _say_model(estimator: PoseEstimator, *, named: bool) -> None:
     about = estimator.about
     if not named:
-        click.echo(f"Model: {about.folder} ({about.architecture.name}, {len(about.skeleton)} joints)", err=True)
+        say(f"Model: {about.folder} ({about.architecture.name}, {len(about.skeleton)} joints)", err=True)
     if about.provenance.get("generated_sample"):
-        click.echo("This model was trained on the generated sample: it is not for photographs.", err=True)
+        say("This model was trained on the generated sample: it is not for photographs.", err=True)
 
 
 def _print(poses: ImagePoses, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(poses.to_coco()))
+        say(json.dumps(poses.to_coco()))
         return
     count = len(poses)
     scores = " ".join(f"{posed.score:.2f}" for posed in poses.people)
-    click.echo(f"{poses.image.name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")
+    say(f"{poses.image.name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")

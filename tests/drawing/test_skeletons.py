@@ -76,7 +76,9 @@ def test_joints_below_the_score_and_their_limbs_are_not_drawn() -> None:
     drawn = draw_skeleton(grey(), points, ARMS, scores=[0.5, 0.2, 0.1], min_score=0.2)
     assert np.array_equal(drawn, draw_skeleton(grey(), [[10, 10], [30, 10], [NAN, NAN]], ARMS))
     assert np.array_equal(draw_skeleton(grey(), points, ARMS, scores=[NAN, 0.1, -1]), grey())
-    assert np.array_equal(draw_skeleton(grey(), points, ARMS, scores=[0.5, 0.2, 0.1], min_score=-1), draw_skeleton(grey(), points, ARMS))
+    assert np.array_equal(
+        draw_skeleton(grey(), points, ARMS, scores=[0.5, 0.2, 0.1], min_score=-1), draw_skeleton(grey(), points, ARMS)
+    )
     with pytest.raises(DrawingError, match=r"expected scores \(3,\), found \(2,\)"):
         draw_skeleton(grey(), points, ARMS, scores=[1, 1])
 

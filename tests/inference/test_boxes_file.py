@@ -98,7 +98,7 @@ def test_ids_are_those_of_the_file(tmp_path: Path) -> None:
 def test_ids_that_do_not_tell_images_apart_are_not_taken(tmp_path: Path) -> None:
     _, known = prepare(tmp_path, [record(file_name="im_0.jpg", image_id=1), record(file_name="im_1.jpg", image_id=1)])
     assert known.ids == {}
-    assert "image_id do not tell the images apart" in known.notes[0]
+    assert "no image_id in it tells the images apart" in known.notes[0]
     _, known = prepare(tmp_path, [record(file_name="im_0.jpg", image_id=1), record(file_name="im_0.jpg", image_id=2)])
     assert known.ids == {}
 

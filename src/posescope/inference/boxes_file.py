@@ -187,7 +187,7 @@ class BoxIndex:
             passed = "".join(f", {number} {reason}" for reason, number in self.passed_over.items())
             notes.append(f"{self.path}: {taken} of {count_of(self.count, 'record')} are boxes of these images{passed}.")
         if not ids:
-            notes.append(f"{self.path}: its image_id do not tell the images apart; image_id of the poses are numbers of our own.")
+            notes.append(f"{self.path}: no image_id in it tells the images apart; image_id of the poses are numbers of our own.")
         return tuple(notes)
 
     def _why_none(self, names: Sequence[str]) -> str:
