@@ -8,7 +8,7 @@ import click
 
 from posescope.errors import PosescopeError
 
-__all__ = ["OneLineErrors", "message_of"]
+__all__ = ["OneLineErrors", "message_of", "printable", "say"]
 
 
 class OneLineErrors(click.Command):
@@ -22,7 +22,7 @@ class OneLineErrors(click.Command):
             message = message_of(error)
             if message is None:
                 raise
-            raise click.ClickException(message) from error
+            raise click.ClickException(printable(message)) from error
 
 
 def message_of(error: BaseException) -> str | None:
