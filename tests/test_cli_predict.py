@@ -101,6 +101,12 @@ def test_bar_and_lines_share_a_terminal(photos: Path, model_folders: Any, monkey
 def test_what_cannot_be_used_stops_nothing_else(photos: Path, model_folders: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("no video")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "IMG_1.HEIC").write_text("")
+    phone = call("predict", "phone", "--model", model_folders.onnx)
+    assert (phone.exit_code, phone.stderr.splitlines()[-1]) == (
+        1, "Error: IMG_1.HEIC: image of a kind that cannot be read; convert it to JPEG or PNG."
+    )  # fmt: skip
     result = call("predict", "empty", "broken.mp4", photos / "a.png", "--model", model_folders.onnx)
     assert result.exit_code == 3, result.output
     assert result.stdout.startswith("a.png: 1 person")

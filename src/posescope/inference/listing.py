@@ -15,16 +15,34 @@ from typing import Any
 
 from posescope.inference.video import VIDEO_SUFFIXES
 
-__all__ = ["IMAGE_SUFFIXES", "UNREADABLE", "VIDEO", "LeftOut", "Listing", "count_reasons", "list_pictures", "mark_output"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "OTHER_KIND",
+    "UNREADABLE",
+    "VIDEO",
+    "LeftOut",
+    "Listing",
+    "count_reasons",
+    "list_pictures",
+    "mark_output",
+]
 
-# What the decoders read: OpenCV and simplejpeg.
+# What `images.headers` reads.
 IMAGE_SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-        *(".avif", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm"),
+        *(".pbm", ".pgm", ".ppm", ".pnm"),
+    }
+)
+# Photographs that somebody will miss among the poses.
+_OTHER_IMAGE_SUFFIXES = frozenset(
+    {
+        *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".exr", ".hdr"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),
     }
 )
 NOT_AN_IMAGE = "no image or video by its suffix"
+OTHER_KIND = "image of a kind that cannot be read"
 HIDDEN = "hidden or system file"
 OUTPUT = "written by posescope"
 LINK_TO_NOTHING = "link to nothing"
@@ -158,6 +176,8 @@ class _Walk:
             self.videos.append(self._name(path))
         elif path.suffix.lower() in IMAGE_SUFFIXES or (not path.suffix and _begins_like_an_image(path)):
             self.images.append(self._name(path))
+        elif path.suffix.lower() in _OTHER_IMAGE_SUFFIXES:
+            self._leave_out(path, OTHER_KIND, "convert it to JPEG or PNG")
         else:
             self._leave_out(path, NOT_AN_IMAGE)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.inference.images import ImageFolder, number_images
-from posescope.inference.listing import LeftOut, count_reasons, list_pictures
+from posescope.inference.listing import OTHER_KIND, LeftOut, count_reasons, list_pictures
 from posescope.inference.video import VideoFile
 
 __all__ = ["Photo", "PhotoSource"]
@@ -100,9 +101,11 @@ class PhotoSource:
             self._add(self._folders, name, folder)
         for name in listing.videos:
             self._add(self._videos, name, VideoFile(base / name))
-        self.not_pictures += (
-            listing.left_out if is_only else [replace(one, name=str(place / one.name)) for one in listing.left_out]
-        )
+        left_out = listing.left_out if is_only else [replace(one, name=str(place / one.name)) for one in listing.left_out]
+        self.not_pictures += [one for one in left_out if one.reason != OTHER_KIND]
+        for one in left_out:
+            if one.reason == OTHER_KIND:
+                self._unusable[one.name] = ImageError(one.reason, f"{one.name}: {one.reason}; {one.detail}.")
         if not listing.images and not listing.videos:
             found = count_reasons(listing.left_out)
             self._unusable[str(place)] = DataError(f"{place}: no images here, and no videos{f' ({found})' if found else ''}.")
