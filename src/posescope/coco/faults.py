@@ -36,7 +36,7 @@ def find_image_fault(image: Any, folder: Path | None, known: Container[int]) -> 
 
     Args:
         image: as it stands in the file.
-        folder: of the images, resolved; None: nobody looks for the files.
+        folder: of the images; None: nobody looks for the files.
         known: ids of the good records before this one.
     """
     if not isinstance(image, dict) or not is_whole(image.get("id")):
@@ -132,13 +132,13 @@ def show_value(value: Any) -> str:
 def _find_file_fault(folder: Path, name: str) -> str:
     path = folder / name
     try:
-        found = path.is_file()
+        # A link may point anywhere: whoever owns the folder made it. What an annotation file says cannot make one.
+        if path.is_file():
+            return ""
+        is_link = path.is_symlink()
     except OSError:  # a name that no file system takes, for its length
-        found = False
-    if not found:
-        return "image file is missing"
-    # A link may point anywhere: where it ends is what counts.
-    return "" if path.resolve().is_relative_to(folder) else "file_name leaves the image folder"
+        is_link = False
+    return "image file is a link to a file that is missing" if is_link else "image file is missing"
 
 
 def _find_keypoints_fault(keypoints: Any, joint_count: int) -> str:

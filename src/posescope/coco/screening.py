@@ -135,10 +135,10 @@ def _are_plain(names: Objects, folder: Path | None) -> Mask:
 
 
 def _regular_files(folder: Path) -> frozenset[str]:
-    """Names in a folder of what is no link and no folder itself: one listing in the place of a look at every single file."""
+    """Return the names in a folder of files and of links to files: one listing instead of a look at every single file."""
     try:
         with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            return frozenset(entry.name for entry in entries if entry.is_file())
     except PermissionError:  # a folder that may be entered but not listed: every file is looked at by name
         return frozenset()
 
