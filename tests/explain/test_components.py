@@ -121,7 +121,15 @@ def test_save_and_load(tmp_path) -> None:
         Components.load(tmp_path / "absent.npz")
 
 
-@pytest.mark.parametrize(("values", "message"), [(np.ones((1, 3)), "at least 2"), (np.ones((5, 3)), "nothing varies")])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones((1, 3)), "at least 2"),
+        (np.ones((5, 3)), "nothing varies"),
+        (np.where(np.arange(15).reshape(5, 3) == 7, np.nan, np.arange(15).reshape(5, 3)), "feature 1 first"),
+        (np.where(np.arange(15).reshape(5, 3) == 8, np.inf, np.arange(15).reshape(5, 3)).astype(np.float16), "feature 2 first"),
+    ],
+)
 def test_nothing_to_find_is_a_named_error(values, message) -> None:
     with pytest.raises(ExplainError, match=message):
         principal_components(feature_set(values))

@@ -7,6 +7,7 @@ from sklearn.metrics import silhouette_score
 from posescope.errors import OptionsError
 from posescope.explain import kmeans
 from posescope.explain.errors import ExplainError
+from posescope.explain.gaussian_mixture import GaussianMixture, GaussianMixtureOptions
 from posescope.explain.kmeans import Clustering, KMeansClusterer, KMeansOptions
 
 
@@ -44,6 +45,24 @@ def test_no_more_clusters_than_distinct_points() -> None:
         found = KMeansClusterer(KMeansOptions(smallest=4, largest=5, device="cpu"))(np.repeat([[0.0], [1], [5]], 4, axis=0))
     assert found.sizes.tolist() == [4, 4, 4]
     assert found.silhouette == 1.0
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_that_are_not_finite_are_refused_by_row(wrong, dtype) -> None:
+    points = blobs([10, 10]).astype(dtype)
+    points[7, 1] = wrong
+    for clusterer in (
+        KMeansClusterer(KMeansOptions(largest=3, device="cpu")),
+        GaussianMixture(GaussianMixtureOptions(largest=3)),
+    ):
+        with pytest.raises(ExplainError, match="1 of 20 rows have NaN or infinite ones, row 7 first"):
+            clusterer(points)
+
+
+def test_huge_numbers_are_no_fault() -> None:
+    found = KMeansClusterer(KMeansOptions(largest=3, device="cpu"))((blobs([10, 20]) * 1e30).astype(np.float32))
+    assert found.sizes.tolist() == [20, 10]
 
 
 def test_tightness_and_restarts_are_told_of_every_number() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posescope.explain.errors import ExplainError
 
-__all__ = ["Clusterer", "Clustering", "QuickClusterer", "nearest_centres", "quick_one_of", "sorted_by_size"]
+__all__ = ["Clusterer", "Clustering", "QuickClusterer", "check_finite", "nearest_centres", "quick_one_of", "sorted_by_size"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,26 @@ class QuickClusterer(Protocol):
 def quick_one_of(clusterer: Clusterer, clusters: int | None = None) -> Clusterer:
     """The cheaper one of its kind where it offers one, else the clusterer itself."""
     return clusterer.quicker(clusters) if isinstance(clusterer, QuickClusterer) else clusterer
+
+
+def check_finite(points: NDArray[np.floating], name: str) -> None:
+    """Accept only points without NaN and infinite numbers.
+
+    Args:
+        points: (N, P).
+        name: of the component that was given them, for the message.
+
+    Raises:
+        ExplainError: naming the first row that has one.
+    """
+    with np.errstate(invalid="ignore"):  # infinite numbers of both signs sum to NaN
+        sums = points.sum(axis=1, dtype=np.float64)
+    faulty = np.flatnonzero(~np.isfinite(sums))
+    if len(faulty):
+        raise ExplainError(
+            f"{name}: expected finite numbers; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
+            "first. Compute the features again (pipeline explainability)."
+        )
 
 
 def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.int64]:

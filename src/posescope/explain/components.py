@@ -179,10 +179,21 @@ def principal_components(
 
 
 def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N, D) -> (D,), summed in float64, block by block."""
+    """Return the (D,) mean of (N, D) features, summed in float64, block by block.
+
+    Raises:
+        ExplainError: if a feature is NaN or infinite.
+    """
     total = np.zeros(values.shape[1])
-    for rows in row_slices(*values.shape):
-        total += values[rows].sum(axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # infinite numbers of both signs sum to NaN
+        for rows in row_slices(*values.shape):
+            total += values[rows].sum(axis=0, dtype=np.float64)
+    faulty = np.flatnonzero(~np.isfinite(total))
+    if len(faulty):
+        raise ExplainError(
+            f"Components: expected finite features; {len(faulty)} of {len(total)} have NaN or infinite numbers, feature "
+            f"{faulty[0]} first. Compute the features again (pipeline explainability)."
+        )
     mean: NDArray[np.float64] = total / len(values)
     return mean
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from sklearn.mixture import GaussianMixture as Mixture
 
-from posescope.explain.clustering import Clustering, sorted_by_size
+from posescope.explain.clustering import Clustering, check_finite, sorted_by_size
 from posescope.explain.errors import ExplainError
 from posescope.explain.rows import centred_blocks, sample_rows
 from posescope.explain.silhouettes import measure_silhouettes
@@ -50,8 +50,10 @@ class GaussianMixture:
         """Divide (N, P) points; each goes to its likeliest cluster.
 
         Raises:
-            ExplainError: if there are not more points than the fewest clusters, or one cluster takes all.
+            ExplainError: if there are not more points than the fewest clusters, one cluster takes all, or a number is NaN or
+                infinite.
         """
+        check_finite(points, "gaussian_mixture")
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
             raise ExplainError(f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}.")

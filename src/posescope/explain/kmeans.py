@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
-from posescope.explain.clustering import Clustering, sorted_by_size
+from posescope.explain.clustering import Clustering, check_finite, sorted_by_size
 from posescope.explain.errors import ExplainError
 from posescope.explain.kmeans_fit import KMeansFit, fit_kmeans
 from posescope.explain.rows import sample_rows
@@ -56,9 +56,10 @@ class KMeansClusterer:
         """Divide (N, P) points.
 
         Raises:
-            ExplainError: if there are not more points than the fewest clusters.
+            ExplainError: if there are not more points than the fewest clusters, or a number is NaN or infinite.
             OptionsError: if the device is not there.
         """
+        check_finite(points, "kmeans")
         device = resolve_gpu(self.options.device)
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
