@@ -126,7 +126,7 @@ def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["a/clip.avi#0", "b/clip.avi#0"]
     for name in ("a", "b"):
-        assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.mp4").frames())) == 1
+        assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.webm").frames())) == 1
 
 
 def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
     assert [record["image_id"] for record in json.loads((tmp_path / "out" / "poses.json").read_text())] == [0, 1, 2]
-    drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.mp4")
+    drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.webm")
     assert [frame.image.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
 
 

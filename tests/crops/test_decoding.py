@@ -1,15 +1,24 @@
 """Image files of all kinds: what they become, and what is refused."""
 
 import io
+import os
 import re
+import struct
+import subprocess
+import sys
+import zlib
+from functools import cache
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.crops.decoding import ImageError, read_image
+from posescope.crops.decoding import ImageError, decode_image, read_image
 from posescope.errors import DataError
+from posescope.images.headers import read_header
+from posescope.images.limits import ImageLimits
+from posescope.images.orientation import turn_upright
 from posescope.inference.reading import read_upright
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
@@ -188,3 +197,204 @@ def test_pam_which_opencv_reads_with_red_for_blue_is_refused(tmp_path):
     head = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
     with pytest.raises(ImageError, match="PAM is not supported"):
         read(tmp_path, head + bytes([200, 100, 50] * 2))
+
+
+def _png(width, height):
+    """A PNG file of black pixels."""
+    pack = zlib.compressobj(9)
+    data = b"".join(pack.compress(bytes(1 + 3 * width)) for _ in range(height)) + pack.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def _with_size(raw, at, code, *sizes):
+    spoilt = bytearray(raw)
+    struct.pack_into(code, spoilt, at, *sizes)
+    return bytes(spoilt)
+
+
+@cache
+def hostile_files():
+    """Small files that declare a picture that would fill the memory."""
+    jpeg, progressive = encoded(NOISE, "JPEG"), encoded(NOISE, "JPEG", progressive=True)
+    moving = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
+    webp = bytearray(encoded(NOISE, "WEBP", **moving))
+    webp[24:30] = (65_000).to_bytes(3, "little") * 2
+    tags = {256: 60_000, 257: 60_000, 258: 8, 262: 1, 277: 1, 273: 200, 279: 600}
+    tiled = {256: 30, 257: 20, 258: 8, 262: 1, 277: 1, 322: 60_000, 323: 60_000, 324: 200, 325: 600}
+    tiffs = [
+        b"II*\0" + struct.pack("<IH", 8, len(one)) + b"".join(struct.pack("<HHII", tag, 4, 1, one[tag]) for tag in sorted(one))
+        for one in (tags, tiled)
+    ]
+    return {
+        "jpeg": _with_size(jpeg, jpeg.index(b"\xff\xc0") + 5, ">HH", 40_000, 40_000),
+        "progressive": _with_size(progressive, progressive.index(b"\xff\xc2") + 5, ">HH", 40_000, 40_000),
+        "wide png": _png(1_000_000, 1),
+        "tall png": _png(1, 1_000_000),
+        "png": _with_size(encoded(NOISE, "PNG"), 16, ">II", 60_000, 60_000),
+        "gif": _with_size(encoded(NOISE, "GIF", **moving), 6, "<HH", 65_535, 65_535),
+        "bmp": _with_size(encoded(NOISE, "BMP"), 18, "<ii", 30_000, 30_000),
+        "webp": bytes(webp),
+        "lossless webp": _with_size(encoded(NOISE, "WEBP", lossless=True), 21, "<I", 16_382 | 16_382 << 14),
+        "tiff": tiffs[0] + bytes(900),
+        "tiles": tiffs[1] + bytes(900),
+        "pnm": b"P6\n50000 50000\n255\n" + bytes(900),
+    }
+
+
+@pytest.mark.parametrize("name", hostile_files())
+def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path, name):
+    (tmp_path / "a.jpg").write_bytes(hostile_files()[name])
+    for read_file in (read_image, read_upright):
+        with pytest.raises(ImageError, match=r"a\.jpg: the file declares a picture of \d+ x \d+ px") as caught:
+            read_file(tmp_path / "a.jpg")
+        assert caught.value.kind == "image is too large"
+
+
+_MEASURE = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from posescope.crops.cutting import cut_square
+from posescope.crops.decoding import ImageError, read_image
+from posescope.drawing.panels import fit_height
+from posescope.images.limits import ImageLimits
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before, refused = peak(), 0
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        read_image(path)
+    except ImageError:
+        refused += 1
+after = peak()
+wide = read_image(Path(sys.argv[2]), limits=ImageLimits(max_side_px=65_535))
+side = round(1.25 * max(wide.shape))
+cut_square(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, side, 256, (124, 116, 104))
+fit_height(wide, 200)
+print(refused, after - before, peak() - after)
+"""
+
+
+def test_hostile_and_very_wide_pictures_take_little_memory(tmp_path):
+    """In a process of its own: the bytes that decoding them takes, and cutting and drawing the widest picture."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for name, raw in hostile_files().items():
+        (files / name).write_bytes(raw)
+    png = encoded(NOISE, "PNG")
+    (files / "lying chunk").write_bytes(_with_size(png, png.index(b"IDAT") - 4, ">I", 2**31 - 1))
+    (tmp_path / "wide.png").write_bytes(_png(60_000, 1))
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(files), str(tmp_path / "wide.png")], capture_output=True, text=True, check=True
+    )
+    refused, reading_mb, using_mb = map(float, done.stdout.split())
+    assert refused == len(hostile_files()) + 1
+    assert reading_mb < 30, "the smallest of them would take 200 MB"
+    assert using_mb < 200, "a strip of the crop in floats; the whole would take 600 MB, the panel 2.4 GB"
+
+
+def test_the_limits_are_an_option(tmp_path):
+    Image.fromarray(NOISE).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", limits=ImageLimits(max_megapixels=0.0048)).shape == (60, 80, 3)
+    for limits in (ImageLimits(max_megapixels=0.0047), ImageLimits(max_side_px=79)):
+        with pytest.raises(ImageError, match="declares a picture of 60 x 80 px"):
+            read_image(tmp_path / "a.png", limits=limits)
+
+
+def test_a_file_larger_than_any_picture_and_a_pipe_are_not_read(tmp_path):
+    with (tmp_path / "a.jpg").open("wb") as stream:
+        stream.truncate(2_000_000_000)  # takes no room on the disk
+    with pytest.raises(ImageError, match=r"a\.jpg: the file has 2000 MB") as caught:
+        read_image(tmp_path / "a.jpg")
+    assert caught.value.kind == "image is too large"
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageError, match=r"pipe\.jpg: .* not a regular file"):
+        read_image(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_few_bits_in_sixteen_are_refused_and_not_black(tmp_path, suffix, bits):
+    assert cv2.imwrite(str(tmp_path / f"a.{suffix}"), NOISE.astype(np.uint16) << (bits - 8))
+    for read_file in (read_image, read_upright):
+        with pytest.raises(ImageError, match="14 are used") as caught:
+            read_file(tmp_path / f"a.{suffix}")
+        assert caught.value.kind == "image has too few bits"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint32, np.int16])
+def test_numbers_that_no_brightness_follows_from_are_refused(tmp_path, dtype):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    tifffile.imwrite(tmp_path / "a.tif", NOISE.astype(dtype), photometric="rgb")
+    with pytest.raises(ImageError, match="save it with 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("deep", [1, 257])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
+def test_transparent_tiffs_are_laid_on_white(tmp_path, kind, deep):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    opacity = np.random.default_rng(1).integers(0, 256, (60, 80, 1))
+    colours = NOISE * opacity / 255 if kind == "assocalpha" else NOISE
+    pixels = np.dstack([np.rint(colours), opacity]).astype(np.uint8).astype(np.uint16 if deep > 1 else np.uint8) * deep
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[kind])
+    expected = NOISE if kind == "unspecified" else (NOISE * opacity + 255 * (255 - opacity)) / 255
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif").astype(float), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("deep", [1, 257])
+def test_tiffs_are_read_as_they_are_stored_or_upright(tmp_path, orientation, deep):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    pixels = NOISE.astype(np.uint16 if deep > 1 else np.uint8) * deep
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", (60, 80)), NOISE)
+    np.testing.assert_array_equal(read_upright(tmp_path / "a.tif"), turn_upright(NOISE, orientation))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "LA", "P", "1", "CMYK.JPEG", "CMYK.TIFF", "RGBA"])
+def test_training_and_prediction_see_the_same_pixels(tmp_path, form):
+    picture = Image.fromarray(np.dstack([SMOOTH, NOISE[..., 0]])) if form == "RGBA" else Image.fromarray(SMOOTH)
+    mode, _, kind = form.partition(".")
+    if mode in ("LA", "P", "1", "CMYK"):
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "a", format=kind or (form if form not in ("LA", "P", "1", "RGBA") else "PNG"))
+    read = read_image(tmp_path / "a", (60, 80))
+    np.testing.assert_array_equal(read, read_upright(tmp_path / "a"))
+    if form != "RGBA":
+        assert np.abs(read - np.asarray(picture.convert("RGB")).astype(int)).mean() < 6
+
+
+def test_transparent_grey_is_white(tmp_path):
+    grey = Image.fromarray(NOISE[..., 0])
+    value = int(NOISE[0, 0, 0])
+    grey.save(tmp_path / "a.png", transparency=value)
+    expected = np.where(NOISE[..., 0] == value, 255, NOISE[..., 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_mutated_files_are_read_or_refused(tmp_path):
+    """Of files spoilt at random, each is a picture of the declared size or a named error."""
+    rng = np.random.default_rng(0)
+    limits = ImageLimits(max_megapixels=0.1)
+    files = [encoded(SMOOTH, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]
+    read, refused = 0, 0
+    for _ in range(400):
+        raw = bytearray(files[rng.integers(len(files))])
+        for at in rng.integers(0, len(raw) if rng.random() < 0.5 else min(len(raw), 60), rng.integers(1, 6)):
+            raw[at] = rng.integers(256)
+        try:
+            image = decode_image(bytes(raw), tmp_path / "a.jpg", frame="upright", limits=limits)
+        except ImageError:
+            refused += 1
+            continue
+        read += 1
+        assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
+        assert image.shape[:2] == read_header(bytes(raw), tmp_path / "a.jpg").upright_size
+    assert min(read, refused) > 50

@@ -117,6 +117,7 @@ def test_tiffs_that_would_come_out_wrong_are_refused_with_the_reason(more: dict[
         (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "cut short"),
         (b"RIFF\0\0\0\0WEBPJUNK" + bytes(20), "first chunk"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI" + bytes(30), "IHDR"),
+        (encoded("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "declares 2147483647 bytes"),
         (b"GIF89a", "cut short"),
         (b"BM", "cut short"),
         (b"\xff\xd8", "cannot be decoded"),

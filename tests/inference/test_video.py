@@ -1,6 +1,7 @@
 """Tests of posescope.inference.video."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
-from posescope.inference.video import Frame, VideoFile, open_video_writer
+from posescope.images.limits import ImageLimits
+from posescope.inference import video as video_module
+from posescope.inference.video import Frame, VideoFile, choose_video_suffix, open_video_writer
 
 SIZE = (48, 64)
 
@@ -29,7 +32,7 @@ def write(path: Path, count: int = 5, fps: float = 10) -> VideoFile:
     return VideoFile(path)
 
 
-@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+@pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
 def test_an_odd_size_loses_its_last_row_and_column(suffix: str, tmp_path: Path) -> None:
     with open_video_writer(tmp_path / f"a.{suffix}", 10, (47, 63)) as append:
         append(np.full((47, 63, 3), colour(1), np.uint8))
@@ -37,7 +40,7 @@ def test_an_odd_size_loses_its_last_row_and_column(suffix: str, tmp_path: Path) 
     assert frame.image.shape == (46, 62, 3)
 
 
-@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+@pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
 def test_what_was_written_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
     video = write(tmp_path / f"a.{suffix}")
     frames = list(video.frames())
@@ -103,5 +106,58 @@ def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) 
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"ends in \.avi or \.mp4"), open_video_writer(tmp_path / "a.gif", 10, SIZE):
+    with (
+        pytest.raises(DataError, match=r"ends in \.webm, \.mp4, \.avi; found '\.gif'"),
+        open_video_writer(tmp_path / "a.gif", 10, SIZE),
+    ):
         pytest.fail("it must not open")
+
+
+def fourcc_of(path: Path) -> str:
+    capture = cv2.VideoCapture(str(path))
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    capture.release()
+    return code.to_bytes(4, "little").decode()
+
+
+@pytest.fixture
+def fresh_choice() -> Iterator[None]:
+    choose_video_suffix.cache_clear()
+    yield
+    choose_video_suffix.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_choice")
+def test_videos_are_webm_with_vp8_which_browsers_play(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert choose_video_suffix() == ".webm"
+    video = write(tmp_path / "a.webm", count=40, fps=29.97)
+    assert (caplog.text, capfd.readouterr().err) == ("", "")
+    raw = video.path.read_bytes()
+    assert (fourcc_of(video.path), video.frame_count, len(list(video.frames()))) == ("VP80", 40, 40)
+    assert video.fps == pytest.approx(29.97, abs=0.03)
+    assert raw.startswith(b"\x1a\x45\xdf\xa3"), "the start of every Matroska file"
+    assert b"webm" in raw[:64]
+    assert b"V_VP8" in raw[:1000]
+
+
+@pytest.mark.usefixtures("fresh_choice")
+def test_without_an_encoder_that_browsers_know_it_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(video_module._ENCODERS, ".webm", ("NONE",))
+    assert [choose_video_suffix(), choose_video_suffix()] == [".mp4"] * 2
+    assert caplog.text.count("browsers do not play") == 1
+    with (
+        pytest.raises(DataError, match=r"a\.webm: OpenCV cannot write a video"),
+        open_video_writer(tmp_path / "a.webm", 10, SIZE),
+    ):
+        pytest.fail("it must not open")
+
+
+def test_a_video_of_larger_frames_than_images_may_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = write(tmp_path / "a.avi")
+    monkeypatch.setattr(video_module, "_LIMITS", ImageLimits(max_side_px=63))
+    with pytest.raises(DataError, match=r"a\.avi: the file declares a picture of 48 x 64 px"):
+        next(video.frames())

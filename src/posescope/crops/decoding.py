@@ -27,7 +27,7 @@ _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_LEFT_OVER_BYTES = 32
 _LIMITS = ImageLimits()
 # A picture of 12 or 14 bits in samples of 16 reaches a sixteenth or a quarter of their range, and would be decoded to near black.
-_DARKEST_OF_16_BITS = 64
+_BRIGHTEST_OF_14_BITS = 64  # of 255, rounded up
 
 
 def read_image(
@@ -154,7 +154,7 @@ def _with_known_version(raw: bytes) -> bytes:
 def _decode_other(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
     is_tiff = header.kind == "TIFF"  # OpenCV turns TIFF files upright, whatever it is asked for
     image = _decode_by_opencv(raw, header.upright_size if is_tiff else header.stored_size, path)
-    if header.bits == 16 and image.max() < _DARKEST_OF_16_BITS:
+    if header.bits == 16 and image.max() <= _BRIGHTEST_OF_14_BITS:
         raise ImageError(
             "image has too few bits",
             f"{path}: of its 16 bits a sample no more than 14 are used, as if 12 or 14 bits were stored in 16: it would be "

@@ -137,7 +137,18 @@ def _read_jpeg(raw: bytes) -> ImageHeader:
 def _read_png(raw: bytes) -> ImageHeader:
     if raw[12:16] != b"IHDR" or len(raw) < 33:
         raise _NoHeaderError("PNG without its first chunk, IHDR")
+    _check_png_chunks(raw)
     return _plain("PNG", (_big(raw, 20, 4), _big(raw, 16, 4)), orientation=exif_orientation(raw), bits=raw[24])
+
+
+def _check_png_chunks(raw: bytes) -> None:
+    """No chunk may declare more bytes than the file has: the decoder makes room for all of them before it reads them."""
+    at, size = len(_PNG), len(raw)
+    while at + 8 <= size and raw[at + 4 : at + 8] != b"IEND":
+        length = _big(raw, at, 4)
+        if at + 8 + length > size:
+            raise _NoHeaderError(f"PNG cut short or damaged: a chunk at byte {at} declares {length} bytes, the file has {size}")
+        at += length + 12  # with its own length, its name and its checksum
 
 
 def _read_gif(raw: bytes) -> ImageHeader:

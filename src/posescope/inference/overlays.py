@@ -13,13 +13,13 @@ from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.inference.listing import mark_output
 from posescope.inference.photos import Photo
 from posescope.inference.poses import ImagePoses
-from posescope.inference.video import VideoFile, open_video_writer
+from posescope.inference.video import VideoFile, choose_video_suffix, open_video_writer
 
 __all__ = ["OverlayWriter"]
 
 
 class OverlayWriter:
-    """Context manager that owns a folder of overlays: `<image>.png` (a.jpg.png), `<video>.mp4` (a.avi.mp4).
+    """Context manager that owns a folder of overlays: `<image>.png` (a.jpg.png), `<video>.webm` (a.avi.webm).
 
     Frames of one video must come together; its file is whole when the next one begins, or at the end. The folder is marked as
     output, so that nobody poses its pictures (`listing`).
@@ -62,7 +62,7 @@ class OverlayWriter:
     def _append_frame(self, video: VideoFile, name: str, drawn: NDArray[np.uint8]) -> None:
         if self._append is None or self._video != video:
             self._open.close()
-            path = self._folder / f"{name}.mp4"
+            path = self._folder / f"{name}{choose_video_suffix()}"
             self._append = self._open.enter_context(open_video_writer(path, video.fps, (drawn.shape[0], drawn.shape[1])))
             self._video = video
         self._append(drawn)

@@ -1,13 +1,18 @@
 """Videos, one frame in memory at a time: read as RGB, and written for people to look at.
 
-Read and written by OpenCV's ffmpeg; what a phone says of how it was held is honoured.
+Read and written by OpenCV's ffmpeg; what a phone says of how it was held is honoured. Videos are written as WebM with VP8, which
+all browsers play and whose encoder (libvpx, BSD licence) is part of OpenCV's wheels. H.264 is not: its encoder is under the GPL.
+An OpenCV that lacks VP8 and VP9 writes MPEG-4, which players open and browsers do not.
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -15,14 +20,18 @@ from numpy.typing import NDArray
 
 from posescope.errors import DataError
 from posescope.files import atomic_write
+from posescope.images.limits import ImageLimits
 
-__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoFile", "open_video_writer"]
+__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoFile", "choose_video_suffix", "open_video_writer"]
 
 logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
-_CODECS = {".avi": "MJPG", ".mp4": "mp4v"}
+# By suffix, the encoders in the order in which they are tried. VP9 makes smaller files than VP8, at three times the time.
+_ENCODERS = {".webm": ("VP80", "VP90"), ".mp4": ("mp4v",), ".avi": ("MJPG",)}
 _DEFAULT_FPS = 25.0
+_PROBE_SIZE = (64, 64)
+_LIMITS = ImageLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +92,8 @@ class VideoFile:
         try:
             if not capture.isOpened():
                 raise DataError(f"{self.path}: cannot be read as a video.")
+            size = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+            _LIMITS.check_size(size, self.path)
             yield capture
         finally:
             capture.release()
@@ -93,18 +104,17 @@ def open_video_writer(path: Path, fps: float, size: tuple[int, int]) -> Iterator
     """Yield a function that appends a frame, (H, W, 3) uint8 RGB; the file is at its place when the block ends well.
 
     Args:
-        path: `.mp4` (MPEG-4) or `.avi` (every frame a JPEG).
+        path: `.webm` (VP8), `.mp4` (MPEG-4) or `.avi` (every frame a JPEG).
         fps: frames a second, > 0.
         size: (height, width) px of every frame, at least 2; of an odd one the video lacks the last row or column.
 
     Raises:
         DataError: if no such video can be written here, or a frame has another size.
     """
-    if path.suffix.lower() not in _CODECS:
-        raise DataError(f"{path}: expected a name that ends in {' or '.join(_CODECS)}.")
+    if path.suffix.lower() not in _ENCODERS:
+        raise DataError(f"{path}: expected a name that ends in {', '.join(_ENCODERS)}; found '{path.suffix}'.")
     with atomic_write(path) as temporary:
-        code = cv2.VideoWriter.fourcc(*_CODECS[path.suffix.lower()])
-        writer = cv2.VideoWriter(str(temporary), code, fps, size[::-1])
+        writer = _open_writer(temporary, path.suffix.lower(), fps, size)
 
         def append(image: NDArray[np.uint8]) -> None:
             if image.shape != (*size, 3):  # OpenCV would leave it out without a word
@@ -117,3 +127,51 @@ def open_video_writer(path: Path, fps: float, size: tuple[int, int]) -> Iterator
             yield append
         finally:
             writer.release()
+
+
+@cache
+def choose_video_suffix() -> str:
+    """Return `.webm` if this OpenCV can write what browsers play, else `.mp4`, and warn then.
+
+    Encoders are tried, because a build of OpenCV does not list them.
+    """
+    with TemporaryDirectory() as folder:
+        writer = _open_writer(Path(folder) / "probe.webm", ".webm", _DEFAULT_FPS, _PROBE_SIZE)
+        found = writer.isOpened()
+        writer.release()
+    if not found:
+        logger.warning(
+            "This OpenCV has no encoder for VP8 or VP9. Videos are written as MPEG-4 (.mp4); browsers do not play them."
+        )
+    return ".webm" if found else ".mp4"
+
+
+def _open_writer(path: Path, suffix: str, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
+    """A writer with the first encoder of the suffix that opens; none of them: one that is not open."""
+    writer = cv2.VideoWriter()
+    for name in _ENCODERS[suffix]:
+        with _silent_stderr():
+            is_open = writer.open(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*name), fps, size[::-1])
+        if is_open:
+            break
+    return writer
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what is printed to file descriptor 2.
+
+    OpenCV prints that the tag of VP8 "is not supported" by WebM, whatever its log level, and then writes the video.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # the process has no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
