@@ -5,11 +5,13 @@ from posescope.cpus import configure_thread_pools
 configure_thread_pools()  # before torch is imported, which happens below
 
 from posescope.config_loader import ComponentConfigLoader  # noqa: E402
-from posescope.hooks import InputsCheck, ParametersCheck, RunRecorder  # noqa: E402
+from posescope.hooks import InputsCheck, ParametersCheck  # noqa: E402
 from posescope.named_components import AllowNamedComponents  # noqa: E402
+from posescope.run_recorder import RecordedSession, RunRecorder  # noqa: E402
 
 HOOKS = (ParametersCheck(), AllowNamedComponents(), InputsCheck(), RunRecorder())
 
+SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader
 # `soft`: an environment or `--params` names only what differs; the rest of a namespace stays.
 CONFIG_LOADER_ARGS = {
