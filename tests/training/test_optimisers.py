@@ -114,6 +114,22 @@ def test_textbook_rmsprop_takes_scalars_empty_weights_and_weights_without_gradie
     assert scalar.item() == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "weight_decay": 0.01}])
+def test_weights_updated_together_as_on_a_gpu_are_those_updated_one_by_one(options: dict[str, float]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    starts = [torch.randn(shape, generator=generator) for shape in ((3, 2), (), (0, 4), (5,))]
+    together, alone = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    ours, theirs = textbook(together, **options), textbook(alone, **options)
+    for _ in range(3):
+        for one, other in zip(together, alone, strict=True):
+            one.grad = torch.randn(one.shape, generator=generator) * 1e-3
+            other.grad = one.grad.clone()
+        with torch.no_grad():
+            ours._update(together, ours.param_groups[0])
+        theirs.step()
+    assert all(torch.equal(one, other) for one, other in zip(together, alone, strict=True))
+
+
 def test_textbook_rmsprop_resumes_to_the_bit_from_its_state() -> None:
     generator = torch.Generator().manual_seed(1)
     weight = torch.nn.Parameter(torch.randn(7, 5, generator=generator))

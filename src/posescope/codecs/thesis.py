@@ -1,4 +1,4 @@
-"""The study's final codec: a 1 in the nearest cell of the map, Gaussian-filtered; arg-max back.
+"""The codec of the study's later recipe: a 1 in the nearest cell of the map, Gaussian-filtered; arg-max back.
 
     encode  cell c = clip(round(x * 64 / 256), 0, 63);  sigma 0.5 cells where visible, 1 where hidden, empty where unlabelled
     decode  cell c stands for x = 4 c                   (the inverse of x / 4 = c: NOT the middle of the cell's pixels)

@@ -1,7 +1,8 @@
-"""The study's first codec: the impulse and the filter on a map as large as the crop, then area-resized to a quarter.
+"""The codec of the study's document: the impulse and the filter on a map as large as the crop, then area-resized to a quarter.
 
-The peaks come out at about 0.05 (a sigma of 0.5 px on the large map is spread over 4 x 4 px): it shows why the study changed
-it. Area-resizing by a whole factor is the mean over stride x stride pixels, so this codec is separable too.
+The peaks are at most 0.0625 (a sigma of 0.5 px on the large map is spread over 4 x 4 px). The later recipe filters on the small
+map instead. The document does not say how the maps are resized; docs/thesis.md compares the ways. Area-resizing by a whole
+factor is the mean over stride x stride pixels, so this codec is separable too.
 """
 
 from collections.abc import Sequence

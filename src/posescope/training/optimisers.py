@@ -1,6 +1,6 @@
 """Optimisers as components: `optimiser(options, parameters, learning_rate) -> torch.optim.Optimizer`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -61,7 +61,7 @@ class RMSProp:
 class TextbookRMSProp(torch.optim.Optimizer):
     """RMSProp with the constant inside the root (Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5).
 
-    All weights of a group are updated by a few multi-tensor operations, on their own device; nothing waits for a GPU.
+    On a GPU all weights of a group are updated by a few multi-tensor operations, and nothing waits for the device.
     Weight decay and momentum enter as in PyTorch's RMSProp.
 
     Args:
@@ -103,26 +103,28 @@ class TextbookRMSProp(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            if weights:
-                self._update(weights, group)
+            # A GPU takes all weights in a few kernels; on a CPU one weight at a time stays in the cache, which is twice as fast.
+            together = [weights] if weights and weights[0].is_cuda else [[weight] for weight in weights]
+            for some in together:
+                self._update(some, group)
         return loss
 
     def _update(self, weights: list[Tensor], group: Mapping[str, Any]) -> None:
-        gradients: Sequence[Tensor] = [weight.grad for weight in weights if weight.grad is not None]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         if group["weight_decay"]:
-            gradients = torch._foreach_add(list(gradients), weights, alpha=group["weight_decay"])
+            gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
         mean_squares = self._slots("mean_square", weights)
         torch._foreach_mul_(mean_squares, group["alpha"])
-        torch._foreach_addcmul_(mean_squares, list(gradients), list(gradients), 1 - group["alpha"])
+        torch._foreach_addcmul_(mean_squares, gradients, gradients, 1 - group["alpha"])
         roots = torch._foreach_add(mean_squares, group["delta"])
         torch._foreach_sqrt_(roots)
-        steps = torch._foreach_div(list(gradients), list(roots))
         if group["momentum"]:
             buffers = self._slots("momentum_buffer", weights)
             torch._foreach_mul_(buffers, group["momentum"])
-            torch._foreach_add_(buffers, steps)
-            steps = tuple(buffers)
-        torch._foreach_add_(weights, steps, alpha=-group["lr"])
+            torch._foreach_addcdiv_(buffers, gradients, roots)
+            torch._foreach_add_(weights, buffers, alpha=-group["lr"])
+        else:
+            torch._foreach_addcdiv_(weights, gradients, roots, -group["lr"])
 
     def _slots(self, name: str, weights: list[Tensor]) -> list[Tensor]:
         """Return the state `name` of each weight; it begins with zeros, laid out as the weight is."""
