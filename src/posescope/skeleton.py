@@ -5,14 +5,17 @@ own description, used by the generator of the sample and by tests. Flip pairs fo
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from posescope.errors import DataError
 
 __all__ = [
-    "COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "skeleton_from_category", "warn_of_missing_pairs",
+    "COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "limbs_count_from_zero", "skeleton_from_category",
+    "unpaired_joints", "warn_of_missing_pairs",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -138,7 +141,7 @@ def skeleton_from_category(
         raise DataError(f"{source}: categories[0].skeleton: expected a list of pairs, found {pairs!r}.")
     if not isinstance(category_id, int):
         raise DataError(f"{source}: categories[0].id: expected a whole number, found {category_id!r}.")
-    limbs = tuple(_read_limb(limb, len(joints), source) for limb in pairs)
+    limbs = _read_limbs(pairs, len(joints), source)
     given = dict(sigmas or {})
     unknown = sorted(set(given) - set(joints))
     if unknown:
@@ -153,12 +156,40 @@ def skeleton_from_category(
     )
 
 
-def _read_limb(limb: Any, joint_count: int, source: str) -> tuple[int, int]:
-    """A 1-based pair of the file -> a 0-based pair."""
-    valid = isinstance(limb, Sequence) and len(limb) == 2
-    if not valid or not all(isinstance(end, int) and 1 <= end <= joint_count for end in limb):
-        raise DataError(f"{source}: categories[0].skeleton: expected two joint numbers in 1..{joint_count}, found {limb!r}.")
-    return int(limb[0]) - 1, int(limb[1]) - 1
+def _read_limbs(pairs: Sequence[Any], joint_count: int, source: str) -> tuple[tuple[int, int], ...]:
+    """Return the 1-based pairs of the file as 0-based pairs."""
+    for limb in pairs:
+        if not _is_pair(limb) or not all(1 <= end <= joint_count for end in limb):
+            whole = all(_is_pair(pair) and all(0 <= end < joint_count for end in pair) for pair in pairs)
+            hint = " All numbers are in 0..K-1: they seem to count from 0, so add 1 to each." if whole else ""
+            raise DataError(
+                f"{source}: categories[0].skeleton: expected two joint numbers in 1..{joint_count}, found {limb!r}.{hint}"
+            )
+    return tuple((int(first) - 1, int(second) - 1) for first, second in pairs)
+
+
+def _is_pair(limb: Any) -> bool:
+    is_list = isinstance(limb, Sequence) and not isinstance(limb, str) and len(limb) == 2
+    return is_list and all(isinstance(end, int) and not isinstance(end, bool) for end in limb)
+
+
+def limbs_count_from_zero(skeleton: Skeleton) -> bool:
+    """Return whether the file's limbs were probably counted from 0, though joint 0 has none, so that all are shifted by one.
+
+    A limb that joins a left joint to a right one of another kind (`left_knee`, `right_hip`) is a sign of it. True if there are at
+    least two such limbs as they were read, and none if all are shifted by one joint.
+    """
+    shifted = [(a + 1, b + 1) for a, b in skeleton.limbs]
+    if not shifted or max(map(max, shifted)) >= len(skeleton):
+        return False
+    return _count_crossings(skeleton, skeleton.limbs) >= 2 and _count_crossings(skeleton, shifted) == 0
+
+
+def _count_crossings(skeleton: Skeleton, limbs: Sequence[tuple[int, int]]) -> int:
+    """How many limbs join two sides of the body at joints that are not each other's partner."""
+    flipped = skeleton.flip_indices
+    sides = [{skeleton.side_of(end) for end in limb} for limb in limbs]
+    return sum(side == {"left", "right"} and flipped[a] != b for side, (a, b) in zip(sides, limbs, strict=True))
 
 
 COCO_PERSON = skeleton_from_category(
@@ -173,15 +204,83 @@ COCO_PERSON = skeleton_from_category(
 
 
 def warn_of_missing_pairs(skeleton: Skeleton, use: str) -> None:
-    """Log a warning if no joint has a partner on the other side: then a mirrored person's left joints pass for left ones.
+    """Log a warning if joints have no partner on the other side: a mirrored person's left joint then passes for a left one.
 
     Args:
         skeleton: whose joints are paired by name (left_*, right_*).
         use: what mirrors (`flip`, `flip_test`), for the message.
     """
+    unpaired = unpaired_joints(skeleton.joints)
     if skeleton.flip_indices == tuple(range(len(skeleton))):
         logger.warning(
             "%s mirrors people, but no joint of the skeleton has a partner on the other side, so names stay where they are and "
             "left joints pass for right ones. Joints: %s. Name pairs left_<joint> and right_<joint>, or do without %s.",
             use, ", ".join(skeleton.joints), use,
         )  # fmt: skip
+    elif unpaired:
+        logger.warning(
+            "%s mirrors people, but %d of %d joints that belong to a side have no partner, so their left and right are mixed up: "
+            "%s. Name pairs left_<joint> and right_<joint>, or do without %s.",
+            use, len(unpaired), len(skeleton), "; ".join(f"{name}: {advice}" for name, advice in unpaired.items()), use,
+        )  # fmt: skip
+
+
+def unpaired_joints(joints: Sequence[str]) -> dict[str, str]:
+    """Find the joints that seem to belong to a side of the body and have no partner by name.
+
+    Args:
+        joints: the names. Pairs are named `left_<joint>` and `right_<joint>`.
+
+    Returns:
+        Advice by joint name, in the order of `joints`: the name to use (`Left_knee`, `LKnee`, `knee_left` and `lfet_knee` are all
+        recognised), or the name that is missing.
+
+    Example:
+        >>> unpaired_joints(["nose", "left_wrist", "rigth_wrist"])
+        {'left_wrist': 'there is no right_wrist', 'rigth_wrist': 'call it right_wrist'}
+    """
+    alone = [name for name in joints if _mirrored(name) == name or _mirrored(name) not in joints]
+    advice: dict[str, str] = {}
+    for name in alone:
+        if _mirrored(name) != name:
+            advice[name] = f"there is no {_mirrored(name)}"
+        elif proposal := _canonical_name(name, alone):
+            advice[name] = f"call it {proposal}"
+    missing = {_mirrored(name) for name in alone if _mirrored(name) != name}
+    for name in advice:
+        # One misspelt stem leaves two joints alone: `left_wrist` and `right_wirst`.
+        close = get_close_matches(name, missing - {name}, n=1, cutoff=0.8)
+        if _mirrored(name) != name and close and _mirrored(close[0]) != name:
+            advice[name] += f", or call it {close[0]}"
+    return advice
+
+
+_SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
+_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def _canonical_name(name: str, others: Sequence[str]) -> str:
+    """Return the name as `left_<joint>` or `right_<joint>`, or '' if nothing in it names a side."""
+    words = [word.lower() for word in re.split(r"[\W_]+", _WORD_STARTS.sub("_", name)) if word]
+    for place, word in enumerate(words):
+        rest = "_".join(words[:place] + words[place + 1 :])
+        if rest and word in _SIDES:
+            return f"{_SIDES[word]}_{rest}"
+    for place, word in enumerate(words):  # misspelt: only where the partner is there under its right name
+        rest = "_".join(words[:place] + words[place + 1 :])
+        for side, other in (("left", "right"), ("right", "left")):
+            if f"{other}_{rest}" in others and _is_misspelt(word, side):
+                return f"{side}_{rest}"
+    if name[:1] in "lrLR" and len(name) > 1:  # lwrist and rwrist
+        partner = {"l": "r", "r": "l", "L": "R", "R": "L"}[name[0]] + name[1:]
+        return f"{_SIDES[name[0].lower()]}_{name[1:].strip('_').lower()}" if partner in others else ""
+    return ""
+
+
+def _is_misspelt(word: str, side: str) -> bool:
+    """Whether a word is `side` with two neighbours exchanged, or with one letter missing, added or replaced."""
+    swapped = {side[:i] + side[i + 1] + side[i] + side[i + 2 :] for i in range(len(side) - 1)}
+    shortened = {side[:i] + side[i + 1 :] for i in range(len(side))}
+    longer = {word[:i] + word[i + 1 :] for i in range(len(word))}
+    replaced = len(word) == len(side) and sum(a != b for a, b in zip(word, side, strict=True)) == 1
+    return word in swapped | shortened or side in longer or replaced

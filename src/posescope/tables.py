@@ -89,25 +89,23 @@ class Keypoints(_Table):
 
 
 class Issues(_Table):
-    """One row a record that was set aside: where it came from and why. `annotation_id` is -1 where the image itself is meant."""
+    """One row a record that was set aside, mended or warned of: where it came from and why.
+
+    `annotation_id` is -1 where the image itself is meant. `outcome` is `set aside`, or `mended` or `warned`: those records go on.
+    """
 
     source_split: Series[str]
     image_id: Series[np.int64]
     annotation_id: Series[np.int64]
     file_name: Series[str]
     step: Series[str]
+    outcome: Series[str] = pa.Field(isin=("set aside", "mended", "warned"))
     reason: Series[str]
     detail: Series[str]
 
 
 class DataQuality(_Table):
-    """One row a check and split that found something in the data set's files.
-
-    `severity`: `mended` (a value was replaced), `warned` (the record is used as it is) or `refused` (the run stopped). `split`
-    is the data set's own name of it, or `all`. `check` is a short identifier such as `exif_orientation`. `records` counts what
-    was found (persons, images, or joints of the skeleton), `share` is of those that were checked, 0..1. `detail` is one sentence
-    with an example, `remedy` one sentence on what to do.
-    """
+    """One row a check and split that found something in the data set's files; `coco.quality.Finding` explains the columns."""
 
     severity: Series[str] = pa.Field(isin=("mended", "warned", "refused"))
     split: Series[str]

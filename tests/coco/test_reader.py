@@ -80,9 +80,22 @@ def test_another_category_can_be_read(tiny_coco):
     assert found.keypoints[["x", "y"]].to_numpy().tolist() == [[3, 4], [3, 4]]
 
 
-def test_without_an_area_the_box_is_the_scale(tiny_coco):
-    tiny_coco.change("train2017", lambda content: content["annotations"][0].pop("area"))
-    assert read(tiny_coco).persons["area"][0] == 20 * 30
+@pytest.mark.parametrize("area", ["absent", None, 0, 1, -1, 700])
+def test_an_area_that_cannot_be_is_taken_from_the_box(tiny_coco, area):
+    def edit(content):
+        content["annotations"][0]["area"] = area
+        if area == "absent":
+            del content["annotations"][0]["area"]
+
+    tiny_coco.change("train2017", edit)
+    found = read(tiny_coco)
+    assert found.persons["area"][0] == np.float32(0.53 * 20 * 30)
+    finding = found.quality.set_index("check").loc["areas_from_boxes"]
+    assert finding[["severity", "split", "records", "share"]].tolist() == ["mended", "train2017", 1, 0.25]
+    issue = found.issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "step", "outcome"]].tolist() == [
+        "train2017", 1, 1, "read", "mended",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("keypoints", [None, [], "absent"])
@@ -293,7 +306,7 @@ def test_what_is_of_another_category_is_counted_in_the_log(tiny_coco, caplog):
     assert "person_keypoints_train2017.json: 4 people read, 0 records set aside, 1 of other categories left out" in caplog.text
 
 
-@pytest.mark.parametrize("found", ["7", 7.0, True, None, [7], 10**30, "absent"])
+@pytest.mark.parametrize("found", ["7a", 7.5, True, None, [7], 10**30, "absent"])
 def test_a_category_without_a_whole_id_is_refused(tiny_coco, found):
     def edit(content):
         content["categories"][1]["id"] = found

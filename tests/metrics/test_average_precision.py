@@ -9,7 +9,7 @@ from pycocotools.cocoeval import COCOeval
 
 from posescope.coco.reader import load_annotation_file
 from posescope.errors import DataError
-from posescope.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco
+from posescope.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco, match_coco
 from posescope.metrics.errors import MetricError
 from posescope.skeleton import COCO_PERSON
 
@@ -138,14 +138,15 @@ def dirty(truth):
         {"keypoints": [1] * 50},
         {"keypoints": [*good["keypoints"][:-1], "2"]},
         {"keypoints": "none"},
-        {"bbox": None},
+        {"bbox": [1, 2, -3, 4]},
+        {"bbox": [1, 2, 3]},
         {"bbox": [1, 2, "3", 4]},
         {"image_id": None},
         {"image_id": [1]},
-        {"area": "large"},
+        {"iscrowd": 3},
     ]
     bad = [{**good, "id": 1000 + number, **change} for number, change in enumerate(changes)]
-    bad += [{key: value for key, value in good.items() if key != gone} | {"id": 2000} for gone in ("image_id", "bbox")]
+    bad += [{key: value for key, value in good.items() if key != gone} | {"id": 2000} for gone in ("image_id",)]
     dog = {"id": 3000, "image_id": 1, "category_id": 3, "keypoints": [1, 2, 2]}
     spoilt["annotations"] += [*bad, "a string", dog]
     spoilt["images"] += [{"file_name": "no id"}, None]
@@ -171,10 +172,52 @@ def test_a_missing_area_is_the_boxs(truth, results) -> None:
     bare, full = copy.deepcopy(truth), copy.deepcopy(truth)
     for without, record in zip(bare["annotations"], full["annotations"], strict=True):
         del without["area"]
-        record["area"] = record["bbox"][2] * record["bbox"][3]
+        record["area"] = 0.53 * (record["bbox"][2] * record["bbox"][3])
     found = evaluate_coco(bare, results, SIGMAS, category_id=1).figures
     np.testing.assert_equal(found, evaluate_coco(full, results, SIGMAS).figures)
     assert found["AP"] != evaluate_coco(truth, results, SIGMAS).figures["AP"]
+
+
+@pytest.mark.parametrize("area", [0, 1, -1, None, "large", float("nan")])
+def test_an_area_that_cannot_be_is_the_boxs_too(truth, results, area) -> None:
+    bare, spoilt = copy.deepcopy(truth), copy.deepcopy(truth)
+    for without, record in zip(bare["annotations"], spoilt["annotations"], strict=True):
+        del without["area"]
+        is_person = record["num_keypoints"] and not record["iscrowd"]  # of others a small area is plausible
+        record["area"] = area if is_person else None
+    expected = evaluate_coco(bare, results, SIGMAS, category_id=1).figures
+    np.testing.assert_equal(evaluate_coco(spoilt, results, SIGMAS, category_id=1).figures, expected)
+
+
+def test_who_is_labelled_counts_whatever_num_keypoints_says(truth, results, caplog) -> None:
+    stale = copy.deepcopy(truth)
+    for record in stale["annotations"][::2]:
+        record["num_keypoints"] = 0
+    with caplog.at_level("INFO"):
+        found = match_coco(stale, results, SIGMAS, category_id=1)
+    expected = match_coco(truth, results, SIGMAS, category_id=1)
+    assert found.persons == expected.persons
+    np.testing.assert_equal(found.precision.figures, expected.precision.figures)
+    assert "num_keypoints" in caplog.text
+
+
+def test_ids_as_text_or_floats_are_those_of_whole_numbers(truth, results) -> None:
+    changed = copy.deepcopy(truth)
+    for image in changed["images"]:
+        image["id"] = str(image["id"])
+    for record in changed["annotations"]:
+        record |= {"image_id": float(record["image_id"]), "category_id": "1", "id": str(record["id"])}
+    found = evaluate_coco(changed, results, SIGMAS, category_id=1).figures
+    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).figures)
+
+
+def test_a_record_of_nobody_is_no_malformed_one(truth, results, caplog) -> None:
+    more = copy.deepcopy(truth)
+    nobody = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0], "keypoints": [], "num_keypoints": 0, "area": 0}
+    more["annotations"] += [{**nobody, "id": 5000 + number} for number in range(5)]
+    found = evaluate_coco(more, results, SIGMAS, category_id=1).figures
+    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).figures)
+    assert "malformed" not in caplog.text
 
 
 def test_nobody_to_find_is_an_error_not_minus_one(truth, results) -> None:

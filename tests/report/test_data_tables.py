@@ -12,8 +12,8 @@ from posescope.tables import Issues, empty_table
 PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
 
 
-def issue(step, reason, image_id, annotation_id):
-    return ("train2017", image_id, annotation_id, "a.jpg", step, reason, "")
+def issue(step, reason, image_id, annotation_id, outcome="set aside"):
+    return ("train2017", image_id, annotation_id, "a.jpg", step, outcome, reason, "")
 
 
 def issues(*rows):
@@ -37,6 +37,8 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
             issue("read", "image without people", 8, -1),
             issue("read", "image without people", 9, -1),
             issue("read", "no box", 3, 99),
+            issue("read", "area is missing", 3, 7, "mended"),  # goes on, and is not counted
+            issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
             issue("crop", "does not fit", 1, 1),
             issue("filter", "crowd", 1, 2),
             issue("filter", "no labelled joints", 1, 3),

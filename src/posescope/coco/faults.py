@@ -12,13 +12,18 @@ from typing import Any
 __all__ = [
     "MAX_NUMBER",
     "MIN_BOX_SIDE_PX",
+    "NOBODY",
+    "NO_FAULT",
+    "WITHOUT_PEOPLE",
     "Issue",
     "describe_issue",
     "find_image_fault",
     "find_record_fault",
+    "is_finite",
     "is_of_other_category",
     "is_storable",
     "is_whole",
+    "lacks_box",
     "show_value",
 ]
 
@@ -26,6 +31,9 @@ Issue = dict[str, Any]  # a row of the Issues table without source_split and ste
 
 MAX_NUMBER = 1e9  # what is not smaller is no place and no size in an image
 MIN_BOX_SIDE_PX = 1e-30  # the tables' float32 can just tell it from zero
+NOBODY = "nobody annotated: no box and no labelled keypoints"  # tools that track people write one for each image without them
+WITHOUT_PEOPLE = "image without people"  # COCO has 60,000 of them
+NO_FAULT = frozenset({NOBODY, WITHOUT_PEOPLE})  # set aside, though nothing is wrong with them
 _DETAIL_LENGTH = 200
 # JSON can spell half a character (a lone surrogate); no table can hold it. And no file system takes NUL.
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
@@ -50,7 +58,9 @@ def find_image_fault(image: Any, folder: Path | None, known: Container[int]) -> 
         return "image without file_name"
     if not is_storable(name):
         return "file_name has characters that no file's name can have"
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+    if "\\" in name and ".." not in re.split(r"[\\/]", name):
+        return "file_name has a backslash as separator, expected '/', and there is no such file"
+    if PurePosixPath(name).is_absolute() or ".." in re.split(r"[\\/]", name):
         return "file_name leaves the image folder"
     if str(PurePosixPath(name)) != name:  # `./a.jpg`, `a.jpg/`: one picture under two names could stand on two sides of a split
         return "file_name is not written in the plainest way"
@@ -77,13 +87,14 @@ def find_record_fault(record: Any, joint_count: int, category_id: Any, images: C
     if not is_whole(record.get("image_id")) or record["image_id"] not in images:
         return "its image is not in the file or was set aside"
     box: Any = record.get("bbox")
+    keypoints_fault = _find_keypoints_fault(record.get("keypoints"), joint_count)
+    if lacks_box(box) and not keypoints_fault and not any((record.get("keypoints") or [])[2::3]):
+        return NOBODY
     if not _are_numbers(box, 4) or min(box[2:]) < MIN_BOX_SIDE_PX:
         return "bbox is not four finite numbers with width and height > 0"
-    if not _is_finite(record.get("area", 0.0)) or record.get("area", 0.0) < 0:
-        return "area is not a finite number >= 0"
     if record.get("iscrowd", 0) not in (0, 1):  # true and false are as good
         return "iscrowd is not 0 or 1"
-    return _find_keypoints_fault(record.get("keypoints"), joint_count)
+    return keypoints_fault
 
 
 def is_of_other_category(record: Any, category_id: Any) -> bool:
@@ -114,6 +125,17 @@ def describe_issue(record: Any, image_field: str, annotation_field: str, reason:
 def is_whole(value: Any) -> bool:
     """True for whole numbers that fit in 64 bits: no table could hold another as an id."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def lacks_box(box: Any) -> bool:
+    """True for a box that says nothing: missing, null, empty, four nulls or NaN, or without width or height."""
+    if box is None or box == []:
+        return True
+    if not isinstance(box, list) or len(box) != 4:
+        return False
+    if all(value is None or value != value for value in box):  # noqa: PLR0124 - NaN
+        return True
+    return all(map(is_finite, box)) and min(box[2:]) >= 0 and min(box[2:]) < MIN_BOX_SIDE_PX
 
 
 def is_storable(name: str) -> bool:
@@ -152,8 +174,9 @@ def _find_keypoints_fault(keypoints: Any, joint_count: int) -> str:
 
 
 def _are_numbers(values: Any, count: int) -> bool:
-    return isinstance(values, list) and len(values) == count and all(map(_is_finite, values))
+    return isinstance(values, list) and len(values) == count and all(map(is_finite, values))
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """True for numbers that can be a place or a size in an image: no text, no true, no NaN, nothing beyond `MAX_NUMBER`."""
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(abs(value) < MAX_NUMBER)

@@ -5,6 +5,7 @@ numbers of pixels and enter unchanged.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.coco.checks import RecordChecks, find_bad_images, find_bad_records
-from posescope.coco.failures import FailureOptions, check_failures
-from posescope.coco.faults import is_storable, is_whole, show_value
+from posescope.coco.doubts import Doubt, SplitLabels, find_doubts, find_shared_persons, labels_of
+from posescope.coco.failures import FailureOptions, check_failures, judge_doubts, refuse_labels
+from posescope.coco.faults import NO_FAULT, WITHOUT_PEOPLE, is_storable, show_value
+from posescope.coco.findings import mend_findings, missing_category_finding, same_image_finding, skeleton_findings
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.mending import to_whole
 from posescope.coco.quality import Finding, report_findings
 from posescope.errors import DataError
 from posescope.files import read_json
-from posescope.skeleton import DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
-from posescope.tables import DataQuality, Issues, Keypoints, Persons, empty_table, join_joints, name_joints
+from posescope.skeleton import Skeleton, skeleton_from_category
+from posescope.tables import Issues, Keypoints, Persons, join_joints, name_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
 
-WITHOUT_PEOPLE = "image without people"  # COCO has 60,000 of them: nothing is wrong with them
 MAX_JOINTS = 255  # the tables count joints in a uint8
 
 logger = logging.getLogger(__name__)
@@ -78,37 +81,53 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
     Args:
         folder: the data set.
         source: how its files are called.
-        failures: how many records may be malformed; none: any number.
+        failures: how many records may be malformed, and labels wrong; none: any number.
 
     Raises:
         DataError: if a file is missing or malformed as a whole, the splits describe different skeletons, or too many records are
-            malformed.
+            malformed, or too many labels make every number wrong.
     """
-    parts: list[Annotations] = []
+    parts: list[_Part] = []
     next_id = 0
     for split, source_split in source.splits().items():
-        path = folder.annotation_file(source, source_split)
-        image_folder = None if source.images is None else folder.image_folder(source, source_split)
-        part = _read_split(path, image_folder, source, split, source_split, next_id)
+        part = _read_split(folder, source, split, source_split, next_id)
         next_id += len(part.persons)
         if parts and part.skeleton != parts[0].skeleton:
-            raise DataError(f"{path}: its category describes another skeleton than the split '{source.train_split}'.")
+            raise DataError(f"{part.path}: its category describes another skeleton than the split '{source.train_split}'.")
         parts.append(part)
     _check_apart(folder, source, parts)
+    doubts = [*(find_doubts(part.labels) for part in parts)]
+    doubts[-1] += _find_shared(parts, source)
+    quality = _report_quality(parts, doubts, source, failures)
+    issues = [*(part.issues for part in parts), *map(_warned_issues, parts, doubts)]
     found = Annotations(
         persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
         keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
-        issues=pd.DataFrame(Issues.validate(pd.concat([part.issues for part in parts], ignore_index=True))),
-        quality=report_findings(_check_sigmas(parts[0].skeleton)),
+        issues=pd.DataFrame(Issues.validate(pd.concat(issues, ignore_index=True))),
+        quality=quality,
         skeleton=parts[0].skeleton,
     )
     if failures is not None:
-        malformed = found.issues[found.issues["reason"] != WITHOUT_PEOPLE]
+        set_aside = found.issues[found.issues["outcome"] == "set aside"]
+        malformed = set_aside[~set_aside["reason"].isin(NO_FAULT)]
         check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
     return found
 
 
-def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[Annotations]) -> None:
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one annotation file says; the attributes that `Annotations` has too are as there."""
+
+    path: Path
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    issues: pd.DataFrame
+    skeleton: Skeleton
+    findings: tuple[Finding, ...]
+    labels: SplitLabels
+
+
+def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
     """No picture may train and validate; where each split has a folder of its own, the names do not say it."""
     if source.images is None:
         return
@@ -121,44 +140,74 @@ def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[Annotati
         )
 
 
-def _check_sigmas(skeleton: Skeleton) -> list[Finding]:
-    guessed = skeleton.guessed_sigmas
-    if not guessed:
-        return []
-    return [
-        Finding(
-            severity="warned",
-            split="all",
-            check="guessed_oks_sigmas",
-            records=len(guessed),
-            total=len(skeleton),
-            detail=f"No OKS sigma is known for {', '.join(guessed)}; {DEFAULT_OKS_SIGMA:g} is used.",
-            remedy="Give them in data_engineering.source.oks_sigmas if OKS and AP matter.",
-        )
-    ]
+def _find_shared(parts: Sequence[_Part], source: SourceOptions) -> list[Doubt]:
+    """Persons of the last split who are in the first one too."""
+    shared = None if source.train_split == source.val_split else find_shared_persons(parts[0].labels, parts[-1].labels)
+    return [] if shared is None else [shared]
 
 
-def _read_split(
-    path: Path, image_folder: Path | None, source: SourceOptions, split: str, source_split: str, first_id: int
-) -> Annotations:
+def _report_quality(
+    parts: Sequence[_Part], doubts: Sequence[list[Doubt]], source: SourceOptions, failures: FailureOptions | None
+) -> pd.DataFrame:
+    """Log all findings, stop if labels are refused, and return the table."""
+    findings: list[Finding] = []
+    for part, of_part in zip(parts, doubts, strict=True):
+        findings += [*part.findings, *judge_doubts(of_part, failures)]
+    findings += skeleton_findings(parts[0].skeleton, source.category, source.oks_sigmas)
+    table = report_findings(findings)
+    if failures is not None:
+        refuse_labels(findings, failures)
+    return table
+
+
+def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_split: str, first_id: int) -> _Part:
+    path = folder.annotation_file(source, source_split)
+    image_folder = None if source.images is None else folder.image_folder(source, source_split)
     content = load_annotation_file(path)
     category = _find_category(content["categories"], source, path)
     skeleton = _read_skeleton(category, source, path)
     images = find_bad_images(content["images"], image_folder)
     checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
+    mended = [*images.mended, *checks.mended]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
     logger.info(
         "%s: %d people read, %d records set aside, %d of other categories left out",
         path.name, len(persons), len(issues), checks.other_count,
     )  # fmt: skip
-    return Annotations(
+    record_count = len(checks.annotation_ids) + len(checks.issues)
+    return _Part(
+        path=path,
         persons=persons,
         keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
-        issues=_issues_table(issues, source_split),
-        quality=empty_table(DataQuality),
+        issues=_issues_table([*issues, *({**one.issue, "outcome": "mended"} for one in mended)], source_split),
         skeleton=skeleton,
+        findings=(
+            *mend_findings(source_split, mended, len(content["images"]), record_count),
+            *missing_category_finding(source_split, checks.without_category, record_count, len(content["categories"])),
+            *same_image_finding(source_split, images.rows),
+        ),
+        labels=labels_of(checks, images.rows, source_split),
     )
+
+
+def _warned_issues(part: _Part, doubts: Sequence[Doubt]) -> pd.DataFrame:
+    """A row for each record that a check doubts."""
+    labels = part.labels
+    image_ids = part.persons.set_index("annotation_id")["image_id"]
+    rows = [
+        {
+            "image_id": int(image_ids[annotation]),
+            "annotation_id": int(annotation),
+            "file_name": name,
+            "outcome": "warned",
+            "reason": doubt.reason,
+            "detail": doubt.finding.check,
+        }
+        for doubt in doubts
+        for annotation, name in zip(labels.annotation_ids[doubt.records], labels.file_names[doubt.records], strict=True)
+    ]
+    return _issues_table(rows, labels.split)
 
 
 def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:
@@ -169,12 +218,12 @@ def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> 
         raise DataError(
             f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
         )
-    category_id = found[0].get("id")
-    if not is_whole(category_id):
+    category_id = to_whole(found[0].get("id"))
+    if category_id is None:
         raise DataError(
-            f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(category_id)}."
+            f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(found[0].get('id'))}."
         )
-    return found[0]
+    return {**found[0], "id": category_id}
 
 
 def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) -> Skeleton:
@@ -235,5 +284,6 @@ def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64], skelet
 
 
 def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
-    columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "reason", "detail"]
-    return pd.DataFrame([{"source_split": source_split, "step": "read", **issue} for issue in issues], columns=columns)
+    columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "outcome", "reason", "detail"]
+    known = {"source_split": source_split, "step": "read", "outcome": "set aside"}
+    return pd.DataFrame([{**known, **issue} for issue in issues], columns=columns)

@@ -91,7 +91,6 @@ def screen_records(annotations: Sequence[Any], image_ids: Collection[Any], joint
     fine = _are_single(pick_column(records, "id"))
     fine &= _are_known(pick_column(records, "image_id"), image_ids)
     fine &= _are_boxes(pick_column(records, "bbox"))
-    fine &= _is_between(to_floats(pick_column(records, "area", 0.0)), 0, np.nextafter(MAX_NUMBER, 0))
     fine &= np.asarray((crowds == 0) | (crowds == 1), dtype=np.bool_)
     fine &= _are_keypoints(pick_column(records, "keypoints"), joint_count)
     passed[passed] = fine

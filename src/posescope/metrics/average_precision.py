@@ -19,6 +19,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.coco.checks import sort_records
+from posescope.coco.faults import NO_FAULT, is_whole
+from posescope.coco.mending import mend_ids
 from posescope.coco.reader import load_annotation_file
 from posescope.metrics.base import MetricFigures
 from posescope.metrics.errors import MetricError
@@ -60,9 +62,9 @@ def evaluate_coco(
     """Average precision and recall of COCO keypoint results.
 
     Args:
-        ground_truth: annotation file (.json or .json.gz), or its content. Records without `num_keypoints`, `iscrowd` or `area`
-            (some custom data) count their labelled joints, are no crowd, and have their box's area. Malformed records, as the
-            reader's checks find them, are left out; how many is logged.
+        ground_truth: annotation file (.json or .json.gz), or its content. Every record is mended as the reader does it, so that
+            the same persons count here as in PCK and OKS: areas that are missing or wrong are 0.53 of the box, labelled joints
+            are counted again. Malformed records, as the reader's checks find them, are left out; how many is logged.
         results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
             They are checked one by one, and a `file_name` decides over `image_id` (`check_results`).
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
@@ -121,8 +123,7 @@ def match_coco(
 
 def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
     """A copy with the persons' well-formed records alone, each with all that pycocotools reads."""
-    images = [image for image in truth["images"] if isinstance(image, dict) and isinstance(image.get("id"), int)]
-    categories = [item for item in truth["categories"] if isinstance(item, dict) and isinstance(item.get("id"), int)]
+    images, categories = _with_whole_ids(truth["images"]), _with_whole_ids(truth["categories"])
     wanted = [
         record
         for record in truth["annotations"]
@@ -130,13 +131,25 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
         if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
     ]
     records = sort_records(wanted, [image["id"] for image in images], joint_count, category_id)
-    if records.issues:
+    malformed = [issue for issue in records.issues if issue["reason"] not in NO_FAULT]
+    if malformed:
         _log.warning(
             "average precision: %d malformed records of the annotation file are left out; the first: annotation %s, %s",
-            len(records.issues), records.issues[0]["annotation_id"], records.issues[0]["reason"],
+            len(malformed), malformed[0]["annotation_id"], malformed[0]["reason"],
+        )  # fmt: skip
+    if records.mended:
+        first = records.mended[0]
+        _log.info(
+            "average precision: %d values of the annotation file are mended, as for all other figures; the first: annotation %s, "
+            "%s (%s)", len(records.mended), first.issue["annotation_id"], first.mend.reason, first.mend.value,
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
     return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _with_whole_ids(records: Sequence[Any]) -> list[dict[str, Any]]:
+    mended = [mend_ids(record, ("id",))[0] for record in records if isinstance(record, dict)]
+    return [record for record in mended if is_whole(record.get("id"))]
 
 
 def _ignore_others(annotations: Sequence[dict[str, Any]], wanted: set[int]) -> list[dict[str, Any]]:
@@ -146,13 +159,12 @@ def _ignore_others(annotations: Sequence[dict[str, Any]], wanted: set[int]) -> l
 
 def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
     keypoints = record.get("keypoints") or [0] * (3 * joint_count)
-    count = record.get("num_keypoints")
     return {
         "category_id": category_id,
-        "area": record["bbox"][2] * record["bbox"][3],
         **record,
         "keypoints": keypoints,
-        "num_keypoints": count if isinstance(count, int) else sum(v > 0 for v in keypoints[2::3]),
+        # Written counts that were wrong have been mended; where none is written the labelled joints are counted here.
+        "num_keypoints": sum(v > 0 for v in keypoints[2::3]),
         "iscrowd": int(bool(record.get("iscrowd", 0))),
     }
 

@@ -25,7 +25,7 @@ def count_discarded(persons_read: pd.DataFrame, issues: pd.DataFrame, distributi
 
     Args:
         persons_read: the `Persons` table of all well-formed records.
-        issues: the `Issues` table of all steps.
+        issues: the `Issues` table of all steps; records that were only mended or warned of are not counted.
         distribution: the `Distribution` table of those who are left.
 
     Returns:
@@ -33,6 +33,7 @@ def count_discarded(persons_read: pd.DataFrame, issues: pd.DataFrame, distributi
         first: step (read, filter, crop, cut, kept), record (person, image), reason, records (count), share (0..1 of all records
         of the kind).
     """
+    issues = issues[issues["outcome"] == "set aside"]
     # What is wrong with an image itself is found when the annotations are read, and its reasons begin so.
     of_image = (issues["step"] == "read") & issues["reason"].str.startswith(("image ", "file_name "))
     record = np.where(of_image, "image", "person")
