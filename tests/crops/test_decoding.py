@@ -167,7 +167,7 @@ def test_a_folder_is_no_image(tmp_path):
 def test_what_is_no_image_is_refused(tmp_path, raw):
     if raw is not None:
         (tmp_path / "a.jpg").write_bytes(raw)
-    with pytest.raises(DataError, match=r"a\.jpg: cannot be decoded as an image"):
+    with pytest.raises(DataError, match=r"a\.jpg: (cannot be decoded as an image|there is no such image file)"):
         read_image(tmp_path / "a.jpg")
 
 

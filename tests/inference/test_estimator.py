@@ -9,13 +9,16 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from posescope.artifacts.description import ModelFolderError, describe_folder
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_session import CropJoints
+from posescope.crops.decoding import MissingImageError
 from posescope.errors import DataError
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.estimator import PoseEstimator
+from posescope.inference.image_inputs import ImageInputError
 from posescope.inference.images import ImageFolder
 from posescope.inference.photos import Photo
 from posescope.inference.predictor import predict_people
@@ -185,6 +188,37 @@ def test_onnx_comes_before_torch_and_both_agree(model_folders: Any) -> None:
         np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
     with pytest.raises(ModelFolderError, match="this model is not exported; posescope export --model"):
         PoseEstimator.load(model_folders.torch, backend="onnx")
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+def test_every_batching_gives_the_same_by_onnx_and_torch(model_folders: Any, flip_test: bool) -> None:
+    """1, 0, 3, 5 and 23 people an image, in batches that split them anywhere."""
+    rng = np.random.default_rng(2)
+    counts = (1, 0, 3, 5, 23)
+    images = [rng.integers(0, 256, (50, 70, 3)).astype(np.uint8) for _ in counts]
+    boxes = [np.array([[2 + k, 1, 20 + k, 30] for k in range(count)]).reshape(-1, 4) for count in counts]
+    onnx, torch = PoseEstimator.load(model_folders.onnx), PoseEstimator.load(model_folders.torch, device="cpu")
+    expected = list(torch.predict(images, boxes, batch_size=32, flip_test=flip_test))
+    for size in (1, 2, 3, 5, 7, 32):
+        found = list(onnx.predict(images, boxes, batch_size=size, flip_test=flip_test))
+        assert [len(poses) for poses in found] == list(counts)
+        for one, two in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one.joints, two.joints, atol=1e-2)
+            np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
+
+
+def test_images_of_every_kind_are_posed_alike(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    assert cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    raw = (tmp_path / "a.png").read_bytes()
+    for one in (raw, Image.fromarray(image), str(tmp_path / "a.png")):
+        (poses,) = estimator.predict(one, [[BOX]])
+        np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
+    assert len(list(estimator.predict([raw, Image.fromarray(image)], [[BOX], None]))) == 2
+    with pytest.raises(MissingImageError):
+        estimator.predict_one(tmp_path / "absent.png")
+    with pytest.raises(ImageInputError, match="Multiply it by 255"):
+        estimator.predict_one(image / 255)
 
 
 def test_the_pipelines_predictor_gives_the_same(model_folders: Any, tmp_path: Path) -> None:

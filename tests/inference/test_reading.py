@@ -151,7 +151,7 @@ def test_what_is_no_image_is_named(content: bytes | None, tmp_path: Path) -> Non
     if content is not None:
         (tmp_path / "a.jpg").write_bytes(content)
     for read in (read_upright, read_size):
-        with pytest.raises(ImageError, match=r"a\.jpg: cannot be decoded as an image"):
+        with pytest.raises(ImageError, match=r"a\.jpg: (cannot be decoded as an image|there is no such image file)"):
             read(tmp_path / "a.jpg")
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from posescope.images.headers import ImageError, ImageHeader, read_header
+from posescope.images.headers import ImageError, ImageHeader, MissingImageError, read_header
 from posescope.images.limits import ImageLimits
 from posescope.images.orientation import PixelFrame, turn_back, turn_upright
 from posescope.images.transparency import remove_transparency
 
-__all__ = ["ImageError", "decode_image", "read_bytes", "read_image"]
+__all__ = ["ImageError", "MissingImageError", "decode_image", "read_bytes", "read_image"]
 
 _FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
 # libjpeg's word for bytes between the last block and the end mark. Some cameras leave a few, and no pixel suffers; many of them
@@ -62,7 +62,8 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
     """Return the bytes of an image file.
 
     Raises:
-        ImageError: if the file is missing, cannot be read, is no regular file, or is larger than any picture within the limits.
+        MissingImageError: if there is no such file.
+        ImageError: if the file cannot be read, is no regular file, or is larger than any picture within the limits.
     """
     try:
         status = path.stat()
@@ -70,6 +71,8 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
             raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image (it is not a regular file).")
         limits.check_file(status.st_size, path)
         return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingImageError("image file is missing", f"{path}: there is no such image file.") from error
     except OSError as error:
         raise ImageError("image cannot be read", f"{path}: cannot be decoded as an image ({error.strerror}).") from error
 

@@ -19,7 +19,7 @@ from posescope.errors import DataError
 from posescope.images.orientation import SIDEWAYS, UPRIGHT, exif_orientation
 from posescope.images.tiff import TIFF_STARTS, TiffError, read_tiff
 
-__all__ = ["ImageError", "ImageHeader", "read_header"]
+__all__ = ["ImageError", "ImageHeader", "MissingImageError", "read_header"]
 
 _JPEG, _PNG, _GIF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF8"
 _PNM = re.compile(rb"P([1-6])" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})" * 2)
@@ -51,6 +51,10 @@ class ImageError(DataError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class MissingImageError(ImageError):
+    """There is no file at an image's path."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 A folder with `model.onnx` is run by onnxruntime, and torch is never imported; one with `model.safetensors` by PyTorch.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -18,20 +18,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from posescope.artifacts.description import ModelDescription, ModelFolderError, describe_folder
 from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
-from posescope.drawing.images import check_rgb
 from posescope.errors import DataError, PosescopeError
 from posescope.inference.cutting import CutPeople, cut_people
+from posescope.inference.image_inputs import ImageLike, is_one_image, known_numbers, photo_of
 from posescope.inference.images import ImageNumbers
 from posescope.inference.photos import Photo
 from posescope.inference.poses import ImagePoses
-from posescope.inference.reading import read_upright
-from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson, number_in
+from posescope.inference.records import DetectedPerson, ImageInfo, PosedPerson
 from posescope.skeleton import Skeleton, warn_of_missing_pairs
 
 __all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
 
 
-ImageLike: TypeAlias = str | Path | NDArray[np.uint8] | Photo
 BackendName: TypeAlias = Literal["auto", "onnx", "torch"]
 
 
@@ -106,7 +104,8 @@ class PoseEstimator:
         """Pose the people of images, in the order of the images; nothing is kept of an image when its people are cut out.
 
         Args:
-            images: paths, arrays (H, W, 3) uint8 RGB, or photos (arrays with a name): one, several, or an iterator without end.
+            images: paths, bytes of image files, PIL images, arrays (H, W, 3) uint8 RGB, or photos (arrays with a name): one,
+                several, or an iterator without end.
             boxes: for each image its people, (n, 4): x, y, w, h px with the image's left and upper edges at 0, as COCO and
                 detectors have it, or (n, 5) with the box's score; None: one person who fills the image.
             batch_size: people a pass of the network, of several images together.
@@ -118,19 +117,21 @@ class PoseEstimator:
             name whose number another image already has gets a free one. Photos keep their own.
 
         Raises:
-            DataError: if an image cannot be read, a box is malformed or outside its picture, or boxes are fewer than images,
-                after the poses of the images before it; if the batch size is below 1.
+            MissingImageError: if there is no file at a path.
+            ImageError: if a file or bytes cannot be decoded.
+            ImageInputError: if something else is no image, or an array of another type, shape or range.
+            DataError: if a box is malformed or outside its picture, or boxes are fewer than images; if the batch size is below 1.
+                All but the last come after the poses of the images before.
         """
         if flip_test:
             warn_of_missing_pairs(self.skeleton, "flip_test")
-        one = isinstance(images, str | Path | np.ndarray | Photo)
-        listed: Iterable[ImageLike] = [images] if one else images  # type: ignore[assignment, list-item]
+        listed: Iterable[ImageLike] = [images] if is_one_image(images) else images  # type: ignore[assignment, list-item]
         if batch_size < 1:
             raise DataError(f"predict: batch_size: expected at least 1, found {batch_size}.")
-        waiting, numbers = _Batch(), ImageNumbers(_known_numbers(listed))
+        waiting, numbers = _Batch(), ImageNumbers(known_numbers(listed))
         try:
             for place, (image, own) in enumerate(_pairs(listed, boxes)):
-                waiting.add(*self._cut(_read(image, place, numbers), own))
+                waiting.add(*self._cut(photo_of(image, place, numbers), own))
                 if waiting.people >= batch_size or len(waiting.images) >= batch_size:
                     full, waiting = waiting, _Batch()
                     yield from self._run(full, batch_size, flip_test)
@@ -191,28 +192,6 @@ def _pairs(images: Iterable[ImageLike], boxes: Iterable[ArrayLike | None] | None
             yield image, next(own)
         except StopIteration:
             raise DataError(f"predict: expected boxes for every image (or None), found boxes for {number} images.") from None
-
-
-def _known_numbers(images: Iterable[ImageLike]) -> set[int]:
-    """The numbers that images of a list will have; nothing is known of a stream."""
-    if not isinstance(images, Sequence):
-        return set()
-    numbers = (number_in(Path(image).name) for image in images if isinstance(image, str | Path))
-    photos = {image.image_id for image in images if isinstance(image, Photo)}
-    return photos | {number for number in numbers if number is not None}
-
-
-def _read(image: ImageLike, place: int, numbers: ImageNumbers) -> Photo:
-    if isinstance(image, str | Path):
-        name = Path(image).name
-        return Photo(name, read_upright(Path(image)), numbers.give(number_in(name)))
-    if isinstance(image, Photo):
-        photo = image
-        numbers.give(photo.image_id)
-    else:
-        photo = Photo(str(place), image, numbers.give())
-    check_rgb(photo.pixels, f"image {photo.name}")
-    return photo
 
 
 def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
