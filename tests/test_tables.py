@@ -8,6 +8,7 @@ import pytest
 from pandera.errors import SchemaError, SchemaErrors
 
 from posescope.errors import DataError
+from posescope.joint_map import joint_names_of, name_joints
 from posescope.tables import (
     CropBoxes,
     DataQuality,
@@ -21,10 +22,8 @@ from posescope.tables import (
     empty_table,
     ids_of,
     join_joints,
-    joint_names_of,
     joints_of,
     matrices_of,
-    name_joints,
     table_of,
 )
 

@@ -50,7 +50,11 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
         "crop_size": list(about.crop_size),
         "joints": list(about.skeleton.joints),
         "trained_on_generated_sample": bool(known.get("generated_sample", False)),
-        **{name: known[name] for name in ("train_persons", "epochs", "epoch", "val_pck_thesis", "posescope") if name in known},
+        **{
+            name: known[name]
+            for name in ("data_fingerprint", "train_persons", "epochs", "epoch", "val_pck_thesis", "posescope")
+            if name in known
+        },
         "weights_sha256": about.weights_sha256,
         **({"onnx_largest_difference": about.onnx.get("largest_difference")} if about.onnx else {}),
     }

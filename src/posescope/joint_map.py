@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
 from posescope.skeleton import Skeleton
 
-__all__ = ["JointMap", "JointMismatchError", "match_joints", "reorder_skeleton"]
+__all__ = ["JointMap", "JointMismatchError", "joint_names_of", "match_joints", "name_joints", "reorder_skeleton"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -123,3 +124,31 @@ def reorder_skeleton(skeleton: Skeleton, joints: Sequence[str]) -> Skeleton:
         "oks_sigmas": tuple(skeleton.oks_sigmas[skeleton.joints.index(name)] for name in order.data),
     }
     return skeleton if order.is_identity else replace(skeleton, **changed)
+
+
+def name_joints(table: pd.DataFrame, joints: Sequence[str]) -> pd.DataFrame:
+    """Return a long table of joints with a column `joint_name`: the name of the joint with the number in `joint`.
+
+    Args:
+        table: a `Keypoints` table.
+        joints: (K,) names; a number is a place in this list.
+    """
+    names = pd.Categorical.from_codes(table["joint"].to_numpy(), categories=pd.Index(list(joints)))
+    return table.assign(joint_name=names)
+
+
+def joint_names_of(keypoints: pd.DataFrame) -> tuple[str, ...]:
+    """Return the names of the K joints of a `Keypoints` table in the order of their numbers; empty where it does not say them.
+
+    Raises:
+        DataError: if one number has two names: tables of different data were put together.
+    """
+    if "joint_name" not in keypoints:
+        return ()
+    pairs = keypoints[["joint", "joint_name"]].drop_duplicates().sort_values("joint")
+    if pairs["joint"].duplicated().any() or pairs["joint_name"].duplicated().any():
+        raise DataError(
+            f"The table of joints gives one joint several names or numbers: {pairs.to_numpy().tolist()}. It was put "
+            "together from different data. Run the pipeline data_engineering."
+        )
+    return tuple(pairs["joint_name"].astype(str))

@@ -33,11 +33,10 @@ __all__ = [
     "ids_of",
     "images_of",
     "join_joints",
-    "joint_names_of",
     "joints_of",
     "matrices_of",
-    "name_joints",
     "people_fingerprint",
+    "required_columns",
     "squares_fingerprint",
     "table_of",
 ]
@@ -150,7 +149,8 @@ class Distribution(_Table):
     """Images and persons of each split, with their shares (0..1).
 
     `images` and `persons` count those with a crop. `images_with_persons` counts the images with at least one well-formed person
-    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it.
+    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it. `data` is
+    the fingerprint of the data (`posescope.origin`).
     """
 
     split: Series[str] = pa.Field(isin=(*SPLITS, "all"))
@@ -159,10 +159,14 @@ class Distribution(_Table):
     persons: Series[np.int64]
     images_share: Series[np.float64]
     persons_share: Series[np.float64]
+    data: Series[str] | None
 
 
 class History(_Table):
-    """One row an epoch of training."""
+    """One row an epoch of training.
+
+    `model` and `data` are fingerprints of the model that came out and of its data (`posescope.origin`).
+    """
 
     epoch: Series[np.int64]
     train_loss: Series[np.float64]
@@ -170,6 +174,8 @@ class History(_Table):
     val_pck_thesis: Series[np.float64] = pa.Field(nullable=True)
     learning_rate: Series[np.float64]
     seconds: Series[np.float64]
+    model: Series[str] | None
+    data: Series[str] | None
 
 
 class PersonScores(_Table):
@@ -204,6 +210,9 @@ class JointHits(_Table):
     y: Series[np.float32] | None
     oks: Series[np.float64] = pa.Field(ge=0, le=1)
     pck_thesis: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
 
 
 class HeatmapErrors(_Table):
@@ -244,9 +253,14 @@ def empty_table(schema: type[TableModel]) -> pd.DataFrame:
     return pd.DataFrame(schema.validate(frame))
 
 
+def required_columns(schema: type[TableModel]) -> list[str]:
+    """Return the names of the columns that every table of this schema has, in order."""
+    return [str(name) for name, column in schema.to_schema().columns.items() if column.required]
+
+
 def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
-    """Frozen records as a table of this schema, a row each."""
-    columns = list(schema.to_schema().columns)
+    """Frozen records as a table of this schema, a row each, with its required columns."""
+    columns = required_columns(schema)
     frame = pd.DataFrame([[getattr(record, name) for name in columns] for record in records], columns=columns)
     return pd.DataFrame(schema.validate(frame))
 
@@ -300,34 +314,6 @@ def join_joints(
             name: third.ravel(),
         }
     )
-
-
-def name_joints(table: pd.DataFrame, joints: Sequence[str]) -> pd.DataFrame:
-    """Return a long table of joints with a column `joint_name`: the name of the joint with the number in `joint`.
-
-    Args:
-        table: a `Keypoints` table.
-        joints: (K,) names; a number is a place in this list.
-    """
-    names = pd.Categorical.from_codes(table["joint"].to_numpy(), categories=pd.Index(list(joints)))
-    return table.assign(joint_name=names)
-
-
-def joint_names_of(keypoints: pd.DataFrame) -> tuple[str, ...]:
-    """Return the names of the K joints of a `Keypoints` table in the order of their numbers; empty where it does not say them.
-
-    Raises:
-        DataError: if one number has two names: tables of different data were put together.
-    """
-    if "joint_name" not in keypoints:
-        return ()
-    pairs = keypoints[["joint", "joint_name"]].drop_duplicates().sort_values("joint")
-    if pairs["joint"].duplicated().any() or pairs["joint_name"].duplicated().any():
-        raise DataError(
-            f"The table of joints gives one joint several names or numbers: {pairs.to_numpy().tolist()}. It was put "
-            "together from different data. Run the pipeline data_engineering."
-        )
-    return tuple(pairs["joint_name"].astype(str))
 
 
 def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:

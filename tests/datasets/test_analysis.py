@@ -77,6 +77,7 @@ def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
         "findings": [asdict(RESULT.findings[0])],
         "note": RESULT.note,
         "model": RESULT.model,
+        "data": RESULT.data,
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from kedro.io import DatasetError
 
 from posescope.datasets import PictureDataset
+from posescope.drawing.png import Picture, read_png_text
 from posescope.errors import DataError
 
 # Every channel of every pixel differs, so that an exchange of axes or channels shows.
@@ -31,8 +32,18 @@ def test_round_trip(dataset: PictureDataset) -> None:
     dataset.save(PICTURE)
     assert dataset.exists()
     read = dataset.load()
-    np.testing.assert_array_equal(read, PICTURE)
-    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read.image, PICTURE)
+    assert (read.image.dtype, read.text) == (np.uint8, {})
+
+
+def test_text_survives_in_the_file(dataset: PictureDataset, path: Path) -> None:
+    dataset.save(Picture(PICTURE, {"model": "5dff31d2e0abdc8b", "data": ""}))
+    read = dataset.load()
+    assert read.text == {"model": "5dff31d2e0abdc8b", "data": ""}
+    np.testing.assert_array_equal(read.image, PICTURE)
+    np.testing.assert_array_equal(cv2.imread(str(path))[..., ::-1], PICTURE, "other readers see the picture as before")
+    path.write_bytes(path.read_bytes().replace(b"5dff", b"0000"))
+    assert "model" not in read_png_text(path), "a changed chunk no longer fits its checksum"
 
 
 def test_the_file_is_rgb_to_others(dataset: PictureDataset, path: Path) -> None:

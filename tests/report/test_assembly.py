@@ -96,7 +96,7 @@ def test_what_is_not_told_is_listed_at_the_end_of_them(inputs):
     assert titles[2:5] == [f"What it has learned: {what}" for what in ("walks", "skip ablation", "not told here")]
     text = section(content, "What it has learned: not told here").text
     assert text.split("\n") == [
-        "- The components found are of another model; run the pipeline explainability.",
+        "- There are no components of this model; run the pipeline explainability.",
         "- attribution: The analysis 'attribution' is not selected.",
     ]
 

@@ -24,8 +24,9 @@ from posescope.coco.mending import to_whole
 from posescope.coco.quality import Finding, report_findings
 from posescope.errors import DataError
 from posescope.files import read_json
+from posescope.joint_map import name_joints
 from posescope.skeleton import Skeleton, skeleton_from_category
-from posescope.tables import Issues, Keypoints, Persons, join_joints, name_joints
+from posescope.tables import Issues, Keypoints, Persons, join_joints
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
 

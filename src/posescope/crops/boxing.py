@@ -9,9 +9,10 @@ from posescope.coco.filters import issues_of
 from posescope.crops.options import CropOptions
 from posescope.geometry.affine import apply_affine, crop_from_image
 from posescope.geometry.boxes import SquareBoxes, measure_extents
+from posescope.joint_map import joint_names_of
 from posescope.plugins import build
 from posescope.records import PoseTargets
-from posescope.tables import CropBoxes, joint_names_of, joints_of, matrices_of, squares_fingerprint
+from posescope.tables import CropBoxes, joints_of, matrices_of, squares_fingerprint
 
 __all__ = ["BoxedPersons", "box_persons", "place_targets"]
 

@@ -65,7 +65,8 @@ def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd
         count = len(cut) if split == "all" else int(people.get(split, 0))
         shares = (images[split] / images["all"], count / len(cut))
         rows.append((split, with_persons[split], images[split], count, *shares))
-    return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=list(Distribution.to_schema().columns))))
+    columns = ["split", "images_with_persons", "images", "persons", "images_share", "persons_share"]
+    return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=columns)))
 
 
 def _put_into_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:

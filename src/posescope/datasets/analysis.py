@@ -47,6 +47,7 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
         return AnalysisResult(
             facts=content["facts"],
             model=content.get("model", ""),  # of those who were written before it was noted
+            data=content.get("data", ""),
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             tables={path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))},
@@ -58,7 +59,8 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
         """Write the whole folder, or nothing."""
         with atomic_folder(Path(self._filepath)) as folder:
             findings = [asdict(finding) for finding in data.findings]
-            content = {"facts": dict(data.facts), "findings": findings, "note": data.note, "model": data.model}
+            content = {"facts": dict(data.facts), "findings": findings, "note": data.note}
+            content |= {"model": data.model, "data": data.data}
             write_json(folder / "result.json", content)
             for name, table in data.tables.items():
                 table.to_csv(folder / f"{name}.csv", index=False)

@@ -9,13 +9,13 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 from numpy.typing import NDArray
 
-from posescope.drawing.png import read_png, write_png
+from posescope.drawing.png import Picture, read_png, read_png_text, write_png
 
 __all__ = ["PictureDataset"]
 
 
-class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
-    """An (H, W, 3) uint8 RGB array as PNG.
+class PictureDataset(AbstractDataset[Picture | NDArray[np.uint8], Picture]):
+    """A `Picture`, or an (H, W, 3) uint8 RGB array that says nothing of itself, as PNG; loaded as a `Picture`.
 
     Example:
     ```yaml
@@ -30,13 +30,15 @@ class PictureDataset(AbstractDataset[NDArray[np.uint8], NDArray[np.uint8]]):
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
 
-    def load(self) -> NDArray[np.uint8]:
-        """The picture as RGB."""
-        return read_png(Path(self._filepath))
+    def load(self) -> Picture:
+        """The picture as RGB, with its text."""
+        path = Path(self._filepath)
+        return Picture(read_png(path), read_png_text(path))
 
-    def save(self, data: NDArray[np.uint8]) -> None:
+    def save(self, data: Picture | NDArray[np.uint8]) -> None:
         """Write the picture, atomically."""
-        write_png(Path(self._filepath), data)
+        picture = data if isinstance(data, Picture) else Picture(data)
+        write_png(Path(self._filepath), picture.image, picture.text)
 
     def preview(self) -> ImagePreview:
         """For Kedro-Viz: the PNG's bytes in base64."""

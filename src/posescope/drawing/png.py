@@ -1,5 +1,9 @@
 """A picture as PNG: the one place that turns RGB into OpenCV's BGR on the way to a file, and back."""
 
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -10,11 +14,31 @@ from posescope.drawing.images import DrawingError, check_rgb
 from posescope.errors import DataError
 from posescope.files import atomic_write
 
-__all__ = ["read_png", "write_png"]
+__all__ = ["Picture", "read_png", "read_png_text", "write_png"]
+
+_SIGNATURE, _IHDR_END = b"\x89PNG\r\n\x1a\n", 33  # the header chunk is always the first one and 25 bytes long
 
 
-def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture and what it says of itself.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        text: by keyword, Latin-1; kept in the file's text chunks.
+    """
+
+    image: NDArray[np.uint8]
+    text: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_png(path: Path, picture: NDArray[np.uint8], text: Mapping[str, str] | None = None) -> None:
     """Write an (H, W, 3) uint8 RGB array, atomically; folders above it are made.
+
+    Args:
+        path: the file.
+        picture: the array.
+        text: written into tEXt chunks (PNG specification, 11.3.4.3): Latin-1, keywords of 1 to 79 characters.
 
     Raises:
         DrawingError: if the array is no such picture, or cannot be written.
@@ -26,9 +50,39 @@ def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
         raise DrawingError(f"{path}: OpenCV could not write the picture.")
     with atomic_write(path) as temporary:
         try:
-            temporary.write_bytes(encoded.tobytes())
+            temporary.write_bytes(_insert_text(encoded.tobytes(), text or {}))
         except OSError as error:
             raise DrawingError(f"{path}: could not write the picture ({error.strerror}).") from error
+
+
+def _insert_text(png: bytes, text: Mapping[str, str]) -> bytes:
+    chunks = []
+    for keyword, value in text.items():
+        body = b"tEXt" + keyword.encode("latin-1") + b"\0" + value.encode("latin-1")
+        chunks.append(struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)))
+    return png[:_IHDR_END] + b"".join(chunks) + png[_IHDR_END:]
+
+
+def read_png_text(path: Path) -> dict[str, str]:
+    """Read the text chunks of a PNG file by keyword; empty where there are none, or the file is damaged or no PNG.
+
+    Raises:
+        DataError: if there is no such file.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: there is no such picture.") from error
+    found: dict[str, str] = {}
+    place = len(_SIGNATURE) if raw.startswith(_SIGNATURE) else len(raw)
+    while place + 12 <= len(raw):
+        (length,) = struct.unpack_from(">I", raw, place)
+        body, check = raw[place + 4 : place + 8 + length], raw[place + 8 + length : place + 12 + length]
+        if body[:4] == b"tEXt" and check == struct.pack(">I", zlib.crc32(body)):
+            keyword, _, value = body[4:].partition(b"\0")
+            found[keyword.decode("latin-1")] = value.decode("latin-1")
+        place += 12 + length
+    return found
 
 
 def read_png(path: Path) -> NDArray[np.uint8]:

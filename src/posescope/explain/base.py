@@ -106,6 +106,7 @@ class AnalysisResult:
         findings: what the analysis claims, each with its control.
         figures: interactive ones (plotly), by name; no name is that of a picture too.
         model: fingerprint of the network under study; empty: unknown. Whoever runs the analysis says so.
+        data: fingerprint of the crops, joints and splits, likewise.
     """
 
     facts: Mapping[str, float | int | str | None]
@@ -115,6 +116,7 @@ class AnalysisResult:
     findings: tuple[Finding, ...] = ()
     figures: "Mapping[str, go.Figure]" = field(default_factory=dict)
     model: str = ""
+    data: str = ""
 
     def __post_init__(self) -> None:
         shown = {*self.pictures, *self.figures}

@@ -37,7 +37,7 @@ __all__ = [
     "principal_components",
 ]
 
-_WORDS = ("approximation", "features_fingerprint", "model")
+_WORDS = ("approximation", "features_fingerprint", "model", "data")
 LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
 
 
@@ -55,6 +55,7 @@ class Components:
         approximation: how they were found, in words; empty: they are exact.
         features_fingerprint: of the features that they were found in; empty: unknown.
         model: fingerprint of the network that the features are of; empty: unknown.
+        data: fingerprint of the crops, joints and splits that they are of; empty: unknown.
     """
 
     mean: NDArray[np.float64]
@@ -65,6 +66,7 @@ class Components:
     approximation: str = ""
     features_fingerprint: str = ""
     model: str = ""
+    data: str = ""
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -115,6 +117,7 @@ class Components:
                 approximation=np.array(self.approximation),
                 features_fingerprint=np.array(self.features_fingerprint),
                 model=np.array(self.model),
+                data=np.array(self.data),
             )
 
     @classmethod
@@ -175,6 +178,7 @@ def principal_components(
         shape=features.shape,
         features_fingerprint=features.fingerprint,
         model=features.model,
+        data=features.data,
     )
 
 

@@ -37,6 +37,7 @@ class FeatureSet:
         fingerprint: of the model, the tap, the persons and the pooling.
         pooling: what was kept of each channel: all of it (`none`), or its mean or maximum over space.
         model: fingerprint of the network; empty: unknown.
+        data: fingerprint of the crops, joints and splits; empty: unknown.
     """
 
     person_ids: NDArray[np.int64]
@@ -46,6 +47,7 @@ class FeatureSet:
     fingerprint: str = ""
     pooling: Pooling = "none"
     model: str = ""
+    data: str = ""
 
     def __post_init__(self) -> None:
         expected = (len(self.person_ids), int(np.prod(self.shape)))
@@ -87,6 +89,7 @@ class FeatureStore:
         dtype: Literal["float16", "float32"] = "float16",
         pooling: Pooling = "none",
         model: str = "",
+        data: str = "",
     ) -> None:
         """Stream blocks of rows to disk; nothing is seen by a reader before the last one.
 
@@ -99,6 +102,7 @@ class FeatureStore:
             dtype: float16 halves the file; its largest number is 65,504.
             pooling: what the blocks hold of each channel.
             model: fingerprint of the network.
+            data: fingerprint of the crops, joints and splits.
 
         Raises:
             ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
@@ -109,7 +113,8 @@ class FeatureStore:
             _fill(values, blocks, tap)
             values.flush()
             np.save(folder / "person_ids.npy", np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
-            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling, "model": model}
+            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
+            about |= {"model": model, "data": data}
             write_json(folder / "features.json", about)
 
     def open(self) -> FeatureSet:
@@ -130,6 +135,7 @@ class FeatureStore:
             # Older folders do not say:
             pooling=about.get("pooling", "none"),
             model=about.get("model", ""),
+            data=about.get("data", ""),
         )
 
 

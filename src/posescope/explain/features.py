@@ -65,7 +65,9 @@ def extract_features(
     crops = match_crops(model, crops).crops
     name = model.network.bottleneck_tap if tap is None else tap
     mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
-    if store.is_finished(mark):
+    own = fingerprint_of_model(model)
+    # Features of before the model and the data were noted are read again.
+    if store.is_finished(mark) and (store.open().model, store.open().data) == (own, data_fingerprint or ""):
         _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
         return store.open()
     first = read_taps(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
@@ -73,7 +75,7 @@ def extract_features(
     blocks = _blocks(model, crops, name, batch_size, pooling)
     store.write(
         crops.targets.person_ids, blocks, tap=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling,
-        model=fingerprint_of_model(model),
+        model=own, data=data_fingerprint or "",
     )  # fmt: skip
     return store.open()
 

@@ -78,6 +78,7 @@ class RandomisedComponents:
             "the others is spread evenly over them",
             features_fingerprint=features.fingerprint,
             model=features.model,
+            data=features.data,
         )
 
 

@@ -143,7 +143,7 @@ def run_analysis(
         )
     )
     findings = tuple(replace(finding, persons=whom) for finding in answer.findings)
-    told = replace(answer, findings=findings, model=fingerprint_of_model(model))
+    told = replace(answer, findings=findings, model=fingerprint_of_model(model), data=features.data)
     return _without_chance(told, photographs=known["image_group"].nunique())
 
 
@@ -165,8 +165,8 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
     """The claims of all analyses, those on which most error hangs first.
 
     Returns:
-        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, the fingerprint of the `model`, and `command`,
-        which repeats it; `picture` is a path below the folder of the explainability reports.
+        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, the fingerprints of `model` and `data`, and
+        `command`, which repeats it; `picture` is a path below the folder of the explainability reports.
     """
     origin = {id(finding): name for name, result in results.items() for finding in result.findings}
     ranked = rank_findings(findings_of(results))
@@ -177,4 +177,11 @@ def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[st
     ending = "png" if finding.picture in result.pictures else "plotly.json"
     picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
     command = f"kedro run --pipelines explainability --nodes analyse_{analysis}"
-    return {**asdict(finding), "picture": picture, "analysis": analysis, "model": result.model, "command": command}
+    return {
+        **asdict(finding),
+        "picture": picture,
+        "analysis": analysis,
+        "model": result.model,
+        "data": result.data,
+        "command": command,
+    }

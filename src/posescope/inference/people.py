@@ -7,21 +7,23 @@ from typing import Any
 
 import pandas as pd
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.faults import is_whole
 from posescope.coco.reader import load_annotation_file
 from posescope.coco.writer import coco_results
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
-from posescope.files import read_json
+from posescope.files import read_json, sha256_of
 from posescope.inference.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
 from posescope.metrics.protocols import match_results
 from posescope.metrics.result_records import check_results
+from posescope.origin import Origin
 from posescope.paths import expand_home
 from posescope.skeleton import Skeleton
 from posescope.tables import HeatmapErrors, empty_table
 
-__all__ = ["FoundPeople", "locate_people", "read_results"]
+__all__ = ["FoundPeople", "locate_people", "origin_of_people", "read_results"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,29 @@ def locate_people(
 
 def _has_id(image: Any) -> bool:
     return isinstance(image, dict) and is_whole(image.get("id"))
+
+
+def origin_of_people(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:
+    """Return which model, data and results the figures of `locate_people` are of.
+
+    Args:
+        model, results: as there.
+        data_fingerprint: of the crops, joints and splits.
+
+    Raises:
+        DataError: if the file of results cannot be read; if there is neither a file nor a model.
+    """
+    if results is not None:
+        try:
+            return Origin(model="", data=data_fingerprint, results=sha256_of(Path(results))[:16])
+        except OSError as error:
+            raise DataError(
+                f"{results}: cannot be read ({error.strerror}). Expected a JSON file of COCO keypoint results: see "
+                "evaluation.results."
+            ) from error
+    if model is None:
+        raise DataError("There is neither a model nor a file of results to score. Run the pipeline modelling first.")
+    return Origin(model=fingerprint_of_model(model), data=data_fingerprint, results="")
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:

@@ -37,13 +37,19 @@ class _Table(pa.DataFrameModel):
 
 
 class _ToldTable(_Table):
-    """A table of figures, each row with what it is to be told with (`figures.Setting`), and of how many people it is."""
+    """A table of figures, each row with what it is to be told with (`figures.Setting`), and of how many people it is.
+
+    `model`, `data` and `results` are fingerprints (`posescope.origin`); tables of older versions lack them.
+    """
 
     persons: Series[np.int64] = pa.Field(ge=0)
     protocol: Series[str] = pa.Field(isin=get_args(Protocol))
     split: Series[str]
     box_source: Series[str] = pa.Field(isin=get_args(BoxSource))
     flip_test: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    model: Series[str] | None = pa.Field(nullable=True)
+    data: Series[str] | None = pa.Field(nullable=True)
+    results: Series[str] | None = pa.Field(nullable=True)
 
 
 class JointErrors(_Table):

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from posescope.origin import Origin
+
 __all__ = [
     "METRICS_SCHEMA_VERSION",
     "BoxSource",
@@ -16,6 +18,7 @@ __all__ = [
     "Setting",
     "figures_table",
     "metrics_content",
+    "origin_of_metrics",
     "setting_of",
     "with_setting",
 ]
@@ -38,12 +41,14 @@ class Setting:
         split: whose people.
         box_source: "ground_truth": the annotation said where people are; "results": another system's file was scored.
         flip_test: whether heatmaps were averaged with those of the mirrored crop; None with another system's file.
+        origin: which model, data and results the figures are of; None where nobody said.
     """
 
     protocol: Protocol
     split: str
     box_source: BoxSource
     flip_test: bool | None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,9 @@ class Figures:
         return cls({name: _figure_of(one) for name, one in content.items()})
 
 
-def setting_of(protocol: Protocol, split: str, flip_test: bool, results: str | None = None) -> Setting:
+def setting_of(
+    protocol: Protocol, split: str, flip_test: bool, results: str | None = None, origin: Origin | None = None
+) -> Setting:
     """The setting of figures a person.
 
     Args:
@@ -93,17 +100,21 @@ def setting_of(protocol: Protocol, split: str, flip_test: bool, results: str | N
         split: whose people.
         flip_test: whether a model averages with the mirrored crop.
         results: file of another system's results, if it is they that are scored.
+        origin: which model, data and results.
     """
-    return Setting(protocol, split, *(("ground_truth", flip_test) if results is None else ("results", None)))
+    if results is None:
+        return Setting(protocol, split, "ground_truth", flip_test, origin)
+    return Setting(protocol, split, "results", None, origin)
 
 
 def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, at the end.
+    """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, and the origin's.
 
     A column that the table has already stays as it is: its rows differ in it.
     """
     told: dict[str, Any] = {"protocol": setting.protocol, "split": setting.split, "box_source": setting.box_source}
     told["flip_test"] = pd.array([setting.flip_test] * len(table), dtype="boolean")
+    told |= {} if setting.origin is None else setting.origin.to_dict()
     return table.assign(**{name: value for name, value in told.items() if name not in table})
 
 
@@ -115,14 +126,23 @@ def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
         figures: of the people, one by one; COCO's; of the heatmaps: in as many parts as there are.
 
     Returns:
-        {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test}}}.
+        {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test, model, data,
+        results}}}.
     """
     everything = {name: figure for part in figures for name, figure in part.to_dict().items()}
     told = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
+    told |= {} if setting.origin is None else setting.origin.to_dict()
     return {
         "schema_version": METRICS_SCHEMA_VERSION,
         setting.split: {name: {**one, **told} for name, one in everything.items()},
     }
+
+
+def origin_of_metrics(content: Mapping[str, Any]) -> Origin | None:
+    """Return what the content of `metrics.json` says of its origin; None if it does not say it, or its figures differ in it."""
+    figures = [figure for split, part in content.items() if split != "schema_version" for figure in part.values()]
+    found = {Origin.from_dict(figure) for figure in figures}
+    return found.pop() if len(found) == 1 else None
 
 
 def figures_table(content: Mapping[str, Any]) -> pd.DataFrame:

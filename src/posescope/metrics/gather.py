@@ -5,9 +5,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
+from posescope.joint_map import joint_names_of
 from posescope.records import ScoredPersons
 from posescope.skeleton import Skeleton
-from posescope.tables import joint_names_of, joints_of, matrices_of
+from posescope.tables import joints_of, matrices_of
 
 __all__ = ["check_names", "gather_scored"]
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from posescope.errors import count_of
 from posescope.metrics.errors import MetricError
 from posescope.metrics.resampling import ImageDraws, draw_images
+from posescope.origin import ORIGIN_COLUMNS
 
 __all__ = ["Comparison", "JointComparison", "PairedFigure", "compare_joints", "compare_persons", "compare_values"]
 
-_NO_FIGURES = ("person_id", "image_id", "found")
+_NO_FIGURES = ("person_id", "image_id", "found", *ORIGIN_COLUMNS)
 _LABEL = ["person_id", "joint", "visibility", "x", "y"]
 
 
@@ -150,7 +151,7 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
         only_a=len(first) - len(joined),
         only_b=len(second) - len(joined),
         figures=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
-        left_out=tuple(sorted(set(first.columns) ^ set(second.columns))),
+        left_out=tuple(sorted((set(first.columns) ^ set(second.columns)) - set(_NO_FIGURES))),
     )
 
 

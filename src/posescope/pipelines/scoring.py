@@ -31,7 +31,12 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
     return pipeline(
         [
             step(nodes.choose_people, ["persons_read", "keypoints", "persons", "crops", SCORING], wanted, split),
-            step(nodes.describe_setting, [PREDICTION, SCORING, *given], setting, split),
+            step(
+                nodes.describe_setting,
+                [model, "crops", "targets", "persons", "crop_statistics", PREDICTION, SCORING, *given],
+                setting,
+                split,
+            ),
             step(
                 nodes.predict_people,
                 [model, "crops", "targets", wanted, "keypoints", "crop_boxes", "skeleton", PREDICTION, *truth],

@@ -7,13 +7,15 @@ import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.people import locate_people
+from posescope.inference.people import locate_people, origin_of_people
 from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
 from posescope.metrics.figures import Figures, Setting, metrics_content, setting_of, with_setting
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.protocols import images_to_evaluate, wanted_persons
+from posescope.origin import Origin, with_origin
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.report.data_tables import persons_with_crops
@@ -41,9 +43,21 @@ class SplitNodes:
         cropped = persons_with_crops(persons, crops)
         return wanted_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
 
-    def describe_setting(self, prediction: PredictionOptions, scoring: ScoringOptions, results: str | None = None) -> Setting:
-        """What every figure a person is to be told with."""
-        return setting_of(scoring.person_protocol, self.split, prediction.flip_test, results)
+    def describe_setting(
+        self,
+        model: PoseModel | None,
+        crops: CropStore,
+        targets: PoseTargets,
+        persons: pd.DataFrame,
+        statistics: CropStatistics,
+        prediction: PredictionOptions,
+        scoring: ScoringOptions,
+        results: str | None = None,
+    ) -> Setting:
+        """What every figure a person is to be told with, and which model, data and results it is of."""
+        check_current(statistics, crops, persons, targets)
+        origin = origin_of_people(model, statistics.data_fingerprint, results)
+        return setting_of(scoring.person_protocol, self.split, prediction.flip_test, results, origin)
 
     def predict_people(
         self,
@@ -99,7 +113,8 @@ class SplitNodes:
         scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, size, ids)
         result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
         joint_scores = with_setting(result.joint_scores, setting)
-        return {"figures": result.figures, "person_scores": result.person_scores, "joint_scores": joint_scores}
+        person_scores = with_origin(result.person_scores, setting.origin or Origin())
+        return {"figures": result.figures, "person_scores": person_scores, "joint_scores": joint_scores}
 
     def score_heatmaps(self, heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
         """How far the heatmaps are from their targets."""

@@ -44,59 +44,85 @@ class ReportInputs:
     Attributes:
         title: of the page.
         model: the trained model.
-        metrics: content of metrics.json.
+        metrics: content of metrics.json; None, here and below: there is none of this model on this data.
         data: what the chapter on the data shows.
         history, joint_scores: tables of the run.
         components: of the features; none: there are none of this model.
         analyses: results by name.
         examples: picture of some persons' stories.
         failures: what the chapter on failures shows.
+        trained_on_this_data: whether the data that is shown is that of the model's training.
+        left_out: a sentence on each result that was left out because it is of another model or other data.
     """
 
     title: str
     model: PoseModel
-    metrics: Mapping[str, Any]
-    data: DataInputs
-    history: pd.DataFrame
-    joint_scores: pd.DataFrame
+    metrics: Mapping[str, Any] | None
+    data: DataInputs | None
+    history: pd.DataFrame | None
+    joint_scores: pd.DataFrame | None
     components: Components | None
     analyses: Mapping[str, AnalysisResult]
     examples: NDArray[np.uint8]
-    failures: FailureInputs
+    failures: FailureInputs | None
+    trained_on_this_data: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 def assemble_report(inputs: ReportInputs) -> ReportContent:
     """Which model on which data; how good; where it fails; what it has learned; how it was made."""
+    data = inputs.data
     sections = (
+        *_left_out_section(inputs.left_out),
         _scores_section(inputs),
-        assemble_failure_section(inputs.failures),
+        *(() if inputs.failures is None else (assemble_failure_section(inputs.failures),)),
         *assemble_explain_sections(inputs.components, inputs.analyses),
-        assemble_data_section(inputs.data),
-        assemble_quality_section(inputs.data.quality),
+        *(() if data is None else (assemble_data_section(data), assemble_quality_section(data.quality))),
         _training_section(inputs),
     )
     return ReportContent(
         title=inputs.title,
         subtitle="Single-person 2D pose estimation: what was trained, how good it is, where it fails, what it has learned.",
         summary=_summary(inputs),
-        headlines=_headlines(inputs.metrics["val"]),
+        headlines=() if inputs.metrics is None else _headlines(inputs.metrics["val"]),
         sections=sections,
         footer="Scores are of the validation set. Hollow joints are annotated but hidden; left is orange, right is blue.",
     )
 
 
 def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
-    model, counts = inputs.model, inputs.data.distribution.set_index("split")["persons"]
+    model = inputs.model
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     return (
         Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC a person"),
         Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
         Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
-        Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed)"),
+        *_persons(inputs),
         Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
         *_guessed_sigmas(model.skeleton),
-        Fact("Training", f"{len(inputs.history)} epochs, {inputs.history['seconds'].sum():.0f} s"),
+        *_training(inputs.history),
     )
+
+
+def _persons(inputs: ReportInputs) -> tuple[Fact, ...]:
+    if inputs.data is None:
+        return ()
+    counts = inputs.data.distribution.set_index("split")["persons"]
+    other = "" if inputs.trained_on_this_data else " (of the data at hand; the model was trained on other data)"
+    return (Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed){other}"),)
+
+
+def _training(history: pd.DataFrame | None) -> tuple[Fact, ...]:
+    return () if history is None else (Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"),)
+
+
+def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
+    if not left_out:
+        return ()
+    text = "These results are of another model or of other data, and are not shown.\n\n" + "\n".join(
+        f"- {sentence}" for sentence in left_out
+    )
+    return (Section(title="Left out", text=text),)
 
 
 def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
@@ -133,6 +159,10 @@ def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:
 
 
 def _scores_section(inputs: ReportInputs) -> Section:
+    shown = "Persons of the validation set, evenly spread by their numbers."
+    if inputs.joint_scores is None:
+        text = f"There are no scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
+        return Section(title="How good it is, and where it fails", text=text, pictures=(_examples(inputs, shown),))
     joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
     ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
     worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
@@ -146,11 +176,7 @@ def _scores_section(inputs: ReportInputs) -> Section:
         figures=(
             ReportFigure(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),
         ),
-        pictures=(
-            ReportPicture(
-                inputs.examples, "From the photograph to the prediction, best to worst.", "Persons, crops, heatmaps, skeletons"
-            ),
-        ),
+        pictures=(_examples(inputs, "From the photograph to the prediction, best to worst."),),
         tables=(
             ReportTable(
                 "Joint by joint",
@@ -159,6 +185,10 @@ def _scores_section(inputs: ReportInputs) -> Section:
             ),
         ),
     )
+
+
+def _examples(inputs: ReportInputs, caption: str) -> ReportPicture:
+    return ReportPicture(inputs.examples, caption, "Persons, crops, heatmaps, skeletons")
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
@@ -185,8 +215,11 @@ def _training_section(inputs: ReportInputs) -> Section:
         ],
         columns=["what", "value", "options"],
     )
+    recipe = ReportTable("Recipe", parameters)
+    if inputs.history is None:
+        return Section(title="How it was made", tables=(recipe,))
     return Section(
         title="How it was made",
         figures=(ReportFigure(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
-        tables=(ReportTable("Recipe", parameters), ReportTable("Epochs", inputs.history, decimals=5)),
+        tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

@@ -13,21 +13,30 @@ from posescope.crops.decoding import read_image
 from posescope.crops.store import CropStore
 from posescope.drawing.sheets import contact_sheet
 from posescope.drawing.text import PAPER_RGB
-from posescope.joint_map import match_joints
+from posescope.joint_map import joint_names_of, match_joints
 from posescope.records import PoseTargets
 from posescope.report.stories import PersonStory, picture_person_story
-from posescope.tables import joint_names_of, joints_of, matrices_of
+from posescope.tables import joints_of, matrices_of
 
-__all__ = ["choose_examples", "picture_examples", "tell_story"]
+__all__ = ["choose_examples", "picture_examples", "tell_story", "unscored_people"]
 
 _PANEL_PX = 200
+
+
+def unscored_people(crops: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation persons with a crop as a `PersonScores` table without a figure: nobody has scored them."""
+    chosen = persons[(persons["split"] == "val") & persons["person_id"].isin(crops.person_ids())]
+    return chosen[["person_id", "image_id"]].assign(found=True).reset_index(drop=True)
 
 
 def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
     """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids.
 
-    Who was missed may have no crop, and has no story.
+    Who was missed may have no crop, and has no story. Without scores the ids are evenly spread.
     """
+    if "pck_thesis" not in person_scores:
+        ids = np.sort(person_scores.loc[person_scores["found"], "person_id"].to_numpy(dtype=np.int64))
+        return np.asarray(ids[np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)])
     known = (
         person_scores[person_scores["found"]]
         .dropna(subset=["pck_thesis"])
@@ -96,7 +105,8 @@ def picture_examples(
     """
     chosen = choose_examples(person_scores, count)
     members = match_crops(model, crops.select(targets, chosen)).crops
-    pck = person_scores.set_index("person_id")["pck_thesis"]
+    scored = person_scores.set_index("person_id")
+    pck = scored.get("pck_thesis")
     rows = [
         picture_person_story(
             tell_story(int(person), model, folder, source, members, persons, crop_boxes, keypoints), model.skeleton, _PANEL_PX
@@ -104,7 +114,7 @@ def picture_examples(
         for person in chosen
     ]
     tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
-    captions = [f"person {person}: PCK (thesis) {pck.loc[person]:.2f}" for person in chosen]
+    captions = [f"person {person}" + ("" if pck is None else f": PCK (thesis) {pck.loc[person]:.2f}") for person in chosen]
     return contact_sheet([_on_paper(row, tile) for row in rows], 1, captions, tile)
 
 

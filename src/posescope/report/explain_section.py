@@ -26,7 +26,7 @@ def assemble_explain_sections(components: Components | None, analyses: Mapping[s
     findings = rank_findings(finding for result in analyses.values() for finding in result.findings)
     missing = [f"{name.replace('_', ' ')}: {result.note}" for name, result in analyses.items() if result.is_empty]
     if components is None:
-        missing.insert(0, "The components found are of another model; run the pipeline explainability.")
+        missing.insert(0, "There are no components of this model; run the pipeline explainability.")
     return (
         *((_findings_section(findings),) if findings else ()),
         *((_components_section(components),) if components is not None else ()),

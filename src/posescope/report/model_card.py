@@ -19,6 +19,7 @@ __all__ = ["CardInputs", "write_model_card"]
 
 _DECIMALS = {"mse": 6}
 _FAILURES_SHOWN = 8
+_NOT_MEASURED = "Not measured for this model on this data. Run the pipeline evaluation."
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +28,21 @@ class CardInputs:
 
     Attributes:
         model: the trained model.
-        metrics: content of metrics.json.
+        metrics: content of metrics.json; None, here and below: there is none of this model on this data.
         distribution: images and persons of each split.
         failures: what evaluation says of where it fails.
         findings: what the analyses claim.
+        trained_on_this_data: whether the distribution is that of the model's training.
+        left_out: a sentence on each result that was left out because it is of another model or other data.
     """
 
     model: PoseModel
-    metrics: Mapping[str, Any]
-    distribution: pd.DataFrame
-    failures: FailureInputs
+    metrics: Mapping[str, Any] | None
+    distribution: pd.DataFrame | None
+    failures: FailureInputs | None
     findings: tuple[Finding, ...] = ()
+    trained_on_this_data: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 def write_model_card(inputs: CardInputs) -> str:
@@ -79,11 +84,14 @@ def _limits(inputs: CardInputs) -> str:
 
 
 def _data(inputs: CardInputs) -> str:
+    if inputs.distribution is None:
+        return "## Data\n\nUnknown: the counts at hand are of other data."
     columns = [name for name in ("images_with_persons", "images", "persons") if name in inputs.distribution]
     counts = inputs.distribution.set_index("split")[columns].astype(int).to_dict("index")
     rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
     head = ("split", *(name.replace("_", " ") for name in columns))
-    return f"## Data\n\n{_table(head, rows)}\n\nThe test set is sealed: no figure below is of it."
+    other = "" if inputs.trained_on_this_data else "This is the data at hand; the model was trained on other data.\n\n"
+    return f"## Data\n\n{other}{_table(head, rows)}\n\nThe test set is sealed: no figure below is of it."
 
 
 def _recipe(inputs: CardInputs) -> str:
@@ -96,17 +104,28 @@ def _recipe(inputs: CardInputs) -> str:
 
 
 def _scores(inputs: CardInputs) -> str:
+    if inputs.metrics is None:
+        return f"## How good it is (validation set)\n\n{_NOT_MEASURED}{_say_left_out(inputs)}"
     figures: Mapping[str, Mapping[str, Any]] = inputs.metrics["val"]
     rows = [
         (name, _number(name, figure["value"]), _range(name, figure), str(figure.get("protocol", "")), _people(figure))
         for name, figure in sorted(figures.items())
     ]
     head = ("figure", "value", "95 % interval", "protocol", "persons")
-    return f"## How good it is (validation set)\n\n{_table(head, rows)}"
+    return f"## How good it is (validation set)\n\n{_table(head, rows)}{_say_left_out(inputs)}"
+
+
+def _say_left_out(inputs: CardInputs) -> str:
+    if not inputs.left_out:
+        return ""
+    lines = "\n".join(f"- {sentence}" for sentence in inputs.left_out)
+    return f"\n\nResults that were left out, because they are of another model or of other data:\n\n{lines}"
 
 
 def _failures(inputs: CardInputs) -> str:
-    _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
+    said = _NOT_MEASURED
+    if inputs.failures is not None:
+        _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
     about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
     claims = [f"- {finding.claim}" for finding in about_error[:_FAILURES_SHOWN]]
     whom = " and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons))

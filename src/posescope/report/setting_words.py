@@ -3,6 +3,7 @@
 import pandas as pd
 
 from posescope.errors import count_of
+from posescope.origin import without_origin
 
 __all__ = ["say_setting", "with_words", "without_setting"]
 
@@ -38,5 +39,6 @@ def with_words(caption: str, table: pd.DataFrame) -> str:
 
 
 def without_setting(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without the columns that its caption tells (`with_words`): those that are the same in all rows."""
-    return table.drop(columns=[name for name in _COLUMNS if name in table and table[name].nunique(dropna=False) <= 1])
+    """A table without the columns that its caption tells (`with_words`), those that are the same in all rows, and its origin."""
+    told = [name for name in _COLUMNS if name in table and table[name].nunique(dropna=False) <= 1]
+    return without_origin(table).drop(columns=told)

@@ -45,6 +45,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "val_persons": len(job.val_set),
         "training": job.options.model_dump(mode="json"),
         "test_people": job.made_of.get("test_people"),
+        "data_fingerprint": job.made_of.get("crop_statistics", {}).get("data_fingerprint"),
         "generated_sample": job.made_of.get("crop_statistics", {}).get("generated", False),
         "fingerprint": job.fingerprint,
         "torch": torch.__version__,

@@ -50,6 +50,7 @@ def write_winner(record: TuningRecord) -> str:
     head = (
         f"# Trial {winner.number} of {len(record.trials)} of the search {record.fingerprint}:"
         f" validation PCK (thesis) {winner.value:.4f} after {len(winner.pcks)} epochs.\n"
+        f"# Data: {record.data_fingerprint}.\n"
         "# It was found on top of the parameters that the search ran with. The test set had no part in it.\n"
     )
     return head + OmegaConf.to_yaml(OmegaConf.create(complete))

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from posescope.coco.failures import FailureOptions
@@ -18,10 +16,13 @@ from posescope.crops.picture_checks import picture_quality
 from posescope.crops.splitting import count_distribution, draw_test_set
 from posescope.crops.statistics import CropStatistics, measure_crops
 from posescope.crops.store import CropStore
+from posescope.drawing.png import Picture
+from posescope.origin import Origin, origin_of_table, with_origin
 from posescope.pipelines.data_engineering.options import FilterOptions
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
 from posescope.report.average_crop import PreviewOptions, picture_average_crops
+from posescope.report.belonging import mark_figure, mark_picture, origin_of_statistics
 from posescope.report.data_figures import (
     plot_box_sizes,
     plot_data_distribution,
@@ -94,9 +95,9 @@ def check_pictures(crops: CropStore, persons: pd.DataFrame, source: SourceOption
     return picture_quality(crops, persons, source)
 
 
-def count_people(persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame) -> pd.DataFrame:
+def count_people(persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame, statistics: CropStatistics) -> pd.DataFrame:
     """Count images and persons of each split: those with a crop, and the images with persons before any was rejected."""
-    return count_distribution(persons, crops, persons_read)
+    return with_origin(count_distribution(persons, crops, persons_read), origin_of_statistics(statistics))
 
 
 def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
@@ -121,16 +122,23 @@ def collect_quality(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def show_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
+def show_crops(
+    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, statistics: CropStatistics
+) -> Picture:
     """Contact sheet of crops with their skeletons."""
-    return picture_crops(crops, targets, persons, skeleton)
+    return mark_picture(picture_crops(crops, targets, persons, skeleton), origin_of_statistics(statistics))
 
 
 def show_targets(
-    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec: ComponentSpec
-) -> NDArray[np.uint8]:
+    crops: CropStore,
+    targets: PoseTargets,
+    persons: pd.DataFrame,
+    skeleton: Skeleton,
+    statistics: CropStatistics,
+    codec: ComponentSpec,
+) -> Picture:
     """Contact sheet of the heatmaps that a network is to learn, beside the annotation."""
-    return picture_targets(crops, targets, persons, skeleton, codec)
+    return mark_picture(picture_targets(crops, targets, persons, skeleton, codec), origin_of_statistics(statistics))
 
 
 def show_average(
@@ -139,42 +147,51 @@ def show_average(
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
+    statistics: CropStatistics,
     preview: PreviewOptions,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """The average crop of each split, with the average skeleton."""
-    return picture_average_crops(crops, targets, persons, crop_boxes, skeleton, preview)
+    picture = picture_average_crops(crops, targets, persons, crop_boxes, skeleton, preview)
+    return mark_picture(picture, origin_of_statistics(statistics))
 
 
 def draw_distribution(data_distribution: pd.DataFrame) -> Figure:
     """Images and persons of each split."""
-    return plot_data_distribution(data_distribution)
+    return mark_figure(plot_data_distribution(data_distribution), origin_of_table(data_distribution))
 
 
 def count_set_aside(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distribution: pd.DataFrame) -> pd.DataFrame:
     """What each step set aside, by reason, and what is left."""
-    return count_discarded(persons_read, issues, data_distribution)
+    discarded = count_discarded(persons_read, issues, data_distribution)
+    return with_origin(discarded, origin_of_table(data_distribution) or Origin())
 
 
 def draw_discarded(discarded: pd.DataFrame) -> Figure:
     """What each step set aside, by reason, and what is left."""
-    return plot_discarded(discarded)
+    return mark_figure(plot_discarded(discarded), origin_of_table(discarded))
 
 
-def draw_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, crop: CropOptions) -> Figure:
+def draw_box_sizes(
+    persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, statistics: CropStatistics, crop: CropOptions
+) -> Figure:
     """Sizes of the annotated boxes and of the crop squares."""
-    return plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
+    figure = plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
+    return mark_figure(figure, origin_of_statistics(statistics))
 
 
-def draw_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore) -> Figure:
+def draw_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, statistics: CropStatistics) -> Figure:
     """How many joints are labelled on a person."""
-    return plot_joint_counts(targets, persons_with_crops(persons, crops))
+    return mark_figure(plot_joint_counts(targets, persons_with_crops(persons, crops)), origin_of_statistics(statistics))
 
 
-def count_labels(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton) -> pd.DataFrame:
+def count_labels(
+    targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
+) -> pd.DataFrame:
     """On how many persons each joint is visible, hidden or unlabelled."""
-    return count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
+    table = count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
+    return with_origin(table, origin_of_statistics(statistics))
 
 
 def draw_joint_labels(joint_labels: pd.DataFrame) -> Figure:
     """On how many persons each joint is visible, hidden or unlabelled."""
-    return plot_joint_labels(joint_labels)
+    return mark_figure(plot_joint_labels(joint_labels), origin_of_table(joint_labels))

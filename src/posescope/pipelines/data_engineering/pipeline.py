@@ -11,6 +11,7 @@ SOURCE = "params:data_engineering.source"
 CROP = "params:data_engineering.crop"
 FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
+STATISTICS = "crop_statistics"
 PREVIEW = "params:data_engineering.preview"
 ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
 QUALITY = ["data_quality_read", "data_quality_pictures"]
@@ -43,20 +44,22 @@ def create_pipeline() -> Pipeline:
                 named_outputs("crops", "issues_cut"),
             ),
             step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_pictures"),
-            step(nodes.count_people, ["persons", "crops", "persons_read"], "data_distribution"),
+            step(nodes.count_people, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(nodes.collect_quality, QUALITY, "data_quality"),
-            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton"], "crop_sheet"),
-            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", CODEC], "target_sheet"),
-            step(nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", PREVIEW], "average_crop"),
+            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton", STATISTICS], "crop_sheet"),
+            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", STATISTICS, CODEC], "target_sheet"),
+            step(
+                nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", STATISTICS, PREVIEW], "average_crop"
+            ),
             step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
             step(nodes.count_set_aside, ["persons_read", "issues", "data_distribution"], "discarded"),
             step(nodes.draw_discarded, "discarded", "discarded_plot"),
-            step(nodes.draw_box_sizes, ["persons", "crop_boxes", "crops", CROP], "box_sizes_plot"),
-            step(nodes.draw_joint_counts, ["targets", "persons", "crops"], "joint_counts_plot"),
-            step(nodes.count_labels, ["targets", "persons", "crops", "skeleton"], "joint_labels"),
+            step(nodes.draw_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
+            step(nodes.draw_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
+            step(nodes.count_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
             step(nodes.draw_joint_labels, "joint_labels", "joint_labels_plot"),
         ],
         tags="data_engineering",

@@ -3,15 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
 from posescope.coco.reader import load_annotation_file
 from posescope.crops.store import CropStore
+from posescope.drawing.png import Picture
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.decoding_effects import measure_decoding_effects
 from posescope.metrics.cases import Cases, gather_cases
@@ -25,9 +24,11 @@ from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
+from posescope.origin import Origin, origin_of_table, with_origin
 from posescope.pipelines.evaluation.options import FailureOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
+from posescope.report.belonging import mark_figure, mark_picture
 from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.report.worst_persons import picture_worst_persons
 from posescope.skeleton import Skeleton
@@ -106,22 +107,22 @@ def hold_scores_against_errors(cases: Cases, setting: Setting, failures: Failure
 
 def draw_error_types(error_types: pd.DataFrame) -> Figure:
     """Types of errors by joint."""
-    return plot_error_types(error_types)
+    return mark_figure(plot_error_types(error_types), origin_of_table(error_types))
 
 
 def draw_error_costs(error_costs: pd.DataFrame) -> Figure:
     """What each type of error costs."""
-    return plot_error_costs(error_costs)
+    return mark_figure(plot_error_costs(error_costs), origin_of_table(error_costs))
 
 
 def draw_strata(strata: pd.DataFrame) -> Figure:
     """Groups of persons."""
-    return plot_strata(strata)
+    return mark_figure(plot_strata(strata), origin_of_table(strata))
 
 
 def draw_reliability(reliability: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
     """The score against the error."""
-    return plot_reliability(reliability, ranks)
+    return mark_figure(plot_reliability(reliability, ranks), origin_of_table(reliability))
 
 
 def measure_decoding(
@@ -156,11 +157,12 @@ def show_worst(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     failures: FailureOptions,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """The persons on whom the model fails most."""
-    return picture_worst_persons(
+    picture = picture_worst_persons(
         person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, failures.worst_persons
     )
+    return mark_picture(picture, origin_of_table(person_scores))
 
 
 def score_joints(
@@ -170,7 +172,8 @@ def score_joints(
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
+    setting: Setting,
 ) -> pd.DataFrame:
     """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
     scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(wanted, SPLIT))
-    return tabulate_joint_hits(scored, skeleton)
+    return with_origin(tabulate_joint_hits(scored, skeleton), setting.origin or Origin())

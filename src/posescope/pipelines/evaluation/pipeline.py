@@ -25,7 +25,7 @@ def _score() -> Pipeline:
             step(nodes.tabulate_persons, "person_scores_val", "person_scores_table"),
             step(
                 nodes.score_joints,
-                ["crops", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton"],
+                ["crops", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton", "setting_val"],
                 "joint_hits_val",
             ),
         ],

@@ -6,6 +6,7 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.devices import resolve_device
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
@@ -25,6 +26,7 @@ from posescope.improvement.stack_features import StackFeatureStore
 from posescope.improvement.stack_features import read_bottlenecks as read
 from posescope.improvement.start import describe_data
 from posescope.inference.crop_predictions import PredictionOptions
+from posescope.origin import Origin, with_origin
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.report.improvement_figures import plot_autoencoder_training, plot_improvement
@@ -89,7 +91,8 @@ def train_on(
     made_of = describe_data(model, statistics, persons)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     outcome = fine_tune(model, train_set, val_set, options.apply_to(training), checkpoints, made_of)
-    return {"model": outcome.model, "history": table_of(History, outcome.history)}
+    origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
+    return {"model": outcome.model, "history": with_origin(table_of(History, outcome.history), origin)}
 
 
 def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: CheckpointStore) -> None:

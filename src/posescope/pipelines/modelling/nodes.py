@@ -5,12 +5,15 @@ from typing import Any
 import pandas as pd
 from plotly.graph_objects import Figure
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
 from posescope.files import fingerprint
+from posescope.origin import Origin, origin_of_table, with_origin
 from posescope.plugins import ComponentSpec
 from posescope.records import PoseTargets
+from posescope.report.belonging import mark_figure
 from posescope.report.training_figures import plot_history
 from posescope.skeleton import Skeleton
 from posescope.tables import History, ids_of, people_fingerprint, table_of
@@ -49,7 +52,8 @@ def train_model(
     outcome = train(
         untrained, train_set, val_set, training, checkpoints, fingerprint(made_of), made_of=made_of, sheets=sheets
     )  # fmt: skip
-    history = table_of(History, outcome.history)
+    origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
+    history = with_origin(table_of(History, outcome.history), origin)
     return {"model": outcome.model, "history": history, "history_to_read": history}
 
 
@@ -60,4 +64,4 @@ def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:
 
 def draw_history(history: pd.DataFrame) -> Figure:
     """Losses and PCK, epoch by epoch."""
-    return plot_history(history)
+    return mark_figure(plot_history(history), origin_of_table(history))

@@ -1,26 +1,24 @@
 """Nodes of reporting: unpack, one call, return."""
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.crops.statistics import CropStatistics, check_current
 from posescope.crops.store import CropStore
-from posescope.explain.components import Components
-from posescope.explain.same_model import components_of_model, results_of_model
-from posescope.explain.study import findings_of
+from posescope.drawing.png import Picture
+from posescope.origin import origin_of_table
 from posescope.pipelines.reporting.options import PageOptions
-from posescope.pipelines.steps import with_prefix
 from posescope.records import PoseTargets
-from posescope.report.assembly import ReportInputs, assemble_report
-from posescope.report.data_section import DataInputs
-from posescope.report.examples import picture_examples
-from posescope.report.failure_section import FailureInputs
-from posescope.report.model_card import CardInputs, write_model_card
+from posescope.report.assembly import assemble_report
+from posescope.report.belonging import Belongings, mark_figure, mark_picture
+from posescope.report.choosing import choose_card_inputs, choose_report_inputs
+from posescope.report.examples import picture_examples, unscored_people
+from posescope.report.model_card import write_model_card
 from posescope.report.page import render_report
 from posescope.report.score_figures import plot_joint_scores
 
@@ -29,7 +27,8 @@ __all__: list[str] = []
 
 def draw_joint_scores(joint_scores: pd.DataFrame) -> Figure:
     """PCK and error of every joint."""
-    return plot_joint_scores(joint_scores[joint_scores["visibility"] == "all"])
+    figure = plot_joint_scores(joint_scores[joint_scores["visibility"] == "all"])
+    return mark_figure(figure, origin_of_table(joint_scores))
 
 
 def show_examples(
@@ -41,76 +40,26 @@ def show_examples(
     crop_boxes: pd.DataFrame,
     keypoints: pd.DataFrame,
     person_scores: pd.DataFrame,
+    statistics: CropStatistics,
     source: SourceOptions,
     page: PageOptions,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """Some persons' stories, from the best to the worst."""
-    return picture_examples(
-        person_scores, model, raw_source, source, crops, targets, persons, crop_boxes, keypoints, page.examples
-    )
+    check_current(statistics, crops, persons, targets)
+    belongings = Belongings.of(model, statistics)
+    own = belongings.keep({"person_scores": person_scores}, "evaluation").get("person_scores")
+    scores = unscored_people(crops, persons) if own is None else own
+    picture = picture_examples(scores, model, raw_source, source, crops, targets, persons, crop_boxes, keypoints, page.examples)
+    return mark_picture(picture, replace(belongings.at_hand, results=None))
 
 
 def write_card(
-    model: PoseModel,
-    metrics: dict[str, Any],
-    data_distribution: pd.DataFrame,
-    **results: Any,
+    model: PoseModel, metrics: dict[str, Any], data_distribution: pd.DataFrame, statistics: CropStatistics, **results: Any
 ) -> str:
     """The model card; `results`: of evaluation on failures (`failure_`), and of analyses (`analysis_`)."""
-    return write_model_card(
-        CardInputs(
-            model=model,
-            metrics=metrics,
-            distribution=data_distribution,
-            failures=FailureInputs(**with_prefix("failure_", results)),
-            findings=findings_of(results_of_model(with_prefix("analysis_", results), model)),
-        )
-    )
+    return write_model_card(choose_card_inputs(Belongings.of(model, statistics), model, metrics, data_distribution, **results))
 
 
-def write_report(
-    model: PoseModel,
-    metrics: dict[str, Any],
-    data_distribution: pd.DataFrame,
-    discarded: pd.DataFrame,
-    joint_labels: pd.DataFrame,
-    data_quality: pd.DataFrame,
-    box_sizes: Figure,
-    joint_counts: Figure,
-    crop_sheet: NDArray[np.uint8],
-    target_sheet: NDArray[np.uint8],
-    average_crop: NDArray[np.uint8],
-    history: pd.DataFrame,
-    joint_scores: pd.DataFrame,
-    components: Components,
-    examples: NDArray[np.uint8],
-    page: PageOptions,
-    **results: Any,
-) -> str:
-    """The report: one HTML file that needs nothing else; `results` as for the card."""
-    return render_report(
-        assemble_report(
-            ReportInputs(
-                title=page.title,
-                model=model,
-                metrics=metrics,
-                data=DataInputs(
-                    distribution=data_distribution,
-                    discarded=discarded,
-                    joint_labels=joint_labels,
-                    quality=data_quality,
-                    box_sizes=box_sizes,
-                    joint_counts=joint_counts,
-                    crop_sheet=crop_sheet,
-                    target_sheet=target_sheet,
-                    average_crop=average_crop,
-                ),
-                history=history,
-                joint_scores=joint_scores,
-                components=components_of_model(components, model),
-                analyses=results_of_model(with_prefix("analysis_", results), model),
-                examples=examples,
-                failures=FailureInputs(**with_prefix("failure_", results)),
-            )
-        )
-    )
+def write_report(model: PoseModel, statistics: CropStatistics, page: PageOptions, **results: Any) -> str:
+    """The report: one HTML file that needs nothing else; `results` as for the card, and of data engineering (`data_`)."""
+    return render_report(assemble_report(choose_report_inputs(Belongings.of(model, statistics), page.title, model, **results)))
