@@ -18,8 +18,10 @@ from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import read_model
 from posescope.cli import cli
+from posescope.drawing.png import read_png_text
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -82,7 +84,7 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
     assert set(metrics["val"]) == FIGURES
     for name, figure in metrics["val"].items():
         setting = {"split": "val", "box_source": "ground_truth", "flip_test": False}
-        assert set(figure) == {"value", "low", "high", "persons", "protocol", *setting}, name
+        assert set(figure) == {"value", "low", "high", "persons", "protocol", "model", "data", "results", *setting}, name
         assert {key: figure[key] for key in setting} == setting
         assert math.isfinite(figure["value"])
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, name
@@ -114,6 +116,62 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     assert ways.loc["own decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
     joints = pd.read_parquet(run / "data" / "07_model_output" / "val" / "joint_errors.parquet")
     assert (joints["type"] != "unlabelled").sum() == types.loc[types["joint"] == "all", "count"].sum()
+
+
+def test_what_shows_results_names_its_model_and_its_data(run: Path) -> None:
+    reporting = run / "data" / "08_reporting"
+    (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
+    own = {"model": model_fingerprint(folder), "data": json.loads(records(run)[0].read_text())["data_fingerprint"]}
+    figures = json.loads(metrics_file(run).read_text())["val"].values()
+    assert all({**own, "results": ""}.items() <= figure.items() for figure in figures)
+    tables = (
+        "strata",
+        "error_types",
+        "error_costs",
+        "reliability",
+        "rank_correlations",
+        "joint_scores",
+        "person_scores",
+        "history",
+    )
+    for name in tables:
+        table = pd.read_csv(reporting / f"{name}.csv", dtype={"model": str, "data": str})
+        assert {key: table[key].unique().tolist() for key in own} == {key: [value] for key, value in own.items()}, name
+    for name in ("data_distribution", "discarded", "joint_labels"):
+        assert pd.read_csv(reporting / f"{name}.csv", dtype={"data": str})["data"].unique().tolist() == [own["data"]], name
+    for name in ("strata_plot", "error_types_plot", "error_costs_plot", "reliability_plot", "joint_scores_plot", "history_plot"):
+        assert own.items() <= json.loads((reporting / f"{name}.json").read_text())["layout"]["meta"].items(), name
+    for name in ("worst_persons", "person_examples"):
+        assert own.items() <= read_png_text(reporting / f"{name}.png").items(), name
+    for name in ("crop_sheet", "target_sheet", "average_crop"):
+        assert read_png_text(reporting / f"{name}.png") == {"data": own["data"]}, name
+    for result in (reporting / "explainability").glob("*/result.json"):
+        content = json.loads(result.read_text())
+        assert {key: content[key] for key in own} == own or not content["facts"], result
+    assert "Left out" not in (reporting / "report.html").read_text(encoding="utf-8")
+    assert "left out" not in (reporting / "model_card.md").read_text(encoding="utf-8")
+
+
+def test_a_new_model_does_not_wear_the_figures_of_the_one_before(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
+    card = copy / "data" / "08_reporting" / "model_card.md"
+    assert f"| oks | {value:.3f} |" in card.read_text()
+    run_pipeline(copy, "modelling", modelling={"training": {"seed": 7, "epochs": 1, "learning_rate": 1e-6}})
+    run_pipeline(copy, "reporting")
+    assert "| oks |" not in card.read_text()
+    assert "Not measured for this model on this data" in card.read_text()
+    assert any(record.levelname == "WARNING" and "Left out" in record.message for record in caplog.records)
+    run_pipeline(copy, "evaluation")
+    run_pipeline(copy, "reporting")
+    assert "| oks |" in card.read_text()
+
+
+def test_other_data_does_not_stand_beside_the_figures_of_the_data_before(copy: Path) -> None:
+    run_pipeline(copy, "data_engineering", data_engineering={"split": {"seed": 5}})
+    run_pipeline(copy, "reporting")
+    page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
+    assert "the model was trained on other data" in page
+    assert "There are no scores of this model on this data" in page
 
 
 def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:

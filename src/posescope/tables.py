@@ -149,8 +149,8 @@ class Distribution(_Table):
     """Images and persons of each split, with their shares (0..1).
 
     `images` and `persons` count those with a crop. `images_with_persons` counts the images with at least one well-formed person
-    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it. `data` is
-    the fingerprint of the data (`posescope.origin`).
+    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it.
+    `data` is the fingerprint of the data (`posescope.origin`).
     """
 
     split: Series[str] = pa.Field(isin=(*SPLITS, "all"))

@@ -96,7 +96,7 @@ def origin_of_people(model: PoseModel | None, data_fingerprint: str, results: st
     """
     if results is not None:
         try:
-            return Origin(model="", data=data_fingerprint, results=sha256_of(Path(results))[:16])
+            return Origin(model="", data=data_fingerprint, results=sha256_of(Path(expand_home(results)))[:16])
         except OSError as error:
             raise DataError(
                 f"{results}: cannot be read ({error.strerror}). Expected a JSON file of COCO keypoint results: see "
