@@ -182,7 +182,7 @@ def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tm
     assert result.exit_code == 1
     assert result.stdout.splitlines() == ["000139.png: 0 people", "a.png: 0 people"]
     assert result.stderr.splitlines()[-3:] == [
-        "a.png: left out, outside the picture of (50, 70) px: 2 of its boxes, [70, 5, 20, 30] for one",
+        "a.png: left out, outside the picture of (50, 70) px or far larger: 2 of its boxes, [70, 5, 20, 30] for one",
         "No box for 2 of 2 images, 000139.png for one.",
         f"Nobody was posed: no box of {tmp_path / 'boxes.json'} lies in one of these images.",
     ]

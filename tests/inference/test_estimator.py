@@ -129,11 +129,14 @@ def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "boxes",
-    [[[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]],
-    ids=["three", "flat", "empty", "nan", "six"],
+    [
+        *([[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, -3, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]),
+        *([["1", "2", "3", "4"]], [[1, 2, 3], [1, 2, 3, 4]], "text", [[None] * 4], [[True] * 4], [[10**400, 1, 1, 1]], 5),
+    ],
+    ids=repr,
 )
 def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None:
-    with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite, with w and h above 0"):
+    with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite numbers with w and h above 0"):
         estimator.predict_one(picture((1, 1), (2, 2)), boxes)
 
 
@@ -141,6 +144,10 @@ def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
     assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
     with pytest.raises(DataError, match=r"^0: a box lies outside the picture of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
         estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
+    for side in (10_001, 9e8, 1e300):  # the square of one of 9e8 px would take all memory
+        with pytest.raises(DataError, match="or is far larger"):
+            estimator.predict_one(picture((1, 1), (2, 2)), [[0, 0, side, side]])
+    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[-5000, -5000, 10_000, 10_000]])) == 1
 
 
 def test_images_before_a_broken_one_are_posed(estimator: PoseEstimator, tmp_path: Path) -> None:

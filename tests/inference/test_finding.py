@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
 from posescope.inference.detectors import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
-from posescope.inference.finding import find_people_in
+from posescope.inference.finding import find_in_folder, find_people_in
 from posescope.inference.images import ImageFolder
 from posescope.inference.records import DetectedPerson, ImageInfo
+from posescope.inference.summary import OWN_IDS
 
 
 @pytest.fixture
@@ -57,7 +58,10 @@ def test_a_box_outside_its_picture_is_named_and_left_out(folder: ImageFolder, ca
     with caplog.at_level(logging.WARNING, logger="posescope"):
         people = list(find_people_in(folder, detector, Detections(Path("none"))))
     assert [(person.image.name, person.box[0]) for person in people] == [("1.png", 29.4), ("3.png", 0.0)]
-    assert "1.png: left out, outside the picture of (40, 30) px: 1 of its boxes, [30, 0.5, 5, 5] for one" in caplog.text
+    assert (
+        "1.png: left out, outside the picture of (40, 30) px or far larger: 1 of its boxes, [30, 0.5, 5, 5] for one"
+        in caplog.text
+    )
     assert "2.png: left out, outside the picture" in caplog.text
 
 
@@ -86,3 +90,40 @@ def test_an_image_that_the_detector_cannot_answer_for_is_named(folder: ImageFold
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no images here"):
         list(find_people_in(ImageFolder(tmp_path), FullImage(FullImageOptions()), Detections(Path("none"))))
+
+
+def test_an_account_of_a_folder(folder: ImageFolder, tmp_path: Path) -> None:
+    (folder.root / "broken.png").write_text("no image")
+    (folder.root / "notes.txt").write_text("no image")
+    (folder.root / "clip.mp4").write_text("")
+    detections = Detections(tmp_path / "boxes.json")
+    images = [{"id": 70 + number, "file_name": f"{number}.png"} for number in (1, 2, 3)]
+    boxes = [{"image_id": 70 + number, "category_id": 1, "bbox": [0, 0, 9, 9]} for number in (1, 3)]
+    detections.root.write_text(json.dumps({"images": images, "annotations": boxes}))
+    found = find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
+    assert [(person.image.name, person.image.image_id) for person in found.people] == [("1.png", 71), ("3.png", 73)]
+    assert found.summary.to_dict() == {
+        "images": 3,
+        "people": 2,
+        "image_ids": f"those of {detections.root} for 3 of 4 images, else {OWN_IDS}",
+        "left_out": [
+            {"file_name": "notes.txt", "reason": "no image or video by its suffix", "detail": ""},
+            {"file_name": "clip.mp4", "reason": "video: only posescope predict poses videos", "detail": ""},
+            {
+                "file_name": "broken.png",
+                "reason": "image cannot be decoded",
+                "detail": f"{folder.root / 'broken.png'}: cannot be decoded as an image.",
+            },
+        ],
+        "notes": [],
+    }
+
+
+def test_boxes_that_lie_in_no_picture_are_an_error(folder: ImageFolder, tmp_path: Path) -> None:
+    detections = Detections(tmp_path / "boxes.json")
+    detections.root.write_text(json.dumps([{"file_name": "1.png", "bbox": [50, 0, 5, 5]}]))
+    with pytest.raises(DataError, match=r"nobody to pose: no box of .* lies in one of the images"):
+        find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
+    detections.root.write_text(json.dumps([{"file_name": "else.png", "bbox": [0, 0, 5, 5]}]))
+    with pytest.raises(DataError, match="none of its 1 record is a box of the 3 images"):
+        find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)

@@ -200,18 +200,24 @@ def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
     rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _rows(boxes, info.name)
     people = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
     if outside := [row for row, person in zip(rows.tolist(), people, strict=True) if not person.is_in_picture]:
-        raise DataError(f"{info.name}: a box lies outside the picture of {info.size} px (height, width): {outside[0]}.")
+        raise DataError(
+            f"{info.name}: a box lies outside the picture of {info.size} px (height, width) or is far larger: {outside[0]}."
+        )
     return people
 
 
 def _rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:
-    rows = np.asarray(boxes, dtype=np.float64)
-    if not rows.size:
+    try:
+        given = np.asarray(boxes)
+    except ValueError:  # rows of different lengths
+        given = np.empty(1, dtype=object)
+    if not given.size:
         return np.empty((0, 4))
-    well = rows.ndim == 2 and rows.shape[1] in (4, 5) and np.isfinite(rows).all() and bool((rows[:, 2:4] > 0).all())
-    if not well:
-        raise DataError(f"{name}: expected boxes (n, 4) or (n, 5), finite, with w and h above 0, found {str(boxes)[:99]}.")
-    return rows
+    # Text and booleans would become numbers.
+    well = given.dtype.kind in "iuf" and given.ndim == 2 and given.shape[1] in (4, 5)
+    if not well or not np.isfinite(given).all() or (given[:, 2:4] <= 0).any():
+        raise DataError(f"{name}: expected boxes (n, 4) or (n, 5), finite numbers with w and h above 0, found {str(boxes)[:99]}.")
+    return given.astype(np.float64)
 
 
 def _with_scores(rows: NDArray[np.float64]) -> NDArray[np.float64]:

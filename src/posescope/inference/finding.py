@@ -99,7 +99,10 @@ class _Search:
 
 
 def tell_outside(people: Sequence[DetectedPerson]) -> str:
-    """What to say of people of one image whose boxes lie outside it; there is at least one."""
+    """What to say of people of one image whose boxes lie outside it, or are far larger; there is at least one."""
     x, y, width, height = people[0].box
     first, image = f"[{x + 0.5:g}, {y + 0.5:g}, {width:g}, {height:g}]", people[0].image
-    return f"{image.name}: left out, outside the picture of {image.size} px: {len(people)} of its boxes, {first} for one"
+    return (
+        f"{image.name}: left out, outside the picture of {image.size} px or far larger: {len(people)} of its boxes, "
+        f"{first} for one"
+    )

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 __all__ = ["DetectedPerson", "ImageInfo", "PosedPerson", "number_in"]
 
 
+# A box may be so many times as long as the picture, or so many px.
+_LARGEST_BOX, _LARGEST_BOX_PX = 20, 10_000
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """Attributes: name: relative to the folder; image_id: in the results; size: (height, width) px."""
@@ -48,9 +52,11 @@ class DetectedPerson:
 
     @property
     def is_in_picture(self) -> bool:
-        """Whether the box and the picture have a part in common."""
+        """Whether the box and the picture have a part in common, and the box is not many times as large."""
         x, y, width, height = self.box
         image_height, image_width = self.image.size
+        if max(width, height) > max(_LARGEST_BOX * max(image_height, image_width), _LARGEST_BOX_PX):  # no memory holds its square
+            return False
         return x < image_width - 0.5 and y < image_height - 0.5 and x + width > -0.5 and y + height > -0.5
 
 
