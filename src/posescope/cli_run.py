@@ -1,6 +1,7 @@
 """`posescope run`: Kedro's own command; a foreseen error ends it with one clear message and exit code 1, not with a traceback."""
 
 import copy
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from posescope.params_text import split_params
 
 __all__ = ["run"]
 
+_FORESEEN_IN_TRACE = re.compile(r"^posescope(\.\w+)*\.\w+Error: ", re.MULTILINE)
 _PACKAGE = __name__.partition(".")[0]
 
 # Where Kedro checks the command, the configuration and the catalog. An error that is raised in one of these modules is about what
@@ -52,10 +54,21 @@ class _Run(OneLineErrors):
             raise
         except Exception as error:
             found = (message_of(cause) for cause in causes_of(error))
-            message = next(filter(None, found), None) or (str(error) if _is_said_by_kedro(error) else None)
+            message = next(filter(None, found), None) or _said_in_worker(error)
+            message = message or (str(error) if _is_said_by_kedro(error) else None)
             if message is None:
                 raise
             raise click.ClickException(message.strip()) from error
+
+
+def _said_in_worker(error: Exception) -> str | None:
+    """Return the message of a foreseen error in a dataset of a worker process; None where it is another error.
+
+    The error comes back without its causes, but with their text. The first line of its message is Kedro's, the rest the cause's.
+    """
+    trace = getattr(error.__cause__, "tb", "")
+    foreseen = isinstance(error, DatasetError) and _FORESEEN_IN_TRACE.search(trace)
+    return str(error).partition("\n")[2] or None if foreseen else None
 
 
 def _is_said_by_kedro(error: Exception) -> bool:

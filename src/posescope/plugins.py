@@ -65,6 +65,11 @@ class _WrongOptionsError(OptionsError):
     def __init__(self, group: str, name: str, faults: tuple[str, ...]) -> None:
         super().__init__(f"posescope.{group}: options of '{name}': {'; '.join(faults)}")
         self.faults = tuple(f"options of '{name}': {fault}" for fault in faults)
+        self._made_of = (group, name, faults)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the arguments: a worker process hands its error to the one that waits for it."""
+        return type(self), self._made_of
 
 
 class Options(BaseModel):

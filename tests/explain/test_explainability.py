@@ -109,7 +109,7 @@ def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
     seen: list[torch.device] = []
     monkeypatch.setattr(nodes, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     features = extract_features(model, crops, None, store)
-    nodes.make_analysis_node("walks")(
+    nodes.AnalysisNodes("walks").analyse(
         model,
         Store(crops),
         crops.targets,

@@ -8,6 +8,7 @@ import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.errors import OptionsError
+from posescope.global_draws import global_draws
 from posescope.models.autoencoder import Autoencoder
 from posescope.models.hourglass_autoencoder import load_parts
 from posescope.plugins import ComponentSpec, build
@@ -50,7 +51,7 @@ def insert_autoencoders(
         raise OptionsError("Expected one autoencoder a stack, all of the same options.")
     own = autoencoders[0].options.model_dump(mode="json")
     spec = ComponentSpec(name=WITH_AUTOENCODER, options={**model.model_spec.options, "autoencoder": own})
-    with torch.random.fork_rng(devices=[]):  # a network draws its first weights as it is built
+    with global_draws():  # a network draws its first weights as it is built
         network = build("models", spec, crop_size=model.crop_size, joint_count=len(model.skeleton))
     load_parts(network, model.network.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
     network = network.to(model.device).to(memory_format=torch.channels_last).eval()

@@ -28,6 +28,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.weights import check_forms, load_weights
 from posescope.errors import OptionsError
 from posescope.files import atomic_folder, fingerprint, sha256_of, write_json
+from posescope.global_draws import global_draws
 from posescope.models.network import PoseNetwork
 from posescope.plugins import allowing_only, build, trust_component
 
@@ -76,7 +77,7 @@ def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
     try:
         model_spec = trust_component("models", about.architecture, allow)
         codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
-        with torch.random.fork_rng(devices=[]), allowing_only(allow):  # a network draws its first weights as it is built
+        with global_draws(), allowing_only(allow):  # a network draws its first weights as it is built
             codec = build("codecs", codec_spec, **context)
             check_forms(lambda: build("models", model_spec, **context), folder / WEIGHTS)
             network: PoseNetwork = build("models", model_spec, **context)

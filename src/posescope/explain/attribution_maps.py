@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from posescope.explain.errors import ExplainError
 from posescope.explain.taps import batches_of_rows
+from posescope.global_draws import global_draws
 from posescope.models.network import PoseNetwork
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def randomise(network: PoseNetwork, seed: int) -> PoseNetwork:
     one is drawn from the normal distribution of its mean and standard deviation. Other draws of torch are not disturbed.
     """
     fresh = freeze(network)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with global_draws(), torch.no_grad():
         torch.manual_seed(seed)
         for module in fresh.modules():
             reset = getattr(module, "reset_parameters", None)

@@ -16,11 +16,14 @@ def step(
     function: Callable[..., Any],
     inputs: str | Sequence[str] | Mapping[str, str],
     outputs: str | Mapping[str, str],
-    split: str | None = None,
+    of: str | None = None,
 ) -> Node:
-    """A node whose name is that of its function (and of the split): what the log, Kedro-Viz and `kedro run --nodes` show."""
+    """Return a node that is named like its function, and like the split or the analysis that it is of.
+
+    The log, Kedro-Viz and `kedro run --nodes` show these names.
+    """
     ordered = inputs if isinstance(inputs, str) else dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
-    name = function.__name__ if split is None else f"{function.__name__}_{split}"
+    name = function.__name__ if of is None else f"{function.__name__}_{of}"
     return node(function, ordered, outputs if isinstance(outputs, str) else dict(outputs), name=name)
 
 

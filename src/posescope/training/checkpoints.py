@@ -128,15 +128,12 @@ class CheckpointStore:
     def finish(self, fingerprint: str) -> None:
         """Mark a run as over: it is never resumed, and its checkpoints go when it is begun again.
 
-        Call it only when the trained model is saved: until then the checkpoints are all there is of it.
-
-        Raises:
-            CheckpointError: if there is no such run.
+        Call it only when the trained model is saved: until then the checkpoints are all there is of it. A run that is marked, or
+        whose checkpoints somebody has removed since, stays as it is.
         """
-        epochs = self._epochs(fingerprint)
-        if not epochs:
-            raise CheckpointError(f"{self.root / fingerprint}: no run with a checkpoint here that could be marked as finished.")
-        write_json(self.root / fingerprint / FINISHED, {"epochs": epochs[-1]})
+        epochs, mark = self._epochs(fingerprint), self.root / fingerprint / FINISHED
+        if epochs and not mark.is_file():
+            write_json(mark, {"epochs": epochs[-1]})
 
     def _read_with_best(self, fingerprint: str, epoch: int) -> TrainingState:
         """The state, once its best epoch is known to be whole too: the model may have to come from there."""

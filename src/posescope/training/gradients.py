@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from posescope.codecs.base import EncodedTargets
 from posescope.errors import OptionsError
+from posescope.global_draws import global_draws
 from posescope.training.supervision import LossFunction, supervise
 
 __all__ = ["DirectGradients", "Gradients", "RecordedGradients"]
@@ -137,7 +138,7 @@ class RecordedGradients:
     def _unchanged(self, device: torch.device) -> Iterator[None]:
         """What the block does to the statistics of batch norms, and to random numbers, is undone: warming up is no training."""
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        with torch.random.fork_rng(devices=[device.index or 0]):
+        with global_draws([device.index or 0]):
             yield
         for buffer, before in zip(self.network.buffers(), statistics, strict=True):
             buffer.copy_(before)

@@ -10,6 +10,7 @@ import torch.utils.deterministic
 from torch import Generator
 
 from posescope.cpus import available_cpus
+from posescope.global_draws import global_draws
 
 __all__ = ["reproducible", "step_generator"]
 
@@ -26,14 +27,15 @@ def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[
 
     With `threads` 0 the number stays as it is, but at most one per available CPU.
 
-    All of it is as before afterwards. An operation without a deterministic form warns and runs.
+    All of it is as before afterwards, and one training runs at a time: all of it belongs to the process. An operation without a
+    deterministic form warns and runs.
     """
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     was_threads, was_benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     memory: Any = torch.utils.deterministic  # its one setting is unknown to the type stubs
     was_filled = memory.fill_uninitialized_memory
     devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with global_draws(devices):
         try:
             torch.manual_seed(seed)
             torch.use_deterministic_algorithms(True, warn_only=True)

@@ -8,6 +8,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import Codec
 from posescope.errors import OptionsError
 from posescope.geometry.recipe import CropRecipe
+from posescope.global_draws import global_draws
 from posescope.models.counting import count_macs, count_parameters
 from posescope.models.network import PoseNetwork
 from posescope.plugins import ComponentSpec, build
@@ -45,7 +46,7 @@ def build_untrained(
         OptionsError: if a component or an option is wrong, or the network's heatmaps are not of the codec's size.
     """
     codec: Codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
-    with torch.random.fork_rng(devices=[]):
+    with global_draws():
         torch.manual_seed(seed)
         network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
     _check_map_sizes(network, codec, model_spec.name, codec_spec.name, crop_size)

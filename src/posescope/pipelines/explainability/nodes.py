@@ -1,6 +1,6 @@
 """Nodes of explainability: unpack, one call, return."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ from posescope.plugins import ComponentSpec, build
 from posescope.records import PoseTargets
 from posescope.skeleton import Skeleton
 
-__all__: list[str] = []
+__all__ = ["AnalysisNodes"]
 
 
 def read_features(
@@ -77,10 +77,18 @@ def find_components(features: FeatureStore, reducer: ComponentSpec) -> Component
     return build("reducers", reducer)(features.open())  # type: ignore[no-any-return]
 
 
-def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
-    """The node of one installed analysis; it does nothing where the analysis is not selected."""
+@dataclass(frozen=True)
+class AnalysisNodes:
+    """The node of one installed analysis; a method, since a runner with several processes pickles its nodes.
+
+    Attributes:
+        name: of the analysis.
+    """
+
+    name: str
 
     def analyse(
+        self,
         model: PoseModel,
         crops: CropStore,
         targets: PoseTargets,
@@ -92,10 +100,10 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
         persons: PersonsOptions,
         prediction: PredictionOptions,
     ) -> AnalysisResult:
-        """Run one analysis."""
+        """Run the analysis; do nothing where it is not selected."""
         return run_analysis(
-            options.find(name),
-            name=name,
+            options.find(self.name),
+            name=self.name,
             model=model.to(resolve_device(prediction.device)),
             crops=crops.select(targets, features.open().person_ids),
             features=features.open(),
@@ -106,9 +114,6 @@ def make_analysis_node(name: str) -> Callable[..., AnalysisResult]:
             batch_size=prediction.batch_size,
             whom=persons.in_words(),
         )
-
-    analyse.__name__ = f"analyse_{name}"
-    return analyse
 
 
 def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:

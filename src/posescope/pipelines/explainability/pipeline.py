@@ -39,7 +39,7 @@ def create_pipeline() -> Pipeline:
             step(nodes.find_components, ["features", "params:explainability.reducer"], "components"),
             *(
                 step(
-                    nodes.make_analysis_node(name),
+                    nodes.AnalysisNodes(name).analyse,
                     [
                         "model",
                         "crops",
@@ -53,6 +53,7 @@ def create_pipeline() -> Pipeline:
                         PREDICTION,
                     ],
                     f"analysis_{name}",
+                    name,
                 )
                 for name in names
             ),
