@@ -15,6 +15,7 @@ from posescope.cli_paths import LocalPathType
 from posescope.explain.agreement import Agreement
 from posescope.explain.agreement import agree as hold_against
 from posescope.explained_runs import ExplainedRun, common_persons, open_explained_run
+from posescope.foreign_text import escape_control
 
 __all__ = ["agree"]
 
@@ -45,7 +46,7 @@ def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int
         (one, other): hold_against(explained[one], explained[other], photographs, components, shuffles, seed)
         for one, other in tqdm(asked, "pairs", leave=False, disable=None)  # None: no bar where nobody watches
     }
-    click.echo(_to_json(names, runs, pairs) if as_json else _to_text(names, runs, pairs))
+    click.echo(_to_json(names, runs, pairs) if as_json else escape_control(_to_text(names, runs, pairs), keep_lines=True))
 
 
 def _to_json(names: str, runs: Sequence[ExplainedRun], pairs: Pairs) -> str:

@@ -11,6 +11,7 @@ from posescope.cli_paths import LocalPathType
 from posescope.config_loader import ComponentConfigLoader
 from posescope.errors import count_of
 from posescope.finished_runs import FinishedRun, check_comparable, find_run, say_differences
+from posescope.foreign_text import escape_control
 from posescope.metrics.paired import Comparison, JointComparison, PairedFigure, compare_joints, compare_persons
 
 __all__ = ["compare"]
@@ -37,7 +38,7 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
     if as_json:
         click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
     else:
-        click.echo(_to_text(runs, notes, persons, joints))
+        click.echo(escape_control(_to_text(runs, notes, persons, joints), keep_lines=True))
 
 
 def _data_dir() -> Path:

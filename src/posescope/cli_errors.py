@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from posescope.errors import PosescopeError
+from posescope.foreign_text import escape_control
 
 __all__ = ["OneLineErrors", "message_of", "printable", "say"]
 
@@ -49,8 +50,8 @@ def say(message: str, *, err: bool = False) -> None:
 
 
 def printable(text: str) -> str:
-    r"""Return text that can be printed: bytes of a file name that are no UTF-8 become `\udce9`."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    r"""Return text that can be printed: bytes of a file name that are no UTF-8, and control characters, are written out."""
+    return escape_control(text.encode("utf-8", "backslashreplace").decode("utf-8"), keep_lines=True)
 
 
 def _errors_of_opencv() -> tuple[type[Exception], ...]:

@@ -11,6 +11,7 @@ from posescope.artifacts.description import ModelDescription, describe_folder, m
 from posescope.cli_errors import OneLineErrors
 from posescope.cli_options import allow_component
 from posescope.cli_paths import LocalPathType
+from posescope.foreign_text import escape_control
 from posescope.project_models import find_model
 
 __all__ = ["info"]
@@ -34,7 +35,11 @@ def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
     """  # noqa: D301 (\b keeps click from filling the lines)
     about = describe_folder(find_model(model))
     facts = _facts(about, allow)
-    click.echo(json.dumps(facts, indent=2) if as_json else "\n".join(f"{name}: {_say(value)}" for name, value in facts.items()))
+    click.echo(
+        json.dumps(facts, indent=2)
+        if as_json
+        else "\n".join(f"{name}: {escape_control(_say(value))}" for name, value in facts.items())
+    )
 
 
 def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.csv_cells import read_csv
 from posescope.errors import DataError
 from posescope.explain.agreement import Explained
 from posescope.explain.components import Components
@@ -127,7 +128,7 @@ def _read_table(data_dir: Path, analysis: str, table: str, model: str) -> pd.Dat
     folder = data_dir / _ANALYSES / analysis
     if not (folder / f"{table}.csv").is_file() or read_json(folder / "result.json").get("model", "") not in ("", model):
         return None
-    return pd.read_csv(folder / f"{table}.csv")
+    return read_csv(folder / f"{table}.csv")
 
 
 def _indexed(table: pd.DataFrame | None, key: str) -> pd.DataFrame | None:

@@ -59,3 +59,21 @@ def test_who_must_not_use_it(inputs: CardInputs) -> None:
     assert "## Recipe\n\nUnknown." in card
     guessed = replace(inputs.model, skeleton=replace(inputs.model.skeleton, guessed_sigmas=("nose",)))
     assert "OKS sigmas are guessed for nose" in write_model_card(replace(inputs, model=guessed))
+
+
+EVIL = "[knee](http://x) | `a`\n```\n# <img src=x>"
+
+
+def test_names_are_shown_as_they_stand(inputs: CardInputs) -> None:
+    """A joint that is named like Markdown, HTML and the end of a block of code changes nothing of the page."""
+    skeleton = replace(inputs.model.skeleton, joints=(EVIL, *inputs.model.skeleton.joints[1:]), guessed_sigmas=(EVIL,))
+    plain, card = write_model_card(inputs), write_model_card(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
+    assert [line for line in card.splitlines() if line.startswith("#")] == [
+        line for line in plain.splitlines() if line.startswith("#")
+    ]
+    assert card.count("```") == plain.count("```")
+    assert "[knee](" not in card.partition("```python")[0].replace("\\[", "")
+    assert "<img" not in card.partition("```python")[0].replace("\\<", "")
+    rows = [line for line in card.splitlines() if line.startswith("| Output")]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 3

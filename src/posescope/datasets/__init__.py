@@ -2,6 +2,7 @@
 
 from posescope.datasets.analysis import AnalysisDataset
 from posescope.datasets.arrays import ArraysDataset
+from posescope.datasets.csv_table import CsvTableDataset
 from posescope.datasets.ledger import LedgerDataset
 from posescope.datasets.model import ModelDataset
 from posescope.datasets.nothing import NothingDataset
@@ -14,6 +15,7 @@ from posescope.datasets.table import VersionedTableDataset
 __all__ = [
     "AnalysisDataset",
     "ArraysDataset",
+    "CsvTableDataset",
     "LedgerDataset",
     "ModelDataset",
     "NothingDataset",

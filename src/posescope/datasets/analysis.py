@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
+from posescope.csv_cells import read_csv, write_csv
 from posescope.drawing.png import read_png, write_png
 from posescope.errors import DataError
 from posescope.explain.base import AnalysisResult
@@ -50,7 +50,7 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
             data=content.get("data", ""),
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
-            tables={path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))},
+            tables={path.stem: read_csv(path) for path in sorted(folder.glob("*.csv"))},
             pictures={path.stem: _read_picture(path) for path in sorted(folder.glob("*.png"))},
             figures={path.name.removesuffix(_FIGURE): _read_figure(path) for path in sorted(folder.glob(f"*{_FIGURE}"))},
         )
@@ -63,7 +63,7 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
             content |= {"model": data.model, "data": data.data}
             write_json(folder / "result.json", content)
             for name, table in data.tables.items():
-                table.to_csv(folder / f"{name}.csv", index=False)
+                write_csv(folder / f"{name}.csv", table)
             for name, picture in data.pictures.items():
                 write_png(folder / f"{name}.png", picture)
             for name, figure in data.figures.items():

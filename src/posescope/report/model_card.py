@@ -11,6 +11,7 @@ import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explain.findings import Finding, rank_findings
+from posescope.foreign_text import escape_control, escape_markdown
 from posescope.models.counting import count_macs, count_parameters
 from posescope.report.failure_section import FailureInputs, assemble_failure_section
 from posescope.report.numbers import format_number
@@ -64,7 +65,9 @@ def _head(inputs: CardInputs) -> str:
             f"posescope {model.provenance.get('posescope', 'unknown')}, run {model.provenance.get('fingerprint', 'unknown')}",
         ),
     ]
-    return f"# Model card: {model.model_spec.name}\n\nSingle-person 2D pose estimation.\n\n{_table(('', ''), rows)}"
+    return (
+        f"# Model card: {escape_markdown(model.model_spec.name)}\n\nSingle-person 2D pose estimation.\n\n{_table(('', ''), rows)}"
+    )
 
 
 def _limits(inputs: CardInputs) -> str:
@@ -78,7 +81,7 @@ def _limits(inputs: CardInputs) -> str:
     if inputs.model.provenance.get("generated_sample"):
         lines.insert(0, "**It was trained on the generated sample, drawn people: it is not for photographs.**")
     if inputs.model.skeleton.guessed_sigmas:
-        guessed = ", ".join(inputs.model.skeleton.guessed_sigmas)
+        guessed = ", ".join(map(escape_markdown, inputs.model.skeleton.guessed_sigmas))
         lines.append(f"OKS sigmas are guessed for {guessed}: OKS and AP compare with nobody else's.")
     return "## What it is for, and what it is not\n\n" + "\n".join(f"- {line}" for line in lines)
 
@@ -127,21 +130,29 @@ def _failures(inputs: CardInputs) -> str:
     if inputs.failures is not None:
         _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
     about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
-    claims = [f"- {finding.claim}" for finding in about_error[:_FAILURES_SHOWN]]
-    whom = " and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons))
+    claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
+    whom = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
     of_whom = f", of {whom}" if whom else ""
     explained = f"\n\nWhat the analyses of its features found{of_whom}:\n\n" + "\n".join(claims) if claims else ""
-    return f"## Known failures\n\n{said}{explained}"
+    shown = "\n".join(map(_escape_line, said.split("\n")))
+    return f"## Known failures\n\n{shown}{explained}"
 
 
 def _use(inputs: CardInputs) -> str:
-    joint = inputs.model.skeleton.joints[0]
+    # A comment in a block of code: no line end, and no fence that would end the block.
+    joint = escape_control(inputs.model.skeleton.joints[0]).replace("`", "'")
     return (
         "## How to use it\n\n```python\nfrom posescope.inference.estimator import PoseEstimator\n\n"
         'estimator = PoseEstimator.load("model")\n'
         'poses = estimator.predict_one("photo.jpg", boxes=[[x, y, width, height]])\n'
         f"poses.joints[0, 0]  # the {joint.replace('_', ' ')} of the first person, x and y in px of the image\n```"
     )
+
+
+def _escape_line(line: str) -> str:
+    """A line of ours, which may be an item of a list, with names in it."""
+    item = "- " if line.startswith("- ") else ""
+    return item + escape_markdown(line.removeprefix(item))
 
 
 def _number(name: str, value: float | None) -> str:
@@ -165,5 +176,5 @@ def _say(value: Any) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    lines = [list(map(escape_markdown, head)), ["---"] * len(head), *(list(map(escape_markdown, row)) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

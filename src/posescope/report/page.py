@@ -5,6 +5,7 @@ ReportContent --(this file: text, numbers and pictures become strings)--> templa
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,7 @@ from posescope.report.style import ReportError
 
 __all__ = ["picture_data_uri", "render_report"]
 
+_LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
 _LARGE_PNG_BYTES, _LARGEST_WEBP_PX = 150_000, 16_383
 
 
@@ -162,7 +164,8 @@ def _prepare_table(table: ReportTable) -> _Table:
 def _prepare_plot(name: str, figure: ReportFigure) -> _Plot:
     """The figure as JSON in which no `<` stands, so that no text in it can end the script that holds it."""
     content = json.loads(figure.figure.to_json(engine="json"))
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+    # plotly makes links of <a href=...> in any text; ours has none, so one that stands there is of a name.
+    text = _LINK.sub("&lt;", json.dumps(content, separators=(",", ":"), ensure_ascii=True)).replace("<", "\\u003c")
     return _Plot(name, Markup(text), int(figure.figure.layout.height or 380), figure.caption, figure.alt)  # noqa: S704 (escaped)
 
 

@@ -34,6 +34,7 @@ from torch._C._distributed_c10d import FileStore
 from posescope.cpus import available_cpus
 from posescope.errors import PosescopeError
 from posescope.files import read_json, write_json
+from posescope.foreign_text import PlainTextFormatter
 from posescope.training.run import TrainingJob, run_epochs
 from posescope.training.team import Team
 
@@ -99,7 +100,9 @@ def _work(team: Team, pickled_job: bytes, device_type: str, log_level: int, fold
     _end_with_parent()
     with _reporting(_report_of(Path(folder), team.rank)):
         job: TrainingJob = pickle.loads(pickled_job)  # noqa: S301 (made by the parent process and passed in memory)
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+        handler = logging.StreamHandler()
+        handler.setFormatter(PlainTextFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+        logging.basicConfig(handlers=[handler])
         logging.getLogger("posescope").setLevel(log_level if team.leads else logging.ERROR)
         if device_type == "cuda":
             device = torch.device("cuda", team.rank)
