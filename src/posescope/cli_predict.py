@@ -23,6 +23,7 @@ from posescope.crops.decoding import ImageError
 from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.errors import DataError, count_of
 from posescope.files import write_json
+from posescope.foreign_text import escape_control
 from posescope.inference.detectors import Detections, Detector, KnownImages, KnowsImages
 from posescope.inference.estimator import PoseEstimator
 from posescope.inference.finding import tell_outside
@@ -166,7 +167,10 @@ class _Job:
     def tell(self, overlays: OverlayWriter) -> None:
         """Say what is not as somebody may expect."""
         if self.alone:
-            say(f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {self.alone[0]} for one.", err=True)
+            say(
+                f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {escape_control(self.alone[0])} for one.",
+                err=True,
+            )
         if overlays.hidden:
             say(tell_hidden(overlays.hidden, self.people, self.options["draw_threshold"], "--draw-threshold") + ".", err=True)
         if self.source.not_pictures:
@@ -204,7 +208,7 @@ class _Job:
 
     def _leave_out(self, name: str, error: DataError) -> None:
         with tqdm.external_write_mode():
-            say(f"left out: {error}", err=True)
+            say(f"left out: {escape_control(error)}", err=True)
         self.skipped.append(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
@@ -256,4 +260,5 @@ def _print(poses: ImagePoses, as_json: bool) -> None:
         return
     count = len(poses)
     scores = " ".join(f"{posed.score:.2f}" for posed in poses.people)
-    say(f"{poses.image.name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")
+    name = escape_control(poses.image.name)
+    say(f"{name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")
