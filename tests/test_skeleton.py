@@ -6,7 +6,16 @@ import pytest
 from pycocotools.cocoeval import Params
 
 from posescope.errors import DataError
-from posescope.skeleton import COCO_PERSON, DEFAULT_OKS_SIGMA, Skeleton, skeleton_from_category
+from posescope.skeleton import (
+    COCO_PERSON,
+    DEFAULT_OKS_SIGMA,
+    KNOWN_OKS_SIGMAS,
+    Skeleton,
+    limbs_count_from_zero,
+    skeleton_from_category,
+    unpaired_joints,
+    warn_of_missing_pairs,
+)
 
 CATEGORY = {"id": 4, "keypoints": ["nose", "left_paw", "right_paw", "left_fin"], "skeleton": [[1, 2], [3, 1]]}
 
@@ -92,3 +101,75 @@ def test_a_malformed_category_is_refused(changes, message):
 def test_a_sigma_for_an_unknown_joint_is_refused():
     with pytest.raises(DataError, match=r"a\.json does not have: tail"):
         skeleton_from_category(CATEGORY, {"tail": 0.1}, source="a.json")
+
+
+BODY = list(KNOWN_OKS_SIGMAS)
+
+
+@pytest.mark.parametrize(
+    ("joints", "advice"),
+    [
+        (BODY, {}),
+        (["p0", "p1", "light", "tail", "left", "l"], {}),
+        (
+            [name.replace("right_wrist", "rigth_wrist") for name in BODY],
+            {"left_wrist": "there is no right_wrist", "rigth_wrist": "call it right_wrist"},
+        ),
+        (
+            [name.replace("left_knee", "Left_knee") for name in BODY],
+            {"Left_knee": "call it left_knee", "right_knee": "there is no left_knee"},
+        ),
+        (
+            ["left_eye", "right_eye", "shoulder_left", "shoulder_right"],
+            {"shoulder_left": "call it left_shoulder", "shoulder_right": "call it right_shoulder"},
+        ),
+        (
+            ["left_eye", "right_eye", "LShoulder", "RShoulder"],
+            {"LShoulder": "call it left_shoulder", "RShoulder": "call it right_shoulder"},
+        ),
+        (["L_Eye", "R_Eye", "rightHip", "tail"], {"L_Eye": "call it left_eye", "R_Eye": "call it right_eye",
+                                                  "rightHip": "call it right_hip"}),
+        (["lear", "rear", "nose"], {"lear": "call it left_ear", "rear": "call it right_ear"}),
+        (
+            ["left_wrist", "right_wirst"],
+            {
+                "left_wrist": "there is no right_wrist, or call it left_wirst",
+                "right_wirst": "there is no left_wirst, or call it right_wrist",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_joints_without_their_partner_are_found_with_the_right_name(joints, advice):
+    assert unpaired_joints(joints) == advice
+
+
+@pytest.mark.parametrize(
+    ("joints", "words"),
+    [
+        ([name.replace("right_wrist", "rigth_wrist") for name in BODY], "rigth_wrist: call it right_wrist"),
+        (["nose", "shoulder_left", "shoulder_right"], "no joint of the skeleton has a partner"),
+        (BODY, ""),
+    ],
+)
+def test_a_flip_that_mixes_up_sides_is_warned_of(joints, words, caplog):
+    warn_of_missing_pairs(skeleton_from_category({"keypoints": joints}), "flip")
+    assert words in caplog.text
+    assert bool(words) == bool(caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("limbs", "hint"), [([[1, 2], [32, 33]], False), ([[0, 1], [2, 3]], True), ([[1, True]], False), (["12"], False)]
+)
+def test_limbs_beyond_the_joints_are_refused_and_counting_from_0_is_said(limbs, hint):
+    with pytest.raises(DataError, match=r"expected two joint numbers in 1\.\.17, found") as caught:
+        skeleton_from_category({"keypoints": BODY, "skeleton": limbs})
+    assert ("count from 0" in str(caught.value)) == hint
+
+
+def test_limbs_from_0_without_a_0_are_suspected():
+    right = [[a + 1, b + 1] for a, b in COCO_PERSON.limbs]
+    shifted = [[a - 1, b - 1] for a, b in right if min(a, b) > 1]
+    assert limbs_count_from_zero(skeleton_from_category({"keypoints": BODY, "skeleton": shifted}))
+    assert not limbs_count_from_zero(COCO_PERSON)
+    assert not limbs_count_from_zero(skeleton_from_category({"keypoints": ["a", "b", "c"], "skeleton": [[1, 2]]}))
+    assert not limbs_count_from_zero(skeleton_from_category({"keypoints": BODY}))

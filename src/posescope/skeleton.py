@@ -176,13 +176,13 @@ def _is_pair(limb: Any) -> bool:
 def limbs_count_from_zero(skeleton: Skeleton) -> bool:
     """Return whether the file's limbs were probably counted from 0, though joint 0 has none, so that all are shifted by one.
 
-    A limb that joins a left joint to a right one of another kind (`left_knee`, `right_hip`) is a sign of it. True if there are at
-    least two such limbs as they were read, and none if all are shifted by one joint.
+    A limb that joins a left joint to a right one of another kind (`left_knee`, `right_hip`) is a sign of it. True if there is
+    such a limb as they were read, and none if all are shifted by one joint.
     """
     shifted = [(a + 1, b + 1) for a, b in skeleton.limbs]
     if not shifted or max(map(max, shifted)) >= len(skeleton):
         return False
-    return _count_crossings(skeleton, skeleton.limbs) >= 2 and _count_crossings(skeleton, shifted) == 0
+    return _count_crossings(skeleton, skeleton.limbs) > 0 and _count_crossings(skeleton, shifted) == 0
 
 
 def _count_crossings(skeleton: Skeleton, limbs: Sequence[tuple[int, int]]) -> int:
