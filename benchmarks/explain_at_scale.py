@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,8 +79,7 @@ class People:
 
 def repeat(data: Path, count: int) -> People:
     """The persons of a run, as often as it takes, each time with other ids in other photographs."""
-    with np.load(data / "05_model_input" / "targets.npz") as stored:
-        targets = PoseTargets(stored["person_ids"], stored["joints"], stored["visibility"])
+    targets = replace(PoseTargets.load(data / "05_model_input" / "targets.npz"), squares="")
     store = CropStore(data / "05_model_input" / "crops")
     once = store.select(targets, store.person_ids())
     times = -(-count // len(once))
@@ -89,7 +88,7 @@ def repeat(data: Path, count: int) -> People:
     offsets = np.repeat(np.arange(times), len(once))[:count] * step
     all_of_them = once.subset(rows)
     ids = once.targets.person_ids[rows] + offsets
-    crops = CropSet(PoseTargets(ids, all_of_them.targets.joints, all_of_them.targets.visibility), once.shards, all_of_them.places)
+    crops = replace(all_of_them, targets=replace(all_of_them.targets, person_ids=ids))
     tables = (pd.read_parquet(path) for path in _table_files(data))
     return People(crops, *(_repeat_table(table, times, step) for table in tables))
 

@@ -113,7 +113,7 @@ def cache_crops(crops: NDArray[np.uint8], folder: Path) -> Cached:
     joints = np.random.default_rng(1).uniform(30, SIZE - 30, size=(count, len(COCO_PERSON), 2)).astype(np.float32)
     visibility = np.full((count, len(COCO_PERSON)), 2, dtype=np.uint8)
     places = np.stack([np.zeros(count, dtype=np.int64), np.arange(count)], axis=1)
-    targets = PoseTargets(np.arange(count), joints, visibility)
+    targets = PoseTargets(np.arange(count), joints, visibility, joint_names=COCO_PERSON.joints)
     shards = (np.load(folder / "shard.npy", mmap_mode="r"),)
     return Cached(CropSet(targets, shards, places), tuple(folder / f"{row}.jpg" for row in range(count)))
 

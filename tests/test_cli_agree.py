@@ -39,6 +39,7 @@ def make_data_dir(tmp_path: Path) -> Make:
         values: NDArray[np.float32],
         ids: NDArray[np.int64] = IDS,
         first_image: int = 0,
+        first_box: float = 1.0,
         analysed_model: str | None = None,
     ) -> Path:
         folder, model = tmp_path / name, f"model-of-{name}"
@@ -46,7 +47,10 @@ def make_data_dir(tmp_path: Path) -> Make:
         store.write(ids, [values], tap="stack1.bottleneck", shape=(8, 1, 1), fingerprint=name, dtype="float32", model=model)
         principal_components(store.open()).save(folder / "04_feature" / "components.npz")
         (folder / "03_primary").mkdir()
-        persons = pd.DataFrame({"person_id": ids, "image_id": ids // 2 + first_image})
+        images = ids // 2 + first_image
+        persons = pd.DataFrame({"person_id": ids, "source_split": "train", "image_id": images, "annotation_id": ids})
+        persons["file_name"] = [f"{image}.png" for image in images]
+        persons = persons.assign(bbox_x=first_box, bbox_y=2.0, bbox_w=30.0, bbox_h=40.0)
         persons.to_parquet(folder / "03_primary" / "persons.parquet")
         members = pd.DataFrame({"person_id": ids, "cluster": 1 + (values[:, 0] > 0)})
         intervals = {"r2_low": [0.7, -0.1], "r2_high": [0.9, 0.1], "control_high": [0.02, 0.02]}
@@ -108,7 +112,7 @@ def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tm
     principal_components(FeatureStore(one / "04_feature" / "bottleneck").open()).save(stale / "04_feature" / "components.npz")
     (tmp_path / "empty").mkdir()
     for folder, text in (
-        (others, "are of other people"),
+        (others, "are of different people"),
         (few, "Only 10 persons have features in all"),
         (stale, "the components are of other features"),
         (tmp_path / "empty", "no features of a network lie here"),
@@ -119,3 +123,10 @@ def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tm
         assert len(result.output.splitlines()) == 1
     assert run(one).exit_code == 2
     assert run(one, tmp_path / "nowhere").exit_code == 2
+
+
+def test_the_same_numbers_of_other_people_are_refused(make_data_dir: Make) -> None:
+    """Two generated samples of different seeds number images and annotations alike; their boxes differ."""
+    result = run(make_data_dir("one", make_values()), make_data_dir("two", make_values(), first_box=1.5))
+    assert result.exit_code == 1
+    assert "are of different people" in result.output

@@ -26,6 +26,8 @@ __all__ = ["ExplainedRun", "common_persons", "open_explained_run"]
 SHARE, MOST = 0.95, 256  # of the variance that is compared, and components that may take
 
 _ANALYSES = Path("08_reporting") / "explainability"
+# By the image's number alone, two generated samples of different seeds would pass for the same people.
+_IDENTITY = ("source_split", "image_id", "annotation_id", "file_name", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
 _MEND = "Run the pipelines up to explainability there."
 
 
@@ -40,6 +42,7 @@ class ExplainedRun:
         scores: a row a person (index person_id), a column a component.
         shares: (P,) of the variance that each of these components holds.
         photographs: image_id by person_id.
+        people: whose annotation each person_id is (`_IDENTITY`), by person_id.
         clusters: number of the cluster by person_id; None where they were not sought, or are of another network.
         attributes: table `attribute_probes` by attribute; None likewise.
     """
@@ -50,6 +53,7 @@ class ExplainedRun:
     scores: pd.DataFrame
     shares: NDArray[np.float64]
     photographs: "pd.Series[int]"
+    people: pd.DataFrame
     clusters: "pd.Series[int] | None"
     attributes: pd.DataFrame | None
 
@@ -85,6 +89,7 @@ def open_explained_run(data_dir: Path) -> ExplainedRun:
         scores=pd.DataFrame(components.project(features.values, count), index=features.person_ids),
         shares=components.explained_variance_ratio[:count],
         photographs=persons["image_id"],
+        people=persons[[*_IDENTITY]],
         clusters=_column(_read_table(data_dir, "clusters", "cluster_members", features.model), "person_id", "cluster"),
         attributes=_indexed(_read_table(data_dir, "component_names", "attribute_probes", features.model), "attribute"),
     )
@@ -94,13 +99,16 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
     """(N,) persons whose features all runs have, ascending.
 
     Raises:
-        DataError: if there are fewer than 20, or the same number means somebody in another photograph.
+        DataError: if there are fewer than 20, or the same number means another annotation, photograph or box.
     """
     shared = sorted(set.intersection(*(set(run.scores.index) & set(run.photographs.index) for run in runs)))
     first = runs[0]
     for run in runs[1:]:
-        if not first.photographs.loc[shared].equals(run.photographs.loc[shared]):
-            raise DataError(f"{first.data_dir} and {run.data_dir} are of other people: the same person_id is in another image.")
+        if not first.people.loc[shared].equals(run.people.loc[shared]):
+            raise DataError(
+                f"{first.data_dir} and {run.data_dir} are of different people: the same person_id is another annotation, or in "
+                "another image or box. Explain the networks on the same data."
+            )
     if len(shared) < 20:
         raise DataError(
             f"Only {len(shared)} persons have features in all of {', '.join(str(run.data_dir) for run in runs)}; at least 20 are "
@@ -120,7 +128,7 @@ def _read_persons(data_dir: Path) -> pd.DataFrame:
     path = data_dir / "03_primary" / "persons.parquet"
     if not path.is_file():
         raise DataError(f"{path}: there is no such file. {_MEND}")
-    return pd.read_parquet(path, columns=["person_id", "image_id"])
+    return pd.read_parquet(path, columns=["person_id", *_IDENTITY])
 
 
 def _read_table(data_dir: Path, analysis: str, table: str, model: str) -> pd.DataFrame | None:
