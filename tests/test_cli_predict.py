@@ -117,6 +117,18 @@ def test_what_cannot_be_used_stops_nothing_else(photos: Path, model_folders: Any
     assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (1, "Error: empty: no images here, and no videos.")
 
 
+def test_a_picture_that_declares_too_large_a_size_is_left_out(photos: Path, model_folders: Any) -> None:
+    raw = bytearray((photos / "a.png").read_bytes())
+    raw[16:24] = (60_000).to_bytes(4, "big") * 2
+    (photos / "text.jpg").write_bytes(raw)
+    result = call("predict", photos, "--model", model_folders.onnx)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (3, 2), result.output
+    assert "text.jpg: the file declares a picture of 60000 x 60000 px" in result.stderr
+    small = call("predict", photos, "--model", model_folders.onnx, "--max-megapixels", "0.003")
+    assert (small.exit_code, small.stdout) == (1, "")
+    assert "a.png: the file declares a picture of 50 x 70 px" in small.stderr
+
+
 def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "clips" / name).mkdir(parents=True)

@@ -24,6 +24,7 @@ from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.errors import DataError, count_of
 from posescope.files import write_json
 from posescope.foreign_text import escape_control
+from posescope.images.limits import ImageLimits
 from posescope.inference.detectors import Detections, Detector, KnownImages, KnowsImages
 from posescope.inference.estimator import PoseEstimator
 from posescope.inference.finding import tell_outside
@@ -72,6 +73,13 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.option("--backend", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True, help="What runs it.")
 @click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
 @allow_component
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(min=0, min_open=True, max=1000),
+    default=ImageLimits().max_megapixels,
+    show_default=True,
+    help="Larger pictures are left out before they are decoded.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print COCO results, a JSON list a line for each image.")
 def predict(images: tuple[Path, ...], **options: Any) -> None:
     """Find the joints of the people in images.
@@ -103,7 +111,12 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
     _say_model(estimator, named=options["model"] is not None)
-    job = _Job(PhotoSource(images), _find_detector(options), Detections(options["boxes"] or Path()), options)
+    job = _Job(
+        PhotoSource(images, ImageLimits(max_megapixels=options["max_megapixels"])),
+        _find_detector(options),
+        Detections(options["boxes"] or Path()),
+        options,
+    )
     with OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]) as overlays:
         job.run(estimator, overlays)
     job.tell(overlays)

@@ -42,7 +42,7 @@ class ImageLimits(Options):
                 "image is too large",
                 f"{path}: the file declares a picture of {height} x {width} px (height x width, {height * width / 1e6:.1f} "
                 f"megapixels); at most {self.max_megapixels:g} megapixels and {self.max_side_px} px a side are decoded "
-                "(options max_megapixels and max_side_px of image_limits).",
+                "(options max_megapixels and max_side_px of image_limits; --max-megapixels of posescope predict).",
             )
 
     def check_file(self, size_bytes: int, path: Path) -> None:

@@ -5,13 +5,14 @@ Joints and boxes are in the px of the upright picture: a photograph that says by
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
+from posescope.images.limits import ImageLimits
 from posescope.inference.listing import UNREADABLE, VIDEO, LeftOut, Listing, count_reasons, list_pictures
 from posescope.inference.reading import read_upright
 from posescope.inference.records import ImageInfo, number_in
@@ -23,9 +24,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A folder of images (or one image file). Nodes get it from the catalog."""
+    """A folder of images (or one image file). Nodes get it from the catalog.
+
+    Attributes:
+        root: the folder or the file.
+        limits: the largest picture that is decoded.
+    """
 
     root: Path
+    limits: ImageLimits = field(default_factory=ImageLimits)
+
+    def with_limits(self, limits: ImageLimits) -> "ImageFolder":
+        """Return the same folder with other limits."""
+        return replace(self, limits=limits)
 
     def is_finished(self) -> bool:
         """True if there is at least one image."""
@@ -53,7 +64,7 @@ class ImageFolder:
         Raises:
             DataError: if it cannot be decoded.
         """
-        return read_upright(self._base() / name)
+        return read_upright(self._base() / name, self.limits)
 
     def _base(self) -> Path:
         return self.root.parent if self.root.is_file() else self.root

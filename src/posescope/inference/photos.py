@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from posescope.crops.decoding import ImageError
 from posescope.errors import DataError
+from posescope.images.limits import ImageLimits
 from posescope.inference.images import ImageFolder, number_images
 from posescope.inference.listing import OTHER_KIND, LeftOut, count_reasons, list_pictures
 from posescope.inference.video import VideoFile
 
 __all__ = ["Photo", "PhotoSource"]
+
+_LIMITS = ImageLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,8 @@ class PhotoSource:
         places: image files, video files, folders of both (with all below them). One that holds neither is left out, where
             there are others.
 
+        limits: the largest picture that is decoded.
+
     Attributes:
         not_pictures: the other files and folders in these places, each with its reason (`listing`).
 
@@ -48,7 +53,8 @@ class PhotoSource:
         DataError: if no place holds an image or a video, or two pictures would have the same name.
     """
 
-    def __init__(self, places: Sequence[Path]) -> None:
+    def __init__(self, places: Sequence[Path], limits: ImageLimits = _LIMITS) -> None:
+        self._limits = limits
         self._folders: dict[str, ImageFolder] = {}
         self._videos: dict[str, VideoFile] = {}
         self._unusable: dict[str, DataError] = {}
@@ -96,7 +102,7 @@ class PhotoSource:
 
     def _add_place(self, place: Path, is_only: bool) -> None:
         listing, base = list_pictures(place), place.parent if place.is_file() else place
-        folder = ImageFolder(place)
+        folder = ImageFolder(place, self._limits)
         for name in listing.images:
             self._add(self._folders, name, folder)
         for name in listing.videos:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.images.limits import ImageLimits
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.detectors import Detections
 from posescope.inference.finding import find_in_folder
@@ -16,17 +17,23 @@ from posescope.plugins import ComponentSpec, build
 __all__: list[str] = []
 
 
-def find_people(images: ImageFolder, detections: Detections, detector: ComponentSpec) -> dict[str, Any]:
+def find_people(
+    images: ImageFolder, detections: Detections, detector: ComponentSpec, image_limits: ImageLimits
+) -> dict[str, Any]:
     """Boxes of the people in all images, and an account of what was left out."""
-    found = find_in_folder(images, build("detectors", detector), detections)
+    found = find_in_folder(images.with_limits(image_limits), build("detectors", detector), detections)
     return {"people": list(found.people), "summary": found.summary.to_dict()}
 
 
 def pose_people(
-    model: PoseModel, images: ImageFolder, people: list[DetectedPerson], prediction: PredictionOptions
+    model: PoseModel,
+    images: ImageFolder,
+    people: list[DetectedPerson],
+    prediction: PredictionOptions,
+    image_limits: ImageLimits,
 ) -> list[PosedPerson]:
     """Everybody's joints, in image px."""
-    return list(predict_people(model, images, people, prediction))
+    return list(predict_people(model, images.with_limits(image_limits), people, prediction))
 
 
 def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, Any]]:
@@ -35,8 +42,13 @@ def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, An
 
 
 def draw_overlays(
-    model: PoseModel, images: ImageFolder, posed: list[PosedPerson], overlays_workspace: OverlayFolder, overlays: OverlayOptions
+    model: PoseModel,
+    images: ImageFolder,
+    posed: list[PosedPerson],
+    overlays_workspace: OverlayFolder,
+    overlays: OverlayOptions,
+    image_limits: ImageLimits,
 ) -> OverlayFolder:
     """The poses drawn on the images."""
-    overlays_workspace.draw(posed, images, model.skeleton, overlays.draw_threshold)
+    overlays_workspace.draw(posed, images.with_limits(image_limits), model.skeleton, overlays.draw_threshold)
     return overlays_workspace

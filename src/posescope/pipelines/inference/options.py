@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from posescope.images.limits import ImageLimits
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.outputs import OverlayOptions
 from posescope.plugins import ComponentSpec, Options, component_of
@@ -21,4 +22,5 @@ class InferenceOptions(Options):
 
     detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="who is in the picture")
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
+    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest picture that is decoded")
     overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="how the poses are drawn")
