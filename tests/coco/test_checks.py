@@ -5,6 +5,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from posescope.coco import checks
 from posescope.coco.checks import find_bad_images, find_bad_records, sort_records
@@ -130,6 +131,15 @@ def test_a_missing_size_is_read_from_the_files_header(folder, size):
     found = find_bad_images([{**IMAGE, "file_name": "c.png", **size}], folder)
     assert found.rows.loc[1].tolist() == ["c.png", 5, 7]
     assert [one.mend.check for one in found.mended] == ["image_sizes"]
+
+
+@pytest.mark.parametrize(("frame", "size"), [("stored", [5, 7]), ("upright", [7, 5])])
+def test_a_missing_size_is_that_of_the_labels_frame(folder, frame, size):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(folder / "c.jpg", exif=exif)
+    found = find_bad_images([{**IMAGE, "file_name": "c.jpg", "height": None}], folder, frame)
+    assert found.rows.loc[1].tolist() == ["c.jpg", *size]
 
 
 def test_two_texts_of_one_number_are_both_set_aside(folder):

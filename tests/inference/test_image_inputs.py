@@ -114,3 +114,17 @@ def test_a_missing_file_and_a_broken_one_are_different_errors(tmp_path: Path) ->
     with pytest.raises(ImageInputError, match="image 0: the PIL image cannot be decoded"):
         pixels_of(cut)
     assert issubclass(MissingImageError, DataError)
+
+
+def test_a_pil_image_that_is_too_large_is_refused_before_it_is_decoded() -> None:
+    stream = BytesIO()
+    Image.new("RGB", (9, 9)).save(stream, "BMP")
+    raw = bytearray(stream.getvalue())
+    raw[18:26] = (11_000).to_bytes(4, "little") * 2
+    with pytest.raises(ImageError, match="declares a picture of 11000 x 11000 px"):
+        photo_of(Image.open(BytesIO(raw)), 0, ImageNumbers())
+
+
+def test_a_pil_image_of_12_bits_in_16_is_refused() -> None:
+    with pytest.raises(ImageError, match="14 are used"):
+        photo_of(Image.fromarray(np.full((4, 5), 4095, np.uint16)), 0, ImageNumbers())

@@ -35,6 +35,7 @@ from posescope.coco.mending import (
     written_counts,
 )
 from posescope.coco.screening import pick_column, screen_categories, screen_images, screen_records, to_floats
+from posescope.images.orientation import PixelFrame
 
 __all__ = ["ImageChecks", "Mended", "RecordChecks", "SortedRecords", "find_bad_images", "find_bad_records", "sort_records"]
 
@@ -109,19 +110,20 @@ class SortedRecords:
     other_count: int
 
 
-def find_bad_images(images: Sequence[Any], folder: Path | None) -> ImageChecks:
+def find_bad_images(images: Sequence[Any], folder: Path | None, frame: PixelFrame = "stored") -> ImageChecks:
     """Check the list of images: whole ids, sizes, names that stay inside the folder, files that are there.
 
     Args:
         images: as they stand in the file.
         folder: of the images; None: nobody looks for the files.
+        frame: of the sizes that are taken from files.
     """
     good = screen_images(images, folder)
     records = np.fromiter(images, dtype=object, count=len(images))
     known = set(pick_column(compress(images, good), "id"))
     unclear = _find_unclear_ids(compress(images, ~good))
     root = None if folder is None else folder.resolve()
-    files, issues, mended = ImageFiles(root), [], []
+    files, issues, mended = ImageFiles(root, frame), [], []
     for place in np.flatnonzero(~good).tolist():
         image, mends = _mend_image(images[place], files)
         number = image.get("id") if isinstance(image, dict) else None

@@ -5,13 +5,15 @@ A name is only ever replaced by one below the image folder, and only where exact
 
 import re
 import unicodedata
-import warnings
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from posescope.coco.faults import is_storable, show_value
 from posescope.coco.mending import Mend
+from posescope.images.headers import ImageError, read_header
+from posescope.images.limits import ImageLimits
+from posescope.images.orientation import PixelFrame
 
 __all__ = ["ImageFiles"]
 
@@ -24,10 +26,11 @@ class ImageFiles:
 
     Args:
         root: the folder, resolved; None: there are annotations only, and names are only made plain.
+        frame: of the sizes: the pictures as they are stored, or turned upright by EXIF.
     """
 
-    def __init__(self, root: Path | None) -> None:
-        self.root = root
+    def __init__(self, root: Path | None, frame: PixelFrame = "stored") -> None:
+        self.root, self.frame = root, frame
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def mend_name(self, image: dict[str, Any]) -> tuple[dict[str, Any], list[Mend]]:
@@ -42,18 +45,16 @@ class ImageFiles:
         return {**image, "file_name": mended}, [Mend("file_names", reason, f"file_name {show_value(name)}")]
 
     def read_size(self, name: Any) -> tuple[int, int] | None:
-        """(height, width) px from the file's header, as stored (EXIF orientation is not applied); None if it cannot be read."""
+        """Return (height, width) px from the file's header, in the frame of the labels; None if it cannot be read."""
         if self.root is None or not isinstance(name, str) or not is_storable(name) or not self._is_file(name):
             return None
-        from PIL import Image  # noqa: PLC0415 - slow to load, and rarely needed
-
+        path = self.root / name
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing is decoded here
-                with Image.open(self.root / name) as image:
-                    return image.height, image.width
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            ImageLimits().check_file(path.stat().st_size, path)
+            header = read_header(path.read_bytes(), path)
+        except (OSError, ImageError):
             return None
+        return header.upright_size if self.frame == "upright" else header.stored_size
 
     def _find(self, name: str) -> tuple[str, str] | None:
         """The plain name and why it differs, or None."""

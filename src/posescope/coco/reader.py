@@ -167,7 +167,7 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     content = load_annotation_file(path)
     category = _find_category(content["categories"], source, path)
     skeleton = _read_skeleton(category, source, path)
-    images = find_bad_images(content["images"], image_folder)
+    images = find_bad_images(content["images"], image_folder, source.orientation)
     checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
     mended = [*images.mended, *checks.mended]

@@ -18,7 +18,7 @@ from posescope.images.limits import ImageLimits
 from posescope.images.orientation import PixelFrame, turn_back, turn_upright
 from posescope.images.transparency import remove_transparency
 
-__all__ = ["ImageError", "MissingImageError", "decode_image", "read_bytes", "read_image"]
+__all__ = ["ImageError", "MissingImageError", "check_depth", "decode_image", "read_bytes", "read_image"]
 
 _FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
 # libjpeg's word for bytes between the last block and the end mark. Some cameras leave a few, and no pixel suffers; many of them
@@ -105,6 +105,24 @@ def decode_image(
     return turn_upright(image, about.orientation) if frame == "upright" else image
 
 
+def check_depth(image: NDArray[np.uint8], path: Path) -> None:
+    """Accept only pictures of 16 bits that use them.
+
+    Args:
+        image: (H, W, 3) uint8: the upper 8 bits of 16.
+        path: of the file, for the message.
+
+    Raises:
+        ImageError: if no more than 14 bits are used: 12 or 14 bits stored in 16 would come out nearly black.
+    """
+    if image.max() <= _BRIGHTEST_OF_14_BITS:
+        raise ImageError(
+            "image has too few bits",
+            f"{path}: of its 16 bits a sample no more than 14 are used, as if 12 or 14 bits were stored in 16: it would be "
+            "nearly black. Scale its values to 0..65535, or save it with 8 bits.",
+        )
+
+
 def _check_annotated(path: Path, header: ImageHeader, expected: tuple[int, int] | None, frame: PixelFrame) -> None:
     """Hold the header against the annotation before memory is asked for: a header can say anything."""
     found, other = header.stored_size, header.upright_size
@@ -157,12 +175,8 @@ def _with_known_version(raw: bytes) -> bytes:
 def _decode_other(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
     is_tiff = header.kind == "TIFF"  # OpenCV turns TIFF files upright, whatever it is asked for
     image = _decode_by_opencv(raw, header.upright_size if is_tiff else header.stored_size, path)
-    if header.bits == 16 and image.max() <= _BRIGHTEST_OF_14_BITS:
-        raise ImageError(
-            "image has too few bits",
-            f"{path}: of its 16 bits a sample no more than 14 are used, as if 12 or 14 bits were stored in 16: it would be "
-            "nearly black. Scale its values to 0..65535, or save it with 8 bits.",
-        )
+    if header.bits == 16:
+        check_depth(image, path)
     image = remove_transparency(image, raw, header)
     return turn_back(image, header.orientation) if is_tiff else image
 

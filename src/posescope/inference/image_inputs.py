@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.decoding import decode_image
+from posescope.crops.decoding import check_depth, decode_image
 from posescope.errors import DataError
+from posescope.images.limits import ImageLimits
 from posescope.images.transparency import lay_on_white
 from posescope.inference.images import ImageNumbers
 from posescope.inference.photos import Photo
@@ -106,10 +107,13 @@ def _pixels_of_pil(image: "Image.Image", what: str) -> NDArray[np.uint8]:
         raise ImageInputError(
             f"{what}: a PIL image of mode {image.mode} has no known range; scale it to 0..255 and convert it to mode L or RGB."
         )
+    ImageLimits().check_size((image.height, image.width), Path(what))  # PIL decodes when it is asked for pixels
     try:
         upright = ImageOps.exif_transpose(image)
         if upright.mode in _PIL_MODES_OF_16_BITS:
-            return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+            deep = np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+            check_depth(deep, Path(what))
+            return deep
         if upright.has_transparency_data:
             mixed = np.asarray(upright.convert("RGBA"))
             return lay_on_white(np.ascontiguousarray(mixed[..., :3]), mixed[..., 3])
