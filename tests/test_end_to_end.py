@@ -190,7 +190,8 @@ def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
 def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == ["data", "raw"]
     layers = ["02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting"]
-    assert sorted(path.name for path in (run / "data").iterdir()) == layers
+    of_runs = [".checksums", ".lock", ".lock.workers"]
+    assert sorted(path.name for path in (run / "data").iterdir()) == [*of_runs, *layers]
     assert [path for path in run.rglob("*") if ".tmp" in path.name or path.suffix in (".pkl", ".pickle", ".pt", ".pth")] == []
 
 

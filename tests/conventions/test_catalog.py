@@ -28,7 +28,7 @@ IN_MEMORY = {
     "setting_val", "setting_test",
 }  # fmt: skip
 # Read by a hook, by no node.
-OF_HOOKS = {"run_records"}
+OF_HOOKS = {"run_records", "data_folder"}
 FOLDER_OF_LAYER = {
     "raw": "01_raw",
     "intermediate": "02_intermediate",
@@ -102,7 +102,7 @@ def test_every_entry_stands_in_the_folder_of_its_layer(entries: dict[str, dict[s
     for name, entry in entries.items():
         layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
         assert layer in FOLDER_OF_LAYER, name
-        if name not in FROM_ANYWHERE:
+        if name not in FROM_ANYWHERE | {"data_folder"}:  # the folder of all layers
             assert FOLDER_OF_LAYER[layer] in PurePosixPath(entry["filepath"]).parts, name
 
 

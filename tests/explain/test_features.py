@@ -99,12 +99,48 @@ def test_pooled_over_space_by_hand(model, scattered_crops, tmp_path, pooling, ex
     assert not whole.is_pooled
 
 
-def test_a_folder_that_does_not_say_its_pooling_is_whole(tmp_path) -> None:
+def test_a_folder_of_an_older_version_has_no_seal_and_is_extracted_again(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
-    store.write(np.arange(1), [np.ones((1, 2))], tap="t", shape=(2,), fingerprint="x")
+    first = extract_features(model, scattered_crops, None, store)
     about = read_json(tmp_path / "f" / "features.json")
     write_json(tmp_path / "f" / "features.json", {name: about[name] for name in ("tap", "shape", "fingerprint")})
-    assert store.open().pooling == "none"
+    with pytest.raises(DataError, match=r"features\.json: .*seal.*Run the pipeline explainability"):
+        store.open()
+    assert store.is_finished()
+    assert not store.is_finished(first.fingerprint)
+    assert extract_features(model, scattered_crops, None, store).pooling == "none"
+    assert store.is_finished(first.fingerprint)
+
+
+@pytest.mark.parametrize("name", ["values.npy", "person_ids.npy", "features.json"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda raw: raw[:-1] + bytes([255 - raw[-1]]),
+        lambda raw: raw[:-2],  # the last byte of JSON is a newline
+        lambda raw: bytes(len(raw)),
+        lambda raw: b"[]",
+        lambda raw: b"",
+    ],
+    ids=["flipped", "cut", "zeros", "list", "empty"],
+)
+def test_damaged_features_are_named_and_extracted_again(model, scattered_crops, tmp_path, name, harm) -> None:
+    store = FeatureStore(tmp_path / "f")
+    before = np.array(extract_features(model, scattered_crops, None, store).values)
+    path = tmp_path / "f" / name
+    path.write_bytes(harm(path.read_bytes()))
+    with pytest.raises(DataError, match=rf"{name}: .*Run the pipeline explainability"):
+        store.open()
+    np.testing.assert_array_equal(extract_features(model, scattered_crops, None, store).values, before)
+
+
+def test_features_of_another_folder_are_named(tmp_path) -> None:
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        FeatureStore(tmp_path / name).write(np.arange(2), [np.full((2, 2), value)], tap="t", shape=(2,), fingerprint=name)
+    (tmp_path / "one" / "values.npy").write_bytes((tmp_path / "two" / "values.npy").read_bytes())
+    with pytest.raises(DataError, match=r"one/values\.npy: changed since it was written"):
+        FeatureStore(tmp_path / "one").open()
+    assert FeatureStore(tmp_path / "two").fingerprint == "two"
 
 
 def test_an_interrupted_extraction_leaves_what_was_there(model, scattered_crops, tmp_path) -> None:

@@ -12,6 +12,7 @@ from posescope.crops.options import CropOptions
 from posescope.crops.plan import ShardTask
 from posescope.crops.shard_file import CropColour, PictureFacts, digest_of
 from posescope.crops.store import CropStore
+from posescope.data_folder import working_in
 from posescope.geometry.real_pixels import real_windows
 from posescope.images.headers import read_header
 
@@ -26,7 +27,10 @@ def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     cv2.setNumThreads(1)  # the processes share the cores already
     size_px, padding_rgb = options.size_px, options.padding_rgb
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8)
-    with store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer:
+    with (
+        working_in(store.root),
+        store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer,
+    ):
         for image_task, windows in zip(task.images, _real_windows(task, size_px), strict=True):
             try:
                 raw = read_bytes(image_task.path, task.limits)

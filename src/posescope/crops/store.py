@@ -215,7 +215,10 @@ class CropStore:
     def _manifest(self) -> dict[str, Any]:
         if not self.is_finished():
             raise DataError(f"{self.root}: the crops are not finished; run the pipeline data_engineering.")
-        return read_sealed_json(self.root / _MANIFEST, _REMEDY)
+        content = read_sealed_json(self.root / _MANIFEST, _REMEDY)
+        if not {"shards", "seals", "fingerprint", "squares"} <= set(content):
+            raise DataError(f"{self.root / _MANIFEST}: expected the list of the shards, found {sorted(content)}. {_REMEDY}")
+        return content
 
 
 def open_raw(path: Path) -> IO[bytes]:

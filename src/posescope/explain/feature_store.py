@@ -3,26 +3,37 @@
     features/
         values.npy        (N, D) float16 or float32, memory-mapped, C order
         person_ids.npy    (N,) int64
-        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons, and of the model alone
+        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons, and of the model alone;
+                          checksums of both arrays, and its own seal
 
-The folder appears whole or not at all: it is filled under a temporary name and renamed.
+The folder appears whole or not at all: it is filled under a temporary name and renamed. The arrays are compared with their
+checksums when a process first opens them.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.errors import DataError
 from posescope.explain.errors import ExplainError
-from posescope.files import atomic_folder, read_json, write_json
+from posescope.files import atomic_folder, read_sealed_json, write_sealed_json, xxh3_of
 
 __all__ = ["FeatureSet", "FeatureStore", "Pooling"]
 
 Pooling: TypeAlias = Literal["none", "mean", "max"]
+
+_log = logging.getLogger(__name__)
+
+_ABOUT, _VALUES, _PERSONS = "features.json", "values.npy", "person_ids.npy"
+_REMEDY = "Run the pipeline explainability (or improve, for its own features) again."
+
+# (path, size, time of the last change, expected checksum) of the arrays that this process has found whole.
+_whole: set[tuple[str, int, int, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,21 @@ class FeatureStore:
         self.root = folder
 
     def is_finished(self, fingerprint: str | None = None) -> bool:
-        """Whether the folder holds features (and, if a fingerprint is given, features of that fingerprint)."""
-        about = self.root / "features.json"
-        return about.is_file() and fingerprint in (None, read_json(about).get("fingerprint"))
+        """Whether the folder holds features; if a fingerprint is given: whole features of that fingerprint."""
+        if fingerprint is None or not (self.root / _ABOUT).is_file():
+            return (self.root / _ABOUT).is_file()
+        try:
+            about = self._about()
+            self._check_arrays(about)
+        except DataError as error:
+            _log.warning("These features are extracted again: %s", error)
+            return False
+        return bool(about.get("fingerprint") == fingerprint)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model, the tap, the persons and the pooling, as written."""
+        return str(self._about().get("fingerprint", ""))
 
     def write(
         self,
@@ -109,34 +132,55 @@ class FeatureStore:
         """
         with atomic_folder(self.root) as folder:
             size = (len(person_ids), int(np.prod(shape)))
-            values = np.lib.format.open_memmap(folder / "values.npy", mode="w+", dtype=dtype, shape=size)
+            values = np.lib.format.open_memmap(folder / _VALUES, mode="w+", dtype=dtype, shape=size)
             _fill(values, blocks, tap)
             values.flush()
-            np.save(folder / "person_ids.npy", np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
+            np.save(folder / _PERSONS, np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
             about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
             about |= {"model": model, "data": data}
-            write_json(folder / "features.json", about)
+            checksums = {name: xxh3_of(folder / name) for name in (_VALUES, _PERSONS)}
+            write_sealed_json(folder / _ABOUT, {**about, "checksums": checksums})
 
     def open(self) -> FeatureSet:
         """The features, as a read-only memory map.
 
         Raises:
-            DataError: if there are none, or the files do not belong together.
+            DataError: if there are none, or a file is missing, damaged, or of other features.
         """
         if not self.is_finished():
             raise DataError(f"{self.root}: there are no finished features here. Extract them first.")
-        about = read_json(self.root / "features.json")
-        return FeatureSet(
-            person_ids=np.load(self.root / "person_ids.npy", allow_pickle=False),
-            values=np.load(self.root / "values.npy", mmap_mode="r", allow_pickle=False),
-            tap=about["tap"],
-            shape=tuple(int(side) for side in about["shape"]),
-            fingerprint=about["fingerprint"],
-            # Older folders do not say:
-            pooling=about.get("pooling", "none"),
-            model=about.get("model", ""),
-            data=about.get("data", ""),
-        )
+        about = self._about()
+        self._check_arrays(about)
+        try:
+            return FeatureSet(
+                person_ids=np.load(self.root / _PERSONS, allow_pickle=False),
+                values=np.load(self.root / _VALUES, mmap_mode="r", allow_pickle=False),
+                tap=about["tap"],
+                shape=tuple(int(side) for side in about["shape"]),
+                fingerprint=about["fingerprint"],
+                pooling=about["pooling"],
+                model=about["model"],
+                # Of folders that were sealed before it was noted:
+                data=about.get("data", ""),
+            )
+        except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
+            raise DataError(f"{self.root}: these features cannot be read ({error}). {_REMEDY}") from error
+
+    def _about(self) -> dict[str, Any]:
+        return read_sealed_json(self.root / _ABOUT, _REMEDY)
+
+    def _check_arrays(self, about: Mapping[str, Any]) -> None:
+        for name, expected in about.get("checksums", {}).items():
+            path = self.root / name
+            try:
+                status = path.stat()
+                known = (str(path.resolve()), status.st_size, status.st_mtime_ns, expected)
+                found = expected if known in _whole else xxh3_of(path)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read ({error.strerror}). {_REMEDY}") from error
+            if found != expected:
+                raise DataError(f"{path}: changed since it was written (checksum {found}, expected {expected}). {_REMEDY}")
+            _whole.add(known)
 
 
 def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], tap: str) -> None:

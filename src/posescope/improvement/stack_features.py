@@ -12,7 +12,7 @@ from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
 from posescope.explain.feature_store import FeatureSet, FeatureStore
 from posescope.explain.features import extract_features
-from posescope.files import read_json, write_json
+from posescope.files import read_sealed_json, write_sealed_json
 
 __all__ = ["StackFeatureStore", "bottleneck_taps", "read_bottlenecks"]
 
@@ -37,7 +37,7 @@ class StackFeatureStore:
 
     def finish(self, stacks: int) -> None:
         """So many stacks are there."""
-        write_json(self.root / "stacks.json", {"stacks": stacks})
+        write_sealed_json(self.root / "stacks.json", {"stacks": stacks})
 
     def open(self) -> tuple[FeatureSet, ...]:
         """The features of each stack, the first one first; all of the same persons.
@@ -47,7 +47,11 @@ class StackFeatureStore:
         """
         if not self.is_finished():
             raise DataError(f"{self.root}: there are no finished features here. Run the pipeline improve from its beginning.")
-        return tuple(self.of_stack(stack).open() for stack in range(1, read_json(self.root / "stacks.json")["stacks"] + 1))
+        remedy = "Run the pipeline improve from its beginning."
+        stacks = read_sealed_json(self.root / "stacks.json", remedy).get("stacks")
+        if not isinstance(stacks, int):
+            raise DataError(f"{self.root / 'stacks.json'}: expected a number of stacks, found {stacks!r}. {remedy}")
+        return tuple(self.of_stack(stack).open() for stack in range(1, stacks + 1))
 
 
 def bottleneck_taps(model: PoseModel) -> tuple[str, ...]:

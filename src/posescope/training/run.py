@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.crops.crop_set import CropSet
+from posescope.data_folder import working_in
 from posescope.plugins import build
 from posescope.skeleton import warn_of_missing_pairs
 from posescope.training.augmentations import Flip
@@ -73,6 +74,7 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
     """
     speedups = choose_speedups(job.options, device)
     with (
+        working_in(job.store.root),
         reproducible(job.options.seed, device, job.options.threads),
         torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
         room_for_parts() if speedups.compiled else nullcontext(),
