@@ -23,7 +23,7 @@ from pathlib import Path
 import xxhash
 
 from posescope.errors import DataError, PosescopeError
-from posescope.files import read_json, write_json, xxh3_of
+from posescope.files import read_sealed_json, write_sealed_json, xxh3_of
 
 if sys.platform != "win32":
     import fcntl
@@ -130,8 +130,8 @@ class DataFolder:
         place = self._note_path(path)
         if place is None or not place.is_file():
             return None
-        content = read_json(place)
-        if not isinstance(content, dict) or not isinstance(content.get("made_from"), dict):
+        content = read_sealed_json(place, "")
+        if not isinstance(content.get("made_from"), dict):
             raise DataError(f"{place}: expected a checksum and what the file was made from.")
         told = (content.get("checksum"), *content["made_from"].values())
         if not all(isinstance(checksum, str) for checksum in told):
@@ -142,7 +142,7 @@ class DataFolder:
         """Note what was saved at `path`; nothing is noted of what lies outside this folder."""
         place = self._note_path(path)
         if place is not None:
-            write_json(place, {"checksum": note.checksum, "made_from": dict(note.made_from)}, compact=True)
+            write_sealed_json(place, {"checksum": note.checksum, "made_from": dict(note.made_from)}, compact=True)
 
     def note_place(self, path: Path) -> Path:
         """Where the note of `path` lies."""
