@@ -230,6 +230,7 @@ def test_only_the_faces_and_the_wiring_know_kedro() -> None:
         "settings.py",
         "pipeline_registry.py",
         "hooks.py",
+        "data_hooks.py",
         "named_components.py",
         "cli_run.py",
         "config_loader.py",
