@@ -59,9 +59,11 @@ def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Pat
         ("data_engineering.codec.name=no.such:Codec", "data_engineering.codec: posescope.codecs: 'no.such:Codec' points to"),
         ("modelling.training.epochs=0", "modelling.training.epochs: Input should be greater than or equal to 1 (found 0)"),
         ("modelling.model.options.stacks=x", "stacks: "),
+        ("data_dir=s3://bucket/x", "data_dir: only folders and files of this machine"),
+        ("raw_dir=file:///x", "raw_dir: only folders and files of this machine"),
         ("images=s3://bucket/photos", "images: only folders and files of this machine"),
     ],
-    ids=["top level", "component", "dotted path", "bound", "option", "place"],
+    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "place"],
 )
 def test_a_wrong_parameter_stops_the_run(params: str, expected: str, places: str, tmp_path: Path) -> None:
     assert expected in told(invoke(f"{places},{params}"))

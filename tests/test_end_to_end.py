@@ -366,3 +366,25 @@ def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None
     assert one["data_fingerprint"] == two["data_fingerprint"]
     first, second = (next((root / "data" / "06_models" / "model").glob("*/model/model.safetensors")) for root in (run, tmp_path))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_only_what_is_missing_is_made_again(copy: Path) -> None:
+    def made() -> dict[str, int]:
+        """When each file was written, but for the records of runs."""
+        files = (path for path in copy.rglob("*") if path.is_file() and "runs" not in path.parts)
+        return {str(path.relative_to(copy)): path.stat().st_mtime_ns for path in files}
+
+    def run_missing() -> list[str]:
+        bootstrap_project(REPOSITORY)
+        runtime = {"data_dir": str(copy / "data"), "raw_dir": str(copy / "raw")}
+        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
+            session.run(only_missing_outputs=True)
+        return list(json.loads(records(copy)[-1].read_text())["outputs"])
+
+    before = made()
+    assert run_missing() == []
+    assert made() == before, "nothing was missing: nothing is written"
+    metrics_file(copy).unlink()
+    assert run_missing() == ["metrics"]
+    changed = {name for name, when in made().items() if before[name] != when}
+    assert changed == {"data/08_reporting/metrics.json"}
