@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posescope.crops.shard_file import CropColour
 from posescope.crops.store import CropStore
+from posescope.geometry.recipe import CropRecipe
 
 CROPS = Path("05_model_input") / "crops"
 BESIDE = (
@@ -56,7 +57,8 @@ def unpack(file: Path, data: Path) -> None:
             rewrite(CropStore(data / CROPS), name.removesuffix(".npy"), crops)
             print(json.dumps({name: len(crops)}))
     about = json.loads((data / CROPS / "crops.json").read_text())
-    CropStore(data / CROPS).finish(about["shards"], about["fingerprint"], about["squares"])
+    recipe = CropRecipe.model_validate(about["crop"]) if "crop" in about else None
+    CropStore(data / CROPS).finish(about["shards"], about["fingerprint"], about["squares"], recipe)
 
 
 def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None:
