@@ -427,3 +427,20 @@ def test_no_picture_may_train_and_validate(tiny_coco):
         "val2017", lambda content: [image.update(file_name=names[image["file_name"]]) for image in content["images"]]
     )
     assert len(read_annotations(CocoFolder(tiny_coco.root), shared).persons) == 7
+
+
+@pytest.mark.parametrize("count", [1, 2, 68, 133])
+def test_skeletons_of_any_size_without_limbs(tiny_coco, count):
+    def edit(content):
+        content["categories"][1] |= {"keypoints": [f"p{number}" for number in range(count)], "skeleton": []}
+        for record in content["annotations"]:
+            x, y = record["bbox"][0] + 5, record["bbox"][1] + 5
+            record["keypoints"] = [value for number in range(count) for value in (x + 0.01 * number, y, 2)]
+            record["num_keypoints"] = count
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, edit)
+    found = read(tiny_coco)
+    assert len(found.skeleton) == count
+    assert len(found.keypoints) == 7 * count
+    assert set(found.quality["check"]) == {"guessed_oks_sigmas"}
