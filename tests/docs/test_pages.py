@@ -159,7 +159,7 @@ def anchors(path: Path) -> set[str]:
 
 def _written(default: Any) -> str:
     """Return a default as the page writes it: a group of options as in YAML."""
-    if isinstance(default, dict):
+    if default and isinstance(default, dict):
         default = yaml.safe_dump(default, default_flow_style=True).strip()
     return f"`{default}`" if default else "none"
 
