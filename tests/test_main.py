@@ -18,19 +18,20 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
-    """A run of one node that needs no data and leaves its output in memory."""
-    places = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
-    return ["--env", "test", "--pipelines", "evaluation", "--nodes", "describe_setting_val", "--params", places]
+    """A run that needs no data, fetches nothing and leaves its output in memory."""
+    nothing = "data_engineering.sample=null,download.dry_run=true,download.archives.train2017=null,download.archives.val2017=null"
+    places = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'},{nothing}"
+    return ["--env", "test", "--pipelines", "download", "--params", places]
 
 
 def test_it_returns_the_outputs(words: list[str]) -> None:
     result = main(words)
-    assert result["setting_val"].load().split == "val"
+    assert [archive.state for archive in result["fetched_archives"].load()] == ["not fetched"]
 
 
 def test_without_arguments_it_takes_the_words_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["anything", *words])
-    assert set(main()) == {"setting_val"}
+    assert set(main()) == {"fetched_archives"}
 
 
 def test_it_raises_errors_as_they_are(words: list[str], tmp_path: Path) -> None:
