@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
+from posescope.origin import Origin, with_origin
 
 A, B = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
 NAMES = ("nose", "left_hand")
@@ -38,6 +39,8 @@ def make_run(data_dir: Path) -> Callable[..., Path]:
         joints: bool = True,
         ids: tuple[int, ...] = (1, 2, 3, 4),
         missed: tuple[int, ...] = (),
+        origin: Origin | None = None,
+        hits_origin: Origin | None = None,
         **changes: Any,
     ) -> Path:
         found = np.array([person not in missed for person in ids])
@@ -49,6 +52,7 @@ def make_run(data_dir: Path) -> Callable[..., Path]:
             for name in NAMES
         ]
         hits = pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
+        scores, hits = with_origin(scores, origin or Origin()), with_origin(hits, hits_origin or origin or Origin())
         tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
         outputs = {}
         for name, table in tables.items():
@@ -226,7 +230,7 @@ def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
 def test_data_that_nobody_knows_are_said(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B)
-    assert "is not known: a record has no data fingerprint" in compare(A, B).output
+    assert "is not known: a run has no data fingerprint" in compare(A, B).output
 
 
 def test_another_raw_dir_is_said(make_run: Callable[..., Path]) -> None:
@@ -274,6 +278,53 @@ def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> 
     given = {"prediction": {"flip_test": True}, "results": "others.json"}
     make_run(A, parameters={"evaluation": given}, inputs={"model": "data/06_models/model/1/model"})
     assert f"A  {A}  results others.json  flip test unknown" in compare(A, A).output
+
+
+def test_model_and_data_are_those_that_the_tables_name(make_run: Callable[..., Path]) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), data_fingerprint="1" * 16)
+    make_run(B, better=0.25, origin=Origin("b" * 16, "2" * 16, ""), data_fingerprint="1" * 16)
+    content = json.loads(compare(A, B, "--json").output)
+    told = [(content[run]["model_fingerprint"], content[run]["data_fingerprint"]) for run in "ab"]
+    assert told == [("a" * 16, "1" * 16), ("b" * 16, "2" * 16)]
+    assert content["notes"] == [
+        f"The run {B}: its scores are of the data {'2' * 16}; its record says {'1' * 16}.",
+        "The runs had other crops, joints or splits (their data fingerprints differ).",
+    ]
+    assert [figure["name"] for figure in content["figures"]] == ["oks"], "fingerprints are no figures"
+
+
+def test_a_model_folder_that_was_exchanged_since_is_named(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record names a folder; the model in it is no longer the one that was scored."""
+    monkeypatch.setattr("posescope.finished_runs.model_fingerprint", lambda folder: "c" * 16)
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), inputs={"model": "06_models/model"}, data_fingerprint="1" * 16)
+    content = json.loads(compare(A, A, "--json").output)
+    assert content["a"]["model_fingerprint"] == "a" * 16
+    assert content["notes"] == [
+        f"The run {A}: its scores are of the model {'a' * 16}; in the folder that its record names is another model now "
+        f"({'c' * 16})."
+    ]
+
+
+@pytest.mark.parametrize("hits_origin", [Origin("b" * 16, "1" * 16, ""), Origin("a" * 16, "2" * 16, ""), Origin(results="")])
+def test_tables_of_one_run_are_of_one_model_and_data(make_run: Callable[..., Path], hits_origin: Origin) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), hits_origin=hits_origin)
+    assert "joint_hits_val of the run" in told(compare(A, A))
+
+
+def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""))
+    (path,) = data_dir.glob("07_model_output/val/person_scores.parquet/*/*")
+    table = pd.read_parquet(path)
+    table.assign(model=["a" * 16] * 3 + ["b" * 16]).to_parquet(path)
+    assert "the rows of person_scores_val are of different models or data" in told(compare(A, A))
+
+
+@pytest.mark.parametrize(("results", "found"), [(None, Origin("", "1", "f" * 16)), ("theirs.json", Origin("a" * 16, "1", ""))])
+def test_a_models_record_with_a_table_of_others_is_refused(
+    make_run: Callable[..., Path], results: str | None, found: Origin
+) -> None:
+    make_run(A, origin=found, parameters={"evaluation": {"results": results}})
+    assert "They are of different runs." in told(compare(A, A))
 
 
 def test_a_table_that_is_gone(make_run: Callable[..., Path], data_dir: Path) -> None:

@@ -56,6 +56,7 @@ class Project:
                 "source": MemoryDataset(pd.DataFrame({"a": [value, 2]})),
                 "persons": ParquetDataset(filepath=str(self.root / "persons.parquet")),
                 "crop_boxes": CSVDataset(filepath=str(self.root / "crop_boxes.csv"), save_args={"index": False}),
+                "scores_of_persons": ParquetDataset(filepath=str(self.root / "scores_of_persons.parquet")),
                 "scores": JSONDataset(filepath=str(self.root / "scores.json")),
             }
         )
@@ -142,6 +143,17 @@ def test_files_of_two_runs_are_not_used_together(made: Project) -> None:
     assert made.run(REPORT) is not None, "the report leaves out what does not belong"
     made.run(PERSONS)  # the same bytes as at first
     assert made.run(SCORES) is not None
+
+
+def test_files_that_were_made_from_two_contents_are_not_used_together(made: Project) -> None:
+    """Neither of the two is read with the persons that they were made from."""
+    sheets = Pipeline([node(double, "persons", "scores_of_persons", name="make_sheets")])
+    both = Pipeline([node(join, ["crop_boxes", "scores_of_persons"], "scores", name="score")])
+    made.run(PERSONS + sheets, value=3)
+    with pytest.raises(DataError, match=r"crop_boxes .*made from different contents of persons"):
+        made.run(both)
+    made.run(BOXES)
+    assert made.run(both) is not None
 
 
 def test_readers_without_hooks_read_and_take_no_lock(made: Project) -> None:

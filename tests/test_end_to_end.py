@@ -22,6 +22,7 @@ from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import read_model
 from posescope.cli import cli
 from posescope.drawing.png import read_png_text
+from posescope.origin import OriginMismatchError
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -164,6 +165,21 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(copy: Path, cap
     run_pipeline(copy, "evaluation")
     run_pipeline(copy, "reporting")
     assert "| oks |" in card.read_text()
+
+
+def test_figures_of_the_model_before_get_into_no_metrics_of_a_new_one(copy: Path) -> None:
+    """`metrics.json` alone is missing: its parts are still there, and of the model before."""
+    run_pipeline(copy, "modelling", modelling={"training": {"learning_rate": 1e-6, "epochs": 1}})
+    metrics_file(copy).unlink()
+    bootstrap_project(REPOSITORY)
+    runtime = {"data_dir": str(copy / "data"), "raw_dir": str(copy / "raw")}
+    with (
+        KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session,
+        pytest.raises(OriginMismatchError) as caught,
+    ):
+        session.run(pipeline_names=["evaluation"], only_missing_outputs=True)
+    assert set(caught.value.names) == FIGURES
+    assert not metrics_file(copy).exists()
 
 
 def test_other_data_does_not_stand_beside_the_figures_of_the_data_before(copy: Path) -> None:
@@ -370,8 +386,8 @@ def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None
 
 def test_only_what_is_missing_is_made_again(copy: Path) -> None:
     def made() -> dict[str, int]:
-        """When each file was written, but for the records of runs."""
-        files = (path for path in copy.rglob("*") if path.is_file() and "runs" not in path.parts)
+        """When each file was written, but for the records of runs, the lock and the checksums."""
+        files = (path for path in copy.rglob("*") if path.is_file() and not {"runs", ".lock", ".checksums"} & set(path.parts))
         return {str(path.relative_to(copy)): path.stat().st_mtime_ns for path in files}
 
     def run_missing() -> list[str]:

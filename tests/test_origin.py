@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from posescope.origin import Origin, origin_of_table, with_origin, without_origin
+from posescope.errors import DataError
+from posescope.origin import (
+    Origin,
+    OriginMismatchError,
+    check_origins,
+    origin_of_table,
+    with_origin,
+    without_origin,
+)
 
 OWN = Origin(model="12345678901234e7", data="0000000000000012", results="")
 TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
@@ -46,3 +54,23 @@ def test_only_what_both_say_is_compared(found, differs):
     said = OWN.differences(found)
     assert len(said) == len(differs)
     assert all(word in sentence for word, sentence in zip(differs, said, strict=True))
+
+
+def test_results_of_one_run_may_be_combined():
+    check_origins(OWN, {"scores": OWN, "crops": Origin(data=OWN.data)}, "evaluation")
+    check_origins(OWN, {}, "evaluation")
+    check_origins(None, {"scores": None}, "evaluation")
+
+
+def test_results_of_others_and_unmarked_ones_are_refused_by_name():
+    found = {
+        "good": OWN,
+        "old_model": Origin(model="other", data=OWN.data, results=""),
+        "theirs": Origin(model="", data=OWN.data, results="f"),
+        "unmarked": None,
+    }
+    with pytest.raises(OriginMismatchError) as caught:
+        check_origins(OWN, found, "evaluation")
+    assert caught.value.names == ("old_model", "theirs", "unmarked")
+    assert isinstance(caught.value, DataError)
+    assert "\n" not in str(caught.value)

@@ -99,6 +99,9 @@ class SavedFilesCheck:
                     f"{_path_of(name, catalog)}: {name} was made from another {stale[0]} than the one that is there now "
                     f"({_path_of(stale[0], catalog)}): they are of different runs. {_remedy_of(name)}"
                 )
+        _check_common_ground(
+            {name: note for name, note in notes.items() if not isinstance(catalog.get(name), ModelDataset)}, catalog
+        )
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:
@@ -201,6 +204,19 @@ def _is_watchable(dataset: AbstractDataset[Any, Any]) -> bool:
 def _fingerprint_of(store: object) -> str | None:
     found = getattr(store, "fingerprint", None)
     return found if isinstance(found, str) else None
+
+
+def _check_common_ground(notes: Mapping[str, FileNote], catalog: DataCatalog) -> None:
+    """See that files which were made from the same dataset were made from the same content of it."""
+    seen: dict[str, tuple[str, str]] = {}  # by the dataset that was read: the file that was made from it, and its checksum then
+    for name, note in notes.items():
+        for read, checksum in note.made_from.items():
+            other, known = seen.setdefault(read, (name, checksum))
+            if known != checksum:
+                raise DataError(
+                    f"{_path_of(name, catalog)}: {name} and {other} were made from different contents of {read}: they are of "
+                    f"different runs. {_remedy_of(name)}"
+                )
 
 
 def _watch_of(dataset: object) -> Watch | None:

@@ -8,6 +8,7 @@ A data_dir may have been moved since: what lies below it is looked for there fir
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 from posescope.artifacts.description import ModelFolderError, model_fingerprint
 from posescope.errors import DataError, count_of
 from posescope.files import read_json
+from posescope.origin import Origin, check_origins, origin_of_table
 from posescope.tables import JointHits, PersonScores
 
 __all__ = ["FinishedRun", "check_comparable", "find_run", "say_differences"]
@@ -74,8 +76,55 @@ class FinishedRun:
         """What one of its parameters was; None if it is not in its record."""
         return _below(self.record["parameters"], *keys)
 
+    @cached_property
+    def origin(self) -> Origin | None:
+        """Which model, data and results its table of persons says that it is of; None for a table of an older version.
+
+        Raises:
+            DataError: if the run has no such table, if its rows say different things, or if it says that a model was scored
+                where the record says that a file of results was, or the reverse.
+        """
+        table = self._read(_SCORES)
+        found = origin_of_table(table)
+        if found is None and len(table) and {"model", "data"} & set(table):
+            raise DataError(f"The run {self.run_id}: the rows of {_SCORES} are of different models or data. {_MEND}")
+        if found is not None and found.results is not None and bool(found.results) != (self.results is not None):
+            kinds = ("a model", f"the results {self.results}")
+            raise DataError(
+                f"The run {self.run_id}: its record says that {kinds[self.results is not None]} was scored; its table {_SCORES} "
+                f"is of another kind (results: {found.results or 'none'}). They are of different runs. {_MEND}"
+            )
+        return found
+
     def model_fingerprint(self) -> str | None:
-        """Of the model that was scored; None if it lies there no more, or if another system's results were scored."""
+        """Return the fingerprint of the model that was scored, as the table of persons says.
+
+        For an older table it is that of the model folder in the record; None if there is none any more, or if another system's
+        results were scored.
+        """
+        if self.origin is not None and self.origin.model is not None:
+            return self.origin.model or None
+        return self._model_at_its_place()
+
+    def data_fingerprint(self) -> str | None:
+        """Return the fingerprint of the data, as the table of persons says; for an older table, as the record says."""
+        told = None if self.origin is None else self.origin.data
+        return told if told is not None else self.record["data_fingerprint"]
+
+    def differences(self) -> list[str]:
+        """Return in what the record, the model folder and the tables of this run contradict each other, a sentence each."""
+        found, recorded, said = self.origin, self.record["data_fingerprint"], []
+        if found is not None and None not in (found.data, recorded) and found.data != recorded:
+            said.append(f"The run {self.run_id}: its scores are of the data {found.data}; its record says {recorded}.")
+        there = self._model_at_its_place() if found is not None and found.model else None
+        if found is not None and there is not None and there != found.model:
+            said.append(
+                f"The run {self.run_id}: its scores are of the model {found.model}; in the folder that its record names is "
+                f"another model now ({there})."
+            )
+        return said
+
+    def _model_at_its_place(self) -> str | None:
         place = None if self.results else self._places.get("model")
         try:
             return None if place is None else model_fingerprint(self._place(place))
@@ -86,7 +135,7 @@ class FinishedRun:
         """Its `PersonScores` table. One of an older run does not know whom it has missed: it holds the found alone.
 
         Raises:
-            DataError: if the run has none, or the file is gone.
+            DataError: if the run has none, or the file is gone; as for `origin`.
         """
         table = self._read(_SCORES)
         return pd.DataFrame(PersonScores.validate(table if "found" in table else table.assign(found=True)))
@@ -95,9 +144,15 @@ class FinishedRun:
         """Its `JointHits` table; None if the run is older than this table.
 
         Raises:
-            DataError: if the run made one, and the file is gone.
+            DataError: if the run made one, and the file is gone; if it is of another model or other data than the table of
+                persons.
         """
-        return pd.DataFrame(JointHits.validate(self._read(_HITS))) if self.has_joints else None
+        if not self.has_joints:
+            return None
+        table = self._read(_HITS)
+        if len(table):
+            check_origins(self.origin, {f"{_HITS} of the run {self.run_id}": origin_of_table(table)}, "evaluation")
+        return pd.DataFrame(JointHits.validate(table))
 
     def describe(self) -> dict[str, Any]:
         """As JSON: which run, which model, which data."""
@@ -106,7 +161,8 @@ class FinishedRun:
             "data_dir": str(self.data_dir),
             "model_fingerprint": self.model_fingerprint(),
             "results": self.results,
-            "data_fingerprint": self.record["data_fingerprint"],
+            "results_fingerprint": None if self.origin is None else self.origin.results or None,
+            "data_fingerprint": self.data_fingerprint(),
             "flip_test": self.flip_test,
             "protocol": self.asked("evaluation", "scoring", "protocol"),
             "raw_dir": self.raw_dir,
@@ -177,15 +233,16 @@ def say_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
 
     Whether the same persons have the same labels is seen in their tables; these sentences are about what the tables do not show.
     """
-    said, runs = [], (first, second)
+    runs = (first, second)
+    said = list(dict.fromkeys(sentence for run in runs for sentence in run.differences()))
     folders = [run.raw_dir for run in runs]
     if None not in folders and folders[0] != folders[1]:
         known = all(run.has_joints for run in runs)
         checked = "the labels of all persons in common are the same" if known else "whether the people are the same is not known"
         said.append(f"The data were read from other folders (raw_dir: A {folders[0]}, B {folders[1]}); {checked}.")
-    prints = [run.record["data_fingerprint"] for run in runs]
+    prints = [run.data_fingerprint() for run in runs]
     if None in prints:
-        said.append("Whether the runs had the same crops, joints and splits is not known: a record has no data fingerprint.")
+        said.append("Whether the runs had the same crops, joints and splits is not known: a run has no data fingerprint.")
     elif prints[0] != prints[1]:
         said.append("The runs had other crops, joints or splits (their data fingerprints differ).")
     protocols = [run.asked("evaluation", "scoring", "protocol") for run in runs]

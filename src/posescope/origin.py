@@ -4,15 +4,37 @@ Every file that shows results says it in itself: tables in the columns `model`, 
 of the same names, plots in `layout.meta`, pictures in text chunks. A file that does not say it belongs to no model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
-__all__ = ["ORIGIN_COLUMNS", "Origin", "origin_of_table", "with_origin", "without_origin"]
+from posescope.errors import DataError
+
+__all__ = [
+    "ORIGIN_COLUMNS",
+    "Origin",
+    "OriginMismatchError",
+    "check_origins",
+    "origin_of_table",
+    "with_origin",
+    "without_origin",
+]
 
 ORIGIN_COLUMNS = ("model", "data", "results")
+
+
+class OriginMismatchError(DataError):
+    """Results of different models, data or files of results were about to be combined.
+
+    Attributes:
+        names: of the results that do not belong.
+    """
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
 
 
 @dataclass(frozen=True)
@@ -77,3 +99,29 @@ def origin_of_table(table: pd.DataFrame) -> Origin | None:
             return None
         found[name] = str(values[0])
     return Origin.from_dict(found)
+
+
+def check_origins(expected: Origin | None, found: Mapping[str, Origin | None], pipeline: str) -> None:
+    """Check that results which are combined are of one model, one data set and one file of results.
+
+    Args:
+        expected: of the result that is made from them; None: it is not known, and nothing is checked.
+        found: by name of the result, what it says of its origin; None where it does not say it.
+        pipeline: that makes all of them anew.
+
+    Raises:
+        OriginMismatchError: if one of them is of another origin, or does not say it.
+    """
+    if expected is None:
+        return
+    reasons = {
+        name: "does not say of which model and data" if origin is None else " and ".join(expected.differences(origin))
+        for name, origin in found.items()
+    }
+    wrong = {name: reason for name, reason in reasons.items() if reason}
+    if wrong:
+        told = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+        raise OriginMismatchError(
+            f"Results of different runs cannot be combined. {told}. Run the whole pipeline {pipeline}, not a part of it.",
+            tuple(wrong),
+        )

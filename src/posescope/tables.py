@@ -134,7 +134,7 @@ class Predictions(_Table):
     """One row a person and joint: what the network says, in image px; or the person's own result of another system.
 
     `person_score`, the same in all rows of a person, is there where the result has a score of its own; a network's person is
-    scored by the mean of its joints.
+    scored by the mean of its joints. `model`, `data` and `results` are fingerprints (`posescope.origin`).
     """
 
     person_id: Series[np.int64]
@@ -143,6 +143,9 @@ class Predictions(_Table):
     y: Series[np.float32]
     score: Series[np.float32]
     person_score: Series[np.float32] | None
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
 
 
 class Distribution(_Table):
@@ -222,6 +225,9 @@ class HeatmapErrors(_Table):
     image_id: Series[np.int64]
     mse: Series[np.float64] = pa.Field(nullable=True, ge=0)
     weight: Series[np.float64] = pa.Field(ge=0)
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
 
 
 class Trials(_Table):

@@ -1,6 +1,7 @@
 """The content of metrics.json: its schema is a promise to everything that reads it."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from posescope.metrics.figures import (
     setting_of,
     with_setting,
 )
+from posescope.origin import Origin, OriginMismatchError
 
 FIGURES = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": Figure(math.nan)})
 PRECISION = Figures({"oks_ap": Figure(0.25, 0.2, 0.3, persons=9, protocol="coco")})
@@ -48,6 +50,23 @@ def test_figures_round_trip() -> None:
     assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
     assert math.isnan(back["oks"].value)
     assert Figures.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
+
+
+def test_figures_keep_their_origin_in_a_file() -> None:
+    own = Origin(model="m", data="d", results="")
+    marked = FIGURES.of(own)
+    assert Figures.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(FIGURES.by_name["pck_thesis"], origin=own)
+
+
+@pytest.mark.parametrize("origin", [Origin("other", "d", ""), Origin("m", "other", ""), Origin("", "d", "results"), None])
+def test_figures_of_another_model_or_other_data_get_into_no_metrics(origin: Origin | None) -> None:
+    """As after another training, when a part of the pipeline runs alone."""
+    own = Origin(model="m", data="d", results="")
+    setting = setting_of("crops", "val", True, origin=own)
+    assert metrics_content(setting, FIGURES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
+    with pytest.raises(OriginMismatchError) as caught:
+        metrics_content(setting, FIGURES.of(own), PRECISION.of(origin))
+    assert caught.value.names == ("oks_ap",)
 
 
 def test_figures_of_an_older_file_have_no_persons() -> None:

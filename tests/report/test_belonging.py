@@ -35,7 +35,8 @@ def own(tiny_model) -> Origin:
 
 def metrics_of(origin: Origin | None) -> dict:
     results = "theirs.json" if origin is not None and origin.results else None
-    return metrics_content(setting_of("crops", "val", False, results, origin), Figures({"oks": Figure(0.777, 0.7, 0.8, 9)}))
+    figures = Figures({"oks": Figure(0.777, 0.7, 0.8, 9)}).of(origin)
+    return metrics_content(setting_of("crops", "val", False, results, origin), figures)
 
 
 def each_kind(origin: Origin) -> dict:

@@ -58,6 +58,9 @@ class JointErrors(_Table):
     person_id: Series[np.int64]
     joint: Series[np.uint8]
     type: Series[str] = pa.Field(isin=(*ERROR_TYPES, UNLABELLED))
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
 
 
 class ErrorTypes(_ToldTable):

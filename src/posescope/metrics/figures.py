@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
 
-from posescope.origin import Origin
+from posescope.origin import Origin, check_origins
 
 __all__ = [
     "METRICS_SCHEMA_VERSION",
@@ -19,6 +19,7 @@ __all__ = [
     "figures_table",
     "metrics_content",
     "origin_of_metrics",
+    "pipeline_of",
     "setting_of",
     "with_setting",
 ]
@@ -60,6 +61,7 @@ class Figure:
         low, high: ends of the interval; None where there is none.
         persons: how many people it is of; None where nobody said.
         protocol: who of them counts; None where nobody said.
+        origin: which model, data and results it is of; None where nobody said.
     """
 
     value: float
@@ -67,11 +69,14 @@ class Figure:
     high: float | None = None
     persons: int | None = None
     protocol: Protocol | None = None
+    origin: Origin | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: NaN becomes null."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: _or_null(value) for name, value in numbers.items()} | {"persons": self.persons, "protocol": self.protocol}
+        told: dict[str, Any] = {"persons": self.persons, "protocol": self.protocol}
+        told |= {} if self.origin is None else self.origin.to_dict()
+        return {name: _or_null(value) for name, value in numbers.items()} | told
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,17 @@ class Figures:
     by_name: Mapping[str, Figure]
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """As JSON: {name: {value, low, high, persons, protocol}}."""
+        """As JSON: {name: {value, low, high, persons, protocol}}, and the fields of the origin where it is known."""
         return {name: figure.to_dict() for name, figure in self.by_name.items()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Mapping[str, Any]]) -> "Figures":
         """Inverse of `to_dict`; null becomes NaN."""
         return cls({name: _figure_of(one) for name, one in content.items()})
+
+    def of(self, origin: Origin | None) -> "Figures":
+        """Return the same figures with their origin."""
+        return Figures({name: replace(figure, origin=origin) for name, figure in self.by_name.items()})
 
 
 def setting_of(
@@ -118,6 +127,11 @@ def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return table.assign(**{name: value for name, value in told.items() if name not in table})
 
 
+def pipeline_of(split: str) -> str:
+    """Return the name of the pipeline that scores a split."""
+    return "final_test" if split == "test" else "evaluation"
+
+
 def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
     """The content of `metrics.json`, as docs/metrics.md describes it.
 
@@ -128,7 +142,12 @@ def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
     Returns:
         {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test, model, data,
         results}}}.
+
+    Raises:
+        OriginMismatchError: if a figure is of another model, other data or other results than the setting says.
     """
+    marks = {name: one.origin for part in figures for name, one in part.by_name.items()}
+    check_origins(setting.origin, marks, pipeline_of(setting.split))
     everything = {name: figure for part in figures for name, figure in part.to_dict().items()}
     told = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
     told |= {} if setting.origin is None else setting.origin.to_dict()
@@ -158,7 +177,8 @@ def figures_table(content: Mapping[str, Any]) -> pd.DataFrame:
 
 def _figure_of(content: Mapping[str, Any]) -> Figure:
     value = math.nan if content["value"] is None else float(content["value"])
-    return Figure(value, content["low"], content["high"], content.get("persons"), content.get("protocol"))
+    origin = Origin.from_dict(content)
+    return Figure(value, content["low"], content["high"], content.get("persons"), content.get("protocol"), origin)
 
 
 def _or_null(value: float | None) -> float | None:

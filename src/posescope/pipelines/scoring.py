@@ -39,13 +39,13 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
             ),
             step(
                 nodes.predict_people,
-                [model, "crops", "targets", wanted, "keypoints", "crop_boxes", "skeleton", PREDICTION, *truth],
+                [model, "crops", "targets", wanted, "keypoints", "crop_boxes", "skeleton", setting, PREDICTION, *truth],
                 {"predictions": predictions, "results": found, "heatmap_errors": errors},
                 split,
             ),
             step(
                 nodes.score_precision,
-                ["raw_source", found, "persons", wanted, "skeleton", source, SCORING],
+                ["raw_source", found, predictions, "persons", wanted, "skeleton", setting, source, SCORING],
                 {"figures": precision, "image_ids": images},
                 split,
             ),
@@ -55,7 +55,7 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
                 {"figures": figures, "person_scores": f"person_scores_{split}", "joint_scores": f"joint_scores_{split}"},
                 split,
             ),
-            step(nodes.score_heatmaps, [errors, images, SCORING], mse, split),
+            step(nodes.score_heatmaps, [errors, images, setting, SCORING], mse, split),
             step(nodes.assemble_metrics, [figures, precision, mse, setting], metrics, split),
         ]
     )

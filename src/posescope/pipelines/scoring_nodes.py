@@ -12,10 +12,10 @@ from posescope.crops.store import CropStore
 from posescope.inference.crop_predictions import PredictionOptions
 from posescope.inference.people import locate_people, origin_of_people
 from posescope.metrics.evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
-from posescope.metrics.figures import Figures, Setting, metrics_content, setting_of, with_setting
+from posescope.metrics.figures import Figures, Setting, metrics_content, pipeline_of, setting_of, with_setting
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.protocols import images_to_evaluate, wanted_persons
-from posescope.origin import Origin, with_origin
+from posescope.origin import Origin, check_origins, origin_of_table, with_origin
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
 from posescope.report.data_tables import persons_with_crops
@@ -68,6 +68,7 @@ class SplitNodes:
         keypoints: pd.DataFrame,
         crop_boxes: pd.DataFrame,
         skeleton: Skeleton,
+        setting: Setting,
         prediction: PredictionOptions,
         results: str | None = None,
         raw_source: CocoFolder | None = None,
@@ -78,23 +79,34 @@ class SplitNodes:
         chosen = crops.select(targets, ids_of(wanted, self.split))
         truth = raw_source.annotation_file(source, source.origin_of(self.split)) if raw_source and source else None
         found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results, truth)
-        return {"predictions": found.predictions, "results": found.results, "heatmap_errors": found.heatmap_errors}
+        origin = setting.origin or Origin()
+        return {
+            "predictions": with_origin(found.predictions, origin),
+            "results": found.results,
+            "heatmap_errors": with_origin(found.heatmap_errors, origin),
+        }
 
     def score_precision(
         self,
         raw_source: CocoFolder,
         results: list[dict[str, Any]],
+        predictions: pd.DataFrame,
         persons: pd.DataFrame,
         wanted: pd.DataFrame,
         skeleton: Skeleton,
+        setting: Setting,
         source: SourceOptions,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
-        """OKS AP and AR in original images, against the untouched annotation file that the split comes from."""
+        """OKS AP and AR in original images, against the untouched annotation file that the split comes from.
+
+        The results are plain COCO records and cannot say their origin; the predictions, made with them, say it.
+        """
+        self._check_tables(setting, predictions=predictions)
         truth, images = raw_source.annotation_file(source, source.origin_of(self.split)), images_to_evaluate(self.split, persons)
         protocol = scoring.precision_protocol
         found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, wanted, images)
-        return {"figures": found.figures, "image_ids": list(found.image_ids)}
+        return {"figures": found.figures.of(setting.origin), "image_ids": list(found.image_ids)}
 
     def score_persons(
         self,
@@ -109,17 +121,26 @@ class SplitNodes:
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
         """Every metric, person by person and joint by joint."""
+        self._check_tables(setting, predictions=predictions)
         ids, size = ids_of(wanted, self.split), crops.crop_size
         scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, size, ids)
         result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
         joint_scores = with_setting(result.joint_scores, setting)
         person_scores = with_origin(result.person_scores, setting.origin or Origin())
-        return {"figures": result.figures, "person_scores": person_scores, "joint_scores": joint_scores}
+        return {"figures": result.figures.of(setting.origin), "person_scores": person_scores, "joint_scores": joint_scores}
 
-    def score_heatmaps(self, heatmap_errors: pd.DataFrame, image_ids: list[int], scoring: ScoringOptions) -> Figures:
+    def score_heatmaps(
+        self, heatmap_errors: pd.DataFrame, image_ids: list[int], setting: Setting, scoring: ScoringOptions
+    ) -> Figures:
         """How far the heatmaps are from their targets."""
-        return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples)
+        self._check_tables(setting, heatmap_errors=heatmap_errors)
+        return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples).of(setting.origin)
 
     def assemble_metrics(self, figures: Figures, precision: Figures, mse: Figures, setting: Setting) -> dict[str, Any]:
         """The content of metrics.json, or of test_metrics.json."""
         return metrics_content(setting, figures, precision, mse)
+
+    def _check_tables(self, setting: Setting, **tables: pd.DataFrame) -> None:
+        """Check what tables say of their origin; an empty table shows nothing, and may be of anything."""
+        found = {name: origin_of_table(table) for name, table in tables.items() if len(table)}
+        check_origins(setting.origin, found, pipeline_of(self.split))

@@ -24,7 +24,7 @@ from posescope.metrics.protocols import annotations_to_find
 from posescope.metrics.reliability import rank_table, reliability_table
 from posescope.metrics.resampling import draw_images
 from posescope.metrics.strata import stratum_table
-from posescope.origin import Origin, origin_of_table, with_origin
+from posescope.origin import Origin, check_origins, origin_of_table, with_origin
 from posescope.pipelines.evaluation.options import FailureOptions
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
@@ -57,8 +57,10 @@ def gather_failure_cases(
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
+    setting: Setting,
 ) -> Cases:
     """Everybody who counts, found or not, with their surroundings: what all that follows looks at."""
+    check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     ids = ids_of(wanted, SPLIT)
     return gather_cases(predictions, persons_read, keypoints, crop_boxes, skeleton, crops.crop_size, ids)
 
@@ -82,7 +84,7 @@ def diagnose_errors(
     to_find = annotations_to_find(scoring.precision_protocol, wanted)
     costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
     return {
-        "joint_errors": join_error_types(scored.person_ids, types),
+        "joint_errors": with_origin(join_error_types(scored.person_ids, types), setting.origin or Origin()),
         "error_types": with_setting(error_type_table(scored, types, skeleton.joints, draws), setting),
         "error_costs": with_setting(costs, setting),
     }
@@ -159,6 +161,8 @@ def show_worst(
     failures: FailureOptions,
 ) -> Picture:
     """The persons on whom the model fails most."""
+    found = {"joint_errors": origin_of_table(joint_errors), "predictions": origin_of_table(predictions)}
+    check_origins(origin_of_table(person_scores), found, "evaluation")
     picture = picture_worst_persons(
         person_scores, joint_errors, predictions, crops, targets, crop_boxes, skeleton, failures.worst_persons
     )
@@ -175,5 +179,6 @@ def score_joints(
     setting: Setting,
 ) -> pd.DataFrame:
     """What each labelled joint of each person scored: what `posescope compare` needs of every run."""
+    check_origins(setting.origin, {"predictions": origin_of_table(predictions)}, "evaluation")
     scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, crops.crop_size, ids_of(wanted, SPLIT))
     return with_origin(tabulate_joint_hits(scored, skeleton), setting.origin or Origin())

@@ -38,7 +38,7 @@ def _find_failures() -> Pipeline:
         [
             step(
                 nodes.gather_failure_cases,
-                ["crops", "predictions_val", "wanted_val", "persons_read", "keypoints", "crop_boxes", "skeleton"],
+                ["crops", "predictions_val", "wanted_val", "persons_read", "keypoints", "crop_boxes", "skeleton", "setting_val"],
                 "cases_val",
             ),
             step(
