@@ -104,7 +104,10 @@ class Issues(_Table):
 
 
 class DataQuality(_Table):
-    """One row a check and split that found something in the data set's files; `coco.quality.Finding` explains the columns."""
+    """One row a check and split that found something in the data set's files; `coco.quality.Finding` explains the columns.
+
+    `data` is the fingerprint of the data (`posescope.origin`), in the table that has the findings of all steps.
+    """
 
     severity: Series[str] = pa.Field(isin=("mended", "warned", "refused"))
     split: Series[str]
@@ -113,6 +116,7 @@ class DataQuality(_Table):
     share: Series[np.float64] = pa.Field(ge=0, le=1)
     detail: Series[str]
     remedy: Series[str]
+    data: Series[str] | None
 
 
 class CropBoxes(_Table):

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.explain.base import AnalysisResult
 from posescope.explain.errors import ExplainError
 from posescope.explain.findings import Control, Finding
 from posescope.explain.rows import sample_rows
+from posescope.explain.study import run_analysis
+from posescope.plugins import ComponentSpec
 
 
 def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:
@@ -31,6 +34,37 @@ def test_inputs_must_belong_together(inputs_of, shifting_crops) -> None:
         replace(inputs, per_person_pck=np.ones(3))
     with pytest.raises(ExplainError, match=r"one row of attributes a person \(41\), found 2"):
         replace(inputs, attributes=pd.DataFrame({"standing": [0.1, 0.2]}))
+
+
+def test_features_of_another_model_are_refused_and_unmarked_ones_named(inputs_of, shifting_crops, caplog) -> None:
+    inputs = inputs_of(shifting_crops)
+    assert caplog.records == []
+    with pytest.raises(ExplainError, match="from another model"):
+        replace(inputs, features=replace(inputs.features, model="b" * 16))
+    replace(inputs, features=replace(inputs.features, model=""))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert inputs.features.tap in record.getMessage()
+
+
+def test_what_is_found_in_unmarked_features_is_of_no_model(inputs_of, scattered_crops) -> None:
+    """So that no report takes it for the model's own."""
+    inputs = inputs_of(scattered_crops)
+    ids = inputs.features.person_ids
+    for features, expected in ((inputs.features, fingerprint_of_model(inputs.model)), (replace(inputs.features, model=""), "")):
+        result = run_analysis(
+            ComponentSpec(name="truncation"),
+            name="truncation",
+            model=inputs.model,
+            crops=inputs.crops,
+            features=features,
+            components=inputs.components,
+            scores=pd.DataFrame({"person_id": ids, "image_group": ids, "pck_thesis": 1.0, "oks": 1.0}),
+            attributes=pd.DataFrame({"person_id": ids, "standing": 1.0}),
+            seed=0,
+            batch_size=16,
+        )
+        assert result.model == expected
 
 
 def test_everybody_has_a_photograph_of_their_own_unless_told_otherwise(inputs_of, shifting_crops) -> None:

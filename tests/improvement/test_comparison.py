@@ -9,6 +9,7 @@ import pytest
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.comparison import COMPARISONS, compare_by_joint, compare_by_person
 from posescope.improvement.conclusion import _claim_of_reconstruction, _claims_of_reconstruction, conclude
+from posescope.origin import Origin, OriginMismatchError, with_origin
 
 RECONSTRUCTION = pd.DataFrame(
     [
@@ -85,6 +86,25 @@ def test_every_comparison_by_hand() -> None:
         assert row["low"] < row["difference"] < row["high"]
         assert row["value_b"] - row["value_a"] == pytest.approx(row["difference"])
         assert row["excludes_zero"]
+
+
+def test_both_models_of_a_comparison_are_named() -> None:
+    own = Origin(model="o" * 16, data="d" * 16)
+    prints = {"original": own.model, "emptied": own.model, "inserted": "i", "continued": "c", "improved": "m"}
+    people, joints = scores(0.1), hits("nose")
+    people = with_origin(people.assign(variant_model=people["variant"].map(prints)), own)
+    joints = with_origin(joints.assign(variant_model=joints["variant"].map(prints)), own)
+    figures, by_joint = compare_by_person(people, 0, 20), compare_by_joint(joints, 0, 20)
+    for table in (figures, by_joint):
+        assert {(row.model_a, row.model_b) for row in table.itertuples()} == {(prints[a], prints[b]) for a, b in COMPARISONS}
+    assert set(figures["figure"]) == {"pck_thesis"}, "fingerprints are no figures"
+    marked = [with_origin(table, own) for table in (figures, by_joint, RECONSTRUCTION, BOTTLENECKS)]
+    found = conclude(CodeSize(4, "planted"), *marked, epochs=5)
+    assert (found["model"], found["data"], found["models"]) == (own.model, own.data, prints)
+    marked[2] = with_origin(RECONSTRUCTION, Origin(model="before", data=own.data))
+    with pytest.raises(OriginMismatchError) as caught:
+        conclude(CodeSize(4, "planted"), *marked, epochs=5)
+    assert caught.value.names == ("reconstruction",)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.description import model_fingerprint
+from posescope.artifacts.model_folder import fingerprint_of_model, read_model
 from posescope.crops.crop_set import CropSet
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
@@ -20,8 +21,10 @@ from posescope.hooks import MissingInputError
 from posescope.improvement.comparison import COMPARISONS
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.start import describe_data
+from posescope.origin import Origin, origin_of_table
 from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 from posescope.pipelines.improve import create_pipeline
+from posescope.report.belonging import origin_of
 from posescope.tables import ids_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -154,6 +157,22 @@ def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
     assert set(context.catalog.load("reconstruction")["what"]) == {"autoencoder", "pca", "mean"}
     for name in ("improvement_plot", "autoencoder_plot"):
         assert len(json.dumps(context.catalog.get(name).preview())) > 100
+
+
+@pytest.mark.slow
+def test_everything_names_its_models_and_its_data(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = ran
+    own = Origin(
+        model=model_fingerprint(original_file(root).parent), data=context.catalog.load("crop_statistics").data_fingerprint
+    )
+    for name in ("reconstruction", "improvement_figures", "improvement_joints", "bottleneck_directions", "autoencoder_history"):
+        assert origin_of_table(context.catalog.load(name)) == own, name
+    for name in ("improvement_plot", "autoencoder_plot"):
+        assert origin_of(context.catalog.load(name)) == own, name
+    improvement = context.catalog.load("improvement")
+    assert (improvement["model"], improvement["data"]) == (own.model, own.data)
+    prints = {name: fingerprint_of_model(context.catalog.load(f"{name}_model")) for name in ("inserted", "continued", "improved")}
+    assert improvement["models"] == {"original": own.model, "emptied": own.model, **prints}
 
 
 @pytest.mark.slow

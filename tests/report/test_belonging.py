@@ -12,7 +12,7 @@ from posescope.crops.statistics import CropStatistics
 from posescope.explain.base import AnalysisResult
 from posescope.explain.components import Components
 from posescope.metrics.figures import Figure, Figures, metrics_content, setting_of
-from posescope.origin import Origin, with_origin
+from posescope.origin import Origin, with_origin, without_origin
 from posescope.report.assembly import assemble_report
 from posescope.report.belonging import Belongings, mark_figure, mark_picture, origin_of
 from posescope.report.choosing import choose_card_inputs, choose_report_inputs
@@ -107,13 +107,13 @@ def results(data_inputs, failure_inputs, own):
             return mark_picture(value, origin) if isinstance(value, np.ndarray) else mark_figure(go.Figure(value), origin)
 
         failures = {f"failure_{name}": mark(name, value, evaluated) for name, value in vars(failure_inputs).items()}
-        tables = {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items() if name != "quality"}
+        tables = {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items()}
         return {**failures, **{f"data_{name}": value for name, value in tables.items()}}
 
     return make
 
 
-def report_of(model, statistics, results, evaluated: Origin, history: Origin, quality: pd.DataFrame):
+def report_of(model, statistics, results, evaluated: Origin, history: Origin, examples: Origin | None = None):
     epochs = pd.DataFrame(
         {
             "epoch": [1, 2],
@@ -131,17 +131,16 @@ def report_of(model, statistics, results, evaluated: Origin, history: Origin, qu
         "A page",
         model,
         metrics=metrics_of(evaluated),
-        quality=quality,
         history=with_origin(epochs, history),
         joint_scores=with_origin(scores, evaluated),
         components=each_kind(evaluated)["components"],
-        examples=mark_picture(PICTURE, None),
+        examples=mark_picture(PICTURE, examples or Origin(Belongings.of(model, statistics).at_hand.model, DATA)),
         **results(evaluated),
     )
 
 
 def test_a_whole_page_of_ones_own(tiny_model, statistics, own, results, data_inputs):
-    inputs = report_of(tiny_model, statistics, results, own, own, data_inputs.quality)
+    inputs = report_of(tiny_model, statistics, results, own, own)
     assert inputs.left_out == ()
     shown = (inputs.metrics, inputs.data, inputs.history, inputs.joint_scores, inputs.components, inputs.failures)
     assert all(part is not None for part in shown)
@@ -150,7 +149,7 @@ def test_a_whole_page_of_ones_own(tiny_model, statistics, own, results, data_inp
 
 def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, statistics, own, results, data_inputs):
     before = replace(own, model="b" * 16)
-    inputs = report_of(tiny_model, statistics, results, before, own, data_inputs.quality)
+    inputs = report_of(tiny_model, statistics, results, before, own)
     assert (inputs.metrics, inputs.joint_scores, inputs.components, inputs.failures) == (None, None, None, None)
     assert inputs.data is not None
     assert inputs.history is not None
@@ -170,11 +169,31 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, sta
 
 
 def test_curves_of_another_model_are_left_out(tiny_model, statistics, own, results, data_inputs):
-    inputs = report_of(tiny_model, statistics, results, own, Origin(model="other", data=DATA), data_inputs.quality)
+    inputs = report_of(tiny_model, statistics, results, own, Origin(model="other", data=DATA))
     assert inputs.history is None
     assert "history" in inputs.left_out[0]
     assert "Training" not in {fact.name for fact in assemble_report(inputs).summary}
-    trained_elsewhere = report_of(
-        tiny_model, statistics, results, own, Origin(model=own.model, data="other"), data_inputs.quality
-    )
+    trained_elsewhere = report_of(tiny_model, statistics, results, own, Origin(model=own.model, data="other"))
     assert trained_elsewhere.history is not None, "curves are of the model, wherever it is scored"
+
+
+@pytest.mark.parametrize("stranger", [Origin("b" * 16, DATA), Origin(data="e" * 16)])
+def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statistics, own, results, stranger):
+    """As where the report alone is written again: `--nodes write_report`."""
+    inputs = report_of(tiny_model, statistics, results, own, own, examples=stranger)
+    assert inputs.examples is None
+    assert "person_examples" in inputs.left_out[-1]
+    assert "Persons, crops, heatmaps, skeletons" not in render_report(assemble_report(inputs))
+    assert "Persons, crops, heatmaps, skeletons" in render_report(
+        assemble_report(report_of(tiny_model, statistics, results, own, own))
+    )
+
+
+def test_quality_of_other_data_is_left_out(tiny_model, statistics, own, results):
+    def with_quality(evaluated, data=DATA):
+        found = results(evaluated, data)
+        return {**found, "data_quality": with_origin(without_origin(found["data_quality"]), Origin(data="other"))}
+
+    inputs = report_of(tiny_model, statistics, with_quality, own, own)
+    assert inputs.data is None
+    assert "quality" in inputs.left_out[0]

@@ -1,5 +1,6 @@
 """What every analysis reads and returns."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AnalysisInputs", "AnalysisResult"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class AnalysisInputs:
@@ -29,7 +32,7 @@ class AnalysisInputs:
     Attributes:
         model: the network under study.
         crops: N persons, with their joints in the model's order (`match_crops`).
-        features: of this model, of the same persons in the same order.
+        features: of this model, of the same persons in the same order. Features that do not say their model are warned of.
         components: of features read at the same tap (of these persons or of others).
         per_person_pck: (N,) float64, NaN where unknown; none if nobody was scored.
         per_person_oks: likewise.
@@ -63,7 +66,13 @@ class AnalysisInputs:
                 f"Analysis: expected crops with the joints in the model's order ({', '.join(self.model.skeleton.joints)}), found "
                 f"{', '.join(self.crops.targets.joint_names) or 'no names'}. Bring them together by match_crops(model, crops)."
             )
-        if self.features.model and self.features.model != (own := fingerprint_of_model(self.model)):
+        if not self.features.model:
+            _log.warning(
+                "Analysis: the features at '%s' do not say which model they were read from. What is found in them is marked as "
+                "of no model, and no report shows it. Read them by extract_features.",
+                self.features.tap,
+            )
+        elif self.features.model != (own := fingerprint_of_model(self.model)):
             raise ExplainError(
                 f"Analysis: the features were read from another model ({self.features.model}) than the one at hand ({own}). Run "
                 "the pipeline explainability whole, not one of its nodes alone."

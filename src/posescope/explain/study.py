@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.artifacts.matching import match_crops
-from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.errors import count_of
@@ -143,7 +142,8 @@ def run_analysis(
         )
     )
     findings = tuple(replace(finding, persons=whom) for finding in answer.findings)
-    told = replace(answer, findings=findings, model=fingerprint_of_model(model), data=features.data)
+    # Features that do not say their model may be of any: what is found in them is marked as of none.
+    told = replace(answer, findings=findings, model=features.model, data=features.data)
     return _without_chance(told, photographs=known["image_group"].nunique())
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.crop_set import CropSet
 from posescope.inference.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
@@ -20,6 +21,7 @@ from posescope.metrics.evaluation import evaluate_persons
 from posescope.metrics.gather import gather_scored
 from posescope.metrics.joint_hits import tabulate_joint_hits
 from posescope.metrics.paired import PairedFigure, compare_joints, compare_persons
+from posescope.origin import without_origin
 from posescope.plugins import ComponentSpec
 from posescope.skeleton import Skeleton
 
@@ -32,6 +34,9 @@ COMPARISONS = (
     ("original", "improved"),
     ("continued", "improved"),
 )
+
+# A network that is run in another way has the weights, and the fingerprint, of this one.
+_WEIGHTS_OF = {"emptied": "original"}
 
 
 def score_variants(
@@ -48,33 +53,36 @@ def score_variants(
 
     Returns:
         `person_scores`, a `PersonScores` table, and `joint_hits`, a `JointHits` table, each of all networks one below the
-        other, with the further column `variant`.
+        other, with the further columns `variant` and `variant_model`, its fingerprint. `emptied` is the original with held
+        bottlenecks, and has its fingerprint.
     """
     scores, hits = [], []
+    prints = {name: fingerprint_of_model(variants[_WEIGHTS_OF.get(name, name)]) for name in variants}
     for name, model in variants.items():
         found = predictions_in_images(predict_crops(model, crops, prediction).predictions, crop_boxes)
         scored = gather_scored(found, persons, keypoints, crop_boxes, skeleton, model.crop_size)
-        scores.append(evaluate_persons(scored, metrics, skeleton, seed=0, resamples=1).person_scores.assign(variant=name))
-        hits.append(tabulate_joint_hits(scored, skeleton).assign(variant=name))
+        own = {"variant": name, "variant_model": prints[name]}
+        scores.append(evaluate_persons(scored, metrics, skeleton, seed=0, resamples=1).person_scores.assign(**own))
+        hits.append(tabulate_joint_hits(scored, skeleton).assign(**own))
     return {"person_scores": pd.concat(scores, ignore_index=True), "joint_hits": pd.concat(hits, ignore_index=True)}
 
 
 def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
-    """Every figure of any two networks that are compared, by paired bootstrap over images.
+    """Return every figure of any two networks that are compared, by paired bootstrap over images.
 
     Args:
         person_scores: as `score_variants` has it.
         seed, resamples: of the draws.
 
     Returns:
-        A row a comparison and figure: a, b (networks), figure, persons, value_a, value_b, difference (b - a), low, high,
-        excludes_zero.
+        A row a comparison and figure: a, b (networks), model_a, model_b (their fingerprints, where they are known), figure,
+        persons, value_a, value_b, difference (b - a), low, high, excludes_zero.
     """
     rows = []
     for a, b in COMPARISONS:
         compared = compare_persons(_of(person_scores, a), _of(person_scores, b), seed, resamples)
         rows += [_row(a, b, figure.name, figure) for figure in compared.figures]
-    return pd.DataFrame(rows)
+    return _with_models(pd.DataFrame(rows), person_scores)
 
 
 def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
@@ -83,11 +91,20 @@ def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.
     for a, b in COMPARISONS:
         for joint in compare_joints(_of(joint_hits, a), _of(joint_hits, b), seed, resamples):
             rows += [{"joint": joint.joint, **_row(a, b, one.name, one)} for one in (joint.pck_thesis, joint.oks)]
-    return pd.DataFrame(rows)
+    return _with_models(pd.DataFrame(rows), joint_hits)
 
 
 def _of(table: pd.DataFrame, variant: str) -> pd.DataFrame:
-    return table[table["variant"] == variant].drop(columns="variant").reset_index(drop=True)
+    chosen = table[table["variant"] == variant].drop(columns=["variant", "variant_model"], errors="ignore")
+    return without_origin(chosen).reset_index(drop=True)
+
+
+def _with_models(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    if "variant_model" not in table:
+        return rows
+    known = table.drop_duplicates("variant")
+    prints = dict(zip(known["variant"], known["variant_model"], strict=True))
+    return rows.assign(model_a=rows["a"].map(prints), model_b=rows["b"].map(prints))
 
 
 def _row(a: str, b: str, name: str, figure: PairedFigure) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from posescope.explain.findings import Control, Finding
 from posescope.improvement.code_size import CodeSize
+from posescope.origin import check_origins, origin_of_table
 
 __all__ = ["conclude"]
 
@@ -36,8 +37,15 @@ def conclude(
         epochs: of the fine-tuning.
 
     Returns:
-        JSON-like: code_size, epochs, scores (of each network), findings (the fields of `Finding`, and `command`), note.
+        JSON-like: model, data (`posescope.origin`: of the model that all began with), models (fingerprint of each network),
+        code_size, epochs, scores (of each network), findings (the fields of `Finding`, and `command`), note.
+
+    Raises:
+        OriginMismatchError: if the tables are of different models or data.
     """
+    origin = origin_of_table(figures)
+    found = {"joints": joints, "reconstruction": reconstruction, "bottlenecks": bottlenecks}
+    check_origins(origin, {name: origin_of_table(table) for name, table in found.items()}, "improve")
     claims = [
         *_claims_of_score(figures, code_size, epochs),
         *_claims_of_inserted(figures, code_size),
@@ -45,6 +53,8 @@ def conclude(
         *_claims_of_directions(bottlenecks),
     ]
     return {
+        **({} if origin is None else origin.to_dict()),
+        "models": _models(figures),
         "code_size": code_size.to_dict(),
         "epochs": epochs,
         "scores": _scores(figures),
@@ -169,6 +179,12 @@ def _scores(figures: pd.DataFrame) -> dict[str, dict[str, float | None]]:
             value = row[f"value_{side}"]
             scores.setdefault(row[side], {})[row["figure"]] = value if math.isfinite(value) else None
     return scores
+
+
+def _models(figures: pd.DataFrame) -> dict[str, str]:
+    """Fingerprint of every network, where the table says it."""
+    sides = [figures[[side, f"model_{side}"]].to_numpy().tolist() for side in "ab" if f"model_{side}" in figures]
+    return {str(name): str(mark) for rows in sides for name, mark in rows}
 
 
 def _compared(figures: pd.DataFrame, a: str, b: str) -> dict[str, Any]:

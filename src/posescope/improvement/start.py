@@ -1,4 +1,4 @@
-"""What stands for the data of a fine-tuning, and whether the model belongs to it."""
+"""What stands for the data of a fine-tuning, and whether models belong to it and to each other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,11 @@ import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.crops.statistics import CropStatistics
+from posescope.files import fingerprint
 from posescope.improvement.errors import ImprovementError
 from posescope.tables import people_fingerprint
 
-__all__ = ["describe_data"]
+__all__ = ["check_started_from", "describe_data"]
 
 
 def describe_data(model: PoseModel, statistics: CropStatistics, persons: pd.DataFrame) -> dict[str, Any]:
@@ -32,6 +33,32 @@ def describe_data(model: PoseModel, statistics: CropStatistics, persons: pd.Data
             "from test persons. Train again (the pipeline modelling), or bring the split back."
         )
     return {"crop_statistics": statistics.to_dict(), "skeleton": model.skeleton.to_dict(), "test_people": then}
+
+
+def check_started_from(original: PoseModel, variants: Mapping[str, PoseModel]) -> None:
+    """Check that networks were made from the model at hand, and not from the one before another training.
+
+    Args:
+        original: the model at hand.
+        variants: by name; with autoencoders, trained further, or both.
+
+    Raises:
+        ImprovementError: if one was made from another model; the message names all of them.
+    """
+    own = fingerprint(dict(original.provenance))
+    strangers = [name for name, model in variants.items() if fingerprint(dict(_made_from(model.provenance))) != own]
+    if strangers:
+        raise ImprovementError(
+            f"Models that were not made from the model at hand: {', '.join(strangers)}. They are of an earlier training. Run the "
+            "whole pipeline improve, not a part of it."
+        )
+
+
+def _made_from(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the provenance of the model that a variant was made from."""
+    start: Mapping[str, Any] = provenance.get("start", provenance)
+    found: Mapping[str, Any] = start.get("parts", {}).get("hourglass", start)
+    return found
 
 
 def _set_aside(provenance: Mapping[str, Any]) -> str | None:

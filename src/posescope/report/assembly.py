@@ -49,7 +49,7 @@ class ReportInputs:
         history, joint_scores: tables of the run.
         components: of the features; none: there are none of this model.
         analyses: results by name.
-        examples: picture of some persons' stories.
+        examples: picture of some persons' stories; none: there is none of this model on this data.
         failures: what the chapter on failures shows.
         trained_on_this_data: whether the data that is shown is that of the model's training.
         left_out: a sentence on each result that was left out because it is of another model or other data.
@@ -63,7 +63,7 @@ class ReportInputs:
     joint_scores: pd.DataFrame | None
     components: Components | None
     analyses: Mapping[str, AnalysisResult]
-    examples: NDArray[np.uint8]
+    examples: NDArray[np.uint8] | None
     failures: FailureInputs | None
     trained_on_this_data: bool = True
     left_out: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ def _scores_section(inputs: ReportInputs) -> Section:
     shown = "Persons of the validation set, evenly spread by their numbers."
     if inputs.joint_scores is None:
         text = f"There are no scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
-        return Section(title="How good it is, and where it fails", text=text, pictures=(_examples(inputs, shown),))
+        return Section(title="How good it is, and where it fails", text=text, pictures=_examples(inputs, shown))
     joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
     ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
     worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
@@ -176,7 +176,7 @@ def _scores_section(inputs: ReportInputs) -> Section:
         figures=(
             ReportFigure(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),
         ),
-        pictures=(_examples(inputs, "From the photograph to the prediction, best to worst."),),
+        pictures=_examples(inputs, "From the photograph to the prediction, best to worst."),
         tables=(
             ReportTable(
                 "Joint by joint",
@@ -187,8 +187,10 @@ def _scores_section(inputs: ReportInputs) -> Section:
     )
 
 
-def _examples(inputs: ReportInputs, caption: str) -> ReportPicture:
-    return ReportPicture(inputs.examples, caption, "Persons, crops, heatmaps, skeletons")
+def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportPicture, ...]:
+    if inputs.examples is None:
+        return ()
+    return (ReportPicture(inputs.examples, caption, "Persons, crops, heatmaps, skeletons"),)
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:

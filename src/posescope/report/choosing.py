@@ -51,7 +51,6 @@ def choose_report_inputs(
     model: PoseModel,
     *,
     metrics: Mapping[str, Any],
-    quality: pd.DataFrame,
     history: pd.DataFrame,
     joint_scores: pd.DataFrame,
     components: Components,
@@ -65,7 +64,6 @@ def choose_report_inputs(
         title: of the page.
         model: the model.
         metrics: content of metrics.json.
-        quality: a `DataQuality` table.
         history, joint_scores: tables of the run.
         components: of the features.
         examples: some persons' stories.
@@ -75,16 +73,17 @@ def choose_report_inputs(
     components_kept = belongings.keep({"components": components}, _EXPLAINABILITY).get("components")
     analyses = _choose_analyses(belongings, results)
     history_kept = belongings.keep({"history": history}, "modelling", whatever_data=True).get("history")
+    shown = belongings.keep({"person_examples": examples}, "reporting").get("person_examples")
     return ReportInputs(
         title=title,
         model=model,
         metrics=belongings.keep({"metrics": metrics}, _EVALUATION).get("metrics"),
-        data=_choose_data(belongings, quality, results),
+        data=_choose_data(belongings, results),
         history=None if history_kept is None else without_origin(history_kept),
         joint_scores=belongings.keep({"joint_scores": joint_scores}, _EVALUATION).get("joint_scores"),
         components=components_kept,
         analyses=analyses,
-        examples=examples.image,
+        examples=None if shown is None else shown.image,
         failures=failures,
         trained_on_this_data=belongings.trained_on_this_data,
         left_out=tuple(belongings.left_out),
@@ -96,9 +95,9 @@ def _choose_failures(belongings: Belongings, results: Mapping[str, Any]) -> Fail
     return None if kept is None else FailureInputs(**{**kept, "worst_persons": kept["worst_persons"].image})
 
 
-def _choose_data(belongings: Belongings, quality: pd.DataFrame, results: Mapping[str, Any]) -> DataInputs | None:
+def _choose_data(belongings: Belongings, results: Mapping[str, Any]) -> DataInputs | None:
     kept = belongings.keep_all(_with_prefix("data_", results), _DATA)
-    return None if kept is None else DataInputs(quality=quality, **{name: _plain(item) for name, item in kept.items()})
+    return None if kept is None else DataInputs(**{name: _plain(item) for name, item in kept.items()})
 
 
 def _choose_analyses(belongings: Belongings, results: Mapping[str, Any]) -> dict[str, AnalysisResult]:

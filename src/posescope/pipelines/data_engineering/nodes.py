@@ -117,9 +117,9 @@ def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def collect_quality(*tables: pd.DataFrame) -> pd.DataFrame:
+def collect_quality(statistics: CropStatistics, *tables: pd.DataFrame) -> pd.DataFrame:
     """Return the findings on the data's quality, step by step."""
-    return pd.concat(tables, ignore_index=True)
+    return with_origin(pd.concat(tables, ignore_index=True), origin_of_statistics(statistics))
 
 
 def show_crops(

@@ -48,7 +48,7 @@ def create_pipeline() -> Pipeline:
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
-            step(nodes.collect_quality, QUALITY, "data_quality"),
+            step(nodes.collect_quality, [STATISTICS, *QUALITY], "data_quality"),
             step(nodes.show_crops, ["crops", "targets", "persons", "skeleton", STATISTICS], "crop_sheet"),
             step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", STATISTICS, CODEC], "target_sheet"),
             step(

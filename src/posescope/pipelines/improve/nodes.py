@@ -24,11 +24,12 @@ from posescope.improvement.insertion import train_and_insert
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
 from posescope.improvement.stack_features import StackFeatureStore
 from posescope.improvement.stack_features import read_bottlenecks as read
-from posescope.improvement.start import describe_data
+from posescope.improvement.start import check_started_from, describe_data
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.origin import Origin, with_origin
+from posescope.origin import Origin, check_origins, origin_of_table, with_origin
 from posescope.pipelines.scoring_options import ScoringOptions
 from posescope.records import PoseTargets
+from posescope.report.belonging import mark_figure
 from posescope.report.improvement_figures import plot_autoencoder_training, plot_improvement
 from posescope.skeleton import Skeleton
 from posescope.tables import History, ids_of, table_of
@@ -72,8 +73,15 @@ def train_autoencoders(
 ) -> dict[str, Any]:
     """Train an autoencoder a stack, and put them into the network."""
     device = resolve_device(training.device)
-    made = train_and_insert(model, features.open(), persons, code_size, options, device, training.threads)
-    return {"model": made.model, "history": made.history, "reconstruction": made.reconstruction}
+    opened, own = features.open(), fingerprint_of_model(model)
+    check_origins(Origin(model=own), {one.tap: Origin(model=one.model, data=one.data) for one in opened}, "improve")
+    made = train_and_insert(model, opened, persons, code_size, options, device, training.threads)
+    origin = Origin(model=own, data=opened[0].data)
+    return {
+        "model": made.model,
+        "history": with_origin(made.history, origin),
+        "reconstruction": with_origin(made.reconstruction, origin),
+    }
 
 
 def train_on(
@@ -109,6 +117,7 @@ def score_variants(
     improved: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
+    statistics: CropStatistics,
     persons: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
@@ -117,22 +126,28 @@ def score_variants(
     scoring: ScoringOptions,
 ) -> dict[str, pd.DataFrame]:
     """Run all networks on the validation persons."""
+    check_current(statistics, crops, persons, targets)
+    check_started_from(original, {"inserted": inserted, "continued": continued, "improved": improved})
     crops.check_boxes(crop_boxes)
     chosen = crops.select(targets, ids_of(persons, "val"))
     emptied = empty_bottlenecks(original, features.open())
     variants = {
         "original": original, "emptied": emptied, "inserted": inserted, "continued": continued, "improved": improved
     }  # fmt: skip
-    return score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
+    tables = score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
+    origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
+    return {name: with_origin(table, origin) for name, table in tables.items()}
 
 
 def compare_variants(
     person_scores: pd.DataFrame, joint_hits: pd.DataFrame, options: ComparisonOptions
 ) -> dict[str, pd.DataFrame]:
     """What differs, and whether it is more than chance."""
+    origin = origin_of_table(person_scores)
+    check_origins(origin, {"joint_hits": origin_of_table(joint_hits)}, "improve")
     return {
-        "figures": compare_by_person(person_scores, options.seed, options.resamples),
-        "joints": compare_by_joint(joint_hits, options.seed, options.resamples),
+        "figures": with_origin(compare_by_person(person_scores, options.seed, options.resamples), origin or Origin()),
+        "joints": with_origin(compare_by_joint(joint_hits, options.seed, options.resamples), origin or Origin()),
     }
 
 
@@ -142,15 +157,19 @@ def measure_bottlenecks(
     improved: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
+    statistics: CropStatistics,
     persons: pd.DataFrame,
     prediction: PredictionOptions,
     options: ComparisonOptions,
 ) -> pd.DataFrame:
     """How many directions the bottlenecks use."""
+    check_current(statistics, crops, persons, targets)
+    check_started_from(original, {"continued": continued, "improved": improved})
+    origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
     ids, device = ids_of(persons, "train"), resolve_device(prediction.device)
     chosen = crops.select(targets, ids[sample_rows(len(ids), options.persons, options.seed)])
     variants = {"original": original.to(device), "continued": continued.to(device), "improved": improved.to(device)}
-    return measure(variants, chosen, prediction.batch_size)
+    return with_origin(measure(variants, chosen, prediction.batch_size), origin)
 
 
 def conclude(
@@ -167,9 +186,11 @@ def conclude(
 
 def draw_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
     """The differences with their intervals."""
-    return plot_improvement(figures, joints)
+    origin = origin_of_table(figures)
+    check_origins(origin, {"joints": origin_of_table(joints)}, "improve")
+    return mark_figure(plot_improvement(figures, joints), origin)
 
 
 def draw_autoencoder_training(history: pd.DataFrame) -> Figure:
     """The autoencoders' error by epoch."""
-    return plot_autoencoder_training(history)
+    return mark_figure(plot_autoencoder_training(history), origin_of_table(history))

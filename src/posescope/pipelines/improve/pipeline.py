@@ -62,9 +62,7 @@ def _compare() -> list[Node]:
                 "inserted_model",
                 "continued_model",
                 "improved_model",
-                "crops",
-                "targets",
-                "persons",
+                *DATA,
                 "keypoints",
                 "crop_boxes",
                 "skeleton",
@@ -80,7 +78,7 @@ def _compare() -> list[Node]:
         ),
         step(
             nodes.measure_bottlenecks,
-            ["model", "continued_model", "improved_model", "crops", "targets", "persons", PREDICTION, COMPARISON],
+            ["model", "continued_model", "improved_model", *DATA, PREDICTION, COMPARISON],
             "bottleneck_directions",
         ),
         step(

@@ -61,7 +61,7 @@ def create_pipeline() -> Pipeline:
                     "data_crop_sheet": "crop_sheet",
                     "data_target_sheet": "target_sheet",
                     "data_average_crop": "average_crop",
-                    "quality": "data_quality",
+                    "data_quality": "data_quality",
                     "history": "history",
                     "joint_scores": "joint_scores_val",
                     "components": "components",
