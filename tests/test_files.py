@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 import tracemalloc
 from threading import Thread
 
@@ -163,6 +164,15 @@ def test_odd_json_is_an_error_that_names_the_file(tmp_path, raw, strict, suffix)
         read_json(path, strict=strict)
     assert len(str(caught.value)) < 600
     assert caught.value.__cause__ is not None
+
+
+def test_a_key_repeated_after_many_others_is_found_at_once(tmp_path):
+    path = tmp_path / "wide.json"
+    path.write_text("{" + "".join(f'"{number}":0,' for number in range(100_000)) + '"99999":1}')
+    started = time.process_time()
+    with pytest.raises(DataError, match="the key '99999' stands more than once"):
+        read_json(path)
+    assert time.process_time() - started < 10, "it took minutes where each key was counted among all"
 
 
 @pytest.mark.parametrize("raw", ODD_VALUES.values(), ids=ODD_VALUES)

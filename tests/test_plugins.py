@@ -92,7 +92,7 @@ def test_a_dotted_path_works_without_an_entry_point(register):
     assert build("filters", ComponentSpec(name=BOX_SIZE, options={"min_side_px": 3})).options.min_side_px == 3
 
 
-@pytest.mark.parametrize("path", ["no_such_package:Net", "posescope.coco.filters:Nothing", ":Net", "..nets:Net"])
+@pytest.mark.parametrize("path", ["no_such_package:Net", "posescope.coco.filters:Nothing"])
 def test_a_path_that_leads_nowhere_is_named(path):
     with pytest.raises(OptionsError, match=f"posescope.filters: '{path}' points to {path}, which cannot be loaded") as caught:
         load_component("filters", path)
@@ -234,6 +234,19 @@ def evil(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend("")
     yield tmp_path / "imported"
     sys.modules.pop("evil_filter", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["evil_filter:Filter; rm -rf ~", "x:y $(z)", "a:b\nc:d", ":x", "x:", "a..b:c", "..nets:Net", "--x:y", "a:b.c"]
+)
+def test_what_is_no_path_is_never_printed_as_one_to_allow(name, evil):
+    """The message of a path that is not allowed has a command to type."""
+    for allow in ((), [name]):
+        with pytest.raises(OptionsError, match="No component ") as caught:
+            trust_component("filters", StoredComponent(name=name), allow)
+        assert "--allow-component" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert not evil.exists()
 
 
 def test_what_a_file_names_is_trusted_if_it_is_installed():

@@ -1,6 +1,5 @@
 """Components that the parameters of a run name by a dotted path: the files that the run reads may name the same ones."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,17 +7,17 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 
 from posescope.datasets import ModelDataset, RecordDataset
+from posescope.plugins import is_dotted_path
 
 __all__ = ["AllowNamedComponents", "dotted_paths_in"]
 
 # Datasets whose files may name components.
 _TYPES = {f"{kind.__module__}.{kind.__qualname__}" for kind in (ModelDataset, RecordDataset)}
-_DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def dotted_paths_in(parameters: Any) -> tuple[str, ...]:
     """Return all dotted paths (`package.module:attribute`) that stand as a value in parameters, at any depth, each once."""
-    return tuple(dict.fromkeys(text for text in _texts_in(parameters) if _DOTTED_PATH.fullmatch(text)))
+    return tuple(dict.fromkeys(text for text in _texts_in(parameters) if is_dotted_path(text)))
 
 
 class AllowNamedComponents:

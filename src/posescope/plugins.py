@@ -13,6 +13,7 @@ data_dir) gives a `StoredComponent`, which nothing builds; `trust_component` mak
 installed, or if the caller allows the same dotted path.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,6 +52,8 @@ GROUPS: Mapping[str, str] = {
 }
 
 
+# Names of Python alone: a name that a file gives is printed as a part of a command to type.
+_DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # Dotted paths that may be loaded; None: all, for the caller names them.
 _ALLOWED: ContextVar[frozenset[str] | None] = ContextVar("allowed_components", default=None)
 
@@ -118,7 +121,7 @@ def installed(group: str) -> tuple[Installed, ...]:
 
 def is_dotted_path(name: str) -> bool:
     """Return whether a name has the form of a dotted path, `package.module:attribute`."""
-    return ":" in name
+    return _DOTTED_PATH.fullmatch(name) is not None
 
 
 @contextmanager
@@ -170,9 +173,9 @@ def load_component(group: str, name: str) -> Any:
             f"loaded. If you trust it, name it yourself: allow=[{name!r}] in Python, --allow-component {name} on the command "
             "line, or as a component of this run's parameters (modelling.model.name)."
         )
-    if ":" not in target:
+    if name not in names and not is_dotted_path(name):
         raise OptionsError(
-            f"No component '{name}' in posescope.{group}. Installed: {', '.join(names) or 'none'}. "
+            f"No component {name!r} in posescope.{group}. Installed: {', '.join(names) or 'none'}. "
             "A dotted path (package.module:attribute) works too."
         )
     module_name, _, attribute = target.partition(":")

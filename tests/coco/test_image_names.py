@@ -48,6 +48,17 @@ def test_two_names_never_mean_one_image_by_their_base_name() -> None:
     assert ImageNames(["a.jpg"]).match(["x/a.jpg", "./x/a.jpg"]).found == {"x/a.jpg": "a.jpg", "./x/a.jpg": "a.jpg"}
 
 
+def test_two_names_never_mean_one_image_by_the_end_of_their_path() -> None:
+    known = ImageNames(["clip/1.jpg", "b.jpg"])
+    matches = known.match(["/one/clip/1.jpg", "/two/clip/1.jpg", "b.jpg"])
+    assert matches.found == {"b.jpg": "b.jpg"}
+    assert matches.ambiguous.keys() == {"/one/clip/1.jpg", "/two/clip/1.jpg"}
+    # The name that fits better means the image: the same name, then the same end of the path, then the base name.
+    assert known.match(["/one/clip/1.jpg", "clip/1.jpg", "1.jpg"]).found == {"clip/1.jpg": "clip/1.jpg"}
+    assert known.match(["1.jpg", "/one/clip/1.jpg"]).found == {"/one/clip/1.jpg": "clip/1.jpg"}
+    assert known.match(["1.jpg", "/one/clip/1.jpg", "/two/clip/1.jpg"]).found == {}
+
+
 def test_a_name_may_end_in_more_than_the_image_or_less() -> None:
     assert ImageNames(["root/clip/1.jpg", "root/other/1.jpg"]).match(["clip/1.jpg"]).found == {"clip/1.jpg": "root/clip/1.jpg"}
     assert ImageNames(["one/clip/1.jpg", "two/clip/1.jpg"]).match(["clip/1.jpg"]).ambiguous.keys() == {"clip/1.jpg"}

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from posescope.crops.decoding import ImageError, decode_image, read_image
 from posescope.errors import DataError
@@ -379,6 +380,16 @@ def test_transparent_grey_is_white(tmp_path):
     grey.save(tmp_path / "a.png", transparency=value)
     expected = np.where(NOISE[..., 0] == value, 255, NOISE[..., 0])
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(expected[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_only_a_chunk_makes_a_png_transparent_not_its_bytes_elsewhere(tmp_path, mode):
+    picture = Image.fromarray(NOISE).convert(mode)
+    about = PngInfo()
+    about.add_text("Comment", "tRNS" + "\0" + chr(np.asarray(picture).flat[0]), zip=False)
+    picture.save(tmp_path / "a.png", pnginfo=about)
+    assert b"tRNS" in (tmp_path / "a.png").read_bytes()
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture.convert("RGB")))
 
 
 def test_mutated_files_are_read_or_refused(tmp_path):

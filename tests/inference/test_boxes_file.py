@@ -81,6 +81,21 @@ def test_ambiguous_names_are_an_error(tmp_path: Path) -> None:
         prepare(tmp_path, [record(file_name="a.jpg")], ("x/a.jpg", "y/a.jpg"))
     with pytest.raises(DataError, match=r"ambiguous file names: 'x/a\.jpg', 'y/a\.jpg' may all be 'a\.jpg'"):
         prepare(tmp_path, [record(file_name="x/a.jpg"), record(file_name="y/a.jpg")], ("a.jpg",))
+    with pytest.raises(DataError, match=r"'/one/c/a\.jpg', '/two/c/a\.jpg' may all be 'c/a\.jpg'"):
+        prepare(tmp_path, [record(file_name="/one/c/a.jpg"), record(file_name="/two/c/a.jpg")], ("c/a.jpg",))
+
+
+def test_an_id_of_two_images_is_an_error(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "im_0.jpg"}, {"id": 1, "file_name": "im_1.jpg"}]
+    with pytest.raises(DataError, match=r"expected each id once, found id 1 more than once \(\['im_0\.jpg', 'im_1\.jpg'\]\)"):
+        prepare(tmp_path, {"images": images, "annotations": [record(image_id=1)]})
+
+
+def test_an_empty_name_needs_an_id(tmp_path: Path) -> None:
+    assert prepare(tmp_path, [record(file_name="", image_id=7)])[0] == {"sub/0007.jpg": 1}
+    for image_id in (None, [7], 1.5):
+        with pytest.raises(DataError, match="record 0: expected image_id or file_name"):
+            prepare(tmp_path, [record(file_name="", image_id=image_id)])
 
 
 def test_ids_are_those_of_the_file(tmp_path: Path) -> None:

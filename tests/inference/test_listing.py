@@ -103,6 +103,17 @@ def test_the_data_dir_of_a_run_is_left_out_but_for_its_raw_data(tmp_path: Path) 
     assert list_pictures(tmp_path / "out").images == ("01_raw/b.jpg",)
 
 
+def test_own_output_is_left_out_behind_a_link_too(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "out/08_reporting/c.png", "old/overlays/b.png", "old/poses.json", "else/overlays/d.jpg")
+    for link, target in (("figures", "out/08_reporting"), ("drawn", "old/overlays"), ("mine", "else/overlays")):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "figures").symlink_to(tmp_path / "figures")
+    assert list_pictures(tmp_path).images == ("a.jpg", "else/overlays/d.jpg")
+    assert reasons(tmp_path)["figures"] == reasons(tmp_path)["drawn"] == "written by posescope"
+    assert reasons(tmp_path / "photos") == {"figures": "written by posescope"}
+
+
 SUFFIX_FORMATS = {
     **dict.fromkeys([".jpg", ".jpeg", ".jpe", ".jfif"], "JPEG"),
     **dict.fromkeys([".png", ".apng"], "PNG"),

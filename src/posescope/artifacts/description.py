@@ -166,7 +166,9 @@ def describe_folder(folder: Path) -> ModelDescription:
     except ValidationError as error:
         faults = "; ".join(describe_invalid(error))
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error.title}: {faults}") from error
-    except (OptionsError, RecursionError, KeyError, TypeError, ValueError) as error:
+    except RecursionError as error:
+        raise ModelFolderError(f"{folder / DESCRIPTION}: its fields are nested too deeply.") from error
+    except (OptionsError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
 
 

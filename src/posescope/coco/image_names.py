@@ -26,8 +26,9 @@ class ImageNames:
     """The names of known images, relative to their folder.
 
     A name means the image of the same relative name. Otherwise it means the one image whose path ends alike (two parts or more:
-    `/data/clip1/0001.jpg` is `clip1/0001.jpg`), and otherwise the one image with the same base name. Names that differ in Unicode
-    normalisation, in a backslash for `/` or in a leading `./` are the same name. Case counts.
+    `/data/clip1/0001.jpg` is `clip1/0001.jpg`), and otherwise the one image with the same base name. Two names never mean the
+    same image. Names that differ in Unicode normalisation, in a backslash for `/` or in a leading `./` are the same name. Case
+    counts.
     """
 
     def __init__(self, known: Iterable[str]) -> None:
@@ -44,36 +45,41 @@ class ImageNames:
         """Find the known image of each name.
 
         Args:
-            asked: all names of the other source. Two of them never mean the same image by their base name alone.
+            asked: all names of the other source. Of two that may mean the same image, the one that fits better means it; if both
+                fit alike, they are ambiguous.
             stems: a name may also lack its suffix (`0001` for `0001.jpg`).
         """
         found: dict[str, str] = {}
         ambiguous: dict[str, str] = {}
-        by_base: dict[str, str] = {}
+        by_fit: tuple[dict[str, str], ...] = ({}, {}, {})
         for name in dict.fromkeys(asked):
-            candidates, is_certain = self._candidates(_plain(name), stems)
+            candidates, fit = self._candidates(_plain(name), stems)
             if len(candidates) > 1:
                 ambiguous[name] = f"{name!r} may be {_list_of(candidates)}"
             elif candidates:
-                (found if is_certain else by_base)[name] = candidates[0]
-        for image, spelled in _group_by_image(by_base, without=set(found.values())).items():
-            names = [name for same in spelled.values() for name in same]
-            if len(spelled) == 1:
-                found |= dict.fromkeys(names, image)
-            else:
-                ambiguous |= dict.fromkeys(names, f"{_list_of(names)} may all be {image!r}")
+                by_fit[fit][name] = candidates[0]
+        meant: set[str] = set()
+        for matches in by_fit:
+            groups = _group_by_image(matches, without=meant)
+            for image, spelled in groups.items():
+                names = [name for same in spelled.values() for name in same]
+                if len(spelled) == 1:
+                    found |= dict.fromkeys(names, image)
+                else:
+                    ambiguous |= dict.fromkeys(names, f"{_list_of(names)} may all be {image!r}")
+            meant |= groups.keys()
         return NameMatches(found, ambiguous)
 
-    def _candidates(self, plain: str, stems: bool) -> tuple[list[str], bool]:
-        """The images that a name may mean, and whether more than its base name speaks for them."""
+    def _candidates(self, plain: str, stems: bool) -> tuple[list[str], int]:
+        """The images that a name may mean, and how well it fits: 0 the same name, 1 the same end of the path, 2 the base name."""
         if plain in self._exact:
-            return self._exact[plain], True
+            return self._exact[plain], 0
         path = PurePosixPath(plain)
         alike = self._base.get(path.name, [])
         ending = [name for name in alike if _end_alike(path.parts, PurePosixPath(_plain(name)).parts)]
         if ending:
-            return ending, True
-        return alike or (self._stem.get(path.name, []) if stems else []), False
+            return ending, 1
+        return alike or (self._stem.get(path.name, []) if stems else []), 2
 
 
 def _plain(name: str) -> str:
@@ -87,7 +93,7 @@ def _end_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _group_by_image(images: Mapping[str, str], without: Collection[str]) -> dict[str, dict[str, list[str]]]:
-    """The names that may mean each image, by their plain form; images that other names mean for certain are left out."""
+    """The names that may mean each image, by their plain form; images that other names fit better are left out."""
     groups: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for name, image in images.items():
         if image not in without:

@@ -9,7 +9,7 @@ Follows: ISO/IEC 15948 (PNG), GIF89a, RFC 9649 (WebP), Windows BITMAPINFOHEADER,
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from posescope.errors import DataError
 from posescope.images.orientation import SIDEWAYS, UPRIGHT, exif_orientation
 from posescope.images.tiff import TIFF_STARTS, TiffError, read_tiff
 
-__all__ = ["ImageError", "ImageHeader", "MissingImageError", "read_header"]
+__all__ = ["ImageError", "ImageHeader", "MissingImageError", "find_png_chunk", "read_header"]
 
 _JPEG, _PNG, _GIF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF8"
 _PNM = re.compile(rb"P([1-6])" + rb"(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})" * 2)
@@ -147,11 +147,26 @@ def _read_png(raw: bytes) -> ImageHeader:
 
 def _check_png_chunks(raw: bytes) -> None:
     """No chunk may declare more bytes than the file has: the decoder makes room for all of them before it reads them."""
-    at, size = len(_PNG), len(raw)
-    while at + 8 <= size and raw[at + 4 : at + 8] != b"IEND":
-        length = _big(raw, at, 4)
+    size = len(raw)
+    for at, length in _png_chunks(raw):
         if at + 8 + length > size:
             raise _NoHeaderError(f"PNG cut short or damaged: a chunk at byte {at} declares {length} bytes, the file has {size}")
+
+
+def find_png_chunk(raw: bytes, name: bytes) -> bytes | None:
+    """Return the content of the first chunk of a name, such as `tRNS`; None if a PNG file has none."""
+    for at, length in _png_chunks(raw):
+        if raw[at + 4 : at + 8] == name:
+            return raw[at + 8 : at + 8 + length]
+    return None
+
+
+def _png_chunks(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where each chunk before the last one, IEND, starts, and how many bytes it declares."""
+    at = len(_PNG)
+    while at + 8 <= len(raw) and raw[at + 4 : at + 8] != b"IEND":
+        length = _big(raw, at, 4)
+        yield at, length
         at += length + 12  # with its own length, its name and its checksum
 
 

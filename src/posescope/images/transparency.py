@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.images.headers import ImageHeader
+from posescope.images.headers import ImageHeader, find_png_chunk
 
 __all__ = ["lay_on_white", "remove_transparency"]
 
@@ -58,7 +58,7 @@ def _complete_premultiplied(image: NDArray[np.uint8], opacity: NDArray[np.uint8]
 
 def _may_be_transparent(raw: bytes, header: ImageHeader) -> bool:
     if header.kind == "PNG":
-        return raw[25] in (_GREY_ALPHA, _RGB_ALPHA) or b"tRNS" in raw  # the colour type says it, or a chunk does
+        return raw[25] in (_GREY_ALPHA, _RGB_ALPHA) or find_png_chunk(raw, b"tRNS") is not None  # the colour type, or a chunk
     return header.kind in ("GIF", "WebP") or header.premultiplied
 
 
@@ -67,13 +67,13 @@ def _opacity_of(decoded: NDArray[np.generic], raw: bytes, header: ImageHeader) -
     if decoded.ndim == 3 and decoded.shape[2] == 4:
         return np.asarray(decoded[..., 3] // (257 if decoded.dtype == np.uint16 else 1), dtype=np.uint8)
     if decoded.ndim == 2 and header.kind == "PNG" and raw[25] == _GREY:  # OpenCV knows no transparent grey
-        return np.where(decoded == _transparent_grey(raw, header.bits), 0, _WHITE).astype(np.uint8)
+        chunk = find_png_chunk(raw, b"tRNS")
+        return None if chunk is None else np.where(decoded == _grey_value(chunk, header.bits), 0, _WHITE).astype(np.uint8)
     return None
 
 
-def _transparent_grey(raw: bytes, bits: int) -> int:
-    """The grey value that a PNG calls transparent, on the scale of the decoded pixels."""
-    at = raw.index(b"tRNS") + 4
+def _grey_value(chunk: bytes, bits: int) -> int:
+    """The grey value that the chunk tRNS of a PNG calls transparent, on the scale of the decoded pixels."""
     largest: int = 2**bits - 1
-    value = int.from_bytes(raw[at : at + 2], "big") & largest
+    value = int.from_bytes(chunk[:2], "big") & largest
     return value if bits >= 8 else value * 255 // largest

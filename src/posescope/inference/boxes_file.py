@@ -44,7 +44,7 @@ class Detections:
         """Return the records, and the images of an annotation file.
 
         Raises:
-            DataError: if the file is missing or neither.
+            DataError: if the file is missing or neither, or if two of its images have the same id.
         """
         content = read_json(self.root, strict=False)
         records = content.get("annotations") if isinstance(content, dict) else content
@@ -52,6 +52,7 @@ class Detections:
             raise DataError(f"{self.root}: expected COCO results (a list) or annotations, found {type(content).__name__}.")
         images = content.get("images") if isinstance(content, dict) else None
         known = [image for image in images if _is_image(image)] if isinstance(images, list) else []
+        _check_ids(known, self.root)
         return BoxesContent(records, {image["id"]: image for image in known})
 
 
@@ -266,13 +267,13 @@ def _find_fault(record: Any) -> str:
         return f"expected image_id and bbox [x, y, w, h], found {', '.join(map(str, record))[:60] or 'nothing'}"
     box = record["bbox"]
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        return f"bbox: expected four finite numbers [x, y, w, h], found {show_value(box)[:60]}"
+        return f"bbox: expected four finite numbers [x, y, w, h] below {MAX_NUMBER:g}, found {show_value(box)[:60]}"
     if min(box[2:]) <= 0:
         return f"bbox: expected w and h above 0, found {show_value(box)[:60]}"
     if not _is_number(record.get("score", 1.0)):
-        return f"score: expected a finite number, found {show_value(record['score'])[:60]}"
+        return f"score: expected a finite number below {MAX_NUMBER:g}, found {show_value(record['score'])[:60]}"
     name, number = record.get("file_name"), record.get("image_id")
-    if not isinstance(name, str | None) or (name is None and not (_is_id(number) or isinstance(number, str))):
+    if not isinstance(name, str | None) or (not name and not (_is_id(number) or isinstance(number, str))):
         return f"expected image_id or file_name, found {show_value(number)[:60]} and {show_value(name)[:60]}"
     if not is_whole(record.get("category_id", 0)):
         return f"category_id: expected a whole number, found {show_value(record['category_id'])[:60]}"
@@ -324,6 +325,16 @@ def _match_names(names: Sequence[str], asked: set[str]) -> NameMatches:
     found = {name: matches.found[videos.get(name, name)] for name in asked if videos.get(name, name) in matches.found}
     found |= {name: f"{found[name]}#{frames[name][2]}" for name in frames if name in found}
     return NameMatches(found, matches.ambiguous)
+
+
+def _check_ids(images: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Accept each id once: a box of that id would otherwise go to whichever image stands last."""
+    doubled = next((number for number, times in Counter(image["id"] for image in images).items() if times > 1), None)
+    if doubled is not None:
+        names = [image.get("file_name") for image in images if image["id"] == doubled]
+        raise DataError(
+            f"{path}: images: expected each id once, found id {doubled} more than once ({show_value(names)}). Mend the file."
+        )
 
 
 def _is_image(image: Any) -> bool:

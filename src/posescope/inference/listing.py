@@ -166,7 +166,7 @@ class _Walk:
             self._leave_out(path, LINK_TO_NOTHING if entry.is_symlink() else UNREADABLE, error.strerror or "")
             return
         if stat.S_ISDIR(mode):
-            if _is_output(entry.name, siblings):
+            if _is_output(entry.name, siblings) or (entry.is_symlink() and _is_linked_output(path)):
                 self._leave_out(path, OUTPUT)
             else:
                 (linked if entry.is_symlink() else folders).append(path)
@@ -192,6 +192,15 @@ def _is_output(name: str, siblings: set[str]) -> bool:
     """Whether a folder is what a run left: a layer of its data_dir, or overlays beside the poses they are of."""
     in_data_dir = name in _LAYERS and bool(siblings & _LAYERS_WITH_PICTURES)
     return in_data_dir or (name == "overlays" and bool(siblings & _POSES_FILES))
+
+
+def _is_linked_output(link: Path) -> bool:
+    """The same of the folder that a link leads to, whatever the link is called."""
+    target = link.resolve()
+    try:
+        return _is_output(target.name, {path.name for path in target.parent.iterdir()})
+    except OSError:  # one may enter the folder, and not list the one that it is in
+        return False
 
 
 def _begins_like_an_image(path: Path) -> bool:

@@ -91,7 +91,7 @@ def _find_fault(record: Any, joint_count: int, category_id: int | None) -> str:
     if category_id is not None and record["category_id"] != category_id:
         return ""
     if not _is_number(record["score"]):
-        return f"score: expected a finite number, found {_show(record['score'])} ({_about(record)})"
+        return f"score: expected a finite number below {MAX_NUMBER:g}, found {_show(record['score'])} ({_about(record)})"
     fault = _find_keypoints_fault(record["keypoints"], 3 * joint_count)
     if fault:
         return f"keypoints: {fault} ({_about(record)})"
