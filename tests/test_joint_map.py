@@ -55,6 +55,22 @@ def test_other_names_are_refused_with_both_lists(data, only_in_model, only_in_da
         assert ", ".join(data) in str(caught.value)
 
 
+@pytest.mark.parametrize(("model", "data"), [(("a", "b"), ("a", "a", "b")), (("a", "a", "b"), ("a", "b"))])
+def test_a_name_that_stands_twice_is_refused(model, data):
+    with pytest.raises(JointMismatchError, match="several joints one name"):
+        match_joints(model, data)
+
+
+@pytest.mark.parametrize(
+    ("model", "data"), [("nose", "Nose"), ("nose", "nose "), ("left_eye", "left eye"), ("\u00e9", "e\u0301")]
+)
+def test_names_in_another_spelling_are_refused_and_shown(model, data):
+    """Lists alone would not show a space at the end, or two forms of one letter."""
+    with pytest.raises(JointMismatchError) as caught:
+        match_joints((model, "tail"), (data, "tail"))
+    assert f"{model!a} and {data!a}" in str(caught.value)
+
+
 def test_a_skeleton_in_another_order_keeps_its_limbs_sigmas_and_pairs():
     skeleton = Skeleton(MODEL, limbs=((0, 1), (0, 2)), oks_sigmas=(0.1, 0.2, 0.3), guessed_sigmas=("nose",), category_id=4)
     turned = reorder_skeleton(skeleton, DATA)

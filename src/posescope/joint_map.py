@@ -4,6 +4,7 @@ Two lists of joints may have the same length and another order (COCO lists left 
 `match_joints` finds the order by the names and refuses lists that do not name the same joints.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,7 +80,8 @@ def match_joints(
         model_name, data_name: what the lists are of, for the error message.
 
     Raises:
-        JointMismatchError: if a list does not say its names, or names a joint that the other one lacks. It holds both lists.
+        JointMismatchError: if a list does not say its names, gives a name twice, or names a joint that the other one lacks. It
+            holds both lists.
     """
     for name, joints in ((model_name, model), (data_name, data)):
         if not joints:
@@ -87,19 +89,38 @@ def match_joints(
                 f"{name} does not say the names of its joints, so that they cannot be matched. It was written by an older "
                 "version: run the pipeline data_engineering again."
             )
+        twice = sorted({joint for joint in joints if list(joints).count(joint) > 1})
+        if twice:
+            raise JointMismatchError(
+                f"{name} gives several joints one name ({', '.join(map(repr, twice))}), so that they cannot be matched by name. "
+                f"{_describe(name, joints)} Rename them in the annotations (categories: keypoints) and run the pipelines "
+                "data_engineering and modelling."
+            )
     only_in_model = [name for name in model if name not in set(data)]
     only_in_data = [name for name in data if name not in set(model)]
     if only_in_model or only_in_data:
         raise JointMismatchError(
             f"The joints of {model_name} and of {data_name} cannot be matched by name. {_describe(model_name, model)} "
             f"{_describe(data_name, data)} Only in {model_name}: {', '.join(only_in_model) or 'none'}. Only in {data_name}: "
-            f"{', '.join(only_in_data) or 'none'}. Train a model on this data (the pipeline modelling), take a model of these "
+            f"{', '.join(only_in_data) or 'none'}. {_say_spellings(only_in_model, only_in_data)}"
+            "Train a model on this data (the pipeline modelling), take a model of these "
             "joints, or, if they are the same joints under other names, rename them in the annotations (categories: keypoints) "
             "and run the pipeline data_engineering.",
             only_in_model,
             only_in_data,
         )
     return JointMap(tuple(model), tuple(data))
+
+
+def _say_spellings(first: Sequence[str], second: Sequence[str]) -> str:
+    """Name pairs that differ only in case, spaces, separators or the form of accents, which the lists would not show."""
+    known = {_plain(name): name for name in second}
+    pairs = [f"{name!a} and {known[_plain(name)]!a}" for name in first if _plain(name) in known]
+    return f"Names that differ only in spelling: {'; '.join(pairs)}. " if pairs else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", name).casefold() if sign.isalnum())
 
 
 def _describe(name: str, joints: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from posescope.crops.crop_set import CropSet
 from posescope.errors import DataError
 from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.people import locate_people, read_results
+from posescope.inference.people import locate_people, origin_of_people, read_results
 from posescope.metrics.errors import MetricError
 from posescope.records import PoseTargets
 from posescope.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, Predictions, join_joints
@@ -112,3 +112,12 @@ def test_without_a_model_there_must_be_results(crops, spots, tmp_path) -> None:
     assert found.predictions["person_id"].tolist() == [101, 101]
     with pytest.raises(DataError, match="neither a model nor a file of results"):
         locate_people(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+
+
+@pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])
+def test_a_model_of_other_data_is_warned_of(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
+    """The split may have been drawn anew, so that it has learned from persons that are scored."""
+    model = replace(untrained_model, provenance={} if trained_on is None else {"data_fingerprint": trained_on})
+    assert origin_of_people(model, "d" * 16).data == "d" * 16
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
+    assert all(str(trained_on) in record.getMessage() for record in caplog.records)

@@ -1,5 +1,6 @@
 """Where the people of a split are: as the model says, or as another system's results have it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from posescope.skeleton import Skeleton
 from posescope.tables import HeatmapErrors, empty_table
 
 __all__ = ["FoundPeople", "locate_people", "origin_of_people", "read_results"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +90,8 @@ def _has_id(image: Any) -> bool:
 def origin_of_people(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:
     """Return which model, data and results the figures of `locate_people` are of.
 
+    A model of other data is warned of: if the split was drawn anew, it may have learned from the persons that are scored.
+
     Args:
         model, results: as there.
         data_fingerprint: of the crops, joints and splits.
@@ -104,6 +109,14 @@ def origin_of_people(model: PoseModel | None, data_fingerprint: str, results: st
             ) from error
     if model is None:
         raise DataError("There is neither a model nor a file of results to score. Run the pipeline modelling first.")
+    trained_on = model.provenance.get("data_fingerprint")
+    if trained_on not in (None, data_fingerprint):
+        _log.warning(
+            "The model was trained on other data (%s) than the data at hand (%s). If they share images, it may have learned from "
+            "the persons that are scored now, and the scores are too good.",
+            trained_on,
+            data_fingerprint,
+        )
     return Origin(model=fingerprint_of_model(model), data=data_fingerprint, results="")
 
 

@@ -85,7 +85,8 @@ class Belongings:
         if not found.trained_on_this_data:
             found.name(
                 f"The model {at_hand.model} was trained on other data ({trained_on}) than the data at hand "
-                f"({statistics.data_fingerprint}): counts of persons are those of the data at hand."
+                f"({statistics.data_fingerprint}): counts of persons are those of the data at hand. If both "
+                "share images, the model may have learned from persons that are scored here."
             )
         return found
 
