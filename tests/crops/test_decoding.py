@@ -382,6 +382,19 @@ def test_transparent_grey_is_white(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(expected[..., None], 3, axis=2))
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression, mode):
+    picture = Image.fromarray(NOISE).convert(mode)
+    raw = bytearray(encoded(np.asarray(picture), "TIFF", compression=compression))
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), np.asarray(picture.convert("RGB")))
+    raw[len(raw) // 2] ^= 255
+    raw[len(raw) // 3] ^= 255
+    with pytest.raises(ImageError, match="the TIFF file is damaged") as caught:
+        read(tmp_path, bytes(raw))
+    assert caught.value.kind == "image is damaged"
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_only_a_chunk_makes_a_png_transparent_not_its_bytes_elsewhere(tmp_path, mode):
     picture = Image.fromarray(NOISE).convert(mode)

@@ -1,9 +1,11 @@
 """Read image files as RGB: one reader for training and prediction, bounded in memory, that refuses what is damaged.
 
 JPEG is decoded by simplejpeg, which says when data are missing or broken; OpenCV fills the rest with one colour. Everything else
-is decoded by OpenCV. The declared size is checked before memory is asked for.
+is decoded by OpenCV; Pillow checks whether the data of TIFF files are damaged. The declared size is checked before memory is
+asked for.
 """
 
+import io
 import re
 import stat
 from pathlib import Path
@@ -175,10 +177,26 @@ def _with_known_version(raw: bytes) -> bytes:
 def _decode_other(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
     is_tiff = header.kind == "TIFF"  # OpenCV turns TIFF files upright, whatever it is asked for
     image = _decode_by_opencv(raw, header.upright_size if is_tiff else header.stored_size, path)
+    if is_tiff:
+        _check_tiff_data(raw, path)
     if header.bits == 16:
         check_depth(image, path)
     image = remove_transparency(image, raw, header)
     return turn_back(image, header.orientation) if is_tiff else image
+
+
+def _check_tiff_data(raw: bytes, path: Path) -> None:
+    """Refuse damaged data: OpenCV ignores the errors of its TIFF decoder and leaves the rest of the picture black."""
+    from PIL.TiffImagePlugin import TiffImageFile  # noqa: PLC0415 (slow to load)
+
+    try:
+        picture = TiffImageFile(io.BytesIO(raw))
+    except (SyntaxError, ValueError, OSError, OverflowError):  # a kind that Pillow does not read: it cannot say
+        return
+    try:
+        picture.load()
+    except (SyntaxError, ValueError, OSError, OverflowError) as error:
+        raise ImageError("image is damaged", f"{path}: the TIFF file is damaged ({error}); fetch it again.") from error
 
 
 def _decode_by_opencv(raw: bytes, size: tuple[int, int], path: Path) -> NDArray[np.uint8]:
