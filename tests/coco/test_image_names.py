@@ -72,6 +72,14 @@ def test_stems_where_they_are_allowed() -> None:
     assert matches.ambiguous.keys() == {"c"}
 
 
+def test_a_name_of_megabytes_makes_no_message_of_megabytes() -> None:
+    long = "x" * 3_000_000
+    matches = ImageNames(["a/1.jpg", "b/1.jpg"]).match([f"{long}/1.jpg"])
+    assert [len(told) < 500 for told in matches.ambiguous.values()] == [True]
+    matches = ImageNames(["1.jpg"]).match([f"{long}/1.jpg", f"{long}y/1.jpg"])
+    assert [len(told) < 1000 for told in matches.ambiguous.values()] == [True, True]
+
+
 def test_nothing() -> None:
     assert ImageNames([]).match(["a.jpg"]).found == {}
     assert ImageNames(KNOWN).match([]).found == {}

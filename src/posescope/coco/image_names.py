@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from posescope.coco.faults import show_value
+
 __all__ = ["ImageNames", "NameMatches"]
 
 
@@ -55,7 +57,7 @@ class ImageNames:
         for name in dict.fromkeys(asked):
             candidates, fit = self._candidates(_plain(name), stems)
             if len(candidates) > 1:
-                ambiguous[name] = f"{name!r} may be {_list_of(candidates)}"
+                ambiguous[name] = f"{show_value(name)} may be {_list_of(candidates)}"
             elif candidates:
                 by_fit[fit][name] = candidates[0]
         meant: set[str] = set()
@@ -66,7 +68,7 @@ class ImageNames:
                 if len(spelled) == 1:
                     found |= dict.fromkeys(names, image)
                 else:
-                    ambiguous |= dict.fromkeys(names, f"{_list_of(names)} may all be {image!r}")
+                    ambiguous |= dict.fromkeys(names, f"{_list_of(names)} may all be {show_value(image)}")
             meant |= groups.keys()
         return NameMatches(found, ambiguous)
 
@@ -102,5 +104,5 @@ def _group_by_image(images: Mapping[str, str], without: Collection[str]) -> dict
 
 
 def _list_of(names: list[str]) -> str:
-    shown = [repr(name) for name in names[:3]]
+    shown = [show_value(name) for name in names[:3]]
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

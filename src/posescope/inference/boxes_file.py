@@ -196,7 +196,7 @@ class BoxIndex:
         if self.by_name:
             passed.append(
                 f"{sum(map(len, self.by_name.values()))} with a name (file_name, or text as image_id) that no image has, "
-                f"such as {next(iter(self.by_name))!r}"
+                f"such as {show_value(next(iter(self.by_name)))}"
             )
         if self.by_number:
             passed.append(
