@@ -179,3 +179,20 @@ def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
     assert checksum_of(tmp_path / "a") == whole
     (tmp_path / "a" / "b.txt").rename(tmp_path / "a" / "c.txt")
     assert checksum_of(tmp_path / "a") != whole
+
+
+def test_a_folder_made_to_be_held_is_removed_when_it_is_given_up(tmp_path):
+    DataFolder(tmp_path / "new").hold("refused").give_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    DataFolder(there).hold("refused").give_up()
+    held = DataFolder(tmp_path / "new").hold("refused")
+    (tmp_path / "new" / "mine.txt").touch()
+    held.give_up()
+    assert there.is_dir()
+    assert (tmp_path / "new" / "mine.txt").is_file()
+    DataFolder(there).hold("the next").release()

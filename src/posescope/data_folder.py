@@ -51,9 +51,19 @@ class HeldFolder:
 
     Attributes:
         handle: descriptor of the lock file; None where the file system cannot lock.
+        made: the folder, if it was made to be held; None if it was there before.
     """
 
     handle: int | None
+    made: Path | None = None
+
+    def give_up(self) -> None:
+        """Release the folder, and remove it if it was made to be held and nothing else has come into it."""
+        if self.made is not None and {path.name for path in self.made.iterdir()} <= {LOCK, WORKERS_LOCK}:
+            for name in (LOCK, WORKERS_LOCK):
+                (self.made / name).unlink(missing_ok=True)
+            self.made.rmdir()
+        self.release()
 
     def release(self) -> None:
         """Give the folder free, also where forked processes still have the descriptor."""
@@ -106,11 +116,15 @@ class DataFolder:
         if sys.platform == "win32":
             log.warning("%s: Windows has no lock of this kind. Take care that no other run works here.", self.root)
             return HeldFolder(None)
+        made = None if self.root.exists() else self.root
         handle = self._open(LOCK)
         try:
             if not self._try_lock(handle, fcntl.LOCK_EX):
                 os.close(handle)
-                return HeldFolder(None)
+                return HeldFolder(None, made)
+            if _identity(handle) != _identity_of(self.root / LOCK):  # a run that gave up removed it before it was locked here
+                os.close(handle)
+                return self.hold(what)
             self._check_workers()
         except PosescopeError:
             os.close(handle)
@@ -119,7 +133,7 @@ class DataFolder:
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(note).encode(), 0)
         _held.add(_identity(handle))
-        return HeldFolder(handle)
+        return HeldFolder(handle, made)
 
     def note_of(self, path: Path) -> FileNote | None:
         """What was noted when `path` was saved; None if it was not, or lies outside this folder.

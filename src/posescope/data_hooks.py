@@ -36,7 +36,7 @@ class DataFolderLock:
     def before_pipeline_run(
         self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> Generator[None, Any, Any]:
-        """Take the folder before anything is checked; give it free if a check fails: no other hook will be called then.
+        """Take the folder before anything is checked; give it up if a check fails: no other hook will be called then.
 
         Raises:
             FolderInUseError: if another run has it.
@@ -47,7 +47,9 @@ class DataFolderLock:
         try:
             return (yield)
         except BaseException:
-            self._release()
+            held = self._held.pop(threading.get_ident(), None)
+            if held is not None:
+                held.give_up()
             raise
 
     @hook_impl(trylast=True)
