@@ -74,3 +74,11 @@ def test_results_of_others_and_unmarked_ones_are_refused_by_name():
     assert caught.value.names == ("old_model", "theirs", "unmarked")
     assert isinstance(caught.value, DataError)
     assert "\n" not in str(caught.value)
+
+
+def test_a_reason_that_many_share_is_said_once():
+    before = Origin(model="other", data=OWN.data, results="")
+    with pytest.raises(OriginMismatchError) as caught:
+        check_origins(OWN, {"oks": before, "mse": before}, "evaluation")
+    assert str(caught.value).count("other") == 1
+    assert "oks, mse: " in str(caught.value)

@@ -120,7 +120,8 @@ def check_origins(expected: Origin | None, found: Mapping[str, Origin | None], p
     }
     wrong = {name: reason for name, reason in reasons.items() if reason}
     if wrong:
-        told = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+        by_reason = {reason: [name for name, own in wrong.items() if own == reason] for reason in wrong.values()}
+        told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
         raise OriginMismatchError(
             f"Results of different runs cannot be combined. {told}. Run the whole pipeline {pipeline}, not a part of it.",
             tuple(wrong),
