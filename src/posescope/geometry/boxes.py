@@ -88,7 +88,7 @@ class SquareOptions(Options):
     """Options of both square rules."""
 
     margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a share of it (0.1 = 10 %)")
-    min_side_px: int = Field(1, ge=1, description="squares of fewer px a side are discarded")
+    min_side_px: int = Field(1, ge=1, le=100_000, description="squares of fewer px a side are discarded")
     box: MeasuredBox = Field(
         "annotated_and_keypoints",
         description="Whose longer side the square has: annotated = the annotated box, as the study's document says; "
