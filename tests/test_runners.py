@@ -40,11 +40,14 @@ def call(runner: str, places: str, *words: str) -> Any:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """SHA-256 of every file without times in it, by its path without the version."""
+    """SHA-256 of every file without times in it, by its path without the version.
+
+    The lock and the notes in `.checksums` do not count: a note repeats the checksum of a file, and some files hold times.
+    """
     return {
         re.sub(r"\d{4}-\d\d-\d\dT[\d.]+Z", "version", str(path.relative_to(root))): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file() and not TIMED.fullmatch(path.name)
+        if path.is_file() and not TIMED.fullmatch(path.name) and not path.relative_to(root).parts[0].startswith(".")
     }
 
 
