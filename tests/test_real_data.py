@@ -78,7 +78,9 @@ def test_another_skeleton_and_other_split_names_run_from_end_to_end(real_data, t
     splits = {"data_engineering.source.train_split": "train", "data_engineering.source.val_split": "val"}
     result = run_kedro(words, places | splits | {"modelling.training.epochs": "1"})
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "OKS sigmas are guessed (0.079) for neck, head_top" in result.stderr
+    findings = pd.read_csv(tmp_path / "08_reporting" / "data_quality.csv").set_index("check")
+    assert "neck, head_top" in findings.loc["guessed_oks_sigmas", "detail"]
+    assert "guessed_oks_sigmas" in result.stderr
     skeleton = json.loads((tmp_path / "02_intermediate" / "skeleton.json").read_text())
     assert (len(skeleton["joints"]), skeleton["guessed_sigmas"]) == (14, ["neck", "head_top"])
     (result_of_one, *_) = json.loads((tmp_path / "07_model_output" / "val" / "coco_results.json").read_text())
