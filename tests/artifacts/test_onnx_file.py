@@ -43,7 +43,7 @@ def test_weights_of_another_file_are_refused(tmp_path: Path, place: str) -> None
         "branch": graph([helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)], []),
     }
     for name, made in places.items():
-        with pytest.raises(ModelFolderError, match="numbers stand in another file"):
+        with pytest.raises(ModelFolderError, match="values are in another file"):
             check_self_contained(write(tmp_path / f"{name}.onnx", made))
 
 

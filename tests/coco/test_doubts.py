@@ -179,7 +179,7 @@ def test_tracks_without_anybody_do_not_stop_a_run(tiny_coco):
         tiny_coco.change(split, empty_some)
     found_ = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureOptions(max_share=0))
     assert len(found_.persons) == 5
-    assert found_.issues["reason"].tolist() == ["nobody annotated: no box and no labelled keypoints"] * 2
+    assert found_.issues["reason"].tolist() == ["no annotation: no box and no labelled keypoints"] * 2
     assert "nobody" not in " ".join(found_.quality["detail"])
 
 

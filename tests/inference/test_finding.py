@@ -122,7 +122,7 @@ def test_an_account_of_a_folder(folder: ImageFolder, tmp_path: Path) -> None:
 def test_boxes_that_lie_in_no_picture_are_an_error(folder: ImageFolder, tmp_path: Path) -> None:
     detections = Detections(tmp_path / "boxes.json")
     detections.root.write_text(json.dumps([{"file_name": "1.png", "bbox": [50, 0, 5, 5]}]))
-    with pytest.raises(DataError, match=r"nobody to pose: no box of .* lies in one of the images"):
+    with pytest.raises(DataError, match=r"found no person to pose: no box of .* is in a readable image"):
         find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
     detections.root.write_text(json.dumps([{"file_name": "else.png", "bbox": [0, 0, 5, 5]}]))
     with pytest.raises(DataError, match="none of its 1 record is a box of the 3 images"):

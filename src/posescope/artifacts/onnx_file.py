@@ -46,8 +46,7 @@ def check_self_contained(path: Path) -> None:
         raise ModelFolderError(f"{path}: not an ONNX file ({error}).") from error
     if external:
         raise ModelFolderError(
-            f"{path}: expected all weights in this file, found a tensor whose numbers stand in another file. "
-            "Export the model again."
+            f"{path}: expected all weights in this file, found a tensor whose values are in another file. Export the model again."
         )
 
 

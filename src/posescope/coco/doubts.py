@@ -125,7 +125,10 @@ def _doubt(
     remedy: str,
     ruins: bool = False,
     among: Mask | None = None,
-) -> Doubt:
+) -> Doubt | None:
+    """Return the finding about these records; None if there is none."""
+    if not records.any():
+        return None
     first = labels.annotation_ids[np.flatnonzero(records)[0]]
     total = len(records) if among is None else int(among.sum())
     severity: Literal["warned"] = "warned"
@@ -143,8 +146,6 @@ def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _find_normalised_keypoints(labels: SplitLabels) -> Doubt | None:
     large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
     records = labels.has_labels & large & (_largest(labels.places) <= 1) & (_largest(-labels.places) <= 0)
-    if not records.any():
-        return None
     return _doubt(
         labels, "normalised_keypoints", records, "labelled keypoints lie between 0 and 1",
         "All labelled keypoints of these persons lie between 0 and 1, as if they were shares of the image and not px.",
@@ -155,8 +156,6 @@ def _find_normalised_keypoints(labels: SplitLabels) -> Doubt | None:
 def _find_normalised_boxes(labels: SplitLabels) -> Doubt | None:
     large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
     records = np.asarray(large & ((labels.boxes >= 0) & (labels.boxes <= 1)).all(axis=1))
-    if not records.any():
-        return None
     return _doubt(
         labels, "normalised_boxes", records, "bbox lies between 0 and 1",
         "All four numbers of these boxes lie between 0 and 1, as if they were shares of the image and not px.",
@@ -197,8 +196,6 @@ def _find_piles(labels: SplitLabels) -> Doubt | None:
     count = labels.labelled.sum(axis=1)
     tallest = _most_at_one_place(labels.places)
     records = (tallest >= 3) & (2 * tallest >= count)
-    if not records.any():
-        return None
     return _doubt(
         labels, "piled_up_keypoints", records, "half of the labelled keypoints or more lie at one place",
         "Half of these persons' labelled keypoints or more lie at exactly the same place.",
@@ -256,8 +253,6 @@ def _find_equal_areas(labels: SplitLabels) -> Doubt | None:
 def _find_repeated_persons(labels: SplitLabels) -> Doubt | None:
     keys = pd.DataFrame({"image": labels.file_names, "person": pd.factorize(_person_keys(labels))[0]})
     records = keys.duplicated(keep=False).to_numpy() & labels.has_labels
-    if not records.any():
-        return None
     return _doubt(
         labels, "same_person_twice", records, "another record of the image has the same keypoints",
         "These records have the same keypoints as another record of the same image.",
@@ -277,8 +272,6 @@ def find_shared_persons(first: SplitLabels, second: SplitLabels) -> Doubt | None
     asked = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
     records = np.fromiter((key in known for key in asked), dtype=np.bool_, count=len(second.places))
     records &= second.labelled.sum(axis=1) >= 3
-    if not records.any():
-        return None
     return _doubt(
         second, "same_person_in_two_splits", records, "the split that trains has the same person",
         f"These persons have the same keypoints in images of the same size in '{first.split}'.",
@@ -289,8 +282,6 @@ def find_shared_persons(first: SplitLabels, second: SplitLabels) -> Doubt | None
 def _find_outside_image(labels: SplitLabels) -> Doubt | None:
     beyond = np.maximum(-labels.places, labels.places - labels.sizes[:, None]).max(axis=2) > 0
     records = beyond.any(axis=1)
-    if not records.any():
-        return None
     both = int((beyond & (_beyond_box(labels) > 0)).sum())
     return _doubt(
         labels, "joints_outside_image", records, "a labelled keypoint lies outside the image",

@@ -31,7 +31,7 @@ Issue = dict[str, Any]  # a row of the Issues table without source_split and ste
 
 MAX_NUMBER = 1e9  # what is not smaller is no place and no size in an image
 MIN_BOX_SIDE_PX = 1e-30  # the tables' float32 can just tell it from zero
-NOBODY = "nobody annotated: no box and no labelled keypoints"  # tools that track people write one for each image without them
+NOBODY = "no annotation: no box and no labelled keypoints"  # tools that track people write one for each image without them
 WITHOUT_PEOPLE = "image without people"  # COCO has 60,000 of them
 NO_FAULT = frozenset({NOBODY, WITHOUT_PEOPLE})  # set aside, though nothing is wrong with them
 _DETAIL_LENGTH = 200

@@ -92,34 +92,29 @@ def _check_orientations(pictures: pd.DataFrame, source: SourceOptions) -> Iterat
 
 
 def _check_same_files(pictures: pd.DataFrame) -> Iterator[Finding]:
-    """Files with the same bytes."""
+    """Warn of files with the same bytes."""
     repeated = pictures[pictures.duplicated("digest", keep=False)]
     spread = repeated.groupby("digest")["split"].transform("nunique") > 1
-    for part, check, where in (
-        (repeated[spread], "same_picture_in_two_splits", "in more than one of train, val and test"),
-        (repeated[~spread], "same_picture_twice", "more than once in one split"),
-    ):
-        if len(part):
-            yield Finding(
-                severity="warned",
-                split=_split_of(part),
-                check=check,
-                records=len(part),
-                total=len(pictures),
-                detail=f"Files with the same bytes stand {where}: {_show_groups(part, 'name')}.",
-                remedy=_remedy_of(check, "images"),
-            )
+    yield from _warn_of_repeated(repeated, spread, len(pictures), "picture", "images", "Files with the same bytes")
 
 
 def _check_same_crops(crops: pd.DataFrame) -> Iterator[Finding]:
-    """Persons whose crops have the same pixels though their files differ: the same picture in another encoding."""
+    """Warn of persons whose crops have the same pixels though their files differ: the same picture in another encoding."""
     repeated = crops[crops.duplicated("digest", keep=False)]
-    by_crop = repeated.groupby("digest")
-    elsewhere = by_crop["file_digest"].transform("nunique") > 1
-    spread = by_crop["split"].transform("nunique") > 1
+    repeated = repeated[repeated.groupby("digest")["file_digest"].transform("nunique") > 1]
+    spread = repeated.groupby("digest")["split"].transform("nunique") > 1
+    named = repeated.assign(name=repeated["name"] + " person " + repeated["person_id"].astype(str))
+    what = "Crops with the same pixels, from files with different bytes,"
+    yield from _warn_of_repeated(named, spread, len(crops), "person", "persons", what)
+
+
+def _warn_of_repeated(
+    repeated: pd.DataFrame, spread: pd.Series, total: int, kind: str, records: str, what: str
+) -> Iterator[Finding]:
+    """Warn of records with equal digests: those in several splits, and those within one, each as a finding of its own."""
     for part, check, where in (
-        (repeated[elsewhere & spread], "same_person_in_two_splits", "in more than one of train, val and test"),
-        (repeated[elsewhere & ~spread], "same_person_twice", "more than once in one split"),
+        (repeated[spread], f"same_{kind}_in_two_splits", "in more than one of train, val and test"),
+        (repeated[~spread], f"same_{kind}_twice", "more than once in one split"),
     ):
         if len(part):
             yield Finding(
@@ -127,12 +122,9 @@ def _check_same_crops(crops: pd.DataFrame) -> Iterator[Finding]:
                 split=_split_of(part),
                 check=check,
                 records=len(part),
-                total=len(crops),
-                detail=(
-                    f"Crops with the same pixels, from files with different bytes, stand {where}: "
-                    f"{_show_groups(part.assign(label=part['name'] + ' person ' + part['person_id'].astype(str)), 'label')}."
-                ),
-                remedy=_remedy_of(check, "persons"),
+                total=total,
+                detail=f"{what} occur {where}: {_show_groups(part)}.",
+                remedy=_remedy_of(check, records),
             )
 
 
@@ -147,8 +139,8 @@ def _remedy_of(check: str, what: str) -> str:
     return f"Remove the repeated {what} from the annotation file, unless they are meant to count more than once."
 
 
-def _show_groups(part: pd.DataFrame, column: str) -> str:
-    """The first groups by digest, `a = b`."""
-    groups = [" = ".join(f"'{name}'" for name in group[:_EXAMPLES]) for _, group in part.groupby("digest", sort=False)[column]]
+def _show_groups(part: pd.DataFrame) -> str:
+    """Return the names of the first groups by digest, `a = b`."""
+    groups = [" = ".join(f"'{name}'" for name in group[:_EXAMPLES]) for _, group in part.groupby("digest", sort=False)["name"]]
     shown = ", ".join(groups[:_EXAMPLES])
     return shown if len(groups) <= _EXAMPLES else f"{shown}, and {len(groups) - _EXAMPLES} more"

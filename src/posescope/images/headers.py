@@ -199,7 +199,7 @@ def _read_bmp(raw: bytes) -> ImageHeader:
         return _plain("BMP", (_little(raw, 20, 2), _little(raw, 18, 2)))
     width, height = (int.from_bytes(raw[at : at + 4], "little", signed=True) for at in (18, 22))
     if raw[28] == 32 and _little(raw, 30, 4) == _BIT_FIELDS and raw[54:66] != _BGRX_MASKS:
-        raise _NoHeaderError("BMP whose colours stand in another order than blue, green, red")
+        raise _NoHeaderError("BMP whose channels are in another order than blue, green, red")
     return _plain("BMP", (abs(height), max(width, 0)))  # a negative height: the rows stand from the top
 
 

@@ -54,7 +54,7 @@ def find_in_folder(folder: ImageFolder, detector: Detector, detections: Detectio
     search = _Search(folder, detector, detections)
     people = tuple(search.run())
     if isinstance(detector, KnowsImages) and not people:
-        raise DataError(f"{folder.root}: nobody to pose: no box of {detections.root} lies in one of the images that can be read.")
+        raise DataError(f"{folder.root}: found no person to pose: no box of {detections.root} is in a readable image.")
     return FoundInFolder(people, search.summary(len(people)))
 
 
