@@ -31,16 +31,16 @@ from scipy.ndimage import gaussian_filter
 from skimage.io import imread, imsave
 from skimage.transform import resize
 
-from posescope.coco.filters import filter_persons
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import read_annotations
-from posescope.crops.boxing import box_persons
-from posescope.crops.decoding import read_image
-from posescope.crops.engine import cut_all
-from posescope.crops.options import CropOptions
-from posescope.crops.plan import ShardTask, plan_shards
-from posescope.crops.store import CropStore
-from posescope.tables import joints_of
+from posescope.core.tables import joints_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.options import CropOptions
+from posescope.data.crops.shard_plan import ShardTask, plan_shards
+from posescope.data.images.decoding import read_image
 
 OPTIONS = CropOptions(rule="padded_square", size_px=256, shard_persons=128)
 STUDY_PERSONS = 40

@@ -19,17 +19,17 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from posescope.coco.filters import filter_persons
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import load_annotation_file, read_annotations
-from posescope.coco.writer import coco_results
-from posescope.metrics.average_precision import match_coco
-from posescope.metrics.evaluation import evaluate_persons, precision_figures
-from posescope.metrics.resampling import draw_images
-from posescope.plugins import ComponentSpec
-from posescope.records import ScoredPersons
-from posescope.skeleton import Skeleton
-from posescope.tables import Predictions, join_joints, joints_of
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import ScoredPersons
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import Predictions, join_joints, joints_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.results_writer import coco_results
+from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.metric_evaluation import evaluate_persons, precision_figures
+from posescope.evaluation.metrics.average_precision import match_coco
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pck", "oks"))

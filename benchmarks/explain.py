@@ -34,11 +34,11 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from posescope.artifacts.devices import resolve_gpu
-from posescope.explain.clustering import Clustering
-from posescope.explain.components import principal_components
-from posescope.explain.feature_store import FeatureSet
-from posescope.explain.kmeans import KMeansClusterer, KMeansOptions
-from posescope.explain.rows import row_slices
+from posescope.explainability.clustering.base import Clustering
+from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions
+from posescope.explainability.components.pca import principal_components
+from posescope.explainability.features.feature_store import FeatureSet
+from posescope.explainability.features.row_blocks import row_slices
 
 RANK = 100
 OPTIONS = KMeansOptions()
@@ -104,9 +104,9 @@ def name_of(device: str) -> str:
 def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cluster the features as they are, as the analysis does."""
     # They need pandas, which a GPU machine may lack.
-    from posescope.explain.cluster_persons import measure_persons  # noqa: PLC0415
-    from posescope.explain.cluster_structure import StructureOptions, weigh_structure  # noqa: PLC0415
-    from posescope.metrics.resampling import draw_images  # noqa: PLC0415
+    from posescope.evaluation.bootstrap import draw_images  # noqa: PLC0415
+    from posescope.explainability.clusters.cluster_members import measure_persons  # noqa: PLC0415
+    from posescope.explainability.clusters.cluster_validation import StructureOptions, weigh_structure  # noqa: PLC0415
 
     seed, device, figures = arguments.seed, arguments.device, {"device": name_of(arguments.device)}
     clusterer = KMeansClusterer(OPTIONS.model_copy(update={"device": device, "restarts": arguments.restarts}))

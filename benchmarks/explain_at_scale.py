@@ -24,17 +24,17 @@ import numpy as np
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.crop_set import CropSet
-from posescope.crops.store import CropStore
-from posescope.explain.attributes import measure_attributes
-from posescope.explain.components import PrincipalComponents, PrincipalComponentsOptions
-from posescope.explain.features import FeatureStore, extract_features
-from posescope.explain.study import run_analysis, score_people
-from posescope.geometry.recipe import CropRecipe
-from posescope.inference.crop_predictions import PredictionOptions, predict_crops
-from posescope.plugins import ComponentSpec, build
-from posescope.records import PoseTargets
-from posescope.skeleton import COCO_PERSON
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import COCO_PERSON
+from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_store import CropStore
+from posescope.explainability.attributes.person_attributes import measure_attributes
+from posescope.explainability.components.pca import PrincipalComponents, PrincipalComponentsOptions
+from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
+from posescope.explainability.study import run_analysis, score_people
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
 
 ANALYSES = ("component_names", "truncation", "skip_ablation", "clusters", "walks")
 Answer = TypeVar("Answer")

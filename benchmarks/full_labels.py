@@ -20,13 +20,13 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from posescope.coco.filters import filter_persons
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import read_annotations
-from posescope.crops.boxing import BoxedPersons, box_persons
-from posescope.crops.options import CropOptions, SplitOptions
-from posescope.crops.splitting import draw_test_set
-from posescope.geometry.boxes import MeasuredBox
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import BoxedPersons, box_persons
+from posescope.data.crops.dataset_split import draw_test_set
+from posescope.data.crops.options import CropOptions, SplitOptions
+from posescope.geometry.square_boxes import MeasuredBox
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 SMALL_PX = 16

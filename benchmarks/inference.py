@@ -27,12 +27,12 @@ import torch
 from posescope.artifacts.model_folder import write_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.pose_model import PoseModel
-from posescope.geometry.recipe import CropRecipe
-from posescope.inference.cutting import cut_people
-from posescope.inference.estimator import PoseEstimator
-from posescope.inference.images import ImageFolder
-from posescope.plugins import ComponentSpec, build
-from posescope.skeleton import COCO_PERSON
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.prediction.estimator import PoseEstimator
+from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.person_crops import cut_people
 
 SMALL = ({"channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}, 96)  # conf/base
 LARGE = ({"channels": 256}, 256)

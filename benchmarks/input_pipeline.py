@@ -43,19 +43,19 @@ from numpy.typing import NDArray
 from posescope.artifacts.pose_model import normalise_images
 from posescope.codecs.base import EncodedTargets
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
-from posescope.crops.crop_set import CropSet
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import COCO_PERSON
+from posescope.data.crops.crop_set import CropSet
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.plugins import ComponentSpec, build
-from posescope.records import PoseTargets
-from posescope.skeleton import COCO_PERSON
+from posescope.training.acceleration import compile_parts, room_for_parts
+from posescope.training.augmentation.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
-from posescope.training.compiling import compile_parts, room_for_parts
+from posescope.training.chunking import encode_in_parts
 from posescope.training.gradients import DirectGradients, RecordedGradients
+from posescope.training.loss_monitor import StepWatch
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
-from posescope.training.parts import encode_in_parts
-from posescope.training.plan import AugmentedBatch, apply_plan, start_plan
-from posescope.training.reproducible import reproducible, step_generator
-from posescope.training.step_watch import StepWatch
+from posescope.training.reproducibility import reproducible, step_generator
 
 SIZE, STRIDE, SIGMA, BATCH = 256, 4, 2.0, 32
 MEAN = (0.41, 0.374, 0.354)

@@ -34,7 +34,7 @@ unpack() { [ -d "$data" ] || { python3 "$here/pack_crops.py" unpack "$PACKED" "$
 for name in "$@"; do
     case $name in
         check) stage "${CHECK_LIMIT:-240}" check python3 -m pytest -q --tb=line -p no:cacheprovider -o addopts= --import-mode=importlib --durations=5 -k "${TESTS:-test}" \
-            "$here/../tests/training/test_on_gpu.py" "$here/../tests/explain/test_kmeans.py" ;;
+            "$here/../tests/training/test_gpu_training.py" "$here/../tests/explainability/clustering/test_kmeans.py" ;;
         input) stage "${INPUT_LIMIT:-90}" input python3 "$here/input_pipeline.py" --rounds 0 --persons 640 --steps 3 ${INPUT:-} ;;
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
             --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled residuals} ;;

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.crops.shard_file import CropColour
-from posescope.crops.store import CropStore
-from posescope.geometry.recipe import CropRecipe
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.shard_writer import CropColour
+from posescope.geometry.crop_recipe import CropRecipe
 
 CROPS = Path("05_model_input") / "crops"
 BESIDE = (

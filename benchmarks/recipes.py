@@ -28,20 +28,20 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from posescope.crops.crop_set import CropSet
-from posescope.crops.statistics import CropStatistics
-from posescope.crops.store import CropStore
-from posescope.files import read_json
-from posescope.metrics.pck_thesis import pck_thesis
-from posescope.plugins import ComponentSpec
-from posescope.records import PoseTargets
-from posescope.skeleton import Skeleton
-from posescope.tables import ids_of
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.loop import train
+from posescope.core.files import read_json
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import ids_of
+from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.data.crops.crop_store import CropStore
+from posescope.evaluation.metrics.pck_thesis import pck_thesis
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
-from posescope.training.start import build_untrained
+from posescope.training.trainer import train
 
 NETWORKS = {
     "default": {"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"},

@@ -33,15 +33,15 @@ import torch.utils.deterministic
 from torch import Tensor, nn
 
 from posescope.codecs.base import EncodedTargets
+from posescope.core.records import PoseTargets
 from posescope.models.blocks import Residual
-from posescope.models.counting import count_macs
+from posescope.models.complexity import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.records import PoseTargets
+from posescope.training.acceleration import compile_parts, room_for_parts
 from posescope.training.batches import Batch
-from posescope.training.compiling import compile_parts, room_for_parts
 from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
+from posescope.training.loss_monitor import StepWatch
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
-from posescope.training.step_watch import StepWatch
 
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
     "default": ({"stacks": 1, "channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}, 96),

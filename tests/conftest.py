@@ -130,9 +130,9 @@ def tiny_coco(tmp_path: Path) -> TinyCoco:
 def untrained_model() -> Any:
     """An hourglass of random weights for three joints in crops of 32 px, as `PoseModel`."""
     from posescope.artifacts.pose_model import PoseModel  # noqa: PLC0415  (few tests need it)
-    from posescope.geometry.recipe import CropRecipe  # noqa: PLC0415
-    from posescope.plugins import ComponentSpec, build  # noqa: PLC0415
-    from posescope.skeleton import Skeleton  # noqa: PLC0415
+    from posescope.core.plugins import ComponentSpec, build  # noqa: PLC0415
+    from posescope.core.skeleton import Skeleton  # noqa: PLC0415
+    from posescope.geometry.crop_recipe import CropRecipe  # noqa: PLC0415
 
     model = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
     codec, context = ComponentSpec(name="gaussian"), {"crop_size": (32, 32), "joint_count": len(JOINTS)}

@@ -21,12 +21,12 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 from tests.conftest import REPOSITORY, TinyCoco
 
-from posescope.crops.store import CropStore
-from posescope.data_folder import CHECKSUMS
-from posescope.data_hooks import SavedFilesCheck
-from posescope.errors import PosescopeError
-from posescope.explain.base import AnalysisResult
-from posescope.explain.feature_store import FeatureStore
+from posescope.core.data_folder import CHECKSUMS
+from posescope.core.errors import PosescopeError
+from posescope.data.crops.crop_store import CropStore
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.features.feature_store import FeatureStore
+from posescope.kedro_support.data_folder_hooks import SavedFilesCheck
 
 STATES = 100
 LATER = {"metrics": "evaluation", "model": "modelling", "history": "modelling", "features": "explainability"}

@@ -21,8 +21,8 @@ from kedro.framework.startup import bootstrap_project
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import read_model
 from posescope.cli import cli
-from posescope.drawing.png import read_png_text
-from posescope.origin import OriginMismatchError
+from posescope.core.origin import OriginMismatchError
+from posescope.drawing.rgb_images import read_png_text
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[1]

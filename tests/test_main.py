@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from posescope.__main__ import main
-from posescope.errors import DataError, OptionsError
+from posescope.core.errors import DataError, OptionsError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

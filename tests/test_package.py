@@ -113,7 +113,7 @@ def desk(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(clean: Path, desk: Path) -> Path:
     """The desk after the sample was painted there and the default pipelines have run in `--env production`."""
     paint = (
-        "from pathlib import Path; from posescope.sample.ensure import ensure_sample; "
+        "from pathlib import Path; from posescope.sample.generator import ensure_sample; "
         "from posescope.sample.options import SampleOptions; "
         "ensure_sample(Path('people'), SampleOptions(train_persons=40, val_persons=12))"
     )

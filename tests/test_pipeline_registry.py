@@ -5,8 +5,8 @@ from importlib.metadata import entry_points
 import pytest
 from pydantic import BaseModel
 
+from posescope.core.plugins import Installed
 from posescope.pipeline_registry import DEFAULT_PIPELINES, parameter_models, register_pipelines
-from posescope.plugins import Installed
 
 PIPELINES = register_pipelines()
 

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
-from posescope.cli_run import run
-from posescope.errors import OptionsError
+from posescope.cli.run_command import run
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build
 from posescope.pipeline_registry import register_pipelines
-from posescope.plugins import ComponentSpec, build
-from posescope.sample.ensure import ensure_sample
+from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]

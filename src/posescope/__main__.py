@@ -27,7 +27,7 @@ def main(*args: Any, **kwargs: Any) -> Any:
         >>> main(["--env", "production", "--pipelines", "inference"])  # doctest: +SKIP
     """
     configure_project(Path(__file__).parent.name)
-    from posescope.cli_run import run  # noqa: PLC0415  Kedro's command reads the configured project when it is imported
+    from posescope.cli.run_command import run  # noqa: PLC0415  Kedro's command reads the configured project when it is imported
 
     kwargs.setdefault("standalone_mode", False)
     kwargs.setdefault("prog_name", "python -m posescope")

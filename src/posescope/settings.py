@@ -1,15 +1,18 @@
 """Kedro's settings for this project."""
 
-from posescope.cpus import configure_thread_pools
+from posescope.core.hardware import configure_thread_pools
 
 configure_thread_pools()  # before torch is imported, which happens below
 
-from posescope.config_loader import ComponentConfigLoader  # noqa: E402
-from posescope.data_hooks import DataFolderLock, SavedFilesCheck  # noqa: E402
-from posescope.foreign_text import protect_logs  # noqa: E402
-from posescope.hooks import InputsCheck, ParametersCheck  # noqa: E402
-from posescope.named_components import AllowNamedComponents  # noqa: E402
-from posescope.run_recorder import RecordedSession, RunRecorder  # noqa: E402
+from posescope.core.text_escaping import protect_logs  # noqa: E402
+from posescope.kedro_support.config_loader import ComponentConfigLoader  # noqa: E402
+from posescope.kedro_support.data_folder_hooks import DataFolderLock, SavedFilesCheck  # noqa: E402
+from posescope.kedro_support.run_checks import (  # noqa: E402
+    AllowNamedComponents,
+    InputsCheck,
+    ParametersCheck,
+)
+from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  # noqa: E402
 
 protect_logs()  # Kedro has read conf/logging.yml by now
 

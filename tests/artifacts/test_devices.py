@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posescope.artifacts.devices import resolve_device, resolve_gpu
-from posescope.errors import OptionsError
+from posescope.core.errors import OptionsError
 
 
 def test_auto_is_the_best_there_is() -> None:

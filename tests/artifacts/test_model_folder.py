@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import ModelFolderError, fingerprint_of_model, read_model, write_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import OptionsError
-from posescope.files import sha256_of
-from posescope.geometry.recipe import CropRecipe
-from posescope.plugins import ComponentSpec, build
-from posescope.skeleton import COCO_PERSON
+from posescope.core.errors import OptionsError
+from posescope.core.files import sha256_of
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
 
 IMAGES = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from posescope.artifacts.description import seal_content
-from posescope.errors import PosescopeError
-from posescope.files import sha256_of
-from posescope.inference.estimator import PoseEstimator
+from posescope.core.errors import PosescopeError
+from posescope.core.files import sha256_of
+from posescope.prediction.estimator import PoseEstimator
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (40, 30, 3)).astype(np.uint8)
 HUGE = "huge"  # becomes a whole number of 5,000 digits, which Python's own writer refuses

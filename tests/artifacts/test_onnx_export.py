@@ -17,12 +17,12 @@ from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, describe_folder
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
-from posescope.artifacts.onnx_session import NETWORK, CropJoints, OnnxModel
+from posescope.artifacts.onnx_model import NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
-from posescope.errors import DataError, OptionsError
-from posescope.files import sha256_of
-from posescope.inference.estimator import PoseEstimator
-from posescope.skeleton import COCO_PERSON
+from posescope.core.errors import DataError, OptionsError
+from posescope.core.files import sha256_of
+from posescope.core.skeleton import COCO_PERSON
+from posescope.prediction.estimator import PoseEstimator
 
 SESSION = onnxruntime.InferenceSession
 CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
@@ -56,7 +56,7 @@ def test_the_folder_says_how_far_it_is_from_the_original(model_folders: Any) -> 
 def test_torch_is_not_imported(model_folders: Any) -> None:
     code = (
         "import sys, numpy as np\n"
-        "from posescope.inference.estimator import PoseEstimator\n"
+        "from posescope.prediction.estimator import PoseEstimator\n"
         f"poses = PoseEstimator.load({str(model_folders.onnx)!r}).predict_one(np.zeros((40, 30, 3), np.uint8))\n"
         "print(len(poses), sorted({'torch', 'kedro', 'pandas', 'pandera', 'plotly'} & set(sys.modules)))"
     )

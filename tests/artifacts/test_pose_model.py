@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
-from posescope.geometry.recipe import CropRecipe
-from posescope.models.network import Edits, PoseNetwork
-from posescope.plugins import ComponentSpec
-from posescope.skeleton import Skeleton
+from posescope.core.plugins import ComponentSpec
+from posescope.core.skeleton import Skeleton
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.base import Edits, PoseNetwork
 
 SKELETON = Skeleton(joints=("left_dot", "right_dot", "nose"), limbs=(), oks_sigmas=(0.1,) * 3)
 

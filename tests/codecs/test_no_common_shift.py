@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
-from posescope.plugins import ComponentSpec, build
-from posescope.skeleton import COCO_PERSON
 
 FLIP = list(COCO_PERSON.flip_indices)
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from posescope.codecs.separable import filtered_impulses
-from posescope.codecs.thesis import ThesisCodec, ThesisOptions
-from posescope.codecs.thesis_256 import Thesis256Codec
-from posescope.errors import OptionsError
+from posescope.codecs.separable_rendering import filtered_impulses
+from posescope.codecs.thesis import Thesis256Codec, ThesisCodec, ThesisOptions
+from posescope.core.errors import OptionsError
 
 # Middle, corners, edges, and x = 254 whose cell 63.5 rounds to 64 and is clipped to 63.
 POINTS = [(100.0, 37.2), (0.0, 0.0), (255.0, 255.0), (254.0, 3.0), (1.9, 130.0), (6.0, 10.0)]

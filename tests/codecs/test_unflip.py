@@ -5,8 +5,7 @@ import torch
 
 from posescope.codecs.base import Codec
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
-from posescope.codecs.thesis import ThesisCodec, ThesisOptions
-from posescope.codecs.thesis_256 import Thesis256Codec
+from posescope.codecs.thesis import Thesis256Codec, ThesisCodec, ThesisOptions
 from posescope.geometry.flips import flip_heatmaps, flip_joints
 
 SIDE = 256

@@ -13,8 +13,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
+from posescope.kedro_support.parameter_checks import PLACES, check_parameters
 from posescope.pipeline_registry import parameter_models, register_pipelines
-from posescope.run_parameters import PLACES, check_parameters
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("base", "coco", "local", "production", "test", "thesis", "thesis_final")

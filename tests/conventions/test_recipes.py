@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from posescope.config_loader import ComponentConfigLoader
-from posescope.crops.options import CropOptions
-from posescope.models.counting import count_parameters
+from posescope.core.plugins import build, check_options
+from posescope.core.skeleton import COCO_PERSON
+from posescope.data.crops.options import CropOptions
+from posescope.kedro_support.config_loader import ComponentConfigLoader
+from posescope.models.complexity import count_parameters
 from posescope.pipelines.modelling.options import ModellingOptions
-from posescope.plugins import build, check_options
 from posescope.settings import CONFIG_LOADER_ARGS
-from posescope.skeleton import COCO_PERSON
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.geometry.recipe import CropRecipe
-from posescope.plugins import ComponentSpec, build
-from posescope.skeleton import COCO_PERSON
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
 
 
 @pytest.fixture

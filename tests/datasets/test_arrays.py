@@ -1,4 +1,4 @@
-"""Tests of posescope.datasets.arrays."""
+"""Tests of posescope.datasets.records."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
+from posescope.core.errors import DataError
+from posescope.core.records import PoseTargets
 from posescope.datasets import ArraysDataset
-from posescope.errors import DataError
-from posescope.records import PoseTargets
 
 NAN = float("nan")
 TARGETS = PoseTargets(
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dataset(path: Path) -> ArraysDataset:
-    return ArraysDataset(record="posescope.records.PoseTargets", filepath=str(path))
+    return ArraysDataset(record="posescope.core.records.PoseTargets", filepath=str(path))
 
 
 def test_round_trip(dataset: ArraysDataset) -> None:

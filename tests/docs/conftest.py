@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from posescope.config_loader import merge_parameters
+from posescope.kedro_support.config_loader import merge_parameters
 from posescope.sample import SampleOptions, generate_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 
 from posescope.cli import cli
-from posescope.cli_run import run
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import read_annotations
-from posescope.config_loader import ComponentConfigLoader
+from posescope.cli.run_command import run
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import read_annotations
+from posescope.kedro_support.config_loader import ComponentConfigLoader
+from posescope.kedro_support.parameter_checks import check_parameters
 from posescope.pipeline_registry import parameter_models, register_pipelines
-from posescope.run_parameters import check_parameters
 from posescope.settings import CONFIG_LOADER_ARGS
 
 REPOSITORY = Path(__file__).resolve().parents[2]

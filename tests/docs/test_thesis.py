@@ -8,9 +8,8 @@ import pytest
 import torch
 import yaml
 
-from posescope.codecs.thesis import ThesisOptions
-from posescope.codecs.thesis_256 import Thesis256Codec
-from posescope.config_loader import ComponentConfigLoader
+from posescope.codecs.thesis import Thesis256Codec, ThesisOptions
+from posescope.kedro_support.config_loader import ComponentConfigLoader
 from posescope.settings import CONFIG_LOADER_ARGS
 from posescope.training.options import TrainingOptions
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.images import DrawingError
-from posescope.drawing.panels import fit_height
+from posescope.drawing.image_grids import fit_height
+from posescope.drawing.rgb_images import DrawingError
 from posescope.geometry.affine import apply_affine
 
 

@@ -1,4 +1,4 @@
-"""Tests of posescope.drawing.png."""
+"""Tests of posescope.drawing.rgb_images."""
 
 import os
 import subprocess
@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posescope.drawing.images import DrawingError
-from posescope.drawing.png import read_png, write_png
-from posescope.errors import DataError
+from posescope.core.errors import DataError
+from posescope.drawing.rgb_images import DrawingError, read_png, write_png
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
 
@@ -25,7 +24,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     """In a process of its own: OpenCV ends in a segmentation fault when it is given such a name."""
     code = (
-        "import sys, os, numpy as np\nfrom pathlib import Path\nfrom posescope.drawing.png import read_png, write_png\n"
+        "import sys, os, numpy as np\nfrom pathlib import Path\nfrom posescope.drawing.rgb_images import read_png, write_png\n"
         "path = Path(sys.argv[1], os.fsdecode(b'caf\\xe9.png'))\n"
         "write_png(path, np.full((2, 3, 3), 9, np.uint8))\nprint(read_png(path).sum())"
     )

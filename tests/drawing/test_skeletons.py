@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.images import DrawingError
+from posescope.core.skeleton import COCO_PERSON, Skeleton
+from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.skeletons import CENTRE_RGB, LEFT_RGB, OUTLINE_RGB, RIGHT_RGB, draw_skeleton, side_colour
-from posescope.skeleton import COCO_PERSON, Skeleton
 
 ARMS = Skeleton(("neck", "left_hand", "right_hand"), limbs=((0, 1), (0, 2), (1, 2)), oks_sigmas=(0.1, 0.1, 0.1))
 NAN = float("nan")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.images import DrawingError
+from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.strokes import draw_outline, stroke_coverage
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.explain.feature_store import FeatureSet
+from posescope.explainability.features.feature_store import FeatureSet
 
 PLANTED, CHANNELS, SIDE = 3, 8, 2
 

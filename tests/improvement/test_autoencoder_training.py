@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from posescope.core.plugins import ComponentSpec
+from posescope.improvement.autoencoder_insertion import reconstruction_table
 from posescope.improvement.autoencoder_training import autoencoder_options, hold_out, train_autoencoder
 from posescope.improvement.errors import ImprovementError
-from posescope.improvement.insertion import reconstruction_table
 from posescope.improvement.options import AutoencoderTraining
-from posescope.plugins import ComponentSpec
 
 CPU = torch.device("cpu")
 ADAM = ComponentSpec(name="adamw", options={"weight_decay": 0.0})

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posescope.errors import OptionsError
-from posescope.explain.base import AnalysisResult
-from posescope.explain.components import Components
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
 from posescope.improvement.code_size import CodeSize, choose_code_size
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
-from posescope.plugins import ComponentSpec
 
 # 80, 10, 6 and 4 % of the variance: three components hold 95 %.
 COMPONENTS = Components(np.zeros(6), np.eye(6)[:2], np.array([80.0, 10.0, 6.0, 4.0]), "stack1.bottleneck", (6, 1, 1))

@@ -1,12 +1,12 @@
-"""Tests of posescope.models.autoencoder."""
+"""Tests of posescope.models.hourglass_autoencoder."""
 
 import pytest
 import torch
 
-from posescope.errors import OptionsError
-from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
-from posescope.models.counting import count_parameters
-from posescope.plugins import ComponentSpec, check_options
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, check_options
+from posescope.models.complexity import count_parameters
+from posescope.models.hourglass_autoencoder import Autoencoder, AutoencoderOptions
 
 SMALL = AutoencoderOptions(channels=(6, 5), code_size=3)
 

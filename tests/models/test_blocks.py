@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posescope.models.blocks import Residual, halve, initialise_glorot, upsample_twice
-from posescope.models.counting import count_parameters
+from posescope.models.complexity import count_parameters
 
 
 def test_a_residual_keeps_the_size_and_changes_the_channels() -> None:

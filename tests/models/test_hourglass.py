@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posescope.errors import OptionsError
-from posescope.models.counting import count_macs, count_parameters
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build, check_options
+from posescope.models.complexity import count_macs, count_parameters
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.plugins import ComponentSpec, build, check_options
 
 SMALL = {"channels": 8, "depth": 2, "bottleneck_residuals": 1}
 

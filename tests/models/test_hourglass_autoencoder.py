@@ -6,12 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from posescope.errors import OptionsError
-from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
-from posescope.models.counting import count_macs, count_parameters
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build
+from posescope.models.complexity import count_macs, count_parameters
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.models.hourglass_autoencoder import HourglassAutoencoder, HourglassAutoencoderOptions, load_parts
-from posescope.plugins import ComponentSpec, build
+from posescope.models.hourglass_autoencoder import (
+    Autoencoder,
+    AutoencoderOptions,
+    HourglassAutoencoder,
+    HourglassAutoencoderOptions,
+    load_parts,
+)
 
 SMALL = {"channels": 8, "depth": 2, "bottleneck_residuals": 1}
 AUTOENCODER = AutoencoderOptions(channels=(6,), code_size=3)

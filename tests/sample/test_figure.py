@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from posescope.core.skeleton import COCO_PERSON
 from posescope.sample.figure import Figure, FigurePicture, draw_figure, paint_figure, view_of_yaw
 from posescope.sample.shading import Light
 from posescope.sample.solids import PartId, PictureFrame, RoundCone
-from posescope.skeleton import COCO_PERSON
 
 LIGHT: Light = ((0.0, -0.5, 0.86), 0.5)
 SIZE = (300, 240)

@@ -4,7 +4,7 @@ import pytest
 from posescope.sample.body import draw_body_shape
 from posescope.sample.materials import paint_chest, paint_cloth, paint_head, paint_limb
 from posescope.sample.outfits import Cloth, draw_outfit
-from posescope.sample.pose_library import POSE_WEIGHTS, draw_pose
+from posescope.sample.poses import POSE_WEIGHTS, draw_pose
 
 BODY = draw_body_shape(2)
 OUTFIT = draw_outfit(4, BODY, can_wear_skirt=False)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.crop_set import CropSet
-from posescope.geometry.recipe import CropRecipe
-from posescope.plugins import ComponentSpec
-from posescope.records import PoseTargets
-from posescope.skeleton import Skeleton
-from posescope.training.start import build_untrained
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_set import CropSet
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.training.initialisation import build_untrained
 
 # At 64 px the study's PCK allows 3.2 px, more than the half diagonal of a cell of 4 px: perfect heatmaps score 1.
 SIZE = 64

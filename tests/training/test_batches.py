@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from posescope.crops.crop_set import CropSet
+from posescope.data.crops.crop_set import CropSet
 from posescope.training.batches import count_batches, iterate_batches, shuffled_order
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Tests of posescope.training.compiling: which parts are compiled, how often, and what stays as it was."""
+"""Tests of posescope.training.acceleration: which parts are compiled, how often, and what stays as it was."""
 
 import copy
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.backends.debugging import aot_eager
 
+from posescope.models.base import Edits, PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder
-from posescope.models.network import Edits, PoseNetwork
-from posescope.training.compiling import MOST_GRAPHS, compile_parts, eager, room_for_parts
+from posescope.training.acceleration import MOST_GRAPHS, compile_parts, eager, room_for_parts
 
 SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 1}
 

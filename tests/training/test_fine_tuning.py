@@ -1,4 +1,4 @@
-"""Tests of posescope.training.fine_tuning: training goes on from the weights that are given."""
+"""Tests of posescope.training.trainer: training goes on from the weights that are given."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.crop_set import CropSet
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.fine_tuning import fine_tune
+from posescope.data.crops.crop_set import CropSet
+from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord
+from posescope.training.trainer import fine_tune
 
 TINY_STEPS = TrainingOptions(epochs=1, batch_size=16, learning_rate=1e-9, device="cpu")
 STEPS = TINY_STEPS.model_copy(update={"epochs": 2, "learning_rate": 1e-3})

@@ -1,11 +1,10 @@
-"""Tests of posescope.training.losses and posescope.training.supervision."""
+"""Tests of posescope.training.losses and posescope.training.losses."""
 
 import pytest
 import torch
 
 from posescope.codecs.base import EncodedTargets
-from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
-from posescope.training.supervision import supervise
+from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions, supervise
 
 LOSS = MeanSquaredError(MeanSquaredErrorOptions())
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.errors import OptionsError
-from posescope.plugins import ComponentSpec, build, check_options
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build, check_options
 from posescope.training.optimisers import TextbookRMSProp
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.crop_set import CropSet
-from posescope.models.network import Edits, PoseNetwork
+from posescope.data.crops.crop_set import CropSet
+from posescope.models.base import Edits, PoseNetwork
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.validation import validate
 

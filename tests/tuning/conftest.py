@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from posescope.crops.statistics import CropStatistics
-from posescope.geometry.recipe import CropRecipe
-from posescope.plugins import ComponentSpec
+from posescope.core.plugins import ComponentSpec
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.geometry.crop_recipe import CropRecipe
 from posescope.training.options import TrainingOptions
 from posescope.tuning.options import Recipe, TuneOptions
 from posescope.tuning.trial import TuningData

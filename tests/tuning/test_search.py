@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from posescope.errors import DataError
+from posescope.core.errors import DataError
 from posescope.training.records import EpochRecord
 from posescope.tuning import search as search_module
+from posescope.tuning.optuna_sampler import MissingOptunaError
 from posescope.tuning.records import NoWinnerError, TuningRecord
-from posescope.tuning.sampling import MissingOptunaError
 from posescope.tuning.search import search
-from posescope.tuning.space import SearchSpaceError
-from posescope.tuning.store import TuningStore
+from posescope.tuning.search_space import SearchSpaceError
+from posescope.tuning.trial_store import TuningStore
 
 RATE = "modelling.training.learning_rate"
 NO_PRUNING = {"name": "none"}

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from posescope.artifacts.device_names import DEVICE_PATTERN, check_device_name
-from posescope.errors import OptionsError
+from posescope.core.errors import OptionsError
+from posescope.core.hardware import DEVICE_PATTERN, check_device_name
 
 __all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "send"]
 

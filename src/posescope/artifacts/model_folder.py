@@ -26,11 +26,11 @@ from posescope.artifacts.description import (
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.weights import check_forms, load_weights
-from posescope.errors import OptionsError
-from posescope.files import atomic_folder, fingerprint, sha256_of, write_json
-from posescope.global_draws import global_draws
-from posescope.models.network import PoseNetwork
-from posescope.plugins import allowing_only, build, trust_component
+from posescope.core.errors import OptionsError
+from posescope.core.files import atomic_folder, fingerprint, sha256_of, write_json
+from posescope.core.plugins import allowing_only, build, trust_component
+from posescope.core.torch_rng import global_draws
+from posescope.models.base import PoseNetwork
 
 __all__ = [
     "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "read_model", "write_model",

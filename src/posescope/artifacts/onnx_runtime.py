@@ -5,9 +5,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from posescope.artifacts.device_names import check_device_name
-from posescope.cpus import available_cpus
-from posescope.errors import OptionsError
+from posescope.core.errors import OptionsError
+from posescope.core.hardware import available_cpus, check_device_name
 
 __all__ = ["OnnxRuntime", "load_onnxruntime"]
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from posescope.artifacts.devices import send
 from posescope.codecs.base import Codec, DecodedJoints
+from posescope.core.plugins import ComponentSpec
+from posescope.core.skeleton import Skeleton
+from posescope.geometry.crop_recipe import CropRecipe
 from posescope.geometry.flips import flip_images
-from posescope.geometry.recipe import CropRecipe
-from posescope.models.network import Edits, PausedPass, PoseNetwork, Resumable
-from posescope.plugins import ComponentSpec
-from posescope.skeleton import Skeleton
+from posescope.models.base import Edits, PausedPass, PoseNetwork, Resumable
 
 __all__ = ["PoseModel", "normalise_images"]
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-__all__ = ["Codec", "DecodedJoints", "EncodedTargets"]
+__all__ = ["Codec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,27 @@ class Codec(Protocol):
         Where cells are symmetric in the crop this is `geometry.flips.flip_heatmaps`; `flip_indices` as `Skeleton.flip_indices`.
         """
         ...
+
+
+# MERGED from peaks: Finding the highest cell of heatmaps.
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The highest cell of each map (the first one, row by row, where several are equally high).
+
+    Attributes:
+        x, y: (N, K) int64 cells.
+        scores: (N, K): the value there.
+    """
+
+    x: Tensor
+    y: Tensor
+    scores: Tensor
+
+
+def find_peaks(heatmaps: Tensor) -> Peaks:
+    """(N, K, H, W) -> the highest cell of each map."""
+    width = heatmaps.shape[-1]
+    scores, place = heatmaps.flatten(2).max(dim=2)
+    return Peaks(x=place % width, y=place // width, scores=scores)

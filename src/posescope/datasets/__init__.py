@@ -1,16 +1,13 @@
 """Kedro datasets that kedro-datasets lacks: stores, models, the test ledger, records, arrays, pictures, analyses, tables."""
 
-from posescope.datasets.analysis import AnalysisDataset
-from posescope.datasets.arrays import ArraysDataset
-from posescope.datasets.csv_table import CsvTableDataset
-from posescope.datasets.ledger import LedgerDataset
-from posescope.datasets.model import ModelDataset
-from posescope.datasets.nothing import NothingDataset
-from posescope.datasets.picture import PictureDataset
-from posescope.datasets.plot import PlotDataset
-from posescope.datasets.record import RecordDataset
-from posescope.datasets.store import StoreDataset
-from posescope.datasets.table import VersionedTableDataset
+from posescope.datasets.access_log import LedgerDataset
+from posescope.datasets.analysis_results import AnalysisDataset
+from posescope.datasets.images_and_plots import PictureDataset, PlotDataset
+from posescope.datasets.model_folders import ModelDataset
+from posescope.datasets.placeholder import NothingDataset
+from posescope.datasets.records import ArraysDataset, RecordDataset
+from posescope.datasets.stores import StoreDataset
+from posescope.datasets.table_files import CsvTableDataset, VersionedTableDataset
 
 __all__ = [
     "AnalysisDataset",

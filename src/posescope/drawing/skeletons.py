@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posescope.drawing.images import DrawingError, check_rgb
+from posescope.core.skeleton import Skeleton
+from posescope.drawing.rgb_images import DrawingError, check_rgb
 from posescope.drawing.strokes import Colour, paint_stroke
-from posescope.skeleton import Skeleton
 
 __all__ = ["CENTRE_RGB", "DRAW_THRESHOLD", "LEFT_RGB", "OUTLINE_RGB", "RIGHT_RGB", "draw_skeleton", "side_colour"]
 

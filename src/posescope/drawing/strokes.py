@@ -9,7 +9,7 @@ asked by one to two pixels, which hides half of a 64 px crop.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posescope.drawing.images import DrawingError, check_rgb
+from posescope.drawing.rgb_images import DrawingError, check_rgb
 
 __all__ = ["draw_outline", "paint_stroke", "stroke_coverage"]
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from posescope.explain.feature_store import FeatureSet
+from posescope.core.plugins import build
+from posescope.explainability.features.feature_store import FeatureSet
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
-from posescope.models.autoencoder import Autoencoder, AutoencoderOptions
-from posescope.plugins import build
-from posescope.training.reproducible import reproducible, step_generator
+from posescope.models.hourglass_autoencoder import Autoencoder, AutoencoderOptions
+from posescope.training.reproducibility import reproducible, step_generator
 
 __all__ = ["AutoencoderEpoch", "HeldOut", "TrainedAutoencoder", "autoencoder_options", "hold_out", "restore", "train_autoencoder"]
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from posescope.artifacts.insertion import check_takes_autoencoders
+from posescope.artifacts.autoencoder_insertion import check_takes_autoencoders
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.explain.base import AnalysisResult
-from posescope.explain.components import Components
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
 

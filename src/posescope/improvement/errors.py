@@ -1,6 +1,6 @@
 """The error of this room."""
 
-from posescope.errors import PosescopeError
+from posescope.core.errors import PosescopeError
 
 __all__ = ["ImprovementError"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_of
 from posescope.training.options import TrainingOptions
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 from pydantic import Field
 from torch import Tensor, nn
 
-from posescope.errors import OptionsError
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import Options
+from posescope.models.base import Edits, PausedPass, PoseNetwork
 from posescope.models.blocks import IdentityPath, Residual, halve, initialise_glorot, upsample_twice
-from posescope.models.network import Edits, PausedPass, PoseNetwork
-from posescope.plugins import Options
 
 __all__ = ["STRIDE", "AtBottleneck", "Hourglass", "HourglassOptions", "Tap"]
 

@@ -4,11 +4,26 @@ All lengths are parts of the height of an average adult (1.0 = sole to crown); t
 Drillis and Contini as printed in D. Winter, "Biomechanics and Motor Control of Human Movement", figure 4.1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BodyShape", "draw_body_shape"]
+from posescope.core.skeleton import COCO_PERSON
+from posescope.sample.poses import Arm, Leg, Pose
+from posescope.sample.solids import Doubles
+
+__all__ = [
+    "BodyShape",
+    "draw_body_shape",
+    "FACE_POINTS",
+    "SIDES",
+    "Skeleton3D",
+    "pose_skeleton",
+    "rotation_x",
+    "rotation_y",
+    "rotation_z",
+]
 
 
 @dataclass(frozen=True)
@@ -69,3 +84,131 @@ def draw_body_shape(seed: int) -> BodyShape:
         is_feminine=is_feminine,
         is_child=is_child,
     )
+
+
+# MERGED from skeleton3d: Forward kinematics: a body in a pose, seen by the camera, as joint positions and bone frames in
+# space.
+#
+#     camera frame   x to the right of the image, y up, z towards the viewer       (right-handed, orthographic)
+#     body frame     x to the person's LEFT, y up, z the way the person faces
+#
+# At yaw 0 the two agree: somebody who faces us has the left side on the image's right. At yaw 180 we see the back, and
+# the
+# left side is on the image's left. Bones hang along -y of their own frame, the spine and the head stand along +y.
+
+# +1 where the body frame's x is positive.
+SIDES: Mapping[str, float] = {"left": 1.0, "right": -1.0}
+# Where the face's joints lie on the head, in units of its half axes; the head's own frame.
+FACE_POINTS: Mapping[str, tuple[float, float, float]] = {
+    "nose": (0.0, -0.14, 1.14),
+    "left_eye": (0.37, 0.10, 0.94),
+    "right_eye": (-0.37, 0.10, 0.94),
+    "left_ear": (1.02, -0.04, -0.06),
+    "right_ear": (-1.02, -0.04, -0.06),
+}
+
+
+@dataclass(frozen=True)
+class Skeleton3D:
+    """A posed body in the camera frame.
+
+    Attributes:
+        points: positions (3,) by name, in body heights: the COCO joints, and `pelvis`, `waist`, `chest`, `neck`, `head`.
+        frames: rotations (3, 3) by bone (columns are the bone's axes in the camera frame).
+        ground: y of the lowest sole, in the direction of the camera's up.
+        root: rotation (3, 3) of the person as a whole; what stands beside the person (a chair) uses it.
+    """
+
+    points: Mapping[str, Doubles]
+    frames: Mapping[str, Doubles]
+    root: Doubles
+    ground: float
+
+    @property
+    def joints(self) -> Doubles:
+        """The joints (K, 3), COCO's order."""
+        return np.stack([self.points[name] for name in COCO_PERSON.joints])
+
+
+def rotation_x(degrees: float) -> Doubles:
+    """Right-handed rotation about x (y turns towards z)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+
+def rotation_y(degrees: float) -> Doubles:
+    """Right-handed rotation about y (z turns towards x)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
+def rotation_z(degrees: float) -> Doubles:
+    """Right-handed rotation about z (x turns towards y)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
+def pose_skeleton(body: BodyShape, pose: Pose, yaw: float, camera_pitch: float) -> Skeleton3D:
+    """Joint positions and bone frames of `body` in `pose`.
+
+    Args:
+        body: bone lengths.
+        pose: joint angles.
+        yaw: degrees; 0 faces the viewer, 90 looks to the image's right, 180 shows the back.
+        camera_pitch: degrees by which the camera looks down.
+    """
+    root = rotation_x(camera_pitch) @ rotation_y(yaw)
+    points: dict[str, Doubles] = {"pelvis": np.zeros(3)}
+    frames: dict[str, Doubles] = {}
+    _place_trunk(points, frames, root, body, pose)
+    for side, sign in SIDES.items():
+        arm, leg = (pose.left_arm, pose.left_leg) if sign > 0 else (pose.right_arm, pose.right_leg)
+        _place_arm(points, frames, body, arm, side, sign)
+        _place_leg(points, frames, root, body, leg, side, sign)
+    up = root[:, 1]
+    lowest = min(float(points[f"{side}_{end}"] @ up) for side in SIDES for end in ("ankle", "toe"))
+    return Skeleton3D(points, frames, root, lowest - body.ankle_height)
+
+
+def _place_trunk(points: dict[str, Doubles], frames: dict[str, Doubles], root: Doubles, body: BodyShape, pose: Pose) -> None:
+    pelvis = root @ rotation_z(-pose.pelvis_roll) @ rotation_x(pose.pelvis_pitch)
+    half_bend = rotation_z(-pose.spine_lean / 2) @ rotation_x(pose.spine_flexion / 2) @ rotation_y(pose.spine_turn / 2)
+    waist = pelvis @ half_bend
+    chest = waist @ half_bend
+    head = chest @ rotation_y(pose.head_turn) @ rotation_z(-pose.head_lean) @ rotation_x(pose.head_flexion)
+    points["waist"] = pelvis[:, 1] * body.spine_low
+    points["chest"] = points["waist"] + waist[:, 1] * body.spine_high / 2 + chest[:, 1] * body.spine_high / 2
+    points["neck"] = points["chest"] + chest[:, 1] * 0.015
+    points["head"] = points["neck"] + (0.55 * chest[:, 1] + 0.45 * head[:, 1]) * body.neck + head[:, 2] * 0.012
+    for name, where in FACE_POINTS.items():
+        points[name] = points["head"] + head @ (np.array(where) * body.head)
+    for side, sign in SIDES.items():
+        points[f"{side}_shoulder"] = points["chest"] + chest @ np.array([sign * body.shoulder_half, -0.016, 0.0])
+        points[f"{side}_hip"] = pelvis @ np.array([sign * body.hip_half, 0.0, 0.0])
+    frames.update(pelvis=pelvis, waist=waist, chest=chest, head=head)
+
+
+def _place_arm(points: dict[str, Doubles], frames: dict[str, Doubles], body: BodyShape, arm: Arm, side: str, sign: float) -> None:
+    # Lying against the ribs is the least abduction that a stout body allows.
+    abduction = max(arm.abduction, 4.0 + 14.0 * (body.stoutness - 1.0))
+    upper = frames["chest"] @ rotation_z(sign * abduction) @ rotation_x(-arm.flexion) @ rotation_y(sign * arm.twist)
+    fore = upper @ rotation_x(-arm.elbow)
+    points[f"{side}_elbow"] = points[f"{side}_shoulder"] - upper[:, 1] * body.upper_arm
+    points[f"{side}_wrist"] = points[f"{side}_elbow"] - fore[:, 1] * body.forearm
+    frames[f"{side}_upper_arm"] = upper
+    frames[f"{side}_forearm"] = fore
+    frames[f"{side}_hand"] = fore @ rotation_x(-8.0)
+
+
+def _place_leg(
+    points: dict[str, Doubles], frames: dict[str, Doubles], root: Doubles, body: BodyShape, leg: Leg, side: str, sign: float
+) -> None:
+    thigh = root @ rotation_z(sign * leg.abduction) @ rotation_x(-leg.flexion) @ rotation_y(sign * leg.twist)
+    shank = thigh @ rotation_x(leg.knee)
+    foot = root @ rotation_y(sign * (leg.twist + 4.0)) @ rotation_x(leg.heel)
+    points[f"{side}_knee"] = points[f"{side}_hip"] - thigh[:, 1] * body.thigh
+    points[f"{side}_ankle"] = points[f"{side}_knee"] - shank[:, 1] * body.shank
+    points[f"{side}_toe"] = points[f"{side}_ankle"] + foot[:, 2] * 0.7 * body.foot
+    frames[f"{side}_thigh"] = thigh
+    frames[f"{side}_shank"] = shank
+    frames[f"{side}_foot"] = foot

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from posescope.sample.arrays import Bytes, Floats
 from posescope.sample.outfits import Colour
 from posescope.sample.shading import noise_tile
+from posescope.sample.solids import Bytes, Floats
 
 __all__ = [
     "draw_bar",

@@ -1,26 +1,83 @@
-"""One figure, from random choices to a painted cut-out with its joints: what the scenes are put together from."""
+"""Which joints a figure hides from us with its own limbs, clothes, furniture and props, by depth.
 
-from collections.abc import Sequence
+    v = 2 seen    what we see at the joint's pixel is the flesh and cloth that wrap the joint itself
+    v = 1 hidden  what we see there lies nearer to us: the other arm, the chest, the back of a chair, a bag
+
+People who stand in front, and obstacles, are added where the scene is put together.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from posescope.sample.anatomy import body_solids
-from posescope.sample.arrays import Bools, Doubles, Floats
-from posescope.sample.body import draw_body_shape
-from posescope.sample.furniture import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
-from posescope.sample.head import head_solids
+from posescope.core.skeleton import COCO_PERSON
+from posescope.sample.belongings import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
+from posescope.sample.body import draw_body_shape, pose_skeleton
+from posescope.sample.body_solids import LIMB_RADII, body_solids, head_solids
 from posescope.sample.outfits import Colour, draw_outfit
-from posescope.sample.pose_library import draw_pose
-from posescope.sample.raycast import bounds_of, cast_solids
+from posescope.sample.poses import draw_pose
+from posescope.sample.raycasting import FAR, DepthMap, bounds_of, cast_solids
 from posescope.sample.shading import Light, shade_depth
-from posescope.sample.skeleton3d import pose_skeleton
-from posescope.sample.solids import PartId, PictureFrame, Solid
+from posescope.sample.solids import Bools, Doubles, Floats, PartId, PictureFrame, Solid
 from posescope.sample.surfaces import CLOTH_PARTS, Wearer, paint_parts
-from posescope.sample.visibility import find_hidden
 
-__all__ = ["Figure", "FigurePicture", "draw_figure", "paint_figure", "view_of_yaw"]
+__all__ = ["find_hidden", "Figure", "FigurePicture", "draw_figure", "paint_figure", "view_of_yaw"]
+
+# The bones that meet in a joint, and how far in front of it they may lie and still be its own flesh (body heights): a
+# forearm that points at us covers its elbow without hiding it; an arm stretched out away from us hides its wrist.
+_OWN_BONES: Mapping[str, tuple[tuple[str, ...], float]] = {
+    "shoulder": (("upper_arm",), 0.10),
+    "elbow": (("upper_arm", "forearm"), 0.12),
+    "wrist": (("forearm", "hand"), 0.09),
+    "hip": (("thigh",), 0.30),
+    "knee": (("thigh", "shank"), 0.12),
+    "ankle": (("shank", "foot"), 0.10),
+}
+
+
+def find_hidden(wearer: Wearer, seen: DepthMap, frame: PictureFrame) -> Bools:
+    """Joints (K,) that are hidden within the figure; `frame` is that of the maps `seen`.
+
+    A joint outside the maps is judged at the nearest pixel; it lies outside the image and will not be labelled.
+    """
+    places = frame.project(wearer.skeleton.joints)
+    height, width = seen.depth.shape
+    columns = np.clip(np.round(places[:, 0]).astype(int), 0, width - 1)
+    rows = np.clip(np.round(places[:, 1]).astype(int), 0, height - 1)
+    front = seen.depth[rows, columns].astype(np.float64)
+    parts = [PartId(int(part)) for part in seen.part[rows, columns]]
+    wrap = [_wrap(name, part, wearer) for name, part in zip(COCO_PERSON.joints, parts, strict=True)]
+    return np.asarray((front > FAR / 2) & (front - places[:, 2] > np.array(wrap) * frame.scale))
+
+
+def _wrap(joint: str, part: PartId, wearer: Wearer) -> float:
+    """How far what we see (`part`) may lie in front of a joint without hiding it, body heights."""
+    if part >= PartId.FURNITURE:
+        return 0.0
+    side, _, name = joint.rpartition("_")
+    if name not in _OWN_BONES:
+        return 0.3 * wearer.body.head[0]
+    bones, reach = _OWN_BONES[name]
+    if part in [PartId[f"{side}_{bone}".upper()] for bone in bones]:
+        return reach
+    return _flesh(name, wearer)
+
+
+def _flesh(name: str, wearer: Wearer) -> float:
+    body, outfit = wearer.body, wearer.outfit
+    cloth = outfit.looseness + 0.006
+    if name == "hip":
+        return float(0.092 * body.stoutness**0.7 + cloth + (0.03 if outfit.legwear == "skirt" else 0.0))
+    bone, end = {"shoulder": ("upper_arm", 0), "elbow": ("forearm", 0), "wrist": ("forearm", 1),
+                 "knee": ("thigh", 1), "ankle": ("shank", 1)}[name]  # fmt: skip
+    under_skirt = 0.05 if name == "knee" and outfit.legwear == "skirt" and outfit.leg_end > 0.9 else 0.0
+    return 1.4 * LIMB_RADII[bone][end] * body.limb_stoutness + cloth + under_skirt
+
+
+# MERGED from figure: One figure, from random choices to a painted cut-out with its joints: what the scenes are put
+# together from.
 
 SUPERSAMPLING = 2
 # How the views are shared out, and the yaw (degrees, either way) of each.

@@ -7,8 +7,8 @@ turn with the person: from behind there is nothing of the front to see.
 
 import numpy as np
 
-from posescope.sample.arrays import Bools, Floats
 from posescope.sample.outfits import Cloth, Colour, Outfit
+from posescope.sample.solids import Bools, Floats
 
 __all__ = ["paint_cloth", "paint_chest", "paint_flat", "paint_foot", "paint_hair", "paint_head", "paint_limb", "paint_pelvis"]
 

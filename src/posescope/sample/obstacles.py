@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from posescope.sample.arrays import Bools, Bytes
 from posescope.sample.canvas import draw_bar, draw_blob, draw_polygon, draw_rectangle, scale_colour
 from posescope.sample.outfits import Colour
+from posescope.sample.solids import Bools, Bytes
 
 __all__ = ["paint_distractors", "paint_obstacle"]
 

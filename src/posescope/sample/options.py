@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from posescope.plugins import Options
+from posescope.core.plugins import Options
 
 __all__ = ["SampleOptions"]
 

@@ -7,9 +7,12 @@ All angles are degrees, anatomical, and zero when the body stands to attention:
     spine flexion bows forward, lean goes to the person's left, turn to the person's left
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-__all__ = ["Arm", "Leg", "Pose"]
+import numpy as np
+
+__all__ = ["Arm", "Leg", "Pose", "POSE_WEIGHTS", "draw_pose"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,200 @@ class Pose:
     head_turn: float = 0.0
     head_lean: float = 0.0
     support: str = "feet"
+
+
+# MERGED from pose_library: The pose library: everyday postures, with the spread that people show.
+#
+# Each maker draws the angles of one posture; how often a posture occurs stands beside it at the end.
+
+
+def _relaxed_arm(rng: np.random.Generator) -> Arm:
+    return Arm(rng.normal(2, 7), rng.uniform(7, 20), rng.normal(-15, 12), rng.uniform(6, 32))
+
+
+def _standing_leg(rng: np.random.Generator) -> Leg:
+    return Leg(rng.normal(1, 3), rng.uniform(1, 8), rng.uniform(0, 15), rng.uniform(0, 6))
+
+
+def _standing(rng: np.random.Generator) -> Pose:
+    return Pose(
+        "standing",
+        _relaxed_arm(rng),
+        _relaxed_arm(rng),
+        _standing_leg(rng),
+        _standing_leg(rng),
+        pelvis_roll=rng.normal(0, 2),
+        spine_flexion=rng.normal(2, 4),
+        spine_lean=rng.normal(0, 4),
+        spine_turn=rng.normal(0, 6),
+    )
+
+
+def _hands_on_hips(rng: np.random.Generator) -> Pose:
+    def arm() -> Arm:
+        return Arm(rng.uniform(-22, -6), rng.uniform(38, 52), rng.uniform(-82, -66), rng.uniform(88, 106))
+
+    pose = replace(_standing(rng), name="hands_on_hips", left_arm=arm(), right_arm=arm())
+    if rng.random() < 0.35:
+        pose = replace(pose, right_arm=_relaxed_arm(rng))
+    return pose
+
+
+def _arms_folded(rng: np.random.Generator) -> Pose:
+    def arm() -> Arm:
+        return Arm(rng.uniform(24, 38), rng.uniform(6, 16), rng.uniform(-66, -50), rng.uniform(92, 112))
+
+    return replace(_standing(rng), name="arms_folded", left_arm=arm(), right_arm=arm())
+
+
+def _walking(rng: np.random.Generator) -> Pose:
+    stride = rng.uniform(14, 30) * rng.choice((-1, 1))
+    forward, back = Leg(abs(stride), 3, 5, rng.uniform(3, 12)), Leg(-0.75 * abs(stride), 3, 5, rng.uniform(8, 38), 25)
+    swing = 0.9 * stride + rng.normal(0, 5)
+    return replace(
+        _standing(rng),
+        name="walking",
+        left_arm=Arm(-swing, rng.uniform(6, 14), -10, rng.uniform(10, 45)),
+        right_arm=Arm(swing, rng.uniform(6, 14), -10, rng.uniform(10, 45)),
+        left_leg=forward if stride > 0 else back,
+        right_leg=back if stride > 0 else forward,
+        spine_flexion=rng.uniform(0, 8),
+        spine_turn=-stride * 0.25,
+    )
+
+
+def _running(rng: np.random.Generator) -> Pose:
+    side = rng.choice((-1, 1))
+    drive = Leg(rng.uniform(38, 68), 3, 3, rng.uniform(55, 95), 10)
+    push = Leg(rng.uniform(-32, -12), 3, 3, rng.uniform(8, 75), 40)
+    elbow = rng.uniform(70, 105, 2)
+    return replace(
+        _standing(rng),
+        name="running",
+        left_arm=Arm(-side * rng.uniform(28, 55), rng.uniform(8, 22), -18, elbow[0]),
+        right_arm=Arm(side * rng.uniform(28, 55), rng.uniform(8, 22), -18, elbow[1]),
+        left_leg=drive if side > 0 else push,
+        right_leg=push if side > 0 else drive,
+        pelvis_pitch=rng.uniform(2, 9),
+        spine_flexion=rng.uniform(2, 12),
+    )
+
+
+def _sitting(rng: np.random.Generator) -> Pose:
+    def arm() -> Arm:
+        return Arm(rng.uniform(12, 42), rng.uniform(6, 18), rng.uniform(-35, 0), rng.uniform(35, 75))
+
+    flexion, knee = rng.uniform(78, 92), rng.uniform(66, 98)
+    legs = [Leg(flexion + rng.normal(0, 4), rng.uniform(3, 16), 2, knee + rng.normal(0, 9)) for _ in range(2)]
+    return Pose(
+        "sitting",
+        arm() if rng.random() < 0.8 else _relaxed_arm(rng),
+        arm() if rng.random() < 0.8 else _relaxed_arm(rng),
+        legs[0],
+        legs[1],
+        pelvis_pitch=rng.uniform(-12, 4),
+        spine_flexion=rng.uniform(0, 20),
+        spine_lean=rng.normal(0, 5),
+        support="seat",
+    )
+
+
+def _bending(rng: np.random.Generator) -> Pose:
+    pitch, flexion = rng.uniform(22, 48), rng.uniform(18, 42)
+    hang = pitch + flexion
+    arms = [Arm(hang + rng.normal(6, 14), rng.uniform(4, 16), -10, rng.uniform(5, 40)) for _ in range(2)]
+    legs = [Leg(rng.normal(2, 4), rng.uniform(3, 10), 8, rng.uniform(2, 22)) for _ in range(2)]
+    return Pose(
+        "bending",
+        arms[0],
+        arms[1],
+        legs[0],
+        legs[1],
+        pelvis_pitch=pitch,
+        spine_flexion=flexion,
+        spine_turn=rng.normal(0, 8),
+        head_flexion=-0.35 * hang,
+    )
+
+
+def _arms_up(rng: np.random.Generator) -> Pose:
+    def arm() -> Arm:
+        return Arm(rng.uniform(-5, 12), rng.uniform(125, 168), rng.uniform(50, 90), rng.uniform(5, 55))
+
+    return replace(_standing(rng), name="arms_up", left_arm=arm(), right_arm=arm())
+
+
+def _waving(rng: np.random.Generator) -> Pose:
+    arm = Arm(rng.uniform(-5, 20), rng.uniform(85, 140), rng.uniform(70, 95), rng.uniform(35, 80))
+    pose = replace(_standing(rng), name="waving")
+    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
+
+
+def _reaching(rng: np.random.Generator) -> Pose:
+    arm = Arm(rng.uniform(65, 115), rng.uniform(0, 22), rng.normal(0, 10), rng.uniform(4, 30))
+    pose = replace(_standing(rng), name="reaching", spine_flexion=rng.uniform(0, 12))
+    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
+
+
+def _phoning(rng: np.random.Generator) -> Pose:
+    arm = Arm(rng.uniform(32, 50), rng.uniform(14, 28), rng.uniform(-18, 0), rng.uniform(128, 140))
+    pose = replace(_standing(rng), name="phoning")
+    return replace(pose, left_arm=arm) if rng.random() < 0.5 else replace(pose, right_arm=arm)
+
+
+def _carrying(rng: np.random.Generator) -> Pose:
+    flexion, elbow = rng.uniform(10, 26), rng.uniform(62, 82)
+    arm = Arm(flexion, rng.uniform(6, 12), rng.uniform(-14, -4), elbow)
+    return replace(_standing(rng), name="carrying", left_arm=arm, right_arm=arm, spine_flexion=rng.uniform(-8, 2))
+
+
+def _stretching(rng: np.random.Generator) -> Pose:
+    arms = [Arm(rng.normal(0, 8), rng.uniform(70, 108), rng.uniform(0, 40), rng.uniform(0, 25)) for _ in range(2)]
+    legs = [Leg(0, rng.uniform(12, 26), 12, rng.uniform(0, 6)) for _ in range(2)]
+    return replace(_standing(rng), name="stretching", left_arm=arms[0], right_arm=arms[1], left_leg=legs[0], right_leg=legs[1])
+
+
+def _crouching(rng: np.random.Generator) -> Pose:
+    arms = [Arm(rng.uniform(30, 65), rng.uniform(4, 18), -12, rng.uniform(25, 70)) for _ in range(2)]
+    legs = [Leg(rng.uniform(84, 104), rng.uniform(8, 22), 8, rng.uniform(112, 130), 28) for _ in range(2)]
+    return Pose("crouching", arms[0], arms[1], legs[0], legs[1], pelvis_pitch=12, spine_flexion=rng.uniform(12, 30))
+
+
+def _jumping(rng: np.random.Generator) -> Pose:
+    arms = [Arm(rng.uniform(0, 40), rng.uniform(60, 150), rng.uniform(20, 80), rng.uniform(5, 45)) for _ in range(2)]
+    legs = [Leg(rng.uniform(-12, 45), rng.uniform(4, 22), 6, rng.uniform(15, 80), 40) for _ in range(2)]
+    return Pose("jumping", arms[0], arms[1], legs[0], legs[1], spine_flexion=rng.uniform(-6, 10), support="air")
+
+
+_MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
+    "standing": (0.18, _standing),
+    "hands_on_hips": (0.09, _hands_on_hips),
+    "arms_folded": (0.03, _arms_folded),
+    "walking": (0.19, _walking),
+    "running": (0.06, _running),
+    "sitting": (0.14, _sitting),
+    "bending": (0.04, _bending),
+    "arms_up": (0.07, _arms_up),
+    "waving": (0.06, _waving),
+    "reaching": (0.03, _reaching),
+    "phoning": (0.02, _phoning),
+    "carrying": (0.02, _carrying),
+    "stretching": (0.04, _stretching),
+    "crouching": (0.02, _crouching),
+    "jumping": (0.01, _jumping),
+}
+POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _MAKERS.items()}
+
+
+def draw_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
+    """Draw a posture (out of `names`, by default out of all) and its angles; heads look about a little."""
+    rng = np.random.default_rng(seed)
+    choices = list(POSE_WEIGHTS if names is None else names)
+    weights = np.array([POSE_WEIGHTS[name] for name in choices])
+    pose = _MAKERS[choices[int(rng.choice(len(choices), p=weights / weights.sum()))]][1](rng)
+    return replace(
+        pose,
+        head_flexion=pose.head_flexion + float(rng.normal(3, 7)),
+        head_turn=float(np.clip(rng.normal(0, 16), -45, 45)),
+        head_lean=float(rng.normal(0, 5)),
+    )

@@ -10,8 +10,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from posescope.sample.arrays import Bools, Floats
-from posescope.sample.raycast import FAR
+from posescope.sample.raycasting import FAR
+from posescope.sample.solids import Bools, Floats
 
 __all__ = ["Light", "noise_tile", "shade_depth"]
 

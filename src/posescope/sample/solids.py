@@ -1,19 +1,32 @@
-"""The solids that people and things are built of, and the map from the camera frame to a picture's pixels.
-
-A **round cone** is the convex hull of two balls (Quilez: "rounded cone"): a limb that tapers. Flattened along the axes of a
-frame it becomes a chest, a palm, a shoe; with equal ends, a ball or an ellipsoid. A **block** is an oriented box.
-
-    picture frame   X right, Y down (pixels), Z towards the viewer (pixels):  (X, Y, Z) = origin + scale * (x, -y, z)
-"""
+"""Short names for the array types of this room."""
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from posescope.sample.arrays import Doubles, Floats
+__all__ = ["Bools", "Bytes", "Doubles", "Floats", "Indices", "Ints", "Block", "PartId", "PictureFrame", "RoundCone", "Solid"]
 
-__all__ = ["Block", "PartId", "PictureFrame", "RoundCone", "Solid"]
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Doubles = NDArray[np.float64]
+# Anything real: single precision where pixels are many, double precision for a handful of points.
+Floats = NDArray[np.floating[Any]]
+# Which figure a pixel belongs to.
+Indices = NDArray[np.int16]
+Ints = NDArray[np.int64]
+
+
+# MERGED from solids: The solids that people and things are built of, and the map from the camera frame to a picture's
+# pixels.
+#
+# A **round cone** is the convex hull of two balls (Quilez: "rounded cone"): a limb that tapers. Flattened along the axes
+# of a
+# frame it becomes a chest, a palm, a shoe; with equal ends, a ball or an ellipsoid. A **block** is an oriented box.
+#
+#     picture frame   X right, Y down (pixels), Z towards the viewer (pixels):  (X, Y, Z) = origin + scale * (x, -y, z)
 
 
 class PartId(IntEnum):

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.sample import materials
-from posescope.sample.arrays import Bytes, Floats
-from posescope.sample.body import BodyShape
+from posescope.sample.body import BodyShape, Skeleton3D
 from posescope.sample.outfits import Colour, Outfit
-from posescope.sample.raycast import DepthMap
-from posescope.sample.skeleton3d import Skeleton3D
-from posescope.sample.solids import PartId, PictureFrame
+from posescope.sample.raycasting import DepthMap
+from posescope.sample.solids import Bytes, Floats, PartId, PictureFrame
 
 __all__ = ["CLOTH_PARTS", "Wearer", "paint_parts"]
 

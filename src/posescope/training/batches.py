@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posescope.artifacts.devices import send
-from posescope.crops.crop_set import CropSet
-from posescope.records import PoseTargets
-from posescope.training.team import ALONE, Team
+from posescope.core.records import PoseTargets
+from posescope.data.crops.crop_set import CropSet
+from posescope.training.distributed.process_group import ALONE, Team
 
 __all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from posescope.codecs.base import EncodedTargets
-from posescope.errors import OptionsError
-from posescope.global_draws import global_draws
-from posescope.training.supervision import LossFunction, supervise
+from posescope.core.errors import OptionsError
+from posescope.core.torch_rng import global_draws
+from posescope.training.losses import LossFunction, supervise
 
 __all__ = ["DirectGradients", "Gradients", "RecordedGradients"]
 

@@ -1,13 +1,16 @@
 """Losses as components: `loss(options)(predicted, target, weight) -> scalar`, for one stack; the loop sums over stacks."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from posescope.plugins import Options
+from posescope.codecs.base import EncodedTargets
+from posescope.core.plugins import Options
 
-__all__ = ["MeanSquaredError", "MeanSquaredErrorOptions"]
+__all__ = ["MeanSquaredError", "MeanSquaredErrorOptions", "LossFunction", "supervise"]
 
 
 class MeanSquaredErrorOptions(Options):
@@ -39,3 +42,20 @@ class MeanSquaredError:
         """(N, K, H, W), (N, K, H, W), (N, K) -> scalar."""
         emphasis = 1 + self.options.emphasis * target
         return ((emphasis * (predicted - target).square()).mean(dim=(2, 3)) * weight).mean()
+
+
+# MERGED from supervision: The loss of a stacked network: every stack is held against the same targets (intermediate
+# supervision).
+
+
+class LossFunction(Protocol):
+    """Component contract of `losses`: `loss(options)(predicted, target, weight) -> scalar`."""
+
+    def __call__(self, predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """(N, K, H, W), (N, K, H, W), (N, K) -> scalar, a mean over persons."""
+        ...
+
+
+def supervise(outputs: Sequence[Tensor], targets: EncodedTargets, loss: LossFunction) -> Tensor:
+    """The sum of the losses of all stacks, in float32 whatever the network computes in."""
+    return torch.stack([loss(output.float(), targets.heatmaps, targets.weights) for output in outputs]).sum()

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from posescope.plugins import Options
+from posescope.core.plugins import Options
 
 __all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOptions", "TextbookRMSProp"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN
-from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_of
 from posescope.training.schedules import ReduceOnPlateau, Schedule
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from posescope.plugins import Options
+from posescope.core.plugins import Options
 
 __all__ = ["Constant", "OneCycle", "ReduceOnPlateau", "Schedule", "count_reductions", "learning_rate_at"]
 

@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.codecs.base import DecodedJoints
-from posescope.crops.crop_set import CropSet
-from posescope.metrics.pck_thesis import pck_thesis
+from posescope.data.crops.crop_set import CropSet
+from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.training.batches import Batch, count_batches, iterate_batches
-from posescope.training.supervision import LossFunction, supervise
-from posescope.training.team import ALONE, Team
+from posescope.training.distributed.process_group import ALONE, Team
+from posescope.training.losses import LossFunction, supervise
 
 __all__ = ["Validation", "validate"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from posescope.errors import DataError
+from posescope.core.errors import DataError
 from posescope.tuning.options import Recipe, Searched
 
 __all__ = ["NoWinnerError", "TrialRecord", "TuningRecord"]

@@ -8,14 +8,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from posescope.errors import OptionsError
-from posescope.files import fingerprint
+from posescope.core.errors import OptionsError
+from posescope.core.files import fingerprint
 from posescope.tuning.options import Recipe, TuneOptions
+from posescope.tuning.optuna_sampler import begin_trial, load_optuna
 from posescope.tuning.records import TrialRecord, TuningRecord
-from posescope.tuning.sampling import begin_trial, load_optuna
-from posescope.tuning.space import SearchSpaceError, check_space, recipe_with
-from posescope.tuning.store import TuningStore
+from posescope.tuning.search_space import SearchSpaceError, check_space, recipe_with
 from posescope.tuning.trial import TuningData, build_model, run_trial
+from posescope.tuning.trial_store import TuningStore
 
 __all__ = ["search"]
 

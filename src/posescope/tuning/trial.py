@@ -6,18 +6,18 @@ from typing import Any
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.crop_set import CropSet
-from posescope.crops.statistics import CropStatistics
-from posescope.errors import OptionsError
-from posescope.files import fingerprint
-from posescope.skeleton import Skeleton
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.loop import NonFiniteLossError, train
+from posescope.core.errors import OptionsError
+from posescope.core.files import fingerprint
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.initialisation import build_untrained
 from posescope.training.records import EpochRecord
-from posescope.training.start import build_untrained
+from posescope.training.trainer import NonFiniteLossError, train
 from posescope.tuning.options import Recipe
+from posescope.tuning.optuna_sampler import LiveTrial
 from posescope.tuning.records import TrialRecord, TrialState
-from posescope.tuning.sampling import LiveTrial
 
 __all__ = ["TuningData", "build_model", "run_trial"]
 

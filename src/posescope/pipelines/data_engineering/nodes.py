@@ -5,36 +5,36 @@ from typing import Any
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from posescope.coco.failures import FailureOptions
-from posescope.coco.filters import filter_persons
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import read_annotations
-from posescope.crops.boxing import box_persons, place_targets
-from posescope.crops.engine import cut_all
-from posescope.crops.options import CropOptions, SplitOptions
-from posescope.crops.picture_checks import picture_quality
-from posescope.crops.splitting import count_distribution, draw_test_set
-from posescope.crops.statistics import CropStatistics, measure_crops
-from posescope.crops.store import CropStore
-from posescope.drawing.png import Picture
-from posescope.origin import Origin, origin_of_table, with_origin
+from posescope.core.origin import Origin, origin_of_table, with_origin
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_statistics import CropStatistics, measure_crops
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.dataset_split import count_distribution, draw_test_set
+from posescope.data.crops.image_checks import picture_quality
+from posescope.data.crops.options import CropOptions, SplitOptions
+from posescope.data.dataset_summary import count_discarded, count_joint_labels, persons_with_crops
+from posescope.drawing.rgb_images import Picture
 from posescope.pipelines.data_engineering.options import FilterOptions
-from posescope.plugins import ComponentSpec
-from posescope.records import PoseTargets
-from posescope.report.average_crop import PreviewOptions, picture_average_crops
-from posescope.report.belonging import mark_figure, mark_picture, origin_of_statistics
-from posescope.report.data_figures import (
+from posescope.reporting.image_grids.average_crops import PreviewOptions, picture_average_crops
+from posescope.reporting.image_grids.crop_previews import picture_crops, picture_targets
+from posescope.reporting.plots.data_plots import (
     plot_box_sizes,
     plot_data_distribution,
     plot_discarded,
     plot_joint_counts,
     plot_joint_labels,
 )
-from posescope.report.data_tables import count_discarded, count_joint_labels, persons_with_crops
-from posescope.report.previews import picture_crops, picture_targets
-from posescope.sample.ensure import ensure_sample
+from posescope.reporting.result_filter import mark_figure, mark_picture, origin_of_statistics
+from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
-from posescope.skeleton import Skeleton
 
 __all__: list[str] = []
 

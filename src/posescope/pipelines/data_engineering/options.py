@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from posescope.coco.failures import FailureOptions
-from posescope.coco.folder import SourceOptions
-from posescope.crops.options import CropOptions, SplitOptions
-from posescope.plugins import ComponentSpec, Options, component_of
-from posescope.report.average_crop import PreviewOptions
+from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.folder import SourceOptions
+from posescope.data.crops.options import CropOptions, SplitOptions
+from posescope.reporting.image_grids.average_crops import PreviewOptions
 from posescope.sample.options import SampleOptions
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Nodes of the download: unpack, one call, return."""
 
-from posescope.coco.download.archives import DownloadOptions
-from posescope.coco.download.fetching import FetchedArchive, download_archives
-from posescope.coco.download.plan import DownloadPlan, make_plan
-from posescope.coco.folder import CocoFolder
+from posescope.data.coco.folder import CocoFolder
+from posescope.data.download.archives import FetchedArchive, download_archives
+from posescope.data.download.options import DownloadOptions
+from posescope.data.download.plan import DownloadPlan, make_plan
 from posescope.sample.options import SampleOptions
 
 __all__: list[str] = []

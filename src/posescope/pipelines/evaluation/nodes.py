@@ -7,32 +7,31 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import load_annotation_file
-from posescope.crops.store import CropStore
-from posescope.drawing.png import Picture
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.decoding_effects import measure_decoding_effects
-from posescope.metrics.cases import Cases, gather_cases
-from posescope.metrics.error_costs import error_cost_table
-from posescope.metrics.error_types import error_type_table, joint_error_types
-from posescope.metrics.failure_tables import DecodingEffects, join_error_types
-from posescope.metrics.figures import Setting, figures_table, with_setting
-from posescope.metrics.gather import gather_scored
-from posescope.metrics.joint_hits import tabulate_joint_hits
-from posescope.metrics.protocols import annotations_to_find
-from posescope.metrics.reliability import rank_table, reliability_table
-from posescope.metrics.resampling import draw_images
-from posescope.metrics.strata import stratum_table
-from posescope.origin import Origin, check_origins, origin_of_table, with_origin
+from posescope.core.origin import Origin, check_origins, origin_of_table, with_origin
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import empty_table, ids_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import load_annotation_file
+from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.rgb_images import Picture
+from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.error_analysis.error_costs import error_cost_table
+from posescope.evaluation.error_analysis.error_types import error_type_table, joint_error_types
+from posescope.evaluation.error_analysis.reliability import rank_table, reliability_table
+from posescope.evaluation.error_analysis.strata import stratum_table
+from posescope.evaluation.metric_values import Setting, figures_table, with_setting
+from posescope.evaluation.per_joint import tabulate_joint_hits
+from posescope.evaluation.protocols import annotations_to_find
+from posescope.evaluation.scored_persons import Cases, gather_cases, gather_scored
+from posescope.evaluation.scoring_options import ScoringOptions
+from posescope.evaluation.table_schemas import DecodingEffects, join_error_types
 from posescope.pipelines.evaluation.options import FailureOptions
-from posescope.pipelines.scoring_options import ScoringOptions
-from posescope.records import PoseTargets
-from posescope.report.belonging import mark_figure, mark_picture
-from posescope.report.failure_figures import plot_error_costs, plot_error_types, plot_reliability, plot_strata
-from posescope.report.worst_persons import picture_worst_persons
-from posescope.skeleton import Skeleton
-from posescope.tables import empty_table, ids_of
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.decoding_effects import measure_decoding_effects
+from posescope.reporting.image_grids.worst_persons import picture_worst_persons
+from posescope.reporting.plots.evaluation_plots import plot_error_costs, plot_error_types, plot_reliability, plot_strata
+from posescope.reporting.result_filter import mark_figure, mark_picture
 
 __all__: list[str] = []
 

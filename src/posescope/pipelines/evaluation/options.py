@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.paths import LocalPath
-from posescope.pipelines.scoring_options import ScoringOptions
-from posescope.plugins import Options
+from posescope.core.paths import LocalPath
+from posescope.core.plugins import Options
+from posescope.evaluation.scoring_options import ScoringOptions
+from posescope.prediction.crop_predictions import PredictionOptions
 
 __all__ = ["EvaluationOptions", "FailureOptions", "ScoringOptions"]
 

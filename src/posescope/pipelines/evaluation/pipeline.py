@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline, pipeline
 
 from posescope.pipelines.evaluation import nodes
-from posescope.pipelines.scoring import PREDICTION, SCORING, score_split
+from posescope.pipelines.split_scoring import PREDICTION, SCORING, score_split
 from posescope.pipelines.steps import step
 
 __all__ = ["create_pipeline"]

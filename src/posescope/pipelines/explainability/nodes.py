@@ -5,23 +5,23 @@ from typing import Any
 
 import pandas as pd
 
+from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.statistics import CropStatistics, check_current
-from posescope.crops.store import CropStore
-from posescope.explain.attributes import measure_attributes
-from posescope.explain.base import AnalysisResult
-from posescope.explain.components import Components
-from posescope.explain.feature_store import FeatureStore
-from posescope.explain.features import extract_features
-from posescope.explain.study import choose_persons, run_analysis, score_people
-from posescope.explain.study import list_findings as rank_claims
-from posescope.inference.crop_predictions import PredictionOptions, predict_crops
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_statistics import CropStatistics, check_current
+from posescope.data.crops.crop_store import CropStore
+from posescope.explainability.attributes.person_attributes import measure_attributes
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.explainability.features.feature_extraction import extract_features
+from posescope.explainability.features.feature_store import FeatureStore
+from posescope.explainability.study import choose_persons, run_analysis, score_people
+from posescope.explainability.study import list_findings as rank_claims
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
-from posescope.plugins import ComponentSpec, build
-from posescope.records import PoseTargets
-from posescope.skeleton import Skeleton
+from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
 
 __all__ = ["AnalysisNodes"]
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
-from posescope.explain.feature_store import Pooling
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.plugins import ComponentSpec, Options, component_of, installed
+from posescope.core.plugins import ComponentSpec, Options, component_of, installed
+from posescope.explainability.features.feature_store import Pooling
+from posescope.prediction.crop_predictions import PredictionOptions
 
 
 def _check_has_node(spec: ComponentSpec) -> ComponentSpec:

@@ -2,9 +2,9 @@
 
 from kedro.pipeline import Pipeline, pipeline
 
+from posescope.core.plugins import installed
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.steps import step
-from posescope.plugins import installed
 
 __all__ = ["create_pipeline"]
 

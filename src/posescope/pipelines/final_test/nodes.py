@@ -4,17 +4,16 @@ from typing import Any
 
 import pandas as pd
 
-from posescope.artifacts.matching import match_crops
+from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.store import CropStore
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.metrics.figures import Figures
-from posescope.metrics.seal import SealLedger, SealUse
-from posescope.metrics.sealed_test import check_unseen, describe_test
+from posescope.core.records import PoseTargets
+from posescope.core.tables import ids_of
+from posescope.data.crops.crop_store import CropStore
+from posescope.evaluation.access_log import SealLedger, SealUse, check_unseen, describe_test
+from posescope.evaluation.metric_values import Figures
 from posescope.pipelines.final_test.options import FinalTestOptions
-from posescope.records import PoseTargets
-from posescope.tables import ids_of
+from posescope.prediction.crop_predictions import PredictionOptions
 
 __all__: list[str] = []
 

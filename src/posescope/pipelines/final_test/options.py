@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from posescope.plugins import Options
+from posescope.core.plugins import Options
 
 __all__ = ["FinalTestOptions"]
 

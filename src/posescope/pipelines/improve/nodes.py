@@ -8,34 +8,33 @@ from plotly.graph_objects import Figure
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.statistics import CropStatistics, check_current
-from posescope.crops.store import CropStore
-from posescope.explain.base import AnalysisResult
-from posescope.explain.components import Components
-from posescope.explain.rows import sample_rows
+from posescope.core.origin import Origin, check_origins, origin_of_table, with_origin
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import History, ids_of, table_of
+from posescope.data.crops.crop_statistics import CropStatistics, check_current
+from posescope.data.crops.crop_store import CropStore
+from posescope.evaluation.scoring_options import ScoringOptions
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.explainability.features.row_blocks import sample_rows
 from posescope.improvement import code_size as sizes
-from posescope.improvement import conclusion
-from posescope.improvement.bottlenecks import measure_bottlenecks as measure
+from posescope.improvement import improvement_findings as conclusion
+from posescope.improvement.autoencoder_insertion import train_and_insert
+from posescope.improvement.bottleneck_features import StackFeatureStore
+from posescope.improvement.bottleneck_features import measure_bottlenecks as measure
+from posescope.improvement.bottleneck_features import read_bottlenecks as read
 from posescope.improvement.code_size import CodeSize
-from posescope.improvement.comparison import compare_by_joint, compare_by_person
-from posescope.improvement.comparison import score_variants as score
-from posescope.improvement.emptied import empty_bottlenecks
-from posescope.improvement.insertion import train_and_insert
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
-from posescope.improvement.stack_features import StackFeatureStore
-from posescope.improvement.stack_features import read_bottlenecks as read
-from posescope.improvement.start import check_started_from, describe_data
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.origin import Origin, check_origins, origin_of_table, with_origin
-from posescope.pipelines.scoring_options import ScoringOptions
-from posescope.records import PoseTargets
-from posescope.report.belonging import mark_figure
-from posescope.report.improvement_figures import plot_autoencoder_training, plot_improvement
-from posescope.skeleton import Skeleton
-from posescope.tables import History, ids_of, table_of
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.fine_tuning import fine_tune
+from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
+from posescope.improvement.variant_comparison import score_variants as score
+from posescope.improvement.variants import check_started_from, describe_data, empty_bottlenecks
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
+from posescope.reporting.result_filter import mark_figure
+from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
+from posescope.training.trainer import fine_tune
 
 __all__: list[str] = []
 

@@ -3,16 +3,15 @@
 from typing import Any
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.images.limits import ImageLimits
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.detectors import Detections
-from posescope.inference.finding import find_in_folder
-from posescope.inference.images import ImageFolder
-from posescope.inference.outputs import OverlayFolder, OverlayOptions
-from posescope.inference.poses import pose_results
-from posescope.inference.predictor import predict_people
-from posescope.inference.records import DetectedPerson, PosedPerson
-from posescope.plugins import ComponentSpec, build
+from posescope.core.plugins import ComponentSpec, build
+from posescope.data.images.headers import ImageLimits
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.detectors.detector import Detections
+from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.overlays import OverlayFolder, OverlayOptions
+from posescope.prediction.poses import DetectedPerson, PosedPerson, pose_results
+from posescope.prediction.prediction_run import find_in_folder
+from posescope.prediction.predictor import predict_people
 
 __all__: list[str] = []
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from posescope.images.limits import ImageLimits
-from posescope.inference.crop_predictions import PredictionOptions
-from posescope.inference.outputs import OverlayOptions
-from posescope.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.data.images.headers import ImageLimits
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.overlays import OverlayOptions
 
 if TYPE_CHECKING:
     DetectorSpec = ComponentSpec

@@ -7,21 +7,21 @@ from plotly.graph_objects import Figure
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.crops.statistics import CropStatistics, check_current
-from posescope.crops.store import CropStore
-from posescope.files import fingerprint
-from posescope.origin import Origin, origin_of_table, with_origin
-from posescope.plugins import ComponentSpec
-from posescope.records import PoseTargets
-from posescope.report.belonging import mark_figure
-from posescope.report.training_figures import plot_history
-from posescope.skeleton import Skeleton
-from posescope.tables import History, ids_of, people_fingerprint, table_of
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.loop import train
+from posescope.core.files import fingerprint
+from posescope.core.origin import Origin, origin_of_table, with_origin
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import History, ids_of, people_fingerprint, table_of
+from posescope.data.crops.crop_statistics import CropStatistics, check_current
+from posescope.data.crops.crop_store import CropStore
+from posescope.reporting.plots.training_plots import plot_history
+from posescope.reporting.result_filter import mark_figure
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
-from posescope.training.sheets import SheetFolder
-from posescope.training.start import build_untrained
+from posescope.training.trainer import train
+from posescope.training.validation_grids import SheetFolder
 
 __all__: list[str] = []
 

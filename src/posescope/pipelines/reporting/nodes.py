@@ -7,20 +7,20 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.crops.statistics import CropStatistics, check_current
-from posescope.crops.store import CropStore
-from posescope.drawing.png import Picture
-from posescope.origin import origin_of_table
+from posescope.core.origin import origin_of_table
+from posescope.core.records import PoseTargets
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.crops.crop_statistics import CropStatistics, check_current
+from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.rgb_images import Picture
 from posescope.pipelines.reporting.options import PageOptions
-from posescope.records import PoseTargets
-from posescope.report.assembly import assemble_report
-from posescope.report.belonging import Belongings, mark_figure, mark_picture
-from posescope.report.choosing import choose_card_inputs, choose_report_inputs
-from posescope.report.examples import picture_examples, unscored_people
-from posescope.report.model_card import write_model_card
-from posescope.report.page import render_report
-from posescope.report.score_figures import plot_joint_scores
+from posescope.reporting.html_page import render_report
+from posescope.reporting.image_grids.person_examples import picture_examples, unscored_people
+from posescope.reporting.model_card import write_model_card
+from posescope.reporting.plots.evaluation_plots import plot_joint_scores
+from posescope.reporting.report_assembly import assemble_report
+from posescope.reporting.report_inputs import choose_card_inputs, choose_report_inputs
+from posescope.reporting.result_filter import Belongings, mark_figure, mark_picture
 
 __all__: list[str] = []
 

@@ -3,20 +3,20 @@
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from posescope.crops.statistics import CropStatistics, check_current
-from posescope.crops.store import CropStore
-from posescope.plugins import ComponentSpec
-from posescope.records import PoseTargets
-from posescope.report.tuning_figures import plot_search_history, plot_searched_parameters
-from posescope.skeleton import Skeleton
-from posescope.tables import ids_of
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import ids_of
+from posescope.data.crops.crop_statistics import CropStatistics, check_current
+from posescope.data.crops.crop_store import CropStore
+from posescope.reporting.plots.tuning_plots import plot_search_history, plot_searched_parameters
 from posescope.training.options import TrainingOptions
 from posescope.tuning.options import Recipe, TuneOptions
 from posescope.tuning.records import TuningRecord
-from posescope.tuning.results import tabulate_trials, write_winner
 from posescope.tuning.search import search
-from posescope.tuning.store import TuningStore
+from posescope.tuning.search_results import tabulate_trials, write_winner
 from posescope.tuning.trial import TuningData
+from posescope.tuning.trial_store import TuningStore
 
 __all__: list[str] = []
 

@@ -6,11 +6,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posescope.codecs.base import DecodedJoints, EncodedTargets
-from posescope.codecs.peaks import find_peaks
-from posescope.geometry.cells import crop_from_map, map_from_crop
+from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
+from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
-from posescope.plugins import Options
+from posescope.geometry.heatmap_px import crop_from_map, map_from_crop
 
 __all__ = ["BoxCodec", "BoxCodecOptions"]
 

@@ -3,8 +3,8 @@
 from pydantic import Field
 from torch import Tensor, nn
 
-from posescope.models.network import Edits, PoseNetwork
-from posescope.plugins import Options
+from posescope.core.plugins import Options
+from posescope.models.base import Edits, PoseNetwork
 
 __all__ = ["TwoLayers", "TwoLayersOptions"]
 

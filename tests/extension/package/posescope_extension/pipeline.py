@@ -6,7 +6,7 @@ import pandas as pd
 from kedro.pipeline import Pipeline, node, pipeline
 from pydantic import Field
 
-from posescope.plugins import Options
+from posescope.core.plugins import Options
 
 __all__ = ["PARAMETERS", "CountOptions", "ExtensionOptions", "count_large", "create_pipeline"]
 

@@ -1,0 +1,58 @@
+"""A trained model with autoencoders put into its bottleneck: the start of the study's second training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.torch_rng import global_draws
+from posescope.models.hourglass_autoencoder import Autoencoder, load_parts
+
+__all__ = ["check_takes_autoencoders", "insert_autoencoders"]
+
+PLAIN, WITH_AUTOENCODER = "hourglass", "hourglass_autoencoder"
+
+
+def check_takes_autoencoders(model: PoseModel) -> None:
+    """See that autoencoders can be put into a model.
+
+    Raises:
+        OptionsError: if its network is not the component `hourglass`.
+    """
+    if model.model_spec.name != PLAIN:
+        raise OptionsError(f"Autoencoders are put into a '{PLAIN}', but this model is a '{model.model_spec.name}'.")
+
+
+def insert_autoencoders(
+    model: PoseModel, autoencoders: Sequence[Autoencoder], provenance: Mapping[str, Any] | None = None
+) -> PoseModel:
+    """Put a `hourglass_autoencoder` together from a trained hourglass and autoencoders that were trained apart.
+
+    Both are copied and left as they were; codec, skeleton, crop and mean colour are the model's.
+
+    Args:
+        model: its network is the component `hourglass`.
+        autoencoders: one a stack, of the same options.
+        provenance: JSON-like: how the autoencoders were trained.
+
+    Returns:
+        The model on the device of the hourglass. Its provenance holds that of the parts.
+
+    Raises:
+        OptionsError: if the model is another component, or the parts do not fit each other.
+    """
+    check_takes_autoencoders(model)
+    if len({autoencoder.options for autoencoder in autoencoders}) != 1:
+        raise OptionsError("Expected one autoencoder a stack, all of the same options.")
+    own = autoencoders[0].options.model_dump(mode="json")
+    spec = ComponentSpec(name=WITH_AUTOENCODER, options={**model.model_spec.options, "autoencoder": own})
+    with global_draws():  # a network draws its first weights as it is built
+        network = build("models", spec, crop_size=model.crop_size, joint_count=len(model.skeleton))
+    load_parts(network, model.network.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
+    network = network.to(model.device).to(memory_format=torch.channels_last).eval()
+    parts = {"hourglass": dict(model.provenance), "autoencoders": dict(provenance or {})}
+    return replace(model, network=network, model_spec=spec, provenance={"parts": parts})

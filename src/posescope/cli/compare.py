@@ -1,0 +1,129 @@
+"""`posescope compare RUN_A RUN_B`: is one run better than another, and at which joints?"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from posescope.cli.base import LocalPathType, OneLineErrors
+from posescope.core.errors import count_of
+from posescope.core.text_escaping import escape_control
+from posescope.evaluation.paired_comparison import Comparison, JointComparison, PairedFigure, compare_joints, compare_persons
+from posescope.kedro_support.config_loader import ComponentConfigLoader
+from posescope.runs.finished_runs import FinishedRun, check_comparable, find_run, say_differences
+
+__all__ = ["compare"]
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("run_a")
+@click.argument("run_b")
+@click.option("--data-dir", type=LocalPathType(file_okay=False), help="Where runs are looked for by their id.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="How often images are drawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples: int, as_json: bool) -> None:
+    """Compare two finished runs, person by person (paired bootstrap over images).
+
+    RUN_A, RUN_B: ids of runs, folders of runs, or folders that runs were told to write to (data_dir): the newest run of a model.
+    """
+    first, second = runs = [find_run(name, data_dir or _data_dir()) for name in (run_a, run_b)]
+    check_comparable(first, second)
+    persons = compare_persons(first.person_scores(), second.person_scores(), seed, resamples)
+    hits_a, hits_b = first.joint_hits(), second.joint_hits()
+    joints = None if hits_a is None or hits_b is None else compare_joints(hits_a, hits_b, seed, resamples)
+    notes = [*(run.why for run in runs if run.why), *say_differences(first, second)]
+    if as_json:
+        click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
+    else:
+        click.echo(escape_control(_to_text(runs, notes, persons, joints), keep_lines=True))
+
+
+def _data_dir() -> Path:
+    """That of the project in the current folder, as its globals (with `conf/local`) say; without a project, `data`."""
+    conf = Path("conf")
+    if not (conf / "base").is_dir():
+        return Path("data")
+    return Path(ComponentConfigLoader(str(conf), base_env="base", default_run_env="local")["globals"]["data_dir"])
+
+
+def _to_json(
+    runs: list[FinishedRun],
+    notes: list[str],
+    persons: Comparison,
+    joints: tuple[JointComparison, ...] | None,
+    seed: int,
+    resamples: int,
+) -> str:
+    content: dict[str, Any] = {
+        "a": runs[0].describe(),
+        "b": runs[1].describe(),
+        "notes": notes,
+        "split": "val",
+        "seed": seed,
+        "resamples": resamples,
+        **persons.to_dict(),
+        "joints": None if joints is None else [joint.to_dict() for joint in joints],
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _to_text(runs: list[FinishedRun], notes: list[str], persons: Comparison, joints: tuple[JointComparison, ...] | None) -> str:
+    lines = [*map(_run_line, "AB", runs), *notes, *_persons_lines(persons)]
+    lines += ["", f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval", *map(_figure_line, persons.figures)]
+    if persons.left_out:
+        lines.append(f"In one run alone, not compared: {', '.join(persons.left_out)}.")
+    return "\n".join([*lines, "", *_joints_lines(joints)])
+
+
+def _run_line(letter: str, run: FinishedRun) -> str:
+    known = run.describe()
+    flip_test = {True: "on", False: "off", None: "unknown"}[known["flip_test"]]
+    scored = f"results {run.results}" if run.results else f"model {known['model_fingerprint'] or 'unknown'}"
+    return f"{letter}  {run.run_id}  {scored}  flip test {flip_test}  {run.data_dir}"
+
+
+def _persons_lines(persons: Comparison) -> list[str]:
+    lines = [f"{count_of(persons.persons, 'person')} of the validation set in common, in {count_of(persons.images, 'image')}."]
+    if persons.missed_a or persons.missed_b:
+        lines.append(f"Not found, and counted as 0: {persons.missed_a} of them by A, {persons.missed_b} by B.")
+    if persons.only_a or persons.only_b:
+        lines.append(
+            f"LEFT OUT: {count_of(persons.only_a, 'person')} of A alone, {count_of(persons.only_b, 'person')} of B alone, who do "
+            "not count in the other run. The figures below know nothing of them. The runs had other crop rules or protocols "
+            "(evaluation.scoring.protocol=coco counts everybody), or one is older than the column `found`."
+        )
+    return lines
+
+
+def _figure_line(figure: PairedFigure) -> str:
+    verdict = "B is higher" if figure.difference > 0 else "A is higher"
+    return (
+        f"{figure.name:<24}{figure.a:>8.4f}{figure.b:>8.4f}{figure.difference:>+9.4f}   "
+        f"[{figure.low:+.4f}, {figure.high:+.4f}]  {verdict if figure.excludes_zero else 'may be chance'}"
+    )
+
+
+def _joints_lines(joints: tuple[JointComparison, ...] | None) -> list[str]:
+    if joints is None:
+        return ["No joints are compared: a run is older than their table (joint_hits_val). Run the pipeline evaluation again."]
+    return [
+        *(_winners(joints, "oks", letter) for letter in ("A", "B")),
+        *(_winners(joints, "pck_thesis", letter) for letter in ("A", "B")),
+    ]
+
+
+def _winners(joints: tuple[JointComparison, ...], measure: Literal["oks", "pck_thesis"], letter: Literal["A", "B"]) -> str:
+    won = [joint for joint in joints if joint.winner(measure) == letter]
+    head = f"Joints better in {letter} by {measure}: {len(won)} of {len(joints)}"
+    rows: list[PairedFigure] = [getattr(joint, measure) for joint in won]
+    return "\n".join(
+        [
+            head,
+            *(
+                f"  {joint.joint:<22}{row.a:>8.4f}{row.b:>8.4f}{row.difference:>+9.4f}   [{row.low:+.4f}, {row.high:+.4f}]"
+                for joint, row in zip(won, rows, strict=True)
+            ),
+        ]
+    )

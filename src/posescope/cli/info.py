@@ -1,0 +1,72 @@
+"""`posescope info MODEL`: what a model folder says of itself."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import click
+
+from posescope.artifacts.description import ModelDescription, describe_folder, model_fingerprint
+from posescope.cli.base import LocalPathType, OneLineErrors, allow_component
+from posescope.core.text_escaping import escape_control
+from posescope.runs.project_models import find_model
+
+__all__ = ["info"]
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("model", required=False, type=LocalPathType())
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+@allow_component
+def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
+    """Say what a model is: architecture, input, joints, how it was trained, how good it was.
+
+    Nothing of the model is loaded: components that stand as dotted paths are listed (components_to_allow).
+
+    MODEL: a model folder, or a data_dir (its newest model); without it, the project's newest.
+
+    \b
+    Examples:
+      posescope info
+      posescope info data/06_models/model --json
+    """  # noqa: D301 (\b keeps click from filling the lines)
+    about = describe_folder(find_model(model))
+    facts = _facts(about, allow)
+    click.echo(
+        json.dumps(facts, indent=2)
+        if as_json
+        else "\n".join(f"{name}: {escape_control(_say(value))}" for name, value in facts.items())
+    )
+
+
+def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
+    known, to_allow = about.provenance, [path for path in about.dotted_paths if path not in allow]
+    return {
+        "folder": str(about.folder),
+        "fingerprint": model_fingerprint(about.folder),
+        "kind": "onnx" if about.onnx else "torch",
+        "architecture": about.architecture.model_dump(mode="json"),
+        "codec": about.codec.model_dump(mode="json"),
+        "crop_rule": about.crop.rule.model_dump(mode="json"),
+        **({"components_to_allow": to_allow} if to_allow else {}),
+        "crop_size": list(about.crop_size),
+        "joints": list(about.skeleton.joints),
+        "trained_on_generated_sample": bool(known.get("generated_sample", False)),
+        **{
+            name: known[name]
+            for name in ("data_fingerprint", "train_persons", "epochs", "epoch", "val_pck_thesis", "posescope")
+            if name in known
+        },
+        "weights_sha256": about.weights_sha256,
+        **({"onnx_largest_difference": about.onnx.get("largest_difference")} if about.onnx else {}),
+    }
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, dict) and "name" in value:
+        options = ", ".join(f"{key} {option}" for key, option in value.get("options", {}).items())
+        return f"{value['name']} ({options})" if options else str(value["name"])
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,35 @@
+"""`posescope plugins`: the installed components with their options."""
+
+import inspect
+
+import click
+
+from posescope.cli.base import OneLineErrors
+from posescope.core.plugins import GROUPS, installed, load_component
+
+__all__ = ["plugins"]
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("group", required=False, type=click.Choice(sorted(GROUPS)))
+def plugins(group: str | None) -> None:
+    """List the installed components with their options.
+
+    GROUP: only this group, for example `models`.
+    """
+    for name, contract in GROUPS.items():
+        if group in (None, name):
+            click.secho(f"posescope.{name}", bold=True, nl=False)
+            click.echo(f"  {contract}")
+            _list_components(name)
+
+
+def _list_components(group: str) -> None:
+    for row in installed(group):
+        component = load_component(group, row.name)
+        summary = (inspect.getdoc(component) or "").partition("\n")[0]
+        click.echo(f"  {row.name}  {summary}  [{row.package} {row.version}, {row.target}]")
+        options = getattr(component, "Options", None)
+        for field, info in (options.model_fields if options else {}).items():
+            default = "required" if info.is_required() else f"default {info.get_default(call_default_factory=True)!r}"
+            click.echo(f"      {field}: {info.description or ''} ({default})")

@@ -1,0 +1,127 @@
+"""`posescope run`: Kedro's own command; a foreseen error ends it with one clear message and exit code 1, not with a traceback."""
+
+import copy
+import re
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import click
+from kedro.framework import project
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
+from kedro.io import DatasetError
+from kedro.runner import AbstractRunner
+from kedro.utils import load_obj
+from omegaconf.errors import OmegaConfBaseException
+
+from posescope.cli.base import OneLineErrors, message_of
+from posescope.core.errors import PosescopeError, causes_of
+from posescope.kedro_support.params_option import split_params
+
+__all__ = ["run"]
+
+_FORESEEN_IN_TRACE = re.compile(r"^posescope(\.\w+)*\.\w+Error: ", re.MULTILINE)
+_PACKAGE = __name__.partition(".")[0]
+
+# Where Kedro checks the command, the configuration and the catalog. An error that is raised in one of these modules is about what
+# was asked for (an unknown node, tag, pipeline, environment or version): a traceback would say nothing more.
+_CHECKS_OF_KEDRO = frozenset(
+    {
+        "kedro.config.omegaconf_config",
+        "kedro.framework.cli.project",
+        "kedro.framework.session.session",
+        "kedro.io.data_catalog",
+        "kedro.pipeline.pipeline",
+        "kedro.runner.parallel_runner",
+        "kedro.runner.runner",
+        "kedro.runner.thread_runner",
+    }
+)
+
+
+class _Run(OneLineErrors):
+    """Kedro's `run`. `posescope run` configures the project itself; `kedro run` has done so before."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if project.PACKAGE_NAME is None:
+            project.configure_project(_PACKAGE)
+        try:
+            return super().invoke(ctx)
+        except KedroCliError as error:
+            raise click.ClickException(error.message) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            found = (message_of(cause) for cause in causes_of(error))
+            message = next(filter(None, found), None) or _said_in_worker(error)
+            message = message or (str(error) if _is_said_by_kedro(error) else None)
+            if message is None:
+                raise
+            raise click.ClickException(message.strip()) from error
+
+
+def _said_in_worker(error: Exception) -> str | None:
+    """Return the message of a foreseen error in a dataset of a worker process; None where it is another error.
+
+    The error comes back without its causes, but with their text. The first line of its message is Kedro's, the rest the cause's.
+    """
+    trace = getattr(error.__cause__, "tb", "")
+    foreseen = isinstance(error, DatasetError) and _FORESEEN_IN_TRACE.search(trace)
+    return str(error).partition("\n")[2] or None if foreseen else None
+
+
+def _is_said_by_kedro(error: Exception) -> bool:
+    """Whether Kedro raised this error of its own accord while it checked what was asked for."""
+    if isinstance(error, OmegaConfBaseException):  # a configuration file refers to something that is not there
+        return True
+    if isinstance(error, DatasetError) and error.__cause__ is not None:  # a dataset failed for a reason that is not foreseen
+        return False
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return frames[-1][0].f_globals.get("__name__") in _CHECKS_OF_KEDRO
+
+
+def _check_runner(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    """Refuse a name that is no runner before anything is loaded."""
+    if value is None:
+        return None
+    try:
+        found = load_obj(value, "kedro.runner")
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, AbstractRunner)):
+        raise click.ClickException(
+            f"--runner {value}: there is no such runner. Expected SequentialRunner, ThreadRunner, ParallelRunner, or the dotted "
+            "path of a class derived from kedro.runner.AbstractRunner."
+        )
+    return value
+
+
+def _with_our_checks(param: click.Parameter) -> click.Parameter:
+    """Return the option with its value checked by us, and with what Kedro's own check says in one line, exit code 1."""
+    check: Callable[..., Any] | None = _OURS.get(str(param.name), param.callback)
+    if check is None:
+        return param
+
+    def call(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        try:
+            return check(ctx, param, value)
+        except (click.BadParameter, KedroCliError) as error:
+            raise click.ClickException(f"{param.opts[0]}: {error.message}") from error
+        except PosescopeError as error:
+            raise click.ClickException(f"{param.opts[0]}: {error}") from error
+
+    ours = copy.copy(param)
+    ours.callback = call
+    return ours
+
+
+_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": split_params}
+
+run = _Run(
+    name=kedro_run.name,
+    callback=kedro_run.callback,
+    params=[_with_our_checks(param) for param in kedro_run.params],
+    help=kedro_run.help,
+    short_help=kedro_run.short_help,
+)

@@ -1,0 +1,160 @@
+"""The frozen records that pass between stages as arrays; the tables stand in `tables`.
+
+Legend of the axis letters, used by every docstring of the project:
+
+    N persons (or crops)    K joints       C channels      H, W height and width in px
+    S stacks of a network   D features     P components    Q clusters      E = 2, the coordinates (x, y)
+
+Points are (x, y) in float pixels; an integer is a pixel's centre; an image spans [-0.5, W - 0.5] x [-0.5, H - 0.5].
+A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled but hidden, 2 visible.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError
+from posescope.core.files import atomic_write
+
+__all__ = ["PosePredictions", "PoseTargets", "ScoredPersons"]
+
+
+@dataclass(frozen=True)
+class PoseTargets:
+    """Where the joints of N persons are in their crops.
+
+    Attributes:
+        person_ids: (N,) int64.
+        joints: (N, K, 2) float32 crop px; NaN where unlabelled.
+        visibility: (N, K) uint8, 0..2.
+        squares: fingerprint of the crop boxes that the joints were placed in; empty where nobody knows them.
+        joint_names: (K,) in the order of the arrays; empty where nobody knows them: such targets meet no model.
+    """
+
+    person_ids: NDArray[np.int64]
+    joints: NDArray[np.float32]
+    visibility: NDArray[np.uint8]
+    squares: str = ""
+    joint_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.person_ids)
+        shape = self.visibility.shape
+        if len(shape) != 2 or shape[0] != count or self.joints.shape != (*shape, 2):
+            raise DataError(
+                f"PoseTargets: expected joints (N, K, 2) and visibility (N, K) for N = {count}, "
+                f"found {self.joints.shape} and {self.visibility.shape}."
+            )
+        if self.joint_names and (len(self.joint_names) != shape[1] or len(set(self.joint_names)) != shape[1]):
+            raise DataError(
+                f"PoseTargets: expected {shape[1]} joint names, each once, found {len(self.joint_names)}: "
+                f"{', '.join(self.joint_names)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    def subset(self, rows: NDArray[np.int64]) -> "PoseTargets":
+        """Return the persons at `rows`, in that order."""
+        return replace(self, person_ids=self.person_ids[rows], joints=self.joints[rows], visibility=self.visibility[rows])
+
+    def save(self, path: Path) -> None:
+        """Write the three arrays, the fingerprint and the names as `.npz`, atomically."""
+        with atomic_write(path) as temporary:
+            np.savez(
+                temporary,
+                person_ids=self.person_ids,
+                joints=self.joints,
+                visibility=self.visibility,
+                squares=np.array(self.squares),
+                joint_names=np.array(self.joint_names, dtype=np.str_),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "PoseTargets":
+        """Inverse of `save`.
+
+        Raises:
+            DataError: if the file is missing or holds something else.
+        """
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+                arrays = (content["person_ids"], content["joints"], content["visibility"])
+                names = tuple(map(str, content["joint_names"])) if "joint_names" in content else ()
+                return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "", joint_names=names)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+            raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
+
+
+@dataclass(frozen=True)
+class PosePredictions:
+    """What a network says of N persons.
+
+    Attributes:
+        person_ids: (N,) int64.
+        joints: (N, K, 2) float32, in the frame that the maker of the record states (crop px or image px).
+        scores: (N, K) float32: the height of the heatmap's peak.
+    """
+
+    person_ids: NDArray[np.int64]
+    joints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+
+@dataclass(frozen=True)
+class ScoredPersons:
+    """Predictions beside the truth for N persons: what every metric reads.
+
+    Attributes:
+        person_ids, image_ids: (N,) int64.
+        predicted: (N, K, 2) float64 image px; NaN throughout for somebody who was missed.
+        scores: (N, K) float64.
+        truth: (N, K, 2) float64 image px; NaN where unlabelled.
+        visibility: (N, K) uint8.
+        boxes: (N, 4) float64 x, y, w, h of the annotated boxes, image px, in our convention.
+        areas: (N,) float64 px^2: COCO's area of the person (its segment), the scale of OKS.
+        crop_from_image: (N, 2, 3) float64; NaN for somebody who has no crop.
+        crop_size: (height, width) px of the crops.
+        oks_sigmas: (K,) of the skeleton.
+        joint_names: (K,) of the skeleton; empty where nobody said.
+        own_scores: (N,) float64 where persons have a score of their own, as another system's results have; NaN for somebody who
+            was missed. None: a person's score is the mean of its joints' scores.
+    """
+
+    person_ids: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    truth: NDArray[np.float64]
+    visibility: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    crop_from_image: NDArray[np.float64]
+    crop_size: tuple[int, int]
+    oks_sigmas: tuple[float, ...]
+    joint_names: tuple[str, ...] = ()
+    own_scores: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    @property
+    def person_scores(self) -> NDArray[np.float64]:
+        """(N,): the score by which a person is ranked; NaN for somebody who was missed."""
+        return np.asarray(self.scores.mean(axis=1)) if self.own_scores is None else self.own_scores
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(N, K): True where a joint is labelled (visibility > 0)."""
+        return self.visibility > 0
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,): False for somebody who was missed, and so has no prediction at all."""
+        return np.asarray(~np.isnan(self.predicted).all(axis=(1, 2)), dtype=np.bool_)

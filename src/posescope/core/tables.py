@@ -1,0 +1,344 @@
+"""The tables that pass between stages: one pandera schema each, checked by the catalog whenever one is saved or loaded.
+
+Coordinates are in our convention (an integer is a pixel's centre). The reader and the writer of COCO files are the only places
+that know COCO's other one.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+from pandera.typing.pandas import Series
+
+from posescope.core.errors import DataError
+
+__all__ = [
+    "CropBoxes",
+    "DataQuality",
+    "Distribution",
+    "HeatmapErrors",
+    "History",
+    "Issues",
+    "JointHits",
+    "Keypoints",
+    "PersonScores",
+    "Persons",
+    "Predictions",
+    "Trials",
+    "empty_table",
+    "ids_of",
+    "images_of",
+    "join_joints",
+    "joints_of",
+    "matrices_of",
+    "people_fingerprint",
+    "required_columns",
+    "squares_fingerprint",
+    "table_of",
+]
+
+SPLITS = ("train", "val", "test")
+
+
+class _Table(pa.DataFrameModel):
+    class Config:
+        strict = True
+        coerce = True
+
+
+class Persons(_Table):
+    """One row a person.
+
+    `person_id` is assigned, unique over all splits; `annotation_id` may stand in train and in val. `area` is COCO's area of the
+    segment, px^2. `split` is train, val or test.
+    """
+
+    person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
+    source_split: Series[str]
+    annotation_id: Series[np.int64]
+    image_id: Series[np.int64]
+    file_name: Series[str]
+    split: Series[str] = pa.Field(isin=SPLITS)
+    image_h: Series[np.int32] = pa.Field(gt=0)
+    image_w: Series[np.int32] = pa.Field(gt=0)
+    bbox_x: Series[np.float32]
+    bbox_y: Series[np.float32]
+    bbox_w: Series[np.float32] = pa.Field(ge=0)
+    bbox_h: Series[np.float32] = pa.Field(ge=0)
+    area: Series[np.float32] = pa.Field(ge=0)
+    is_crowd: Series[bool]
+
+
+class Keypoints(_Table):
+    """One row a person and joint; x, y in image px, NaN where visibility is 0.
+
+    `joint_name` names the joint that `joint` numbers; tables of older versions lack it, and meet no model.
+    """
+
+    person_id: Series[np.int64]
+    joint: Series[np.uint8]
+    x: Series[np.float32] = pa.Field(nullable=True)
+    y: Series[np.float32] = pa.Field(nullable=True)
+    visibility: Series[np.uint8] = pa.Field(le=2)
+    joint_name: Series[pd.CategoricalDtype] | None
+
+
+class Issues(_Table):
+    """One row a record that was set aside, mended or warned of: where it came from and why.
+
+    `annotation_id` is -1 where the image itself is meant. `outcome` is `set aside`, or `mended` or `warned`: those records go on.
+    """
+
+    source_split: Series[str]
+    image_id: Series[np.int64]
+    annotation_id: Series[np.int64]
+    file_name: Series[str]
+    step: Series[str]
+    outcome: Series[str] = pa.Field(isin=("set aside", "mended", "warned"))
+    reason: Series[str]
+    detail: Series[str]
+
+
+class DataQuality(_Table):
+    """One row a check and split that found something in the data set's files; `coco.quality.Finding` explains the columns.
+
+    `data` is the fingerprint of the data (`posescope.core.origin`), in the table that has the findings of all steps.
+    """
+
+    severity: Series[str] = pa.Field(isin=("mended", "warned", "refused"))
+    split: Series[str]
+    check: Series[str]
+    records: Series[np.int64] = pa.Field(ge=0)
+    share: Series[np.float64] = pa.Field(ge=0, le=1)
+    detail: Series[str]
+    remedy: Series[str]
+    data: Series[str] | None
+
+
+class CropBoxes(_Table):
+    """One row a person who stays: the square in whole image px, and `crop_from_image` row by row (a b c; d e f)."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    left: Series[np.int64]
+    top: Series[np.int64]
+    side: Series[np.int64] = pa.Field(ge=1)
+    a: Series[np.float64]
+    b: Series[np.float64]
+    c: Series[np.float64]
+    d: Series[np.float64]
+    e: Series[np.float64]
+    f: Series[np.float64]
+
+
+class Predictions(_Table):
+    """One row a person and joint: what the network says, in image px; or the person's own result of another system.
+
+    `person_score`, the same in all rows of a person, is there where the result has a score of its own; a network's person is
+    scored by the mean of its joints. `model`, `data` and `results` are fingerprints (`posescope.core.origin`).
+    """
+
+    person_id: Series[np.int64]
+    joint: Series[np.uint8]
+    x: Series[np.float32]
+    y: Series[np.float32]
+    score: Series[np.float32]
+    person_score: Series[np.float32] | None
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
+
+
+class Distribution(_Table):
+    """Images and persons of each split, with their shares (0..1).
+
+    `images` and `persons` count those with a crop. `images_with_persons` counts the images with at least one well-formed person
+    record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it.
+    `data` is the fingerprint of the data (`posescope.core.origin`).
+    """
+
+    split: Series[str] = pa.Field(isin=(*SPLITS, "all"))
+    images_with_persons: Series[np.int64] | None = pa.Field(ge=0)
+    images: Series[np.int64]
+    persons: Series[np.int64]
+    images_share: Series[np.float64]
+    persons_share: Series[np.float64]
+    data: Series[str] | None
+
+
+class History(_Table):
+    """One row an epoch of training.
+
+    `model` and `data` are fingerprints of the model that came out and of its data (`posescope.core.origin`).
+    """
+
+    epoch: Series[np.int64]
+    train_loss: Series[np.float64]
+    val_loss: Series[np.float64]
+    val_pck_thesis: Series[np.float64] = pa.Field(nullable=True)
+    learning_rate: Series[np.float64]
+    seconds: Series[np.float64]
+    model: Series[str] | None
+    data: Series[str] | None
+
+
+class PersonScores(_Table):
+    """One row a person who counts: every metric has a column, so the schema names only the person.
+
+    `found` is False for somebody who was missed: wanted by the evaluation, and without a prediction. The figures of such a
+    person are those of a prediction that is wrong at every labelled joint.
+    """
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+    found: Series[bool]
+
+    class Config:  # noqa: D106
+        strict = False
+        coerce = True
+
+
+class JointHits(_Table):
+    """One row a labelled joint of a person who counts: its similarity in OKS (0..1), and whether `pck_thesis` calls it right.
+
+    Both are 0 for somebody who was missed. `pck_thesis` is NaN where the person was found and has no crop, on whose grid it
+    counts. `x` and `y` are the annotated place in image px, by which two runs see whether they were held against the same
+    truth; tables of older runs lack them.
+    """
+
+    person_id: Series[np.int64]
+    image_id: Series[np.int64]
+    joint: Series[str]
+    visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
+    x: Series[np.float32] | None
+    y: Series[np.float32] | None
+    oks: Series[np.float64] = pa.Field(ge=0, le=1)
+    pck_thesis: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
+
+
+class HeatmapErrors(_Table):
+    """One row a person: mean squared error of the heatmaps (NaN where no map counts), and the sum of the maps' weights."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+    mse: Series[np.float64] = pa.Field(nullable=True, ge=0)
+    weight: Series[np.float64] = pa.Field(ge=0)
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
+
+
+class Trials(_Table):
+    """One row a trial of a search: every searched parameter has a column, under its dotted path.
+
+    `number` is 1-based; `value` is the best validation PCK of its epochs, 0..1, NaN where there was none; `reason` says why it
+    failed.
+    """
+
+    number: Series[np.int64] = pa.Field(unique=True, ge=1)
+    state: Series[str] = pa.Field(isin=("completed", "pruned", "failed"))
+    value: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
+    epochs: Series[np.int64] = pa.Field(ge=0)
+    seconds: Series[np.float64] = pa.Field(ge=0)
+    reason: Series[str]
+
+    class Config:  # noqa: D106
+        strict = False
+        coerce = True
+
+
+TableModel = TypeVar("TableModel", bound=pa.DataFrameModel)
+
+
+def empty_table(schema: type[TableModel]) -> pd.DataFrame:
+    """A table of this schema without rows."""
+    columns = schema.to_schema().columns
+    frame = pd.DataFrame({name: [] for name in columns})
+    return pd.DataFrame(schema.validate(frame))
+
+
+def required_columns(schema: type[TableModel]) -> list[str]:
+    """Return the names of the columns that every table of this schema has, in order."""
+    return [str(name) for name, column in schema.to_schema().columns.items() if column.required]
+
+
+def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
+    """Frozen records as a table of this schema, a row each, with its required columns."""
+    columns = required_columns(schema)
+    frame = pd.DataFrame([[getattr(record, name) for name in columns] for record in records], columns=columns)
+    return pd.DataFrame(schema.validate(frame))
+
+
+def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
+    """(N,) ids of the persons of a split, ascending."""
+    return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
+
+
+def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
+    """(M,) ids of the images in which persons of a split are, ascending, each once."""
+    return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
+
+
+def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The long keypoint table as an array.
+
+    Args:
+        keypoints: a `Keypoints` or `Predictions` table: every person has all K joints.
+        person_ids: (N,) whom, in which order.
+
+    Returns:
+        (N, K, 3) float64: x, y (image px, NaN where missing) and visibility (or score).
+
+    Raises:
+        DataError: if a person is not in the table.
+    """
+    third = "visibility" if "visibility" in keypoints else "score"
+    joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
+    ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
+    known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
+    values = ordered[["x", "y", third]].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
+    strangers = np.setdiff1d(person_ids, known)
+    if len(strangers):
+        raise DataError(f"Person {strangers[0]} is not in the table of joints: the tables are of different runs.")
+    rows = np.searchsorted(known, person_ids)
+    return np.asarray(values[rows])
+
+
+def join_joints(
+    person_ids: NDArray[np.int64], joints: NDArray[np.floating], third: NDArray[np.generic], name: str
+) -> pd.DataFrame:
+    """Arrays (N, K, 2) and (N, K) as a long table with the columns person_id, joint, x, y and `name`."""
+    count, joint_count = third.shape
+    return pd.DataFrame(
+        {
+            "person_id": np.repeat(person_ids, joint_count),
+            "joint": np.tile(np.arange(joint_count, dtype=np.uint8), count),
+            "x": joints[..., 0].ravel().astype(np.float32),
+            "y": joints[..., 1].ravel().astype(np.float32),
+            name: third.ravel(),
+        }
+    )
+
+
+def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
+    """`crop_from_image` of each row: (N, 2, 3) float64."""
+    return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
+
+
+def squares_fingerprint(crop_boxes: pd.DataFrame) -> str:
+    """16 hex digits of who is cut out where; the order of the rows does not matter."""
+    squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
+    return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]
+
+
+def people_fingerprint(persons: pd.DataFrame, split: str) -> str:
+    """16 hex digits of whose annotations make up a split of a `Persons` table; the order of the rows does not matter."""
+    people = persons.loc[persons["split"] == split, ["source_split", "image_id", "annotation_id"]]
+    rows = people.sort_values(["source_split", "image_id", "annotation_id"]).itertuples(index=False)
+    return hashlib.sha256("\n".join(f"{row[0]} {row[1]} {row[2]}" for row in rows).encode()).hexdigest()[:16]

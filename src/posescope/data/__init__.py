@@ -1,0 +1,1 @@
+"""Annotations, images and person crops: download, read, check, filter and crop a COCO-format data set."""

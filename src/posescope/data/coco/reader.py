@@ -1,0 +1,296 @@
+"""Read COCO annotations into tables; every malformed record goes, with its reason, into the table of issues.
+
+COCO's boxes count from the pixel's edge (pixel i spans [i, i + 1]), ours from its centre: boxes lose 0.5 here. Keypoints are
+numbers of pixels and enter unchanged.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError
+from posescope.core.files import read_json
+from posescope.core.joint_matching import name_joints
+from posescope.core.skeleton import Skeleton, skeleton_from_category
+from posescope.core.tables import Issues, Keypoints, Persons, join_joints
+from posescope.data.coco.data_quality import (
+    Finding,
+    mend_findings,
+    missing_category_finding,
+    report_findings,
+    same_image_finding,
+    skeleton_findings,
+)
+from posescope.data.coco.failure_limits import FailureOptions, check_failures, judge_doubts, refuse_labels
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.plausibility import Doubt, SplitLabels, find_doubts, find_shared_persons, labels_of
+from posescope.data.coco.record_validation import NO_FAULT, WITHOUT_PEOPLE, is_storable, show_value
+from posescope.data.coco.repair import to_whole
+from posescope.data.coco.validation import RecordChecks, find_bad_images, find_bad_records
+
+__all__ = ["Annotations", "load_annotation_file", "read_annotations"]
+
+MAX_JOINTS = 255  # the tables count joints in a uint8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What the annotation files of a data set say.
+
+    Attributes:
+        persons: a `Persons` table: every well-formed record, crowds and people without keypoints included.
+        keypoints: a `Keypoints` table.
+        issues: an `Issues` table.
+        quality: a `DataQuality` table of what was mended and what is doubtful.
+        skeleton: of the data set's own category.
+    """
+
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    issues: pd.DataFrame
+    quality: pd.DataFrame
+    skeleton: Skeleton
+
+
+def load_annotation_file(path: Path) -> dict[str, Any]:
+    """The content of a COCO annotation file, `.json` or `.json.gz`.
+
+    Raises:
+        DataError: if it cannot be read, is no JSON, or lacks one of the lists images, annotations, categories; names file, place
+            and field.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such annotation file.")
+    content = read_json(path, strict=False)  # each record is checked, and set aside alone
+    if not isinstance(content, dict):
+        raise DataError(
+            f"{path}: expected a list under each of the names images, annotations, categories; "
+            f"found no dict but {type(content).__name__}."
+        )
+    for field in ("images", "annotations", "categories"):
+        found = content.get(field)
+        if not isinstance(found, list):
+            raise DataError(f"{path}: field '{field}': expected a list, found {type(found).__name__}.")
+    return content
+
+
+def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureOptions | None = None) -> Annotations:
+    """Read and check all annotation files of a data set.
+
+    Args:
+        folder: the data set.
+        source: how its files are called.
+        failures: how many records may be malformed, and labels wrong; none: any number.
+
+    Raises:
+        DataError: if a file is missing or malformed as a whole, the splits describe different skeletons, or too many records are
+            malformed, or too many labels make every number wrong.
+    """
+    parts: list[_Part] = []
+    next_id = 0
+    for split, source_split in source.splits().items():
+        part = _read_split(folder, source, split, source_split, next_id)
+        next_id += len(part.persons)
+        if parts and part.skeleton != parts[0].skeleton:
+            raise DataError(f"{part.path}: its category describes another skeleton than the split '{source.train_split}'.")
+        parts.append(part)
+    _check_apart(folder, source, parts)
+    doubts = [*(find_doubts(part.labels) for part in parts)]
+    doubts[-1] += _find_shared(parts, source)
+    quality = _report_quality(parts, doubts, source, failures)
+    issues = [*(part.issues for part in parts), *map(_warned_issues, parts, doubts)]
+    found = Annotations(
+        persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
+        keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
+        issues=pd.DataFrame(Issues.validate(pd.concat(issues, ignore_index=True))),
+        quality=quality,
+        skeleton=parts[0].skeleton,
+    )
+    if failures is not None:
+        set_aside = found.issues[found.issues["outcome"] == "set aside"]
+        malformed = set_aside[~set_aside["reason"].isin(NO_FAULT)]
+        check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one annotation file says; the attributes that `Annotations` has too are as there."""
+
+    path: Path
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    issues: pd.DataFrame
+    skeleton: Skeleton
+    findings: tuple[Finding, ...]
+    labels: SplitLabels
+
+
+def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
+    """No picture may train and validate; where each split has a folder of its own, the names do not say it."""
+    if source.images is None:
+        return
+    first, *others = (folder.image_folder(source, split).resolve() for split in source.splits().values())
+    shared = set(parts[0].persons["file_name"]).intersection(*(part.persons["file_name"] for part in parts[1:]))
+    if shared and all(other == first for other in others):
+        raise DataError(
+            f"{first}: {len(shared)} images with people stand in the splits '{source.train_split}' and '{source.val_split}', "
+            f"'{min(shared)}' for one: what trains must not validate. Take them out of one of the annotation files."
+        )
+
+
+def _find_shared(parts: Sequence[_Part], source: SourceOptions) -> list[Doubt]:
+    """Persons of the last split who are in the first one too."""
+    shared = None if source.train_split == source.val_split else find_shared_persons(parts[0].labels, parts[-1].labels)
+    return [] if shared is None else [shared]
+
+
+def _report_quality(
+    parts: Sequence[_Part], doubts: Sequence[list[Doubt]], source: SourceOptions, failures: FailureOptions | None
+) -> pd.DataFrame:
+    """Log all findings, stop if labels are refused, and return the table."""
+    findings: list[Finding] = []
+    for part, of_part in zip(parts, doubts, strict=True):
+        findings += [*part.findings, *judge_doubts(of_part, failures)]
+    findings += skeleton_findings(parts[0].skeleton, source.category, source.oks_sigmas)
+    table = report_findings(findings)
+    if failures is not None:
+        refuse_labels(findings, failures)
+    return table
+
+
+def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_split: str, first_id: int) -> _Part:
+    path = folder.annotation_file(source, source_split)
+    image_folder = None if source.images is None else folder.image_folder(source, source_split)
+    content = load_annotation_file(path)
+    category = _find_category(content["categories"], source, path)
+    skeleton = _read_skeleton(category, source, path)
+    images = find_bad_images(content["images"], image_folder, source.orientation)
+    checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
+    issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
+    mended = [*images.mended, *checks.mended]
+    persons = _persons_table(checks, images.rows, split, source_split, first_id)
+    logger.info(
+        "%s: %d people read, %d records set aside, %d of other categories left out",
+        path.name, len(persons), len(issues), checks.other_count,
+    )  # fmt: skip
+    record_count = len(checks.annotation_ids) + len(checks.issues)
+    return _Part(
+        path=path,
+        persons=persons,
+        keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
+        issues=_issues_table([*issues, *({**one.issue, "outcome": "mended"} for one in mended)], source_split),
+        skeleton=skeleton,
+        findings=(
+            *mend_findings(source_split, mended, len(content["images"]), record_count),
+            *missing_category_finding(source_split, checks.without_category, record_count, len(content["categories"])),
+            *same_image_finding(source_split, images.rows),
+        ),
+        labels=labels_of(checks, images.rows, source_split),
+    )
+
+
+def _warned_issues(part: _Part, doubts: Sequence[Doubt]) -> pd.DataFrame:
+    """A row for each record that a check doubts."""
+    labels = part.labels
+    image_ids = part.persons.set_index("annotation_id")["image_id"]
+    rows = [
+        {
+            "image_id": int(image_ids[annotation]),
+            "annotation_id": int(annotation),
+            "file_name": name,
+            "outcome": "warned",
+            "reason": doubt.reason,
+            "detail": doubt.finding.check,
+        }
+        for doubt in doubts
+        for annotation, name in zip(labels.annotation_ids[doubt.records], labels.file_names[doubt.records], strict=True)
+    ]
+    return _issues_table(rows, labels.split)
+
+
+def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> dict[str, Any]:
+    named = [item for item in categories if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    found = [item for item in named if item["name"] == source.category]
+    if len(found) != 1:
+        names = [item["name"] for item in named]
+        raise DataError(
+            f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
+        )
+    category_id = to_whole(found[0].get("id"))
+    if category_id is None:
+        raise DataError(
+            f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(found[0].get('id'))}."
+        )
+    return {**found[0], "id": category_id}
+
+
+def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) -> Skeleton:
+    names = category.get("keypoints")
+    if not isinstance(names, list) or not names:
+        raise DataError(
+            f"{path}: categories: '{source.category}' has no list of joint names (its field 'keypoints'). "
+            "Is this a file of keypoints, and not one of boxes or captions?"
+        )
+    if len(names) > MAX_JOINTS or not all(isinstance(name, str) and name and is_storable(name) for name in names):
+        raise DataError(
+            f"{path}: categories: keypoints: expected at most {MAX_JOINTS} joint names, each of them text, "
+            f"found {show_value(names)}."
+        )
+    try:
+        return skeleton_from_category(category, source.oks_sigmas, source=str(path))
+    except RecursionError as error:
+        raise DataError(f"{path}: categories: '{source.category}' is nested too deeply; expected names and pairs.") from error
+
+
+def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[dict[str, Any]]:
+    # A malformed record has its own issue; its image is not empty for that.
+    peopled = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
+    empty = images[~images.index.isin(peopled)]
+    return [
+        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": WITHOUT_PEOPLE, "detail": ""}
+        for i, name in zip(empty.index, empty["file_name"], strict=True)
+    ]
+
+
+def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
+    count = len(checks.image_ids)
+    of_person = images.loc[checks.image_ids]
+    return pd.DataFrame(
+        {
+            "person_id": np.arange(first_id, first_id + count),
+            "source_split": source_split,
+            "annotation_id": checks.annotation_ids,
+            "image_id": checks.image_ids,
+            "file_name": of_person["file_name"].to_numpy(),
+            "split": split,
+            "image_h": of_person["height"].to_numpy(),
+            "image_w": of_person["width"].to_numpy(),
+            "bbox_x": checks.boxes[:, 0] - 0.5,
+            "bbox_y": checks.boxes[:, 1] - 0.5,
+            "bbox_w": checks.boxes[:, 2],
+            "bbox_h": checks.boxes[:, 3],
+            "area": checks.areas,
+            "is_crowd": checks.is_crowd,
+        }
+    )
+
+
+def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64], skeleton: Skeleton) -> pd.DataFrame:
+    visibility = checks.keypoints[..., 2].astype(np.uint8)
+    joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
+    return name_joints(join_joints(person_ids, joints, visibility, "visibility"), skeleton.joints)
+
+
+def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
+    columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "outcome", "reason", "detail"]
+    known = {"source_split": source_split, "step": "read", "outcome": "set aside"}
+    return pd.DataFrame([{**known, **issue} for issue in issues], columns=columns)

@@ -1,0 +1,38 @@
+"""Predictions as COCO results: the JSON that pycocotools and every other scorer reads."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posescope.core.tables import joints_of
+
+__all__ = ["coco_results"]
+
+
+def coco_results(predictions: pd.DataFrame, persons: pd.DataFrame, category_id: int = 1) -> list[dict[str, Any]]:
+    """One result a person.
+
+    Args:
+        predictions: a `Predictions` table, image px; keypoints are numbers of pixels in COCO too, so they leave unchanged.
+        persons: a `Persons` table that has every predicted person (image_id).
+        category_id: of the person category in the annotation file.
+
+    Returns:
+        Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score: the mean over the joints' scores,
+        as for a box of score 1: the boxes are the annotation's.
+    """
+    person_ids = np.unique(predictions["person_id"].to_numpy())
+    values = joints_of(predictions, person_ids)
+    image_ids = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy()
+    scores = values[..., 2].mean(axis=1) if len(values) else np.empty(0)
+    triples = np.concatenate([values[..., :2].round(3), np.ones_like(values[..., :1])], axis=-1)
+    return [
+        {
+            "image_id": int(image),
+            "category_id": category_id,
+            "keypoints": numbers.ravel().tolist(),
+            "score": round(float(score), 6),
+        }
+        for image, numbers, score in zip(image_ids, triples, scores, strict=True)
+    ]

@@ -1,0 +1,116 @@
+"""What is measured of the finished crops: the mean colour, and a fingerprint of all that a network will see."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError
+from posescope.core.records import PoseTargets
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.options import CropOptions
+from posescope.geometry.crop_recipe import CropRecipe, recipe_of
+
+__all__ = ["CropStatistics", "check_current", "mean_rgb", "measure_crops"]
+
+
+@dataclass(frozen=True)
+class CropStatistics:
+    """Of one run of data engineering.
+
+    Attributes:
+        mean_rgb: 0..1, over the real pixels of the training crops.
+        crop_size: (height, width) px.
+        crop: rule and padding.
+        data_fingerprint: changes whenever a crop, a joint or a split does; how the crops are parted into shards does not matter.
+        generated: whether the people are those of the generated sample: a model of them is not for photographs.
+    """
+
+    mean_rgb: tuple[float, float, float]
+    crop_size: tuple[int, int]
+    crop: CropRecipe
+    data_fingerprint: str
+    generated: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-like content."""
+        return {
+            "mean_rgb": list(self.mean_rgb),
+            "crop_size": list(self.crop_size),
+            "crop": self.crop.model_dump(mode="json"),
+            "data_fingerprint": self.data_fingerprint,
+            "generated": self.generated,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "CropStatistics":
+        """Inverse of `to_dict`."""
+        red, green, blue = content["mean_rgb"]
+        height, width = content["crop_size"]
+        return cls(
+            (red, green, blue), (height, width), recipe_of(content), content["data_fingerprint"], content.get("generated", False)
+        )
+
+
+def measure_crops(
+    store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions, generated: bool = False
+) -> CropStatistics:
+    """Measure the finished store; `generated`: of the sample."""
+    train = persons.loc[persons["split"] == "train", "person_id"].to_numpy()
+    return CropStatistics(
+        mean_rgb=mean_rgb(store, train),
+        crop_size=options.crop_size,
+        crop=options.recipe,
+        data_fingerprint=_fingerprint(store, persons, targets),
+        generated=generated,
+    )
+
+
+def check_current(statistics: CropStatistics, store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> None:
+    """See that what was measured is what lies there now.
+
+    Raises:
+        DataError: if crops, splits or joints are of another run than the statistics.
+    """
+    found = _fingerprint(store, persons, targets)
+    if found != statistics.data_fingerprint:
+        raise DataError(
+            f"{store.root}: crops, persons and targets (fingerprint {found}) are not those that were measured "
+            f"({statistics.data_fingerprint}): they are of different runs, one of which did not come to its end. "
+            "Run the pipeline data_engineering."
+        )
+
+
+def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Mean colour, 0..1, over the real pixels of these persons' crops (padding does not count).
+
+    Raises:
+        DataError: if none of them has a crop.
+    """
+    sums, count = np.zeros(3, dtype=np.int64), 0
+    for record in store.records():
+        wanted = np.isin(np.array(record.person_ids, dtype=np.int64), person_ids)
+        sums += np.array(record.rgb_sums, dtype=np.int64).reshape(-1, 3)[wanted].sum(axis=0)
+        count += int(np.array(record.pixel_counts, dtype=np.int64)[wanted].sum())
+    if count == 0:
+        raise DataError("No training person has a crop: the mean colour cannot be measured. See the table of issues.")
+    red, green, blue = sums / count / 255.0
+    return float(red), float(green), float(blue)
+
+
+def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:
+    """Over the crops' digests (the pixels themselves) by person id, the splits, the joints and their names."""
+    digest = hashlib.sha256()
+    crops = (pair for record in store.records() for pair in zip(record.person_ids, record.row_digests, strict=True))
+    for person_id, crop in sorted(crops):
+        digest.update(f"{person_id}:{crop};".encode())
+    for row in persons.sort_values("person_id")[["person_id", "split"]].itertuples(index=False):
+        digest.update(f"{row.person_id}:{row.split};".encode())
+    for array in (targets.person_ids, targets.joints, targets.visibility):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(";".join(targets.joint_names).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,58 @@
+"""Options of the crop step."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, Options, check_options
+from posescope.geometry.crop_recipe import CropRecipe
+
+__all__ = ["CropOptions", "SplitOptions"]
+
+ChannelValue = Annotated[int, Field(ge=0, le=255)]
+
+
+class CropOptions(Options):
+    """How people are cut out of their images."""
+
+    rule: str = Field("centred_square", description="name of the crop rule")
+    rule_options: dict[str, Any] = Field(default_factory=dict, description="options of that rule")
+    size_px: int = Field(256, ge=16, le=1024, description="side of the stored crops, px")
+    padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
+        (124, 116, 104), description="colour outside the image, 0..255 each"
+    )
+    shard_persons: int = Field(512, ge=1, description="people a shard, at least (images are not torn apart)")
+    workers: int = Field(0, ge=0, description="processes that cut; 0: one per available CPU; never changes the result")
+
+    @model_validator(mode="after")
+    def _rule_is_known(self) -> "CropOptions":
+        try:
+            check_options("crop_rules", self.rule_spec)
+        except OptionsError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def rule_spec(self) -> ComponentSpec:
+        """The rule as a component."""
+        return ComponentSpec(name=self.rule, options=self.rule_options)
+
+    @property
+    def recipe(self) -> CropRecipe:
+        """What a model must be told to cut alike."""
+        return CropRecipe(rule=self.rule_spec, padding_rgb=self.padding_rgb)
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) px."""
+        return self.size_px, self.size_px
+
+
+class SplitOptions(Options):
+    """How the test set is drawn from the training set."""
+
+    test_share_max: float = Field(
+        0.2, ge=0, le=0.9, description="at most this share of the training persons goes to the test set"
+    )
+    seed: int = Field(0, ge=0, description="seed of the draw")

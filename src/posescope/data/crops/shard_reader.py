@@ -1,0 +1,207 @@
+"""The pixels of a store's shards: opened when they are first read, a bounded number at a time, and checked when first read."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError
+from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
+
+__all__ = ["ShardReader"]
+
+# A process may have 1,024 files open on most systems, and several readers are in use at a time.
+OPEN_FILES = 32
+
+_REMEDY = "Run the pipeline data_engineering: it cuts damaged shards again."
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Attributes: shape: (n, H, W, 3); offset: of the first crop in the file, in bytes."""
+
+    shape: tuple[int, int, int, int]
+    offset: int
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape[1:]))
+
+
+class _OpenFile:
+    """A file descriptor that is closed when nobody holds it any more: another thread may still read from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
+class ShardReader(Sequence[NDArray[np.uint8]]):
+    """Reads crops of any number of shards with a bounded number of open files; threads may share it.
+
+    Crops are read with `pread`, not through a memory map: a memory map keeps a descriptor a shard, and a shard that is cut
+    short while it is read would end the process without a message.
+
+    Each crop is compared with its digest when this process reads it for the first time.
+
+    Args:
+        paths: of the `.npy` files.
+        digests: for each shard (n, 16) uint8: XXH3-128 of each crop.
+    """
+
+    def __init__(self, paths: Sequence[Path], digests: Sequence[NDArray[np.uint8]]) -> None:
+        self.paths, self.digests = tuple(paths), tuple(digests)
+        self._checked = [np.zeros(len(rows), dtype=np.bool_) for rows in self.digests]
+        self._layouts: dict[int, _Layout] = {}
+        self._open: OrderedDict[int, _OpenFile] = OrderedDict()
+        self._lock = Lock()
+
+    @classmethod
+    def of_records(cls, folder: Path, records: Sequence[ShardRecord]) -> "ShardReader":
+        """The shards of these records.
+
+        Raises:
+            DataError: if a file is missing or of another size than it was written with.
+        """
+        paths = [folder / f"{record.name}.npy" for record in records]
+        for path, record in zip(paths, records, strict=True):
+            _check_size(path, record.size_bytes)
+        rows = [np.frombuffer(bytes.fromhex("".join(record.row_digests)), dtype=np.uint8) for record in records]
+        return cls(paths, [digests.reshape(-1, 16) for digests in rows])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens and checks for itself."""
+        return ShardReader, (self.paths, self.digests)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ShardReader": ...
+    def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | ShardReader":
+        """One shard as a read-only memory map of its file, unchecked; or the reader of some of the shards."""
+        if isinstance(index, slice):
+            return ShardReader(self.paths[index], self.digests[index])
+        layout = self._layout_of(range(len(self))[index])
+        return np.memmap(self.paths[index], np.uint8, "r", layout.offset, layout.shape) if layout.shape[0] else _empty(layout)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) px of the crops; (1, 1) where there is no shard."""
+        return self._layout_of(0).shape[1:3] if self.paths else (1, 1)
+
+    def read_into(self, images: NDArray[np.uint8], places: NDArray[np.int64]) -> None:
+        """Read the crops at `places` (n, 2), shard and row each, into `images` (n, H, W, 3).
+
+        Raises:
+            DataError: if a shard cannot be read, or a crop is not what was written.
+        """
+        for image, (shard, row) in zip(images, places.tolist(), strict=True):
+            self._read_row(image, shard, row)
+
+    def _read_row(self, image: NDArray[np.uint8], shard: int, row: int) -> None:
+        path, layout = self.paths[shard], self._layout_of(shard)
+        if not 0 <= row < layout.shape[0]:
+            raise IndexError(f"{path}: row {row} of {layout.shape[0]}")
+        if image.shape != layout.shape[1:]:
+            raise DataError(f"{path}: expected crops {image.shape} as in the other shards, found {layout.shape[1:]}. {_REMEDY}")
+        file = self._file_of(shard)  # held until the crop is read: another thread may take it out of the open ones meanwhile
+        found = _pread(file.number, image, layout.offset + row * layout.row_bytes, path)
+        del file
+        if found != layout.row_bytes:
+            raise DataError(f"{path}: ends within crop {row}: it was cut short since it was opened. {_REMEDY}")
+        if not self._checked[shard][row]:
+            if digest_bytes_of(image) != self.digests[shard][row].tobytes():
+                raise DataError(f"{path}: crop {row} is not what was written: its checksum differs. {_REMEDY}")
+            self._checked[shard][row] = True
+
+    def _file_of(self, shard: int) -> _OpenFile:
+        with self._lock:
+            found = self._open.get(shard)
+            if found is None:
+                found = self._open[shard] = _opened(self.paths[shard])
+                if len(self._open) > OPEN_FILES:
+                    self._open.popitem(last=False)
+            else:
+                self._open.move_to_end(shard)
+            return found
+
+    def _layout_of(self, shard: int) -> _Layout:
+        found = self._layouts.get(shard)
+        if found is None:
+            found = self._layouts[shard] = _read_layout(self.paths[shard], len(self.digests[shard]))
+        return found
+
+
+def _opened(path: Path) -> _OpenFile:
+    try:
+        return _OpenFile(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _pread(descriptor: int, image: NDArray[np.uint8], offset: int, path: Path) -> int:
+    """Bytes read into the C-contiguous `image`; fewer than it holds only at the end of the file."""
+    try:
+        if not hasattr(os, "preadv"):  # Windows and older macOS: no other thread may move the position meanwhile
+            with path.open("rb", buffering=0) as stream:
+                stream.seek(offset)
+                return _read_all(stream, image.data.cast("B"))
+        view, done = image.data.cast("B"), 0
+        while done < len(view) and (count := os.preadv(descriptor, [view[done:]], offset + done)):
+            done += count
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return done
+
+
+def _read_all(stream: IO[bytes], view: memoryview) -> int:
+    content = stream.read(len(view))
+    view[: len(content)] = content
+    return len(content)
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: this shard cannot be read ({error.strerror or error}). {_REMEDY}")
+
+
+def _check_size(path: Path, expected_bytes: int) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if found != expected_bytes:
+        raise DataError(f"{path}: expected a shard of {expected_bytes:,} bytes, found {found:,}. {_REMEDY}")
+
+
+def _read_layout(path: Path, count: int) -> _Layout:
+    try:
+        with path.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            offset = stream.tell()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise DataError(f"{path}: no NumPy file ({error}). {_REMEDY}") from error
+    if dtype != np.uint8 or fortran or len(shape) != 4 or shape[0] != count or shape[3] != 3 or min(shape[1:]) < 1:
+        raise DataError(f"{path}: expected {count} crops (n, H, W, 3) of uint8, found {shape} of {dtype}. {_REMEDY}")
+    return _Layout((shape[0], shape[1], shape[2], shape[3]), offset)
+
+
+def _empty(layout: _Layout) -> NDArray[np.uint8]:
+    return np.empty(layout.shape, dtype=np.uint8)

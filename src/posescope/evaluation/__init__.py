@@ -1,0 +1,1 @@
+"""Metrics, protocols, error analysis, comparison of runs and the access log of the test set."""

@@ -1,0 +1,1 @@
+"""Error analysis: error types, their cost, metric values of subgroups, and the reliability of scores."""

@@ -1,0 +1,124 @@
+"""Who fails: the figures by what can be known of a person before any network runs.
+
+visibility   of the joints: hidden or visible; a person counts with these joints alone
+labels       how many joints are labelled, in steps of three tenths of the skeleton (of COCO's: 1-5, 6-10, 11-15, 16+)
+size         COCO's classes of the person's area: small below 32^2 px^2, medium to 96^2, large above
+crowding     how many others' boxes overlap the person's by an IoU of 0.1 or more
+truncation   whether the person's box touches the image's border
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.metrics.base import mean_over_labelled
+from posescope.evaluation.metrics.oks import joint_similarities
+from posescope.evaluation.scored_persons import Cases, Neighbours, thesis_hits
+
+__all__ = ["EVERYBODY", "box_overlaps", "count_overlaps", "stratum_table", "touches_border"]
+
+EVERYBODY = "everybody"
+OVERLAP_IOU = 0.1
+BORDER_PX = 1.0  # annotators rarely draw a box to the very last pixel
+_SMALL, _LARGE = 32.0**2, 96.0**2  # COCO's limits of area, px^2
+_STEP = 0.3
+
+Groups = Mapping[str, NDArray[np.bool_]]
+
+
+def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
+    """The study's PCK and OKS of each group of persons.
+
+    Args:
+        cases: N persons and their surroundings.
+        draws: of the images.
+
+    Returns:
+        A row a group that has anybody; the first (stratum and group `EVERYBODY`) is all of them. Columns: stratum, group,
+        persons, not_found (how many of them have no prediction, and count with 0), pck_thesis and oks, each with its low and
+        high.
+    """
+    hits = thesis_hits(cases.scored)
+    oks = joint_similarities(cases.scored.predicted, cases.scored.truth, cases.scored.areas, cases.scored.oks_sigmas)
+    rows = []
+    for stratum, group, counted in _joints_by_group(cases):
+        values = [mean_over_labelled(one, counted & ~np.isnan(one), axis=1) for one in (hits, oks)]
+        intervals = [draws.mean_interval(one, cases.scored.image_ids) for one in values]
+        members = counted.any(axis=1)
+        if members.any():
+            numbers = int(members.sum()), int((members & ~cases.scored.found).sum())
+            rows.append((stratum, group, *numbers, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
+    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return pd.DataFrame(rows, columns=["stratum", "group", "persons", "not_found", *figures])
+
+
+def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P,) intersection over union of (P, 4) and (P, 4) boxes x, y, w, h, pair by pair; 0 where both are empty."""
+    low = np.maximum(first[:, :2], second[:, :2])
+    high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    together = first[:, 2:].prod(axis=1) + second[:, 2:].prod(axis=1) - shared
+    overlaps: NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, together, out=overlaps, where=together > 0)
+    return overlaps
+
+
+def count_overlaps(boxes: NDArray[np.float64], neighbours: Neighbours) -> NDArray[np.int64]:
+    """(N, 4) boxes of the scored persons -> (N,) how many neighbours' boxes overlap each by `OVERLAP_IOU` or more."""
+    near = box_overlaps(boxes[neighbours.rows], neighbours.boxes) >= OVERLAP_IOU
+    return np.bincount(neighbours.rows[near], minlength=len(boxes)).astype(np.int64)
+
+
+def touches_border(boxes: NDArray[np.float64], image_sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) whether a box comes within `BORDER_PX` of its image's border; (N, 4) x, y, w, h and (N, 2) height, width px."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    # An image spans [-0.5, W - 0.5].
+    ends = image_sizes[:, ::-1] - 0.5
+    return np.asarray(((low <= -0.5 + BORDER_PX) | (high >= ends - BORDER_PX)).any(axis=1))
+
+
+def _joints_by_group(cases: Cases) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Stratum, group, and the (N, K) joints that count in it."""
+    scored = cases.scored
+    yield EVERYBODY, EVERYBODY, scored.labelled
+    for name, kind in (("hidden", 1), ("visible", 2)):
+        yield "visibility", name, scored.visibility == kind
+    strata: dict[str, Groups] = {
+        "labels": _by_labels(scored.labelled),
+        "size": _by_size(scored.areas),
+        "crowding": _by_crowding(count_overlaps(scored.boxes, cases.neighbours)),
+        "truncation": _by_truncation(touches_border(scored.boxes, cases.image_sizes)),
+    }
+    for stratum, groups in strata.items():
+        for group, members in groups.items():
+            yield stratum, group, scored.labelled & members[:, None]
+
+
+def _by_labels(labelled: NDArray[np.bool_]) -> Groups:
+    count, numbers = labelled.shape[1], labelled.sum(axis=1)
+    step = max(1, round(_STEP * count))
+    starts = [start for start in (1, 1 + step, 1 + 2 * step, 1 + 3 * step) if start <= count]
+    ends = [*(start - 1 for start in starts[1:]), count]
+    return {_range(a, b, count): (numbers >= a) & (numbers <= b) for a, b in zip(starts, ends, strict=True)}
+
+
+def _range(first: int, last: int, most: int) -> str:
+    if first == last:
+        return str(first)
+    return f"{first}+" if last == most else f"{first}-{last}"
+
+
+def _by_size(areas: NDArray[np.float64]) -> Groups:
+    small, large = areas < _SMALL, areas > _LARGE
+    return {"small": small, "medium": ~small & ~large, "large": large}
+
+
+def _by_crowding(overlaps: NDArray[np.int64]) -> Groups:
+    return {"alone": overlaps == 0, "1 other": overlaps == 1, "2+ others": overlaps >= 2}
+
+
+def _by_truncation(touching: NDArray[np.bool_]) -> Groups:
+    return {"inside": ~touching, "at the border": touching}

@@ -1,0 +1,162 @@
+"""COCO's AP and AR of resampled images: people are matched once, by pycocotools, and only the counting is repeated.
+
+An image's matches do not depend on the other images, so a draw that holds an image twice holds its hits and its false alarms
+twice. With w[d] the number of times that the image of detection d was drawn, detections in falling order of score:
+
+    tp[d] = sum of w over the hits up to d     all[d] = sum of w over all detections up to d that are not ignored
+    recall[d] = tp[d] / wanted                 precision[d] = max over e >= d of tp[e] / all[e]
+
+and AP is the mean of the precision at the first d that reaches each of 101 recalls. This is what evaluating the images of the
+draw anew would give, since within the copies of a hit precision only rises. Where every image is drawn once it is pycocotools'
+own figure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.evaluation.bootstrap import ImageDraws
+
+__all__ = ["RESAMPLED_FIGURES", "PersonMatches", "matches_of", "resample_precision"]
+
+RESAMPLED_FIGURES = ("AP", "AP50", "AP75", "AR")
+_BLOCK_NUMBERS = 1_000_000  # weights held at once: bounds the memory, and stays near the processor's cache
+_EPSILON = np.spacing(1)  # pycocotools' guard against 0 / 0
+
+
+@dataclass(frozen=True, eq=False)
+class PersonMatches:
+    """What pycocotools has matched in M images, for one category, people of all sizes together.
+
+    Attributes:
+        image_ids: (M,) ascending.
+        wanted: (M,) how many people of each image are to be found (crowds and people without keypoints are not).
+        thresholds: (T,) OKS.
+        recalls: (P,) recalls at which precision is read.
+        scores: (D,) falling.
+        image_of: (D,) row of the image of each detection.
+        hits: (T, D) bool: matched to somebody who is wanted.
+        ignored: (T, D) bool: neither hit nor false alarm.
+    """
+
+    image_ids: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+    thresholds: NDArray[np.float64]
+    recalls: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    image_of: NDArray[np.int64]
+    hits: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+
+
+def matches_of(evaluation: Any) -> tuple[PersonMatches, ...]:
+    """The matches of a `pycocotools.cocoeval.COCOeval` after its `evaluate`: one record a category that has somebody to find."""
+    params = evaluation.params
+    images, areas = len(params.imgIds), len(params.areaRng)
+    starts = range(0, len(evaluation.evalImgs), images * areas)  # all sizes are the first of the area ranges
+    found = (_category_matches(evaluation.evalImgs[start : start + images], params) for start in starts)
+    return tuple(matches for matches in found if matches.wanted.any())
+
+
+def resample_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) -> Mapping[str, NDArray[np.float64]]:
+    """`RESAMPLED_FIGURES` of every draw.
+
+    Args:
+        matches: of the categories, whose figures are averaged as pycocotools does.
+        draws: R draws; an image that was not drawn from counts as never drawn.
+
+    Returns:
+        (R,) values by name, 0..1; NaN for a draw with nobody to find.
+    """
+    by_category = [_resample_category(one, _counts_of(one.image_ids, draws)) for one in matches]
+    return {name: _mean_of_known([one[name] for one in by_category], len(draws.counts)) for name in RESAMPLED_FIGURES}
+
+
+def _category_matches(images: list[dict[str, Any] | None], params: Any) -> PersonMatches:
+    thresholds, limit = len(params.iouThrs), params.maxDets[-1]
+    wanted = [0 if image is None else int((np.asarray(image["gtIgnore"]) == 0).sum()) for image in images]
+    known = [(row, image) for row, image in enumerate(images) if image is not None and len(image["dtScores"])]
+    scores = np.concatenate([[], *(image["dtScores"][:limit] for _, image in known)])
+    rows = np.repeat([row for row, _ in known], [len(image["dtScores"][:limit]) for _, image in known]).astype(np.int64)
+    nothing = np.empty((thresholds, 0), dtype=bool)
+    matched = np.concatenate([nothing, *(image["dtMatches"][:, :limit] != 0 for _, image in known)], axis=1)
+    ignored = np.concatenate([nothing, *(image["dtIgnore"][:, :limit] != 0 for _, image in known)], axis=1)
+    # The sort of pycocotools: among equals, images in ascending order.
+    order = np.argsort(-scores, kind="mergesort")
+    return PersonMatches(
+        image_ids=np.asarray(params.imgIds, dtype=np.int64),
+        wanted=np.array(wanted, dtype=np.int64),
+        thresholds=np.asarray(params.iouThrs, dtype=np.float64),
+        recalls=np.asarray(params.recThrs, dtype=np.float64),
+        scores=scores[order],
+        image_of=rows[order],
+        hits=(matched & ~ignored)[:, order],
+        ignored=ignored[:, order],
+    )
+
+
+def _counts_of(image_ids: NDArray[np.int64], draws: ImageDraws) -> NDArray[np.float32]:
+    """(R, M) how often each of the images was drawn."""
+    counts = np.zeros((len(draws.counts), len(image_ids)), dtype=np.float32)
+    _, here, there = np.intersect1d(image_ids, draws.image_ids, return_indices=True)
+    counts[:, here] = draws.counts[:, there]
+    return counts
+
+
+def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    wanted = counts.astype(np.float64) @ matches.wanted
+    shape = (len(counts), len(matches.thresholds))
+    precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
+    step = max(1, _BLOCK_NUMBERS // max(len(matches.scores), 1))
+    for start in range(0, len(counts), step):
+        rows = slice(start, start + step)
+        weights = counts[rows].astype(np.float64)[:, matches.image_of]
+        for place in range(len(matches.thresholds)):
+            precision[rows, place], recall[rows, place] = _at_threshold(matches, place, weights, wanted[rows])
+    nearest = [int(np.abs(matches.thresholds - threshold).argmin()) for threshold in (0.5, 0.75)]
+    return {
+        "AP": precision.mean(axis=1),
+        "AP50": precision[:, nearest[0]],
+        "AP75": precision[:, nearest[1]],
+        "AR": recall.mean(axis=1),
+    }
+
+
+def _at_threshold(
+    matches: PersonMatches, place: int, weights: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean precision and the recall of each draw, for the OKS threshold at `place`; (R, D) weights, (R,) people to find."""
+    hits = np.flatnonzero(matches.hits[place])
+    if not len(hits):
+        nothing = np.where(wanted > 0, 0.0, np.nan)
+        return nothing, nothing
+    counted = weights if not matches.ignored[place].any() else weights * ~matches.ignored[place]
+    # Only hits matter: recall rises nowhere else, and precision is at its highest there.
+    everything = np.cumsum(counted, axis=1)[:, hits]
+    true = np.cumsum(weights[:, hits], axis=1)
+    precision = true / (everything + _EPSILON)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    means = np.array([_mean_precision(*one, matches.recalls) for one in zip(true, envelope, wanted, strict=True)])
+    return means, np.divide(true[:, -1], wanted, out=np.full(len(wanted), np.nan), where=wanted > 0)
+
+
+def _mean_precision(
+    true: NDArray[np.float64], envelope: NDArray[np.float64], wanted: float, recalls: NDArray[np.float64]
+) -> float:
+    """The mean of the envelope at the first hit that reaches each recall; 0 beyond the last."""
+    if not wanted:
+        return float("nan")
+    places = np.searchsorted(true / wanted, recalls, side="left")
+    # The sum is divided by the number of recalls, those that are never reached included.
+    return float(envelope[places[places < len(envelope)]].sum() / len(recalls))
+
+
+def _mean_of_known(values: list[NDArray[np.float64]], draws: int) -> NDArray[np.float64]:
+    """(R,) means over the categories that have somebody to find in the draw."""
+    stacked = np.stack(values) if values else np.empty((0, draws))
+    known = ~np.isnan(stacked)
+    total, number = np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.divide(total, number, out=np.full(draws, np.nan), where=number > 0))

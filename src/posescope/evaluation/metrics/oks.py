@@ -1,0 +1,97 @@
+"""Object keypoint similarity (OKS), as COCO's evaluator computes it for a prediction and the person that it is matched to.
+
+    e_j = d_j^2 / (2 sigma_j)^2 / (area + eps) / 2          OKS = mean over the labelled joints of exp(-e_j)
+
+with d_j in image px, area in px^2 and eps = 2^-52, exactly as `COCOeval.computeOks` of pycocotools.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from posescope.core.files import fingerprint
+from posescope.core.plugins import Options
+from posescope.core.records import ScoredPersons
+from posescope.evaluation.metrics.base import MetricError, MetricFigures, mean_over_labelled
+
+__all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
+
+Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def joint_similarities(
+    predicted: NDArray[np.float64], truth: NDArray[np.float64], areas: NDArray[np.float64], sigmas: Sequence[float]
+) -> NDArray[np.float64]:
+    """exp(-e_j) of every joint.
+
+    Args:
+        predicted: (N, K, 2) image px; NaN where nothing was found.
+        truth: (N, K, 2) image px; NaN where unlabelled.
+        areas: (N,) px^2.
+        sigmas: (K,) relative to the square root of the area, > 0.
+
+    Returns:
+        (N, K) float64, 0..1; NaN where unlabelled, 0 where labelled and not found.
+    """
+    squared = ((predicted - truth) ** 2).sum(axis=-1)
+    variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    similarities: NDArray[np.float64] = np.exp(-squared / variances / (areas[:, None] + np.spacing(1)) / 2)
+    missed = np.isnan(predicted).any(axis=-1) & ~np.isnan(truth).any(axis=-1)
+    return np.where(missed, 0.0, similarities)
+
+
+def person_oks(
+    predicted: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    visibility: NDArray[np.uint8],
+    areas: NDArray[np.float64],
+    sigmas: Sequence[float],
+) -> NDArray[np.float64]:
+    """(N,) OKS, 0..1; NaN for a person without labelled joints. Arguments as for `joint_similarities`; (N, K) visibility."""
+    return mean_over_labelled(joint_similarities(predicted, truth, areas, sigmas), visibility > 0, axis=1)
+
+
+class OksOptions(Options):
+    """The tolerance of each joint."""
+
+    sigmas: tuple[Sigma, ...] | None = Field(
+        None,
+        description="K tolerances > 0 relative to the square root of the area, in the skeleton's order; none: the skeleton's own",
+    )
+
+
+class Oks:
+    """Metric `oks`: mean over persons of the OKS of each with its own prediction (no matching, no threshold).
+
+    With other tolerances than the skeleton's the figure is `oks_sigmas_<6 hex digits of them>`: it is not the same figure.
+    """
+
+    Options = OksOptions
+
+    def __init__(self, options: OksOptions) -> None:
+        self.options = options
+
+    def __call__(self, scored: ScoredPersons) -> MetricFigures:
+        """Figures of N persons.
+
+        Raises:
+            MetricError: if the number of sigmas is not the number of joints.
+        """
+        sigmas = scored.oks_sigmas if self.options.sigmas is None else self.options.sigmas
+        name = "oks" if tuple(sigmas) == tuple(scored.oks_sigmas) else f"oks_sigmas_{fingerprint(list(sigmas))[:6]}"
+        if len(sigmas) != scored.visibility.shape[1]:
+            raise MetricError(
+                f"oks: expected one sigma a joint ({scored.visibility.shape[1]}), found {len(sigmas)}. "
+                "Mend the metric's option `sigmas`, or leave it out: the skeleton has its own."
+            )
+        similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
+        per_person = mean_over_labelled(similarities, scored.labelled, axis=1)
+        return MetricFigures(
+            figures={name: float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
+            per_person={name: per_person},
+            per_joint={name: mean_over_labelled(similarities, scored.labelled, axis=0)},
+            per_visibility={name: {v: float(mean_over_labelled(similarities, scored.visibility == v)) for v in (1, 2)}},
+        )

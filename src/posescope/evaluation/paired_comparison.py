@@ -1,0 +1,214 @@
+"""Two runs on the same persons: what is the difference, and is it more than chance (paired bootstrap over images)?
+
+    person   run A   run B   B - A
+    7        0.50    0.75    +0.25     the differences are drawn, not the scores: what makes a person hard is hard for
+    8        0.20    0.20     0        both runs and falls out, so a small difference can be told that two separate
+    9        0.90    1.00    +0.10     intervals would hide
+
+Everybody in an image is drawn together (`resampling`), and every figure and joint sees the same draws. Whom a run was to find and
+has not found has the figures of a prediction that is wrong everywhere: 0 in hits and in OKS.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.core.errors import count_of
+from posescope.core.origin import ORIGIN_COLUMNS
+from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.metrics.base import MetricError
+
+__all__ = ["Comparison", "JointComparison", "PairedFigure", "compare_joints", "compare_persons", "compare_values"]
+
+_NO_FIGURES = ("person_id", "image_id", "found", *ORIGIN_COLUMNS)
+_LABEL = ["person_id", "joint", "visibility", "x", "y"]
+
+
+@dataclass(frozen=True)
+class PairedFigure:
+    """One figure of two runs.
+
+    Attributes:
+        name: of the figure.
+        count: persons (or joints) with a value in both runs; all that follows is over them.
+        a, b: mean in either run.
+        difference: b - a; NaN, with its interval, where `count` is 0.
+        low, high: 95 % interval of the difference.
+    """
+
+    name: str
+    count: int
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies wholly on one side of zero."""
+        return self.low > 0 or self.high < 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: NaN becomes null; with `excludes_zero`."""
+        content = {key: None if value != value else value for key, value in asdict(self).items()}  # noqa: PLR0124
+        return {**content, "excludes_zero": self.excludes_zero}
+
+
+@dataclass(frozen=True)
+class JointComparison:
+    """One joint of two runs, by two measures, where more is better."""
+
+    joint: str
+    pck_thesis: PairedFigure
+    oks: PairedFigure
+
+    def winner(self, measure: Literal["pck_thesis", "oks"]) -> Literal["A", "B", ""]:
+        """The run that is better by this measure; '' where the interval holds zero."""
+        figure: PairedFigure = getattr(self, measure)
+        if not figure.excludes_zero:
+            return ""
+        return "B" if figure.difference > 0 else "A"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        measures = {name: {**getattr(self, name).to_dict(), "winner": self.winner(name)} for name in ("pck_thesis", "oks")}
+        return {"joint": self.joint, **measures}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs on the persons who count in both.
+
+    Attributes:
+        persons, images: in common.
+        missed_a, missed_b: how many of these the run has not found; they count with what a miss is worth, 0.
+        only_a, only_b: persons who count in this run alone; they are left out.
+        figures: of every column that both tables have.
+        left_out: names of the columns that one of the tables lacks.
+    """
+
+    persons: int
+    images: int
+    missed_a: int
+    missed_b: int
+    only_a: int
+    only_b: int
+    figures: tuple[PairedFigure, ...]
+    left_out: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "left_out": list(self.left_out), "figures": [figure.to_dict() for figure in self.figures]}
+
+
+def compare_values(
+    name: str, first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
+) -> PairedFigure:
+    """The paired difference of one figure.
+
+    Args:
+        name: of the figure.
+        first, second: (n,) values of runs A and B, of the same persons in the same order; who is NaN in either does not count.
+        image_ids: (n,) the image of each.
+        draws: of the images.
+    """
+    both = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[both], second[both]
+    interval = draws.mean_interval(second - first, image_ids[both])
+    a, b = (float(values.mean()) if len(values) else float("nan") for values in (first, second))
+    return PairedFigure(name, int(both.sum()), a, b, interval.estimate, interval.low, interval.high)
+
+
+def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000) -> Comparison:
+    """Compare every figure that two runs have for each person.
+
+    Args:
+        first, second: `PersonScores` tables of runs A and B.
+        seed, resamples: of the bootstrap.
+
+    Raises:
+        MetricError: if nobody, or no figure, is in both, or if a person is in another image in the other run.
+    """
+    joined = first.merge(second, on="person_id", suffixes=(":a", ":b")).sort_values("person_id")
+    if joined.empty:
+        numbers = f"A has scored {count_of(len(first), 'person')}, B {count_of(len(second), 'other')}"
+        raise MetricError(f"The runs have no person in common: {numbers}.")
+    _check_images(joined)
+    names = [name for name in first.columns if name in second.columns and name not in _NO_FIGURES]
+    if not names:
+        raise MetricError("The runs have no figure in common: they were scored by other metrics (evaluation.scoring.metrics).")
+    image_ids = joined["image_id:a"].to_numpy(dtype=np.int64)
+    draws = draw_images(image_ids, seed, resamples)
+    return Comparison(
+        persons=len(joined),
+        images=len(draws.image_ids),
+        missed_a=int((~joined["found:a"]).sum()),
+        missed_b=int((~joined["found:b"]).sum()),
+        only_a=len(first) - len(joined),
+        only_b=len(second) - len(joined),
+        figures=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
+        left_out=tuple(sorted((set(first.columns) ^ set(second.columns)) - set(_NO_FIGURES))),
+    )
+
+
+def compare_joints(
+    first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000
+) -> tuple[JointComparison, ...]:
+    """Compare two runs joint by joint, over the persons in common; the largest difference in similarity first.
+
+    Args:
+        first, second: `JointHits` tables of runs A and B.
+        seed, resamples: of the bootstrap; the draws are those of `compare_persons` where every person has a labelled joint.
+
+    Raises:
+        MetricError: if the joints have other names, or if the same persons have other labels.
+    """
+    common = np.intersect1d(first["person_id"].unique(), second["person_id"].unique())
+    first, second = (table[table["person_id"].isin(common)] for table in (first, second))
+    _check_labels(first, second)
+    joined = first.merge(second, on=["person_id", "joint"], suffixes=(":a", ":b"))
+    draws = draw_images(joined["image_id:a"].to_numpy(dtype=np.int64), seed, resamples)
+    found = [_compare_joint(str(joint), rows, draws) for joint, rows in joined.groupby("joint", sort=True)]
+    return tuple(sorted(found, key=lambda one: abs(one.oks.difference), reverse=True))
+
+
+def _compare_joint(joint: str, rows: pd.DataFrame, draws: ImageDraws) -> JointComparison:
+    image_ids = rows["image_id:a"].to_numpy(dtype=np.int64)
+    pck, oks = (compare_values(name, *_values(rows, name), image_ids, draws) for name in ("pck_thesis", "oks"))
+    return JointComparison(joint, pck, oks)
+
+
+def _values(joined: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = (joined[f"{name}:{run}"].to_numpy(dtype=np.float64) for run in "ab")
+    return first, second
+
+
+def _check_images(joined: pd.DataFrame) -> None:
+    torn = joined[joined["image_id:a"] != joined["image_id:b"]]
+    if len(torn):
+        row = torn.iloc[0]
+        raise MetricError(
+            f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A, "
+            f"in image {row['image_id:b']:.0f} in B ({count_of(len(torn), 'such person')}). Only runs on the same validation set "
+            "can be compared."
+        )
+
+
+def _check_labels(first: pd.DataFrame, second: pd.DataFrame) -> None:
+    names = [set(table["joint"]) for table in (first, second)]
+    if names[0] != names[1]:
+        raise MetricError(
+            f"The runs have different skeletons: only in A: {', '.join(sorted(names[0] - names[1])) or 'no joint'}; "
+            f"only in B: {', '.join(sorted(names[1] - names[0])) or 'no joint'}."
+        )
+    known = [name for name in _LABEL if name in first and name in second]
+    labels = [table[known].sort_values(known).to_numpy().tolist() for table in (first, second)]
+    if labels[0] != labels[1]:
+        raise MetricError(
+            "The runs were scored against different annotations: the same persons have other labelled joints, or have them in "
+            "other places. Only runs on the same validation set can be compared."
+        )

@@ -1,0 +1,1 @@
+"""Attributes measured per person, and linear probes that read them from features."""

@@ -1,0 +1,249 @@
+"""Pose attributes: what can be measured of a person from the annotated joints, to name what a network has learned by.
+
+Lengths are in torsos (middle of the shoulders to middle of the hips), so that they do not depend on the size of the picture;
+y points down. A person whose joints do not tell has NaN, and so does everybody where the skeleton lacks the joints.
+
+    standing      drop from hips to ankles      1.5 upright, 0.7 on a chair, 0 lying, below 0 head down
+    torso_tilt    of the torso from the vertical, 0..180 degrees: 0 upright, 90 lying or bent over
+    hip_angle     shoulder - hip - knee, 180 degrees: stretched       knee_angle  hip - knee - ankle
+    arms_raised   rise from shoulders to wrists: above 0, the hands are higher than the shoulders
+    elbow_angle   shoulder - elbow - wrist, 180 degrees: stretched
+    facing        left shoulder to the right of the right one: above 0 from the front, below 0 from behind, 0 in profile
+    looking_right nose to the right of the shoulders' middle
+    reach         mean distance of wrists and ankles from the torso's middle
+    legs_apart    distance between the ankles
+    legs_seen     share of knees and ankles that are labelled
+    company       how far others stand to the right, mean, in sides of the person's box; only those less than a side away count
+
+The projection hides what points at the camera: somebody who sits and is seen from the front has short thighs, not bent ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import joints_of
+from posescope.data.crops.crop_set import CropSet
+from posescope.evaluation.error_analysis.strata import count_overlaps, touches_border
+from posescope.evaluation.scored_persons import Neighbours, find_neighbours
+from posescope.explainability.features.activations import batches_of_rows
+
+__all__ = [
+    "ATTRIBUTES",
+    "PICTURE_ATTRIBUTES",
+    "Attribute",
+    "attribute_named",
+    "measure_attributes",
+    "measure_poses",
+    "measure_pictures",
+]
+
+Floats = NDArray[np.float64]
+_SMALLEST_TORSO_PX = 2.0  # a torso shorter than this points at the camera: nothing can be measured in it
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute: its column, the words for little and for much of it, and its unit."""
+
+    name: str
+    low: str
+    high: str
+    unit: str
+
+
+ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("standing", "sitting or lying", "standing", "torsos"),
+    Attribute("torso_tilt", "upright torso", "tilted torso", "degrees"),
+    Attribute("hip_angle", "bent hips", "stretched hips", "degrees"),
+    Attribute("knee_angle", "bent knees", "stretched knees", "degrees"),
+    Attribute("arms_raised", "arms down", "arms raised", "torsos"),
+    Attribute("elbow_angle", "bent elbows", "stretched elbows", "degrees"),
+    Attribute("facing", "seen from behind", "seen from the front", "torsos"),
+    Attribute("looking_right", "head to the left", "head to the right", "torsos"),
+    Attribute("reach", "compact", "stretched out", "torsos"),
+    Attribute("legs_apart", "legs together", "legs apart", "torsos"),
+    Attribute("legs_seen", "legs out of view", "whole legs in view", "share"),
+    Attribute("company", "others to the left", "others to the right", "box sides"),
+    Attribute("size", "small in the image", "large in the image", "octaves of px"),
+    Attribute("truncated", "inside the image", "cut at the border", "share"),
+    Attribute("crowding", "alone", "others overlap", "persons"),
+    Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
+    Attribute("hidden", "no joints hidden", "many joints hidden", "share"),
+)
+
+PICTURE_ATTRIBUTES: tuple[Attribute, ...] = (
+    Attribute("brightness", "dark picture", "bright picture", "0..1"),
+    Attribute("contrast", "flat picture", "rich in contrast", "0..0.5"),
+    Attribute("detail", "smooth picture", "full of detail", "0..1"),
+)  # of the crops' pixels: `picture_attributes` measures them
+
+
+def attribute_named(name: str) -> Attribute:
+    """The attribute of a column; one that is not built in is described by its name."""
+    known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *PICTURE_ATTRIBUTES)}
+    return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
+
+
+def measure_attributes(
+    person_ids: NDArray[np.int64], persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
+) -> pd.DataFrame:
+    """Measure the attributes of some persons.
+
+    Args:
+        person_ids: (N,) whom, in which order.
+        persons: a `Persons` table of everybody that was read (others overlap).
+        keypoints: a `Keypoints` table that has everybody of their images; image px.
+        skeleton: joints are found by COCO's names (`left_hip`).
+
+    Returns:
+        person_id and a float64 column an attribute, a row a person in the order given.
+    """
+    joints = joints_of(keypoints, person_ids)
+    body = _Body(joints[..., :2], skeleton)
+    labelled = joints[..., 2] > 0
+    hidden = np.divide(
+        (joints[..., 2] == 1).sum(axis=1), labelled.sum(axis=1), out=_unknown(len(joints)), where=labelled.any(axis=1)
+    )
+    rows = persons.set_index("person_id").loc[person_ids]
+    boxes = rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
+    neighbours = find_neighbours(person_ids, persons, keypoints)
+    columns = {
+        **body.measure(),
+        "legs_seen": _legs_seen(labelled, skeleton),
+        "company": _company(boxes, neighbours),
+        "size": np.log2(np.maximum(boxes[:, 2:].max(axis=1), 1.0)),
+        "truncated": touches_border(boxes, rows[["image_h", "image_w"]].to_numpy(dtype=np.int64)).astype(np.float64),
+        "crowding": count_overlaps(boxes, neighbours).astype(np.float64),
+        "labelled": labelled.sum(axis=1).astype(np.float64),
+        "hidden": hidden,
+    }
+    return pd.DataFrame({"person_id": person_ids, **{attribute.name: columns[attribute.name] for attribute in ATTRIBUTES}})
+
+
+def measure_poses(joints: NDArray[np.floating], skeleton: Skeleton) -> pd.DataFrame:
+    """The attributes that follow from joints alone, so that decoded skeletons can be measured as people are.
+
+    Args:
+        joints: (N, K, 2) px of any frame that keeps proportions; NaN where missing.
+        skeleton: of K joints.
+
+    Returns:
+        A float64 column an attribute, `standing` to `legs_apart`, a row a skeleton; NaN where its joints do not tell.
+    """
+    return pd.DataFrame(_Body(np.asarray(joints, dtype=np.float64), skeleton).measure())
+
+
+class _Body:
+    """Joints (N, K, 2) image px by name, and what is measured of them."""
+
+    def __init__(self, joints: Floats, skeleton: Skeleton) -> None:
+        self.joints, self.skeleton = joints, skeleton
+        torso = self.middle("shoulder") - self.middle("hip")
+        length = np.hypot(torso[:, 0], torso[:, 1])
+        self.torso = torso
+        self.torso_px = np.where(length >= _SMALLEST_TORSO_PX, length, np.nan)
+
+    def joint(self, name: str) -> Floats:
+        """(N, 2); NaN where missing or unknown to the skeleton."""
+        if name not in self.skeleton.joints:
+            return np.full((len(self.joints), 2), np.nan)
+        return self.joints[:, self.skeleton.index(name)]
+
+    def middle(self, part: str) -> Floats:
+        """(N, 2) between the left and the right one; both must be known."""
+        return (self.joint(f"left_{part}") + self.joint(f"right_{part}")) / 2
+
+    def of_sides(self, measure: Callable[[str], Floats]) -> Floats:
+        """(N,) mean of the sides that are known."""
+        sides = np.stack([measure("left"), measure("right")])
+        known = ~np.isnan(sides)
+        counts = known.sum(axis=0)
+        return np.where(counts > 0, np.where(known, sides, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+
+    def angle(self, first: str, corner: str, last: str) -> Floats:
+        """(N,) degrees at a corner, 0..180, mean of the sides."""
+
+        def of_side(side: str) -> Floats:
+            corner_px = self.joint(f"{side}_{corner}")
+            one, two = self.joint(f"{side}_{first}") - corner_px, self.joint(f"{side}_{last}") - corner_px
+            cross, dot = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0], (one * two).sum(axis=1)
+            return np.asarray(np.degrees(np.arctan2(np.abs(cross), dot)))
+
+        return self.of_sides(of_side)
+
+    def rise(self, low: str, high: str) -> Floats:
+        """(N,) torsos by which `high` stands above `low`, mean of the sides."""
+        offset = self.of_sides(lambda side: self.joint(f"{side}_{low}")[:, 1] - self.joint(f"{side}_{high}")[:, 1])
+        return np.asarray(offset / self.torso_px)
+
+    def reach(self) -> Floats:
+        """(N,) torsos from the torso's middle to wrists and ankles, mean of those that are known; two at least."""
+        middle = (self.middle("shoulder") + self.middle("hip")) / 2
+        ends = [self.joint(f"{side}_{part}") - middle for side in ("left", "right") for part in ("wrist", "ankle")]
+        distances = np.stack([np.hypot(end[:, 0], end[:, 1]) for end in ends])
+        known = ~np.isnan(distances)
+        mean = np.where(known, distances, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return np.asarray(np.where(known.sum(axis=0) >= 2, mean, np.nan) / self.torso_px)
+
+    def measure(self) -> dict[str, Floats]:
+        """Attributes of the pose by name, (N,) each."""
+        shoulders = self.joint("left_shoulder")[:, 0] - self.joint("right_shoulder")[:, 0]
+        legs = self.joint("left_ankle") - self.joint("right_ankle")
+        return {
+            "standing": self.rise("ankle", "hip"),
+            "torso_tilt": np.degrees(np.arctan2(np.abs(self.torso[:, 0]), -self.torso[:, 1])) + 0 * self.torso_px,
+            "hip_angle": self.angle("shoulder", "hip", "knee"),
+            "knee_angle": self.angle("hip", "knee", "ankle"),
+            "arms_raised": self.rise("shoulder", "wrist"),
+            "elbow_angle": self.angle("shoulder", "elbow", "wrist"),
+            "facing": shoulders / self.torso_px,
+            "looking_right": (self.joint("nose")[:, 0] - self.middle("shoulder")[:, 0]) / self.torso_px,
+            "reach": self.reach(),
+            "legs_apart": np.hypot(legs[:, 0], legs[:, 1]) / self.torso_px,
+        }
+
+
+def _legs_seen(labelled: NDArray[np.bool_], skeleton: Skeleton) -> Floats:
+    legs = [index for index, joint in enumerate(skeleton.joints) if joint.endswith(("_knee", "_ankle"))]
+    return labelled[:, legs].mean(axis=1) if legs else _unknown(len(labelled))
+
+
+def _company(boxes: Floats, neighbours: Neighbours) -> Floats:
+    """(N,) mean offset in x of the others near each (N, 4) box; NaN for people who are alone."""
+    own, others = boxes[neighbours.rows], neighbours.boxes
+    sides = np.maximum(own[:, 2:].max(axis=1), 1.0)
+    offsets = (others[:, 0] + others[:, 2] / 2 - own[:, 0] - own[:, 2] / 2) / sides
+    near = np.abs(offsets) < 1
+    rows, counts = neighbours.rows[near], np.bincount(neighbours.rows[near], minlength=len(boxes))
+    sums = np.bincount(rows, weights=offsets[near], minlength=len(boxes))
+    return np.divide(sums, counts, out=_unknown(len(boxes)), where=counts > 0)
+
+
+def _unknown(count: int) -> Floats:
+    return np.full(count, np.nan)
+
+
+# MERGED from picture_attributes: What can be measured of a person's crop as a picture: a component that turns out to be
+# brightness is no pose.
+#
+# brightness    mean of all pixels and colours, 0 black, 1 white
+# contrast      standard deviation of the grey values, 0..0.5
+# detail        mean step of grey between neighbours in a row, 0..1
+
+
+def measure_pictures(crops: CropSet, batch_size: int) -> pd.DataFrame:
+    """A float64 column an attribute of the pictures, a row a person; reads each crop once, batch by batch."""
+    parts = []
+    for batch in tqdm(batches_of_rows(np.arange(len(crops)), batch_size), desc="pictures", leave=False):
+        images = crops.read_images(batch).astype(np.float32) / 255
+        grey = images.mean(axis=3)
+        detail = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
+        parts.append(np.stack([grey.mean(axis=(1, 2)), grey.std(axis=(1, 2)), detail], axis=1))
+    names = [attribute.name for attribute in PICTURE_ATTRIBUTES]
+    return pd.DataFrame(np.concatenate([np.empty((0, len(names))), *parts]).astype(np.float64), columns=names)

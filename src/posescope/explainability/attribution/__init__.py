@@ -1,0 +1,1 @@
+"""Pixel attribution per joint, its location on the body and its faithfulness."""

@@ -1,0 +1,1 @@
+"""Clustering algorithms (k-means, Gaussian mixtures) and silhouettes."""

@@ -1,0 +1,206 @@
+"""Do persons fall into kinds inside the network, and does the model fail on some of them?
+
+Persons are clustered by their coordinates along the components that hold most of the variance, or by the features as they are.
+Any clustering algorithm returns clusters; they are called real only if their silhouette beats that of clouds without clusters and
+if halves of the photographs find them again. Otherwise the division is a way to cut a continuum, and every claim says so.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
+from posescope.core.plugins import ComponentSpec, build, component_of
+from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.clustering.base import Clusterer, Clustering
+from posescope.explainability.clusters.cluster_contrasts import ClusterErrors, measure_errors
+from posescope.explainability.clusters.cluster_descriptions import Traits, find_traits
+from posescope.explainability.clusters.cluster_findings import (
+    cluster_facts,
+    cluster_names,
+    cluster_table,
+    error_findings,
+    members_table,
+    trait_findings,
+)
+from posescope.explainability.clusters.cluster_image_grids import draw_gallery, draw_mean_skeletons, rank_members
+from posescope.explainability.clusters.cluster_members import MeasuredPersons, measure_persons
+from posescope.explainability.clusters.cluster_scatter import draw_map, hover_texts, interactive_map, map_of
+from posescope.explainability.clusters.cluster_validation import Structure, StructureOptions, weigh_structure
+from posescope.explainability.errors import ExplainError
+from posescope.explainability.features.activations import batches_of_rows
+from posescope.explainability.features.row_blocks import sample_rows
+from posescope.explainability.findings import Finding
+
+__all__ = ["Clusters", "ClustersOptions"]
+
+_BLOCK_ROWS = 10_000
+
+if TYPE_CHECKING:
+    ClustererSpec = ComponentSpec
+else:
+    ClustererSpec = component_of("clusterers")
+
+
+class ClustersOptions(StructureOptions):
+    """What is clustered, what it is held against, and what is shown of it."""
+
+    clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
+    space: Literal["components", "raw"] = Field(
+        "components",
+        description="Cluster coordinates along components, or the features as they are (about 16 bytes a number in memory)",
+    )
+    variance_share: float = Field(
+        0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"
+    )
+    persons: int | None = Field(None, ge=3, description="Persons clustered, at most; none: everybody")
+    silhouette_persons: int = Field(
+        10_000, ge=10, description="Persons whose silhouette is taken, at most, each against everybody; fewer persons: exact"
+    )
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="Where those silhouettes are measured: auto (a CUDA GPU where there is one, else the CPU by NumPy), cpu, "
+        "cuda or cuda:1. The clusterer has an option of its own",
+    )
+    smallest_contrast: float = Field(
+        0.5, ge=0, description="An attribute is told where its whole interval lies beyond this many standard deviations"
+    )
+    shuffles: int = Field(200, ge=20, description="Times that labels are shuffled, as control of errors and attributes")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
+    gallery: int = Field(6, gt=0, le=50, description="Persons shown of each cluster: its medoid, and the nearest to its centre")
+    farthest: int = Field(2, ge=0, le=50, description="Persons shown of each cluster that are farthest from its centre")
+
+
+class Clusters:
+    """Analysis `clusters`.
+
+    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Pictures: clusters (who they are), clusters_map,
+    clusters_skeletons. Figure: clusters_plane, the map with a person under the pointer.
+    """
+
+    Options = ClustersOptions
+
+    def __init__(self, options: ClustersOptions) -> None:
+        self.options = options
+
+    def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
+        """Cluster the persons.
+
+        Raises:
+            ExplainError: if the clusterer does not divide these persons into two clusters or more.
+            OptionsError: if the device is not there.
+        """
+        device = resolve_gpu(self.options.device)
+        inputs = _limited(inputs, self.options.persons)
+        points, space = self._points(inputs)
+        clusterer: Clusterer = build("clusterers", self.options.clusterer)
+        clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
+        draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
+        measured = measure_persons(points, clustering, self.options.silhouette_persons, inputs.seed, device)
+        silhouette = measured.interval(inputs.groups, draws)
+        structure = weigh_structure(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
+        traits, errors = self._contrasts(inputs, clustering, draws)
+        table = cluster_table(inputs.features.person_ids, clustering, measured, traits, errors)
+        failures = error_findings(errors, clustering, traits, "clusters", real=structure.is_real) if errors else []
+        told = trait_findings(traits, clustering.sizes, "clusters") if traits else []
+        names = cluster_names(clustering.sizes, traits)
+        return AnalysisResult(
+            facts={**structure.facts(), **cluster_facts(table), "persons": len(points), "coordinates": points.shape[1]},
+            tables={
+                "clusters": table,
+                "silhouettes": structure.table(),
+                **({"cluster_attributes": traits.table} if traits else {}),
+                "cluster_members": members_table(inputs.features.person_ids, clustering, measured),
+            },
+            pictures={"clusters": self._gallery(inputs, clustering, measured), **_pictures(inputs, clustering, names)},
+            note=_note(space, measured, structure, failures, traits),
+            findings=(*structure.findings("clusters_map"), *failures, *told),
+            figures={"clusters_plane": interactive_map(map_of(inputs), clustering.labels, names, hover_texts(inputs))},
+        )
+
+    def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
+        """(N, P) coordinates of the persons, and what they are in words."""
+        values = inputs.features.values
+        if self.options.space == "raw":
+            # Features that are stored as float32 stay in their file.
+            return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
+        axes = min(inputs.components.components_for(self.options.variance_share), len(inputs.components))
+        points = np.empty((len(values), axes), dtype=np.float32)
+        for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
+            points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
+        return points, f"{axes} component{'s' if axes > 1 else ''}"
+
+    def _contrasts(
+        self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
+    ) -> tuple[Traits | None, ClusterErrors | None]:
+        """What sets the clusters apart, and how well the model does on each; none where nothing is known."""
+        labels, count, groups = clustering.labels, len(clustering), inputs.groups
+        shuffles, seed = self.options.shuffles, inputs.seed
+        scores = {"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}
+        errors = measure_errors(scores, labels, count, groups, draws, shuffles=shuffles, seed=seed)
+        if inputs.attributes is None:
+            return None, errors
+        smallest = self.options.smallest_contrast
+        traits = find_traits(inputs.attributes, labels, count, groups, draws, smallest=smallest, shuffles=shuffles, seed=seed)
+        return traits, errors
+
+    def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: MeasuredPersons) -> NDArray[np.uint8]:
+        shown = rank_members(clustering.labels, measured.to_centre, measured.medoids, self.options.gallery, self.options.farthest)
+        return draw_gallery(inputs, shown, (self.options.gallery, self.options.farthest))
+
+
+def _checked(clustering: Clustering, count: int) -> Clustering:
+    if len(clustering.labels) != count:
+        raise ExplainError(
+            f"clusters: expected of the clusterer a label for each of the {count} points, found {len(clustering.labels)}."
+        )
+    return clustering
+
+
+def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
+    """The inputs of as many persons at most, drawn at random."""
+    if persons is None or persons >= len(inputs.crops):
+        return inputs
+    rows = sample_rows(len(inputs.crops), persons, inputs.seed)
+    features, attributes = inputs.features, inputs.attributes
+    return replace(
+        inputs,
+        crops=inputs.crops.subset(rows),
+        features=replace(features, person_ids=features.person_ids[rows], values=features.values[rows]),
+        per_person_pck=None if inputs.per_person_pck is None else inputs.per_person_pck[rows],
+        per_person_oks=None if inputs.per_person_oks is None else inputs.per_person_oks[rows],
+        image_groups=inputs.groups[rows],
+        attributes=None if attributes is None else attributes.iloc[rows].reset_index(drop=True),
+    )
+
+
+def _pictures(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
+    return {
+        "clusters_map": draw_map(map_of(inputs), clustering.labels, names),
+        "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
+    }
+
+
+def _note(space: str, measured: MeasuredPersons, structure: Structure, failures: list[Finding], traits: Traits | None) -> str:
+    sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against everybody)"
+    agreement = structure.clustering.restart_agreements.get(len(structure.clustering))
+    texts = [f"{len(measured.to_centre)} persons{sampled}, described by {space}. {structure.describe()}"]
+    if agreement is not None:
+        texts.append(f"Other starts of the clustering agree with the one kept with an adjusted Rand index of {agreement:.2f}.")
+    held = [finding for finding in failures if finding.passed]
+    if held:
+        texts.append(held[0].claim)
+    elif failures:
+        texts.append(
+            "On no cluster does the model do worse than on the rest beyond what chance makes of clusters of these sizes."
+        )
+    if traits is None:
+        texts.append("No pose attributes were measured, so the clusters have no words.")
+    elif not any(traits.told):
+        texts.append("No measured attribute sets a cluster apart.")
+    return " ".join(texts)

@@ -1,0 +1,113 @@
+"""The clusters as pictures: who stands nearest to and farthest from each centre, and the mean skeletons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.drawing.image_grids import contact_sheet
+from posescope.drawing.skeletons import draw_skeleton
+from posescope.evaluation.metrics.base import mean_over_labelled
+from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.features.activations import predict_persons
+from posescope.explainability.features.row_blocks import sample_rows
+from posescope.geometry.affine import apply_affine, crop_from_image
+
+__all__ = ["Shown", "draw_gallery", "draw_mean_skeletons", "mean_skeletons", "rank_members"]
+
+_GROUND_GREY = 225
+_TILE_PX = 128
+_PREDICTED = 100  # persons predicted for the mean skeleton of a cluster that nobody has annotated
+_FEW = 0.3  # a joint that fewer than this share of a cluster's persons have is left out of its mean skeleton
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Whom to show of one cluster: rows of the persons, the medoid first, then the nearest to the centre; and the farthest."""
+
+    nearest: NDArray[np.int64]
+    farthest: NDArray[np.int64]
+
+
+def rank_members(
+    labels: NDArray[np.int64], to_centre: NDArray[np.float64], medoids: NDArray[np.int64], nearest: int, farthest: int
+) -> list[Shown]:
+    """Whom to show of each cluster, nobody twice; fewer of a small one.
+
+    Args:
+        labels: (N,) 0..Q-1.
+        to_centre: (N,) distance to the centre of the own cluster.
+        medoids: (Q,) rows.
+        nearest, farthest: most to show of each cluster.
+    """
+    shown = []
+    for cluster, medoid in enumerate(medoids):
+        others = np.flatnonzero((labels == cluster) & (np.arange(len(labels)) != medoid))
+        order = np.append(medoid, others[np.argsort(to_centre[others], kind="stable")])
+        rest = order[nearest:]
+        shown.append(Shown(order[:nearest], rest[max(len(rest) - farthest, 0) :]))
+    return shown
+
+
+def draw_gallery(inputs: AnalysisInputs, shown: list[Shown], columns: tuple[int, int]) -> NDArray[np.uint8]:
+    """A row of pictures a cluster with predicted skeletons: `columns` nearest, then farthest; small ones leave places empty."""
+    places, captions = [], []
+    for cluster, own in enumerate(shown, start=1):
+        near = [
+            f"{cluster} {'medoid' if place == 0 else 'near'}: {_caption(inputs, row)}" for place, row in enumerate(own.nearest)
+        ]
+        far = [f"{cluster} far: {_caption(inputs, row)}" for row in own.farthest]
+        for rows, texts, most in zip((own.nearest, own.farthest), (near, far), columns, strict=True):
+            places.append(np.concatenate([rows, np.full(most - len(rows), -1)]))
+            captions += texts + [""] * (most - len(rows))
+    pictures = _pictures(inputs, np.concatenate(places).astype(np.int64))
+    title = f"One cluster a row: medoid and nearest to the centre ({columns[0]}), then the farthest from it ({columns[1]})"
+    return contact_sheet(pictures, columns=sum(columns), captions=captions, tile_size=(_TILE_PX, _TILE_PX), title=title)
+
+
+def _caption(inputs: AnalysisInputs, row: int) -> str:
+    person = f"person {inputs.features.person_ids[row]}"
+    pck = None if inputs.per_person_pck is None else inputs.per_person_pck[row]
+    return person if pck is None or np.isnan(pck) else f"{person}, PCK {pck:.2f}"
+
+
+def _pictures(inputs: AnalysisInputs, places: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    """Crops with predicted skeletons for rows of the inputs; a white picture for -1."""
+    rows = places[places >= 0]
+    joints = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints
+    images = inputs.crops.read_images(rows)
+    drawn = iter([draw_skeleton(image, own, inputs.model.skeleton) for image, own in zip(images, joints, strict=True)])
+    blank = np.full((*inputs.crops.crop_size, 3), 255, dtype=np.uint8)
+    return [next(drawn) if place >= 0 else blank for place in places]
+
+
+def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: int) -> tuple[NDArray[np.float64], list[str]]:
+    """Mean joints of each cluster in crop px.
+
+    Returns:
+        (Q, K, 2), NaN for a joint that too few of the cluster have; and for each cluster whether its joints were `annotated` or,
+        where nobody in it is, `predicted` for some of its persons.
+    """
+    means, origins = [], []
+    for cluster in range(clusters):
+        rows = np.flatnonzero(labels == cluster)
+        joints, labelled = inputs.crops.targets.joints[rows], inputs.crops.targets.visibility[rows] > 0
+        origins.append("annotated" if labelled.any() else "predicted")
+        if not labelled.any():
+            chosen = rows[sample_rows(len(rows), _PREDICTED, inputs.seed)]
+            joints = predict_persons(inputs.model, inputs.crops, chosen, inputs.batch_size).joints
+            labelled = np.ones(joints.shape[:2], dtype=bool)
+        mean = mean_over_labelled(joints.astype(np.float64), np.broadcast_to(labelled[..., None], joints.shape), axis=0)
+        means.append(np.where(labelled.mean(axis=0)[:, None] >= _FEW, mean, np.nan))
+    return np.stack(means), origins
+
+
+def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
+    """The mean skeletons side by side on a blank ground."""
+    means, origins = mean_skeletons(inputs, labels, len(names))
+    title = "Mean skeletons (joints that few have are left out)"
+    ground = np.full((256, 256, 3), _GROUND_GREY, dtype=np.uint8)
+    sheet_from_crop = crop_from_image(0, 0, max(inputs.crops.crop_size), ground.shape[:2])
+    drawn = [draw_skeleton(ground, apply_affine(sheet_from_crop, mean), inputs.model.skeleton) for mean in means]
+    captions = [name + ("; predicted" if origin == "predicted" else "") for name, origin in zip(names, origins, strict=True)]
+    return contact_sheet(drawn, columns=5, captions=captions, tile_size=(190, 190), title=title)

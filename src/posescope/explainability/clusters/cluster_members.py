@@ -1,0 +1,72 @@
+"""Where each person stands in its cluster: silhouette, distance to the centre, and who is the medoid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.explainability.clustering.base import Clustering
+from posescope.explainability.clustering.silhouettes import measure_silhouettes
+from posescope.explainability.features.row_blocks import row_slices, sample_rows
+
+__all__ = ["MeasuredPersons", "measure_persons"]
+
+
+@dataclass(frozen=True)
+class MeasuredPersons:
+    """Of N persons in Q clusters.
+
+    Attributes:
+        rows: (n,) whose silhouettes were taken.
+        silhouettes: (N,) -1..1, NaN for the others.
+        to_centre: (N,) distance to the centre of the own cluster.
+        medoids: (Q,) rows: of the persons at `rows` the one with the smallest mean distance to the others of its cluster; where
+            none of a cluster is among them, the one nearest to its centre.
+    """
+
+    rows: NDArray[np.int64]
+    silhouettes: NDArray[np.float64]
+    to_centre: NDArray[np.float64]
+    medoids: NDArray[np.int64]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether everybody's silhouette was taken."""
+        return len(self.rows) == len(self.silhouettes)
+
+    def interval(self, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
+        """Mean silhouette with its 95 % interval over photographs (N,)."""
+        return draws.mean_interval(self.silhouettes, groups)
+
+
+def measure_persons(
+    points: NDArray[np.floating], clustering: Clustering, most: int, seed: int, device: torch.device | None = None
+) -> MeasuredPersons:
+    """Measure (N, P) points in their division.
+
+    Args:
+        points: as they were clustered.
+        clustering: of them.
+        most: persons whose silhouette is taken, each against everybody.
+        seed: of their draw.
+        device: where torch takes the distances between persons; none: the CPU, by NumPy.
+    """
+    rows = sample_rows(len(points), most, seed)
+    (found,) = measure_silhouettes(points, [clustering.labels], rows, device)
+    silhouettes, own = np.full(len(points), np.nan), np.full(len(points), np.inf)
+    silhouettes[rows], own[rows] = found.values, found.own
+    to_centre = _distances_to_centre(points, clustering)
+    medoids = [_medoid(np.flatnonzero(clustering.labels == cluster), own, to_centre) for cluster in range(len(clustering))]
+    return MeasuredPersons(rows, silhouettes, to_centre, np.array(medoids, dtype=np.int64))
+
+
+def _medoid(inside: NDArray[np.int64], own: NDArray[np.float64], to_centre: NDArray[np.float64]) -> int:
+    distances = own if np.isfinite(own[inside]).any() else to_centre
+    return int(inside[distances[inside].argmin()])
+
+
+def _distances_to_centre(points: NDArray[np.floating], clustering: Clustering) -> NDArray[np.float64]:
+    blocks = row_slices(*points.shape)
+    return np.concatenate([np.linalg.norm(points[rows] - clustering.centres[clustering.labels[rows]], axis=1) for rows in blocks])

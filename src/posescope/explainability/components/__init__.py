@@ -1,0 +1,1 @@
+"""Principal components of features, and the pose attributes that describe them."""

@@ -1,0 +1,219 @@
+"""What the components of the bottleneck are: named by pose attributes that were measured, on persons who were held out.
+
+    one component -> one attribute       its name: "component 1 is sitting to standing" becomes a number with an interval
+    all attributes -> one component      how much of it is anything that was measured
+    all of the first P -> one attribute  how much of the attribute can be read from the bottleneck by a plane
+    each with attributes shuffled        what the best of all pairs reaches by chance
+
+The components themselves are of all persons studied; they know nothing of attributes. Annotated joints, from which attributes
+are measured, have errors of their own, and a picture hides what points at the camera: R2 is a lower bound of what is there.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from posescope.core.plugins import Options
+from posescope.explainability.attributes.person_attributes import measure_pictures
+from posescope.explainability.base import AnalysisInputs, AnalysisResult
+from posescope.explainability.components.attribute_probes import (
+    EXPLAINED_COLUMNS,
+    ProbedAttributes,
+    explain_components,
+    probe_attributes,
+)
+from posescope.explainability.components.component_findings import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
+from posescope.explainability.components.component_plots import draw_correlations, draw_extremes, draw_probes, plot_scores
+from posescope.explainability.components.variance_by_stack import tabulate_variance
+from posescope.explainability.features.row_blocks import sample_rows
+
+__all__ = ["ComponentNaming", "ComponentNamingOptions"]
+
+_HEAT_MAP, _PROBES, _SCATTER = "attribute_correlations", "attribute_probes", "component_scores"
+
+
+class ComponentNamingOptions(Options):
+    """How many components, and how sure."""
+
+    components: int = Field(10, ge=1, le=100, description="The first so many components are held against every attribute")
+    probe_components: int = Field(
+        100, ge=1, le=4096, description="The first so many components together predict each attribute: what is readable"
+    )
+    persons: int = Field(20_000, ge=20, description="Persons whose attributes are held against components, at most")
+    claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
+    pictures: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
+    folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
+    shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute, as control")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
+    shown: int = Field(5, ge=1, le=20, description="Components of which the persons at both ends are shown")
+    extremes: int = Field(5, ge=1, le=20, description="Persons shown at each end, one a photograph")
+    stack_persons: int = Field(10_000, ge=2, description="Persons read for the variance of the other stacks, at most")
+
+
+class ComponentNaming:
+    """Analysis `component_names`.
+
+    Tables: component_variance, component_names, attribute_correlations, attribute_probes.
+    Pictures: attribute_correlations, component_extremes.
+    Figure: component_scores.
+    """
+
+    Options = ComponentNamingOptions
+
+    def __init__(self, options: ComponentNamingOptions) -> None:
+        self.options = options
+
+    def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
+        """Name the components."""
+        options = self.options
+        kept = min(max(options.probe_components, options.components, options.shown), len(inputs.components))
+        scores = inputs.components.project(inputs.features.values, kept)
+        variance = tabulate_variance(inputs, options.stack_persons)
+        attributes = self._attributes(inputs)
+        rows = sample_rows(len(scores), options.persons, inputs.seed)
+        probed = scores[rows], attributes.iloc[rows].reset_index(drop=True), inputs.groups[rows]
+        found = self._probe(*probed, inputs.seed)
+        names = self._names(inputs, *probed, found)
+        facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
+        pictures = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
+        if len(names):
+            pictures |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
+        return AnalysisResult(
+            facts=facts,
+            tables={
+                "component_variance": variance,
+                "component_names": names,
+                "attribute_correlations": found.correlations,
+                "attribute_probes": found.probes,
+            },
+            pictures=pictures,
+            note=_note(facts, variance, found, inputs),
+            findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES).list_claims(
+                options.claims
+            ),
+            figures={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
+        )
+
+    def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
+        """Of poses and of pictures; without the former, none: pictures alone are no grounds for a name."""
+        if inputs.attributes is None:
+            return pd.DataFrame(index=range(len(inputs.crops)))
+        if not self.options.pictures:
+            return inputs.attributes
+        return pd.concat([inputs.attributes, measure_pictures(inputs.crops, inputs.batch_size)], axis=1)
+
+    def _probe(
+        self, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64], seed: int
+    ) -> ProbedAttributes:
+        return probe_attributes(
+            scores[:, : max(self.options.probe_components, self.options.components)],
+            attributes,
+            groups,
+            named=self.options.components,
+            folds=self.options.folds,
+            shuffles=self.options.shuffles,
+            resamples=self.options.resamples,
+            seed=seed,
+        )
+
+    def _names(
+        self,
+        inputs: AnalysisInputs,
+        scores: NDArray[np.float64],
+        attributes: pd.DataFrame,
+        groups: NDArray[np.int64],
+        found: ProbedAttributes,
+    ) -> pd.DataFrame:
+        """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
+        names = best_names(found.correlations)
+        share = pd.Series(inputs.components.explained_variance_ratio)
+        names.insert(1, "variance_share", names["component"].sub(1).map(share))
+        if not len(names):
+            return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
+        explained = explain_components(
+            scores[:, : self.options.components],
+            attributes[found.probes["attribute"].tolist()],
+            groups,
+            folds=self.options.folds,
+            shuffles=self.options.shuffles,
+            resamples=self.options.resamples,
+            seed=inputs.seed,
+        )
+        return names.merge(explained, on="component")
+
+
+def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | None]:
+    components = inputs.components
+    return {
+        "persons": len(inputs.features),
+        "tap": components.tap,
+        "pooling": inputs.features.pooling,
+        "reducer": components.approximation or "exact",
+        "first_component_share": float(components.explained_variance_ratio[0]),
+        "components_for_90": components.components_for(0.90),
+        "components_for_95": components.components_for(0.95),
+        "components_for_99": components.components_for(0.99),
+        "participation_ratio": components.participation_ratio,
+    }
+
+
+def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> dict[str, float | int | str | None]:
+    pairs, probes = found.correlations, found.probes.sort_values("r2", ascending=False, kind="stable")
+    first = names[names["component"] == 1]
+    study = pairs[(pairs["component"] == 1) & (pairs["attribute"] == STUDY_ATTRIBUTE)].dropna(subset=["r2"])
+    return {
+        "attributes": len(probes),
+        "pairs_better_than_chance": int(pairs.apply(beats_chance, axis=1).sum()) if len(pairs) else 0,
+        "first_component_attribute": str(first["attribute"].iloc[0]) if len(first) else None,
+        "first_component_r2": float(first["r2"].iloc[0]) if len(first) else None,
+        "first_component_standing_r2": float(study["r2"].iloc[0]) if len(study) else None,
+        "attributes_readable": int(probes.apply(beats_chance, axis=1).sum()) if len(probes) else 0,
+        "most_readable_attribute": str(probes["attribute"].iloc[0]) if len(probes) else None,
+        "most_readable_r2": float(probes["r2"].iloc[0]) if len(probes) else None,
+    }
+
+
+def _note(
+    facts: Mapping[str, float | int | str | None], variance: pd.DataFrame, found: ProbedAttributes, inputs: AnalysisInputs
+) -> str:
+    sentences = [_of_variance(facts, variance)]
+    if inputs.attributes is None:
+        sentences.append("Pose attributes are unknown, so no component is named.")
+    elif facts["attributes"] == 0:
+        sentences.append("No attribute is known of enough persons, so no component is named.")
+    else:
+        sentences.append(_of_names(facts, found))
+    if found.left_out:
+        reasons = "; ".join(f"{name} ({why})" for name, why in found.left_out.items())
+        sentences.append(f"Left out: {reasons}.")
+    return " ".join(sentences)
+
+
+def _of_variance(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame) -> str:
+    text = (
+        f"Over {facts['persons']} persons the first component of {facts['tap']} holds {facts['first_component_share']:.1%} of "
+        f"the variance; 90, 95 and 99 % need {facts['components_for_90']}, {facts['components_for_95']} and "
+        f"{facts['components_for_99']} components (participation ratio {facts['participation_ratio']:.1f})."
+    )
+    if facts["reducer"] != "exact":
+        text += f" The components are approximate ({facts['reducer']})."
+    if len(variance) > 1:
+        ratios = ", ".join(f"{row.tap} {row.participation_ratio:.1f}" for row in variance.itertuples())
+        text += f" Participation ratio by stack: {ratios}."
+    return text
+
+
+def _of_names(facts: Mapping[str, float | int | str | None], found: ProbedAttributes) -> str:
+    text = (
+        f"{facts['pairs_better_than_chance']} of {len(found.correlations)} pairs of component and attribute are better than the "
+        f"best of shuffled ones; {facts['attributes_readable']} of {facts['attributes']} attributes can be read linearly"
+    )
+    if facts["first_component_r2"] is not None:
+        text += (
+            f"; the first component tells {facts['first_component_attribute']} best (R2 {facts['first_component_r2']:.2f} on "
+            f"held-out persons), the bottleneck {facts['most_readable_attribute']} (R2 {facts['most_readable_r2']:.2f})"
+        )
+    return text + "."

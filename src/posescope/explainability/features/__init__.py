@@ -1,0 +1,1 @@
+"""Activations of a network's layers: reading, patching and storing them."""

@@ -1,0 +1,1 @@
+"""Similarity of the representations of several networks."""

@@ -1,0 +1,1 @@
+"""Ablation of skip connections, joint by joint."""

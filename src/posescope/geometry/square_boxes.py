@@ -1,0 +1,197 @@
+"""Square boxes around people: the crop rules.
+
+    wanted side  = (1 + margin) x the longer side of the person's box: the annotated box, or the box that holds the annotated
+                   box and the labelled joints (option `box`)
+    centre       = the middle of the outermost labelled joints
+
+         centred_square                          padded_square
+    +-image---------------+                 +-image---------------+
+    |      +-------+      |                 |               +-----|--+   the part outside
+    |      |   x   |  <- grows as far as    |               |   x |::|   is filled with
+    |      +-------+     it can, centred in x               |     |::|   one colour
+    +---------------------+  moved up or down               +-----|--+
+
+All boxes are in our convention: pixel i spans [i - 0.5, i + 0.5], an image [-0.5, W - 0.5].
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from posescope.core.errors import DataError
+from posescope.core.plugins import Options
+
+__all__ = [
+    "CentredSquare",
+    "CropRule",
+    "Extents",
+    "MeasuredBox",
+    "PaddedSquare",
+    "SquareBoxes",
+    "SquareOptions",
+    "measure_extents",
+]
+
+CANNOT_CENTRE = "joints do not fit in the largest square that is centred on them"
+TOO_SMALL = "square smaller than min_side_px"
+OFF_IMAGE = "square shows nothing of the image"
+NOT_HELD = "joints do not fit in the square of the annotated box"
+
+MeasuredBox: TypeAlias = Literal["annotated", "annotated_and_keypoints"]
+
+
+@dataclass(frozen=True)
+class Extents:
+    """What a crop rule needs to know of N people.
+
+    Attributes:
+        box_min, box_max: (N, 2) float64 px: upper left and lower right edges of the annotated box.
+        joint_min, joint_max: (N, 2) float64 px: outermost labelled joints.
+        image_size: (N, 2) int: (height, width) px of the person's image.
+    """
+
+    box_min: NDArray[np.float64]
+    box_max: NDArray[np.float64]
+    joint_min: NDArray[np.float64]
+    joint_max: NDArray[np.float64]
+    image_size: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.box_min)
+
+
+@dataclass(frozen=True)
+class SquareBoxes:
+    """Squares of N people, in whole pixels.
+
+    Attributes:
+        left, top: (N,) int64: first column and row; outside the image where the rule pads.
+        side: (N,) int64 px, >= 1 where the reason is empty.
+        reasons: (N,) str: empty for a person who stays, else why not.
+    """
+
+    left: NDArray[np.int64]
+    top: NDArray[np.int64]
+    side: NDArray[np.int64]
+    reasons: NDArray[np.str_]
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(N,): True for the people who stay."""
+        return np.asarray(self.reasons == "", dtype=np.bool_)
+
+
+class SquareOptions(Options):
+    """Options of both square rules."""
+
+    margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a share of it (0.1 = 10 %)")
+    min_side_px: int = Field(1, ge=1, le=100_000, description="squares of fewer px a side are discarded")
+    box: MeasuredBox = Field(
+        "annotated_and_keypoints",
+        description="Whose longer side the square has: annotated = the annotated box, as the study's document says; "
+        "annotated_and_keypoints = the box that holds the annotated box and the labelled joints",
+    )
+
+
+class CropRule(Protocol):
+    """Component contract of `posescope.crop_rules`: `rule(options)(extents) -> SquareBoxes`."""
+
+    def __call__(self, extents: Extents) -> SquareBoxes:
+        """Square boxes for all people at once."""
+        ...
+
+
+def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], image_size: NDArray[np.int64]) -> Extents:
+    """Extents of N people.
+
+    Args:
+        boxes: (N, 4) x, y, w, h px.
+        joints: (N, K, 2) px; NaN where unlabelled; at least one labelled joint a person.
+        image_size: (N, 2) (height, width) px.
+
+    Raises:
+        DataError: if a person has no labelled joint: there is nothing to centre on (filter such people first).
+    """
+    empty = np.flatnonzero(np.isnan(joints[..., 0]).all(axis=1))
+    if len(empty):
+        raise DataError(f"{len(empty)} people have no labelled joint (first: row {empty[0]}); filter them before cropping.")
+    return Extents(
+        box_min=boxes[:, :2],
+        box_max=boxes[:, :2] + boxes[:, 2:],
+        joint_min=np.nanmin(joints, axis=1) if len(joints) else np.empty((0, 2)),
+        joint_max=np.nanmax(joints, axis=1) if len(joints) else np.empty((0, 2)),
+        image_size=image_size,
+    )
+
+
+class CentredSquare:
+    """The study's rule: the square lies inside the image; who cannot be centred is discarded.
+
+    The square is limited to what the image holds while it stays centred in x, then moved up or down until it lies inside.
+    Whether the joints fit is tested before the square is snapped to whole pixels.
+    """
+
+    Options = SquareOptions
+
+    def __init__(self, options: SquareOptions) -> None:
+        self.options = options
+
+    def __call__(self, extents: Extents) -> SquareBoxes:
+        """Square boxes inside the images."""
+        height, width = extents.image_size[:, 0], extents.image_size[:, 1]
+        centre, wanted = _centre_and_side(extents, self.options)
+        held_in_x = 2 * np.minimum(centre[:, 0] + 0.5, width - 0.5 - centre[:, 0])
+        side = np.minimum(np.minimum(wanted, held_in_x), height)
+        left = centre[:, 0] - side / 2
+        top = np.clip(centre[:, 1] - side / 2, -0.5, height - 0.5 - side)
+        low = np.stack([left, top], axis=1)
+        fits = _holds_joints(extents, low, side)
+        # Whole pixels: the side is rounded down and the square put on the nearest whole position that lies inside.
+        whole = np.maximum(np.floor(side + 1e-9), 0).astype(np.int64)
+        first = np.rint(np.stack([centre[:, 0] - whole / 2, top], axis=1) + 0.5).astype(np.int64)
+        limit = np.stack([width - whole, height - whole], axis=1)
+        first = np.clip(first, 0, np.maximum(limit, 0))
+        reasons = np.where(fits, np.where(whole >= self.options.min_side_px, "", TOO_SMALL), CANNOT_CENTRE)
+        return SquareBoxes(left=first[:, 0], top=first[:, 1], side=whole, reasons=reasons)
+
+
+class PaddedSquare:
+    """The square as wanted; the part outside the image will be filled with one colour.
+
+    The square may show nothing of the image if the joints lie beyond its border: such a person is discarded. With the option
+    `box: annotated` a person whose labelled joints do not fit in the square is discarded too (tested before snapping). With
+    `annotated_and_keypoints` they always fit.
+    """
+
+    Options = SquareOptions
+
+    def __init__(self, options: SquareOptions) -> None:
+        self.options = options
+
+    def __call__(self, extents: Extents) -> SquareBoxes:
+        """Square boxes that may reach outside the images."""
+        centre, wanted = _centre_and_side(extents, self.options)
+        side = np.maximum(np.rint(wanted), 1).astype(np.int64)
+        first = np.rint(centre - side[:, None] / 2 + 0.5).astype(np.int64)
+        touches = ((first + side[:, None] > 0) & (first < extents.image_size[:, ::-1])).all(axis=1)
+        reasons = np.where(touches, np.where(side >= self.options.min_side_px, "", TOO_SMALL), OFF_IMAGE)
+        if self.options.box == "annotated":
+            fits = _holds_joints(extents, centre - wanted[:, None] / 2, wanted)
+            reasons = np.where((reasons == "") & ~fits, NOT_HELD, reasons)
+        return SquareBoxes(left=first[:, 0], top=first[:, 1], side=side, reasons=reasons)
+
+
+def _centre_and_side(extents: Extents, options: SquareOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    centre = (extents.joint_min + extents.joint_max) / 2
+    low, high = extents.box_min, extents.box_max
+    if options.box == "annotated_and_keypoints":
+        low, high = np.minimum(low, extents.joint_min), np.maximum(high, extents.joint_max)
+    return centre, (1 + options.margin) * (high - low).max(axis=1, initial=0)
+
+
+def _holds_joints(extents: Extents, low: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,): whether all labelled joints lie in the square; its upper left corner (N, 2) and side (N,) in px, not snapped."""
+    return np.asarray(((extents.joint_min >= low) & (extents.joint_max <= low + side[:, None])).all(axis=1))

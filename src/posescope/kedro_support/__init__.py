@@ -1,0 +1,1 @@
+"""Support for Kedro: hooks, configuration loader, checks of parameters, records of runs."""

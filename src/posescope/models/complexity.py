@@ -1,0 +1,45 @@
+"""How large a network is and what one forward pass costs."""
+
+import torch
+from torch import Tensor, nn
+
+from posescope.models.base import PoseNetwork
+
+__all__ = ["count_macs", "count_parameters"]
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+@torch.no_grad()
+def count_macs(network: PoseNetwork, crop_size: tuple[int, int]) -> int:
+    """Multiply-accumulates of one forward pass for one crop, in its convolutions and linear layers.
+
+    What the literature counts: biases, batch norms, activations, pooling and additions are left out. The network is run
+    once on zeros, in evaluation mode, and left in the mode in which it was.
+
+    Args:
+        network: any pose network built of `Conv2d` and `Linear`.
+        crop_size: (height, width) px.
+    """
+    total = 0
+
+    def count(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            products = layer.weight.numel() // layer.weight.shape[0]  # summed in one number of the output
+            total += output.numel() * products
+
+    layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    was_training = network.training
+    try:
+        device = next(network.parameters()).device
+        network.eval()(torch.zeros(1, 3, *crop_size, device=device))
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return total

@@ -1,0 +1,1 @@
+"""Backends that run a trained model: PyTorch and ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Person detectors: whole image, boxes from a file, an ONNX network."""

@@ -1,0 +1,150 @@
+"""What Python programs may hand over as an image: a path, an encoded file's bytes, a PIL image, an array, a photo."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posescope.core.errors import DataError
+from posescope.data.images.decoding import check_depth, decode_image, lay_on_white
+from posescope.data.images.headers import ImageLimits
+from posescope.prediction.image_io.image_folder import ImageNumbers, read_upright
+from posescope.prediction.image_io.image_source import Photo
+from posescope.prediction.poses import number_in
+
+if TYPE_CHECKING:  # slow to load, and not needed by who uses no PIL images
+    from PIL import Image
+
+__all__ = ["ImageInputError", "ImageLike", "is_one_image", "known_numbers", "photo_of"]
+
+ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], Photo, "Image.Image"]
+
+_PIL_MODES_OF_16_BITS = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_PIL_MODES_REFUSED = frozenset({"I", "F"})
+
+
+class ImageInputError(DataError):
+    """An image in memory is of a type, a shape or a range that cannot be posed."""
+
+
+def is_one_image(images: Any) -> bool:
+    """Whether this is one image, and not several."""
+    return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Photo) or _is_pil(images)
+
+
+def known_numbers(images: Iterable[Any]) -> set[int]:
+    """Return the numbers that images of a list will have; nothing is known of a stream."""
+    if not isinstance(images, Sequence):
+        return set()
+    numbers = (number_in(name) for image in images if (name := _name_of(image)) is not None)
+    photos = {image.image_id for image in images if isinstance(image, Photo)}
+    return photos | {number for number in numbers if number is not None}
+
+
+def photo_of(image: Any, place: int, numbers: ImageNumbers) -> Photo:
+    """Return an image as a photo: upright, RGB, with a name and a number.
+
+    Args:
+        image: a path; the bytes of an encoded image file; an array (H, W, 3) uint8 RGB; a PIL image of any mode but `I` and `F`,
+            turned upright by its EXIF and laid on white where it is transparent; a photo.
+        place: of the image among those that were handed over, from 0: its name where it has none.
+        numbers: give the image a number.
+
+    Raises:
+        MissingImageError: if there is no file at the path.
+        ImageError: if a file or bytes cannot be decoded.
+        ImageInputError: if it is something else, or an array of another type, shape or range.
+    """
+    if isinstance(image, Photo):
+        _check_pixels(image.pixels, f"image {image.name}")
+        numbers.give(image.image_id)
+        return image
+    name = _name_of(image)
+    number = numbers.give(None if name is None else number_in(name))
+    return Photo(str(place) if name is None else name, _pixels_of(image, place), number)
+
+
+def _pixels_of(image: Any, place: int) -> NDArray[np.uint8]:
+    if isinstance(image, str | os.PathLike):
+        return read_upright(Path(image))
+    if isinstance(image, bytes | bytearray | memoryview):
+        return decode_image(bytes(image), Path(f"image {place}"), frame="upright")
+    if _is_pil(image):
+        return _pixels_of_pil(image, f"image {place}")
+    if isinstance(image, np.ndarray):
+        _check_pixels(image, f"image {place}")
+        return image
+    raise ImageInputError(
+        f"image {place}: expected a path, bytes of an image file, a PIL image or an array (H, W, 3) uint8 RGB, found "
+        f"{type(image).__name__}. A tensor becomes an array by .cpu().numpy()."
+    )
+
+
+def _name_of(image: Any) -> str | None:
+    """The name of an image that comes from a file."""
+    if isinstance(image, str | os.PathLike):
+        return Path(image).name
+    filename = getattr(image, "filename", None) if _is_pil(image) else None
+    return Path(filename).name if isinstance(filename, str) and filename else None
+
+
+def _is_pil(image: Any) -> bool:
+    """Whether it is a PIL image; nobody can have one who has not loaded PIL."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(image, module.Image)
+
+
+def _pixels_of_pil(image: "Image.Image", what: str) -> NDArray[np.uint8]:
+    from PIL import ImageOps  # noqa: PLC0415
+
+    if image.mode in _PIL_MODES_REFUSED:
+        raise ImageInputError(
+            f"{what}: a PIL image of mode {image.mode} has no known range; scale it to 0..255 and convert it to mode L or RGB."
+        )
+    ImageLimits().check_size((image.height, image.width), Path(what))  # PIL decodes when it is asked for pixels
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in _PIL_MODES_OF_16_BITS:
+            deep = np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+            check_depth(deep, Path(what))
+            return deep
+        if upright.has_transparency_data:
+            mixed = np.asarray(upright.convert("RGBA"))
+            return lay_on_white(np.ascontiguousarray(mixed[..., :3]), mixed[..., 3])
+        pixels = np.array(upright.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # PIL decodes when it is asked for pixels
+        raise ImageInputError(f"{what}: the PIL image cannot be decoded ({error}).") from error
+    _check_pixels(pixels, what)
+    return pixels
+
+
+def _check_pixels(pixels: Any, what: str) -> None:
+    if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
+        return
+    if not isinstance(pixels, np.ndarray):
+        raise ImageInputError(f"{what}: expected an array (H, W, 3) uint8 RGB, found {type(pixels).__name__}.")
+    raise ImageInputError(
+        f"{what}: expected a non-empty array (H, W, 3) uint8 RGB, found shape {pixels.shape} of {pixels.dtype}. {_remedy(pixels)}"
+    )
+
+
+def _remedy(pixels: NDArray[Any]) -> str:
+    if not pixels.size:
+        return "It has no pixels."
+    if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 1):
+        return "A grey picture: repeat it three times along the last axis."
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        return "Four channels: drop the opacity, and turn OpenCV's BGRA into RGB."
+    if pixels.ndim == 3 and pixels.shape[0] == 3:
+        return "Channels come last: transpose(1, 2, 0)."
+    if pixels.ndim == 4:
+        return "Several pictures: hand over a list of them."
+    if np.issubdtype(pixels.dtype, np.floating):
+        low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
+        scale = " Multiply it by 255 and round." if low >= 0 and high <= 1 else ""
+        return f"Floats from {low:g} to {high:g}: expected whole numbers 0..255.{scale}"
+    return "Scale it to 0..255 and convert it to uint8."

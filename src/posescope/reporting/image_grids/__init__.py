@@ -1,0 +1,1 @@
+"""Image grids for the report and Kedro-Viz: crops, target heatmaps, average crops, persons."""

@@ -1,0 +1,80 @@
+"""Contact sheets for a first look: crops with their skeletons, and beside them the heatmaps that a network is to learn."""
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from posescope.codecs.base import Codec
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import ids_of
+from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_store import CropStore
+from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
+from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.skeletons import draw_skeleton
+from posescope.geometry.affine import apply_affine
+
+__all__ = ["picture_crops", "picture_targets"]
+
+_CROPS, _CROP_COLUMNS, _CROP_PX = 40, 8, 160
+_MAPS, _MAP_COLUMNS, _MAP_PX, _SEAM_PX = 12, 3, 200, 2
+_OPACITY = 0.85
+
+
+def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
+    """Crops of the training set, then of the validation set, annotated; left orange, right blue, hidden joints hollow.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    chosen = _first_of_each_split(crops, targets, persons, _CROPS)
+    captions = [f"person {person}" for person in chosen.targets.person_ids]
+    title = "Crops with their annotation (left orange, right blue)"
+    return contact_sheet(_annotated(chosen, skeleton, _CROP_PX), _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
+
+
+def picture_targets(
+    crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec_spec: ComponentSpec
+) -> NDArray[np.uint8]:
+    """Some persons twice: the crop with its annotation, and beside it the dimmed crop under all of its target heatmaps, fused by
+    their maximum.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    chosen = _first_of_each_split(crops, targets, persons, _MAPS)
+    codec: Codec = build("codecs", codec_spec, crop_size=chosen.crop_size, joint_count=chosen.joint_count)
+    encoded = codec.encode(torch.from_numpy(chosen.targets.joints), torch.from_numpy(chosen.targets.visibility))
+    images = chosen.read_images(np.arange(len(chosen)))
+    overlaid = [
+        overlay_heatmaps(dim_image(fit_height(image, _MAP_PX)[0]), maps.numpy(), _OPACITY)
+        for image, maps in zip(images, encoded.heatmaps, strict=True)
+    ]
+    seam = np.full((_MAP_PX, _SEAM_PX, 3), 255, dtype=np.uint8)
+    annotated = _annotated(chosen, skeleton, _MAP_PX)
+    pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
+    captions = [f"person {person}" for person in chosen.targets.person_ids]
+    title = f"Annotation, and all target heatmaps of the codec '{codec_spec.name}' as one"
+    return contact_sheet(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
+
+
+def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArray[np.uint8]]:
+    """Everybody's crop, as large as it will be shown, with the skeleton on top."""
+    drawn = []
+    images = crops.read_images(np.arange(len(crops)))
+    for image, joints, visibility in zip(images, crops.targets.joints, crops.targets.visibility, strict=True):
+        panel, panel_from_crop = fit_height(image, height_px)
+        drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, joints), skeleton, visibility))
+    return drawn
+
+
+def _first_of_each_split(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, count: int) -> CropSet:
+    """Evenly spread persons, half of them of the training, half of the validation set."""
+    parts = []
+    for split in ("train", "val"):
+        ids = ids_of(persons, split)
+        parts.append(ids[np.unique(np.linspace(0, len(ids) - 1, min(len(ids), count // 2)).round().astype(int))])
+    return crops.select(targets, np.concatenate(parts))

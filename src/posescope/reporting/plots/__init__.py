@@ -1,0 +1,1 @@
+"""Plotly figures of data, training, evaluation, explainability, improvement and tuning."""

@@ -1,0 +1,235 @@
+"""The data at a glance: how it is shared out, what was set aside, how large people are, which joints are labelled.
+
+Whatever has a value a person is counted first: a figure of 150,000 persons is as small as one of 100.
+"""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from posescope.core.records import PoseTargets
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
+
+__all__ = ["plot_box_sizes", "plot_data_distribution", "plot_discarded", "plot_joint_counts", "plot_joint_labels"]
+
+_SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN}  # as in the curves of training
+_KINDS = {"person": ("persons set aside", VERMILION), "image": ("images set aside", AMBER), "kept": ("kept", BLUE)}
+_LABELS = {"visible": (GREEN, "white"), "hidden": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, words in it
+_BINS_AN_OCTAVE = 4
+_REASONS_A_STEP = 8
+_LABEL_CHARACTERS = 38
+_APART = {"ticks": "outside", "ticklen": 8, "tickcolor": "rgba(0, 0, 0, 0)", "showgrid": False}  # names do not touch their bars
+
+
+def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
+    """Share of the images and of the persons in each split, with the counts written above the bars.
+
+    Args:
+        distribution: one row a split: split, images, persons, images_share, persons_share (0..1); images_with_persons, where
+            the table has it, is shown beside the images under the pointer. A row "all" is left out.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(distribution, ("split", "images", "persons", "images_share", "persons_share"), "data distribution")
+    rows = distribution[distribution["split"] != "all"]
+    figure = go.Figure()
+    for unit, colour in (("images", AMBER), ("persons", BLUE)):
+        shares = rows[f"{unit}_share"] * 100
+        labels = [f"{count:,}<br>{share:.1f} %" for count, share in zip(rows[unit], shares, strict=True)]
+        figure.add_bar(
+            x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
+            hovertext=_told_beside(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
+        )  # fmt: skip
+    figure.update_yaxes(title_text="share of all splits, %", range=[0, 118], tick0=0, dtick=25)
+    return _titled(figure, "Images and persons of each split").update_layout(barmode="group")
+
+
+def plot_discarded(discarded: pd.DataFrame) -> go.Figure:
+    """How many records each step set aside for which reason, from the first step (top) to what is left; logarithmic.
+
+    Args:
+        discarded: as from `count_discarded`: step, record (person or image), reason, records, share. Beyond eight reasons a step
+            and kind of record, the others are drawn as one.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(discarded, ("step", "record", "reason", "records", "share"), "discarded records")
+    # Plotly draws the first category at the bottom: the first step comes last.
+    rows = _with_few_reasons(discarded).iloc[::-1]
+    labels = [_wrapped(f"{step}: {reason}") for step, reason in zip(rows["step"], rows["reason"], strict=True)]
+    words = [_counted(*values) for values in zip(rows["records"], rows["share"], rows["record"], strict=True)]
+    rows = rows.assign(label=labels, words=words, kind=np.where(rows["step"] == "kept", "kept", rows["record"]))
+    figure = go.Figure()
+    for kind, (name, colour) in _KINDS.items():
+        part = rows[rows["kind"] == kind]
+        if len(part):
+            figure.add_bar(
+                y=part["label"], x=part["records"], text=part["words"], name=name, marker_color=colour, orientation="h",
+                textposition="outside", cliponaxis=False, hovertemplate="%{y}<br>%{text}<extra></extra>",
+            )  # fmt: skip
+    # A single record still has a bar; on the right there is room for the words.
+    lowest, highest = -0.3, np.log10(max(int(rows["records"].max()), 1))
+    figure.update_xaxes(title_text="records (logarithmic)", type="log", dtick=1, tickformat="~s")
+    figure.update_xaxes(range=[lowest, lowest + (highest - lowest) / 0.64])
+    figure.update_yaxes(categoryorder="array", categoryarray=labels, **_APART)
+    height = 140 + sum(16 + 18 * (label.count("<br>") + 1) for label in labels)
+    return _titled(figure, "What each step sets aside, and what is left", height).update_layout(barmode="overlay")
+
+
+def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int) -> go.Figure:
+    """How large people are: the longer side of their annotated boxes, and the side of the squares that are cut, split by split.
+
+    Args:
+        persons: a `Persons` table with rows.
+        crop_boxes: a `CropBoxes` table of these persons, and of others perhaps.
+        size_px: of the crops; marked, because smaller squares are enlarged to it and larger ones shrunk.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(persons, ("person_id", "split", "bbox_w", "bbox_h"), "persons")
+    table = persons.merge(crop_boxes[["person_id", "side"]], on="person_id", validate="one_to_one")
+    require_columns(table, ("side",), "persons with crop boxes")
+    boxes = table[["bbox_w", "bbox_h"]].max(axis=1).to_numpy(dtype=np.float64)
+    squares = table["side"].to_numpy(dtype=np.float64)
+    edges = _octave_edges(np.concatenate([boxes, squares, [size_px]]))
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
+    for row, sides in enumerate((boxes, squares), start=1):
+        for split, colour in _SPLIT_COLOURS.items():
+            part = sides[(table["split"] == split).to_numpy()]
+            if part.size:
+                figure.add_trace(_size_curve(part, edges, split, colour).update(showlegend=row == 1), row=row, col=1)
+    figure.add_vline(x=size_px, line={"color": GREY, "dash": "dot", "width": 1.5})
+    ticks = 2.0 ** np.arange(np.floor(np.log2(edges[0])), np.ceil(np.log2(edges[-1])) + 1)
+    figure.update_xaxes(type="log", range=np.log10(edges[[0, -1]]).tolist(), tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+    figure.update_xaxes(title_text=_told_scaling(squares, size_px), row=2)
+    figure.update_yaxes(title_text="annotated box, longer<br>side: persons, %", rangemode="tozero", row=1)
+    figure.update_yaxes(title_text="crop square, side:<br>persons, %", rangemode="tozero", row=2)
+    return _titled(figure, "Sizes of the boxes and of the crop squares", 500)
+
+
+def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
+    """How many joints are labelled (visible or hidden) on a person: the share of each split's persons by that number.
+
+    Args:
+        targets: of these persons, and of others perhaps.
+        persons: a `Persons` table with rows.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(persons, ("person_id", "split"), "persons")
+    joint_count = targets.visibility.shape[1]
+    labelled = pd.Series((targets.visibility > 0).sum(axis=1), index=targets.person_ids)
+    figure = go.Figure()
+    for split, colour in _SPLIT_COLOURS.items():
+        numbers = labelled.reindex(persons.loc[persons["split"] == split, "person_id"]).dropna().to_numpy(dtype=np.int64)
+        if numbers.size:
+            counts = np.bincount(numbers, minlength=joint_count + 1)
+            figure.add_bar(
+                x=np.arange(joint_count + 1), y=100 * counts / numbers.size, marker_color=colour, customdata=counts,
+                name=f"{split} (median {np.median(numbers):g})",
+                hovertemplate="%{x} joints: %{y:.1f} %, %{customdata:,} persons<extra>" + split + "</extra>",
+            )  # fmt: skip
+    figure.update_xaxes(title_text=f"labelled joints (of {joint_count})", dtick=1, range=[0.4, joint_count + 0.6])
+    figure.update_yaxes(title_text="persons of the split, %")
+    return _titled(figure, "Joints labelled per person").update_layout(barmode="group", bargap=0.2)
+
+
+def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
+    """On how many persons each joint is visible, hidden or unlabelled, joints in the skeleton's order.
+
+    Args:
+        joint_labels: as from `count_joint_labels`.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    columns = [name + ending for name in _LABELS for ending in ("", "_share")]
+    require_columns(joint_labels, ("joint", *columns), "joint labels")
+    rows = joint_labels.iloc[::-1]  # plotly draws upwards
+    figure = go.Figure()
+    for name, (colour, ink) in _LABELS.items():
+        shares = 100 * rows[f"{name}_share"]
+        figure.add_bar(
+            y=rows["joint"].str.replace("_", " "), x=shares, name=name, marker_color=colour, orientation="h",
+            text=[f"{share:.0f}" if share >= 5 else "" for share in shares], textposition="inside", textangle=0,
+            insidetextanchor="middle", textfont={"color": ink}, customdata=rows[name],
+            hovertemplate="%{y}: %{x:.1f} % " + name + ", %{customdata:,} persons<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text="persons, %", range=[0, 100])
+    figure.update_yaxes(**_APART)
+    return _titled(figure, "How each joint is labelled", 150 + 24 * len(rows)).update_layout(
+        barmode="stack", legend={"traceorder": "normal"}
+    )
+
+
+def _titled(figure: go.Figure, title: str, height_px: int = 400) -> go.Figure:
+    """The shared look, with a title of its own: in Kedro-Viz nothing else says what is shown.
+
+    The title is an annotation: Kedro-Viz moves a layout's title into the plot, and has 60 px above it.
+    """
+    figure.add_annotation(
+        text=title, x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=32, showarrow=False,
+        font={"size": 15},
+    )  # fmt: skip
+    return style_plotly(figure, height_px).update_layout(margin={"t": 64})
+
+
+def _told_beside(rows: pd.DataFrame, unit: str) -> list[str]:
+    """Return each split's count of images or persons with a crop in words, the images with persons beside those of images."""
+    words = [f"{count:,} {unit} with a crop" for count in rows[unit]]
+    if unit == "images" and "images_with_persons" in rows:
+        return [f"{word}, of {count:,} with persons" for word, count in zip(words, rows["images_with_persons"], strict=True)]
+    return words
+
+
+def _counted(count: int, share: float, unit: str = "") -> str:
+    percent = f"{100 * share:.1f} %" if share >= 0.0005 or count == 0 else "< 0.1 %"
+    return f"{count:,} ({percent}{f' of all {unit}s' if unit else ''})"
+
+
+def _with_few_reasons(discarded: pd.DataFrame) -> pd.DataFrame:
+    """At most so many rows a step and kind of record; the rarer reasons become one row."""
+    parts = []
+    for (step, record), rows in discarded.groupby(["step", "record"], sort=False):
+        ordered = rows.sort_values("records", ascending=False, kind="stable")
+        if len(rows) > _REASONS_A_STEP:
+            rest = ordered.iloc[_REASONS_A_STEP - 1 :]
+            together = {"step": step, "record": record, "reason": f"{len(rest):,} other reasons"}
+            sums = {name: rest[name].sum() for name in ("records", "share")}
+            ordered = pd.concat([ordered.iloc[: _REASONS_A_STEP - 1], pd.DataFrame([together | sums])])
+        parts.append(ordered)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(textwrap.wrap(textwrap.shorten(text, 4 * _LABEL_CHARACTERS, placeholder=" …"), _LABEL_CHARACTERS))
+
+
+def _octave_edges(sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of bins that are evenly wide on a logarithmic axis, an empty one at each end; below 1 px counts as 1 px."""
+    octaves = np.log2(np.maximum(sides, 1.0)) * _BINS_AN_OCTAVE
+    return np.asarray(2.0 ** (np.arange(np.floor(octaves.min()) - 1, np.floor(octaves.max()) + 3) / _BINS_AN_OCTAVE))
+
+
+def _told_scaling(squares: NDArray[np.float64], size_px: int) -> str:
+    counts = {"are enlarged": (squares < size_px).sum(), "shrunk": (squares > size_px).sum()}
+    told = ", ".join(f"{_counted(count, count / len(squares))} {name}" for name, count in counts.items())
+    return f"px of the image (logarithmic); dotted: the crops' {size_px} px<br>of the squares, {told}"
+
+
+def _size_curve(sides: NDArray[np.float64], edges: NDArray[np.float64], split: str, colour: str) -> go.Scatter:
+    """The histogram as a step curve, in percent of these persons."""
+    counts, _ = np.histogram(np.maximum(sides, 1.0), edges)
+    told = [f"{low:.0f} to {high:.0f} px: {count:,} persons" for low, high, count in zip(edges, edges[1:], counts, strict=False)]
+    return go.Scatter(
+        x=np.sqrt(edges[:-1] * edges[1:]), y=100 * counts / len(sides), name=split, text=told, mode="lines",
+        line={"color": colour, "shape": "hvh", "width": 2}, hovertemplate="%{text}, %{y:.1f} %<extra>" + split + "</extra>",
+    )  # fmt: skip

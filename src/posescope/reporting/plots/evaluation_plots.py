@@ -1,0 +1,182 @@
+"""Where a model fails: types of errors, what they cost, groups of persons, and whether the score knows."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
+from posescope.evaluation.error_analysis.error_types import ALL_JOINTS, ERROR_TYPES
+from posescope.evaluation.error_analysis.strata import EVERYBODY
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
+from posescope.reporting.setting_captions import say_setting
+
+__all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints", "plot_joint_scores"]
+
+_PURPLE = "#cc79a7"  # Okabe and Ito's too
+_TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION, GREY), strict=True))
+_FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
+
+
+def rank_joints(table: pd.DataFrame) -> list[str]:
+    """The labelled joints of an `ErrorTypes` table from the best to the worst: by the share of good ones, then of missed ones."""
+    shares = table.pivot(index="joint", columns="type", values="share").drop(index=ALL_JOINTS).dropna(subset=["good"])
+    return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
+
+
+def plot_error_types(table: pd.DataFrame) -> go.Figure:
+    """The shares of the types of errors of each joint, stacked; the joint with the fewest good ones on top.
+
+    Args:
+        table: an `ErrorTypes` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("joint", "type", "labelled", "count", "share", "low", "high"), "error types")
+    # Plotly draws the first category at the bottom: all joints together, then the best one.
+    order = [ALL_JOINTS, *rank_joints(table)]
+    names = ["all joints" if joint == ALL_JOINTS else joint.replace("_", " ") for joint in order]
+    figure = go.Figure()
+    for kind in ERROR_TYPES:
+        rows = table[table["type"] == kind].set_index("joint").loc[order]
+        figure.add_bar(
+            y=names, x=100 * rows["share"], name=kind, orientation="h", marker_color=_TYPE_COLOURS[kind],
+            customdata=rows.assign(low=100 * rows["low"], high=100 * rows["high"])[["count", "labelled", "low", "high"]],
+            hovertemplate=f"%{{y}}, {kind}: %{{x:.1f}} % (%{{customdata[2]:.1f}}–%{{customdata[3]:.1f}}), "
+            "%{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    figure.update_xaxes(title_text="share of the labelled joints, %", range=[0, 100])
+    return style_plotly(figure, 140 + 24 * len(order), say_setting(table))
+
+
+def plot_error_costs(table: pd.DataFrame) -> go.Figure:
+    """What would be won if the joints of one type stood right: AP as bars, mean OKS as dots with whiskers.
+
+    Args:
+        table: an `ErrorCosts` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("type", "joints", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high"), "error costs")
+    rows = table[table["type"] != ALL_ERRORS].iloc[::-1]
+    colours = [_TYPE_COLOURS.get(kind, GREY) for kind in rows["type"]]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("OKS AP won", "mean OKS won"), horizontal_spacing=0.06)
+    bars = go.Bar(
+        y=rows["type"], x=rows["ap_gain"], orientation="h", marker_color=colours, customdata=rows["joints"],
+        hovertemplate="%{y}: +%{x:.3f} AP, %{customdata:,} joints put right<extra></extra>",
+    )  # fmt: skip
+    dots = go.Scatter(
+        y=rows["type"], x=rows["oks_gain"], mode="markers", marker={"color": colours, "size": 10},
+        error_x=_whiskers(rows, "oks_gain"), hovertemplate="%{y}: +%{x:.3f} mean OKS<extra></extra>",
+    )  # fmt: skip
+    figure.add_trace(bars, row=1, col=1)
+    figure.add_trace(dots, row=1, col=2)
+    figure.update_xaxes(rangemode="tozero")
+    return style_plotly(figure, 280, say_setting(table)).update_layout(showlegend=False)
+
+
+def plot_strata(table: pd.DataFrame) -> go.Figure:
+    """PCK and OKS of each group of persons as dots with whiskers; everybody's as dotted lines.
+
+    Args:
+        table: a `Strata` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("stratum", "group", "persons", *_FIGURES), "strata")
+    everybody, rows = table[table["stratum"] == EVERYBODY], table[table["stratum"] != EVERYBODY].iloc[::-1]
+    names = [f"{stratum}: {group}" for stratum, group in zip(rows["stratum"], rows["group"], strict=True)]
+    titles = [title for title, _ in _FIGURES.values()]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
+    for place, (name, (title, colour)) in enumerate(_FIGURES.items(), 1):
+        dots = go.Scatter(
+            y=names, x=rows[name], mode="markers", name=title, marker={"color": colour, "size": 9},
+            error_x=_whiskers(rows, name), customdata=rows["persons"],
+            hovertemplate=f"%{{y}}: {title} %{{x:.3f}}, %{{customdata:,}} persons<extra></extra>",
+        )  # fmt: skip
+        figure.add_trace(dots, row=1, col=place)
+        for value in everybody[name].dropna():
+            figure.add_vline(x=value, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=place)
+    return style_plotly(figure, 130 + 25 * len(rows), say_setting(table)).update_layout(showlegend=False)
+
+
+def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
+    """PCK and OKS by score, for joints and for persons: a useful score climbs.
+
+    Args:
+        table: a `Reliability` table.
+        ranks: a `RankCorrelations` table.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(table, ("level", "count", "score", *_FIGURES), "reliability")
+    require_columns(ranks, ("level", "spearman"), "rank correlations")
+    spearman = dict(zip(ranks["level"], ranks["spearman"], strict=True))
+    levels = ["joint", "person"]
+    titles = [f"{level}s, rank correlation {spearman[level]:.2f}" for level in levels]
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
+    for place, level in enumerate(levels, 1):
+        rows = table[table["level"] == level]
+        for name, (title, colour) in _FIGURES.items():
+            curve = go.Scatter(
+                x=rows["score"], y=rows[name], mode="lines+markers", name=title, legendgroup=name, showlegend=place == 1,
+                line={"color": colour}, marker={"size": 7}, error_y=_whiskers(rows, name), customdata=rows["count"],
+                hovertemplate=f"score %{{x:.3f}}: {title} %{{y:.3f}}, %{{customdata:,}} {level}s<extra></extra>",
+            )  # fmt: skip
+            figure.add_trace(curve, row=1, col=place)
+        scores = f"mean score of the {level}s" + (f" ({rows['score_of'].iloc[0]})" if "score_of" in rows and len(rows) else "")
+        figure.update_xaxes(title_text=scores, row=1, col=place)
+    figure.update_yaxes(range=[0, 1])
+    figure.update_layout(legend={"y": 1.1}, margin={"t": 84})
+    return style_plotly(figure, told=say_setting(ranks))
+
+
+def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
+    if not {f"{name}_low", f"{name}_high"} <= set(rows.columns):
+        return None
+    above, below = rows[f"{name}_high"] - rows[name], rows[name] - rows[f"{name}_low"]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
+
+
+# MERGED from score_figures: How good each joint is.
+
+
+def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
+    """PCK beside the mean error of every joint, the worst joint on top; whiskers where the table has an interval.
+
+    Args:
+        per_joint: one row a joint: joint (name), pck_thesis (0..1), mean_error_px (image px), labelled (how many places were
+            scored). NaN where nobody is labelled. Columns low and high, if there, hold the PCK's interval.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(per_joint, ("joint", "pck_thesis", "mean_error_px", "labelled"), "joint scores")
+    # Plotly draws the first category at the bottom: the worst joint comes last.
+    rows = per_joint.sort_values("pck_thesis", ascending=False, na_position="first")
+    names = rows["joint"].str.replace("_", " ")
+    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("PCK (thesis)", "mean error, px"), horizontal_spacing=0.04)
+    bars = go.Bar(
+        y=names, x=rows["pck_thesis"], orientation="h", marker_color=BLUE, customdata=rows["labelled"], error_x=_interval_whiskers(rows),
+        hovertemplate="%{y}: PCK %{x:.3f}, %{customdata:,} labelled<extra></extra>",
+    )  # fmt: skip
+    dots = go.Scatter(
+        y=names, x=rows["mean_error_px"], mode="markers", marker={"color": VERMILION, "size": 9}, customdata=rows["labelled"],
+        hovertemplate="%{y}: %{x:.1f} px, %{customdata:,} labelled<extra></extra>",
+    )  # fmt: skip
+    figure.add_trace(bars, row=1, col=1)
+    figure.add_trace(dots, row=1, col=2)
+    figure.update_xaxes(range=[0, 1], col=1)
+    figure.update_xaxes(rangemode="tozero", col=2)
+    return style_plotly(figure, 120 + 24 * len(rows), say_setting(per_joint)).update_layout(showlegend=False)
+
+
+def _interval_whiskers(rows: pd.DataFrame) -> dict[str, object] | None:
+    if not {"low", "high"} <= set(rows.columns):
+        return None
+    above, below = rows["high"] - rows["pck_thesis"], rows["pck_thesis"] - rows["low"]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}

@@ -1,0 +1,83 @@
+"""What an autoencoder in the bottleneck has changed, and how its training went."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, require_columns, style_plotly
+
+__all__ = ["plot_autoencoder_training", "plot_improvement"]
+
+_COLUMNS = ("a", "b", "figure", "difference", "low", "high")
+_HISTORY = ("stack", "epoch", "train_loss", "held_out_loss")
+_MEASURE = "pck_thesis"
+# The comparison that is fair is the last one: the same training, without and with autoencoder.
+_SHOWN = (
+    ("original", "continued", "more training alone", GREY),
+    ("original", "improved", "more training and autoencoder", AMBER),
+    ("continued", "improved", "the autoencoder alone", BLUE),
+)
+
+
+def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
+    """Differences with their 95 % intervals: of all figures, and, for the autoencoder alone, joint by joint.
+
+    Args:
+        figures: a row a comparison and figure: a, b, figure, difference, low, high.
+        joints: likewise, with joint.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(figures, _COLUMNS, "figures")
+    require_columns(joints, (*_COLUMNS, "joint"), "joints")
+    titles = ("Difference by figure", "The autoencoder alone, PCK (thesis) by joint")
+    drawing = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.14)
+    for a, b, name, colour in _SHOWN:
+        chosen = figures[(figures["a"] == a) & (figures["b"] == b)]
+        drawing.add_trace(_points(chosen, "figure", name, colour), row=1, col=1)
+    a, b, name, colour = _SHOWN[-1]
+    chosen = joints[(joints["a"] == a) & (joints["b"] == b) & (joints["figure"] == _MEASURE)].sort_values("difference")
+    drawing.add_trace(_points(chosen, "joint", name, colour, is_named=False), row=1, col=2)
+    for column in (1, 2):
+        drawing.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=column)
+    drawing.update_xaxes(title_text="difference, 95 % interval", tickformat="+.3~f")
+    style_plotly(drawing, height_px=max(380, 130 + 20 * len(chosen)))
+    drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first figure on top
+    return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
+
+
+def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
+    """The error by epoch: of noisy features that are learned from, and of persons held out.
+
+    Args:
+        history: a row an epoch and stack: stack, epoch, train_loss, held_out_loss.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(history, _HISTORY, "history")
+    drawing = go.Figure()
+    dashes = ("solid", "dash", "dot", "dashdot")
+    for number, (stack, rows) in enumerate(history.groupby("stack", sort=True)):
+        for column, name, colour in (("train_loss", "learned from", AMBER), ("held_out_loss", "held out", GREEN)):
+            line = {"color": colour, "dash": dashes[number % len(dashes)]}
+            drawing.add_trace(go.Scatter(x=rows["epoch"], y=rows[column], name=f"stack {stack}, {name}", mode="lines", line=line))
+    drawing.update_xaxes(title_text="epoch")
+    drawing.update_yaxes(title_text="mean squared error", type="log", tickformat="~g", dtick="D2")
+    return style_plotly(drawing).update_layout(hovermode="x unified")
+
+
+def _points(rows: pd.DataFrame, names: str, label: str, colour: str, is_named: bool = True) -> go.Scatter:
+    reach = {
+        "type": "data",
+        "symmetric": False,
+        "array": rows["high"] - rows["difference"],
+        "arrayminus": rows["difference"] - rows["low"],
+    }
+    return go.Scatter(
+        x=rows["difference"], y=rows[names], name=label, mode="markers", showlegend=is_named, legendgroup=label,
+        orientation="h", offsetgroup=label, marker={"color": colour, "size": 8},
+        error_x={**reach, "color": colour, "thickness": 1.5, "width": 4},
+        hovertemplate="%{y}: %{x:+.4f}<extra>" + label + "</extra>",
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""How a search went: the best PCK so far, and the PCK against each parameter that was searched."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREY, require_columns, style_plotly
+
+__all__ = ["plot_search_history", "plot_searched_parameters"]
+
+_COLUMNS = ("number", "state", "value", "epochs", "seconds", "reason")
+_COLOURS = {"completed": BLUE, "pruned": AMBER}
+_IN_A_ROW = 3
+_FEW_VALUES = 3
+# From this ratio of the largest to the smallest value on, an axis is logarithmic.
+_LOG_RATIO = 8.0
+
+
+def plot_search_history(trials: pd.DataFrame) -> go.Figure:
+    """The PCK of every trial, and the best of the completed ones so far as a line; failed trials have crosses at the bottom.
+
+    Args:
+        trials: a row a trial: number, state, value (0..1, NaN where there was none), epochs, seconds, reason.
+
+    Raises:
+        ReportError: if a column is missing or there are no rows.
+    """
+    require_columns(trials, _COLUMNS, "trials")
+    figure = go.Figure()
+    for state in _COLOURS:
+        figure.add_trace(_points(trials, "number", state, is_named=True))
+    failed = trials[trials["state"] == "failed"]
+    if len(failed):
+        marker = {"color": GREY, "symbol": "x", "size": 9}
+        bottom = np.zeros(len(failed))
+        crosses = go.Scatter(x=failed["number"], y=bottom, name="failed", mode="markers", marker=marker, text=failed["reason"])
+        figure.add_trace(crosses.update(hovertemplate="trial %{x}: %{text}<extra></extra>"))
+    best = trials["value"].where(trials["state"] == "completed").cummax().ffill()
+    line = {"color": BLUE, "shape": "hv", "width": 1}
+    figure.add_trace(go.Scatter(x=trials["number"], y=best, name="best so far", mode="lines", line=line, hoverinfo="skip"))
+    figure.update_xaxes(title_text="trial", tickformat="d")
+    figure.update_yaxes(title_text="validation PCK (thesis)", tickformat="~g")
+    return style_plotly(figure).update_layout(title_text="Trials")
+
+
+def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
+    """The PCK against each searched parameter, a panel each.
+
+    Args:
+        trials: as for `plot_search_history`; every further column is a parameter.
+
+    Raises:
+        ReportError: if a column is missing, there are no rows, or no parameter.
+    """
+    require_columns(trials, _COLUMNS, "trials")
+    names = [name for name in trials.columns if name not in _COLUMNS]
+    require_columns(trials, names or ["a parameter"], "trials")
+    rows, columns = math.ceil(len(names) / _IN_A_ROW), min(len(names), _IN_A_ROW)
+    figure = make_subplots(rows=rows, cols=columns, subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.06)
+    for place, name in enumerate(names):
+        row, column = place // _IN_A_ROW + 1, place % _IN_A_ROW + 1
+        for state in _COLOURS:
+            figure.add_trace(_points(trials, name, state, is_named=place == 0), row=row, col=column)
+        figure.update_xaxes(type=_axis_of(trials[name]), row=row, col=column)
+        if trials[name].nunique() <= _FEW_VALUES:  # of a few choices each has its tick
+            figure.update_xaxes(tickvals=sorted(trials[name].unique()), row=row, col=column)
+        figure.update_yaxes(tickformat="~g", row=row, col=column)
+    figure.update_yaxes(title_text="validation PCK (thesis)", col=1)
+    figure.update_annotations(font={"size": 12})
+    return style_plotly(figure, height_px=320 * rows + 60).update_layout(legend={"y": -0.2, "yanchor": "top"})
+
+
+def _points(trials: pd.DataFrame, column: str, state: str, is_named: bool) -> go.Scatter:
+    chosen = trials[trials["state"] == state]
+    return go.Scatter(
+        x=chosen[column], y=chosen["value"], name=state, mode="markers", legendgroup=state, showlegend=is_named,
+        marker={"color": _COLOURS[state], "size": 9}, customdata=chosen[["number", "epochs"]],
+        hovertemplate="trial %{customdata[0]}, %{customdata[1]} epochs<br>%{x}<br>PCK %{y:.3f}<extra></extra>",
+    )  # fmt: skip
+
+
+def _axis_of(values: pd.Series) -> str:
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return "category"
+    low, high = float(values.min()), float(values.max())
+    return "log" if low > 0 and high / low >= _LOG_RATIO else "linear"

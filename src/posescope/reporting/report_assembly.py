@@ -1,0 +1,227 @@
+"""From the results of a run to the chapters of its report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.models.complexity import count_macs, count_parameters
+from posescope.reporting.plots.evaluation_plots import plot_joint_scores
+from posescope.reporting.plots.training_plots import plot_history
+from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.sections.data_section import DataInputs, assemble_data_section, assemble_quality_section
+from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
+from posescope.reporting.sections.explainability_section import assemble_explain_sections
+from posescope.reporting.setting_captions import with_words, without_setting
+
+__all__ = ["ReportInputs", "assemble_report"]
+
+_NOTES = {
+    "pck_thesis": "share of joints within 5 % of the crop's side, mean over persons",
+    "pck@0.2": "share of joints within 20 % of the box's longer side",
+    "oks_ap": "COCO average precision",
+    "oks_ap50": "at OKS 0.50",
+    "oks_ap75": "at OKS 0.75",
+    "oks_ar": "COCO average recall",
+    "mse": "mean squared error of the heatmaps",
+}
+_NOTES_OF_PROTOCOL = {"coco": "of everybody annotated, the discarded as missed", "crops": "of those with a crop"}
+_NOTES_OF_BOXES = {"ground_truth": "boxes given", "results": "another system's results"}
+_DECIMALS = {"mse": 6}
+
+
+@dataclass(frozen=True, eq=False)
+class ReportInputs:
+    """Everything that a report is made of.
+
+    Attributes:
+        title: of the page.
+        model: the trained model.
+        metrics: content of metrics.json; None, here and below: there is none of this model on this data.
+        data: what the chapter on the data shows.
+        history, joint_scores: tables of the run.
+        components: of the features; none: there are none of this model.
+        analyses: results by name.
+        examples: picture of some persons' stories; none: there is none of this model on this data.
+        failures: what the chapter on failures shows.
+        trained_on_this_data: whether the data that is shown is that of the model's training.
+        left_out: a sentence on each result that was left out because it is of another model or other data.
+    """
+
+    title: str
+    model: PoseModel
+    metrics: Mapping[str, Any] | None
+    data: DataInputs | None
+    history: pd.DataFrame | None
+    joint_scores: pd.DataFrame | None
+    components: Components | None
+    analyses: Mapping[str, AnalysisResult]
+    examples: NDArray[np.uint8] | None
+    failures: FailureInputs | None
+    trained_on_this_data: bool = True
+    left_out: tuple[str, ...] = ()
+
+
+def assemble_report(inputs: ReportInputs) -> ReportContent:
+    """Which model on which data; how good; where it fails; what it has learned; how it was made."""
+    data = inputs.data
+    sections = (
+        *_left_out_section(inputs.left_out),
+        _scores_section(inputs),
+        *(() if inputs.failures is None else (assemble_failure_section(inputs.failures),)),
+        *assemble_explain_sections(inputs.components, inputs.analyses),
+        *(() if data is None else (assemble_data_section(data), assemble_quality_section(data.quality))),
+        _training_section(inputs),
+    )
+    return ReportContent(
+        title=inputs.title,
+        subtitle="Single-person 2D pose estimation: what was trained, how good it is, where it fails, what it has learned.",
+        summary=_summary(inputs),
+        headlines=() if inputs.metrics is None else _headlines(inputs.metrics["val"]),
+        sections=sections,
+        footer="Scores are of the validation set. Hollow joints are annotated but hidden; left is orange, right is blue.",
+    )
+
+
+def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
+    model = inputs.model
+    parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
+    return (
+        Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC a person"),
+        Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
+        Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
+        *_persons(inputs),
+        Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
+        *_guessed_sigmas(model.skeleton),
+        *_training(inputs.history),
+    )
+
+
+def _persons(inputs: ReportInputs) -> tuple[Fact, ...]:
+    if inputs.data is None:
+        return ()
+    counts = inputs.data.distribution.set_index("split")["persons"]
+    other = "" if inputs.trained_on_this_data else " (of the data at hand; the model was trained on other data)"
+    return (Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed){other}"),)
+
+
+def _training(history: pd.DataFrame | None) -> tuple[Fact, ...]:
+    return () if history is None else (Fact("Training", f"{len(history)} epochs, {history['seconds'].sum():.0f} s"),)
+
+
+def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
+    if not left_out:
+        return ()
+    text = "These results are of another model or of other data, and are not shown.\n\n" + "\n".join(
+        f"- {sentence}" for sentence in left_out
+    )
+    return (Section(title="Left out", text=text),)
+
+
+def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
+    if not skeleton.guessed_sigmas:
+        return ()
+    guessed = f"guessed ({DEFAULT_OKS_SIGMA:g}) for {', '.join(skeleton.guessed_sigmas)}: OKS and AP compare with nobody else's"
+    return (Fact("OKS sigmas", guessed),)
+
+
+def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]:
+    return tuple(
+        Headline(
+            name=name,
+            value=float("nan") if figure["value"] is None else float(figure["value"]),
+            low=figure["low"],
+            high=figure["high"],
+            note=_note_of(name, figure),
+            decimals=_DECIMALS.get(name, 3),
+        )
+        for name, figure in sorted(figures.items(), key=_place_of_headline)
+    )
+
+
+def _note_of(name: str, figure: Mapping[str, Any]) -> str:
+    """What a figure is, and of whom; a file of an earlier run may not say the latter."""
+    protocol, boxes = figure.get("protocol"), figure.get("box_source")
+    parts = (_NOTES.get(name), _NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
+    return ", ".join(part for part in parts if part)
+
+
+def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:
+    known = list(_NOTES)
+    return (known.index(item[0]) if item[0] in known else len(known)), item[0]
+
+
+def _scores_section(inputs: ReportInputs) -> Section:
+    shown = "Persons of the validation set, evenly spread by their numbers."
+    if inputs.joint_scores is None:
+        text = f"There are no scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
+        return Section(title="How good it is, and where it fails", text=text, pictures=_examples(inputs, shown))
+    joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
+    ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
+    worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
+    text = (
+        f"The joints that fail most: {_listed(worst)}. The surest: {_listed(best)}.\n\n"
+        "The persons below are spread evenly from the best to the worst of the validation set."
+    )
+    return Section(
+        title="How good it is, and where it fails",
+        text=text,
+        figures=(
+            ReportFigure(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),
+        ),
+        pictures=_examples(inputs, "From the photograph to the prediction, best to worst."),
+        tables=(
+            ReportTable(
+                "Joint by joint",
+                _joint_table(inputs.joint_scores),
+                caption=with_words("Errors in px of the original images.", inputs.joint_scores),
+            ),
+        ),
+    )
+
+
+def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportPicture, ...]:
+    if inputs.examples is None:
+        return ()
+    return (ReportPicture(inputs.examples, caption, "Persons, crops, heatmaps, skeletons"),)
+
+
+def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a joint: the scores over all labelled places, and the mean error by visibility."""
+    errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
+    table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "mean_error_of_box"])
+    table = without_setting(table)
+    for kind in ("visible", "hidden"):
+        table[f"{kind}_error_px"] = errors.loc[table["joint"], kind].to_numpy()
+    return table.reset_index(drop=True)
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{joint} ({pck:.2f})" for joint, pck in zip(rows["joint"], rows["pck_thesis"], strict=True))
+
+
+def _training_section(inputs: ReportInputs) -> Section:
+    model = inputs.model
+    parameters = pd.DataFrame(
+        [
+            ("model", model.model_spec.name, str(dict(model.model_spec.options))),
+            ("codec", model.codec_spec.name, str(dict(model.codec_spec.options))),
+            *((key, str(value), "") for key, value in model.provenance.items() if not isinstance(value, dict | list)),
+        ],
+        columns=["what", "value", "options"],
+    )
+    recipe = ReportTable("Recipe", parameters)
+    if inputs.history is None:
+        return Section(title="How it was made", tables=(recipe,))
+    return Section(
+        title="How it was made",
+        figures=(ReportFigure(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
+        tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
+    )

@@ -1,0 +1,1 @@
+"""The sections of the report, each assembled from tables, plots and images."""

@@ -1,0 +1,1 @@
+"""Finished runs: their records, scores and explainability results."""

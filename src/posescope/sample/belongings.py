@@ -1,0 +1,95 @@
+"""What people sit on, and what they hold or wear on the back: solids that belong to a figure and may hide its joints."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from posescope.sample.body import BodyShape, Skeleton3D
+from posescope.sample.solids import Block, Doubles, PartId, RoundCone, Solid
+
+__all__ = ["PROPS", "SEATS", "backpack_solids", "crate_solids", "prop_solids", "seat_solids"]
+
+SEATS = ("chair", "stool", "box", "bench")
+PROPS = ("ball", "bag", "stick", "book", "racket")
+
+
+def seat_solids(kind: str, skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
+    """Something to sit on beneath the pelvis, standing on the ground under the feet, turned as the person is."""
+    height = float(-skeleton.ground) - 0.065 * body.stoutness**0.5
+    root = skeleton.root
+
+    def at(x: float, y: float, z: float) -> Doubles:
+        # y counts from the ground, below the pelvis.
+        return np.asarray(root @ np.array([x, y + skeleton.ground, z]))
+
+    def block(x: float, y: float, z: float, half: tuple[float, float, float]) -> Block:
+        return Block(PartId.FURNITURE, at(x, y, z), half, root)
+
+    if kind == "box":
+        return [block(0, height / 2, 0.015, (0.14, height / 2, 0.12))]
+    if kind == "stool":
+        flat = (1.0, 0.14, 1.0)
+        tops = [at(0.05 * i, height - 0.02, 0.02 + 0.05 * j) for i in (-1, 1) for j in (-1, 1)]
+        feet = [at(0.1 * i, 0.01, 0.02 + 0.1 * j) for i in (-1, 1) for j in (-1, 1)]
+        legs = [RoundCone(PartId.FURNITURE, top, foot, 0.011, 0.009) for top, foot in zip(tops, feet, strict=True)]
+        seat = RoundCone(PartId.FURNITURE, at(0, height - 0.018, 0.02), at(0, height - 0.018, 0.02), 0.12, 0.0, root, flat)
+        return [seat, *legs]
+    width = 0.34 if kind == "bench" else 0.12
+    legs_at = [(i * (width - 0.015), j * 0.095 + 0.02) for i in (-1, 1) for j in (-1, 1)]
+    solids: list[Solid] = [block(x, height / 2 - 0.01, z, (0.011, height / 2 - 0.01, 0.011)) for x, z in legs_at]
+    solids.append(block(0, height - 0.014, 0.02, (width, 0.014, 0.115)))
+    if kind == "chair":
+        solids += [block(i * 0.108, height + 0.11, -0.1, (0.01, 0.12, 0.01)) for i in (-1, 1)]
+        solids += [block(0, height + 0.19, -0.1, (0.108, 0.036, 0.008)), block(0, height + 0.09, -0.1, (0.108, 0.016, 0.007))]
+    return solids
+
+
+def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
+    """A backpack: a rounded bag on the back and two straps over the shoulders."""
+    chest = skeleton.frames["chest"]
+
+    def at(x: float, y: float, z: float) -> Doubles:
+        return np.asarray(skeleton.points["chest"] + chest @ np.array([x, y, z]))
+
+    flat = (1.0, 1.0, 0.62)
+    solids: list[Solid] = [RoundCone(PartId.PROP, at(0, -0.055, -0.095), at(0, -0.16, -0.1), 0.068, 0.078, chest, flat)]
+    for sign in (-1, 1):
+        x = sign * 0.55 * body.shoulder_half
+        solids.append(RoundCone(PartId.PROP, at(x, 0.018, 0.022), at(x * 0.95, -0.15, 0.058), 0.0145, 0.0125))
+    return solids
+
+
+def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> list[Solid]:
+    """Something in the hand of `side`; `size` about 1."""
+    return list(_prop(kind, skeleton, side, size))
+
+
+def _prop(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[Solid]:
+    hand, root = skeleton.frames[f"{side}_hand"], skeleton.root
+    grip = skeleton.points[f"{side}_wrist"] - hand[:, 1] * 0.05
+    if kind == "ball":
+        centre = grip - hand[:, 1] * 0.03 + hand[:, 2] * 0.045 * size
+        yield RoundCone(PartId.PROP, centre, centre, 0.055 * size, 0.0)
+    elif kind == "bag":
+        low = grip - root[:, 1] * 0.16
+        yield Block(PartId.PROP, low, (0.024, 0.075 * size, 0.085 * size), root)
+        for sign in (-1, 1):
+            yield RoundCone(PartId.PROP, grip, low + root @ np.array([0, 0.075 * size, sign * 0.05]), 0.006, 0.006)
+    elif kind == "stick":
+        along = 0.8 * hand[:, 2] + 0.3 * root[:, 1]
+        yield RoundCone(PartId.PROP, grip - along * 0.25 * size, grip + along * 0.4 * size, 0.01, 0.009)
+    elif kind == "book":
+        yield Block(PartId.PROP, grip + hand[:, 2] * 0.045, (0.012, 0.062 * size, 0.05 * size), hand)
+    elif kind == "racket":
+        along = 0.85 * hand[:, 2] - 0.35 * hand[:, 1]
+        yield RoundCone(PartId.PROP, grip - along * 0.03, grip + along * 0.15, 0.009, 0.008)
+        head = grip + along * 0.22 * size
+        yield RoundCone(PartId.PROP, head, head, 0.075 * size, 0.0, hand, (0.1, 1.0, 1.0))
+
+
+def crate_solids(skeleton: Skeleton3D, size: float) -> list[Solid]:
+    """A crate carried in front with both hands."""
+    middle = (skeleton.points["left_wrist"] + skeleton.points["right_wrist"]) / 2
+    centre = middle + skeleton.root @ np.array([0.0, 0.03, 0.035])
+    gap = float(np.linalg.norm(skeleton.points["left_wrist"] - skeleton.points["right_wrist"])) / 2
+    return [Block(PartId.PROP, centre, (max(0.05, gap - 0.012), 0.062 * size, 0.07 * size), skeleton.root)]

@@ -1,0 +1,183 @@
+"""Generate the sample: plan it, paint its images in several processes, write it as one COCO folder.
+
+Image number i of split s depends on `SeedSequence([seed, s, i])` alone: who paints it, and when, makes no difference.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from posescope.core.errors import DataError
+from posescope.core.files import atomic_folder, read_json, write_json
+from posescope.core.hardware import available_cpus
+from posescope.data.coco.folder import SAMPLE_MARK
+from posescope.sample.annotation import CATEGORY, annotate_scene
+from posescope.sample.options import SampleOptions
+from posescope.sample.scene_layout import ImagePlan, Split, plan_split
+from posescope.sample.scene_rendering import compose_scene
+
+__all__ = ["FORMAT_VERSION", "generate_sample", "is_current_sample", "ensure_sample"]
+
+# Raised whenever the same options begin to give other bytes.
+FORMAT_VERSION = 1
+_logger = logging.getLogger(__name__)
+_SPLITS: tuple[Split, ...] = ("train", "val")
+# Ids of the validation set start here, so that they are those of no training image or person.
+_VAL_IDS_FROM = 500_000
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class _PaintedImage:
+    """The records of one image: its own, and its people's (still without ids)."""
+
+    record: dict[str, Any]
+    annotations: list[dict[str, Any]]
+
+
+def generate_sample(folder: Path, options: SampleOptions) -> None:
+    """Write the sample to `folder`, in the official COCO layout.
+
+        train2017/*.jpg  val2017/*.jpg  annotations/person_keypoints_{train,val}2017.json  sample.json
+
+    Everything is written to a temporary folder beside it, which takes its place at the end. Same options, same bytes.
+
+    Raises:
+        DataError: if `folder` holds anything but an earlier sample (hidden files such as `.gitkeep` are kept).
+    """
+    kept = _check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder) as temporary:
+        for name in kept:
+            (temporary / name).write_bytes((folder / name).read_bytes())
+        for split_index, split in enumerate(_SPLITS):
+            _write_split(temporary, split, split_index, options)
+        write_json(temporary / SAMPLE_MARK, _mark(options))
+    _logger.info("Generated the sample in %s", folder)
+
+
+def is_current_sample(folder: Path, options: SampleOptions) -> bool:
+    """Whether `folder` already holds the sample that these options give (the number of workers does not matter)."""
+    mark = folder / SAMPLE_MARK
+    return mark.is_file() and bool(read_json(mark) == _mark(options))
+
+
+def _mark(options: SampleOptions) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, "options": options.model_dump(mode="json", exclude={"workers"})}
+
+
+def _check_replaceable(folder: Path) -> list[str]:
+    """Names of the hidden files to keep; anything foreign is an error: generating must never delete somebody's data."""
+    if not folder.exists():
+        return []
+    names = sorted(path.name for path in folder.iterdir())
+    foreign = [name for name in names if not name.startswith(".")]
+    if foreign and not (folder / SAMPLE_MARK).is_file():
+        raise DataError(
+            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARK}. "
+            "Choose another folder, or move its content away."
+        )
+    return [name for name in names if name.startswith(".") and (folder / name).is_file()]
+
+
+def _write_split(folder: Path, split: Split, split_index: int, options: SampleOptions) -> None:
+    plans = plan_split(options.seed, split_index, options.train_persons if split == "train" else options.val_persons)
+    images = folder / f"{split}2017"
+    images.mkdir()
+    painted = _paint_all(plans, images, options)
+    document = _document(split, list(tqdm(painted, total=len(plans), desc=f"sample {split}2017", unit="image")))
+    path = folder / "annotations" / f"person_keypoints_{split}2017.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document, separators=(",", ":"), allow_nan=False), encoding="utf-8")
+
+
+def _paint_all(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> Iterator[_PaintedImage]:
+    """Paint and write all images, in order, in as many processes as asked for."""
+    workers = options.workers or available_cpus()
+    chunks = [plans[i : i + _CHUNK] for i in range(0, len(plans), _CHUNK)]
+    if workers == 1 or len(chunks) == 1:
+        results: Iterable[list[_PaintedImage]] = (_paint_chunk(chunk, folder, options) for chunk in chunks)
+    else:
+        jobs = (joblib.delayed(_paint_chunk)(chunk, folder, options) for chunk in chunks)
+        results = joblib.Parallel(n_jobs=min(workers, len(chunks)), return_as="generator")(jobs)
+    for chunk_of_images in results:
+        yield from chunk_of_images
+
+
+def _paint_chunk(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> list[_PaintedImage]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # The processes share the cores among themselves.
+    try:
+        return [_paint_image(plan, folder, options) for plan in plans]
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _PaintedImage:
+    sequence = np.random.SeedSequence([options.seed, plan.split_index, plan.image_index])
+    seeds = [int(word) for word in sequence.generate_state(6)]
+    scene = compose_scene(seeds[:5], plan, options.image_short_side, options.image_long_side)
+    image_id = plan.image_index + 1 + plan.split_index * _VAL_IDS_FROM
+    file_name = f"{image_id:012d}.jpg"
+    image = scene.image if scene.image.ndim == 2 else np.ascontiguousarray(scene.image[..., ::-1])
+    path = folder / file_name
+    try:  # OpenCV crashes on file names that are no UTF-8: it gets no name.
+        path.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality])[1].tobytes())
+    except OSError as error:
+        raise DataError(f"{path}: could not be written. Is the disk full, or the folder read-only?") from error
+    record = {
+        "id": image_id,
+        "file_name": file_name,
+        "height": int(image.shape[0]),
+        "width": int(image.shape[1]),
+        "license": 1,
+        "posescope": {"backdrop": scene.backdrop, "colour": plan.colour_mode},
+    }
+    return _PaintedImage(record, annotate_scene(scene, seeds[5]))
+
+
+def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
+    """One annotation file: the layout of COCO's `person_keypoints_*.json`."""
+    annotations: list[dict[str, Any]] = []
+    first_id = 1 + _SPLITS.index(split) * _VAL_IDS_FROM
+    for image in painted:
+        for annotation in image.annotations:
+            numbered = {"id": first_id + len(annotations), "image_id": image.record["id"], **annotation}
+            annotations.append(numbered)
+    return {
+        "info": {
+            "description": f"posescope sample, {split} split: generated pictures of people who do not exist",
+            "version": str(FORMAT_VERSION),
+            "year": 2024,
+            "contributor": "posescope",
+        },
+        "licenses": [{"id": 1, "name": "MIT", "url": "https://opensource.org/license/mit"}],
+        "images": [image.record for image in painted],
+        "annotations": annotations,
+        "categories": [dict(CATEGORY)],
+    }
+
+
+# MERGED from ensure: Make the sample only where it is not there already.
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_sample(folder: Path, options: SampleOptions) -> None:
+    """Generate the sample in `folder` unless it is this very sample already.
+
+    Raises:
+        DataError: if the folder holds somebody's data: it is never overwritten.
+    """
+    if is_current_sample(folder, options):
+        logger.info("The sample is there already: %s", folder)
+        return
+    generate_sample(folder, options)

@@ -1,0 +1,188 @@
+"""Which images a split consists of: how many people each, and which are special. Drawn once, from the seed alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from posescope.sample.figure import Figure, draw_figure
+from posescope.sample.shading import Light
+from posescope.sample.solids import Ints, PictureFrame
+
+__all__ = ["ColourMode", "ImagePlan", "Split", "plan_split", "Placed", "Role", "SceneLayout", "lay_out_scene"]
+
+Split = Literal["train", "val"]
+ColourMode = Literal["colour", "grey_rgb", "grey_single"]
+# How many people with keypoints share an image, and how often.
+_COMPANY = (0.62, 0.28, 0.10)
+# Shares of images that are empty, hold a crowd, hold people without keypoints, are grey.
+_EMPTY, _CROWD, _UNLABELLED, _GREY = 0.03, 0.02, 0.06, 0.04
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What one image holds: `persons` with keypoints, `unlabelled` persons without, perhaps a crowd."""
+
+    split_index: int
+    image_index: int
+    persons: int
+    unlabelled: int = 0
+    has_crowd: bool = False
+    colour_mode: ColourMode = "colour"
+
+
+def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ...]:
+    """The images of split number `split_index` whose people with keypoints number `persons`.
+
+    Every kind of special image occurs at least once, however small the split (where there are images enough to bear it).
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, split_index]))
+    company = _share_out(rng, persons)
+    empty = _at_least_one(_EMPTY, len(company))
+    counts = rng.permutation(np.concatenate([company, np.zeros(empty, np.int64)]))
+    # A crowd or a stranger in an image without people would leave no image empty: they go where people are.
+    peopled = np.flatnonzero(counts)
+    crowds, strangers = _choose(rng, peopled, _CROWD), _choose(rng, peopled, _UNLABELLED)
+    grey = _choose(rng, np.arange(len(counts)), _GREY, least=2)
+    modes: dict[int, ColourMode] = {i: "grey_single" if k % 2 == 0 else "grey_rgb" for k, i in enumerate(grey)}
+    return tuple(
+        ImagePlan(
+            split_index,
+            index,
+            int(count),
+            unlabelled=1 + index % 2 if index in strangers else 0,
+            has_crowd=index in crowds,
+            colour_mode=modes.get(index, "colour"),
+        )
+        for index, count in enumerate(counts)
+    )
+
+
+def _share_out(rng: np.random.Generator, persons: int) -> Ints:
+    """People per image, each at least one, that add up to `persons`."""
+    drawn = rng.choice(len(_COMPANY), size=persons, p=_COMPANY) + 1
+    images = int(np.searchsorted(np.cumsum(drawn), persons)) + 1
+    company = drawn[:images].astype(np.int64)
+    company[-1] -= company.sum() - persons
+    return company
+
+
+def _at_least_one(share: float, count: int, least: int = 1) -> int:
+    return max(least, round(share * count))
+
+
+def _choose(rng: np.random.Generator, among: Ints, share: float, least: int = 1) -> list[int]:
+    return [int(i) for i in rng.permutation(among)[: _at_least_one(share, len(among), least)]]
+
+
+# MERGED from layout: Where the people of an image stand, how large they are, and what is between them and us.
+
+Role = Literal["person", "unlabelled", "crowd"]
+_CAN_STAND_CLOSE = ("standing", "walking", "hands_on_hips", "arms_folded", "sitting", "waving", "reaching", "phoning", "carrying")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A figure at its place: `frame` maps it into the image, `foot_y` is the row that it stands on."""
+
+    figure: Figure
+    frame: PictureFrame
+    foot_x: float
+    foot_y: float
+    role: Role
+
+
+@dataclass(frozen=True)
+class SceneLayout:
+    """An image before it is painted: size (px), the row where the floor begins, light, and figures from far to near.
+
+    `obstacle_before` is the index of the figure that an obstacle in front hides in part, or None.
+    """
+
+    height: int
+    width: int
+    horizon: float
+    light: Light
+    placed: Sequence[Placed]
+    obstacle_before: int | None
+
+
+def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -> SceneLayout:
+    """Choose size, light, people and places of an image."""
+    rng = np.random.default_rng(seed)
+    short, long = round(short_side * rng.uniform(1, 1.08)), round(long_side * rng.uniform(0.92, 1))
+    is_portrait = rng.random() < (0.55 if plan.persons == 1 else 0.06)
+    height, width = (long, short) if is_portrait else (short, long)
+    pitch = rng.uniform(2, 13)
+    people = _place_people(rng, plan.persons, height, width, pitch)
+    highest_foot = min([p.foot_y for p in people], default=0.75 * height)
+    horizon = float(np.clip(highest_foot - rng.uniform(0.06, 0.3) * height, 0.3 * height, 0.86 * height))
+    extras = _place_strangers(rng, plan.unlabelled, width, horizon, pitch)
+    if plan.has_crowd:
+        extras += _place_crowd(rng, width, horizon, pitch)
+    placed = sorted([*people, *extras], key=lambda p: p.foot_y)
+    targets = [i for i, p in enumerate(placed) if p.role == "person"]
+    hidden = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
+    return SceneLayout(height, width, horizon, _draw_light(rng), placed, hidden)
+
+
+def _draw_light(rng: np.random.Generator) -> Light:
+    x, y = rng.uniform(0.15, 0.6) * rng.choice((-1, 1)), -rng.uniform(0.25, 0.6)
+    return (float(x), float(y), float(np.sqrt(1 - x * x - y * y))), float(rng.uniform(0.36, 0.6))
+
+
+def _place(
+    rng: np.random.Generator, pitch: float, x: float, foot_y: float, scale: float, role: Role, poses: tuple[str, ...] | None
+) -> Placed:
+    """Draw a figure and put the middle of its joints at column x, its soles at row foot_y."""
+    figure = draw_figure(int(rng.integers(1 << 31)), pitch, poses)
+    skeleton = figure.wearer.skeleton
+    joints_x = [point[0] for name, point in skeleton.points.items() if "_" in name]
+    middle = (min(joints_x) + max(joints_x)) / 2
+    lift = rng.uniform(0.06, 0.16) if figure.pose == "jumping" else 0.0
+    sole = float((skeleton.root @ np.array([0.0, skeleton.ground - lift, 0.0]))[1])
+    frame = PictureFrame(x - middle * scale, foot_y + sole * scale, scale)
+    return Placed(figure, frame, frame.origin_x, foot_y, role)
+
+
+def _place_people(rng: np.random.Generator, count: int, height: int, width: int, pitch: float) -> list[Placed]:
+    if count == 1:
+        return [_place_single(rng, height, width, pitch)]
+    size = rng.uniform(0.52, 0.8) * height if count == 2 else rng.uniform(0.45, 0.68) * height
+    gap = rng.uniform(0.2, 0.32) * size if rng.random() < 0.25 else rng.uniform(0.44, 0.6) * size
+    base = height - rng.uniform(5, 0.16 * height)
+    placed = []
+    for i in range(count):
+        scale = size * rng.uniform(0.84, 1.12)
+        x = 0.5 * width + (i - (count - 1) / 2) * gap + rng.normal(0, 0.03) * width
+        foot_y = base - max(0.0, size * 1.12 - scale) * 0.5 + rng.normal(0, 2)
+        placed.append(_place(rng, pitch, x, foot_y, scale, "person", _CAN_STAND_CLOSE if gap < 0.33 * size else None))
+    return placed
+
+
+def _place_single(rng: np.random.Generator, height: int, width: int, pitch: float) -> Placed:
+    kind = rng.random()
+    if kind < 0.13:  # A close view, cut off below.
+        scale = height * rng.uniform(1.05, 1.55)
+        foot_y = height * rng.uniform(0.04, 0.16) + scale * rng.uniform(0.98, 1.04)
+        return _place(rng, pitch, width * rng.uniform(0.42, 0.58), foot_y, scale, "person", _CAN_STAND_CLOSE)
+    scale = height * (rng.uniform(0.6, 0.84) if kind < 0.85 else rng.uniform(0.36, 0.55))
+    foot_y = height - rng.uniform(6, max(8.0, min(0.22 * height, height - 1.08 * scale)))
+    # Some stand half outside, left or right.
+    x = rng.uniform(0.0, 0.13) if kind > 0.93 else rng.uniform(0.42, 0.58)
+    return _place(rng, pitch, width * (x if rng.random() < 0.5 else 1 - x), foot_y, scale, "person", None)
+
+
+def _place_strangers(rng: np.random.Generator, count: int, width: int, horizon: float, pitch: float) -> list[Placed]:
+    """People far away, too small for keypoints."""
+    places = [(rng.uniform(0.04, 0.96) * width, horizon + rng.uniform(3, 14), rng.uniform(26, 46)) for _ in range(count)]
+    return [_place(rng, pitch, x, y, size, "unlabelled", None) for x, y, size in places]
+
+
+def _place_crowd(rng: np.random.Generator, width: int, horizon: float, pitch: float) -> list[Placed]:
+    """A group of tiny people, shoulder to shoulder."""
+    centre, size = rng.uniform(0.2, 0.8) * width, rng.uniform(24, 38)
+    count = int(rng.integers(6, 12))
+    places = [(centre + (i - count / 2) * size * 0.3, horizon + rng.uniform(2, 12)) for i in range(count)]
+    return [_place(rng, pitch, x, y, size * rng.uniform(0.9, 1.1), "crowd", _CAN_STAND_CLOSE) for x, y in places]

@@ -1,0 +1,163 @@
+"""A layout -> a picture, with the mask and the joints of everybody in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from posescope.sample.backgrounds import paint_backdrop
+from posescope.sample.canvas import textured
+from posescope.sample.figure import FigurePicture, paint_figure
+from posescope.sample.obstacles import paint_distractors, paint_obstacle
+from posescope.sample.scene_layout import ImagePlan, Placed, Role, SceneLayout, lay_out_scene
+from posescope.sample.solids import Bools, Bytes, Doubles, Floats, Indices
+
+__all__ = ["Scene", "ScenePerson", "compose_scene"]
+
+# Owner of a pixel: nobody, or something that stands in front of everybody.
+_NOBODY, _OBSTACLE = -1, 10_000
+
+
+@dataclass(frozen=True)
+class ScenePerson:
+    """Somebody in a scene.
+
+    Attributes:
+        mask: (h, w) bool, the pixels where this person's body is seen.
+        joints: (K, 2) x, y in image pixels; may lie outside the image.
+        hidden: (K,) bool, joints with something in front of them, be it the person's own arm.
+        role: whether the person gets keypoints, none, or is part of the crowd.
+        pose, view, things: names of posture and view, what the person holds or sits on, what stands in front.
+    """
+
+    mask: Bools
+    joints: Doubles
+    hidden: Bools
+    role: Role
+    pose: str
+    view: str
+    things: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A painted image, (h, w, 3) uint8 RGB, or (h, w) uint8 if it is of a single channel, and the people in it."""
+
+    image: Bytes
+    persons: Sequence[ScenePerson]
+    backdrop: str
+
+
+def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_side: int) -> Scene:
+    """Paint one image.
+
+    Args:
+        seeds: five numbers: for the layout, the backdrop, the distractors, the obstacle and the camera.
+        plan: what the image holds.
+        short_side, long_side: bounds of the image's size, px.
+    """
+    layout = lay_out_scene(seeds[0], plan, short_side, long_side)
+    backdrop, kind = paint_backdrop(seeds[1], layout.height, layout.width, layout.horizon)
+    picture = paint_distractors(backdrop, seeds[2], layout.horizon).astype(np.float32)
+    owner = np.full((layout.height, layout.width), _NOBODY, np.int16)
+    body = owner.copy()
+    painted: list[tuple[int, FigurePicture]] = []
+    for index, placed in enumerate(layout.placed):
+        figure = paint_figure(placed.figure, placed.frame, (layout.height, layout.width), layout.light)
+        if figure is None:
+            continue
+        picture = _cast_shadow(picture, placed, layout)
+        picture = _lay_figure(picture, figure)
+        owner, body = _claim(owner, body, figure, index)
+        painted.append((index, figure))
+    obstacle = None
+    if layout.obstacle_before is not None:
+        before = layout.obstacle_before
+        picture, covered, obstacle = _put_obstacle(picture, dict(painted)[before], layout.placed[before].foot_y, seeds[3])
+        owner[covered] = body[covered] = _OBSTACLE
+    persons = [_describe(layout.placed[i], figure, owner, body, i) for i, figure in painted]
+    if obstacle is not None:
+        hides = _OBSTACLE in owner
+        persons = [replace(p, things=(*p.things, obstacle)) if hides and p.role == "person" else p for p in persons]
+    return Scene(_develop(picture, seeds[4], plan), persons, kind)
+
+
+def _cast_shadow(picture: Floats, placed: Placed, layout: SceneLayout) -> Floats:
+    """A soft dark patch on the floor, away from the light."""
+    scale, (height, width) = placed.frame.scale, picture.shape[:2]
+    x, y = round(placed.foot_x - layout.light[0][0] * 0.18 * scale), round(placed.foot_y - 0.01 * scale)
+    half_width, half_height, soft = round(0.2 * scale), max(2, round(0.045 * scale)), max(3, int(0.06 * scale) | 1)
+    patch = np.zeros((2 * (half_height + soft) + 1, 2 * (half_width + soft) + 1), np.float32)
+    centre = (half_width + soft, half_height + soft)
+    cv2.ellipse(patch, centre, (half_width, half_height), 0, 0, 360, 0.42, -1, cv2.LINE_AA)
+    patch = np.asarray(cv2.blur(patch, (soft, soft)))
+    left, top = x - centre[0], y - centre[1]
+    y0, y1 = max(0, top), min(height, top + patch.shape[0])
+    x0, x1 = max(0, left), min(width, left + patch.shape[1])
+    if y0 >= y1 or x0 >= x1:
+        return picture
+    result = picture.copy()
+    result[y0:y1, x0:x1] *= 1 - patch[y0 - top : y1 - top, x0 - left : x1 - left, None]
+    return result
+
+
+def _window(figure: FigurePicture) -> tuple[slice, slice]:
+    height, width = figure.alpha.shape
+    return slice(figure.top, figure.top + height), slice(figure.left, figure.left + width)
+
+
+def _lay_figure(picture: Floats, figure: FigurePicture) -> Floats:
+    result, window = picture.copy(), _window(figure)
+    result[window] = picture[window] * (1 - figure.alpha[..., None]) + figure.colour
+    return result
+
+
+def _claim(owner: Indices, body: Indices, figure: FigurePicture, index: int) -> tuple[Indices, Indices]:
+    """Maps of who is seen (with belongings) and whose body is seen, after `figure` has been put in front."""
+    owner, body, window = owner.copy(), body.copy(), _window(figure)
+    covers = figure.alpha > 0.5
+    owner[window][covers] = index
+    body[window][covers] = _NOBODY
+    body[window][figure.body_alpha > 0.5] = index
+    return owner, body
+
+
+def _put_obstacle(picture: Floats, figure: FigurePicture, foot_y: float, seed: int) -> tuple[Floats, Bools, str]:
+    """Put something in front of a figure, on the same floor."""
+    height, width = picture.shape[:2]
+    (left, top), (right, bottom) = figure.joints.min(axis=0), figure.joints.max(axis=0)
+    around = (max(0.0, left), max(0.0, top), min(width - 1.0, right), min(height - 1.0, max(bottom, foot_y)))
+    thing, covered, name = paint_obstacle(seed, height, width, around)
+    return np.where(covered[..., None], thing.astype(np.float32), picture), covered, name
+
+
+def _describe(placed: Placed, figure: FigurePicture, owner: Indices, body: Indices, index: int) -> ScenePerson:
+    height, width = owner.shape
+    columns = np.clip(np.round(figure.joints[:, 0]).astype(int), 0, width - 1)
+    rows = np.clip(np.round(figure.joints[:, 1]).astype(int), 0, height - 1)
+    return ScenePerson(
+        mask=np.asarray(body == index),
+        joints=figure.joints,
+        hidden=figure.hidden | (owner[rows, columns] > index),
+        role=placed.role,
+        pose=placed.figure.pose,
+        view=placed.figure.view,
+        things=placed.figure.carried,
+    )
+
+
+def _develop(picture: Floats, seed: int, plan: ImagePlan) -> Bytes:
+    """Exposure, tint, vignette, grain: what a camera adds."""
+    rng = np.random.default_rng(seed)
+    height, width = picture.shape[:2]
+    gain = rng.uniform(0.82, 1.12) * (1 + rng.normal(0, 0.03, 3))
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    vignette = 1 - np.float32(rng.uniform(0, 0.14)) * (x * x + y * y)
+    exposed = picture * (gain.astype(np.float32) * vignette[..., None])
+    image = textured(exposed, int(rng.integers(1 << 30)), 2, rng.uniform(0.5, 5))
+    if plan.colour_mode == "colour":
+        return image
+    grey: Bytes = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return grey if plan.colour_mode == "grey_single" else np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), dtype=np.uint8)

@@ -1,0 +1,226 @@
+"""Training in several processes of this machine; see `team` for how they share the work.
+
+    train ─ run_in_processes ─┬─ process 0: run_epochs ─ checkpoints, sheets, log ─> read back by train
+                              └─ process 1: run_epochs
+
+The processes are new (`spawn`), know no Kedro, and get the job as an argument. They find one another by a file in a folder of
+their own (`FileStore`) and exchange numbers over the loopback interface: nothing listens where another machine could connect,
+and nothing that arrives by a socket is unpickled. If one fails, the others are ended, and what it raised is raised here. If this
+process ends, however it ends, they end too.
+"""
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch._C._distributed_c10d import FileStore
+
+from posescope.core.errors import PosescopeError
+from posescope.core.files import read_json, write_json
+from posescope.core.hardware import available_cpus
+from posescope.core.text_escaping import PlainTextFormatter
+from posescope.training.distributed.process_group import Team
+from posescope.training.epoch_loop import TrainingJob, run_epochs
+
+__all__ = ["TrainingProcessError", "run_in_processes"]
+
+log = logging.getLogger(__name__)
+
+# When one process has failed, the others get this long to fail too and say why, and then to end after SIGTERM.
+_GRACE_S = 5.0
+_LOOPBACK_NAMES = ("lo", "lo0")  # Linux, macOS
+
+
+class TrainingProcessError(PosescopeError):
+    """One of several training processes died, or they cannot be started."""
+
+
+class _RemoteTracebackError(Exception):
+    """The traceback of another process, as text: the cause of the error that is raised for it."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What ended a process.
+
+    Attributes:
+        at_s: `time.time()` of the failure.
+        kinds: names of the error's class and its base classes, the nearest first.
+        message: of the error.
+        traceback: as Python prints it.
+    """
+
+    at_s: float
+    kinds: Sequence[str]
+    message: str
+    traceback: str
+
+
+def run_in_processes(job: TrainingJob, device: torch.device) -> None:
+    """`run_epochs` in `job.options.processes` processes; on the CPU they share its cores, on CUDA each has a device.
+
+    Raises:
+        PosescopeError: what one of them raised, of the same class.
+        TrainingProcessError: if one of them died of something else.
+    """
+    count, loopback = job.options.processes, _find_loopback_interface()
+    log.info("Training in %d processes.", count)
+    with TemporaryDirectory(prefix="posescope_training_") as folder:
+        shared = (pickle.dumps(job), device.type, log.getEffectiveLevel(), folder, loopback)
+        context = multiprocessing.get_context("spawn")
+        processes = [context.Process(target=_work, args=(Team(rank, count), *shared)) for rank in range(count)]
+        try:
+            for process in processes:
+                process.start()
+            failed = _wait_for_all(processes)
+        finally:
+            _end(processes)
+        if failed:
+            _raise_first(failed, Path(folder))
+
+
+def _work(team: Team, pickled_job: bytes, device_type: str, log_level: int, folder: str, loopback: str) -> None:
+    """Train in one process of the team."""
+    _end_with_parent()
+    with _reporting(_report_of(Path(folder), team.rank)):
+        job: TrainingJob = pickle.loads(pickled_job)  # noqa: S301 (made by the parent process and passed in memory)
+        handler = logging.StreamHandler()
+        handler.setFormatter(PlainTextFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+        logging.basicConfig(handlers=[handler])
+        logging.getLogger("posescope").setLevel(log_level if team.leads else logging.ERROR)
+        if device_type == "cuda":
+            device = torch.device("cuda", team.rank)
+            torch.cuda.set_device(device)
+        else:
+            device = torch.device("cpu")
+            if not job.options.threads:
+                torch.set_num_threads(max(1, available_cpus() // team.size))
+        _join(team, "nccl" if device_type == "cuda" else "gloo", Path(folder), loopback)
+        run_epochs(job, device, team=team)
+        dist.destroy_process_group()
+
+
+def _join(team: Team, backend: str, folder: Path, loopback: str) -> None:
+    """Set up torch's process group: found by a file, connected over the loopback interface alone."""
+    # Both libraries would listen on the interface of the host name or on all of them.
+    os.environ["GLOO_SOCKET_IFNAME"] = loopback
+    os.environ["NCCL_SOCKET_IFNAME"] = f"={loopback}"  # "=": this name, not all that begin with it
+    os.environ["NCCL_RAS_ENABLE"] = "0"  # a service for monitoring, with a port of its own
+    store = FileStore(str(folder / "store"), team.size)
+    dist.init_process_group(backend, store=store, rank=team.rank, world_size=team.size)
+
+
+def _find_loopback_interface() -> str:
+    names = [name for _, name in socket.if_nameindex()]
+    for name in _LOOPBACK_NAMES:
+        if name in names:
+            return name
+    raise TrainingProcessError(
+        f"Training processes connect over the loopback interface, expected {' or '.join(_LOOPBACK_NAMES)}, found "
+        f"{', '.join(names) or 'no interface'}. Set modelling.training.processes: 1."
+    )
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends, and leave Ctrl-C to the parent, which ends all processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Write what is raised in the block to a file, at once, and end the process with exit code 1."""
+    try:
+        yield
+    except BaseException as error:
+        kinds = tuple(kind.__name__ for kind in type(error).__mro__)
+        text = "".join(traceback.format_exception(error))
+        write_json(path, asdict(_Failure(time.time(), kinds, str(error), text)))
+        raise SystemExit(1) from error  # multiprocessing prints no traceback of this one
+
+
+def _wait_for_all(processes: Sequence[SpawnProcess]) -> dict[int, int]:
+    """Exit codes by rank of the processes that failed by themselves; empty when all have ended well."""
+    running: dict[Any, int] = {process.sentinel: rank for rank, process in enumerate(processes)}
+    failed: dict[int, int] = {}
+    deadline: float | None = None
+    while running and (deadline is None or time.monotonic() < deadline):
+        for sentinel in wait(list(running), timeout=None if deadline is None else 0.1):
+            rank = running.pop(sentinel)
+            processes[rank].join()
+            if code := processes[rank].exitcode:
+                failed[rank] = code
+                deadline = deadline or time.monotonic() + _GRACE_S
+    return failed
+
+
+def _end(processes: Sequence[SpawnProcess]) -> None:
+    """End those that still run."""
+    started = [process for process in processes if process.pid is not None]
+    for process in started:
+        if process.is_alive():
+            process.terminate()
+    deadline = time.monotonic() + _GRACE_S
+    for process in started:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _raise_first(failed: dict[int, int], folder: Path) -> None:
+    """Raise the failure that came first: a process that was killed reports nothing, and the others only lose it."""
+    silent = [rank for rank in failed if not _report_of(folder, rank).is_file()]
+    if silent:
+        raise _error_of(silent[0], failed[silent[0]], "no message")
+    failures = {rank: _Failure(**read_json(_report_of(folder, rank))) for rank in failed}
+    rank, failure = min(failures.items(), key=lambda item: item[1].at_s)
+    cause = _RemoteTracebackError(f"in training process {rank}:\n{failure.traceback}")
+    for name in failure.kinds:
+        if kind := _error_classes().get(name):
+            raise kind(failure.message) from cause
+    raise _error_of(rank, failed[rank], f"{failure.kinds[0]}: {failure.message}") from cause
+
+
+def _error_of(rank: int, exit_code: int, message: str) -> TrainingProcessError:
+    how = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+    return TrainingProcessError(
+        f"Training process {rank} ended with {how}: {message}. Give the same command again to go on after the last whole epoch."
+    )
+
+
+def _report_of(folder: Path, rank: int) -> Path:
+    return folder / f"failure_{rank}.json"
+
+
+def _error_classes() -> dict[str, type[PosescopeError]]:
+    """Our error classes by name, but for those that are not made of a message alone."""
+    found = _kinds(PosescopeError)
+    return {kind.__name__: kind for kind in found if kind.__init__ is PosescopeError.__init__}
+
+
+def _kinds(kind: type[PosescopeError]) -> list[type[PosescopeError]]:
+    return [kind, *(deeper for child in kind.__subclasses__() for deeper in _kinds(child))]

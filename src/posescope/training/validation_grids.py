@@ -1,0 +1,102 @@
+"""Sheets of validation persons while a run trains: what is true beside what is predicted, every few epochs.
+
+    <folder>/<fingerprint>/epoch_0005.png
+
+Drawing needs no random number and changes no weight: a run ends with the same numbers with sheets and without.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posescope.artifacts.pose_model import PoseModel, normalise_images
+from posescope.core.files import remove_leftovers
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_set import CropSet
+from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.rgb_images import write_png
+from posescope.drawing.skeletons import draw_skeleton
+from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
+from posescope.geometry.affine import apply_affine
+
+__all__ = ["SheetFolder", "picture_predictions"]
+
+_PERSONS, _COLUMNS, _PANEL_PX, _SEAM_PX = 12, 3, 160, 2
+
+
+@dataclass(frozen=True)
+class SheetFolder:
+    """Owns the folder of sheets; every run has its own inside."""
+
+    root: Path
+
+    def is_finished(self) -> bool:
+        """True if the folder is there."""
+        return self.root.is_dir()
+
+    def begin(self, fingerprint: str, epoch: int) -> None:
+        """Make ready for a run that goes on after `epoch` (0: from the start): sheets of later epochs go."""
+        run = self.root / fingerprint
+        if epoch == 0:
+            shutil.rmtree(run, ignore_errors=True)
+        remove_leftovers(run)
+        for path in run.glob("epoch_*.png"):
+            if int(path.stem.removeprefix("epoch_")) > epoch:
+                path.unlink()
+
+    def write(self, fingerprint: str, epoch: int, picture: NDArray[np.uint8]) -> Path:
+        """Write the sheet of an epoch, (H, W, 3) uint8 RGB, atomically; where it lies.
+
+        Raises:
+            DrawingError: if it cannot be written.
+        """
+        path = self.root / fingerprint / f"epoch_{epoch:04d}.png"
+        write_png(path, picture)
+        return path
+
+
+@torch.no_grad()
+def picture_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDArray[np.uint8]:
+    """Some persons twice: left the annotation (hidden joints hollow), right the prediction; all joints are predicted.
+
+    The persons are evenly spread over the set, and so the same in every epoch.
+
+    Args:
+        model: in evaluation mode.
+        crop_set: at least one person.
+        title: above the sheet.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    rows = np.unique(np.linspace(0, len(crop_set) - 1, min(len(crop_set), _PERSONS)).round().astype(np.int64))
+    images, targets = crop_set.read_images(rows), crop_set.targets
+    maps = model.network(normalise_images(torch.from_numpy(images).to(model.device), model.mean_rgb))[-1]
+    predicted = model.codec.decode(maps.float()).joints.cpu().numpy()
+    joints, visibility = targets.joints[rows], targets.visibility[rows]
+    hits = pck_thesis_hits(predicted, joints, visibility, crop_set.crop_size)
+    pairs = [
+        np.hstack([_panel(image, truth, model.skeleton, seen), _seam(), _panel(image, guess, model.skeleton)])
+        for image, truth, guess, seen in zip(images, joints, predicted, visibility, strict=True)
+    ]
+    captions = [
+        f"person {person}: {right} of {labelled} joints right"
+        for person, right, labelled in zip(targets.person_ids[rows], hits.sum(axis=1), (visibility > 0).sum(axis=1), strict=True)
+    ]
+    width = max(pair.shape[1] for pair in pairs)
+    return contact_sheet(pairs, _COLUMNS, captions, (_PANEL_PX, width), title=f"{title} (left annotated, right predicted)")
+
+
+def _panel(
+    image: NDArray[np.uint8], joints: NDArray[np.floating], skeleton: Skeleton, visibility: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    panel, panel_from_crop = fit_height(image, _PANEL_PX)
+    return draw_skeleton(panel, apply_affine(panel_from_crop, joints), skeleton, visibility)
+
+
+def _seam() -> NDArray[np.uint8]:
+    return np.full((_PANEL_PX, _SEAM_PX, 3), 255, dtype=np.uint8)

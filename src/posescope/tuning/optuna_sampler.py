@@ -1,0 +1,120 @@
+"""Optuna, kept behind one door: it draws the parameters of a trial, and says when to give it up.
+
+Optuna keeps nothing here. For each trial a study is made in memory from the records of those before it, with a sampler whose seed
+follows from the search's and the trial's number: so a search that was killed draws what it would have drawn.
+See docs/decisions/0011-tuning.md.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posescope.core.errors import PosescopeError
+from posescope.tuning.options import Hyperband, Median, NoPruning, Searched, TuneOptions
+from posescope.tuning.records import TrialRecord
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.trial import FrozenTrial, Trial
+
+__all__ = ["LiveTrial", "MissingOptunaError", "begin_trial", "load_optuna"]
+
+
+class MissingOptunaError(PosescopeError):
+    """Optuna is not installed."""
+
+
+def load_optuna() -> "ModuleType":
+    """Optuna, quiet but for warnings.
+
+    Raises:
+        MissingOptunaError: if it is not installed; the message says how to install it.
+    """
+    try:
+        import optuna  # noqa: PLC0415 - an extra: whoever does not tune need not have it
+    except ImportError as error:
+        raise MissingOptunaError(
+            f"The pipeline tune needs Optuna, which cannot be imported ({error}). Install it: pip install 'posescope[tune]'."
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+class LiveTrial:
+    """A trial that is running."""
+
+    def __init__(self, trial: "Trial") -> None:
+        self._trial = trial
+        self.drawn: Mapping[str, float] = dict(trial.params)
+
+    def is_hopeless_after(self, epoch: int, pck: float) -> bool:
+        """Report the validation PCK of an epoch; True where the trial should be given up."""
+        self._trial.report(pck, epoch)
+        return bool(self._trial.should_prune())
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What sampler and pruner have noted about the trial."""
+        return dict(self._trial.study.get_trials(deepcopy=False)[-1].system_attrs)
+
+
+def begin_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) -> LiveTrial:
+    """Draw the parameters of the trial after these.
+
+    Args:
+        options: of the search.
+        name: of the search; Hyperband deals its brackets by it.
+        past: all trials before, in order.
+    """
+    optuna = load_optuna()
+    space = {path: _distribution(entry) for path, entry in options.searched.items()}
+    seed = int(np.random.SeedSequence((options.seed, len(past))).generate_state(1)[0])
+    sampler = optuna.samplers.TPESampler(n_startup_trials=options.startup_trials, seed=seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=_pruner(options), study_name=name)
+    study.add_trials([_past_trial(record, space) for record in past])
+    return LiveTrial(study.ask(space))
+
+
+def _distribution(entry: Searched) -> "BaseDistribution":
+    kinds = load_optuna().distributions
+    if entry.choices is not None:
+        found = kinds.CategoricalDistribution(tuple(range(len(entry.choices))))
+    elif entry.is_whole:
+        found = kinds.IntDistribution(entry.low, entry.high, log=entry.log, step=entry.step or 1)
+    else:
+        found = kinds.FloatDistribution(entry.low, entry.high, log=entry.log, step=entry.step)
+    return found  # type: ignore[no-any-return]
+
+
+def _pruner(options: TuneOptions) -> "BasePruner":
+    pruners = load_optuna().pruners
+    match options.pruner:
+        case NoPruning():
+            found = pruners.NopPruner()
+        case Median(options=median):
+            found = pruners.MedianPruner(n_startup_trials=median.startup_trials, n_warmup_steps=median.warmup_epochs)
+        case Hyperband(options=bands):
+            found = pruners.HyperbandPruner(
+                min_resource=min(bands.min_epochs, options.epochs),
+                max_resource=options.epochs,
+                reduction_factor=bands.reduction_factor,
+            )
+    return found  # type: ignore[no-any-return]
+
+
+def _past_trial(record: TrialRecord, space: Mapping[str, "BaseDistribution"]) -> "FrozenTrial":
+    trial = load_optuna().trial
+    states = {"completed": trial.TrialState.COMPLETE, "pruned": trial.TrialState.PRUNED, "failed": trial.TrialState.FAIL}
+    return trial.create_trial(  # type: ignore[no-any-return]
+        state=states[record.state],
+        value=None if record.state == "failed" or math.isnan(record.value) else record.value,
+        params={path: record.drawn[path] for path in space},
+        distributions=dict(space),
+        intermediate_values=dict(enumerate(record.pcks, start=1)),
+        system_attrs=dict(record.marks),
+    )

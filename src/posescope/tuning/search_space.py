@@ -1,0 +1,97 @@
+"""From drawn values to a recipe: merged as an environment's file would be, and checked before anything is trained."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from posescope.core.errors import OptionsError
+from posescope.core.parameters import merge_parameters
+from posescope.core.plugins import describe_invalid
+from posescope.tuning.options import SEARCHABLE, Recipe, Searched
+
+__all__ = ["SearchSpaceError", "as_parameters", "check_space", "nest_values", "recipe_with"]
+
+
+class SearchSpaceError(OptionsError):
+    """Entries of the search space, or values in them, are wrong."""
+
+
+def as_parameters(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as it would stand in a parameters file."""
+    content = recipe.model_dump(mode="json")
+    tree: dict[str, Any] = {}
+    for field, place in SEARCHABLE.items():
+        tree = merge_parameters(tree, _nest(place.split("."), content[field]))
+    return tree
+
+
+def nest_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted path as nested parameters."""
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        tree = merge_parameters(tree, _nest(path.split("."), value))
+    return tree
+
+
+def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe in which these parameters have other values, merged as those of an environment are.
+
+    Args:
+        recipe: as the parameters stand.
+        values: by dotted path.
+
+    Raises:
+        SearchSpaceError: naming every fault of the result.
+    """
+    tree = merge_parameters(as_parameters(recipe), nest_values(values))
+    content = {field: _find(tree, place.split(".")) for field, place in SEARCHABLE.items()}
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_with_place(fault) for fault in describe_invalid(error))
+        raise SearchSpaceError(faults) from error
+
+
+def check_space(recipe: Recipe, space: Mapping[str, Searched]) -> None:
+    """Check every choice, and both ends of every range, one at a time on top of the parameters as they stand.
+
+    Raises:
+        SearchSpaceError: if nothing is searched, or naming every wrong entry with its value.
+    """
+    if not space:
+        raise SearchSpaceError("tune.space: nothing is searched. Name a parameter, such as modelling.training.learning_rate.")
+    tried = [(path, value) for path, entry in space.items() for value in entry.values_to_check()]
+    faults = [fault for path, value in tried if (fault := _fault(recipe, path, value))]
+    if faults:
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise SearchSpaceError(f"{len(faults)} wrong values in tune.space:\n{lines}")
+
+
+def _fault(recipe: Recipe, path: str, value: Any) -> str:
+    try:
+        recipe_with(recipe, {path: value})
+    except SearchSpaceError as error:
+        return f"{path}, value {value!r}: {error}"
+    return ""
+
+
+def _nest(names: list[str], value: Any) -> dict[str, Any]:
+    for name in reversed(names):
+        value = {name: value}
+    return dict(value)
+
+
+def _find(tree: Mapping[str, Any], names: list[str]) -> Any:
+    found: Any = tree
+    for name in names:
+        found = found[name]
+    return found
+
+
+def _with_place(fault: str) -> str:
+    field, dot, rest = fault.partition(".")
+    if dot and field in SEARCHABLE:
+        return f"{SEARCHABLE[field]}.{rest}"
+    field, colon, rest = fault.partition(":")
+    return f"{SEARCHABLE[field]}:{rest}" if colon and field in SEARCHABLE else fault

@@ -1,0 +1,101 @@
+"""Tests of posescope.artifacts.autoencoder_insertion, and of the model folder of what it makes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from posescope.artifacts.autoencoder_insertion import insert_autoencoders
+from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.hourglass_autoencoder import Autoencoder, AutoencoderOptions
+
+IMAGES = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+OPTIONS = AutoencoderOptions(channels=(6, 4), code_size=3, code_activation="none")
+
+
+def make_model(name: str = "hourglass", **options: Any) -> PoseModel:
+    context = {"crop_size": (32, 32), "joint_count": 17}
+    spec = ComponentSpec(name=name, options={"channels": 8, "depth": 1, "bottleneck_residuals": 1, **options})
+    codec_spec = ComponentSpec(name="gaussian")
+    torch.manual_seed(3)
+    return PoseModel(
+        network=build("models", spec, **context),
+        codec=build("codecs", codec_spec, **context),
+        skeleton=COCO_PERSON,
+        crop_size=(32, 32),
+        mean_rgb=(0.4, 0.4, 0.4),
+        model_spec=spec,
+        codec_spec=codec_spec,
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
+        provenance={"epochs": 3},
+    )
+
+
+def make_autoencoder(options: AutoencoderOptions = OPTIONS) -> Autoencoder:
+    torch.manual_seed(4)
+    return Autoencoder(options, in_channels=8, size=(4, 4))
+
+
+def test_the_joined_model_sends_the_bottleneck_through_the_autoencoder() -> None:
+    model, autoencoder = make_model(), make_autoencoder()
+    joined = insert_autoencoders(model, [autoencoder], {"epochs": 9})
+    expected = model.heatmaps(IMAGES, {"stack1.bottleneck": autoencoder})
+    torch.testing.assert_close(joined.heatmaps(IMAGES), expected)
+    assert joined.provenance == {"parts": {"hourglass": {"epochs": 3}, "autoencoders": {"epochs": 9}}}
+    assert model.model_spec.name == "hourglass"
+
+
+def test_inserting_draws_no_random_numbers() -> None:
+    model, autoencoder = make_model(), make_autoencoder()
+    torch.manual_seed(8)
+    expected = torch.rand(1)
+    torch.manual_seed(8)
+    insert_autoencoders(model, [autoencoder])
+    assert torch.rand(1) == expected
+
+
+@pytest.mark.parametrize("stacks", [1, 2])
+def test_the_model_folder_gives_it_back(stacks: int, tmp_path: Path) -> None:
+    joined = insert_autoencoders(make_model(stacks=stacks), [make_autoencoder()] * stacks)
+    write_model(tmp_path / "model", joined)
+    read = read_model(tmp_path / "model")
+    assert read.model_spec == joined.model_spec
+    assert read.provenance == joined.provenance
+    weights = joined.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in read.network.state_dict().items())
+    torch.testing.assert_close(read.heatmaps(IMAGES), joined.heatmaps(IMAGES))
+    assert read.network.autoencoders[0].options == OPTIONS
+
+
+def test_a_model_that_is_no_plain_hourglass_is_refused() -> None:
+    with pytest.raises(OptionsError, match="this model is a 'hourglass_autoencoder'"):
+        insert_autoencoders(make_model("hourglass_autoencoder"), [make_autoencoder()])
+
+
+@pytest.mark.parametrize("others", [[], [OPTIONS, AutoencoderOptions(channels=(6, 4), code_size=2)]])
+def test_autoencoders_of_other_numbers_or_options_are_refused(others: list[AutoencoderOptions]) -> None:
+    with pytest.raises(OptionsError, match="all of the same options"):
+        insert_autoencoders(make_model(stacks=2), [make_autoencoder(options) for options in others])
+
+
+def test_one_autoencoder_for_two_stacks_is_refused() -> None:
+    with pytest.raises(OptionsError, match="Expected 2 autoencoders, one a stack, found 1"):
+        insert_autoencoders(make_model(stacks=2), [make_autoencoder()])
+
+
+def test_a_paused_model_ends_as_the_whole_one() -> None:
+    model = make_model(stacks=2)
+    torch.testing.assert_close(model.resume(model.pause(IMAGES)), model.heatmaps(IMAGES), rtol=0, atol=0)
+
+
+def test_a_network_that_cannot_be_paused_says_so() -> None:
+    model = replace(make_model(), network=torch.nn.Identity())
+    with pytest.raises(TypeError, match="'hourglass' cannot be paused"):
+        model.pause(IMAGES)

@@ -1,0 +1,231 @@
+"""Tests of posescope.cli: the plug-in list, and what a wrong run says. All in process, but for one command of each face."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from posescope.cli import cli
+from posescope.cli.run_command import run
+from posescope.core.plugins import GROUPS, installed
+from posescope.pipeline_registry import parameter_models
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As within the checkout."""
+    bootstrap_project(REPOSITORY)
+    monkeypatch.chdir(REPOSITORY)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> str:
+    """Parameters that send everything that is written to a temporary folder."""
+    return f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
+
+
+def invoke(params: str, pipelines: str = "") -> Result:
+    return CliRunner().invoke(run, ["--env", "test", "--params", params, "--pipelines", pipelines])
+
+
+def told(result: Result) -> str:
+    """The message of a run that ended in one clear message: exit code 1, no traceback."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert "Traceback" not in result.output
+    assert result.output.count("Error: ") == 1
+    return result.output.partition("Error: ")[2]
+
+
+@pytest.mark.parametrize("namespace", sorted(parameter_models()))
+def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Path) -> None:
+    message = told(invoke(f"{places},{namespace}.nonsense=1"))
+    assert f"  {namespace}.nonsense: unknown name" in message
+    assert list(tmp_path.iterdir()) == [], "nothing ran, nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ("modeling.model.name=hourglass", "modeling: unknown top-level key; did you mean 'modelling'?"),
+        ("modelling.model.name=nope", "modelling.model: No component 'nope' in posescope.models. Installed: hourglass"),
+        ("data_engineering.codec.name=no.such:Codec", "data_engineering.codec: posescope.codecs: 'no.such:Codec' points to"),
+        ("modelling.training.epochs=0", "modelling.training.epochs: Input should be greater than or equal to 1 (found 0)"),
+        ("modelling.model.options.stacks=x", "stacks: "),
+        ("data_dir=s3://bucket/x", "data_dir: only folders and files of this machine"),
+        ("raw_dir=file:///x", "raw_dir: only folders and files of this machine"),
+        ("images=s3://bucket/photos", "images: only folders and files of this machine"),
+    ],
+    ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "place"],
+)
+def test_a_wrong_parameter_stops_the_run(params: str, expected: str, places: str, tmp_path: Path) -> None:
+    assert expected in told(invoke(f"{places},{params}"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_input_names_the_pipeline_that_makes_it(places: str, tmp_path: Path) -> None:
+    message = told(invoke(places, "evaluation"))
+    for name, maker in {"model": "modelling", "crops": "data_engineering", "persons": "data_engineering"}.items():
+        assert any(
+            line.startswith(f"  {name} (") and line.endswith(f"run the pipeline {maker} first") for line in message.splitlines()
+        )
+    assert str(tmp_path / "data" / "06_models" / "model") in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_images_are_named(places: str, tmp_path: Path) -> None:
+    message = told(invoke(f"{places},images={tmp_path / 'images'},model={tmp_path / 'model'}", "inference"))
+    assert f"inference_images ({tmp_path / 'images'}): " in message
+    assert f"inference_model ({tmp_path / 'model'}): " in message
+
+
+def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
+    message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+    assert message.startswith(f"{tmp_path / 'raw'}: there is no such folder. raw_dir names the data set's folder.")
+    assert_only_a_record_of_the_failure(tmp_path, outputs={})
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "not a JSON file"),
+        ('{"images": [], "categories": []}', "field 'annotations': expected a list, found NoneType"),
+        ('{"images": [], "annotations": [], "categories": [{"name": "dog"}]}', "expected one called 'person'"),
+    ],
+    ids=["no JSON", "no annotations", "no people"],
+)
+def test_malformed_annotations_are_named(places: str, tmp_path: Path, content: str, expected: str) -> None:
+    for split in ("train2017", "val2017"):
+        (tmp_path / "raw" / split).mkdir(parents=True)
+        (tmp_path / "raw" / "annotations").mkdir(exist_ok=True)
+        (tmp_path / "raw" / "annotations" / f"person_keypoints_{split}.json").write_text(content)
+    message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+    assert message.startswith(str(tmp_path / "raw" / "annotations" / "person_keypoints_train2017.json"))
+    assert expected in message
+    assert_only_a_record_of_the_failure(tmp_path, outputs={"raw_source": str(tmp_path / "raw")})
+
+
+def assert_only_a_record_of_the_failure(tmp_path: Path, outputs: dict[str, str]) -> None:
+    made = (item for item in (tmp_path / "data").rglob("*") if item.is_file())
+    (path,) = (item for item in made if not {".lock", ".lock.workers", ".checksums", "journal.jsonl"} & set(item.parts))
+    record = json.loads(path.read_text())
+    assert (path.name, record["status"], record["outputs"]) == ("run.json", "failed", outputs)
+    assert record["error"].startswith("DataError: ")
+
+
+def test_an_unknown_pipeline_is_named_with_what_is_close(places: str, tmp_path: Path) -> None:
+    message = told(invoke(places, "modeling"))
+    assert message.startswith("Failed to find the pipeline named 'modeling'.")
+    assert message.strip().endswith("modelling")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_environment_is_named() -> None:
+    message = told(CliRunner().invoke(run, ["--env", "no_such"]))
+    assert str(REPOSITORY / "conf" / "no_such") in message
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [
+        ("--nodes", "no_such", "no_such"),
+        ("--from-nodes", "no_such", "no_such"),
+        ("--to-nodes", "no_such", "no_such"),
+        ("--from-inputs", "no_such", "no_such"),
+        ("--to-outputs", "no_such", "no_such"),
+        ("--namespaces", "no_such", "no_such"),
+        ("--tags", "no_such", "no nodes"),
+        ("--runner", "NoSuchRunner", "--runner NoSuchRunner"),
+        ("--runner", "no.such.Runner", "--runner no.such.Runner"),
+        ("--runner", "kedro.io.DataCatalog", "--runner kedro.io.DataCatalog"),
+        ("--runner-params", "no_such=1", "no_such"),
+        ("--load-versions", "model", "--load-versions"),
+        ("--load-versions", "no_such:2026-01-02T03.04.05.678Z", "no_such"),
+        ("--load-versions", "persons:2026-01-02T03.04.05.678Z", "persons keeps no versions"),
+        ("--load-versions", "model:2026-01-02T03.04.05.678Z", "2026-01-02T03.04.05.678Z"),
+        ("--conf-source", "no/such/folder", "no/such/folder"),
+    ],
+)
+def test_what_is_not_there_is_named_in_one_line(option: str, value: str, named: str, places: str, tmp_path: Path) -> None:
+    words = ["--env", "test", "--params", places, "--pipelines", "evaluation", option, value]
+    message = told(CliRunner().invoke(run, words))
+    assert named in message
+    assert len(message.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_options_that_exclude_each_other_are_named() -> None:
+    assert "--pipelines" in told(CliRunner().invoke(run, ["--pipeline", "tune", "--pipelines", "evaluation"]))
+
+
+def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*arguments: object, **named: object) -> None:
+        raise ValueError("of our own making")
+
+    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", break_down)
+    assert isinstance(invoke(places).exception, ValueError)
+
+
+def test_a_folder_of_somebodys_data_is_not_taken_for_the_sample(places: str, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "mine.txt").write_text("mine")
+    assert str(tmp_path / "raw") in told(invoke(places, "data_engineering"))
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["mine.txt"]
+
+
+def test_an_unforeseen_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*arguments: object, **named: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("posescope.kedro_support.run_checks.check_parameters", break_down)
+    assert isinstance(invoke(places).exception, ZeroDivisionError)
+
+
+def test_plugins_lists_every_component_with_its_options() -> None:
+    result = CliRunner().invoke(cli, ["plugins"])
+    assert result.exit_code == 0
+    for group in GROUPS:
+        assert f"posescope.{group}" in result.output
+        assert all(f"  {row.name}  " in result.output and row.target in result.output for row in installed(group))
+    assert "stacks: " in result.output
+    assert "(default " in result.output
+
+
+def test_plugins_of_one_group() -> None:
+    result = CliRunner().invoke(cli, ["plugins", "codecs"])
+    assert result.exit_code == 0
+    assert "thesis_256" in result.output
+    assert "hourglass" not in result.output
+
+
+def test_plugins_of_an_unknown_group() -> None:
+    result = CliRunner().invoke(cli, ["plugins", "codec"])
+    assert result.exit_code == 2
+    assert "'codec' is not one of" in result.output
+
+
+@pytest.mark.parametrize(
+    "face",
+    [["-m", "kedro", "run"], ["-m", "posescope"], ["-c", "from posescope.cli import cli; cli()", "run"]],
+    ids=["kedro run", "python -m posescope", "posescope run"],
+)
+def test_every_face_ends_a_wrong_run_in_one_message(face: list[str], places: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, *face, "--env", "test", "--params", f"{places},reporting.pages=2"],
+        cwd=REPOSITORY,
+        env={**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Error: 1 wrong parameters (conf/base, conf/test or --params):\n  reporting.pages: unknown name" in ended.stderr
+    assert list(tmp_path.iterdir()) == []

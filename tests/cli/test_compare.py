@@ -1,0 +1,349 @@
+"""`posescope compare`: which runs it finds, what it prints, and how it ends where two runs cannot be compared."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from posescope.cli import cli
+from posescope.core.origin import Origin, with_origin
+
+A, B = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
+NAMES = ("nose", "left_hand")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No project here: runs are looked for in `data`."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def make_run(data_dir: Path) -> Callable[..., Path]:
+    """Writes a finished run of four persons, two an image; `better` is added to all that it scores. Returns its folder."""
+
+    def make(
+        run_id: str,
+        better: float = 0.0,
+        joints: bool = True,
+        ids: tuple[int, ...] = (1, 2, 3, 4),
+        missed: tuple[int, ...] = (),
+        origin: Origin | None = None,
+        hits_origin: Origin | None = None,
+        **changes: Any,
+    ) -> Path:
+        found = np.array([person not in missed for person in ids])
+        oks = np.where(found, np.linspace(0.1, 0.4, len(ids)) + better, 0.0)
+        scores = pd.DataFrame({"person_id": ids, "image_id": [p // 2 for p in ids], "found": found, "oks": oks})
+        rows = [
+            (p, p // 2, name, 2, (0.3 + better * (name == "nose")) * (p not in missed), better > 0 and p not in missed)
+            for p in ids
+            for name in NAMES
+        ]
+        hits = pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
+        scores, hits = with_origin(scores, origin or Origin()), with_origin(hits, hits_origin or origin or Origin())
+        tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
+        outputs = {}
+        for name, table in tables.items():
+            place = data_dir / "07_model_output" / "val" / f"{name}.parquet" / run_id / f"{name}.parquet"
+            place.parent.mkdir(parents=True)
+            table.to_parquet(place)
+            outputs[f"{name}_val"] = str(place)
+        record = {
+            "status": "completed", "run_id": run_id, "pipelines": ["evaluation"], "inputs": {}, "outputs": outputs,
+            "data_fingerprint": None, "parameters": {"evaluation": {"prediction": {"flip_test": better > 0}}},
+        }  # fmt: skip
+        folder = data_dir / "08_reporting" / "runs" / run_id
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({**record, **changes}))
+        return folder
+
+    return make
+
+
+def compare(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["compare", *map(str, arguments)])
+
+
+def told(result: Result) -> str:
+    """The one line in which it ended, with exit code 1."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.output.count("\n") == 1, result.output
+    return result.output.removeprefix("Error: ")
+
+
+def test_what_it_prints(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    make_run(B, better=0.25, ids=(1, 2, 3, 4, 5))
+    result = compare(A, B)
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert lines[0].startswith(f"A {A} model unknown flip test off")
+    assert lines[1].startswith(f"B {B} model unknown flip test on")
+    assert "4 persons of the validation set in common, in 3 images." in lines
+    assert any(line.startswith("LEFT OUT: 0 persons of A alone, 1 person of B alone, who do not") for line in lines)
+    (figure,) = [line for line in lines if line.startswith("oks ")]
+    assert figure.endswith("B is higher")
+    assert "Joints better in B by oks: 1 of 2" in lines
+    assert "nose 0.3000 0.5500 +0.2500 [+0.2500, +0.2500]" in lines
+    assert "Joints better in A by oks: 0 of 2" in lines
+
+
+def test_who_was_missed_counts_as_nothing(make_run: Callable[..., Path]) -> None:
+    """B is better with all whom it has found; it has not found person 3 and 4."""
+    make_run(A, ids=(1, 2, 3, 4))
+    make_run(B, better=0.1, missed=(3, 4))
+    content = json.loads(compare(A, B, "--json").output)
+    assert (content["persons"], content["missed_a"], content["missed_b"], content["only_a"]) == (4, 0, 2, 0)
+    (oks,) = content["figures"]
+    assert (oks["a"], oks["b"], oks["count"]) == (0.25, pytest.approx(0.125), 4)
+    nose = next(joint for joint in content["joints"] if joint["joint"] == "nose")
+    assert (nose["oks"]["count"], nose["oks"]["b"]) == (4, pytest.approx(0.2))
+    output = compare(A, B).output
+    assert "Not found, and counted as 0: 0 of them by A, 2 by B." in output
+    assert "LEFT OUT" not in output
+
+
+def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B, ids=(1, 2, 3))
+    for path in data_dir.glob("07_model_output/val/person_scores.parquet/*/*"):
+        pd.read_parquet(path).drop(columns="found").to_parquet(path)
+    assert "LEFT OUT: 1 person of A alone, 0 persons of B alone" in compare(A, B).output
+
+
+def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
+    make_run(A, ids=(1,))
+    assert "1 person of the validation set in common, in 1 image." in compare(A, A).output
+
+
+def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    content = json.loads(compare(A, A, "--json").output)
+    (oks,) = content["figures"]
+    assert (oks["difference"], oks["low"], oks["high"], oks["excludes_zero"]) == (0, 0, 0, False)
+    assert oks["a"] == oks["b"] == 0.25
+    assert all(joint["oks"]["winner"] == joint["pck_thesis"]["winner"] == "" for joint in content["joints"])
+    assert "may be chance" in compare(A, A).output
+
+
+def test_json_says_the_same(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    make_run(B, better=0.25)
+    result = compare(A, B, "--json", "--seed", "3", "--resamples", "50")
+    content = json.loads(result.output)
+    assert (content["a"]["run_id"], content["b"]["run_id"]) == (A, B)
+    assert (content["split"], content["seed"], content["resamples"], content["persons"]) == ("val", 3, 50, 4)
+    assert content["a"]["flip_test"] is False
+    assert content["figures"][0]["difference"] == pytest.approx(0.25)
+    assert {joint["joint"]: joint["oks"]["winner"] for joint in content["joints"]} == {"nose": "B", "left_hand": ""}
+
+
+def test_runs_are_found_by_folder_and_after_a_move(make_run: Callable[..., Path], data_dir: Path, tmp_path: Path) -> None:
+    make_run(A)
+    make_run(B, better=0.25)
+    expected = json.loads(compare(A, B, "--json").output)["figures"]
+    moved = tmp_path / "moved"
+    shutil.move(data_dir, moved)
+    runs = moved / "08_reporting" / "runs"
+    for names in ((A, B, "--data-dir", moved), (runs / A, runs / B), (runs / A, moved), (A, moved, "--data-dir", moved)):
+        result = compare(*names, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.output)["figures"] == expected
+    assert json.loads(compare(runs / A, moved, "--json").output)["b"]["run_id"] == B, "of a data_dir the newest run"
+
+
+def test_an_id_may_have_colons(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    assert compare("2026-01-01T10:00:00.000Z", A).exit_code == 0
+
+
+def test_a_run_older_than_the_table_of_joints(make_run: Callable[..., Path]) -> None:
+    make_run(A, joints=False)
+    make_run(B)
+    result = compare(A, B)
+    assert result.exit_code == 0
+    assert "No joints are compared: a run is older than their table" in result.output
+    assert json.loads(compare(A, B, "--json").output)["joints"] is None
+
+
+def test_an_unknown_run_names_those_that_exist(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    make_run(B, outputs={})
+    message = told(compare(A, "yesterday"))
+    assert message.startswith("There is no run 'yesterday' in data/08_reporting/runs")
+    assert f"Runs with scores: {A}. --data-dir names another place." in message
+
+
+def test_no_runs_at_all(tmp_path: Path) -> None:
+    assert "Runs with scores: none." in told(compare("a", "b"))
+
+
+@pytest.mark.parametrize("changes", [{"outputs": {}}, {"status": "failed"}], ids=["no evaluation", "failed"])
+def test_a_run_without_scores(make_run: Callable[..., Path], data_dir: Path, changes: dict[str, Any]) -> None:
+    make_run(A, **changes)
+    assert f"The run {A} ({changes.get('status', 'completed')}: evaluation) has no scores of persons" in told(compare(A, A))
+    assert "no run here came to its end" in told(compare(data_dir, A))
+
+
+def test_no_person_in_common(make_run: Callable[..., Path]) -> None:
+    make_run(A)
+    make_run(B, ids=(7, 8))
+    assert told(compare(A, B)).startswith("The runs have no person in common: A has scored 4 persons, B 2 others.")
+
+
+@pytest.mark.parametrize("key", ["source", "sample"])
+def test_another_validation_set(make_run: Callable[..., Path], key: str) -> None:
+    make_run(A, parameters={"data_engineering": {key: {"val_split": "val2017", "workers": 1}}})
+    make_run(B, parameters={"data_engineering": {key: {"val_split": "mine"}}})
+    assert told(compare(A, B)).startswith(f"The runs were scored on different persons: data_engineering.{key} is {{")
+
+
+def test_another_skeleton(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B)
+    (path,) = data_dir.glob(f"07_model_output/val/joint_hits.parquet/{B}/*")
+    table = pd.read_parquet(path)
+    table.assign(joint=table["joint"].replace("nose", "neck")).to_parquet(path)
+    assert told(compare(A, B)) == "The runs have different skeletons: only in A: nose; only in B: neck.\n"
+
+
+def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, data_fingerprint="1" * 16)
+    make_run(B, data_fingerprint="2" * 16)
+    assert "their data fingerprints differ" in compare(A, B).output
+    assert "fingerprint" not in compare(A, A).output
+
+
+def test_data_that_nobody_knows_are_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, data_fingerprint="1" * 16)
+    make_run(B)
+    assert "is not known: a run has no data fingerprint" in compare(A, B).output
+
+
+def test_another_raw_dir_is_said(make_run: Callable[..., Path]) -> None:
+    make_run(A, inputs={"raw_source": "/here/coco"})
+    make_run(B, inputs={"raw_source": "/there/coco"})
+    words = "The data were read from other folders (raw_dir: A /here/coco, B /there/coco); the labels of all persons"
+    assert words in compare(A, B).output
+    notes = json.loads(compare(A, B, "--json").output)["notes"]
+    assert notes[0].startswith(words)
+    assert not any("folders" in note for note in json.loads(compare(A, A, "--json").output)["notes"])
+
+
+def test_other_people_and_other_metrics_are_said(make_run: Callable[..., Path]) -> None:
+    sigmas = [{"name": "oks", "options": {"sigmas": [0.1, 0.1]}}]
+    make_run(A, parameters={"evaluation": {"scoring": {"protocol": None, "metrics": [{"name": "oks"}]}}})
+    make_run(B, parameters={"evaluation": {"scoring": {"protocol": "coco", "metrics": sigmas}}})
+    output = compare(A, B).output
+    assert "Other people count (evaluation.scoring.protocol): in A None, in B coco." in output
+    assert "The runs were scored by other metrics (evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
+
+
+def test_of_a_data_dir_the_newest_run_of_a_model_is_taken(make_run: Callable[..., Path], data_dir: Path) -> None:
+    given = {"evaluation": {"results": "theirs.json"}}
+    make_run(A, parameters=given)
+    assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "there is no other"
+    make_run(B)
+    make_run("2026-01-03T10.00.00.000Z", parameters=given)
+    result = compare(data_dir, A)
+    assert result.output.splitlines()[0].startswith(f"A  {B}")
+    assert (
+        f"{data_dir}: the newest run of a model is taken, {B}; the newest of all, 2026-01-03T10.00.00.000Z, has scored the "
+        "results theirs.json: name it by its id to compare it."
+    ) in result.output
+    assert f"{data_dir}: of 3 runs with scores" not in result.output
+    assert compare(B, A).output.count("is taken") == 0
+
+
+def test_which_run_of_a_data_dir_was_taken_is_said(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    make_run(B)
+    assert f"{data_dir}: of 2 runs with scores the newest is taken, {B}." in compare(A, data_dir).output
+
+
+def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:
+    given = {"prediction": {"flip_test": True}, "results": "others.json"}
+    make_run(A, parameters={"evaluation": given}, inputs={"model": "data/06_models/model/1/model"})
+    assert f"A  {A}  results others.json  flip test unknown" in compare(A, A).output
+
+
+def test_model_and_data_are_those_that_the_tables_name(make_run: Callable[..., Path]) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), data_fingerprint="1" * 16)
+    make_run(B, better=0.25, origin=Origin("b" * 16, "2" * 16, ""), data_fingerprint="1" * 16)
+    content = json.loads(compare(A, B, "--json").output)
+    told = [(content[run]["model_fingerprint"], content[run]["data_fingerprint"]) for run in "ab"]
+    assert told == [("a" * 16, "1" * 16), ("b" * 16, "2" * 16)]
+    assert content["notes"] == [
+        f"The run {B}: its scores are of the data {'2' * 16}; its record says {'1' * 16}.",
+        "The runs had other crops, joints or splits (their data fingerprints differ).",
+    ]
+    assert [figure["name"] for figure in content["figures"]] == ["oks"], "fingerprints are no figures"
+
+
+def test_a_model_folder_that_was_exchanged_since_is_named(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record names a folder; the model in it is no longer the one that was scored."""
+    monkeypatch.setattr("posescope.runs.finished_runs.model_fingerprint", lambda folder: "c" * 16)
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), inputs={"model": "06_models/model"}, data_fingerprint="1" * 16)
+    content = json.loads(compare(A, A, "--json").output)
+    assert content["a"]["model_fingerprint"] == "a" * 16
+    assert content["notes"] == [
+        f"The run {A}: its scores are of the model {'a' * 16}; in the folder that its record names is another model now "
+        f"({'c' * 16})."
+    ]
+
+
+@pytest.mark.parametrize("hits_origin", [Origin("b" * 16, "1" * 16, ""), Origin("a" * 16, "2" * 16, ""), Origin(results="")])
+def test_tables_of_one_run_are_of_one_model_and_data(make_run: Callable[..., Path], hits_origin: Origin) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""), hits_origin=hits_origin)
+    assert "joint_hits_val of the run" in told(compare(A, A))
+
+
+def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A, origin=Origin("a" * 16, "1" * 16, ""))
+    (path,) = data_dir.glob("07_model_output/val/person_scores.parquet/*/*")
+    table = pd.read_parquet(path)
+    table.assign(model=["a" * 16] * 3 + ["b" * 16]).to_parquet(path)
+    assert "the rows of person_scores_val are of different models or data" in told(compare(A, A))
+
+
+@pytest.mark.parametrize(("results", "found"), [(None, Origin("", "1", "f" * 16)), ("theirs.json", Origin("a" * 16, "1", ""))])
+def test_a_models_record_with_a_table_of_others_is_refused(
+    make_run: Callable[..., Path], results: str | None, found: Origin
+) -> None:
+    make_run(A, origin=found, parameters={"evaluation": {"results": results}})
+    assert "They are of different runs." in told(compare(A, A))
+
+
+def test_a_table_that_is_gone(make_run: Callable[..., Path], data_dir: Path) -> None:
+    make_run(A)
+    shutil.rmtree(data_dir / "07_model_output")
+    assert "there is no such file; the run" in told(compare(A, A))
+
+
+def test_a_file_that_is_no_record(make_run: Callable[..., Path]) -> None:
+    folder = make_run(A)
+    (folder / "run.json").write_text("{}")
+    assert "this is no record of a run: it lacks data_fingerprint, inputs" in told(compare(A, A))
+
+
+def test_the_projects_own_data_dir_is_the_default(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    make_run(A)
+    shutil.move(tmp_path / "data", tmp_path / "results")
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "local").mkdir()
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: nowhere\n")
+    (tmp_path / "conf" / "local" / "globals.yml").write_text("data_dir: results\n")
+    assert compare(A, A).exit_code == 0

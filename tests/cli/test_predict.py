@@ -1,0 +1,429 @@
+"""`posescope predict`, `info`, `export`: what they print, how they end."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from posescope.cli import cli
+from posescope.core.errors import DataError
+from posescope.prediction.detectors.onnx_detector import OnnxDetector
+from posescope.prediction.image_io.image_source import Photo, PhotoSource
+from posescope.prediction.image_io.video import VideoFile, open_video_writer
+from posescope.prediction.overlays import OverlayWriter
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No project here: models are looked for in `data`."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two images, and a text that calls itself one."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "000139.png"):
+        assert cv2.imwrite(str(tmp_path / "photos" / name), rng.integers(0, 256, (50, 70, 3)).astype(np.uint8))
+    (tmp_path / "photos" / "text.jpg").write_text("no image")
+    return tmp_path / "photos"
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def test_a_line_an_image_and_what_was_left_out(photos: Path, model_folders: Any) -> None:
+    result = call("predict", photos, "--model", model_folders.onnx)
+    assert result.exit_code == 3
+    first, second = result.stdout.splitlines()
+    assert first.startswith("000139.png: 1 person, score ")
+    assert second.startswith("a.png: 1 person, score ")
+    assert "left out: " in result.stderr
+    assert "text.jpg" in result.stderr
+    assert "Left out: 1 of 3 images." in result.stderr
+    assert "This model was trained on the generated sample: it is not for photographs." in result.stderr
+
+
+def test_results_and_overlays_are_written(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    boxes = [{"image_id": 139, "category_id": 1, "bbox": [x, 5, 20, 30], "score": 0.5} for x in (5, 30)]
+    (tmp_path / "boxes.json").write_text(json.dumps([*boxes, {"file_name": "a.png", "bbox": [1, 2, 30, 40], "score": 1}]))
+    options = ("--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out", "--draw", "--json", "--draw-threshold", "-1")
+    result = call("predict", photos, "--model", model_folders.onnx, *options)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [[record["file_name"] for record in line] for line in lines] == [["000139.png"] * 2, ["a.png"]]
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert written == [record for line in lines for record in line]
+    assert [record["bbox"] for record in written] == [[5, 5, 20, 30], [30, 5, 20, 30], [1, 2, 30, 40]]
+    drawn = cv2.imread(str(tmp_path / "out" / "overlays" / "a.png.png"))
+    assert drawn.shape == (50, 70, 3)
+    assert (drawn != cv2.imread(str(photos / "a.png"))).any()
+
+
+def test_no_frame_has_the_number_of_another_picture(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    for name in ("one.avi", "two.avi"):
+        with open_video_writer(tmp_path / name, 10, (48, 64)) as append:
+            for _ in range(2):
+                append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", photos, "one.avi", "two.avi", "--model", model_folders.onnx, "--out", "out")
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [(record["file_name"], record["image_id"]) for record in written] == [
+        *(("000139.png", 139), ("a.png", 140), ("one.avi#0", 141), ("one.avi#1", 142), ("two.avi#0", 143), ("two.avi#1", 144))
+    ]
+
+
+def test_bar_and_lines_share_a_terminal(photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
+    with pytest.raises(SystemExit):
+        cli(["predict", str(photos), "--model", str(model_folders.onnx)])
+    assert "0/3 [" in terminal.getvalue()  # there is a bar
+    shown = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
+    assert [line.partition(":")[0] for line in shown[1:5]] == ["000139.png", "a.png", "left out", "Left out"]
+
+
+def test_what_cannot_be_used_stops_nothing_else(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("no video")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "IMG_1.HEIC").write_text("")
+    phone = call("predict", "phone", "--model", model_folders.onnx)
+    assert (phone.exit_code, phone.stderr.splitlines()[-1]) == (
+        1, "Error: IMG_1.HEIC: image of a kind that cannot be read; convert it to JPEG or PNG."
+    )  # fmt: skip
+    result = call("predict", "empty", "broken.mp4", photos / "a.png", "--model", model_folders.onnx)
+    assert result.exit_code == 3, result.output
+    assert result.stdout.startswith("a.png: 1 person")
+    assert "left out: empty: no images here, and no videos." in result.stderr
+    assert "left out: broken.mp4: cannot be read as a video." in result.stderr
+    assert "Left out: 2 of 3 images." in result.stderr
+    alone = call("predict", "empty", "--model", model_folders.onnx)
+    assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (1, "Error: empty: no images here, and no videos.")
+
+
+def test_a_picture_that_declares_too_large_a_size_is_left_out(photos: Path, model_folders: Any) -> None:
+    raw = bytearray((photos / "a.png").read_bytes())
+    raw[16:24] = (60_000).to_bytes(4, "big") * 2
+    (photos / "text.jpg").write_bytes(raw)
+    result = call("predict", photos, "--model", model_folders.onnx)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (3, 2), result.output
+    assert "text.jpg: the file declares a picture of 60000 x 60000 px" in result.stderr
+    small = call("predict", photos, "--model", model_folders.onnx, "--max-megapixels", "0.003")
+    assert (small.exit_code, small.stdout) == (1, "")
+    assert "a.png: the file declares a picture of 50 x 70 px" in small.stderr
+
+
+def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        with open_video_writer(tmp_path / "clips" / name / "clip.avi", 10, (48, 64)) as append:
+            append(np.zeros((48, 64, 3), np.uint8))
+    result = call("predict", "clips", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["a/clip.avi#0", "b/clip.avi#0"]
+    for name in ("a", "b"):
+        assert len(list(VideoFile(tmp_path / "out" / "overlays" / name / "clip.avi.webm").frames())) == 1
+
+
+def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in range(12):
+            append(np.full((48, 64, 3), grey * 20, np.uint8))
+    alive: WeakSet[Photo] = WeakSet()
+    counts: list[int] = []
+
+    def read(source: PhotoSource, leave_out: Any, known: Any, read: Any = PhotoSource.read) -> Any:
+        for photo in read(source, leave_out, known):
+            alive.add(photo)
+            counts.append(len(alive))
+            yield photo
+
+    monkeypatch.setattr(PhotoSource, "read", read)
+    for options in ((), ("--out", "out", "--draw"), ("--batch-size", "6")):
+        counts.clear()
+        assert call("predict", "clip.avi", "--model", model_folders.onnx, *options).exit_code == 0
+        assert len(counts) == 12
+        assert max(counts) <= 3
+
+
+def test_a_video_is_posed_frame_by_frame(model_folders: Any, tmp_path: Path) -> None:
+    with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
+        for grey in (20, 120, 220):
+            append(np.full((48, 64, 3), grey, np.uint8))
+    result = call("predict", "clip.avi", "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
+    assert [record["image_id"] for record in json.loads((tmp_path / "out" / "poses.json").read_text())] == [0, 1, 2]
+    drawn = VideoFile(tmp_path / "out" / "overlays" / "clip.avi.webm")
+    assert [frame.image.shape for frame in drawn.frames()] == [(48, 64, 3)] * 3
+
+
+def test_a_picture_of_another_size_than_its_boxes_is_left_out(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png", "height": 500, "width": 70}]
+    content = {"images": images, "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 40]}]}
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == ["000139.png: 0 people"]
+    assert "Left out: 2 of 3 images." in result.stderr
+    assert "Nobody was posed: no box of " in result.stderr
+
+
+def test_boxes_that_fit_no_picture_are_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (photos / "text.jpg").unlink()
+    (tmp_path / "boxes.json").write_text(
+        json.dumps([{"file_name": "a.png", "bbox": box} for box in ([70, 5, 20, 30], [-40, 0, 20, 30])])
+    )
+    result = call("predict", photos, "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == ["000139.png: 0 people", "a.png: 0 people"]
+    assert result.stderr.splitlines()[-3:] == [
+        "a.png: left out, outside the picture of (50, 70) px or far larger: 2 of its boxes, [70, 5, 20, 30] for one",
+        "No box for 2 of 2 images, 000139.png for one.",
+        f"Nobody was posed: no box of {tmp_path / 'boxes.json'} lies in one of these images.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["input_size=[640, 480]", "pixels=null", "path=12"], {"input_size": (640, 480), "pixels": None, "path": Path("12")}),
+        (["path=[a.onnx", "min_score=0.5", "person_class=2"], {"path": Path("[a.onnx"), "min_score": 0.5, "person_class": 2}),
+    ],
+    ids=["lists", "text"],
+)
+def test_options_of_a_detector(
+    photos: Path, model_folders: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: dict[str, Any]
+) -> None:
+    made: list[Any] = []
+
+    def find(detector: OnnxDetector, image: Any, info: Any, detections: Any) -> list[Any]:
+        made.append(detector.options)
+        return []
+
+    monkeypatch.setattr(OnnxDetector, "__call__", find)
+    settings = [part for word in words for part in ("--set", word)]
+    result = call("predict", photos / "a.png", "--model", model_folders.onnx, "--detector", "onnx", *settings)
+    assert result.exit_code == 0, result.output
+    assert {name: getattr(made[0], name) for name in expected} == expected
+
+
+def test_null_lets_every_category_in(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps([{"file_name": "a.png", "bbox": [1, 2, 30, 40], "category_id": 7}]))
+    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--boxes", tmp_path / "boxes.json")
+    alone = call(*words)
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    assert "1 of category_id 7, not 1 (option category_id of boxes_file)" in alone.stderr
+    assert call(*words, "--set", "category_id=null").stdout.startswith("a.png: 1 person")
+
+
+def test_poses_have_the_ids_of_the_file_of_boxes(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """An annotation file that numbers its images in no order of their names, and one that it does not know."""
+    (photos / "text.jpg").unlink()
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
+    images = [{"id": 0, "file_name": "val/b.png"}, {"id": 2, "file_name": "000139.png"}]
+    boxes = [{"image_id": image, "category_id": 1, "bbox": [1, 2, 30, 40]} for image in (0, 2)]
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": images, "annotations": boxes}))
+    words = ("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "out")
+    result = call(*words, "--boxes", tmp_path / "boxes.json")
+    assert result.exit_code == 0, result.output
+    assert "No box for 1 of 3 images, a.png for one." in result.stderr
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 2, "b.png": 0}
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["images"], summary["people"]) == (3, 2)
+    assert summary["image_ids"].startswith(
+        f"those of {tmp_path / 'boxes.json'} for 2 of 3 images, else numbers of posescope's own"
+    )
+    assert call(*words).exit_code == 0
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 139, "a.png": 140, "b.png": 141}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["image_ids"].startswith("numbers of posescope's own")
+
+
+def test_own_output_is_never_posed(photos: Path, model_folders: Any) -> None:
+    """Also that of an earlier run, under another name; and what is left out is listed beside the poses."""
+    (photos / ".DS_Store").write_text("")
+    (photos / "notes.txt").write_text("no image")
+    for place in ("poses", "poses", "again"):
+        result = call(
+            "predict", photos, "--model", model_folders.onnx, "--out", photos / place, "--draw", "--draw-threshold", "-1"
+        )
+        assert result.exit_code == 3
+        assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["000139.png", "a.png"]
+    summary = json.loads((photos / "again" / "summary.json").read_text())
+    assert {one["file_name"]: one["reason"] for one in summary["left_out"]} == {
+        "text.jpg": "image cannot be decoded",
+        ".DS_Store": "hidden or system file",
+        "notes.txt": "no image or video by its suffix",
+        "poses/poses.json": "no image or video by its suffix",
+        "poses/summary.json": "no image or video by its suffix",
+        "poses/overlays": "written by posescope",
+    }
+    assert "Not posed: 5 other files (3 no image or video by its suffix, 1 hidden or system file, 1 written by" in result.stderr
+    overlays = photos / "again" / "overlays"
+    alone = call("predict", overlays, "--model", model_folders.onnx)
+    assert (alone.exit_code, alone.stderr.splitlines()[-1]) == (
+        1, f"Error: {overlays}: no images here, and no videos (1 written by posescope)."
+    )  # fmt: skip
+
+
+def test_joints_below_the_threshold_are_written_and_not_drawn(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    words = ("predict", photos / "a.png", "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
+    original, drawn = cv2.imread(str(photos / "a.png")), tmp_path / "out" / "overlays" / "a.png.png"
+    result = call(*words, "--draw-threshold", "2")
+    assert result.exit_code == 0
+    assert (cv2.imread(str(drawn)) == original).all()
+    assert len(json.loads((tmp_path / "out" / "poses.json").read_text())[0]["keypoints"]) == 9
+    assert (
+        "1 of 1 person have no joint with a score of 2, and are not drawn; a lower --draw-threshold draws them" in result.stderr
+    )
+    result = call(*words, "--draw-threshold", "-1")
+    assert (cv2.imread(str(drawn)) != original).any()
+    assert "not drawn" not in result.stderr
+
+
+def test_a_name_that_is_no_text_can_be_told(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    """A file system may hold names that are no UTF-8."""
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    (photos / name).write_bytes((photos / "a.png").read_bytes())
+    result = call("predict", photos / name, "--model", model_folders.onnx, "--out", tmp_path / "out", "--draw")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "poses.json").read_text())[0]["file_name"] == name
+
+
+def test_nothing_posed_is_an_error(photos: Path, model_folders: Any) -> None:
+    result = call("predict", photos / "text.jpg", "--model", model_folders.onnx)
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["nowhere"], 2, "does not exist"),
+        (["photos", "--draw"], 2, "--draw needs --out"),
+        (["photos", "--detector", "boxes_file"], 2, "--detector boxes_file needs --boxes: the file."),
+        (["photos", "--detector", "onnx", "--boxes", "photos/text.jpg"], 2, "--boxes: the detector onnx reads no file of boxes"),
+        (["photos", "--set", "path"], 2, "--set path: expected KEY=VALUE"),
+        (
+            ["photos", "--detector", "nobody"],
+            1,
+            "No component 'nobody' in posescope.detectors. Installed: boxes_file, full_image",
+        ),
+        (["photos", "photos"], 1, "Two of the pictures are called 000139.png"),
+    ],
+    ids=["place", "draw", "boxes_file", "boxes", "set", "detector", "twice"],
+)
+def test_wrong_words_end_in_one_line(photos: Path, model_folders: Any, words: list[str], code: int, told: str) -> None:
+    result = call("predict", *words, "--model", model_folders.onnx)
+    assert result.exit_code == code
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", tmp_path / "file" / "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        f"Error: --out {tmp_path / 'file' / 'out'}: nothing can be written there (Not a directory)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "out/a.png"), "Error: out/a.png: No space left on device"),
+        (cv2.error("too\nlarge"), "Error: OpenCV: too large"),
+        (MemoryError(), "Error: There is not enough memory."),
+        (DataError("the network broke."), "Error: the network broke."),
+    ],
+    ids=["disk", "opencv", "memory", "ours"],
+)
+def test_what_was_posed_before_an_error_is_kept(
+    photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def draw(writer: OverlayWriter, photo: Photo, poses: Any) -> None:
+        if photo.name == "a.png":
+            raise error
+
+    monkeypatch.setattr(OverlayWriter, "draw", draw)
+    result = call("predict", photos, "--model", model_folders.onnx, "--out", "out", "--draw")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)  # no traceback
+    assert result.stderr.splitlines()[-2:] == ["out/poses.json: the 2 images until then.", told]
+    written = json.loads((tmp_path / "out" / "poses.json").read_text())
+    assert [record["file_name"] for record in written] == ["000139.png", "a.png"]
+
+
+def test_malformed_globals_are_named(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: [\n")
+    result = call("predict", photos)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: conf/base/globals.yml: not a YAML file (")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_newest_model_of_the_project_is_taken_and_named(photos: Path, model_folders: Any, tmp_path: Path) -> None:
+    assert "no --model, and no trained model in data" in call("predict", photos).stderr
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: results\n")
+    for version in ("2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"):
+        folder = tmp_path / "results" / "06_models" / "model" / version / "model"
+        folder.mkdir(parents=True)
+        for path in model_folders.onnx.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+    result = call("predict", photos / "a.png")
+    assert result.exit_code == 0
+    assert "Model: results/06_models/model/2026-02-01T00.00.00.000Z/model (hourglass, 3 joints)" in result.stderr
+    # A data_dir, or the folder of versions, means its newest too.
+    for place in ("results", "results/06_models/model"):
+        assert json.loads(call("info", place, "--json").stdout)["folder"].endswith("2026-02-01T00.00.00.000Z/model")
+
+
+def test_info_says_what_a_model_is(model_folders: Any) -> None:
+    lines = call("info", model_folders.onnx).stdout.splitlines()
+    assert "kind: onnx" in lines
+    assert "joints: nose, left_hand, right_hand" in lines
+    assert "trained_on_generated_sample: True" in lines
+    assert any(line.startswith("architecture: hourglass (bottleneck_residuals 1, channels 8, depth 1)") for line in lines)
+    assert "no trained model" in call("info", "nowhere").stderr
+
+
+def test_export_compares_on_images(model_folders: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos / "text.jpg").unlink()
+    seen: list[np.ndarray] = []
+
+    def export(source: Path, out: Path, crops: np.ndarray, allow: tuple[str, ...]) -> Any:
+        seen.append(crops)
+        return model_folders.check
+
+    monkeypatch.setattr("posescope.artifacts.onnx_export.export_onnx", export)
+    result = call("export", "--model", model_folders.torch, "--out", "out", "--images", photos)
+    assert result.exit_code == 0, result.output
+    assert seen[0].shape == (2, 32, 32, 3)
+    assert "its joints differ from PyTorch's by" in result.stdout
+    assert "There are no crops of 32x32 px near" in call("export", "--model", model_folders.torch, "--out", "out").stderr
+
+
+def test_every_command_has_examples_or_a_short_help() -> None:
+    assert all(name in call("--help").stdout for name in ("compare", "export", "info", "plugins", "predict", "run"))
+    for name in ("predict", "export", "info"):
+        assert "Examples:\n    posescope " in call(name, "--help").stdout

@@ -1,0 +1,47 @@
+"""1-D tables against SciPy's filter; outer products."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter1d
+
+from posescope.codecs.separable_rendering import filtered_impulses, outer_maps
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 64])
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 2.3])
+@pytest.mark.parametrize("truncate", [4.0, 2.5])
+def test_equals_scipy(length, sigma, truncate):
+    expected = gaussian_filter1d(np.eye(length), sigma, axis=1, mode="nearest", truncate=truncate)
+    np.testing.assert_allclose(filtered_impulses(length, sigma, truncate).numpy(), expected, atol=1e-14)
+
+
+def test_mass_by_hand():
+    table = filtered_impulses(64, 1.0)
+    # Radius 4: an impulse at place 4 or more from both ends loses nothing ...
+    np.testing.assert_allclose(table[4:60].sum(dim=1), 1, atol=1e-14)
+    # ... one at the very end is repeated beyond it: cells 0..4 see it 5, 4, 3, 2 and 1 times, so the mass grows.
+    weights = np.exp(-0.5 * np.arange(5.0) ** 2)
+    weights /= weights[0] + 2 * weights[1:].sum()
+    repeated = sum(weights[offset:].sum() for offset in range(5))
+    assert table[0].sum().item() == pytest.approx(repeated)
+
+
+def test_every_cell_is_an_average():
+    # Filtering a signal of ones gives ones: the columns of the table sum to 1, at the ends too.
+    np.testing.assert_allclose(filtered_impulses(16, 1.7).sum(dim=0), 1, atol=1e-14)
+
+
+def test_the_table_is_symmetric_from_end_to_end():
+    table = filtered_impulses(10, 0.8)
+    torch.testing.assert_close(table, table.flip(0).flip(1))
+
+
+def test_outer_maps_by_hand():
+    columns, rows = torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[10.0, 20.0]]])
+    # map[y, x] = column[y] * row[x]: three rows high, two columns wide.
+    assert outer_maps(columns, rows).tolist() == [[[[10, 20], [20, 40], [30, 60]]]]
+
+
+def test_outer_maps_of_nobody():
+    assert outer_maps(torch.zeros(0, 17, 4), torch.zeros(0, 17, 5)).shape == (0, 17, 4, 5)

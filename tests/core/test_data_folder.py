@@ -1,0 +1,198 @@
+"""Tests of posescope.core.data_folder: one run at a time, whatever the name of the folder; checksums of files and folders."""
+
+import errno
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from posescope.core.data_folder import DataFolder, FileNote, FolderInUseError, checksum_of, working_in
+from posescope.core.errors import DataError
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from posescope.data_folder import DataFolder
+held = DataFolder(Path(sys.argv[1])).hold("pipelines modelling")
+child = os.fork() if sys.argv[2] == "fork" else -1
+os.write(1, f"{os.getpid() if child == 0 else 'held'}\\n".encode())  # in one piece: two processes write
+time.sleep(60)
+"""
+WORK = """
+import sys, time
+from pathlib import Path
+from posescope.data_folder import working_in
+with working_in(Path(sys.argv[1])):
+    print("at work", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that has printed its first line; killed at the end."""
+    started = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+        assert started.stdout is not None
+        started.stdout.close()
+
+
+def first_lines(started: subprocess.Popen[str], count: int = 1) -> list[str]:
+    assert started.stdout is not None
+    return [started.stdout.readline().strip() for _ in range(count)]
+
+
+def wait_until_free(folder: Path) -> None:
+    for _ in range(100):
+        try:
+            DataFolder(folder).hold("test").release()
+        except FolderInUseError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the folder stays locked")
+
+
+def test_the_second_run_is_refused_and_told_who_has_the_folder(tmp_path):
+    held = DataFolder(tmp_path).hold("pipelines modelling")
+    with pytest.raises(FolderInUseError) as caught:
+        DataFolder(tmp_path).hold("another")
+    assert f"process {os.getpid()} on " in str(caught.value)
+    assert "pipelines modelling" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    held.release()
+    held.release()  # once more does no harm
+    DataFolder(tmp_path).hold("another").release()
+    assert (tmp_path / ".lock").read_text() == ""
+
+
+def test_other_names_of_the_folder_are_the_same(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.chdir(tmp_path)
+    held = DataFolder(tmp_path / "data").hold("first")
+    for name in ("link", "data", "data/../link", "./data/"):
+        with pytest.raises(FolderInUseError):
+            DataFolder(Path(name)).hold("second")
+    DataFolder(tmp_path / "elsewhere").hold("second").release()
+    held.release()
+
+
+def test_a_killed_run_leaves_no_lock(tmp_path):
+    with process(HOLD, tmp_path, "alone") as run:
+        first_lines(run)
+        with pytest.raises(FolderInUseError, match=rf"process {run.pid} .*pipelines modelling"):
+            DataFolder(tmp_path).hold("second")
+    DataFolder(tmp_path).hold("second").release()
+
+
+def test_a_forked_process_keeps_the_lock_of_a_run_that_was_killed(tmp_path):
+    with process(HOLD, tmp_path, "fork") as run:
+        child = next(int(line) for line in first_lines(run, 2) if line.isdigit())
+    with pytest.raises(FolderInUseError):
+        DataFolder(tmp_path).hold("second")
+    os.kill(child, 9)
+    wait_until_free(tmp_path)
+
+
+def test_a_started_process_keeps_the_folder_taken_after_its_run_was_killed(tmp_path):
+    crops = tmp_path / "05_model_input" / "crops"
+    crops.mkdir(parents=True)
+    with process(HOLD, tmp_path, "alone") as run:
+        first_lines(run)
+        with process(WORK, crops) as worker:
+            assert first_lines(worker) == ["at work"]
+            run.kill()
+            run.wait()
+            with pytest.raises(FolderInUseError, match="processes of an earlier run"):
+                DataFolder(tmp_path).hold("second")
+    wait_until_free(tmp_path)
+
+
+def test_work_of_the_holder_itself_and_outside_of_any_run_locks_nothing(tmp_path):
+    with working_in(tmp_path / "crops"):
+        assert list(tmp_path.iterdir()) == []
+    held = DataFolder(tmp_path).hold("first")
+    with working_in(tmp_path):
+        held.release()
+        DataFolder(tmp_path).hold("second").release()
+
+
+@pytest.mark.parametrize("kind", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_where_files_cannot_be_locked_the_run_goes_on_with_a_warning(tmp_path, monkeypatch, caplog, kind):
+    def refuse(*_):
+        raise OSError(kind, os.strerror(kind))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with caplog.at_level(logging.WARNING):
+        DataFolder(tmp_path).hold("first").release()
+        DataFolder(tmp_path).hold("second").release()
+    assert "cannot lock files" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/data: a run cannot write here"):
+        DataFolder(tmp_path / "file" / "data").hold("first")
+
+
+def test_notes_round_trip_and_follow_links(tmp_path):
+    folder, path = DataFolder(tmp_path), tmp_path / "03_primary" / "persons.parquet"
+    assert folder.note_of(path) is None
+    folder.write_note(path, FileNote("ab", {"keypoints": "cd"}))
+    assert folder.note_of(path) == FileNote("ab", {"keypoints": "cd"})
+    (tmp_path.parent / f"{tmp_path.name}-link").symlink_to(tmp_path)
+    assert DataFolder(tmp_path.parent / f"{tmp_path.name}-link").note_of(path) == FileNote("ab", {"keypoints": "cd"})
+    folder.write_note(tmp_path.parent / "outside.csv", FileNote("ab"))
+    assert folder.note_of(tmp_path.parent / "outside.csv") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"checksum": 1, "made_from": {}}', '{"checksum": "a", "made_from": {"b": 2}}', "{"]
+)
+def test_a_damaged_note_is_named(tmp_path, text):
+    folder, path = DataFolder(tmp_path), tmp_path / "a.csv"
+    folder.write_note(path, FileNote("ab"))
+    folder.note_place(path).write_text(text)
+    with pytest.raises(DataError, match=r"a\.csv\.json: "):
+        folder.note_of(path)
+
+
+def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.txt").write_bytes(b"x" * 5_000_000)
+    assert checksum_of(tmp_path / "a" / "b.txt") == xxhash.xxh3_128_hexdigest(b"x" * 5_000_000)
+    whole = checksum_of(tmp_path / "a")
+    (tmp_path / "a" / ".DS_Store").touch()
+    assert checksum_of(tmp_path / "a") == whole
+    (tmp_path / "a" / "b.txt").rename(tmp_path / "a" / "c.txt")
+    assert checksum_of(tmp_path / "a") != whole
+
+
+def test_a_folder_made_to_be_held_is_removed_when_it_is_given_up(tmp_path):
+    DataFolder(tmp_path / "new").hold("refused").give_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    DataFolder(there).hold("refused").give_up()
+    held = DataFolder(tmp_path / "new").hold("refused")
+    (tmp_path / "new" / "mine.txt").touch()
+    held.give_up()
+    assert there.is_dir()
+    assert (tmp_path / "new" / "mine.txt").is_file()
+    DataFolder(there).hold("the next").release()

@@ -1,0 +1,134 @@
+"""A network by dotted path: a run whose parameters name it trains, explains and uses it; a file alone never loads it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from posescope.artifacts.model_folder import ModelFolderError, read_model
+from posescope.cli import cli
+from posescope.prediction.estimator import PoseEstimator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+MODULE, NET = "nets_of_the_user", "nets_of_the_user:Net"
+SOURCE = """
+from pathlib import Path
+from posescope.models.hourglass import Hourglass
+
+(Path(__file__).parent / "imported").touch()
+
+class Net(Hourglass):
+    pass
+"""
+SMALL = {"train_persons": 24, "val_persons": 12}
+OPTIONS = {"channels": 8, "depth": 1, "stem_channels": 8, "bottleneck_residuals": 1}
+WALKS = {"name": "walks", "options": {"components": 1, "persons": 20}}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the user's module, on the path, and with a run that trained and evaluated its network."""
+    folder = tmp_path_factory.mktemp("dotted")
+    (folder / f"{MODULE}.py").write_text(SOURCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        sample = {"sample": SMALL, "crop": {"shard_persons": 16}}
+        run(folder, NET, "data_engineering", "modelling", "evaluation", data_engineering=sample)
+        yield folder
+    sys.modules.pop(MODULE, None)
+
+
+@pytest.fixture
+def unloaded(root: Path) -> Path:
+    """The module is importable and has not been imported; it leaves a mark when it is."""
+    sys.modules.pop(MODULE, None)
+    (root / "imported").unlink(missing_ok=True)
+    return root / "imported"
+
+
+def run(root: Path, network: str | None, *names: str, **params: Any) -> None:
+    bootstrap_project(REPOSITORY)
+    runtime = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **params}
+    if network is not None:
+        runtime["modelling"] = {"model": {"name": network, "options": OPTIONS}, "training": {"epochs": 1}}
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
+        session.run(pipeline_names=list(names))
+
+
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def newest_model(root: Path) -> Path:
+    return sorted((root / "data" / "06_models" / "model").glob("*/model"))[-1]
+
+
+def photo(root: Path) -> Path:
+    folder = root / "photos"
+    folder.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(folder / "1.png"), np.full((60, 50, 3), 90, np.uint8))
+    return folder
+
+
+def test_it_is_trained_and_evaluated(root: Path) -> None:
+    content = json.loads((newest_model(root) / "model.json").read_text())
+    assert content["architecture"] == {"name": NET, "options": {**content["architecture"]["options"], **OPTIONS}}
+    metrics = json.loads((root / "data" / "08_reporting" / "metrics.json").read_text())
+    assert metrics["val"]["pck_thesis"]["persons"] > 0
+
+
+def test_a_run_that_names_it_explains_it_and_poses_images(root: Path) -> None:
+    run(root, NET, "explainability", explainability={"analyses": {"selected": [WALKS]}, "persons": {"min_labelled_joints": 4}})
+    assert (root / "data" / "08_reporting" / "explainability" / "walks" / "result.json").is_file()
+    run(root, NET, "inference", images=str(photo(root)), model=str(newest_model(root)))
+    poses = root / "data" / "07_model_output" / "inference" / "coco_results.json"
+    assert len(json.loads(poses.read_text())) == 1
+
+
+def test_a_run_that_does_not_name_it_does_not_import_it(root: Path, unloaded: Path) -> None:
+    with pytest.raises(Exception, match=rf"{NET}.* by a dotted path") as caught:
+        run(root, None, "evaluation")
+    assert ModelFolderError in [type(error) for error in causes_of(caught.value)]
+    assert not unloaded.exists()
+    assert MODULE not in sys.modules
+
+
+def test_python_names_it_by_allow(root: Path, unloaded: Path) -> None:
+    folder = newest_model(root)
+    with pytest.raises(ModelFolderError, match=rf"allow=\['{NET}'\] in Python, --allow-component {NET}"):
+        read_model(folder)
+    with pytest.raises(ModelFolderError, match="by a dotted path"):
+        PoseEstimator.load(folder, device="cpu", allow=["nets_of_the_user:Other"])
+    assert not unloaded.exists()
+    assert read_model(folder, allow=[NET]).model_spec.name == NET
+    poses = PoseEstimator.load(folder, device="cpu", allow=[NET]).predict_one(np.zeros((30, 30, 3), np.uint8))
+    assert np.isfinite(poses.joints).all()
+    assert unloaded.exists()
+
+
+def test_the_command_line_names_it(root: Path, unloaded: Path, tmp_path: Path) -> None:
+    model, images = str(newest_model(root)), str(photo(root))
+    refused = CliRunner().invoke(cli, ["predict", images, "--model", model, "--device", "cpu"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"--allow-component {NET}" in refused.stderr
+    exported = ["export", "--model", model, "--out", str(tmp_path / "onnx"), "--images", images]
+    assert CliRunner().invoke(cli, exported).exit_code == 1
+    shown = CliRunner().invoke(cli, ["info", model])
+    assert f"components_to_allow: {NET}" in shown.stdout
+    assert not unloaded.exists()
+    assert "components_to_allow" not in CliRunner().invoke(cli, ["info", model, "--allow-component", NET]).stdout
+    posed = CliRunner().invoke(cli, ["predict", images, "--model", model, "--device", "cpu", "--allow-component", NET])
+    assert posed.stdout.startswith("1.png: 1 person"), posed.output
+    assert unloaded.exists()

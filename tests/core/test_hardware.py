@@ -1,0 +1,66 @@
+"""The CPUs of a process: its affinity mask and limits count, the machine does not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from posescope.core.hardware import available_cpus, configure_thread_pools
+
+COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No limit from outside, and nothing left in the environment after the test."""
+    for name in (*COUNTS, "LOKY_MAX_CPU_COUNT", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "1")
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_at_least_one_and_at_most_the_machine() -> None:
+    assert 1 <= available_cpus() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity masks")
+def test_affinity_mask_counts() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from posescope.core.hardware import available_cpus; print(available_cpus())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "1"
+
+
+def test_limit_of_the_user_counts(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert available_cpus() == 1
+
+
+def test_thread_pools_are_limited_where_fewer_cpus_are_available(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setattr("posescope.core.hardware.available_cpus", lambda: 3)
+    clean_environment.setattr("os.cpu_count", lambda: 64)
+    clean_environment.setenv("OMP_NUM_THREADS", "2")
+    configure_thread_pools()
+    assert [os.environ[name] for name in COUNTS] == ["2", "3", "3", "3"]  # the user's own stays
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)]
+)
+def test_threads_spin_briefly_unless_the_user_says_otherwise(
+    clean_environment: pytest.MonkeyPatch, own: dict[str, str], expected: str | None
+) -> None:
+    for name, value in own.items():
+        clean_environment.setenv(name, value)
+    configure_thread_pools()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
+
+
+def test_thread_pools_are_left_alone_on_a_whole_machine(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setattr("posescope.core.hardware.available_cpus", lambda: 64)
+    clean_environment.setattr("os.cpu_count", lambda: 64)
+    configure_thread_pools()
+    assert not set(COUNTS) & set(os.environ)

@@ -1,0 +1,77 @@
+"""What a result is of: written in the tables, read back, compared."""
+
+import pandas as pd
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.origin import Origin, OriginMismatchError, check_origins, origin_of_table, with_origin, without_origin
+
+OWN = Origin(model="12345678901234e7", data="0000000000000012", results="")
+TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
+
+
+def test_a_table_says_it_through_a_csv_file(tmp_path):
+    """Fingerprints of digits alone, or with an e, must not become numbers; an empty cell is no unknown one."""
+    marked = with_origin(TABLE, OWN)
+    assert marked.columns.tolist() == ["joint", "pck", "model", "data", "results"]
+    marked.to_csv(tmp_path / "scores.csv", index=False)
+    back = pd.read_csv(tmp_path / "scores.csv", dtype={"model": str, "data": str, "results": str})
+    assert origin_of_table(back) == OWN
+    pd.testing.assert_frame_equal(without_origin(back), TABLE)
+
+
+def test_only_what_it_depends_on_is_written():
+    data = with_origin(TABLE, Origin(data="d"))
+    assert data.columns.tolist() == ["joint", "pck", "data"]
+    assert origin_of_table(data) == Origin(data="d")
+
+
+def test_what_does_not_say_it_has_no_origin():
+    assert origin_of_table(TABLE) is None
+    mixed = pd.concat([with_origin(TABLE, OWN), with_origin(TABLE, Origin("other", OWN.data, ""))])
+    assert origin_of_table(mixed) is None
+    assert Origin.from_dict({"title": "a plot", "model": 3}) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "differs"),
+    [
+        (OWN, []),
+        (Origin(model=OWN.model), []),
+        (Origin(model="other", data=OWN.data, results=""), ["model"]),
+        (Origin(model=OWN.model, data="other", results=""), ["data"]),
+        (Origin(model="", data=OWN.data, results="file"), ["no model", "another system's results"]),
+    ],
+)
+def test_only_what_both_say_is_compared(found, differs):
+    said = OWN.differences(found)
+    assert len(said) == len(differs)
+    assert all(word in sentence for word, sentence in zip(differs, said, strict=True))
+
+
+def test_results_of_one_run_may_be_combined():
+    check_origins(OWN, {"scores": OWN, "crops": Origin(data=OWN.data)}, "evaluation")
+    check_origins(OWN, {}, "evaluation")
+    check_origins(None, {"scores": None}, "evaluation")
+
+
+def test_results_of_others_and_unmarked_ones_are_refused_by_name():
+    found = {
+        "good": OWN,
+        "old_model": Origin(model="other", data=OWN.data, results=""),
+        "theirs": Origin(model="", data=OWN.data, results="f"),
+        "unmarked": None,
+    }
+    with pytest.raises(OriginMismatchError) as caught:
+        check_origins(OWN, found, "evaluation")
+    assert caught.value.names == ("old_model", "theirs", "unmarked")
+    assert isinstance(caught.value, DataError)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_reason_that_many_share_is_said_once():
+    before = Origin(model="other", data=OWN.data, results="")
+    with pytest.raises(OriginMismatchError) as caught:
+        check_origins(OWN, {"oks": before, "mse": before}, "evaluation")
+    assert str(caught.value).count("other") == 1
+    assert "oks, mse: " in str(caught.value)

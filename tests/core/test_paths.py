@@ -1,0 +1,76 @@
+"""Tests of posescope.core.paths."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from posescope.core.paths import LocalFile, LocalPath, expand_home, fault_of_path
+from posescope.core.plugins import Options
+
+
+class Places(Options):
+    """As a component would ask for them."""
+
+    text: LocalPath = "here"
+    file: LocalFile = Path("there")
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data", "/abs/data", "./a: b", "runs [2]", "run #2", "a=b", "it's", 'say "x"', "50%d", "$HOME/x", "*?", "{x}", "a/b:c",
+        "Größe 日本", "a\\b", "2024-11-29", "007", "null", "..", "./~", "x~1",
+    ],
+)  # fmt: skip
+def test_a_path_of_this_machine_stays_as_it_is(text: str) -> None:
+    assert fault_of_path(text) is None
+    assert expand_home(text) == text
+    assert Places(text=text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "  ", "s3://bucket/x", "file:///tmp/x", "gs://b", "http://h/x", "file:x", "local:x", "hdfs+ssh://h", "S3://b", "a: b",
+        "a:b", "c:", "${raw_dir}", "x/${y}", "~nobody_of_this_name/x", "a\nb", "a\0b", "\udcff",
+    ],
+)  # fmt: skip
+def test_what_another_library_would_read_otherwise_is_refused(text: str) -> None:
+    assert fault_of_path(text, windows=False)
+    with pytest.raises(ValidationError):
+        Places(text=text)
+
+
+@pytest.mark.parametrize("text", ["C:\\data\\x", "c:/data", "D:"])
+def test_a_drive_letter_is_no_scheme(text: str) -> None:
+    assert fault_of_path(text, windows=True) is None
+    assert "Windows" in str(fault_of_path(text, windows=False))
+
+
+def test_an_address_that_went_through_a_path_is_still_refused() -> None:
+    with pytest.raises(ValidationError, match="address"):
+        Places.model_validate({"file": "s3://bucket/net.onnx"})
+
+
+def test_the_home_folder_is_filled_in() -> None:
+    assert expand_home("~") == "/home/somebody"
+    assert expand_home("~/a b") == "/home/somebody/a b"
+    assert Places(text="~/x").text == "/home/somebody/x"
+    assert Places.model_validate({"file": "~/net.onnx"}).file == Path("/home/somebody/net.onnx")
+
+
+@given(st.text(max_size=12))
+def test_what_is_accepted_begins_with_no_tilde_and_no_scheme(text: str) -> None:
+    if fault_of_path(text, windows=False) is None:
+        path = expand_home(text)
+        assert not re.match(r"~|[A-Za-z][A-Za-z0-9+.-]*:", path)
+        assert "\0" not in path

@@ -1,0 +1,297 @@
+"""Components are found by name or path, and their options are checked before anything runs."""
+
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+
+import pytest
+from pydantic import Field, ValidationError
+
+from posescope.codecs.gaussian import GaussianCodec
+from posescope.core import plugins
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import (
+    GROUPS,
+    ComponentNotAllowedError,
+    ComponentSpec,
+    Options,
+    StoredComponent,
+    allowing_only,
+    build,
+    check_options,
+    component_of,
+    describe_invalid,
+    installed,
+    load_component,
+    named_component_of,
+    trust_component,
+)
+from posescope.data.coco.person_filters import BoxSize, LabelledJoints
+
+BOX_SIZE = "posescope.data.coco.person_filters:BoxSize"
+
+
+@dataclass(frozen=True)
+class Package:
+    name: str
+    version: str
+
+
+def entry(name, target, package):
+    point = EntryPoint(name=name, value=target, group="posescope.filters")
+    vars(point)["dist"] = Package(package, "1.0")
+    return point
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Pretend that exactly these entry points are installed, whatever the group."""
+    return lambda *points: monkeypatch.setattr(plugins, "_entries", lambda group: points)
+
+
+def test_the_built_in_components_are_installed():
+    rows = [row for row in installed("filters") if row.package == "posescope"]  # others may be installed beside us
+    assert [(row.name, row.target, row.package) for row in rows] == [
+        ("box_size", BOX_SIZE, "posescope"),
+        ("labelled_joints", "posescope.data.coco.person_filters:LabelledJoints", "posescope"),
+    ]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_built_in_component_can_be_loaded_and_has_defaults(group):
+    for row in installed(group):
+        component = load_component(group, row.name)
+        assert callable(component)
+        if group != "pipelines":
+            assert isinstance(check_options(group, ComponentSpec(name=row.name)), Options)
+
+
+def test_build_checks_the_options_and_passes_the_context():
+    spec = ComponentSpec(name="gaussian", options={"stride": 8})
+    codec = build("codecs", spec, crop_size=(64, 32), joint_count=3)
+    assert isinstance(codec, GaussianCodec)
+    assert codec.map_size == (8, 4)
+
+
+def test_an_unknown_name_lists_what_is_installed():
+    with pytest.raises(
+        OptionsError, match=r"No component 'tall' in posescope\.filters\. Installed: .*box_size, .*labelled_joints"
+    ):
+        load_component("filters", "tall")
+
+
+def test_an_unknown_name_where_nothing_is_installed(register):
+    register()
+    with pytest.raises(OptionsError, match="Installed: none"):
+        load_component("filters", "tall")
+
+
+def test_a_dotted_path_works_without_an_entry_point(register):
+    register()
+    assert load_component("filters", BOX_SIZE) is BoxSize
+    assert build("filters", ComponentSpec(name=BOX_SIZE, options={"min_side_px": 3})).options.min_side_px == 3
+
+
+@pytest.mark.parametrize("path", ["no_such_package:Net", "posescope.data.coco.person_filters:Nothing"])
+def test_a_path_that_leads_nowhere_is_named(path):
+    with pytest.raises(OptionsError, match=f"posescope.filters: '{path}' points to {path}, which cannot be loaded") as caught:
+        load_component("filters", path)
+    assert caught.value.__cause__ is not None
+
+
+def test_an_entry_point_that_leads_nowhere_is_named(register):
+    register(entry("tall", "no_such_package:Tall", "tallness"))
+    with pytest.raises(OptionsError, match="'tall' points to no_such_package:Tall"):
+        load_component("filters", "tall")
+
+
+def test_two_packages_with_one_name_are_an_error(register):
+    register(entry("tall", "first:Tall", "one"), entry("wide", "w:Wide", "one"), entry("tall", "second:Tall", "two"))
+    with pytest.raises(OptionsError, match=r"register 'tall' in posescope\.filters: one \(first:Tall\) and two \(second:Tall\)"):
+        installed("filters")
+    with pytest.raises(OptionsError, match="Remove or rename one"):
+        load_component("filters", "wide")
+
+
+def test_one_component_found_twice_is_no_conflict(register):
+    # A package that is both installed and on the path shows its entry points twice.
+    register(entry("box", BOX_SIZE, "one"), entry("box", BOX_SIZE, "one"))
+    assert load_component("filters", "box") is BoxSize
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_side_px": -1}, r"min_side_px: .*greater than or equal to 0 \(found -1\)"),
+        ({"min_side": 3}, "min_side: unknown name"),
+        ({"min_side_px": float("inf")}, "min_side_px: .*finite"),
+        ({"min_side_px": "wide"}, r"min_side_px: .*number.* \(found 'wide'\)"),
+    ],
+)
+def test_wrong_options_name_component_path_and_value(options, message):
+    with pytest.raises(OptionsError, match=f"posescope.filters: options of 'box_size': {message}"):
+        check_options("filters", ComponentSpec(name="box_size", options=options))
+
+
+def test_a_component_without_options_is_refused():
+    with pytest.raises(OptionsError, match="'builtins:len' has no attribute Options"):
+        check_options("filters", ComponentSpec(name="builtins:len"))
+
+
+class Inner(Options):
+    filters: tuple[component_of("filters"), ...] = ()
+    rule: named_component_of("crop_rules") = "centred_square"
+    share: float = Field(0.5, le=1)
+
+
+class Outer(Options):
+    inner: Inner = Inner()
+
+
+def invalid(content):
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(content)
+    return describe_invalid(caught.value)
+
+
+def test_components_in_a_model_are_checked_with_it():
+    found = Outer.model_validate({"inner": {"filters": [{"name": "labelled_joints", "options": {"at_least": 3}}]}})
+    assert found.inner.filters == (ComponentSpec(name="labelled_joints", options={"at_least": 3}),)
+    assert isinstance(build("filters", found.inner.filters[0]), LabelledJoints)
+
+
+def test_describe_invalid_names_path_and_value():
+    assert invalid({"inner": {"share": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
+    assert invalid({"inner": {"shares": 2}}) == ("inner.shares: unknown name",)
+    assert invalid("all") == ("(whole): Input should be a valid dictionary or instance of Outer (found 'all')",)
+
+
+def test_describe_invalid_lists_everything_that_is_wrong():
+    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}) == (
+        "inner.share: Input should be less than or equal to 1 (found 2)",
+        "inner.more: unknown name",
+        "outer: unknown name",
+    )
+
+
+def test_a_wrong_component_in_a_model_is_named_with_its_place():
+    (message,) = invalid({"inner": {"filters": [{"name": "box_size"}, {"name": "box_size", "options": {"min_side_px": -1}}]}})
+    assert message.startswith("inner.filters.1: options of 'box_size': min_side_px: ")
+    assert "(found -1)" in message
+    (message,) = invalid({"inner": {"rule": "round"}})
+    assert message.startswith("inner.rule: No component 'round' in posescope.crop_rules")
+
+
+def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
+    assert invalid({"inner": {"filters": [{"name": "box_size", "options": {"side": 1, "size; px": 2}}]}}) == (
+        "inner.filters.0: options of 'box_size': side: unknown name",
+        "inner.filters.0: options of 'box_size': size; px: unknown name",
+    )
+    with pytest.raises(OptionsError, match=r"posescope\.filters: options of 'box_size': side: unknown name; sides: unknown name"):
+        check_options("filters", ComponentSpec(name="box_size", options={"side": 1, "sides": 2}))
+
+
+def test_wrong_options_of_a_component_within_a_component_keep_their_path():
+    class Study(Options):
+        analysis: component_of("analyses")
+
+    clusterer = {"name": "kmeans", "options": {"smalest": 2, "largst": 3}}
+    with pytest.raises(ValidationError) as caught:
+        Study.model_validate({"analysis": {"name": "clusters", "options": {"clusterer": clusterer}}})
+    assert describe_invalid(caught.value) == (
+        "analysis: options of 'clusters': clusterer: options of 'kmeans': smalest: unknown name",
+        "analysis: options of 'clusters': clusterer: options of 'kmeans': largst: unknown name",
+    )
+
+
+def test_options_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Outer().inner = Inner()
+
+
+class Nest:
+    """A component with another one in its options."""
+
+    class Options(Options):
+        inner: component_of("filters") = ComponentSpec(name="box_size")
+
+    def __init__(self, options):
+        self.options = options
+
+
+NEST = f"{__name__}:Nest"
+
+
+@pytest.fixture
+def evil(tmp_path, monkeypatch):
+    """A module that anybody may put beside a model folder, or into the folder where one works; it leaves a mark."""
+    (tmp_path / "evil_filter.py").write_text(
+        "from pathlib import Path\n"
+        "Path(__file__).with_name('imported').touch()\n"
+        "from posescope.data.coco.person_filters import BoxSize as Filter\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    yield tmp_path / "imported"
+    sys.modules.pop("evil_filter", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["evil_filter:Filter; rm -rf ~", "x:y $(z)", "a:b\nc:d", ":x", "x:", "a..b:c", "..nets:Net", "--x:y", "a:b.c"]
+)
+def test_what_is_no_path_is_never_printed_as_one_to_allow(name, evil):
+    """The message of a path that is not allowed has a command to type."""
+    for allow in ((), [name]):
+        with pytest.raises(OptionsError, match="No component ") as caught:
+            trust_component("filters", StoredComponent(name=name), allow)
+        assert "--allow-component" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert not evil.exists()
+
+
+def test_what_a_file_names_is_trusted_if_it_is_installed():
+    spec = trust_component("filters", StoredComponent(name="box_size", options={"min_side_px": 3}))
+    assert (type(spec), spec.name, spec.options) == (ComponentSpec, "box_size", {"min_side_px": 3})
+    with pytest.raises(OptionsError, match="No component 'tall'"):
+        trust_component("filters", StoredComponent(name="tall"))
+    with pytest.raises(OptionsError, match="min_side_px"):
+        trust_component("filters", StoredComponent(name="box_size", options={"min_side_px": "wide"}))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"name": "evil_filter:Filter"},
+        {"name": NEST, "options": {"inner": {"name": "evil_filter:Filter"}}},
+        {"name": NEST, "options": {"inner": {"name": NEST, "options": {"inner": {"name": "evil_filter:Filter"}}}}},
+    ],
+)
+def test_a_dotted_path_of_a_file_is_not_imported_at_any_depth(stored, evil):
+    for allow in ((), [NEST], ["evil_filter:Other", NEST], [NEST, "evil_filter"]):
+        with pytest.raises(OptionsError, match="by a dotted path"):
+            trust_component("filters", StoredComponent.model_validate(stored), allow)
+    assert not evil.exists()
+    assert trust_component("filters", StoredComponent.model_validate(stored), [NEST, "evil_filter:Filter"]).name == stored["name"]
+    assert evil.exists()
+
+
+def test_what_the_caller_names_needs_no_leave():
+    spec = ComponentSpec(name=BOX_SIZE)
+    assert trust_component("filters", spec) is spec
+    assert isinstance(build("filters", spec), BoxSize)
+
+
+def test_a_stored_component_is_not_built():
+    with pytest.raises(TypeError, match="comes from a file"):
+        build("filters", StoredComponent(name="box_size"))
+
+
+def test_only_what_is_allowed_is_loaded_in_a_block_and_all_after_it():
+    with allowing_only([NEST]):
+        assert load_component("filters", NEST) is Nest
+        assert load_component("filters", "box_size") is BoxSize
+        with pytest.raises(ComponentNotAllowedError, match=BOX_SIZE):
+            load_component("filters", BOX_SIZE)
+        with allowing_only(BOX_SIZE):  # one name is no list of letters
+            assert load_component("filters", BOX_SIZE) is BoxSize
+    assert load_component("filters", BOX_SIZE) is BoxSize

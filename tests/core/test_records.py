@@ -1,0 +1,90 @@
+"""The frozen records: shapes are checked, targets survive the disk."""
+
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.records import PosePredictions, PoseTargets
+
+IDS = np.array([5, 2])
+JOINTS = np.array([[[1, 2], [np.nan, np.nan], [3, 4]], [[0, 0], [5, 6], [7, 8]]], np.float32)
+VISIBILITY = np.array([[2, 0, 1], [2, 2, 2]], np.uint8)
+
+
+def test_targets_round_trip(tmp_path):
+    names = ("nose", "linke_hand_ä", "right hand")
+    PoseTargets(IDS, JOINTS, VISIBILITY, "squares", names).save(tmp_path / "deep" / "targets.npz")
+    found = PoseTargets.load(tmp_path / "deep" / "targets.npz")
+    assert (found.squares, found.joint_names) == ("squares", names)
+    for name, expected in {"person_ids": IDS, "joints": JOINTS, "visibility": VISIBILITY}.items():
+        np.testing.assert_array_equal(getattr(found, name), expected)
+        assert getattr(found, name).dtype == expected.dtype
+
+
+def test_no_targets_round_trip(tmp_path):
+    PoseTargets(IDS[:0], JOINTS[:0], VISIBILITY[:0]).save(tmp_path / "targets.npz")
+    found = PoseTargets.load(tmp_path / "targets.npz")
+    assert (len(found), found.joints.shape, found.visibility.shape) == (0, (0, 3, 2), (0, 3))
+
+
+@pytest.mark.parametrize(
+    ("joints", "visibility"),
+    [
+        (JOINTS[:1], VISIBILITY),
+        (JOINTS, VISIBILITY[:1]),
+        (JOINTS[..., :1], VISIBILITY),
+        (JOINTS, VISIBILITY[:, :2]),
+        (JOINTS[:, 0], VISIBILITY[:, :2]),  # (N, 2) twice: a person's single joint without its axis
+    ],
+)
+def test_shapes_that_do_not_belong_together_are_refused(joints, visibility):
+    with pytest.raises(DataError, match=r"expected joints \(N, K, 2\) and visibility \(N, K\) for N = 2, found") as caught:
+        PoseTargets(IDS, joints, visibility)
+    assert f"{joints.shape} and {visibility.shape}" in str(caught.value)
+
+
+def test_records_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        PoseTargets(IDS, JOINTS, VISIBILITY).joints = JOINTS
+
+
+def test_lengths_are_persons():
+    assert len(PoseTargets(IDS, JOINTS, VISIBILITY)) == len(PosePredictions(IDS, JOINTS, np.ones((2, 3), np.float32))) == 2
+
+
+def write_missing(path):
+    path.unlink(missing_ok=True)
+
+
+def write_other_arrays(path):
+    np.savez(path, joints=JOINTS)
+
+
+def write_one_array(path):
+    with path.open("wb") as stream:
+        np.save(stream, JOINTS)
+
+
+def write_objects(path):
+    np.savez(path, person_ids=np.array([None]), joints=JOINTS, visibility=VISIBILITY)
+
+
+def write_half(path):
+    PoseTargets(IDS, JOINTS, VISIBILITY).save(path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2])
+
+
+def write_nothing(path):
+    path.touch()
+
+
+@pytest.mark.parametrize("spoil", [write_missing, write_other_arrays, write_one_array, write_objects, write_half, write_nothing])
+def test_a_file_of_something_else_is_named(tmp_path, spoil):
+    path = tmp_path / "targets.npz"
+    spoil(path)
+    with pytest.raises(DataError, match=r"targets\.npz: expected person_ids, joints and visibility") as caught:
+        PoseTargets.load(path)
+    assert caught.value.__cause__ is not None

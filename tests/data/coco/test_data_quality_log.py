@@ -1,0 +1,50 @@
+"""Findings on the data's quality: a log line and a row of the table for each."""
+
+import logging
+
+import pytest
+from pandera.errors import SchemaError
+
+from posescope.core.tables import DataQuality, required_columns
+from posescope.data.coco.data_quality import Finding, report_findings
+
+FINDING = Finding(
+    severity="mended",
+    split="train2017",
+    check="area_from_box",
+    records=3,
+    total=12,
+    detail="Annotation 7 has area null.",
+    remedy="Write the segment's area.",
+)
+
+
+def test_a_finding_is_a_row_and_a_log_line(caplog):
+    with caplog.at_level(logging.INFO):
+        table = report_findings([FINDING])
+    row = table.iloc[0].to_dict()
+    assert row == {
+        "severity": "mended", "split": "train2017", "check": "area_from_box", "records": 3, "share": 0.25,
+        "detail": "Annotation 7 has area null.", "remedy": "Write the segment's area.",
+    }  # fmt: skip
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "area_from_box in 3 of 12 (25 %). Annotation 7 has area null." in record.getMessage()
+
+
+def test_no_findings_are_an_empty_table_of_the_same_columns(caplog):
+    with caplog.at_level(logging.INFO):
+        table = report_findings([])
+    assert len(table) == 0
+    assert list(table.columns) == required_columns(DataQuality)
+    assert caplog.records == []
+
+
+def test_nothing_checked_is_a_share_of_zero():
+    assert Finding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").share == 0
+
+
+def test_the_table_refuses_another_severity():
+    table = report_findings([FINDING]).assign(severity="perhaps")
+    with pytest.raises(SchemaError):
+        DataQuality.validate(table)

@@ -1,0 +1,53 @@
+"""How much may go wrong before a run stops."""
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from posescope.core.errors import DataError
+from posescope.data.coco.failure_limits import FailureOptions, check_failures
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import read_annotations
+
+
+def issues(*reasons):
+    rows = [("train", 1, number, "a.jpg", "read", reason, f"record {number}") for number, reason in enumerate(reasons)]
+    return pd.DataFrame(rows, columns=["source_split", "image_id", "annotation_id", "file_name", "step", "reason", "detail"])
+
+
+def test_exactly_the_share_may_fail():
+    check_failures(issues("bad"), 100, FailureOptions(), step="read")
+    with pytest.raises(DataError, match=r"read: 1 of 99 records failed \(1\.0%\); at most 1\.0% may"):
+        check_failures(issues("bad"), 99, FailureOptions(), step="read")
+
+
+def test_nothing_of_nothing_is_no_failure():
+    check_failures(issues(), 0, FailureOptions(max_share=0), step="read")
+
+
+def test_the_summary_counts_by_reason_the_most_frequent_first():
+    with pytest.raises(DataError) as caught:
+        check_failures(issues("rare", "often", "often"), 10, FailureOptions(), step="cut")
+    _, *lines = str(caught.value).splitlines()
+    assert lines == ["  2 x often; the first: record 1", "  1 x rare; the first: record 0"]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_is_between_0_and_1(share):
+    with pytest.raises(ValidationError):
+        FailureOptions(max_share=share)
+
+
+def test_reading_stops_where_too_much_is_malformed(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][0].update(bbox=[1, 2, 3]))
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    assert len(read_annotations(folder, source).issues) == 1
+    assert len(read_annotations(folder, source, FailureOptions(max_share=1 / 7)).issues) == 1
+    with pytest.raises(DataError, match=r"read: 1 of 7 records failed \(14\.3%\).*\n  1 x bbox is not four finite numbers"):
+        read_annotations(folder, source, FailureOptions())
+
+
+def test_images_without_people_are_no_failures(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content.update(annotations=content["annotations"][:1]))
+    found = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureOptions(max_share=0))
+    assert found.issues["reason"].tolist() == ["image without people"] * 2

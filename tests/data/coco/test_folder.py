@@ -1,0 +1,97 @@
+"""Where the files of a data set lie."""
+
+import gzip
+
+import pytest
+from pydantic import ValidationError
+
+from posescope.core.errors import DataError
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+
+
+def test_files_and_folders_follow_the_patterns(tiny_coco):
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    assert source.splits() == {"train": "train2017", "val": "val2017"}
+    assert folder.annotation_file(source, "train2017") == tiny_coco.root / "annotations" / "person_keypoints_train2017.json"
+    assert folder.image_folder(source, "val2017") == tiny_coco.root / "val2017"
+    folder.check(source)
+
+
+def test_annotations_alone_are_enough_where_no_images_are_named(tmp_path):
+    (tmp_path / "labels.json").touch()
+    folder, source = CocoFolder(tmp_path), SourceOptions(images=None, annotations="labels.json")
+    folder.check(source)
+    with pytest.raises(DataError, match=r"this source has no images \(data_engineering\.source\.images is null\)"):
+        folder.image_folder(source, "train2017")
+
+
+def test_annotations_must_be_there_where_no_images_are_named(tmp_path):
+    with pytest.raises(DataError, match="there is no such annotation file"):
+        CocoFolder(tmp_path).check(SourceOptions(images=None))
+
+
+def test_other_names_and_patterns(tmp_path):
+    (tmp_path / "a" / "pictures").mkdir(parents=True)
+    (tmp_path / "a" / "labels.json").touch()
+    source = SourceOptions(train_split="a", val_split="a", images="{split}/pictures", annotations="{split}/labels.json")
+    CocoFolder(tmp_path).check(source)
+    assert CocoFolder(tmp_path).image_folder(source, "a") == tmp_path / "a" / "pictures"
+
+
+def test_a_zipped_annotation_file_is_found_and_the_plain_one_wins(tiny_coco):
+    plain = tiny_coco.annotation_file("val2017")
+    zipped = plain.with_name(f"{plain.name}.gz")
+    zipped.write_bytes(gzip.compress(plain.read_bytes()))
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    assert folder.annotation_file(source, "val2017") == plain
+    plain.unlink()
+    assert folder.annotation_file(source, "val2017") == zipped
+
+
+def test_a_missing_annotation_file_is_named_with_what_to_check(tiny_coco):
+    tiny_coco.annotation_file("val2017").unlink()
+    with pytest.raises(DataError, match=r"person_keypoints_val2017\.json: there is no such annotation file \(nor .*\.json\.gz\)"):
+        CocoFolder(tiny_coco.root).check(SourceOptions())
+
+
+def test_a_missing_image_folder_is_named(tiny_coco):
+    with pytest.raises(DataError, match=r"photos: there is no such folder of images\. .* data_engineering\.source\.images"):
+        CocoFolder(tiny_coco.root).check(SourceOptions(images="photos"))
+
+
+def test_a_missing_data_set_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere: there is no such folder\. raw_dir names"):
+        CocoFolder(tmp_path / "nowhere").check(SourceOptions())
+
+
+def test_finished_means_something_is_in_it(tmp_path):
+    folder = CocoFolder(tmp_path / "data")
+    assert not folder.is_finished()
+    folder.root.mkdir()
+    assert not folder.is_finished()
+    (folder.root / "annotations").mkdir()
+    assert folder.is_finished()
+
+
+@pytest.mark.parametrize("field", ["images", "annotations"])
+@pytest.mark.parametrize("pattern", ["/etc/{split}", "../{split}", "{split}/../../x"])
+def test_patterns_that_leave_the_folder_are_refused(field, pattern):
+    with pytest.raises(ValidationError, match="expected a path below the data set's folder"):
+        SourceOptions(**{field: pattern})
+
+
+@pytest.mark.parametrize("pattern", ["{splt}", "{split", "{}", "{split.name}"])
+def test_patterns_with_another_placeholder_are_refused(pattern):
+    with pytest.raises(ValidationError, match=r"expected no placeholder but \{split\}, found"):
+        SourceOptions(images=pattern)
+
+
+@pytest.mark.parametrize("sigma", [0, -0.1, float("nan"), float("inf")])
+def test_sigmas_are_above_zero(sigma):
+    with pytest.raises(ValidationError, match=r"oks_sigmas\.nose"):
+        SourceOptions(oks_sigmas={"nose": sigma})
+
+
+def test_test_persons_come_from_the_training_split():
+    source = SourceOptions(train_split="a", val_split="b")
+    assert [source.origin_of(split) for split in ("train", "val", "test")] == ["a", "b", "a"]

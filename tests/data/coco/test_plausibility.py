@@ -1,0 +1,201 @@
+"""Labels that are well-formed and cannot be meant as they stand: what is said, in which order, and what stops a run."""
+
+import numpy as np
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.plausibility import SplitLabels, find_doubts, find_shared_persons
+from posescope.data.coco.reader import read_annotations
+
+COUNT, WIDTH, HEIGHT = 20, 320, 240
+
+
+def labels(places=None, boxes=None, split="train", areas=None, sizes=(WIDTH, HEIGHT)) -> SplitLabels:
+    """Twenty persons with four labelled joints each, well inside their boxes and images; anything may be replaced."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(20, 120, (COUNT, 2)).round(1)
+    own = corners[:, None] + rng.uniform(5, 95, (COUNT, 4, 2)).round(1)
+    return SplitLabels(
+        split=split,
+        annotation_ids=np.arange(100, 100 + COUNT),
+        file_names=np.array([f"{number}.png" for number in range(COUNT)], dtype=object),
+        sizes=np.tile(np.array(sizes, float), (COUNT, 1)),
+        boxes=np.column_stack([corners, np.full((COUNT, 2), 100.0)]) if boxes is None else boxes,
+        areas=rng.uniform(4000, 6000, COUNT) if areas is None else areas,
+        places=own if places is None else places,
+    )
+
+
+def found(one: SplitLabels) -> dict[str, int]:
+    return {doubt.finding.check: doubt.finding.records for doubt in find_doubts(one)}
+
+
+def test_good_labels_are_not_doubted():
+    assert found(labels()) == {}
+
+
+def test_nobody_is_not_doubted():
+    clean = labels()
+    nobody = SplitLabels(
+        "val", clean.annotation_ids[:0], clean.file_names[:0], clean.sizes[:0], clean.boxes[:0], clean.areas[:0], clean.places[:0]
+    )
+    assert find_doubts(nobody) == []
+    assert find_shared_persons(clean, nobody) is None
+    assert found(labels(places=np.full((COUNT, 4, 2), np.nan))) == {}
+
+
+def test_units_come_before_what_follows_from_them():
+    clean = labels()
+    places, boxes = clean.places / [WIDTH, HEIGHT], clean.boxes / [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    assert list(found(labels(places=places))) == ["normalised_keypoints", "joints_outside_box"]
+    assert list(found(labels(places=places, boxes=boxes)))[:2] == ["normalised_keypoints", "normalised_boxes"]
+    assert next(iter(found(labels(boxes=boxes)))) == "normalised_boxes"
+
+
+def test_some_persons_between_0_and_1_are_counted():
+    places = labels().places.copy()
+    places[[3, 7]] = 0.5
+    places[[3, 7], 1:] += [[0.1, 0.2], [0.3, 0.1], [0.2, 0.2]]
+    (first, *_) = find_doubts(labels(places=places))
+    assert (first.finding.records, first.finding.total, first.finding.share) == (2, COUNT, 0.1)
+    assert "annotation 103" in first.finding.detail
+    # In an image of 4 x 4 px, 0.5 is a place.
+    assert "normalised_keypoints" not in found(labels(places=places, sizes=(4, 4)))
+
+
+def test_per_cent_are_suspected_of_a_whole_split_alone():
+    places = labels().places * [100 / WIDTH, 100 / HEIGHT]
+    assert found(labels(places=places))["percent_keypoints"] == COUNT
+    places[0] = [200, 150]
+    places[0, 1:] += [[1, 2], [3, 4], [5, 6]]
+    assert "percent_keypoints" not in found(labels(places=places))
+
+
+def test_boxes_of_two_corners():
+    boxes = labels().boxes.copy()
+    boxes[:, 2:] += boxes[:, :2]
+    counted = found(labels(boxes=boxes))
+    leaves = (boxes[:, :2] + boxes[:, 2:] > [WIDTH + 1, HEIGHT + 1]).any(axis=1).sum()
+    assert leaves > 0
+    assert counted["corner_boxes"] == leaves
+
+
+@pytest.mark.parametrize(("together", "doubted"), [(1, False), (2, False), (3, True), (4, True)])
+def test_labels_at_one_place(together, doubted):
+    places = labels().places.copy()
+    places[5, :together] = [50.25, 60.5]
+    assert ("piled_up_keypoints" in found(labels(places=places))) == doubted
+
+
+def test_labels_at_the_corner_of_the_image():
+    places = labels().places.copy()
+    places[2, 1] = 0
+    assert found(labels(places=places))["repeated_place"] == 1
+    places[:8, 3] = [319, 239]
+    (doubt,) = [one for one in find_doubts(labels(places=places)) if one.finding.check == "repeated_place"]
+    assert doubt.finding.records == 8
+    assert "(319, 239)" in doubt.finding.detail
+
+
+def test_areas_that_are_all_the_same():
+    boxes = labels().boxes.copy()
+    boxes[0, 2:] = [50, 100]
+    assert found(labels(boxes=boxes, areas=np.full(COUNT, 3000.0)))["equal_areas"] == COUNT
+    assert found(labels(areas=np.full(COUNT, 3000.0))) == {}
+
+
+def test_the_same_person_twice_in_an_image():
+    twice = labels()
+    twice.places[4], twice.boxes[4] = twice.places[9], twice.boxes[9]
+    assert found(twice) == {}
+    twice.file_names[4] = twice.file_names[9]
+    assert found(twice) == {"same_person_twice": 2}
+
+
+def test_the_same_person_in_two_splits():
+    doubt = find_shared_persons(labels(), labels(split="val"))
+    assert (doubt.finding.split, doubt.finding.records) == ("val", COUNT)
+    other = labels(split="val", places=labels().places + 1)
+    other.places[6] = labels().places[6]
+    assert find_shared_persons(labels(), other).records.nonzero()[0].tolist() == [6]
+    assert find_shared_persons(labels(), labels(split="val", sizes=(999, 999))) is None
+
+
+def test_joints_outside_image_and_box():
+    places = labels().places.copy()
+    places[0, 0] = [-30, 50]
+    places[1, 0] = [50, 260]
+    (doubt,) = find_doubts(labels(places=places))
+    assert (doubt.finding.check, doubt.finding.records) == ("joints_outside_image", 2)
+    assert "2 labelled keypoints lie outside their image, 2 of them outside their box too" in doubt.finding.detail
+    moved = labels().boxes + np.array([0, 120, 0, 0])
+    assert found(labels(boxes=moved))["joints_outside_box"] > COUNT / 2
+
+
+def normalise(content):
+    sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
+    for record in content["annotations"]:
+        width, height = sizes[record["image_id"]]
+        numbers = np.array(record["keypoints"], float).reshape(-1, 3) / [width, height, 1]
+        record["keypoints"] = numbers.ravel().tolist()
+
+
+def test_labels_that_make_every_number_wrong_stop_the_run_and_the_cause_comes_first(tiny_coco, caplog):
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, normalise)
+    folder = CocoFolder(tiny_coco.root)
+    with pytest.raises(DataError, match=r"data_engineering\.failures\.max_wrong_share") as caught:
+        read_annotations(folder, SourceOptions(), FailureOptions())
+    message = str(caught.value)
+    assert "train2017: normalised_keypoints in 4 of 4 (100.0%)" in message
+    assert message.index("normalised_keypoints") < message.index("joints_outside_box")
+    assert "refused: train2017: normalised_keypoints" in caplog.text
+    allowed = read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=1))
+    assert set(allowed.quality["severity"]) == {"warned"}
+    warned = allowed.issues[allowed.issues["outcome"] == "warned"]
+    assert (warned["reason"] == "labelled keypoints lie between 0 and 1").sum() == 7
+
+
+def test_a_share_below_the_limit_is_a_warning(tiny_coco):
+    def change_one(content):
+        keypoints = content["annotations"][0]["keypoints"]
+        content["annotations"][0]["keypoints"] = [0.01 * v if n % 3 < 2 else v for n, v in enumerate(keypoints)]
+
+    tiny_coco.change("train2017", change_one)
+    folder = CocoFolder(tiny_coco.root)
+    found_ = read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=0.25))
+    assert found_.quality.set_index("check").loc["normalised_keypoints", "severity"] == "warned"
+    with pytest.raises(DataError, match="normalised_keypoints in 1 of 4"):
+        read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=0.24))
+
+
+def test_tracks_without_anybody_do_not_stop_a_run(tiny_coco):
+    def empty_some(content):
+        content["annotations"][0].update(bbox=[0, 0, 0, 0], area=0, keypoints=[], num_keypoints=0)
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, empty_some)
+    found_ = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureOptions(max_share=0))
+    assert len(found_.persons) == 5
+    assert found_.issues["reason"].tolist() == ["no annotation: no box and no labelled keypoints"] * 2
+    assert "nobody" not in " ".join(found_.quality["detail"])
+
+
+def test_a_whole_file_of_texts_and_floats_is_read_as_the_numbers(tiny_coco):
+    folder = CocoFolder(tiny_coco.root)
+    expected = read_annotations(folder, SourceOptions())
+
+    def write_texts(content):
+        for image in content["images"]:
+            image.update(id=str(image["id"]), height=float(image["height"]), width=str(image["width"]))
+        for record in content["annotations"]:
+            record.update(id=float(record["id"]), image_id=f"{record['image_id']:06d}", category_id="7")
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, write_texts)
+    read = read_annotations(folder, SourceOptions(), FailureOptions(max_share=0))
+    assert read.persons.equals(expected.persons)
+    assert read.keypoints.equals(expected.keypoints)
+    assert {"numeric_ids", "image_sizes"} <= set(read.quality["check"])

@@ -1,0 +1,446 @@
+"""Annotation files become tables; files that are broken as a whole are refused."""
+
+import gzip
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.tables import Issues, Keypoints, Persons, joints_of
+from posescope.data.coco import reader
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import load_annotation_file, read_annotations
+
+TINY_DOG = {"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 9, 9], "keypoints": [3, 4, 2]}
+
+
+def read(tiny_coco, **options):
+    return read_annotations(CocoFolder(tiny_coco.root), SourceOptions(**options))
+
+
+def test_persons_by_hand(tiny_coco):
+    found = read(tiny_coco)
+    first = found.persons.iloc[0]
+    # COCO's box (10, 10, 20, 30) counts from the edge of pixel 10, which is 9.5 where integers are centres.
+    assert first[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].tolist() == [9.5, 9.5, 20, 30]
+    assert first[["image_h", "image_w", "area", "is_crowd"]].tolist() == [60, 80, 300, False]
+    assert first[["split", "source_split", "file_name"]].tolist() == ["train", "train2017", "one.png"]
+    Persons.validate(found.persons)
+    Keypoints.validate(found.keypoints)
+    assert len(found.issues) == 0
+
+
+def test_keypoints_enter_unchanged_and_unlabelled_ones_are_nan(tiny_coco):
+    found = read(tiny_coco)
+    values = joints_of(found.keypoints, np.array([0, 1]))
+    np.testing.assert_array_equal(values[0], [[20, 14, 2], [14, 30, 2], [26.5, 36.25, 1]])
+    np.testing.assert_array_equal(values[1], [[57, 20, 2], [np.nan, np.nan, 0], [60, 44, 2]])
+
+
+def test_an_unlabelled_joint_with_coordinates_is_nan_too(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][0].update(keypoints=[9, 9, 0, 14, 30, 2, 26, 36, 1]))
+    assert np.isnan(joints_of(read(tiny_coco).keypoints, np.array([0]))[0, 0, :2]).all()
+
+
+def test_person_ids_are_unique_though_annotation_ids_repeat(tiny_coco):
+    persons = read(tiny_coco).persons
+    assert persons["person_id"].tolist() == list(range(7))
+    assert persons["annotation_id"].tolist() == [1, 2, 3, 4, 1, 2, 3]
+    assert persons["split"].tolist() == ["train"] * 4 + ["val"] * 3
+
+
+def test_skeleton_is_the_data_sets_own(tiny_coco):
+    skeleton = read(tiny_coco, oks_sigmas={"left_hand": 0.3}).skeleton
+    assert skeleton.joints == ("nose", "left_hand", "right_hand")
+    assert skeleton.limbs == ((0, 1), (0, 2))
+    assert (skeleton.category_id, skeleton.oks_sigmas[1], skeleton.guessed_sigmas) == (7, 0.3, ("right_hand",))
+
+
+def test_other_categories_are_left_out_without_a_word(tiny_coco):
+    dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": "not ours to judge"}
+    tiny_coco.change("train2017", lambda content: content["annotations"].insert(0, dog))
+    found = read(tiny_coco)
+    assert (len(found.persons), len(found.issues)) == (7, 0)
+
+
+def test_another_category_can_be_read(tiny_coco):
+    def make_dogs(content):
+        content["categories"][0] |= {"keypoints": ["snout"]}
+        content["annotations"] = [TINY_DOG]
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, make_dogs)
+    found = read(tiny_coco, category="dog")
+    assert (found.skeleton.joints, found.skeleton.category_id) == (("snout",), 3)
+    assert found.keypoints[["x", "y"]].to_numpy().tolist() == [[3, 4], [3, 4]]
+
+
+@pytest.mark.parametrize("area", ["absent", None, 0, 1, -1, 700])
+def test_an_area_that_cannot_be_is_taken_from_the_box(tiny_coco, area):
+    def edit(content):
+        content["annotations"][0]["area"] = area
+        if area == "absent":
+            del content["annotations"][0]["area"]
+
+    tiny_coco.change("train2017", edit)
+    found = read(tiny_coco)
+    assert found.persons["area"][0] == np.float32(0.53 * 20 * 30)
+    finding = found.quality.set_index("check").loc["areas_from_boxes"]
+    assert finding[["severity", "split", "records", "share"]].tolist() == ["mended", "train2017", 1, 0.25]
+    issue = found.issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "step", "outcome"]].tolist() == [
+        "train2017", 1, 1, "read", "mended",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("keypoints", [None, [], "absent"])
+def test_a_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
+    def strip(content):
+        content["annotations"][1]["keypoints"] = keypoints
+        if keypoints == "absent":
+            del content["annotations"][1]["keypoints"]
+
+    tiny_coco.change("train2017", strip)
+    found = read(tiny_coco)
+    assert len(found.persons) == 7
+    values = joints_of(found.keypoints, np.array([1]))
+    assert np.isnan(values[..., :2]).all()
+    assert not values[..., 2].any()
+
+
+def test_an_image_without_people_is_an_issue(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"].pop())
+    issue = read(tiny_coco).issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "file_name", "step", "reason"]].tolist() == [
+        "train2017", 3, -1, "three.png", "read", "image without people",
+    ]  # fmt: skip
+
+
+def test_a_malformed_record_goes_to_the_issues_and_the_rest_is_read(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["annotations"][1].update(bbox=[1, 2, 3]))
+    found = read(tiny_coco)
+    assert found.persons["annotation_id"].tolist() == [1, 3, 4, 1, 2, 3]
+    assert found.persons["person_id"].tolist() == list(range(6))
+    issue = found.issues.iloc[0]
+    assert issue[["source_split", "image_id", "annotation_id", "step"]].tolist() == ["train2017", 1, 2, "read"]
+    assert "bbox" in issue["reason"]
+    assert "[1, 2, 3]" in issue["detail"]
+
+
+@pytest.mark.parametrize("change", [{"bbox": None}, {"id": "four"}, {"keypoints": [1, 2]}])
+def test_an_image_whose_only_person_is_malformed_is_reported_once(tiny_coco, change):
+    tiny_coco.change("train2017", lambda content: content["annotations"][3].update(change))
+    issues = read(tiny_coco).issues
+    assert issues["image_id"].tolist() == [3]
+    assert "image without people" not in issues["reason"].tolist()
+
+
+def test_a_record_that_names_no_image_speaks_for_none(tiny_coco):
+    def edit(content):
+        content["annotations"].pop()  # the only person of image 3
+        lost = {**tiny_coco.person(3, 0, (1, 1, 9, 9), [(1, 1, 2)] * 3)}
+        del lost["image_id"]
+        content["annotations"][2] = lost  # annotation 3, which would be the only one of image 2
+
+    tiny_coco.change("train2017", edit)
+    issues = read(tiny_coco).issues
+    assert issues["image_id"].tolist() == [-1, 2, 3]
+    assert issues["annotation_id"].tolist() == [3, -1, -1]
+
+
+@pytest.mark.parametrize("fields", [["annotations"], ["images", "annotations"]])
+def test_a_split_without_anybody_gives_empty_parts(tiny_coco, fields):
+    tiny_coco.change("val2017", lambda content: content.update({field: [] for field in fields}))
+    found = read(tiny_coco)
+    assert found.persons["split"].tolist() == ["train"] * 4
+    assert len(found.keypoints) == 4 * 3
+    assert len(found.issues) == (2 if fields == ["annotations"] else 0)
+
+
+def test_nobody_at_all_gives_empty_tables(tiny_coco):
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, lambda content: content.update(images=[], annotations=[]))
+    found = read(tiny_coco)
+    for schema, table in ((Persons, found.persons), (Keypoints, found.keypoints), (Issues, found.issues)):
+        assert len(schema.validate(table)) == 0
+
+
+def test_zipped_files_say_the_same(tiny_coco):
+    expected = read(tiny_coco)
+    for split in ("train2017", "val2017"):
+        plain = tiny_coco.annotation_file(split)
+        plain.with_name(f"{plain.name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+    found = read(tiny_coco)
+    pd.testing.assert_frame_equal(found.persons, expected.persons)
+    pd.testing.assert_frame_equal(found.keypoints, expected.keypoints)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b'{"images": [', b"\xff\xfe\xfa", b"[" * 100_000, b'{"images": 1' + b"0" * 5000 + b"}", b"NaN NaN", b"\xef\xbb\xbf"],
+)
+def test_broken_json_is_named(tmp_path, raw):
+    (tmp_path / "a.json").write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.json: not a JSON file") as caught:
+        load_annotation_file(tmp_path / "a.json")
+    assert caught.value.__cause__ is not None
+
+
+BROKEN_ZIP = b"\x1f\x8bxyz"
+# No time in it: the same bytes in every process.
+ZIPPED = gzip.compress(json.dumps({"images": list(range(1000))}).encode(), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        ZIPPED[:5],
+        ZIPPED[:40],
+        ZIPPED[:-4],
+        ZIPPED[:60] + b"\0" * 20 + ZIPPED[80:],
+        gzip.compress(b"{", mtime=0),
+        b"\x1f\x8bxyz",
+    ],
+    ids=["empty", "not_zipped", "head", "cut_early", "cut_late", "zeros_within", "not_json_within", "bad_head"],
+)
+def test_a_broken_zip_is_named(tmp_path, raw):
+    (tmp_path / "a.json.gz").write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.json\.gz: not a JSON file"):
+        load_annotation_file(tmp_path / "a.json.gz")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.json: there is no such annotation file"):
+        load_annotation_file(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize("field", ["images", "annotations", "categories"])
+def test_a_missing_list_is_named_with_its_file(tiny_coco, field):
+    tiny_coco.change("val2017", lambda content: content.pop(field))
+    with pytest.raises(DataError, match=rf"val2017\.json: field '{field}': expected a list, found NoneType"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("found", [{}, "x", 5, None, True])
+@pytest.mark.parametrize("field", ["images", "annotations", "categories"])
+def test_a_list_of_another_type_is_named(tiny_coco, field, found):
+    tiny_coco.change("train2017", lambda content: content.update({field: found}))
+    with pytest.raises(DataError, match=rf"train2017\.json: field '{field}': expected a list, found {type(found).__name__}"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("content", [[], "x", 5, None, float("nan"), [{"images": []}]])
+def test_a_file_of_another_shape_is_named(tiny_coco, content):
+    tiny_coco.write("train2017", content)
+    with pytest.raises(DataError, match=rf"train2017\.json: expected a list under .* found no dict but {type(content).__name__}"):
+        read(tiny_coco)
+
+
+def test_a_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"train2017\.json: cannot be read \(Permission denied\)"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_files_that_say_how_they_are_encoded_are_read(tiny_coco, encoding):
+    expected = read(tiny_coco).persons
+    for split in ("train2017", "val2017"):
+        path = tiny_coco.annotation_file(split)
+        path.write_bytes(path.read_text().encode(encoding))
+    pd.testing.assert_frame_equal(read(tiny_coco).persons, expected)
+
+
+def test_a_file_cut_anywhere_is_refused(tiny_coco):
+    path = tiny_coco.annotation_file("train2017")
+    raw = path.read_bytes()
+    for end in range(0, len(raw), 37):
+        path.write_bytes(raw[:end])
+        with pytest.raises(DataError, match=r"train2017\.json: not a JSON file"):
+            load_annotation_file(path)
+
+
+@pytest.mark.parametrize("name", ["größe ü 図.png", "a b  c.png", "deep/er/a b.png", "naïve’s.png"])
+def test_names_of_any_script_and_with_spaces(tiny_coco, name):
+    target = tiny_coco.image_file("train2017", name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tiny_coco.image_file("train2017", "one.png").rename(target)
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name=name))
+    found = read(tiny_coco)
+    assert found.persons["file_name"].tolist()[:2] == [name] * 2
+    assert len(found.issues) == 0
+
+
+def test_annotations_without_images(tiny_coco):
+    expected = read(tiny_coco)
+    tiny_coco.change("train2017", lambda content: content["images"][1].update(file_name="nowhere/two.png"))
+    tiny_coco.change("train2017", lambda content: content["images"][2].update(file_name="../three.png"))
+    for split in ("train2017", "val2017"):
+        shutil.rmtree(tiny_coco.root / split)
+    with pytest.raises(DataError, match="no such folder of images"):
+        read(tiny_coco)
+    found = read(tiny_coco, images=None)
+    assert found.persons["annotation_id"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert found.persons["file_name"].tolist()[2] == "nowhere/two.png"
+    assert found.issues["reason"].tolist() == [
+        "file_name leaves the image folder", "its image is not in the file or was set aside",
+    ]  # fmt: skip
+    assert found.skeleton == expected.skeleton
+
+
+def test_what_is_of_another_category_is_counted_in_the_log(tiny_coco, caplog):
+    tiny_coco.change("train2017", lambda content: content["annotations"].append(TINY_DOG))
+    with caplog.at_level(logging.INFO):
+        read(tiny_coco)
+    assert "person_keypoints_train2017.json: 4 people read, 0 records set aside, 1 of other categories left out" in caplog.text
+
+
+@pytest.mark.parametrize("found", ["7a", 7.5, True, None, [7], 10**30, "absent"])
+def test_a_category_without_a_whole_id_is_refused(tiny_coco, found):
+    def edit(content):
+        content["categories"][1]["id"] = found
+        if found == "absent":
+            del content["categories"][1]["id"]
+
+    tiny_coco.change("train2017", edit)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: the id of 'person': expected a whole number, found"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("names", [None, [], {}, "nose", 3, "absent"])
+def test_a_category_without_joint_names_is_refused(tiny_coco, names):
+    def edit(content):
+        content["categories"][1]["keypoints"] = names
+        if names == "absent":
+            del content["categories"][1]["keypoints"]
+
+    tiny_coco.change("train2017", edit)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: 'person' has no list of joint names"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize(
+    "names", [["nose", 1], ["nose", None], ["nose", ""], ["\ud800"], [["nose"]], [f"joint_{i}" for i in range(256)]]
+)
+def test_joint_names_are_text_and_not_too_many(tiny_coco, names):
+    tiny_coco.change("train2017", lambda content: content["categories"][1].update(keypoints=names))
+    with pytest.raises(DataError, match=r"categories: keypoints: expected at most 255 joint names, each of them text, found \["):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("place", ["bbox", "file_name", "skeleton", "categories"])
+def test_deep_nesting_is_refused_or_set_aside(tiny_coco, place):
+    ends = set()
+    # Around the depth that Python's own limit allows, wherever this test stands in the stack, and far beyond.
+    for depth in (*range(860, 1000, 5), 200_000):
+        deep = "[" * depth + "]" * depth
+        content = tiny_coco.read("val2017")
+        target = {"bbox": "annotations", "file_name": "images"}.get(place, "categories")
+        if place == "categories":
+            content["categories"].append("DEEP")
+        else:
+            content[target][-1][place] = "DEEP"
+        path = tiny_coco.annotation_file("train2017")
+        path.write_text(json.dumps(content).replace('"DEEP"', deep))
+        try:
+            ends.add(len(read(tiny_coco).issues))
+        except DataError:
+            ends.add("DataError")
+    assert "DataError" in ends
+
+
+def test_a_skeleton_too_deep_to_be_shown_is_refused(tiny_coco, monkeypatch):
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    content = tiny_coco.read("train2017")
+    content["categories"][1]["skeleton"] = [deep]
+    monkeypatch.setattr(reader, "load_annotation_file", lambda _: content)
+    with pytest.raises(DataError, match=r"train2017\.json: categories: 'person' is nested too deeply"):
+        read(tiny_coco)
+
+
+def test_a_missing_category_is_named_with_those_that_there_are(tiny_coco):
+    with pytest.raises(DataError, match=r"train2017\.json: categories: expected one called 'cat' .*found \['dog', 'person'\]"):
+        read(tiny_coco, category="cat")
+
+
+def test_a_category_that_stands_twice_is_refused(tiny_coco):
+    tiny_coco.change("train2017", lambda content: content["categories"].append(content["categories"][1]))
+    with pytest.raises(DataError, match=r"found \['dog', 'person', 'person'\]"):
+        read(tiny_coco)
+
+
+@pytest.mark.parametrize("change", [{"skeleton": [[1, 2]]}, {"id": 8}, {"keypoints": ["a", "b", "c"]}])
+def test_splits_with_different_skeletons_are_refused(tiny_coco, change):
+    def edit(content):
+        content["categories"][1] |= change
+        content["annotations"] = []
+
+    tiny_coco.change("val2017", edit)
+    with pytest.raises(DataError, match=r"val2017\.json: its category describes another skeleton than the split 'train2017'"):
+        read(tiny_coco)
+
+
+@pytest.mark.real_data
+def test_every_official_record_is_read(real_data):
+    found = read_annotations(CocoFolder(real_data / "coco_subset"), SourceOptions())
+    labelled = found.keypoints.groupby("person_id")["visibility"].max() > 0
+    splits = found.persons.set_index("person_id").loc[labelled[labelled].index, "split"].value_counts()
+    # As the data's own description counts them.
+    assert splits.to_dict() == {"train": 298, "val": 374}
+    assert set(found.issues["reason"]) <= {"image without people"}
+
+
+def test_guessed_sigmas_are_told(tiny_coco, caplog):
+    folder = CocoFolder(tiny_coco.root)
+    guessed = read_annotations(folder, SourceOptions()).skeleton.guessed_sigmas
+    assert guessed
+    assert all(name in caplog.text for name in guessed)
+    caplog.clear()
+    read_annotations(folder, SourceOptions(oks_sigmas=dict.fromkeys(guessed, 0.1)))
+    assert "guessed" not in caplog.text
+
+
+def test_no_picture_may_train_and_validate(tiny_coco):
+    """Where the splits share a folder, an image that both name is the same image."""
+    shared = SourceOptions(images="train2017")
+    with pytest.raises(
+        DataError, match=r"2 images with people stand in the splits 'train2017' and 'val2017', 'one\.png' for one"
+    ):
+        read_annotations(CocoFolder(tiny_coco.root), shared)
+    names = {"one.png": "uno.png", "two.png": "due.png"}
+    for old, new in names.items():
+        tiny_coco.image_file("val2017", old).rename(tiny_coco.image_file("train2017", new))
+    tiny_coco.change(
+        "val2017", lambda content: [image.update(file_name=names[image["file_name"]]) for image in content["images"]]
+    )
+    assert len(read_annotations(CocoFolder(tiny_coco.root), shared).persons) == 7
+
+
+@pytest.mark.parametrize("count", [1, 2, 68, 133])
+def test_skeletons_of_any_size_without_limbs(tiny_coco, count):
+    def edit(content):
+        content["categories"][1] |= {"keypoints": [f"p{number}" for number in range(count)], "skeleton": []}
+        for record in content["annotations"]:
+            x, y = record["bbox"][0] + 5, record["bbox"][1] + 5
+            record["keypoints"] = [value for number in range(count) for value in (x + 0.01 * number, y, 2)]
+            record["num_keypoints"] = count
+
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, edit)
+    found = read(tiny_coco)
+    assert len(found.skeleton) == count
+    assert len(found.keypoints) == 7 * count
+    assert set(found.quality["check"]) == {"guessed_oks_sigmas"}

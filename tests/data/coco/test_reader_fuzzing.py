@@ -1,0 +1,302 @@
+"""1,500 spoilt annotation files, from the file to the splits: a named error or a consistent result, and nothing else."""
+
+import copy
+import gzip
+import io
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandera.config import config_context
+
+from posescope.core.errors import PosescopeError
+from posescope.core.tables import CropBoxes, Issues, Keypoints, Persons
+from posescope.data.coco import validation as checks
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import BOX_REACH, filter_persons
+from posescope.data.coco.reader import Annotations, read_annotations
+from posescope.data.coco.repair import mend_ids, to_whole
+from posescope.data.crops.crop_boxes import BoxedPersons, box_persons, place_targets
+from posescope.data.crops.dataset_split import draw_test_set
+from posescope.data.crops.options import CropOptions, SplitOptions
+
+ROUNDS, CASES = 15, 100
+CROPS = tuple(CropOptions(rule=rule, size_px=64) for rule in ("centred_square", "padded_square"))
+SCHEMAS = {"persons": Persons, "keypoints": Keypoints, "issues": Issues, "boxes": CropBoxes}
+TOKENS = (
+    b"NaN",
+    b"-Infinity",
+    b"1e999",
+    b"9" * 5000,
+    b"null",
+    b'"',
+    b"{",
+    b"]",
+    b",",
+    b"\\u0000",
+    b"\\ud800",
+    b"\xff",
+    b"[" * 3000,
+)
+
+# What JSON can say and nobody expects. Python's reader takes NaN and the infinities too, and whole numbers of any size.
+ODD_VALUES: tuple[Any, ...] = (
+    None, True, False, 0, 1, -1, 2, 3, 7, 51, 0.5, -0.0, 1.0, 7.0, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400,
+    1e9, 1e300, 1e-320, float("nan"), float("inf"), float("-inf"),
+    "", "1", "7", "person", "one.png", "a b.png", "größe ü 図.png", "../one.png", "/etc/passwd", "a\\b.png", "a\0b.png",
+    "\ud800.png", "x" * 300, [], {}, [[]], [1, 2, 3, 4], [1, 2, "3", 4], [1, 2, None, 4], [float("nan")] * 4, {"nose": [1, 2, 2]},
+    [0] * 9, [1, 2, 2] * 3, [5, 5, 3] * 3, [2, 2, 2, [1], 1, 2, 1, 1, 0], [True] * 9, [10**400] * 9, [1e8, 1e8, 2] * 3,
+)  # fmt: skip
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture
+def no_images():
+    """Annotations only, so that the files' names are open to mutation too."""
+    return SourceOptions(images=None)
+
+
+def spoil_tree(random: Random, content: Any) -> Any:
+    """A copy with one node replaced, deleted, doubled or swapped with its neighbour."""
+    content = copy.deepcopy(content)
+    container, key = random.choice(places_of(content))
+    action = random.choice(("replace", "replace", "replace", "delete", "double", "swap"))
+    if action == "replace":
+        container[key] = copy.deepcopy(random.choice(ODD_VALUES))
+    elif action == "delete":
+        del container[key]
+    elif action == "double" and isinstance(container, list):
+        container.insert(random.randrange(len(container) + 1), copy.deepcopy(container[key]))
+    else:
+        other = random.choice(list(container) if isinstance(container, dict) else range(len(container)))
+        container[key], container[other] = container[other], container[key]
+    return content
+
+
+def places_of(content: Any) -> list[tuple[Any, Any]]:
+    """Every node below the root, as container and key."""
+    if not isinstance(content, dict | list):
+        return []
+    keys = list(content) if isinstance(content, dict) else range(len(content))
+    return [(content, key) for key in keys] + [place for key in keys for place in places_of(content[key])]
+
+
+def spoil_bytes(random: Random, raw: bytes) -> bytes:
+    """Cut, flip a bit, insert, delete or swap."""
+    first, second = sorted(random.randrange(len(raw) + 1) for _ in range(2))
+    spoilt = {
+        "cut": raw[:first],
+        "flip": raw[:first] + bytes(byte ^ 1 << random.randrange(8) for byte in raw[first : first + 1]) + raw[first + 1 :],
+        "insert": raw[:first] + random.choice(TOKENS) + raw[first:],
+        "replace": raw[:first] + random.choice(TOKENS) + raw[first + 1 :],
+        "delete": raw[:first] + raw[first + random.randrange(1, 20) :],
+        "swap": raw[:first] + raw[second : second + 8] + raw[first + 8 : second] + raw[first : first + 8] + raw[second + 8 :],
+    }
+    return spoilt[random.choice(sorted(spoilt))]
+
+
+def spoil_digits(random: Random, raw: bytes) -> bytes:
+    """Other digits here and there: mostly still JSON, with other numbers."""
+    places = [place for place, byte in enumerate(raw) if chr(byte).isdigit()]
+    spoilt = bytearray(raw)
+    for place in random.sample(places, random.randrange(1, 4)):
+        spoilt[place] = ord(random.choice("0123456789-.e"))
+    return bytes(spoilt)
+
+
+def write_case(random: Random, root: Path, content: dict[str, Any]) -> Path:
+    """One spoilt annotation file of the split train2017, zipped or plain."""
+    kind = random.choice(("tree", "tree", "bytes", "digits", "zip"))
+    for _ in range(random.choice((1, 1, 2, 5)) if kind == "tree" else 0):
+        content = spoil_tree(random, content) if content else content
+    raw = json.dumps(content, ensure_ascii=random.random() < 0.5).encode("utf-8", "surrogatepass")
+    if kind in ("bytes", "digits"):
+        raw = (spoil_bytes if kind == "bytes" else spoil_digits)(random, raw)
+    folder = root / "annotations"
+    plain, zipped = folder / "person_keypoints_train2017.json", folder / "person_keypoints_train2017.json.gz"
+    for path in (plain, zipped):
+        path.unlink(missing_ok=True)
+    if kind == "zip":
+        zipped.write_bytes(spoil_bytes(random, gzip.compress(raw)))
+        return zipped
+    plain.write_bytes(raw)
+    return plain
+
+
+def run_case(random: Random, root: Path, source: SourceOptions, path: Path, made: dict[str, list[pd.DataFrame]]) -> str:
+    """The name of the error, or of the end of the way, after its result has been found consistent."""
+    options = random.choice(CROPS)
+    try:
+        read = read_annotations(CocoFolder(root), source)
+        filtered = filter_persons(read.persons, read.keypoints, ())
+        boxed = box_persons(filtered.persons, read.keypoints, options)
+        check_reading(read, path)
+        assert_parted(read.persons, filtered.persons, filtered.issues)
+        assert_parted(filtered.persons, boxed.persons, boxed.issues)
+        check_squares(boxed, read.keypoints, options)
+        issues = pd.concat([read.issues, filtered.issues, boxed.issues])
+        for name, table in {
+            "persons": read.persons,
+            "keypoints": read.keypoints,
+            "issues": issues,
+            "boxes": boxed.crop_boxes,
+        }.items():
+            made[name].append(table)
+        persons = draw_test_set(boxed.persons, SplitOptions(test_share_max=0.5))
+    except PosescopeError as error:
+        return type(error).__name__ if len(str(error)) > 20 else f"no clear message: {error}"
+    check_splits(boxed.persons, persons)
+    return "splits"
+
+
+def check_reading(read: Annotations, path: Path) -> None:
+    raw = path.read_bytes()
+    content = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
+    category = read.skeleton.category_id
+    others = sum(
+        isinstance(record, dict) and (found := to_whole(record.get("category_id", category))) is not None and found != category
+        for record in content["annotations"]
+    )  # fmt: skip
+    persons, issues = (table[table["source_split"] == "train2017"] for table in (read.persons, read.issues))
+    assert set(issues["outcome"]) <= {"set aside", "mended", "warned"}
+    # Who is mended or warned of is among the persons, or an image.
+    gone_on = issues[(issues["outcome"] != "set aside") & (issues["annotation_id"] != -1)]
+    assert gone_on["annotation_id"].isin(persons["annotation_id"]).all()
+    issues = issues[issues["outcome"] == "set aside"]
+    of_images = issues["reason"].str.startswith(("image ", "file_name "))
+    assert len(persons) + (~of_images).sum() + others == len(content["annotations"])
+    assert (issues["reason"] != "").all()
+    assert persons["annotation_id"].is_unique
+    assert (persons[["bbox_w", "bbox_h", "area"]] > 0).all(axis=None)
+    assert np.isfinite(persons[["bbox_x", "bbox_y", "bbox_w", "bbox_h", "area"]].to_numpy()).all()
+    if not of_images.any():
+        check_average_precision(read, persons, content)
+    labelled = read.keypoints["visibility"] > 0
+    assert (read.keypoints.loc[labelled, ["x", "y"]].notna()).all(axis=None)
+    assert (read.keypoints.loc[~labelled, ["x", "y"]].isna()).all(axis=None)
+
+
+def check_average_precision(read: Annotations, persons: pd.DataFrame, content: dict[str, Any]) -> None:
+    """Who counts in PCK and OKS counts in average precision, with the same area."""
+    images = [image["id"] for image in map(mended_image, content["images"])]
+    records = checks.sort_records(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).good
+    expected = persons.set_index("annotation_id")["area"]
+    assert {record["id"]: np.float32(record["area"]) for record in records} == expected.to_dict()
+    labelled = read.keypoints[read.keypoints["visibility"] > 0].groupby("person_id").size()
+    counts = persons["person_id"].map(labelled).fillna(0).astype(int).tolist()
+    stated = [record.get("num_keypoints") for record in records]
+    assert [count if number is None else number for number, count in zip(stated, counts, strict=True)] == counts
+
+
+def mended_image(image: Any) -> dict[str, Any]:
+    return mend_ids(image, ("id",))[0]
+
+
+def assert_parted(before: pd.DataFrame, after: pd.DataFrame, issues: pd.DataFrame) -> None:
+    """Nobody is lost and nobody is in both."""
+    keys = ["source_split", "annotation_id"]
+    both = pd.concat([after[keys], issues[keys]])
+    assert sorted(map(tuple, both.to_numpy().tolist())) == sorted(map(tuple, before[keys].to_numpy().tolist()))
+
+
+def check_squares(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOptions) -> None:
+    sizes = boxed.persons[["image_w", "image_h"]].to_numpy(np.int64)
+    first, side = boxed.crop_boxes[["left", "top"]].to_numpy(), boxed.crop_boxes[["side"]].to_numpy()
+    if options.rule == "centred_square":
+        assert ((first >= 0) & (first + side <= sizes)).all()
+    else:
+        assert ((first + side > 0) & (first < sizes)).all()
+        assert (side <= np.ceil(1.1 * (1 + 2 * BOX_REACH) * sizes.max(axis=1, initial=1, keepdims=True))).all()
+    targets = place_targets(boxed.crop_boxes, keypoints)
+    joints, labelled = targets.joints, targets.visibility > 0
+    assert np.isfinite(joints[labelled]).all()
+    assert np.isnan(joints[~labelled]).all()
+    assert labelled.any(axis=1).all()
+    # 1.5 px of the image, which snapping may take (see `place_targets`); sizes beyond 2^24 are whole in float32 no more.
+    slack = np.broadcast_to(1.5 * options.size_px / side[..., None] + 1e-3, joints.shape)[labelled]
+    inside = (joints[labelled] > -0.5 - slack) & (joints[labelled] < options.size_px - 0.5 + slack)
+    assert inside.all()
+
+
+def check_tables(made: dict[str, list[pd.DataFrame]]) -> None:
+    """The tables of many cases are as their schemas say, and their files hold what they hold."""
+    for name, schema in SCHEMAS.items():
+        shifts = range(0, 100 * len(made[name]), 100)  # no two cases' persons have the same id
+        frames = [
+            table.assign(person_id=table["person_id"] + shift) if "person_id" in table else table
+            for table, shift in zip(made[name], shifts, strict=True)
+        ]
+        table = schema.validate(pd.concat(frames, ignore_index=True))
+        stream = io.BytesIO()
+        table.to_parquet(stream)
+        pd.testing.assert_frame_equal(pd.read_parquet(stream), table)
+        assert len(pd.read_csv(io.StringIO(table.to_csv(index=False)), keep_default_na=False)) == len(table)
+
+
+def check_splits(before: pd.DataFrame, after: pd.DataFrame) -> None:
+    assert after["person_id"].tolist() == before["person_id"].tolist()
+    assert (after["split"] == "test").sum() <= (after["split"] == "val").sum()
+    assert (after.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("round_", [*range(6), *(pytest.param(number, marks=pytest.mark.slow) for number in range(6, ROUNDS))])
+def test_a_named_error_or_a_consistent_result(tiny_coco, no_images, round_):
+    content = tiny_coco.read("train2017")
+    ends: dict[str, int] = {}
+    made: dict[str, list[pd.DataFrame]] = {name: [] for name in SCHEMAS}
+    for case in range(CASES):
+        seed = round_ * CASES + case
+        random = Random(seed)
+        path = write_case(random, tiny_coco.root, content)
+        source = no_images if random.random() < 0.5 else SourceOptions()
+        try:
+            # The schemas take most of the time of so small a table: they look at one case in 25, and at all at the end.
+            with config_context(validation_enabled=case % 25 == 0):
+                end = run_case(random, tiny_coco.root, source, path, made)
+        except Exception as error:
+            error.add_note(f"seed {seed}")
+            raise
+        ends[end] = ends.get(end, 0) + 1
+    check_tables(made)
+    # A fuzz that is always refused tests nothing, and one that never is neither.
+    assert set(ends) == {"DataError", "splits"}
+    assert min(ends.values()) > CASES // 10
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_the_screening_finds_what_a_look_at_every_record_finds(tiny_coco, monkeypatch, round_):
+    clean = tiny_coco.read("train2017")
+    clean["annotations"] = [
+        {**record, "id": record["id"] + 10 * copy_} for copy_ in range(5) for record in clean["annotations"]
+    ]  # fmt: skip
+    image_folder = tiny_coco.root / "train2017"
+    with_issues = 0
+    for case in range(40):
+        random = Random(1000 + round_ * 40 + case)
+        content = {"images": clean["images"], "annotations": clean["annotations"]}
+        for _ in range(random.choice((1, 3, 10, 30))):
+            content = {name: spoil_tree(random, records) if records else records for name, records in content.items()}
+        folder = random.choice((None, image_folder))
+        found = find_everything(content, folder)
+        with monkeypatch.context() as patch:
+            for name in ("screen_images", "screen_records"):
+                patch.setattr(checks, name, lambda records, *_: np.zeros(len(records), dtype=np.bool_))
+            patch.setattr(checks, "screen_categories", lambda records, *_: np.zeros((2, len(records)), dtype=np.bool_))
+            expected = find_everything(content, folder)
+        assert found == expected, f"round {round_}, case {case}"
+        with_issues += found.count("'reason'") > 0
+    assert with_issues > 20
+
+
+def find_everything(content: dict[str, Any], folder: Path | None) -> str:
+    """What both checks say, as text: NaN is equal to itself there."""
+    images = checks.find_bad_images(content["images"], folder)
+    sorted_ = checks.sort_records(content["annotations"], images.rows.index.tolist(), 3, 7)
+    records = checks.find_bad_records(content["annotations"], images, 3, 7)
+    assert sorted_.issues == records.issues
+    return repr((images.rows.to_dict(), images.issues, sorted_, records.boxes.tolist(), records.keypoints.tolist()))

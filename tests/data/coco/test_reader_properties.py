@@ -1,0 +1,172 @@
+"""Whatever a record says: it is read as it stands or set aside, the others are read, and nothing else comes out."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posescope.core.errors import DataError
+from posescope.core.tables import Issues, Keypoints, Persons, joints_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import Annotations, read_annotations
+from posescope.data.coco.repair import to_whole
+
+SOURCE = SourceOptions(images=None)
+IMAGES = [{"id": i, "file_name": f"{i}.png", "height": 60, "width": 80} for i in (1, 2)]
+CATEGORIES = [{"id": 7, "name": "person", "keypoints": ["nose", "tail"], "skeleton": [[1, 2]]}, {"id": 3, "name": "dog"}]
+OF_IMAGES = ("image ", "file_name ")
+
+# Reading takes milliseconds, but the machine may be busy.
+BUSY = settings(deadline=None, max_examples=40)
+
+numbers = st.one_of(
+    st.integers(-5, 90), st.floats(-5, 90), st.just(math.nan), st.just(math.inf), st.just(10**400), st.booleans(), st.none()
+)
+scalars = st.one_of(
+    numbers, st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["1", "a b.png", "größe.png", "../x"])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+
+sides = st.floats(0.5, 60, width=32)
+places = st.integers(0, 79)
+joints = st.tuples(st.floats(0, 79, width=32), st.integers(0, 59), st.sampled_from([0, 1, 2])).map(list)
+good_persons = st.fixed_dictionaries(
+    {
+        "id": st.integers(1, 6),
+        "image_id": st.integers(1, 3),
+        "bbox": st.tuples(places, places, sides, sides).map(list),
+        "keypoints": st.one_of(st.tuples(joints, joints).map(lambda pair: [*pair[0], *pair[1]]), st.none(), st.just([])),
+    },
+    optional={"category_id": st.sampled_from([7, 7, 3]), "area": st.floats(0, 99), "iscrowd": st.sampled_from([0, 1])},
+)
+FIELDS = ("id", "image_id", "bbox", "keypoints", "category_id", "area", "iscrowd")
+
+
+@st.composite
+def odd_persons(draw: st.DrawFn) -> dict[str, object]:
+    """A record with one or two fields that may be anything."""
+    record = dict(draw(good_persons))
+    for field in draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2)):
+        record[field] = draw(values)
+    return record
+
+
+persons = st.lists(st.one_of(good_persons, odd_persons(), values), max_size=8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    (root / "annotations").mkdir()
+    return CocoFolder(root)
+
+
+def read(folder, annotations, images=IMAGES, categories=CATEGORIES, val=()) -> Annotations:
+    for split, records in (("train2017", annotations), ("val2017", val)):
+        content = {"images": images, "annotations": list(records), "categories": categories}
+        (folder.root / "annotations" / f"person_keypoints_{split}.json").write_text(json.dumps(content))
+    return read_annotations(folder, SOURCE)
+
+
+@contextmanager
+def suppress_refusal() -> Iterator[list[str]]:
+    """The message of a `DataError`, if there is one."""
+    refusal: list[str] = []
+    try:
+        yield refusal
+    except DataError as error:
+        refusal.append(str(error))
+
+
+def of_another_category(record) -> bool:
+    found = to_whole(record.get("category_id", 7)) if isinstance(record, dict) else 7
+    return found is not None and found != 7
+
+
+@BUSY
+@given(annotations=persons)
+def test_every_record_is_read_or_set_aside(folder, annotations):
+    found = read(folder, annotations)
+    issues = found.issues[found.issues["source_split"] == "train2017"]
+    set_aside = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "set aside")
+    assert len(found.persons) + set_aside.sum() == sum(not of_another_category(record) for record in annotations)
+    assert (issues["reason"] != "").all()
+
+
+@BUSY
+@given(annotations=persons, val=persons)
+def test_what_comes_out_is_whole(folder, annotations, val):
+    found = read(folder, annotations, val=val)
+    Issues.validate(found.issues)
+    assert Persons.validate(found.persons)["person_id"].tolist() == list(range(len(found.persons)))
+    assert (~found.persons.duplicated(["source_split", "annotation_id"])).all()
+    assert found.persons["image_id"].isin([1, 2]).all()
+    boxes = found.persons[["bbox_x", "bbox_y", "bbox_w", "bbox_h", "area"]].to_numpy()
+    assert np.isfinite(boxes).all()
+    assert (boxes[:, 2:4] > 0).all()
+    labelled = Keypoints.validate(found.keypoints)["visibility"] > 0
+    assert len(labelled) == 2 * len(found.persons)
+    assert found.keypoints.loc[labelled, ["x", "y"]].notna().all(axis=None)
+    assert found.keypoints.loc[~labelled, ["x", "y"]].isna().all(axis=None)
+
+
+@BUSY
+@given(good=st.lists(good_persons, max_size=4, unique_by=lambda record: record["id"]), odd=st.lists(values, max_size=4))
+def test_good_records_are_read_as_they_stand_whatever_is_beside_them(folder, good, odd):
+    found = read(folder, [*odd, *good, *odd])
+    ours = [record for record in good if not of_another_category(record) and record["image_id"] in (1, 2)]
+    assert found.persons["annotation_id"].tolist() == [record["id"] for record in ours]
+    pd.testing.assert_frame_equal(found.persons, read(folder, good).persons)
+    joints = joints_of(found.keypoints, np.arange(len(ours)))
+    for record, person, numbers in zip(ours, found.persons.itertuples(), joints, strict=True):
+        x, y, w, h = record["bbox"]
+        assert (person.bbox_x, person.bbox_y, person.bbox_w, person.bbox_h) == (x - 0.5, y - 0.5, w, h)
+        labelled = sum(v > 0 for v in (record["keypoints"] or [])[2::3])
+        area, least = record.get("area", 0), max(0.01 * w * h, min(labelled, 0.1 * w * h)) if labelled else 0
+        plausible = 0 < area <= 1.05 * w * h and (area >= least or record.get("iscrowd"))
+        assert person.area == np.float32(area if plausible else 0.53 * w * h)
+        stated = np.array(record["keypoints"] or [0] * 6, float).reshape(2, 3)
+        stated[stated[:, 2] == 0, :2] = np.nan
+        np.testing.assert_array_equal(numbers, stated)
+
+
+odd_images = st.builds(lambda key, value: {**IMAGES[0], key: value}, st.sampled_from(sorted(IMAGES[0])), values)
+
+
+@BUSY
+@given(images=st.lists(st.one_of(st.sampled_from(IMAGES), odd_images, values), max_size=5))
+def test_every_image_is_known_or_set_aside(folder, images):
+    annotations = [{"id": i, "image_id": i, "bbox": [1, 2, 3, 4]} for i in (1, 2)]
+    found = read(folder, annotations, images=images)
+    issues = found.issues[(found.issues["source_split"] == "train2017") & (found.issues["outcome"] == "set aside")]
+    reasons = issues["reason"]
+    peopled = set(found.persons["image_id"])
+    # An image that is known and shows nobody is an issue as well.
+    assert len(peopled) + reasons.str.startswith(OF_IMAGES).sum() == len(images)
+    assert (reasons == "its image is not in the file or was set aside").sum() == 2 - len(peopled)
+
+
+@BUSY
+@given(
+    categories=st.one_of(
+        values,
+        st.lists(st.one_of(st.sampled_from(CATEGORIES), values), max_size=3),
+        st.builds(lambda key, value: [{**CATEGORIES[0], key: value}], st.sampled_from(sorted(CATEGORIES[0])), values),
+    )
+)
+def test_a_category_is_understood_or_refused(folder, categories):
+    annotations = [{"id": 1, "image_id": 1, "bbox": [1, 2, 3, 4]}]
+    with suppress_refusal() as refusal:
+        found = read(folder, annotations, categories=categories)
+    if refusal:
+        assert "categories" in refusal[0]
+    else:
+        assert len(found.keypoints) == len(found.skeleton) > 0

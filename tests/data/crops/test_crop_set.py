@@ -1,0 +1,75 @@
+"""Reading crops back from their shards."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posescope.core.records import PoseTargets
+from posescope.data.crops.crop_set import CropSet
+
+SHARDS = (np.arange(3 * 4 * 6 * 3, dtype=np.uint8).reshape(3, 4, 6, 3), np.full((2, 4, 6, 3), 250, np.uint8))
+PLACES = np.array([[1, 1], [0, 2], [0, 0], [1, 0]])
+
+
+@pytest.fixture
+def crops():
+    joints = np.arange(4 * 5 * 2, dtype=np.float32).reshape(4, 5, 2)
+    return CropSet(PoseTargets(np.array([11, 12, 13, 14]), joints, np.full((4, 5), 2, np.uint8)), SHARDS, PLACES)
+
+
+def test_sizes(crops):
+    assert (len(crops), crops.crop_size, crops.joint_count) == (4, (4, 6), 5)
+
+
+def test_images_come_in_the_order_asked_for_and_may_repeat(crops):
+    images = crops.read_images(np.array([2, 0, 1, 2]))
+    np.testing.assert_array_equal(images, np.stack([SHARDS[0][0], SHARDS[1][1], SHARDS[0][2], SHARDS[0][0]]))
+    assert images.dtype == np.uint8
+
+
+def test_images_are_fresh(crops):
+    images = crops.read_images(np.array([2]))
+    images[:] = 77
+    assert SHARDS[0][0, 0, 0, 0] == 0
+
+
+def test_no_rows(crops):
+    assert crops.read_images(np.empty(0, np.int64)).shape == (0, 4, 6, 3)
+    assert len(crops.subset(np.empty(0, np.int64))) == 0
+
+
+def test_a_subset_keeps_persons_joints_and_images_together(crops):
+    rows = np.array([3, 1])
+    part = crops.subset(rows)
+    assert part.targets.person_ids.tolist() == [14, 12]
+    np.testing.assert_array_equal(part.targets.joints, crops.targets.joints[rows])
+    np.testing.assert_array_equal(part.read_images(np.arange(2)), crops.read_images(rows))
+    np.testing.assert_array_equal(part.subset(np.array([1])).read_images(np.array([0])), crops.read_images(np.array([1])))
+
+
+def test_a_row_that_is_not_there(crops):
+    with pytest.raises(IndexError):
+        crops.read_images(np.array([4]))
+
+
+def test_to_another_process_maps_go_as_names_of_files(crops, tmp_path):
+    for number, shard in enumerate(SHARDS):
+        np.save(tmp_path / f"{number}.npy", shard)
+    mapped = replace(crops, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
+    sent = pickle.dumps(mapped)
+    assert b"0.npy" in sent
+    assert SHARDS[0][0].tobytes() not in sent
+    received = pickle.loads(sent)
+    assert all(isinstance(shard, np.memmap) for shard in received.shards)
+    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))
+    np.testing.assert_array_equal(received.targets.person_ids, crops.targets.person_ids)
+
+
+def test_a_part_of_a_map_goes_as_what_it_is(crops, tmp_path):
+    """Its file holds more than the part: opened again, rows would be other people."""
+    np.save(tmp_path / "0.npy", np.concatenate([SHARDS[1], SHARDS[0]]))
+    part = np.load(tmp_path / "0.npy", mmap_mode="r")[2:]
+    received = pickle.loads(pickle.dumps(replace(crops, shards=(part, SHARDS[1]))))
+    np.testing.assert_array_equal(received.read_images(np.arange(4)), crops.read_images(np.arange(4)))

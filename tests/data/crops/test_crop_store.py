@@ -1,0 +1,310 @@
+"""The folder of crops: what counts as done, what is read back, what is refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+import xxhash
+
+from posescope.core.errors import DataError
+from posescope.core.files import read_json, write_json
+from posescope.core.records import PoseTargets
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.shard_writer import CropColour, PictureFacts, ShardRecord
+
+IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
+FAILURE = (9, "image cannot be decoded", "a.png: cannot be decoded")
+PICTURE = PictureFacts("train/b.png", "0" * 32, 6, 40, 30)
+
+
+def write(store, name, images, person_ids, failures=()):
+    """A shard of crops of 2 x 2 px, made for as many people as succeeded and failed."""
+    with store.shard_writer(name, "f0", len(person_ids) + len(failures), size_px=2) as writer:
+        for image, person in zip(images, person_ids, strict=True):
+            writer.append(person, image, CropColour((1, 2, person), 4))
+        writer.add_picture(PICTURE)
+        for person, kind, message in failures:
+            writer.fail((person,), kind, message)
+
+
+# The targets know more persons than have crops, in an order of their own.
+TARGETS = PoseTargets(np.array([3, 5, 7, 8, 9]), np.arange(20, dtype=np.float32).reshape(5, 2, 2), np.full((5, 2), 2, np.uint8))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = CropStore(tmp_path / "crops")
+    store.begin()
+    write(store, "shard-00000", IMAGES[:2], (7, 3), [FAILURE])
+    write(store, "shard-00001", IMAGES[2:], (5, 8))
+    store.finish(["shard-00000", "shard-00001"], "whole")
+    return store
+
+
+def test_records_round_trip_with_their_checksums(store):
+    digests = tuple(xxhash.xxh3_128_hexdigest(image.tobytes()) for image in IMAGES)
+    assert (
+        store.records()
+        == [
+            ShardRecord(
+                name="shard-00000",
+                fingerprint="f0",
+                person_ids=(7, 3),
+                rgb_sums=((1, 2, 7), (1, 2, 3)),
+                pixel_counts=(4, 4),
+                failures=(FAILURE,),
+                size_bytes=128 + 24,  # a header, and two crops of 2 x 2 x 3 bytes
+                checksum=xxhash.xxh3_128_hexdigest("".join(digests[:2]).encode()),
+                row_digests=digests[:2],
+                pictures=(PICTURE,),
+            ),
+            ShardRecord(
+                name="shard-00001",
+                fingerprint="f0",
+                person_ids=(5, 8),
+                rgb_sums=((1, 2, 5), (1, 2, 8)),
+                pixel_counts=(4, 4),
+                failures=(),
+                size_bytes=128 + 24,
+                checksum=xxhash.xxh3_128_hexdigest("".join(digests[2:]).encode()),
+                row_digests=digests[2:],
+                pictures=(PICTURE,),
+            ),
+        ]
+    )
+    assert store.record("shard-00001") == store.records()[1]
+    assert store.person_ids().tolist() == [3, 5, 7, 8]
+    assert store.fingerprint == "whole"
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 99, 12_345])
+def test_the_file_is_numpy_s_own_however_many_fail(tmp_path, count):
+    store = CropStore(tmp_path)
+    with store.shard_writer("shard-00000", "f0", count, size_px=2) as writer:
+        writer.append(1, IMAGES[0], CropColour((0, 0, 0), 0))
+    np.testing.assert_array_equal(np.load(tmp_path / "shard-00000.npy"), IMAGES[:1])
+    np.save(tmp_path / "plain.npy", IMAGES[:1])
+    assert (tmp_path / "shard-00000.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def break_off(store, error):
+    """A shard whose writing ends after its first crop."""
+    with store.shard_writer("shard-00001", "f0", 2, size_px=2) as writer:
+        writer.append(5, IMAGES[0], CropColour((0, 0, 0), 0))
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("the disk is full")], ids=["stopped", "no room"])
+def test_a_shard_that_breaks_off_is_not_done(store, error):
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else DataError, match=r"full|^$"):
+        break_off(store, error)
+    assert store.done_shard("shard-00001", "f0") is None
+    assert [path.name for path in store.root.iterdir() if "tmp" in path.name] == []
+
+
+def test_select_keeps_the_order_asked_for(store):
+    found = store.select(TARGETS, np.array([8, 3, 7]))
+    assert found.targets.person_ids.tolist() == [8, 3, 7]
+    # Rows of TARGETS: 8 is row 3, 3 is row 0, 7 is row 2. Rows of IMAGES: 7, 3, 5, 8 are rows 0, 1, 2, 3.
+    np.testing.assert_array_equal(found.targets.joints, TARGETS.joints[[3, 0, 2]])
+    np.testing.assert_array_equal(found.read_images(np.arange(3)), IMAGES[[3, 1, 0]])
+
+
+def test_select_leaves_out_who_has_no_crop(store):
+    found = store.select(TARGETS, np.array([9, 5, 100]))
+    assert found.targets.person_ids.tolist() == [5]
+    np.testing.assert_array_equal(found.read_images(np.array([0])), IMAGES[[2]])
+
+
+@pytest.mark.parametrize("wanted", [[], [9]])
+def test_select_of_nobody_is_empty(store, wanted):
+    found = store.select(TARGETS, np.array(wanted, dtype=np.int64))
+    assert (len(found), found.targets.joints.shape, found.places.shape, found.crop_size) == (0, (0, 2, 2), (0, 2), (2, 2))
+
+
+def test_shards_are_memory_mapped_and_read_only(store):
+    shard = store.select(TARGETS, np.array([3])).shards[0]
+    assert isinstance(shard, np.memmap)
+    np.testing.assert_array_equal(shard, IMAGES[:2])
+    assert not shard.flags.writeable
+
+
+def test_crops_without_targets_are_of_another_run(store):
+    with pytest.raises(DataError, match="Person 7 has a crop but no targets"):
+        store.select(PoseTargets(TARGETS.person_ids[:2], TARGETS.joints[:2], TARGETS.visibility[:2]), np.array([3, 7]))
+
+
+def test_an_empty_shard_can_be_written_and_read(store):
+    write(store, "shard-00002", IMAGES[:0], (), [FAILURE])
+    store.finish(["shard-00000", "shard-00001", "shard-00002"], "whole")
+    assert len(store.select(TARGETS, np.array([3]))) == 1
+
+
+def test_a_shard_is_done_only_if_it_was_made_from_the_same(store):
+    done = store.done_shard("shard-00001", "f0")
+    assert done is not None
+    assert done.person_ids == (5, 8)
+    assert store.done_shard("shard-00001", "f1") is None
+    assert store.done_shard("shard-00009", "f0") is None
+
+
+def test_a_shard_with_failures_is_not_done(store):
+    assert store.record("shard-00000").failures
+    assert store.done_shard("shard-00000", "f0") is None
+
+
+@pytest.mark.parametrize("change", [{"row_digests": []}, {"checksum": None, "sha256": ""}, {"failures": [[1, "old"]]}, None])
+def test_a_shard_with_a_record_of_another_version_is_not_done(store, change):
+    path = store.root / "shard-00001.json"
+    changed = {} if change is None else read_json(path) | change
+    write_json(path, {key: value for key, value in changed.items() if value is not None})
+    assert store.done_shard("shard-00001", "f0") is None
+
+
+def test_a_cut_record_is_not_done(store):
+    path = store.root / "shard-00001.json"
+    path.write_bytes(path.read_bytes()[:40])
+    assert store.done_shard("shard-00001", "f0") is None
+
+
+def test_changed_pixels_are_seen_by_size_or_by_checksum(store):
+    path, whole = store.root / "shard-00001.npy", (store.root / "shard-00001.npy").read_bytes()
+    path.write_bytes(whole[:-1])
+    assert store.done_shard("shard-00001", "f0") is None
+    path.write_bytes(whole[:-1] + b"?")
+    assert store.done_shard("shard-00001", "f0") is None
+    path.write_bytes(b"?" * len(whole))
+    assert store.done_shard("shard-00001", "f0") is None
+    path.write_bytes(whole)
+    assert store.done_shard("shard-00001", "f0") is not None
+
+
+def test_finishing_removes_what_killed_processes_left(store):
+    for name in (".shard-00001.123.tmp.npy", ".shard-00001.123.tmp.json", ".crops.9.tmp.json"):
+        (store.root / name).write_bytes(b"half")
+    (store.root / ".mine.tmp").write_bytes(b"of somebody else")
+    store.finish(["shard-00000", "shard-00001"], "whole")
+    expected = [".mine.tmp", "crops.json", "shard-00000.json", "shard-00000.npy", "shard-00001.json", "shard-00001.npy"]
+    assert sorted(path.name for path in store.root.iterdir()) == expected
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
+def test_half_a_shard_is_not_done(store, suffix):
+    (store.root / f"shard-00001{suffix}").unlink()
+    assert store.done_shard("shard-00001", "f0") is None
+
+
+def test_a_store_is_not_finished_while_it_is_filled(store):
+    assert store.is_finished()
+    store.begin()
+    assert not store.is_finished()
+    assert store.done_shard("shard-00001", "f0") is not None  # yet what is done stays done
+
+
+def test_finishing_removes_other_shards(store):
+    store.finish(["shard-00001"], "smaller")
+    assert sorted(path.name for path in store.root.iterdir()) == ["crops.json", "shard-00001.json", "shard-00001.npy"]
+    assert store.select(TARGETS, np.array([5, 7])).targets.person_ids.tolist() == [5]
+
+
+@pytest.mark.parametrize("ask", [lambda store: store.records(), lambda store: store.fingerprint])
+def test_an_unfinished_store_is_refused(tmp_path, ask):
+    with pytest.raises(DataError, match=r"crops: the crops are not finished; run the pipeline data_engineering"):
+        ask(CropStore(tmp_path / "crops"))
+
+
+def test_selecting_from_an_unfinished_store_is_refused(store):
+    store.begin()
+    with pytest.raises(DataError, match="not finished"):
+        store.select(TARGETS, np.array([3]))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    ],
+    ids=["missing", "empty", "cut short"],
+)
+def test_a_shard_of_another_size_is_named_before_anything_is_read(store, harm):
+    harm(store.root / "shard-00001.npy")
+    with pytest.raises(DataError, match=r"shard-00001\.npy: .* Run the pipeline data_engineering"):
+        store.select(TARGETS, np.array([3]))
+
+
+def harm_bytes(path, start, stop):
+    raw = bytearray(path.read_bytes())
+    raw[start:stop] = bytes(255 - value for value in raw[start:stop])
+    path.write_bytes(raw)
+
+
+def test_a_changed_crop_is_noticed_when_it_is_first_read_and_others_are_not(store):
+    harm_bytes(store.root / "shard-00001.npy", 128 + 12 + 3, 128 + 12 + 4)  # one byte of the second row, person 8
+    found = store.select(TARGETS, np.array([5, 7, 8]))
+    np.testing.assert_array_equal(found.read_images(np.array([0, 1])), IMAGES[[2, 0]])
+    for rows in ([2], [0, 1, 2]):
+        with pytest.raises(DataError, match=r"shard-00001\.npy: crop 1 is not what was written.*Run the pipeline"):
+            found.read_images(np.array(rows))
+
+
+def test_a_damaged_head_of_a_shard_is_named(store):
+    harm_bytes(store.root / "shard-00001.npy", 0, 4)
+    with pytest.raises(DataError, match=r"shard-00001\.npy: no NumPy file"):
+        store.select(TARGETS, np.array([5])).read_images(np.array([0]))
+
+
+def test_a_shard_that_shrinks_after_it_was_opened_is_named(store):
+    found = store.select(TARGETS, np.array([5, 8]))
+    found.read_images(np.array([0]))
+    with (store.root / "shard-00001.npy").open("r+b") as stream:
+        stream.truncate(128 + 12 + 5)
+    with pytest.raises(DataError, match=r"shard-00001\.npy: ends within crop 1"):
+        found.read_images(np.array([1]))
+
+
+@pytest.mark.parametrize("name", ["shard-00000.json", "crops.json"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("[7", "[6", 1).replace("whole", "whale"),
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: "{}",
+        lambda text: "null",
+    ],
+    ids=["changed", "cut", "list", "empty", "null"],
+)
+def test_a_changed_record_is_named(store, name, change):
+    path = store.root / name
+    path.write_text(change(path.read_text()))
+    for read_something in (store.records, store.person_ids, lambda: store.select(TARGETS, np.array([3]))):
+        with pytest.raises(DataError, match=rf"{name}: .* Run the pipeline data_engineering"):
+            read_something()
+
+
+def test_a_shard_of_another_run_is_named_though_it_is_whole(store, tmp_path):
+    other = CropStore(tmp_path / "other")
+    write(other, "shard-00001", IMAGES[2:] + 1, (5, 8))
+    for suffix in (".npy", ".json"):
+        (store.root / f"shard-00001{suffix}").write_bytes((other.root / f"shard-00001{suffix}").read_bytes())
+    with pytest.raises(DataError, match=r"shard-00001\.json: this shard is of another run than crops\.json"):
+        store.select(TARGETS, np.array([3]))
+
+
+def test_another_process_reads_and_checks_for_itself(store):
+    found = store.select(TARGETS, np.array([3, 8]))
+    received = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(received.read_images(np.arange(2)), IMAGES[[1, 3]])
+    harm_bytes(store.root / "shard-00001.npy", 128 + 12, 128 + 24)
+    with pytest.raises(DataError, match="crop 1 is not what was written"):
+        pickle.loads(pickle.dumps(found)).read_images(np.array([1]))
+
+
+def test_the_size_of_the_crops_is_known_without_a_model(store, tmp_path):
+    assert store.crop_size == (2, 2)
+    empty = CropStore(tmp_path / "empty")
+    empty.begin()
+    empty.finish([], "whole")
+    assert empty.crop_size == (1, 1)

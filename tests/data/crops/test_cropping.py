@@ -1,0 +1,303 @@
+"""Shards of crops: the right pixels, whoever cuts them, and nothing cut twice."""
+
+import errno
+import io
+import os
+
+import numpy as np
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.tables import Issues
+from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.crops.crop_boxes import place_targets
+from posescope.data.crops.crop_statistics import mean_rgb
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.square_crop import cut_square
+from posescope.data.images.decoding import ImageError, read_bytes, read_image
+
+
+def crops_of(cut):
+    """{person_id: crop} of a finished store."""
+    everybody = cut.store.select(place_targets(cut.crop_boxes, cut.keypoints), cut.persons["person_id"].to_numpy())
+    images = everybody.read_images(np.arange(len(everybody)))
+    return dict(zip(everybody.targets.person_ids.tolist(), images, strict=True))
+
+
+def times(store):
+    return {path.name: path.stat().st_mtime_ns for path in store.root.glob("shard-*")}
+
+
+def renewed(before, after):
+    """Names of the shards whose pixels have been written since."""
+    return sorted(name for name, time in after.items() if name.endswith(".npy") and before.get(name) != time)
+
+
+def test_crops_equal_direct_cutting(tiny_coco, cut):
+    found = cut(tiny_coco.root)
+    crops = crops_of(found)
+    assert sorted(crops) == list(range(7))
+    for person, box in zip(found.persons.itertuples(), found.crop_boxes.itertuples(), strict=True):
+        image = read_image(tiny_coco.image_file(person.source_split, person.file_name))
+        expected = cut_square(image, box.left, box.top, box.side, 32, found.options.padding_rgb)
+        np.testing.assert_array_equal(crops[person.person_id], expected)
+    assert len(Issues.validate(found.issues)) == 0
+    assert found.store.is_finished()
+
+
+def test_shards_hold_whole_images_and_enough_people(tiny_coco, cut):
+    records = cut(tiny_coco.root, shard_persons=2).store.records()
+    # train: one.png has persons 0, 1; two.png 2 and three.png 3 together; val: one.png 4 and two.png 5, 6 (not torn apart).
+    assert [record.person_ids for record in records] == [(0, 1), (2, 3), (4, 5, 6)]
+    assert [record.name for record in records] == ["shard-00000", "shard-00001", "shard-00002"]
+
+
+def test_shards_and_workers_do_not_change_a_byte(tiny_coco, cut):
+    one = cut(tiny_coco.root, workers=1)
+    expected = {path.name: path.read_bytes() for path in one.store.root.iterdir()}
+    for path in one.store.root.iterdir():
+        path.unlink()
+    two = cut(tiny_coco.root, workers=2)
+    assert {path.name: path.read_bytes() for path in two.store.root.iterdir()} == expected
+    other_shards = cut(tiny_coco.root, shard_persons=100)
+    assert [record.person_ids for record in other_shards.store.records()] == [tuple(range(7))]
+    expected_crops = crops_of(other_shards)
+    assert all(np.array_equal(crop, expected_crops[person]) for person, crop in crops_of(cut(tiny_coco.root)).items())
+
+
+def test_a_second_call_makes_nothing_anew(tiny_coco, cut):
+    before = times(cut(tiny_coco.root).store)
+    after = times(cut(tiny_coco.root, workers=2).store)
+    assert after == before
+    assert len(before) == 6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"size_px": 16}, {"rule": "centred_square"}, {"rule_options": {"margin": 0.2}}, {"padding_rgb": (0, 0, 0)}],
+)
+def test_changed_options_make_all_shards_again(tiny_coco, cut, change):
+    first = cut(tiny_coco.root)
+    before, fingerprint = times(first.store), first.store.fingerprint
+    second = cut(tiny_coco.root, **change)
+    assert renewed(before, times(second.store)) == ["shard-00000.npy", "shard-00001.npy", "shard-00002.npy"]
+    assert second.store.fingerprint != fingerprint
+    assert crops_of(second)[0].shape == (second.options.size_px,) * 2 + (3,)
+
+
+def test_a_changed_image_makes_its_shard_again(tiny_coco, cut):
+    before = times(cut(tiny_coco.root).store)
+    tiny_coco.write_image("train2017", "three.png", np.full((100, 90, 3), (9, 8, 7), np.uint8))
+    found = cut(tiny_coco.root)
+    assert renewed(before, times(found.store)) == ["shard-00001.npy"]
+    assert (crops_of(found)[3][16, 16] == (9, 8, 7)).all()
+
+
+def test_a_touched_image_of_the_same_size_in_bytes_counts_as_changed(tiny_coco, cut):
+    before = times(cut(tiny_coco.root).store)
+    image = tiny_coco.image_file("val2017", "one.png")
+    os.utime(image, ns=(0, image.stat().st_mtime_ns + 1_000_000))
+    assert renewed(before, times(cut(tiny_coco.root).store)) == ["shard-00002.npy"]
+
+
+@pytest.mark.parametrize("missing", ["shard-00001.npy", "shard-00001.json"])
+def test_only_a_missing_shard_is_made_again(tiny_coco, cut, missing):
+    first = cut(tiny_coco.root)
+    before, pixels = times(first.store), (first.store.root / "shard-00001.npy").read_bytes()
+    (first.store.root / missing).unlink()
+    assert renewed(before, times(cut(tiny_coco.root).store)) == ["shard-00001.npy"]
+    assert (first.store.root / "shard-00001.npy").read_bytes() == pixels
+
+
+def test_shards_of_an_earlier_larger_run_are_removed(tiny_coco, cut):
+    cut(tiny_coco.root, shard_persons=1)
+    found = cut(tiny_coco.root, shard_persons=100)
+    assert sorted(path.name for path in found.store.root.iterdir()) == ["crops.json", "shard-00000.json", "shard-00000.npy"]
+
+
+def test_a_killed_run_is_not_finished_and_goes_on_where_it_was(tiny_coco, cut, tmp_path, monkeypatch):
+    def halt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CropStore, "finish", halt)
+        with pytest.raises(KeyboardInterrupt):
+            cut(tiny_coco.root)
+    store = CropStore(tmp_path / "crops")
+    assert not store.is_finished()
+    before = times(store)
+    assert times(cut(tiny_coco.root).store) == before
+    assert store.is_finished()
+
+
+def spoil(path):
+    path.write_bytes(b"no image")
+
+
+@pytest.mark.parametrize("harm", [spoil, lambda path: path.unlink()], ids=["broken", "gone since it was read"])
+@pytest.mark.parametrize("shard_persons", [1, 100])
+def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, tmp_path, harm, shard_persons):
+    first = cut(tiny_coco.root)
+    harm(tiny_coco.image_file("train2017", "one.png"))
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    options = first.options.model_copy(update={"shard_persons": shard_persons})
+    store = CropStore(tmp_path / "again")
+    issues = cut_all(folder, source, first.persons, first.crop_boxes, store, options, FailureOptions(max_share=1))
+    assert issues["annotation_id"].tolist() == [1, 2]
+    assert set(issues["step"]) == {"cut"}
+    assert set(issues["reason"]) <= {"image cannot be decoded", "image cannot be read", "image file is missing"}
+    assert issues["detail"].str.contains(r"one\.png: (?:cannot be decoded|there is no such image file)").all()
+    everybody = store.select(place_targets(first.crop_boxes, first.keypoints), np.arange(7))
+    assert everybody.targets.person_ids.tolist() == [2, 3, 4, 5, 6]
+    images = everybody.read_images(np.arange(5))
+    expected = crops_of(first)
+    assert all(np.array_equal(image, expected[person]) for person, image in zip(range(2, 7), images, strict=True))
+
+
+def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
+    # The square does not depend on the image's size when it is padded, so nothing but the size itself tells the two apart.
+    tiny_coco.change("train2017", lambda content: content["images"][2].update(height=101))
+    broken = cut(tiny_coco.root)
+    assert broken.issues["detail"].str.contains(r"the annotations say \(101, 90\) px").tolist() == [True]
+    tiny_coco.change("train2017", lambda content: content["images"][2].update(height=100))
+    mended = cut(tiny_coco.root)
+    assert len(mended.issues) == 0
+    assert len(crops_of(mended)) == 7
+
+
+def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
+    def fail(path, limits):
+        if path.name == "three.png":
+            raise ImageError("image cannot be read", "the disk was away")
+        return read_bytes(path, limits)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("posescope.data.crops.cropping.read_bytes", fail)
+        broken = cut(tiny_coco.root)
+    assert broken.issues["annotation_id"].tolist() == [4]
+    before = times(broken.store)
+    again = cut(tiny_coco.root)
+    assert renewed(before, times(again.store)) == ["shard-00001.npy"]
+    assert len(again.issues) == 0
+    assert len(crops_of(again)) == 7
+
+
+def test_not_a_single_image_is_an_error(tiny_coco, cut, tmp_path):
+    for path in tiny_coco.root.glob("*2017/*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"Not a single image could be read; the first: .*\.png: cannot be decoded"):
+        cut(tiny_coco.root)  # though everything may fail
+    assert not CropStore(tmp_path / "crops").is_finished()
+
+
+def test_too_many_failures_stop_the_run_with_a_summary(tiny_coco, cut, tmp_path):
+    spoil(tiny_coco.image_file("train2017", "one.png"))
+    tiny_coco.write_image("train2017", "two.png", np.zeros((50, 71, 3), np.uint8))
+    with pytest.raises(DataError) as caught:
+        cut(tiny_coco.root, max_share=0.4)
+    first, *reasons = str(caught.value).splitlines()
+    assert first.startswith("cut: 3 of 7 records failed (42.9%); at most 40.0% may.")
+    assert "data_engineering.failures.max_share" in first
+    assert reasons[0].startswith("  2 x image cannot be decoded; the first: ")
+    assert reasons[1].startswith("  1 x image has another size; the first: ")
+    assert "two.png: the annotations say (50, 70) px (height, width), the file has (50, 71)" in reasons[1]
+    store = CropStore(tmp_path / "crops")
+    assert not store.is_finished()
+    before = times(store)
+    # What was cut stays: the same again, with more patience, tries only the shards with failures again.
+    assert renewed(before, times(cut(tiny_coco.root, max_share=3 / 7).store)) == ["shard-00000.npy", "shard-00001.npy"]
+
+
+def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):
+    first = cut(tiny_coco.root)
+    path = first.store.root / "shard-00001.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    (first.store.root / "crops.json").unlink()
+    cut(tiny_coco.root)
+    assert path.read_bytes() == whole
+
+
+def test_a_swapped_picture_of_the_same_name_and_time_is_cut_again(tiny_coco, cut):
+    """Two folders with files of the same name, size and time: what the annotation calls the image is part of the fingerprint."""
+    for folder, colour in (("a", 10), ("b", 200)):
+        path = tiny_coco.root / "train2017" / folder / "x.bmp"
+        tiny_coco.write_image("train2017", f"{folder}/x.bmp", np.full((60, 80, 3), colour, np.uint8))
+        os.utime(path, ns=(0, 0))
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name="a/x.bmp"))
+    assert crops_of(cut(tiny_coco.root))[0][16, 16, 0] == 10
+    tiny_coco.change("train2017", lambda content: content["images"][0].update(file_name="b/x.bmp"))
+    assert crops_of(cut(tiny_coco.root))[0][16, 16, 0] == 200
+
+
+def test_a_short_write_is_an_error(tiny_coco, cut, tmp_path, monkeypatch):
+    class Short(io.FileIO):
+        def write(self, content):
+            return super().write(memoryview(content)[:-1])
+
+    monkeypatch.setattr("posescope.data.crops.crop_store.open_raw", lambda path: Short(path, "w"))
+    with pytest.raises(DataError, match=r"shard-00000\.npy: this shard of .* cannot be written \(only 2976 of 3072 bytes"):
+        cut(tiny_coco.root)
+    assert not CropStore(tmp_path / "crops").is_finished()
+
+
+def test_without_room_given_beforehand_it_works_too(tiny_coco, cut, monkeypatch):
+    expected = crops_of(cut(tiny_coco.root))
+
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    again = crops_of(cut(tiny_coco.root, shard_persons=1))
+    assert all(np.array_equal(again[person], expected[person]) for person in expected)
+
+
+def test_older_code_s_shards_are_made_again(tiny_coco, cut, monkeypatch):
+    before = times(cut(tiny_coco.root).store)
+    monkeypatch.setattr("posescope.data.crops.shard_plan.ENGINE_VERSION", 99)
+    assert len(renewed(before, times(cut(tiny_coco.root).store))) == 3
+
+
+def test_nobody_gives_an_empty_store(tiny_coco, cut):
+    for split in ("train2017", "val2017"):
+        tiny_coco.change(split, lambda content: content.update(annotations=[]))
+    found = cut(tiny_coco.root)
+    assert (found.store.records(), len(found.issues)) == ([], 0)
+    with pytest.raises(DataError, match="No training person has a crop"):
+        mean_rgb(found.store, np.arange(3))
+
+
+COLOUR = (200, 100, 50)
+
+
+@pytest.mark.parametrize("size_px", [16, 32, 77, 100])
+def test_mean_rgb_of_one_colour_is_that_colour_whatever_the_padding(tiny_coco, cut, size_px):
+    for path in tiny_coco.root.glob("*2017/*.png"):
+        tiny_coco.write_image(path.parent.name, path.name, np.full(read_image(path).shape, COLOUR, np.uint8))
+    found = cut(tiny_coco.root, size_px=size_px, rule_options={"margin": 1.0}, padding_rgb=(0, 255, 0))
+    boxes = found.crop_boxes
+    assert ((boxes["left"] < 0) | (boxes["top"] < 0)).any()  # some squares do reach outside
+    assert mean_rgb(found.store, np.arange(7)) == pytest.approx([value / 255 for value in COLOUR], abs=1e-12)
+
+
+def test_every_pixel_of_a_crop_inside_the_image_is_real(tiny_coco, cut):
+    # Sides of 49 px are where 49 * (32 / 49) falls short of 32 in floating point.
+    far_inside = tiny_coco.person(4, 3, (20, 25, 49, 49), [(24, 28, 2), (44, 49, 2), (64, 70, 2)])
+    tiny_coco.change("train2017", lambda content: content["annotations"].__setitem__(3, far_inside))
+    found = cut(tiny_coco.root, rule_options={"margin": 0})
+    assert found.crop_boxes["side"][3] == 49
+    assert found.store.records()[1].pixel_counts[1] == 32 * 32
+
+
+def test_mean_rgb_by_hand(tiny_coco, cut):
+    found = cut(tiny_coco.root, rule="centred_square")  # nothing is padded
+    crops = crops_of(found)
+    expected = np.mean([crops[person] for person in (0, 3)], axis=(0, 1, 2)) / 255
+    np.testing.assert_allclose(mean_rgb(found.store, np.array([3, 0])), expected, rtol=1e-12)
+
+
+def test_mean_rgb_of_strangers_is_an_error(tiny_coco, cut):
+    with pytest.raises(DataError, match="No training person has a crop"):
+        mean_rgb(cut(tiny_coco.root).store, np.array([99]))

@@ -1,0 +1,117 @@
+"""`kill -9` at any moment of cropping, and the same again: only what was not done is done, and no byte differs in the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from posescope.data.crops import shard_writer as shard_file
+from posescope.data.crops.crop_store import CropStore
+
+# What the process does when it is killed: the n-th time that it writes crops, or renames a whole file.
+WRITES = [("write", number) for number in range(1, 8)]  # seven crops
+RENAMES = [("rename", number) for number in range(1, 8)]  # three shards of two files each, and `crops.json`
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """All files of a folder, hidden ones too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def die_at(monkeypatch: pytest.MonkeyPatch, event: str, number: int) -> None:
+    """Let the process kill itself in the middle of its n-th write, or just before or after its n-th renaming."""
+    count = 0
+
+    def is_due() -> bool:
+        nonlocal count
+        count += 1
+        return count == number
+
+    def append(self, person_id, crop, colour, *, whole=shard_file.ShardWriter.append):
+        if is_due():
+            self.stream.write(crop.data[: len(crop) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(self, person_id, crop, colour)
+
+    def replace(source, target, *, whole=os.replace):
+        due = is_due()
+        if due and number % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(source, target)
+        if due:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if event == "write":
+        monkeypatch.setattr(shard_file.ShardWriter, "append", append)
+    else:
+        monkeypatch.setattr("posescope.core.files.os.replace", replace)
+
+
+def run_and_die(monkeypatch: pytest.MonkeyPatch, event: str, number: int, work: Callable[[], object]) -> int:
+    """Do the work in a forked process that kills itself; the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        die_at(monkeypatch, event, number)
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize(("event", "number"), WRITES + RENAMES)
+def test_killed_and_run_again(tiny_coco, cut, monkeypatch, tmp_path, event, number):
+    def crop():
+        return cut(tiny_coco.root, shard_persons=2, size_px=16)
+
+    whole = bytes_of(crop().store.root)
+    for path in (tmp_path / "crops").iterdir():
+        path.unlink()
+    assert run_and_die(monkeypatch, event, number, crop) == -signal.SIGKILL
+
+    store = CropStore(tmp_path / "crops")
+    assert not store.is_finished()
+    done = {path.name: path.stat().st_mtime_ns for path in store.root.glob("shard-*.npy") if path.with_suffix(".json").exists()}
+    crop()
+    assert bytes_of(store.root) == whole
+    assert {name: (store.root / name).stat().st_mtime_ns for name in done} == done
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from posescope.coco.folder import CocoFolder, SourceOptions
+from posescope.coco.reader import read_annotations
+from posescope.crops.boxing import box_persons
+from posescope.crops.engine import cut_all
+from posescope.crops.options import CropOptions
+from posescope.crops.store import CropStore
+
+options = CropOptions(rule="padded_square", size_px=1024, workers=2, shard_persons=1)
+folder, source = CocoFolder(Path(sys.argv[1])), SourceOptions()
+found = read_annotations(folder, source)
+boxed = box_persons(found.persons, found.keypoints, options)
+cut_all(folder, source, boxed.persons, boxed.crop_boxes, CropStore(Path(sys.argv[2])), options)
+"""
+
+
+def start(source: Path, target: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, source, target], start_new_session=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("whom", ["everybody", "the parent"])
+def test_two_processes_killed_and_run_again(tiny_coco, tmp_path, whom):
+    assert start(tiny_coco.root, tmp_path / "whole").wait() == 0
+    process = start(tiny_coco.root, tmp_path / "killed")
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "killed").glob("*.npy")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    (os.killpg if whom == "everybody" else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
+    assert start(tiny_coco.root, tmp_path / "killed").wait() == 0
+    whole, again = bytes_of(tmp_path / "whole"), bytes_of(tmp_path / "killed")
+    # The parent's children may live a little longer, and write the same bytes under names of their own.
+    assert {name: content for name, content in again.items() if ".tmp" not in name} == whole

@@ -1,0 +1,203 @@
+"""The test set is drawn by whole image, seeded, and as large as it should be; splits are counted by their crops."""
+
+import json
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.tables import Distribution, Persons
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.dataset_split import count_distribution, draw_test_set
+from posescope.data.crops.options import CropOptions, SplitOptions
+from posescope.data.crops.shard_writer import CropColour
+
+
+def persons(train, val):
+    """Persons of images with so many persons each; the validation images have the same ids and names as the training ones."""
+    rows = [
+        (split, image) for split, counts in (("train", train), ("val", val)) for image, n in enumerate(counts) for _ in range(n)
+    ]
+    return Persons.validate(
+        pd.DataFrame(
+            {
+                "person_id": np.arange(len(rows)),
+                "source_split": [f"{split}2017" for split, _ in rows],
+                "annotation_id": np.arange(len(rows)),
+                "image_id": [image for _, image in rows],
+                "file_name": [f"{image}.png" for _, image in rows],
+                "split": [split for split, _ in rows],
+                **dict.fromkeys(("image_h", "image_w", "bbox_w", "bbox_h", "area"), 9),
+                **dict.fromkeys(("bbox_x", "bbox_y"), 0),
+                "is_crowd": False,
+            }
+        )
+    )
+
+
+TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_number_is_met_by_whole_images(seed):
+    found = draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
+    assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
+    # No image of the training files has persons on both sides; the validation set, with the same image ids, is untouched.
+    assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
+    assert (found.loc[found["source_split"] == "val2017", "split"] == "val").all()
+    assert (found.loc[found["split"] == "test", "source_split"] == "train2017").all()
+
+
+def test_only_the_split_changes():
+    before = persons(TRAIN, VAL)
+    copy = before.copy()
+    found = draw_test_set(before, SplitOptions())
+    assert before.equals(copy)
+    assert found.drop(columns="split").equals(before.drop(columns="split"))
+
+
+def test_the_draw_is_seeded():
+    draws = [draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_the_draw_does_not_depend_on_the_order_of_the_rows():
+    table = persons(TRAIN, VAL)
+    straight = draw_test_set(table, SplitOptions())
+    turned = draw_test_set(table[::-1].reset_index(drop=True), SplitOptions())
+    assert straight["split"].tolist() == turned["split"].tolist()[::-1]
+
+
+def test_an_image_that_would_overfill_the_set_is_passed_over():
+    # One person is wanted (of val), and only one image has a single person: it must be that one, whatever the order.
+    for seed in range(5):
+        found = draw_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
+        assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
+
+
+def test_two_records_of_one_picture_stay_together():
+    # Images 2k and 2k + 1 are the same file, with one person each.
+    table = persons([1] * 20, [5])
+    twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
+    for seed in range(5):
+        found = draw_test_set(twins, SplitOptions(seed=seed, test_share_max=0.5))
+        assert (found["split"] == "test").sum() == 4
+        assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
+
+
+def test_the_draw_is_that_of_the_images_ids():
+    """File names do not decide: nobody's test set changes with how the files are called."""
+    table = persons(TRAIN, VAL)
+    turned = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
+    expected = draw_test_set(table, SplitOptions())
+    assert draw_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
+
+
+def test_one_picture_on_both_sides_is_an_error():
+    twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
+    with pytest.raises(DataError, match=r"Image .*0\.png \(file_name\) of 'all' stands in more than one split"):
+        draw_test_set(twins, SplitOptions(test_share_max=0))
+
+
+def test_the_cap_is_reported(caplog):
+    with caplog.at_level(logging.WARNING):
+        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2))
+    # 0.2 * 10 training persons = 2 < 4.
+    assert (found["split"] == "test").sum() == 2
+    assert "2 persons, not the 4 of the validation set (test_share_max = 0.2 of 10 training persons)" in caplog.text
+
+
+def test_no_word_where_nothing_is_capped(caplog):
+    draw_test_set(persons(TRAIN, VAL), SplitOptions())
+    assert caplog.text == ""
+
+
+def test_no_test_set_if_none_is_wanted():
+    found = draw_test_set(persons([1, 1], [1]), SplitOptions(test_share_max=0))
+    assert found["split"].tolist() == ["train", "train", "val"]
+
+
+@pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
+def test_an_empty_split_is_an_error(train, val, missing):
+    with pytest.raises(DataError, match=f"No person of the split '{missing}' is left"):
+        draw_test_set(persons(train, val), SplitOptions())
+
+
+def test_an_image_on_both_sides_is_an_error():
+    torn = persons([1] * 10, [1]).assign(source_split="all")
+    with pytest.raises(DataError, match=r"Image .*0\S* \(\w+\) of 'all' stands in more than one split"):
+        draw_test_set(torn, SplitOptions(test_share_max=0))
+
+
+def store_of(folder, person_ids):
+    """A finished store with a crop of each of these persons."""
+    store = CropStore(folder)
+    store.begin()
+    with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
+        for person in person_ids:
+            writer.append(person, np.zeros((2, 2, 3), np.uint8), CropColour((0, 0, 0), 4))
+    store.finish(["shard-00000"], "whole")
+    return store
+
+
+def test_distribution_by_hand(tmp_path):
+    read = persons([1, 2, 2, 2, 2, 1], [2])
+    drawn = draw_test_set(read, SplitOptions(seed=1, test_share_max=0.5))
+    found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
+    Distribution.validate(found)
+    table = found.set_index("split")
+    # 12 persons on 7 images; 2 of the 10 training persons become the test set, on one image or on two.
+    assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
+    assert table.loc["all", "images"] == table["images"][:3].sum() == 7
+    assert table["images_with_persons"].equals(table["images"])  # nobody was rejected
+    np.testing.assert_allclose(table["persons_share"], [8 / 12, 2 / 12, 2 / 12, 1])
+    np.testing.assert_allclose(table["images_share"], table["images"] / 7)
+
+
+def test_who_has_no_crop_does_not_count(tmp_path):
+    # Training images with persons 0, (1, 2) and 3; validation image with 4. Persons 0 and 2 have no crop.
+    read = persons([1, 2, 1], [1])
+    found = count_distribution(read, store_of(tmp_path, [4, 1, 3]), read).set_index("split")
+    assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
+    assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "all": 4}
+    np.testing.assert_allclose(found["persons_share"], [2 / 3, 1 / 3, 0, 1])
+
+
+def test_images_with_persons_count_before_anybody_is_rejected(tmp_path):
+    # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected); validation 0 (5), 1 (6, rejected).
+    read = persons([2, 1, 1, 1], [1, 1]).assign(is_crowd=[False, False, False, True, False, False, False])
+    kept = read[read["person_id"].isin([0, 2, 5])]
+    # Image 1 is drawn for the test set. Image 0 has one person left, and counts once.
+    final = kept.assign(split=["train", "test", "val"])
+    found = count_distribution(final, store_of(tmp_path, [0, 2, 5]), read).set_index("split")
+    assert found["images"].to_dict() == {"train": 1, "val": 1, "test": 1, "all": 3}
+    assert found["images_with_persons"].to_dict() == {"train": 3, "val": 2, "test": 1, "all": 6}
+    assert list(read["split"]) == ["train"] * 5 + ["val"] * 2  # the input is not changed
+
+
+@pytest.mark.real_data
+def test_images_with_persons_on_photographs(real_data, tmp_path):
+    """The count that gives 66,808 on the official files: images that any person annotation names."""
+    source = real_data / "coco_subset"
+    expected = {}
+    for split in ("train", "val"):
+        content = json.loads((source / "annotations" / f"person_keypoints_{split}2017.json").read_text())
+        expected[split] = len({record["image_id"] for record in content["annotations"]})
+    read = read_annotations(CocoFolder(source), SourceOptions())
+    kept = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
+    drawn = draw_test_set(kept, SplitOptions())
+    found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons).set_index("split")
+    images = found["images_with_persons"]
+    assert images["val"] == expected["val"]
+    assert images["train"] + images["test"] == expected["train"]
+    assert images["all"] == sum(expected.values())
+    assert images["test"] == found.loc["test", "images"] > 0
+    assert (found["images"] <= images).all()
+    assert found.loc["val", "images"] < images["val"]  # the photographs on which nobody could be centred

@@ -1,0 +1,135 @@
+"""Tests of posescope.data.crops.image_checks: orientations, and pictures and persons that stand twice."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from posescope.core.errors import DataError
+from posescope.core.tables import DataQuality
+from posescope.data.coco.folder import SourceOptions
+from posescope.data.crops.image_checks import check_pictures, picture_quality
+from posescope.data.crops.shard_writer import PictureFacts, ShardRecord
+
+
+def record(pictures, people):
+    """The record of a shard: pictures (name, digest, orientation, height, width), people (person id, digest of the crop)."""
+    return ShardRecord(
+        name="shard-00000",
+        fingerprint="f",
+        person_ids=tuple(person for person, _ in people),
+        rgb_sums=((0, 0, 0),) * len(people),
+        pixel_counts=(1,) * len(people),
+        failures=(),
+        size_bytes=0,
+        checksum="",
+        row_digests=tuple(digest for _, digest in people),
+        pictures=tuple(PictureFacts(*facts) for facts in pictures),
+    )
+
+
+def people(*rows):
+    """A part of a `Persons` table: (person id, source split, file name, final split) each."""
+    return pd.DataFrame(rows, columns=["person_id", "source_split", "file_name", "split"])
+
+
+def summary(findings):
+    return [(finding.check, finding.split, finding.records, finding.total) for finding in findings]
+
+
+PLAIN = [("a/1.jpg", "d1", 1, 40, 60), ("a/2.jpg", "d2", 1, 40, 60), ("b/1.jpg", "d3", 1, 40, 60)]
+THREE = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"))
+
+
+def test_different_upright_pictures_give_no_finding():
+    assert check_pictures([record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
+
+
+def test_no_person_gives_no_finding():
+    assert check_pictures([], people(), SourceOptions()) == []
+
+
+def test_the_same_file_in_two_splits_is_told_from_one_twice_in_a_split():
+    pictures = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
+    persons = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val"))
+    crops = [(0, "c0"), (1, "c0"), (2, "c2"), (3, "c3")]
+    found = check_pictures([record(pictures[:2], crops[:2]), record(pictures[2:], crops[2:])], persons, SourceOptions())
+    assert summary(found) == [("same_picture_in_two_splits", "a", 2, 4), ("same_picture_twice", "b", 2, 4)]
+    assert "'a/1.jpg' = 'a/2.jpg'" in found[0].detail
+    assert {finding.severity for finding in found} == {"warned"}
+
+
+def test_the_same_pixels_in_other_files_are_found_by_their_crops():
+    found = check_pictures([record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
+    assert summary(found) == [("same_person_in_two_splits", "all", 2, 3)]
+    assert "'a/1.jpg person 0' = 'b/1.jpg person 2'" in found[0].detail
+    # Two records of one picture are no finding of this check: the annotations' own checks see them.
+    twice = people((0, "a", "1.jpg", "train"), (1, "a", "1.jpg", "train"), (2, "b", "1.jpg", "val"))
+    assert check_pictures([record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
+
+
+def test_orientations_are_counted_by_what_the_size_tells():
+    pictures = [("a/1.jpg", "d1", 3, 40, 60), ("a/2.jpg", "d2", 6, 40, 60), ("b/1.jpg", "d3", 6, 50, 50)]
+    shard = record(pictures, [(0, "c0"), (1, "c1"), (2, "c2")])
+    (finding,) = check_pictures([shard], THREE, SourceOptions())
+    assert summary([finding]) == [("exif_orientation", "all", 3, 3)]
+    assert "'a/1.jpg' has orientation 3" in finding.detail
+    assert "for 2 of them" in finding.detail, "upside down, and the square one"
+    assert "data_engineering.source.orientation" in finding.remedy
+    assert check_pictures([shard], THREE, SourceOptions(orientation="upright")) == []
+
+
+def test_many_groups_are_shown_in_part():
+    pictures = [(f"a/{number}.jpg", f"d{number // 2}", 1, 4, 4) for number in range(10)]
+    persons = people(*((number, "a", f"{number}.jpg", "train") for number in range(10)))
+    (finding,) = check_pictures([record(pictures, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
+    assert finding.records == 10
+    assert "'a/4.jpg' = 'a/5.jpg', and 2 more" in finding.detail
+
+
+def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, caplog):
+    """A validation picture that is a training file, and one that has its pixels in another format."""
+    shutil.copy(tiny_coco.image_file("train2017", "one.png"), tiny_coco.image_file("val2017", "one.png"))
+    tiny_coco.change("val2017", lambda content: content["annotations"][0].update(tiny_coco.read("train2017")["annotations"][0]))
+    two = cv2.imread(str(tiny_coco.image_file("train2017", "two.png")))
+    assert cv2.imwrite(str(tiny_coco.image_file("val2017", "two.png")), two, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    same = {"bbox": [20, 5, 30, 40], "keypoints": [35, 10, 1, 25, 40, 2, 0, 0, 0]}
+    tiny_coco.change("val2017", lambda content: content["annotations"][1].update(same))
+    found = cut(tiny_coco.root)
+    table = DataQuality.validate(picture_quality(found.store, found.persons, SourceOptions()))
+    assert table[["check", "records"]].values.tolist() == [["same_picture_in_two_splits", 2], ["same_person_in_two_splits", 2]]
+    assert "'train2017/one.png' = 'val2017/one.png'" in caplog.text
+    again = cut(tiny_coco.root)  # nothing is read again, and the records still know it
+    pd.testing.assert_frame_equal(table, picture_quality(again.store, again.persons, SourceOptions()))
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6])
+def test_labels_of_upright_pictures(tiny_coco, cut, caplog, orientation):
+    """Turned files with labels of the upright pictures give the crops of the plain files, if the option says so."""
+    plain = cut(tiny_coco.root)
+    expected = [np.array(np.load(path)) for path in sorted(plain.store.root.glob("*.npy"))]
+    undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+            6: Image.Transpose.ROTATE_90}  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for path in tiny_coco.root.glob("*/*.png"):
+        with Image.open(path) as image:
+            turned = image.transpose(undo[orientation])
+        turned.save(path, exif=exif)
+    upright = cut(tiny_coco.root, source=SourceOptions(orientation="upright"))
+    assert len(upright.issues) == 0
+    assert "exif_orientation" not in caplog.text
+    for shard, path in zip(expected, sorted(upright.store.root.glob("*.npy")), strict=True):
+        np.testing.assert_array_equal(np.load(path), shard)
+    if orientation == 6:  # the sizes do not fit, and the reason names the option
+        with pytest.raises(DataError, match=r"data_engineering\.source\.orientation to upright"):
+            cut(tiny_coco.root)
+    else:
+        stored = cut(tiny_coco.root)
+        assert "exif_orientation" in caplog.text
+        assert "'train2017/one.png' has orientation" in caplog.text
+        shards = zip(expected, sorted(stored.store.root.glob("*.npy")), strict=True)
+        assert any((np.load(path) != shard).any() for shard, path in shards)

@@ -1,0 +1,44 @@
+"""Options of the crop step are checked before anything runs."""
+
+import pytest
+from pydantic import ValidationError
+
+from posescope.core.plugins import ComponentSpec
+from posescope.data.crops.options import CropOptions, SplitOptions
+
+
+def test_defaults_are_the_studys():
+    options = CropOptions()
+    assert options.rule_spec == ComponentSpec(name="centred_square")
+    assert options.crop_size == (256, 256)
+    assert SplitOptions().test_share_max == 0.2
+
+
+def test_the_rule_carries_its_options():
+    options = CropOptions(rule="padded_square", rule_options={"margin": 0.5})
+    assert options.rule_spec == ComponentSpec(name="padded_square", options={"margin": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rule": "round"}, r"No component 'round' in posescope\.crop_rules\. Installed: .*centred_square, .*padded_square"),
+        ({"rule_options": {"margin": -1}}, "options of 'centred_square': margin"),
+        ({"rule_options": {"border": 1}}, "border: unknown name"),
+        ({"size_px": 8}, "size_px"),
+        ({"padding_rgb": (0, 0)}, "padding_rgb"),
+        ({"padding_rgb": (0, 0, 256)}, "padding_rgb"),
+        ({"padding_rgb": (0, -1, 0)}, "padding_rgb"),
+        ({"shard_persons": 0}, "shard_persons"),
+        ({"workers": -1}, "workers"),
+    ],
+)
+def test_wrong_options_are_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        CropOptions(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"test_share_max": 1}, {"test_share_max": -0.1}, {"seed": -1}])
+def test_wrong_shares_and_seeds_are_refused(changes):
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        SplitOptions(**changes)

@@ -1,0 +1,100 @@
+"""Tests of posescope.data.crops.shard_reader: more shards than a process may have open files, threads, sizes."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.data.crops.shard_reader import OPEN_FILES, ShardReader
+from posescope.data.crops.shard_writer import digest_bytes_of
+
+
+def make_reader(folder: Path, count: int, side: int = 2) -> tuple[ShardReader, np.ndarray]:
+    """`count` shards of two crops each, and all crops (count, 2, side, side, 3)."""
+    crops = np.random.default_rng(0).integers(0, 256, (count, 2, side, side, 3), dtype=np.uint8)
+    paths = [folder / f"shard-{number:05d}.npy" for number in range(count)]
+    for path, shard in zip(paths, crops, strict=True):
+        np.save(path, shard)
+    digests = [np.frombuffer(b"".join(map(digest_bytes_of, shard)), np.uint8).reshape(-1, 16) for shard in crops]
+    return ShardReader(paths, digests), crops
+
+
+def test_crops_come_in_the_order_of_their_places(tmp_path):
+    reader, crops = make_reader(tmp_path, 3)
+    places = np.array([[2, 1], [0, 0], [2, 1], [1, 0]])
+    images = np.zeros((4, 2, 2, 3), np.uint8)
+    reader.read_into(images, places)
+    np.testing.assert_array_equal(images, crops[places[:, 0], places[:, 1]])
+    assert (len(reader), reader.crop_size) == (3, (2, 2))
+    np.testing.assert_array_equal(reader[-1], crops[2])
+    np.testing.assert_array_equal(reader[1:][0], crops[1])
+    np.testing.assert_array_equal(np.stack(list(reader)), crops)
+
+
+def test_nothing_to_read(tmp_path):
+    reader, _ = make_reader(tmp_path, 1)
+    reader.read_into(np.empty((0, 2, 2, 3), np.uint8), np.empty((0, 2), np.int64))
+    assert ShardReader((), ()).crop_size == (1, 1)
+
+
+@pytest.mark.parametrize("place", [(0, 2), (0, -1)])
+def test_a_row_that_is_not_there(tmp_path, place):
+    reader, _ = make_reader(tmp_path, 1)
+    with pytest.raises(IndexError):
+        reader.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([place]))
+
+
+def test_shards_of_two_sizes_do_not_belong_together(tmp_path):
+    (tmp_path / "b").mkdir()
+    reader, _ = make_reader(tmp_path, 1)
+    other, _ = make_reader(tmp_path / "b", 1, side=3)
+    both = ShardReader(reader.paths + other.paths, reader.digests + other.digests)
+    with pytest.raises(DataError, match=r"expected crops \(2, 2, 3\) .* found \(3, 3, 3\)"):
+        both.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([[1, 0]]))
+
+
+def test_few_files_are_open_at_a_time_and_all_are_closed_in_the_end(tmp_path):
+    reader, crops = make_reader(tmp_path, 3 * OPEN_FILES)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    places = np.random.default_rng(1).integers(0, (len(reader), 2), (2_000, 2))
+    images = np.empty((2_000, 2, 2, 3), np.uint8)
+    parts = [slice(k, None, 4) for k in range(4)]
+    with ThreadPoolExecutor(4) as pool:  # threads share the open files
+        list(pool.map(reader.read_into, [images[part] for part in parts], [places[part] for part in parts]))
+    np.testing.assert_array_equal(images, crops[places[:, 0], places[:, 1]])
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + OPEN_FILES
+    del reader
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+MANY_SHARDS = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from posescope.crops.shard_file import CropColour
+from posescope.crops.store import CropStore
+from posescope.records import PoseTargets
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+store, count = CropStore(Path(sys.argv[1])), 250
+store.begin()
+for number in range(count):
+    with store.shard_writer(f"shard-{number:05d}", "f", 1, 2) as writer:
+        writer.append(number, np.full((2, 2, 3), number, np.uint8), CropColour((0, 0, 0), 4))
+store.finish([f"shard-{number:05d}" for number in range(count)], "whole")
+ids = np.arange(count)
+targets = PoseTargets(ids, np.zeros((count, 1, 2), np.float32), np.full((count, 1), 2, np.uint8))
+sets = [store.select(targets, ids[::step]) for step in (1, 1, -1)]
+assert all((chosen.read_images(np.arange(count))[:, 0, 0, 0] == chosen.targets.person_ids).all() for chosen in sets[:2])
+print("read", len(sets[2].read_images(np.arange(count))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
+def test_more_shards_than_open_files_are_selected_and_read_three_times(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", MANY_SHARDS, tmp_path / "crops"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "read 250"), ended.stderr[-2000:]

@@ -1,0 +1,251 @@
+"""Going on with a file that is half there: only if the rest is of the same file."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from posescope.data.download.http_transfer import DownloadError, RemoteFile, TransferOptions, fetch_file
+from posescope.data.download.resume_info import PartNote, note_of, write_note
+
+CONTENT = random.Random(0).randbytes(100_000)
+OTHER = random.Random(1).randbytes(90_000)
+PATH = "/zips/file.zip"
+FAST = TransferOptions(retry_wait_s=0, retries=3, timeout_s=5, min_free_bytes=0, chunk_bytes=4096)
+ONCE = FAST.model_copy(update={"retries": 0})
+
+
+@pytest.fixture
+def part(tmp_path):
+    return tmp_path / "made" / "file.zip.part"
+
+
+def remote(url, size=None, is_checked=False):
+    return RemoteFile(url, size, is_checked)
+
+
+def half_fetched(server, part, answer, count=30_000):
+    """A part of the first `count` bytes, as a broken connection leaves it."""
+    url = server.put(PATH, CONTENT)
+    server.answers.append(answer(cut_after=count))
+    with pytest.raises(DownloadError, match=r"the connection ended after 30\.0 kB of 100\.0 kB"):
+        fetch_file(remote(url), part, ONCE)
+    assert part.read_bytes() == CONTENT[:count]
+    server.log.clear()
+    return url
+
+
+def test_a_broken_connection_goes_on_where_it_was(server, part, answer, caplog):
+    url = server.put(PATH, CONTENT)
+    server.answers.extend([answer(cut_after=30_000), answer(cut_after=50_000)])
+    assert fetch_file(remote(url, len(CONTENT)), part, FAST) == 100_000
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.if_range, asked.sent) for asked in server.log] == [
+        (None, None, 30_000),
+        ("bytes=30000-", '"one"', 50_000),
+        ("bytes=80000-", '"one"', 20_000),
+    ]
+    assert "the connection ended after 30.0 kB of 100.0 kB; retry 1 of 3" in caplog.text
+
+
+def test_a_later_call_asks_only_for_what_is_missing(server, part, answer):
+    url = half_fetched(server, part, answer)
+    assert fetch_file(remote(url), part, ONCE) == 70_000
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.sent) for asked in server.log] == [("bytes=30000-", 70_000)]
+
+
+def test_a_whole_part_asks_nobody(server, part):
+    url = server.put(PATH, CONTENT)
+    fetch_file(remote(url), part, ONCE)
+    server.log.clear()
+    assert fetch_file(remote(url), part, ONCE) == 0
+    assert server.log == []
+
+
+def test_many_breaks_are_borne_as_long_as_each_brings_something_new(server, part, answer):
+    url = server.put(PATH, CONTENT)
+    server.answers.extend([answer(cut_after=10_000)] * 9)
+    assert fetch_file(remote(url), part, FAST) == 100_000
+    assert part.read_bytes() == CONTENT
+    assert server.sent == 100_000
+
+
+def test_breaks_that_bring_nothing_new_end_it(server, part, answer):
+    url = server.put(PATH, CONTENT)
+    server.knows_ranges = False
+    server.answers.extend([answer(cut_after=10_000)] * 20)
+    with pytest.raises(DownloadError, match=r"10\.0 kB are kept in .*file\.zip\.part\. Give the same command again"):
+        fetch_file(remote(url), part, FAST)
+    assert len(server.log) == 4, "the first try and 3 retries"
+
+
+def test_silence_counts_as_a_break(server, part, answer):
+    url = server.put(PATH, CONTENT)
+    server.answers.append(answer(stall_s=0.5))
+    assert fetch_file(remote(url), part, FAST.model_copy(update={"timeout_s": 0.1})) == 100_000
+    assert len(server.log) == 2
+
+
+def test_a_file_that_changed_is_fetched_anew(server, part, answer, caplog):
+    url = half_fetched(server, part, answer)
+    server.put(PATH, OTHER, etag='"two"', last_modified=None)
+    assert fetch_file(remote(url), part, ONCE) == 90_000
+    assert part.read_bytes() == OTHER
+    assert [(asked.if_range, asked.status) for asked in server.log] == [('"one"', 200)]
+    assert json.loads(note_of(part).read_text())["etag"] == '"two"'
+    assert "starts anew, 30.0 kB are dropped" in caplog.text
+
+
+def test_a_server_that_overlooks_if_range_is_found_out(server, part, answer):
+    url = half_fetched(server, part, answer)
+    server.put(PATH, OTHER, etag='"two"')
+    server.knows_if_range = False
+    assert fetch_file(remote(url), part, FAST) == 90_000
+    assert part.read_bytes() == OTHER
+    assert [asked.status for asked in server.log] == [206, 200]
+
+
+def test_a_server_that_overlooks_ranges_starts_anew(server, part, answer):
+    url = half_fetched(server, part, answer)
+    server.knows_ranges = False
+    assert fetch_file(remote(url), part, ONCE) == 100_000
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.status) for asked in server.log] == [("bytes=30000-", 200)]
+
+
+def test_a_file_that_became_shorter_is_fetched_anew(server, part, answer):
+    url = half_fetched(server, part, answer)
+    server.put(PATH, OTHER[:20_000])  # the same ETag: a bad server; so it answers 416
+    assert fetch_file(remote(url), part, FAST) == 20_000
+    assert part.read_bytes() == OTHER[:20_000]
+    assert [asked.status for asked in server.log] == [416, 200]
+
+
+def test_nothing_behind_the_end_means_that_all_is_there(server, part):
+    url = server.put(PATH, CONTENT)
+    part.parent.mkdir()
+    part.write_bytes(CONTENT)
+    write_note(part, PartNote(url, '"one"', None, None))
+    assert fetch_file(remote(url), part, ONCE) == 0
+    assert part.read_bytes() == CONTENT
+    assert [asked.status for asked in server.log] == [416]
+
+
+def test_a_weak_etag_does_not_vouch_for_bytes(server, part, answer):
+    url = server.put(PATH, CONTENT, etag='W/"one"')
+    server.answers.append(answer(cut_after=30_000))
+    fetch_file(remote(url), part, FAST)
+    assert server.log[1].if_range == "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert part.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("is_checked", "ranges"), [(False, [None, None]), (True, [None, "bytes=30000-"])])
+def test_without_etag_and_date_only_a_checksum_makes_going_on_safe(server, part, answer, is_checked, ranges):
+    url = server.put(PATH, CONTENT, etag=None, last_modified=None)
+    server.answers.append(answer(cut_after=30_000))
+    fetch_file(remote(url, None, is_checked), part, FAST)
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.if_range) for asked in server.log] == [(which, None) for which in ranges]
+
+
+def test_a_part_of_another_address_or_of_nothing_known_is_dropped(server, part, answer):
+    half_fetched(server, part, answer)
+    other = server.put("/elsewhere/file.zip", OTHER)
+    fetch_file(remote(other), part, ONCE)
+    assert part.read_bytes() == OTHER
+    note_of(part).unlink()
+    fetch_file(remote(server.url + PATH), part, ONCE)
+    assert part.read_bytes() == CONTENT
+    assert [asked.range for asked in server.log] == [None, None]
+
+
+def test_a_part_that_is_too_long_is_dropped(server, part):
+    url = server.put(PATH, CONTENT)
+    part.parent.mkdir()
+    part.write_bytes(CONTENT + b"more")
+    write_note(part, PartNote(url, '"one"', None, 100_000))
+    fetch_file(remote(url), part, ONCE)
+    assert part.read_bytes() == CONTENT
+
+
+def test_without_a_length_from_the_server_the_known_size_tells_that_it_is_not_whole(server, part, answer):
+    url = server.put(PATH, CONTENT)
+    server.says_length = False
+    server.answers.append(answer(cut_after=30_000))
+    assert fetch_file(remote(url, len(CONTENT)), part, FAST) == 100_000
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.sent) for asked in server.log] == [(None, 30_000), ("bytes=30000-", 70_000)]
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"url": '])
+def test_a_part_whose_note_cannot_be_read_starts_anew(server, part, answer, caplog, raw):
+    url = half_fetched(server, part, answer)
+    note_of(part).write_bytes(raw)
+    assert fetch_file(remote(url), part, ONCE) == 100_000
+    assert part.read_bytes() == CONTENT
+    assert "file.zip.part.json: cannot be read" in caplog.text
+    assert "starts anew, 30.0 kB are dropped" in caplog.text
+
+
+@pytest.mark.parametrize("size", [100_000, None])
+def test_another_mirror_goes_on_where_a_checksum_will_tell(server, part, answer, size):
+    half_fetched(server, part, answer)
+    other = server.put("/mirror/file.zip", CONTENT, etag='"of the mirror"', last_modified=None)
+    server.answers.append(answer(cut_after=20_000))
+    assert fetch_file(remote(other, size, is_checked=True), part, FAST) == 70_000
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.if_range) for asked in server.log] == [
+        ("bytes=30000-", None),
+        ("bytes=50000-", '"of the mirror"'),
+    ]
+    assert json.loads(note_of(part).read_text()) == {
+        "url": other, "etag": '"of the mirror"', "last_modified": None, "size_bytes": 100_000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "ranges"), [(90_000, [None]), (None, ["bytes=30000-", None])])
+def test_another_mirror_with_a_file_of_another_size_starts_anew(server, part, answer, size, ranges):
+    half_fetched(server, part, answer)
+    other = server.put("/mirror/file.zip", OTHER)
+    assert fetch_file(remote(other, size, is_checked=True), part, FAST) == 90_000
+    assert part.read_bytes() == OTHER
+    assert [asked.range for asked in server.log] == ranges
+
+
+def test_a_page_of_another_size_does_not_cost_what_is_here(server, part, answer):
+    half_fetched(server, part, answer)
+    other = server.put("/mirror/file.zip", b"<html>please log in</html>")
+    server.knows_ranges = False
+    with pytest.raises(DownloadError, match="expected a file of 100000 bytes, the server has 26"):
+        fetch_file(remote(other, 100_000, is_checked=True), part, FAST)
+    assert part.read_bytes() == CONTENT[:30_000]
+
+
+def test_killed_in_the_middle_and_run_again(server, part):
+    """kill -9: nothing can be tidied up, and still not a byte comes twice."""
+    url = server.put(PATH, CONTENT)
+    server.pause_s = 0.05
+    call = (
+        "from pathlib import Path; from posescope.data.download.http_transfer import *; "
+        f"fetch_file(RemoteFile({url!r}, None, False), Path({str(part)!r}), TransferOptions(min_free_bytes=0))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", call], env={**os.environ, "no_proxy": "*"})
+    deadline = time.monotonic() + 30
+    while not (part.exists() and part.stat().st_size >= 20_000) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    here = part.stat().st_size
+    assert 20_000 <= here < 100_000
+    assert part.read_bytes() == CONTENT[:here]
+    server.pause_s = 0
+    server.log.clear()
+    assert fetch_file(remote(url), part, ONCE) == 100_000 - here
+    assert part.read_bytes() == CONTENT
+    assert [(asked.range, asked.sent) for asked in server.log] == [(f"bytes={here}-", 100_000 - here)]

@@ -1,0 +1,94 @@
+"""What would come, and whether there is room for it."""
+
+import errno
+import logging
+import os
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.data.download.disk_space import DiskSpaceError, free_bytes, in_words, write_fault
+from posescope.data.download.plan import make_plan
+
+VAL = {f"val2017/{number}.jpg": bytes([number]) * 5000 for number in range(1, 6)}
+NOTES = {"annotations/person_keypoints_val2017.json": b"{}", "annotations/captions_val2017.json": b"[]"}
+USAGE = namedtuple("Usage", "total used free")
+
+
+def test_other_checksums_in_the_parameters_make_a_finished_archive_unfinished(root, archives, options_of, run):
+    run(root, options_of(archives))
+    other = {**archives, "val2017": {**archives["val2017"], "sha256": "0" * 64}}
+    plan = make_plan(root, options_of(other), is_generated=False)
+    assert [item.state for item in plan.archives] == ["finished", "absent"]
+
+
+def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog, files_in, options_of, run):
+    caplog.set_level(logging.INFO)
+    fetched = run(root, options_of(archives, dry_run=True))
+    assert [one.state for one in fetched] == ["not fetched", "not fetched"]
+    assert server.log == []
+    assert not root.exists()
+    told = (archives["val2017"]["url"], str(root), "val2017/*.jpg", "to come", "are free")
+    for words in (*told, "nothing is fetched, and nothing is written but the record of the run"):
+        assert words in caplog.text
+    run(root, options_of(archives))
+    before = files_in(root)
+    assert [one.state for one in run(root, options_of(archives, dry_run=True))] == ["was there", "was there"]
+    assert files_in(root) == before
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_comes(server, root, archives, monkeypatch, caplog, options_of, run):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: USAGE(0, 0, 40_000))
+    with pytest.raises(DiskSpaceError, match=r"are needed here .* but only 40\.0 kB are free\. Make room, .*raw_dir=FOLDER"):
+        run(root, options_of(archives))
+    assert server.log == []
+    assert not root.exists()
+    assert "NOT ENOUGH" in caplog.text
+    run(root, options_of(archives, dry_run=True))  # tells it too, and is no error
+
+
+def test_the_need_for_room_is_that_of_the_worst_moment(root, options_of):
+    archives = {
+        "small": {"url": "http://host/small.zip", "members": "small/*", "size_bytes": 100, "unpacked_bytes": 150},
+        "large": {"url": "http://host/large.zip", "members": "large/*", "size_bytes": 1000, "unpacked_bytes": 1100},
+    }
+    assert make_plan(root, options_of(archives), is_generated=False).peak_bytes == 150 + 1000 + 1100
+    assert make_plan(root, options_of(archives, keep_archives=True), is_generated=False).peak_bytes == 100 + 150 + 1000 + 1100
+    (root / "large").mkdir(parents=True)
+    (root / "large" / "1").write_bytes(b"0" * 300)
+    (root / "archives").mkdir()
+    (root / "archives" / "large.zip.part").write_bytes(b"0" * 400)
+    plan = make_plan(root, options_of(archives), is_generated=False)
+    assert plan.peak_bytes == 150 + (1000 - 400) + (1100 - 300)
+    assert re.search(r"large +1\.0 kB +400 bytes are there, the rest is to come", plan.describe())
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_of):
+    if marked:
+        root.mkdir()
+        (root / "sample.json").write_text("{}")
+    with pytest.raises(DataError, match=r"folder of the generated sample.*--env coco"):
+        make_plan(root, options_of(archives), is_generated=not marked)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (815_585_330, "815.6 MB"), (19_336_861_798, "19.3 GB")],
+)
+def test_bytes_in_words(count, words):
+    assert in_words(count) == words
+
+
+def test_free_room_of_a_folder_that_is_not_there_yet(tmp_path):
+    assert free_bytes(tmp_path / "a" / "b") > 0
+    assert free_bytes(Path("relative")) > 0
+
+
+def test_a_full_disk_is_told_apart_from_other_faults():
+    assert isinstance(write_fault(Path("a"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), DiskSpaceError)
+    assert not isinstance(write_fault(Path("a"), OSError(errno.EACCES, "denied")), DiskSpaceError)

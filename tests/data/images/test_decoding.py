@@ -1,0 +1,425 @@
+"""Image files of all kinds: what they become, and what is refused."""
+
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from posescope.core.errors import DataError
+from posescope.data.images.decoding import ImageError, decode_image, read_image
+from posescope.data.images.headers import ImageLimits, read_header
+from posescope.data.images.orientation import turn_upright
+from posescope.prediction.image_io.image_folder import read_upright
+
+NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+# JPEG keeps smooth pictures nearly as they are.
+SMOOTH = cv2.resize(NOISE[:3, :4], (80, 60), interpolation=cv2.INTER_LINEAR)
+
+
+def encoded(picture, file_format, **options):
+    """The bytes of an image file."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+def read(tmp_path, raw, name="a.jpg", size=None):
+    (tmp_path / name).write_bytes(raw)
+    return read_image(tmp_path / name, size)
+
+
+def test_images_are_read_as_rgb(tmp_path):
+    Image.fromarray(np.full((4, 6, 3), (200, 100, 50), np.uint8)).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", (4, 6))
+    assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
+    assert (image == (200, 100, 50)).all()
+
+
+def test_exif_orientation_is_ignored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned by 90 degrees
+    left_half_red = np.zeros((40, 80, 3), np.uint8)
+    left_half_red[:, :40, 0] = 255
+    Image.fromarray(left_half_red).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "turned.jpg") as written:
+        assert written.getexif()[0x0112] == 6
+    image = read_image(tmp_path / "turned.jpg", (40, 80))
+    assert image[20, 10, 0] > 200
+    assert image[20, 70, 0] < 50
+
+
+def test_a_grey_image_has_three_equal_channels(tmp_path):
+    Image.fromarray(NOISE[..., 0]).save(tmp_path / "grey.png")
+    image = read_image(tmp_path / "grey.png")
+    for channel in range(3):
+        np.testing.assert_array_equal(image[..., channel], NOISE[..., 0])
+
+
+def test_another_size_than_annotated_is_refused(tmp_path):
+    Image.fromarray(NOISE).save(tmp_path / "a.png")
+    message = r"a\.png: the annotations say \(80, 60\) px \(height, width\), the file has \(60, 80\)"
+    with pytest.raises(DataError, match=message):
+        read_image(tmp_path / "a.png", (80, 60))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"], ids=["cut", "cut and closed"])
+def test_a_truncated_jpeg_is_refused(tmp_path, ending, progressive):
+    whole = encoded(NOISE, "JPEG", quality=90, progressive=progressive)
+    for share in (0.5, 0.75, 0.95):
+        with pytest.raises(ImageError, match=r"a\.jpg: the JPEG file is damaged or cut short") as caught:
+            read(tmp_path, whole[: int(len(whole) * share)] + ending)
+        assert caught.value.kind == "image is damaged"
+
+
+def test_a_jpeg_with_a_hole_is_refused(tmp_path):
+    whole = encoded(NOISE, "JPEG", quality=90)
+    middle = len(whole) // 2
+    with pytest.raises(ImageError, match="damaged"):
+        read(tmp_path, whole[:middle] + bytes(300) + whole[middle + 300 :])
+
+
+def test_bytes_after_the_end_harm_nobody(tmp_path):
+    whole = encoded(NOISE, "JPEG")
+    np.testing.assert_array_equal(read(tmp_path, whole + bytes(1000)), read(tmp_path, whole))
+    # Some cameras leave junk before the end mark: libjpeg warns, and every pixel is right.
+    np.testing.assert_array_equal(read(tmp_path, whole[:-2] + b"junk" + whole[-2:]), read(tmp_path, whole))
+
+
+def test_jpegs_are_opencv_s_to_the_bit(tmp_path):
+    for options in ({"quality": 95}, {"quality": 30}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}):
+        raw = encoded(NOISE, "JPEG", **options)
+        expected = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
+        np.testing.assert_array_equal(read(tmp_path, raw), expected)
+
+
+def test_a_jpeg_in_printers_colours_becomes_rgb(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(SMOOTH).convert("CMYK").save(stream, "JPEG", quality=100)
+    image = read(tmp_path, stream.getvalue())
+    assert np.abs(image.astype(int) - SMOOTH).mean() < 3
+    with pytest.raises(ImageError, match="damaged"):
+        read(tmp_path, stream.getvalue()[:-400] + b"\xff\xd9")
+
+
+def test_a_grey_jpeg_has_three_equal_channels(tmp_path):
+    image = read(tmp_path, encoded(SMOOTH[..., 0], "JPEG", quality=100))
+    assert np.abs(image.astype(int) - SMOOTH[..., :1]).max() <= 4
+    assert (image == image[..., :1]).all()
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    deep = NOISE.astype(np.uint16) * 257
+    assert cv2.imwrite(str(tmp_path / "deep.png"), deep[..., ::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png", (60, 80)), NOISE)
+    assert cv2.imwrite(str(tmp_path / "grey.png"), deep[..., 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(NOISE[..., :1], 3, axis=2))
+
+
+def test_a_transparent_image_is_laid_on_white_as_in_prediction(tmp_path):
+    clear = np.dstack([NOISE, np.zeros((60, 80), np.uint8)])
+    clear[20:40, 20:40, 3] = 255
+    expected = np.full_like(NOISE, 255)
+    expected[20:40, 20:40] = NOISE[20:40, 20:40]
+    np.testing.assert_array_equal(read(tmp_path, encoded(clear, "PNG")), expected)
+    np.testing.assert_array_equal(read_upright(tmp_path / "a.jpg"), expected)
+
+
+def test_the_content_decides_not_the_name(tmp_path):
+    np.testing.assert_array_equal(read(tmp_path, encoded(NOISE, "PNG"), "png inside.jpg"), NOISE)
+    np.testing.assert_array_equal(read(tmp_path, encoded(NOISE, "BMP"), "ünï cödé.png"), NOISE)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "WEBP", "TIFF"])
+def test_other_formats_that_are_cut_short_are_refused(tmp_path, file_format):
+    whole = encoded(NOISE, file_format)
+    assert read(tmp_path, whole).shape == (60, 80, 3)
+    for share in (0.1, 0.5, 0.95):
+        with pytest.raises(ImageError, match=r"cannot be decoded as an image"):
+            read(tmp_path, whole[: int(len(whole) * share)])
+
+
+@pytest.mark.real_data
+def test_no_real_photograph_is_refused(real_data):
+    """The other side of strictness: 221 of COCO and 3,500 of LSPET, whatever camera they come from."""
+    photographs = [path for folder in ("coco_subset", "lspet") for path in sorted((real_data / folder).rglob("*.jpg"))]
+    assert len(photographs) == 3_721
+    for path in photographs[::5]:
+        assert read_image(path).ndim == 3
+
+
+def test_a_folder_is_no_image(tmp_path):
+    with pytest.raises(ImageError, match=re.escape(f"{tmp_path}: cannot be decoded as an image")):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"not an image"])
+def test_what_is_no_image_is_refused(tmp_path, raw):
+    if raw is not None:
+        (tmp_path / "a.jpg").write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.jpg: (cannot be decoded as an image|there is no such image file)"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_the_header_is_held_against_the_annotation_before_memory_is_asked_for(tmp_path, monkeypatch):
+    raw = bytearray(encoded(NOISE, "JPEG"))
+    frame = raw.index(b"\xff\xc0")
+    raw[frame + 5 : frame + 9] = (9000).to_bytes(2, "big") * 2  # a header can say anything
+    with pytest.raises(ImageError, match=r"the annotations say \(60, 80\) px \(height, width\), the file has \(9000, 9000\)"):
+        read(tmp_path, bytes(raw), size=(60, 80))
+
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("posescope.data.images.decoding.simplejpeg.decode_jpeg", exhausted)
+    with pytest.raises(ImageError, match="not enough memory"):
+        read(tmp_path, encoded(NOISE, "JPEG"))
+
+
+def test_a_newer_jfif_version_is_no_damage(tmp_path):
+    raw = bytearray(encoded(NOISE, "JPEG"))
+    version = raw.index(b"JFIF\0") + 5
+    raw[version] = 2
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), read(tmp_path, encoded(NOISE, "JPEG")))
+
+
+def test_pam_which_opencv_reads_with_red_for_blue_is_refused(tmp_path):
+    head = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+    with pytest.raises(ImageError, match="PAM is not supported"):
+        read(tmp_path, head + bytes([200, 100, 50] * 2))
+
+
+def _png(width, height):
+    """A PNG file of black pixels."""
+    pack = zlib.compressobj(9)
+    data = b"".join(pack.compress(bytes(1 + 3 * width)) for _ in range(height)) + pack.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def _with_size(raw, at, code, *sizes):
+    spoilt = bytearray(raw)
+    struct.pack_into(code, spoilt, at, *sizes)
+    return bytes(spoilt)
+
+
+@cache
+def hostile_files():
+    """Small files that declare a picture that would fill the memory."""
+    jpeg, progressive = encoded(NOISE, "JPEG"), encoded(NOISE, "JPEG", progressive=True)
+    moving = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
+    webp = bytearray(encoded(NOISE, "WEBP", **moving))
+    webp[24:30] = (65_000).to_bytes(3, "little") * 2
+    tags = {256: 60_000, 257: 60_000, 258: 8, 262: 1, 277: 1, 273: 200, 279: 600}
+    tiled = {256: 30, 257: 20, 258: 8, 262: 1, 277: 1, 322: 60_000, 323: 60_000, 324: 200, 325: 600}
+    tiffs = [
+        b"II*\0" + struct.pack("<IH", 8, len(one)) + b"".join(struct.pack("<HHII", tag, 4, 1, one[tag]) for tag in sorted(one))
+        for one in (tags, tiled)
+    ]
+    return {
+        "jpeg": _with_size(jpeg, jpeg.index(b"\xff\xc0") + 5, ">HH", 40_000, 40_000),
+        "progressive": _with_size(progressive, progressive.index(b"\xff\xc2") + 5, ">HH", 40_000, 40_000),
+        "wide png": _png(1_000_000, 1),
+        "tall png": _png(1, 1_000_000),
+        "png": _with_size(encoded(NOISE, "PNG"), 16, ">II", 60_000, 60_000),
+        "gif": _with_size(encoded(NOISE, "GIF", **moving), 6, "<HH", 65_535, 65_535),
+        "bmp": _with_size(encoded(NOISE, "BMP"), 18, "<ii", 30_000, 30_000),
+        "webp": bytes(webp),
+        "lossless webp": _with_size(encoded(NOISE, "WEBP", lossless=True), 21, "<I", 16_382 | 16_382 << 14),
+        "tiff": tiffs[0] + bytes(900),
+        "tiles": tiffs[1] + bytes(900),
+        "pnm": b"P6\n50000 50000\n255\n" + bytes(900),
+    }
+
+
+@pytest.mark.parametrize("name", hostile_files())
+def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path, name):
+    (tmp_path / "a.jpg").write_bytes(hostile_files()[name])
+    for read_file in (read_image, read_upright):
+        with pytest.raises(ImageError, match=r"a\.jpg: the file declares a picture of \d+ x \d+ px") as caught:
+            read_file(tmp_path / "a.jpg")
+        assert caught.value.kind == "image is too large"
+
+
+_MEASURE = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from posescope.crops.cutting import cut_square
+from posescope.crops.decoding import ImageError, read_image
+from posescope.drawing.panels import fit_height
+from posescope.images.limits import ImageLimits
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before, refused = peak(), 0
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        read_image(path)
+    except ImageError:
+        refused += 1
+after = peak()
+wide = read_image(Path(sys.argv[2]), limits=ImageLimits(max_side_px=65_535))
+side = round(1.25 * max(wide.shape))
+cut_square(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, side, 256, (124, 116, 104))
+fit_height(wide, 200)
+print(refused, after - before, peak() - after)
+"""
+
+
+def test_hostile_and_very_wide_pictures_take_little_memory(tmp_path):
+    """In a process of its own: the bytes that decoding them takes, and cutting and drawing the widest picture."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for name, raw in hostile_files().items():
+        (files / name).write_bytes(raw)
+    png = encoded(NOISE, "PNG")
+    (files / "lying chunk").write_bytes(_with_size(png, png.index(b"IDAT") - 4, ">I", 2**31 - 1))
+    (tmp_path / "wide.png").write_bytes(_png(60_000, 1))
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, str(files), str(tmp_path / "wide.png")], capture_output=True, text=True, check=True
+    )
+    refused, reading_mb, using_mb = map(float, done.stdout.split())
+    assert refused == len(hostile_files()) + 1
+    assert reading_mb < 30, "the smallest of them would take 200 MB"
+    assert using_mb < 200, (
+        "a strip of the crop in floats; all of it at once takes 360 MB, and a panel 60,000 times as wide as high 3.6 GB"
+    )
+
+
+def test_the_limits_are_an_option(tmp_path):
+    Image.fromarray(NOISE).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", limits=ImageLimits(max_megapixels=0.0048)).shape == (60, 80, 3)
+    for limits in (ImageLimits(max_megapixels=0.0047), ImageLimits(max_side_px=79)):
+        with pytest.raises(ImageError, match="declares a picture of 60 x 80 px"):
+            read_image(tmp_path / "a.png", limits=limits)
+
+
+def test_a_file_larger_than_any_picture_and_a_pipe_are_not_read(tmp_path):
+    with (tmp_path / "a.jpg").open("wb") as stream:
+        stream.truncate(2_000_000_000)  # takes no room on the disk
+    with pytest.raises(ImageError, match=r"a\.jpg: the file has 2000 MB") as caught:
+        read_image(tmp_path / "a.jpg")
+    assert caught.value.kind == "image is too large"
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageError, match=r"pipe\.jpg: .* not a regular file"):
+        read_image(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_few_bits_in_sixteen_are_refused_and_not_black(tmp_path, suffix, bits):
+    assert cv2.imwrite(str(tmp_path / f"a.{suffix}"), NOISE.astype(np.uint16) << (bits - 8))
+    for read_file in (read_image, read_upright):
+        with pytest.raises(ImageError, match="14 are used") as caught:
+            read_file(tmp_path / f"a.{suffix}")
+        assert caught.value.kind == "image has too few bits"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint32, np.int16])
+def test_numbers_that_no_brightness_follows_from_are_refused(tmp_path, dtype):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    tifffile.imwrite(tmp_path / "a.tif", NOISE.astype(dtype), photometric="rgb")
+    with pytest.raises(ImageError, match="save it with 8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("deep", [1, 257])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
+def test_transparent_tiffs_are_laid_on_white(tmp_path, kind, deep):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    opacity = np.random.default_rng(1).integers(0, 256, (60, 80, 1))
+    colours = NOISE * opacity / 255 if kind == "assocalpha" else NOISE
+    pixels = np.dstack([np.rint(colours), opacity]).astype(np.uint8).astype(np.uint16 if deep > 1 else np.uint8) * deep
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[kind])
+    expected = NOISE if kind == "unspecified" else (NOISE * opacity + 255 * (255 - opacity)) / 255
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif").astype(float), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("deep", [1, 257])
+def test_tiffs_are_read_as_they_are_stored_or_upright(tmp_path, orientation, deep):
+    tifffile = pytest.importorskip("tifffile", reason="comes with scikit-image, an extra for development")
+    pixels = NOISE.astype(np.uint16 if deep > 1 else np.uint8) * deep
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", (60, 80)), NOISE)
+    np.testing.assert_array_equal(read_upright(tmp_path / "a.tif"), turn_upright(NOISE, orientation))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "LA", "P", "1", "CMYK.JPEG", "CMYK.TIFF", "RGBA"])
+def test_training_and_prediction_see_the_same_pixels(tmp_path, form):
+    picture = Image.fromarray(np.dstack([SMOOTH, NOISE[..., 0]])) if form == "RGBA" else Image.fromarray(SMOOTH)
+    mode, _, kind = form.partition(".")
+    if mode in ("LA", "P", "1", "CMYK"):
+        picture = picture.convert(mode)
+    picture.save(tmp_path / "a", format=kind or (form if form not in ("LA", "P", "1", "RGBA") else "PNG"))
+    read = read_image(tmp_path / "a", (60, 80))
+    np.testing.assert_array_equal(read, read_upright(tmp_path / "a"))
+    if form != "RGBA":
+        assert np.abs(read - np.asarray(picture.convert("RGB")).astype(int)).mean() < 6
+
+
+def test_transparent_grey_is_white(tmp_path):
+    grey = Image.fromarray(NOISE[..., 0])
+    value = int(NOISE[0, 0, 0])
+    grey.save(tmp_path / "a.png", transparency=value)
+    expected = np.where(NOISE[..., 0] == value, 255, NOISE[..., 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(expected[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression, mode):
+    picture = Image.fromarray(NOISE).convert(mode)
+    raw = bytearray(encoded(np.asarray(picture), "TIFF", compression=compression))
+    np.testing.assert_array_equal(read(tmp_path, bytes(raw)), np.asarray(picture.convert("RGB")))
+    raw[len(raw) // 2] ^= 255
+    raw[len(raw) // 3] ^= 255
+    with pytest.raises(ImageError, match="the TIFF file is damaged") as caught:
+        read(tmp_path, bytes(raw))
+    assert caught.value.kind == "image is damaged"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_only_a_chunk_makes_a_png_transparent_not_its_bytes_elsewhere(tmp_path, mode):
+    picture = Image.fromarray(NOISE).convert(mode)
+    about = PngInfo()
+    about.add_text("Comment", "tRNS" + "\0" + chr(np.asarray(picture).flat[0]), zip=False)
+    picture.save(tmp_path / "a.png", pnginfo=about)
+    assert b"tRNS" in (tmp_path / "a.png").read_bytes()
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture.convert("RGB")))
+
+
+def test_mutated_files_are_read_or_refused(tmp_path):
+    """Of files spoilt at random, each is a picture of the declared size or a named error."""
+    rng = np.random.default_rng(0)
+    limits = ImageLimits(max_megapixels=0.1)
+    files = [encoded(SMOOTH, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")]
+    read, refused = 0, 0
+    for _ in range(400):
+        raw = bytearray(files[rng.integers(len(files))])
+        for at in rng.integers(0, len(raw) if rng.random() < 0.5 else min(len(raw), 60), rng.integers(1, 6)):
+            raw[at] = rng.integers(256)
+        try:
+            image = decode_image(bytes(raw), tmp_path / "a.jpg", frame="upright", limits=limits)
+        except ImageError:
+            refused += 1
+            continue
+        read += 1
+        assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
+        assert image.shape[:2] == read_header(bytes(raw), tmp_path / "a.jpg").upright_size
+    assert min(read, refused) > 50

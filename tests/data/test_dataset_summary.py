@@ -1,0 +1,94 @@
+"""What was set aside and what is labelled, counted by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import Issues, empty_table
+from posescope.data.dataset_summary import count_discarded, count_joint_labels, persons_with_crops
+
+PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
+
+
+def issue(step, reason, image_id, annotation_id, outcome="set aside"):
+    return ("train2017", image_id, annotation_id, "a.jpg", step, outcome, reason, "")
+
+
+def issues(*rows):
+    return pd.DataFrame(rows, columns=list(Issues.to_schema().columns))
+
+
+def read(*image_ids):
+    return pd.DataFrame({"source_split": "train2017", "image_id": list(image_ids)})
+
+
+def left(images, persons):
+    return pd.DataFrame({"split": ["train", "all"], "images": [0, images], "persons": [0, persons]})
+
+
+def test_reasons_come_in_the_order_of_the_steps_and_add_up():
+    # Images 1..3 have seven persons; 8 and 9 have nobody. One annotation of image 3 is malformed.
+    table = count_discarded(
+        read(1, 1, 1, 2, 2, 3, 3),
+        issues(
+            issue("cut", "cut short", 2, 5),
+            issue("read", "image without people", 8, -1),
+            issue("read", "image without people", 9, -1),
+            issue("read", "no box", 3, 99),
+            issue("read", "area is missing", 3, 7, "mended"),  # goes on, and is not counted
+            issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
+            issue("crop", "does not fit", 1, 1),
+            issue("filter", "crowd", 1, 2),
+            issue("filter", "no labelled joints", 1, 3),
+            issue("filter", "no labelled joints", 2, 4),
+        ),
+        left(images=1, persons=2),
+    )
+    assert table.to_numpy().tolist() == [
+        ["read", "person", "no box", 1, 1 / 8],
+        ["read", "image", "image without people", 2, 2 / 5],
+        ["filter", "person", "no labelled joints", 2, 2 / 8],
+        ["filter", "person", "crowd", 1, 1 / 8],
+        ["crop", "person", "does not fit", 1, 1 / 8],
+        ["cut", "person", "cut short", 1, 1 / 8],
+        ["kept", "person", "persons with a crop", 2, 2 / 8],
+        ["kept", "image", "images of these persons", 1, 1 / 5],
+    ]
+    assert table.loc[table["record"] == "person", "share"].sum() == pytest.approx(1)
+
+
+def test_the_same_id_in_two_splits_is_two_images():
+    persons = pd.DataFrame({"source_split": ["train2017", "val2017"], "image_id": [1, 1]})
+    table = count_discarded(persons, empty_table(Issues), left(images=2, persons=2))
+    assert table["share"].tolist() == [1.0, 1.0]
+
+
+def test_nothing_set_aside_leaves_only_what_is_kept():
+    table = count_discarded(read(1, 2), empty_table(Issues), left(images=2, persons=2))
+    assert table["step"].tolist() == ["kept", "kept"]
+    assert table["records"].tolist() == [2, 2]
+
+
+def test_joints_are_counted_over_the_persons_of_the_table():
+    visibility = np.array([[2, 1], [2, 0], [1, 0], [2, 2]], np.uint8)
+    targets = PoseTargets(np.array([4, 5, 6, 7]), np.zeros((4, 2, 2), np.float32), visibility)
+    table = count_joint_labels(targets, pd.DataFrame({"person_id": [4, 5, 7]}), PAIR)
+    assert table[["joint", "visible", "hidden", "unlabelled"]].to_numpy().tolist() == [
+        ["left_hand", 3, 0, 0],
+        ["right_hand", 1, 1, 1],
+    ]
+    assert table["visible_share"].tolist() == pytest.approx([1, 1 / 3])
+    assert table["unlabelled_share"].tolist() == pytest.approx([0, 1 / 3])
+
+
+def test_joints_of_nobody_are_zero():
+    targets = PoseTargets(np.array([4]), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.uint8))
+    table = count_joint_labels(targets, pd.DataFrame({"person_id": []}), PAIR)
+    assert table.drop(columns="joint").to_numpy().sum() == 0
+
+
+def test_only_persons_with_a_crop_are_left(tiny_run):
+    persons = pd.concat([tiny_run.persons[4:], tiny_run.persons[:1].assign(person_id=70)])
+    assert persons_with_crops(persons, tiny_run.store)["person_id"].tolist() == [4, 5, 6]

@@ -1,0 +1,118 @@
+"""Tests of posescope.datasets.analysis_results."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from kedro.io import DatasetError
+
+from posescope.core.errors import DataError
+from posescope.core.files import read_json, write_json
+from posescope.datasets import AnalysisDataset
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.findings import Control, Finding
+
+RESULT = AnalysisResult(
+    facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
+    tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
+    pictures={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
+    note="Three clusters.",
+    findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "sheet", pck_at_stake=0.1),),
+    figures={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
+    model="0123456789abcdef",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "explainability" / "clusters"
+
+
+@pytest.fixture
+def dataset(folder: Path) -> AnalysisDataset:
+    return AnalysisDataset(filepath=str(folder))
+
+
+def test_round_trip(dataset: AnalysisDataset) -> None:
+    assert not dataset.exists()
+    dataset.save(RESULT)
+    assert dataset.exists()
+    read = dataset.load()
+    assert read.facts == RESULT.facts
+    assert read.findings == RESULT.findings
+    assert (read.note, read.model) == (RESULT.note, RESULT.model)
+    assert read.tables.keys() == {"sizes"}
+    pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
+    np.testing.assert_array_equal(read.pictures["sheet"], RESULT.pictures["sheet"])
+    assert read.figures.keys() == {"map"}
+    assert list(read.figures["map"].data[0].y) == [3.5, 4.0]
+
+
+def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
+    dataset.save(AnalysisResult(facts={}, note="not selected"))
+    assert dataset.load() == AnalysisResult(facts={}, note="not selected")
+
+
+def test_a_result_of_before_models_were_noted_is_read(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    content = read_json(folder / "result.json")
+    write_json(folder / "result.json", {name: value for name, value in content.items() if name != "model"})
+    assert dataset.load().model == ""
+
+
+def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    dataset.save(replace(RESULT, tables={}, pictures={}, findings=(), figures={}))
+    assert [path.name for path in folder.iterdir()] == ["result.json"]
+
+
+def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
+    dataset.save(RESULT)
+    assert json.loads(dataset.preview()) == {
+        "facts": RESULT.facts,
+        "findings": [asdict(RESULT.findings[0])],
+        "note": RESULT.note,
+        "model": RESULT.model,
+        "data": RESULT.data,
+    }
+
+
+def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
+    with pytest.raises(DatasetError, match=r"result\.json: there is no such file") as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__, DataError)
+
+
+def test_a_damaged_picture_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    (folder / "sheet.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match=r"sheet\.png: this picture cannot be read"):
+        dataset.load()
+
+
+def test_a_damaged_figure_is_named(dataset: AnalysisDataset, folder: Path) -> None:
+    dataset.save(RESULT)
+    (folder / "map.plotly.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"map\.plotly\.json: this figure cannot be read"):
+        dataset.load()
+
+
+def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
+    with pytest.raises(DatasetError):
+        dataset.save({"findings": {}})  # type: ignore[arg-type]
+    assert not dataset.exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"facts": {"silhouette": float("nan")}}, {"pictures": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
+)
+def test_a_failing_save_leaves_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
+    dataset.save(RESULT)
+    with pytest.raises(DatasetError):
+        dataset.save(replace(RESULT, note="new", **change))  # type: ignore[arg-type]
+    assert dataset.load().note == RESULT.note
+    assert [path.name for path in folder.parent.iterdir()] == ["clusters"]

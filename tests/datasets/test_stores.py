@@ -1,0 +1,88 @@
+"""Tests of posescope.datasets.stores."""
+
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from posescope.core.errors import DataError
+from posescope.data.crops.crop_store import CropStore
+from posescope.datasets import StoreDataset
+from posescope.prediction.overlays import OverlayFolder
+
+STORE = "posescope.data.crops.crop_store.CropStore"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "crops"
+
+
+@pytest.fixture
+def workspace(root: Path) -> StoreDataset:
+    return StoreDataset(store=STORE, filepath=str(root), role="workspace")
+
+
+@pytest.fixture
+def result(root: Path) -> StoreDataset:
+    return StoreDataset(store=STORE, filepath=str(root))
+
+
+def finish(root: Path) -> CropStore:
+    store = CropStore(root)
+    store.begin()
+    store.finish([], "mark")
+    return store
+
+
+def test_a_workspace_is_always_there(workspace: StoreDataset, root: Path) -> None:
+    assert workspace.exists()
+    assert workspace.load() == CropStore(root)
+    assert not root.exists(), "loading makes no folder"
+
+
+def test_a_result_is_there_once_it_is_finished(result: StoreDataset, root: Path) -> None:
+    assert not result.exists()
+    CropStore(root).begin()
+    assert not result.exists()
+    finish(root)
+    assert result.exists()
+    assert result.load() == CropStore(root)
+
+
+def test_an_unfinished_result_is_not_loaded(result: StoreDataset) -> None:
+    with pytest.raises(DatasetError, match="crops: there is no finished CropStore here yet") as caught:
+        result.load()
+    assert isinstance(caught.value.__cause__, DataError)
+
+
+def test_the_finished_store_of_this_folder_is_accepted_and_left_alone(result: StoreDataset, root: Path) -> None:
+    store = finish(root)
+    before = (root / "crops.json").read_bytes()
+    result.save(store)
+    assert (root / "crops.json").read_bytes() == before
+
+
+def test_an_unfinished_store_is_refused(result: StoreDataset, root: Path) -> None:
+    with pytest.raises(DatasetError, match="given back unfinished"):
+        result.save(CropStore(root))
+
+
+def test_the_store_of_another_folder_is_refused(result: StoreDataset, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="Expected the CropStore of"):
+        result.save(finish(tmp_path / "elsewhere"))
+
+
+def test_another_type_is_refused(result: StoreDataset, root: Path) -> None:
+    root.mkdir()
+    with pytest.raises(DatasetError, match="Expected the CropStore of"):
+        result.save(OverlayFolder(root))
+
+
+def test_an_unknown_role_is_refused(root: Path) -> None:
+    with pytest.raises(DatasetError, match="expected 'workspace' or 'result', found 'input'"):
+        StoreDataset(store=STORE, filepath=str(root), role="input")  # type: ignore[arg-type]
+
+
+def test_it_describes_itself(workspace: StoreDataset, root: Path) -> None:
+    assert workspace._describe() == {"store": "CropStore", "filepath": str(root), "role": "workspace"}

@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.skeleton import Skeleton
+from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS, correct_joints, error_cost_table
+
+NAN = np.nan
+SKELETON = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1), category_id=7)
+
+
+def truth_of(scored) -> dict:
+    """The annotation file that these persons stand in."""
+    annotations = [
+        {
+            "id": number, "image_id": int(image), "category_id": 7, "iscrowd": 0, "area": float(area), "bbox": [0, 0, 100, 50],
+            "num_keypoints": int((visibility > 0).sum()),
+            "keypoints": np.concatenate([np.nan_to_num(joints), visibility[:, None]], axis=1).ravel().tolist(),
+        }
+        for number, (image, area, joints, visibility) in enumerate(
+            zip(scored.image_ids, scored.areas, scored.truth, scored.visibility, strict=True), 1
+        )
+    ]  # fmt: skip
+    images = [{"id": int(image), "width": 200, "height": 200, "file_name": f"{image}.jpg"} for image in scored.image_ids]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "person"}]}
+
+
+@pytest.fixture
+def scored(make_scored):
+    """Two persons of an image each: the first perfect but for one miss, the second perfect but for an unlabelled joint."""
+    truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
+    predicted = np.array([[[50, 50], [20, 80], [190, 190]], [[50, 50], [20, 80], [7, 7]]], dtype=float)
+    return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]])
+
+
+def test_only_what_is_wrong_and_labelled_is_put_right(scored) -> None:
+    corrected = correct_joints(scored, np.ones((2, 3), dtype=bool))
+    np.testing.assert_array_equal(corrected[0], scored.truth[0])
+    np.testing.assert_array_equal(corrected[1, 2], [7, 7])
+    np.testing.assert_array_equal(correct_joints(scored, np.zeros((2, 3), dtype=bool)), scored.predicted)
+
+
+def test_costs_by_hand(scored) -> None:
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
+    rows = table.set_index("type")
+    # The first person's OKS is 2 / 3: right at four thresholds of ten. At the other six it stands first (the scores are equal)
+    # and is wrong, so precision is 1/2 at the 51 recalls of 101 as far as 1/2, and 0 beyond.
+    assert rows["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 * 0.5 * 51 / 101] * 6)
+    assert rows.loc["miss", "oks_ap_corrected"] == rows.loc[ALL_ERRORS, "oks_ap_corrected"] == pytest.approx(1)
+    assert rows.loc["miss", "ap_gain"] == pytest.approx(1 - rows.loc["miss", "oks_ap"])
+    assert rows.loc["miss", "oks_gain"] == pytest.approx(1 / 3 / 2)
+    assert rows["joints"].to_dict() == {"jitter": 0, "inversion": 0, "swap": 0, "miss": 1, "not found": 0, "all": 1}
+    free = rows.loc[["jitter", "inversion", "swap", "not found"], ["ap_gain", "oks_gain"]]
+    np.testing.assert_array_equal(free, np.zeros((4, 2)))
+    assert (rows[["persons", "not_found", "ap_protocol"]] == [2, 0, "coco"]).all(axis=None)
+
+
+def test_precision_is_of_those_who_are_to_be_found(scored) -> None:
+    """The second alone. The result of the first is passed over where it hits (four thresholds of ten), else a false alarm."""
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    table = error_cost_table(scored, types, truth, persons, SKELETON, draws, annotation_ids=[2])
+    assert table["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 / 2] * 6)
+    assert table.set_index("type").loc["miss", "oks_ap_corrected"] == pytest.approx(1)
+
+
+def test_where_precision_is_unknown_it_is_missing_and_the_rest_stays(scored) -> None:
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
+    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    with_it = error_cost_table(scored, types, truth, persons, SKELETON, draws)
+    without = error_cost_table(scored, types, truth, persons, SKELETON, draws, with_precision=False)
+    of_precision = ["oks_ap", "oks_ap_corrected", "ap_gain"]
+    assert without[of_precision].isna().all(axis=None)
+    pd.testing.assert_frame_equal(without.drop(columns=of_precision), with_it.drop(columns=of_precision))
+
+
+def test_who_was_not_found_is_put_behind_everybody(make_scored) -> None:
+    """A false alarm, which no cure touches, one who is perfect, and one who was not found and has an unlabelled joint."""
+    truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
+    predicted = np.array([truth[0] + 150, truth[1], np.full((3, 2), NAN)])
+    scores = np.array([[0.2] * 3, [0.9] * 3, [NAN] * 3])
+    scored = make_scored(predicted, truth, [[2, 2, 2], [2, 2, 2], [2, 1, 0]], scores=scores)
+    types = np.array([[4, 4, 4], [0, 0, 0], [5, 5, -1]], dtype=np.int8)
+    persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
+    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
+    rows = table.set_index("type")
+    assert (rows[["persons", "not_found"]] == [3, 1]).all(axis=None)
+    # One of three is right and stands first: precision 1 at the recalls up to 1/3, of which there are 34.
+    assert rows.loc["not found", "oks_ap"] == pytest.approx(34 / 101)
+    # Found, the third stands behind the false alarm: precision 2/3 at the recalls up to 2/3, 33 more.
+    assert rows.loc["not found", "oks_ap_corrected"] == pytest.approx(34 / 101 + 33 / 101 * 2 / 3)
+    assert rows.loc["not found", ["joints", "oks_gain"]].tolist() == pytest.approx([2, 1 / 3])
+    assert rows.loc["all", ["joints", "oks_ap_corrected"]].tolist() == pytest.approx([5, 1])

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posescope.evaluation.metrics.pck_thesis import PckThesis, PckThesisOptions, pck_thesis, pck_thesis_hits
+
+SIZE = (256, 256)  # a cell is 4 px
+
+
+@pytest.mark.parametrize(
+    ("predicted", "target", "right"),
+    [
+        ((40.0, 40.0), (52.0, 40.0), True),  # cells 10 and 13: 3 apart
+        ((40.0, 40.0), (56.0, 40.0), False),  # cells 10 and 14: 4 apart
+        ((40.0, 40.0), (48.0, 48.0), True),  # sqrt(2^2 + 2^2) = 2.83 < 3.2
+        ((40.0, 40.0), (52.0, 44.0), True),  # sqrt(3^2 + 1^2) = 3.16 < 3.2
+        ((40.0, 40.0), (52.0, 48.0), False),  # sqrt(3^2 + 2^2) = 3.61
+        ((42.0, 0.0), (30.0, 0.0), True),  # 10.5 -> 10 and 7.5 -> 8 (halves to the even cell): 2 apart
+        ((255.0, 0.0), (240.0, 0.0), True),  # 63.75 -> 64 -> clipped to 63; 60: 3 apart
+        ((-90.0, 0.0), (12.0, 0.0), True),  # clipped to 0; 3
+    ],
+)
+def test_cells_by_hand(predicted, target, right) -> None:
+    hits = pck_thesis_hits(np.array([[predicted]]), np.array([[target]]), np.array([[2]], np.uint8), SIZE)
+    assert hits.tolist() == [[right]]
+
+
+def test_the_grid_is_of_64_cells_whatever_the_crop() -> None:
+    # A 128 x 64 px crop (w = 64): a cell is 1 px wide and 2 px high. 3 px are 3 cells in x; 8 px are 4 cells in y.
+    visibility = np.array([[2, 2]], np.uint8)
+    target = np.array([[[10.0, 10.0], [10.0, 10.0]]])
+    predicted = np.array([[[13.0, 10.0], [10.0, 18.0]]])
+    assert pck_thesis_hits(predicted, target, visibility, (128, 64)).tolist() == [[True, False]]
+
+
+def test_shares_ignore_the_unlabelled() -> None:
+    target = np.array([[[0.0, 0.0], [100.0, 100.0], [np.nan, np.nan]], [[np.nan, np.nan]] * 3])
+    visibility = np.array([[2, 1, 0], [0, 0, 0]], np.uint8)
+    shares = pck_thesis(np.zeros((2, 3, 2)), target, visibility, SIZE)
+    np.testing.assert_array_equal(shares, [0.5, np.nan])  # one of two labelled joints; nobody to ask
+
+
+def test_a_missing_prediction_is_wrong() -> None:
+    shares = pck_thesis(np.full((1, 1, 2), np.nan), np.zeros((1, 1, 2)), np.array([[2]], np.uint8), SIZE)
+    assert shares.tolist() == [0.0]
+
+
+def test_nobody() -> None:
+    assert pck_thesis(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3), np.uint8), SIZE).shape == (0,)
+
+
+def test_component_averages_over_persons_not_joints(make_scored) -> None:
+    truth = [[[0, 0], [0, 0], [0, 0], [0, 0]], [[0, 0], [np.nan] * 2, [np.nan] * 2, [np.nan] * 2]]
+    predicted = [[[0, 0], [99, 0], [99, 0], [99, 0]], [[0, 0]] * 4]
+    scored = make_scored(predicted, truth, [[2, 1, 1, 1], [2, 0, 0, 0]])
+    found = PckThesis(PckThesisOptions())(scored)
+    assert found.figures["pck_thesis"] == pytest.approx((0.25 + 1.0) / 2)  # over joints it would be 2 / 5
+    assert found.figures["pck_thesis_visible"] == 1.0
+    np.testing.assert_array_equal(found.per_person["pck_thesis"], [0.25, 1.0])
+    np.testing.assert_array_equal(found.per_joint["pck_thesis"], [1.0, 0.0, 0.0, 0.0])
+
+
+def test_component_measures_in_the_crop(make_scored) -> None:
+    # The crop shows the image at double size: 8 image px are 16 crop px are 4 cells, too far.
+    double = np.array([[[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]]])
+    scored = make_scored([[[18, 10]]], [[[10, 10]]], [[2]], crop_from_image=double)
+    assert PckThesis(PckThesisOptions())(scored).figures["pck_thesis"] == 0.0
+
+
+def test_who_was_missed_is_wrong_and_who_has_no_crop_does_not_count(make_scored) -> None:
+    nowhere, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
+    crops = np.stack([np.eye(2, 3), no_crop, no_crop])
+    scored = make_scored([[[0, 0]], nowhere, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
+    found = PckThesis(PckThesisOptions())(scored)
+    np.testing.assert_array_equal(found.per_person["pck_thesis"], [1, 0, np.nan])
+    assert (found.figures["pck_thesis"], found.figures["pck_thesis_visible"]) == (0.5, 0.5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_order_of_persons_does_not_matter(seed) -> None:
+    rng = np.random.default_rng(seed)
+    predicted, target = rng.uniform(0, 256, (2, 6, 4, 2))
+    target = predicted + rng.normal(0, 10, target.shape)
+    visibility = rng.integers(0, 3, (6, 4)).astype(np.uint8)
+    order = rng.permutation(6)
+    whole = pck_thesis(predicted, target, visibility, SIZE)
+    np.testing.assert_array_equal(pck_thesis(predicted[order], target[order], visibility[order], SIZE), whole[order])

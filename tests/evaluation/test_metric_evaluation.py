@@ -1,0 +1,253 @@
+"""All metrics at once: figures, intervals, tables, JSON; and COCO's precision of results that we wrote."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posescope.core.errors import OptionsError
+from posescope.core.files import write_json
+from posescope.core.plugins import ComponentSpec
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import PersonScores, Predictions, join_joints, joints_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import load_annotation_file, read_annotations
+from posescope.data.coco.results_writer import coco_results
+from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_figure
+from posescope.evaluation.metrics.average_precision import evaluate_coco
+from posescope.evaluation.metrics.base import MetricFigures
+
+SKELETON = Skeleton(("nose", "left_hand", "right_hand"), ((0, 1),), (0.1, 0.1, 0.1))
+METRICS = (ComponentSpec(name="pck_thesis"), ComponentSpec(name="pck"), ComponentSpec(name="oks"))
+HIDDEN, NEAR, FAR = [np.nan, np.nan], [100.0, 100.0], [200.0, 100.0]
+
+
+@pytest.fixture
+def scored(make_scored):
+    """Three persons; the truth is (100, 100) wherever it is labelled. Boxes of 100 x 50 px: pck reaches 20 px."""
+    return make_scored(
+        predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
+        truth=[[NEAR, NEAR, NEAR], [NEAR, HIDDEN, HIDDEN], [HIDDEN, HIDDEN, HIDDEN]],
+        visibility=[[2, 1, 2], [2, 0, 0], [0, 0, 0]],
+    )
+
+
+def test_figures_by_hand(scored):
+    figures = evaluate_persons(scored, METRICS, SKELETON, seed=0).figures.by_name
+    # Persons hit 2 of 3 and 0 of 1; the third has nothing labelled. Mean over persons: (2/3 + 0) / 2.
+    assert figures["pck_thesis"].value == pytest.approx(1 / 3)
+    # On visible joints: 1 of 2 and 0 of 1.
+    assert figures["pck_thesis_visible"].value == pytest.approx(0.25)
+    # pck is over joints: 2 of 4.
+    assert figures["pck@0.2"].value == pytest.approx(0.5)
+    # OKS: (1 + 1 + exp(-100^2 / 0.2^2 / 2500 / 2)) / 3 = 2/3 and the same tiny number alone: 0.
+    assert figures["oks"].value == pytest.approx(1 / 3)
+
+
+def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
+    """Two people share an image: they are drawn together. Joints weigh in pck, people in pck_thesis."""
+    scored = make_scored(
+        predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
+        truth=[[NEAR, NEAR, NEAR], [NEAR, HIDDEN, HIDDEN], [NEAR, NEAR, HIDDEN]],
+        visibility=[[2, 1, 2], [2, 0, 0], [2, 2, 0]],
+        image_ids=np.array([4, 4, 9]),
+    )
+    figures = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).figures.by_name
+    draws = draw_images(np.array([2, 4, 9]), seed=5, resamples=300)
+    first, second = draws.counts[:, 1], draws.counts[:, 2]
+    some = first + second > 0
+    thesis = (first * (2 / 3 + 0) + second * 1)[some] / (2 * first + second)[some]
+    pck = (first * 2 + second * 2)[some] / (first * 4 + second * 2)[some]
+    for name, values, value in (("pck_thesis", thesis, 5 / 9), ("pck@0.2", pck, 4 / 6)):
+        assert figures[name].value == pytest.approx(value)
+        assert (figures[name].low, figures[name].high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+        assert (figures[name].persons, figures[name].protocol) == (3, "crops")
+
+
+def test_a_figure_that_is_no_mean_of_its_values_has_no_interval(scored, monkeypatch):
+    odd = MetricFigures({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
+    monkeypatch.setattr("posescope.evaluation.metric_evaluation.build", lambda *_: lambda _: odd)
+    figures = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).figures.by_name
+    assert (figures["best"].low, figures["best"].high, figures["best"].persons) == (None, None, 2)
+    assert (figures["median"].low, figures["median"].high, figures["median"].persons) == (None, None, 3)
+
+
+def test_a_weighted_mean_by_hand():
+    draws = draw_images(np.array([1, 2]), seed=0, resamples=200)
+    values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
+    found = mean_figure(values, weights, np.array([1, 1, 2, 2]), draws)
+    assert found.value == pytest.approx((0.5 * 2 + 1.0 * 1) / 3)
+    # Image 1 alone is 0.5, image 2 alone is 1, and a quarter of the draws is of each kind.
+    assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
+
+
+def test_who_was_missed_counts_as_wrong(make_scored):
+    truth, visibility = [[NEAR] * 3] * 2, [[2, 2, 2]] * 2
+    scored = make_scored(
+        [[NEAR] * 3, [HIDDEN] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
+    )
+    found = evaluate_persons(scored, METRICS, SKELETON, seed=0, protocol="coco")
+    for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
+        assert found.figures.by_name[name].value == 0.5
+        assert (found.figures.by_name[name].persons, found.figures.by_name[name].protocol) == (2, "coco")
+    table = found.person_scores
+    assert (table["person_id"].tolist(), table["found"].tolist()) == ([0, 1], [True, False])
+    assert table.loc[1, ["pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]].tolist() == [0, 0, 0, 0]
+    of_all = found.joint_scores[found.joint_scores["visibility"] == "all"]
+    assert of_all["mean_error_px"].tolist() == [0, 0, 0]
+    assert of_all["labelled"].tolist() == [1, 1, 1]
+
+
+def test_heatmap_errors_by_hand():
+    errors = pd.DataFrame({"person_id": [1, 2, 3], "image_id": [1, 1, 2], "mse": [2.0, 4.0, np.nan], "weight": [3.0, 1.0, 0.0]})
+    figure = evaluate_heatmaps(errors, [1, 2], seed=0, resamples=50).by_name["mse"]
+    assert (figure.value, figure.low, figure.high) == pytest.approx((10 / 4, 2.5, 2.5))  # image 1 alone has people that count
+    assert (figure.persons, figure.protocol) == (2, "crops")
+
+
+def test_intervals_are_seeded(make_scored):
+    rng = np.random.default_rng(0)
+    many = make_scored(rng.uniform(90, 130, (40, 3, 2)), np.full((40, 3, 2), 100.0), np.full((40, 3), 2))
+    first, second, other = (evaluate_persons(many, METRICS[:1], SKELETON, seed).figures for seed in (1, 1, 2))
+    assert first == second != other
+
+
+def test_a_row_a_person(scored):
+    table = evaluate_persons(scored, METRICS, SKELETON, seed=0).person_scores
+    PersonScores.validate(table)
+    assert list(table.columns) == ["person_id", "image_id", "found", "pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]
+    np.testing.assert_allclose(table["pck_thesis"], [2 / 3, 0, np.nan])
+    np.testing.assert_allclose(table["pck_thesis_visible"], [1 / 2, 0, np.nan])
+
+
+def test_a_value_a_joint_stands_in_the_row_of_all_its_places(scored):
+    table = evaluate_persons(scored, METRICS, SKELETON, seed=0).joint_scores
+    assert len(table) == 3 * 3
+    of_all = table[table["visibility"] == "all"].set_index("joint")
+    # The nose is right in 1 of 2 places, the left hand in its only one, the right hand in none of one.
+    assert of_all["pck_thesis"].to_dict() == {"nose": 0.5, "left_hand": 1.0, "right_hand": 0.0}
+    assert of_all["labelled"].to_dict() == {"nose": 2, "left_hand": 1, "right_hand": 1}
+    assert of_all.loc["right_hand", "mean_error_px"] == 100
+    assert table.loc[table["visibility"] != "all", "pck_thesis"].isna().all()
+
+
+def test_columns_follow_the_skeletons_order_of_joints(make_scored):
+    only_right_hand_fails = make_scored([[NEAR, NEAR, FAR]], [[NEAR] * 3], [[2, 2, 2]])
+    table = evaluate_persons(only_right_hand_fails, METRICS, SKELETON, seed=0).joint_scores
+    wrong = table[(table["visibility"] == "all") & (table["pck@0.2"] == 0)]
+    assert wrong["joint"].tolist() == ["right_hand"]
+
+
+def test_nobody_gives_nan_and_null(make_scored):
+    nobody = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
+    found = evaluate_persons(nobody, METRICS, SKELETON, seed=0)
+    assert all(math.isnan(figure.value) for figure in found.figures.by_name.values())
+    assert found.figures.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
+    assert len(found.person_scores) == 0
+
+
+def test_no_metrics_still_give_the_errors(scored):
+    found = evaluate_persons(scored, (), SKELETON, seed=0)
+    assert found.figures.by_name == {}
+    assert found.joint_scores["mean_error_px"].notna().any()
+
+
+def test_an_unknown_metric_is_refused(scored):
+    with pytest.raises(OptionsError, match=r"No component 'luck' in posescope\.metrics"):
+        evaluate_persons(scored, (ComponentSpec(name="luck"),), SKELETON, seed=0)
+
+
+def perfect_results(annotations, split, noise=0.0):
+    """The truth of all labelled persons of a split, as predictions that have gone through our tables and our writer.
+
+    `noise` puts every joint off, by a standard deviation of that share of the square root of the person's area.
+    """
+    persons = filter_persons(annotations.persons, annotations.keypoints, ()).persons
+    ids = persons.loc[persons["split"] == split, "person_id"].to_numpy()
+    values = joints_of(annotations.keypoints, ids)
+    areas = persons.set_index("person_id").loc[ids, "area"].to_numpy(dtype=np.float64)
+    rng = np.random.default_rng(0)
+    joints = np.nan_to_num(values[..., :2]) + rng.normal(size=(*values.shape[:2], 2)) * noise * np.sqrt(areas)[:, None, None]
+    scores = rng.random(values.shape[:2]) if noise else np.ones(values.shape[:2])
+    table = Predictions.validate(join_joints(ids, joints, scores.astype(np.float32), "score"))
+    return coco_results(table, persons, annotations.skeleton.category_id)
+
+
+def test_the_truth_through_our_own_reader_and_writer_is_perfect(tiny_coco):
+    # Among the people: one without keypoints, who is neither wanted nor punished; and a dog.
+    nobody = {**tiny_coco.person(9, 1, (1, 1, 9, 9), []), "num_keypoints": 0}
+    dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
+    tiny_coco.change("val2017", lambda content: content["annotations"].extend([nobody, dog]))
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    annotations = read_annotations(folder, source)
+    results = perfect_results(annotations, "val")
+    assert len(results) == 3
+    sigmas = annotations.skeleton.oks_sigmas
+    found = evaluate_coco(folder.annotation_file(source, "val2017"), json.loads(json.dumps(results)), sigmas).figures
+    assert found["AP"] == pytest.approx(1.0)
+    assert found["AR"] == pytest.approx(1.0)
+    # One person of three missed: recall and precision fall to two thirds (101 recall points, 67 of them up to 2/3).
+    found = evaluate_coco(folder.annotation_file(source, "val2017"), results[1:], sigmas).figures
+    assert found["AR"] == pytest.approx(2 / 3)
+    assert found["AP"] == pytest.approx(67 / 101)
+
+
+def test_precision_over_those_with_a_crop_alone(tiny_coco):
+    """One of three people was discarded, and nothing is found of them: missed under `coco`, ignored under `crops`."""
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    annotations = read_annotations(folder, source)
+    results, truth = perfect_results(annotations, "val"), folder.annotation_file(source, "val2017")
+    people = filter_persons(annotations.persons, annotations.keypoints, ()).persons
+    kept = people[people["split"] == "val"].iloc[1:]
+    coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
+    crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
+    assert coco.figures.by_name["oks_ap"].value == pytest.approx(67 / 101)
+    assert crops.figures.by_name["oks_ap"].value == pytest.approx(1.0)
+    assert [e.figures.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
+    assert [e.figures.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
+    # A result that is of the discarded person is not punished either, however sure it is.
+    sure = [{**results[0], "score": 2.0}, *results[1:]]
+    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).figures.by_name
+    assert found["oks_ap"].value == pytest.approx(1.0)
+    assert list(found) == ["oks_ap", "oks_ap50", "oks_ap75", "oks_ar"]
+    assert crops.image_ids == coco.image_ids == tuple(sorted(load_ids(truth)))
+
+
+def load_ids(truth):
+    return {image["id"] for image in load_annotation_file(truth)["images"]}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("noise", [0.0, 0.08])
+def test_real_people_score_as_pycocotools_says(real_data, tmp_path, noise):
+    """pycocotools, called directly on the two files."""
+    root = real_data / "coco_subset"
+    folder, source = CocoFolder(root), SourceOptions()
+    annotations = read_annotations(folder, source)
+    results = perfect_results(annotations, "val", noise)
+    assert len(results) == 374
+    write_json(tmp_path / "coco_results.json", results)
+    truth_file = folder.annotation_file(source, "val2017")
+    found = evaluate_coco(truth_file, results, annotations.skeleton.oks_sigmas).figures
+    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100).figures.by_name
+
+    truth = COCO()
+    truth.dataset = load_annotation_file(truth_file)
+    truth.createIndex()
+    reference = COCOeval(truth, truth.loadRes(str(tmp_path / "coco_results.json")), "keypoints")
+    reference.evaluate()
+    reference.accumulate()
+    reference.summarize()
+    np.testing.assert_allclose(list(found.values()), reference.stats, rtol=1e-12)
+    assert [ours[name].value for name in ("oks_ap", "oks_ap50", "oks_ap75", "oks_ar")] == pytest.approx(
+        reference.stats[[0, 1, 2, 5]], abs=1e-9
+    )
+    assert found["AP"] > 0.99 if not noise else 0.2 < found["AP"] < 0.9
+    assert ours["oks_ap"].low <= found["AP"] <= ours["oks_ap"].high
+    assert ours["oks_ap"].persons == 374

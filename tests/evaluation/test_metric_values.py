@@ -1,0 +1,100 @@
+"""The content of metrics.json: its schema is a promise to everything that reads it."""
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from posescope.core.files import read_json, write_json
+from posescope.core.origin import Origin, OriginMismatchError
+from posescope.evaluation.metric_values import (
+    METRICS_SCHEMA_VERSION,
+    Figure,
+    Figures,
+    figures_table,
+    metrics_content,
+    setting_of,
+    with_setting,
+)
+
+FIGURES = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": Figure(math.nan)})
+PRECISION = Figures({"oks_ap": Figure(0.25, 0.2, 0.3, persons=9, protocol="coco")})
+VAL = setting_of("crops", "val", flip_test=True)
+MSE = Figures({"mse": Figure(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
+
+
+def test_the_schema(tmp_path) -> None:
+    """docs/metrics.md shows this very content."""
+    content = metrics_content(VAL, FIGURES, PRECISION, MSE)
+    write_json(tmp_path / "metrics.json", content)
+    found = read_json(tmp_path / "metrics.json")
+    assert list(found) == ["schema_version", "val"]
+    assert found["schema_version"] == METRICS_SCHEMA_VERSION == 1
+    assert set(found["val"]) == {"pck_thesis", "oks", "oks_ap", "mse"}
+    assert found["val"]["oks_ap"] == {
+        "value": 0.25,
+        "low": 0.2,
+        "high": 0.3,
+        "persons": 9,
+        "protocol": "coco",
+        "split": "val",
+        "box_source": "ground_truth",
+        "flip_test": True,
+    }
+    assert {key: found["val"]["oks"][key] for key in ("value", "low", "high")} == {"value": None, "low": None, "high": None}
+
+
+def test_figures_round_trip() -> None:
+    back = Figures.from_dict(FIGURES.to_dict()).by_name
+    assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
+    assert math.isnan(back["oks"].value)
+    assert Figures.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
+
+
+def test_figures_keep_their_origin_in_a_file() -> None:
+    own = Origin(model="m", data="d", results="")
+    marked = FIGURES.of(own)
+    assert Figures.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(FIGURES.by_name["pck_thesis"], origin=own)
+
+
+@pytest.mark.parametrize("origin", [Origin("other", "d", ""), Origin("m", "other", ""), Origin("", "d", "results"), None])
+def test_figures_of_another_model_or_other_data_get_into_no_metrics(origin: Origin | None) -> None:
+    """As after another training, when a part of the pipeline runs alone."""
+    own = Origin(model="m", data="d", results="")
+    setting = setting_of("crops", "val", True, origin=own)
+    assert metrics_content(setting, FIGURES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
+    with pytest.raises(OriginMismatchError) as caught:
+        metrics_content(setting, FIGURES.of(own), PRECISION.of(origin))
+    assert caught.value.names == ("oks_ap",)
+
+
+def test_figures_of_an_older_file_have_no_persons() -> None:
+    old = Figures.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
+    assert old.by_name == {"oks": Figure(0.5)}
+
+
+def test_another_systems_results_are_marked() -> None:
+    content = metrics_content(setting_of("coco", "test", True, "theirs.json"), FIGURES, PRECISION, Figures({}))
+    assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
+    assert {figure["box_source"] for figure in content["test"].values()} == {"results"}
+    assert {figure["flip_test"] for figure in content["test"].values()} == {None}
+    assert {figure["split"] for figure in content["test"].values()} == {"test"}
+
+
+def test_as_a_table() -> None:
+    table = figures_table(metrics_content(VAL, FIGURES, PRECISION, MSE))
+    assert table["figure"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
+    assert list(table.columns) == ["figure", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
+    assert table.set_index("figure").loc["oks_ap", "high"] == pytest.approx(0.3)
+    assert figures_table({"schema_version": 1, "val": {}}).empty
+
+
+def test_a_table_is_told_with_its_setting(tmp_path) -> None:
+    table = with_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
+    assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
+    assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]
+    other = with_setting(table[["oks"]], setting_of("coco", "val", flip_test=True, results="theirs.json"))
+    assert other["box_source"].tolist() == ["results"] * 2
+    assert other["flip_test"].isna().all()
+    assert with_setting(table[:0], VAL).empty

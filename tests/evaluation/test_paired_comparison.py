@@ -1,0 +1,175 @@
+"""Two runs on the same persons: by hand, against SciPy's paired bootstrap, and what cannot be compared."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import bootstrap
+
+from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.metrics.base import MetricError
+from posescope.evaluation.paired_comparison import compare_joints, compare_persons, compare_values
+
+NAN = np.nan
+
+
+def scores(person_ids, image_ids, **figures) -> pd.DataFrame:
+    return pd.DataFrame({"person_id": person_ids, "image_id": image_ids, "found": True, **figures})
+
+
+def hits(rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
+
+
+def test_a_difference_by_hand():
+    """Persons 0 and 1 in image 7, person 2 in image 9, person 3 has no value in B. Draws: 7 twice; 9 twice; each once."""
+    draws = ImageDraws(np.array([7, 9]), np.array([[2, 0], [0, 2], [1, 1]], dtype=np.float32))
+    first, second = np.array([0.5, 0.2, 0.9, 0.3]), np.array([0.75, 0.2, 0.7, NAN])
+    found = compare_values("pck", first, second, np.array([7, 7, 9, 9]), draws)
+    assert (found.name, found.count) == ("pck", 3)
+    assert (found.a, found.b) == (pytest.approx(1.6 / 3), pytest.approx(1.65 / 3))
+    assert found.difference == pytest.approx(0.05 / 3)
+    # The three draws give 0.25 / 2, -0.2 and 0.05 / 3; the 2.5th of 100 lies a twentieth of the way from the least to the middle.
+    assert found.low == pytest.approx(-0.2 + 0.05 * (0.05 / 3 + 0.2))
+    assert found.high == pytest.approx(0.125 - 0.05 * (0.125 - 0.05 / 3))
+    assert not found.excludes_zero
+
+
+def test_a_run_against_itself_is_exactly_nothing():
+    rng = np.random.default_rng(0)
+    table = scores(np.arange(50), rng.integers(0, 20, 50), oks=rng.random(50), pck_thesis=rng.random(50))
+    found = compare_persons(table, table.copy())
+    for figure in found.figures:
+        assert (figure.difference, figure.low, figure.high, figure.excludes_zero) == (0.0, 0.0, 0.0, False)
+        assert figure.a == figure.b
+    joints = hits([(p, p // 2, "nose", 2, v, v > 0.5) for p, v in enumerate(rng.random(50))])
+    (nose,) = compare_joints(joints, joints.copy())
+    assert (nose.oks.difference, nose.oks.low, nose.oks.high, nose.winner("oks")) == (0.0, 0.0, 0.0, "")
+
+
+def test_one_person_an_image_is_scipys_paired_bootstrap():
+    rng = np.random.default_rng(0)
+    first = rng.normal(0.5, 0.2, 300)
+    second = first + rng.normal(0.02, 0.05, 300)
+    images = np.arange(300)
+    found = compare_values("oks", first, second, images, draw_images(images, seed=0, resamples=9999))
+    expected = bootstrap(
+        (first, second), lambda a, b, axis: (b - a).mean(axis=axis), paired=True, method="percentile", rng=1, vectorized=True
+    ).confidence_interval
+    assert found.difference == pytest.approx(second.mean() - first.mean())
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=3e-4)
+    # Pairing is what finds it: the interval is several times narrower than that of two separate groups.
+    separate = bootstrap((first, second), lambda a, b, axis: b.mean(axis=axis) - a.mean(axis=axis), method="percentile", rng=1)
+    assert found.excludes_zero
+    assert separate.confidence_interval.low < 0 < separate.confidence_interval.high
+
+
+def test_the_difference_turns_round_with_the_runs_and_the_order_of_rows_does_not_matter():
+    rng = np.random.default_rng(0)
+    first = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
+    second = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
+    (one,), (other,) = compare_persons(first, second).figures, compare_persons(second, first).figures
+    assert (other.difference, other.low, other.high) == pytest.approx((-one.difference, -one.high, -one.low))
+    assert compare_persons(first, second.sample(frac=1, random_state=0)).figures == (one,)
+    assert compare_persons(first, second, seed=1).figures != (one,)
+
+
+def test_who_is_in_one_run_alone_is_left_out_and_counted():
+    first = scores([1, 2, 3], [1, 1, 2], oks=[0.1, 0.2, 0.9], pck_thesis=[1.0, 1.0, 1.0])
+    second = scores([2, 1, 5, 6], [1, 1, 4, 4], oks=[0.4, 0.1, 0, 0], mine=[1, 2, 3, 4])
+    found = compare_persons(first, second)
+    assert (found.persons, found.images, found.only_a, found.only_b) == (2, 1, 1, 2)
+    assert found.left_out == ("mine", "pck_thesis")
+    (oks,) = found.figures
+    assert (oks.count, oks.a, oks.b) == (2, pytest.approx(0.15), pytest.approx(0.25))
+    # There is one image alone, so every draw is the same.
+    assert (oks.low, oks.high) == pytest.approx((0.1, 0.1))
+
+
+def test_who_was_missed_counts_as_nothing():
+    """B is better with those whom it finds, and has not found person 3."""
+    first = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.5, 0.5, 0.9, 0.5])
+    second = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.6, 0.6, 0.0, 0.6]).assign(found=[True, True, False, True])
+    found = compare_persons(first, second)
+    assert (found.persons, found.missed_a, found.missed_b, found.only_a, found.only_b) == (4, 0, 1, 0, 0)
+    (oks,) = found.figures
+    assert (oks.count, oks.a, oks.b, oks.difference) == (4, pytest.approx(0.6), pytest.approx(0.45), pytest.approx(-0.15))
+    # A draw of image 2 alone, three times, is one of 27: the low end is far below, and the high one is that of the others.
+    assert (oks.low, oks.high) == pytest.approx((-0.9, 0.1))
+    assert found.to_dict()["missed_b"] == 1
+    joints = [
+        hits([(p, p, "nose", 2, value, value > 0.5) for p, value in enumerate(values)])
+        for values in ((0.5, 0.9, 0.9, 0.9), (0.6, 0.0, 0.0, 0.0))
+    ]
+    (nose,) = compare_joints(*joints)
+    assert (nose.oks.count, nose.oks.a, nose.oks.b, nose.winner("oks")) == (4, pytest.approx(0.8), 0.15, "A")
+
+
+def test_a_figure_that_nobody_has_is_null():
+    table = scores([1, 2], [1, 2], oks=[NAN, NAN])
+    (oks,) = compare_persons(table, table).figures
+    assert (oks.count, oks.excludes_zero) == (0, False)
+    content = oks.to_dict()
+    assert [content[key] for key in ("a", "b", "difference", "low", "high")] == [None] * 5
+    json.dumps(compare_persons(table, table).to_dict(), allow_nan=False)
+
+
+def test_joints_by_hand():
+    """The nose is better in B for everybody, the hand in A for everybody, the foot for one of two."""
+    first = hits([(p, p, joint, 2, value, value > 0.5) for p in (1, 2) for joint, value in (("nose", 0.1), ("hand", 0.9))])
+    second = hits([(p, p, joint, 2, value, value > 0.5) for p in (1, 2) for joint, value in (("hand", 0.7), ("nose", 0.8))])
+    feet = (
+        [(1, 1, "foot", 1, 0.5, False), (2, 2, "foot", 1, 0.5, False)],
+        [(1, 1, "foot", 1, 0.4, False), (2, 2, "foot", 1, 0.6, True)],
+    )
+    found = compare_joints(*(pd.concat([table, hits(rows)]) for table, rows in zip((first, second), feet, strict=True)))
+    assert [one.joint for one in found] == ["nose", "hand", "foot"]
+    nose, hand, foot = found
+    assert (nose.oks.difference, nose.oks.low, nose.oks.high) == pytest.approx((0.7, 0.7, 0.7))
+    assert (nose.pck_thesis.a, nose.pck_thesis.b) == (0, 1)
+    assert [one.winner("oks") for one in found] == ["B", "A", ""]
+    assert [one.winner("pck_thesis") for one in found] == ["B", "", ""]
+    assert hand.oks.difference == pytest.approx(-0.2)
+    assert (foot.pck_thesis.difference, foot.pck_thesis.low) == (0.5, 0)
+    assert nose.to_dict()["oks"]["winner"] == "B"
+
+
+def test_joints_of_persons_in_one_run_alone_do_not_count():
+    first = hits([(1, 1, "nose", 2, 0.5, True), (2, 2, "nose", 2, 0.0, False)])
+    (nose,) = compare_joints(first, hits([(1, 1, "nose", 2, 0.75, True)]))
+    assert (nose.oks.count, nose.oks.difference) == (1, 0.25)
+
+
+def test_nobody_in_common():
+    with pytest.raises(MetricError, match="no person in common: A has scored 1 person, B 2 others"):
+        compare_persons(scores([1], [1], oks=[0.5]), scores([2, 3], [1, 1], oks=[0.5, 0.5]))
+
+
+def test_no_figure_in_common():
+    with pytest.raises(MetricError, match="no figure in common"):
+        compare_persons(scores([1], [1], oks=[0.5]), scores([1], [1], pck=[0.5]))
+
+
+def test_another_split_under_the_same_ids():
+    with pytest.raises(MetricError, match="person 2 is in image 8 in A, in image 9 in B \\(1 such person\\)"):
+        compare_persons(scores([1, 2], [7, 8], oks=[0, 0]), scores([1, 2], [7, 9], oks=[0, 0]))
+
+
+def test_another_skeleton():
+    with pytest.raises(MetricError, match="different skeletons: only in A: nose; only in B: neck, tail"):
+        compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "neck", 2, 0.5, True), (1, 1, "tail", 2, 0.5, True)]))
+
+
+def test_other_annotations():
+    with pytest.raises(MetricError, match="other labelled joints"):
+        compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "nose", 1, 0.5, True)]))
+
+
+def test_the_same_labels_in_other_places():
+    """Data of one person an image, with every joint labelled: only the places tell two sets apart."""
+    first = hits([(1, 1, "nose", 2, 0.5, True)]).assign(x=10.0, y=20.0)
+    with pytest.raises(MetricError, match="or have them in other places"):
+        compare_joints(first, first.assign(x=11.0))
+    assert len(compare_joints(first, first)) == 1
+    assert len(compare_joints(first, hits([(1, 1, "nose", 2, 0.5, True)]))) == 1, "an older run has no places"

@@ -1,0 +1,142 @@
+"""A network whose inner life is known: what its taps carry, and what each skip is good for, follows from ten lines."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
+from posescope.core.plugins import ComponentSpec
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.crops.crop_set import CropSet
+from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.components.pca import principal_components
+from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.base import Edits, PoseNetwork
+
+SIDE = 32
+TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
+
+
+class ToyNetwork(PoseNetwork):
+    """Joint 0 is where the picture is red, joint 1 where it is blue.
+
+    The bottleneck (3 x 2 x 2) knows the quarter of the crop, `fine` (3 x 8 x 8) the cell in it; `idle` goes nowhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map_size = (8, 8)
+        self.tap_names = ("fine", "idle", "bottleneck")
+        self.bottleneck_tap = "bottleneck"
+        self.skip_taps = ("fine", "idle")
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+        edit = dict(edits or {})
+
+        def tap(name: str, value: Tensor) -> Tensor:
+            return edit[name](value) if name in edit else value
+
+        fine = tap("fine", F.avg_pool2d(images, 4) * self.gain)
+        idle = tap("idle", fine + 1)
+        coarse = tap("bottleneck", F.avg_pool2d(images, 16) * self.gain)
+        maps = 16 * F.interpolate(coarse, size=(8, 8)) + 0.1 * fine + 0 * idle
+        return [maps[:, [0, 2]]]
+
+
+def dots_image(dots: list[tuple[int, int, int, float]]) -> np.ndarray:
+    """A black crop with dots: (channel, column, row of the 8 x 8 cells, brightness 0..1)."""
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for channel, column, row, brightness in dots:
+        image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4, channel] = round(255 * brightness)
+    return image
+
+
+@pytest.fixture(scope="session")
+def model() -> PoseModel:
+    return PoseModel(
+        network=ToyNetwork(),
+        codec=GaussianCodec(GaussianOptions(decoder="argmax"), crop_size=(SIDE, SIDE), joint_count=2),
+        skeleton=TOY_SKELETON,
+        crop_size=(SIDE, SIDE),
+        mean_rgb=(0.0, 0.0, 0.0),
+        model_spec=ComponentSpec(name="toy"),
+        codec_spec=ComponentSpec(name="gaussian"),
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
+    )
+
+
+def crop_set(images: np.ndarray, joints: np.ndarray | None = None) -> CropSet:
+    """Crops in two shards; all joints unlabelled unless given."""
+    count, half = len(images), len(images) // 2
+    known = joints is not None
+    targets = PoseTargets(
+        person_ids=np.arange(100, 100 + count),
+        joints=joints.astype(np.float32) if known else np.full((count, 2, 2), np.nan, np.float32),
+        visibility=np.full((count, 2), 2 if known else 0, np.uint8),
+        joint_names=TOY_SKELETON.joints[: joints.shape[1]] if known else TOY_SKELETON.joints,
+    )
+    places = np.array([(0, row) if row < half else (1, row - half) for row in range(count)], dtype=np.int64).reshape(count, 2)
+    return CropSet(targets=targets, shards=[images[:half], images[half:]], places=places)
+
+
+@pytest.fixture
+def inputs_of(model, tmp_path) -> Callable[..., AnalysisInputs]:
+    """Analysis inputs of crops: features at the bottleneck, and their components."""
+
+    def make(crops: CropSet, **changes) -> AnalysisInputs:
+        features = extract_features(model, crops, None, FeatureStore(tmp_path / "features"), batch_size=16, dtype="float32")
+        fields = {"seed": 0, "batch_size": 16, **changes}
+        return AnalysisInputs(model=model, crops=crops, features=features, components=principal_components(features), **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shifting_crops() -> CropSet:
+    """Red wanders from the left quarter (cell 1, 1) to the right one (cell 6, 1); blue stays: one planted component."""
+    amounts = np.linspace(0, 1, 41)
+    return crop_set(np.stack([dots_image([(0, 1, 1, 1 - a), (0, 6, 1, a), (2, 2, 6, 1.0)]) for a in amounts]))
+
+
+@pytest.fixture(scope="session")
+def three_kinds() -> tuple[CropSet, np.ndarray]:
+    """Red in one of three quarters, with a little noise in green: 18, 12 and 9 persons; and the kind of each, shuffled."""
+    rng = np.random.default_rng(0)
+    kinds = rng.permutation(np.repeat([0, 1, 2], [18, 12, 9]))
+    cells = [(1, 1), (6, 1), (1, 6)]
+    images = [dots_image([(0, *cells[kind], 1.0), (1, 3, 3, 0.1 * rng.random()), (2, 2, 6, 1.0)]) for kind in kinds]
+    return crop_set(np.stack(images)), kinds
+
+
+@pytest.fixture(scope="session")
+def noise_crops() -> CropSet:
+    """80 pictures of noise: no kinds of person at all."""
+    return crop_set(np.random.default_rng(0).integers(0, 256, (80, SIDE, SIDE, 3)).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def scattered_crops() -> CropSet:
+    """Red and blue in any cell, labelled at the cell's middle: to find the cell, the network needs `fine`."""
+    rng = np.random.default_rng(1)
+    cells = rng.integers(0, 8, (60, 2, 2))
+    images = [dots_image([(0, *red, 1.0), (2, *blue, 1.0)]) for red, blue in cells]
+    return crop_set(np.stack(images), joints=(cells + 0.5) * 4 - 0.5)
+
+
+@pytest.fixture(scope="session")
+def wandering_crops() -> tuple[CropSet, np.ndarray, np.ndarray]:
+    """160 people in random order: red wanders from left to right, blue below brightens; how far, and how bright (0..1).
+
+    In the bottleneck red is the first component, blue the second, and there is no third but rounding.
+    """
+    red, blue = np.random.default_rng(2).random((2, 160))
+    images = [dots_image([(0, 1, 1, 1 - a), (0, 6, 1, a), (2, 2, 6, b / 2)]) for a, b in zip(red, blue, strict=True)]
+    return crop_set(np.stack(images)), red, blue

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from posescope.core.plugins import ComponentSpec, build
+from posescope.explainability.components.pca import Components
+from posescope.explainability.features.activations import hold, neutral_image, read_taps
+from posescope.explainability.features.feature_store import FeatureSet
+from posescope.explainability.traversal import traversal_steps as feature_space
+from posescope.explainability.traversal.traversal_steps import decode_features, nearest_persons, walked_points
+
+
+def test_walked_points_by_hand() -> None:
+    components = Components(mean=np.array([1.0, 1.0]), axes=np.eye(2), variances=np.array([4.0, 0.25]), tap="t", shape=(2,))
+    # Steps of -1 and 2 deviations: 2 and 0.5 along the two axes.
+    points = walked_points(components, 2, np.array([-1.0, 2.0]))
+    np.testing.assert_array_equal(points, [[-1, 1], [5, 1], [1, 0.5], [1, 2]])
+
+
+@pytest.mark.parametrize("block", [10, 4_000_000])
+def test_nearest_is_what_brute_force_finds(block, monkeypatch) -> None:
+    monkeypatch.setattr(feature_space, "_BLOCK_NUMBERS", block)
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=(50, 6)) + 300).astype(np.float32)  # far from the origin: digits must not be lost
+    points = rng.normal(size=(7, 6)) + 300
+    distances = np.linalg.norm(values[:, None].astype(np.float64) - points, axis=-1)
+    found = nearest_persons(FeatureSet(np.arange(50), values, "t", (6,)), points)
+    np.testing.assert_array_equal(found.rows, distances.argmin(axis=0))
+    np.testing.assert_allclose(found.distances, distances.min(axis=0), rtol=1e-6)
+
+
+def test_decoding_a_feature_puts_the_joint_where_it_says(model) -> None:
+    points = np.zeros((2, 3, 2, 2))
+    points[0, 0, 1, 0] = 1.0  # red, lower left quarter: rows 4..7, columns 0..3
+    points[1, 2, 0, 1] = 1.0  # blue, upper right
+    found = decode_features(
+        model, "bottleneck", points.reshape(2, 12), (3, 2, 2), image=neutral_image(model), edits={}, batch_size=1
+    )
+    assert found.heatmaps.shape == (2, 2, 8, 8)
+    assert found.scores[0].tolist() == [16.0, 0.0]
+    assert (found.heatmaps[0, 0, 4:, :4] == 16).all()
+    assert found.heatmaps[0, 0].sum() == 16 * 16
+    assert found.joints[1, 1].tolist() == [(4 + 0.5) * 4 - 0.5, 1.5]  # the first of equal cells: column 4, row 0
+    assert torch.is_tensor(neutral_image(model))
+
+
+@pytest.mark.parametrize("component", ["hourglass", "hourglass_autoencoder"])
+def test_a_network_that_can_be_paused_decodes_as_by_whole_passes(component, model) -> None:
+    torch.manual_seed(0)
+    spec = ComponentSpec(name=component, options={"channels": 8, "depth": 2, "bottleneck_residuals": 1, "stacks": 2})
+    network = build("models", spec, crop_size=(32, 32), joint_count=2)
+    stacked = replace(model, network=network)
+    edits = {**dict.fromkeys(network.skip_taps[:1], torch.zeros_like), "stack2.up2": torch.neg}
+    image = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
+    names = network.tap_names
+    for tap in names[names.index(network.bottleneck_tap) : -1]:
+        shape = tuple(read_taps(stacked, image, [tap])[tap].shape[1:])
+        points = np.random.default_rng(0).normal(size=(5, int(np.prod(shape))))
+        paused = decode_features(stacked, tap, points, shape, image=image, edits=edits, batch_size=2)
+        values = torch.from_numpy(points.astype(np.float32)).reshape(5, *shape)
+        whole = stacked.heatmaps(image.expand(5, *image.shape[1:]), {**edits, tap: hold(values)})
+        np.testing.assert_allclose(paused.heatmaps, whole.numpy(), rtol=1e-4, atol=1e-5, err_msg=tap)

@@ -1,0 +1,46 @@
+"""Tests of posescope.geometry.crop_recipe."""
+
+import pytest
+from pydantic import ValidationError
+
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentNotAllowedError, ComponentSpec, StoredComponent
+from posescope.geometry.crop_recipe import CropRecipe, recipe_of
+
+PADDED = ComponentSpec(name="padded_square", options={"margin": 0.3})
+
+
+def test_the_margin_is_the_rules() -> None:
+    assert CropRecipe(rule=PADDED).margin == 0.3
+    assert CropRecipe(rule=ComponentSpec(name="centred_square")).margin == 0.1
+
+
+def test_a_rule_that_is_not_installed_has_no_margin() -> None:
+    with pytest.raises(OptionsError, match="No component 'round'"):
+        _ = CropRecipe(rule=ComponentSpec(name="round")).margin
+
+
+def test_round_trip() -> None:
+    recipe = CropRecipe(rule=PADDED, padding_rgb=(1, 2, 3))
+    assert recipe_of({"crop": recipe.model_dump(mode="json")}).trusted(()) == recipe
+
+
+def test_an_older_description_has_the_name_alone() -> None:
+    found = recipe_of({"crop_rule": "padded_square"})
+    assert (found.rule, found.padding_rgb) == (StoredComponent(name="padded_square"), (124, 116, 104))
+
+
+def test_a_rule_of_a_file_is_loaded_if_it_is_installed_or_allowed() -> None:
+    dotted = "posescope.geometry.square_boxes:PaddedSquare"
+    assert recipe_of({"crop_rule": "centred_square"}).margin == 0.1
+    stored = recipe_of({"crop": {"rule": {"name": dotted, "options": {"margin": 0.25}}}})
+    with pytest.raises(ComponentNotAllowedError, match=dotted):
+        _ = stored.margin
+    with pytest.raises(ComponentNotAllowedError, match=dotted):
+        stored.trusted(["posescope.geometry.square_boxes:CentredSquare"])
+    assert stored.trusted([dotted]).margin == 0.25
+
+
+def test_a_colour_is_a_byte() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 255"):
+        CropRecipe(rule=PADDED, padding_rgb=(0, 0, 256))

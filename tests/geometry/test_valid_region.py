@@ -1,0 +1,60 @@
+"""Which pixels of a crop are free of padding: by hand, and against OpenCV's own resizing."""
+
+import cv2
+import numpy as np
+import pytest
+
+from posescope.geometry.valid_region import real_span
+
+
+def span(first: int, side: int, image_side: int, size_px: int) -> tuple[int, int]:
+    low, high = real_span(np.array([first]), np.array([side]), np.array([image_side]), size_px)
+    return int(low[0]), int(high[0])
+
+
+def test_a_square_inside_its_image_is_real_from_end_to_end() -> None:
+    assert span(3, 40, 100, 20) == (0, 20)
+    assert span(3, 10, 100, 20) == (0, 20)
+    assert span(0, 100, 100, 20) == (0, 20)
+
+
+def test_shrunk_by_hand() -> None:
+    # Square px 0..7, of which 3..7 are the image; crop px c holds square px 2c and 2c + 1: 1 is mixed, 2 and 3 are real.
+    assert span(-3, 8, 100, 4) == (2, 4)
+    # Square px 0..4 are the image: crop px 2 holds 4 and 5, which is padding.
+    assert span(95, 8, 100, 4) == (0, 2)
+
+
+def test_enlarged_by_hand() -> None:
+    # Twice as large: crop px c is centred on square px (c + 0.5) / 2 - 0.5. Square px 1 is the first real one: c = 2 is at 0.75,
+    # which mixes in px 0; c = 3 is at 1.25.
+    assert span(-1, 4, 100, 8) == (3, 8)
+    # Square px 2 is the last real one: c = 4 is at 1.75, c = 5 at 2.25, which mixes in px 3.
+    assert span(97, 4, 100, 8) == (0, 5)
+
+
+def test_a_square_outside_its_image_has_no_real_pixel() -> None:
+    for first in (-50, 120):
+        low, high = span(first, 40, 100, 20)
+        assert high <= low
+
+
+def test_many_at_once_are_each_alone() -> None:
+    first, side, image = np.array([-3, -1, 95]), np.array([8, 4, 8]), np.array([100, 100, 100])
+    low, high = real_span(first, side, image, 8)
+    assert list(zip(low.tolist(), high.tolist(), strict=True)) == [span(*row, 8) for row in zip(first, side, image, strict=True)]
+
+
+@pytest.mark.parametrize("size_px", [16, 33, 64])
+def test_it_is_what_resizing_leaves_unmixed(size_px: int) -> None:
+    rng = np.random.default_rng(size_px)
+    for _ in range(100):
+        side, image_side = int(rng.integers(4, 150)), int(rng.integers(10, 150))
+        first = int(rng.integers(-side + 2, image_side - 2))
+        padding = np.ones((side, 1), np.float32)
+        padding[max(-first, 0) : max(min(image_side - first, side), 0)] = 0
+        method = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
+        column = cv2.resize(np.repeat(padding, 4, axis=1), (4, size_px), interpolation=method)[:, 0]
+        expected = np.flatnonzero(column < 1e-6)
+        low, high = span(first, side, image_side, size_px)
+        assert np.arange(low, max(low, high)).tolist() == expected.tolist(), (first, side, image_side)

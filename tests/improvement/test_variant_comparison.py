@@ -1,0 +1,168 @@
+"""Tests of posescope.improvement.variant_comparison and conclusion: a planted gain is told, and none where there is none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.origin import Origin, OriginMismatchError, with_origin
+from posescope.improvement.code_size import CodeSize
+from posescope.improvement.improvement_findings import _claim_of_reconstruction, _claims_of_reconstruction, conclude
+from posescope.improvement.variant_comparison import COMPARISONS, compare_by_joint, compare_by_person
+
+RECONSTRUCTION = pd.DataFrame(
+    [
+        {"stack": 1, "what": what, "numbers": numbers, "numbers_in_use": numbers, "persons": 30, "mse": 1 - kept,
+         "variance_kept": kept, "against_pca": against, "low": against - 0.01, "high": against + 0.01}
+        for what, numbers, kept, against in (("autoencoder", 4, 0.8, 0.1), ("pca", 4, 0.7, 0.0), ("mean", 0, 0.0, -0.7))
+    ]
+)  # fmt: skip
+BOTTLENECKS = pd.DataFrame(
+    [
+        {"variant": variant, "tap": tap, "persons": 30, "numbers": 64, "components_95": count, "participation_ratio": count / 2}
+        for variant, tap, count in (
+            ("original", "stack1.bottleneck", 20), ("continued", "stack1.bottleneck", 19), ("improved", "stack1.bottleneck", 9),
+            ("improved", "stack1.code", 3), ("improved", "stack1.restored", 3),
+        )
+    ]
+)  # fmt: skip
+
+
+def scores(gain: float) -> pd.DataFrame:
+    """200 persons in 100 images: continued 0.05 above the original, improved `gain` above that, others below; to the digit."""
+    rng = np.random.default_rng(0)
+    ids = np.arange(200)
+    base, noise = rng.uniform(0.4, 0.6, 200), np.tile([0.02, -0.02, -0.02, 0.02], 50)
+    shifts = {"original": 0.0, "emptied": -0.4, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
+    tables = [
+        pd.DataFrame(
+            {
+                "person_id": ids,
+                "image_id": ids // 2,
+                "found": True,
+                "pck_thesis": base + shift + rng.permutation(noise),
+                "variant": variant,
+            }
+        )
+        for variant, shift in shifts.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def hits(better: str) -> pd.DataFrame:
+    """100 persons with two joints; the improved network is right at one of them, the others never."""
+    tables = [
+        pd.DataFrame(
+            {
+                "person_id": np.repeat(np.arange(100), 2),
+                "image_id": np.repeat(np.arange(100), 2),
+                "joint": ["nose", "knee"] * 100,
+                "visibility": 2,
+                "oks": 0.5,
+                "pck_thesis": [float(variant == "improved" and joint == better) for joint in ("nose", "knee")] * 100,
+                "variant": variant,
+            }
+        )
+        for variant in ("original", "emptied", "inserted", "continued", "improved")
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def outcome(gain: float, better: str = "nose") -> dict:
+    figures, joints = compare_by_person(scores(gain), 0, 200), compare_by_joint(hits(better), 0, 200)
+    return conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)
+
+
+def test_every_comparison_by_hand() -> None:
+    table = compare_by_person(scores(0.1), 0, 200).set_index(["a", "b"])
+    assert set(table.index) == set(COMPARISONS)
+    for (a, b), expected in {
+        ("original", "inserted"): -0.3, ("original", "continued"): 0.05, ("original", "improved"): 0.15,
+        ("continued", "improved"): 0.1, ("original", "emptied"): -0.4,
+    }.items():  # fmt: skip
+        row = table.loc[(a, b)]
+        assert row["difference"] == pytest.approx(expected, abs=0.005)
+        assert row["low"] < row["difference"] < row["high"]
+        assert row["value_b"] - row["value_a"] == pytest.approx(row["difference"])
+        assert row["excludes_zero"]
+
+
+def test_both_models_of_a_comparison_are_named() -> None:
+    own = Origin(model="o" * 16, data="d" * 16)
+    prints = {"original": own.model, "emptied": own.model, "inserted": "i", "continued": "c", "improved": "m"}
+    people, joints = scores(0.1), hits("nose")
+    people = with_origin(people.assign(variant_model=people["variant"].map(prints)), own)
+    joints = with_origin(joints.assign(variant_model=joints["variant"].map(prints)), own)
+    figures, by_joint = compare_by_person(people, 0, 20), compare_by_joint(joints, 0, 20)
+    for table in (figures, by_joint):
+        assert {(row.model_a, row.model_b) for row in table.itertuples()} == {(prints[a], prints[b]) for a, b in COMPARISONS}
+    assert set(figures["figure"]) == {"pck_thesis"}, "fingerprints are no figures"
+    marked = [with_origin(table, own) for table in (figures, by_joint, RECONSTRUCTION, BOTTLENECKS)]
+    found = conclude(CodeSize(4, "planted"), *marked, epochs=5)
+    assert (found["model"], found["data"], found["models"]) == (own.model, own.data, prints)
+    marked[2] = with_origin(RECONSTRUCTION, Origin(model="before", data=own.data))
+    with pytest.raises(OriginMismatchError) as caught:
+        conclude(CodeSize(4, "planted"), *marked, epochs=5)
+    assert caught.value.names == ("reconstruction",)
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict", "passed"),
+    [(0.1, "helps", True), (-0.1, "harms", False), (0.0, "makes no difference that could not be chance", False)],
+)
+def test_the_claim_follows_the_numbers(gain, verdict, passed) -> None:
+    found = outcome(gain)
+    claim = found["findings"][0]
+    assert f"in the bottleneck {verdict}:" in claim["claim"]
+    assert claim["passed"] is passed
+    assert claim["value"] == pytest.approx(gain, abs=0.005)
+    assert claim["control"]["value"] == pytest.approx(0.05, abs=0.005)
+    assert claim["pck_at_stake"] == pytest.approx(gain if passed else 0.0, abs=0.005)
+    assert claim["claim"] in found["note"]
+
+
+def test_more_training_alone_is_no_gain() -> None:
+    """Better than the original by 0.05 with an interval above zero, and the claim does not hold: the control is as good."""
+    claim = outcome(0.0)["findings"][0]
+    assert claim["control"]["low"] > 0
+    assert not claim["passed"]
+
+
+def test_the_other_claims_and_the_joints() -> None:
+    found = outcome(0.1, better="knee")
+    _, inserted, reconstruction, directions = found["findings"]
+    assert "a code of 4 numbers is not enough" in inserted["claim"]
+    assert (inserted["value"], inserted["control"]["value"]) == pytest.approx((-0.3, -0.4), abs=0.01)
+    assert not inserted["passed"]
+    assert (reconstruction["value"], reconstruction["control"]["value"], reconstruction["passed"]) == (0.8, 0.7, True)
+    assert (directions["value"], directions["control"]["value"], directions["passed"]) == (3.0, 19.0, True)
+    assert "Of 2 joints 1 are better with it (knee) and 0 worse (none)" in found["note"]
+    assert found["scores"]["inserted"]["pck_thesis"] == pytest.approx(found["scores"]["original"]["pck_thesis"] - 0.3, abs=0.01)
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(("emptied", "passed", "words"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")])
+def test_a_code_is_enough_only_where_the_bottleneck_matters(emptied, passed, words) -> None:
+    table = scores(0.1)
+    base = table.loc[table["variant"] == "original", "pck_thesis"].to_numpy()
+    table.loc[table["variant"] == "inserted", "pck_thesis"] = base
+    table.loc[table["variant"] == "emptied", "pck_thesis"] = base + emptied
+    figures, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
+    claim = conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
+    assert claim["passed"] is passed
+    assert words in claim["claim"]
+
+
+def test_the_reconstruction_says_whom_it_was_measured_on() -> None:
+    claim = _claim_of_reconstruction(RECONSTRUCTION).claim
+    assert claim.startswith(
+        "Of the variance of stack 1's bottleneck in 30 persons, of photographs that were neither learned from nor chose the "
+        "epoch, the 4 numbers of the autoencoder (4 in use) keep 80.0%, more than as many principal components (70.0%)."
+    )
+
+
+def test_a_reconstruction_without_an_interval_is_no_claim() -> None:
+    assert len(list(_claims_of_reconstruction(RECONSTRUCTION))) == 1
+    unknown = RECONSTRUCTION.assign(low=np.nan, high=np.nan)
+    assert not list(_claims_of_reconstruction(unknown))

@@ -1,0 +1,119 @@
+"""Tests of posescope.kedro_support.parameter_checks."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posescope import settings
+from posescope.core.errors import OptionsError
+from posescope.kedro_support.config_loader import ComponentConfigLoader, merge_parameters
+from posescope.kedro_support.parameter_checks import PLACES, check_parameters
+from posescope.pipeline_registry import parameter_models
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+@pytest.fixture(scope="module")
+def parameters() -> dict[str, Any]:
+    return dict(ComponentConfigLoader(conf_source=str(CONF), env="test", **settings.CONFIG_LOADER_ARGS)["parameters"])
+
+
+def check(parameters: dict[str, Any], *changes: dict[str, Any]) -> str:
+    """The message, with the changes merged in as the command line does it; empty if all is well."""
+    for change in changes:
+        parameters = merge_parameters(parameters, change)
+    try:
+        check_parameters(parameters, parameter_models(), env="test")
+    except OptionsError as error:
+        return str(error)
+    return ""
+
+
+def test_the_files_are_right(parameters: dict[str, Any]) -> None:
+    assert check(parameters) == ""
+
+
+def test_nothing_at_all_is_right() -> None:
+    assert check({}) == ""
+
+
+@pytest.mark.parametrize("namespace", sorted(parameter_models()))
+def test_an_unknown_key_is_named_in_every_namespace(parameters: dict[str, Any], namespace: str) -> None:
+    message = check(parameters, {namespace: {"nonsense": 1}})
+    assert message.splitlines() == [
+        "1 wrong parameters (conf/base, conf/test or --params):",
+        f"  {namespace}.nonsense: unknown name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"modelling": {"training": {"epochs": -1}}}, "modelling.training.epochs: "),
+        ({"modelling": {"training": {"epochs": "many"}}}, "(found 'many')"),
+        ({"modelling": {"model": {"name": "nope"}}}, "modelling.model: No component 'nope' in posescope.models."),
+        ({"modelling": {"model": {"options": {"stacks": 99}}}}, "stacks: "),
+        ({"data_engineering": {"codec": {"options": {"sgima": 2}}}}, "sgima: unknown name"),
+        ({"evaluation": {"scoring": {"metrics": [{"name": "pkc"}]}}}, "evaluation.scoring.metrics.0: No component 'pkc'"),
+        ({"reporting": 3}, "reporting"),
+        ({"modelling": None}, "modelling"),
+    ],
+    ids=["bound", "type", "component", "option's bound", "option's name", "in a list", "no mapping", "null"],
+)  # fmt: skip
+def test_what_is_wrong_is_named(parameters: dict[str, Any], change: dict[str, Any], told: str) -> None:
+    message = check(parameters, change)
+    assert message.startswith("1 wrong parameters")
+    assert told in message
+
+
+def test_everything_that_is_wrong_is_named_at_once(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"modelling": {"training": {"epochs": 0, "batch_size": 0}}}, {"reporting": {"pages": 1}})
+    assert message.startswith("3 wrong parameters")
+    assert all(name in message for name in ("modelling.training.epochs", "modelling.training.batch_size", "reporting.pages"))
+
+
+def test_the_options_of_a_component_keep_their_path_one_line_each(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"modelling": {"training": {"optimiser": {"name": "rmsprop", "options": {"alhpa": 1, "x": 2}}}}})
+    assert message.splitlines() == [
+        "2 wrong parameters (conf/base, conf/test or --params):",
+        "  modelling.training.optimiser: options of 'rmsprop': alhpa: unknown name",
+        "  modelling.training.optimiser: options of 'rmsprop': x: unknown name",
+    ]
+
+
+def test_a_semicolon_in_a_message_makes_no_second_parameter(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"reporting": {"page": {"title": 3, "a; b": 1}}})
+    assert message.splitlines()[0].startswith("2 wrong parameters")
+    assert message.splitlines()[2] == "  reporting.page.a; b: unknown name"
+
+
+def test_an_unknown_top_level_key_is_named_with_what_is_close(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"modeling": {}})
+    assert "modeling: unknown top-level key; did you mean 'modelling'? Known: boxes, data_dir, " in message
+    assert "zzz: unknown top-level key. Known: boxes" in check(parameters, {"zzz": 1})
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_places_are_paths(parameters: dict[str, Any], place: str) -> None:
+    assert check(parameters, {place: "some/where"}) == ""
+    assert f"{place}: expected a path ({PLACES[place]}), found 3" in check(parameters, {place: 3})
+    assert f"{place}: expected a path" in check(parameters, {place: None})
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
+def test_an_address_is_no_place(parameters: dict[str, Any], place: str, path: str) -> None:
+    message = check(parameters, {place: path})
+    assert message.startswith("1 wrong parameters")
+    assert f"  {place}: " in message
+
+
+def test_braces_are_refused_where_the_catalog_fills_them_in(parameters: dict[str, Any]) -> None:
+    assert "  data_dir: '{x}' has braces" in check(parameters, {"data_dir": "{x}"})
+    assert check(parameters, {"raw_dir": "{x}"}) == ""
+
+
+@pytest.mark.parametrize("results", ["s3://bucket/x.json", ""])
+def test_results_of_others_are_a_local_file(parameters: dict[str, Any], results: str) -> None:
+    assert "  evaluation.results: " in check(parameters, {"evaluation": {"results": results}})

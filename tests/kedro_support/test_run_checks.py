@@ -1,0 +1,148 @@
+"""Tests of posescope.kedro_support.run_checks."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.framework.project import configure_project
+from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
+from kedro.pipeline import Pipeline, node
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset
+
+from posescope.core.errors import OptionsError
+from posescope.datasets import ModelDataset, NothingDataset, StoreDataset
+from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, ParametersCheck
+
+
+@pytest.fixture(scope="module", autouse=True)
+def project() -> None:
+    """The hooks ask the configured project which pipeline makes what."""
+    configure_project("posescope")
+
+
+def context(tmp_path: Path, parameters: dict[str, Any], env: str | None = "test") -> Any:
+    return SimpleNamespace(config_loader={"parameters": parameters}, env=env, project_path=tmp_path)
+
+
+def test_wrong_parameters_stop_the_run(tmp_path: Path) -> None:
+    ParametersCheck().after_context_created(context(tmp_path, {"modelling": {}}))
+    with pytest.raises(OptionsError, match="conf/test"):
+        ParametersCheck().after_context_created(context(tmp_path, {"modelling": {"epochs": 3}}))
+    with pytest.raises(OptionsError, match="conf/base"):
+        ParametersCheck().after_context_created(context(tmp_path, {"modling": {}}, env=None))
+
+
+def test_places_in_the_globals_are_checked_too(tmp_path: Path) -> None:
+    given = context(tmp_path, {})
+    given.config_loader["globals"] = {"data_dir": "s3://bucket/x", "anything": "s3://bucket/x"}
+    with pytest.raises(OptionsError, match=r"1 wrong parameters .*\n  data_dir: "):
+        ParametersCheck().after_context_created(given)
+    given.config_loader["parameters"] = {"data_dir": "here"}
+    ParametersCheck().after_context_created(given)
+
+
+def join(*inputs: str) -> Pipeline:
+    """A pipeline of one node that reads these."""
+    return Pipeline([node(lambda *values: 1, list(inputs), "joined", name="join")])
+
+
+def catalog_of(tmp_path: Path, **more: Any) -> DataCatalog:
+    return DataCatalog(
+        {
+            "persons": CSVDataset(filepath=str(tmp_path / "persons.csv")),
+            "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, None)),
+            "run_records": StoreDataset(
+                store="posescope.runs.run_record.RunFolder", filepath=str(tmp_path / "runs"), role="workspace"
+            ),
+            "metrics": JSONDataset(filepath=str(tmp_path / "metrics.json")),
+            "params:modelling.model": MemoryDataset({}),
+            "parameters": MemoryDataset({}),
+            **more,
+        }
+    )  # fmt: skip
+
+
+def test_a_missing_input_names_its_place_and_its_pipeline(tmp_path: Path) -> None:
+    pipeline = join("persons", "model", "unheard_of", "parameters", "params:modelling.model")
+    with pytest.raises(MissingInputError) as caught:
+        InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+    assert str(caught.value).splitlines() == [
+        "3 inputs of this run are missing:",
+        f"  model ({tmp_path / 'model'}): run the pipeline modelling first",
+        f"  persons ({tmp_path / 'persons.csv'}): run the pipeline data_engineering first",
+        "  unheard_of (not in the catalog): no pipeline makes it",
+    ]
+
+
+def test_a_missing_input_from_anywhere_names_its_parameter(tmp_path: Path) -> None:
+    places = {
+        "inference_images": StoreDataset(
+            store="posescope.prediction.image_io.image_folder.ImageFolder", filepath=str(tmp_path / "images")
+        ),
+        "inference_model": ModelDataset(filepath=str(tmp_path / "model"), newest=True),
+        "raw_source": StoreDataset(store="posescope.data.coco.folder.CocoFolder", filepath=str(tmp_path / "raw")),
+    }
+    with pytest.raises(MissingInputError) as caught:
+        InputsCheck().before_pipeline_run({}, join(*places), catalog_of(tmp_path, **places))
+    place = "or say where it lies: --params"
+    assert str(caught.value).splitlines()[1:] == [
+        f"  inference_images ({tmp_path / 'images'}): no pipeline makes it, {place} images=FOLDER",
+        f"  inference_model ({tmp_path / 'model'}): run the pipeline modelling first, {place} model=FOLDER",
+        f"  raw_source ({tmp_path / 'raw'}): run the pipeline data_engineering first, {place} raw_dir=FOLDER",
+    ]
+
+
+def test_inputs_that_are_there_pass(tmp_path: Path) -> None:
+    (tmp_path / "persons.csv").write_text("person_id\n1\n")
+    InputsCheck().before_pipeline_run({}, join("persons", "run_records", "params:modelling.model"), catalog_of(tmp_path))
+
+
+def test_what_the_run_makes_itself_is_no_missing_input(tmp_path: Path) -> None:
+    (tmp_path / "persons.csv").write_text("person_id\n1\n")
+    pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
+    InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
+
+
+@pytest.mark.parametrize(("results", "shared"), [("theirs.json", True), (None, True), ("theirs.json", False)])
+def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
+    tmp_path: Path, results: str | None, shared: bool
+) -> None:
+    catalog = DataCatalog(
+        {
+            "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
+            "params:evaluation.results": MemoryDataset("theirs.json") if results else NothingDataset(),
+        }
+    )
+    inputs = ["model", "params:evaluation.results"]
+    nodes = [node(lambda model, results: (model, results), inputs, "scored", name="score")]
+    nodes += [] if shared else [node(lambda model: model, "model", "explained", name="explain")]
+    if results is None or not shared:
+        with pytest.raises(MissingInputError, match=r"model .*run the pipeline modelling first"):
+            InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+        return
+    InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
+    assert catalog.load("model") is None
+
+
+def test_nothing_can_be_saved_in_the_place_of_a_needless_input() -> None:
+    with pytest.raises(DatasetError, match="does not need cannot be written: int"):
+        NothingDataset().save(1)
+
+
+def test_a_missing_version_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    table = CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version("v0", "v1"), save_args={"index": False})
+    catalog = catalog_of(tmp_path, scores=table)
+    with pytest.raises(MissingInputError, match="there is none yet"):
+        InputsCheck().before_pipeline_run({"load_versions": {"scores": "v0"}}, join("scores"), catalog)
+    CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version(None, "v1"), save_args={"index": False}).save(
+        pd.DataFrame({"a": [1]})
+    )
+    table.release()
+    with pytest.raises(MissingInputError, match=r"scores:v0: there is no such version .*found v1"):
+        InputsCheck().before_pipeline_run({"load_versions": {"scores": "v0"}}, join("scores"), catalog)
+    InputsCheck().before_pipeline_run({"load_versions": {"scores": "v1"}}, Pipeline([]), catalog)
+    with pytest.raises(MissingInputError, match="persons keeps no versions"):
+        InputsCheck().before_pipeline_run({"load_versions": {"persons": "v1"}}, Pipeline([]), catalog)

@@ -1,0 +1,71 @@
+"""Data engineering alone leaves everything to look at, and Kedro-Viz can show it."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from posescope.pipelines.data_engineering import create_pipeline
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PICTURES = {"crop_sheet", "target_sheet", "average_crop"}
+PLOTS = {"distribution_plot", "discarded_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
+TABLES = {
+    "persons_read", "keypoints", "persons_filtered", "persons_boxed", "crop_boxes", "persons", "issues", "issues_read",
+    "issues_filter", "issues_crop", "issues_cut", "data_distribution", "data_quality", "data_quality_read",
+    "data_quality_pictures", "discarded", "joint_labels",
+}  # fmt: skip
+RECORDS = {"skeleton", "crop_statistics"}
+KINDS = {"ImagePreview": PICTURES, "PlotlyPreview": PLOTS, "TablePreview": TABLES, "JSONPreview": RECORDS}
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The project, after a run of the pipeline on a few painted persons."""
+    root = tmp_path_factory.mktemp("previews")
+    places = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
+    bootstrap_project(REPOSITORY)
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
+        session.run(pipeline_names=["data_engineering"])
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=places, save_on_close=False) as session:
+        return session.load_context()
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in KINDS.items() for name in sorted(names)])
+def test_it_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -> None:
+    dataset = context.catalog.get(name)
+    arguments = (dataset.metadata or {})["kedro-viz"].get("preview_args", {})
+    shown = dataset.preview(**arguments)
+    # Kedro-Viz chooses how to show it by the name of the annotation.
+    annotation = inspect.signature(dataset.preview).return_annotation
+    assert getattr(annotation, "__name__", annotation) == kind
+    assert len(json.dumps(shown)) > 2
+
+
+def test_every_table_picture_and_plot_is_among_them(context: Any) -> None:
+    stores = {"raw_source", "crops", "targets"}  # folders and arrays
+    assert create_pipeline().all_outputs() - stores == PICTURES | PLOTS | TABLES | RECORDS
+
+
+def test_what_was_set_aside_and_what_is_left_agree_with_the_other_tables(context: Any) -> None:
+    load = context.catalog.load
+    discarded, distribution = load("discarded"), load("data_distribution").set_index("split")
+    kept = discarded[(discarded["step"] == "kept")].set_index("record")["records"]
+    assert kept["person"] == distribution.loc["all", "persons"] == len(load("persons"))
+    assert kept["image"] == distribution.loc["all", "images"]
+    assert discarded["records"].sum() == len(load("issues")) + kept.sum()
+    of_persons = discarded[discarded["record"] == "person"]
+    assert of_persons["share"].sum() == pytest.approx(1, abs=1e-4)
+    # Nobody is lost between the annotations and the crops.
+    assert of_persons["records"].sum() == len(load("persons_read")) + (of_persons["step"] == "read").sum()
+
+
+def test_labels_add_up_to_the_persons(context: Any) -> None:
+    labels: pd.DataFrame = context.catalog.load("joint_labels")
+    assert labels["joint"].tolist() == list(context.catalog.load("skeleton").joints)
+    assert set(labels[["visible", "hidden", "unlabelled"]].sum(axis=1)) == {len(context.catalog.load("persons"))}

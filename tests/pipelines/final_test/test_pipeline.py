@@ -1,0 +1,272 @@
+"""The pipeline `final_test`, run through Kedro: whom it scores, what it keeps and refuses; and who else reads the test set."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from posescope.artifacts.description import model_fingerprint
+from posescope.artifacts.model_folder import read_model, write_model
+from posescope.core.errors import PosescopeError
+from posescope.core.records import PosePredictions
+from posescope.core.tables import ids_of, images_of, join_joints, joints_of
+from posescope.data.crops.crop_store import CropStore
+from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
+from posescope.pipelines.final_test import create_pipeline
+from posescope.prediction import split_predictions as people
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Project:
+    """The project with its data and its models below one folder, and its ledger."""
+
+    def __init__(self, root: Path, data: str = "data") -> None:
+        self.root = root
+        self.data = root / data
+        self.ledger_file = root / "data" / "08_reporting" / "test_ledger.json"
+
+    def run(self, *names: str, **params: Any) -> None:
+        bootstrap_project(REPOSITORY)
+        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_ledger": str(self.ledger_file)}
+        runtime = {**places, **params}
+        with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
+            session.run(pipeline_names=list(names))
+
+    def ledger(self) -> list[dict[str, Any]]:
+        return json.loads(self.ledger_file.read_text()) if self.ledger_file.exists() else []  # type: ignore[no-any-return]
+
+    def scores(self) -> pd.DataFrame:
+        return pd.read_parquet(self.data / "07_model_output" / "test" / "person_scores.parquet")
+
+    def persons(self) -> pd.DataFrame:
+        return pd.read_parquet(self.data / "03_primary" / "persons.parquet")
+
+    def models(self) -> list[Path]:
+        return sorted((self.data / "06_models" / "model").glob("*/model"))
+
+    def train_another(self) -> None:
+        """A newer model with other weights, without the training."""
+        model = read_model(self.models()[-1])
+        with torch.no_grad():
+            for weights in model.network.parameters():
+                weights.mul_(1.01)
+        write_model(self.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z" / "model", replace(model))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with crops and a model; tests only read it."""
+    project = Project(tmp_path_factory.mktemp("final_test"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    project.run("data_engineering", "modelling", modelling={"training": {"epochs": 1}})
+    torch.set_num_threads(threads)
+    return project
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    """A copy, whose test set nobody has looked at."""
+    shutil.copytree(trained.root, tmp_path / "copy")
+    return Project(tmp_path / "copy")
+
+
+def test_it_is_no_part_of_the_default_run() -> None:
+    assert "final_test" not in DEFAULT_PIPELINES
+    default = {node.name for node in register_pipelines()["__default__"].nodes}
+    assert default.isdisjoint(node.name for node in create_pipeline().nodes)
+
+
+def test_nothing_that_another_pipeline_reads_is_of_the_test_set() -> None:
+    made = create_pipeline().all_outputs()
+    for name, pipeline in register_pipelines().items():
+        if name != "final_test":
+            assert pipeline.inputs().isdisjoint(made), name
+
+
+def test_every_prediction_stands_behind_the_seal() -> None:
+    first = create_pipeline().from_nodes("open_seal")
+    behind = {node.name for node in first.nodes}
+    ahead = {node.name for node in create_pipeline().nodes} - behind
+    assert ahead == {"choose_people_test"}, "it reads tables and parameters alone"
+
+
+def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[int] = set()
+    select = CropStore.select
+
+    def spy(store: CropStore, targets: Any, person_ids: Any) -> Any:
+        seen.update(person_ids.tolist())
+        return select(store, targets, person_ids)
+
+    monkeypatch.setattr(CropStore, "select", spy)
+    project.run("evaluation")
+    val, test = (set(ids_of(project.persons(), split).tolist()) for split in ("val", "test"))
+    assert test
+    assert seen == val
+    predicted = pd.read_parquet(project.data / "07_model_output" / "val" / "predictions.parquet")
+    assert set(predicted["person_id"]) == val
+    assert project.ledger() == []
+
+
+def test_the_first_use(project: Project) -> None:
+    project.run("final_test")
+    (use,) = project.ledger()
+    persons = project.persons()
+    assert (use["number"], use["kind"], use["state"]) == (1, "first", "completed")
+    assert use["model_fingerprint"] == model_fingerprint(project.models()[-1])
+    assert use["persons"] == len(ids_of(persons, "test")) > 0
+    assert use["images"] == len(images_of(persons, "test"))
+    assert use["flip_test"] is False
+    assert use["data_dir"] == str(project.data)
+    assert len(set(use["person_keys"].split())) == use["persons"]
+    run = project.data / "08_reporting" / "runs" / use["run_id"] / "run.json"
+    assert json.loads(run.read_text())["pipelines"] == ["final_test"]
+    # The figures are those of the file, and those of the table of persons.
+    metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
+    assert {"pck_thesis", "oks", "oks_ap", "mse"} <= set(metrics)
+    assert {name: figure["value"] for name, figure in use["figures"].items()} == {
+        name: figure["value"] for name, figure in metrics.items()
+    }
+    assert use["figures"]["oks"]["low"] <= use["figures"]["oks"]["value"] <= use["figures"]["oks"]["high"]
+    scores = project.scores()
+    assert scores["person_id"].tolist() == ids_of(persons, "test").tolist()
+    assert scores["oks"].mean() == pytest.approx(metrics["oks"]["value"])
+
+
+def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -> None:
+    """A test person stays a test person: AP and the means over people are of the same people."""
+    first = project.persons().query("split == 'test'").iloc[0]
+    (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
+    given = {"data_engineering": {"sample": None, "failures": {"max_share": 1.0}}}
+    project.run("data_engineering", **given)
+    project.run("final_test", evaluation={"scoring": {"protocol": "coco"}}, **given)
+    scores = project.scores()
+    missed = scores[~scores["found"]]
+    assert first["person_id"] in missed["person_id"].tolist()
+    assert (missed["oks"] == 0).all()
+    metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
+    assert metrics["oks"]["persons"] == metrics["oks_ap"]["persons"] == len(scores)
+
+
+def test_average_precision_is_pycocotools_own_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With predictions near the truth, for a model of one epoch finds nobody."""
+
+    def guess(predictions: PosePredictions, _: pd.DataFrame) -> pd.DataFrame:
+        truth = joints_of(pd.read_parquet(project.data / "02_intermediate" / "keypoints.parquet"), predictions.person_ids)
+        noise = np.random.default_rng(0).normal(0, 4, truth[..., :2].shape)
+        joints = np.nan_to_num(truth[..., :2]) + noise
+        return join_joints(predictions.person_ids, joints, predictions.scores, "score")
+
+    monkeypatch.setattr(people, "predictions_in_images", guess)
+    project.run("final_test")
+    content = json.loads((project.root / "raw" / "annotations" / "person_keypoints_train2017.json").read_text())
+    results = json.loads((project.data / "07_model_output" / "test" / "coco_results.json").read_text())
+    images = images_of(project.persons(), "test").tolist()
+    assert {result["image_id"] for result in results} <= set(images)
+    truth = COCO()
+    truth.dataset = content
+    truth.createIndex()
+    reference = COCOeval(truth, truth.loadRes(results), "keypoints")
+    reference.params.imgIds = images
+    reference.evaluate()
+    reference.accumulate()
+    reference.summarize()
+    metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
+    expected = np.asarray(reference.stats)[[0, 1, 2, 5]]
+    assert 0 < expected[0] < 1
+    assert [metrics[name]["value"] for name in ("oks_ap", "oks_ap50", "oks_ap75", "oks_ar")] == pytest.approx(
+        expected.tolist(), abs=1e-9
+    )
+
+
+def test_a_repetition(project: Project) -> None:
+    project.run("final_test")
+    project.run("final_test", evaluation={"prediction": {"flip_test": True}})
+    first, second = project.ledger()
+    assert [use["kind"] for use in (first, second)] == ["first", "repetition"]
+    assert [use["flip_test"] for use in (first, second)] == [False, True]
+    assert first["data_fingerprint"] == second["data_fingerprint"]
+    assert first["run_id"] != second["run_id"]
+
+
+def test_the_same_model_elsewhere_is_the_same(project: Project) -> None:
+    project.run("final_test")
+    shutil.move(project.models()[-1].parent, project.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z")
+    project.run("final_test")
+    assert [use["kind"] for use in project.ledger()] == ["first", "repetition"]
+
+
+def test_another_model_is_refused_before_anything_is_predicted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.run("final_test")
+    project.train_another()
+    monkeypatch.setattr(people, "predict_crops", lambda *_: pytest.fail("the model was run"))
+    before = project.ledger()
+    with pytest.raises(PosescopeError, match=r"the test set was used before, with another model.*unseal_again=true") as error:
+        project.run("final_test")
+    assert "\n" not in str(error.value)
+    assert project.ledger() == before
+
+
+def test_another_data_dir_has_no_first_look_of_its_own(project: Project) -> None:
+    """The same persons, in a folder of their own, and another model; then other data."""
+    project.run("final_test")
+    shutil.copytree(project.data, project.root / "other")
+    other = Project(project.root, "other")
+    other.train_another()
+    with pytest.raises(PosescopeError, match=r"the test set was used before.*of its"):
+        other.run("final_test")
+    assert [use["data_dir"] for use in project.ledger()] == [str(project.data)]
+    paint = {"sample": {"seed": 1}}
+    places = {"data_dir": str(project.root / "third"), "raw_dir": str(project.root / "third_raw")}
+    other.run("data_engineering", "modelling", data_engineering=paint, modelling={"training": {"epochs": 1}}, **places)
+    other.run("final_test", data_engineering=paint, **places)
+    assert [use["kind"] for use in project.ledger()] == ["first", "first"]
+    assert project.ledger()[1]["seen_before"] == 0
+
+
+def test_unsealed_again(project: Project) -> None:
+    project.run("final_test")
+    project.train_another()
+    project.run("final_test", final_test={"unseal_again": True})
+    first, second = project.ledger()
+    assert (second["kind"], second["state"]) == ("unsealed again", "completed")
+    assert second["model_fingerprint"] == model_fingerprint(project.models()[-1]) != first["model_fingerprint"]
+
+
+def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "predict_crops", kill)
+        with pytest.raises(KeyboardInterrupt):
+            project.run("final_test")
+    (use,) = project.ledger()
+    assert (use["kind"], use["state"], use["figures"]) == ("first", "opened", None)
+    assert use["run_id"]
+    project.run("final_test")
+    assert [(use["kind"], use["state"]) for use in project.ledger()] == [("first", "opened"), ("repetition", "completed")]
+    project.train_another()
+    with pytest.raises(PosescopeError, match="used before"):
+        project.run("final_test")
+
+
+def test_an_empty_test_set_ends_in_one_line(project: Project) -> None:
+    project.run("data_engineering", "modelling", data_engineering={"split": {"test_share_max": 0}})
+    with pytest.raises(PosescopeError, match=r"^The test set is empty.*data_engineering\.split\.test_share_max") as error:
+        project.run("final_test")
+    assert "\n" not in str(error.value)
+    assert project.ledger() == []

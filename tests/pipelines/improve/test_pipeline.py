@@ -1,0 +1,187 @@
+"""The pipeline `improve`, run through Kedro on a few painted persons: what it leaves, who it looks at, and what it needs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from posescope.artifacts.description import model_fingerprint
+from posescope.artifacts.model_folder import fingerprint_of_model, read_model
+from posescope.core.origin import Origin, origin_of_table
+from posescope.core.tables import ids_of
+from posescope.data.crops.crop_set import CropSet
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.improvement.errors import ImprovementError
+from posescope.improvement.variant_comparison import COMPARISONS
+from posescope.improvement.variants import describe_data
+from posescope.kedro_support.run_checks import MissingInputError
+from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
+from posescope.pipelines.improve import create_pipeline
+from posescope.reporting.result_filter import origin_of
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+VARIANTS = {"original", "emptied", "inserted", "continued", "improved"}
+
+
+def run(root: Path, *names: str, **parameters: Any) -> None:
+    bootstrap_project(REPOSITORY)
+    given = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw"), **parameters}
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=given, save_on_close=False) as session:
+        session.run(pipeline_names=list(names))
+
+
+def open_context(root: Path) -> Any:
+    given = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
+    with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=given, save_on_close=False) as session:
+        return session.load_context()
+
+
+def plant_explanation(context: Any) -> None:
+    """As if the explainability had found that five of eight directions are enough."""
+    components = Components(np.zeros(8), np.eye(8), np.arange(8.0, 0, -1), "stack2.bottleneck", (8, 1, 1))
+    context.catalog.save("components", components)
+    context.catalog.save("analysis_truncation", AnalysisResult(facts={"components_enough": 5}))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Any, set[int], bytes]]:
+    """A finished run: its folder, the project, whose pixels were read, and the original's weights before it."""
+    root = tmp_path_factory.mktemp("improve")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run(root, "data_engineering", "modelling", modelling={"training": {"epochs": 1}})
+    context = open_context(root)
+    with pytest.raises(MissingInputError, match=r"components .*: run the pipeline explainability first"):
+        run(root, "improve")
+    plant_explanation(context)
+    before = original_file(root).read_bytes()
+    seen: set[int] = set()
+    read_images = CropSet.read_images
+
+    def spy(crops: CropSet, rows: Any) -> Any:
+        seen.update(crops.targets.person_ids[rows].tolist())
+        return read_images(crops, rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CropSet, "read_images", spy)
+        run(root, "improve", improve={"autoencoder": {"code_size": None}})
+    yield root, context, seen, before
+    torch.set_num_threads(threads)
+
+
+def original_file(root: Path) -> Path:
+    (path,) = (root / "data" / "06_models" / "model").glob("*/model/model.safetensors")
+    return path
+
+
+def test_it_is_no_part_of_the_default_run() -> None:
+    assert "improve" not in DEFAULT_PIPELINES
+    default = {node.name for node in register_pipelines()["__default__"].nodes}
+    assert default.isdisjoint(node.name for node in create_pipeline().nodes)
+
+
+@pytest.mark.slow
+def test_nobody_of_the_test_set_is_looked_at(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, seen, _ = ran
+    train, val, test = (set(ids_of(context.catalog.load("persons"), split).tolist()) for split in ("train", "val", "test"))
+    assert test
+    assert seen == train | val
+
+
+@pytest.mark.slow
+def test_the_original_is_left_as_it_was(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, _, _, before = ran
+    assert original_file(root).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_models_and_where_they_come_from(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = ran
+    models = {name: read_model(root / "data" / "06_models" / "improve" / name) for name in ("inserted", "continued", "improved")}
+    original = context.catalog.load("model")
+    assert {name: model.model_spec.name for name, model in models.items()} == {
+        "inserted": "hourglass_autoencoder", "continued": "hourglass", "improved": "hourglass_autoencoder"
+    }  # fmt: skip
+    assert models["improved"].model_spec.options["autoencoder"]["code_size"] == 5
+    assert models["continued"].provenance["start"] == original.provenance
+    assert models["improved"].provenance["start"] == models["inserted"].provenance
+    assert models["inserted"].provenance["parts"]["hourglass"] == original.provenance
+    assert {models[name].provenance["test_people"] for name in ("continued", "improved")} == {original.provenance["test_people"]}
+    assert {models[name].provenance["training"]["epochs"] for name in ("continued", "improved")} == {1}
+
+
+@pytest.mark.slow
+def test_both_trainings_are_over(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, _, _, _ = ran
+    runs = list((root / "data" / "06_models" / "improve" / "checkpoints").iterdir())
+    assert len(runs) == 2
+    assert all((place / "finished.json").is_file() for place in runs)
+
+
+@pytest.mark.slow
+def test_the_comparison(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, _, _ = ran
+    figures: pd.DataFrame = context.catalog.load("improvement_figures")
+    assert {(row.a, row.b) for row in figures.itertuples()} == set(COMPARISONS)
+    assert {"pck_thesis", "pck@0.2", "oks"} <= set(figures["figure"])
+    joints = context.catalog.load("improvement_joints")
+    assert set(joints["joint"]) <= set(context.catalog.load("skeleton").joints)
+    scores = context.catalog.load("variant_scores")
+    assert set(scores["variant"]) == VARIANTS
+    means = scores.groupby("variant")["pck_thesis"].mean()
+    fair = figures[(figures["a"] == "continued") & (figures["b"] == "improved")].set_index("figure").loc["pck_thesis"]
+    assert fair["difference"] == pytest.approx(means["improved"] - means["continued"])
+
+
+@pytest.mark.slow
+def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = ran
+    improvement = json.loads((root / "data" / "08_reporting" / "improve" / "improvement.json").read_text())
+    assert improvement["code_size"]["numbers"] == 5
+    assert set(improvement["scores"]) == VARIANTS
+    assert all(set(claim) >= {"claim", "value", "low", "high", "control", "passed"} for claim in improvement["findings"])
+    # The scores, and two stacks' directions: of fewer than ten photographs nothing is said of what an autoencoder keeps.
+    assert len(improvement["findings"]) == 2 + 2
+    assert context.catalog.load("reconstruction")["low"].isna().all()
+    directions = context.catalog.load("bottleneck_directions").set_index(["variant", "tap"])
+    assert directions.loc[("improved", "stack2.restored"), "components_95"] <= 16
+    assert directions.loc[("improved", "stack1.code"), "numbers"] == 5
+    assert set(context.catalog.load("reconstruction")["what"]) == {"autoencoder", "pca", "mean"}
+    for name in ("improvement_plot", "autoencoder_plot"):
+        assert len(json.dumps(context.catalog.get(name).preview())) > 100
+
+
+@pytest.mark.slow
+def test_everything_names_its_models_and_its_data(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    root, context, _, _ = ran
+    own = Origin(
+        model=model_fingerprint(original_file(root).parent), data=context.catalog.load("crop_statistics").data_fingerprint
+    )
+    for name in ("reconstruction", "improvement_figures", "improvement_joints", "bottleneck_directions", "autoencoder_history"):
+        assert origin_of_table(context.catalog.load(name)) == own, name
+    for name in ("improvement_plot", "autoencoder_plot"):
+        assert origin_of(context.catalog.load(name)) == own, name
+    improvement = context.catalog.load("improvement")
+    assert (improvement["model"], improvement["data"]) == (own.model, own.data)
+    prints = {name: fingerprint_of_model(context.catalog.load(f"{name}_model")) for name in ("inserted", "continued", "improved")}
+    assert improvement["models"] == {"original": own.model, "emptied": own.model, **prints}
+
+
+@pytest.mark.slow
+def test_a_model_of_another_split_is_refused(ran: tuple[Path, Any, set[int], bytes]) -> None:
+    _, context, _, _ = ran
+    persons = context.catalog.load("persons")
+    moved = persons.assign(split=persons["split"].replace({"test": "train", "train": "test"}))
+    for name in ("model", "inserted_model"):
+        model, statistics = context.catalog.load(name), context.catalog.load("crop_statistics")
+        assert describe_data(model, statistics, persons)["test_people"]
+        with pytest.raises(ImprovementError, match="another test set"):
+            describe_data(model, statistics, moved)

@@ -1,0 +1,72 @@
+"""A network whose heatmaps are the image itself (red: left hand, green: right hand): what it says can be worked out by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.skeleton import Skeleton
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.base import Edits, PoseNetwork
+
+CROP = (64, 64)
+HANDS = Skeleton(joints=("left_hand", "right_hand"), limbs=((0, 1),), oks_sigmas=(0.05, 0.05), category_id=5)
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+class BrightSpots(PoseNetwork):
+    """The red and the green channel, cell by pixel."""
+
+    map_size = CROP
+    tap_names = ("image",)
+    bottleneck_tap = "image"
+    skip_taps = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+        return [images[:, :2] * self.scale]
+
+
+@pytest.fixture
+def spots() -> PoseModel:
+    """Finds the reddest and the greenest pixel of a 64 x 64 crop."""
+    codec = ComponentSpec(name="gaussian", options={"stride": 1, "sigma_cells": 1.0, "decoder": "argmax"})
+    return PoseModel(
+        network=BrightSpots(),
+        codec=build("codecs", codec, crop_size=CROP, joint_count=2),
+        skeleton=HANDS,
+        crop_size=CROP,
+        mean_rgb=(0.0, 0.0, 0.0),
+        model_spec=ComponentSpec(name="spots"),
+        codec_spec=codec,
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
+    )
+
+
+WriteImage = Callable[..., NDArray[np.uint8]]
+
+
+@pytest.fixture
+def write_image(tmp_path: Path) -> WriteImage:
+    """Write `tmp_path/images/<name>`: black, with a red pixel at `red` and a green one at `green`, both (x, y)."""
+
+    def write(name: str, size: tuple[int, int], red: tuple[int, int], green: tuple[int, int]) -> NDArray[np.uint8]:
+        image = np.zeros((*size, 3), dtype=np.uint8)
+        for (x, y), colour in ((red, RED), (green, GREEN)):
+            image[y, x] = colour
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), np.ascontiguousarray(image[..., ::-1]))
+        return image
+
+    return write

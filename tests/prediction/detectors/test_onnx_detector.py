@@ -1,0 +1,274 @@
+"""Tests of posescope.prediction.detectors.onnx_detector: small networks, made here, whose answers are known."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from pydantic import ValidationError
+
+from posescope.core.errors import DataError, OptionsError
+from posescope.core.plugins import ComponentSpec, build
+from posescope.prediction.detectors.detector import Detections
+from posescope.prediction.detectors.onnx_detector import OnnxDetector, OnnxDetectorOptions
+from posescope.prediction.poses import DetectedPerson, ImageInfo
+
+NOWHERE = Detections(Path("none"))
+SIDE = 64  # 64 + 16 + 4 cells
+CELLS = 84
+INPUT = (1, 3, SIDE, SIDE)
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def save(path: Path, nodes: Sequence[Any], outputs: Sequence[Any], shape: Sequence[Any], kind: int, constants: Any) -> Path:
+    inputs = [helper.make_tensor_value_info("images", kind, shape)]
+    initialisers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "detector", inputs, outputs, initialisers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def constant(
+    path: Path, *answers: NDArray[Any], shape: Sequence[Any] = (1, 3, SIDE, SIDE), kind: int = TensorProto.FLOAT
+) -> Path:
+    """A network that gives these answers whatever it sees."""
+    nodes = [helper.make_node("Identity", [f"c{i}"], [f"out{i}"]) for i in range(len(answers))]
+    types = [helper.np_dtype_to_tensor_dtype(answer.dtype) for answer in answers]
+    outputs = [
+        helper.make_tensor_value_info(f"out{i}", one, answer.shape)
+        for i, (one, answer) in enumerate(zip(types, answers, strict=True))
+    ]
+    return save(path, nodes, outputs, shape, kind, {f"c{i}": answer for i, answer in enumerate(answers)})
+
+
+def red_squares(path: Path) -> Path:
+    """In YOLOX's form: a cell of 16 px is a person as surely as it is red, and its box is the cell. Colours come as B, G, R."""
+    constants = {
+        "red": np.array([-1, 0, 1], np.float32).reshape(1, 3, 1, 1) / 255,
+        "fine": np.zeros((1, 64, 1), np.float32),
+        "coarse": np.zeros((1, 4, 1), np.float32),
+        "channels": np.array([1], np.int64),
+        "column": np.array([1, 16, 1], np.int64),
+        "places": np.tile(np.array([0.5, 0.5, 0, 0], np.float32), (1, CELLS, 1)),
+        "certain": np.ones((1, CELLS, 1), np.float32),
+    }
+    nodes = [
+        helper.make_node("Mul", ["images", "red"], ["weighted"]),
+        helper.make_node("ReduceSum", ["weighted", "channels"], ["redness"]),
+        helper.make_node("Relu", ["redness"], ["only_red"]),
+        helper.make_node("AveragePool", ["only_red"], ["pooled"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Reshape", ["pooled", "column"], ["cells"]),
+        helper.make_node("Concat", ["fine", "cells", "coarse"], ["objectness"], axis=1),
+        helper.make_node("Concat", ["places", "objectness", "certain"], ["output"], axis=2),
+    ]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, CELLS, 6))]
+    return save(path, nodes, outputs, INPUT, TensorProto.FLOAT, constants)
+
+
+def picture(size: tuple[int, int], *squares: tuple[tuple[int, int, int], int, int, int, int]) -> NDArray[np.uint8]:
+    """Black, with squares of a colour at x, y, width, height."""
+    image = np.zeros((*size, 3), np.uint8)
+    for colour, x, y, width, height in squares:
+        image[y : y + height, x : x + width] = colour
+    return image
+
+
+def find(path: Path, image: NDArray[np.uint8], **options: Any) -> list[DetectedPerson]:
+    detector = build("detectors", ComponentSpec(name="onnx", options={"path": str(path), **options}))
+    assert isinstance(detector, OnnxDetector)
+    found: list[DetectedPerson] = detector(image, info_of(image), NOWHERE)
+    return found
+
+
+def info_of(image: NDArray[np.uint8]) -> ImageInfo:
+    return ImageInfo("a.png", 0, (image.shape[0], image.shape[1]))
+
+
+def test_a_red_square_is_found_where_it_is(tmp_path: Path) -> None:
+    """96 x 128 px are halved to 48 x 64: the square of 32 px is the cell in the second column and row."""
+    image = picture((96, 128), (RED, 32, 32, 32, 32))
+    (person,) = find(red_squares(tmp_path / "red.onnx"), image)
+    assert person.image == info_of(image)
+    np.testing.assert_allclose(person.box, (31.5, 31.5, 32.0, 32.0))
+    assert person.score == pytest.approx(1.0)
+
+
+def test_two_people_in_one_picture(tmp_path: Path) -> None:
+    """A tall picture of 256 x 128 px is quartered. The second square fills half of its cell: the score is 0.5."""
+    image = picture((256, 128), (RED, 64, 192, 64, 32), (RED, 0, 64, 64, 64))
+    best, second = find(red_squares(tmp_path / "red.onnx"), image)
+    np.testing.assert_allclose(best.box, (-0.5, 63.5, 64.0, 64.0))
+    np.testing.assert_allclose(second.box, (63.5, 191.5, 64.0, 64.0))
+    assert (best.score, second.score) == (pytest.approx(1.0), pytest.approx(0.5, abs=0.01))
+
+
+@pytest.mark.parametrize("image", [picture((96, 128)), picture((96, 128), (BLUE, 32, 32, 32, 32)), picture((1, 1))])
+def test_nobody(image: NDArray[np.uint8], tmp_path: Path) -> None:
+    """What fills the input around the picture is grey, and blue is not red: colours come in the order B, G, R."""
+    assert find(red_squares(tmp_path / "red.onnx"), image) == []
+
+
+def test_asked_for_red_first_it_sees_blue(tmp_path: Path) -> None:
+    image = picture((64, 64), (BLUE, 16, 16, 16, 16))
+    path = red_squares(tmp_path / "red.onnx")
+    assert find(path, image, min_score=0.003, pixels="rgb_1", output="yolox")[0].box == (15.5, 15.5, 16.0, 16.0)
+
+
+def planted(*rows: Sequence[float]) -> NDArray[np.float32]:
+    """Decoded boxes: centre x, y, w, h, objectness, two classes."""
+    return np.array(rows, np.float32).reshape(1, -1, 7)
+
+
+def test_planted_boxes_come_back_in_image_px(tmp_path: Path) -> None:
+    """Of 128 x 256 px: a quarter. One box twice, one that reaches outside, one of another class, one that lies outside."""
+    path = constant(
+        tmp_path / "fixed.onnx",
+        planted(
+            (20, 10, 8, 12, 1.0, 0.8, 0.0),
+            (21, 10, 8, 12, 1.0, 0.9, 0.0),
+            (60, 30, 16, 8, 0.5, 1.0, 0.0),
+            (40, 20, 8, 8, 1.0, 0.1, 0.9),
+            (20, 50, 8, 8, 1.0, 0.7, 0.0),
+        ),
+    )
+    people = find(path, picture((128, 256)), output="yolox_decoded")
+    np.testing.assert_allclose([one.box for one in people], [(67.5, 15.5, 32, 48), (207.5, 103.5, 48, 24)])
+    np.testing.assert_allclose([one.score for one in people], [0.9, 0.5], rtol=1e-6)
+    assert len(find(path, picture((128, 256)), output="yolox_decoded", max_overlap=0.9)) == 3
+    assert [one.score for one in find(path, picture((128, 256)), output="yolox_decoded", person_class=1)] == [pytest.approx(0.9)]
+
+
+def test_yolov8_lies_in_the_middle(tmp_path: Path) -> None:
+    """128 x 256 px become 32 x 64, 16 px below the edge."""
+    table = np.zeros((1, 5, CELLS), np.float32)
+    table[0, :, 7] = [20, 26, 8, 12, 0.9]
+    (person,) = find(constant(tmp_path / "v8.onnx", table), picture((128, 256)), output="yolov8")
+    np.testing.assert_allclose(person.box, (63.5, 15.5, 32, 48))
+
+
+def test_torchvisions_take_pictures_of_any_size(tmp_path: Path) -> None:
+    boxes = np.array([[10, 20, 30, 50], [11, 20, 31, 50], [0, 0, 5, 5]], np.float32)
+    path = constant(
+        tmp_path / "tv.onnx", boxes, np.array([1, 1, 3]), np.array([0.9, 0.8, 0.9], np.float32), shape=(3, "height", "width")
+    )
+    people = find(path, picture((60, 80)), output="boxes_scores_labels", person_class=1)
+    np.testing.assert_allclose([one.box for one in people], [(9.5, 19.5, 20, 30), (10.5, 19.5, 20, 30)])
+
+
+def test_half_precision(tmp_path: Path) -> None:
+    path = constant(tmp_path / "half.onnx", planted((20, 10, 8, 12, 1.0, 0.75, 0.0)).astype(np.float16), kind=TensorProto.FLOAT16)
+    (person,) = find(path, picture((64, 64)), output="yolox_decoded")
+    assert (person.box, person.score) == ((15.5, 3.5, 8.0, 12.0), 0.75)
+
+
+def test_imagenets_mean_is_taken_away(tmp_path: Path) -> None:
+    """A network that hands its first pixel back as a score: (1 - 0.485) / 0.229 of white."""
+    nodes = [
+        helper.make_node("Slice", ["images", "low", "high"], ["pixel"]),
+        helper.make_node("Mul", ["pixel", "tenth"], ["score"]),
+        helper.make_node("Reshape", ["score", "shape"], ["column"]),
+        helper.make_node("Concat", ["box", "column"], ["output"], axis=2),
+    ]
+    constants = {
+        "low": np.zeros(4, np.int64),
+        "high": np.ones(4, np.int64),
+        "tenth": np.float32([0.1]),
+        "shape": np.array([1, 1, 1], np.int64),
+        "box": np.array([[[20, 10, 8, 12, 1.0]]], np.float32),
+    }
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, 1, 6))]
+    path = save(tmp_path / "m.onnx", nodes, outputs, INPUT, TensorProto.FLOAT, constants)
+    white = np.full((64, 64, 3), 255, np.uint8)
+    (person,) = find(path, white, output="yolox_decoded", pixels="rgb_imagenet", min_score=0)
+    assert person.score == pytest.approx(0.1 * (1 - 0.485) / 0.229, abs=1e-5)
+    (person,) = find(path, white, output="yolox_decoded", pixels="rgb_1", min_score=0)
+    assert person.score == pytest.approx(0.1)
+
+
+def test_the_network_is_loaded_once(tmp_path: Path) -> None:
+    path = red_squares(tmp_path / "red.onnx")
+    detector = OnnxDetector(OnnxDetectorOptions(path=path))
+    image = picture((64, 64), (RED, 16, 16, 16, 16))
+    first = detector(image, info_of(image), NOWHERE)
+    path.unlink()
+    assert detector(image, info_of(image), NOWHERE) == first != []
+
+
+def test_a_size_that_the_network_leaves_open(tmp_path: Path) -> None:
+    path = constant(tmp_path / "open.onnx", planted((20, 10, 8, 12, 1.0, 0.8, 0.0)), shape=("n", 3, "h", "w"))
+    with pytest.raises(OptionsError, match="takes pictures of any size; the option input_size"):
+        find(path, picture((128, 128)), output="yolox_decoded")
+    (person,) = find(path, picture((128, 128)), output="yolox_decoded", input_size=[64, 64])
+    np.testing.assert_allclose(person.box, (31.5, 7.5, 16, 24))
+
+
+def test_a_size_that_is_not_the_networks(tmp_path: Path) -> None:
+    with pytest.raises(
+        OptionsError, match=r"its input is \(64, 64\) px \(height, width\); the option input_size says \(32, 64\)"
+    ):
+        find(red_squares(tmp_path / "red.onnx"), picture((9, 9)), input_size=[32, 64])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (2, 3, 64, 64), (1, 64, 64, 3), (3, 64), (1, 1, 3, 64, 64)])
+def test_a_network_that_takes_no_picture_is_told(shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = constant(tmp_path / "other.onnx", planted(), shape=shape)
+    with pytest.raises(DataError, match=r"other\.onnx: expected one input, a picture of shape .*found images: tensor\(float\)"):
+        find(path, picture((9, 9)))
+
+
+def test_a_network_of_whole_numbers_is_told(tmp_path: Path) -> None:
+    path = constant(tmp_path / "bytes.onnx", planted(), kind=TensorProto.UINT8)
+    with pytest.raises(DataError, match=r"float32 or float16; found images: tensor\(uint8\)"):
+        find(path, picture((9, 9)))
+
+
+def test_another_answer_is_told(tmp_path: Path) -> None:
+    path = constant(tmp_path / "classes.onnx", np.zeros((1, 1000), np.float32))
+    message = (
+        r"classes\.onnx: it does not answer in the form `yolox`: expected output of shape \(1, 84, 5 \+ classes\).*\(1, 1000\)"
+    )
+    with pytest.raises(DataError, match=message):
+        find(path, picture((9, 9)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no network"])
+def test_a_file_that_is_no_network_is_named(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.onnx: (there is no such file|onnxruntime cannot load it)"):
+        find(tmp_path / "a.onnx", picture((9, 9)))
+
+
+def test_a_network_that_fails_is_named(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Reshape", ["images", "shape"], ["output"])]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, (1, 7, 11))]
+    constants = {"shape": np.array([1, 7, 11], np.int64)}
+    path = save(tmp_path / "fails.onnx", nodes, outputs, (1, 3, "h", "w"), TensorProto.FLOAT, constants)
+    with pytest.raises(DataError, match=r"fails\.onnx: the network fails for a picture of \(64, 64\) px"):
+        find(path, picture((9, 9)), input_size=[64, 64])
+
+
+def test_boxes_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    path = constant(
+        tmp_path / "nan.onnx", planted((np.nan, 10, 8, 12, 1, 1, 0), (20, 10, -8, 12, 1, 1, 0), (20, 10, 8, 12, 1, 1, 0))
+    )
+    assert len(find(path, picture((64, 64)), output="yolox_decoded")) == 1
+
+
+def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(OptionsError, match=r"pip install 'posescope\[onnx\]'"):
+        find(red_squares(tmp_path / "red.onnx"), picture((9, 9)))
+
+
+@pytest.mark.parametrize("wrong", [{"path": None}, {"output": "ssd"}, {"min_score": 2}, {"input_size": [64]}])
+def test_options_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        OnnxDetectorOptions(**wrong)

@@ -1,0 +1,130 @@
+"""What Python programs may hand over as an image, and what is refused by name."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from posescope.core.errors import DataError
+from posescope.data.images.decoding import ImageError, MissingImageError
+from posescope.prediction.image_io.image_folder import ImageNumbers
+from posescope.prediction.image_io.image_inputs import ImageInputError, is_one_image, known_numbers, photo_of
+from posescope.prediction.image_io.image_source import Photo
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
+
+
+def pixels_of(image: Any) -> NDArray[np.uint8]:
+    return photo_of(image, 0, ImageNumbers()).pixels
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    stream = BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def test_the_same_picture_in_every_form(tmp_path: Path) -> None:
+    picture = Image.fromarray(PIXELS)
+    (tmp_path / "000012.png").write_bytes(encoded(picture))
+    opened = Image.open(tmp_path / "000012.png")
+    forms = (
+        str(tmp_path / "000012.png"),
+        tmp_path / "000012.png",
+        encoded(picture),
+        bytearray(encoded(picture)),
+        picture,
+        opened,
+        PIXELS,
+    )
+    for form in (*forms, Photo("x", PIXELS)):
+        np.testing.assert_array_equal(pixels_of(form), PIXELS)
+        assert is_one_image(form)
+    assert not is_one_image([picture])
+    names = [photo_of(form, 3, ImageNumbers()).name for form in forms]
+    assert names == ["000012.png", "000012.png", "3", "3", "3", "000012.png", "3"]
+    assert known_numbers([opened, PIXELS, Photo("x", PIXELS, 7), "a/5.jpg", encoded(picture)]) == {12, 7, 5}
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_every_mode_of_pil_becomes_rgb(mode: str) -> None:
+    white = (
+        Image.fromarray(np.full((4, 5), 65535, np.uint16)) if mode == "I;16" else Image.new("RGB", (5, 4), "white").convert(mode)
+    )
+    pixels = pixels_of(white)
+    assert (pixels.shape, pixels.dtype) == ((4, 5, 3), np.uint8)
+    assert pixels.min() >= 254
+
+
+def test_pil_images_are_upright_and_on_white_as_files_are() -> None:
+    sideways = Image.fromarray(PIXELS)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = encoded(sideways, exif=exif)
+    np.testing.assert_array_equal(pixels_of(Image.open(BytesIO(stored))), pixels_of(stored))
+    assert pixels_of(stored).shape == (9, 6, 3)
+    opacity = Image.fromarray(np.linspace(0, 255, 54).astype(np.uint8).reshape(6, 9))
+    clear = Image.merge("RGBA", (*sideways.split(), opacity))
+    np.testing.assert_array_equal(pixels_of(clear), pixels_of(encoded(clear)))
+    assert tuple(pixels_of(clear)[0, 0]) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (PIXELS / 255, r"found shape \(6, 9, 3\) of float64.* Multiply it by 255"),
+        (PIXELS.astype(np.float32), "Floats from .* expected whole numbers 0..255"),
+        (PIXELS.astype(np.int64), "Scale it to 0..255 and convert it to uint8"),
+        (PIXELS.astype(np.uint16), "of uint16"),
+        (PIXELS[..., 0], "A grey picture"),
+        (PIXELS[..., :1], "A grey picture"),
+        (np.dstack([PIXELS, PIXELS[..., 0]]), "Four channels"),
+        (PIXELS.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
+        (PIXELS[None], "Several pictures"),
+        (PIXELS[:0], "no pixels"),
+        (Photo("x", PIXELS[..., 0]), "image x: .* A grey picture"),
+        (None, "found NoneType"),
+        (3, "found int"),
+        (PIXELS.tolist(), "found list"),
+        (Image.new("F", (3, 3)), "mode F has no known range"),
+        (Image.new("I", (3, 3)), "mode I has no known range"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(image: Any, told: str) -> None:
+    with pytest.raises(ImageInputError, match=told):
+        pixels_of(image)
+    with pytest.raises(ImageInputError, match=r"^image (0|x): "):
+        pixels_of(image)
+
+
+def test_a_missing_file_and_a_broken_one_are_different_errors(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    for missing in (tmp_path / "absent.jpg", tmp_path / "broken.jpg" / "a.jpg"):
+        with pytest.raises(MissingImageError, match="there is no such image file"):
+            pixels_of(missing)
+    for broken in (tmp_path / "broken.jpg", tmp_path, b"no image", b""):
+        with pytest.raises(ImageError) as caught:
+            pixels_of(broken)
+        assert not isinstance(caught.value, MissingImageError)
+    cut = Image.open(BytesIO(encoded(Image.fromarray(PIXELS.repeat(99, 0)), "JPEG")[:-600]))
+    with pytest.raises(ImageInputError, match="image 0: the PIL image cannot be decoded"):
+        pixels_of(cut)
+    assert issubclass(MissingImageError, DataError)
+
+
+def test_a_pil_image_that_is_too_large_is_refused_before_it_is_decoded() -> None:
+    stream = BytesIO()
+    Image.new("RGB", (9, 9)).save(stream, "BMP")
+    raw = bytearray(stream.getvalue())
+    raw[18:26] = (11_000).to_bytes(4, "little") * 2
+    with pytest.raises(ImageError, match="declares a picture of 11000 x 11000 px"):
+        photo_of(Image.open(BytesIO(raw)), 0, ImageNumbers())
+
+
+def test_a_pil_image_of_12_bits_in_16_is_refused() -> None:
+    with pytest.raises(ImageError, match="14 are used"):
+        photo_of(Image.fromarray(np.full((4, 5), 4095, np.uint16)), 0, ImageNumbers())

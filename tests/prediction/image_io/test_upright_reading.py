@@ -1,0 +1,162 @@
+"""Tests of posescope.prediction.image_io.image_folder and .transparency: what pictures of all kinds become."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from posescope.data.images.decoding import ImageError, lay_on_white, read_image
+from posescope.prediction.image_io.image_folder import read_size, read_upright
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+# Four fields, no two alike: JPEG keeps them, and every way of turning shows.
+FIELDS = np.kron(
+    np.array([[(250, 20, 20), (20, 250, 20)], [(20, 20, 250), (240, 240, 30)]], np.uint8), np.ones((32, 48, 1), np.uint8)
+)
+# How the camera, held in this way, stores the scene.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def save(path: Path, picture: NDArray[Any] | Image.Image, **options: Any) -> Path:
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(path, **options)
+    return path
+
+
+def save_turned(path: Path, orientation: int, scene: NDArray[np.uint8] = FIELDS, **options: Any) -> Path:
+    """A picture of the scene, stored as a camera held in this way stores it, with EXIF that says so."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image, turn = Image.fromarray(scene), STORED[orientation]
+    return save(path, image if turn is None else image.transpose(turn), exif=exif, **options)
+
+
+def differ(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
+    assert found.shape == expected.shape
+    return float(np.abs(found.astype(int) - expected).mean())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_turned_upright(orientation: int, tmp_path: Path) -> None:
+    path = save_turned(tmp_path / "a.jpg", orientation, quality=100, subsampling=0)
+    assert differ(read_upright(path), FIELDS) < 2
+    assert read_size(path) == FIELDS.shape[:2]
+    stored = read_image(path)
+    assert (differ(stored, FIELDS) < 2) if orientation == 1 else (stored.shape != FIELDS.shape or differ(stored, FIELDS) > 20)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_other_formats_are_turned_once(orientation: int, suffix: str, tmp_path: Path) -> None:
+    path = save_turned(tmp_path / f"a.{suffix}", orientation, **({"lossless": True} if suffix == "webp" else {}))
+    np.testing.assert_array_equal(read_upright(path), FIELDS)
+    assert read_size(path) == FIELDS.shape[:2]
+
+
+def test_a_turned_picture_with_transparency(tmp_path: Path) -> None:
+    scene = np.dstack([FIELDS, np.full(FIELDS.shape[:2], 255, np.uint8)])
+    scene[:32, :48, 3] = 0
+    expected = FIELDS.copy()
+    expected[:32, :48] = 255
+    np.testing.assert_array_equal(read_upright(save_turned(tmp_path / "a.png", 6, scene)), expected)
+
+
+def test_printers_colours_and_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = save(tmp_path / "a.jpg", Image.fromarray(FIELDS).convert("CMYK").rotate(180), exif=exif, quality=100)
+    assert b"Adobe" in path.read_bytes(), "inverted, as Adobe has it"
+    assert differ(read_upright(path), FIELDS) < 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_what_is_transparent_is_white_and_no_noise(suffix: str, tmp_path: Path) -> None:
+    alpha = np.zeros(NOISE.shape[:2], np.uint8)
+    alpha[:, :20], alpha[:, 20:40] = 255, 51
+    options = {"lossless": True, "exact": True} if suffix == "webp" else {}
+    image = read_upright(save(tmp_path / f"a.{suffix}", np.dstack([NOISE, alpha]), **options))
+    np.testing.assert_array_equal(image[:, :20], NOISE[:, :20])
+    np.testing.assert_allclose(image[:, 20:40], 0.2 * NOISE[:, 20:40] + 0.8 * 255, atol=0.5001)
+    assert (image[:, 40:] == 255).all()
+
+
+def test_the_ends_of_transparency_are_exact() -> None:
+    alpha = np.array([[0, 255]], np.uint8)
+    image = np.array([[(1, 2, 3), (4, 5, 6)]], np.uint8)
+    np.testing.assert_array_equal(lay_on_white(image, alpha), [[(255, 255, 255), (4, 5, 6)]])
+    every = np.arange(256, dtype=np.uint8)[None]
+    black = np.zeros((1, 256, 3), np.uint8)
+    np.testing.assert_array_equal(lay_on_white(black, every)[0, :, 0], 255 - every[0])
+
+
+def test_transparent_pixels_of_all_kinds(tmp_path: Path) -> None:
+    palette = Image.fromarray(NOISE).quantize(8)
+    index = palette.getpixel((0, 0))
+    deep = np.dstack([NOISE.astype(np.uint16) * 257, np.zeros(NOISE.shape[:2], np.uint16)])
+    assert cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    paths = [
+        save(tmp_path / "palette.png", palette, transparency=index),
+        save(tmp_path / "a.gif", palette, transparency=index),
+        save(tmp_path / "grey.png", Image.fromarray(np.dstack([NOISE, np.zeros(NOISE.shape[:2], np.uint8)])).convert("LA")),
+        tmp_path / "deep.png",
+    ]
+    assert [tuple(read_upright(path)[0, 0]) for path in paths] == [(255, 255, 255)] * 4
+
+
+def test_palettes_grey_and_deep_pictures(tmp_path: Path) -> None:
+    palette = Image.fromarray(NOISE).quantize(8)
+    for path in (save(tmp_path / "a.png", palette), save(tmp_path / "a.gif", palette)):
+        np.testing.assert_array_equal(read_upright(path), np.asarray(palette.convert("RGB")))
+    grey = np.repeat(NOISE[..., :1], 3, axis=2)
+    for path in (save(tmp_path / "g.png", NOISE[..., 0]), save(tmp_path / "d.png", NOISE[..., 0].astype(np.uint16) * 257)):
+        np.testing.assert_array_equal(read_upright(path), grey)
+
+
+def test_of_an_animation_the_first_picture(tmp_path: Path) -> None:
+    first, second = Image.new("P", (5, 4), 0), Image.new("P", (5, 4), 1)
+    for image in (first, second):
+        image.putpalette([200, 100, 50, 1, 2, 3])
+    image = read_upright(save(tmp_path / "a.gif", first, save_all=True, append_images=[second]))
+    np.testing.assert_array_equal(image, np.full((4, 5, 3), (200, 100, 50)))
+
+
+def test_the_fourth_channel_of_a_bmp_means_nothing(tmp_path: Path) -> None:
+    clear = np.dstack([NOISE, np.zeros(NOISE.shape[:2], np.uint8)])
+    np.testing.assert_array_equal(read_upright(save(tmp_path / "a.bmp", clear)), NOISE)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "gif", "tif"])
+def test_the_size_is_in_the_header(suffix: str, tmp_path: Path) -> None:
+    path = save(tmp_path / f"a.{suffix}", NOISE)
+    assert read_size(path) == read_upright(path).shape[:2] == (40, 60)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text, and no image", b"\xff\xd8 starts like one", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.jpg").write_bytes(content)
+    for read in (read_upright, read_size):
+        with pytest.raises(ImageError, match=r"a\.jpg: (cannot be decoded as an image|there is no such image file)"):
+            read(tmp_path / "a.jpg")
+
+
+def test_a_cut_animation_is_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(NOISE).save(stream, "GIF")
+    (tmp_path / "a.gif").write_bytes(stream.getvalue()[:-50])
+    with pytest.raises(ImageError, match=r"a\.gif: cannot be decoded"):
+        read_upright(tmp_path / "a.gif")

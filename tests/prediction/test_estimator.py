@@ -1,0 +1,239 @@
+"""`PoseEstimator`: what it takes, where the joints come out, and what is refused."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from posescope.artifacts.description import ModelFolderError, describe_folder
+from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.onnx_model import CropJoints
+from posescope.core.errors import DataError
+from posescope.core.skeleton import Skeleton
+from posescope.data.images.decoding import MissingImageError
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.estimator import PoseEstimator
+from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.image_io.image_inputs import ImageInputError
+from posescope.prediction.image_io.image_source import Photo
+from posescope.prediction.poses import DetectedPerson, ImageInfo
+from posescope.prediction.predictor import predict_people
+
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+class Spots:
+    """Finds the reddest and the greenest px of crops; remembers how many it was given at a time."""
+
+    name = "spots"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        self.batches.append(len(crops))
+        flat = crops[..., :2].astype(np.float32).reshape(len(crops), -1, 2)
+        y, x = np.divmod(flat.argmax(axis=1), crops.shape[2])
+        return CropJoints(np.stack([x, y], axis=-1).astype(np.float32), flat.max(axis=1) / 255)
+
+
+@pytest.fixture
+def estimator(model_folders: Any) -> PoseEstimator:
+    about = replace(
+        describe_folder(model_folders.torch), crop_size=(64, 64), skeleton=Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
+    )
+    return PoseEstimator(about, Spots())
+
+
+def picture(red: tuple[int, int], green: tuple[int, int], size: tuple[int, int] = (90, 120)) -> NDArray[np.uint8]:
+    image = np.zeros((*size, 3), dtype=np.uint8)
+    image[red[1], red[0]], image[green[1], green[0]] = RED, GREEN
+    return image
+
+
+# Its square is 58.2 grown by 10 %, rounded: 64 px from (18, 8), so a crop px is an image px. COCO's edges are ours plus 0.5.
+BOX = [20.9, 15.0, 58.2, 50.0]
+
+
+def test_joints_come_out_in_image_px(estimator: PoseEstimator) -> None:
+    poses = estimator.predict_one(picture((20, 60), (79, 10)), [[*BOX, 0.5]])
+    np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
+    np.testing.assert_allclose(poses.boxes, [BOX])
+    assert poses.people[0].score == pytest.approx(0.5)
+    assert (poses.image.name, poses.image.size) == ("0", (90, 120))
+
+
+def test_without_boxes_one_person_fills_the_image(estimator: PoseEstimator) -> None:
+    # A square of 1.1 * 50 = 55 px, enlarged to 64: the brightest crop px lies within one of them of the mark.
+    (poses,) = estimator.predict(picture((20, 30), (40, 5), size=(40, 50)))
+    np.testing.assert_allclose(poses.boxes, [[0, 0, 50, 40]])
+    assert np.abs(poses.joints[0] - [[20, 30], [40, 5]]).max() <= 55 / 64
+
+
+def test_people_of_several_images_share_a_pass(estimator: PoseEstimator) -> None:
+    images = [picture((20 + i, 60), (79, 10 + i)) for i in range(5)]
+    boxes = [[BOX], [], [BOX, BOX], None, np.array([BOX])]
+    found = list(estimator.predict(images, boxes, batch_size=2))
+    assert [len(poses) for poses in found] == [1, 0, 2, 1, 1]
+    assert [poses.image.image_id for poses in found] == [0, 1, 2, 3, 4]
+    assert sum(estimator.backend.batches) == 5  # type: ignore[attr-defined]
+    assert max(estimator.backend.batches) <= 2  # type: ignore[attr-defined]
+    for i, row in ((0, 0), (2, 1), (4, 0)):
+        np.testing.assert_allclose(found[i].joints[row], [[20 + i, 60], [79, 10 + i]], atol=1e-9)
+    assert found[1].joints.shape == (0, 2, 2)
+    assert found[1].scores.shape == (0, 2)
+    assert found[1].boxes.shape == (0, 4)
+
+
+def test_a_stream_without_end_is_read_as_it_is_used(estimator: PoseEstimator) -> None:
+    read = []
+
+    def camera() -> Iterator[NDArray[np.uint8]]:
+        for number in range(1_000_000):
+            read.append(number)
+            yield picture((20, 60), (79, 10))
+
+    stream = estimator.predict(camera(), batch_size=4)
+    assert [next(stream).image.image_id for _ in range(9)] == list(range(9))
+    assert len(read) <= 12
+
+
+def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    assert cv2.imwrite(str(tmp_path / "000139.png"), image[..., ::-1])
+    by_path, by_name = estimator.predict([tmp_path / "000139.png", Photo("b.jpg", image, 7)], [[BOX], [BOX]])
+    assert (by_path.image.name, by_path.image.image_id) == ("000139.png", 139)
+    assert (by_name.image.name, by_name.image.image_id) == ("b.jpg", 7)
+    np.testing.assert_array_equal(by_path.joints, by_name.joints)
+
+
+def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    for name in ("2.png", "good.png", "0.png"):
+        assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+
+    def numbers(*names: str) -> list[int]:
+        return [poses.image.image_id for poses in estimator.predict([tmp_path / name for name in names])]
+
+    assert numbers("2.png", "good.png", "good.png", "good.png") == [2, 0, 1, 3]
+    assert numbers("good.png", "0.png") == [1, 0]
+    stream = iter([image, tmp_path / "0.png", Photo("b.jpg", image, 7), image])
+    assert [poses.image.image_id for poses in estimator.predict(stream)] == [0, 1, 7, 2]
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        *([[1, 2, 3]], [1, 2, 3, 4], [[1, 2, 0, 4]], [[1, 2, -3, 4]], [[1, 2, float("nan"), 4]], [[1, 2, 3, 4, 5, 6]]),
+        *([["1", "2", "3", "4"]], [[1, 2, 3], [1, 2, 3, 4]], "text", [[None] * 4], [[True] * 4], [[10**400, 1, 1, 1]], 5),
+    ],
+    ids=repr,
+)
+def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None:
+    with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite numbers with w and h above 0"):
+        estimator.predict_one(picture((1, 1), (2, 2)), boxes)
+
+
+def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
+    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
+    with pytest.raises(DataError, match=r"^0: a box lies outside the picture of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
+        estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
+    for side in (10_001, 9e8, 1e300):  # the square of one of 9e8 px would take all memory
+        with pytest.raises(DataError, match="or is far larger"):
+            estimator.predict_one(picture((1, 1), (2, 2)), [[0, 0, side, side]])
+    assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[-5000, -5000, 10_000, 10_000]])) == 1
+
+
+def test_images_before_a_broken_one_are_posed(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    stream = estimator.predict([image, image, image, tmp_path / "nothing.jpg", image], batch_size=2)
+    assert [next(stream).image.name for _ in range(3)] == ["0", "1", "2"]
+    with pytest.raises(DataError, match=r"nothing\.jpg"):
+        next(stream)
+
+
+def test_when_the_network_breaks_nothing_is_run_again(estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def run(crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        calls.append(len(crops))
+        raise DataError("broken")
+
+    monkeypatch.setattr(estimator.backend, "run", run)
+    with pytest.raises(DataError, match="broken"):
+        list(estimator.predict([picture((1, 1), (2, 2))] * 3, batch_size=2))
+    assert calls == [2]
+
+
+def test_a_batch_of_nobody_is_refused(estimator: PoseEstimator) -> None:
+    with pytest.raises(DataError, match="batch_size: expected at least 1, found 0"):
+        list(estimator.predict(picture((1, 1), (2, 2)), batch_size=0))
+
+
+def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found boxes for 1 images"):
+        list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))
+    with pytest.raises(DataError, match=r"nothing\.jpg"):
+        list(estimator.predict(tmp_path / "nothing.jpg"))
+    with pytest.raises(Exception, match="image 0"):
+        list(estimator.predict(np.zeros((4, 4), np.uint8)))
+
+
+def test_onnx_comes_before_torch_and_both_agree(model_folders: Any) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    onnx, torch = PoseEstimator.load(model_folders.onnx), PoseEstimator.load(str(model_folders.torch), device="cpu")
+    assert (onnx.backend.name, torch.backend.name) == ("onnx", "torch")
+    for flip_test in (False, True):
+        one, two = (estimator.predict_one(image, [[5, 5, 30, 40]], flip_test=flip_test) for estimator in (onnx, torch))
+        np.testing.assert_allclose(one.joints, two.joints, atol=1e-2)
+        np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
+    with pytest.raises(ModelFolderError, match="this model is not exported; posescope export --model"):
+        PoseEstimator.load(model_folders.torch, backend="onnx")
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
+def test_every_batching_gives_the_same_by_onnx_and_torch(model_folders: Any, flip_test: bool) -> None:
+    """1, 0, 3, 5 and 23 people an image, in batches that split them anywhere."""
+    rng = np.random.default_rng(2)
+    counts = (1, 0, 3, 5, 23)
+    images = [rng.integers(0, 256, (50, 70, 3)).astype(np.uint8) for _ in counts]
+    boxes = [np.array([[2 + k, 1, 20 + k, 30] for k in range(count)]).reshape(-1, 4) for count in counts]
+    onnx, torch = PoseEstimator.load(model_folders.onnx), PoseEstimator.load(model_folders.torch, device="cpu")
+    expected = list(torch.predict(images, boxes, batch_size=32, flip_test=flip_test))
+    for size in (1, 2, 3, 5, 7, 32):
+        found = list(onnx.predict(images, boxes, batch_size=size, flip_test=flip_test))
+        assert [len(poses) for poses in found] == list(counts)
+        for one, two in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one.joints, two.joints, atol=1e-2)
+            np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
+
+
+def test_images_of_every_kind_are_posed_alike(estimator: PoseEstimator, tmp_path: Path) -> None:
+    image = picture((20, 60), (79, 10))
+    assert cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    raw = (tmp_path / "a.png").read_bytes()
+    for one in (raw, Image.fromarray(image), str(tmp_path / "a.png")):
+        (poses,) = estimator.predict(one, [[BOX]])
+        np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
+    assert len(list(estimator.predict([raw, Image.fromarray(image)], [[BOX], None]))) == 2
+    with pytest.raises(MissingImageError):
+        estimator.predict_one(tmp_path / "absent.png")
+    with pytest.raises(ImageInputError, match="Multiply it by 255"):
+        estimator.predict_one(image / 255)
+
+
+def test_the_pipelines_predictor_gives_the_same(model_folders: Any, tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    assert cv2.imwrite(str(tmp_path / "1.png"), image[..., ::-1])
+    person = DetectedPerson(ImageInfo("1.png", 1, (50, 70)), (4.5, 4.5, 30.0, 40.0), 0.5)
+    options = PredictionOptions(device="cpu")
+    (expected,) = predict_people(read_model(model_folders.torch), ImageFolder(tmp_path), [person], options)
+    found = PoseEstimator.load(model_folders.torch, device="cpu").predict_one(tmp_path / "1.png", [[5, 5, 30, 40, 0.5]])
+    np.testing.assert_array_equal(found.joints[0], expected.joints)
+    assert found.people[0].score == expected.score

@@ -1,0 +1,110 @@
+"""A model trained on real photographs whose joints come in another order, and a model of another skeleton."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.joint_matching import JointMismatchError
+from posescope.core.plugins import ComponentSpec
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import ids_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.person_filters import filter_persons
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_set import CropSet
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.options import CropOptions
+from posescope.evaluation.metrics.pck_thesis import pck_thesis
+from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.initialisation import build_untrained
+from posescope.training.options import TrainingOptions
+from posescope.training.trainer import train
+
+CROP = CropOptions(rule="padded_square", size_px=64, workers=1)
+IMAGES_PER_SPLIT = 24
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def write_part(root: Path, real: Path, splits: dict[str, str], order: np.ndarray | None = None) -> Path:
+    """Annotations of the first images of each split, with linked images; `order`: joints in this order."""
+    for target, source in splits.items():
+        content = json.loads((real / "annotations" / f"person_keypoints_{source}.json").read_text())
+        with_people = {one["image_id"] for one in content["annotations"] if one.get("num_keypoints") and not one["iscrowd"]}
+        content["images"] = [image for image in content["images"] if image["id"] in with_people][:IMAGES_PER_SPLIT]
+        kept = {image["id"] for image in content["images"]}
+        content["annotations"] = [one for one in content["annotations"] if one["image_id"] in kept]
+        if order is not None:
+            category = content["categories"][0]
+            category["keypoints"] = [category["keypoints"][place] for place in order]
+            category["skeleton"] = []
+            for one in content["annotations"]:
+                one["keypoints"] = np.array(one["keypoints"]).reshape(-1, 3)[order].ravel().tolist()
+        (root / "annotations").mkdir(parents=True, exist_ok=True)
+        (root / "annotations" / f"person_keypoints_{target}.json").write_text(json.dumps(content))
+        (root / target).symlink_to(real / source)
+    return root
+
+
+def cut(root: Path) -> tuple[dict[str, CropSet], Skeleton]:
+    """What data engineering makes of a folder: the crops of both splits, and the skeleton."""
+    folder, source = CocoFolder(root), SourceOptions()
+    found = read_annotations(folder, source)
+    boxed = box_persons(filter_persons(found.persons, found.keypoints, []).persons, found.keypoints, CROP)
+    store = CropStore(root / "crops")
+    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, CROP)
+    targets = place_targets(boxed.crop_boxes, found.keypoints)
+    return {split: store.select(targets, ids_of(boxed.persons, split)) for split in ("train", "val")}, found.skeleton
+
+
+def untrained(skeleton: Skeleton) -> PoseModel:
+    options = {"channels": 16, "stem_channels": 8, "depth": 2, "bottleneck_residuals": 1}
+    network, codec = ComponentSpec(name="hourglass", options=options), ComponentSpec(name="gaussian", options={"stride": 4})
+    return build_untrained(network, codec, skeleton, CROP.crop_size, (0.45, 0.45, 0.42), CROP.recipe, seed=3)
+
+
+def score(model: PoseModel, crops: CropSet) -> tuple[np.ndarray, float]:
+    found = predict_crops(model, crops, PredictionOptions(device="cpu")).predictions.joints
+    pck = pck_thesis(found, crops.targets.joints, crops.targets.visibility, crops.crop_size)
+    return found, float(np.nanmean(pck))
+
+
+def test_the_same_persons_in_another_joint_order_score_the_same(real_data: Path, tmp_path: Path) -> None:
+    """Trained where right comes before left, scored there and where left comes before right."""
+    coco, splits = real_data / "coco_subset", {"train2017": "train2017", "val2017": "val2017"}
+    names = json.loads((coco / "annotations" / "person_keypoints_val2017.json").read_text())["categories"][0]["keypoints"]
+    order = np.random.default_rng(0).permutation(len(names))
+    own, _ = cut(write_part(tmp_path / "own", coco, splits))
+    turned, skeleton = cut(write_part(tmp_path / "turned", coco, splits, order))
+    assert skeleton.joints == tuple(names[place] for place in order)
+    options = TrainingOptions(epochs=1, batch_size=8, device="cpu", augmentations=(), learning_rate=0.005)
+    model = train(untrained(skeleton), turned["train"], turned["val"], options, CheckpointStore(tmp_path / "c"), "f").model
+    there, pck_there = score(model, turned["val"])
+    here, pck_here = score(model, own["val"])
+    np.testing.assert_array_equal(here[:, order], there)
+    assert pck_here == pytest.approx(pck_there, abs=1e-12)
+    assert pck_here > 0
+    # The control: read by number, the same predictions are held against other joints.
+    targets = own["val"].targets
+    assert np.nanmean(pck_thesis(there, targets.joints, targets.visibility, own["val"].crop_size)) != pytest.approx(pck_there)
+
+
+def test_a_model_of_another_skeleton_is_refused_with_both_lists(real_data: Path, tmp_path: Path) -> None:
+    """Leeds Sports has 14 joints, neck and head_top among them, and no face; COCO has 17."""
+    lspet = real_data / "lspet"
+    name = sorted((lspet / "annotations").glob("*val*.json"))[0]
+    joints = tuple(json.loads(name.read_text())["categories"][0]["keypoints"])
+    model = untrained(Skeleton(joints, limbs=(), oks_sigmas=(0.08,) * len(joints)))
+    crops, skeleton = cut(
+        write_part(tmp_path / "own", real_data / "coco_subset", {"train2017": "val2017", "val2017": "train2017"})
+    )
+    with pytest.raises(JointMismatchError) as caught:
+        predict_crops(model, crops["val"], PredictionOptions(device="cpu"))
+    assert set(caught.value.only_in_model) == {"neck", "head_top"}
+    assert set(caught.value.only_in_data) == {"nose", "left_eye", "right_eye", "left_ear", "right_ear"}
+    assert all(", ".join(names) in str(caught.value) for names in (joints, skeleton.joints))

@@ -1,0 +1,64 @@
+"""The poses of an image in the forms that other programs read."""
+
+import numpy as np
+import pytest
+
+from posescope.core.skeleton import Skeleton
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PosedPerson
+
+INFO = ImageInfo("a.jpg", 7, (60, 80))
+HANDS = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1), category_id=3)
+
+
+@pytest.fixture
+def poses() -> ImagePoses:
+    """Two people; boxes in our convention."""
+    people = [
+        PosedPerson(DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5), np.array([[x, 3.0], [x + 1, 4.25]]), scores)
+        for x, scores in ((5.0, np.array([0.8, 0.4], np.float32)), (30.0, np.array([0.2, 0.6], np.float32)))
+    ]
+    return ImagePoses(INFO, tuple(people), HANDS)
+
+
+def test_coco_results(poses: ImagePoses) -> None:
+    first, second = poses.to_coco()
+    assert first == {
+        "image_id": 7, "file_name": "a.jpg", "category_id": 3, "bbox": [5.0, 2.0, 10.0, 20.0], "score": 0.3,
+        "keypoints": [5.0, 3.0, 0.8, 6.0, 4.25, 0.4],
+    }  # fmt: skip
+    assert second["bbox"] == [30.0, 2.0, 10.0, 20.0]
+
+
+def test_a_table_of_joints(poses: ImagePoses) -> None:
+    table = poses.to_dataframe()
+    assert table["person"].tolist() == [0, 0, 1, 1]
+    assert table["joint"].tolist() == ["left_hand", "right_hand"] * 2
+    assert table["x"].tolist() == [5, 6, 30, 31]
+    assert table["person_score"].tolist() == pytest.approx([0.3, 0.3, 0.2, 0.2])
+    assert (table["image_id"] == 7).all()
+
+
+def test_supervisions_key_points(poses: ImagePoses) -> None:
+    supervision = pytest.importorskip("supervision", reason="supervision is not installed (extra dev)")
+    found = poses.to_supervision()
+    assert isinstance(found, supervision.KeyPoints)
+    np.testing.assert_allclose(found.xy, poses.joints)
+    np.testing.assert_allclose(found.keypoint_confidence, poses.scores)
+    np.testing.assert_allclose(found.detection_confidence, [0.3, 0.2], atol=1e-6)
+    assert found.class_id.tolist() == [0, 0]
+    # The annotators of the library read it.
+    drawn = supervision.VertexAnnotator(radius=1).annotate(np.zeros((60, 80, 3), np.uint8), found)
+    assert drawn[3, 5].any()
+    assert drawn[3, 30].any()
+
+
+def test_drawing_leaves_the_image_as_it_was(poses: ImagePoses) -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    drawn = poses.draw(image)
+    assert not image.any()
+    assert drawn[3, 5].any()
+    nobody = ImagePoses(INFO, (), HANDS)
+    assert nobody.draw(image) is not image
+    assert nobody.to_coco() == []
+    assert nobody.to_dataframe().empty
+    assert len(nobody) == 0

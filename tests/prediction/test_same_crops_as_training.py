@@ -1,0 +1,48 @@
+"""One person through the training crops and through the estimator: the same crop, the same joints."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from posescope.artifacts.description import describe_folder
+from posescope.artifacts.model_folder import read_model
+from posescope.core.tables import matrices_of
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.options import CropOptions
+from posescope.geometry.affine import apply_affine, invert_affine
+from posescope.prediction.backends.torch_backend import TorchModel
+from posescope.prediction.estimator import PoseEstimator
+
+
+@pytest.mark.parametrize("rule", ["padded_square", "centred_square"])
+def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path: Any, model_folders: Any, rule: str) -> None:
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    options = CropOptions(rule=rule, size_px=32, workers=1)
+    found = read_annotations(folder, source)
+    boxed = box_persons(found.persons, found.keypoints, options)
+    store = CropStore(tmp_path / "crops")
+    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+    ids = boxed.crop_boxes["person_id"].to_numpy()
+    crops = store.select(place_targets(boxed.crop_boxes, found.keypoints), ids).read_images(np.arange(len(ids)))
+
+    model = read_model(model_folders.torch)
+    decoded = model.predict(torch.from_numpy(crops)).joints.numpy()
+    expected = apply_affine(invert_affine(matrices_of(boxed.crop_boxes)), decoded)
+
+    estimator = PoseEstimator(describe_folder(model_folders.torch), TorchModel(model_folders.torch, "cpu"))
+    margin = estimator.about.crop.margin
+    persons = boxed.persons.set_index("person_id")
+    assert len(ids) >= 3
+    for row, (person_id, box) in enumerate(zip(ids, boxed.crop_boxes.itertuples(), strict=True)):
+        about = persons.loc[person_id]
+        # The box whose square is the training square: what is given is smaller by the margin.
+        side, grown = box.side / (1 + margin), (box.side - box.side / (1 + margin)) / 2
+        image = folder.image_folder(source, about["source_split"]) / about["file_name"]
+        poses = estimator.predict_one(image, [[box.left + grown, box.top + grown, side, side]])
+        np.testing.assert_allclose(poses.joints[0], expected[row], atol=0.01)

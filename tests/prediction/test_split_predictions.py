@@ -1,0 +1,123 @@
+"""Where people are: asked of a model, or taken from another system's results."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.errors import DataError
+from posescope.core.records import PoseTargets
+from posescope.core.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, Predictions, join_joints
+from posescope.data.crops.crop_set import CropSet
+from posescope.evaluation.metrics.base import MetricError
+from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.split_predictions import locate_people, origin_of_people, read_results
+
+JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
+IDS = np.array([100, 101])
+LABELS = Keypoints.validate(join_joints(IDS, JOINTS + 7, np.full((2, 2), 2, np.uint8), "visibility"))
+# The crops are 7 px away from the corner of their images.
+BOXES = CropBoxes.validate(
+    pd.DataFrame({"person_id": IDS, "left": 7, "top": 7, "side": 64, "a": 1, "b": 0, "c": -7, "d": 0, "e": 1, "f": -7})
+)
+WANTED = Persons.validate(
+    pd.DataFrame(
+        {"person_id": IDS, "annotation_id": IDS, "image_id": [4, 5], "source_split": "v", "file_name": "x", "split": "val"}
+    ).assign(image_h=90, image_w=90, bbox_x=0, bbox_y=0, bbox_w=50, bbox_h=50, area=2500, is_crowd=False)[
+        list(Persons.to_schema().columns)
+    ]
+)
+OPTIONS = PredictionOptions(device="cpu")
+
+
+@pytest.fixture
+def crops() -> CropSet:
+    """Black 64 x 64 crops with the left hand red and the right hand green, where the model `spots` finds them."""
+    images = np.zeros((2, 64, 64, 3), dtype=np.uint8)
+    for person, hand in np.ndindex(2, 2):
+        x, y = JOINTS[person, hand].astype(int)
+        images[person, y, x, hand] = 255
+    targets = PoseTargets(IDS, JOINTS, np.full((2, 2), 2, dtype=np.uint8), joint_names=("left_hand", "right_hand"))
+    return CropSet(targets, (images,), np.array([[0, 0], [0, 1]]))
+
+
+def test_the_model_is_asked(spots, crops) -> None:
+    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+    assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
+    np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
+    assert [result["image_id"] for result in found.results] == [4, 5]
+    assert found.results[0]["keypoints"] == [17, 27, 1, 47, 57, 1]
+    assert found.results[0]["score"] == pytest.approx(1)  # the mean of the joints' scores; the box was given
+    assert found.heatmap_errors["image_id"].tolist() == [4, 5]
+    assert (found.heatmap_errors["mse"] > 0).all()
+
+
+def test_a_file_is_taken_in_place_of_the_model(spots, crops, tmp_path) -> None:
+    path = tmp_path / "theirs.json"
+    record = {"category_id": spots.skeleton.category_id, "score": 0.5}
+    records = [{**record, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]
+    path.write_text(json.dumps(records))
+    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
+    Predictions.validate(found.predictions)
+    assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
+    assert found.results == records
+    assert HeatmapErrors.validate(found.heatmap_errors).empty
+
+
+def test_names_of_the_annotation_file_decide(spots, crops, tmp_path) -> None:
+    """Results of a program that numbers the images by itself, and of an image without people, which AP knows."""
+    images = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "b.jpg"}, {"id": 6, "file_name": "empty.jpg"}, "no image"]
+    (tmp_path / "truth.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    record = {"category_id": spots.skeleton.category_id, "score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
+    named = [
+        {**record, "image_id": number, "file_name": name} for number, name in ((0, "a.jpg"), (1, "b.jpg"), (2, "x/empty.jpg"))
+    ]
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(named))
+    arguments = (None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
+    found = locate_people(*arguments)
+    assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
+    assert found.results == [{**record, "image_id": number} for number in (4, 5, 6)]
+    path.write_text(json.dumps([*named, {**record, "image_id": 4, "file_name": "c.jpg"}]))
+    with pytest.raises(MetricError, match=r"theirs\.json: 1 of 4 records is faulty(?s:.*)record 3: file_name 'c\.jpg'"):
+        locate_people(*arguments)
+
+
+def test_read(tmp_path) -> None:
+    path = tmp_path / "results.json"
+    records = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 1], "score": 0.5}]
+    path.write_text(json.dumps(records))
+    assert read_results(path) == records
+
+
+@pytest.mark.parametrize("text", ["not json", '{"annotations": []}', "[1, 2]"])
+def test_what_are_no_results_is_refused(tmp_path, text) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"results\.json: .*[Ee]xpected .*COCO keypoint results"):
+        read_results(path)
+
+
+def test_a_missing_file_is_named(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"evaluation\.results"):
+        read_results(tmp_path / "absent.json")
+
+
+def test_without_a_model_there_must_be_results(crops, spots, tmp_path) -> None:
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps([{"category_id": 1, "score": 0.5, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]))
+    found = locate_people(None, crops, WANTED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
+    assert found.predictions["person_id"].tolist() == [101, 101]
+    with pytest.raises(DataError, match="neither a model nor a file of results"):
+        locate_people(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+
+
+@pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])
+def test_a_model_of_other_data_is_warned_of(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
+    """The split may have been drawn anew, so that it has learned from persons that are scored."""
+    model = replace(untrained_model, provenance={} if trained_on is None else {"data_fingerprint": trained_on})
+    assert origin_of_people(model, "d" * 16).data == "d" * 16
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
+    assert all(str(trained_on) in record.getMessage() for record in caplog.records)

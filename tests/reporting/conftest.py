@@ -1,0 +1,177 @@
+"""The tiny data set, cut into crops, and a small untrained model of its three joints."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.plugins import ComponentSpec, build
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import Skeleton
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_store import CropStore
+from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.options import CropOptions
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.reporting.sections.data_section import DataInputs
+from posescope.reporting.sections.error_analysis_section import FailureInputs
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """What a run of data engineering leaves behind: training persons 0..3, validation persons 4..6."""
+
+    folder: CocoFolder
+    source: SourceOptions
+    persons: pd.DataFrame
+    keypoints: pd.DataFrame
+    crop_boxes: pd.DataFrame
+    targets: PoseTargets
+    store: CropStore
+    skeleton: Skeleton
+
+
+@pytest.fixture
+def tiny_run(tiny_coco, tmp_path) -> TinyRun:
+    folder, source = CocoFolder(tiny_coco.root), SourceOptions()
+    options = CropOptions(rule="padded_square", size_px=32, workers=1)
+    found = read_annotations(folder, source)
+    boxed = box_persons(found.persons, found.keypoints, options)
+    store = CropStore(tmp_path / "crops")
+    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+    targets = place_targets(boxed.crop_boxes, found.keypoints)
+    return TinyRun(folder, source, boxed.persons, found.keypoints, boxed.crop_boxes, targets, store, found.skeleton)
+
+
+@pytest.fixture
+def tiny_model(tiny_run) -> PoseModel:
+    model_spec = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
+    codec_spec = ComponentSpec(name="gaussian")
+    context = {"crop_size": (32, 32), "joint_count": 3}
+    torch.manual_seed(0)
+    return PoseModel(
+        network=build("models", model_spec, **context),
+        codec=build("codecs", codec_spec, **context),
+        skeleton=tiny_run.skeleton,
+        crop_size=(32, 32),
+        mean_rgb=(0.5, 0.5, 0.5),
+        model_spec=model_spec,
+        codec_spec=codec_spec,
+        crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
+        provenance={"best_epoch": 3, "seed": 11, "history": [1, 2]},
+    )
+
+
+@pytest.fixture
+def data_inputs() -> DataInputs:
+    """What the chapter on the data shows, of three images' and seven persons' worth of figures."""
+    picture = np.full((8, 12, 3), 90, np.uint8)
+    figure = go.Figure(go.Bar(x=[1], y=[2]))
+    return DataInputs(
+        distribution=pd.DataFrame(
+            {
+                "split": ["train", "val", "test", "all"],
+                "images_with_persons": [4, 2, 1, 7],
+                "images": [2, 2, 1, 5],
+                "persons": [3, 3, 1, 7],
+                "images_share": [0.4, 0.4, 0.2, 1.0],
+                "persons_share": [3 / 7, 3 / 7, 1 / 7, 1.0],
+            }
+        ),
+        discarded=pd.DataFrame(
+            [
+                ("read", "image", "image without people", 1, 0.25),
+                ("filter", "person", "crowd", 3, 0.3),
+                ("kept", "person", "persons with a crop", 7, 0.7),
+                ("kept", "image", "images of these persons", 3, 0.75),
+            ],
+            columns=["step", "record", "reason", "records", "share"],
+        ),
+        joint_labels=pd.DataFrame(
+            {
+                "joint": ["nose", "left_hand"],
+                "visible": [5, 0],
+                "hidden": [1, 3],
+                "unlabelled": [1, 4],
+                "visible_share": [5 / 7, 0.0],
+                "hidden_share": [1 / 7, 3 / 7],
+                "unlabelled_share": [1 / 7, 4 / 7],
+            }
+        ),
+        quality=pd.DataFrame(
+            [
+                ("mended", "train2017", "area_from_box", 2, 0.5, "Annotation 3 has area null.", "Write the area."),
+                ("warned", "all", "guessed_oks_sigmas", 1, 0.5, "No OKS sigma is known for tail.", "Give it."),
+            ],
+            columns=["severity", "split", "check", "records", "share", "detail", "remedy"],
+        ),
+        box_sizes=figure,
+        joint_counts=figure,
+        crop_sheet=picture,
+        target_sheet=picture,
+        average_crop=picture,
+    )
+
+
+@pytest.fixture
+def failure_inputs() -> FailureInputs:
+    """What evaluation says of seven persons with two joints."""
+    types = ("good", "jitter", "inversion", "swap", "miss", "not found")
+    shares = {
+        "all": (0.5, 0.2, 0.1, 0.05, 0.15, 0),
+        "nose": (0.7, 0.1, 0.0, 0.1, 0.1, 0),
+        "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2, 0),
+    }
+    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return FailureInputs(
+        error_types=pd.DataFrame(
+            [
+                (joint, kind, 20, round(20 * share), share, share, share)
+                for joint, of_joint in shares.items()
+                for kind, share in zip(types, of_joint, strict=True)
+            ],
+            columns=["joint", "type", "labelled", "count", "share", "low", "high"],
+        ),
+        error_costs=pd.DataFrame(
+            [
+                ("jitter", 8, 0.4, 0.5, 0.1, 0.05, 0.04, 0.06),
+                ("inversion", 4, 0.4, 0.6, 0.2, 0.15, 0.1, 0.2),
+                ("swap", 2, 0.4, 0.4, 0.0, 0.0, 0.0, 0.0),
+                ("miss", 1006, 0.4, 0.75, 0.35, 0.25, 0.2, 0.3),
+                ("all", 20, 0.4, 1.0, 0.6, 0.45, 0.4, 0.5),
+            ],
+            columns=[
+                "type", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high",
+            ],
+        ),
+        strata=pd.DataFrame(
+            [
+                ("everybody", "everybody", 50, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("size", "small", 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+                ("size", "medium", 20, 0.4, 0.3, 0.5, 0.25, 0.2, 0.3),
+                ("size", "large", 27, 0.6, 0.5, 0.7, 0.75, 0.7, 0.8),
+            ],
+            columns=["stratum", "group", "persons", *figures],
+        ),
+        reliability=pd.DataFrame(
+            [("joint", 1, 9, 0.2, 0.1, 0.3, *[0.5] * 6), ("person", 1, 7, 0.2, 0.1, 0.3, *[0.5] * 6)],
+            columns=["level", "bin", "count", "score", "score_low", "score_high", *figures],
+        ),
+        rank_correlations=pd.DataFrame(
+            [("joint", 9, 0.5, 0.4, 0.6), ("person", 7, 0.31, 0.12, 0.44)], columns=["level", "count", "spearman", "low", "high"]
+        ),
+        decoding_effects=pd.DataFrame(
+            [
+                ("way", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
+            ],
+            columns=["row", "what", *figures],
+        ),
+        worst_persons=np.full((8, 12, 3), 90, np.uint8),
+    )  # fmt: skip

@@ -1,0 +1,184 @@
+"""Figures of the data: what is drawn is what was counted, and it stays small."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.core.records import PoseTargets
+from posescope.reporting.plots.data_plots import (
+    plot_box_sizes,
+    plot_data_distribution,
+    plot_discarded,
+    plot_joint_counts,
+    plot_joint_labels,
+)
+from posescope.reporting.plots.plot_style import ReportError
+
+
+def discarded(*rows):
+    return pd.DataFrame(rows, columns=["step", "record", "reason", "records", "share"])
+
+
+KEPT = (("kept", "person", "persons with a crop", 80, 0.8), ("kept", "image", "images of these persons", 40, 1.0))
+
+
+def persons(count, split="train", side=100.0):
+    return pd.DataFrame(
+        {"person_id": np.arange(count), "split": split, "bbox_w": np.full(count, side), "bbox_h": np.full(count, side / 2)}
+    )
+
+
+def squares(*sides):
+    return pd.DataFrame({"person_id": np.arange(len(sides)), "side": sides})
+
+
+def pose_targets(*labelled, joint_count=4):
+    """A person a number: so many joints labelled, alternately visible and hidden."""
+    visibility = np.zeros((len(labelled), joint_count), np.uint8)
+    for row, number in enumerate(labelled):
+        visibility[row, :number] = np.arange(number) % 2 + 1
+    return PoseTargets(np.arange(len(labelled)), np.zeros((len(labelled), joint_count, 2), np.float32), visibility)
+
+
+def test_distribution_draws_shares_in_percent_and_writes_counts():
+    table = pd.DataFrame(
+        {
+            "split": ["train", "val", "all"],
+            "images": [900, 100, 1000],
+            "persons": [1500, 500, 2000],
+            "images_share": [0.9, 0.1, 1.0],
+            "persons_share": [0.75, 0.25, 1.0],
+        }
+    )
+    figure = plot_data_distribution(table)
+    images, people = figure.data
+    assert list(images.x) == ["train", "val"]
+    assert list(people.y) == [75.0, 25.0]
+    assert people.text[0] == "1,500<br>75.0 %"
+    assert list(images.hovertext) == ["900 images with a crop", "100 images with a crop"]
+    beside = plot_data_distribution(table.assign(images_with_persons=[1200, 100, 1300])).data
+    assert list(beside[0].hovertext) == [
+        "900 images with a crop, of 1,200 with persons",
+        "100 images with a crop, of 100 with persons",
+    ]
+    assert beside[1].hovertext[0] == "1,500 persons with a crop"
+    assert figure.layout.annotations[0].text == "Images and persons of each split"
+    with pytest.raises(ReportError, match="data distribution"):
+        plot_data_distribution(table[:0])
+
+
+def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
+    figure = plot_discarded(
+        discarded(
+            ("read", "image", "image without people", 2, 0.04),
+            ("filter", "person", "crowd", 19, 0.19),
+            ("cut", "person", "cut short", 1, 0.0001),
+            *KEPT,
+        )
+    )
+    people, images, kept = figure.data
+    assert (people.name, images.name, kept.name) == ("persons set aside", "images set aside", "kept")
+    assert list(people.x) == [1, 19]
+    assert list(people.text) == ["1 (< 0.1 % of all persons)", "19 (19.0 % of all persons)"]
+    assert list(images.text) == ["2 (4.0 % of all images)"]
+    assert list(kept.x) == [40, 80]
+    # Plotly draws upwards: the first step is on top.
+    assert figure.layout.yaxis.categoryarray[-1] == "read: image without people"
+    assert figure.layout.yaxis.categoryarray[0] == "kept: images of these persons"
+    assert figure.layout.xaxis.type == "log"
+    assert figure.layout.xaxis.range[0] < 0  # a single record (log 1 = 0) has a bar
+
+
+def test_rare_reasons_are_drawn_as_one():
+    many = [("cut", "person", f"reason {number}", 20 - number, 0.01) for number in range(12)]
+    figure = plot_discarded(discarded(*many, *KEPT))
+    people = figure.data[0]
+    assert people.y[0] == "cut: 5 other reasons"
+    # 13 + 12 + 11 + 10 + 9 = 55
+    assert people.x[0] == 55
+    assert people.text[0] == "55 (5.0 % of all persons)"
+    assert len(people.x) == 8
+
+
+def test_long_reasons_are_wrapped():
+    figure = plot_discarded(
+        discarded(("crop", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
+    )
+    assert figure.data[0].y[0] == "crop: joints do not fit in the largest<br>square that is centred on them"
+
+
+def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():
+    assert [trace.name for trace in plot_discarded(discarded(*KEPT)).data] == ["kept"]
+    with pytest.raises(ReportError, match="discarded records"):
+        plot_discarded(discarded())
+
+
+def test_box_sizes_are_shares_of_the_split_by_a_quarter_of_an_octave():
+    table = pd.concat([persons(3), persons(1, "val", side=30).assign(person_id=3)])
+    figure = plot_box_sizes(table, squares(100, 100, 200, 64), size_px=96)
+    boxes, val_boxes, sides, val_sides = figure.data
+    assert (boxes.name, val_boxes.name, sides.name, val_sides.name) == ("train", "val", "train", "val")
+    # 100 px, log2 = 6.64, lies between 2^6.5 and 2^6.75: 91 to 108 px.
+    assert [text for text, share in zip(boxes.text, boxes.y, strict=True) if share] == ["91 to 108 px: 3 persons"]
+    assert max(boxes.y) == 100
+    assert sorted(share for share in sides.y if share) == pytest.approx([100 / 3, 200 / 3])
+    assert boxes.x[list(boxes.y).index(100)] == pytest.approx(2**6.625)
+    assert figure.layout.xaxis2.type == "log"
+    assert {line.x0 for line in figure.layout.shapes} == {96}
+
+
+def test_box_sizes_tell_who_is_enlarged():
+    figure = plot_box_sizes(persons(4), squares(20, 95, 96, 300), size_px=96)
+    # 96 px is neither.
+    assert "of the squares, 2 (50.0 %) are enlarged, 1 (25.0 %) shrunk" in figure.layout.xaxis2.title.text
+
+
+def test_curves_end_at_zero_and_boxes_without_width_are_counted():
+    figure = plot_box_sizes(persons(2, side=0.0), squares(50, 60), size_px=96)
+    boxes = figure.data[0]
+    assert (boxes.y[0], boxes.y[-1]) == (0, 0)
+    assert sum(boxes.y) == 100
+
+
+def test_persons_and_boxes_must_belong_together():
+    with pytest.raises(ReportError, match="persons with crop boxes"):
+        plot_box_sizes(persons(2), squares(50, 60).assign(person_id=[8, 9]), size_px=96)
+    with pytest.raises(ReportError, match=r"persons: .* missing: bbox_w"):
+        plot_box_sizes(persons(2).drop(columns="bbox_w"), squares(50, 60), size_px=96)
+
+
+def test_joints_of_a_person_are_counted_by_split():
+    table = pd.DataFrame({"person_id": [0, 1, 2, 3], "split": ["train", "train", "train", "val"]})
+    figure = plot_joint_counts(pose_targets(4, 4, 1, 2, 3), table)
+    train, val = figure.data
+    assert (train.name, val.name) == ("train (median 4)", "val (median 2)")
+    assert list(train.x) == [0, 1, 2, 3, 4]
+    assert list(train.y) == pytest.approx([0, 100 / 3, 0, 0, 200 / 3])
+    assert list(train.customdata) == [0, 1, 0, 0, 2]
+    assert list(val.y) == [0, 0, 100, 0, 0]
+    assert figure.layout.xaxis.title.text == "labelled joints (of 4)"
+    with pytest.raises(ReportError, match="persons"):
+        plot_joint_counts(pose_targets(1), table[:0])
+
+
+def test_joint_labels_are_stacked_in_the_skeletons_order(data_inputs):
+    figure = plot_joint_labels(data_inputs.joint_labels)
+    visible, hidden, unlabelled = figure.data
+    assert list(visible.y) == ["left hand", "nose"]  # plotly draws upwards
+    assert list(visible.x) == pytest.approx([0, 500 / 7])
+    assert np.add(np.add(visible.x, hidden.x), unlabelled.x) == pytest.approx([100, 100])
+    assert list(hidden.text) == ["43", "14"]
+    assert list(visible.text) == ["", "71"]
+    assert figure.layout.barmode == "stack"
+    with pytest.raises(ReportError, match=r"joint labels: .*missing: hidden_share"):
+        plot_joint_labels(data_inputs.joint_labels.drop(columns="hidden_share"))
+
+
+def test_figures_of_many_persons_are_small():
+    count = 150_000
+    rng = np.random.default_rng(0)
+    table = persons(count).assign(bbox_w=rng.uniform(1, 640, count), split=rng.choice(["train", "val", "test"], count))
+    boxes = squares(*rng.integers(1, 640, count))
+    targets = pose_targets(*rng.integers(1, 5, count))
+    for figure in (plot_box_sizes(table, boxes, 256), plot_joint_counts(targets, table)):
+        assert len(figure.to_json()) < 50_000

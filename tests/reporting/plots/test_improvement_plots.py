@@ -1,0 +1,48 @@
+"""Tests of posescope.reporting.plots.improvement_plots."""
+
+import pandas as pd
+import pytest
+
+from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
+from posescope.reporting.plots.plot_style import ReportError
+
+PAIRS = [("original", "continued"), ("original", "improved"), ("continued", "improved")]
+FIGURES = pd.DataFrame(
+    [
+        {"a": a, "b": b, "figure": figure, "difference": 0.1 * number, "low": 0.1 * number - 0.05, "high": 0.1 * number + 0.02}
+        for number, (a, b) in enumerate(PAIRS)
+        for figure in ("pck_thesis", "oks")
+    ]
+)
+JOINTS = pd.concat([FIGURES.assign(joint=joint) for joint in ("nose", "left_knee")], ignore_index=True)
+HISTORY = pd.DataFrame(
+    {"stack": [1, 1, 2, 2], "epoch": [1, 2, 1, 2], "train_loss": [4.0, 3.0, 2.0, 1.0], "held_out_loss": [4.5, 3.5, 2.5, 1.5]}
+)
+
+
+def test_every_comparison_has_its_points_and_intervals() -> None:
+    traces = plot_improvement(FIGURES, JOINTS).data
+    assert [trace.name for trace in traces] == [
+        "more training alone", "more training and autoencoder", "the autoencoder alone", "the autoencoder alone"
+    ]  # fmt: skip
+    alone = traces[2]
+    assert list(alone.y) == ["pck_thesis", "oks"]
+    assert list(alone.x) == pytest.approx([0.2, 0.2])
+    assert list(alone.error_x.array) == pytest.approx([0.02, 0.02])
+    assert list(alone.error_x.arrayminus) == pytest.approx([0.05, 0.05])
+    assert sorted(traces[3].y) == ["left_knee", "nose"]
+
+
+def test_every_stack_has_two_lines() -> None:
+    traces = {trace.name: list(trace.y) for trace in plot_autoencoder_training(HISTORY).data}
+    assert traces == {
+        "stack 1, learned from": [4.0, 3.0], "stack 1, held out": [4.5, 3.5],
+        "stack 2, learned from": [2.0, 1.0], "stack 2, held out": [2.5, 1.5],
+    }  # fmt: skip
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(ReportError, match="joint"):
+        plot_improvement(FIGURES, FIGURES)
+    with pytest.raises(ReportError, match="held_out_loss"):
+        plot_autoencoder_training(HISTORY.drop(columns="held_out_loss"))

@@ -1,0 +1,35 @@
+"""The shared look and the shared check."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from posescope.reporting.plots.plot_style import ReportError, figure_to_rgb, new_figure, require_columns, style_plotly
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(ReportError, match=r"scores: expected the columns a, b, c; missing: b, c\."):
+        require_columns(pd.DataFrame({"a": [1]}), ("a", "b", "c"), "scores")
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    with pytest.raises(ReportError, match="no rows"):
+        require_columns(pd.DataFrame({"a": []}), ("a",), "scores")
+
+
+def test_other_columns_are_welcome() -> None:
+    frame = pd.DataFrame({"a": [1], "z": [2]})
+    require_columns(frame, ("a",), "scores")
+    assert list(frame.columns) == ["a", "z"]
+
+
+def test_a_matplotlib_figure_becomes_an_rgb_image_of_100_dots_an_inch() -> None:
+    image = figure_to_rgb(new_figure(3, 2))
+    assert image.shape == (200, 300, 3)
+    assert (image == 255).all()
+
+
+def test_plotly_figures_have_no_ground_of_their_own() -> None:
+    layout = style_plotly(go.Figure(), height_px=300).layout
+    assert layout.height == 300
+    assert layout.template.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"

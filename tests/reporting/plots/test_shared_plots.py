@@ -1,0 +1,115 @@
+"""Figures from plain tables: what is drawn is what the tables say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posescope.reporting.plots.evaluation_plots import plot_joint_scores
+from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
+from posescope.reporting.plots.plot_style import ReportError, figure_to_rgb
+from posescope.reporting.plots.training_plots import plot_history, plot_history_static
+
+
+@pytest.fixture
+def history() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "epoch": [1, 2, 3, 4],
+            "train_loss": [4e-5, 3e-5, 2e-5, 1.5e-5],
+            "val_loss": [5e-5, 4e-5, 4.5e-5, 4.2e-5],
+            "val_pck_thesis": [0.1, 0.3, np.nan, 0.25],
+            "learning_rate": [1e-3, 1e-3, 9e-4, 2e-4],
+            "seconds": [1.0, 1.0, 1.0, 1.0],
+        }
+    )
+
+
+@pytest.fixture
+def per_joint() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "joint": ["nose", "left_hip", "tail"],
+            "pck_thesis": [0.5, 0.9, np.nan],
+            "mean_error_px": [9.0, 3.0, np.nan],
+            "labelled": [10, 20, 0],
+        }
+    )
+
+
+def test_history_shows_losses_on_a_logarithmic_axis_and_marks_the_best_epoch(history: pd.DataFrame) -> None:
+    figure = plot_history(history)
+    traces = {trace.name: trace for trace in figure.data}
+    assert list(traces["training loss"].y) == list(history["train_loss"])
+    assert list(traces["validation loss"].y) == list(history["val_loss"])
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis2.type != "log"
+    assert list(traces["best epoch (2)"].y) == [0.3]
+
+
+def test_history_marks_falls_of_the_learning_rate_but_not_small_steps(history: pd.DataFrame) -> None:
+    lines = plot_history(history).layout.shapes
+    assert {line.x0 for line in lines} == {4}
+
+
+def test_history_without_any_pck_still_shows_the_losses(history: pd.DataFrame) -> None:
+    figure = plot_history(history.assign(val_pck_thesis=np.nan))
+    assert not [trace.name for trace in figure.data if trace.name.startswith("best")]
+
+
+def test_history_on_paper_has_two_panels(history: pd.DataFrame) -> None:
+    figure = plot_history_static(history)
+    assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
+    assert figure_to_rgb(figure).shape == (340, 900, 3)
+
+
+def test_history_without_its_columns_is_refused(history: pd.DataFrame) -> None:
+    for draw in (plot_history, plot_history_static):
+        with pytest.raises(ReportError, match=r"history: .*missing: val_loss"):
+            draw(history.drop(columns="val_loss"))
+
+
+def test_joints_are_sorted_with_the_worst_on_top(per_joint: pd.DataFrame) -> None:
+    bars, dots = plot_joint_scores(per_joint).data
+    assert list(bars.y) == ["tail", "left hip", "nose"]  # plotly draws upwards
+    assert bars.x[1] == 0.9
+    assert list(dots.x[1:]) == [3.0, 9.0]
+    assert bars.error_x.array is None
+
+
+def test_joint_intervals_become_whiskers(per_joint: pd.DataFrame) -> None:
+    bars, _ = plot_joint_scores(per_joint.assign(low=[0.4, 0.8, np.nan], high=[0.7, 0.95, np.nan])).data
+    assert bars.error_x.array[2] == pytest.approx(0.2)
+    assert bars.error_x.arrayminus[2] == pytest.approx(0.1)
+
+
+def test_explained_variance_says_how_many_components_hold_a_share() -> None:
+    figure = plot_explained_variance(np.array([0.5, 0.3, 0.15, 0.05]), shares=(0.5, 0.95))
+    bars, line = figure.data
+    assert list(bars.y) == pytest.approx([50, 30, 15, 5])
+    assert list(line.y) == pytest.approx([50, 80, 95, 100])
+    assert [note.text for note in figure.layout.annotations] == ["50 % with 1 component", "95 % with 3 components"]
+
+
+def test_explained_variance_leaves_out_a_share_that_is_not_reached_and_refuses_nothing_at_all() -> None:
+    assert len(plot_explained_variance(np.array([0.2, 0.1])).layout.annotations) == 0
+    with pytest.raises(ReportError, match="at least one"):
+        plot_explained_variance(np.array([]))
+
+
+def test_the_best_silhouette_is_marked() -> None:
+    table = pd.DataFrame({"clusters": [2, 3, 4], "silhouette": [0.1, np.nan, 0.18]})
+    figure = plot_silhouettes(table)
+    assert figure.data[1].name == "best: 4 clusters"
+    assert figure.data[1].text == ("0.180",)
+    with pytest.raises(ReportError, match="every value is NaN"):
+        plot_silhouettes(table.assign(silhouette=np.nan))
+
+
+def test_skip_ablation_colours_gains_and_losses_around_zero() -> None:
+    drops = pd.DataFrame([[0.4, -0.1], [0.0, np.nan]], index=["level 1", "level 2"], columns=["left_eye", "nose"])
+    (heatmap,) = plot_skip_ablation(drops).data
+    assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-0.4, 0, 0.4)
+    assert list(heatmap.x) == ["left eye", "nose"]
+    assert np.array_equal(np.asarray(heatmap.z), drops.to_numpy(), equal_nan=True)
+    with pytest.raises(ReportError, match="no rows"):
+        plot_skip_ablation(pd.DataFrame())

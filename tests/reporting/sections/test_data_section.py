@@ -1,0 +1,73 @@
+"""The chapter on the data: what it shows, and in which units."""
+
+from dataclasses import replace
+
+import pytest
+
+from posescope.reporting.html_page import render_report
+from posescope.reporting.report_content import ReportContent
+from posescope.reporting.sections.data_section import assemble_data_section, assemble_quality_section
+
+
+def test_it_says_how_many_are_left(data_inputs):
+    section = assemble_data_section(data_inputs)
+    assert section.title == "The data"
+    assert "Of all annotated persons, 7 (70.0 %) have a crop" in section.text
+
+
+def test_everything_has_its_place(data_inputs):
+    section = assemble_data_section(data_inputs)
+    assert [figure.alt for figure in section.figures] == [
+        "Bars by split",
+        "Bars by step and reason",
+        "Histograms of box and square sizes by split",
+        "Histogram of labelled joints by split",
+        "Stacked bars by joint",
+    ]
+    assert section.figures[2].figure is data_inputs.box_sizes
+    assert section.figures[3].figure is data_inputs.joint_counts
+    assert [picture.image is data_inputs.crop_sheet for picture in section.pictures] == [True, True, True]
+    assert [table.title for table in section.tables] == ["Data distribution", "Set aside, and left", "Joint labels"]
+
+
+def test_tables_give_percentages(data_inputs):
+    distribution, discarded, labels = assemble_data_section(data_inputs).tables
+    assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
+    assert "before any was set aside" in distribution.caption
+    assert distribution.frame["images_share_percent"].tolist() == pytest.approx([40, 40, 20, 100])
+    assert discarded.frame["share_percent"].tolist() == pytest.approx([25, 30, 70, 75])
+    assert labels.frame["hidden_share_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])
+    page = render_report(ReportContent(title="Data", sections=(assemble_data_section(data_inputs),)))
+    assert 'images share<span class="unit">, %</span>' in page
+    assert "42.9" in page
+
+
+def test_the_inputs_are_not_changed(data_inputs):
+    before = data_inputs.distribution.copy()
+    assemble_data_section(data_inputs)
+    assert data_inputs.distribution.equals(before)
+
+
+def test_nothing_was_set_aside(data_inputs):
+    kept = data_inputs.discarded.iloc[2:].assign(share=1.0)
+    section = assemble_data_section(replace(data_inputs, discarded=kept))
+    assert "7 (100.0 %) have a crop" in section.text
+    assert len(section.tables[1].frame) == 2
+
+
+def test_findings_on_the_data_are_listed_with_their_shares(data_inputs):
+    section = assemble_quality_section(data_inputs.quality)
+    assert section.title == "Data quality"
+    assert section.text.startswith("1 findings were mended")
+    assert "1 are warnings" in section.text
+    (table,) = section.tables
+    assert table.frame["check"].tolist() == ["area_from_box", "guessed_oks_sigmas"]
+    assert table.frame["records"].tolist() == [2, 1]
+    assert table.frame["share_percent"].tolist() == [50, 50]
+    assert "Annotation 3 has area null." in render_report(ReportContent(title="Data", sections=(section,)))
+
+
+def test_no_findings_are_said_in_words(data_inputs):
+    section = assemble_quality_section(data_inputs.quality.iloc[:0])
+    assert section.tables == ()
+    assert "found nothing" in section.text

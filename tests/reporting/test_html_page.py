@@ -1,0 +1,203 @@
+"""The page: complete, self-contained, escaped."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from plotly.offline import get_plotlyjs
+
+from posescope.reporting.html_page import picture_data_uri, render_report
+from posescope.reporting.plots.plot_style import ReportError
+from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+
+NASTY = "</script><script>alert('x')</script> & <b>"
+
+
+class Tags(HTMLParser):
+    """Collects tags with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._silent = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent and data.strip():
+            self.words.append(data.strip())
+
+
+def picture(caption: str = "A red square.") -> ReportPicture:
+    return ReportPicture(np.full((6, 8, 3), (255, 0, 0), np.uint8), caption=caption, alt="red")
+
+
+def full_content() -> ReportContent:
+    scores = pd.DataFrame(
+        {"joint": ["nose", NASTY], "pck_thesis": [0.5, np.nan], "mean_error_px": [2.25, 10.0], "labelled": [7, 1200]}
+    )
+    bars = go.Figure(go.Bar(x=[NASTY], y=[1.0]))
+    return ReportContent(
+        title=f"Report {NASTY}",
+        subtitle="One sentence.",
+        summary=(Fact("Model", "hourglass"), Fact("Data", NASTY)),
+        headlines=(
+            Headline("PCK", 0.441, 0.432, 0.451),
+            Headline("AP", float("nan"), None, 0.5),
+            Headline("Error", 12.3, unit="px"),
+        ),
+        sections=(
+            Section("How good it is", "First part\nof it.\n\nSecond.\n- one\n- two", tables=(ReportTable("Joints", scores),)),
+            Section("Where it fails", figures=(ReportFigure(bars, "Bars.", "bars"), ReportFigure(bars, "More bars.", "bars"))),
+            Section("What it has learned", pictures=(picture(),)),
+        ),
+        footer="Made by hand.",
+    )
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render_report(full_content())
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Tags:
+    return Tags(html)
+
+
+def test_every_section_stands_in_the_page_and_in_the_contents(page: Tags) -> None:
+    anchors = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    sections = {f"#{attributes['id']}" for tag, attributes in page.tags if tag == "section"}
+    assert anchors == sections == {"#section-1", "#section-2", "#section-3"}
+    for title in ("How good it is", "Where it fails", "What it has learned"):
+        assert page.words.count(title) == 2
+
+
+def test_nothing_is_fetched(html: str, page: Tags) -> None:
+    places = [
+        value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "data")
+    ]
+    assert len(places) == 4  # three entries of the contents, one picture
+    assert all(place is not None and place.startswith(("#", "data:image/")) for place in places)
+    own = html.replace(get_plotlyjs(), "")
+    assert not re.search(r"https?:|@import|url\(|//cdn", own)
+    (policy,) = [a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+
+
+def test_figures_are_not_offered_to_a_server(html: str) -> None:
+    assert "showSendToCloud: false" in html.replace(get_plotlyjs(), "")
+
+
+def test_words_are_escaped(html: str, page: Tags) -> None:
+    own = html.replace(get_plotlyjs(), "")
+    assert "<script>alert" not in own
+    assert own.count("&lt;script&gt;alert(&#39;x&#39;)") == 4  # page title, heading, a fact, a cell
+    assert len([tag for tag, _ in page.tags if tag == "b"]) == 0
+
+
+def test_the_plotting_library_is_inside_once_and_only_where_it_is_needed(html: str) -> None:
+    assert html.count(get_plotlyjs()[:200]) == 1
+    lean = render_report(ReportContent(title="t", sections=(Section("s", "words"),)))
+    assert len(lean) < 20_000
+    assert "Plotly" not in lean
+
+
+def test_figures_arrive_whole(html: str) -> None:
+    held = re.findall(r'<script type="application/json" data-plot="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
+    assert [name for name, _ in held] == ["plot-2-1", "plot-2-2"]
+    assert json.loads(held[0][1])["data"][0]["x"] == [NASTY]
+
+
+def test_pictures_are_png_data_with_words_for_those_who_do_not_see_them(page: Tags) -> None:
+    (image,) = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert (image["alt"], image["width"], image["height"]) == ("red", "8", "6")
+    assert "A red square." in page.words
+
+
+def test_a_data_uri_holds_the_same_pixels() -> None:
+    original = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    kind, content = picture_data_uri(original).split(",")
+    assert kind == "data:image/png;base64"
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(decoded[..., ::-1], original)
+
+
+def test_a_large_picture_becomes_webp_that_looks_the_same() -> None:
+    # As a photograph: smooth, with noise that PNG cannot pack.
+    ramp = np.linspace(0, 200, 400)[None, :, None] + np.random.default_rng(3).normal(0, 6, (300, 400, 3)) + 25
+    original = ramp.clip(0, 255).astype(np.uint8)
+    kind, content = picture_data_uri(original).split(",")
+    assert kind == "data:image/webp;base64"
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert decoded.shape == original.shape
+    assert abs(decoded.astype(float) - original).mean() < 6
+    assert len(content) < original.size / 4
+
+
+def test_tables_show_units_numbers_and_dashes(page: Tags) -> None:
+    text = " ".join(page.words)
+    assert "mean error , px" in text
+    for cell in ("0.500", "–", "2.250", "1,200"):
+        assert cell in page.words
+
+
+def test_headlines_show_intervals_only_where_both_ends_are_known(page: Tags) -> None:
+    text = " ".join(page.words)
+    assert "95 % interval 0.432 to 0.451" in text
+    assert text.count("95 % interval") == 1
+    assert "12.300 px" in text
+
+
+def test_paragraphs_and_lists(html: str) -> None:
+    assert "<p>First part of it.</p>" in html
+    assert "<p>Second.</p>" in html
+    assert re.search(r"<li>one</li>\s*<li>two</li>", html)
+
+
+def test_long_tables_say_that_rows_are_left_out() -> None:
+    table = ReportTable("Many", pd.DataFrame({"row": range(100)}), caption="All of them.", row_limit=10)
+    html = render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))
+    assert "All of them. The first 10 of 100 rows." in html
+    assert html.count("<td") == 10
+
+
+def test_a_table_without_rows_keeps_its_headings() -> None:
+    table = ReportTable("None", pd.DataFrame({"joint": [], "score": []}), headings={"score": "Score"}, units={"score": "%"})
+    html = render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))
+    assert 'Score<span class="unit">, %</span>' in html
+    assert "<td" not in html
+
+
+def test_the_same_content_gives_the_same_page(html: str) -> None:
+    assert render_report(full_content()) == html
+
+
+def test_an_empty_report_is_refused() -> None:
+    with pytest.raises(ReportError, match="nothing to say"):
+        render_report(ReportContent(title="t"))
+
+
+def test_a_name_in_a_figure_is_no_link() -> None:
+    """Plotly makes links of `<a href=...>` in any text; our own line breaks stay."""
+    name = '<a href="https://evil">knee</a>'
+    figure = go.Figure(go.Bar(x=[name], y=[1])).update_layout(title_text=f"ours<br>{name}")
+    html = render_report(ReportContent(title="t", sections=(Section("s", figures=(ReportFigure(figure, "c", "a"),)),)))
+    (content,) = re.findall(r'<script type="application/json" data-plot="[^"]+">(.*?)</script>', html, flags=re.DOTALL)
+    assert json.loads(content)["layout"]["title"]["text"] == 'ours<br>&lt;a href="https://evil">knee&lt;/a>'
+    assert json.loads(content)["data"][0]["x"] == ['&lt;a href="https://evil">knee&lt;/a>']

@@ -1,0 +1,79 @@
+"""The model card: every number from the run, and what must not be left out."""
+
+from dataclasses import replace
+
+import pytest
+
+from posescope.explainability.findings import Control, Finding
+from posescope.reporting.model_card import CardInputs, write_model_card
+
+
+@pytest.fixture
+def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
+    figure = {"value": 0.4333, "low": 0.4, "high": 0.47, "protocol": "crops", "persons": 5064}
+    training = {"batch_size": 8, "ema_decay": None, "loss": {"name": "mse", "options": {"emphasis": 40}}}
+    provenance = {"posescope": "0.1.0", "fingerprint": "abc", "epoch": 17, "training": training}
+    return CardInputs(
+        model=replace(tiny_model, provenance=provenance),
+        metrics={"schema_version": 1, "val": {"pck_thesis": figure, "oks_ap": {**figure, "value": None, "low": None}}},
+        distribution=data_inputs.distribution,
+        failures=failure_inputs,
+        findings=(
+            Finding("PC1 is standing.", 0.6, 0.5, 0.7, Control("shuffled", 0.0), passed=True),
+            Finding("Cluster 3 (sitting): PCK 0.41 against 0.78.", 0.4, 0.3, 0.5, Control("shuffled", 0.0), True, None, 0.05),
+            Finding("Cluster 4 fails.", 0.4, 0.3, 0.5, Control("shuffled", 0.0), False, None, 0.9),
+        ),
+    )
+
+
+def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
+    card = write_model_card(inputs)
+    assert "With a box alone the crop is centred on the box" in card.partition("## Data")[0]
+    for line in (
+        "| pck_thesis | 0.433 | 0.400 to 0.470 | crops | 5,064 |",
+        "| oks_ap | unknown |  | crops | 5,064 |",
+        "| split | images with persons | images | persons |",
+        "| train | 4 | 2 | 3 |",
+        "| loss | mse (emphasis 40) |",
+        "| weights of epoch | 17 |",
+        "| Made by | posescope 0.1.0, run abc |",
+    ):
+        assert line in card.splitlines(), line
+    assert "ema_decay" not in card
+    assert card.endswith("```\n")
+
+
+def test_known_failures_are_those_that_held(inputs: CardInputs) -> None:
+    failures = write_model_card(inputs).partition("## Known failures")[2]
+    assert "- Cluster 3 (sitting): PCK 0.41 against 0.78." in failures
+    assert "Of the labelled joints 50.0% are good" in failures
+    assert "PC1" not in failures
+    assert "Cluster 4" not in failures
+
+
+def test_who_must_not_use_it(inputs: CardInputs) -> None:
+    assert "generated sample" not in write_model_card(inputs)
+    sample = replace(inputs, model=replace(inputs.model, provenance={"generated_sample": True}))
+    card = write_model_card(sample)
+    assert "**It was trained on the generated sample, drawn people: it is not for photographs.**" in card
+    assert "## Recipe\n\nUnknown." in card
+    guessed = replace(inputs.model, skeleton=replace(inputs.model.skeleton, guessed_sigmas=("nose",)))
+    assert "OKS sigmas are guessed for nose" in write_model_card(replace(inputs, model=guessed))
+
+
+EVIL = "[knee](http://x) | `a`\n```\n# <img src=x>"
+
+
+def test_names_are_shown_as_they_stand(inputs: CardInputs) -> None:
+    """A joint that is named like Markdown, HTML and the end of a block of code changes nothing of the page."""
+    skeleton = replace(inputs.model.skeleton, joints=(EVIL, *inputs.model.skeleton.joints[1:]), guessed_sigmas=(EVIL,))
+    plain, card = write_model_card(inputs), write_model_card(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
+    assert [line for line in card.splitlines() if line.startswith("#")] == [
+        line for line in plain.splitlines() if line.startswith("#")
+    ]
+    assert card.count("```") == plain.count("```")
+    assert "[knee](" not in card.partition("```python")[0].replace("\\[", "")
+    assert "<img" not in card.partition("```python")[0].replace("\\<", "")
+    rows = [line for line in card.splitlines() if line.startswith("| Output")]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 3

@@ -1,0 +1,223 @@
+"""From the results of a run to the chapters of its report."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.explainability.findings import Control, Finding
+from posescope.models.complexity import count_parameters
+from posescope.reporting.html_page import render_report
+from posescope.reporting.report_assembly import ReportInputs, assemble_report
+
+PICTURE = np.full((8, 12, 3), 90, np.uint8)
+
+
+def joint_scores():
+    rows = [
+        (joint, visibility, 5, 2.0, 0.1, pck if visibility == "all" else np.nan)
+        for joint, pck in (("nose", 0.9), ("left_hand", 0.25), ("right_hand", 0.5))
+        for visibility in ("hidden", "visible", "all")
+    ]
+    return pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box", "pck_thesis"])
+
+
+def skip_table():
+    rows = [
+        (f"stack1.skip{level}", joint, mode, drop * (2 if mode == "zero" else 1))
+        for level, drops in ((1, (0.1, 0.2)), (2, (0.3, 0.4)))
+        for joint, drop in zip(("nose", "left_hand"), drops, strict=True)
+        for mode in ("zero", "mean")
+    ]
+    return pd.DataFrame(rows, columns=["level", "joint", "mode", "drop"])
+
+
+@pytest.fixture
+def inputs(tiny_model, data_inputs, failure_inputs):
+    return ReportInputs(
+        title="A tiny run",
+        model=tiny_model,
+        metrics={
+            "val": {
+                "pck_thesis": {"value": 0.5, "low": 0.4, "high": 0.6},
+                "oks_ap": {"value": None, "low": None, "high": None},
+                "mse": {"value": 2e-5, "low": None, "high": None},
+            }
+        },
+        data=data_inputs,
+        history=pd.DataFrame(
+            {
+                "epoch": [1, 2],
+                "train_loss": [0.2, 0.1],
+                "val_loss": [0.3, 0.2],
+                "val_pck_thesis": [0.1, 0.5],
+                "learning_rate": [1e-3, 1e-3],
+                "seconds": [3.0, 4.4],
+            }
+        ),
+        joint_scores=joint_scores(),
+        # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
+        components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), tap="stack1.bottleneck", shape=(4, 1, 1)),
+        analyses={
+            "walks": AnalysisResult(facts={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
+            "skip_ablation": AnalysisResult(facts={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
+        },
+        examples=PICTURE,
+        failures=failure_inputs,
+    )
+
+
+def section(content, title):
+    return next(one for one in content.sections if one.title == title)
+
+
+def test_chapters_come_in_their_order(inputs):
+    assert [one.title for one in assemble_report(inputs).sections] == [
+        "How good it is, and where it fails",
+        "What goes wrong",
+        "What it has learned: variance",
+        "What it has learned: walks",
+        "What it has learned: skip ablation",
+        "The data",
+        "Data quality",
+        "How it was made",
+    ]
+
+
+def test_what_is_not_told_is_listed_at_the_end_of_them(inputs):
+    empty = AnalysisResult(facts={}, note="The analysis 'attribution' is not selected.")
+    content = assemble_report(replace(inputs, components=None, analyses={"attribution": empty, **inputs.analyses}))
+    titles = [one.title for one in content.sections]
+    assert titles[2:5] == [f"What it has learned: {what}" for what in ("walks", "skip ablation", "not told here")]
+    text = section(content, "What it has learned: not told here").text
+    assert text.split("\n") == [
+        "- There are no components of this model; run the pipeline explainability.",
+        "- attribution: The analysis 'attribution' is not selected.",
+    ]
+
+
+def test_summary_says_what_was_trained_on_what(inputs, tiny_model):
+    facts = {fact.name: fact.value for fact in assemble_report(inputs).summary}
+    assert facts["Persons"] == "3 train, 3 validate, 1 test (sealed)"
+    assert facts["Input"] == "crops of 32 x 32 px by the rule padded_square"
+    assert facts["Heatmaps"] == "codec gaussian, 8 x 8 cells"
+    assert facts["Joints"] == "3: nose, left_hand, right_hand"
+    # 3.0 + 4.4 = 7.4 s
+    assert facts["Training"] == "2 epochs, 7 s"
+    assert facts["Model"].startswith(f"hourglass, {count_parameters(tiny_model.network) / 1e6:.2f} million parameters")
+
+
+def test_headlines_have_intervals_and_notes(inputs):
+    pck, ap, mse = assemble_report(inputs).headlines
+    assert (pck.name, pck.value, pck.low, pck.high) == ("pck_thesis", 0.5, 0.4, 0.6)
+    assert "5 % of the crop's side" in pck.note
+    assert math.isnan(ap.value)
+    assert (mse.value, mse.decimals) == (2e-5, 6)
+
+
+def test_a_metric_that_nobody_described_is_shown_without_a_note(inputs):
+    metrics = {"val": {"my_metric": {"value": 1.0, "low": None, "high": None}}}
+    (headline,) = assemble_report(replace(inputs, metrics=metrics)).headlines
+    assert (headline.name, headline.note) == ("my_metric", "")
+
+
+def test_a_figure_says_of_whom_it_is(inputs):
+    one = {"value": 0.5, "low": 0.4, "high": 0.6, "box_source": "ground_truth"}
+    metrics = {"schema_version": 1, "val": {"oks_ap": {**one, "protocol": "coco"}, "pck_thesis": {**one, "protocol": "crops"}}}
+    pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
+    assert ap.note == "COCO average precision, of everybody annotated, the discarded as missed, boxes given"
+    assert pck.note.endswith("mean over persons, of those with a crop, boxes given")
+
+
+def test_the_worst_and_the_surest_joints_are_named(inputs):
+    text = section(assemble_report(inputs), "How good it is, and where it fails").text
+    assert "fail most: left_hand (0.25), right_hand (0.50), nose (0.90)." in text
+    assert "The surest: nose (0.90), right_hand (0.50), left_hand (0.25)." in text
+
+
+def test_components_are_told_in_words(inputs):
+    text = section(assemble_report(inputs), "What it has learned: variance").text
+    assert "'stack1.bottleneck' vary along 2 directions" in text
+    assert "first component holds 90.0% of the variance; 2 components hold 95 %" in text
+    assert "1.2 directions are in use" in text
+
+
+def test_analyses_bring_their_note_pictures_and_tables(inputs):
+    content = assemble_report(inputs)
+    walks = section(content, "What it has learned: walks")
+    assert walks.text == "People sit down."
+    assert [picture.caption for picture in walks.pictures] == ["walk of pc1."]
+    skips = section(content, "What it has learned: skip ablation")
+    assert [table.title for table in skips.tables] == ["skip ablation"]
+    heat = skips.figures[0].figure.data[0]
+    # Skips held at their mean, not at zero; a row a level, a column a joint in the skeleton's order.
+    assert (list(heat.y), list(heat.x)) == (["stack1.skip1", "stack1.skip2"], ["nose", "left hand"])
+    np.testing.assert_array_equal(heat.z, [[0.1, 0.2], [0.3, 0.4]])
+
+
+def test_findings_come_first_and_stand_beside_their_controls(inputs):
+    chance = Control("shuffled persons", 0.01, 0.0, 0.02)
+    made = (
+        Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True, persons="persons of val"),
+        Finding("Cluster 2 fails.", 0.3, None, None, Control("everybody", 0.7), passed=False, pck_at_stake=0.1),
+    )
+    analyses = {"walks": replace(inputs.analyses["walks"], findings=made)}
+    content = assemble_report(replace(inputs, analyses=analyses))
+    found = section(content, "What it has learned: findings")
+    assert content.sections[2] is found
+    assert found.text.startswith("2 claims were put to the test, 1 held.")
+    assert found.text.endswith("They are of persons of val.")
+    assert found.tables[0].frame.to_numpy().tolist() == [
+        ["Cluster 2 fails.", "0.300", "everybody: 0.700", "did not hold"],
+        ["Component 1 is sitting to standing.", "0.500 (0.400 to 0.600)", "shuffled persons: 0.010 (0.000 to 0.020)", "held"],
+    ]
+
+
+def test_figures_of_an_analysis_are_shown_in_the_look_of_the_page(inputs):
+    figure = go.Figure(go.Scatter(x=[1], y=[2]), layout={"height": 500})
+    analyses = {"walks": AnalysisResult(facts={}, figures={"slider_of_walks": figure})}
+    (shown,) = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: walks").figures
+    assert (shown.caption, shown.figure.layout.height) == ("slider of walks.", 500)
+    assert shown.figure.layout.paper_bgcolor is None  # from the template
+    assert figure.layout.template.layout.paper_bgcolor != shown.figure.layout.template.layout.paper_bgcolor
+
+
+@pytest.mark.parametrize("silhouettes", [[0.1, 0.3], [np.nan, np.nan]])
+def test_clusters_have_a_curve_only_where_there_are_silhouettes(inputs, silhouettes):
+    table = pd.DataFrame({"clusters": [2, 3], "silhouette": silhouettes})
+    analyses = {"clusters": AnalysisResult(facts={}, tables={"silhouettes": table})}
+    found = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: clusters")
+    assert len(found.figures) == (0 if np.isnan(silhouettes[0]) else 1)
+
+
+def test_the_recipe_holds_specs_and_plain_provenance(inputs):
+    recipe = section(assemble_report(inputs), "How it was made").tables[0].frame.set_index("what")
+    assert recipe.loc["model", "value"] == "hourglass"
+    assert "'channels': 8" in recipe.loc["model", "options"]
+    assert recipe.loc["seed", "value"] == "11"
+    assert "history" not in recipe.index
+
+
+def test_a_run_without_analyses(inputs):
+    assert len(assemble_report(replace(inputs, analyses={})).sections) == 6
+
+
+def test_the_whole_can_be_rendered(inputs):
+    page = render_report(assemble_report(inputs))
+    for words in ("A tiny run", "People sit down.", "left_hand (0.25)", "3 train, 3 validate, 1 test (sealed)"):
+        assert words in page
+
+
+def test_guessed_sigmas_are_told(inputs):
+    def facts(skeleton):
+        told = assemble_report(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
+        return {fact.name: fact.value for fact in told.summary}
+
+    guessed = facts(replace(inputs.model.skeleton, guessed_sigmas=("left_hand", "right_hand")))
+    assert guessed["OKS sigmas"].startswith("guessed (0.079) for left_hand, right_hand:")
+    assert "OKS sigmas" not in facts(replace(inputs.model.skeleton, guessed_sigmas=()))

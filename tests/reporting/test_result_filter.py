@@ -1,0 +1,199 @@
+"""Only what is of the model and the data at hand is printed; the rest is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from posescope.artifacts.model_folder import fingerprint_of_model
+from posescope.core.origin import Origin, with_origin, without_origin
+from posescope.data.crops.crop_statistics import CropStatistics
+from posescope.evaluation.metric_values import Figure, Figures, metrics_content, setting_of
+from posescope.explainability.base import AnalysisResult
+from posescope.explainability.components.pca import Components
+from posescope.reporting.html_page import render_report
+from posescope.reporting.model_card import write_model_card
+from posescope.reporting.report_assembly import assemble_report
+from posescope.reporting.report_inputs import choose_card_inputs, choose_report_inputs
+from posescope.reporting.result_filter import Belongings, mark_figure, mark_picture, origin_of
+
+DATA = "d" * 16
+PICTURE = np.full((8, 12, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def statistics(tiny_model) -> CropStatistics:
+    return CropStatistics((0.5, 0.5, 0.5), (32, 32), tiny_model.crop, DATA)
+
+
+@pytest.fixture
+def own(tiny_model) -> Origin:
+    return Origin(model=fingerprint_of_model(tiny_model), data=DATA, results="")
+
+
+def metrics_of(origin: Origin | None) -> dict:
+    results = "theirs.json" if origin is not None and origin.results else None
+    figures = Figures({"oks": Figure(0.777, 0.7, 0.8, 9)}).of(origin)
+    return metrics_content(setting_of("crops", "val", False, results, origin), figures)
+
+
+def each_kind(origin: Origin) -> dict:
+    facts = {"mean": np.zeros(2), "axes": np.eye(1, 2), "variances": np.ones(1), "tap": "t", "shape": (2, 1, 1)}
+    return {
+        "table": with_origin(pd.DataFrame({"oks": [0.5]}), origin),
+        "plot": mark_figure(go.Figure(), origin),
+        "picture": mark_picture(PICTURE, origin),
+        "metrics": metrics_of(origin),
+        "components": Components(**facts, model=origin.model or "", data=origin.data or ""),
+        "analysis": AnalysisResult({"k": 1}, model=origin.model or "", data=origin.data or ""),
+    }
+
+
+def test_every_kind_of_result_says_its_origin(own):
+    for name, result in each_kind(own).items():
+        found = origin_of(result)
+        assert found is not None, name
+        assert (found.model, found.data) == (own.model, own.data), name
+
+
+@pytest.mark.parametrize("changed", [{"model": "other"}, {"data": "other"}])
+def test_what_is_of_another_model_or_other_data_is_left_out_and_named(tiny_model, statistics, own, changed, caplog):
+    belongings = Belongings.of(tiny_model, statistics)
+    assert belongings.keep(each_kind(own), "evaluation").keys() == each_kind(own).keys()
+    assert belongings.left_out == []
+    assert belongings.keep(each_kind(replace(own, **changed)), "evaluation") == {}
+    (sentence,) = belongings.left_out
+    for name in (*each_kind(own), "other", *(getattr(own, field) for field in changed), "pipeline evaluation"):
+        assert name in sentence
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_another_systems_figures_are_not_ours(tiny_model, statistics):
+    belongings = Belongings.of(tiny_model, statistics)
+    theirs = Origin(model="", data=DATA, results="f" * 16)
+    assert belongings.keep({"metrics": metrics_of(theirs)}, "evaluation") == {}
+    assert "f" * 16 in belongings.left_out[0]
+
+
+def test_what_does_not_say_its_origin_is_left_out(tiny_model, statistics):
+    belongings = Belongings.of(tiny_model, statistics)
+    nameless = {
+        "metrics": metrics_of(None),
+        "table": pd.DataFrame({"oks": [0.5]}),
+        "components": each_kind(Origin())["components"],
+    }
+    assert belongings.keep(nameless, "evaluation") == {}
+    nothing = {"table": pd.DataFrame({"oks": []}), "walks": AnalysisResult({}, note="not selected")}
+    assert belongings.keep(nothing, "evaluation") == nothing
+
+
+def test_a_model_of_other_data_is_named(tiny_model, statistics):
+    model = replace(tiny_model, provenance={"data_fingerprint": "elsewhere"})
+    belongings = Belongings.of(model, statistics)
+    assert not belongings.trained_on_this_data
+    assert "elsewhere" in belongings.left_out[0]
+
+
+@pytest.fixture
+def results(data_inputs, failure_inputs, own):
+    """Whatever evaluation and data engineering leave, marked as of an origin."""
+
+    def make(evaluated: Origin, data: str = DATA) -> dict:
+        def mark(name, value, origin):
+            if isinstance(value, pd.DataFrame):
+                return with_origin(value, origin)
+            return mark_picture(value, origin) if isinstance(value, np.ndarray) else mark_figure(go.Figure(value), origin)
+
+        failures = {f"failure_{name}": mark(name, value, evaluated) for name, value in vars(failure_inputs).items()}
+        tables = {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items()}
+        return {**failures, **{f"data_{name}": value for name, value in tables.items()}}
+
+    return make
+
+
+def report_of(model, statistics, results, evaluated: Origin, history: Origin, examples: Origin | None = None):
+    epochs = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "train_loss": [0.2, 0.1],
+            "val_loss": [0.3, 0.2],
+            "val_pck_thesis": [0.1, 0.5],
+            "learning_rate": [1e-3, 1e-3],
+            "seconds": [3.0, 4.4],
+        }
+    )
+    rows = [(joint, kind, 5, 2.0, 0.1, 0.5) for joint in ("nose", "left_hand") for kind in ("hidden", "visible", "all")]
+    scores = pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box", "pck_thesis"])
+    return choose_report_inputs(
+        Belongings.of(model, statistics),
+        "A page",
+        model,
+        metrics=metrics_of(evaluated),
+        history=with_origin(epochs, history),
+        joint_scores=with_origin(scores, evaluated),
+        components=each_kind(evaluated)["components"],
+        examples=mark_picture(PICTURE, examples or Origin(Belongings.of(model, statistics).at_hand.model, DATA)),
+        **results(evaluated),
+    )
+
+
+def test_a_whole_page_of_ones_own(tiny_model, statistics, own, results, data_inputs):
+    inputs = report_of(tiny_model, statistics, results, own, own)
+    assert inputs.left_out == ()
+    shown = (inputs.metrics, inputs.data, inputs.history, inputs.joint_scores, inputs.components, inputs.failures)
+    assert all(part is not None for part in shown)
+    assert [headline.value for headline in assemble_report(inputs).headlines] == [0.777]
+
+
+def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, statistics, own, results, data_inputs):
+    before = replace(own, model="b" * 16)
+    inputs = report_of(tiny_model, statistics, results, before, own)
+    assert (inputs.metrics, inputs.joint_scores, inputs.components, inputs.failures) == (None, None, None, None)
+    assert inputs.data is not None
+    assert inputs.history is not None
+    content = assemble_report(inputs)
+    assert content.headlines == ()
+    assert content.sections[0].title == "Left out"
+    assert "b" * 16 in render_report(content)
+    distribution = with_origin(data_inputs.distribution, Origin(data=DATA))
+    failures = {name: value for name, value in results(before).items() if name.startswith("failure_")}
+    card = write_model_card(
+        choose_card_inputs(Belongings.of(tiny_model, statistics), tiny_model, metrics_of(before), distribution, **failures)
+    )
+    assert "0.777" not in card
+    assert "| train | " in card
+    assert "b" * 16 in card
+    assert "Run the pipeline evaluation" in card
+
+
+def test_curves_of_another_model_are_left_out(tiny_model, statistics, own, results, data_inputs):
+    inputs = report_of(tiny_model, statistics, results, own, Origin(model="other", data=DATA))
+    assert inputs.history is None
+    assert "history" in inputs.left_out[0]
+    assert "Training" not in {fact.name for fact in assemble_report(inputs).summary}
+    trained_elsewhere = report_of(tiny_model, statistics, results, own, Origin(model=own.model, data="other"))
+    assert trained_elsewhere.history is not None, "curves are of the model, wherever it is scored"
+
+
+@pytest.mark.parametrize("stranger", [Origin("b" * 16, DATA), Origin(data="e" * 16)])
+def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statistics, own, results, stranger):
+    """As where the report alone is written again: `--nodes write_report`."""
+    inputs = report_of(tiny_model, statistics, results, own, own, examples=stranger)
+    assert inputs.examples is None
+    assert "person_examples" in inputs.left_out[-1]
+    assert "Persons, crops, heatmaps, skeletons" not in render_report(assemble_report(inputs))
+    assert "Persons, crops, heatmaps, skeletons" in render_report(
+        assemble_report(report_of(tiny_model, statistics, results, own, own))
+    )
+
+
+def test_quality_of_other_data_is_left_out(tiny_model, statistics, own, results):
+    def with_quality(evaluated, data=DATA):
+        found = results(evaluated, data)
+        return {**found, "data_quality": with_origin(without_origin(found["data_quality"]), Origin(data="other"))}
+
+    inputs = report_of(tiny_model, statistics, with_quality, own, own)
+    assert inputs.data is None
+    assert "quality" in inputs.left_out[0]

@@ -1,0 +1,118 @@
+"""Tests of posescope.training.augmentation.half_body."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from posescope.core.records import PoseTargets
+from posescope.core.skeleton import COCO_PERSON, Skeleton
+from posescope.training.augmentation.half_body import HalfBody, HalfBodyOptions
+from posescope.training.augmentation.plan import AugmentationPlan, apply_plan, start_plan
+from posescope.training.augmentation.transforms import Flip, FlipOptions, Translate, TranslateOptions
+from posescope.training.reproducibility import step_generator
+
+SIZE = (100, 100)
+UPPER, LOWER = slice(0, 11), slice(11, 17)
+
+
+def standing(count: int = 1) -> PoseTargets:
+    """Upper joints between (40, 10) and (60, 30), lower ones between (40, 50) and (60, 90)."""
+    joints = np.zeros((count, 17, 2), dtype=np.float32)
+    joints[:, UPPER] = np.stack([np.linspace(40, 60, 11), np.linspace(10, 30, 11)], axis=1)
+    joints[:, LOWER] = np.stack([np.linspace(40, 60, 6), np.linspace(50, 90, 6)], axis=1)
+    return PoseTargets(np.arange(count), joints, np.full((count, 17), 2, dtype=np.uint8))
+
+
+def halved(targets: PoseTargets, skeleton: Skeleton = COCO_PERSON, **options: Any) -> AugmentationPlan:
+    component = HalfBody(HalfBodyOptions.model_validate({"probability": 1, **options}))
+    return component(step_generator(0, 0, 0), start_plan(targets, skeleton, SIZE))
+
+
+def unlabel(targets: PoseTargets, joints: slice | NDArray[np.int64]) -> PoseTargets:
+    targets.joints[:, joints], targets.visibility[:, joints] = np.nan, 0
+    return targets
+
+
+def is_identity(plan: AugmentationPlan) -> bool:
+    return torch.equal(plan.augmented_from_crop, torch.eye(2, 3, dtype=torch.float64).expand_as(plan.augmented_from_crop))
+
+
+def test_upper_half_by_hand() -> None:
+    matrix = halved(standing(), upper_share=1, largest_zoom=10).augmented_from_crop[0]
+    # The box is 20 px wide and high: 1.5 x 20 = 30 px fill 100 px. Its middle (50, 20) comes to (49.5, 49.5).
+    zoom = 100 / 30
+    expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 20]], dtype=torch.float64)
+    torch.testing.assert_close(matrix, expected)
+
+
+def test_lower_half_by_hand() -> None:
+    matrix = halved(standing(), upper_share=0).augmented_from_crop[0]
+    zoom = 100 / 60  # the box is 40 px high
+    expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 70]], dtype=torch.float64)
+    torch.testing.assert_close(matrix, expected)
+
+
+def test_the_zoom_is_bounded() -> None:
+    assert halved(standing(), upper_share=1).augmented_from_crop[0, 0, 0] == 2.0
+
+
+def test_joints_of_the_other_half_that_leave_the_crop_are_gone() -> None:
+    targets = standing()
+    plan = halved(targets, upper_share=1)
+    images = torch.zeros(1, *SIZE, 3, dtype=torch.uint8)
+    after = apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), (0, 0, 0))
+    assert (after.visibility[0, UPPER] == 2).all()
+    assert after.visibility[0, LOWER].sum() == 0  # 30 px and more below the middle become 60 and more
+    assert torch.isnan(after.joints[0, LOWER]).all()
+
+
+def test_half_or_fewer_of_the_joints_are_too_few() -> None:
+    assert not is_identity(halved(unlabel(standing(), slice(9, 17))))  # 9 of 17, more than half
+    assert is_identity(halved(unlabel(standing(), slice(8, 17))))
+
+
+def test_a_half_with_too_few_joints_is_not_shown() -> None:
+    without_legs = halved(unlabel(standing(), slice(13, 17)), upper_share=0)
+    upper = halved(standing(), upper_share=1)
+    assert torch.equal(without_legs.augmented_from_crop, upper.augmented_from_crop)
+
+
+def test_joints_that_an_earlier_move_pushed_out_do_not_count() -> None:
+    targets = standing()
+    shift = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, -45.0]]], dtype=torch.float64)
+    pushed = start_plan(targets, COCO_PERSON, SIZE).then_move(shift)
+    plan = HalfBody(HalfBodyOptions(probability=1, labelled_share=0.2, upper_share=1))(step_generator(0, 0, 0), pushed)
+    centre = torch.tensor([50.0, 25.0], dtype=torch.float64)  # of the lower half after the shift
+    torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
+    torch.testing.assert_close(pushed.moved_joints()[0, LOWER].mean(dim=0), centre)
+
+
+def test_a_mirrored_person_keeps_its_halves() -> None:
+    flipped = Flip(FlipOptions(probability=1))(step_generator(0, 0, 0), start_plan(standing(), COCO_PERSON, SIZE))
+    plan = HalfBody(HalfBodyOptions(probability=1, upper_share=0))(step_generator(0, 0, 0), flipped)
+    torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
+    assert plan.mirrored.all()
+
+
+def test_upper_share_is_the_share_of_upper_halves() -> None:
+    plan = halved(standing(1000), upper_share=0.7)
+    upper = plan.augmented_from_crop[:, 0, 0] == 2.0
+    assert upper.double().mean().item() == pytest.approx(0.7, abs=0.05)
+
+
+def test_a_skeleton_without_halves_is_left_alone_and_draws_the_same_numbers() -> None:
+    nameless = Skeleton(tuple(f"p{index}" for index in range(17)), limbs=(), oks_sigmas=(0.05,) * 17)
+    shifts = []
+    for skeleton in (nameless, COCO_PERSON):
+        generator, plan = step_generator(3, 0, 0), start_plan(unlabel(standing(), slice(0, 17)), skeleton, SIZE)
+        plan = HalfBody(HalfBodyOptions(probability=1))(generator, plan)
+        assert is_identity(plan)
+        shifts.append(Translate(TranslateOptions(probability=1))(generator, plan).augmented_from_crop)
+    assert torch.equal(*shifts)
+
+
+def test_nobody() -> None:
+    assert len(halved(standing(0))) == 0

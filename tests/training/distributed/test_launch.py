@@ -1,0 +1,233 @@
+"""Tests of posescope.training.distributed.launch, team and synced_norm: two processes (gloo) make what one makes of the batches.
+
+Sums are done in another order, so gradients differ in their last bits. Some weights have no gradient but that noise (biases
+before a batch norm), which RMSProp and AdamW blow up to whole steps; a larger `eps` keeps it small, so that losses can be
+compared. With channels last torch's own batch norm on the CPU sums less exactly (6e-5 where it is 2e-6 otherwise): compared
+without.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import OptionsError
+from posescope.data.crops.crop_set import CropSet
+from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
+from posescope.training.distributed import launch
+from posescope.training.distributed.launch import TrainingProcessError
+from posescope.training.distributed.process_group import Team
+from posescope.training.options import TrainingOptions
+from posescope.training.records import TrainingOutcome
+from posescope.training.trainer import NonFiniteLossError, train
+from posescope.training.validation_grids import SheetFolder
+
+LOSS_TOLERANCE = 1e-4
+CALM, CALM_ADAMW = ({"name": name, "options": {"eps": 0.01}} for name in ("rmsprop", "adamw"))
+AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
+
+
+def make_options(**changes: Any) -> TrainingOptions:
+    defaults = {"epochs": 2, "batch_size": 15, "learning_rate": 1e-4, "seed": 5, "optimiser": CALM, "channels_last": False}
+    return TrainingOptions.model_validate({**defaults, "device": "cpu", "processes": 2, "threads": 1, **changes})
+
+
+@pytest.fixture
+def mapped_set(train_set: CropSet, tmp_path: Path) -> CropSet:
+    """The training set as the store of crops gives it: from memory maps."""
+    for number, shard in enumerate(train_set.shards):
+        np.save(tmp_path / f"{number}.npy", shard)
+    return replace(train_set, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
+
+
+def assert_close(one: TrainingOutcome, two: TrainingOutcome) -> None:
+    for single, shared in zip(one.history, two.history, strict=True):
+        assert shared.train_loss == pytest.approx(single.train_loss, rel=LOSS_TOLERANCE)
+        assert shared.val_loss == pytest.approx(single.val_loss, rel=10 * LOSS_TOLERANCE)
+        assert shared.val_pck_thesis == pytest.approx(single.val_pck_thesis, abs=0.03)
+
+
+def assert_plain(outcome: TrainingOutcome) -> None:
+    """Nothing of the team is left in the model, but its number in the record of how it was made."""
+    kinds = {type(module).__name__ for module in outcome.model.network.modules()}
+    assert "BatchNorm2d" in kinds
+    assert not any("Sync" in kind or "Distributed" in kind for kind in kinds)
+    assert outcome.model.provenance["training"]["processes"] == 2
+
+
+def inet_sockets(process: psutil.Process) -> set[tuple[str, str]]:
+    """(status, address) of the sockets of a process and of all below it."""
+    found = set()
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+            found |= {(link.status, link.laddr.ip) for link in one.net_connections(kind="inet") if link.laddr}
+    return found
+
+
+@contextmanager
+def watched_sockets() -> Iterator[set[tuple[str, str]]]:
+    """What is seen of sockets while the block runs, beside those that were there before."""
+    before, seen, over = inet_sockets(psutil.Process()), set(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            seen.update(inet_sockets(psutil.Process()) - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"augmentations": AUGMENTED, "optimiser": CALM_ADAMW, "ema_decay": 0.9, "grad_clip": 0.5, "warmup_steps": 5},
+    ],
+)
+def test_two_processes_have_the_losses_of_one(
+    changes: dict[str, Any], untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise. No port is open to others."""
+    options = make_options(**changes)
+    sheets = SheetFolder(tmp_path / "sheets")
+    with watched_sockets() as sockets:
+        two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", sheets=sheets)
+    assert "LISTEN" in {status for status, _ in sockets}  # gloo listens: the right processes were watched
+    assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
+    alone = options.model_copy(update={"processes": 1})
+    one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
+    assert_close(one, two)
+    assert [path.name for path in (tmp_path / "sheets" / "f").iterdir()] == ["epoch_0002.png"]
+    assert_plain(two)
+
+
+def test_one_step_of_two_processes_has_the_weights_of_one(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    """The steps of RMSProp hide the gradient's size, so its mean square is looked at, and the statistics of the batch norms."""
+    few = mapped_set.subset(np.arange(7))
+    options = make_options(epochs=1)
+    stores = {count: CheckpointStore(tmp_path / str(count)) for count in (1, 2)}
+    for count, store in stores.items():
+        train(untrained, few, val_set, options.model_copy(update={"processes": count}), store, "f")
+    one, two = (store.read("f", 1) for store in stores.values())
+    squares = [name for name, value in one.tensors.items() if name.endswith("square_avg") and value.ndim == 4]
+    statistics = [name for name in one.tensors if "running_" in name]
+    assert len(squares) > 50
+    assert len(statistics) > 100
+    for name in (*squares, *statistics):
+        assert (two.tensors[name] - one.tensors[name]).norm() < 1e-4 * one.tensors[name].norm(), name
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_its_checkpoints(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    whole = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "whole"), "f")
+    store = CheckpointStore(tmp_path / "two")
+    train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
+    resumed = train(untrained, mapped_set, val_set, make_options(epochs=3), store, "f")
+    assert [replace(record, seconds=0) for record in resumed.history] == [replace(record, seconds=0) for record in whole.history]
+    for name, value in whole.model.network.state_dict().items():
+        assert torch.equal(value, resumed.model.network.state_dict()[name]), name
+
+
+def test_errors_come_back_as_they_were(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    options = make_options(learning_rate=1e30, epochs=4)
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1\. Persons of the batch: (\d+, ){13}\d+\.") as caught:
+        train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "c"), "f")
+    assert caught.value.__cause__ is not None
+    with pytest.raises(CheckpointError, match="there is no checkpoint of a run 'other'"):
+        train(untrained, mapped_set, val_set, make_options(resume="other"), CheckpointStore(tmp_path / "d"), "f")
+
+
+def test_a_process_that_dies_is_named(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    (tmp_path / "0.npy").unlink()  # the memory map of this process stays
+    with pytest.raises(TrainingProcessError, match=r"Training process [01] ended with exit code 1: .*0\.npy"):
+        train(untrained, mapped_set, val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
+
+
+def test_a_killed_process_ends_the_run(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one only loses it: what is told is the kill."""
+    killed: list[int] = []
+    before = multiprocessing.active_children()  # of other tests in this process
+
+    def kill_one() -> None:
+        while not list((tmp_path / "c").rglob("epoch_0001")):
+            time.sleep(0.01)
+        children = set(multiprocessing.active_children()) - set(before)
+        killed.append(sorted(child.pid or 0 for child in children)[-1])
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(TrainingProcessError, match=r"Training process [01] ended with signal 9: no message\."):
+        train(untrained, mapped_set, val_set, make_options(epochs=200), CheckpointStore(tmp_path / "c"), "f")
+    killer.join()
+    assert killed
+    assert set(multiprocessing.active_children()) <= set(before)
+
+
+def test_an_error_that_takes_more_than_a_message_comes_back_as_its_base() -> None:
+    classes = launch._error_classes()
+    assert classes["NonFiniteLossError"] is NonFiniteLossError
+    assert "_WrongOptionsError" not in classes
+    assert classes["OptionsError"] is OptionsError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"processes": 15}, "the smallest batch holds 14 of 43 training persons"),
+        ({"device": "cuda:0"}, "torch .* sees 0 CUDA devices here"),
+    ],
+)
+def test_too_many_processes_are_refused(
+    changes: dict[str, Any], message: str, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionsError, match=message):
+        train(untrained, train_set, val_set, make_options(**changes), CheckpointStore(tmp_path), "f")
+
+
+def test_watching_takes_one_process(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="watched epoch by epoch"):
+        train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f", on_epoch=lambda record: None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 64])
+def test_shares_are_the_whole_and_weigh_what_they_hold(count: int) -> None:
+    teams = [Team(rank, 4) for rank in range(4)]
+    persons = np.arange(count)
+    np.testing.assert_array_equal(np.concatenate([persons[team.share(count)] for team in teams]), persons)
+    sizes = [len(persons[team.share(count)]) for team in teams]
+    assert max(sizes) - min(sizes) <= 1
+    assert [team.weight(count) for team in teams] == pytest.approx([size * 4 / count for size in sizes])
+
+
+def test_alone_nothing_is_exchanged() -> None:
+    team, values = Team(), torch.tensor([1.0, 2.0])
+    assert team.leads
+    assert (team.share(9), team.weight(9)) == (slice(0, 9), 1)
+    assert team.sum(values) is values
+    team.wait()
+    network = torch.nn.BatchNorm2d(2)
+    assert team.synchronise(network) is network
+    assert team.distribute(network, torch.device("cpu")) is network

@@ -1,0 +1,177 @@
+"""Tests of posescope.training.checkpoint_store."""
+
+import json
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from posescope.training.checkpoint_store import CheckpointError, CheckpointStore, DamagedCheckpointError, TrainingState
+from posescope.training.records import EpochRecord
+
+PCKS = (0.1, 0.9, 0.2, 0.3, 0.4)
+
+
+def make_state(epoch: int, fingerprint: str = "aaaa") -> TrainingState:
+    history = tuple(EpochRecord(index + 1, 0.1 / 3, math.nan, PCKS[index], 1e-3, 2.5) for index in range(epoch))
+    tensors = {
+        "network.weight": torch.arange(24.0).reshape(1, 2, 3, 4).contiguous(memory_format=torch.channels_last) / 7,
+        "optimiser.0.step": torch.tensor(float(epoch)),
+        "generator.cpu": torch.get_rng_state(),
+    }
+    return TrainingState(fingerprint, epoch, 10 * epoch, history, tensors, {"groups": [{"lr": 0.1 / 3}], "numbers": {}})
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_round_trip_to_the_bit(tmp_path: Path) -> None:
+    store, state = CheckpointStore(tmp_path), make_state(2)
+    store.save(state, keep=2)
+    read = store.latest("aaaa")
+    assert (read.epoch, read.step, read.optimiser) == (2, 20, state.optimiser)
+    assert [(row.epoch, row.train_loss, row.val_pck_thesis) for row in read.history] == [(1, 0.1 / 3, 0.1), (2, 0.1 / 3, 0.9)]
+    assert math.isnan(read.history[0].val_loss)
+    assert set(read.tensors) == set(state.tensors)
+    assert all(torch.equal(read.tensors[name], tensor) for name, tensor in state.tensors.items())
+    assert torch.equal(read.part("network")["weight"], state.tensors["network.weight"])
+
+
+def test_the_last_k_and_the_best_stay(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for epoch in range(1, 6):
+        store.save(make_state(epoch), keep=2)
+    assert kept(tmp_path / "aaaa") == ["epoch_0002", "epoch_0004", "epoch_0005"]
+
+
+def test_half_written_folders_of_a_killed_run_are_not_read_and_go(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.clean("aaaa")  # nothing there yet
+    store.save(make_state(1), keep=1)
+    (tmp_path / "aaaa" / ".epoch_0002.99.tmp").mkdir()
+    (tmp_path / "aaaa" / ".finished.99.tmp.json").touch()
+    assert store.latest("aaaa").epoch == 1
+    store.clean("aaaa")
+    assert kept(tmp_path / "aaaa") == ["epoch_0001"]
+    store.save(make_state(2), keep=2)
+    assert kept(tmp_path / "aaaa") == ["epoch_0001", "epoch_0002"]
+
+
+def test_nothing_there_is_no_state(tmp_path: Path) -> None:
+    assert CheckpointStore(tmp_path / "none").latest("aaaa") is None
+
+
+def test_a_finished_run_is_not_resumed_and_makes_room_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(make_state(1), keep=1)
+    store.finish("aaaa")
+    assert store.latest("aaaa") is None
+    with caplog.at_level(logging.INFO):
+        store.begin("aaaa")
+    assert "makes room" in caplog.text or "make room" in caplog.text
+    assert not (tmp_path / "aaaa").exists()
+
+
+def test_a_run_whose_checkpoints_are_gone_has_nothing_to_mark(tmp_path: Path) -> None:
+    CheckpointStore(tmp_path).finish("aaaa")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_other_options_is_left_aside_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(make_state(1, "bbbb"), keep=1)
+    assert store.latest("aaaa") is None
+    with caplog.at_level(logging.INFO):
+        store.log_others("aaaa")
+    assert "bbbb" in caplog.text
+    store.begin("aaaa")
+    store.save(make_state(1, "aaaa"), keep=1)
+    assert store.latest("bbbb").fingerprint == "bbbb"
+
+
+def damage(file: Path, how: str) -> None:
+    """Cut a file short, change one byte in its middle, or remove it."""
+    content = bytearray(file.read_bytes())
+    content[-1 if file.suffix == ".safetensors" else content.index(b'"step": ') + 8] ^= 1
+    file.write_bytes(bytes(content) if how == "changed" else bytes(content[: len(content) // 2]))
+    if how == "missing":
+        file.unlink()
+
+
+@pytest.mark.parametrize("how", ["cut", "changed", "missing"])
+@pytest.mark.parametrize("file", ["tensors.safetensors", "state.json"])
+def test_of_a_damaged_checkpoint_the_one_before_is_taken(
+    tmp_path: Path, file: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CheckpointStore(tmp_path)
+    for epoch in (1, 2, 3):
+        store.save(make_state(epoch), keep=2)
+    damage(tmp_path / "aaaa" / "epoch_0003" / file, how)
+    with pytest.raises(DamagedCheckpointError, match=r"epoch_0003.*: not a whole checkpoint"):
+        store.read("aaaa", 3)
+    with caplog.at_level(logging.WARNING):
+        state = store.latest("aaaa")
+    assert (state.epoch, state.step) == (2, 20)
+    assert "epoch_0003" in caplog.text
+    assert "The checkpoint before it is taken." in caplog.text
+    store.save(make_state(3), keep=2)  # the epoch is trained again, and takes the place of the damaged one
+    assert store.latest("aaaa").epoch == 3
+
+
+def test_a_state_whose_best_epoch_is_damaged_is_not_gone_on_with(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for epoch in range(1, 5):
+        store.save(make_state(epoch), keep=3)  # 2 is the best of all
+    damage(tmp_path / "aaaa" / "epoch_0002" / "tensors.safetensors", "cut")
+    with pytest.raises(CheckpointError, match=r"aaaa: none of its checkpoints is whole\. Remove this folder"):
+        store.latest("aaaa")
+
+
+def test_each_of_the_last_k_has_its_own_best(tmp_path: Path) -> None:
+    """Epochs 1 0.5, 2 0.1, 3 0.9: should 3 be damaged, 2 is gone on with, and may need the weights of 1."""
+    store = CheckpointStore(tmp_path)
+    history = tuple(EpochRecord(index + 1, 0.1, 0.1, pck, 1e-3, 1.0) for index, pck in enumerate((0.5, 0.1, 0.9)))
+    for epoch in (1, 2, 3):
+        store.save(replace(make_state(epoch), history=history[:epoch]), keep=2)
+    damage(tmp_path / "aaaa" / "epoch_0003" / "state.json", "cut")
+    assert store.latest("aaaa").epoch == 2
+
+
+def test_only_an_unfinished_run_of_these_options_can_be_required(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    there = {"training": {"epochs": 3, "augmentations": ["flip"]}, "data": "d1"}
+    with pytest.raises(CheckpointError, match=r"no checkpoint of a run 'aaaa'\. Runs here: none"):
+        store.require("aaaa", "aaaa", there)
+    store.save(replace(make_state(1), made_of=there), keep=1)
+    store.require("aaaa", "aaaa", there)
+    here = {"training": {"epochs": 5, "augmentations": ("flip",)}, "data": "d2"}
+    expected = r"aaaa: refused, .* other options or data \(data: there 'd1', here 'd2'; training.epochs: there 3, here 5\)"
+    with pytest.raises(CheckpointError, match=expected):
+        store.require("aaaa", "bbbb", here)
+    with pytest.raises(CheckpointError, match="Runs here: aaaa"):
+        store.require("cccc", "bbbb", here)
+    store.finish("aaaa")
+    with pytest.raises(CheckpointError, match="refused, for this run is finished"):
+        store.require("aaaa", "aaaa", there)
+    assert kept(tmp_path) == ["aaaa"]
+
+
+def test_a_checkpoint_in_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(make_state(1), keep=1)
+    (tmp_path / "aaaa").rename(tmp_path / "bbbb")
+    with pytest.raises(CheckpointError, match=r"bbbb/epoch_0001: refused, .* of run 'aaaa'"):
+        store.latest("bbbb")
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(make_state(1), keep=1)
+    path = tmp_path / "aaaa" / "epoch_0001" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
+    with pytest.raises(CheckpointError, match="format 99"):
+        store.latest("aaaa")

@@ -1,0 +1,66 @@
+"""Tests of posescope.training.initialisation."""
+
+import logging
+from typing import Any
+
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import OptionsError
+from posescope.core.plugins import ComponentSpec
+from posescope.core.skeleton import COCO_PERSON
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.models.complexity import count_macs, count_parameters
+from posescope.training.initialisation import build_untrained
+
+
+def make(seed: int = 0, model: str = "hourglass", **codec_options: Any) -> PoseModel:
+    options = {"channels": 8, "depth": 1, "bottleneck_residuals": 1}
+    return build_untrained(
+        model_spec=ComponentSpec(name=model, options=options),
+        codec_spec=ComponentSpec(name="gaussian", options=codec_options),
+        skeleton=COCO_PERSON,
+        crop_size=(64, 64),
+        mean_rgb=(0.1, 0.2, 0.3),
+        crop=CropRecipe(rule=ComponentSpec(name="centred_square")),
+        seed=seed,
+    )
+
+
+def weights(model: PoseModel) -> torch.Tensor:
+    return torch.cat([parameter.flatten() for parameter in model.network.parameters()])
+
+
+def test_weights_follow_from_the_seed_alone() -> None:
+    torch.manual_seed(5)
+    first = weights(make(seed=1))
+    expected_next = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.rand(1) == expected_next  # the global generator was left alone
+    assert torch.equal(first, weights(make(seed=1)))
+    assert not torch.equal(first, weights(make(seed=2)))
+
+
+def test_the_parts_are_there() -> None:
+    model = make(seed=3)
+    assert model.network.map_size == model.codec.map_size == (16, 16)
+    assert model.network(torch.zeros(2, 3, 64, 64))[-1].shape == (2, 17, 16, 16)
+    assert model.provenance == {"init_seed": 3}
+
+
+def test_the_size_of_the_network_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        model = make()
+    parameters, macs = count_parameters(model.network), count_macs(model.network, (64, 64))
+    assert f"Network hourglass: {parameters:,} parameters, {macs / 1e9:.2f} GMAC a crop of 64x64 px." in caplog.text
+
+
+def test_maps_of_different_sizes_are_refused() -> None:
+    with pytest.raises(OptionsError, match=r"'hourglass' puts out heatmaps of 16x16 cells, but the codec 'gaussian' .* 32x32"):
+        make(stride=2)
+
+
+def test_an_unknown_model_lists_what_is_installed() -> None:
+    with pytest.raises(OptionsError, match=r"'hourglas'.*Installed: hourglass"):
+        make(model="hourglas")

@@ -1,0 +1,110 @@
+"""Tests of posescope.training.validation_grids."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from posescope.artifacts.pose_model import PoseModel
+from posescope.data.crops.crop_set import CropSet
+from posescope.training import validation_grids as module
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.options import TrainingOptions
+from posescope.training.trainer import train
+from posescope.training.validation_grids import SheetFolder, picture_predictions
+
+SMALL = {"batch_size": 8, "learning_rate": 1e-3, "device": "cpu"}
+
+
+@pytest.fixture
+def ready(untrained: PoseModel) -> PoseModel:
+    untrained.network.eval()
+    return untrained
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_annotation_stands_left_and_prediction_right(ready: PoseModel, val_set: CropSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, Any] = {}
+
+    def note(images: Any, columns: int, captions: Any, tile_size: Any, title: str) -> Any:
+        shown.update(images=images, captions=captions, title=title)
+        return np.zeros((2, 2, 3), np.uint8)
+
+    monkeypatch.setattr(module, "contact_sheet", note)
+    truth = val_set.targets.joints[[0]]
+    everything_right = replace(ready, codec=Echo(truth))
+    picture_predictions(everything_right, val_set.subset(np.arange(1)), "title")
+    labelled = int((val_set.targets.visibility[0] > 0).sum())
+    assert shown["captions"] == [f"person 2000: {labelled} of {labelled} joints right"]
+    assert shown["title"] == "title (left annotated, right predicted)"
+    (pair,) = shown["images"]
+    assert pair.shape == (160, 322, 3)
+    assert (pair[:, 160:162] == 255).all()
+    # Where all joints are predicted right and none is hidden, both sides are the same picture.
+    visible = val_set.targets.visibility[0] == 2
+    assert np.array_equal(pair[:, :160], pair[:, 162:]) == bool(visible[val_set.targets.visibility[0] > 0].all())
+
+
+class Echo:
+    """A codec whose decoder says what it was told."""
+
+    def __init__(self, joints: np.ndarray) -> None:
+        self.joints = joints
+
+    def decode(self, heatmaps: torch.Tensor) -> Any:
+        return type("Decoded", (), {"joints": torch.from_numpy(self.joints)})
+
+
+def test_a_sheet_of_few_and_of_many(ready: PoseModel, train_set: CropSet) -> None:
+    many = picture_predictions(ready, train_set, "many")
+    one = picture_predictions(ready, train_set.subset(np.arange(1)), "one")
+    assert many.dtype == one.dtype == np.uint8
+    assert many.shape[1] == 3 * (322 + 4) + 4
+    assert one.shape[1] == 322 + 8
+    assert many.shape[0] > 4 * 160 > one.shape[0]
+
+
+def test_written_sheets_are_rgb_and_those_of_later_epochs_go(tmp_path: Path) -> None:
+    sheets, red = SheetFolder(tmp_path / "sheets"), np.zeros((4, 5, 3), np.uint8)
+    assert not sheets.is_finished()
+    red[..., 0] = 200
+    for epoch in (5, 10, 15):
+        path = sheets.write("f", epoch, red)
+    assert cv2.imread(str(path))[0, 0].tolist() == [0, 0, 200]  # OpenCV reads BGR
+    sheets.write("other", 5, red)
+    (tmp_path / "sheets" / "f" / ".epoch_0020.99.tmp.png").touch()
+    sheets.begin("f", 10)
+    assert names(tmp_path / "sheets" / "f") == ["epoch_0005.png", "epoch_0010.png"]
+    sheets.begin("f", 0)
+    assert names(tmp_path / "sheets") == ["other"]
+    assert sheets.is_finished()
+
+
+@pytest.mark.parametrize(("every", "expected"), [(2, [2, 4, 5]), (0, []), (9, [5])])
+def test_every_n_epochs_and_after_the_last(
+    every: int, expected: list[int], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
+    options = TrainingOptions(**SMALL, epochs=5, sheet_every_epochs=every)
+    sheets = SheetFolder(tmp_path / "sheets")
+    train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", sheets=sheets)
+    assert sorted((tmp_path / "sheets").rglob("*.png")) == [
+        tmp_path / "sheets" / "f" / f"epoch_{epoch:04d}.png" for epoch in expected
+    ]
+
+
+def test_sheets_change_no_number(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    options = TrainingOptions(**SMALL, epochs=2, sheet_every_epochs=1)
+    with_sheets, without = (
+        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", sheets=sheets)
+        for name, sheets in (("with", SheetFolder(tmp_path / "sheets")), ("without", None))
+    )
+    assert len(list((tmp_path / "sheets").rglob("*.png"))) == 2
+    other = without.model.network.state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in with_sheets.model.network.state_dict().items())

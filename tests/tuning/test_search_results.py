@@ -1,0 +1,77 @@
+"""Tests of posescope.tuning.search_results: the table, and the winner as an environment's parameters."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from posescope.core.parameters import merge_parameters
+from posescope.tuning.options import Searched
+from posescope.tuning.records import TrialRecord, TuningRecord
+from posescope.tuning.search_results import tabulate_trials, write_winner
+from posescope.tuning.search_space import as_parameters, recipe_with
+
+SPACE = {
+    "modelling.training.learning_rate": Searched(low=0.001, high=0.1, log=True),
+    "modelling.model.options.channels": Searched(choices=[8, 16]),
+    "modelling.training.augmentations": Searched(choices=[[], [{"name": "flip", "options": {"probability": 0.25}}]]),
+}
+
+
+def trial(number: int, state: str, pcks: tuple[float, ...], rate: float, channels: int, augmentations: int, reason: str = ""):
+    return TrialRecord(number, state, dict(zip(SPACE, (rate, channels, augmentations), strict=True)), pcks, 1.5, reason)
+
+
+@pytest.fixture
+def record(recipe) -> TuningRecord:
+    trials = (
+        trial(1, "completed", (0.1, 0.2), 0.01, 0, 0),
+        trial(2, "completed", (0.4, 0.3), 0.00002, 1, 1),
+        trial(3, "pruned", (0.9,), 0.03, 0, 1),
+        trial(4, "failed", (), 0.04, 1, 0, "too much"),
+        trial(5, "completed", (0.0, 0.4), 0.05, 0, 0),
+    )
+    return TuningRecord("f00d", "data", recipe, SPACE, trials)
+
+
+def test_the_table(record, tmp_path) -> None:
+    table = tabulate_trials(record)
+    assert table.columns.tolist() == ["number", "state", "value", "epochs", "seconds", "reason", *SPACE]
+    assert table["value"].tolist()[:3] == [0.2, 0.4, 0.9]
+    assert table["value"].isna().tolist() == [False, False, False, True, False]
+    assert table["epochs"].tolist() == [2, 2, 1, 0, 2]
+    assert table["modelling.model.options.channels"].tolist() == [8, 16, 8, 16, 8]
+    assert table["modelling.training.augmentations"].tolist()[:2] == [
+        "[]", '[{"name": "flip", "options": {"probability": 0.25}}]',
+    ]  # fmt: skip
+
+
+def test_the_table_of_no_trials_has_its_columns(record) -> None:
+    empty = tabulate_trials(TuningRecord("f00d", "data", record.recipe, SPACE, ()))
+    assert isinstance(empty, pd.DataFrame)
+    assert empty.columns.tolist() == ["number", "state", "value", "epochs", "seconds", "reason", *SPACE]
+    assert len(empty) == 0
+
+
+def test_the_first_of_the_best_completed_trials_wins(record) -> None:
+    assert record.winner.number == 2
+
+
+def test_the_winner_is_what_was_trained_when_merged_over_the_parameters(record) -> None:
+    text = write_winner(record)
+    assert text.startswith("# Trial 2 of 5 of the search f00d: validation PCK (thesis) 0.4000 after 2 epochs.\n")
+    winner = yaml.safe_load(text)
+    assert winner == {
+        "modelling": {
+            "training": {"learning_rate": 0.00002, "augmentations": [{"name": "flip", "options": {"probability": 0.25}}]},
+            "model": {"name": "hourglass", "options": {"channels": 16}},
+        }
+    }
+    below = as_parameters(record.recipe)
+    assert merge_parameters(below, winner) == as_parameters(recipe_with(record.recipe, record.values_of(record.winner)))
+
+
+def test_a_component_as_a_whole(recipe) -> None:
+    space = {"data_engineering.codec": Searched(choices=[{"name": "thesis", "options": {"sigma_hidden": 2.0}}])}
+    drawn = TrialRecord(1, "completed", {"data_engineering.codec": 0}, (0.5,), 1.0)
+    winner = yaml.safe_load(write_winner(TuningRecord("f00d", "data", recipe, space, (drawn,))))
+    assert winner == {"data_engineering": {"codec": {"name": "thesis", "options": {"sigma_hidden": 2.0}}}}
