@@ -1,6 +1,6 @@
 """How fast people are cut, against decoding alone and against the study's way, as ratios from one run on the same images.
 
-    engine   `cut_all` with everything: planning, decoding, cutting, checksums, writing, the index
+    engine   `write_crops` with everything: planning, decoding, cutting, checksums, writing, the index
     decode   the same images through the same decoder by the same number of processes, and nothing else
     study    person by person: read the image, crop, resize with scikit-image, filter a map of 256 x 256 a joint and resize it to
              64 x 64, write one PNG a crop and one a map; one process
@@ -37,7 +37,7 @@ from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, plan_shards
 from posescope.data.images.decoding import read_image
@@ -84,7 +84,7 @@ def run_engine(work: Work, store: Path, workers: int) -> float:
     """Seconds of cutting everybody into an empty store."""
     shutil.rmtree(store, ignore_errors=True)
     options = OPTIONS.model_copy(update={"workers": workers})
-    return timed(lambda: cut_all(work.folder, work.source, work.persons, work.crop_boxes, CropStore(store), options))
+    return timed(lambda: write_crops(work.folder, work.source, work.persons, work.crop_boxes, CropStore(store), options))
 
 
 def decode_shard(task: ShardTask) -> int:

@@ -6,7 +6,7 @@ first seed runs the whole flow; the others run as far as the metrics. Other lear
 
     python benchmarks/default_run.py [--seeds S ...] [--rates R ...] [--work FOLDER] [--write]
 
-`--write` replaces `docs/default-run.md` and `docs/images/{crop_sheet,person_examples,walk}.jpg`. A run that is there already
+`--write` replaces `docs/default-run.md` and `docs/images/{crop_grid,person_examples,walk}.jpg`. A run that is there already
 (same seed, rate and folder) is not repeated. The last line is JSON: the PCK of every run.
 """
 
@@ -28,9 +28,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "default-run.md"
 FIGURES = ("pck_thesis", "oks", "oks_ap", "pck@0.2")
 PICTURES = {  # of 08_reporting -> name and width (px) in docs/images
-    "crop_sheet.png": ("crop_sheet.jpg", 1000),
+    "crop_grid.png": ("crop_grid.jpg", 1000),
     "person_examples.png": ("person_examples.jpg", 900),
-    "explainability/walks/walk_pc1.png": ("walk.jpg", 1000),
+    "explainability/latent_traversal/traversal_pc1.png": ("walk.jpg", 1000),
 }
 
 
@@ -66,7 +66,7 @@ def make_run(seed: int, rate: float, work: Path, whole: bool) -> Run:
     done = folder / "seconds.json"
     if not done.is_file():
         parameters = {
-            "raw_dir": work / "sample", "data_dir": folder, "test_ledger": folder / "test_ledger.json",
+            "raw_dir": work / "sample", "data_dir": folder, "test_access_log": folder / "test_access_log.json",
             "modelling.training.seed": seed, "modelling.training.learning_rate": rate,
         }  # fmt: skip
         chosen = [] if whole else ["--pipelines", "data_engineering,modelling,evaluation"]

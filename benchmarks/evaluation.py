@@ -28,7 +28,7 @@ from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.bootstrap import draw_images
-from posescope.evaluation.metric_evaluation import evaluate_persons, precision_figures
+from posescope.evaluation.metric_evaluation import average_precision_values, evaluate_persons
 from posescope.evaluation.metrics.average_precision import match_coco
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
@@ -96,14 +96,14 @@ def main() -> None:
     evaluation = match_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
     print(f"matched after {time.perf_counter() - started:.2f} s")
     draws = draw_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
-    precision = precision_figures(evaluation, draws)
+    precision = average_precision_values(evaluation, draws)
     print(f"AP resampled after {time.perf_counter() - started:.2f} s")
     found = evaluate_persons(scored, METRICS, skeleton, 0, evaluation.image_ids, arguments.resamples)
     seconds = time.perf_counter() - started
-    for name, figure in {**precision.by_name, **found.figures.by_name}.items():
+    for name, figure in {**precision.by_name, **found.metric_values.by_name}.items():
         print(f"{name:<20} {figure.value:.4f}  {figure.low:.4f} to {figure.high:.4f}")
-    figures = {"seconds": round(seconds, 2), "pycocotools_once_s": round(once, 2)}
-    print(json.dumps(figures | {"persons": len(scored), "resamples": arguments.resamples}))
+    metric_values = {"seconds": round(seconds, 2), "pycocotools_once_s": round(once, 2)}
+    print(json.dumps(metric_values | {"persons": len(scored), "resamples": arguments.resamples}))
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cluster the features as they are, as the analysis does."""
     # They need pandas, which a GPU machine may lack.
     from posescope.evaluation.bootstrap import draw_images  # noqa: PLC0415
-    from posescope.explainability.clusters.cluster_members import measure_persons  # noqa: PLC0415
-    from posescope.explainability.clusters.cluster_validation import StructureOptions, weigh_structure  # noqa: PLC0415
+    from posescope.explainability.clusters.cluster_members import measure_members  # noqa: PLC0415
+    from posescope.explainability.clusters.cluster_validation import ClusterValidationOptions, validate_clusters  # noqa: PLC0415
 
     seed, device, figures = arguments.seed, arguments.device, {"device": name_of(arguments.device)}
     clusterer = KMeansClusterer(OPTIONS.model_copy(update={"device": device, "restarts": arguments.restarts}))
@@ -122,10 +122,10 @@ def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
         note("float32")
         clustering = clusterer(points, seed=seed)
         note("k_means")
-        measured = measure_persons(points, clustering, OPTIONS.silhouette_persons, seed, resolve_gpu(device))
+        measured = measure_members(points, clustering, OPTIONS.silhouette_persons, seed, resolve_gpu(device))
         note("persons")
         silhouette = measured.interval(groups, draw_images(groups, seed, 1000))
-        structure = weigh_structure(points, groups, clusterer, clustering, silhouette, StructureOptions(), seed)
+        structure = validate_clusters(points, groups, clusterer, clustering, silhouette, ClusterValidationOptions(), seed)
         note("structure")
         print(structure.describe())
     return {**figures, "peak_gb": peak_gb(), "peak_own_gb": round(max(peak), 2)}

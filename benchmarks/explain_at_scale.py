@@ -32,11 +32,11 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.explainability.attributes.person_attributes import measure_attributes
 from posescope.explainability.components.pca import PrincipalComponents, PrincipalComponentsOptions
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
-from posescope.explainability.study import run_analysis, score_people
+from posescope.explainability.study import run_analysis, score_persons
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
 
-ANALYSES = ("component_names", "truncation", "skip_ablation", "clusters", "walks")
+ANALYSES = ("component_names", "truncation", "skip_ablation", "clusters", "latent_traversal")
 Answer = TypeVar("Answer")
 
 
@@ -111,7 +111,7 @@ def untrained_model(crops: CropSet, channels: int, depth: int) -> PoseModel:
     """A network of random weights."""
     options = {"stacks": 1, "channels": channels, "depth": depth, "stem_channels": 32, "skip": "identity"}
     model_spec = ComponentSpec(name="hourglass", options=options)
-    codec_spec = ComponentSpec(name="gaussian", options={"sigma_cells": 1.5, "stride": 4})
+    codec_spec = ComponentSpec(name="gaussian", options={"sigma_heatmap_px": 1.5, "stride": 4})
     size, joints = crops.crop_size, crops.joint_count
     return PoseModel(
         network=build("models", model_spec, crop_size=size, joint_count=joints).eval(),
@@ -133,7 +133,7 @@ def study(people: People, model: PoseModel, folder: Path, analyses: list[str], m
     predictions = meter.measure("predictions", lambda: predict_crops(model, crops, PredictionOptions()).predictions)
     scores = meter.measure(
         "scores",
-        lambda: score_people(
+        lambda: score_persons(
             predictions, crops.targets, people.persons, people.crop_boxes, model.skeleton.oks_sigmas, crops.crop_size
         ),
     )

@@ -32,7 +32,7 @@ from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.person_crops import cut_people
+from posescope.prediction.person_crops import crop_persons
 
 SMALL = ({"channels": 64, "depth": 3, "stem_channels": 32, "skip": "identity"}, 96)  # conf/base
 LARGE = ({"channels": 256}, 256)
@@ -84,13 +84,13 @@ def time_both(first: Callable[[], object], second: Callable[[], object], rounds:
 
 def time_preprocessing(estimator: PoseEstimator, photos: list[Path], rounds: int) -> float:
     """Share of reading, cutting and resizing in the whole."""
-    about = estimator.about
+    description = estimator.description
 
     def preprocess() -> None:
         for photo in photos:
             image = ImageFolder(photo).read(photo.name)
             box = np.array([[-0.5, -0.5, image.shape[1], image.shape[0]]])
-            cut_people(image, box, about.crop, about.crop_size)
+            crop_persons(image, box, description.crop, description.crop_size)
 
     pairs = time_both(preprocess, lambda: list(estimator.predict(photos, batch_size=1)), rounds)
     return median(part / whole for part, whole in pairs)

@@ -48,25 +48,25 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import COCO_PERSON
 from posescope.data.crops.crop_set import CropSet
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.training.acceleration import compile_parts, room_for_parts
+from posescope.training.acceleration import compile_parts, raise_recompile_limit
 from posescope.training.augmentation.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
-from posescope.training.chunking import encode_in_parts
-from posescope.training.gradients import DirectGradients, RecordedGradients
-from posescope.training.loss_monitor import StepWatch
+from posescope.training.chunking import encode_in_chunks
+from posescope.training.gradients import CudaGraphGradients, EagerGradients
+from posescope.training.loss_monitor import LossMonitor
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.reproducibility import reproducible, step_generator
 
 SIZE, STRIDE, SIGMA, BATCH = 256, 4, 2.0, 32
 MEAN = (0.41, 0.374, 0.354)
 CPU = torch.device("cpu")
-CODEC = GaussianCodec(GaussianOptions(stride=STRIDE, sigma_cells=SIGMA), (SIZE, SIZE), len(COCO_PERSON))
+CODEC = GaussianCodec(GaussianOptions(stride=STRIDE, sigma_heatmap_px=SIGMA), (SIZE, SIZE), len(COCO_PERSON))
 SPECS = [  # of conf/coco
     ComponentSpec(name="flip"),
     ComponentSpec(name="half_body"),
     ComponentSpec(name="rotate_scale", options={"rotation_deg": 40, "scale": 0.3}),
     ComponentSpec(name="translate"),
-    ComponentSpec(name="colour"),
+    ComponentSpec(name="colour_jitter"),
 ]
 AUGMENTATIONS = [build("augmentations", spec) for spec in SPECS]
 LOWER = np.array([name.endswith(("hip", "knee", "ankle")) for name in COCO_PERSON.joints])
@@ -112,10 +112,10 @@ def cache_crops(crops: NDArray[np.uint8], folder: Path) -> Cached:
     count = len(crops)
     joints = np.random.default_rng(1).uniform(30, SIZE - 30, size=(count, len(COCO_PERSON), 2)).astype(np.float32)
     visibility = np.full((count, len(COCO_PERSON)), 2, dtype=np.uint8)
-    places = np.stack([np.zeros(count, dtype=np.int64), np.arange(count)], axis=1)
+    locations = np.stack([np.zeros(count, dtype=np.int64), np.arange(count)], axis=1)
     targets = PoseTargets(np.arange(count), joints, visibility, joint_names=COCO_PERSON.joints)
     shards = (np.load(folder / "shard.npy", mmap_mode="r"),)
-    return Cached(CropSet(targets, shards, places), tuple(folder / f"{row}.jpg" for row in range(count)))
+    return Cached(CropSet(targets, shards, locations), tuple(folder / f"{row}.jpg" for row in range(count)))
 
 
 def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Tensor, ...]:
@@ -127,7 +127,7 @@ def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Ten
         ready = apply_plan(plan, batch.images, batch.joints, batch.visibility, MEAN)
     else:
         ready = AugmentedBatch(normalise_images(batch.images, MEAN), batch.joints, batch.visibility)
-    targets = encode_in_parts(CODEC, ready.joints, ready.visibility)
+    targets = encode_in_chunks(CODEC, ready.joints, ready.visibility)
     return ready.images, targets.heatmaps, targets.weights
 
 
@@ -266,8 +266,8 @@ class GpuStep:
         if compiled:
             compile_parts(self.network)
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 5e-4)
-        direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), True, torch.channels_last)
-        self.gradients, self.watch = RecordedGradients(direct, self.network), StepWatch()
+        direct = EagerGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), True, torch.channels_last)
+        self.gradients, self.watch = CudaGraphGradients(direct, self.network), LossMonitor()
 
     def batches(self) -> Iterator[Batch]:
         """Of one epoch."""
@@ -309,7 +309,7 @@ class GpuStep:
 def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> dict[str, float | int | bool]:
     """Medians over rounds."""
     step = GpuStep(cached, batch, compiled)
-    with reproducible(0, step.device), room_for_parts():
+    with reproducible(0, step.device), raise_recompile_limit():
         times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
     for name, values in zip(("with input", "with one batch"), zip(*times, strict=True), strict=True):
         print(f"epoch of {len(cached.crop_set)} persons {name}: {', '.join(f'{value:.3f}' for value in values)} s")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.shard_writer import CropColour
+from posescope.data.crops.shard_writer import ColourSums
 from posescope.geometry.crop_recipe import CropRecipe
 
 CROPS = Path("05_model_input") / "crops"
@@ -66,7 +66,7 @@ def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None
     old = store.record(name)
     with store.shard_writer(name, old.fingerprint, len(crops), crops[0].shape[0]) as writer:
         for crop, person, colour, count in zip(crops, old.person_ids, old.rgb_sums, old.pixel_counts, strict=True):
-            writer.append(person, np.ascontiguousarray(crop), CropColour(colour, count))
+            writer.append(person, np.ascontiguousarray(crop), ColourSums(colour, count))
         for person, kind, message in old.failures:
             writer.fail((person,), kind, message)
 

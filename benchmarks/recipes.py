@@ -5,7 +5,7 @@ so differences of one or two hundredths of PCK mean nothing. The crops come from
 
     kedro run --pipelines data_engineering --params "raw_dir=FOLDER,data_dir=DATA,data_engineering.sample=null,
         data_engineering.source.train_split=train,data_engineering.source.val_split=val,
-        data_engineering.split.test_share_max=0,data_engineering.crop.rule=padded_square,data_engineering.crop.size_px=96"
+        data_engineering.split.max_test_fraction=0,data_engineering.crop.rule=padded_square,data_engineering.crop.size_px=96"
     python benchmarks/recipes.py --data DATA [--epochs 8] [--recipes "thesis_final;ours"] [--network coco] [--threads 2]
         [--out FOLDER]
 
@@ -49,10 +49,10 @@ NETWORKS = {
     "coco": {"stacks": 2, "channels": 256, "depth": 4},
     "newell2": {"stacks": 2, "channels": 256, "depth": 4, "stem_channels": (64, 128, 256)},
 }
-STUDY_CODEC = {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
+STUDY_CODEC = {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_occluded": 1.0}}
 TEXTBOOK = {"name": "rmsprop", "options": {"form": "textbook", "delta": 1e-6}}
-OUR_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 1.5, "decoder": "dark"}}
-ONE_CYCLE = {"name": "one_cycle", "options": {"warmup_share": 0.2}}
+OUR_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 1.5, "decoder": "dark"}}
+ONE_CYCLE = {"name": "one_cycle", "options": {"warmup_fraction": 0.2}}
 PLATEAU = {"name": "reduce_on_plateau", "options": {"factor": 5, "patience": 5, "max_reductions": 1}}
 FLIP, TURN = {"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 30, "scale": 0.25}}
 ALL = [
@@ -60,7 +60,7 @@ ALL = [
     {"name": "half_body"},
     {"name": "rotate_scale", "options": {"rotation_deg": 40, "scale": 0.3}},
     {"name": "translate"},
-    {"name": "colour"},
+    {"name": "colour_jitter"},
 ]
 STUDY = {
     "codec": STUDY_CODEC,
@@ -71,7 +71,7 @@ STUDY = {
     "augmentations": [],
 }
 OURS = {
-    "codec": OUR_CODEC, "flip_test": True, "learning_rate": 0.016, "loss": {"name": "mse", "options": {"emphasis": 40}},
+    "codec": OUR_CODEC, "flip_test": True, "learning_rate": 0.016, "loss": {"name": "mse", "options": {"foreground_weight": 40}},
     "schedule": ONE_CYCLE, "augmentations": [FLIP, TURN],
 }  # fmt: skip
 # What only a GPU can do, and the rates of a network of 256 channels: the wider a layer, the smaller the steps that it bears.
@@ -99,31 +99,31 @@ RECIPES: dict[str, dict[str, Any]] = {
     **{f"bf16 unrecorded at {rate}": {**ON_GPU, "learning_rate": rate, "cuda_graph": False} for rate in RATES},
     **{f"bf16 all augmentations at {rate}": {**ON_GPU, "learning_rate": rate, "augmentations": ALL} for rate in RATES},
 }
-RECIPES["on a GPU"] = {**ON_GPU, "learning_rate": 0.004, "loss": {"name": "mse", "options": {"emphasis": 60}}}
-for sigma, emphasis in itertools.product((2, 3), (40, 100)):
-    RECIPES[f"bf16 at 0.004, sigma {sigma}, emphasis {emphasis}"] = {
+RECIPES["on a GPU"] = {**ON_GPU, "learning_rate": 0.004, "loss": {"name": "mse", "options": {"foreground_weight": 60}}}
+for sigma, foreground_weight in itertools.product((2, 3), (40, 100)):
+    RECIPES[f"bf16 at 0.004, sigma {sigma}, emphasis {foreground_weight}"] = {
         **ON_GPU,
         "learning_rate": 0.004,
-        "loss": {"name": "mse", "options": {"emphasis": emphasis}},
-        "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_cells": sigma, "decoder": "dark"}},
+        "loss": {"name": "mse", "options": {"foreground_weight": foreground_weight}},
+        "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": sigma, "decoder": "dark"}},
     }
 
 # The recipe of `conf/coco` but for `compile`, at several rates and emphases.
 COCO = {
-    "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 2.0, "decoder": "dark", "blur_sigma_cells": 2.0}},
+    "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 2.0, "decoder": "dark", "blur_sigma_heatmap_px": 2.0}},
     "flip_test": True, "amp": "auto", "cuda_graph": True,
-    "schedule": {"name": "one_cycle", "options": {"warmup_share": 0.05}},
+    "schedule": {"name": "one_cycle", "options": {"warmup_fraction": 0.05}},
     "augmentations": [
         FLIP,
         {"name": "half_body", "options": {"probability": 0.3}},
         {"name": "rotate_scale", "options": {"rotation_deg": 40, "scale": 0.3}},
         {"name": "translate", "options": {"probability": 0.3, "shift": 0.16}},
-        {"name": "colour"},
+        {"name": "colour_jitter"},
     ],
 }  # fmt: skip
-for rate, emphasis in itertools.product((0.0005, 0.001, 0.002, 0.004), (0, 20, 60)):
-    loss = {"name": "mse", "options": {"emphasis": emphasis}}
-    RECIPES[f"coco at {rate}, emphasis {emphasis}"] = {**COCO, "learning_rate": rate, "loss": loss}
+for rate, foreground_weight in itertools.product((0.0005, 0.001, 0.002, 0.004), (0, 20, 60)):
+    loss = {"name": "mse", "options": {"foreground_weight": foreground_weight}}
+    RECIPES[f"coco at {rate}, emphasis {foreground_weight}"] = {**COCO, "learning_rate": rate, "loss": loss}
 
 
 class Data:
@@ -142,7 +142,7 @@ def run_recipe(data: Data, network: str, recipe: dict[str, Any], epochs: int, ba
     """Train it."""
     settings = {name: value for name, value in recipe.items() if name not in ("codec", "flip_test")}
     options = TrainingOptions(
-        epochs=epochs, batch_size=batch_size, device="auto", threads=threads, sheet_every_epochs=0, **settings
+        epochs=epochs, batch_size=batch_size, device="auto", threads=threads, image_grid_every_epochs=0, **settings
     )
     statistics = data.statistics
     model = build_untrained(

@@ -37,10 +37,10 @@ from posescope.core.records import PoseTargets
 from posescope.models.blocks import Residual
 from posescope.models.complexity import count_macs
 from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.training.acceleration import compile_parts, room_for_parts
+from posescope.training.acceleration import compile_parts, raise_recompile_limit
 from posescope.training.batches import Batch
-from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
-from posescope.training.loss_monitor import StepWatch
+from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gradients
+from posescope.training.loss_monitor import LossMonitor
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
@@ -68,7 +68,7 @@ class Variant:
         torch.use_deterministic_algorithms(self.checked, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
-        with room_for_parts():
+        with raise_recompile_limit():
             yield
 
 
@@ -93,11 +93,11 @@ class Step:
         self.images = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=layout)
         weights = torch.ones(batch, 17, device=device)
         self.targets = EncodedTargets(torch.rand(batch, 17, *self.network.map_size, device=device), weights)
-        direct = DirectGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), variant.bf16, layout)
-        self.gradients: Gradients = RecordedGradients(direct, self.network) if variant.graphed else direct
+        direct = EagerGradients(self.network, MeanSquaredError(MeanSquaredErrorOptions()), variant.bf16, layout)
+        self.gradients: Gradients = CudaGraphGradients(direct, self.network) if variant.graphed else direct
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 2.5e-4)
         self.first_loss: float | None = None
-        self.watch = StepWatch()
+        self.watch = LossMonitor()
         nobody = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
         self.persons = Batch(nobody, slice(None), self.images, self.images, self.images)
 

@@ -26,11 +26,11 @@ from posescope.core.errors import PosescopeError
 from posescope.data.crops.crop_store import CropStore
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.features.feature_store import FeatureStore
-from posescope.kedro_support.data_folder_hooks import SavedFilesCheck
+from posescope.kedro_support.data_folder_hooks import ChecksumCheck
 
 STATES = 100
 LATER = {"metrics": "evaluation", "model": "modelling", "history": "modelling", "features": "explainability"}
-LATER |= {"analysis_walks": "explainability"}
+LATER |= {"analysis_latent_traversal": "explainability"}
 KINDS = ("flipped byte", "cut", "empty", "zeros", "list", "of another run", "of the same run")
 
 
@@ -54,13 +54,13 @@ class Finished:
         made = pipelines["data_engineering"].all_outputs() - {"raw_source"}
         self.names = sorted({name for name in made if self._is_saved(name)} | set(LATER))
         watched = sum((pipelines[name] for name in set(LATER.values())), pipelines["data_engineering"])
-        SavedFilesCheck().before_pipeline_run(watched, self.catalog)
+        ChecksumCheck().before_pipeline_run(watched, self.catalog)
 
     def save_later_results(self, model: Any, seed: int) -> None:
         """What the later pipelines write."""
         values = np.random.default_rng(seed).random((7, 12)).astype(np.float32)
-        store = FeatureStore(self.data / "04_feature" / "bottleneck")
-        store.write(np.arange(7), [values], tap="t", shape=(3, 2, 2), fingerprint=f"features {seed}")
+        store = FeatureStore(self.data / "07_model_output/features" / "bottleneck")
+        store.write(np.arange(7), [values], layer="t", shape=(3, 2, 2), fingerprint=f"features {seed}")
         history = pd.DataFrame({"epoch": [1], "train_loss": [values[0, 0]], "val_loss": [0.5], "val_pck_thesis": [0.25]})
         table, picture = pd.DataFrame({"k": [1, seed]}), (values[:4, :3, None] * np.full(3, 255)).astype(np.uint8)
         content = {
@@ -68,7 +68,9 @@ class Finished:
             "model": model,
             "history": history.assign(learning_rate=0.1, seconds=1.0).astype({"train_loss": float}),
             "features": store,
-            "analysis_walks": AnalysisResult(facts={"n": seed}, tables={"steps": table}, pictures={"walk": picture}, note="n"),
+            "analysis_latent_traversal": AnalysisResult(
+                facts={"n": seed}, tables={"steps": table}, images={"walk": picture}, note="n"
+            ),
         }
         for name, data in content.items():
             self.catalog.save(name, data)

@@ -92,13 +92,13 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
         assert figure["persons"] > 0
         assert figure["protocol"] == ("coco" if name in AGAINST_EVERYBODY else "crops"), name
     table = pd.read_csv(metrics_file(run).with_suffix(".csv"))
-    assert table["figure"].tolist() == sorted(FIGURES)
+    assert table["metric"].tolist() == sorted(FIGURES)
 
 
 def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     reporting = run / "data" / "08_reporting"
     value = {name: figure["value"] for name, figure in json.loads(metrics_file(run).read_text())["val"].items()}
-    everybody = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["everybody"]
+    everybody = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["all persons"]
     assert everybody["oks"] == pytest.approx(value["oks"])
     assert everybody["pck_thesis"] == pytest.approx(value["pck_thesis"])
     costs = pd.read_csv(reporting / "error_costs.csv").set_index("type")
@@ -111,7 +111,7 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
         assert (table["persons"] > 0).any(), name
         assert {key: table[key].unique().tolist() for key in setting} == {key: [told] for key, told in setting.items()}, name
     types = pd.read_csv(reporting / "error_types.csv")
-    assert types.groupby("joint")["share"].sum().dropna().to_numpy() == pytest.approx(1)
+    assert types.groupby("joint")["fraction"].sum().dropna().to_numpy() == pytest.approx(1)
     ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("what")
     assert ways.loc["own decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
     assert ways.loc["own decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
@@ -138,13 +138,13 @@ def test_what_shows_results_names_its_model_and_its_data(run: Path) -> None:
     for name in tables:
         table = pd.read_csv(reporting / f"{name}.csv", dtype={"model": str, "data": str})
         assert {key: table[key].unique().tolist() for key in own} == {key: [value] for key, value in own.items()}, name
-    for name in ("data_distribution", "discarded", "joint_labels"):
+    for name in ("data_distribution", "rejected", "joint_labels"):
         assert pd.read_csv(reporting / f"{name}.csv", dtype={"data": str})["data"].unique().tolist() == [own["data"]], name
     for name in ("strata_plot", "error_types_plot", "error_costs_plot", "reliability_plot", "joint_scores_plot", "history_plot"):
         assert own.items() <= json.loads((reporting / f"{name}.json").read_text())["layout"]["meta"].items(), name
     for name in ("worst_persons", "person_examples"):
         assert own.items() <= read_png_text(reporting / f"{name}.png").items(), name
-    for name in ("crop_sheet", "target_sheet", "average_crop"):
+    for name in ("crop_grid", "target_grid", "average_crop"):
         assert read_png_text(reporting / f"{name}.png") == {"data": own["data"]}, name
     for result in (reporting / "explainability").glob("*/result.json"):
         content = json.loads(result.read_text())
@@ -199,13 +199,21 @@ def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
     assert record["parameters"]["data_dir"] == str(run / "data")
     assert record["metrics"] == json.loads(metrics_file(run).read_text())
     assert re.fullmatch("[0-9a-f]{16}", record["data_fingerprint"])
-    assert set(record["outputs"]) >= {"model", "report", "metrics", "crops", "analysis_walks"}
+    assert set(record["outputs"]) >= {"model", "report", "metrics", "crops", "analysis_latent_traversal"}
     assert [name for name, place in record["outputs"].items() if not Path(place).exists()] == []
 
 
 def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == ["data", "raw"]
-    layers = ["02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting"]
+    layers = [
+        "02_intermediate",
+        "03_primary",
+        "07_model_output/features",
+        "05_model_input",
+        "06_models",
+        "07_model_output",
+        "08_reporting",
+    ]
     of_runs = [".checksums", ".lock", ".lock.workers"]
     assert sorted(path.name for path in (run / "data").iterdir()) == [*of_runs, *layers]
     assert [path for path in run.rglob("*") if ".tmp" in path.name or path.suffix in (".pkl", ".pickle", ".pt", ".pth")] == []
@@ -326,7 +334,7 @@ def test_whom_another_system_has_not_found_counts_as_missed(copy: Path) -> None:
     assert ended.exit_code == 0, ended.output
     content = json.loads(ended.output)
     assert (content["missed_a"], content["missed_b"], content["only_a"]) == (0, len(missed), 0)
-    (oks,) = [figure for figure in content["figures"] if figure["name"] == "oks"]
+    (oks,) = [figure for figure in content["metric_values"] if figure["name"] == "oks"]
     assert (oks["b"], oks["count"]) == (pytest.approx(value), len(table))
     assert sum(joint["oks"]["b"] * joint["oks"]["count"] for joint in content["joints"]) == pytest.approx(
         sum(joint["oks"]["count"] for joint in content["joints"])

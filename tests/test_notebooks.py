@@ -181,10 +181,14 @@ def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, Noteboo
 @pytest.mark.parametrize(
     ("name", "cell", "files"),
     [
-        ("data", "crop-sheet", ["crop_sheet.png"]),
-        ("data", "target-sheet", ["target_sheet.png"]),
+        ("data", "crop-sheet", ["crop_grid.png"]),
+        ("data", "target-sheet", ["target_grid.png"]),
         ("run", "examples", ["person_examples.png"]),
-        ("run", "walks", ["explainability/walks/walk_pc1.png", "explainability/walks/walk_pc2.png"]),
+        (
+            "run",
+            "latent_traversal",
+            ["explainability/latent_traversal/traversal_pc1.png", "explainability/latent_traversal/traversal_pc2.png"],
+        ),
         (
             "run",
             "clusters",
@@ -224,7 +228,7 @@ def test_the_plots_are_those_of_the_run(executed: dict[str, dict[str, NotebookNo
 
 @pytest.mark.slow
 def test_the_words_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
-    for cell, analysis in {"walks": "walks", "clusters": "clusters", "skips": "skip_ablation"}.items():
+    for cell, analysis in {"latent_traversal": "latent_traversal", "clusters": "clusters", "skips": "skip_ablation"}.items():
         result = json.loads((reporting(run) / "explainability" / analysis / "result.json").read_text())
         assert shown(executed["run"][cell], "text/markdown") == [result["note"]]
     (text,) = shown(executed["run"]["findings"], "text/html")

@@ -29,7 +29,7 @@ def test_the_default_needs_only_stores_and_parameters() -> None:
         "raw_workspace",
         "crops_workspace",
         "checkpoints_workspace",
-        "training_sheets_workspace",
+        "training_image_grids_workspace",
         "features_workspace",
     }
 

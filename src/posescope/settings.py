@@ -4,19 +4,19 @@ from posescope.core.hardware import configure_thread_pools
 
 configure_thread_pools()  # before torch is imported, which happens below
 
-from posescope.core.text_escaping import protect_logs  # noqa: E402
+from posescope.core.text_escaping import escape_log_messages  # noqa: E402
 from posescope.kedro_support.config_loader import ComponentConfigLoader  # noqa: E402
-from posescope.kedro_support.data_folder_hooks import DataFolderLock, SavedFilesCheck  # noqa: E402
+from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderLock  # noqa: E402
 from posescope.kedro_support.run_checks import (  # noqa: E402
-    AllowNamedComponents,
+    AllowDottedPaths,
     InputsCheck,
     ParametersCheck,
 )
 from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  # noqa: E402
 
-protect_logs()  # Kedro has read conf/logging.yml by now
+escape_log_messages()  # Kedro has read conf/logging.yml by now
 
-HOOKS = (ParametersCheck(), AllowNamedComponents(), InputsCheck(), RunRecorder(), DataFolderLock(), SavedFilesCheck())
+HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), DataFolderLock(), ChecksumCheck())
 
 SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader

@@ -25,7 +25,7 @@ IMAGES = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torc
 @pytest.fixture
 def model() -> PoseModel:
     model_spec = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
-    codec_spec = ComponentSpec(name="gaussian", options={"sigma_cells": 1.25})
+    codec_spec = ComponentSpec(name="gaussian", options={"sigma_heatmap_px": 1.25})
     context = {"crop_size": (32, 32), "joint_count": 17}
     torch.manual_seed(3)
     return PoseModel(
@@ -169,7 +169,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         ),
         (lambda content: content["skeleton"]["joints"].__setitem__(1, "nose"), "'nose' more than once"),
         (lambda content: content.update(weights_sha256="../x"), "weights_sha256"),
-        (lambda content: content["codec"]["options"].update(sigma_cells=1e300), "sigma_cells"),
+        (lambda content: content["codec"]["options"].update(sigma_heatmap_px=1e300), "sigma_heatmap_px"),
         (lambda content: content["crop"]["rule"]["options"].update(margin=1e9), "margin"),
         (lambda content: content.update(weights_sha256="0" * 64), "damaged or of another model"),
         (

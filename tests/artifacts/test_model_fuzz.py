@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from posescope.artifacts.description import seal_content
+from posescope.artifacts.description import add_description_checksum
 from posescope.core.errors import PosescopeError
 from posescope.core.files import sha256_of
 from posescope.prediction.estimator import PoseEstimator
@@ -69,7 +69,7 @@ def mutate_json(folder: Path, rng: random.Random) -> None:
     else:
         parent.append(rng.choice(VALUES))
     try:
-        content = seal_content(content)
+        content = add_description_checksum(content)
     except (ValueError, KeyError):  # a seal needs all fields, and finite ones
         content.pop("description_sha256", None)
     path.write_text(json.dumps(content).replace(f'"{HUGE}"', "9" * 5000))
@@ -78,7 +78,7 @@ def mutate_json(folder: Path, rng: random.Random) -> None:
 def edit_json(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     content = json.loads((folder / "model.json").read_text())
     edit(content)
-    (folder / "model.json").write_text(json.dumps(seal_content(content)))
+    (folder / "model.json").write_text(json.dumps(add_description_checksum(content)))
 
 
 def mutate_weights(folder: Path, rng: random.Random) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from posescope.artifacts import onnx_export
-from posescope.artifacts.description import ModelFolderError, describe_folder
+from posescope.artifacts.description import ModelFolderError, read_description
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.onnx_model import NETWORK, CropJoints, OnnxModel
@@ -31,7 +31,7 @@ CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint
 @pytest.mark.parametrize("flip_test", [False, True])
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_answers_are_pytorchs(model_folders: Any, count: int, flip_test: bool) -> None:
-    model, session = read_model(model_folders.torch), OnnxModel(describe_folder(model_folders.onnx))
+    model, session = read_model(model_folders.torch), OnnxModel(read_description(model_folders.onnx))
     expected = model.predict(torch.from_numpy(CROPS[:count]), flip_test=flip_test)
     found = session.run(CROPS[:count], flip_test)
     assert (found.joints.shape, found.scores.shape) == ((count, 3, 2), (count, 3))
@@ -69,15 +69,15 @@ def test_a_changed_file_is_refused(model_folders: Any, tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / NETWORK).write_bytes((tmp_path / NETWORK).read_bytes() + b"x")
     with pytest.raises(ModelFolderError, match=r"model\.onnx: SHA-256 .* It is damaged or of another model"):
-        OnnxModel(describe_folder(tmp_path))
+        OnnxModel(read_description(tmp_path))
     (tmp_path / NETWORK).unlink()
     with pytest.raises(ModelFolderError, match=r"it has no model\.onnx"):
-        OnnxModel(describe_folder(tmp_path))
+        OnnxModel(read_description(tmp_path))
 
 
 def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
     shutil.copytree(model_folders.onnx, tmp_path, dirs_exist_ok=True)
-    about = describe_folder(tmp_path)
+    about = read_description(tmp_path)
     (tmp_path / NETWORK).write_bytes(b"no network")
     files = {**about.onnx["files"], NETWORK: sha256_of(tmp_path / NETWORK)}
     with pytest.raises(ModelFolderError, match=r"model\.onnx: not an ONNX file"):
@@ -86,7 +86,7 @@ def test_what_is_no_onnx_is_named(model_folders: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("files", [None, [], {}, {NETWORK: "00"}, "more"])
 def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
-    about = describe_folder(model_folders.onnx)
+    about = read_description(model_folders.onnx)
     if files == "more":
         files = {**about.onnx["files"], "other.onnx": "00"}
     with pytest.raises(ModelFolderError, match=r"onnx\.files: expected the checksums of model\.onnx, decoder\.onnx, flip_test"):
@@ -94,7 +94,7 @@ def test_every_file_needs_its_checksum(model_folders: Any, files: Any) -> None:
 
 
 def test_graphs_of_other_shapes_are_refused_as_they_are_loaded(model_folders: Any) -> None:
-    about = describe_folder(model_folders.onnx)
+    about = read_description(model_folders.onnx)
     with pytest.raises(ModelFolderError, match=r"model\.onnx: .* expected inputs {'crops': \[64, 32, 3\]} .*\[32, 32, 3\]"):
         OnnxModel(replace(about, crop_size=(64, 32)))
     with pytest.raises(ModelFolderError, match=r"model\.onnx: .* outputs \[\[17, .* \[\[3, "):
@@ -103,7 +103,7 @@ def test_graphs_of_other_shapes_are_refused_as_they_are_loaded(model_folders: An
 
 def test_what_onnxruntime_says_of_an_input_is_named(model_folders: Any) -> None:
     with pytest.raises(ModelFolderError, match=r"model\.onnx: onnxruntime failed on crops \(5, 16, 32, 3\)"):
-        OnnxModel(describe_folder(model_folders.onnx)).run(CROPS[:, :16])
+        OnnxModel(read_description(model_folders.onnx)).run(CROPS[:, :16])
 
 
 def test_the_device_is_the_one_that_is_asked_for(model_folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_list_is_no_onnx_section(model_folders: Any, tmp_path: Path) -> None:
     content = json.loads((model_folders.onnx / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**content, "onnx": []}))
     with pytest.raises(ModelFolderError, match="onnx: Input should be a valid dictionary"):
-        describe_folder(tmp_path)
+        read_description(tmp_path)
 
 
 def test_a_changed_description_is_refused(model_folders: Any, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_changed_description_is_refused(model_folders: Any, tmp_path: Path) ->
     content["skeleton"]["joints"].reverse()
     (tmp_path / "model.json").write_text(json.dumps(content))
     with pytest.raises(ModelFolderError, match="changed since it was written"):
-        describe_folder(tmp_path)
+        read_description(tmp_path)
 
 
 @pytest.mark.parametrize("crops", [CROPS[:0], CROPS[:, :16]], ids=["none", "size"])

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from posescope.artifacts.description import ModelFolderError
-from posescope.artifacts.weights import check_forms, load_weights, read_forms
+from posescope.artifacts.weights import check_tensor_specs, load_weights, read_tensor_specs
 
 
 def small() -> nn.Module:
@@ -23,14 +23,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_forms_are_shapes_and_types(path: Path) -> None:
-    forms = read_forms(path)
+    forms = read_tensor_specs(path)
     assert (forms["0.weight"].shape, forms["0.weight"].dtype) == ((2, 1, 3, 3), torch.float32)
     assert (forms["1.num_batches_tracked"].shape, forms["1.num_batches_tracked"].dtype) == ((), torch.int64)
 
 
 def test_round_trip(path: Path) -> None:
     network = small()
-    check_forms(small, path)
+    check_tensor_specs(small, path)
     load_weights(network, path)
     assert all(torch.equal(value, load_file(path)[name]) for name, value in network.state_dict().items())
 
@@ -38,7 +38,7 @@ def test_round_trip(path: Path) -> None:
 def test_a_huge_network_is_refused_without_memory(path: Path) -> None:
     """400 GB of weights, which are never there."""
     with pytest.raises(ModelFolderError, match=r"0\.weight: expected float32 \(100000, 1000000\), found float32 \(2, 1, 3, 3\)"):
-        check_forms(lambda: nn.Sequential(nn.Linear(1_000_000, 100_000), nn.BatchNorm2d(2)), path)
+        check_tensor_specs(lambda: nn.Sequential(nn.Linear(1_000_000, 100_000), nn.BatchNorm2d(2)), path)
 
 
 def test_a_network_that_reads_its_weights_is_compared_later(path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_network_that_reads_its_weights_is_compared_later(path: Path) -> None:
         network.scale = float(network[0].weight.sum())  # type: ignore[index, assignment]
         return network
 
-    check_forms(reading, path)
+    check_tensor_specs(reading, path)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path)
     (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 16)
     tracemalloc.start()
     with pytest.raises(ModelFolderError, match="not a safetensors file"):
-        read_forms(tmp_path / "w")
+        read_tensor_specs(tmp_path / "w")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10_000_000

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from posescope.cli import cli
-from posescope.core.origin import Origin, with_origin
+from posescope.core.origin import Origin, add_origin
 
 A, B = "2026-01-01T10.00.00.000Z", "2026-01-02T10.00.00.000Z"
 NAMES = ("nose", "left_hand")
@@ -52,7 +52,7 @@ def make_run(data_dir: Path) -> Callable[..., Path]:
             for name in NAMES
         ]
         hits = pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
-        scores, hits = with_origin(scores, origin or Origin()), with_origin(hits, hits_origin or origin or Origin())
+        scores, hits = add_origin(scores, origin or Origin()), add_origin(hits, hits_origin or origin or Origin())
         tables = {"person_scores": scores, **({"joint_hits": hits} if joints else {})}
         outputs = {}
         for name, table in tables.items():
@@ -107,7 +107,7 @@ def test_who_was_missed_counts_as_nothing(make_run: Callable[..., Path]) -> None
     make_run(B, better=0.1, missed=(3, 4))
     content = json.loads(compare(A, B, "--json").output)
     assert (content["persons"], content["missed_a"], content["missed_b"], content["only_a"]) == (4, 0, 2, 0)
-    (oks,) = content["figures"]
+    (oks,) = content["metric_values"]
     assert (oks["a"], oks["b"], oks["count"]) == (0.25, pytest.approx(0.125), 4)
     nose = next(joint for joint in content["joints"] if joint["joint"] == "nose")
     assert (nose["oks"]["count"], nose["oks"]["b"]) == (4, pytest.approx(0.2))
@@ -132,7 +132,7 @@ def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
 def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
     make_run(A)
     content = json.loads(compare(A, A, "--json").output)
-    (oks,) = content["figures"]
+    (oks,) = content["metric_values"]
     assert (oks["difference"], oks["low"], oks["high"], oks["excludes_zero"]) == (0, 0, 0, False)
     assert oks["a"] == oks["b"] == 0.25
     assert all(joint["oks"]["winner"] == joint["pck_thesis"]["winner"] == "" for joint in content["joints"])
@@ -147,21 +147,21 @@ def test_json_says_the_same(make_run: Callable[..., Path]) -> None:
     assert (content["a"]["run_id"], content["b"]["run_id"]) == (A, B)
     assert (content["split"], content["seed"], content["resamples"], content["persons"]) == ("val", 3, 50, 4)
     assert content["a"]["flip_test"] is False
-    assert content["figures"][0]["difference"] == pytest.approx(0.25)
+    assert content["metric_values"][0]["difference"] == pytest.approx(0.25)
     assert {joint["joint"]: joint["oks"]["winner"] for joint in content["joints"]} == {"nose": "B", "left_hand": ""}
 
 
 def test_runs_are_found_by_folder_and_after_a_move(make_run: Callable[..., Path], data_dir: Path, tmp_path: Path) -> None:
     make_run(A)
     make_run(B, better=0.25)
-    expected = json.loads(compare(A, B, "--json").output)["figures"]
+    expected = json.loads(compare(A, B, "--json").output)["metric_values"]
     moved = tmp_path / "moved"
     shutil.move(data_dir, moved)
     runs = moved / "08_reporting" / "runs"
     for names in ((A, B, "--data-dir", moved), (runs / A, runs / B), (runs / A, moved), (A, moved, "--data-dir", moved)):
         result = compare(*names, "--json")
         assert result.exit_code == 0, result.output
-        assert json.loads(result.output)["figures"] == expected
+        assert json.loads(result.output)["metric_values"] == expected
     assert json.loads(compare(runs / A, moved, "--json").output)["b"]["run_id"] == B, "of a data_dir the newest run"
 
 
@@ -290,7 +290,7 @@ def test_model_and_data_are_those_that_the_tables_name(make_run: Callable[..., P
         f"The run {B}: its scores are of the data {'2' * 16}; its record says {'1' * 16}.",
         "The runs had other crops, joints or splits (their data fingerprints differ).",
     ]
-    assert [figure["name"] for figure in content["figures"]] == ["oks"], "fingerprints are no figures"
+    assert [figure["name"] for figure in content["metric_values"]] == ["oks"], "fingerprints are no figures"
 
 
 def test_a_model_folder_that_was_exchanged_since_is_named(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

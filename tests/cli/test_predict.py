@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from posescope.cli import cli
 from posescope.core.errors import DataError
 from posescope.prediction.detectors.onnx_detector import OnnxDetector
-from posescope.prediction.image_io.image_source import Photo, PhotoSource
+from posescope.prediction.image_io.image_source import ImageSource, NamedImage
 from posescope.prediction.image_io.video import VideoFile, open_video_writer
 from posescope.prediction.overlays import OverlayWriter
 
@@ -145,16 +145,16 @@ def test_pictures_are_let_go_as_they_are_posed(model_folders: Any, tmp_path: Pat
     with open_video_writer(tmp_path / "clip.avi", 10, (48, 64)) as append:
         for grey in range(12):
             append(np.full((48, 64, 3), grey * 20, np.uint8))
-    alive: WeakSet[Photo] = WeakSet()
+    alive: WeakSet[NamedImage] = WeakSet()
     counts: list[int] = []
 
-    def read(source: PhotoSource, leave_out: Any, known: Any, read: Any = PhotoSource.read) -> Any:
+    def read(source: ImageSource, leave_out: Any, known: Any, read: Any = ImageSource.read) -> Any:
         for photo in read(source, leave_out, known):
             alive.add(photo)
             counts.append(len(alive))
             yield photo
 
-    monkeypatch.setattr(PhotoSource, "read", read)
+    monkeypatch.setattr(ImageSource, "read", read)
     for options in ((), ("--out", "out", "--draw"), ("--batch-size", "6")):
         counts.clear()
         assert call("predict", "clip.avi", "--model", model_folders.onnx, *options).exit_code == 0
@@ -247,7 +247,7 @@ def test_poses_have_the_ids_of_the_file_of_boxes(photos: Path, model_folders: An
     written = json.loads((tmp_path / "out" / "poses.json").read_text())
     assert {record["file_name"]: record["image_id"] for record in written} == {"000139.png": 2, "b.png": 0}
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert (summary["images"], summary["people"]) == (3, 2)
+    assert (summary["images"], summary["persons"]) == (3, 2)
     assert summary["image_ids"].startswith(
         f"those of {tmp_path / 'boxes.json'} for 2 of 3 images, else numbers of posescope's own"
     )
@@ -268,7 +268,7 @@ def test_own_output_is_never_posed(photos: Path, model_folders: Any) -> None:
         assert result.exit_code == 3
         assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["000139.png", "a.png"]
     summary = json.loads((photos / "again" / "summary.json").read_text())
-    assert {one["file_name"]: one["reason"] for one in summary["left_out"]} == {
+    assert {one["file_name"]: one["reason"] for one in summary["skipped_files"]} == {
         "text.jpg": "image cannot be decoded",
         ".DS_Store": "hidden or system file",
         "notes.txt": "no image or video by its suffix",
@@ -359,7 +359,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_the_work(photos: Path,
 def test_what_was_posed_before_an_error_is_kept(
     photos: Path, model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
-    def draw(writer: OverlayWriter, photo: Photo, poses: Any) -> None:
+    def draw(writer: OverlayWriter, photo: NamedImage, poses: Any) -> None:
         if photo.name == "a.png":
             raise error
 

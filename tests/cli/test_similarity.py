@@ -43,9 +43,9 @@ def make_data_dir(tmp_path: Path) -> Make:
         analysed_model: str | None = None,
     ) -> Path:
         folder, model = tmp_path / name, f"model-of-{name}"
-        store = FeatureStore(folder / "04_feature" / "bottleneck")
-        store.write(ids, [values], tap="stack1.bottleneck", shape=(8, 1, 1), fingerprint=name, dtype="float32", model=model)
-        principal_components(store.open()).save(folder / "04_feature" / "components.npz")
+        store = FeatureStore(folder / "07_model_output/features" / "bottleneck")
+        store.write(ids, [values], layer="stack1.bottleneck", shape=(8, 1, 1), fingerprint=name, dtype="float32", model=model)
+        principal_components(store.open()).save(folder / "07_model_output/features" / "components.npz")
         (folder / "03_primary").mkdir()
         images = ids // 2 + first_image
         persons = pd.DataFrame({"person_id": ids, "source_split": "train", "image_id": images, "annotation_id": ids})
@@ -109,7 +109,9 @@ def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tm
     one, others = make_data_dir("one", values), make_data_dir("others", values, first_image=1)
     few = make_data_dir("few", values[:10], IDS[:10])
     stale = make_data_dir("stale", values)
-    principal_components(FeatureStore(one / "04_feature" / "bottleneck").open()).save(stale / "04_feature" / "components.npz")
+    principal_components(FeatureStore(one / "07_model_output/features" / "bottleneck").open()).save(
+        stale / "07_model_output/features" / "components.npz"
+    )
     (tmp_path / "empty").mkdir()
     for folder, text in (
         (others, "are of different people"),

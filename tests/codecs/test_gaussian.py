@@ -13,7 +13,7 @@ def make(**options) -> GaussianCodec:
 
 
 def test_values_by_hand():
-    codec = make(sigma_cells=2.0)
+    codec = make(sigma_heatmap_px=2.0)
     joints = torch.tensor([[[41.5, 21.5], [math.nan, math.nan]]])  # x_map = 42 / 4 - 0.5 = 10, y_map = 22 / 4 - 0.5 = 5
     encoded = codec.encode(joints, torch.tensor([[2, 0]]))
     assert encoded.heatmaps.shape == (1, 2, 16, 24)
@@ -25,7 +25,7 @@ def test_values_by_hand():
 
 
 def test_weights_follow_visibility():
-    codec = make(weight_visible=1.0, weight_hidden=0.5, weight_unlabelled=0.25)
+    codec = make(weight_visible=1.0, weight_occluded=0.5, weight_unlabelled=0.25)
     weights = codec.encode(torch.zeros(1, 2, 2), torch.tensor([[1, 0]])).weights
     assert weights.tolist() == [[0.5, 0.25]]
 
@@ -37,7 +37,7 @@ def test_weights_follow_visibility():
     [("argmax", 0, 2.0), ("quarter", 0, 1.0), ("dark", 0, 0.01), ("dark", 1.0, 0.05)],
 )
 def test_round_trip(decoder, blur, tolerance_px):
-    codec = make(decoder=decoder, blur_sigma_cells=blur)
+    codec = make(decoder=decoder, blur_sigma_heatmap_px=blur)
     generator = torch.Generator().manual_seed(0)
     joints = 16 + torch.rand(50, 2, 2, generator=generator) * torch.tensor([64.0, 32.0])
     decoded = codec.decode(codec.encode(joints, torch.full((50, 2), 2)).heatmaps)

@@ -14,7 +14,10 @@ FLIP = list(COCO_PERSON.flip_indices)
 @pytest.mark.parametrize(
     ("name", "options", "size"),
     [
-        *(("gaussian", {"stride": 4, "sigma_cells": 1.5, "decoder": decoder}, 96) for decoder in ("dark", "quarter", "argmax")),
+        *(
+            ("gaussian", {"stride": 4, "sigma_heatmap_px": 1.5, "decoder": decoder}, 96)
+            for decoder in ("dark", "quarter", "argmax")
+        ),
         ("thesis", {}, 256),
         ("thesis_256", {}, 256),
     ],

@@ -13,7 +13,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
-from posescope.kedro_support.parameter_checks import PLACES, check_parameters
+from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
 from posescope.pipeline_registry import parameter_models, register_pipelines
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ PIPELINES = register_pipelines()
 MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 # Handed from one node to the next and never written.
 IN_MEMORY = {
-    "detected_people", "posed_people", "download_plan", "fetched_archives", "test_seal", "unsealed_model", "cases_val",
+    "detected_people", "posed_people", "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
     "setting_val", "setting_test",
 }  # fmt: skip
 # Read by a hook, by no node.
@@ -33,7 +33,7 @@ FOLDER_OF_LAYER = {
     "raw": "01_raw",
     "intermediate": "02_intermediate",
     "primary": "03_primary",
-    "feature": "04_feature",
+    "feature": "07_model_output/features",
     "model_input": "05_model_input",
     "models": "06_models",
     "model_output": "07_model_output",
@@ -74,7 +74,7 @@ def test_all_environments_are_looked_at() -> None:
 def test_parameters_are_right_and_complete(context: KedroContext) -> None:
     parameters = context.config_loader["parameters"]
     check_parameters(parameters, parameter_models(), env=str(context.env))
-    assert set(parameters) - set(PLACES) == set(parameter_models())
+    assert set(parameters) - set(PATH_PARAMETERS) == set(parameter_models())
 
 
 def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroContext, catalog: DataCatalog) -> None:
@@ -87,7 +87,7 @@ def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroCont
 
 def test_every_dataset_can_be_made_and_is_declared(catalog: DataCatalog) -> None:
     names = set().union(*(datasets_of(pipeline) for pipeline in PIPELINES.values()))
-    assert {"crops", "model", "report", "inference_results", "analysis_walks", "issues_cut"} <= names
+    assert {"crops", "model", "report", "inference_results", "analysis_latent_traversal", "issues_cut"} <= names
     undeclared = {name for name in names if name not in catalog or isinstance(catalog.get(name), MemoryDataset)}
     assert undeclared == IN_MEMORY
 
@@ -136,13 +136,13 @@ def test_inference_follows_the_data_and_the_model(env: str, runtime: dict[str, A
 
 def test_command_line_places_reach_the_catalog() -> None:
     configure_project("posescope")
-    places = {name: f"/somewhere/{name}" for name in PLACES}
+    places = {name: f"/somewhere/{name}" for name in PATH_PARAMETERS}
     with KedroSession.create(project_path=REPOSITORY, env="coco", runtime_params=places, save_on_close=False) as session:
         entries = session.load_context().config_loader["catalog"]
     for name, entry in entries.items():
         expected = {
             "raw_workspace": "raw_dir", "raw_source": "raw_dir", "inference_images": "images",
             "inference_boxes": "boxes", "inference_model": "model",
-            "test_ledger": "test_ledger", "test_ledger_workspace": "test_ledger",
+            "test_access_log": "test_access_log", "test_access_log_workspace": "test_access_log",
         }.get(name, "data_dir")  # fmt: skip
         assert entry["filepath"].startswith(f"/somewhere/{expected}"), name

@@ -37,7 +37,7 @@ def test_the_thesis_environment_follows_the_document(parameters):
     merged = parameters("thesis")
     training = ModellingOptions.model_validate(merged["modelling"]).training
     codec, crop = merged["data_engineering"]["codec"], CropOptions.model_validate(merged["data_engineering"]["crop"])
-    assert codec == {"name": "thesis_256", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
+    assert codec == {"name": "thesis_256", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_occluded": 1.0}}
     assert (crop.rule, crop.size_px) == ("centred_square", 256)
     square = check_options("crop_rules", crop.rule_spec)
     assert (square.box, square.margin, square.min_side_px) == ("annotated", 0.1, 1)
@@ -67,7 +67,7 @@ def test_the_thesis_final_environment_has_the_later_recipe(parameters):
     )
     assert (training.learning_rate, training.batch_size, training.epochs) == (2.5e-4, 16, 50)
     assert (training.optimiser.name, training.optimiser.options) == ("rmsprop", {"alpha": 0.99})
-    assert (training.loss.name, training.loss.options) == ("mse", {"emphasis": 0})
+    assert (training.loss.name, training.loss.options) == ("mse", {"foreground_weight": 0})
     assert training.augmentations == ()
     assert training.schedule.name == "reduce_on_plateau"
     assert (training.schedule.options.factor, training.schedule.options.patience, training.schedule.options.max_reductions) == (
@@ -82,5 +82,5 @@ def test_the_coco_environment_pads_and_augments(parameters):
     training = ModellingOptions.model_validate(merged["modelling"]).training
     assert merged["data_engineering"]["crop"]["rule"] == "padded_square"
     assert merged["data_engineering"]["sample"] is None
-    assert [spec.name for spec in training.augmentations] == ["flip", "half_body", "rotate_scale", "translate", "colour"]
+    assert [spec.name for spec in training.augmentations] == ["flip", "half_body", "rotate_scale", "translate", "colour_jitter"]
     assert merged["evaluation"]["prediction"]["flip_test"] is True

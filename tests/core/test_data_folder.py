@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from posescope.core.data_folder import DataFolder, FileNote, FolderInUseError, checksum_of, working_in
+from posescope.core.data_folder import ChecksumRecord, DataFolder, FolderInUseError, checksum_of, share_folder_lock
 from posescope.core.errors import DataError
 
 HOLD = """
@@ -122,10 +122,10 @@ def test_a_started_process_keeps_the_folder_taken_after_its_run_was_killed(tmp_p
 
 
 def test_work_of_the_holder_itself_and_outside_of_any_run_locks_nothing(tmp_path):
-    with working_in(tmp_path / "crops"):
+    with share_folder_lock(tmp_path / "crops"):
         assert list(tmp_path.iterdir()) == []
     held = DataFolder(tmp_path).hold("first")
-    with working_in(tmp_path):
+    with share_folder_lock(tmp_path):
         held.release()
         DataFolder(tmp_path).hold("second").release()
 
@@ -150,13 +150,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_notes_round_trip_and_follow_links(tmp_path):
     folder, path = DataFolder(tmp_path), tmp_path / "03_primary" / "persons.parquet"
-    assert folder.note_of(path) is None
-    folder.write_note(path, FileNote("ab", {"keypoints": "cd"}))
-    assert folder.note_of(path) == FileNote("ab", {"keypoints": "cd"})
+    assert folder.read_checksum(path) is None
+    folder.write_checksum(path, ChecksumRecord("ab", {"keypoints": "cd"}))
+    assert folder.read_checksum(path) == ChecksumRecord("ab", {"keypoints": "cd"})
     (tmp_path.parent / f"{tmp_path.name}-link").symlink_to(tmp_path)
-    assert DataFolder(tmp_path.parent / f"{tmp_path.name}-link").note_of(path) == FileNote("ab", {"keypoints": "cd"})
-    folder.write_note(tmp_path.parent / "outside.csv", FileNote("ab"))
-    assert folder.note_of(tmp_path.parent / "outside.csv") is None
+    assert DataFolder(tmp_path.parent / f"{tmp_path.name}-link").read_checksum(path) == ChecksumRecord("ab", {"keypoints": "cd"})
+    folder.write_checksum(tmp_path.parent / "outside.csv", ChecksumRecord("ab"))
+    assert folder.read_checksum(tmp_path.parent / "outside.csv") is None
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_notes_round_trip_and_follow_links(tmp_path):
 )
 def test_a_damaged_note_is_named(tmp_path, text):
     folder, path = DataFolder(tmp_path), tmp_path / "a.csv"
-    folder.write_note(path, FileNote("ab"))
-    folder.note_place(path).write_text(text)
+    folder.write_checksum(path, ChecksumRecord("ab"))
+    folder.checksum_path(path).write_text(text)
     with pytest.raises(DataError, match=r"a\.csv\.json: "):
-        folder.note_of(path)
+        folder.read_checksum(path)
 
 
 def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
@@ -182,17 +182,17 @@ def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
 
 
 def test_a_folder_made_to_be_held_is_removed_when_it_is_given_up(tmp_path):
-    DataFolder(tmp_path / "new").hold("refused").give_up()
+    DataFolder(tmp_path / "new").hold("refused").abandon()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
     there = tmp_path / "there"
     there.mkdir()
-    DataFolder(there).hold("refused").give_up()
+    DataFolder(there).hold("refused").abandon()
     held = DataFolder(tmp_path / "new").hold("refused")
     (tmp_path / "new" / "mine.txt").touch()
-    held.give_up()
+    held.abandon()
     assert there.is_dir()
     assert (tmp_path / "new" / "mine.txt").is_file()
     DataFolder(there).hold("the next").release()

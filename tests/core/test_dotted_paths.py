@@ -32,7 +32,7 @@ class Net(Hourglass):
 """
 SMALL = {"train_persons": 24, "val_persons": 12}
 OPTIONS = {"channels": 8, "depth": 1, "stem_channels": 8, "bottleneck_residuals": 1}
-WALKS = {"name": "walks", "options": {"components": 1, "persons": 20}}
+WALKS = {"name": "latent_traversal", "options": {"components": 1, "persons": 20}}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_it_is_trained_and_evaluated(root: Path) -> None:
 
 def test_a_run_that_names_it_explains_it_and_poses_images(root: Path) -> None:
     run(root, NET, "explainability", explainability={"analyses": {"selected": [WALKS]}, "persons": {"min_labelled_joints": 4}})
-    assert (root / "data" / "08_reporting" / "explainability" / "walks" / "result.json").is_file()
+    assert (root / "data" / "08_reporting" / "explainability" / "latent_traversal" / "result.json").is_file()
     run(root, NET, "inference", images=str(photo(root)), model=str(newest_model(root)))
     poses = root / "data" / "07_model_output" / "inference" / "coco_results.json"
     assert len(json.loads(poses.read_text())) == 1

@@ -3,15 +3,15 @@
 import pytest
 
 from posescope.artifacts.model_folder import ModelFolderError
-from posescope.core.errors import DataError, OptionsError, PosescopeError, count_of
+from posescope.core.errors import DataError, OptionsError, PosescopeError, pluralise
 from posescope.drawing.rgb_images import DrawingError
 from posescope.evaluation.metrics.base import MetricError
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.reporting.plots.plot_style import ReportError
 
 
 @pytest.mark.parametrize(
-    "kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainError, MetricError, ReportError]
+    "kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainabilityError, MetricError, ReportError]
 )
 def test_every_named_error_derives_from_the_root(kind):
     assert issubclass(kind, PosescopeError)
@@ -22,4 +22,4 @@ def test_a_programming_error_is_not_one_of_ours():
 
 
 def test_numbers_of_things():
-    assert [count_of(number, "person") for number in (0, 1, 2, 1000)] == ["0 persons", "1 person", "2 persons", "1,000 persons"]
+    assert [pluralise(number, "person") for number in (0, 1, 2, 1000)] == ["0 persons", "1 person", "2 persons", "1,000 persons"]

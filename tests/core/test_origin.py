@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.core.origin import Origin, OriginMismatchError, check_origins, origin_of_table, with_origin, without_origin
+from posescope.core.origin import Origin, OriginMismatchError, add_origin, check_origins, drop_origin, origin_of_table
 
 OWN = Origin(model="12345678901234e7", data="0000000000000012", results="")
 TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
@@ -12,23 +12,23 @@ TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
 
 def test_a_table_says_it_through_a_csv_file(tmp_path):
     """Fingerprints of digits alone, or with an e, must not become numbers; an empty cell is no unknown one."""
-    marked = with_origin(TABLE, OWN)
+    marked = add_origin(TABLE, OWN)
     assert marked.columns.tolist() == ["joint", "pck", "model", "data", "results"]
     marked.to_csv(tmp_path / "scores.csv", index=False)
     back = pd.read_csv(tmp_path / "scores.csv", dtype={"model": str, "data": str, "results": str})
     assert origin_of_table(back) == OWN
-    pd.testing.assert_frame_equal(without_origin(back), TABLE)
+    pd.testing.assert_frame_equal(drop_origin(back), TABLE)
 
 
 def test_only_what_it_depends_on_is_written():
-    data = with_origin(TABLE, Origin(data="d"))
+    data = add_origin(TABLE, Origin(data="d"))
     assert data.columns.tolist() == ["joint", "pck", "data"]
     assert origin_of_table(data) == Origin(data="d")
 
 
 def test_what_does_not_say_it_has_no_origin():
     assert origin_of_table(TABLE) is None
-    mixed = pd.concat([with_origin(TABLE, OWN), with_origin(TABLE, Origin("other", OWN.data, ""))])
+    mixed = pd.concat([add_origin(TABLE, OWN), add_origin(TABLE, Origin("other", OWN.data, ""))])
     assert origin_of_table(mixed) is None
     assert Origin.from_dict({"title": "a plot", "model": 3}) is None
 

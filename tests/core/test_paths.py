@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from posescope.core.paths import LocalFile, LocalPath, expand_home, fault_of_path
+from posescope.core.paths import LocalFile, LocalPath, expand_home, find_path_error
 from posescope.core.plugins import Options
 
 
@@ -32,7 +32,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )  # fmt: skip
 def test_a_path_of_this_machine_stays_as_it_is(text: str) -> None:
-    assert fault_of_path(text) is None
+    assert find_path_error(text) is None
     assert expand_home(text) == text
     assert Places(text=text).text == text
 
@@ -45,15 +45,15 @@ def test_a_path_of_this_machine_stays_as_it_is(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_another_library_would_read_otherwise_is_refused(text: str) -> None:
-    assert fault_of_path(text, windows=False)
+    assert find_path_error(text, windows=False)
     with pytest.raises(ValidationError):
         Places(text=text)
 
 
 @pytest.mark.parametrize("text", ["C:\\data\\x", "c:/data", "D:"])
 def test_a_drive_letter_is_no_scheme(text: str) -> None:
-    assert fault_of_path(text, windows=True) is None
-    assert "Windows" in str(fault_of_path(text, windows=False))
+    assert find_path_error(text, windows=True) is None
+    assert "Windows" in str(find_path_error(text, windows=False))
 
 
 def test_an_address_that_went_through_a_path_is_still_refused() -> None:
@@ -70,7 +70,7 @@ def test_the_home_folder_is_filled_in() -> None:
 
 @given(st.text(max_size=12))
 def test_what_is_accepted_begins_with_no_tilde_and_no_scheme(text: str) -> None:
-    if fault_of_path(text, windows=False) is None:
+    if find_path_error(text, windows=False) is None:
         path = expand_home(text)
         assert not re.match(r"~|[A-Za-z][A-Za-z0-9+.-]*:", path)
         assert "\0" not in path

@@ -16,14 +16,14 @@ from posescope.core.plugins import (
     ComponentSpec,
     Options,
     StoredComponent,
-    allowing_only,
     build,
     check_options,
-    component_of,
-    describe_invalid,
+    component_field,
+    component_name_field,
+    describe_validation_error,
     installed,
     load_component,
-    named_component_of,
+    restrict_dotted_paths,
     trust_component,
 )
 from posescope.data.coco.person_filters import BoxSize, LabelledJoints
@@ -139,8 +139,8 @@ def test_a_component_without_options_is_refused():
 
 
 class Inner(Options):
-    filters: tuple[component_of("filters"), ...] = ()
-    rule: named_component_of("crop_rules") = "centred_square"
+    filters: tuple[component_field("filters"), ...] = ()
+    rule: component_name_field("crop_rules") = "centred_square"
     share: float = Field(0.5, le=1)
 
 
@@ -151,7 +151,7 @@ class Outer(Options):
 def invalid(content):
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate(content)
-    return describe_invalid(caught.value)
+    return describe_validation_error(caught.value)
 
 
 def test_components_in_a_model_are_checked_with_it():
@@ -161,13 +161,13 @@ def test_components_in_a_model_are_checked_with_it():
 
 
 def test_describe_invalid_names_path_and_value():
-    assert invalid({"inner": {"share": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
+    assert invalid({"inner": {"fraction": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
     assert invalid({"inner": {"shares": 2}}) == ("inner.shares: unknown name",)
     assert invalid("all") == ("(whole): Input should be a valid dictionary or instance of Outer (found 'all')",)
 
 
 def test_describe_invalid_lists_everything_that_is_wrong():
-    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}) == (
+    assert invalid({"inner": {"fraction": 2, "more": 1}, "outer": 1}) == (
         "inner.share: Input should be less than or equal to 1 (found 2)",
         "inner.more: unknown name",
         "outer: unknown name",
@@ -193,12 +193,12 @@ def test_every_wrong_option_of_a_component_is_a_fault_of_its_own():
 
 def test_wrong_options_of_a_component_within_a_component_keep_their_path():
     class Study(Options):
-        analysis: component_of("analyses")
+        analysis: component_field("analyses")
 
     clusterer = {"name": "kmeans", "options": {"smalest": 2, "largst": 3}}
     with pytest.raises(ValidationError) as caught:
         Study.model_validate({"analysis": {"name": "clusters", "options": {"clusterer": clusterer}}})
-    assert describe_invalid(caught.value) == (
+    assert describe_validation_error(caught.value) == (
         "analysis: options of 'clusters': clusterer: options of 'kmeans': smalest: unknown name",
         "analysis: options of 'clusters': clusterer: options of 'kmeans': largst: unknown name",
     )
@@ -213,7 +213,7 @@ class Nest:
     """A component with another one in its options."""
 
     class Options(Options):
-        inner: component_of("filters") = ComponentSpec(name="box_size")
+        inner: component_field("filters") = ComponentSpec(name="box_size")
 
     def __init__(self, options):
         self.options = options
@@ -287,11 +287,11 @@ def test_a_stored_component_is_not_built():
 
 
 def test_only_what_is_allowed_is_loaded_in_a_block_and_all_after_it():
-    with allowing_only([NEST]):
+    with restrict_dotted_paths([NEST]):
         assert load_component("filters", NEST) is Nest
         assert load_component("filters", "box_size") is BoxSize
         with pytest.raises(ComponentNotAllowedError, match=BOX_SIZE):
             load_component("filters", BOX_SIZE)
-        with allowing_only(BOX_SIZE):  # one name is no list of letters
+        with restrict_dotted_paths(BOX_SIZE):  # one name is no list of letters
             assert load_component("filters", BOX_SIZE) is BoxSize
     assert load_component("filters", BOX_SIZE) is BoxSize

@@ -11,10 +11,10 @@ from posescope.core.skeleton import (
     DEFAULT_OKS_SIGMA,
     KNOWN_OKS_SIGMAS,
     Skeleton,
-    limbs_count_from_zero,
+    has_zero_based_limbs,
     skeleton_from_category,
     unpaired_joints,
-    warn_of_missing_pairs,
+    warn_about_unpaired_joints,
 )
 
 CATEGORY = {"id": 4, "keypoints": ["nose", "left_paw", "right_paw", "left_fin"], "skeleton": [[1, 2], [3, 1]]}
@@ -152,7 +152,7 @@ def test_joints_without_their_partner_are_found_with_the_right_name(joints, advi
     ],
 )
 def test_a_flip_that_mixes_up_sides_is_warned_of(joints, words, caplog):
-    warn_of_missing_pairs(skeleton_from_category({"keypoints": joints}), "flip")
+    warn_about_unpaired_joints(skeleton_from_category({"keypoints": joints}), "flip")
     assert words in caplog.text
     assert bool(words) == bool(caplog.records)
 
@@ -169,7 +169,7 @@ def test_limbs_beyond_the_joints_are_refused_and_counting_from_0_is_said(limbs, 
 def test_limbs_from_0_without_a_0_are_suspected():
     right = [[a + 1, b + 1] for a, b in COCO_PERSON.limbs]
     shifted = [[a - 1, b - 1] for a, b in right if min(a, b) > 1]
-    assert limbs_count_from_zero(skeleton_from_category({"keypoints": BODY, "skeleton": shifted}))
-    assert not limbs_count_from_zero(COCO_PERSON)
-    assert not limbs_count_from_zero(skeleton_from_category({"keypoints": ["a", "b", "c"], "skeleton": [[1, 2]]}))
-    assert not limbs_count_from_zero(skeleton_from_category({"keypoints": BODY}))
+    assert has_zero_based_limbs(skeleton_from_category({"keypoints": BODY, "skeleton": shifted}))
+    assert not has_zero_based_limbs(COCO_PERSON)
+    assert not has_zero_based_limbs(skeleton_from_category({"keypoints": ["a", "b", "c"], "skeleton": [[1, 2]]}))
+    assert not has_zero_based_limbs(skeleton_from_category({"keypoints": BODY}))

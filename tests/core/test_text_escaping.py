@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from posescope.core.text_escaping import PlainTextFormatter, escape_control, escape_markdown, protect_logs
+from posescope.core.text_escaping import EscapingFormatter, escape_control, escape_log_messages, escape_markdown
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_markdown_shows_a_name_as_it_stands(name: str, shown: str) -> None:
 
 def test_a_name_forges_no_line_of_the_log() -> None:
     record = logging.LogRecord("posescope", logging.INFO, "x.py", 1, "Joint %s", ("a\n12:00:00 ERROR lost\x1b[31m",), None)
-    shown = PlainTextFormatter("%(levelname)s %(message)s").format(record)
+    shown = EscapingFormatter("%(levelname)s %(message)s").format(record)
     assert shown == "INFO Joint a\n    12:00:00 ERROR lost\\x1b[31m"
 
 
@@ -58,8 +58,8 @@ def test_the_handlers_of_the_root_logger_are_protected(monkeypatch: pytest.Monke
     plain, other = logging.StreamHandler(), logging.NullHandler()
     plain.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     monkeypatch.setattr(logging.getLogger(), "handlers", [plain, other])
-    protect_logs()
-    protect_logs()
-    assert isinstance(plain.formatter, PlainTextFormatter)
+    escape_log_messages()
+    escape_log_messages()
+    assert isinstance(plain.formatter, EscapingFormatter)
     assert other.formatter is None
     assert plain.format(logging.LogRecord("x", logging.INFO, "x.py", 1, "a\nb", (), None)) == "INFO a\n    b"

@@ -7,12 +7,12 @@ import pytest
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Issues, empty_table
-from posescope.data.dataset_summary import count_discarded, count_joint_labels, persons_with_crops
+from posescope.data.dataset_summary import count_joint_labels, count_rejected, persons_with_crops
 
 PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
 
 
-def issue(step, reason, image_id, annotation_id, outcome="set aside"):
+def issue(step, reason, image_id, annotation_id, outcome="rejected"):
     return ("train2017", image_id, annotation_id, "a.jpg", step, outcome, reason, "")
 
 
@@ -30,14 +30,14 @@ def left(images, persons):
 
 def test_reasons_come_in_the_order_of_the_steps_and_add_up():
     # Images 1..3 have seven persons; 8 and 9 have nobody. One annotation of image 3 is malformed.
-    table = count_discarded(
+    table = count_rejected(
         read(1, 1, 1, 2, 2, 3, 3),
         issues(
             issue("cut", "cut short", 2, 5),
             issue("read", "image without people", 8, -1),
             issue("read", "image without people", 9, -1),
             issue("read", "no box", 3, 99),
-            issue("read", "area is missing", 3, 7, "mended"),  # goes on, and is not counted
+            issue("read", "area is missing", 3, 7, "repaired"),  # goes on, and is not counted
             issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
             issue("crop", "does not fit", 1, 1),
             issue("filter", "crowd", 1, 2),
@@ -53,21 +53,21 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
         ["filter", "person", "crowd", 1, 1 / 8],
         ["crop", "person", "does not fit", 1, 1 / 8],
         ["cut", "person", "cut short", 1, 1 / 8],
-        ["kept", "person", "persons with a crop", 2, 2 / 8],
-        ["kept", "image", "images of these persons", 1, 1 / 5],
+        ["accepted", "person", "persons with a crop", 2, 2 / 8],
+        ["accepted", "image", "images of these persons", 1, 1 / 5],
     ]
-    assert table.loc[table["record"] == "person", "share"].sum() == pytest.approx(1)
+    assert table.loc[table["record"] == "person", "fraction"].sum() == pytest.approx(1)
 
 
 def test_the_same_id_in_two_splits_is_two_images():
     persons = pd.DataFrame({"source_split": ["train2017", "val2017"], "image_id": [1, 1]})
-    table = count_discarded(persons, empty_table(Issues), left(images=2, persons=2))
-    assert table["share"].tolist() == [1.0, 1.0]
+    table = count_rejected(persons, empty_table(Issues), left(images=2, persons=2))
+    assert table["fraction"].tolist() == [1.0, 1.0]
 
 
 def test_nothing_set_aside_leaves_only_what_is_kept():
-    table = count_discarded(read(1, 2), empty_table(Issues), left(images=2, persons=2))
-    assert table["step"].tolist() == ["kept", "kept"]
+    table = count_rejected(read(1, 2), empty_table(Issues), left(images=2, persons=2))
+    assert table["step"].tolist() == ["accepted", "accepted"]
     assert table["records"].tolist() == [2, 2]
 
 
@@ -75,12 +75,12 @@ def test_joints_are_counted_over_the_persons_of_the_table():
     visibility = np.array([[2, 1], [2, 0], [1, 0], [2, 2]], np.uint8)
     targets = PoseTargets(np.array([4, 5, 6, 7]), np.zeros((4, 2, 2), np.float32), visibility)
     table = count_joint_labels(targets, pd.DataFrame({"person_id": [4, 5, 7]}), PAIR)
-    assert table[["joint", "visible", "hidden", "unlabelled"]].to_numpy().tolist() == [
+    assert table[["joint", "visible", "occluded", "unlabelled"]].to_numpy().tolist() == [
         ["left_hand", 3, 0, 0],
         ["right_hand", 1, 1, 1],
     ]
-    assert table["visible_share"].tolist() == pytest.approx([1, 1 / 3])
-    assert table["unlabelled_share"].tolist() == pytest.approx([0, 1 / 3])
+    assert table["visible_fraction"].tolist() == pytest.approx([1, 1 / 3])
+    assert table["unlabelled_fraction"].tolist() == pytest.approx([0, 1 / 3])
 
 
 def test_joints_of_nobody_are_zero():

@@ -12,7 +12,7 @@ from posescope.geometry.crop_recipe import CropRecipe
 @pytest.fixture
 def pose_model() -> PoseModel:
     model_spec = ComponentSpec(name="hourglass", options={"channels": 8, "depth": 1, "bottleneck_residuals": 1})
-    codec_spec = ComponentSpec(name="gaussian", options={"sigma_cells": 1.25})
+    codec_spec = ComponentSpec(name="gaussian", options={"sigma_heatmap_px": 1.25})
     context = {"crop_size": (32, 32), "joint_count": len(COCO_PERSON)}
     torch.manual_seed(3)
     return PoseModel(

@@ -19,10 +19,10 @@ from posescope.explainability.findings import Control, Finding
 RESULT = AnalysisResult(
     facts={"clusters": 3, "silhouette": 0.25, "worst": "left_wrist", "unknown": None},
     tables={"sizes": pd.DataFrame({"cluster": [0, 1], "persons": [10, 20]})},
-    pictures={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
+    images={"sheet": np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)},
     note="Three clusters.",
     findings=(Finding("Cluster 2 fails.", 0.4, 0.3, 0.5, Control("the rest", 0.8), True, "sheet", pck_at_stake=0.1),),
-    figures={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
+    plots={"map": go.Figure(go.Scatter(x=[1, 2], y=[3.5, 4.0]))},
     model="0123456789abcdef",
 )
 
@@ -47,9 +47,9 @@ def test_round_trip(dataset: AnalysisDataset) -> None:
     assert (read.note, read.model) == (RESULT.note, RESULT.model)
     assert read.tables.keys() == {"sizes"}
     pd.testing.assert_frame_equal(read.tables["sizes"], RESULT.tables["sizes"])
-    np.testing.assert_array_equal(read.pictures["sheet"], RESULT.pictures["sheet"])
-    assert read.figures.keys() == {"map"}
-    assert list(read.figures["map"].data[0].y) == [3.5, 4.0]
+    np.testing.assert_array_equal(read.images["sheet"], RESULT.images["sheet"])
+    assert read.plots.keys() == {"map"}
+    assert list(read.plots["map"].data[0].y) == [3.5, 4.0]
 
 
 def test_a_result_without_anything_survives(dataset: AnalysisDataset) -> None:
@@ -66,7 +66,7 @@ def test_a_result_of_before_models_were_noted_is_read(dataset: AnalysisDataset, 
 
 def test_tables_and_pictures_of_an_earlier_run_go(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
-    dataset.save(replace(RESULT, tables={}, pictures={}, findings=(), figures={}))
+    dataset.save(replace(RESULT, tables={}, images={}, findings=(), plots={}))
     assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
@@ -108,7 +108,7 @@ def test_another_type_is_refused(dataset: AnalysisDataset) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"facts": {"silhouette": float("nan")}}, {"pictures": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
+    "change", [{"facts": {"silhouette": float("nan")}}, {"images": {"sheet": np.zeros((2, 2))}}], ids=["nan", "picture"]
 )
 def test_a_failing_save_leaves_the_old_folder(dataset: AnalysisDataset, folder: Path, change: dict[str, object]) -> None:
     dataset.save(RESULT)

@@ -10,8 +10,8 @@ import pytest
 from kedro.io import DatasetError
 
 from posescope.core.errors import DataError
-from posescope.datasets import PictureDataset
-from posescope.drawing.rgb_images import Picture, read_png_text
+from posescope.datasets import ImageDataset
+from posescope.drawing.rgb_images import PngImage, read_png_text
 
 # Every channel of every pixel differs, so that an exchange of axes or channels shows.
 PICTURE = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -23,11 +23,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def dataset(path: Path) -> PictureDataset:
-    return PictureDataset(filepath=str(path))
+def dataset(path: Path) -> ImageDataset:
+    return ImageDataset(filepath=str(path))
 
 
-def test_round_trip(dataset: PictureDataset) -> None:
+def test_round_trip(dataset: ImageDataset) -> None:
     assert not dataset.exists()
     dataset.save(PICTURE)
     assert dataset.exists()
@@ -36,8 +36,8 @@ def test_round_trip(dataset: PictureDataset) -> None:
     assert (read.image.dtype, read.text) == (np.uint8, {})
 
 
-def test_text_survives_in_the_file(dataset: PictureDataset, path: Path) -> None:
-    dataset.save(Picture(PICTURE, {"model": "5dff31d2e0abdc8b", "data": ""}))
+def test_text_survives_in_the_file(dataset: ImageDataset, path: Path) -> None:
+    dataset.save(PngImage(PICTURE, {"model": "5dff31d2e0abdc8b", "data": ""}))
     read = dataset.load()
     assert read.text == {"model": "5dff31d2e0abdc8b", "data": ""}
     np.testing.assert_array_equal(read.image, PICTURE)
@@ -46,20 +46,20 @@ def test_text_survives_in_the_file(dataset: PictureDataset, path: Path) -> None:
     assert "model" not in read_png_text(path), "a changed chunk no longer fits its checksum"
 
 
-def test_the_file_is_rgb_to_others(dataset: PictureDataset, path: Path) -> None:
+def test_the_file_is_rgb_to_others(dataset: ImageDataset, path: Path) -> None:
     dataset.save(np.full((2, 2, 3), (200, 100, 0), dtype=np.uint8))
     blue, green, red = cv2.imread(str(path))[0, 0]
     assert (red, green, blue) == (200, 100, 0)
 
 
-def test_the_preview_is_the_png_in_base64(dataset: PictureDataset, path: Path) -> None:
+def test_the_preview_is_the_png_in_base64(dataset: ImageDataset, path: Path) -> None:
     dataset.save(PICTURE)
     content = base64.b64decode(dataset.preview(), validate=True)
     assert content.startswith(b"\x89PNG")
     assert content == path.read_bytes()
 
 
-def test_a_missing_file_is_named(dataset: PictureDataset) -> None:
+def test_a_missing_file_is_named(dataset: ImageDataset) -> None:
     with pytest.raises(DatasetError, match=r"sheet\.png: there is no such picture") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
@@ -70,18 +70,18 @@ def test_a_missing_file_is_named(dataset: PictureDataset) -> None:
     [np.zeros((4, 5), np.uint8), np.zeros((4, 5, 4), np.uint8), np.zeros((4, 5, 3), np.float32)],
     ids=["grey", "rgba", "float"],
 )
-def test_other_arrays_are_refused(dataset: PictureDataset, wrong: np.ndarray) -> None:
+def test_other_arrays_are_refused(dataset: ImageDataset, wrong: np.ndarray) -> None:
     with pytest.raises(DatasetError, match=r"sheet\.png: expected a non-empty \(H, W, 3\) uint8 RGB array, found"):
         dataset.save(wrong)
     assert not dataset.exists()
 
 
-def test_another_type_is_refused(dataset: PictureDataset) -> None:
+def test_another_type_is_refused(dataset: ImageDataset) -> None:
     with pytest.raises(DatasetError):
         dataset.save("sheet")  # type: ignore[arg-type]
 
 
-def test_a_failing_save_leaves_the_old_file(dataset: PictureDataset, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_save_leaves_the_old_file(dataset: ImageDataset, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset.save(PICTURE)
     before = path.read_bytes()
 

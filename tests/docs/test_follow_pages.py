@@ -93,7 +93,7 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     data = checkout.root / "data" / "my_data"
     skeleton = read(data / "02_intermediate" / "skeleton.json")
     assert (skeleton["joints"], skeleton["guessed_sigmas"]) == (joints, [])
-    for name in ("crop_sheet.png", "target_sheet.png", "data_distribution.csv", "issues.csv"):
+    for name in ("crop_grid.png", "target_grid.png", "data_distribution.csv", "issues.csv"):
         assert (data / "08_reporting" / name).stat().st_size > 0
     assert [record["pipelines"] for record in records(checkout, "data/my_data")] == [
         ["data_engineering"], ["__default__"], ["inference"], ["inference"]
@@ -223,7 +223,7 @@ def test_readme(page, checkout, painted) -> None:
     assert len(photos) == len(list((checkout.root / "photos").iterdir())), "one pose an image"
     folder = checkout.root / "data" / "08_reporting" / "explainability"
     assert isinstance(read(folder / "findings.json"), list)
-    assert {path.name for path in folder.iterdir() if path.is_dir()} >= {"walks", "clusters", "skip_ablation"}
+    assert {path.name for path in folder.iterdir() if path.is_dir()} >= {"latent_traversal", "clusters", "skip_ablation"}
 
 
 @pytest.mark.slow
@@ -252,8 +252,8 @@ def test_improve(page, checkout) -> None:
         ["__default__"], ["improve"], ["improve"], ["inference"]
     ]  # fmt: skip
     found = read(checkout.root / "data" / "08_reporting" / "improve" / "improvement.json")
-    assert found["code_size"]["numbers"] == 8
-    assert list(found["scores"]) == ["original", "emptied", "inserted", "continued", "improved"]
+    assert found["code_size"]["dimensions"] == 8
+    assert list(found["scores"]) == ["original", "mean_ablated", "inserted", "continued", "improved"]
     assert all(claim["command"] == "kedro run --pipelines improve" for claim in found["findings"])
     model = read(checkout.root / "data" / "06_models" / "improve" / "improved" / "model.json")
     assert model["architecture"]["options"]["autoencoder"]["code_size"] == 8
@@ -267,11 +267,11 @@ def test_final_test(page, checkout) -> None:
     assert [record["pipelines"] for record in (trained, tested, again, unsealed)] == [
         ["__default__"], ["final_test"], ["modelling"], ["final_test"]
     ]  # fmt: skip
-    uses = read(checkout.root / "data" / "08_reporting" / "test_ledger.json")
-    assert [(use["kind"], use["state"]) for use in uses] == [("first", "completed"), ("unsealed again", "completed")]
+    uses = read(checkout.root / "data" / "08_reporting" / "test_access_log.json")
+    assert [(use["kind"], use["state"]) for use in uses] == [("first", "completed"), ("override", "completed")]
     assert [use["run_id"] for use in uses] == [tested["run_id"], unsealed["run_id"]]
     assert uses[0]["model_fingerprint"] != uses[1]["model_fingerprint"]
-    assert set(uses[1]) >= {"opened_utc", "completed_utc", "data_fingerprint", "figures"}
+    assert set(uses[1]) >= {"opened_utc", "completed_utc", "data_fingerprint", "metric_values"}
 
 
 @pytest.mark.slow

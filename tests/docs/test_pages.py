@@ -182,7 +182,7 @@ def test_the_example_of_an_annotation_file_is_read_without_a_complaint(read_page
     read = read_annotations(CocoFolder(tmp_path), SourceOptions(train_split="train", val_split="val"))
     assert len(read.persons) == 2
     # Both splits are the same example here, which is the only thing to say.
-    assert set(read.issues["detail"]) == {"same_person_in_two_splits"}
+    assert set(read.issues["detail"]) == {"persons_in_two_splits"}
     assert read.skeleton.joints == ("head_top", "neck", "left_shoulder", "right_shoulder")
     assert read.skeleton.flip_indices == (0, 1, 3, 2)
     (x, y, width, height) = content["annotations"][0]["bbox"]

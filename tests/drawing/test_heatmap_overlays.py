@@ -5,7 +5,7 @@ import pytest
 
 from posescope.drawing.heatmap_overlays import dim_image, fuse_heatmaps, overlay_heatmaps
 from posescope.drawing.rgb_images import DrawingError
-from posescope.geometry.heatmap_px import crop_from_map
+from posescope.geometry.heatmap_px import crop_from_heatmap
 
 
 def test_maps_are_fused_by_their_maximum_and_scaled_to_1() -> None:
@@ -27,10 +27,12 @@ def test_a_peak_lands_where_crop_from_map_says(size: tuple[int, int], cells: tup
     light = overlay_heatmaps(image, maps, opacity=1.0).astype(float).sum(axis=-1)
     rows, columns = np.mgrid[: size[0], : size[1]]
     stride = size[0] / cells[0]
-    assert (light * columns).sum() / light.sum() == pytest.approx(crop_from_map(float(column), stride), abs=1e-6)
-    assert (light * rows).sum() / light.sum() == pytest.approx(crop_from_map(float(row), stride), abs=1e-6)
+    assert (light * columns).sum() / light.sum() == pytest.approx(crop_from_heatmap(float(column), stride), abs=1e-6)
+    assert (light * rows).sum() / light.sum() == pytest.approx(crop_from_heatmap(float(row), stride), abs=1e-6)
     brightest = np.argwhere(light == light.max())
-    assert brightest.mean(axis=0) == pytest.approx([crop_from_map(float(row), stride), crop_from_map(float(column), stride)])
+    assert brightest.mean(axis=0) == pytest.approx(
+        [crop_from_heatmap(float(row), stride), crop_from_heatmap(float(column), stride)]
+    )
 
 
 def test_low_cells_are_transparent_and_the_peak_has_the_opacity() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.image_grids import contact_sheet, fit_image, picture_row
+from posescope.drawing.image_grids import draw_image_grid, draw_image_row, fit_image
 from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.text_rendering import line_height_px
 
@@ -12,13 +12,13 @@ BLUE = np.full((20, 20, 3), (0, 0, 255), np.uint8)
 
 
 def test_the_size_of_a_plain_sheet() -> None:
-    sheet = contact_sheet([RED] * 5, columns=2, tile_size=(30, 40), gap_px=3)
+    sheet = draw_image_grid([RED] * 5, columns=2, tile_size=(30, 40), gap_px=3)
     assert sheet.shape == (3 * 30 + 4 * 3, 2 * 40 + 3 * 3, 3)
     assert sheet.dtype == np.uint8
 
 
 def test_pictures_go_row_by_row() -> None:
-    sheet = contact_sheet([RED, BLUE, BLUE], columns=2, tile_size=(20, 20), gap_px=4)
+    sheet = draw_image_grid([RED, BLUE, BLUE], columns=2, tile_size=(20, 20), gap_px=4)
     assert tuple(sheet[14, 14]) == (255, 0, 0)
     assert tuple(sheet[14, 38]) == (0, 0, 255)
     assert tuple(sheet[38, 14]) == (0, 0, 255)
@@ -27,7 +27,7 @@ def test_pictures_go_row_by_row() -> None:
 
 
 def test_no_more_columns_than_pictures() -> None:
-    assert contact_sheet([RED], columns=10, tile_size=(20, 20), gap_px=0).shape == (20, 20, 3)
+    assert draw_image_grid([RED], columns=10, tile_size=(20, 20), gap_px=0).shape == (20, 20, 3)
 
 
 @pytest.mark.parametrize(("size", "inside"), [((10, 40), (10, 40)), ((100, 50), (40, 20)), ((5, 5), (40, 40))])
@@ -39,8 +39,8 @@ def test_the_aspect_ratio_is_kept(size: tuple[int, int], inside: tuple[int, int]
 
 
 def test_captions_stand_below_their_pictures_and_can_be_read() -> None:
-    plain = contact_sheet([RED, BLUE], columns=2, tile_size=(20, 60))
-    sheet = contact_sheet([RED, BLUE], columns=2, captions=["σ = 0.5", ""], tile_size=(20, 60))
+    plain = draw_image_grid([RED, BLUE], columns=2, tile_size=(20, 60))
+    sheet = draw_image_grid([RED, BLUE], columns=2, captions=["σ = 0.5", ""], tile_size=(20, 60))
     assert sheet.shape[1] == plain.shape[1]
     below = sheet[4 + 20 + 1 :, :]
     assert below.shape[0] > 15
@@ -50,7 +50,7 @@ def test_captions_stand_below_their_pictures_and_can_be_read() -> None:
 
 def test_captions_wrap_to_three_lines_at_most() -> None:
     heights = [
-        contact_sheet([RED], 1, captions=["\n".join(["word"] * count)], tile_size=(20, 60)).shape[0] for count in (1, 3, 9)
+        draw_image_grid([RED], 1, captions=["\n".join(["word"] * count)], tile_size=(20, 60)).shape[0] for count in (1, 3, 9)
     ]
     line = line_height_px(12)
     assert heights[1] == heights[0] + 2 * line
@@ -58,8 +58,8 @@ def test_captions_wrap_to_three_lines_at_most() -> None:
 
 
 def test_a_title_stands_above() -> None:
-    plain = contact_sheet([RED], 1, tile_size=(100, 200))
-    titled = contact_sheet([RED], 1, tile_size=(100, 200), title="Worst twelve")
+    plain = draw_image_grid([RED], 1, tile_size=(100, 200))
+    titled = draw_image_grid([RED], 1, tile_size=(100, 200), title="Worst twelve")
     extra = titled.shape[0] - plain.shape[0]
     assert extra > 20
     assert np.array_equal(titled[extra:], plain)
@@ -68,26 +68,26 @@ def test_a_title_stands_above() -> None:
 
 def test_the_pictures_are_not_changed() -> None:
     before = RED.copy()
-    contact_sheet([RED, BLUE], 2, captions=["a", "b"], title="t")
+    draw_image_grid([RED, BLUE], 2, captions=["a", "b"], title="t")
     assert np.array_equal(RED, before)
 
 
 def test_an_empty_sheet_is_refused() -> None:
     with pytest.raises(DrawingError, match="at least one image"):
-        contact_sheet([], columns=3)
+        draw_image_grid([], columns=3)
 
 
 def test_wrong_inputs_are_named() -> None:
     with pytest.raises(DrawingError, match="1 captions for 2 images"):
-        contact_sheet([RED, BLUE], 2, captions=["one"])
+        draw_image_grid([RED, BLUE], 2, captions=["one"])
     with pytest.raises(DrawingError, match="columns >= 1"):
-        contact_sheet([RED], 0)
+        draw_image_grid([RED], 0)
     with pytest.raises(DrawingError, match=r"images\[1\].*\(20, 20\)"):
-        contact_sheet([RED, RED[..., 0]], 2)
+        draw_image_grid([RED, RED[..., 0]], 2)
 
 
 def test_a_row_gives_every_picture_the_same_height() -> None:
-    row = picture_row([np.zeros((50, 100, 3), np.uint8), RED], ["wide", "square"], height_px=40, gap_px=5)
+    row = draw_image_row([np.zeros((50, 100, 3), np.uint8), RED], ["wide", "square"], height_px=40, gap_px=5)
     assert row.shape[1] == 80 + 40 + 3 * 5
     title_height = row.shape[0] - 40 - 5
     assert title_height > line_height_px(12)
@@ -97,6 +97,6 @@ def test_a_row_gives_every_picture_the_same_height() -> None:
 
 def test_an_empty_row_is_refused() -> None:
     with pytest.raises(DrawingError, match="at least one image"):
-        picture_row([], [])
+        draw_image_row([], [])
     with pytest.raises(DrawingError, match="one title"):
-        picture_row([RED], [])
+        draw_image_row([RED], [])

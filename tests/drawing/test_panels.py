@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from posescope.drawing.image_grids import fit_height
+from posescope.drawing.image_grids import resize_to_height
 from posescope.drawing.rgb_images import DrawingError
 from posescope.geometry.affine import apply_affine
 
 
 def test_the_aspect_ratio_is_kept() -> None:
-    panel, _ = fit_height(np.zeros((50, 80, 3), np.uint8), 100)
+    panel, _ = resize_to_height(np.zeros((50, 80, 3), np.uint8), 100)
     assert (panel.shape, panel.dtype) == ((100, 160, 3), np.uint8)
-    assert fit_height(np.zeros((50, 1, 3), np.uint8), 10)[0].shape == (10, 1, 3)
+    assert resize_to_height(np.zeros((50, 1, 3), np.uint8), 10)[0].shape == (10, 1, 3)
 
 
 def test_points_follow_the_outer_edges() -> None:
     # Twice as large: px 10 spans [9.5, 10.5], that is 19.5..21.5 of the panel: its middle is 20.5.
-    _, panel_from_image = fit_height(np.zeros((50, 80, 3), np.uint8), 100)
+    _, panel_from_image = resize_to_height(np.zeros((50, 80, 3), np.uint8), 100)
     np.testing.assert_allclose(apply_affine(panel_from_image, np.array([[10.0, 0.0], [-0.5, 49.5]])), [[20.5, 0.5], [-0.5, 99.5]])
 
 
@@ -24,7 +24,7 @@ def test_points_follow_the_outer_edges() -> None:
 def test_a_spot_lands_where_its_point_does(height_px: int) -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     image[18:23, 38:43] = 255  # centred on (40, 20)
-    panel, panel_from_image = fit_height(image, height_px)
+    panel, panel_from_image = resize_to_height(image, height_px)
     weights = panel[..., 0].astype(float)
     rows, columns = np.mgrid[: panel.shape[0], : panel.shape[1]]
     found = [(weights * columns).sum() / weights.sum(), (weights * rows).sum() / weights.sum()]
@@ -33,13 +33,13 @@ def test_a_spot_lands_where_its_point_does(height_px: int) -> None:
 
 def test_the_image_is_left_alone() -> None:
     image = np.full((20, 20, 3), 7, np.uint8)
-    panel, _ = fit_height(image, 20)
+    panel, _ = resize_to_height(image, 20)
     panel[:] = 0
     assert (image == 7).all()
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(DrawingError, match="RGB"):
-        fit_height(np.zeros((20, 20), np.uint8), 10)
+        resize_to_height(np.zeros((20, 20), np.uint8), 10)
     with pytest.raises(DrawingError, match="at least 1, found 0"):
-        fit_height(np.zeros((20, 20, 3), np.uint8), 0)
+        resize_to_height(np.zeros((20, 20, 3), np.uint8), 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posescope.drawing.text_rendering import line_height_px, picture_text, wrap_text
+from posescope.drawing.text_rendering import draw_text, line_height_px, wrap_text
 
 
 def test_short_text_stays_on_one_line() -> None:
@@ -25,7 +25,7 @@ def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
 
 
 def test_pictured_text_has_the_asked_size_and_colours() -> None:
-    picture = picture_text(["σ", ""], 50, 12)
+    picture = draw_text(["σ", ""], 50, 12)
     assert picture.shape == (2 * line_height_px(12), 50, 3)
     assert picture[: line_height_px(12)].min() < 60
     assert np.array_equal(picture[line_height_px(12) :], np.full((line_height_px(12), 50, 3), 255))

@@ -58,7 +58,7 @@ def test_their_means_are_the_metrics_own_figures(make_scored):
     for name, metric in {"oks": Oks(OksOptions()), "pck_thesis": PckThesis(PckThesisOptions())}.items():
         of_persons = table.groupby("person_id")[name].mean()
         expected = metric(scored)
-        assert of_persons.mean() == pytest.approx(expected.figures[name])
+        assert of_persons.mean() == pytest.approx(expected.metric_values[name])
         of_joints = table.groupby("joint")[name].mean()[list(SKELETON.joints)]
         np.testing.assert_allclose(of_joints, expected.per_joint[name])
 

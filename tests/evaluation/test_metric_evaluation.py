@@ -19,9 +19,9 @@ from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.bootstrap import draw_images
-from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_figure
+from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_metric_value
 from posescope.evaluation.metrics.average_precision import evaluate_coco
-from posescope.evaluation.metrics.base import MetricFigures
+from posescope.evaluation.metrics.base import MetricResult
 
 SKELETON = Skeleton(("nose", "left_hand", "right_hand"), ((0, 1),), (0.1, 0.1, 0.1))
 METRICS = (ComponentSpec(name="pck_thesis"), ComponentSpec(name="pck"), ComponentSpec(name="oks"))
@@ -39,15 +39,15 @@ def scored(make_scored):
 
 
 def test_figures_by_hand(scored):
-    figures = evaluate_persons(scored, METRICS, SKELETON, seed=0).figures.by_name
+    metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=0).metric_values.by_name
     # Persons hit 2 of 3 and 0 of 1; the third has nothing labelled. Mean over persons: (2/3 + 0) / 2.
-    assert figures["pck_thesis"].value == pytest.approx(1 / 3)
+    assert metric_values["pck_thesis"].value == pytest.approx(1 / 3)
     # On visible joints: 1 of 2 and 0 of 1.
-    assert figures["pck_thesis_visible"].value == pytest.approx(0.25)
+    assert metric_values["pck_thesis_visible"].value == pytest.approx(0.25)
     # pck is over joints: 2 of 4.
-    assert figures["pck@0.2"].value == pytest.approx(0.5)
+    assert metric_values["pck@0.2"].value == pytest.approx(0.5)
     # OKS: (1 + 1 + exp(-100^2 / 0.2^2 / 2500 / 2)) / 3 = 2/3 and the same tiny number alone: 0.
-    assert figures["oks"].value == pytest.approx(1 / 3)
+    assert metric_values["oks"].value == pytest.approx(1 / 3)
 
 
 def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
@@ -58,30 +58,30 @@ def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
         visibility=[[2, 1, 2], [2, 0, 0], [2, 2, 0]],
         image_ids=np.array([4, 4, 9]),
     )
-    figures = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).figures.by_name
+    metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).metric_values.by_name
     draws = draw_images(np.array([2, 4, 9]), seed=5, resamples=300)
     first, second = draws.counts[:, 1], draws.counts[:, 2]
     some = first + second > 0
     thesis = (first * (2 / 3 + 0) + second * 1)[some] / (2 * first + second)[some]
     pck = (first * 2 + second * 2)[some] / (first * 4 + second * 2)[some]
     for name, values, value in (("pck_thesis", thesis, 5 / 9), ("pck@0.2", pck, 4 / 6)):
-        assert figures[name].value == pytest.approx(value)
-        assert (figures[name].low, figures[name].high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
-        assert (figures[name].persons, figures[name].protocol) == (3, "crops")
+        assert metric_values[name].value == pytest.approx(value)
+        assert (metric_values[name].low, metric_values[name].high) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+        assert (metric_values[name].persons, metric_values[name].protocol) == (3, "crops")
 
 
 def test_a_figure_that_is_no_mean_of_its_values_has_no_interval(scored, monkeypatch):
-    odd = MetricFigures({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
+    odd = MetricResult({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
     monkeypatch.setattr("posescope.evaluation.metric_evaluation.build", lambda *_: lambda _: odd)
-    figures = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).figures.by_name
-    assert (figures["best"].low, figures["best"].high, figures["best"].persons) == (None, None, 2)
-    assert (figures["median"].low, figures["median"].high, figures["median"].persons) == (None, None, 3)
+    metric_values = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).metric_values.by_name
+    assert (metric_values["best"].low, metric_values["best"].high, metric_values["best"].persons) == (None, None, 2)
+    assert (metric_values["median"].low, metric_values["median"].high, metric_values["median"].persons) == (None, None, 3)
 
 
 def test_a_weighted_mean_by_hand():
     draws = draw_images(np.array([1, 2]), seed=0, resamples=200)
     values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
-    found = mean_figure(values, weights, np.array([1, 1, 2, 2]), draws)
+    found = mean_metric_value(values, weights, np.array([1, 1, 2, 2]), draws)
     assert found.value == pytest.approx((0.5 * 2 + 1.0 * 1) / 3)
     # Image 1 alone is 0.5, image 2 alone is 1, and a quarter of the draws is of each kind.
     assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
@@ -94,8 +94,8 @@ def test_who_was_missed_counts_as_wrong(make_scored):
     )
     found = evaluate_persons(scored, METRICS, SKELETON, seed=0, protocol="coco")
     for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
-        assert found.figures.by_name[name].value == 0.5
-        assert (found.figures.by_name[name].persons, found.figures.by_name[name].protocol) == (2, "coco")
+        assert found.metric_values.by_name[name].value == 0.5
+        assert (found.metric_values.by_name[name].persons, found.metric_values.by_name[name].protocol) == (2, "coco")
     table = found.person_scores
     assert (table["person_id"].tolist(), table["found"].tolist()) == ([0, 1], [True, False])
     assert table.loc[1, ["pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]].tolist() == [0, 0, 0, 0]
@@ -114,7 +114,7 @@ def test_heatmap_errors_by_hand():
 def test_intervals_are_seeded(make_scored):
     rng = np.random.default_rng(0)
     many = make_scored(rng.uniform(90, 130, (40, 3, 2)), np.full((40, 3, 2), 100.0), np.full((40, 3), 2))
-    first, second, other = (evaluate_persons(many, METRICS[:1], SKELETON, seed).figures for seed in (1, 1, 2))
+    first, second, other = (evaluate_persons(many, METRICS[:1], SKELETON, seed).metric_values for seed in (1, 1, 2))
     assert first == second != other
 
 
@@ -147,14 +147,14 @@ def test_columns_follow_the_skeletons_order_of_joints(make_scored):
 def test_nobody_gives_nan_and_null(make_scored):
     nobody = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
     found = evaluate_persons(nobody, METRICS, SKELETON, seed=0)
-    assert all(math.isnan(figure.value) for figure in found.figures.by_name.values())
-    assert found.figures.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
+    assert all(math.isnan(figure.value) for figure in found.metric_values.by_name.values())
+    assert found.metric_values.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
     assert len(found.person_scores) == 0
 
 
 def test_no_metrics_still_give_the_errors(scored):
     found = evaluate_persons(scored, (), SKELETON, seed=0)
-    assert found.figures.by_name == {}
+    assert found.metric_values.by_name == {}
     assert found.joint_scores["mean_error_px"].notna().any()
 
 
@@ -189,11 +189,11 @@ def test_the_truth_through_our_own_reader_and_writer_is_perfect(tiny_coco):
     results = perfect_results(annotations, "val")
     assert len(results) == 3
     sigmas = annotations.skeleton.oks_sigmas
-    found = evaluate_coco(folder.annotation_file(source, "val2017"), json.loads(json.dumps(results)), sigmas).figures
+    found = evaluate_coco(folder.annotation_file(source, "val2017"), json.loads(json.dumps(results)), sigmas).metric_values
     assert found["AP"] == pytest.approx(1.0)
     assert found["AR"] == pytest.approx(1.0)
     # One person of three missed: recall and precision fall to two thirds (101 recall points, 67 of them up to 2/3).
-    found = evaluate_coco(folder.annotation_file(source, "val2017"), results[1:], sigmas).figures
+    found = evaluate_coco(folder.annotation_file(source, "val2017"), results[1:], sigmas).metric_values
     assert found["AR"] == pytest.approx(2 / 3)
     assert found["AP"] == pytest.approx(67 / 101)
 
@@ -207,13 +207,13 @@ def test_precision_over_those_with_a_crop_alone(tiny_coco):
     kept = people[people["split"] == "val"].iloc[1:]
     coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
     crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
-    assert coco.figures.by_name["oks_ap"].value == pytest.approx(67 / 101)
-    assert crops.figures.by_name["oks_ap"].value == pytest.approx(1.0)
-    assert [e.figures.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
-    assert [e.figures.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
+    assert coco.metric_values.by_name["oks_ap"].value == pytest.approx(67 / 101)
+    assert crops.metric_values.by_name["oks_ap"].value == pytest.approx(1.0)
+    assert [e.metric_values.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
+    assert [e.metric_values.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
     # A result that is of the discarded person is not punished either, however sure it is.
     sure = [{**results[0], "score": 2.0}, *results[1:]]
-    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).figures.by_name
+    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).metric_values.by_name
     assert found["oks_ap"].value == pytest.approx(1.0)
     assert list(found) == ["oks_ap", "oks_ap50", "oks_ap75", "oks_ar"]
     assert crops.image_ids == coco.image_ids == tuple(sorted(load_ids(truth)))
@@ -234,8 +234,8 @@ def test_real_people_score_as_pycocotools_says(real_data, tmp_path, noise):
     assert len(results) == 374
     write_json(tmp_path / "coco_results.json", results)
     truth_file = folder.annotation_file(source, "val2017")
-    found = evaluate_coco(truth_file, results, annotations.skeleton.oks_sigmas).figures
-    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100).figures.by_name
+    found = evaluate_coco(truth_file, results, annotations.skeleton.oks_sigmas).metric_values
+    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100).metric_values.by_name
 
     truth = COCO()
     truth.dataset = load_annotation_file(truth_file)

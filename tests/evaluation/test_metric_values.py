@@ -10,18 +10,18 @@ from posescope.core.files import read_json, write_json
 from posescope.core.origin import Origin, OriginMismatchError
 from posescope.evaluation.metric_values import (
     METRICS_SCHEMA_VERSION,
-    Figure,
-    Figures,
-    figures_table,
+    MetricValue,
+    MetricValues,
+    add_setting,
+    evaluation_setting,
+    metric_values_table,
     metrics_content,
-    setting_of,
-    with_setting,
 )
 
-FIGURES = Figures({"pck_thesis": Figure(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": Figure(math.nan)})
-PRECISION = Figures({"oks_ap": Figure(0.25, 0.2, 0.3, persons=9, protocol="coco")})
-VAL = setting_of("crops", "val", flip_test=True)
-MSE = Figures({"mse": Figure(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
+FIGURES = MetricValues({"pck_thesis": MetricValue(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": MetricValue(math.nan)})
+PRECISION = MetricValues({"oks_ap": MetricValue(0.25, 0.2, 0.3, persons=9, protocol="coco")})
+VAL = evaluation_setting("crops", "val", flip_test=True)
+MSE = MetricValues({"mse": MetricValue(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
 
 
 def test_the_schema(tmp_path) -> None:
@@ -46,23 +46,23 @@ def test_the_schema(tmp_path) -> None:
 
 
 def test_figures_round_trip() -> None:
-    back = Figures.from_dict(FIGURES.to_dict()).by_name
+    back = MetricValues.from_dict(FIGURES.to_dict()).by_name
     assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
     assert math.isnan(back["oks"].value)
-    assert Figures.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
+    assert MetricValues.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
 
 
 def test_figures_keep_their_origin_in_a_file() -> None:
     own = Origin(model="m", data="d", results="")
     marked = FIGURES.of(own)
-    assert Figures.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(FIGURES.by_name["pck_thesis"], origin=own)
+    assert MetricValues.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(FIGURES.by_name["pck_thesis"], origin=own)
 
 
 @pytest.mark.parametrize("origin", [Origin("other", "d", ""), Origin("m", "other", ""), Origin("", "d", "results"), None])
 def test_figures_of_another_model_or_other_data_get_into_no_metrics(origin: Origin | None) -> None:
     """As after another training, when a part of the pipeline runs alone."""
     own = Origin(model="m", data="d", results="")
-    setting = setting_of("crops", "val", True, origin=own)
+    setting = evaluation_setting("crops", "val", True, origin=own)
     assert metrics_content(setting, FIGURES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
     with pytest.raises(OriginMismatchError) as caught:
         metrics_content(setting, FIGURES.of(own), PRECISION.of(origin))
@@ -70,12 +70,12 @@ def test_figures_of_another_model_or_other_data_get_into_no_metrics(origin: Orig
 
 
 def test_figures_of_an_older_file_have_no_persons() -> None:
-    old = Figures.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
-    assert old.by_name == {"oks": Figure(0.5)}
+    old = MetricValues.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
+    assert old.by_name == {"oks": MetricValue(0.5)}
 
 
 def test_another_systems_results_are_marked() -> None:
-    content = metrics_content(setting_of("coco", "test", True, "theirs.json"), FIGURES, PRECISION, Figures({}))
+    content = metrics_content(evaluation_setting("coco", "test", True, "theirs.json"), FIGURES, PRECISION, MetricValues({}))
     assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
     assert {figure["box_source"] for figure in content["test"].values()} == {"results"}
     assert {figure["flip_test"] for figure in content["test"].values()} == {None}
@@ -83,18 +83,18 @@ def test_another_systems_results_are_marked() -> None:
 
 
 def test_as_a_table() -> None:
-    table = figures_table(metrics_content(VAL, FIGURES, PRECISION, MSE))
-    assert table["figure"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
-    assert list(table.columns) == ["figure", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
-    assert table.set_index("figure").loc["oks_ap", "high"] == pytest.approx(0.3)
-    assert figures_table({"schema_version": 1, "val": {}}).empty
+    table = metric_values_table(metrics_content(VAL, FIGURES, PRECISION, MSE))
+    assert table["metric"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
+    assert list(table.columns) == ["metric", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
+    assert table.set_index("metric").loc["oks_ap", "high"] == pytest.approx(0.3)
+    assert metric_values_table({"schema_version": 1, "val": {}}).empty
 
 
 def test_a_table_is_told_with_its_setting(tmp_path) -> None:
-    table = with_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
+    table = add_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
     assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
     assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]
-    other = with_setting(table[["oks"]], setting_of("coco", "val", flip_test=True, results="theirs.json"))
+    other = add_setting(table[["oks"]], evaluation_setting("coco", "val", flip_test=True, results="theirs.json"))
     assert other["box_source"].tolist() == ["results"] * 2
     assert other["flip_test"].isna().all()
-    assert with_setting(table[:0], VAL).empty
+    assert add_setting(table[:0], VAL).empty

@@ -14,8 +14,8 @@ from posescope.evaluation.paired_comparison import compare_joints, compare_perso
 NAN = np.nan
 
 
-def scores(person_ids, image_ids, **figures) -> pd.DataFrame:
-    return pd.DataFrame({"person_id": person_ids, "image_id": image_ids, "found": True, **figures})
+def scores(person_ids, image_ids, **metric_values) -> pd.DataFrame:
+    return pd.DataFrame({"person_id": person_ids, "image_id": image_ids, "found": True, **metric_values})
 
 
 def hits(rows) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def test_a_run_against_itself_is_exactly_nothing():
     rng = np.random.default_rng(0)
     table = scores(np.arange(50), rng.integers(0, 20, 50), oks=rng.random(50), pck_thesis=rng.random(50))
     found = compare_persons(table, table.copy())
-    for figure in found.figures:
+    for figure in found.metric_values:
         assert (figure.difference, figure.low, figure.high, figure.excludes_zero) == (0.0, 0.0, 0.0, False)
         assert figure.a == figure.b
     joints = hits([(p, p // 2, "nose", 2, v, v > 0.5) for p, v in enumerate(rng.random(50))])
@@ -69,10 +69,10 @@ def test_the_difference_turns_round_with_the_runs_and_the_order_of_rows_does_not
     rng = np.random.default_rng(0)
     first = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
     second = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
-    (one,), (other,) = compare_persons(first, second).figures, compare_persons(second, first).figures
+    (one,), (other,) = compare_persons(first, second).metric_values, compare_persons(second, first).metric_values
     assert (other.difference, other.low, other.high) == pytest.approx((-one.difference, -one.high, -one.low))
-    assert compare_persons(first, second.sample(frac=1, random_state=0)).figures == (one,)
-    assert compare_persons(first, second, seed=1).figures != (one,)
+    assert compare_persons(first, second.sample(frac=1, random_state=0)).metric_values == (one,)
+    assert compare_persons(first, second, seed=1).metric_values != (one,)
 
 
 def test_who_is_in_one_run_alone_is_left_out_and_counted():
@@ -81,7 +81,7 @@ def test_who_is_in_one_run_alone_is_left_out_and_counted():
     found = compare_persons(first, second)
     assert (found.persons, found.images, found.only_a, found.only_b) == (2, 1, 1, 2)
     assert found.left_out == ("mine", "pck_thesis")
-    (oks,) = found.figures
+    (oks,) = found.metric_values
     assert (oks.count, oks.a, oks.b) == (2, pytest.approx(0.15), pytest.approx(0.25))
     # There is one image alone, so every draw is the same.
     assert (oks.low, oks.high) == pytest.approx((0.1, 0.1))
@@ -93,7 +93,7 @@ def test_who_was_missed_counts_as_nothing():
     second = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.6, 0.6, 0.0, 0.6]).assign(found=[True, True, False, True])
     found = compare_persons(first, second)
     assert (found.persons, found.missed_a, found.missed_b, found.only_a, found.only_b) == (4, 0, 1, 0, 0)
-    (oks,) = found.figures
+    (oks,) = found.metric_values
     assert (oks.count, oks.a, oks.b, oks.difference) == (4, pytest.approx(0.6), pytest.approx(0.45), pytest.approx(-0.15))
     # A draw of image 2 alone, three times, is one of 27: the low end is far below, and the high one is that of the others.
     assert (oks.low, oks.high) == pytest.approx((-0.9, 0.1))
@@ -108,7 +108,7 @@ def test_who_was_missed_counts_as_nothing():
 
 def test_a_figure_that_nobody_has_is_null():
     table = scores([1, 2], [1, 2], oks=[NAN, NAN])
-    (oks,) = compare_persons(table, table).figures
+    (oks,) = compare_persons(table, table).metric_values
     assert (oks.count, oks.excludes_zero) == (0, False)
     content = oks.to_dict()
     assert [content[key] for key in ("a", "b", "difference", "low", "high")] == [None] * 5

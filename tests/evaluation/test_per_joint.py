@@ -16,9 +16,9 @@ def test_table_by_hand(make_scored) -> None:
     assert tuple(table.columns) == JOINT_ERROR_COLUMNS
     nose = table[table["joint"] == "nose"].set_index("visibility")
     assert nose.loc["visible", "mean_error_px"] == 5.0
-    assert nose.loc["hidden", "mean_error_px"] == 10.0
+    assert nose.loc["occluded", "mean_error_px"] == 10.0
     assert nose.loc["all", "mean_error_px"] == 7.5
-    assert nose.loc["all", "mean_error_of_box"] == pytest.approx(0.075)
+    assert nose.loc["all", "normalised_mean_error"] == pytest.approx(0.075)
     hip = table[table["joint"] == "hip"]
     assert hip["labelled"].tolist() == [0, 0, 0]
     assert hip["mean_error_px"].isna().all()

@@ -7,7 +7,7 @@ import pytest
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Keypoints, Persons, Predictions, join_joints
 from posescope.evaluation.metrics.base import MetricError
-from posescope.evaluation.protocols import annotations_to_find, images_to_evaluate, match_results, wanted_persons
+from posescope.evaluation.protocols import annotations_to_find, images_to_evaluate, match_results, select_evaluated_persons
 
 SKELETON = Skeleton(("nose", "tail"), ((0, 1),), (0.1, 0.1), category_id=3)
 
@@ -60,7 +60,7 @@ CROPPED = KEPT[KEPT["person_id"] != 9]
     ],
 )
 def test_who_counts(protocol, split, expected) -> None:
-    found = wanted_persons(protocol, split, READ, LABELS, KEPT, CROPPED)
+    found = select_evaluated_persons(protocol, split, READ, LABELS, KEPT, CROPPED)
     assert found["person_id"].tolist() == expected
     assert set(found["split"]) == {split}
     Persons.validate(found)
@@ -68,7 +68,7 @@ def test_who_counts(protocol, split, expected) -> None:
 
 @pytest.mark.parametrize("protocol", ["coco", "crops"])
 def test_nobody(protocol) -> None:
-    assert len(wanted_persons(protocol, "val", READ.iloc[:0], LABELS, KEPT.iloc[:0], CROPPED.iloc[:0])) == 0
+    assert len(select_evaluated_persons(protocol, "val", READ.iloc[:0], LABELS, KEPT.iloc[:0], CROPPED.iloc[:0])) == 0
 
 
 def test_over_which_images() -> None:
@@ -76,7 +76,7 @@ def test_over_which_images() -> None:
     images = images_to_evaluate("test", KEPT)
     assert images is not None
     assert images.tolist() == [10, 30]
-    assert set(wanted_persons("coco", "test", READ, LABELS, KEPT, CROPPED)["image_id"]) == set(images.tolist())
+    assert set(select_evaluated_persons("coco", "test", READ, LABELS, KEPT, CROPPED)["image_id"]) == set(images.tolist())
     assert images_to_evaluate("val", KEPT) is None
 
 

@@ -176,9 +176,9 @@ class World:
         self.keypoints = Keypoints.validate(join_joints(ids, points, visibility, "visibility"))
         self.points, self.visibility = points, visibility
 
-    def figures(self, results: list[Any]) -> dict[str, float]:
+    def metric_values(self, results: list[Any]) -> dict[str, float]:
         """Average precision and recall, and the mean over persons of the OKS of each one's best result."""
-        found = evaluate_coco(self.truth, results, SKELETON.oks_sigmas, category_id=1).figures
+        found = evaluate_coco(self.truth, results, SKELETON.oks_sigmas, category_id=1).metric_values
         table = match_results(results, self.persons, self.keypoints, SKELETON)
         rows = table["person_id"].to_numpy()[::JOINTS] - 1
         own = table[["x", "y"]].to_numpy().reshape(-1, JOINTS, 2).astype(float)
@@ -255,7 +255,7 @@ MUTATORS: tuple[Mutation, ...] = (
 
 def test_a_clean_file_scores_as_pycocotools_says(world: World) -> None:
     """The control of the fuzz: figures that can go up, and down."""
-    figures = world.figures(world.results)
+    metric_values = world.metric_values(world.results)
     expected = COCO()
     with contextlib.redirect_stdout(io.StringIO()):
         expected.dataset = copy.deepcopy(world.truth)
@@ -265,13 +265,13 @@ def test_a_clean_file_scores_as_pycocotools_says(world: World) -> None:
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    assert figures["AP"] == evaluation.stats[0]
-    assert all(0.4 < value < 0.95 for value in figures.values()), figures
-    assert figures == world.figures([{**one, "file_name": f"im{one['image_id'] - 1}.jpg"} for one in world.results])
+    assert metric_values["AP"] == evaluation.stats[0]
+    assert all(0.4 < value < 0.95 for value in metric_values.values()), metric_values
+    assert metric_values == world.metric_values([{**one, "file_name": f"im{one['image_id'] - 1}.jpg"} for one in world.results])
 
 
 def test_spoilt_files_are_refused_or_score_no_better(world: World, tmp_path: Path) -> None:
-    clean, ends = world.figures(world.results), Counter[str]()
+    clean, ends = world.metric_values(world.results), Counter[str]()
     for number in range(MUTATIONS):
         rng = random.Random(number)
         content = copy.deepcopy(world.results)
@@ -284,12 +284,15 @@ def test_spoilt_files_are_refused_or_score_no_better(world: World, tmp_path: Pat
         path = tmp_path / "results.json"
         path.write_text(text)
         try:
-            figures = world.figures(read_results(path))
+            metric_values = world.metric_values(read_results(path))
         except PosescopeError:
             ends["refused"] += 1
             continue
         ends["scored"] += 1
-        assert all(math.isfinite(value) and value <= clean[name] + 1e-9 for name, value in figures.items()), (number, figures)
+        assert all(math.isfinite(value) and value <= clean[name] + 1e-9 for name, value in metric_values.items()), (
+            number,
+            metric_values,
+        )
     assert ends.total() == MUTATIONS
     assert min(ends["refused"], ends["scored"]) > MUTATIONS / 10, ends
     print(f"{MUTATIONS} mutations of a results file: {dict(ends)}")  # noqa: T201

@@ -56,7 +56,7 @@ def test_everything_is_of_the_predicted_persons_in_ascending_order():
 def test_a_persons_score_is_the_mean_of_its_joints_unless_it_has_one_of_its_own():
     wanted = np.array([4, 9])
     found = gather(PREDICTIONS, wanted=wanted)
-    assert found.own_scores is None
+    assert found.result_scores is None
     np.testing.assert_allclose(found.person_scores, [0.65, np.nan, 0.85], rtol=1e-6)
     own = Predictions.validate(PREDICTIONS.assign(person_score=PREDICTIONS["person_id"] / 10))
     np.testing.assert_allclose(gather(own, wanted=wanted).person_scores, [0.2, np.nan, 0.9], rtol=1e-6)

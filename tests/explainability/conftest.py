@@ -18,7 +18,7 @@ from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import Edits, PoseNetwork
+from posescope.models.base import Interventions, PoseNetwork
 
 SIDE = 32
 TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
@@ -33,20 +33,20 @@ class ToyNetwork(PoseNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.map_size = (8, 8)
-        self.tap_names = ("fine", "idle", "bottleneck")
-        self.bottleneck_tap = "bottleneck"
-        self.skip_taps = ("fine", "idle")
+        self.layer_names = ("fine", "idle", "bottleneck")
+        self.bottleneck_layer = "bottleneck"
+        self.skip_layers = ("fine", "idle")
         self.gain = nn.Parameter(torch.ones(()))
 
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
-        edit = dict(edits or {})
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+        edit = dict(interventions or {})
 
-        def tap(name: str, value: Tensor) -> Tensor:
+        def layer(name: str, value: Tensor) -> Tensor:
             return edit[name](value) if name in edit else value
 
-        fine = tap("fine", F.avg_pool2d(images, 4) * self.gain)
-        idle = tap("idle", fine + 1)
-        coarse = tap("bottleneck", F.avg_pool2d(images, 16) * self.gain)
+        fine = layer("fine", F.avg_pool2d(images, 4) * self.gain)
+        idle = layer("idle", fine + 1)
+        coarse = layer("bottleneck", F.avg_pool2d(images, 16) * self.gain)
         maps = 16 * F.interpolate(coarse, size=(8, 8)) + 0.1 * fine + 0 * idle
         return [maps[:, [0, 2]]]
 
@@ -83,8 +83,8 @@ def crop_set(images: np.ndarray, joints: np.ndarray | None = None) -> CropSet:
         visibility=np.full((count, 2), 2 if known else 0, np.uint8),
         joint_names=TOY_SKELETON.joints[: joints.shape[1]] if known else TOY_SKELETON.joints,
     )
-    places = np.array([(0, row) if row < half else (1, row - half) for row in range(count)], dtype=np.int64).reshape(count, 2)
-    return CropSet(targets=targets, shards=[images[:half], images[half:]], places=places)
+    locations = np.array([(0, row) if row < half else (1, row - half) for row in range(count)], dtype=np.int64).reshape(count, 2)
+    return CropSet(targets=targets, shards=[images[:half], images[half:]], locations=locations)
 
 
 @pytest.fixture

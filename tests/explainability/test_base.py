@@ -7,7 +7,7 @@ import pytest
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.plugins import ComponentSpec
 from posescope.explainability.base import AnalysisResult
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Control, Finding
 from posescope.explainability.study import run_analysis
@@ -24,27 +24,27 @@ def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:
 
 def test_inputs_must_belong_together(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    with pytest.raises(ExplainError, match="same persons"):
+    with pytest.raises(ExplainabilityError, match="same persons"):
         replace(inputs, crops=shifting_crops.subset(np.arange(41)[::-1].copy()))
-    with pytest.raises(ExplainError, match="same tap"):
-        replace(inputs, components=replace(inputs.components, tap="attic"))
-    with pytest.raises(ExplainError, match=r"components were found in other features \(of-before\)"):
+    with pytest.raises(ExplainabilityError, match="same tap"):
+        replace(inputs, components=replace(inputs.components, layer="attic"))
+    with pytest.raises(ExplainabilityError, match=r"components were found in other features \(of-before\)"):
         replace(inputs, components=replace(inputs.components, features_fingerprint="of-before"))
-    with pytest.raises(ExplainError, match="one PCK a person"):
+    with pytest.raises(ExplainabilityError, match="one PCK a person"):
         replace(inputs, per_person_pck=np.ones(3))
-    with pytest.raises(ExplainError, match=r"one row of attributes a person \(41\), found 2"):
+    with pytest.raises(ExplainabilityError, match=r"one row of attributes a person \(41\), found 2"):
         replace(inputs, attributes=pd.DataFrame({"standing": [0.1, 0.2]}))
 
 
 def test_features_of_another_model_are_refused_and_unmarked_ones_named(inputs_of, shifting_crops, caplog) -> None:
     inputs = inputs_of(shifting_crops)
     assert caplog.records == []
-    with pytest.raises(ExplainError, match="from another model"):
+    with pytest.raises(ExplainabilityError, match="from another model"):
         replace(inputs, features=replace(inputs.features, model="b" * 16))
     replace(inputs, features=replace(inputs.features, model=""))
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert inputs.features.tap in record.getMessage()
+    assert inputs.features.layer in record.getMessage()
 
 
 def test_what_is_found_in_unmarked_features_is_of_no_model(inputs_of, scattered_crops) -> None:
@@ -74,6 +74,6 @@ def test_everybody_has_a_photograph_of_their_own_unless_told_otherwise(inputs_of
 
 
 def test_findings_point_to_pictures_that_exist() -> None:
-    finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, picture="sheet")
-    with pytest.raises(ExplainError, match=r"findings that point to \['sheet'\]"):
+    finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, shown_in="sheet")
+    with pytest.raises(ExplainabilityError, match=r"findings that point to \['sheet'\]"):
         AnalysisResult(facts={}, findings=(finding,))

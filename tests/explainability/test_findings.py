@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from posescope.explainability.base import AnalysisResult
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.findings import Control, Finding, rank_findings
 from posescope.explainability.study import list_findings
 
 
-def finding(claim: str, *, passed: bool = True, stake: float = 0.0, picture: str | None = None) -> Finding:
-    return Finding(claim, 0.4, 0.3, 0.5, Control("chance", 0.1), passed, picture, stake)
+def finding(claim: str, *, passed: bool = True, stake: float = 0.0, shown_in: str | None = None) -> Finding:
+    return Finding(claim, 0.4, 0.3, 0.5, Control("chance", 0.1), passed, shown_in, stake)
 
 
 def test_most_error_first_then_what_held_then_the_order_in_which_they_came() -> None:
@@ -26,13 +26,13 @@ def test_most_error_first_then_what_held_then_the_order_in_which_they_came() -> 
 
 
 def test_a_finding_survives_json() -> None:
-    one = finding("a", picture="sheet", stake=0.5)
+    one = finding("a", shown_in="sheet", stake=0.5)
     assert Finding.from_dict(asdict(one)) == one
 
 
 @pytest.mark.parametrize("field", [{"value": float("nan")}, {"high": float("inf")}, {"control": Control("chance", float("nan"))}])
 def test_a_number_that_is_none_makes_no_claim(field) -> None:
-    with pytest.raises(ExplainError, match=r"Finding 'It fails\.': every number must be finite"):
+    with pytest.raises(ExplainabilityError, match=r"Finding 'It fails\.': every number must be finite"):
         Finding(
             **{
                 "claim": "It fails.",
@@ -47,14 +47,16 @@ def test_a_number_that_is_none_makes_no_claim(field) -> None:
 
 
 def test_the_list_names_analysis_command_and_picture() -> None:
-    picture = np.zeros((2, 2, 3), np.uint8)
+    shown_in = np.zeros((2, 2, 3), np.uint8)
     results = {
-        "walks": AnalysisResult(facts={}, findings=(finding("small", stake=0.01, picture="walk"),), pictures={"walk": picture}),
+        "latent_traversal": AnalysisResult(
+            facts={}, findings=(finding("small", stake=0.01, shown_in="walk"),), images={"walk": shown_in}
+        ),
         "clusters": AnalysisResult(facts={}, findings=(finding("large", stake=0.3),), model="0123456789abcdef"),
     }
     first, second = list_findings(results)
     assert (first["model"], second["model"]) == ("0123456789abcdef", "")
-    assert (first["claim"], first["analysis"], first["picture"]) == ("large", "clusters", None)
+    assert (first["claim"], first["analysis"], first["shown_in"]) == ("large", "clusters", None)
     assert first["command"] == "kedro run --pipelines explainability --nodes analyse_clusters"
-    assert second["picture"] == "walks/walk.png"
+    assert second["shown_in"] == "walks/walk.png"
     assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posescope.explainability.paired_pck import JointScores
+from posescope.explainability.paired_pck import PairedPck
 
 LABELLED = np.array([[True, True], [True, False], [True, True]])
 BEFORE = np.array([[True, True], [True, False], [True, False]])
@@ -9,8 +9,8 @@ AFTER = np.array([[False, True], [True, False], [False, True]])
 
 
 @pytest.fixture
-def scores() -> JointScores:
-    return JointScores(LABELLED, np.arange(3), seed=0, resamples=100)
+def scores() -> PairedPck:
+    return PairedPck(LABELLED, np.arange(3), seed=0, resamples=100)
 
 
 def test_means_over_persons_by_hand(scores) -> None:
@@ -33,7 +33,7 @@ def test_nothing_changes_nothing(scores) -> None:
 
 
 def test_a_joint_that_nobody_has_labelled_has_no_score() -> None:
-    scores = JointScores(LABELLED & [True, False], np.arange(3), seed=0, resamples=100)
+    scores = PairedPck(LABELLED & [True, False], np.arange(3), seed=0, resamples=100)
     assert np.isnan(scores.joint_pck(AFTER)[1])
     assert np.isnan(scores.joint_drops(BEFORE, AFTER)[1].estimate)
     assert np.isnan(scores.contrast(BEFORE, AFTER, [0], [1]).estimate)

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from posescope.core.errors import OptionsError
-from posescope.core.plugins import ComponentSpec, describe_invalid, installed
+from posescope.core.plugins import ComponentSpec, describe_validation_error, installed
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
@@ -32,12 +32,19 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 def faults(content: dict[str, Any]) -> tuple[str, ...]:
     with pytest.raises(ValidationError) as caught:
         ExplainabilityOptions.model_validate(content)
-    return describe_invalid(caught.value)
+    return describe_validation_error(caught.value)
 
 
 def test_an_analysis_without_a_node_is_refused() -> None:
     (fault,) = faults(
-        {"analyses": {"selected": [{"name": "walks"}, {"name": "posescope.explainability.traversal.latent_traversal:Walks"}]}}
+        {
+            "analyses": {
+                "selected": [
+                    {"name": "latent_traversal"},
+                    {"name": "posescope.explainability.traversal.latent_traversal:LatentTraversal"},
+                ]
+            }
+        }
     )
     assert fault.startswith(
         "analyses.selected.1: 'posescope.explainability.traversal.latent_traversal:Walks' is no installed analysis "
@@ -48,7 +55,9 @@ def test_an_analysis_without_a_node_is_refused() -> None:
 
 
 def test_an_analysis_is_selected_once_at_most() -> None:
-    (fault,) = faults({"analyses": {"selected": [{"name": name} for name in ("walks", "clusters", "walks")]}})
+    (fault,) = faults(
+        {"analyses": {"selected": [{"name": name} for name in ("latent_traversal", "clusters", "latent_traversal")]}}
+    )
     assert fault == "analyses.selected: each analysis runs once at most; selected more than once: walks"
 
 
@@ -110,11 +119,11 @@ def test_features_are_read_on_the_device_of_the_parameters(model, scattered_crop
 
 
 def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
-    """The device of the model that the analysis `walks` is handed."""
+    """The device of the model that the analysis `latent_traversal` is handed."""
     seen: list[torch.device] = []
     monkeypatch.setattr(nodes, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     features = extract_features(model, crops, None, store)
-    nodes.AnalysisNodes("walks").analyse(
+    nodes.AnalysisNodes("latent_traversal").analyse(
         model,
         Store(crops),
         crops.targets,

@@ -1,10 +1,10 @@
 import numpy as np
 
-from posescope.explainability.static_plots import Curve, curves, heat_map
+from posescope.explainability.static_plots import Curve, plot_curve_panels, plot_matrix
 
 
 def test_red_above_blue_below_grey_for_nan() -> None:
-    picture = heat_map(np.array([[1.0, -1.0, np.nan]]), ["row"], ["a", "b", "c"], title="title", unit="unit")
+    picture = plot_matrix(np.array([[1.0, -1.0, np.nan]]), ["row"], ["a", "b", "c"], title="title", unit="unit")
     assert picture.dtype == np.uint8
     pixels = picture.reshape(-1, 3).astype(int)
     assert (pixels[:, 0] - pixels[:, 2] > 60).sum() > 500
@@ -13,13 +13,13 @@ def test_red_above_blue_below_grey_for_nan() -> None:
 
 
 def test_all_alike_is_drawn() -> None:
-    assert heat_map(np.zeros((2, 2)), ["a", "b"], ["c", "d"], title="t", unit="u").ndim == 3
+    assert plot_matrix(np.zeros((2, 2)), ["a", "b"], ["c", "d"], title="t", unit="u").ndim == 3
 
 
 def test_curves_have_a_panel_each_with_bands_and_marks() -> None:
     line = Curve("kept", "#0000ff", [0, 1, 2], [0.1, 0.5, 0.9], [0.0, 0.4, 0.8], [0.2, 0.6, 1.0])
-    one = curves({"a": [line]}, ["0", "5", "9"], x_label="k", y_label="PCK", marks={"a": 0.9})
-    two = curves({"a": [line], "b": [line]}, ["0", "5", "9"], x_label="k", y_label="PCK")
+    one = plot_curve_panels({"a": [line]}, ["0", "5", "9"], x_label="k", y_label="PCK", marks={"a": 0.9})
+    two = plot_curve_panels({"a": [line], "b": [line]}, ["0", "5", "9"], x_label="k", y_label="PCK")
     assert (one.dtype, two.shape[0]) == (np.uint8, one.shape[0])
     assert two.shape[1] > 1.5 * one.shape[1]
     pixels = one.reshape(-1, 3).astype(int)

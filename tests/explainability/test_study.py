@@ -10,9 +10,9 @@ from posescope.core.records import PosePredictions, PoseTargets
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clusters.cluster_analysis import Clusters, ClustersOptions
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.findings import Control, Finding
-from posescope.explainability.study import choose_persons, run_analysis, score_people
+from posescope.explainability.study import choose_persons, run_analysis, score_persons
 
 
 def persons_with(labelled: list[int], joints: int = 4) -> tuple[pd.DataFrame, PoseTargets]:
@@ -37,7 +37,9 @@ def test_all_joints_are_those_of_the_skeleton() -> None:
 @pytest.mark.parametrize("needed", [4, "all"])
 def test_fewer_than_three_are_a_named_error(needed) -> None:
     persons, targets = persons_with([4, 4, 3])
-    with pytest.raises(ExplainError, match="Only 2 of the 3 persons of 'train' have 4 labelled joints or more, 3 are needed"):
+    with pytest.raises(
+        ExplainabilityError, match="Only 2 of the 3 persons of 'train' have 4 labelled joints or more, 3 are needed"
+    ):
         choose_persons(persons, targets, "train", 100, needed, seed=0)
 
 
@@ -63,7 +65,7 @@ def test_people_are_scored_in_crop_px() -> None:
     predictions = PosePredictions(targets.person_ids, predicted, np.ones((2, 2), np.float32))
     persons = pd.DataFrame({"person_id": [6, 5], "source_split": "val", "image_id": 9, "area": 100.0})
     boxes = pd.DataFrame({"person_id": [5, 6], "a": 2.0, "b": 0.0, "c": 0.0, "d": 0.0, "e": 2.0, "f": 0.0})
-    found = score_people(predictions, targets, persons, boxes, (0.1, 0.1), (128, 128))
+    found = score_persons(predictions, targets, persons, boxes, (0.1, 0.1), (128, 128))
     assert found["person_id"].tolist() == [5, 6]
     assert found["image_group"].tolist() == [0, 0]
     np.testing.assert_array_equal(found["pck_thesis"], [0.5, np.nan])
@@ -108,7 +110,7 @@ def test_of_a_handful_of_photographs_nothing_holds(inputs_of, noise_crops, monke
     assert ("no claim is called held; 10 are needed" in result.note) != held
 
 
-@pytest.mark.parametrize("name", ["component_names", "truncation", "skip_ablation", "clusters", "walks"])
+@pytest.mark.parametrize("name", ["component_names", "truncation", "skip_ablation", "clusters", "latent_traversal"])
 def test_variances_may_be_known_of_more_directions_than_axes_are_kept(inputs_of, scattered_crops, name: str) -> None:
     inputs = inputs_of(scattered_crops)
     few = principal_components(inputs.features, 3)

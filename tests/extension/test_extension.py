@@ -83,7 +83,7 @@ def test_its_network_trains_with_its_codec(trained: subprocess.CompletedProcess[
     content = json.loads(description.read_text())
     assert content["architecture"] == {"name": "two_layers", "options": {"channels": 4}}, "no option of the hourglass is left"
     assert content["codec"] == {"name": "boxes", "options": {}}
-    assert (places / "data" / "08_reporting" / "target_sheet.png").is_file()
+    assert (places / "data" / "08_reporting" / "target_grid.png").is_file()
 
 
 def test_its_pipeline_runs_without_a_file_of_parameters(

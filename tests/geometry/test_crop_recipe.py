@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentNotAllowedError, ComponentSpec, StoredComponent
-from posescope.geometry.crop_recipe import CropRecipe, recipe_of
+from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
 
 PADDED = ComponentSpec(name="padded_square", options={"margin": 0.3})
 
@@ -22,18 +22,18 @@ def test_a_rule_that_is_not_installed_has_no_margin() -> None:
 
 def test_round_trip() -> None:
     recipe = CropRecipe(rule=PADDED, padding_rgb=(1, 2, 3))
-    assert recipe_of({"crop": recipe.model_dump(mode="json")}).trusted(()) == recipe
+    assert read_crop_recipe({"crop": recipe.model_dump(mode="json")}).trusted(()) == recipe
 
 
 def test_an_older_description_has_the_name_alone() -> None:
-    found = recipe_of({"crop_rule": "padded_square"})
+    found = read_crop_recipe({"crop_rule": "padded_square"})
     assert (found.rule, found.padding_rgb) == (StoredComponent(name="padded_square"), (124, 116, 104))
 
 
 def test_a_rule_of_a_file_is_loaded_if_it_is_installed_or_allowed() -> None:
     dotted = "posescope.geometry.square_boxes:PaddedSquare"
-    assert recipe_of({"crop_rule": "centred_square"}).margin == 0.1
-    stored = recipe_of({"crop": {"rule": {"name": dotted, "options": {"margin": 0.25}}}})
+    assert read_crop_recipe({"crop_rule": "centred_square"}).margin == 0.1
+    stored = read_crop_recipe({"crop": {"rule": {"name": dotted, "options": {"margin": 0.25}}}})
     with pytest.raises(ComponentNotAllowedError, match=dotted):
         _ = stored.margin
     with pytest.raises(ComponentNotAllowedError, match=dotted):

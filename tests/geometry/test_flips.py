@@ -5,16 +5,16 @@ import torch
 
 from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.flips import flip_heatmaps, flip_images, flip_joints, flip_points
-from posescope.geometry.heatmap_px import crop_from_map, map_from_crop
+from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 
 def test_cells_by_hand():
     # Stride 4: the middle of the pixels 0..3 is 1.5, the middle of cell 0.
-    assert map_from_crop(1.5, 4) == 0
-    assert crop_from_map(0.0, 4) == 1.5
-    assert map_from_crop(-0.5, 4) == -0.5  # the outer edges coincide
+    assert heatmap_from_crop(1.5, 4) == 0
+    assert crop_from_heatmap(0.0, 4) == 1.5
+    assert heatmap_from_crop(-0.5, 4) == -0.5  # the outer edges coincide
     points = np.linspace(-3, 300, 50)
-    np.testing.assert_allclose(crop_from_map(map_from_crop(points, 4), 4), points)
+    np.testing.assert_allclose(crop_from_heatmap(heatmap_from_crop(points, 4), 4), points)
 
 
 def test_flip_by_hand():

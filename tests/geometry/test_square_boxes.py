@@ -29,7 +29,7 @@ def test_centred_square_by_hand():
     # Joints span x 40..60, y 30..70 -> centre (50, 50). The box spans 39.5..61.5 x 19.5..79.5: longer side 60, grown to 66.
     boxes = CentredSquare(SquareOptions())(extents([39.5, 19.5, 22, 60], [[40, 30], [60, 70]], (200, 300)))
     assert (boxes.left[0], boxes.top[0], boxes.side[0]) == (18, 18, 66)  # edges 17 .. 83 -> first px 17.5, rounded to even: 18
-    assert boxes.kept.all()
+    assert boxes.accepted.all()
 
 
 # The box spans 39.5..61.5 x 29.5..69.5, its longer side is 40; the ankle lies 10 px below it: joints span y 30..79.5.
@@ -58,7 +58,7 @@ def test_the_joints_hold_at_the_very_edge_of_the_annotated_square():
     # Margin 0, joints on the edges of the square: y 29.5..69.5.
     person = ([39.5, 29.5, 22, 40], [[40, 29.5], [60, 69.5]], (200, 300))
     for rule in (CentredSquare, PaddedSquare):
-        assert rule(SquareOptions(box="annotated", margin=0))(extents(*person)).kept.all()
+        assert rule(SquareOptions(box="annotated", margin=0))(extents(*person)).accepted.all()
 
 
 def test_square_is_limited_by_the_nearer_side_border():
@@ -77,16 +77,16 @@ def test_who_cannot_be_centred_goes_with_the_reason():
     # Centre x = 10 holds 21 px; the joints are 100 px apart in y and the image is 300 high: they do not fit in 21 px.
     boxes = CentredSquare(SquareOptions())(extents([4.5, 49.5, 11, 100], [[8, 50], [12, 149]], (300, 300)))
     assert boxes.reasons.tolist() == [CANNOT_CENTRE]
-    assert not boxes.kept.any()
+    assert not boxes.accepted.any()
 
 
 @pytest.mark.parametrize(
-    ("joint", "kept"), [((100, 199.5), True), ((100, 199.75), False), ((100, -0.5), True), ((100, -0.75), False)]
+    ("joint", "accepted"), [((100, 199.5), True), ((100, 199.75), False), ((100, -0.5), True), ((100, -0.75), False)]
 )
-def test_a_joint_beyond_the_image_cannot_be_centred(joint, kept):
+def test_a_joint_beyond_the_image_cannot_be_centred(joint, accepted):
     # The image spans -0.5..199.5 in y; one more joint in its middle leaves room for a square as high as the image.
     boxes = CentredSquare(SquareOptions())(extents([89.5, 39.5, 20, 120], [joint, [100, 100]], (200, 300)))
-    assert boxes.kept.tolist() == [kept]
+    assert boxes.accepted.tolist() == [accepted]
 
 
 def test_a_square_of_padding_alone_is_discarded():
@@ -99,7 +99,7 @@ def test_padded_square_keeps_everybody():
     boxes = PaddedSquare(SquareOptions())(extents([4.5, 49.5, 11, 100], [[8, 50], [12, 149]], (300, 300)))
     # Side 110 around (10, 99.5): left edge -45, first px -44.5, rounded to even: -44.
     assert (boxes.left[0], boxes.top[0], boxes.side[0]) == (-44, 45, 110)
-    assert boxes.kept.all()
+    assert boxes.accepted.all()
 
 
 def test_small_squares_go_when_asked():
@@ -129,7 +129,7 @@ def test_person_without_joints_is_an_error():
 def test_centred_square_lies_inside_the_image(x, y, dx, dy, w, h):
     joints = [[x, y], [min(x + dx, 299), min(y + dy, 199)]]
     boxes = CentredSquare(SquareOptions())(extents([x, y, w, h], joints, (200, 300)))
-    if boxes.kept[0]:
+    if boxes.accepted[0]:
         assert boxes.left[0] >= 0
         assert boxes.top[0] >= 0
         assert boxes.left[0] + boxes.side[0] <= 300
@@ -152,5 +152,5 @@ def test_counts_on_all_of_coco(real_data, split, people, annotated, union):
     sizes = np.array([size_of[record["image_id"]] for record in records])
     found = measure_extents(boxes, joints, sizes)
     assert len(records) == people
-    assert CentredSquare(SquareOptions(box="annotated"))(found).kept.sum() == annotated
-    assert CentredSquare(SquareOptions())(found).kept.sum() == union
+    assert CentredSquare(SquareOptions(box="annotated"))(found).accepted.sum() == annotated
+    assert CentredSquare(SquareOptions())(found).accepted.sum() == union

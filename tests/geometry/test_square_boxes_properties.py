@@ -100,17 +100,17 @@ def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
     assert set(found.reasons) <= {"", TOO_SMALL, *reasons}
     for values in (found.left, found.top, found.side):
         assert values.dtype == np.int64  # whole px
-    assert (found.side[found.kept] >= min_side).all()
+    assert (found.side[found.accepted] >= min_side).all()
 
 
 @given(scene=scenes(outside_px=30), margin=margins)
 def test_a_centred_square_lies_in_the_image(scene, margin):
     found = squares_of(CentredSquare, scene, margin=margin)
-    kept = found.kept
-    assert (found.left[kept] >= 0).all()
-    assert (found.top[kept] >= 0).all()
-    assert (found.left[kept] + found.side[kept] <= scene.size[1]).all()
-    assert (found.top[kept] + found.side[kept] <= scene.size[0]).all()
+    accepted = found.accepted
+    assert (found.left[accepted] >= 0).all()
+    assert (found.top[accepted] >= 0).all()
+    assert (found.left[accepted] + found.side[accepted] <= scene.size[1]).all()
+    assert (found.top[accepted] + found.side[accepted] <= scene.size[0]).all()
 
 
 @given(scene=scenes(outside_px=30), margin=margins)
@@ -118,14 +118,14 @@ def test_a_padded_square_shows_some_of_the_image(scene, margin):
     found = squares_of(PaddedSquare, scene, margin=margin)
     shown_w = np.minimum(found.left + found.side, scene.size[1]) - np.maximum(found.left, 0)
     shown_h = np.minimum(found.top + found.side, scene.size[0]) - np.maximum(found.top, 0)
-    np.testing.assert_array_equal(found.kept, (shown_w > 0) & (shown_h > 0))
+    np.testing.assert_array_equal(found.accepted, (shown_w > 0) & (shown_h > 0))
 
 
 @given(scene=scenes(), margin=margins)
 def test_padding_loses_nobody_whose_joints_are_in_the_image(scene, margin):
     inside = (scene.extents.joint_max < np.array(scene.size[::-1]) - 0.5).all()
     assume(inside)  # on the very edge of the last px, rounding decides
-    assert squares_of(PaddedSquare, scene, margin=margin).kept.all()
+    assert squares_of(PaddedSquare, scene, margin=margin).accepted.all()
 
 
 @RULES
@@ -135,7 +135,7 @@ def test_all_labelled_joints_lie_in_the_square(rule, scene, margin, box):
     first = np.stack([found.left, found.top], axis=1)[:, None] - 0.5
     last = first + found.side[:, None, None]
     beyond = np.nanmax(np.maximum(first - scene.joints, scene.joints - last), axis=(1, 2))
-    assert (beyond[found.kept] <= SNAPPING_PX).all()
+    assert (beyond[found.accepted] <= SNAPPING_PX).all()
 
 
 @RULES
@@ -144,7 +144,7 @@ def test_the_annotated_box_alone_never_has_a_larger_square(rule, scene, margin):
     annotated, union = (squares_of(rule, scene, margin=margin, box=box) for box in ("annotated", "annotated_and_keypoints"))
     assert (annotated.side <= union.side).all()
     if rule is CentredSquare:
-        assert (annotated.kept <= union.kept).all()
+        assert (annotated.accepted <= union.accepted).all()
 
 
 @RULES
@@ -174,7 +174,7 @@ def test_a_mirrored_person_has_a_mirrored_square(rule, scene, margin):
     # Whether a padded square still shows one column of the image may depend on the rounding.
     if rule is CentredSquare:
         assert found.reasons.tolist() == mirrored.reasons.tolist()
-    both = found.kept & mirrored.kept
+    both = found.accepted & mirrored.accepted
     np.testing.assert_array_equal(found.side[both], mirrored.side[both])
     np.testing.assert_array_equal(found.top[both], mirrored.top[both])
     expected = scene.size[1] - (found.left + found.side)
@@ -185,10 +185,10 @@ def test_a_mirrored_person_has_a_mirrored_square(rule, scene, margin):
 @given(scene=scenes(), times=st.integers(2, 5), margin=margins)
 def test_an_enlarged_image_has_enlarged_squares(rule, scene, times, margin):
     found, large = squares_of(rule, scene, margin=margin), squares_of(rule, scene.enlarged(times), margin=margin)
-    both = found.kept & large.kept
+    both = found.accepted & large.accepted
     # Who is too small for one whole px may fit on the larger image; nobody else changes sides.
-    assert (large.kept >= found.kept).all()
-    assert (found.side[large.kept & ~found.kept] == 0).all()
+    assert (large.accepted >= found.accepted).all()
+    assert (found.side[large.accepted & ~found.accepted] == 0).all()
     assert (np.abs(large.side - times * found.side)[both] <= times).all()
     for one, other in ((found.left, large.left), (found.top, large.top)):
         assert (np.abs(other - times * one)[both] <= SNAPPING_PX * times + SNAPPING_PX).all()
@@ -199,20 +199,20 @@ def test_an_enlarged_image_has_enlarged_squares(rule, scene, times, margin):
 def test_a_larger_margin_never_shows_less(rule, scene, smaller, larger):
     assume(smaller <= larger)
     small, large = squares_of(rule, scene, margin=smaller), squares_of(rule, scene, margin=larger)
-    assert (large.kept >= small.kept).all()
-    kept = small.kept
-    assert (large.side >= small.side)[kept].all()
+    assert (large.accepted >= small.accepted).all()
+    accepted = small.accepted
+    assert (large.side >= small.side)[accepted].all()
     for low, high in ((small.left, large.left), (small.top, large.top)):
-        assert (high <= low + 1)[kept].all()
-        assert (high + large.side >= low + small.side - 1)[kept].all()
+        assert (high <= low + 1)[accepted].all()
+        assert (high + large.side >= low + small.side - 1)[accepted].all()
 
 
 @RULES
 @given(scene=scenes(), min_side=st.integers(1, 60))
 def test_a_least_side_only_discards(rule, scene, min_side):
     all_, some = squares_of(rule, scene), squares_of(rule, scene, min_side_px=min_side)
-    np.testing.assert_array_equal(some.kept, all_.kept & (all_.side >= min_side))
-    assert set(some.reasons[all_.kept & ~some.kept]) <= {TOO_SMALL}
+    np.testing.assert_array_equal(some.accepted, all_.accepted & (all_.side >= min_side))
+    assert set(some.reasons[all_.accepted & ~some.accepted]) <= {TOO_SMALL}
     for one, other in ((all_.left, some.left), (all_.top, some.top), (all_.side, some.side)):
         np.testing.assert_array_equal(one, other)
 

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.geometry.valid_region import real_span
+from posescope.geometry.valid_region import valid_span
 
 
 def span(first: int, side: int, image_side: int, size_px: int) -> tuple[int, int]:
-    low, high = real_span(np.array([first]), np.array([side]), np.array([image_side]), size_px)
+    low, high = valid_span(np.array([first]), np.array([side]), np.array([image_side]), size_px)
     return int(low[0]), int(high[0])
 
 
@@ -41,7 +41,7 @@ def test_a_square_outside_its_image_has_no_real_pixel() -> None:
 
 def test_many_at_once_are_each_alone() -> None:
     first, side, image = np.array([-3, -1, 95]), np.array([8, 4, 8]), np.array([100, 100, 100])
-    low, high = real_span(first, side, image, 8)
+    low, high = valid_span(first, side, image, 8)
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == [span(*row, 8) for row in zip(first, side, image, strict=True)]
 
 

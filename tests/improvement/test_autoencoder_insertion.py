@@ -14,19 +14,19 @@ from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.features.activations import held, read_taps
+from posescope.explainability.features.activations import constant_patches, read_activations
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.improvement.autoencoder_insertion import Inserted, groups_of, train_and_insert
-from posescope.improvement.bottleneck_features import StackFeatureStore, measure_bottlenecks, read_bottlenecks
+from posescope.improvement.autoencoder_insertion import InsertedAutoencoders, image_groups_of, train_and_insert
+from posescope.improvement.bottleneck_features import BottleneckFeatureStore, extract_bottleneck_features, measure_bottlenecks
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
-from posescope.improvement.variants import empty_bottlenecks
+from posescope.improvement.variants import mean_ablate_bottlenecks
 from posescope.training.initialisation import build_untrained
 
 CPU, COUNT, SIDE = torch.device("cpu"), 24, 32
 PERSONS = pd.DataFrame({"person_id": np.arange(COUNT), "source_split": "train2017", "image_id": np.arange(COUNT) // 2})
-OPTIONS = AutoencoderTraining(channels=(6, 4), epochs=2, batch_size=8, held_out_share=0.25, measured_share=0.17)
+OPTIONS = AutoencoderTraining(channels=(6, 4), epochs=2, batch_size=8, validation_fraction=0.25, evaluation_fraction=0.17)
 
 
 @pytest.fixture(scope="module")
@@ -53,24 +53,24 @@ def crops() -> CropSet:
 
 
 @pytest.fixture
-def store(model: PoseModel, crops: CropSet, tmp_path: Path) -> StackFeatureStore:
-    return read_bottlenecks(model, crops, StackFeatureStore(tmp_path / "improve"), "data", batch_size=10)
+def store(model: PoseModel, crops: CropSet, tmp_path: Path) -> BottleneckFeatureStore:
+    return extract_bottleneck_features(model, crops, BottleneckFeatureStore(tmp_path / "improve"), "data", batch_size=10)
 
 
-def insert(model: PoseModel, store: StackFeatureStore, numbers: int = 3) -> Inserted:
-    return train_and_insert(model, store.open(), PERSONS, CodeSize(numbers, "planted"), OPTIONS, CPU)
+def insert(model: PoseModel, store: BottleneckFeatureStore, dimensions: int = 3) -> InsertedAutoencoders:
+    return train_and_insert(model, store.open(), PERSONS, CodeSize(dimensions, "planted"), OPTIONS, CPU)
 
 
-def test_every_stack_has_its_bottleneck(store: StackFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_every_stack_has_its_bottleneck(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     features = store.open()
-    assert [one.tap for one in features] == ["stack1.bottleneck", "stack2.bottleneck"]
-    expected = read_taps(model, torch.from_numpy(crops.read_images(np.arange(COUNT))), [one.tap for one in features])
+    assert [one.layer for one in features] == ["stack1.bottleneck", "stack2.bottleneck"]
+    expected = read_activations(model, torch.from_numpy(crops.read_images(np.arange(COUNT))), [one.layer for one in features])
     for one in features:
-        np.testing.assert_allclose(one.values, expected[one.tap].flatten(1).numpy(), atol=1e-5)
+        np.testing.assert_allclose(one.values, expected[one.layer].flatten(1).numpy(), atol=1e-5)
         assert one.values.dtype == np.float32
 
 
-def test_features_that_are_not_whole_are_refused(store: StackFeatureStore, tmp_path: Path) -> None:
+def test_features_that_are_not_whole_are_refused(store: BottleneckFeatureStore, tmp_path: Path) -> None:
     assert store.is_finished()
     store.begin()
     assert not store.is_finished()
@@ -78,34 +78,34 @@ def test_features_that_are_not_whole_are_refused(store: StackFeatureStore, tmp_p
         store.open()
 
 
-def test_a_network_with_an_autoencoder_a_stack(store: StackFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_a_network_with_an_autoencoder_a_stack(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     made = insert(model, store)
     assert made.model.model_spec.options["autoencoder"] == {"channels": [6, 4], "code_size": 3, "code_activation": "relu"}
     assert [(row.stack, row.epoch) for row in made.history.itertuples()] == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert made.reconstruction.groupby("stack")["what"].apply(list).to_dict() == {
+    assert made.reconstruction.groupby("stack")["method"].apply(list).to_dict() == {
         stack: ["autoencoder", "pca", "mean"] for stack in (1, 2)
     }
     assert set(made.reconstruction["persons"]) == {4}  # two of twelve photographs
     provenance = made.model.provenance["parts"]["autoencoders"]
-    losses = [rows["held_out_loss"].min() for _, rows in made.history.groupby("stack")]
-    assert provenance["held_out_losses"] == pytest.approx(losses)
-    code = read_taps(made.model, torch.from_numpy(crops.read_images(np.arange(2))), ["stack2.code"])["stack2.code"]
+    losses = [rows["val_loss"].min() for _, rows in made.history.groupby("stack")]
+    assert provenance["val_losses"] == pytest.approx(losses)
+    code = read_activations(made.model, torch.from_numpy(crops.read_images(np.arange(2))), ["stack2.code"])["stack2.code"]
     assert code.shape == (2, 3, 1, 1)
 
 
-def test_a_code_as_wide_as_the_bottleneck_is_refused(store: StackFeatureStore, model: PoseModel) -> None:
+def test_a_code_as_wide_as_the_bottleneck_is_refused(store: BottleneckFeatureStore, model: PoseModel) -> None:
     width = store.open()[0].values.shape[1]
     with pytest.raises(ImprovementError, match=r"no narrower \(planted\)"):
-        insert(model, store, numbers=width)
+        insert(model, store, dimensions=width)
 
 
-def test_directions_before_and_after(store: StackFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_directions_before_and_after(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     table = measure_bottlenecks({"original": model, "improved": insert(model, store).model}, crops, batch_size=10)
-    found = table.set_index(["variant", "tap"])
+    found = table.set_index(["variant", "layer"])
     assert list(found.loc["original"].index) == ["stack1.bottleneck", "stack2.bottleneck"]
     assert len(found.loc["improved"]) == 6
     assert set(table["persons"]) == {COUNT}
-    assert found.loc[("improved", "stack1.code"), "numbers"] == 3
+    assert found.loc[("improved", "stack1.code"), "dimensions"] == 3
     assert found.loc[("improved", "stack1.code"), "components_95"] <= 3
     assert found.loc[("original", "stack1.bottleneck"), "components_95"] > 3
     before, after = found.loc[("original", "stack1.bottleneck")], found.loc[("improved", "stack1.bottleneck")]
@@ -114,14 +114,14 @@ def test_directions_before_and_after(store: StackFeatureStore, model: PoseModel,
 
 def test_a_photograph_is_named_by_its_file_too() -> None:
     persons = PERSONS.assign(source_split=["train2017", "val2017"] * (COUNT // 2))
-    assert len(np.unique(groups_of(PERSONS, np.arange(COUNT)))) == COUNT // 2
-    assert len(np.unique(groups_of(persons, np.arange(COUNT)))) == COUNT
+    assert len(np.unique(image_groups_of(PERSONS, np.arange(COUNT)))) == COUNT // 2
+    assert len(np.unique(image_groups_of(persons, np.arange(COUNT)))) == COUNT
 
 
-def test_an_emptied_bottleneck_holds_the_mean(store: StackFeatureStore, model: PoseModel, crops: CropSet) -> None:
+def test_an_emptied_bottleneck_holds_the_mean(store: BottleneckFeatureStore, model: PoseModel, crops: CropSet) -> None:
     features, images = store.open(), torch.from_numpy(crops.read_images(np.arange(3)))
-    means = {one.tap: torch.from_numpy(one.values.mean(axis=0).reshape(1, *one.shape)) for one in features}
-    emptied = empty_bottlenecks(model, features)
-    torch.testing.assert_close(emptied.heatmaps(images), model.heatmaps(images, held(means)))
-    assert not torch.allclose(emptied.heatmaps(images), model.heatmaps(images))
-    assert emptied.heatmaps(images, flip_test=True).shape == (3, 2, 8, 8)
+    means = {one.layer: torch.from_numpy(one.values.mean(axis=0).reshape(1, *one.shape)) for one in features}
+    mean_ablated = mean_ablate_bottlenecks(model, features)
+    torch.testing.assert_close(mean_ablated.heatmaps(images), model.heatmaps(images, constant_patches(means)))
+    assert not torch.allclose(mean_ablated.heatmaps(images), model.heatmaps(images))
+    assert mean_ablated.heatmaps(images, flip_test=True).shape == (3, 2, 8, 8)

@@ -8,7 +8,7 @@ import torch
 
 from posescope.core.plugins import ComponentSpec
 from posescope.improvement.autoencoder_insertion import reconstruction_table
-from posescope.improvement.autoencoder_training import autoencoder_options, hold_out, train_autoencoder
+from posescope.improvement.autoencoder_training import autoencoder_options, split_features, train_autoencoder
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
 
@@ -20,7 +20,7 @@ QUICK = AutoencoderTraining(
 
 
 def train(features, groups, code_size, options=QUICK):
-    split = hold_out(groups, options.held_out_share, options.measured_share, options.seed)
+    split = split_features(groups, options.validation_fraction, options.evaluation_fraction, options.seed)
     return train_autoencoder(features, split, autoencoder_options(options, code_size, features.shape[0]), options, CPU), split
 
 
@@ -30,56 +30,56 @@ def enough(planted, groups):
     return train(planted, groups, 3)
 
 
-def kept(trained, features, split, groups, what="autoencoder"):
-    return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("what").loc[what]
+def kept(trained, features, split, groups, method="autoencoder"):
+    return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("method").loc[method]
 
 
 def test_a_photograph_stands_in_one_group_whole(groups) -> None:
-    split = hold_out(groups, 0.1, 0.2, 0)
-    parts = (split.learned, split.held_out, split.measured)
+    split = split_features(groups, 0.1, 0.2, 0)
+    parts = (split.train, split.validation, split.evaluation)
     assert [len(part) for part in parts] == [210, 30, 60]
     assert sorted(np.concatenate(parts)) == list(range(300))
     assert sorted(np.concatenate([np.unique(groups[part]) for part in parts])) == list(range(100))
-    other = hold_out(groups, 0.1, 0.2, 1)
-    assert not np.array_equal(split.held_out, other.held_out)
-    assert not np.array_equal(split.measured, other.measured)
+    other = split_features(groups, 0.1, 0.2, 1)
+    assert not np.array_equal(split.validation, other.validation)
+    assert not np.array_equal(split.evaluation, other.evaluation)
 
 
-@pytest.mark.parametrize(("held_out", "measured"), [(0.01, 0.01), (0.9, 0.09), (0.09, 0.9), (0.5, 0.49)])
-def test_three_photographs_are_one_a_group_whatever_the_shares(held_out, measured) -> None:
-    split = hold_out(np.repeat([4, 7, 9], 2), held_out, measured, 0)
-    assert [len(part) for part in (split.learned, split.held_out, split.measured)] == [2, 2, 2]
+@pytest.mark.parametrize(("validation", "evaluation"), [(0.01, 0.01), (0.9, 0.09), (0.09, 0.9), (0.5, 0.49)])
+def test_three_photographs_are_one_a_group_whatever_the_shares(validation, evaluation) -> None:
+    split = split_features(np.repeat([4, 7, 9], 2), validation, evaluation, 0)
+    assert [len(part) for part in (split.train, split.validation, split.evaluation)] == [2, 2, 2]
 
 
 def test_two_photographs_are_too_few() -> None:
     with pytest.raises(ImprovementError, match=r"three photographs or more .* found 2"):
-        hold_out(np.array([0, 0, 0, 1, 1]), 0.1, 0.1, 0)
+        split_features(np.array([0, 0, 0, 1, 1]), 0.1, 0.1, 0)
 
 
 def test_one_person_is_too_few_to_learn_from() -> None:
     with pytest.raises(ImprovementError, match=r"two persons or more .* found 1 \(3 photographs"):
-        hold_out(np.arange(3), 0.1, 0.1, 0)
+        split_features(np.arange(3), 0.1, 0.1, 0)
 
 
 def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough, planted, groups) -> None:
     (trained, split), (too_few, _) = enough, train(planted, groups, 1)
     good, poor = kept(trained, planted, split, groups), kept(too_few, planted, split, groups)
-    assert good["variance_kept"] > 0.9
-    assert poor["variance_kept"] < 0.75
-    assert kept(trained, planted, split, groups, "pca")["variance_kept"] == pytest.approx(1, abs=1e-6)
-    assert kept(trained, planted, split, groups, "mean")["variance_kept"] == 0
-    assert (good["numbers"], good["persons"]) == (3, 30)
+    assert good["explained_variance"] > 0.9
+    assert poor["explained_variance"] < 0.75
+    assert kept(trained, planted, split, groups, "pca")["explained_variance"] == pytest.approx(1, abs=1e-6)
+    assert kept(trained, planted, split, groups, "mean")["explained_variance"] == 0
+    assert (good["dimensions"], good["persons"]) == (3, 30)
 
 
 def test_what_is_kept_is_that_of_the_best_epoch(enough, planted, groups) -> None:
     trained, split = enough
-    chose_it = replace(split, measured=split.held_out)
-    assert kept(trained, planted, chose_it, groups)["mse"] == pytest.approx(trained.best.held_out_loss, rel=1e-5)
-    assert trained.best.held_out_loss == min(record.held_out_loss for record in trained.history)
+    chose_it = replace(split, evaluation=split.validation)
+    assert kept(trained, planted, chose_it, groups)["mse"] == pytest.approx(trained.best.val_loss, rel=1e-5)
+    assert trained.best.val_loss == min(record.val_loss for record in trained.history)
     assert [record.learning_rate for record in trained.history[::15]] == [5e-3, 2.5e-3, 1.25e-3]
 
 
-@pytest.mark.parametrize(("group", "epochs"), [("held_out", 1), ("measured", 3)])
+@pytest.mark.parametrize(("group", "epochs"), [("validation", 1), ("evaluation", 3)])
 def test_nobody_of_the_other_groups_is_learned_from(planted, groups, group, epochs) -> None:
     """Other features of theirs change nothing in the weights; those that are measured do not choose among epochs either."""
     options = QUICK.model_copy(update={"epochs": epochs})
@@ -89,27 +89,27 @@ def test_nobody_of_the_other_groups_is_learned_from(planted, groups, group, epoc
     second, _ = train(replace(planted, values=changed), groups, 3, options)
     for one, other in zip(first.autoencoder.parameters(), second.autoencoder.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
-    chose_by = [[record.held_out_loss for record in trained.history] for trained in (first, second)]
-    assert (chose_by[0] == chose_by[1]) == (group == "measured")
+    chose_by = [[record.val_loss for record in trained.history] for trained in (first, second)]
+    assert (chose_by[0] == chose_by[1]) == (group == "evaluation")
 
 
 def test_components_and_mean_are_of_those_learned_from_and_all_are_measured_on_the_third_group(planted, groups) -> None:
     """Other features of those who chose the epoch change nothing in the table; of the measured, all rows."""
     trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
     before = reconstruction_table(trained.autoencoder, planted, split, groups, 0)
-    for group, same in (("held_out", True), ("measured", False)):
+    for group, same in (("validation", True), ("evaluation", False)):
         changed = planted.values.copy()
         changed[getattr(split, group)] += 7.0
         after = reconstruction_table(trained.autoencoder, replace(planted, values=changed), split, groups, 0)
         assert (after["mse"] == before["mse"]).tolist() == [same] * 3
-    expected = ((planted.values[split.learned].mean(axis=0) - planted.values[split.measured]) ** 2).mean()
-    assert before.set_index("what").loc["mean", "mse"] == pytest.approx(expected, rel=1e-5)
+    expected = ((planted.values[split.train].mean(axis=0) - planted.values[split.evaluation]) ** 2).mean()
+    assert before.set_index("method").loc["mean", "mse"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_photograph_to_measure_on_gives_no_interval(planted, groups) -> None:
     trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
-    found = kept(trained, planted, replace(split, measured=split.measured[:3]), groups)
-    assert np.isfinite(found["against_pca"])
+    found = kept(trained, planted, replace(split, evaluation=split.evaluation[:3]), groups)
+    assert np.isfinite(found["difference_to_pca"])
     assert np.isnan([found["low"], found["high"]]).all()
 
 

@@ -21,7 +21,7 @@ COMPONENTS = Components(np.zeros(6), np.eye(6)[:2], np.array([80.0, 10.0, 6.0, 4
 
 # All that is asked of the model: which component it is, and where its bottleneck is.
 MODEL: Any = SimpleNamespace(
-    model_spec=ComponentSpec(name="hourglass"), network=SimpleNamespace(bottleneck_tap="stack1.bottleneck")
+    model_spec=ComponentSpec(name="hourglass"), network=SimpleNamespace(bottleneck_layer="stack1.bottleneck")
 )
 
 
@@ -42,14 +42,14 @@ def curve(enough: int | None) -> AnalysisResult:
     ],
 )
 def test_the_number(enough, options, expected) -> None:
-    assert choose_code_size(MODEL, COMPONENTS, curve(enough), AutoencoderTraining(**options)).numbers == expected
+    assert choose_code_size(MODEL, COMPONENTS, curve(enough), AutoencoderTraining(**options)).dimensions == expected
 
 
 def test_the_curve_that_counts_is_that_of_the_network_as_it_runs() -> None:
     own = AnalysisResult(facts={"components_sufficient_mean": 2, "components_sufficient_own": 3})
     without_skips = AnalysisResult(facts={"components_sufficient_none": 4})
-    assert choose_code_size(MODEL, COMPONENTS, own, AutoencoderTraining()).numbers == 3
-    assert choose_code_size(MODEL, COMPONENTS, without_skips, AutoencoderTraining()).numbers == 4
+    assert choose_code_size(MODEL, COMPONENTS, own, AutoencoderTraining()).dimensions == 3
+    assert choose_code_size(MODEL, COMPONENTS, without_skips, AutoencoderTraining()).dimensions == 4
 
 
 def test_without_a_curve_there_is_a_warning(caplog) -> None:
@@ -68,12 +68,12 @@ def test_with_a_curve_there_is_none(caplog) -> None:
 def test_what_is_of_another_model_chooses_no_size(monkeypatch) -> None:
     monkeypatch.setattr("posescope.improvement.code_size.fingerprint_of_model", lambda model: "own")
     of_own, of_other = replace(COMPONENTS, model="own"), replace(COMPONENTS, model="other")
-    assert choose_code_size(MODEL, of_own, replace(curve(4), model="own"), AutoencoderTraining()).numbers == 4
+    assert choose_code_size(MODEL, of_own, replace(curve(4), model="own"), AutoencoderTraining()).dimensions == 4
     with pytest.raises(ImprovementError, match=r"The truncation curve .* model at hand \(own\), found of another \(other\)"):
         choose_code_size(MODEL, of_own, replace(curve(4), model="other"), AutoencoderTraining())
     with pytest.raises(ImprovementError, match=r"The components .* found of another"):
         choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining())
-    assert choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining(code_size=5)).numbers == 5
+    assert choose_code_size(MODEL, of_other, curve(4), AutoencoderTraining(code_size=5)).dimensions == 5
 
 
 def test_round_trip() -> None:
@@ -82,10 +82,10 @@ def test_round_trip() -> None:
 
 
 def test_components_of_another_place_are_refused_where_they_would_count() -> None:
-    elsewhere = replace(COMPONENTS, tap="stack1.skip1")
+    elsewhere = replace(COMPONENTS, layer="stack1.skip1")
     with pytest.raises(ImprovementError, match=r"explainability\.persons\.tap=null"):
         choose_code_size(MODEL, elsewhere, curve(4), AutoencoderTraining())
-    assert choose_code_size(MODEL, elsewhere, curve(4), AutoencoderTraining(code_size=5)).numbers == 5
+    assert choose_code_size(MODEL, elsewhere, curve(4), AutoencoderTraining(code_size=5)).dimensions == 5
 
 
 def test_a_network_that_takes_no_autoencoder_is_refused_at_once() -> None:

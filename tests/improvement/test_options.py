@@ -11,7 +11,7 @@ from posescope.training.options import TrainingOptions
 
 def test_fine_tuning_is_the_first_training_but_for_epochs_and_rate() -> None:
     training = TrainingOptions(epochs=17, learning_rate=0.016, seed=3, resume="f00d")
-    tuned = FineTuning(epochs=5, learning_rate_share=0.25).apply_to(training)
+    tuned = FineTuning(epochs=5, learning_rate_factor=0.25).apply_to(training)
     assert (tuned.epochs, tuned.learning_rate, tuned.resume) == (5, pytest.approx(0.004), None)
     rest = {"epochs", "learning_rate", "resume"}
     assert tuned.model_dump(exclude=rest) == training.model_dump(exclude=rest)
@@ -26,18 +26,18 @@ def test_the_thesis_environments_have_the_studys_autoencoder(request: pytest.Fix
     assert (autoencoder.code_size, autoencoder.channels, autoencoder.noise) == (50, (192, 128, 64), 0.1)
     assert (autoencoder.optimiser.name, autoencoder.optimiser.options) == ("sgd", {"momentum": 0.9})
     assert (autoencoder.learning_rate, autoencoder.halve_every_epochs) == (5e-4, 25)
-    assert options.fine_tuning == FineTuning(epochs=50, learning_rate_share=1.0)
+    assert options.fine_tuning == FineTuning(epochs=50, learning_rate_factor=1.0)
 
 
 @pytest.mark.parametrize(("held_out", "measured"), [(0.5, 0.5), (0.1, 0.95)])
 def test_shares_that_leave_nobody_to_learn_from_are_refused(held_out, measured) -> None:
     with pytest.raises(ValidationError, match="leave no photographs to learn from"):
-        AutoencoderTraining(held_out_share=held_out, measured_share=measured)
-    assert AutoencoderTraining(held_out_share=0.5, measured_share=0.4).measured_share == 0.4
+        AutoencoderTraining(validation_fraction=held_out, evaluation_fraction=measured)
+    assert AutoencoderTraining(validation_fraction=0.5, evaluation_fraction=0.4).evaluation_fraction == 0.4
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
 def test_each_group_has_a_share(share) -> None:
-    for name in ("held_out_share", "measured_share"):
+    for name in ("validation_fraction", "evaluation_fraction"):
         with pytest.raises(ValidationError, match=name):
             AutoencoderTraining(**{name: share})

@@ -6,22 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.core.origin import Origin, OriginMismatchError, with_origin
+from posescope.core.origin import Origin, OriginMismatchError, add_origin
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.improvement_findings import _claim_of_reconstruction, _claims_of_reconstruction, conclude
 from posescope.improvement.variant_comparison import COMPARISONS, compare_by_joint, compare_by_person
 
 RECONSTRUCTION = pd.DataFrame(
     [
-        {"stack": 1, "what": what, "numbers": numbers, "numbers_in_use": numbers, "persons": 30, "mse": 1 - kept,
-         "variance_kept": kept, "against_pca": against, "low": against - 0.01, "high": against + 0.01}
-        for what, numbers, kept, against in (("autoencoder", 4, 0.8, 0.1), ("pca", 4, 0.7, 0.0), ("mean", 0, 0.0, -0.7))
+        {"stack": 1, "method": method, "dimensions": dimensions, "active_dimensions": dimensions, "persons": 30, "mse": 1 - kept,
+         "explained_variance": kept, "difference_to_pca": against, "low": against - 0.01, "high": against + 0.01}
+        for method, dimensions, kept, against in (("autoencoder", 4, 0.8, 0.1), ("pca", 4, 0.7, 0.0), ("mean", 0, 0.0, -0.7))
     ]
 )  # fmt: skip
 BOTTLENECKS = pd.DataFrame(
     [
-        {"variant": variant, "tap": tap, "persons": 30, "numbers": 64, "components_95": count, "participation_ratio": count / 2}
-        for variant, tap, count in (
+        {"variant": variant, "layer": layer, "persons": 30, "dimensions": 64, "components_95": count, "participation_ratio": count / 2}
+        for variant, layer, count in (
             ("original", "stack1.bottleneck", 20), ("continued", "stack1.bottleneck", 19), ("improved", "stack1.bottleneck", 9),
             ("improved", "stack1.code", 3), ("improved", "stack1.restored", 3),
         )
@@ -34,7 +34,7 @@ def scores(gain: float) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     ids = np.arange(200)
     base, noise = rng.uniform(0.4, 0.6, 200), np.tile([0.02, -0.02, -0.02, 0.02], 50)
-    shifts = {"original": 0.0, "emptied": -0.4, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
+    shifts = {"original": 0.0, "mean_ablated": -0.4, "inserted": -0.3, "continued": 0.05, "improved": 0.05 + gain}
     tables = [
         pd.DataFrame(
             {
@@ -64,14 +64,14 @@ def hits(better: str) -> pd.DataFrame:
                 "variant": variant,
             }
         )
-        for variant in ("original", "emptied", "inserted", "continued", "improved")
+        for variant in ("original", "mean_ablated", "inserted", "continued", "improved")
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def outcome(gain: float, better: str = "nose") -> dict:
-    figures, joints = compare_by_person(scores(gain), 0, 200), compare_by_joint(hits(better), 0, 200)
-    return conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)
+    metric_values, joints = compare_by_person(scores(gain), 0, 200), compare_by_joint(hits(better), 0, 200)
+    return conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)
 
 
 def test_every_comparison_by_hand() -> None:
@@ -79,7 +79,7 @@ def test_every_comparison_by_hand() -> None:
     assert set(table.index) == set(COMPARISONS)
     for (a, b), expected in {
         ("original", "inserted"): -0.3, ("original", "continued"): 0.05, ("original", "improved"): 0.15,
-        ("continued", "improved"): 0.1, ("original", "emptied"): -0.4,
+        ("continued", "improved"): 0.1, ("original", "mean_ablated"): -0.4,
     }.items():  # fmt: skip
         row = table.loc[(a, b)]
         assert row["difference"] == pytest.approx(expected, abs=0.005)
@@ -90,18 +90,18 @@ def test_every_comparison_by_hand() -> None:
 
 def test_both_models_of_a_comparison_are_named() -> None:
     own = Origin(model="o" * 16, data="d" * 16)
-    prints = {"original": own.model, "emptied": own.model, "inserted": "i", "continued": "c", "improved": "m"}
+    prints = {"original": own.model, "mean_ablated": own.model, "inserted": "i", "continued": "c", "improved": "m"}
     people, joints = scores(0.1), hits("nose")
-    people = with_origin(people.assign(variant_model=people["variant"].map(prints)), own)
-    joints = with_origin(joints.assign(variant_model=joints["variant"].map(prints)), own)
-    figures, by_joint = compare_by_person(people, 0, 20), compare_by_joint(joints, 0, 20)
-    for table in (figures, by_joint):
+    people = add_origin(people.assign(variant_model=people["variant"].map(prints)), own)
+    joints = add_origin(joints.assign(variant_model=joints["variant"].map(prints)), own)
+    metric_values, by_joint = compare_by_person(people, 0, 20), compare_by_joint(joints, 0, 20)
+    for table in (metric_values, by_joint):
         assert {(row.model_a, row.model_b) for row in table.itertuples()} == {(prints[a], prints[b]) for a, b in COMPARISONS}
-    assert set(figures["figure"]) == {"pck_thesis"}, "fingerprints are no figures"
-    marked = [with_origin(table, own) for table in (figures, by_joint, RECONSTRUCTION, BOTTLENECKS)]
+    assert set(metric_values["metric"]) == {"pck_thesis"}, "fingerprints are no figures"
+    marked = [add_origin(table, own) for table in (metric_values, by_joint, RECONSTRUCTION, BOTTLENECKS)]
     found = conclude(CodeSize(4, "planted"), *marked, epochs=5)
     assert (found["model"], found["data"], found["models"]) == (own.model, own.data, prints)
-    marked[2] = with_origin(RECONSTRUCTION, Origin(model="before", data=own.data))
+    marked[2] = add_origin(RECONSTRUCTION, Origin(model="before", data=own.data))
     with pytest.raises(OriginMismatchError) as caught:
         conclude(CodeSize(4, "planted"), *marked, epochs=5)
     assert caught.value.names == ("reconstruction",)
@@ -142,14 +142,16 @@ def test_the_other_claims_and_the_joints() -> None:
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize(("emptied", "passed", "words"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")])
-def test_a_code_is_enough_only_where_the_bottleneck_matters(emptied, passed, words) -> None:
+@pytest.mark.parametrize(
+    ("mean_ablated", "passed", "words"), [(-0.4, True, "is enough"), (0.0, False, "hardly needs its bottleneck")]
+)
+def test_a_code_is_enough_only_where_the_bottleneck_matters(mean_ablated, passed, words) -> None:
     table = scores(0.1)
     base = table.loc[table["variant"] == "original", "pck_thesis"].to_numpy()
     table.loc[table["variant"] == "inserted", "pck_thesis"] = base
-    table.loc[table["variant"] == "emptied", "pck_thesis"] = base + emptied
-    figures, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
-    claim = conclude(CodeSize(4, "planted"), figures, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
+    table.loc[table["variant"] == "mean_ablated", "pck_thesis"] = base + mean_ablated
+    metric_values, joints = compare_by_person(table, 0, 200), compare_by_joint(hits("nose"), 0, 200)
+    claim = conclude(CodeSize(4, "planted"), metric_values, joints, RECONSTRUCTION, BOTTLENECKS, epochs=5)["findings"][1]
     assert claim["passed"] is passed
     assert words in claim["claim"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.improvement.errors import ImprovementError
-from posescope.improvement.variants import check_started_from
+from posescope.improvement.variants import check_same_start
 
 OWN, BEFORE = {"fingerprint": "own", "seed": 0}, {"fingerprint": "before", "seed": 0}
 
@@ -19,7 +19,7 @@ def made_from(model: PoseModel, provenance: dict) -> dict[str, PoseModel]:
 
 
 def test_variants_of_the_model_at_hand_pass(untrained_model: PoseModel) -> None:
-    check_started_from(replace(untrained_model, provenance=OWN), made_from(untrained_model, OWN))
+    check_same_start(replace(untrained_model, provenance=OWN), made_from(untrained_model, OWN))
 
 
 @pytest.mark.parametrize("stranger", ["inserted", "continued", "improved"])
@@ -27,4 +27,4 @@ def test_variants_of_the_model_before_are_refused(untrained_model: PoseModel, st
     """As where a part of the pipeline runs alone after another training."""
     mixed = {**made_from(untrained_model, OWN), stranger: made_from(untrained_model, BEFORE)[stranger]}
     with pytest.raises(ImprovementError, match=f"at hand: {stranger}\\."):
-        check_started_from(replace(untrained_model, provenance=OWN), mixed)
+        check_same_start(replace(untrained_model, provenance=OWN), mixed)

@@ -15,7 +15,7 @@ from posescope.core.plugins import Options
 from posescope.kedro_support.config_loader import ComponentConfigLoader, default_parameters, merge_parameters
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-BASE_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_cells": 1.0}}
+BASE_CODEC = {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 1.0}}
 
 
 def load(env: str, conf: Path = CONF, **runtime: Any) -> dict[str, Any]:
@@ -41,12 +41,12 @@ def load(env: str, conf: Path = CONF, **runtime: Any) -> dict[str, Any]:
         (
             {"codec": BASE_CODEC},
             {"codec": {"name": "gaussian", "options": {"stride": 2}}},
-            {"codec": {"name": "gaussian", "options": {"stride": 2, "sigma_cells": 1.0}}},
+            {"codec": {"name": "gaussian", "options": {"stride": 2, "sigma_heatmap_px": 1.0}}},
         ),
         (
             {"codec": BASE_CODEC},
             {"codec": {"options": {"stride": 2}}},
-            {"codec": {"name": "gaussian", "options": {"stride": 2, "sigma_cells": 1.0}}},
+            {"codec": {"name": "gaussian", "options": {"stride": 2, "sigma_heatmap_px": 1.0}}},
         ),
         (
             {"crop": {"rule": "centred_square", "rule_options": {"margin": 0.3}, "size_px": 128}},
@@ -87,7 +87,7 @@ def test_an_environment_names_only_what_differs() -> None:
 
 def test_an_environment_swaps_components_too() -> None:
     thesis = load("thesis_final")["data_engineering"]
-    assert thesis["codec"] == {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_hidden": 1.0}}
+    assert thesis["codec"] == {"name": "thesis", "options": {"stride": 4, "sigma_visible": 0.5, "sigma_occluded": 1.0}}
     assert thesis["sample"] is None
 
 

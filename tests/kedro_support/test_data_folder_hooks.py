@@ -20,7 +20,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from posescope.core.data_folder import DataFolder, FolderInUseError
 from posescope.core.errors import DataError
 from posescope.datasets import StoreDataset
-from posescope.kedro_support.data_folder_hooks import DataFolderLock, SavedFilesCheck
+from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderLock
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +65,7 @@ class Project:
 
     def run(self, pipeline: Pipeline, value: int = 1, runner: Any = None) -> pd.DataFrame | None:
         catalog, hooks = self.catalog(value), _create_hook_manager()
-        for hook in (DataFolderLock(), SavedFilesCheck()):
+        for hook in (DataFolderLock(), ChecksumCheck()):
             hooks.register(hook)
         catalog["scores"] = MemoryDataset()
         arguments = {"run_params": {"pipeline_names": ["evaluation"]}, "pipeline": pipeline, "catalog": catalog}
@@ -126,14 +126,14 @@ def test_a_file_that_somebody_edited_can_be_kept_by_removing_its_checksum(made: 
 
 def test_without_a_checksum_a_broken_file_is_still_an_error_of_the_data(made: Project) -> None:
     path = made.root / "persons.parquet"
-    DataFolder(made.root).note_place(path).unlink()
+    DataFolder(made.root).checksum_path(path).unlink()
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"persons\.parquet: persons cannot be read \(.* Run the pipeline data_engineering"):
         made.run(SCORES)
 
 
 def test_a_damaged_note_is_named_with_its_pipeline(made: Project) -> None:
-    DataFolder(made.root).note_place(made.root / "persons.parquet").write_text("[]")
+    DataFolder(made.root).checksum_path(made.root / "persons.parquet").write_text("[]")
     with pytest.raises(DataError, match=r"persons\.parquet\.json: .* --pipelines data_engineering"):
         made.run(SCORES)
 
@@ -166,7 +166,7 @@ def test_readers_without_hooks_read_and_take_no_lock(made: Project) -> None:
 
 def test_a_watched_dataset_goes_to_another_process_with_its_watch(made: Project) -> None:
     catalog = made.catalog()
-    SavedFilesCheck().before_pipeline_run(SCORES, catalog)
+    ChecksumCheck().before_pipeline_run(SCORES, catalog)
     sent = pickle.loads(pickle.dumps(catalog.get("persons")))
     assert sent.load()["a"].tolist() == [2, 4]
     (made.root / "persons.parquet").write_bytes(b"")
@@ -177,8 +177,8 @@ def test_a_watched_dataset_goes_to_another_process_with_its_watch(made: Project)
 def test_a_table_that_fails_validation_is_an_error_of_the_data() -> None:
     error = DataValidationError("Validation of 'persons' failed:\n two", dataset_name="persons", mode="load")
     with pytest.raises(DataError, match=r"'persons' failed: two Run the pipeline data_engineering"):
-        SavedFilesCheck().on_pipeline_error(error)
-    SavedFilesCheck().on_pipeline_error(DatasetError("another"))
+        ChecksumCheck().on_pipeline_error(error)
+    ChecksumCheck().on_pipeline_error(DatasetError("another"))
 
 
 class Refuse:
@@ -228,7 +228,7 @@ def test_overlapping_runs_of_one_process_are_refused_and_an_interrupted_one_is_f
 def test_a_catalog_without_the_folder_is_left_alone() -> None:
     hooks = _create_hook_manager()
     hooks.register(DataFolderLock())
-    hooks.register(SavedFilesCheck())
+    hooks.register(ChecksumCheck())
     catalog = DataCatalog({"source": MemoryDataset(1)})
     hooks.hook.before_pipeline_run(run_params={}, pipeline=PERSONS, catalog=catalog)
     hooks.hook.after_pipeline_run(run_params={}, run_result={}, pipeline=PERSONS, catalog=catalog)

@@ -8,7 +8,7 @@ import pytest
 from posescope import settings
 from posescope.core.errors import OptionsError
 from posescope.kedro_support.config_loader import ComponentConfigLoader, merge_parameters
-from posescope.kedro_support.parameter_checks import PLACES, check_parameters
+from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
 from posescope.pipeline_registry import parameter_models
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -94,14 +94,14 @@ def test_an_unknown_top_level_key_is_named_with_what_is_close(parameters: dict[s
     assert "zzz: unknown top-level key. Known: boxes" in check(parameters, {"zzz": 1})
 
 
-@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
 def test_places_are_paths(parameters: dict[str, Any], place: str) -> None:
     assert check(parameters, {place: "some/where"}) == ""
-    assert f"{place}: expected a path ({PLACES[place]}), found 3" in check(parameters, {place: 3})
+    assert f"{place}: expected a path ({PATH_PARAMETERS[place]}), found 3" in check(parameters, {place: 3})
     assert f"{place}: expected a path" in check(parameters, {place: None})
 
 
-@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
 @pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
 def test_an_address_is_no_place(parameters: dict[str, Any], place: str, path: str) -> None:
     message = check(parameters, {place: path})

@@ -10,8 +10,8 @@ from kedro.framework.cli.utils import _split_params
 
 import posescope.kedro_support.parameter_checks  # noqa: F401  lets Kedro read as we do
 from posescope.core.errors import OptionsError
-from posescope.kedro_support.params_option import read_pairs, split_params
-from posescope.kedro_support.path_parameters import PLACES
+from posescope.kedro_support.params_option import parse_pairs, parse_params_option
+from posescope.kedro_support.path_parameters import PATH_PARAMETERS
 
 TITLE = "reporting.page.title"
 TEXTS = [
@@ -23,7 +23,7 @@ TEXTS = [
 
 def split(text: str) -> dict[str, Any]:
     context = click.Context(click.Command("run"))
-    return split_params(context, click.Option(["--params"]), text)
+    return parse_params_option(context, click.Option(["--params"]), text)
 
 
 def get(content: Any, key: str) -> Any:
@@ -39,7 +39,10 @@ def test_a_text_comes_out_as_it_went_in(key: str, text: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.sampled_from([*PLACES, TITLE]), st.text(st.characters(exclude_characters=",", exclude_categories=("Cc", "Cs", "Z"))))
+@given(
+    st.sampled_from([*PATH_PARAMETERS, TITLE]),
+    st.text(st.characters(exclude_characters=",", exclude_categories=("Cc", "Cs", "Z"))),
+)
 def test_any_text_without_comma_or_blank_comes_out_as_it_went_in(key: str, text: str) -> None:
     assert get(split(f"{key}={text}"), key) == text
     assert get(_split_params(click.Context(click.Command("viz")), click.Option(["--params"]), f"{key}={text}"), key) == text
@@ -80,10 +83,10 @@ def test_pairs_nest_and_the_last_one_wins() -> None:
         "modelling": {"training": {"epochs": 3, "batch_size": 2}},
         "data_dir": "a b",
     }
-    assert read_pairs(["data_dir=a", "data_dir=b"]) == {"data_dir": "b"}
-    assert read_pairs(["modelling=1", "modelling.training.epochs=2"]) == {"modelling": {"training": {"epochs": 2}}}
+    assert parse_pairs(["data_dir=a", "data_dir=b"]) == {"data_dir": "b"}
+    assert parse_pairs(["modelling=1", "modelling.training.epochs=2"]) == {"modelling": {"training": {"epochs": 2}}}
     assert split("") == {}
-    assert split_params(click.Context(click.Command("run")), click.Option(["--params"]), {"a": 1}) == {"a": 1}
+    assert parse_params_option(click.Context(click.Command("run")), click.Option(["--params"]), {"a": 1}) == {"a": 1}
 
 
 @pytest.mark.parametrize("text", ["novalue", "=3", "data_dir=a,b", " =x"])

@@ -13,7 +13,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from posescope.core.errors import OptionsError
-from posescope.datasets import ModelDataset, NothingDataset, StoreDataset
+from posescope.datasets import ModelDataset, NoneDataset, StoreDataset
 from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, ParametersCheck
 
 
@@ -113,7 +113,7 @@ def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
     catalog = DataCatalog(
         {
             "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
-            "params:evaluation.results": MemoryDataset("theirs.json") if results else NothingDataset(),
+            "params:evaluation.results": MemoryDataset("theirs.json") if results else NoneDataset(),
         }
     )
     inputs = ["model", "params:evaluation.results"]
@@ -129,7 +129,7 @@ def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
 
 def test_nothing_can_be_saved_in_the_place_of_a_needless_input() -> None:
     with pytest.raises(DatasetError, match="does not need cannot be written: int"):
-        NothingDataset().save(1)
+        NoneDataset().save(1)
 
 
 def test_a_missing_version_is_named_with_those_that_are_there(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from kedro.io import DataCatalog
 
 from posescope.datasets import ModelDataset, RecordDataset
-from posescope.kedro_support.run_checks import AllowNamedComponents, dotted_paths_in
+from posescope.kedro_support.run_checks import AllowDottedPaths, dotted_paths_in
 
 PARAMETERS = {
     "model": "models/mine",
@@ -30,7 +30,7 @@ def test_models_of_the_catalog_are_told(tmp_path: Path) -> None:
     record = {"type": "posescope.datasets.RecordDataset", "record": "posescope.core.skeleton.Skeleton", "filepath": str(tmp_path)}
     entries = {"plain": entry, "own": {**entry, "allow": ["its.own:Net"]}, "table": table, "record": record}
     catalog = DataCatalog.from_config(entries)
-    AllowNamedComponents().after_catalog_created(catalog=catalog, parameters=PARAMETERS)
+    AllowDottedPaths().after_catalog_created(catalog=catalog, parameters=PARAMETERS)
     plain, own, kept = catalog.get("plain"), catalog.get("own"), catalog.get("record")
     assert isinstance(kept, RecordDataset)
     assert kept.allow == ("my.nets:Net", "my.parts:Part", "rules:Square")
@@ -42,7 +42,7 @@ def test_models_of_the_catalog_are_told(tmp_path: Path) -> None:
 
 def test_without_dotted_paths_nothing_is_touched(tmp_path: Path) -> None:
     catalog = DataCatalog.from_config({"m": {"type": "posescope.datasets.ModelDataset", "filepath": str(tmp_path / "model")}})
-    AllowNamedComponents().after_catalog_created(catalog=catalog, parameters={"modelling": {"model": {"name": "hourglass"}}})
+    AllowDottedPaths().after_catalog_created(catalog=catalog, parameters={"modelling": {"model": {"name": "hourglass"}}})
     dataset = catalog.get("m")
     assert isinstance(dataset, ModelDataset)
     assert dataset.allow == ()

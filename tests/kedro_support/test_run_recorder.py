@@ -57,18 +57,18 @@ def run(
     catalog: DataCatalog,
     runner: AbstractRunner | None = None,
     parameters: Any = None,
-    **asked: Any,
+    **selection: Any,
 ) -> None:
     """What a session of Kedro does around a run, in its order."""
     runner = runner or SequentialRunner()
     hooks = _create_hook_manager()
     _register_hooks(hooks, [recorder])
     hooks.hook.after_context_created(context=SimpleNamespace(config_loader={"parameters": parameters or {}}))
-    params = {"run_id": RUN_ID, "env": "test", "pipeline_names": ["evaluation"], "runner": str(runner), **asked}
+    params = {"run_id": RUN_ID, "env": "test", "pipeline_names": ["evaluation"], "runner": str(runner), **selection}
     told = {"run_params": params, "pipeline": pipeline, "catalog": catalog}
     hooks.hook.before_pipeline_run(**told)
     try:
-        only_missing = asked.get("only_missing_outputs", False)
+        only_missing = selection.get("only_missing_outputs", False)
         result = runner.run(pipeline, catalog, hooks, params["run_id"], only_missing_outputs=only_missing)
     except Exception as error:
         hooks.hook.on_pipeline_error(error=error, **told)
@@ -125,18 +125,18 @@ def test_every_runner_leaves_the_same_record(tmp_path: Path, runner: type[Abstra
     assert content["parameters"] == {"modelling": {"training": {"epochs": 2}}}
     assert content["process"] == {"pid": os.getpid(), "host": platform.node()}
     assert content["started_utc"] <= content["ended_utc"]
-    assert (content["versions"]["python"], content["asked"]) == (platform.python_version(), {})
+    assert (content["versions"]["python"], content["selection"]) == (platform.python_version(), {})
 
 
 def test_a_slice_is_recorded_as_it_ran(tmp_path: Path) -> None:
     give_table().to_csv(tmp_path / "persons.csv", index=False)
-    asked = {"from_nodes": ["keep"], "tags": (), "load_versions": {}}
-    run(RunRecorder(), FLOW.filter(node_names=["keep", "score"]), catalog_of(tmp_path), **asked)
+    selection = {"from_nodes": ["keep"], "tags": (), "load_versions": {}}
+    run(RunRecorder(), FLOW.filter(node_names=["keep", "score"]), catalog_of(tmp_path), **selection)
     content = record_in(tmp_path)
     assert content["nodes"] == ["keep", "score"]
     assert content["inputs"] == {"persons": str(tmp_path / "persons.csv")}
     assert content["outputs"] == {"metrics": str(tmp_path / "metrics.json")}
-    assert content["asked"] == {"from_nodes": ["keep"]}
+    assert content["selection"] == {"from_nodes": ["keep"]}
 
 
 def test_only_what_was_missing_is_recorded(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_only_what_was_missing_is_recorded(tmp_path: Path) -> None:
     content = record_in(tmp_path)
     assert content["nodes"] == ["keep", "score"], "persons are there; what is in memory only must be made again"
     assert content["inputs"] == {"persons": str(tmp_path / "persons.csv")}
-    assert content["asked"] == {"only_missing_outputs": True}
+    assert content["selection"] == {"only_missing_outputs": True}
 
 
 def test_where_nothing_is_missing_nothing_is_recorded_as_made(tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_a_record_is_not_overwritten(tmp_path: Path) -> None:
     assert record_in(tmp_path)["status"] == "completed"
 
 
-@pytest.mark.parametrize(("asked", "env"), [({}, "test"), ({"env": None}, "local")])
-def test_the_environment_is_the_one_that_was_taken(tmp_path: Path, asked: dict[str, Any], env: str) -> None:
-    run(RunRecorder(), Pipeline([KEEP]), catalog_of(tmp_path), pipeline_names=None, **asked)
+@pytest.mark.parametrize(("selection", "env"), [({}, "test"), ({"env": None}, "local")])
+def test_the_environment_is_the_one_that_was_taken(tmp_path: Path, selection: dict[str, Any], env: str) -> None:
+    run(RunRecorder(), Pipeline([KEEP]), catalog_of(tmp_path), pipeline_names=None, **selection)
     content = record_in(tmp_path)
     assert (content["env"], content["pipelines"]) == (env, ["__default__"])
 

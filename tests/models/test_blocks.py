@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from posescope.models.blocks import Residual, halve, initialise_glorot, upsample_twice
+from posescope.models.blocks import Residual, downsample, initialise_glorot, upsample
 from posescope.models.complexity import count_parameters
 
 
@@ -43,8 +43,8 @@ def test_gradients_agree_with_finite_differences() -> None:
 
 def test_halving_takes_the_largest_and_upsampling_repeats() -> None:
     x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    assert halve(x).tolist() == [[[[4.0]]]]
-    assert upsample_twice(x)[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    assert downsample(x).tolist() == [[[[4.0]]]]
+    assert upsample(x)[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
 
 
 def test_glorot_has_the_published_spread_and_zero_biases() -> None:

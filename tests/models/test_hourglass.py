@@ -72,8 +72,8 @@ def test_reading_edits_are_called_in_the_order_of_the_tap_names_and_change_nothi
         return read
 
     images = torch.randn(1, 3, 32, 48)
-    edited = network(images, {name: reader(name) for name in network.tap_names})
-    assert tuple(name for name, _ in met) == network.tap_names
+    edited = network(images, {name: reader(name) for name in network.layer_names})
+    assert tuple(name for name, _ in met) == network.layer_names
     assert torch.equal(edited[-1], network(images)[-1])
     sizes = dict(met)
     assert sizes["stack1.level1"] == (4, 6)
@@ -92,16 +92,16 @@ def test_silenced_skips_are_a_network_without_skips() -> None:
     kept = {name: value for name, value in with_skips.state_dict().items() if ".skips." not in name}
     without.load_state_dict(kept)
     images = torch.randn(1, 3, 32, 48)
-    silenced = with_skips(images, dict.fromkeys(with_skips.skip_taps, torch.zeros_like))
+    silenced = with_skips(images, dict.fromkeys(with_skips.skip_layers, torch.zeros_like))
     assert torch.equal(silenced[-1], without(images)[-1])
 
 
 def test_names_of_special_taps() -> None:
     network = make(stacks=2)
-    assert network.skip_taps == ("stack1.skip1", "stack1.skip2", "stack2.skip1", "stack2.skip2")
-    assert network.bottleneck_tap == "stack2.bottleneck"
-    assert network.bottleneck_tap in network.tap_names
-    assert make(skip="none").skip_taps == ()
+    assert network.skip_layers == ("stack1.skip1", "stack1.skip2", "stack2.skip1", "stack2.skip2")
+    assert network.bottleneck_layer == "stack2.bottleneck"
+    assert network.bottleneck_layer in network.layer_names
+    assert make(skip="none").skip_layers == ()
 
 
 def test_an_edit_at_no_tap_is_refused_and_the_taps_are_listed() -> None:

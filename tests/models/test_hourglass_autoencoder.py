@@ -44,7 +44,7 @@ def read(network: Hourglass, images: Tensor) -> dict[str, Tensor]:
     def reader(name: str) -> Any:
         return lambda value: values.setdefault(name, value)
 
-    network(images, {name: reader(name) for name in network.tap_names})
+    network(images, {name: reader(name) for name in network.layer_names})
     return values
 
 
@@ -62,9 +62,9 @@ def test_the_study_has_its_published_size() -> None:
 def test_the_taps_are_met_in_order_and_the_code_is_one_of_them(options: dict[str, Any]) -> None:
     network, images = make(**options).eval(), torch.randn(2, 3, *CROP)
     values = read(network, images)
-    assert tuple(values) == network.tap_names
+    assert tuple(values) == network.layer_names
     last = options.get("stacks", 1)
-    assert network.bottleneck_tap == f"stack{last}.bottleneck"
+    assert network.bottleneck_layer == f"stack{last}.bottleneck"
     for stack in range(1, last + 1):
         assert values[f"stack{stack}.code"].shape == (2, 3, 1, 1)
         assert values[f"stack{stack}.restored"].shape == values[f"stack{stack}.bottleneck"].shape == (2, 8, 2, 3)
@@ -82,8 +82,8 @@ def test_what_stands_at_the_taps_is_the_autoencoders_work() -> None:
 def test_a_code_decides_the_answer_once_the_skips_are_silent() -> None:
     network = make(skip="none").eval()
     code = torch.rand(1, 3, 1, 1)
-    edits = {"stack1.code": code.expand_as}
-    first, second = (network(torch.randn(1, 3, *CROP), edits)[-1] for _ in range(2))
+    interventions = {"stack1.code": code.expand_as}
+    first, second = (network(torch.randn(1, 3, *CROP), interventions)[-1] for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.allclose(first, network(torch.randn(1, 3, *CROP), {"stack1.code": torch.zeros_like})[-1])
 
@@ -109,8 +109,8 @@ def test_parts_that_were_trained_apart_are_put_together(stacks: int) -> None:
     load_parts(network, plain.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
     images = torch.randn(2, 3, *CROP)
     # The plain network with its bottlenecks sent through the autoencoders by hand, and the one put together.
-    edits = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
-    assert all(torch.equal(a, b) for a, b in zip(plain(images, edits), network(images), strict=True))
+    interventions = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
+    assert all(torch.equal(a, b) for a, b in zip(plain(images, interventions), network(images), strict=True))
 
 
 def test_an_autoencoder_that_changes_nothing_leaves_the_answer() -> None:

@@ -14,7 +14,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import Edits, PoseNetwork
+from posescope.models.base import Interventions, PoseNetwork
 
 CROP = (64, 64)
 HANDS = Skeleton(joints=("left_hand", "right_hand"), limbs=((0, 1),), oks_sigmas=(0.05, 0.05), category_id=5)
@@ -25,22 +25,22 @@ class BrightSpots(PoseNetwork):
     """The red and the green channel, cell by pixel."""
 
     map_size = CROP
-    tap_names = ("image",)
-    bottleneck_tap = "image"
-    skip_taps = ()
+    layer_names = ("image",)
+    bottleneck_layer = "image"
+    skip_layers = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(1))
 
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
         return [images[:, :2] * self.scale]
 
 
 @pytest.fixture
 def spots() -> PoseModel:
     """Finds the reddest and the greenest pixel of a 64 x 64 crop."""
-    codec = ComponentSpec(name="gaussian", options={"stride": 1, "sigma_cells": 1.0, "decoder": "argmax"})
+    codec = ComponentSpec(name="gaussian", options={"stride": 1, "sigma_heatmap_px": 1.0, "decoder": "argmax"})
     return PoseModel(
         network=BrightSpots(),
         codec=build("codecs", codec, crop_size=CROP, joint_count=2),

@@ -17,7 +17,7 @@ from posescope.core.joint_matching import JointMismatchError
 from posescope.core.records import PosePredictions, PoseTargets
 from posescope.data.crops.crop_set import CropSet
 from posescope.geometry.affine import crop_from_image
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
+from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_table
 
 HANDS = ("left_hand", "right_hand")
 SPOTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]], [[60, 2], [3, 61]]], dtype=np.float32)
@@ -158,7 +158,7 @@ def test_predictions_go_back_into_the_image_by_each_persons_own_square() -> None
         np.array([[[5, 6]], [[0, 63]], [[-0.5, 31.5]]], dtype=np.float32),
         np.array([[0.1], [0.2], [0.3]], dtype=np.float32),
     )
-    table = predictions_in_images(predictions, boxes)
+    table = predictions_table(predictions, boxes)
     # 1: same scale. 2: half as large: 0 -> -10 - 0.5 + 0.25, 63 -> 5 - 0.5 + 31.75. 3: twice: the edge stays, 31.5 -> 49.5 + 64.
     np.testing.assert_allclose(table["x"], [5, -10.25, 99.5], atol=1e-5)
     np.testing.assert_allclose(table["y"], [6, 36.25, 113.5], atol=1e-5)
@@ -169,4 +169,4 @@ def test_predictions_go_back_into_the_image_by_each_persons_own_square() -> None
 
 def test_nobody_gives_an_empty_table() -> None:
     nobody = PosePredictions(np.empty(0, np.int64), np.empty((0, 2, 2), np.float32), np.empty((0, 2), np.float32))
-    assert len(predictions_in_images(nobody, crop_boxes([1], [(0, 0, 64)]))) == 0
+    assert len(predictions_table(nobody, crop_boxes([1], [(0, 0, 64)]))) == 0

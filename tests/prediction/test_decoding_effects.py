@@ -12,7 +12,7 @@ from posescope.core.records import PoseTargets, ScoredPersons
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.bootstrap import draw_images
 from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
-from posescope.prediction.decoding_effects import decode_plainly, decoding_effect_table, read_in_four_ways
+from posescope.prediction.decoding_effects import decode_argmax, decode_in_four_variants, decoding_effect_table
 
 SIZE, JOINTS = (64, 64), 3
 
@@ -26,7 +26,7 @@ def heatmaps() -> torch.Tensor:
 def test_plain_decoding_is_the_arg_max_of_the_codec(heatmaps, decoder) -> None:
     codec = GaussianCodec(GaussianOptions(decoder=decoder), SIZE, JOINTS)
     plain = GaussianCodec(GaussianOptions(decoder="argmax"), SIZE, JOINTS).decode(heatmaps)
-    torch.testing.assert_close(decode_plainly(codec, heatmaps), plain.joints)
+    torch.testing.assert_close(decode_argmax(codec, heatmaps), plain.joints)
 
 
 def test_every_cell_is_its_own_plain_place_also_at_the_border() -> None:
@@ -34,12 +34,12 @@ def test_every_cell_is_its_own_plain_place_also_at_the_border() -> None:
     cells = torch.eye(256).view(1, 256, 16, 16)
     steps = (torch.arange(16).float() + 0.5) * 4 - 0.5
     expected = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1).view(1, 256, 2)
-    torch.testing.assert_close(decode_plainly(codec, cells), expected)
+    torch.testing.assert_close(decode_argmax(codec, cells), expected)
 
 
 def test_a_codec_that_is_plain_itself_stays_as_it_is(heatmaps) -> None:
     codec = ThesisCodec(ThesisOptions(), SIZE, JOINTS)
-    torch.testing.assert_close(decode_plainly(codec, heatmaps), codec.decode(heatmaps).joints)
+    torch.testing.assert_close(decode_argmax(codec, heatmaps), codec.decode(heatmaps).joints)
 
 
 def scored_at(truth) -> ScoredPersons:
@@ -81,5 +81,5 @@ def test_the_own_decoder_says_what_the_prediction_says(spots, flip_test) -> None
     crops = CropSet(targets, (images,), np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1))
     model = replace(spots, codec=GaussianCodec(GaussianOptions(stride=1, decoder="dark"), SIZE, 2))
     options = PredictionOptions(batch_size=2, device="cpu", flip_test=flip_test)
-    found = read_in_four_ways(model, crops, options)["own decoder, flip test" if flip_test else "own decoder"]
+    found = decode_in_four_variants(model, crops, options)["own decoder, flip test" if flip_test else "own decoder"]
     np.testing.assert_array_equal(found, predict_crops(model, crops, options).predictions.joints)

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from posescope.artifacts.description import ModelFolderError, describe_folder
+from posescope.artifacts.description import ModelFolderError, read_description
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_model import CropJoints
 from posescope.core.errors import DataError
@@ -21,7 +21,7 @@ from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_inputs import ImageInputError
-from posescope.prediction.image_io.image_source import Photo
+from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 from posescope.prediction.predictor import predict_people
 
@@ -45,10 +45,10 @@ class Spots:
 
 @pytest.fixture
 def estimator(model_folders: Any) -> PoseEstimator:
-    about = replace(
-        describe_folder(model_folders.torch), crop_size=(64, 64), skeleton=Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
+    description = replace(
+        read_description(model_folders.torch), crop_size=(64, 64), skeleton=Skeleton(("red", "green"), ((0, 1),), (0.1, 0.1))
     )
-    return PoseEstimator(about, Spots())
+    return PoseEstimator(description, Spots())
 
 
 def picture(red: tuple[int, int], green: tuple[int, int], size: tuple[int, int] = (90, 120)) -> NDArray[np.uint8]:
@@ -65,7 +65,7 @@ def test_joints_come_out_in_image_px(estimator: PoseEstimator) -> None:
     poses = estimator.predict_one(picture((20, 60), (79, 10)), [[*BOX, 0.5]])
     np.testing.assert_allclose(poses.joints, [[[20, 60], [79, 10]]], atol=1e-9)
     np.testing.assert_allclose(poses.boxes, [BOX])
-    assert poses.people[0].score == pytest.approx(0.5)
+    assert poses.persons[0].score == pytest.approx(0.5)
     assert (poses.image.name, poses.image.size) == ("0", (90, 120))
 
 
@@ -107,7 +107,7 @@ def test_a_stream_without_end_is_read_as_it_is_used(estimator: PoseEstimator) ->
 def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
     image = picture((20, 60), (79, 10))
     assert cv2.imwrite(str(tmp_path / "000139.png"), image[..., ::-1])
-    by_path, by_name = estimator.predict([tmp_path / "000139.png", Photo("b.jpg", image, 7)], [[BOX], [BOX]])
+    by_path, by_name = estimator.predict([tmp_path / "000139.png", NamedImage("b.jpg", image, 7)], [[BOX], [BOX]])
     assert (by_path.image.name, by_path.image.image_id) == ("000139.png", 139)
     assert (by_name.image.name, by_name.image.image_id) == ("b.jpg", 7)
     np.testing.assert_array_equal(by_path.joints, by_name.joints)
@@ -123,7 +123,7 @@ def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) 
 
     assert numbers("2.png", "good.png", "good.png", "good.png") == [2, 0, 1, 3]
     assert numbers("good.png", "0.png") == [1, 0]
-    stream = iter([image, tmp_path / "0.png", Photo("b.jpg", image, 7), image])
+    stream = iter([image, tmp_path / "0.png", NamedImage("b.jpg", image, 7), image])
     assert [poses.image.image_id for poses in estimator.predict(stream)] == [0, 1, 7, 2]
 
 
@@ -236,4 +236,4 @@ def test_the_pipelines_predictor_gives_the_same(model_folders: Any, tmp_path: Pa
     (expected,) = predict_people(read_model(model_folders.torch), ImageFolder(tmp_path), [person], options)
     found = PoseEstimator.load(model_folders.torch, device="cpu").predict_one(tmp_path / "1.png", [[5, 5, 30, 40, 0.5]])
     np.testing.assert_array_equal(found.joints[0], expected.joints)
-    assert found.people[0].score == expected.score
+    assert found.persons[0].score == expected.score

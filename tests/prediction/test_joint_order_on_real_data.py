@@ -14,10 +14,10 @@ from posescope.core.tables import ids_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
@@ -57,8 +57,8 @@ def cut(root: Path) -> tuple[dict[str, CropSet], Skeleton]:
     found = read_annotations(folder, source)
     boxed = box_persons(filter_persons(found.persons, found.keypoints, []).persons, found.keypoints, CROP)
     store = CropStore(root / "crops")
-    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, CROP)
-    targets = place_targets(boxed.crop_boxes, found.keypoints)
+    write_crops(folder, source, boxed.persons, boxed.crop_boxes, store, CROP)
+    targets = targets_in_crops(boxed.crop_boxes, found.keypoints)
     return {split: store.select(targets, ids_of(boxed.persons, split)) for split in ("train", "val")}, found.skeleton
 
 

@@ -16,7 +16,7 @@ from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions,
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.overlays import OverlayFolder
 from posescope.prediction.poses import pose_results
-from posescope.prediction.prediction_run import find_people_in
+from posescope.prediction.prediction_run import find_persons_in
 from posescope.prediction.predictor import predict_people
 
 BACKGROUND = (20, 20, 20)
@@ -93,8 +93,8 @@ def test_everything_is_posed_or_named(
     folder: ImageFolder, spots: PoseModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="posescope"):
-        people = list(find_people_in(folder, FullImage(FullImageOptions()), NOWHERE))
-    posed = {one.person.image.name: one for one in predict_people(spots, folder, people, OPTIONS)}
+        persons = list(find_persons_in(folder, FullImage(FullImageOptions()), NOWHERE))
+    posed = {one.person.image.name: one for one in predict_people(spots, folder, persons, OPTIONS)}
     assert set(posed) == {*READABLE, *ODD}
     for name in READABLE:
         # The squares span 8 px around the place; which of their equal pixels is taken is not said.
@@ -110,7 +110,7 @@ def test_everything_is_posed_or_named(
 def test_twenty_megapixels(tmp_path: Path, spots: PoseModel) -> None:
     scene((4000, 5000), RED, GREEN).save(tmp_path / "large.jpg")
     folder = ImageFolder(tmp_path)
-    (posed,) = predict_people(spots, folder, list(find_people_in(folder, FullImage(FullImageOptions()), NOWHERE)), OPTIONS)
+    (posed,) = predict_people(spots, folder, list(find_persons_in(folder, FullImage(FullImageOptions()), NOWHERE)), OPTIONS)
     assert posed.person.image.size == (4000, 5000)
     np.testing.assert_allclose(posed.joints, [(1250, 1000), (3750, 2000)], atol=300)
 
@@ -125,8 +125,8 @@ def test_two_boxes_in_one_picture_are_two_poses(tmp_path: Path, spots: PoseModel
     detections, folder = Detections(tmp_path / "boxes.json"), ImageFolder(tmp_path / "images")
     boxes = [{"file_name": "pair.png", "bbox": [left, 10, 80, 80], "score": score} for left, score in ((150, 0.5), (10, 1.0))]
     detections.root.write_text(json.dumps(boxes))
-    people = list(find_people_in(folder, BoxesFile(BoxesFileOptions()), detections))
-    right, left = predict_people(spots, folder, people, OPTIONS)
+    persons = list(find_persons_in(folder, BoxesFile(BoxesFileOptions()), detections))
+    right, left = predict_people(spots, folder, persons, OPTIONS)
     np.testing.assert_allclose(left.joints, [(30, 30), (70, 50)], atol=6)
     np.testing.assert_allclose(right.joints, [(210, 30), (170, 50)], atol=6)
     assert (left.person.score, right.person.score) == (1.0, 0.5)

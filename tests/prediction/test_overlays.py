@@ -11,16 +11,16 @@ import pytest
 from posescope.artifacts.pose_model import PoseModel
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.overlays import OverlayFolder
-from posescope.prediction.poses import DetectedPerson, ImageInfo, PosedPerson, pose_results
+from posescope.prediction.poses import DetectedPerson, ImageInfo, PersonPose, pose_results
 
 INFO = ImageInfo("7.png", 7, (60, 80))
 
 
 def posed(
     box: tuple[float, float, float, float] = (9.5, 19.5, 30.0, 40.0), info: ImageInfo = INFO, shift: float = 0
-) -> PosedPerson:
+) -> PersonPose:
     joints = np.array([[20.25, 30.0], [50.0, 40.5]]) + shift
-    return PosedPerson(DetectedPerson(info, box, 0.5), joints, np.array([0.75, 0.25], dtype=np.float32))
+    return PersonPose(DetectedPerson(info, box, 0.5), joints, np.array([0.75, 0.25], dtype=np.float32))
 
 
 def test_results_are_cocos(spots: PoseModel) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posescope.core.skeleton import Skeleton
-from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PosedPerson
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
 
 INFO = ImageInfo("a.jpg", 7, (60, 80))
 HANDS = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1), category_id=3)
@@ -13,11 +13,11 @@ HANDS = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1), category_id
 @pytest.fixture
 def poses() -> ImagePoses:
     """Two people; boxes in our convention."""
-    people = [
-        PosedPerson(DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5), np.array([[x, 3.0], [x + 1, 4.25]]), scores)
+    persons = [
+        PersonPose(DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5), np.array([[x, 3.0], [x + 1, 4.25]]), scores)
         for x, scores in ((5.0, np.array([0.8, 0.4], np.float32)), (30.0, np.array([0.2, 0.6], np.float32)))
     ]
-    return ImagePoses(INFO, tuple(people), HANDS)
+    return ImagePoses(INFO, tuple(persons), HANDS)
 
 
 def test_coco_results(poses: ImagePoses) -> None:

@@ -14,7 +14,7 @@ from posescope.core.plugins import ComponentSpec
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.poses import DetectedPerson, ImageInfo, PosedPerson
+from posescope.prediction.poses import DetectedPerson, ImageInfo, PersonPose
 from posescope.prediction.predictor import predict_people
 
 OPTIONS = PredictionOptions(device="cpu")
@@ -32,8 +32,8 @@ def centre_of_cell(value: float, first: int, side: int, size: int = 64) -> float
     return float((cell + 0.5) * side / size + first - 0.5)
 
 
-def pose(model: PoseModel, folder: ImageFolder, people: list[DetectedPerson], **options: Any) -> list[PosedPerson]:
-    return list(predict_people(model, folder, people, OPTIONS.model_copy(update=options)))
+def pose(model: PoseModel, folder: ImageFolder, persons: list[DetectedPerson], **options: Any) -> list[PersonPose]:
+    return list(predict_people(model, folder, persons, OPTIONS.model_copy(update=options)))
 
 
 def test_a_person_in_a_big_image_is_found_where_it_is(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
@@ -87,10 +87,10 @@ def test_a_flip_test_without_mirrored_pairs_is_warned_of_once(
     flip_test: bool, warnings: int, spots: PoseModel, folder: ImageFolder, write_image: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_image("1.png", (40, 40), red=(0, 0), green=(30, 3))
-    people = [DetectedPerson(ImageInfo("1.png", 1, (40, 40)), (0.0, 0.0, 20.0, 20.0))] * 2
+    persons = [DetectedPerson(ImageInfo("1.png", 1, (40, 40)), (0.0, 0.0, 20.0, 20.0))] * 2
     model = replace(spots, skeleton=replace(spots.skeleton, joints=("LHand", "RHand")))
     with caplog.at_level(logging.WARNING, logger="posescope"):
-        pose(model, folder, people, batch_size=1, flip_test=flip_test)
+        pose(model, folder, persons, batch_size=1, flip_test=flip_test)
     assert sum("flip_test mirrors people" in record.getMessage() for record in caplog.records) == warnings
 
 
@@ -98,9 +98,9 @@ def test_people_come_back_in_order_whatever_the_batch(spots: PoseModel, folder: 
     boxes = [(20.4, 14.5, 58.2, 50.0), (15.4, 10.5, 58.2, 50.0), (25.4, 20.5, 58.2, 50.0)]
     write_image("1.png", (90, 120), red=(40, 40), green=(50, 42))
     write_image("2.png", (90, 120), red=(41, 43), green=(52, 44))
-    people = [DetectedPerson(ImageInfo(f"{i}.png", i, (90, 120)), box) for i in (1, 2) for box in boxes]
-    whole, single = pose(spots, folder, people), pose(spots, folder, people, batch_size=2)
-    assert [posed.person for posed in whole] == [posed.person for posed in single] == people
+    persons = [DetectedPerson(ImageInfo(f"{i}.png", i, (90, 120)), box) for i in (1, 2) for box in boxes]
+    whole, single = pose(spots, folder, persons), pose(spots, folder, persons, batch_size=2)
+    assert [posed.person for posed in whole] == [posed.person for posed in single] == persons
     expected = [[[40, 40], [50, 42]]] * 3 + [[[41, 43], [52, 44]]] * 3
     for found in (whole, single):
         np.testing.assert_allclose([posed.joints for posed in found], expected, atol=1e-9)

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.artifacts.description import describe_folder
+from posescope.artifacts.description import read_description
 from posescope.artifacts.model_folder import read_model
 from posescope.core.tables import matrices_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.geometry.affine import apply_affine, invert_affine
-from posescope.prediction.backends.torch_backend import TorchModel
+from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.estimator import PoseEstimator
 
 
@@ -27,15 +27,15 @@ def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path:
     found = read_annotations(folder, source)
     boxed = box_persons(found.persons, found.keypoints, options)
     store = CropStore(tmp_path / "crops")
-    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+    write_crops(folder, source, boxed.persons, boxed.crop_boxes, store, options)
     ids = boxed.crop_boxes["person_id"].to_numpy()
-    crops = store.select(place_targets(boxed.crop_boxes, found.keypoints), ids).read_images(np.arange(len(ids)))
+    crops = store.select(targets_in_crops(boxed.crop_boxes, found.keypoints), ids).read_images(np.arange(len(ids)))
 
     model = read_model(model_folders.torch)
     decoded = model.predict(torch.from_numpy(crops)).joints.numpy()
     expected = apply_affine(invert_affine(matrices_of(boxed.crop_boxes)), decoded)
 
-    estimator = PoseEstimator(describe_folder(model_folders.torch), TorchModel(model_folders.torch, "cpu"))
+    estimator = PoseEstimator(read_description(model_folders.torch), TorchBackend(model_folders.torch, "cpu"))
     margin = estimator.about.crop.margin
     persons = boxed.persons.set_index("person_id")
     assert len(ids) >= 3

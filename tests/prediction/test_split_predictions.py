@@ -13,7 +13,7 @@ from posescope.core.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, 
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.base import MetricError
 from posescope.prediction.crop_predictions import PredictionOptions
-from posescope.prediction.split_predictions import locate_people, origin_of_people, read_results
+from posescope.prediction.split_predictions import origin_of_predictions, predict_split, read_results
 
 JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
 IDS = np.array([100, 101])
@@ -44,7 +44,7 @@ def crops() -> CropSet:
 
 
 def test_the_model_is_asked(spots, crops) -> None:
-    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+    found = predict_split(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
     assert [result["image_id"] for result in found.results] == [4, 5]
@@ -59,7 +59,7 @@ def test_a_file_is_taken_in_place_of_the_model(spots, crops, tmp_path) -> None:
     record = {"category_id": spots.skeleton.category_id, "score": 0.5}
     records = [{**record, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]
     path.write_text(json.dumps(records))
-    found = locate_people(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
+    found = predict_split(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
     Predictions.validate(found.predictions)
     assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
     assert found.results == records
@@ -77,12 +77,12 @@ def test_names_of_the_annotation_file_decide(spots, crops, tmp_path) -> None:
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps(named))
     arguments = (None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
-    found = locate_people(*arguments)
+    found = predict_split(*arguments)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     assert found.results == [{**record, "image_id": number} for number in (4, 5, 6)]
     path.write_text(json.dumps([*named, {**record, "image_id": 4, "file_name": "c.jpg"}]))
     with pytest.raises(MetricError, match=r"theirs\.json: 1 of 4 records is faulty(?s:.*)record 3: file_name 'c\.jpg'"):
-        locate_people(*arguments)
+        predict_split(*arguments)
 
 
 def test_read(tmp_path) -> None:
@@ -108,16 +108,16 @@ def test_a_missing_file_is_named(tmp_path) -> None:
 def test_without_a_model_there_must_be_results(crops, spots, tmp_path) -> None:
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps([{"category_id": 1, "score": 0.5, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]))
-    found = locate_people(None, crops, WANTED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
+    found = predict_split(None, crops, WANTED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
     assert found.predictions["person_id"].tolist() == [101, 101]
     with pytest.raises(DataError, match="neither a model nor a file of results"):
-        locate_people(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+        predict_split(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
 
 
 @pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])
 def test_a_model_of_other_data_is_warned_of(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
     """The split may have been drawn anew, so that it has learned from persons that are scored."""
     model = replace(untrained_model, provenance={} if trained_on is None else {"data_fingerprint": trained_on})
-    assert origin_of_people(model, "d" * 16).data == "d" * 16
+    assert origin_of_predictions(model, "d" * 16).data == "d" * 16
     assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
     assert all(str(trained_on) in record.getMessage() for record in caplog.records)

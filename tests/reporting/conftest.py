@@ -14,9 +14,9 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import cut_all
+from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.reporting.sections.data_section import DataInputs
@@ -44,8 +44,8 @@ def tiny_run(tiny_coco, tmp_path) -> TinyRun:
     found = read_annotations(folder, source)
     boxed = box_persons(found.persons, found.keypoints, options)
     store = CropStore(tmp_path / "crops")
-    cut_all(folder, source, boxed.persons, boxed.crop_boxes, store, options)
-    targets = place_targets(boxed.crop_boxes, found.keypoints)
+    write_crops(folder, source, boxed.persons, boxed.crop_boxes, store, options)
+    targets = targets_in_crops(boxed.crop_boxes, found.keypoints)
     return TinyRun(folder, source, boxed.persons, found.keypoints, boxed.crop_boxes, targets, store, found.skeleton)
 
 
@@ -80,41 +80,41 @@ def data_inputs() -> DataInputs:
                 "images_with_persons": [4, 2, 1, 7],
                 "images": [2, 2, 1, 5],
                 "persons": [3, 3, 1, 7],
-                "images_share": [0.4, 0.4, 0.2, 1.0],
-                "persons_share": [3 / 7, 3 / 7, 1 / 7, 1.0],
+                "images_fraction": [0.4, 0.4, 0.2, 1.0],
+                "persons_fraction": [3 / 7, 3 / 7, 1 / 7, 1.0],
             }
         ),
-        discarded=pd.DataFrame(
+        rejected=pd.DataFrame(
             [
                 ("read", "image", "image without people", 1, 0.25),
                 ("filter", "person", "crowd", 3, 0.3),
-                ("kept", "person", "persons with a crop", 7, 0.7),
-                ("kept", "image", "images of these persons", 3, 0.75),
+                ("accepted", "person", "persons with a crop", 7, 0.7),
+                ("accepted", "image", "images of these persons", 3, 0.75),
             ],
-            columns=["step", "record", "reason", "records", "share"],
+            columns=["step", "record", "reason", "records", "fraction"],
         ),
         joint_labels=pd.DataFrame(
             {
                 "joint": ["nose", "left_hand"],
                 "visible": [5, 0],
-                "hidden": [1, 3],
+                "occluded": [1, 3],
                 "unlabelled": [1, 4],
-                "visible_share": [5 / 7, 0.0],
-                "hidden_share": [1 / 7, 3 / 7],
-                "unlabelled_share": [1 / 7, 4 / 7],
+                "visible_fraction": [5 / 7, 0.0],
+                "occluded_fraction": [1 / 7, 3 / 7],
+                "unlabelled_fraction": [1 / 7, 4 / 7],
             }
         ),
         quality=pd.DataFrame(
             [
-                ("mended", "train2017", "area_from_box", 2, 0.5, "Annotation 3 has area null.", "Write the area."),
+                ("repaired", "train2017", "area_from_box", 2, 0.5, "Annotation 3 has area null.", "Write the area."),
                 ("warned", "all", "guessed_oks_sigmas", 1, 0.5, "No OKS sigma is known for tail.", "Give it."),
             ],
-            columns=["severity", "split", "check", "records", "share", "detail", "remedy"],
+            columns=["severity", "split", "check", "records", "fraction", "detail", "remedy"],
         ),
         box_sizes=figure,
         joint_counts=figure,
-        crop_sheet=picture,
-        target_sheet=picture,
+        crop_grid=picture,
+        target_grid=picture,
         average_crop=picture,
     )
 
@@ -132,11 +132,11 @@ def failure_inputs() -> FailureInputs:
     return FailureInputs(
         error_types=pd.DataFrame(
             [
-                (joint, kind, 20, round(20 * share), share, share, share)
+                (joint, kind, 20, round(20 * fraction), fraction, fraction, fraction)
                 for joint, of_joint in shares.items()
-                for kind, share in zip(types, of_joint, strict=True)
+                for kind, fraction in zip(types, of_joint, strict=True)
             ],
-            columns=["joint", "type", "labelled", "count", "share", "low", "high"],
+            columns=["joint", "type", "labelled", "count", "fraction", "low", "high"],
         ),
         error_costs=pd.DataFrame(
             [
@@ -152,7 +152,7 @@ def failure_inputs() -> FailureInputs:
         ),
         strata=pd.DataFrame(
             [
-                ("everybody", "everybody", 50, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("all persons", "all persons", 50, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
                 ("size", "small", 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
                 ("size", "medium", 20, 0.4, 0.3, 0.5, 0.25, 0.2, 0.3),
                 ("size", "large", 27, 0.6, 0.5, 0.7, 0.75, 0.7, 0.8),

@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
-from posescope.reporting.html_page import picture_data_uri, render_report
+from posescope.reporting.html_page import image_data_uri, render_report
 from posescope.reporting.plots.plot_style import ReportError
-from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 
 NASTY = "</script><script>alert('x')</script> & <b>"
 
@@ -41,8 +41,8 @@ class Tags(HTMLParser):
             self.words.append(data.strip())
 
 
-def picture(caption: str = "A red square.") -> ReportPicture:
-    return ReportPicture(np.full((6, 8, 3), (255, 0, 0), np.uint8), caption=caption, alt="red")
+def picture(caption: str = "A red square.") -> ReportImage:
+    return ReportImage(np.full((6, 8, 3), (255, 0, 0), np.uint8), caption=caption, alt="red")
 
 
 def full_content() -> ReportContent:
@@ -61,7 +61,7 @@ def full_content() -> ReportContent:
         ),
         sections=(
             Section("How good it is", "First part\nof it.\n\nSecond.\n- one\n- two", tables=(ReportTable("Joints", scores),)),
-            Section("Where it fails", figures=(ReportFigure(bars, "Bars.", "bars"), ReportFigure(bars, "More bars.", "bars"))),
+            Section("Where it fails", figures=(ReportPlot(bars, "Bars.", "bars"), ReportPlot(bars, "More bars.", "bars"))),
             Section("What it has learned", pictures=(picture(),)),
         ),
         footer="Made by hand.",
@@ -132,7 +132,7 @@ def test_pictures_are_png_data_with_words_for_those_who_do_not_see_them(page: Ta
 
 def test_a_data_uri_holds_the_same_pixels() -> None:
     original = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    kind, content = picture_data_uri(original).split(",")
+    kind, content = image_data_uri(original).split(",")
     assert kind == "data:image/png;base64"
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decoded[..., ::-1], original)
@@ -142,7 +142,7 @@ def test_a_large_picture_becomes_webp_that_looks_the_same() -> None:
     # As a photograph: smooth, with noise that PNG cannot pack.
     ramp = np.linspace(0, 200, 400)[None, :, None] + np.random.default_rng(3).normal(0, 6, (300, 400, 3)) + 25
     original = ramp.clip(0, 255).astype(np.uint8)
-    kind, content = picture_data_uri(original).split(",")
+    kind, content = image_data_uri(original).split(",")
     assert kind == "data:image/webp;base64"
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert decoded.shape == original.shape
@@ -197,7 +197,7 @@ def test_a_name_in_a_figure_is_no_link() -> None:
     """Plotly makes links of `<a href=...>` in any text; our own line breaks stay."""
     name = '<a href="https://evil">knee</a>'
     figure = go.Figure(go.Bar(x=[name], y=[1])).update_layout(title_text=f"ours<br>{name}")
-    html = render_report(ReportContent(title="t", sections=(Section("s", figures=(ReportFigure(figure, "c", "a"),)),)))
+    html = render_report(ReportContent(title="t", sections=(Section("s", figures=(ReportPlot(figure, "c", "a"),)),)))
     (content,) = re.findall(r'<script type="application/json" data-plot="[^"]+">(.*?)</script>', html, flags=re.DOTALL)
     assert json.loads(content)["layout"]["title"]["text"] == 'ours<br>&lt;a href="https://evil">knee&lt;/a>'
     assert json.loads(content)["data"][0]["x"] == ['&lt;a href="https://evil">knee&lt;/a>']

@@ -11,7 +11,7 @@ from posescope.reporting.model_card import CardInputs, write_model_card
 @pytest.fixture
 def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
     figure = {"value": 0.4333, "low": 0.4, "high": 0.47, "protocol": "crops", "persons": 5064}
-    training = {"batch_size": 8, "ema_decay": None, "loss": {"name": "mse", "options": {"emphasis": 40}}}
+    training = {"batch_size": 8, "ema_decay": None, "loss": {"name": "mse", "options": {"foreground_weight": 40}}}
     provenance = {"posescope": "0.1.0", "fingerprint": "abc", "epoch": 17, "training": training}
     return CardInputs(
         model=replace(tiny_model, provenance=provenance),

@@ -22,9 +22,9 @@ def joint_scores():
     rows = [
         (joint, visibility, 5, 2.0, 0.1, pck if visibility == "all" else np.nan)
         for joint, pck in (("nose", 0.9), ("left_hand", 0.25), ("right_hand", 0.5))
-        for visibility in ("hidden", "visible", "all")
+        for visibility in ("occluded", "visible", "all")
     ]
-    return pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box", "pck_thesis"])
+    return pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "normalised_mean_error", "pck_thesis"])
 
 
 def skip_table():
@@ -62,7 +62,7 @@ def inputs(tiny_model, data_inputs, failure_inputs):
         ),
         joint_scores=joint_scores(),
         # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
-        components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), tap="stack1.bottleneck", shape=(4, 1, 1)),
+        components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), layer="stack1.bottleneck", shape=(4, 1, 1)),
         analyses={
             "walks": AnalysisResult(facts={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
             "skip_ablation": AnalysisResult(facts={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
@@ -164,7 +164,7 @@ def test_findings_come_first_and_stand_beside_their_controls(inputs):
     chance = Control("shuffled persons", 0.01, 0.0, 0.02)
     made = (
         Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True, persons="persons of val"),
-        Finding("Cluster 2 fails.", 0.3, None, None, Control("everybody", 0.7), passed=False, pck_at_stake=0.1),
+        Finding("Cluster 2 fails.", 0.3, None, None, Control("all persons", 0.7), passed=False, pck_at_stake=0.1),
     )
     analyses = {"walks": replace(inputs.analyses["walks"], findings=made)}
     content = assemble_report(replace(inputs, analyses=analyses))

@@ -6,18 +6,18 @@ import pytest
 
 from posescope.drawing.rgb_images import DrawingError
 from posescope.reporting.plots.plot_style import ReportError
-from posescope.reporting.report_content import ReportFigure, ReportPicture
+from posescope.reporting.report_content import ReportImage, ReportPlot
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 def test_every_picture_and_figure_has_a_caption_and_an_alternative_text() -> None:
     with pytest.raises(ReportError, match="picture 'Walks'"):
-        ReportPicture(IMAGE, caption="Walks", alt=" ")
+        ReportImage(IMAGE, caption="Walks", alt=" ")
     with pytest.raises(ReportError, match="figure 'a line'"):
-        ReportFigure(go.Figure(), caption="", alt="a line")
+        ReportPlot(go.Figure(), caption="", alt="a line")
 
 
 def test_a_picture_is_rgb() -> None:
     with pytest.raises(DrawingError, match=r"picture 'Walks'.*float64"):
-        ReportPicture(np.zeros((4, 4, 3)), caption="Walks", alt="people")  # type: ignore[arg-type]
+        ReportImage(np.zeros((4, 4, 3)), caption="Walks", alt="people")  # type: ignore[arg-type]

@@ -8,16 +8,16 @@ import plotly.graph_objects as go
 import pytest
 
 from posescope.artifacts.model_folder import fingerprint_of_model
-from posescope.core.origin import Origin, with_origin, without_origin
+from posescope.core.origin import Origin, add_origin, drop_origin
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.evaluation.metric_values import Figure, Figures, metrics_content, setting_of
+from posescope.evaluation.metric_values import Figure, MetricValues, evaluation_setting, metrics_content
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.reporting.html_page import render_report
 from posescope.reporting.model_card import write_model_card
 from posescope.reporting.report_assembly import assemble_report
-from posescope.reporting.report_inputs import choose_card_inputs, choose_report_inputs
-from posescope.reporting.result_filter import Belongings, mark_figure, mark_picture, origin_of
+from posescope.reporting.report_inputs import select_card_inputs, select_report_inputs
+from posescope.reporting.result_filter import ResultFilter, add_image_origin, add_plot_origin, origin_of
 
 DATA = "d" * 16
 PICTURE = np.full((8, 12, 3), 90, np.uint8)
@@ -35,16 +35,16 @@ def own(tiny_model) -> Origin:
 
 def metrics_of(origin: Origin | None) -> dict:
     results = "theirs.json" if origin is not None and origin.results else None
-    figures = Figures({"oks": Figure(0.777, 0.7, 0.8, 9)}).of(origin)
-    return metrics_content(setting_of("crops", "val", False, results, origin), figures)
+    figures = MetricValues({"oks": Figure(0.777, 0.7, 0.8, 9)}).of(origin)
+    return metrics_content(evaluation_setting("crops", "val", False, results, origin), figures)
 
 
 def each_kind(origin: Origin) -> dict:
-    facts = {"mean": np.zeros(2), "axes": np.eye(1, 2), "variances": np.ones(1), "tap": "t", "shape": (2, 1, 1)}
+    facts = {"mean": np.zeros(2), "axes": np.eye(1, 2), "variances": np.ones(1), "layer": "t", "shape": (2, 1, 1)}
     return {
-        "table": with_origin(pd.DataFrame({"oks": [0.5]}), origin),
-        "plot": mark_figure(go.Figure(), origin),
-        "picture": mark_picture(PICTURE, origin),
+        "table": add_origin(pd.DataFrame({"oks": [0.5]}), origin),
+        "plot": add_plot_origin(go.Figure(), origin),
+        "picture": add_image_origin(PICTURE, origin),
         "metrics": metrics_of(origin),
         "components": Components(**facts, model=origin.model or "", data=origin.data or ""),
         "analysis": AnalysisResult({"k": 1}, model=origin.model or "", data=origin.data or ""),
@@ -60,7 +60,7 @@ def test_every_kind_of_result_says_its_origin(own):
 
 @pytest.mark.parametrize("changed", [{"model": "other"}, {"data": "other"}])
 def test_what_is_of_another_model_or_other_data_is_left_out_and_named(tiny_model, statistics, own, changed, caplog):
-    belongings = Belongings.of(tiny_model, statistics)
+    belongings = ResultFilter.of(tiny_model, statistics)
     assert belongings.keep(each_kind(own), "evaluation").keys() == each_kind(own).keys()
     assert belongings.left_out == []
     assert belongings.keep(each_kind(replace(own, **changed)), "evaluation") == {}
@@ -71,14 +71,14 @@ def test_what_is_of_another_model_or_other_data_is_left_out_and_named(tiny_model
 
 
 def test_another_systems_figures_are_not_ours(tiny_model, statistics):
-    belongings = Belongings.of(tiny_model, statistics)
+    belongings = ResultFilter.of(tiny_model, statistics)
     theirs = Origin(model="", data=DATA, results="f" * 16)
     assert belongings.keep({"metrics": metrics_of(theirs)}, "evaluation") == {}
     assert "f" * 16 in belongings.left_out[0]
 
 
 def test_what_does_not_say_its_origin_is_left_out(tiny_model, statistics):
-    belongings = Belongings.of(tiny_model, statistics)
+    belongings = ResultFilter.of(tiny_model, statistics)
     nameless = {
         "metrics": metrics_of(None),
         "table": pd.DataFrame({"oks": [0.5]}),
@@ -91,7 +91,7 @@ def test_what_does_not_say_its_origin_is_left_out(tiny_model, statistics):
 
 def test_a_model_of_other_data_is_named(tiny_model, statistics):
     model = replace(tiny_model, provenance={"data_fingerprint": "elsewhere"})
-    belongings = Belongings.of(model, statistics)
+    belongings = ResultFilter.of(model, statistics)
     assert not belongings.trained_on_this_data
     assert "elsewhere" in belongings.left_out[0]
 
@@ -103,8 +103,8 @@ def results(data_inputs, failure_inputs, own):
     def make(evaluated: Origin, data: str = DATA) -> dict:
         def mark(name, value, origin):
             if isinstance(value, pd.DataFrame):
-                return with_origin(value, origin)
-            return mark_picture(value, origin) if isinstance(value, np.ndarray) else mark_figure(go.Figure(value), origin)
+                return add_origin(value, origin)
+            return add_image_origin(value, origin) if isinstance(value, np.ndarray) else add_plot_origin(go.Figure(value), origin)
 
         failures = {f"failure_{name}": mark(name, value, evaluated) for name, value in vars(failure_inputs).items()}
         tables = {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items()}
@@ -124,17 +124,19 @@ def report_of(model, statistics, results, evaluated: Origin, history: Origin, ex
             "seconds": [3.0, 4.4],
         }
     )
-    rows = [(joint, kind, 5, 2.0, 0.1, 0.5) for joint in ("nose", "left_hand") for kind in ("hidden", "visible", "all")]
-    scores = pd.DataFrame(rows, columns=["joint", "visibility", "labelled", "mean_error_px", "mean_error_of_box", "pck_thesis"])
-    return choose_report_inputs(
-        Belongings.of(model, statistics),
+    rows = [(joint, kind, 5, 2.0, 0.1, 0.5) for joint in ("nose", "left_hand") for kind in ("occluded", "visible", "all")]
+    scores = pd.DataFrame(
+        rows, columns=["joint", "visibility", "labelled", "mean_error_px", "normalised_mean_error", "pck_thesis"]
+    )
+    return select_report_inputs(
+        ResultFilter.of(model, statistics),
         "A page",
         model,
         metrics=metrics_of(evaluated),
-        history=with_origin(epochs, history),
-        joint_scores=with_origin(scores, evaluated),
+        history=add_origin(epochs, history),
+        joint_scores=add_origin(scores, evaluated),
         components=each_kind(evaluated)["components"],
-        examples=mark_picture(PICTURE, examples or Origin(Belongings.of(model, statistics).at_hand.model, DATA)),
+        examples=add_image_origin(PICTURE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA)),
         **results(evaluated),
     )
 
@@ -157,10 +159,10 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, sta
     assert content.headlines == ()
     assert content.sections[0].title == "Left out"
     assert "b" * 16 in render_report(content)
-    distribution = with_origin(data_inputs.distribution, Origin(data=DATA))
+    distribution = add_origin(data_inputs.distribution, Origin(data=DATA))
     failures = {name: value for name, value in results(before).items() if name.startswith("failure_")}
     card = write_model_card(
-        choose_card_inputs(Belongings.of(tiny_model, statistics), tiny_model, metrics_of(before), distribution, **failures)
+        select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, metrics_of(before), distribution, **failures)
     )
     assert "0.777" not in card
     assert "| train | " in card
@@ -192,7 +194,7 @@ def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statis
 def test_quality_of_other_data_is_left_out(tiny_model, statistics, own, results):
     def with_quality(evaluated, data=DATA):
         found = results(evaluated, data)
-        return {**found, "data_quality": with_origin(without_origin(found["data_quality"]), Origin(data="other"))}
+        return {**found, "data_quality": add_origin(drop_origin(found["data_quality"]), Origin(data="other"))}
 
     inputs = report_of(tiny_model, statistics, with_quality, own, own)
     assert inputs.data is None

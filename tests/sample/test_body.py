@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from posescope.sample.body import draw_body_shape, pose_skeleton, rotation_x, rotation_y, rotation_z
+from posescope.sample.body import pose_skeleton, rotation_x, rotation_y, rotation_z, sample_body_shape
 from posescope.sample.poses import Arm, Leg, Pose
 
-BODY = draw_body_shape(0)
+BODY = sample_body_shape(0)
 STRAIGHT = Pose(
     "attention", Arm(0, 0, 0, 0), Arm(0, 0, 0, 0), Leg(0, 0, 0, 0), Leg(0, 0, 0, 0)
 )  # no bend, no lean, no turn anywhere

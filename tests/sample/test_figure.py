@@ -2,29 +2,29 @@ import numpy as np
 import pytest
 
 from posescope.core.skeleton import COCO_PERSON
-from posescope.sample.figure import Figure, FigurePicture, draw_figure, paint_figure, view_of_yaw
+from posescope.sample.figure import PersonCutout, PosedPerson, paint_figure, sample_posed_person, view_of_yaw
 from posescope.sample.shading import Light
-from posescope.sample.solids import PartId, PictureFrame, RoundCone
+from posescope.sample.solids import ImageProjection, PartId, RoundCone
 
 LIGHT: Light = ((0.0, -0.5, 0.86), 0.5)
 SIZE = (300, 240)
-FRAME = PictureFrame(120.0, 160.0, 200.0)
+FRAME = ImageProjection(120.0, 160.0, 200.0)
 
 
-def _paint(figure: Figure, frame: PictureFrame = FRAME) -> FigurePicture:
+def _paint(figure: PosedPerson, frame: ImageProjection = FRAME) -> PersonCutout:
     painted = paint_figure(figure, frame, SIZE, LIGHT)
     assert painted is not None
     return painted
 
 
-def _joint(painted: FigurePicture, name: str) -> tuple[float, float]:
+def _joint(painted: PersonCutout, name: str) -> tuple[float, float]:
     x, y = painted.joints[COCO_PERSON.index(name)]
     return float(x), float(y)
 
 
 @pytest.mark.parametrize(("yaw", "sign"), [(0.0, 1), (180.0, -1)])
 def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
-    painted = _paint(draw_figure(1, 5.0, ("standing",), yaw))
+    painted = _paint(sample_posed_person(1, 5.0, ("standing",), yaw))
     for name in ("shoulder", "hip", "knee", "ankle", "ear"):
         assert sign * (_joint(painted, f"left_{name}")[0] - _joint(painted, f"right_{name}")[0]) > 0
 
@@ -32,21 +32,21 @@ def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
 def test_face_is_seen_in_front_and_hidden_from_behind() -> None:
     for seed in range(6):
         face = [COCO_PERSON.index(name) for name in ("nose", "left_eye", "right_eye")]
-        assert not _paint(draw_figure(seed, 5.0, ("standing",), 0.0)).hidden[face].any()
-        assert _paint(draw_figure(seed, 5.0, ("standing",), 180.0)).hidden[face].all()
+        assert not _paint(sample_posed_person(seed, 5.0, ("standing",), 0.0)).hidden[face].any()
+        assert _paint(sample_posed_person(seed, 5.0, ("standing",), 180.0)).hidden[face].all()
 
 
 def test_far_side_is_hidden_in_profile() -> None:
     # Looking to the image's right (yaw 90) the right side is near. Unturned chest: the far shoulder is behind it.
     for seed in range(4):
-        painted = _paint(draw_figure(seed, 5.0, ("phoning",), 90.0))
+        painted = _paint(sample_posed_person(seed, 5.0, ("phoning",), 90.0))
         assert painted.hidden[COCO_PERSON.index("left_hip")]
         assert painted.hidden[COCO_PERSON.index("left_ear")]
 
 
 def test_joints_lie_on_the_body() -> None:
     for seed in range(8):
-        painted = _paint(draw_figure(seed, 5.0))
+        painted = _paint(sample_posed_person(seed, 5.0))
         for index in range(5, 17):
             x, y = np.round(painted.joints[index]).astype(int)
             row, column = y - painted.top, x - painted.left
@@ -57,10 +57,10 @@ def test_joints_lie_on_the_body() -> None:
 
 def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
     """A ball drawn about (x, y) has its centre of mass there, in the convention that an integer is a pixel's centre."""
-    figure = draw_figure(0, 5.0, ("standing",), 0.0)
+    figure = sample_posed_person(0, 5.0, ("standing",), 0.0)
     ball = RoundCone(PartId.HEAD, np.zeros(3), np.zeros(3), 0.1, 0.0)
-    alone = Figure(figure.wearer, [ball], "standing", "front", ())
-    painted = _paint(alone, PictureFrame(100.3, 80.7, 100.0))
+    alone = PosedPerson(figure.wearer, [ball], "standing", "front", ())
+    painted = _paint(alone, ImageProjection(100.3, 80.7, 100.0))
     rows, columns = np.indices(painted.alpha.shape)
     total = painted.alpha.sum()
     assert painted.left + (columns * painted.alpha).sum() / total == pytest.approx(100.3, abs=0.03)
@@ -69,17 +69,17 @@ def test_supersampling_does_not_shift_by_half_a_pixel() -> None:
 
 
 def test_things_are_not_part_of_the_body() -> None:
-    painted = _paint(draw_figure(3, 5.0, ("sitting",), 0.0))
+    painted = _paint(sample_posed_person(3, 5.0, ("sitting",), 0.0))
     assert (painted.body_alpha <= painted.alpha + 1e-6).all()
     assert painted.body_alpha.sum() < painted.alpha.sum()
 
 
 def test_outside_the_scene_is_nothing() -> None:
-    assert paint_figure(draw_figure(0, 5.0), PictureFrame(2000.0, 160.0, 100.0), SIZE, LIGHT) is None
+    assert paint_figure(sample_posed_person(0, 5.0), ImageProjection(2000.0, 160.0, 100.0), SIZE, LIGHT) is None
 
 
 def test_same_seed_same_figure() -> None:
-    first, second = _paint(draw_figure(5, 5.0)), _paint(draw_figure(5, 5.0))
+    first, second = _paint(sample_posed_person(5, 5.0)), _paint(sample_posed_person(5, 5.0))
     np.testing.assert_array_equal(first.colour, second.colour)
     np.testing.assert_array_equal(first.joints, second.joints)
 

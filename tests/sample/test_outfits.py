@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from posescope.sample.body import draw_body_shape
+from posescope.sample.body import sample_body_shape
 from posescope.sample.materials import paint_chest, paint_cloth, paint_head, paint_limb
-from posescope.sample.outfits import Cloth, draw_outfit
-from posescope.sample.poses import POSE_WEIGHTS, draw_pose
+from posescope.sample.outfits import Cloth, sample_outfit
+from posescope.sample.poses import POSE_WEIGHTS, sample_pose
 
-BODY = draw_body_shape(2)
-OUTFIT = draw_outfit(4, BODY, can_wear_skirt=False)
+BODY = sample_body_shape(2)
+OUTFIT = sample_outfit(4, BODY, can_wear_skirt=False)
 
 
 def _at(*point: float) -> np.ndarray:
@@ -36,13 +36,13 @@ def test_neck_shows_in_front() -> None:
 
 
 def test_skirts_only_where_the_pose_can_carry_one() -> None:
-    wear = {draw_outfit(seed, draw_body_shape(seed), can_wear_skirt=False).legwear for seed in range(60)}
+    wear = {sample_outfit(seed, sample_body_shape(seed), can_wear_skirt=False).legwear for seed in range(60)}
     assert "skirt" not in wear
-    assert "skirt" in {draw_outfit(seed, draw_body_shape(seed), can_wear_skirt=True).legwear for seed in range(60)}
+    assert "skirt" in {sample_outfit(seed, sample_body_shape(seed), can_wear_skirt=True).legwear for seed in range(60)}
 
 
 def test_bodies_vary_within_reason() -> None:
-    bodies = [draw_body_shape(seed) for seed in range(200)]
+    bodies = [sample_body_shape(seed) for seed in range(200)]
     grown = [body.height for body in bodies if not body.is_child]
     assert np.mean(grown) == pytest.approx(1.0, abs=0.04)
     assert 0.05 < np.std([body.stoutness for body in bodies]) < 0.3
@@ -51,13 +51,13 @@ def test_bodies_vary_within_reason() -> None:
 
 def test_every_pose_can_be_drawn() -> None:
     for name in POSE_WEIGHTS:
-        assert draw_pose(7, (name,)).name == name
+        assert sample_pose(7, (name,)).name == name
     assert sum(POSE_WEIGHTS.values()) == pytest.approx(1.0)
-    assert draw_pose(1) == draw_pose(1)
+    assert sample_pose(1) == sample_pose(1)
 
 
 def test_knees_and_elbows_never_bend_the_wrong_way() -> None:
     for seed in range(300):
-        pose = draw_pose(seed)
+        pose = sample_pose(seed)
         assert all(arm.elbow >= 0 for arm in (pose.left_arm, pose.right_arm))
         assert all(0 <= leg.knee < 140 for leg in (pose.left_leg, pose.right_leg))

@@ -3,10 +3,10 @@ import pytest
 
 from posescope.sample.body import rotation_y, rotation_z
 from posescope.sample.raycasting import FAR, bounds_of, cast_solids
-from posescope.sample.solids import Block, PartId, PictureFrame, RoundCone
+from posescope.sample.solids import Block, ImageProjection, PartId, RoundCone
 
 # One body height is 10 px; the camera's origin lies on the centre of pixel (20, 20).
-FRAME = PictureFrame(20.0, 20.0, 10.0)
+FRAME = ImageProjection(20.0, 20.0, 10.0)
 ORIGIN = np.zeros(3)
 
 

@@ -47,7 +47,7 @@ def untrained() -> PoseModel:
     options = {"channels": 16, "stem_channels": 8, "depth": 2, "bottleneck_residuals": 1, "stacks": 2}
     return build_untrained(
         model_spec=ComponentSpec(name="hourglass", options=options),
-        codec_spec=ComponentSpec(name="gaussian", options={"stride": 4, "sigma_cells": 1.0}),
+        codec_spec=ComponentSpec(name="gaussian", options={"stride": 4, "sigma_heatmap_px": 1.0}),
         skeleton=DOTS,
         crop_size=(SIZE, SIZE),
         mean_rgb=(0.43, 0.43, 0.43),

@@ -146,7 +146,7 @@ def test_only_an_unfinished_run_of_these_options_can_be_required(tmp_path: Path)
     there = {"training": {"epochs": 3, "augmentations": ["flip"]}, "data": "d1"}
     with pytest.raises(CheckpointError, match=r"no checkpoint of a run 'aaaa'\. Runs here: none"):
         store.require("aaaa", "aaaa", there)
-    store.save(replace(make_state(1), made_of=there), keep=1)
+    store.save(replace(make_state(1), run_identity=there), keep=1)
     store.require("aaaa", "aaaa", there)
     here = {"training": {"epochs": 5, "augmentations": ("flip",)}, "data": "d2"}
     expected = r"aaaa: refused, .* other options or data \(data: there 'd1', here 'd2'; training.epochs: there 3, here 5\)"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posescope.core.plugins import ComponentSpec, build
-from posescope.training.chunking import encode_in_parts
+from posescope.training.chunking import encode_in_chunks
 
 
 @pytest.mark.parametrize("name", ["gaussian", "thesis", "thesis_256"])
@@ -14,6 +14,6 @@ def test_maps_in_parts_are_the_same_bits(name: str) -> None:
     joints = 64 * torch.rand(19, 5, 2, generator=torch.Generator().manual_seed(1))
     visibility = (torch.arange(19 * 5).view(19, 5) % 3).to(torch.uint8)
     joints[visibility == 0] = torch.nan
-    found, expected = encode_in_parts(codec, joints, visibility), codec.encode(joints, visibility)
+    found, expected = encode_in_chunks(codec, joints, visibility), codec.encode(joints, visibility)
     assert torch.equal(found.heatmaps, expected.heatmaps)
     assert torch.equal(found.weights, expected.weights)

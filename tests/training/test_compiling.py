@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.backends.debugging import aot_eager
 
-from posescope.models.base import Edits, PoseNetwork
+from posescope.models.base import Interventions, PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder
-from posescope.training.acceleration import MOST_GRAPHS, compile_parts, eager, room_for_parts
+from posescope.training.acceleration import MOST_GRAPHS, compile_parts, eager, raise_recompile_limit
 
 SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 1}
 
@@ -21,7 +21,7 @@ SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 
 class Plain(PoseNetwork):
     """A network that says nothing of its parts."""
 
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
         return [images]
 
 
@@ -49,7 +49,7 @@ def test_all_stacks_share_what_is_compiled_and_put_out_the_same(
     network = kind(kind.Options(stacks=4, **SMALL), (64, 64), 5)
     plain, images = copy.deepcopy(network), torch.randn(2, 3, 64, 64)
     names = list(network.state_dict())
-    with room_for_parts():
+    with raise_recompile_limit():
         compile_parts(network)
         for _ in range(2):
             network.load_state_dict(plain.state_dict())
@@ -100,6 +100,6 @@ def test_a_network_that_names_no_parts_is_compiled_whole() -> None:
 
 def test_torch_has_its_own_limit_again_afterwards() -> None:
     before = torch._dynamo.config.recompile_limit
-    with room_for_parts():
+    with raise_recompile_limit():
         assert torch._dynamo.config.recompile_limit == MOST_GRAPHS
     assert torch._dynamo.config.recompile_limit == before

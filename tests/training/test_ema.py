@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.training.ema import WeightAverage
+from posescope.training.ema import ExponentialMovingAverage
 
 
 def test_by_hand(untrained: PoseModel) -> None:
     network = untrained.network
-    average = WeightAverage(network, decay=0.5)
+    average = ExponentialMovingAverage(network, decay=0.5)
     bias = network.stem.conv.bias
     with torch.no_grad():
         bias.fill_(1.0)
@@ -23,7 +23,7 @@ def test_by_hand(untrained: PoseModel) -> None:
 
 def test_batch_norm_is_averaged_and_its_counter_copied(untrained: PoseModel) -> None:
     network = untrained.network.train()
-    average = WeightAverage(network, decay=0.9)
+    average = ExponentialMovingAverage(network, decay=0.9)
     network(torch.randn(4, 3, 64, 64))
     average.update(network, step=10**6)
     norm, averaged = network.stem.norm, average.network.stem.norm
@@ -33,6 +33,6 @@ def test_batch_norm_is_averaged_and_its_counter_copied(untrained: PoseModel) -> 
 
 def test_the_network_itself_is_untouched(untrained: PoseModel) -> None:
     before = {name: value.clone() for name, value in untrained.network.state_dict().items()}
-    WeightAverage(untrained.network, decay=0.9).update(untrained.network, step=3)
+    ExponentialMovingAverage(untrained.network, decay=0.9).update(untrained.network, step=3)
     assert all(torch.equal(value, before[name]) for name, value in untrained.network.state_dict().items())
     assert all(parameter.requires_grad for parameter in untrained.network.parameters())

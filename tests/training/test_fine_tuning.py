@@ -19,7 +19,7 @@ STEPS = TINY_STEPS.model_copy(update={"epochs": 2, "learning_rate": 1e-3})
 
 @pytest.fixture
 def start(untrained: PoseModel) -> PoseModel:
-    return replace(untrained, provenance={"epochs": 17, "test_people": "f00d"})
+    return replace(untrained, provenance={"epochs": 17, "test_set_fingerprint": "f00d"})
 
 
 def parameters_of(model: PoseModel) -> torch.Tensor:
@@ -28,11 +28,11 @@ def parameters_of(model: PoseModel) -> torch.Tensor:
 
 def test_it_starts_from_the_given_weights(start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     before = parameters_of(start)
-    outcome = fine_tune(start, train_set, val_set, TINY_STEPS, CheckpointStore(tmp_path), {"test_people": "f00d"})
+    outcome = fine_tune(start, train_set, val_set, TINY_STEPS, CheckpointStore(tmp_path), {"test_set_fingerprint": "f00d"})
     torch.testing.assert_close(parameters_of(outcome.model), before, atol=1e-6, rtol=0)
     torch.testing.assert_close(parameters_of(start), before, atol=0, rtol=0)
     provenance = outcome.model.provenance
-    assert (provenance["epochs"], provenance["start"], provenance["test_people"]) == (1, start.provenance, "f00d")
+    assert (provenance["epochs"], provenance["start"], provenance["test_set_fingerprint"]) == (1, start.provenance, "f00d")
 
 
 def test_other_weights_are_another_run(start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from posescope.artifacts.devices import send
+from posescope.artifacts.devices import copy_to_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
 from posescope.data.crops.crop_set import CropSet
@@ -19,7 +19,7 @@ from posescope.training.trainer import NonFiniteLossError, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 
-AUGMENTED = [{"name": "flip"}, {"name": "half_body"}, {"name": "rotate_scale"}, {"name": "translate"}, {"name": "colour"}]
+AUGMENTED = [{"name": "flip"}, {"name": "half_body"}, {"name": "rotate_scale"}, {"name": "translate"}, {"name": "colour_jitter"}]
 EVERYTHING = {"augmentations": AUGMENTED, "ema_decay": 0.9, "grad_clip": 1.0, "amp": "bf16", "cuda_graph": True}
 
 
@@ -176,4 +176,4 @@ def test_a_loss_that_is_no_number_names_its_persons(
 def test_sent_tensors_arrive_whole() -> None:
     device = torch.device("cuda")
     for tensor in (torch.arange(10.0), torch.eye(2, 3).expand(5, 2, 3), torch.tensor(3)):
-        assert torch.equal(send(tensor, device).cpu(), tensor)
+        assert torch.equal(copy_to_device(tensor, device).cpu(), tensor)

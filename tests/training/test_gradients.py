@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from posescope.codecs.base import EncodedTargets
-from posescope.training.gradients import DirectGradients
+from posescope.training.gradients import EagerGradients
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 
 
@@ -14,7 +14,7 @@ def test_loss_and_gradient_are_those_worked_out_by_hand(bf16: bool) -> None:
     # One image of one cell, value 2; the network multiplies by w = 3; target 4, weight 1; loss = factor (2 w - 4)^2.
     network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
     nn.init.constant_(network.weight, 3.0)
-    gradients = DirectGradients(
+    gradients = EagerGradients(
         lambda images: [network(images)], MeanSquaredError(MeanSquaredErrorOptions()), bf16, torch.channels_last
     )
     targets = EncodedTargets(torch.full((1, 1, 1, 1), 4.0), torch.ones(1, 1))

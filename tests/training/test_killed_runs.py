@@ -22,15 +22,15 @@ from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
 from posescope.training.trainer import train
-from posescope.training.validation_grids import SheetFolder
+from posescope.training.validation_grids import ImageGridFolder
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="a process whose gradients may run on a GPU cannot be forked")
 
 OPTIONS = TrainingOptions.model_validate(
     {
         "epochs": 3, "batch_size": 8, "learning_rate": 0.01, "device": "cpu", "seed": 5, "ema_decay": 0.9, "keep_checkpoints": 1,
-        "optimiser": {"name": "adamw"}, "schedule": {"name": "one_cycle"}, "sheet_every_epochs": 1,
-        "augmentations": [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}],
+        "optimiser": {"name": "adamw"}, "schedule": {"name": "one_cycle"}, "image_grid_every_epochs": 1,
+        "augmentations": [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour_jitter"}],
     }
 )  # fmt: skip
 
@@ -147,7 +147,7 @@ def test_killed_and_run_again(
     whole_runs: dict[str, tuple[TrainingOutcome, dict[str, bytes]]], moment: str, number: int,
 ) -> None:  # fmt: skip
     def run(folder: Path) -> TrainingOutcome:
-        store, sheets = CheckpointStore(folder / "checkpoints"), SheetFolder(folder / "sheets")
+        store, sheets = CheckpointStore(folder / "checkpoints"), ImageGridFolder(folder / "sheets")
         return train(untrained, train_set, val_set, OPTIONS, store, "f", sheets=sheets)
 
     if not whole_runs:

@@ -6,7 +6,7 @@ import torch
 
 from posescope.core.records import PoseTargets
 from posescope.training.batches import Batch
-from posescope.training.loss_monitor import NonFiniteLossError, StepLoss, StepWatch
+from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
 
 
 def make_batch(*person_ids: int) -> Batch:
@@ -17,7 +17,7 @@ def make_batch(*person_ids: int) -> Batch:
 
 
 def test_each_loss_comes_with_the_next_step_and_the_last_one_at_the_end() -> None:
-    watch, norm = StepWatch(), torch.tensor(1.0)
+    watch, norm = LossMonitor(), torch.tensor(1.0)
     assert watch.finish() is None
     assert watch.follow(torch.tensor(0.5), norm, make_batch(1, 2), 1, 0) is None
     assert watch.follow(torch.tensor(0.25), norm, make_batch(3), 1, 1) == StepLoss(0.5, 2)
@@ -29,14 +29,14 @@ def test_each_loss_comes_with_the_next_step_and_the_last_one_at_the_end() -> Non
     ("loss", "norm", "text"), [(torch.nan, 1.0, "The loss is nan"), (0.5, torch.inf, "the gradient's norm is inf")]
 )
 def test_the_persons_named_are_those_of_the_step_that_failed(loss: float, norm: float, text: str) -> None:
-    watch = StepWatch()
+    watch = LossMonitor()
     watch.follow(torch.tensor(loss), torch.tensor(norm), make_batch(7, 8), 3, 41)
     with pytest.raises(NonFiniteLossError, match=rf"{text} in epoch 3, step 41\. Persons of the batch: 7, 8\."):
         watch.follow(torch.tensor(0.1), torch.tensor(1.0), make_batch(9), 3, 42)
 
 
 def test_a_fault_of_the_last_step_is_told_at_the_end() -> None:
-    watch = StepWatch()
+    watch = LossMonitor()
     watch.follow(torch.tensor(torch.nan), torch.tensor(1.0), make_batch(7), 1, 5)
     with pytest.raises(NonFiniteLossError, match="step 5"):
         watch.finish()

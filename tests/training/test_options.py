@@ -23,7 +23,7 @@ def test_parameters_as_a_file_has_them_survive_json() -> None:
     options = TrainingOptions.model_validate(
         {
             "optimiser": {"name": "adamw", "options": {"weight_decay": 0.1}},
-            "schedule": {"name": "one_cycle", "options": {"warmup_share": 0.2}},
+            "schedule": {"name": "one_cycle", "options": {"warmup_fraction": 0.2}},
             "augmentations": [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 40}}],
         }
     )
@@ -38,9 +38,13 @@ def test_off_without_quotes_is_off() -> None:
 
 
 def test_the_identity_leaves_out_what_changes_no_weight() -> None:
-    options = TrainingOptions(keep_checkpoints=7, resume="f00d", sheet_every_epochs=0)
+    options = TrainingOptions(keep_checkpoints=7, resume="f00d", image_grid_every_epochs=0)
     assert options.identity() == TrainingOptions().identity()
-    assert set(TrainingOptions.model_fields) - set(options.identity()) == {"keep_checkpoints", "resume", "sheet_every_epochs"}
+    assert set(TrainingOptions.model_fields) - set(options.identity()) == {
+        "keep_checkpoints",
+        "resume",
+        "image_grid_every_epochs",
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,12 +54,12 @@ def test_the_identity_leaves_out_what_changes_no_weight() -> None:
         ({"epoch": 3}, "epoch"),
         ({"keep_checkpoints": 0}, "keep_checkpoints"),
         ({"keep_checkpoints": 101}, "keep_checkpoints"),
-        ({"sheet_every_epochs": -1}, "sheet_every_epochs"),
+        ({"image_grid_every_epochs": -1}, "image_grid_every_epochs"),
         ({"resume": "../elsewhere"}, "resume"),
         ({"final_weights": "average"}, "final_weights"),
         ({"device": "gpu"}, "device"),
         ({"schedule": {"name": "cosine"}}, "schedule"),
-        ({"schedule": {"name": "one_cycle", "options": {"warmup_share": 1.0}}}, "warmup_share"),
+        ({"schedule": {"name": "one_cycle", "options": {"warmup_fraction": 1.0}}}, "warmup_fraction"),
         ({"optimiser": {"name": "lion"}}, "rmsprop"),
         ({"optimiser": {"name": "rmsprop", "options": {"alpha": 2}}}, "alpha"),
         ({"augmentations": [{"name": "flip", "options": {"p": 1}}]}, "unknown name"),

@@ -37,7 +37,7 @@ def test_a_pck_that_is_not_a_number_is_no_better() -> None:
 
 
 def test_one_cycle_begins_peaks_and_ends_where_it_says() -> None:
-    cycle = OneCycle(name="one_cycle", options=OneCycleOptions(warmup_share=0.2, start_share=0.1, final_share=0.01))
+    cycle = OneCycle(name="one_cycle", options=OneCycleOptions(warmup_fraction=0.2, start_fraction=0.1, final_fraction=0.01))
     rates = [learning_rate_at(cycle, 2.0, step, 101, []) for step in range(101)]
     assert rates[0] == pytest.approx(0.2)
     assert rates[10] == pytest.approx(1.1)  # half way up

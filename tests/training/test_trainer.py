@@ -23,7 +23,7 @@ from posescope.training.records import EpochRecord, TrainingOutcome
 from posescope.training.trainer import NonFiniteLossError, train
 from posescope.training.validation import validate
 
-AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
+AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour_jitter"}]
 
 
 class KilledError(Exception):
@@ -219,12 +219,12 @@ def test_a_required_run_of_other_options_is_refused(
 ) -> None:
     store, options = CheckpointStore(tmp_path), make_options(epochs=2)
     with pytest.raises(KilledError):
-        train(untrained, train_set, val_set, options, store, "aa", on_epoch=kill_after_first, made_of={"epochs": 2})
+        train(untrained, train_set, val_set, options, store, "aa", on_epoch=kill_after_first, run_identity={"epochs": 2})
     longer = make_options(epochs=3, resume="aa")
     with pytest.raises(CheckpointError, match=r"aa: refused, .*\(epochs: there 2, here 3\)"):
-        train(untrained, train_set, val_set, longer, store, "bb", made_of={"epochs": 3})
+        train(untrained, train_set, val_set, longer, store, "bb", run_identity={"epochs": 3})
     assert [path.name for path in tmp_path.iterdir()] == ["aa"]
-    outcome = train(untrained, train_set, val_set, make_options(epochs=2, resume="aa"), store, "aa", made_of={"epochs": 2})
+    outcome = train(untrained, train_set, val_set, make_options(epochs=2, resume="aa"), store, "aa", run_identity={"epochs": 2})
     assert len(outcome.history) == 2
 
 

@@ -15,7 +15,7 @@ from posescope.training import validation_grids as module
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import train
-from posescope.training.validation_grids import SheetFolder, picture_predictions
+from posescope.training.validation_grids import ImageGridFolder, draw_predictions
 
 SMALL = {"batch_size": 8, "learning_rate": 1e-3, "device": "cpu"}
 
@@ -37,10 +37,10 @@ def test_annotation_stands_left_and_prediction_right(ready: PoseModel, val_set: 
         shown.update(images=images, captions=captions, title=title)
         return np.zeros((2, 2, 3), np.uint8)
 
-    monkeypatch.setattr(module, "contact_sheet", note)
+    monkeypatch.setattr(module, "draw_image_grid", note)
     truth = val_set.targets.joints[[0]]
     everything_right = replace(ready, codec=Echo(truth))
-    picture_predictions(everything_right, val_set.subset(np.arange(1)), "title")
+    draw_predictions(everything_right, val_set.subset(np.arange(1)), "title")
     labelled = int((val_set.targets.visibility[0] > 0).sum())
     assert shown["captions"] == [f"person 2000: {labelled} of {labelled} joints right"]
     assert shown["title"] == "title (left annotated, right predicted)"
@@ -63,8 +63,8 @@ class Echo:
 
 
 def test_a_sheet_of_few_and_of_many(ready: PoseModel, train_set: CropSet) -> None:
-    many = picture_predictions(ready, train_set, "many")
-    one = picture_predictions(ready, train_set.subset(np.arange(1)), "one")
+    many = draw_predictions(ready, train_set, "many")
+    one = draw_predictions(ready, train_set.subset(np.arange(1)), "one")
     assert many.dtype == one.dtype == np.uint8
     assert many.shape[1] == 3 * (322 + 4) + 4
     assert one.shape[1] == 322 + 8
@@ -72,7 +72,7 @@ def test_a_sheet_of_few_and_of_many(ready: PoseModel, train_set: CropSet) -> Non
 
 
 def test_written_sheets_are_rgb_and_those_of_later_epochs_go(tmp_path: Path) -> None:
-    sheets, red = SheetFolder(tmp_path / "sheets"), np.zeros((4, 5, 3), np.uint8)
+    sheets, red = ImageGridFolder(tmp_path / "sheets"), np.zeros((4, 5, 3), np.uint8)
     assert not sheets.is_finished()
     red[..., 0] = 200
     for epoch in (5, 10, 15):
@@ -91,8 +91,8 @@ def test_written_sheets_are_rgb_and_those_of_later_epochs_go(tmp_path: Path) -> 
 def test_every_n_epochs_and_after_the_last(
     every: int, expected: list[int], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    options = TrainingOptions(**SMALL, epochs=5, sheet_every_epochs=every)
-    sheets = SheetFolder(tmp_path / "sheets")
+    options = TrainingOptions(**SMALL, epochs=5, image_grid_every_epochs=every)
+    sheets = ImageGridFolder(tmp_path / "sheets")
     train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", sheets=sheets)
     assert sorted((tmp_path / "sheets").rglob("*.png")) == [
         tmp_path / "sheets" / "f" / f"epoch_{epoch:04d}.png" for epoch in expected
@@ -100,10 +100,10 @@ def test_every_n_epochs_and_after_the_last(
 
 
 def test_sheets_change_no_number(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
-    options = TrainingOptions(**SMALL, epochs=2, sheet_every_epochs=1)
+    options = TrainingOptions(**SMALL, epochs=2, image_grid_every_epochs=1)
     with_sheets, without = (
         train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", sheets=sheets)
-        for name, sheets in (("with", SheetFolder(tmp_path / "sheets")), ("without", None))
+        for name, sheets in (("with", ImageGridFolder(tmp_path / "sheets")), ("without", None))
     )
     assert len(list((tmp_path / "sheets").rglob("*.png"))) == 2
     other = without.model.network.state_dict()

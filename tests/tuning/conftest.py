@@ -28,7 +28,7 @@ SPACE: dict[str, Any] = {
 def recipe_of_dots() -> Recipe:
     network = {"channels": 8, "stem_channels": 4, "depth": 1, "bottleneck_residuals": 1}
     return Recipe(
-        codec=ComponentSpec(name="gaussian", options={"stride": 4, "sigma_cells": 1.0}),
+        codec=ComponentSpec(name="gaussian", options={"stride": 4, "sigma_heatmap_px": 1.0}),
         model=ComponentSpec(name="hourglass", options=network),
         training=TrainingOptions(epochs=50, batch_size=8, learning_rate=0.01, device="cpu", threads=1),
     )

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from posescope.tuning.options import Searched, TuneOptions
+from posescope.tuning.options import SearchDimension, TuneOptions
 
 RATE = {"low": 0.001, "high": 0.1}
 
@@ -24,18 +24,18 @@ RATE = {"low": 0.001, "high": 0.1}
 )
 def test_an_entry_is_a_range_or_choices(entry, complaint) -> None:
     with pytest.raises(ValidationError, match=complaint):
-        Searched.model_validate(entry)
+        SearchDimension.model_validate(entry)
 
 
 def test_whole_ends_make_whole_numbers() -> None:
-    assert Searched(low=8, high=32, step=8).is_whole
-    assert not Searched(low=8.0, high=32).is_whole
-    assert not Searched(low=1, high=2, step=0.5).is_whole
+    assert SearchDimension(low=8, high=32, step=8).is_whole
+    assert not SearchDimension(low=8.0, high=32).is_whole
+    assert not SearchDimension(low=1, high=2, step=0.5).is_whole
 
 
 def test_what_a_drawn_number_stands_for() -> None:
-    assert Searched(low=0.0, high=1.0).value_of(0.25) == 0.25
-    assert Searched(choices=[[], [{"name": "flip"}]]).value_of(1) == [{"name": "flip"}]
+    assert SearchDimension(low=0.0, high=1.0).value_of(0.25) == 0.25
+    assert SearchDimension(choices=[[], [{"name": "flip"}]]).value_of(1) == [{"name": "flip"}]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_a_drawn_number_stands_for() -> None:
         ({"modelling.training.epochs": {"low": 1, "high": 2}}, "tune.epochs"),
         ({"modelling.model": {"choices": [{"name": "hourglass"}]}, "modelling.model.options.depth": RATE}, "holds"),
         (
-            {"data_engineering.codec.options.sigma_cells": RATE, "data_engineering.codec.name": {"choices": ["thesis"]}},
+            {"data_engineering.codec.options.sigma_heatmap_px": RATE, "data_engineering.codec.name": {"choices": ["thesis"]}},
             "another component has other options",
         ),
     ],
@@ -61,7 +61,7 @@ def test_what_cannot_be_searched(space, complaint) -> None:
 
 def test_an_environment_can_take_an_entry_away() -> None:
     options = TuneOptions(space={"modelling.training.learning_rate": RATE, "modelling.training.batch_size": None})
-    assert list(options.searched) == ["modelling.training.learning_rate"]
+    assert list(options.dimensions) == ["modelling.training.learning_rate"]
     codec = "data_engineering.codec"
     whole = TuneOptions(space={codec: {"choices": [{"name": "thesis"}]}, f"{codec}.options.sigma_cells": None})
-    assert list(whole.searched) == [codec]
+    assert list(whole.dimensions) == [codec]

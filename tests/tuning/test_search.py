@@ -14,7 +14,7 @@ from posescope.core.errors import DataError
 from posescope.training.records import EpochRecord
 from posescope.tuning import search as search_module
 from posescope.tuning.optuna_sampler import MissingOptunaError
-from posescope.tuning.records import NoWinnerError, TuningRecord
+from posescope.tuning.records import NoCompletedTrialError, TuningRecord
 from posescope.tuning.search import search
 from posescope.tuning.search_space import SearchSpaceError
 from posescope.tuning.trial_store import TuningStore
@@ -39,9 +39,9 @@ def test_a_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     assert [trial.number for trial in found.trials] == [1, 2, 3]
     assert {trial.state for trial in found.trials} == {"completed"}
     assert all(len(trial.pcks) == 2 and trial.value == max(trial.pcks) for trial in found.trials)
-    assert found.winner.value == max(trial.value for trial in found.trials)
-    assert len({trial.drawn[RATE] for trial in found.trials}) == 3
-    assert all(0.001 <= trial.drawn[RATE] <= 0.02 for trial in found.trials)
+    assert found.best_trial.value == max(trial.value for trial in found.trials)
+    assert len({trial.sampled[RATE] for trial in found.trials}) == 3
+    assert all(0.001 <= trial.sampled[RATE] <= 0.02 for trial in found.trials)
     assert TuningRecord.from_dict(json.loads(json.dumps(found.to_dict()))) == found
     # Records stay, checkpoints go.
     assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
@@ -62,16 +62,16 @@ def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_
     one = {"trials": 1, "epochs": 1}
     other_recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"ema_decay": 0.5})})
     other_data = replace(data, statistics=replace(data.statistics, data_fingerprint="others"))
-    marks = [
+    sampler_attrs = [
         search(recipe, data, make_options(**one), store).fingerprint,
         search(recipe, data, make_options(**one, seed=1), store).fingerprint,
         search(recipe, data, make_options(**one, space={RATE: {"low": 0.001, "high": 0.01}}), store).fingerprint,
         search(other_recipe, data, make_options(**one), store).fingerprint,
         search(recipe, other_data, make_options(**one), store).fingerprint,
     ]
-    assert len(set(marks)) == 5
+    assert len(set(sampler_attrs)) == 5
     again = search(recipe, data, make_options(**one, time_limit_s=1e-9), store)
-    assert (again.fingerprint, len(again.trials)) == (marks[0], 1), "the budget is no part of it"
+    assert (again.fingerprint, len(again.trials)) == (sampler_attrs[0], 1), "the budget is no part of it"
 
 
 def test_a_poor_trial_is_pruned_and_cannot_win(recipe, data, make_options, tmp_path, monkeypatch) -> None:
@@ -87,13 +87,13 @@ def test_a_poor_trial_is_pruned_and_cannot_win(recipe, data, make_options, tmp_p
     assert [(trial.state, trial.pcks, trial.seconds) for trial in found.trials] == [
         ("completed", (0.5, 0.6, 0.7), 6.0), ("pruned", (0.1,), 2.0)
     ]  # fmt: skip
-    assert found.winner.number == 1
+    assert found.best_trial.number == 1
 
 
 def test_hyperband_remembers_across_runs(recipe, data, make_options, tmp_path) -> None:
     options = {"epochs": 2, "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}}}
     whole = search(recipe, data, make_options(trials=3, **options), TuningStore(tmp_path / "whole"))
-    assert any("completed_rung_0" in trial.marks for trial in whole.trials)
+    assert any("completed_rung_0" in trial.sampler_attrs for trial in whole.trials)
     store = TuningStore(tmp_path / "parts")
     search(recipe, data, make_options(trials=2, **options), store)
     assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(whole)
@@ -102,7 +102,7 @@ def test_hyperband_remembers_across_runs(recipe, data, make_options, tmp_path) -
 def test_a_trial_whose_loss_is_not_finite_fails_alone(recipe, data, make_options, tmp_path) -> None:
     space = {RATE: {"choices": [1e30, 0.01]}}
     found = search(recipe, data, make_options(space=space, trials=5, epochs=1, startup_trials=5), TuningStore(tmp_path))
-    assert {(trial.drawn[RATE], trial.state) for trial in found.trials} == {(0, "failed"), (1, "completed")}
+    assert {(trial.sampled[RATE], trial.state) for trial in found.trials} == {(0, "failed"), (1, "completed")}
     failed = next(trial for trial in found.trials if trial.state == "failed")
     assert failed.reason.startswith("NonFiniteLossError: The loss is ")
     assert math.isnan(failed.value)
@@ -110,8 +110,8 @@ def test_a_trial_whose_loss_is_not_finite_fails_alone(recipe, data, make_options
 
 def test_without_a_completed_trial_there_is_no_winner(recipe, data, make_options, tmp_path) -> None:
     found = search(recipe, data, make_options(space={RATE: {"choices": [1e30]}}, trials=1), TuningStore(tmp_path))
-    with pytest.raises(NoWinnerError, match=r"None of 1 trials .* NonFiniteLossError"):
-        _ = found.winner
+    with pytest.raises(NoCompletedTrialError, match=r"None of 1 trials .* NonFiniteLossError"):
+        _ = found.best_trial
 
 
 def test_the_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:

@@ -5,15 +5,15 @@ import pytest
 import yaml
 
 from posescope.core.parameters import merge_parameters
-from posescope.tuning.options import Searched
+from posescope.tuning.options import SearchDimension
 from posescope.tuning.records import TrialRecord, TuningRecord
-from posescope.tuning.search_results import tabulate_trials, write_winner
+from posescope.tuning.search_results import format_best_parameters, tabulate_trials
 from posescope.tuning.search_space import as_parameters, recipe_with
 
 SPACE = {
-    "modelling.training.learning_rate": Searched(low=0.001, high=0.1, log=True),
-    "modelling.model.options.channels": Searched(choices=[8, 16]),
-    "modelling.training.augmentations": Searched(choices=[[], [{"name": "flip", "options": {"probability": 0.25}}]]),
+    "modelling.training.learning_rate": SearchDimension(low=0.001, high=0.1, log=True),
+    "modelling.model.options.channels": SearchDimension(choices=[8, 16]),
+    "modelling.training.augmentations": SearchDimension(choices=[[], [{"name": "flip", "options": {"probability": 0.25}}]]),
 }
 
 
@@ -53,25 +53,25 @@ def test_the_table_of_no_trials_has_its_columns(record) -> None:
 
 
 def test_the_first_of_the_best_completed_trials_wins(record) -> None:
-    assert record.winner.number == 2
+    assert record.best_trial.number == 2
 
 
 def test_the_winner_is_what_was_trained_when_merged_over_the_parameters(record) -> None:
-    text = write_winner(record)
+    text = format_best_parameters(record)
     assert text.startswith("# Trial 2 of 5 of the search f00d: validation PCK (thesis) 0.4000 after 2 epochs.\n")
-    winner = yaml.safe_load(text)
-    assert winner == {
+    best_trial = yaml.safe_load(text)
+    assert best_trial == {
         "modelling": {
             "training": {"learning_rate": 0.00002, "augmentations": [{"name": "flip", "options": {"probability": 0.25}}]},
             "model": {"name": "hourglass", "options": {"channels": 16}},
         }
     }
     below = as_parameters(record.recipe)
-    assert merge_parameters(below, winner) == as_parameters(recipe_with(record.recipe, record.values_of(record.winner)))
+    assert merge_parameters(below, best_trial) == as_parameters(recipe_with(record.recipe, record.values_of(record.best_trial)))
 
 
 def test_a_component_as_a_whole(recipe) -> None:
-    space = {"data_engineering.codec": Searched(choices=[{"name": "thesis", "options": {"sigma_hidden": 2.0}}])}
-    drawn = TrialRecord(1, "completed", {"data_engineering.codec": 0}, (0.5,), 1.0)
-    winner = yaml.safe_load(write_winner(TuningRecord("f00d", "data", recipe, space, (drawn,))))
-    assert winner == {"data_engineering": {"codec": {"name": "thesis", "options": {"sigma_hidden": 2.0}}}}
+    space = {"data_engineering.codec": SearchDimension(choices=[{"name": "thesis", "options": {"sigma_occluded": 2.0}}])}
+    sampled = TrialRecord(1, "completed", {"data_engineering.codec": 0}, (0.5,), 1.0)
+    best_trial = yaml.safe_load(format_best_parameters(TuningRecord("f00d", "data", recipe, space, (sampled,))))
+    assert best_trial == {"data_engineering": {"codec": {"name": "thesis", "options": {"sigma_occluded": 2.0}}}}

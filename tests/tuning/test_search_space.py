@@ -2,7 +2,7 @@
 
 import pytest
 
-from posescope.tuning.options import Searched
+from posescope.tuning.options import SearchDimension
 from posescope.tuning.search_space import SearchSpaceError, check_space, recipe_with
 
 
@@ -27,12 +27,14 @@ def test_lists_are_replaced(recipe) -> None:
 
 def test_every_wrong_value_is_named(recipe) -> None:
     space = {
-        "modelling.training.learning_rat": Searched(low=0.1, high=0.2),
-        "modelling.training.batch_size": Searched(choices=[0, 8]),
-        "modelling.training.augmentations": Searched(choices=[[], [{"name": "flop"}]]),
-        "modelling.model.options.channels": Searched(choices=[8, "many"]),
-        "data_engineering.codec": Searched(choices=[{"name": "gaussian"}, {"name": "thesis", "options": {"sigma_cells": 1}}]),
-        "modelling.training.grad_clip": Searched(low=-1.0, high=1.0),
+        "modelling.training.learning_rat": SearchDimension(low=0.1, high=0.2),
+        "modelling.training.batch_size": SearchDimension(choices=[0, 8]),
+        "modelling.training.augmentations": SearchDimension(choices=[[], [{"name": "flop"}]]),
+        "modelling.model.options.channels": SearchDimension(choices=[8, "many"]),
+        "data_engineering.codec": SearchDimension(
+            choices=[{"name": "gaussian"}, {"name": "thesis", "options": {"sigma_heatmap_px": 1}}]
+        ),
+        "modelling.training.grad_clip": SearchDimension(low=-1.0, high=1.0),
     }
     with pytest.raises(SearchSpaceError) as caught:
         check_space(recipe, space)

@@ -9,15 +9,15 @@ import torch
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build
-from posescope.core.torch_rng import global_draws
+from posescope.core.torch_rng import fork_torch_rng
 from posescope.models.hourglass_autoencoder import Autoencoder, load_parts
 
-__all__ = ["check_takes_autoencoders", "insert_autoencoders"]
+__all__ = ["check_accepts_autoencoders", "insert_autoencoders"]
 
 PLAIN, WITH_AUTOENCODER = "hourglass", "hourglass_autoencoder"
 
 
-def check_takes_autoencoders(model: PoseModel) -> None:
+def check_accepts_autoencoders(model: PoseModel) -> None:
     """See that autoencoders can be put into a model.
 
     Raises:
@@ -45,12 +45,12 @@ def insert_autoencoders(
     Raises:
         OptionsError: if the model is another component, or the parts do not fit each other.
     """
-    check_takes_autoencoders(model)
+    check_accepts_autoencoders(model)
     if len({autoencoder.options for autoencoder in autoencoders}) != 1:
         raise OptionsError("Expected one autoencoder a stack, all of the same options.")
     own = autoencoders[0].options.model_dump(mode="json")
     spec = ComponentSpec(name=WITH_AUTOENCODER, options={**model.model_spec.options, "autoencoder": own})
-    with global_draws():  # a network draws its first weights as it is built
+    with fork_torch_rng():  # a network draws its first weights as it is built
         network = build("models", spec, crop_size=model.crop_size, joint_count=len(model.skeleton))
     load_parts(network, model.network.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
     network = network.to(model.device).to(memory_format=torch.channels_last).eval()

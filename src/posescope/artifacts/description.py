@@ -10,9 +10,9 @@ from pydantic import Field, StrictFloat, StrictInt, ValidationError, field_valid
 
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import canonical_sha256, fingerprint, read_json, sha256_of
-from posescope.core.plugins import Options, StoredComponent, describe_invalid, is_dotted_path
+from posescope.core.plugins import Options, StoredComponent, describe_validation_error, is_dotted_path
 from posescope.core.skeleton import Skeleton
-from posescope.geometry.crop_recipe import CropRecipe, recipe_of
+from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
 
 __all__ = [
     "DESCRIPTION",
@@ -21,10 +21,10 @@ __all__ = [
     "ModelDescription",
     "ModelFolderError",
     "check_file",
-    "describe_folder",
+    "read_description",
     "model_fingerprint",
-    "read_content",
-    "seal_content",
+    "read_description_content",
+    "add_description_checksum",
     "DescriptionFields",
 ]
 
@@ -88,7 +88,7 @@ class ModelDescription:
         return tuple(dict.fromkeys(name for name in names if is_dotted_path(name)))
 
 
-def read_content(folder: Path) -> dict[str, Any]:
+def read_description_content(folder: Path) -> dict[str, Any]:
     """The content of `model.json` in this version's format, all fields there.
 
     Raises:
@@ -125,7 +125,7 @@ def read_content(folder: Path) -> dict[str, Any]:
 def _recipe_of_version_1(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """As a model of this version says it: whole, so that the fingerprint is that of the model once it is read."""
     try:
-        return recipe_of({"crop_rule": content["crop_rule"]}).model_dump(mode="json")
+        return read_crop_recipe({"crop_rule": content["crop_rule"]}).model_dump(mode="json")
     except ValidationError as error:
         raise ModelFolderError(f"{path}: crop_rule: expected the name of a rule, found {content['crop_rule']!r}.") from error
 
@@ -134,14 +134,14 @@ def model_fingerprint(folder: Path) -> str:
     """16 hexadecimal digits that change when what the model computes changes; its provenance does not count.
 
     Raises:
-        ModelFolderError: as `read_content` does.
+        ModelFolderError: as `read_description_content` does.
     """
-    content = read_content(folder)
+    content = read_description_content(folder)
     return fingerprint({name: content[name] for name in FIELDS})
 
 
-def seal_content(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with the checksum of what it says of the model, by which `read_content` sees a later change."""
+def add_description_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the checksum of what it says of the model, by which `read_description_content` sees a later change."""
     return {**content, _SEAL: _checksum_of(content)}
 
 
@@ -149,13 +149,13 @@ def _checksum_of(content: Mapping[str, Any]) -> str:
     return canonical_sha256({name: content[name] for name in FIELDS})
 
 
-def describe_folder(folder: Path) -> ModelDescription:
+def read_description(folder: Path) -> ModelDescription:
     """Read the description of a model folder, exported or not.
 
     Raises:
-        ModelFolderError: as `read_content` does, and if a field is malformed.
+        ModelFolderError: as `read_description_content` does, and if a field is malformed.
     """
-    content = read_content(folder)
+    content = read_description_content(folder)
     try:
         given = {name: content[name] for name in DescriptionFields.model_fields if name in content}
         fields = DescriptionFields.model_validate(given)
@@ -167,13 +167,13 @@ def describe_folder(folder: Path) -> ModelDescription:
             skeleton=fields.to_skeleton(),
             crop_size=fields.crop_size,
             mean_rgb=(red, green, blue),
-            crop=recipe_of(content),
+            crop=read_crop_recipe(content),
             weights_sha256=fields.weights_sha256,
             provenance=fields.provenance,
             onnx=fields.onnx,
         )
     except ValidationError as error:
-        faults = "; ".join(describe_invalid(error))
+        faults = "; ".join(describe_validation_error(error))
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error.title}: {faults}") from error
     except RecursionError as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: its fields are nested too deeply.") from error

@@ -6,7 +6,7 @@ from torch import Tensor
 from posescope.core.errors import OptionsError
 from posescope.core.hardware import DEVICE_PATTERN, check_device_name
 
-__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "send"]
+__all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "copy_to_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -39,7 +39,7 @@ def resolve_gpu(name: str) -> torch.device | None:
     return device if device.type == "cuda" else None
 
 
-def send(tensor: Tensor, device: torch.device) -> Tensor:
+def copy_to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A CPU tensor, on a device; do not write to the original afterwards.
 
     A plain copy to a GPU waits until the GPU has done all that was asked of it before. From pinned memory the copy is only

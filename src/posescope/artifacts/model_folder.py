@@ -19,17 +19,17 @@ from posescope.artifacts.description import (
     FIELDS,
     FORMAT_VERSION,
     ModelFolderError,
+    add_description_checksum,
     check_file,
-    describe_folder,
-    seal_content,
+    read_description,
 )
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
-from posescope.artifacts.weights import check_forms, load_weights
+from posescope.artifacts.weights import check_tensor_specs, load_weights
 from posescope.core.errors import OptionsError
 from posescope.core.files import atomic_folder, fingerprint, sha256_of, write_json
-from posescope.core.plugins import allowing_only, build, trust_component
-from posescope.core.torch_rng import global_draws
+from posescope.core.plugins import build, restrict_dotted_paths, trust_component
+from posescope.core.torch_rng import fork_torch_rng
 from posescope.models.base import PoseNetwork
 
 __all__ = [
@@ -52,7 +52,7 @@ def write_model(folder: Path, model: PoseModel) -> None:
     """
     with atomic_folder(folder) as temporary:
         save_file(_weights_of(model), temporary / WEIGHTS)
-        write_json(temporary / DESCRIPTION, seal_content(describe_model(model, sha256_of(temporary / WEIGHTS))))
+        write_json(temporary / DESCRIPTION, add_description_checksum(describe_model(model, sha256_of(temporary / WEIGHTS))))
     log.info("Wrote the model folder %s.", folder)
 
 
@@ -71,15 +71,15 @@ def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
         OptionsError: if the device does not exist.
     """
     place = resolve_device(device)
-    about = describe_folder(folder)
+    about = read_description(folder)
     check_file(folder / WEIGHTS, about.weights_sha256)
     context = {"crop_size": about.crop_size, "joint_count": len(about.skeleton)}
     try:
         model_spec = trust_component("models", about.architecture, allow)
         codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
-        with global_draws(), allowing_only(allow):  # a network draws its first weights as it is built
+        with fork_torch_rng(), restrict_dotted_paths(allow):  # a network draws its first weights as it is built
             codec = build("codecs", codec_spec, **context)
-            check_forms(lambda: build("models", model_spec, **context), folder / WEIGHTS)
+            check_tensor_specs(lambda: build("models", model_spec, **context), folder / WEIGHTS)
             network: PoseNetwork = build("models", model_spec, **context)
     except (OptionsError, ArithmeticError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error

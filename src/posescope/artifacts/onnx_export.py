@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posescope.artifacts.description import DESCRIPTION, describe_folder, read_content, seal_content
+from posescope.artifacts.description import DESCRIPTION, add_description_checksum, read_description, read_description_content
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, CropJoints, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
@@ -86,7 +86,7 @@ def export_onnx(
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
     with atomic_folder(destination) as folder:
         _write_graphs(model, folder)
-        content = seal_content(read_content(source))
+        content = add_description_checksum(read_description_content(source))
         files = {name: sha256_of(folder / name) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)}
         write_json(folder / DESCRIPTION, {**content, "onnx": {"files": files, "opset": OPSET}})
         check = _compare(model, folder, crops, tolerance)
@@ -201,7 +201,7 @@ def _check_destination(source: Path, destination: Path) -> None:
 
 
 def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8], tolerance: float) -> ExportCheck:
-    exported, images = OnnxModel(describe_folder(folder), device="cpu"), torch.from_numpy(crops)
+    exported, images = OnnxModel(read_description(folder), device="cpu"), torch.from_numpy(crops)
     maps, mirrored = model.heatmaps(images), model.heatmaps(images.flip(2))
     mean = (maps + model.codec.unflip(mirrored, model.skeleton.flip_indices)) / 2
     mirrored_crops = crops[:, :, ::-1]

@@ -11,7 +11,7 @@ from posescope.artifacts.description import DESCRIPTION, ModelDescription, Model
 from posescope.artifacts.onnx_file import check_self_contained
 from posescope.artifacts.onnx_runtime import OnnxRuntime, load_onnxruntime
 
-__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel", "check_answers"]
+__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel", "check_finite_joints"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
 
@@ -24,7 +24,7 @@ class CropJoints:
     scores: NDArray[np.float32]
 
 
-def check_answers(found: CropJoints, folder: Path) -> None:
+def check_finite_joints(found: CropJoints, folder: Path) -> None:
     """Accept only finite joints and scores: a model that computes others is broken, whatever its files say.
 
     Raises:
@@ -38,7 +38,7 @@ class OnnxModel:
     """An exported model.
 
     Args:
-        about: of a folder that `export_onnx` wrote.
+        description: of a folder that `export_onnx` wrote.
         threads: of onnxruntime; 0: one per CPU that this process may use.
         device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
 
@@ -49,12 +49,12 @@ class OnnxModel:
 
     name = "onnx"
 
-    def __init__(self, about: ModelDescription, threads: int = 0, device: str = "auto") -> None:
+    def __init__(self, description: ModelDescription, threads: int = 0, device: str = "auto") -> None:
         runtime = load_onnxruntime("This model")
-        _check_files(about)
+        _check_files(description)
         # A damaged file also makes it decode its own messages wrongly.
         self._errors: tuple[type[Exception], ...] = (*runtime.errors, UnicodeDecodeError)
-        self.about = about
+        self.description = description
         self._network, self._decoder, self._flip_test_decoder = (
             self._open(runtime, name, threads, device) for name in (NETWORK, DECODER, FLIP_TEST_DECODER)
         )
@@ -76,11 +76,11 @@ class OnnxModel:
         else:
             inputs = {"heatmaps": maps, "mirrored": mirrored}
             found = CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
-        check_answers(found, self.about.folder)
+        check_finite_joints(found, self.description.folder)
         return found
 
     def _open(self, runtime: OnnxRuntime, name: str, threads: int, device: str) -> Any:
-        path = self.about.folder / name
+        path = self.description.folder / name
         try:
             return runtime.open(path, threads, device)
         except self._errors as error:
@@ -91,13 +91,13 @@ class OnnxModel:
             return session.run(None, inputs)  # type: ignore[no-any-return]
         except self._errors as error:
             shapes = ", ".join(f"{key} {value.shape}" for key, value in inputs.items())
-            raise ModelFolderError(f"{self.about.folder / name}: onnxruntime failed on {shapes}: {error}") from error
+            raise ModelFolderError(f"{self.description.folder / name}: onnxruntime failed on {shapes}: {error}") from error
 
     def _check_shapes(self) -> None:
-        joints = len(self.about.skeleton)
+        joints = len(self.description.skeleton)
         maps = [joints, *_shape(self._network.get_outputs()[0])[1:]]
         for name, session, inputs, outputs in (
-            (NETWORK, self._network, {"crops": [*self.about.crop_size, 3]}, [maps]),
+            (NETWORK, self._network, {"crops": [*self.description.crop_size, 3]}, [maps]),
             (DECODER, self._decoder, {"heatmaps": maps}, [[joints, 2], [joints]]),
             (FLIP_TEST_DECODER, self._flip_test_decoder, {"heatmaps": maps, "mirrored": maps}, [[joints, 2], [joints]]),
         ):
@@ -106,22 +106,22 @@ class OnnxModel:
             same_names = list(inputs) == list(found[0]) and len(outputs) == len(found[1])
             if not same_names or not all(map(_fits, expected, [*found[0].values(), *found[1]])):
                 raise ModelFolderError(
-                    f"{self.about.folder / name}: by {DESCRIPTION} expected inputs {inputs} and outputs {outputs}, "
+                    f"{self.description.folder / name}: by {DESCRIPTION} expected inputs {inputs} and outputs {outputs}, "
                     f"found {found[0]} and {found[1]} (shapes of one crop). Export the model again."
                 )
 
 
-def _check_files(about: ModelDescription) -> None:
+def _check_files(description: ModelDescription) -> None:
     """Each file has its checksum, and it fits: what is not listed would be run unseen."""
-    files, names = about.onnx.get("files"), (NETWORK, DECODER, FLIP_TEST_DECODER)
+    files, names = description.onnx.get("files"), (NETWORK, DECODER, FLIP_TEST_DECODER)
     if not isinstance(files, dict) or set(files) != set(names):
         raise ModelFolderError(
-            f"{about.folder / DESCRIPTION}: onnx.files: expected the checksums of {', '.join(names)}, found {files!r}. "
+            f"{description.folder / DESCRIPTION}: onnx.files: expected the checksums of {', '.join(names)}, found {files!r}. "
             "Export the model again."
         )
     for name in names:
-        check_file(about.folder / name, str(files[name]))
-        check_self_contained(about.folder / name)
+        check_file(description.folder / name, str(files[name]))
+        check_self_contained(description.folder / name)
 
 
 def _shape(place: Any) -> list[Any]:

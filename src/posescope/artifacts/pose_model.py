@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posescope.artifacts.devices import send
+from posescope.artifacts.devices import copy_to_device
 from posescope.codecs.base import Codec, DecodedJoints
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.geometry.flips import flip_images
-from posescope.models.base import Edits, PausedPass, PoseNetwork, Resumable
+from posescope.models.base import Interventions, PausedPass, PoseNetwork, Resumable
 
 __all__ = ["PoseModel", "normalise_images"]
 
@@ -34,7 +34,7 @@ def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Te
     normalised = torch.empty((count, 3, height, width), device=images.device, memory_format=torch.channels_last)
     # Whole rows at a time, in place: several times faster than three values at a time in fresh memory, and the same bits.
     rows, values = normalised.permute(0, 2, 3, 1).view(count, height, width * 3), images.reshape(count, height, width * 3)
-    offsets = send(torch.tensor(mean_rgb, dtype=torch.float32), images.device).repeat(width)
+    offsets = copy_to_device(torch.tensor(mean_rgb, dtype=torch.float32), images.device).repeat(width)
     at_once = _AT_ONCE_ON_CPU if images.device.type == "cpu" else max(count, 1)
     for first in range(0, count, at_once):
         part = slice(first, first + at_once)
@@ -82,17 +82,17 @@ class PoseModel:
         return replace(self, network=self.network.to(device))
 
     @torch.no_grad()
-    def heatmaps(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> Tensor:
+    def heatmaps(self, images: Tensor, interventions: Interventions | None = None, flip_test: bool = False) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32, on the model's device, in evaluation mode.
 
         `flip_test` averages with the mirrored image's maps, mirrored back by the codec; edits are not applied to the mirrored
         pass, so both at once are refused.
         """
-        if flip_test and edits:
+        if flip_test and interventions:
             raise ValueError("flip_test and edits cannot be combined: an edit holds values of the unmirrored pass.")
         self.network.eval()
         batch = normalise_images(images.to(self.device), self.mean_rgb)
-        maps: Tensor = self.network(batch, edits)[-1].float()
+        maps: Tensor = self.network(batch, interventions)[-1].float()
         if not flip_test:
             return maps
         return (maps + self._run_mirrored(batch)) / 2
@@ -108,23 +108,23 @@ class PoseModel:
         return self.codec.unflip(mirrored, self.skeleton.flip_indices)
 
     @torch.no_grad()
-    def pause(self, images: Tensor, edits: Edits | None = None) -> PausedPass:
+    def pause(self, images: Tensor, interventions: Interventions | None = None) -> PausedPass:
         """(N, H, W, 3) uint8 RGB -> the forward pass as far as the network's bottleneck, in evaluation mode.
 
         Raises:
             TypeError: if the network is none whose pass can be paused (`Resumable`).
         """
         network = self._resumable()
-        return network.pause(normalise_images(images.to(self.device), self.mean_rgb), edits=edits)
+        return network.pause(normalise_images(images.to(self.device), self.mean_rgb), interventions=interventions)
 
     @torch.no_grad()
-    def resume(self, paused: PausedPass, edits: Edits | None = None) -> Tensor:
+    def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> Tensor:
         """From a paused pass to heatmaps (N, K, h, w) float32; its bottleneck may be another one, of N points.
 
         Raises:
             TypeError: if the network is none whose pass can be paused (`Resumable`).
         """
-        return self._resumable().resume(paused, edits)[-1].float()
+        return self._resumable().resume(paused, interventions)[-1].float()
 
     def _resumable(self) -> Resumable:
         network = self.network.eval()
@@ -132,6 +132,6 @@ class PoseModel:
             raise TypeError(f"The network '{self.model_spec.name}' cannot be paused: it lacks the methods pause and resume.")
         return network
 
-    def predict(self, images: Tensor, edits: Edits | None = None, flip_test: bool = False) -> DecodedJoints:
+    def predict(self, images: Tensor, interventions: Interventions | None = None, flip_test: bool = False) -> DecodedJoints:
         """(N, H, W, 3) uint8 RGB -> joints in crop px and scores."""
-        return self.codec.decode(self.heatmaps(images, edits, flip_test))
+        return self.codec.decode(self.heatmaps(images, interventions, flip_test))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from posescope.artifacts.description import DESCRIPTION, ModelFolderError
 
-__all__ = ["TensorForm", "check_forms", "load_weights", "read_forms"]
+__all__ = ["TensorSpec", "check_tensor_specs", "load_weights", "read_tensor_specs"]
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class TensorForm:
+class TensorSpec:
     """Shape and type of a tensor, without its values."""
 
     shape: tuple[int, ...]
@@ -36,7 +36,7 @@ class TensorForm:
         return f"{str(self.dtype).removeprefix('torch.')} {self.shape}"
 
 
-def read_forms(path: Path) -> dict[str, TensorForm]:
+def read_tensor_specs(path: Path) -> dict[str, TensorSpec]:
     """Return the forms of all tensors of a safetensors file; only its header is read.
 
     Raises:
@@ -46,14 +46,14 @@ def read_forms(path: Path) -> dict[str, TensorForm]:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
             return {
-                name: TensorForm(tuple(one.get_shape()), _TYPES.get(one.get_dtype(), one.get_dtype()))
+                name: TensorSpec(tuple(one.get_shape()), _TYPES.get(one.get_dtype(), one.get_dtype()))
                 for name, one in slices.items()
             }
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path}: not a safetensors file ({error}).") from error
 
 
-def check_forms(build: Callable[[], nn.Module], path: Path) -> None:
+def check_tensor_specs(build: Callable[[], nn.Module], path: Path) -> None:
     """Compare a network that is not built yet with a file of weights, so that what does not fit takes no memory.
 
     Args:
@@ -63,7 +63,7 @@ def check_forms(build: Callable[[], nn.Module], path: Path) -> None:
     Raises:
         ModelFolderError: if a tensor is missing, unknown, or of another shape or type.
     """
-    found = read_forms(path)
+    found = read_tensor_specs(path)
     try:
         with torch.device("meta"):
             network = build()
@@ -91,11 +91,11 @@ def load_weights(network: nn.Module, path: Path) -> None:
     network.load_state_dict(weights)
 
 
-def _forms_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorForm]:
-    return {name: TensorForm(tuple(value.shape), value.dtype) for name, value in tensors.items()}
+def _forms_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorSpec]:
+    return {name: TensorSpec(tuple(value.shape), value.dtype) for name, value in tensors.items()}
 
 
-def _compare(expected: Mapping[str, TensorForm], found: Mapping[str, TensorForm], path: Path) -> None:
+def _compare(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec], path: Path) -> None:
     absent = [f"{name} is missing" for name in expected if name not in found]
     surplus = [f"{name} is unknown" for name in found if name not in expected]
     other = [f"{name}: expected {form}, found {found[name]}" for name, form in expected.items() if found.get(name, form) != form]

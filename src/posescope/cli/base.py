@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from posescope.core.errors import PosescopeError
-from posescope.core.paths import expand_home, fault_of_path
+from posescope.core.paths import expand_home, find_path_error
 from posescope.core.text_escaping import escape_control
 
-__all__ = ["OneLineErrors", "message_of", "printable", "say", "allow_component", "LocalPathType"]
+__all__ = ["PosescopeCommand", "error_message", "escape_unprintable", "echo", "allow_component", "LocalPathType"]
 
 
-class OneLineErrors(click.Command):
+class PosescopeCommand(click.Command):
     """A command that ends with exit code 1 and one clear message where it meets an error of ours, or the machine's limits."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -24,13 +24,13 @@ class OneLineErrors(click.Command):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            message = message_of(error)
+            message = error_message(error)
             if message is None:
                 raise
-            raise click.ClickException(printable(message)) from error
+            raise click.ClickException(escape_unprintable(message)) from error
 
 
-def message_of(error: BaseException) -> str | None:
+def error_message(error: BaseException) -> str | None:
     """Return the message of a foreseen error: one of ours, or one of the machine's limits; None for any other.
 
     Args:
@@ -48,12 +48,12 @@ def message_of(error: BaseException) -> str | None:
     return None
 
 
-def say(message: str, *, err: bool = False) -> None:
+def echo(message: str, *, err: bool = False) -> None:
     """Print a line, whatever file names it holds."""
-    click.echo(printable(message), err=err)
+    click.echo(escape_unprintable(message), err=err)
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     r"""Return text that can be printed: bytes of a file name that are no UTF-8, and control characters, are written out."""
     return escape_control(text.encode("utf-8", "backslashreplace").decode("utf-8"), keep_lines=True)
 
@@ -91,7 +91,7 @@ class LocalPathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, checked."""
         text = expand_home(os.fspath(value))
-        fault = None if Path(text).exists() else fault_of_path(text)
+        fault = None if Path(text).exists() else find_path_error(text)
         if fault is not None:
             self.fail(fault, param, ctx)
         return super().convert(text, param, ctx)

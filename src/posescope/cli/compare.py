@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 import click
 
-from posescope.cli.base import LocalPathType, OneLineErrors
-from posescope.core.errors import count_of
+from posescope.cli.base import LocalPathType, PosescopeCommand
+from posescope.core.errors import pluralise
 from posescope.core.text_escaping import escape_control
-from posescope.evaluation.paired_comparison import Comparison, JointComparison, PairedFigure, compare_joints, compare_persons
+from posescope.evaluation.paired_comparison import JointComparison, PairedMetric, RunComparison, compare_joints, compare_persons
 from posescope.kedro_support.config_loader import ComponentConfigLoader
-from posescope.runs.finished_runs import FinishedRun, check_comparable, find_run, say_differences
+from posescope.runs.finished_runs import FinishedRun, check_comparable, describe_differences, find_run
 
 __all__ = ["compare"]
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.argument("run_a")
 @click.argument("run_b")
 @click.option("--data-dir", type=LocalPathType(file_okay=False), help="Where runs are looked for by their id.")
@@ -33,7 +33,7 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
     persons = compare_persons(first.person_scores(), second.person_scores(), seed, resamples)
     hits_a, hits_b = first.joint_hits(), second.joint_hits()
     joints = None if hits_a is None or hits_b is None else compare_joints(hits_a, hits_b, seed, resamples)
-    notes = [*(run.why for run in runs if run.why), *say_differences(first, second)]
+    notes = [*(run.selection_reason for run in runs if run.selection_reason), *describe_differences(first, second)]
     if as_json:
         click.echo(_to_json(runs, notes, persons, joints, seed, resamples))
     else:
@@ -51,7 +51,7 @@ def _data_dir() -> Path:
 def _to_json(
     runs: list[FinishedRun],
     notes: list[str],
-    persons: Comparison,
+    persons: RunComparison,
     joints: tuple[JointComparison, ...] | None,
     seed: int,
     resamples: int,
@@ -69,9 +69,15 @@ def _to_json(
     return json.dumps(content, indent=2, allow_nan=False)
 
 
-def _to_text(runs: list[FinishedRun], notes: list[str], persons: Comparison, joints: tuple[JointComparison, ...] | None) -> str:
+def _to_text(
+    runs: list[FinishedRun], notes: list[str], persons: RunComparison, joints: tuple[JointComparison, ...] | None
+) -> str:
     lines = [*map(_run_line, "AB", runs), *notes, *_persons_lines(persons)]
-    lines += ["", f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval", *map(_figure_line, persons.figures)]
+    lines += [
+        "",
+        f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval",
+        *map(_figure_line, persons.metric_values),
+    ]
     if persons.left_out:
         lines.append(f"In one run alone, not compared: {', '.join(persons.left_out)}.")
     return "\n".join([*lines, "", *_joints_lines(joints)])
@@ -84,20 +90,20 @@ def _run_line(letter: str, run: FinishedRun) -> str:
     return f"{letter}  {run.run_id}  {scored}  flip test {flip_test}  {run.data_dir}"
 
 
-def _persons_lines(persons: Comparison) -> list[str]:
-    lines = [f"{count_of(persons.persons, 'person')} of the validation set in common, in {count_of(persons.images, 'image')}."]
+def _persons_lines(persons: RunComparison) -> list[str]:
+    lines = [f"{pluralise(persons.persons, 'person')} of the validation set in common, in {pluralise(persons.images, 'image')}."]
     if persons.missed_a or persons.missed_b:
         lines.append(f"Not found, and counted as 0: {persons.missed_a} of them by A, {persons.missed_b} by B.")
     if persons.only_a or persons.only_b:
         lines.append(
-            f"LEFT OUT: {count_of(persons.only_a, 'person')} of A alone, {count_of(persons.only_b, 'person')} of B alone, who do "
+            f"LEFT OUT: {pluralise(persons.only_a, 'person')} of A alone, {pluralise(persons.only_b, 'person')} of B alone, who do "
             "not count in the other run. The figures below know nothing of them. The runs had other crop rules or protocols "
             "(evaluation.scoring.protocol=coco counts everybody), or one is older than the column `found`."
         )
     return lines
 
 
-def _figure_line(figure: PairedFigure) -> str:
+def _figure_line(figure: PairedMetric) -> str:
     verdict = "B is higher" if figure.difference > 0 else "A is higher"
     return (
         f"{figure.name:<24}{figure.a:>8.4f}{figure.b:>8.4f}{figure.difference:>+9.4f}   "
@@ -117,7 +123,7 @@ def _joints_lines(joints: tuple[JointComparison, ...] | None) -> list[str]:
 def _winners(joints: tuple[JointComparison, ...], measure: Literal["oks", "pck_thesis"], letter: Literal["A", "B"]) -> str:
     won = [joint for joint in joints if joint.winner(measure) == letter]
     head = f"Joints better in {letter} by {measure}: {len(won)} of {len(joints)}"
-    rows: list[PairedFigure] = [getattr(joint, measure) for joint in won]
+    rows: list[PairedMetric] = [getattr(joint, measure) for joint in won]
     return "\n".join(
         [
             head,

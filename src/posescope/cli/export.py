@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from posescope.cli.base import LocalPathType, OneLineErrors, allow_component
-from posescope.runs.project_models import data_dir_of_project, find_model
+from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component
+from posescope.runs.project_models import find_model, project_data_dir
 
 __all__ = ["export"]
 
 _CROPS_COMPARED = 64
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Format.")
 @click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
 @click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Folder to write.")
@@ -34,7 +34,7 @@ def export(target: str, model: Path | None, out: Path, images: Path | None, allo
     from posescope.prediction.example_crops import example_crops  # noqa: PLC0415
 
     source = find_model(model)
-    crops, what = example_crops(source, images, data_dir_of_project(), _CROPS_COMPARED, allow)
+    crops, what = example_crops(source, images, project_data_dir(), _CROPS_COMPARED, allow)
     check = export_onnx(source, out, crops, allow=allow)
     click.echo(
         f"{source} -> {out}: on {check.crops} {what} its joints differ from PyTorch's by {check.joints_px:.2g} px at most, "

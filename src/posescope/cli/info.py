@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from posescope.artifacts.description import ModelDescription, describe_folder, model_fingerprint
-from posescope.cli.base import LocalPathType, OneLineErrors, allow_component
+from posescope.artifacts.description import ModelDescription, model_fingerprint, read_description
+from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component
 from posescope.core.text_escaping import escape_control
 from posescope.runs.project_models import find_model
 
 __all__ = ["info"]
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.argument("model", required=False, type=LocalPathType())
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @allow_component
@@ -31,7 +31,7 @@ def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
       posescope info
       posescope info data/06_models/model --json
     """  # noqa: D301 (\b keeps click from filling the lines)
-    about = describe_folder(find_model(model))
+    about = read_description(find_model(model))
     facts = _facts(about, allow)
     click.echo(
         json.dumps(facts, indent=2)

@@ -4,13 +4,13 @@ import inspect
 
 import click
 
-from posescope.cli.base import OneLineErrors
+from posescope.cli.base import PosescopeCommand
 from posescope.core.plugins import GROUPS, installed, load_component
 
 __all__ = ["plugins"]
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.argument("group", required=False, type=click.Choice(sorted(GROUPS)))
 def plugins(group: str | None) -> None:
     """List the installed components with their options.

@@ -16,21 +16,21 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from posescope.cli.base import LocalPathType, OneLineErrors, allow_component, say
-from posescope.core.errors import DataError, count_of
+from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
+from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.text_escaping import escape_control
 from posescope.data.images.decoding import ImageError
 from posescope.data.images.headers import ImageLimits
 from posescope.drawing.skeletons import DRAW_THRESHOLD
-from posescope.prediction.detectors.detector import Detections, Detector, KnownImages, KnowsImages
+from posescope.prediction.detectors.detector import Detections, Detector, ImageIndexedDetector, MatchedImages
 from posescope.prediction.estimator import PoseEstimator
-from posescope.prediction.image_io.folder_listing import UNREADABLE, LeftOut, count_reasons
-from posescope.prediction.image_io.image_source import Photo, PhotoSource
-from posescope.prediction.overlays import OverlayWriter, tell_hidden
+from posescope.prediction.image_io.folder_listing import UNREADABLE, SkippedFile, count_reasons
+from posescope.prediction.image_io.image_source import ImageSource, NamedImage
+from posescope.prediction.overlays import OverlayWriter, describe_undrawn
 from posescope.prediction.poses import ImageInfo, ImagePoses
-from posescope.prediction.prediction_run import PoseSummary, describe_ids, tell_outside
+from posescope.prediction.prediction_run import PoseSummary, describe_image_ids, describe_outside_boxes
 from posescope.runs.project_models import find_model
 
 __all__ = ["predict"]
@@ -39,7 +39,7 @@ _WITHOUT_FILE = ("full_image", "onnx")  # of others, which a plug-in brings, nob
 _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True))
 @click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
 @click.option("--boxes", type=LocalPathType(exists=True, dir_okay=False), help="COCO results or annotations.")
@@ -107,7 +107,7 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
     _say_model(estimator, named=options["model"] is not None)
     job = _Job(
-        PhotoSource(images, ImageLimits(max_megapixels=options["max_megapixels"])),
+        ImageSource(images, ImageLimits(max_megapixels=options["max_megapixels"])),
         _find_detector(options),
         Detections(options["boxes"] or Path()),
         options,
@@ -115,32 +115,32 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
     with OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]) as overlays:
         job.run(estimator, overlays)
     job.tell(overlays)
-    if job.skipped or (options["boxes"] and not job.people):
-        sys.exit(_SOME_SKIPPED if job.posed and (job.people or not options["boxes"]) else _ALL_SKIPPED)
+    if job.skipped or (options["boxes"] and not job.persons):
+        sys.exit(_SOME_SKIPPED if job.posed and (job.persons or not options["boxes"]) else _ALL_SKIPPED)
 
 
 @dataclass
 class _Job:
     """Everything that one command does, picture by picture."""
 
-    source: PhotoSource
+    source: ImageSource
     detector: Detector
     detections: Detections
     options: dict[str, Any]
-    skipped: list[LeftOut] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
     posed: int = 0
-    people: int = 0
-    known: KnownImages = field(default_factory=KnownImages)
+    persons: int = 0
+    known: MatchedImages = field(default_factory=MatchedImages)
     alone: list[str] = field(default_factory=list)  # pictures with nobody in them
-    waiting: deque[Photo | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
+    waiting: deque[NamedImage | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
     boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
     def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
         """Pose all, print as they come, write what was asked for."""
-        if isinstance(self.detector, KnowsImages):
+        if isinstance(self.detector, ImageIndexedDetector):
             self.known = self.detector.prepare(self.source.names(), self.detections)
             for note in self.known.notes:
-                say(note, err=True)
+                echo(note, err=True)
         found = estimator.predict(
             self._photos(),
             self._boxes(),
@@ -152,7 +152,7 @@ class _Job:
         finished = False
         try:
             for poses in found:
-                self.posed, self.people = self.posed + 1, self.people + len(poses)
+                self.posed, self.persons = self.posed + 1, self.persons + len(poses)
                 photo = self.waiting.popleft()
                 records += poses.to_coco() if out else []
                 with tqdm.external_write_mode():  # the bar steps aside
@@ -165,47 +165,50 @@ class _Job:
                 write_json(out / "poses.json", records)
                 write_json(out / "summary.json", self.summary().to_dict())
             if out and self.posed and not finished:
-                say(f"{out / 'poses.json'}: the {count_of(self.posed, 'image')} until then.", err=True)
+                echo(f"{out / 'poses.json'}: the {pluralise(self.posed, 'image')} until then.", err=True)
 
     def summary(self) -> PoseSummary:
         """An account of all that was asked for, as far as it has come."""
-        ids = describe_ids(str(self.detections.root), len(self.known.ids), len(self.source.names()))
-        return PoseSummary(self.posed, self.people, ids, (*self.skipped, *self.source.not_pictures), self.known.notes)
+        ids = describe_image_ids(str(self.detections.root), len(self.known.ids), len(self.source.names()))
+        return PoseSummary(self.posed, self.persons, ids, (*self.skipped, *self.source.skipped_files), self.known.notes)
 
     def tell(self, overlays: OverlayWriter) -> None:
         """Say what is not as somebody may expect."""
         if self.alone:
-            say(
-                f"No box for {len(self.alone)} of {count_of(self.posed, 'image')}, {escape_control(self.alone[0])} for one.",
+            echo(
+                f"No box for {len(self.alone)} of {pluralise(self.posed, 'image')}, {escape_control(self.alone[0])} for one.",
                 err=True,
             )
-        if overlays.hidden:
-            say(tell_hidden(overlays.hidden, self.people, self.options["draw_threshold"], "--draw-threshold") + ".", err=True)
-        if self.source.not_pictures:
-            others = self.source.not_pictures
-            say(f"Not posed: {count_of(len(others), 'other file')} ({count_reasons(others)}).", err=True)
+        if overlays.undrawn:
+            echo(
+                describe_undrawn(overlays.undrawn, self.persons, self.options["draw_threshold"], "--draw-threshold") + ".",
+                err=True,
+            )
+        if self.source.skipped_files:
+            others = self.source.skipped_files
+            echo(f"Not posed: {pluralise(len(others), 'other file')} ({count_reasons(others)}).", err=True)
         if self.skipped:
-            say(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
-        if self.options["boxes"] and not self.people:
-            say(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
+            echo(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
+        if self.options["boxes"] and not self.persons:
+            echo(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
 
-    def _photos(self) -> Iterator[Photo]:
+    def _photos(self) -> Iterator[NamedImage]:
         """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
         photos = self.source.read(self._leave_out, self.known.ids)
         for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
             info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
             try:
-                people = self.detector(photo.pixels, info, self.detections)
+                persons = self.detector(photo.pixels, info, self.detections)
             except ImageError as error:  # of this picture alone; any other error means that none can go on
                 self._leave_out(photo.name, error)
                 continue
-            if outside := [person for person in people if not person.is_in_picture]:
+            if outside := [person for person in persons if not person.is_in_image]:
                 with tqdm.external_write_mode():
-                    say(tell_outside(outside), err=True)
-            people = [person for person in people if person.is_in_picture]
-            if not people:
+                    echo(describe_outside_boxes(outside), err=True)
+            persons = [person for person in persons if person.is_in_image]
+            if not persons:
                 self.alone.append(photo.name)
-            boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in people]
+            boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in persons]
             self.waiting.append(photo if self.options["draw"] else None)
             self.boxes.append(np.array(boxes, dtype=np.float64).reshape(-1, 5))
             yield photo
@@ -216,8 +219,8 @@ class _Job:
 
     def _leave_out(self, name: str, error: DataError) -> None:
         with tqdm.external_write_mode():
-            say(f"left out: {escape_control(error)}", err=True)
-        self.skipped.append(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
+            echo(f"left out: {escape_control(error)}", err=True)
+        self.skipped.append(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
 def _check_writable(folder: Path) -> None:
@@ -255,18 +258,18 @@ def _parse(text: str) -> Any:
 
 
 def _say_model(estimator: PoseEstimator, *, named: bool) -> None:
-    about = estimator.about
+    description = estimator.description
     if not named:
-        say(f"Model: {about.folder} ({about.architecture.name}, {len(about.skeleton)} joints)", err=True)
-    if about.provenance.get("generated_sample"):
-        say("This model was trained on the generated sample: it is not for photographs.", err=True)
+        echo(f"Model: {description.folder} ({description.architecture.name}, {len(description.skeleton)} joints)", err=True)
+    if description.provenance.get("generated_sample"):
+        echo("This model was trained on the generated sample: it is not for photographs.", err=True)
 
 
 def _print(poses: ImagePoses, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(poses.to_coco()))
+        echo(json.dumps(poses.to_coco()))
         return
     count = len(poses)
-    scores = " ".join(f"{posed.score:.2f}" for posed in poses.people)
+    scores = " ".join(f"{posed.score:.2f}" for posed in poses.persons)
     name = escape_control(poses.image.name)
-    say(f"{name}: {count} {'person' if count == 1 else 'people'}{', score ' if count else ''}{scores}")
+    echo(f"{name}: {count} {'person' if count == 1 else 'persons'}{', score ' if count else ''}{scores}")

@@ -15,9 +15,9 @@ from kedro.runner import AbstractRunner
 from kedro.utils import load_obj
 from omegaconf.errors import OmegaConfBaseException
 
-from posescope.cli.base import OneLineErrors, message_of
+from posescope.cli.base import PosescopeCommand, error_message
 from posescope.core.errors import PosescopeError, causes_of
-from posescope.kedro_support.params_option import split_params
+from posescope.kedro_support.params_option import parse_params_option
 
 __all__ = ["run"]
 
@@ -40,7 +40,7 @@ _CHECKS_OF_KEDRO = frozenset(
 )
 
 
-class _Run(OneLineErrors):
+class _Run(PosescopeCommand):
     """Kedro's `run`. `posescope run` configures the project itself; `kedro run` has done so before."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -53,7 +53,7 @@ class _Run(OneLineErrors):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            found = (message_of(cause) for cause in causes_of(error))
+            found = (error_message(cause) for cause in causes_of(error))
             message = next(filter(None, found), None) or _said_in_worker(error)
             message = message or (str(error) if _is_said_by_kedro(error) else None)
             if message is None:
@@ -116,7 +116,7 @@ def _with_our_checks(param: click.Parameter) -> click.Parameter:
     return ours
 
 
-_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": split_params}
+_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": parse_params_option}
 
 run = _Run(
     name=kedro_run.name,

@@ -10,18 +10,17 @@ from string import ascii_uppercase
 import click
 from tqdm import tqdm
 
-from posescope.cli.base import LocalPathType, OneLineErrors
+from posescope.cli.base import LocalPathType, PosescopeCommand
 from posescope.core.text_escaping import escape_control
-from posescope.explainability.similarity.representation_similarity import Agreement
-from posescope.explainability.similarity.representation_similarity import agree as hold_against
+from posescope.explainability.similarity.representation_similarity import RepresentationSimilarity, compare_representations
 from posescope.runs.explained_runs import ExplainedRun, common_persons, open_explained_run
 
 __all__ = ["agree"]
 
-Pairs = dict[tuple[str, str], Agreement]
+Pairs = dict[tuple[str, str], RepresentationSimilarity]
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=PosescopeCommand)
 @click.argument("data_dirs", nargs=-1, required=True, type=LocalPathType(exists=True, file_okay=False))
 @click.option("--components", type=click.IntRange(1, 50), default=6, show_default=True, help="How many are looked for.")
 @click.option("--shuffles", type=click.IntRange(min=1), default=99, show_default=True, help="Of the controls.")
@@ -37,12 +36,12 @@ def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int
     runs = [open_explained_run(data_dir) for data_dir in data_dirs]
     names = ascii_uppercase[: len(runs)]
     persons = common_persons(runs)
-    photographs = runs[0].photographs_of(persons)
+    images = runs[0].photographs_of(persons)
     explained = dict(zip(names, (run.of_persons(persons) for run in runs), strict=True))
     # The text shows components of the first network alone, and figures that are the same both ways.
     asked = list((permutations if as_json else combinations)(names, 2))
     pairs = {
-        (one, other): hold_against(explained[one], explained[other], photographs, components, shuffles, seed)
+        (one, other): compare_representations(explained[one], explained[other], images, components, shuffles, seed)
         for one, other in tqdm(asked, "pairs", leave=False, disable=None)  # None: no bar where nobody watches
     }
     click.echo(_to_json(names, runs, pairs) if as_json else escape_control(_to_text(names, runs, pairs), keep_lines=True))
@@ -50,7 +49,8 @@ def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int
 
 def _to_json(names: str, runs: Sequence[ExplainedRun], pairs: Pairs) -> str:
     networks = {
-        name: {"data_dir": str(run.data_dir), "model": run.model, "tap": run.tap} for name, run in zip(names, runs, strict=True)
+        name: {"data_dir": str(run.data_dir), "model": run.model, "layer": run.layer}
+        for name, run in zip(names, runs, strict=True)
     }
     found = [{"first": one, "second": other, **asdict(agreement)} for (one, other), agreement in pairs.items()]
     return json.dumps({"networks": networks, "pairs": found}, indent=2, allow_nan=False)
@@ -58,8 +58,8 @@ def _to_json(names: str, runs: Sequence[ExplainedRun], pairs: Pairs) -> str:
 
 def _to_text(names: str, runs: Sequence[ExplainedRun], pairs: Pairs) -> str:
     first = next(iter(pairs.values()))
-    head = [f"{name}  {run.data_dir}  model {run.model or 'unknown'}  {run.tap}" for name, run in zip(names, runs, strict=True)]
-    head.append(f"{first.persons} persons in common, in {first.photographs} photographs.")
+    head = [f"{name}  {run.data_dir}  model {run.model or 'unknown'}  {run.layer}" for name, run in zip(names, runs, strict=True)]
+    head.append(f"{first.persons} persons in common, in {first.images} photographs.")
     return "\n".join(
         [
             *head, "", *_features_lines(names, pairs), "", *_components_lines(names, runs[0], pairs), "",
@@ -77,10 +77,10 @@ def _features_lines(names: str, pairs: Pairs) -> list[str]:
 
 
 def _clusters_lines(names: str, pairs: Pairs) -> list[str]:
-    known = {key: pair.rand for key, pair in pairs.items() if pair.rand is not None}
+    known = {key: pair.adjusted_rand_index for key, pair in pairs.items() if pair.adjusted_rand_index is not None}
     if not known:
         return ["Clusters: fewer than two of the networks have any."]
-    control = max(pair.rand_control for pair in pairs.values() if pair.rand_control is not None)
+    control = max(pair.adjusted_rand_index_control for pair in pairs.values() if pair.adjusted_rand_index_control is not None)
     return [
         f"Clusters (adjusted Rand index: 1 the same division; persons shuffled: {control:.2f} at most)",
         *_square(names, known),
@@ -98,19 +98,21 @@ def _square(names: str, values: dict[tuple[str, str], float]) -> list[str]:
 
 def _components_lines(names: str, run: ExplainedRun, pairs: Pairs) -> list[str]:
     own = {other: pairs[names[0], other] for other in names[1:]}
-    told, alike = (max(getattr(pair, kind) for pair in own.values()) for kind in ("told_control", "correlation_control"))
+    predicted_r2, alike = (
+        max(getattr(pair, kind) for pair in own.values()) for kind in ("predicted_r2_control", "correlation_control")
+    )
     lines = [
-        f"Components of {names[0]}: what the others' features tell of it (R2, held out; shuffled: {told:.2f} at most), and the",
+        f"Components of {names[0]}: what the others' features tell of it (R2, held out; shuffled: {predicted_r2:.2f} at most), and the",
         f"component that is most like it (correlation; shuffled: {alike:.2f} at most)",
         f"{'':<4}{'variance':>9}" + "".join(f"{f'in {name}':>12}{'':>11}" for name in names[1:]).rstrip(),
     ]
     for place in range(min(len(pair.components) for pair in own.values())):
         cells = "".join(
-            f"{found.told:>12.2f}   {f'{other}{found.match}':<4}{found.correlation:.2f}"
+            f"{found.predicted_r2:>12.2f}   {f'{other}{found.match}':<4}{found.correlation:.2f}"
             for other, pair in own.items()
             for found in (pair.components[place],)
         )
-        lines.append(f"{place + 1:<4}{run.shares[place]:>9.1%}{cells}")
+        lines.append(f"{place + 1:<4}{run.explained_variance_ratio[place]:>9.1%}{cells}")
     return lines
 
 

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
 from posescope.codecs.separable_rendering import outer_maps
-from posescope.codecs.thesis import map_size_of
+from posescope.codecs.thesis import compute_map_size
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
-from posescope.geometry.heatmap_px import crop_from_map, map_from_crop
+from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["GaussianCodec", "GaussianOptions"]
 
@@ -31,12 +31,12 @@ class GaussianOptions(Options):
     """Options of `gaussian`."""
 
     stride: int = Field(4, ge=1, le=256, description="crop px a cell")
-    sigma_cells: float = Field(1.5, gt=0, le=256, description="standard deviation, cells of the map")
+    sigma_heatmap_px: float = Field(1.5, gt=0, le=256, description="standard deviation, cells of the map")
     weight_visible: float = Field(1.0, ge=0, le=1e6, description="loss weight of a visible joint's map")
-    weight_hidden: float = Field(1.0, ge=0, le=1e6, description="loss weight of a hidden joint's map")
+    weight_occluded: float = Field(1.0, ge=0, le=1e6, description="loss weight of a hidden joint's map")
     weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="loss weight of the empty map of an unlabelled joint")
     decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="how a peak becomes a point")
-    blur_sigma_cells: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, cells; 0 for none")
+    blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, cells; 0 for none")
 
 
 class GaussianCodec:
@@ -46,17 +46,17 @@ class GaussianCodec:
 
     def __init__(self, options: GaussianOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
-        self.map_size = map_size_of(crop_size, options.stride)
+        self.map_size = compute_map_size(crop_size, options.stride)
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
         """Targets of N persons; unlabelled joints have an empty map and their own weight."""
-        place = map_from_crop(joints.float(), float(self.options.stride))
+        place = heatmap_from_crop(joints.float(), float(self.options.stride))
         rows = self._bell(place[..., 0], self.map_size[1])
         columns = self._bell(place[..., 1], self.map_size[0])
         columns = columns.masked_fill((visibility == 0).unsqueeze(-1), 0.0)  # an empty column gives an empty map
         heatmaps = outer_maps(columns, rows)
         o = self.options
-        labelled = torch.where(visibility == 1, o.weight_hidden, o.weight_visible)
+        labelled = torch.where(visibility == 1, o.weight_occluded, o.weight_visible)
         return EncodedTargets(heatmaps, labelled.masked_fill(visibility == 0, o.weight_unlabelled))
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
@@ -67,7 +67,7 @@ class GaussianCodec:
             place = place + _quarter_offset(heatmaps, peaks.x, peaks.y)
         elif self.options.decoder == "dark":
             place = place + _newton_offset(self._smooth(heatmaps), peaks.x, peaks.y)
-        return DecodedJoints(crop_from_map(place, float(self.options.stride)), peaks.scores)
+        return DecodedJoints(crop_from_heatmap(place, float(self.options.stride)), peaks.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
         """Exact: the middle of cell c lies at (c + 0.5) * stride - 0.5, so a crop's mirror is its map's mirror."""
@@ -75,10 +75,10 @@ class GaussianCodec:
 
     def _bell(self, centre: Tensor, length: int) -> Tensor:
         cells = torch.arange(length, device=centre.device, dtype=torch.float32)
-        return torch.exp(-0.5 * ((cells - centre.nan_to_num(0.0).unsqueeze(-1)) / self.options.sigma_cells) ** 2)
+        return torch.exp(-0.5 * ((cells - centre.nan_to_num(0.0).unsqueeze(-1)) / self.options.sigma_heatmap_px) ** 2)
 
     def _smooth(self, heatmaps: Tensor) -> Tensor:
-        sigma = self.options.blur_sigma_cells
+        sigma = self.options.blur_sigma_heatmap_px
         if sigma == 0:
             return heatmaps
         radius = max(1, int(3 * sigma + 0.5))

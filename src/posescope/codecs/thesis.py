@@ -21,7 +21,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
 
-__all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "map_size_of", "nearest_cells", "Thesis256Codec"]
+__all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "compute_map_size", "nearest_heatmap_px", "Thesis256Codec"]
 
 
 class ThesisOptions(Options):
@@ -31,7 +31,7 @@ class ThesisOptions(Options):
     sigma_visible: float = Field(
         0.5, gt=0, le=256, description="filter's standard deviation where visible; cells of the filtered map"
     )
-    sigma_hidden: float = Field(1.0, gt=0, le=256, description="likewise where labelled but hidden")
+    sigma_occluded: float = Field(1.0, gt=0, le=256, description="likewise where labelled but hidden")
 
 
 class ThesisCodec:
@@ -41,7 +41,7 @@ class ThesisCodec:
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
-        self.map_size = map_size_of(crop_size, options.stride)
+        self.map_size = compute_map_size(crop_size, options.stride)
         self._tables = [
             torch.stack([torch.zeros(side, side, dtype=torch.float64), *(filtered_impulses(side, s) for s in _sigmas(options))])
             for side in self.map_size
@@ -49,8 +49,8 @@ class ThesisCodec:
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
         """Targets of N persons; every map counts alike, the empty ones too, as in the study."""
-        cell_x = nearest_cells(joints[..., 0], self.crop_size[1], self.map_size[1])
-        cell_y = nearest_cells(joints[..., 1], self.crop_size[0], self.map_size[0])
+        cell_x = nearest_heatmap_px(joints[..., 0], self.crop_size[1], self.map_size[1])
+        cell_y = nearest_heatmap_px(joints[..., 1], self.crop_size[0], self.map_size[0])
         kind = _kind(visibility)
         self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
         column_table, row_table = self._tables
@@ -76,7 +76,7 @@ class ThesisCodec:
         return torch.cat([moved[..., :-1], last], dim=-1)
 
 
-def nearest_cells(x: Tensor, crop_side: int, map_side: int) -> Tensor:
+def nearest_heatmap_px(x: Tensor, crop_side: int, map_side: int) -> Tensor:
     """Crop px -> int64 cells, the study's rounding; NaN -> 0 (its map is empty anyway)."""
     cells = torch.round(x.double().nan_to_num(0.0) * map_side / crop_side)
     return cells.clamp(0, map_side - 1).long()
@@ -90,7 +90,7 @@ def decode_thesis(heatmaps: Tensor, crop_size: tuple[int, int], map_size: tuple[
     return DecodedJoints(torch.stack([x, y], dim=-1), peaks.scores)
 
 
-def map_size_of(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
+def compute_map_size(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
     """(height, width) cells of the maps of a crop.
 
     Raises:
@@ -102,7 +102,7 @@ def map_size_of(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def _sigmas(options: ThesisOptions) -> tuple[float, float]:
-    return options.sigma_hidden, options.sigma_visible
+    return options.sigma_occluded, options.sigma_visible
 
 
 def _kind(visibility: Tensor) -> Tensor:
@@ -127,19 +127,19 @@ class Thesis256Codec:
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
-        self.map_size = map_size_of(crop_size, options.stride)
+        self.map_size = compute_map_size(crop_size, options.stride)
         self._tables = [self._table(side) for side in crop_size]
 
     def _table(self, side: int) -> Tensor:
         """(3, side, side / stride): for empty, hidden and visible, each impulse filtered and averaged over the cells."""
         tables = [torch.zeros(side, side, dtype=torch.float64)]
-        tables += [filtered_impulses(side, sigma) for sigma in (self.options.sigma_hidden, self.options.sigma_visible)]
+        tables += [filtered_impulses(side, sigma) for sigma in (self.options.sigma_occluded, self.options.sigma_visible)]
         return torch.stack(tables).reshape(len(tables), side, -1, self.options.stride).mean(dim=3)
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
         """Targets of N persons; every map counts alike."""
-        x = nearest_cells(joints[..., 0], self.crop_size[1], self.crop_size[1])
-        y = nearest_cells(joints[..., 1], self.crop_size[0], self.crop_size[0])
+        x = nearest_heatmap_px(joints[..., 0], self.crop_size[1], self.crop_size[1])
+        y = nearest_heatmap_px(joints[..., 1], self.crop_size[0], self.crop_size[0])
         self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
         column_table, row_table = self._tables
         kind = visibility.long()

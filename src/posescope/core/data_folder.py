@@ -23,12 +23,12 @@ from pathlib import Path
 import xxhash
 
 from posescope.core.errors import DataError, PosescopeError
-from posescope.core.files import read_sealed_json, write_sealed_json, xxh3_of
+from posescope.core.files import read_checksummed_json, write_checksummed_json, xxh3_of
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["DataFolder", "FileNote", "FolderInUseError", "HeldFolder", "checksum_of", "working_in"]
+__all__ = ["DataFolder", "ChecksumRecord", "FolderInUseError", "FolderLock", "checksum_of", "share_folder_lock"]
 
 LOCK, WORKERS_LOCK, CHECKSUMS = ".lock", ".lock.workers", ".checksums"
 
@@ -46,7 +46,7 @@ class FolderInUseError(PosescopeError):
 
 
 @dataclass
-class HeldFolder:
+class FolderLock:
     """The lock of a folder, until it is released or this process ends; forked processes share it.
 
     Attributes:
@@ -57,7 +57,7 @@ class HeldFolder:
     handle: int | None
     made: Path | None = None
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Release the folder, and remove it if it was made to be held and nothing else has come into it."""
         if self.made is not None and {path.name for path in self.made.iterdir()} <= {LOCK, WORKERS_LOCK}:
             for name in (LOCK, WORKERS_LOCK):
@@ -77,7 +77,7 @@ class HeldFolder:
 
 
 @dataclass(frozen=True)
-class FileNote:
+class ChecksumRecord:
     """What is known of a saved file or folder.
 
     Attributes:
@@ -103,7 +103,7 @@ class DataFolder:
         """True: it is always there."""
         return True
 
-    def hold(self, what: str) -> HeldFolder:
+    def hold(self, what: str) -> FolderLock:
         """Take the folder for this run alone.
 
         Args:
@@ -115,13 +115,13 @@ class DataFolder:
         """
         if sys.platform == "win32":
             log.warning("%s: Windows has no lock of this kind. Take care that no other run works here.", self.root)
-            return HeldFolder(None)
+            return FolderLock(None)
         made = None if self.root.exists() else self.root
         handle = self._open(LOCK)
         try:
             if not self._try_lock(handle, fcntl.LOCK_EX):
                 os.close(handle)
-                return HeldFolder(None, made)
+                return FolderLock(None, made)
             if _identity(handle) != _identity_of(self.root / LOCK):  # a run that gave up removed it before it was locked here
                 os.close(handle)
                 return self.hold(what)
@@ -133,9 +133,9 @@ class DataFolder:
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(note).encode(), 0)
         _held.add(_identity(handle))
-        return HeldFolder(handle, made)
+        return FolderLock(handle, made)
 
-    def note_of(self, path: Path) -> FileNote | None:
+    def read_checksum(self, path: Path) -> ChecksumRecord | None:
         """What was noted when `path` was saved; None if it was not, or lies outside this folder.
 
         Raises:
@@ -144,21 +144,21 @@ class DataFolder:
         place = self._note_path(path)
         if place is None or not place.is_file():
             return None
-        content = read_sealed_json(place, "")
+        content = read_checksummed_json(place, "")
         if not isinstance(content.get("made_from"), dict):
             raise DataError(f"{place}: expected a checksum and what the file was made from.")
         told = (content.get("checksum"), *content["made_from"].values())
         if not all(isinstance(checksum, str) for checksum in told):
             raise DataError(f"{place}: expected checksums as text.")
-        return FileNote(content["checksum"], content["made_from"])
+        return ChecksumRecord(content["checksum"], content["made_from"])
 
-    def write_note(self, path: Path, note: FileNote) -> None:
+    def write_checksum(self, path: Path, note: ChecksumRecord) -> None:
         """Note what was saved at `path`; nothing is noted of what lies outside this folder."""
         place = self._note_path(path)
         if place is not None:
-            write_sealed_json(place, {"checksum": note.checksum, "made_from": dict(note.made_from)}, compact=True)
+            write_checksummed_json(place, {"checksum": note.checksum, "made_from": dict(note.made_from)}, compact=True)
 
-    def note_place(self, path: Path) -> Path:
+    def checksum_path(self, path: Path) -> Path:
         """Where the note of `path` lies."""
         return self._note_path(path) or path
 
@@ -213,7 +213,7 @@ class DataFolder:
 
 
 @contextmanager
-def working_in(folder: Path) -> Iterator[None]:
+def share_folder_lock(folder: Path) -> Iterator[None]:
     """Keep the data folder around `folder` taken while a process that a run started works in it, even if that run is killed.
 
     Nothing happens where no run has taken such a folder, or where this process has it.

@@ -6,7 +6,7 @@ project (the command line, the hooks) can turn them into one clear line while pr
 
 from collections.abc import Iterator
 
-__all__ = ["DataError", "OptionsError", "PosescopeError", "causes_of", "count_of"]
+__all__ = ["DataError", "OptionsError", "PosescopeError", "causes_of", "pluralise"]
 
 
 class PosescopeError(Exception):
@@ -35,6 +35,6 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def count_of(number: int, thing: str) -> str:
+def pluralise(number: int, thing: str) -> str:
     """A number of things in words, for messages: "1 person", "2 persons", "1,000 images"."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -29,7 +29,7 @@ if sys.platform != "win32":
 
 __all__ = [
     "MAX_JSON_BYTES", "atomic_folder", "atomic_write", "canonical_sha256", "fingerprint", "locked", "read_json",
-    "read_sealed_json", "remove_leftovers", "sha256_of", "write_json", "write_sealed_json", "xxh3_of",
+    "read_checksummed_json", "remove_leftovers", "sha256_of", "write_json", "write_checksummed_json", "xxh3_of",
 ]  # fmt: skip
 
 # The largest JSON file of COCO 2017 has 0.45 GB; a gzip file of 2 MB can unpack to this size.
@@ -230,13 +230,13 @@ def _shortened(error: Exception) -> str:
     return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
-def write_sealed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
+def write_checksummed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
     """Write an object as `write_json` does, with the field `seal`: a checksum of all its other fields."""
     write_json(path, {**content, _SEAL: _seal_of(content)}, compact)
 
 
-def read_sealed_json(path: Path, remedy: str) -> dict[str, Any]:
-    """Read what `write_sealed_json` wrote, the field `seal` included.
+def read_checksummed_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read what `write_checksummed_json` wrote, the field `seal` included.
 
     Args:
         path: of the file.

@@ -18,8 +18,8 @@ __all__ = [
     "OriginMismatchError",
     "check_origins",
     "origin_of_table",
-    "with_origin",
-    "without_origin",
+    "add_origin",
+    "drop_origin",
 ]
 
 ORIGIN_COLUMNS = ("model", "data", "results")
@@ -77,12 +77,12 @@ def _describe(name: str, fingerprint: str) -> str:
     return f"{name} {fingerprint}" if fingerprint else f"no {name} of ours"
 
 
-def with_origin(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+def add_origin(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     """Return the table with the columns `model`, `data` and `results` at its end, as far as it depends on them."""
     return table.assign(**origin.to_dict())
 
 
-def without_origin(table: pd.DataFrame) -> pd.DataFrame:
+def drop_origin(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table without these columns."""
     return table.drop(columns=[name for name in ORIGIN_COLUMNS if name in table])
 

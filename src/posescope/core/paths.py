@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-__all__ = ["LocalFile", "LocalPath", "expand_home", "fault_of_path"]
+__all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error"]
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -29,7 +29,7 @@ def expand_home(text: str) -> str:
         return text
 
 
-def fault_of_path(text: str, windows: bool = os.name == "nt") -> str | None:
+def find_path_error(text: str, windows: bool = os.name == "nt") -> str | None:
     """Say why a path cannot be used; None where it can.
 
     Args:
@@ -58,7 +58,7 @@ def fault_of_path(text: str, windows: bool = os.name == "nt") -> str | None:
 
 
 def _checked(text: str) -> str:
-    fault = fault_of_path(text)
+    fault = find_path_error(text)
     if fault is not None:
         raise ValueError(fault)
     return expand_home(text)

@@ -30,8 +30,8 @@ from pydantic_core import ErrorDetails
 from posescope.core.errors import OptionsError
 
 __all__ = [
-    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "Installed", "Options", "StoredComponent", "allowing_only", "build",
-    "check_options", "component_of", "describe_invalid", "installed", "is_dotted_path", "load_component", "named_component_of",
+    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "restrict_dotted_paths", "build",
+    "check_options", "component_field", "describe_validation_error", "installed", "is_dotted_path", "load_component", "component_name_field",
     "trust_component",
 ]  # fmt: skip
 
@@ -93,7 +93,7 @@ class ComponentSpec(StoredComponent):
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledComponent:
     """One installed component, as `posescope plugins` lists it."""
 
     group: str
@@ -103,7 +103,7 @@ class Installed:
     version: str
 
 
-def installed(group: str) -> tuple[Installed, ...]:
+def installed(group: str) -> tuple[InstalledComponent, ...]:
     """All components of a group, ordered by name.
 
     Raises:
@@ -125,7 +125,7 @@ def is_dotted_path(name: str) -> bool:
 
 
 @contextmanager
-def allowing_only(allow: Collection[str]) -> Iterator[None]:
+def restrict_dotted_paths(allow: Collection[str]) -> Iterator[None]:
     """Let components be loaded in this block only if they are installed, or if `allow` names their dotted path.
 
     For the reading of files: it covers what a component names in its own options, at any depth.
@@ -152,7 +152,7 @@ def trust_component(group: str, stored: StoredComponent, allow: Collection[str] 
     if isinstance(stored, ComponentSpec):
         return stored
     spec = ComponentSpec(name=stored.name, options=stored.options)
-    with allowing_only(allow):
+    with restrict_dotted_paths(allow):
         check_options(group, spec)
     return spec
 
@@ -161,7 +161,7 @@ def load_component(group: str, name: str) -> Any:
     """The component called `name` (or standing at the dotted path `name`) of a group.
 
     Raises:
-        ComponentNotAllowedError: if it is a dotted path, and `allowing_only` does not name it.
+        ComponentNotAllowedError: if it is a dotted path, and `restrict_dotted_paths` does not name it.
         OptionsError: if nothing of that name is installed (the message lists what is), or it cannot be imported.
     """
     names = {row.name: row.target for row in installed(group)}
@@ -201,7 +201,7 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     try:
         return model.model_validate(spec.options)
     except ValidationError as error:
-        raise _WrongOptionsError(group, spec.name, describe_invalid(error)) from error
+        raise _WrongOptionsError(group, spec.name, describe_validation_error(error)) from error
 
 
 def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
@@ -210,7 +210,7 @@ def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
     return load_component(group, spec.name)(options, **context)
 
 
-def component_of(group: str) -> Any:
+def component_field(group: str) -> Any:
     """A field type for options models: a ComponentSpec whose component and options are checked on validation."""
 
     def check(spec: ComponentSpec) -> ComponentSpec:
@@ -220,7 +220,7 @@ def component_of(group: str) -> Any:
     return Annotated[ComponentSpec, AfterValidator(check)]
 
 
-def named_component_of(group: str) -> Any:
+def component_name_field(group: str) -> Any:
     """A field type for options models: the bare name of a component, used with its default options."""
 
     def check(name: str) -> str:
@@ -230,7 +230,7 @@ def named_component_of(group: str) -> Any:
     return Annotated[str, AfterValidator(check)]
 
 
-def describe_invalid(error: ValidationError) -> tuple[str, ...]:
+def describe_validation_error(error: ValidationError) -> tuple[str, ...]:
     """A pydantic error, one line a fault: the field's path, what was wrong, what was found.
 
     Every wrong option of a component is a fault of its own, under the path of that component.
@@ -262,7 +262,7 @@ def _entries(group: str) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=f"posescope.{group}"))
 
 
-def _describe(group: str, entry: EntryPoint) -> Installed:
+def _describe(group: str, entry: EntryPoint) -> InstalledComponent:
     package = entry.dist.name if entry.dist else "unknown"
     version = entry.dist.version if entry.dist else "unknown"
-    return Installed(group=group, name=entry.name, target=entry.value, package=package, version=version)
+    return InstalledComponent(group=group, name=entry.name, target=entry.value, package=package, version=version)

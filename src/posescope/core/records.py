@@ -123,7 +123,7 @@ class ScoredPersons:
         crop_size: (height, width) px of the crops.
         oks_sigmas: (K,) of the skeleton.
         joint_names: (K,) of the skeleton; empty where nobody said.
-        own_scores: (N,) float64 where persons have a score of their own, as another system's results have; NaN for somebody who
+        result_scores: (N,) float64 where persons have a score of their own, as another system's results have; NaN for somebody who
             was missed. None: a person's score is the mean of its joints' scores.
     """
 
@@ -139,7 +139,7 @@ class ScoredPersons:
     crop_size: tuple[int, int]
     oks_sigmas: tuple[float, ...]
     joint_names: tuple[str, ...] = ()
-    own_scores: NDArray[np.float64] | None = None
+    result_scores: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.person_ids)
@@ -147,7 +147,7 @@ class ScoredPersons:
     @property
     def person_scores(self) -> NDArray[np.float64]:
         """(N,): the score by which a person is ranked; NaN for somebody who was missed."""
-        return np.asarray(self.scores.mean(axis=1)) if self.own_scores is None else self.own_scores
+        return np.asarray(self.scores.mean(axis=1)) if self.result_scores is None else self.result_scores
 
     @property
     def labelled(self) -> NDArray[np.bool_]:

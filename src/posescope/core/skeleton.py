@@ -14,8 +14,8 @@ from typing import Any
 from posescope.core.errors import DataError
 
 __all__ = [
-    "COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "limbs_count_from_zero", "skeleton_from_category",
-    "unpaired_joints", "warn_of_missing_pairs",
+    "COCO_PERSON", "DEFAULT_OKS_SIGMA", "KNOWN_OKS_SIGMAS", "Skeleton", "has_zero_based_limbs", "skeleton_from_category",
+    "unpaired_joints", "warn_about_unpaired_joints",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ def _is_pair(limb: Any) -> bool:
     return is_list and all(isinstance(end, int) and not isinstance(end, bool) for end in limb)
 
 
-def limbs_count_from_zero(skeleton: Skeleton) -> bool:
+def has_zero_based_limbs(skeleton: Skeleton) -> bool:
     """Return whether the file's limbs were probably counted from 0, though joint 0 has none, so that all are shifted by one.
 
     A limb that joins a left joint to a right one of another kind (`left_knee`, `right_hip`) is a sign of it. True if there is
@@ -203,7 +203,7 @@ COCO_PERSON = skeleton_from_category(
 )  # fmt: skip
 
 
-def warn_of_missing_pairs(skeleton: Skeleton, use: str) -> None:
+def warn_about_unpaired_joints(skeleton: Skeleton, use: str) -> None:
     """Log a warning if joints have no partner on the other side: a mirrored person's left joint then passes for a left one.
 
     Args:

@@ -35,9 +35,9 @@ __all__ = [
     "join_joints",
     "joints_of",
     "matrices_of",
-    "people_fingerprint",
+    "split_fingerprint",
     "required_columns",
-    "squares_fingerprint",
+    "crop_boxes_fingerprint",
     "table_of",
 ]
 
@@ -90,7 +90,7 @@ class Keypoints(_Table):
 class Issues(_Table):
     """One row a record that was set aside, mended or warned of: where it came from and why.
 
-    `annotation_id` is -1 where the image itself is meant. `outcome` is `set aside`, or `mended` or `warned`: those records go on.
+    `annotation_id` is -1 where the image itself is meant. `outcome` is `rejected`, or `repaired` or `warned`: those records go on.
     """
 
     source_split: Series[str]
@@ -98,7 +98,7 @@ class Issues(_Table):
     annotation_id: Series[np.int64]
     file_name: Series[str]
     step: Series[str]
-    outcome: Series[str] = pa.Field(isin=("set aside", "mended", "warned"))
+    outcome: Series[str] = pa.Field(isin=("rejected", "repaired", "warned"))
     reason: Series[str]
     detail: Series[str]
 
@@ -109,11 +109,11 @@ class DataQuality(_Table):
     `data` is the fingerprint of the data (`posescope.core.origin`), in the table that has the findings of all steps.
     """
 
-    severity: Series[str] = pa.Field(isin=("mended", "warned", "refused"))
+    severity: Series[str] = pa.Field(isin=("repaired", "warned", "refused"))
     split: Series[str]
     check: Series[str]
     records: Series[np.int64] = pa.Field(ge=0)
-    share: Series[np.float64] = pa.Field(ge=0, le=1)
+    fraction: Series[np.float64] = pa.Field(ge=0, le=1)
     detail: Series[str]
     remedy: Series[str]
     data: Series[str] | None
@@ -164,8 +164,8 @@ class Distribution(_Table):
     images_with_persons: Series[np.int64] | None = pa.Field(ge=0)
     images: Series[np.int64]
     persons: Series[np.int64]
-    images_share: Series[np.float64]
-    persons_share: Series[np.float64]
+    images_fraction: Series[np.float64]
+    persons_fraction: Series[np.float64]
     data: Series[str] | None
 
 
@@ -331,13 +331,13 @@ def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
     return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
 
 
-def squares_fingerprint(crop_boxes: pd.DataFrame) -> str:
+def crop_boxes_fingerprint(crop_boxes: pd.DataFrame) -> str:
     """16 hex digits of who is cut out where; the order of the rows does not matter."""
     squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
     return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]
 
 
-def people_fingerprint(persons: pd.DataFrame, split: str) -> str:
+def split_fingerprint(persons: pd.DataFrame, split: str) -> str:
     """16 hex digits of whose annotations make up a split of a `Persons` table; the order of the rows does not matter."""
     people = persons.loc[persons["split"] == split, ["source_split", "image_id", "annotation_id"]]
     rows = people.sort_values(["source_split", "image_id", "annotation_id"]).itertuples(index=False)

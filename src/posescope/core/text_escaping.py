@@ -3,7 +3,7 @@
 import logging
 import re
 
-__all__ = ["PlainTextFormatter", "escape_control", "escape_markdown", "protect_logs"]
+__all__ = ["EscapingFormatter", "escape_control", "escape_markdown", "escape_log_messages"]
 
 # Control characters (C0, C1, DEL), line and paragraph separators, and marks that turn the direction of text around.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -34,7 +34,7 @@ def _escape_one(found: re.Match[str]) -> str:
     return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
 
 
-class PlainTextFormatter(logging.Formatter):
+class EscapingFormatter(logging.Formatter):
     """A log formatter that no name can deceive: control characters are written out, and further lines are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -42,12 +42,12 @@ class PlainTextFormatter(logging.Formatter):
         return escape_control(super().format(record), keep_lines=True).replace("\n", "\n    ")
 
 
-def protect_logs() -> None:
-    """Give the root logger's plain stream handlers a `PlainTextFormatter` of the same format.
+def escape_log_messages() -> None:
+    """Give the root logger's plain stream handlers a `EscapingFormatter` of the same format.
 
     Kedro takes no formatter but its own and those of `logging` from conf/logging.yml.
     """
     for handler in logging.getLogger().handlers:
         before = handler.formatter
         if type(handler) is logging.StreamHandler and type(before) is logging.Formatter:
-            handler.setFormatter(PlainTextFormatter(before._fmt, before.datefmt))
+            handler.setFormatter(EscapingFormatter(before._fmt, before.datefmt))

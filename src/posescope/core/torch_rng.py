@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["global_draws"]
+__all__ = ["fork_torch_rng"]
 
 _GENERATOR = threading.RLock()  # a thread may enter again: a training builds networks
 
 
 @contextmanager
-def global_draws(devices: Sequence[int] = ()) -> Iterator[None]:
+def fork_torch_rng(devices: Sequence[int] = ()) -> Iterator[None]:
     """Hold the global generator alone, and put it back as it was afterwards; other threads wait.
 
     Args:

@@ -7,9 +7,9 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_store import CropStore
 
-__all__ = ["STEPS", "count_discarded", "count_joint_labels", "persons_with_crops"]
+__all__ = ["STEPS", "count_rejected", "count_joint_labels", "persons_with_crops"]
 
-STEPS = ("read", "filter", "crop", "cut", "kept")  # in the order in which a record meets them
+STEPS = ("read", "filter", "crop", "cut", "accepted")  # in the order in which a record meets them
 
 
 def persons_with_crops(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
@@ -17,7 +17,7 @@ def persons_with_crops(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
     return persons[persons["person_id"].isin(crops.person_ids())].reset_index(drop=True)
 
 
-def count_discarded(persons_read: pd.DataFrame, issues: pd.DataFrame, distribution: pd.DataFrame) -> pd.DataFrame:
+def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, distribution: pd.DataFrame) -> pd.DataFrame:
     """How many records each step set aside for which reason, and how many are left at the end.
 
     A record is an annotated person, or an image where the image itself is meant. The rows of persons add up to all persons of
@@ -33,24 +33,24 @@ def count_discarded(persons_read: pd.DataFrame, issues: pd.DataFrame, distributi
         first: step (read, filter, crop, cut, kept), record (person, image), reason, records (count), share (0..1 of all records
         of the kind).
     """
-    issues = issues[issues["outcome"] == "set aside"]
+    issues = issues[issues["outcome"] == "rejected"]
     # What is wrong with an image itself is found when the annotations are read, and its reasons begin so.
     of_image = (issues["step"] == "read") & issues["reason"].str.startswith(("image ", "file_name "))
     record = np.where(of_image, "image", "person")
     counts = issues.assign(record=record).groupby(["step", "record", "reason"]).size().rename("records").reset_index()
     left = distribution[distribution["split"] == "all"].iloc[0]
     kept = [
-        {"step": "kept", "record": "person", "reason": "persons with a crop", "records": int(left["persons"])},
-        {"step": "kept", "record": "image", "reason": "images of these persons", "records": int(left["images"])},
+        {"step": "accepted", "record": "person", "reason": "persons with a crop", "records": int(left["persons"])},
+        {"step": "accepted", "record": "image", "reason": "images of these persons", "records": int(left["images"])},
     ]
     table = pd.concat([counts, pd.DataFrame(kept)], ignore_index=True)
     persons_total = int(table.loc[table["record"] == "person", "records"].sum())
     everything = {"person": persons_total, "image": _count_images(persons_read, issues)}
-    table["share"] = table["records"] / table["record"].map(everything).clip(lower=1)
+    table["fraction"] = table["records"] / table["record"].map(everything).clip(lower=1)
     place = table["step"].map({step: number for number, step in enumerate(STEPS)})
     return table.assign(place=place).sort_values(
         ["place", "record", "records", "reason"], ascending=[True, False, False, True], ignore_index=True
-    )[["step", "record", "reason", "records", "share"]]  # fmt: skip
+    )[["step", "record", "reason", "records", "fraction"]]  # fmt: skip
 
 
 def count_joint_labels(targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> pd.DataFrame:
@@ -66,8 +66,8 @@ def count_joint_labels(targets: PoseTargets, persons: pd.DataFrame, skeleton: Sk
         visible_share, hidden_share, unlabelled_share (0..1).
     """
     visibility = targets.visibility[np.isin(targets.person_ids, persons["person_id"].to_numpy())]
-    counts = {name: (visibility == code).sum(axis=0) for name, code in (("visible", 2), ("hidden", 1), ("unlabelled", 0))}
-    shares = {f"{name}_share": count / max(len(visibility), 1) for name, count in counts.items()}
+    counts = {name: (visibility == code).sum(axis=0) for name, code in (("visible", 2), ("occluded", 1), ("unlabelled", 0))}
+    shares = {f"{name}_fraction": count / max(len(visibility), 1) for name, count in counts.items()}
     return pd.DataFrame({"joint": skeleton.joints, **counts, **shares})
 
 

@@ -1,10 +1,10 @@
 """Kedro datasets that kedro-datasets lacks: stores, models, the test ledger, records, arrays, pictures, analyses, tables."""
 
-from posescope.datasets.access_log import LedgerDataset
+from posescope.datasets.access_log import AccessLogDataset
 from posescope.datasets.analysis_results import AnalysisDataset
-from posescope.datasets.images_and_plots import PictureDataset, PlotDataset
+from posescope.datasets.images_and_plots import ImageDataset, PlotDataset
 from posescope.datasets.model_folders import ModelDataset
-from posescope.datasets.placeholder import NothingDataset
+from posescope.datasets.placeholder import NoneDataset
 from posescope.datasets.records import ArraysDataset, RecordDataset
 from posescope.datasets.stores import StoreDataset
 from posescope.datasets.table_files import CsvTableDataset, VersionedTableDataset
@@ -13,10 +13,10 @@ __all__ = [
     "AnalysisDataset",
     "ArraysDataset",
     "CsvTableDataset",
-    "LedgerDataset",
+    "AccessLogDataset",
     "ModelDataset",
-    "NothingDataset",
-    "PictureDataset",
+    "NoneDataset",
+    "ImageDataset",
     "PlotDataset",
     "RecordDataset",
     "StoreDataset",

@@ -51,8 +51,8 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
             findings=tuple(Finding.from_dict(finding) for finding in content["findings"]),
             note=content["note"],
             tables={path.stem: read_csv(path) for path in sorted(folder.glob("*.csv"))},
-            pictures={path.stem: _read_picture(path) for path in sorted(folder.glob("*.png"))},
-            figures={path.name.removesuffix(_FIGURE): _read_figure(path) for path in sorted(folder.glob(f"*{_FIGURE}"))},
+            images={path.stem: _read_picture(path) for path in sorted(folder.glob("*.png"))},
+            plots={path.name.removesuffix(_FIGURE): _read_figure(path) for path in sorted(folder.glob(f"*{_FIGURE}"))},
         )
 
     def save(self, data: AnalysisResult) -> None:
@@ -64,9 +64,9 @@ class AnalysisDataset(AbstractDataset[AnalysisResult, AnalysisResult]):
             write_json(folder / "result.json", content)
             for name, table in data.tables.items():
                 write_csv(folder / f"{name}.csv", table)
-            for name, picture in data.pictures.items():
+            for name, picture in data.images.items():
                 write_png(folder / f"{name}.png", picture)
-            for name, figure in data.figures.items():
+            for name, figure in data.plots.items():
                 (folder / f"{name}{_FIGURE}").write_text(plotly.io.to_json(figure), encoding="utf-8")
 
     def preview(self) -> JSONPreview:

@@ -13,19 +13,19 @@ from kedro_datasets._typing import ImagePreview, PlotlyPreview
 from numpy.typing import NDArray
 
 from posescope.core.files import atomic_write
-from posescope.drawing.rgb_images import Picture, read_png, read_png_text, write_png
+from posescope.drawing.rgb_images import PngImage, read_png, read_png_text, write_png
 
-__all__ = ["PictureDataset", "PlotDataset"]
+__all__ = ["ImageDataset", "PlotDataset"]
 
 
-class PictureDataset(AbstractDataset[Picture | NDArray[np.uint8], Picture]):
-    """A `Picture`, or an (H, W, 3) uint8 RGB array that says nothing of itself, as PNG; loaded as a `Picture`.
+class ImageDataset(AbstractDataset[PngImage | NDArray[np.uint8], PngImage]):
+    """A `PngImage`, or an (H, W, 3) uint8 RGB array that says nothing of itself, as PNG; loaded as a `PngImage`.
 
     Example:
     ```yaml
     crop_sheet:
       type: posescope.datasets.PictureDataset
-      filepath: data/08_reporting/crop_sheet.png
+      filepath: data/08_reporting/crop_grid.png
     ```
     """
 
@@ -34,14 +34,14 @@ class PictureDataset(AbstractDataset[Picture | NDArray[np.uint8], Picture]):
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
 
-    def load(self) -> Picture:
+    def load(self) -> PngImage:
         """The picture as RGB, with its text."""
         path = Path(self._filepath)
-        return Picture(read_png(path), read_png_text(path))
+        return PngImage(read_png(path), read_png_text(path))
 
-    def save(self, data: Picture | NDArray[np.uint8]) -> None:
+    def save(self, data: PngImage | NDArray[np.uint8]) -> None:
         """Write the picture, atomically."""
-        picture = data if isinstance(data, Picture) else Picture(data)
+        picture = data if isinstance(data, PngImage) else PngImage(data)
         write_png(Path(self._filepath), picture.image, picture.text)
 
     def preview(self) -> ImagePreview:

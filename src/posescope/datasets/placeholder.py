@@ -4,10 +4,10 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-__all__ = ["NothingDataset"]
+__all__ = ["NoneDataset"]
 
 
-class NothingDataset(AbstractDataset[Any, None]):
+class NoneDataset(AbstractDataset[Any, None]):
     """Loads as None. A hook puts it there; it is no entry of a catalog's file."""
 
     def load(self) -> None:

@@ -9,7 +9,7 @@ from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 
 from posescope.core.files import read_json, write_json
-from posescope.core.plugins import allowing_only
+from posescope.core.plugins import restrict_dotted_paths
 
 __all__ = ["RecordDataset", "ArraysDataset"]
 
@@ -44,7 +44,7 @@ class RecordDataset(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         """The record."""
-        with allowing_only(self.allow):
+        with restrict_dotted_paths(self.allow):
             return self._record_class.from_dict(read_json(Path(self._filepath)))
 
     def save(self, data: Any) -> None:

@@ -1,7 +1,7 @@
 """Heatmaps over the image that they speak of.
 
 A map of h x w cells covers the whole image, outer edge to outer edge (`posescope.geometry.heatmap_px`): cell c lies at
-x = (c + 0.5) * stride - 0.5. OpenCV's linear resize follows the same rule, so a peak lands where `crop_from_map` says.
+x = (c + 0.5) * stride - 0.5. OpenCV's linear resize follows the same rule, so a peak lands where `crop_from_heatmap` says.
 """
 
 import cv2

@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.drawing.rgb_images import DrawingError, check_rgb
-from posescope.drawing.text_rendering import PAPER_RGB, line_height_px, picture_text, wrap_text
-from posescope.geometry.heatmap_px import crop_from_map
+from posescope.drawing.text_rendering import BACKGROUND_RGB, draw_text, line_height_px, wrap_text
+from posescope.geometry.heatmap_px import crop_from_heatmap
 
-__all__ = ["contact_sheet", "fit_image", "picture_row", "fit_height"]
+__all__ = ["draw_image_grid", "fit_image", "draw_image_row", "resize_to_height"]
 
 _BEHIND_RGB = (236, 236, 236)  # beside a picture that is narrower or lower than its tile
 _CAPTION_PX, _ROW_TITLE_PX, _TITLE_PX = 12, 15, 17
 _CAPTION_LINES, _TITLE_LINES = 3, 2
 
 
-def contact_sheet(
+def draw_image_grid(
     images: Sequence[NDArray[np.uint8]],
     columns: int,
     captions: Sequence[str] | None = None,
@@ -52,7 +52,7 @@ def contact_sheet(
     cell_height, cell_width = cells[0].shape[:2]
     rows = -(-len(cells) // columns)
     width = columns * (cell_width + gap_px) + gap_px
-    sheet = np.full((rows * (cell_height + gap_px) + gap_px, width, 3), PAPER_RGB, dtype=np.uint8)
+    sheet = np.full((rows * (cell_height + gap_px) + gap_px, width, 3), BACKGROUND_RGB, dtype=np.uint8)
     for index, cell in enumerate(cells):
         row, column = divmod(index, columns)
         top, left = gap_px + row * (cell_height + gap_px), gap_px + column * (cell_width + gap_px)
@@ -103,17 +103,17 @@ def _caption_blocks(captions: Sequence[str], width_px: int) -> list[NDArray[np.u
     line_count = max((len(lines) for lines in wrapped), default=0)
     air = _paper(3, width_px)
     return [
-        np.concatenate([air, picture_text(lines + [""] * (line_count - len(lines)), width_px, _CAPTION_PX)]) for lines in wrapped
+        np.concatenate([air, draw_text(lines + [""] * (line_count - len(lines)), width_px, _CAPTION_PX)]) for lines in wrapped
     ]
 
 
 def _title_block(title: str, width_px: int) -> NDArray[np.uint8]:
     lines = wrap_text(title, width_px - 16, _TITLE_PX, _TITLE_LINES, bold=True)
     air = _paper(line_height_px(_TITLE_PX) // 3, width_px)
-    return np.concatenate([air, picture_text(lines, width_px, _TITLE_PX, bold=True)])
+    return np.concatenate([air, draw_text(lines, width_px, _TITLE_PX, bold=True)])
 
 
-def picture_row(
+def draw_image_row(
     images: Sequence[NDArray[np.uint8]], titles: Sequence[str], height_px: int = 320, gap_px: int = 8
 ) -> NDArray[np.uint8]:
     """Put panels side by side, all of one height, each with its title above it.
@@ -141,7 +141,7 @@ def picture_row(
     line_count = max(len(lines) for lines in wrapped)
     pieces: list[NDArray[np.uint8]] = []
     for lines, panel in zip(wrapped, panels, strict=True):
-        heading = picture_text([""] * (line_count - len(lines)) + lines, panel.shape[1], _ROW_TITLE_PX)
+        heading = draw_text([""] * (line_count - len(lines)) + lines, panel.shape[1], _ROW_TITLE_PX)
         pieces.append(np.concatenate([_paper(gap_px // 2, panel.shape[1]), heading, _paper(gap_px // 2, panel.shape[1]), panel]))
     margin = _paper(pieces[0].shape[0], gap_px)
     row = np.concatenate([part for piece in pieces for part in (margin, piece)] + [margin], axis=1)
@@ -149,7 +149,7 @@ def picture_row(
 
 
 def _paper(height: int, width: int) -> NDArray[np.uint8]:
-    return np.full((height, width, 3), PAPER_RGB, dtype=np.uint8)
+    return np.full((height, width, 3), BACKGROUND_RGB, dtype=np.uint8)
 
 
 # MERGED from panels: Pictures brought to a panel's height before anything is drawn on them: drawing afterwards keeps
@@ -159,7 +159,7 @@ _WIDEST = 8  # times its height; a panel of a picture of 30,000 x 10 px would ta
 _FILLING = 200  # grey above and below a very wide picture
 
 
-def fit_height(image: NDArray[np.uint8], height_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def resize_to_height(image: NDArray[np.uint8], height_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Resize an image to a panel's height, aspect ratio kept.
 
     A picture more than eight times as wide as high is fitted to the panel's width instead, with grey above and below.
@@ -185,7 +185,7 @@ def fit_height(image: NDArray[np.uint8], height_px: int) -> tuple[NDArray[np.uin
     top = (height_px - picture_height) // 2
     # One cell of the image is `scale` px of the panel: the frame rule of heatmaps, read from the other side.
     scale_x, scale_y = panel_width / width, picture_height / height
-    offset_x, offset_y = crop_from_map(0.0, scale_x), crop_from_map(0.0, scale_y) + top
+    offset_x, offset_y = crop_from_heatmap(0.0, scale_x), crop_from_heatmap(0.0, scale_y) + top
     panel_from_image = np.array([[scale_x, 0.0, offset_x], [0.0, scale_y, offset_y]])
     if picture_height == height_px:
         return resized, panel_from_image

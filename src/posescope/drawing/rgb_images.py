@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError, PosescopeError
 from posescope.core.files import atomic_write
 
-__all__ = ["DrawingError", "check_rgb", "Picture", "read_png", "read_png_text", "write_png"]
+__all__ = ["DrawingError", "check_rgb", "PngImage", "read_png", "read_png_text", "write_png"]
 
 
 class DrawingError(PosescopeError):
@@ -39,7 +39,7 @@ _SIGNATURE, _IHDR_END = b"\x89PNG\r\n\x1a\n", 33  # the header chunk is always t
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class PngImage:
     """A picture and what it says of itself.
 
     Attributes:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.rgb_images import DrawingError, check_rgb
-from posescope.drawing.strokes import Colour, paint_stroke
+from posescope.drawing.strokes import Colour, draw_stroke
 
 __all__ = ["CENTRE_RGB", "DRAW_THRESHOLD", "LEFT_RGB", "OUTLINE_RGB", "RIGHT_RGB", "draw_skeleton", "side_colour"]
 
@@ -120,11 +120,11 @@ def _paint_limbs(
     """All outlines first, so that no limb's outline cuts through another limb."""
     limbs = [(start, end) for start, end in skeleton.limbs if drawn[start] and drawn[end]]
     for start, end in limbs:
-        paint_stroke(canvas, points[start], points[end], pen.limb + pen.rim, OUTLINE_RGB)
+        draw_stroke(canvas, points[start], points[end], pen.limb + pen.rim, OUTLINE_RGB)
     for start, end in limbs:
         sides = {skeleton.side_of(start), skeleton.side_of(end)} - {"centre"}
         colour = side_colour(sides.pop() if len(sides) == 1 else "centre")
-        paint_stroke(canvas, points[start], points[end], pen.limb, colour)
+        draw_stroke(canvas, points[start], points[end], pen.limb, colour)
 
 
 def _paint_joints(
@@ -139,7 +139,7 @@ def _paint_joints(
     """Discs; in the hidden ones the image, without the limbs, is put back inside."""
     for joint in np.flatnonzero(seen):
         point = points[joint]
-        paint_stroke(canvas, point, point, pen.joint + pen.rim, OUTLINE_RGB)
-        paint_stroke(canvas, point, point, pen.joint, side_colour(skeleton.side_of(int(joint))))
+        draw_stroke(canvas, point, point, pen.joint + pen.rim, OUTLINE_RGB)
+        draw_stroke(canvas, point, point, pen.joint, side_colour(skeleton.side_of(int(joint))))
         if seen[joint] == 1:
-            paint_stroke(canvas, point, point, pen.hole, image)
+            draw_stroke(canvas, point, point, pen.hole, image)

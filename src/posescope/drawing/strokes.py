@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posescope.drawing.rgb_images import DrawingError, check_rgb
 
-__all__ = ["draw_outline", "paint_stroke", "stroke_coverage"]
+__all__ = ["draw_outline", "draw_stroke", "stroke_coverage"]
 
 Colour = tuple[int, int, int]
 Region = tuple[slice, slice]
@@ -45,7 +45,7 @@ def stroke_coverage(
     return (rows, columns), np.clip(radius_px + 0.5 - distance, 0, 1)
 
 
-def paint_stroke(
+def draw_stroke(
     canvas: NDArray[np.uint8],
     start: NDArray[np.float64],
     end: NDArray[np.float64],
@@ -87,7 +87,7 @@ def draw_outline(image: NDArray[np.uint8], corners: ArrayLike, colour: Colour, t
         raise DrawingError(f"corners: expected (M, 2) finite px, found shape {points.shape}.")
     canvas = image.copy()
     for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
-        paint_stroke(canvas, start, end, thickness_px / 2, colour)
+        draw_stroke(canvas, start, end, thickness_px / 2, colour)
     return canvas
 
 

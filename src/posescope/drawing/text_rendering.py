@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["INK_RGB", "PAPER_RGB", "line_height_px", "picture_text", "wrap_text"]
+__all__ = ["TEXT_RGB", "BACKGROUND_RGB", "line_height_px", "draw_text", "wrap_text"]
 
-INK_RGB = (34, 34, 34)
-PAPER_RGB = (255, 255, 255)
+TEXT_RGB = (34, 34, 34)
+BACKGROUND_RGB = (255, 255, 255)
 
 _LINE_SPACING = 1.3
 
@@ -49,13 +49,13 @@ def wrap_text(text: str, width_px: int, size_px: int, max_lines: int, bold: bool
     return [_shorten(line, width_px, font) for line in shown]
 
 
-def picture_text(lines: list[str], width_px: int, size_px: int, bold: bool = False) -> NDArray[np.uint8]:
+def draw_text(lines: list[str], width_px: int, size_px: int, bold: bool = False) -> NDArray[np.uint8]:
     """Centred dark lines on white: (len(lines) * line_height_px(size_px), width_px, 3) RGB."""
     step = line_height_px(size_px)
-    picture = Image.new("RGB", (width_px, step * len(lines)), PAPER_RGB)
+    picture = Image.new("RGB", (width_px, step * len(lines)), BACKGROUND_RGB)
     pen = ImageDraw.Draw(picture)
     for row, line in enumerate(lines):
-        pen.text((width_px / 2, step * (row + 0.5)), line, fill=INK_RGB, font=_font(size_px, bold), anchor="mm")
+        pen.text((width_px / 2, step * (row + 0.5)), line, fill=TEXT_RGB, font=_font(size_px, bold), anchor="mm")
     return np.array(picture)
 
 

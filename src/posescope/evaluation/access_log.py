@@ -16,24 +16,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.errors import DataError, PosescopeError, count_of
+from posescope.core.errors import DataError, PosescopeError, pluralise
 from posescope.core.files import locked, read_json, write_json
-from posescope.core.tables import ids_of, joints_of, people_fingerprint, squares_fingerprint
-from posescope.evaluation.metric_values import Figures
+from posescope.core.tables import crop_boxes_fingerprint, ids_of, joints_of, split_fingerprint
+from posescope.evaluation.metric_values import MetricValues
 
-__all__ = ["SealError", "SealedTest", "check_unseen", "describe_test", "person_keys", "SealLedger", "SealUse"]
+__all__ = ["AccessError", "FinalTest", "check_unseen", "describe_final_test", "person_keys", "AccessLog", "AccessRecord"]
 
 _KEY_DIGITS = 10  # of 16: among 5,000 persons twice, two that differ share a key once in 40,000 test sets
 
 _log = logging.getLogger(__name__)
 
 
-class SealError(PosescopeError):
+class AccessError(PosescopeError):
     """The test set was used before, with another model or on other persons."""
 
 
 @dataclass(frozen=True)
-class SealedTest:
+class FinalTest:
     """What is about to be scored.
 
     Attributes:
@@ -56,29 +56,29 @@ def check_unseen(provenance: Mapping[str, Any], persons: pd.DataFrame, trained_e
     """See that the model was trained while these test persons were set aside, and so has learned from none of them.
 
     Args:
-        provenance: of the model; `test_people` tells who was set aside. An older model does not say, which is warned of.
+        provenance: of the model; `test_set_fingerprint` tells who was set aside. An older model does not say, which is warned of.
         persons: table of all splits, as they are now.
         trained_elsewhere: the user knows better.
 
     Raises:
         SealError: if other persons were set aside then: the split was drawn anew, or the model comes from other data.
     """
-    then, now = provenance.get("test_people"), people_fingerprint(persons, "test")
+    then, now = provenance.get("test_set_fingerprint"), split_fingerprint(persons, "test")
     if then == now:
         return
     if then is None:
         _log.warning("The model does not say who was set aside when it was trained: it may have seen the test persons.")
     elif not trained_elsewhere:
-        raise SealError(
+        raise AccessError(
             f"The model was trained beside another test set ({then}) than that of the split now ({now}): it may have learned "
             "from test persons. Train again (the pipeline modelling), or bring the split back. If you know that it has seen "
             "none of them, because it comes from other data: --params final_test.trained_elsewhere=true."
         )
 
 
-def describe_test(
+def describe_final_test(
     persons: pd.DataFrame, keypoints: pd.DataFrame, crop_boxes: pd.DataFrame, model_fingerprint: str, flip_test: bool
-) -> SealedTest:
+) -> FinalTest:
     """The test set and the model that shall be scored on it.
 
     Args:
@@ -92,15 +92,15 @@ def describe_test(
     ids = ids_of(persons, "test")
     if not len(ids):
         raise DataError(
-            "The test set is empty: there is nothing to score. Its size: data_engineering.split.test_share_max (0: no test set)."
+            "The test set is empty: there is nothing to score. Its size: data_engineering.split.max_test_fraction (0: no test set)."
         )
     rows, keys = persons.set_index("person_id").loc[ids], person_keys(persons, keypoints, ids)
     digest = hashlib.sha256()
     for values in (keys, rows["source_split"], rows["image_id"]):
         digest.update(";".join(map(str, values)).encode())
     digest.update(_bytes_of(rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h", "area"]].to_numpy()))
-    digest.update(squares_fingerprint(crop_boxes[crop_boxes["person_id"].isin(ids)]).encode())
-    return SealedTest(
+    digest.update(crop_boxes_fingerprint(crop_boxes[crop_boxes["person_id"].isin(ids)]).encode())
+    return FinalTest(
         model_fingerprint=model_fingerprint,
         data_fingerprint=digest.hexdigest()[:16],
         person_keys=tuple(sorted(keys)),
@@ -143,11 +143,11 @@ def _bytes_of(array: NDArray[np.floating]) -> bytes:
 # ledger, whatever the `data_dir`: uses know their persons by keys, so that those of other data do not disturb one
 # another.
 
-Kind = Literal["first", "repetition", "unsealed again"]
+Kind = Literal["first", "repetition", "override"]
 
 
 @dataclass(frozen=True)
-class SealUse:
+class AccessRecord:
     """One use of the test set: a row of the ledger.
 
     Attributes:
@@ -156,10 +156,10 @@ class SealUse:
         state: "opened" until its figures are known; "completed" then. A run that was killed stays opened.
         opened_utc, completed_utc: ISO 8601, to the second; None while it is not completed.
         run_id, data_dir: of the run, if they are known.
-        model_fingerprint, data_fingerprint, persons, images, flip_test: as in `SealedTest`.
+        model_fingerprint, data_fingerprint, persons, images, flip_test: as in `FinalTest`.
         seen_before: how many of these persons an earlier use had, of whatever model.
-        person_keys: as in `SealedTest`, with blanks between them: thousands of lines would bury the rest.
-        figures: {name: {value, low, high, persons, protocol}} once it is completed.
+        person_keys: as in `FinalTest`, with blanks between them: thousands of lines would bury the rest.
+        metric_values: {name: {value, low, high, persons, protocol}} once it is completed.
     """
 
     number: int
@@ -176,19 +176,19 @@ class SealUse:
     flip_test: bool
     seen_before: int
     person_keys: str
-    figures: Mapping[str, Mapping[str, Any]] | None
+    metric_values: Mapping[str, Mapping[str, Any]] | None
 
-    def is_of(self, test: SealedTest) -> bool:
+    def is_of(self, test: FinalTest) -> bool:
         """Whether it was of this model on these persons."""
         return (self.model_fingerprint, self.data_fingerprint) == (test.model_fingerprint, test.data_fingerprint)
 
-    def shared_with(self, test: SealedTest) -> set[str]:
+    def shared_with(self, test: FinalTest) -> set[str]:
         """Keys of the persons that it had, and that this test has too."""
         return set(self.person_keys.split()).intersection(test.person_keys)
 
 
 @dataclass(frozen=True)
-class SealLedger:
+class AccessLog:
     """Owns the file of uses: a JSON list to which rows are only ever added; a row changes once, when its use is completed.
 
     Attributes:
@@ -201,7 +201,7 @@ class SealLedger:
     run_id: str | None = None
     data_dir: str | None = None
 
-    def uses(self) -> tuple[SealUse, ...]:
+    def accesses(self) -> tuple[AccessRecord, ...]:
         """All uses, the first one first.
 
         Raises:
@@ -210,83 +210,83 @@ class SealLedger:
         if not self.root.exists():
             return ()
         content = read_json(self.root)
-        expected = {field.name for field in fields(SealUse)}
+        expected = {field.name for field in fields(AccessRecord)}
         if not isinstance(content, list) or not all(isinstance(row, dict) and set(row) == expected for row in content):
             raise DataError(
                 f"{self.root}: this is no ledger of the test set: expected a list of uses, each with {sorted(expected)}."
             )
-        return tuple(SealUse(**row) for row in content)
+        return tuple(AccessRecord(**row) for row in content)
 
     def is_finished(self) -> bool:
         """True once the use of this run, or the last one if it has none, is completed."""
-        uses = self.uses()
-        own = [use for use in uses if self.run_id is not None and use.run_id == self.run_id] or list(uses)
+        accesses = self.accesses()
+        own = [use for use in accesses if self.run_id is not None and use.run_id == self.run_id] or list(accesses)
         return bool(own) and own[-1].state == "completed"
 
-    def open(self, test: SealedTest, unseal_again: bool) -> SealUse:
+    def open(self, test: FinalTest, allow_repeated_access: bool) -> AccessRecord:
         """Begin a use, and write it down. Runs that do so at the same time wait for each other.
 
         Args:
             test: what shall be scored.
-            unseal_again: allow another model, or other persons, after an earlier use.
+            allow_repeated_access: allow another model, or other persons, after an earlier use.
 
         Raises:
-            SealError: if an earlier use had some of these persons, none was of this model on all of them, and `unseal_again` is
+            SealError: if an earlier use had some of these persons, none was of this model on all of them, and `allow_repeated_access` is
                 not set.
         """
         with locked(self.root.parent):
-            uses = self.uses()
-            seen = set[str]().union(*(use.shared_with(test) for use in uses))
+            accesses = self.accesses()
+            seen = set[str]().union(*(use.shared_with(test) for use in accesses))
             told = {name: value for name, value in vars(test).items() if name != "person_keys"}
-            use = SealUse(
-                number=len(uses) + 1, kind=self._kind_of(test, uses, unseal_again), state="opened", opened_utc=_now(),
+            use = AccessRecord(
+                number=len(accesses) + 1, kind=self._kind_of(test, accesses, allow_repeated_access), state="opened", opened_utc=_now(),
                 completed_utc=None, run_id=self.run_id, data_dir=self.data_dir, seen_before=len(seen),
-                person_keys=" ".join(test.person_keys), figures=None, **told,
+                person_keys=" ".join(test.person_keys), metric_values=None, **told,
             )  # fmt: skip
-            self._write((*uses, use))
+            self._write((*accesses, use))
         _log.log(
-            logging.WARNING if use.kind == "unsealed again" else logging.INFO,
+            logging.WARNING if use.kind == "override" else logging.INFO,
             "The test set is opened: use %d (%s), model %s, %s. Kept in %s.",
-            use.number, use.kind, use.model_fingerprint, count_of(use.persons, "person"), self.root,
+            use.number, use.kind, use.model_fingerprint, pluralise(use.persons, "person"), self.root,
         )  # fmt: skip
         return use
 
-    def complete(self, use: SealUse, *figures: Figures) -> "SealLedger":
+    def complete(self, use: AccessRecord, *metric_values: MetricValues) -> "AccessLog":
         """Write down what came out.
 
         Args:
             use: as `open` gave it.
-            figures: all of them, in as many parts as there are.
+            metric_values: all of them, in as many parts as there are.
 
         Raises:
             DataError: if the ledger no longer has this use, opened.
         """
         with locked(self.root.parent):
-            uses = list(self.uses())
-            if uses[use.number - 1 : use.number] != [use]:
+            accesses = list(self.accesses())
+            if accesses[use.number - 1 : use.number] != [use]:
                 raise DataError(
                     f"{self.root}: use {use.number}, opened at {use.opened_utc}, is gone: the file was changed meanwhile."
                 )
-            content = {name: figure for part in figures for name, figure in part.to_dict().items()}
-            uses[use.number - 1] = replace(use, state="completed", completed_utc=_now(), figures=content)
-            self._write(tuple(uses))
+            content = {name: figure for part in metric_values for name, figure in part.to_dict().items()}
+            accesses[use.number - 1] = replace(use, state="completed", completed_utc=_now(), metric_values=content)
+            self._write(tuple(accesses))
         return self
 
-    def _kind_of(self, test: SealedTest, uses: tuple[SealUse, ...], unseal_again: bool) -> Kind:
-        touching = [use for use in uses if use.shared_with(test)]
+    def _kind_of(self, test: FinalTest, accesses: tuple[AccessRecord, ...], allow_repeated_access: bool) -> Kind:
+        touching = [use for use in accesses if use.shared_with(test)]
         if not touching:
             return "first"
         if any(use.is_of(test) for use in touching):
             return "repetition"
-        if not unseal_again:
-            raise SealError(f"{self.root}: {_say_refused(test, touching)}")
-        return "unsealed again"
+        if not allow_repeated_access:
+            raise AccessError(f"{self.root}: {_say_refused(test, touching)}")
+        return "override"
 
-    def _write(self, uses: tuple[SealUse, ...]) -> None:
-        write_json(self.root, [asdict(use) for use in uses])
+    def _write(self, accesses: tuple[AccessRecord, ...]) -> None:
+        write_json(self.root, [asdict(use) for use in accesses])
 
 
-def _say_refused(test: SealedTest, touching: Sequence[SealUse]) -> str:
+def _say_refused(test: FinalTest, touching: Sequence[AccessRecord]) -> str:
     last, shared = touching[-1], len(set[str]().union(*(use.shared_with(test) for use in touching)))
     same_model = any(use.model_fingerprint == test.model_fingerprint for use in touching)
     changed = f"with another model than {test.model_fingerprint}"
@@ -294,8 +294,8 @@ def _say_refused(test: SealedTest, touching: Sequence[SealUse]) -> str:
     place = f" in {last.data_dir}" if last.data_dir else ""
     return (
         f"the test set was used before, {other} (uses so far: {len(touching)}, the last at {last.opened_utc}{place}; they had "
-        f"{shared:,} of its {count_of(test.persons, 'person')}). Choosing between models by it would make its figures too good; "
-        "compare them on the validation set. To look again all the same: --params final_test.unseal_again=true, which is kept in "
+        f"{shared:,} of its {pluralise(test.persons, 'person')}). Choosing between models by it would make its figures too good; "
+        "compare them on the validation set. To look again all the same: --params final_test.allow_repeated_access=true, which is kept in "
         "the ledger."
     )
 

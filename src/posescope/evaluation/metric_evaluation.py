@@ -15,23 +15,23 @@ from posescope.core.records import ScoredPersons
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import PersonScores
 from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
-from posescope.evaluation.metric_values import Figure, Figures, Protocol
+from posescope.evaluation.metric_values import MetricValue, MetricValues, Protocol
 from posescope.evaluation.metrics.average_precision import CocoEvaluation, match_coco
-from posescope.evaluation.metrics.average_precision_bootstrap import resample_precision
-from posescope.evaluation.metrics.base import MetricFigures
+from posescope.evaluation.metrics.average_precision_bootstrap import resample_average_precision
+from posescope.evaluation.metrics.base import MetricResult
 from posescope.evaluation.per_joint import joint_error_table
 from posescope.evaluation.protocols import annotations_to_find
 
 __all__ = [
-    "Evaluation",
-    "Figure",
-    "Figures",
+    "PersonEvaluation",
+    "MetricValue",
+    "MetricValues",
     "PrecisionEvaluation",
     "evaluate_heatmaps",
     "evaluate_persons",
     "evaluate_precision",
-    "mean_figure",
-    "precision_figures",
+    "mean_metric_value",
+    "average_precision_values",
 ]
 
 # pycocotools' names -> ours.
@@ -39,16 +39,16 @@ _OKS_NAMES = {"AP": "oks_ap", "AP50": "oks_ap50", "AP75": "oks_ap75", "AR": "oks
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class PersonEvaluation:
     """What all metrics say of N persons.
 
     Attributes:
-        figures: headline figures by name.
+        metric_values: headline figures by name.
         person_scores: a `PersonScores` table: every metric that has a value a person is a column.
         joint_scores: a row a joint and group of visibility: joint, visibility, labelled, one column a metric, mean errors.
     """
 
-    figures: Figures
+    metric_values: MetricValues
     person_scores: pd.DataFrame
     joint_scores: pd.DataFrame
 
@@ -58,11 +58,11 @@ class PrecisionEvaluation:
     """COCO's figures, and the images that they are of.
 
     Attributes:
-        figures: oks_ap, oks_ap50, oks_ap75, oks_ar.
+        metric_values: oks_ap, oks_ap50, oks_ap75, oks_ar.
         image_ids: all images of the evaluation, ascending: what every other figure's draws are made from.
     """
 
-    figures: Figures
+    metric_values: MetricValues
     image_ids: tuple[int, ...]
 
 
@@ -74,10 +74,10 @@ def evaluate_persons(
     image_ids: Collection[int] | NDArray[np.int64] | None = None,
     resamples: int = 1000,
     protocol: Protocol = "crops",
-) -> Evaluation:
+) -> PersonEvaluation:
     """Run the metrics; every headline figure gets a bootstrap interval over images.
 
-    A metric says what its headline is the mean of (`MetricFigures.per_person`, weighted by `weights`). One that says
+    A metric says what its headline is the mean of (`MetricResult.per_person`, weighted by `weights`). One that says
     nothing of the kind, or whose headline is another number, has no interval.
 
     Args:
@@ -89,18 +89,18 @@ def evaluate_persons(
         resamples: how many draws.
         protocol: what the figures are labelled with.
     """
-    results: list[MetricFigures] = [build("metrics", spec)(scored) for spec in metrics]
+    results: list[MetricResult] = [build("metrics", spec)(scored) for spec in metrics]
     draws = draw_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
-    figures: dict[str, Figure] = {}
+    metric_values: dict[str, MetricValue] = {}
     columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids, "found": scored.found}
     joints = joint_error_table(scored, skeleton.joints)
     for result in results:
         columns |= result.per_person
-        figures |= {name: _person_figure(name, result, scored, draws, protocol) for name in result.figures}
+        metric_values |= {name: _person_figure(name, result, scored, draws, protocol) for name in result.metric_values}
         for name in result.per_joint:
             joints[name] = _joint_column(result, name, joints, skeleton)
     table = pd.DataFrame(PersonScores.validate(pd.DataFrame(columns)))
-    return Evaluation(figures=Figures(figures), person_scores=table, joint_scores=joints)
+    return PersonEvaluation(metric_values=MetricValues(metric_values), person_scores=table, joint_scores=joints)
 
 
 def evaluate_precision(
@@ -126,10 +126,10 @@ def evaluate_precision(
     annotations = None if wanted is None else annotations_to_find(protocol, wanted)
     found = match_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)
     draws = draw_images(found.image_ids, seed, resamples)
-    return PrecisionEvaluation(precision_figures(found, draws, protocol), tuple(found.image_ids.tolist()))
+    return PrecisionEvaluation(average_precision_values(found, draws, protocol), tuple(found.image_ids.tolist()))
 
 
-def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: int, resamples: int = 1000) -> Figures:
+def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: int, resamples: int = 1000) -> MetricValues:
     """The mean squared error of the heatmaps with its interval: figure `mse`, of those with a crop; no figure without heatmaps.
 
     Args:
@@ -137,30 +137,32 @@ def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: in
         image_ids, seed, resamples: of the draws, as for `evaluate_persons`.
     """
     if not len(errors):
-        return Figures({})
+        return MetricValues({})
     draws = draw_images(np.asarray(list(image_ids), np.int64), seed, resamples)
     values, weights, images = (errors[name].to_numpy() for name in ("mse", "weight", "image_id"))
-    return Figures({"mse": mean_figure(values, weights, images, draws)})
+    return MetricValues({"mse": mean_metric_value(values, weights, images, draws)})
 
 
-def precision_figures(evaluation: CocoEvaluation, draws: ImageDraws, protocol: Protocol = "coco") -> Figures:
+def average_precision_values(evaluation: CocoEvaluation, draws: ImageDraws, protocol: Protocol = "coco") -> MetricValues:
     """Pycocotools' figures under our names, with intervals: oks_ap, oks_ap50, oks_ap75, oks_ar."""
-    resampled = resample_precision(evaluation.matches, draws)
-    return Figures(
+    resampled = resample_average_precision(evaluation.matches, draws)
+    return MetricValues(
         {
-            ours: _figure(draws.interval(evaluation.precision.figures[theirs], resampled[theirs]), evaluation.persons, protocol)
+            ours: _figure(
+                draws.interval(evaluation.precision.metric_values[theirs], resampled[theirs]), evaluation.persons, protocol
+            )
             for theirs, ours in _OKS_NAMES.items()
         }
     )
 
 
-def mean_figure(
+def mean_metric_value(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     image_ids: NDArray[np.int64],
     draws: ImageDraws,
     protocol: Protocol = "crops",
-) -> Figure:
+) -> MetricValue:
     """The weighted mean of (n,) values, one a person, with its interval; a NaN value does not count."""
     known = ~np.isnan(values) & (weights > 0)
     weighed = weights[known]
@@ -170,25 +172,25 @@ def mean_figure(
     return _figure(draws.interval(estimate, above / below), int(known.sum()), protocol)
 
 
-def _figure(interval: Interval, persons: int, protocol: Protocol) -> Figure:
+def _figure(interval: Interval, persons: int, protocol: Protocol) -> MetricValue:
     known = not math.isnan(interval.low)
-    return Figure(
+    return MetricValue(
         interval.estimate, interval.low if known else None, interval.high if known else None, persons=persons, protocol=protocol
     )
 
 
-def _person_figure(name: str, result: MetricFigures, scored: ScoredPersons, draws: ImageDraws, protocol: Protocol) -> Figure:
-    value, per_person = result.figures[name], result.per_person.get(name)
+def _person_figure(name: str, result: MetricResult, scored: ScoredPersons, draws: ImageDraws, protocol: Protocol) -> MetricValue:
+    value, per_person = result.metric_values[name], result.per_person.get(name)
     if per_person is None:
-        return Figure(value, persons=len(scored), protocol=protocol)
+        return MetricValue(value, persons=len(scored), protocol=protocol)
     weights = result.weights.get(name, np.ones(len(scored)))
-    found = mean_figure(per_person, weights, scored.image_ids, draws, protocol)
+    found = mean_metric_value(per_person, weights, scored.image_ids, draws, protocol)
     # The interval of another average would not belong to this figure.
     alike = math.isclose(found.value, value, rel_tol=1e-9, abs_tol=1e-12)
-    return found if alike else Figure(value, persons=found.persons, protocol=protocol)
+    return found if alike else MetricValue(value, persons=found.persons, protocol=protocol)
 
 
-def _joint_column(result: MetricFigures, name: str, joints: pd.DataFrame, skeleton: Skeleton) -> list[float]:
+def _joint_column(result: MetricResult, name: str, joints: pd.DataFrame, skeleton: Skeleton) -> list[float]:
     value_of = dict(zip(skeleton.joints, result.per_joint[name].tolist(), strict=True))
     return [
         value_of[joint] if visibility == "all" else math.nan

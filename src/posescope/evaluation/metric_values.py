@@ -12,16 +12,16 @@ from posescope.core.origin import Origin, check_origins
 __all__ = [
     "METRICS_SCHEMA_VERSION",
     "BoxSource",
-    "Figure",
-    "Figures",
+    "MetricValue",
+    "MetricValues",
     "Protocol",
-    "Setting",
-    "figures_table",
+    "EvaluationSetting",
+    "metric_values_table",
     "metrics_content",
     "origin_of_metrics",
-    "pipeline_of",
-    "setting_of",
-    "with_setting",
+    "pipeline_of_split",
+    "evaluation_setting",
+    "add_setting",
 ]
 
 # Raised whenever a reader of the last version would misread the file; a new key alone does not.
@@ -34,7 +34,7 @@ BoxSource = Literal["ground_truth", "results"]
 
 
 @dataclass(frozen=True)
-class Setting:
+class EvaluationSetting:
     """What a figure is to be told with: two that differ in any of these are not of the same thing.
 
     Attributes:
@@ -53,7 +53,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Figure:
+class MetricValue:
     """A figure with its 95 % interval over images, and of whom it is.
 
     Attributes:
@@ -80,28 +80,28 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Figures:
+class MetricValues:
     """Headline figures by name."""
 
-    by_name: Mapping[str, Figure]
+    by_name: Mapping[str, MetricValue]
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """As JSON: {name: {value, low, high, persons, protocol}}, and the fields of the origin where it is known."""
         return {name: figure.to_dict() for name, figure in self.by_name.items()}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Mapping[str, Any]]) -> "Figures":
+    def from_dict(cls, content: Mapping[str, Mapping[str, Any]]) -> "MetricValues":
         """Inverse of `to_dict`; null becomes NaN."""
         return cls({name: _figure_of(one) for name, one in content.items()})
 
-    def of(self, origin: Origin | None) -> "Figures":
+    def of(self, origin: Origin | None) -> "MetricValues":
         """Return the same figures with their origin."""
-        return Figures({name: replace(figure, origin=origin) for name, figure in self.by_name.items()})
+        return MetricValues({name: replace(figure, origin=origin) for name, figure in self.by_name.items()})
 
 
-def setting_of(
+def evaluation_setting(
     protocol: Protocol, split: str, flip_test: bool, results: str | None = None, origin: Origin | None = None
-) -> Setting:
+) -> EvaluationSetting:
     """The setting of figures a person.
 
     Args:
@@ -112,11 +112,11 @@ def setting_of(
         origin: which model, data and results.
     """
     if results is None:
-        return Setting(protocol, split, "ground_truth", flip_test, origin)
-    return Setting(protocol, split, "results", None, origin)
+        return EvaluationSetting(protocol, split, "ground_truth", flip_test, origin)
+    return EvaluationSetting(protocol, split, "results", None, origin)
 
 
-def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+def add_setting(table: pd.DataFrame, setting: EvaluationSetting) -> pd.DataFrame:
     """A table of figures with what they are to be told with: columns protocol, split, box_source, flip_test, and the origin's.
 
     A column that the table has already stays as it is: its rows differ in it.
@@ -127,17 +127,17 @@ def with_setting(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return table.assign(**{name: value for name, value in told.items() if name not in table})
 
 
-def pipeline_of(split: str) -> str:
+def pipeline_of_split(split: str) -> str:
     """Return the name of the pipeline that scores a split."""
     return "final_test" if split == "test" else "evaluation"
 
 
-def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
+def metrics_content(setting: EvaluationSetting, *metric_values: MetricValues) -> dict[str, Any]:
     """The content of `metrics.json`, as docs/metrics.md describes it.
 
     Args:
         setting: of the figures; each has its own protocol.
-        figures: of the people, one by one; COCO's; of the heatmaps: in as many parts as there are.
+        metric_values: of the people, one by one; COCO's; of the heatmaps: in as many parts as there are.
 
     Returns:
         {"schema_version": ..., split: {name: {value, low, high, persons, protocol, split, box_source, flip_test, model, data,
@@ -146,9 +146,9 @@ def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
     Raises:
         OriginMismatchError: if a figure is of another model, other data or other results than the setting says.
     """
-    marks = {name: one.origin for part in figures for name, one in part.by_name.items()}
-    check_origins(setting.origin, marks, pipeline_of(setting.split))
-    everything = {name: figure for part in figures for name, figure in part.to_dict().items()}
+    marks = {name: one.origin for part in metric_values for name, one in part.by_name.items()}
+    check_origins(setting.origin, marks, pipeline_of_split(setting.split))
+    everything = {name: figure for part in metric_values for name, figure in part.to_dict().items()}
     told = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
     told |= {} if setting.origin is None else setting.origin.to_dict()
     return {
@@ -159,26 +159,26 @@ def metrics_content(setting: Setting, *figures: Figures) -> dict[str, Any]:
 
 def origin_of_metrics(content: Mapping[str, Any]) -> Origin | None:
     """Return what the content of `metrics.json` says of its origin; None if it does not say it, or its figures differ in it."""
-    figures = [figure for split, part in content.items() if split != "schema_version" for figure in part.values()]
-    found = {Origin.from_dict(figure) for figure in figures}
+    metric_values = [figure for split, part in content.items() if split != "schema_version" for figure in part.values()]
+    found = {Origin.from_dict(figure) for figure in metric_values}
     return found.pop() if len(found) == 1 else None
 
 
-def figures_table(content: Mapping[str, Any]) -> pd.DataFrame:
+def metric_values_table(content: Mapping[str, Any]) -> pd.DataFrame:
     """The content of `metrics.json` as a table: a row a split and figure, by name; its keys are the columns."""
     rows = [
-        {"figure": name, **figure}
-        for split, figures in content.items()
+        {"metric": name, **figure}
+        for split, metric_values in content.items()
         if split != "schema_version"
-        for name, figure in sorted(figures.items())
+        for name, figure in sorted(metric_values.items())
     ]
     return pd.DataFrame(rows)
 
 
-def _figure_of(content: Mapping[str, Any]) -> Figure:
+def _figure_of(content: Mapping[str, Any]) -> MetricValue:
     value = math.nan if content["value"] is None else float(content["value"])
     origin = Origin.from_dict(content)
-    return Figure(value, content["low"], content["high"], content.get("persons"), content.get("protocol"), origin)
+    return MetricValue(value, content["low"], content["high"], content.get("persons"), content.get("protocol"), origin)
 
 
 def _or_null(value: float | None) -> float | None:

@@ -16,19 +16,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.errors import count_of
+from posescope.core.errors import pluralise
 from posescope.core.origin import ORIGIN_COLUMNS
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.evaluation.metrics.base import MetricError
 
-__all__ = ["Comparison", "JointComparison", "PairedFigure", "compare_joints", "compare_persons", "compare_values"]
+__all__ = ["RunComparison", "JointComparison", "PairedMetric", "compare_joints", "compare_persons", "compare_values"]
 
 _NO_FIGURES = ("person_id", "image_id", "found", *ORIGIN_COLUMNS)
 _LABEL = ["person_id", "joint", "visibility", "x", "y"]
 
 
 @dataclass(frozen=True)
-class PairedFigure:
+class PairedMetric:
     """One figure of two runs.
 
     Attributes:
@@ -63,12 +63,12 @@ class JointComparison:
     """One joint of two runs, by two measures, where more is better."""
 
     joint: str
-    pck_thesis: PairedFigure
-    oks: PairedFigure
+    pck_thesis: PairedMetric
+    oks: PairedMetric
 
     def winner(self, measure: Literal["pck_thesis", "oks"]) -> Literal["A", "B", ""]:
         """The run that is better by this measure; '' where the interval holds zero."""
-        figure: PairedFigure = getattr(self, measure)
+        figure: PairedMetric = getattr(self, measure)
         if not figure.excludes_zero:
             return ""
         return "B" if figure.difference > 0 else "A"
@@ -80,14 +80,14 @@ class JointComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Two runs on the persons who count in both.
 
     Attributes:
         persons, images: in common.
         missed_a, missed_b: how many of these the run has not found; they count with what a miss is worth, 0.
         only_a, only_b: persons who count in this run alone; they are left out.
-        figures: of every column that both tables have.
+        metric_values: of every column that both tables have.
         left_out: names of the columns that one of the tables lacks.
     """
 
@@ -97,17 +97,21 @@ class Comparison:
     missed_b: int
     only_a: int
     only_b: int
-    figures: tuple[PairedFigure, ...]
+    metric_values: tuple[PairedMetric, ...]
     left_out: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {**asdict(self), "left_out": list(self.left_out), "figures": [figure.to_dict() for figure in self.figures]}
+        return {
+            **asdict(self),
+            "left_out": list(self.left_out),
+            "metric_values": [figure.to_dict() for figure in self.metric_values],
+        }
 
 
 def compare_values(
     name: str, first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
-) -> PairedFigure:
+) -> PairedMetric:
     """The paired difference of one figure.
 
     Args:
@@ -120,10 +124,10 @@ def compare_values(
     first, second = first[both], second[both]
     interval = draws.mean_interval(second - first, image_ids[both])
     a, b = (float(values.mean()) if len(values) else float("nan") for values in (first, second))
-    return PairedFigure(name, int(both.sum()), a, b, interval.estimate, interval.low, interval.high)
+    return PairedMetric(name, int(both.sum()), a, b, interval.estimate, interval.low, interval.high)
 
 
-def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000) -> Comparison:
+def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000) -> RunComparison:
     """Compare every figure that two runs have for each person.
 
     Args:
@@ -135,7 +139,7 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
     """
     joined = first.merge(second, on="person_id", suffixes=(":a", ":b")).sort_values("person_id")
     if joined.empty:
-        numbers = f"A has scored {count_of(len(first), 'person')}, B {count_of(len(second), 'other')}"
+        numbers = f"A has scored {pluralise(len(first), 'person')}, B {pluralise(len(second), 'other')}"
         raise MetricError(f"The runs have no person in common: {numbers}.")
     _check_images(joined)
     names = [name for name in first.columns if name in second.columns and name not in _NO_FIGURES]
@@ -143,14 +147,14 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
         raise MetricError("The runs have no figure in common: they were scored by other metrics (evaluation.scoring.metrics).")
     image_ids = joined["image_id:a"].to_numpy(dtype=np.int64)
     draws = draw_images(image_ids, seed, resamples)
-    return Comparison(
+    return RunComparison(
         persons=len(joined),
         images=len(draws.image_ids),
         missed_a=int((~joined["found:a"]).sum()),
         missed_b=int((~joined["found:b"]).sum()),
         only_a=len(first) - len(joined),
         only_b=len(second) - len(joined),
-        figures=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
+        metric_values=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
         left_out=tuple(sorted((set(first.columns) ^ set(second.columns)) - set(_NO_FIGURES))),
     )
 
@@ -193,7 +197,7 @@ def _check_images(joined: pd.DataFrame) -> None:
         row = torn.iloc[0]
         raise MetricError(
             f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A, "
-            f"in image {row['image_id:b']:.0f} in B ({count_of(len(torn), 'such person')}). Only runs on the same validation set "
+            f"in image {row['image_id:b']:.0f} in B ({pluralise(len(torn), 'such person')}). Only runs on the same validation set "
             "can be compared."
         )
 

@@ -14,8 +14,8 @@ from posescope.evaluation.scored_persons import thesis_hits
 
 __all__ = ["JOINT_ERROR_COLUMNS", "joint_error_table", "joint_errors", "tabulate_joint_hits"]
 
-JOINT_ERROR_COLUMNS = ("joint", "visibility", "persons", "not_found", "labelled", "mean_error_px", "mean_error_of_box")
-_GROUPS = {"hidden": (1,), "visible": (2,), "all": (1, 2)}
+JOINT_ERROR_COLUMNS = ("joint", "visibility", "persons", "not_found", "labelled", "mean_error_px", "normalised_mean_error")
+_GROUPS = {"occluded": (1,), "visible": (2,), "all": (1, 2)}
 
 
 def joint_errors(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,10 +14,10 @@ from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.metrics.oks import person_oks
 from posescope.evaluation.result_validation import check_results
 
-__all__ = ["annotations_to_find", "images_to_evaluate", "match_results", "wanted_persons"]
+__all__ = ["annotations_to_find", "images_to_evaluate", "match_results", "select_evaluated_persons"]
 
 
-def wanted_persons(
+def select_evaluated_persons(
     protocol: Protocol,
     split: str,
     persons_read: pd.DataFrame,

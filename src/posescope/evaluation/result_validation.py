@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from posescope.core.errors import count_of
-from posescope.data.coco.file_name_matching import ImageNames, NameMatches
-from posescope.data.coco.record_validation import MAX_NUMBER, is_whole, show_value
+from posescope.core.errors import pluralise
+from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
+from posescope.data.coco.record_validation import MAX_NUMBER, is_int64, show_value
 from posescope.evaluation.metrics.base import MetricError
 
 __all__ = ["MAX_AREA_PX2", "check_results"]
@@ -43,7 +43,7 @@ def check_results(
         category_id: of the persons. Results of other categories are left out, and their number is logged. None: every category.
         images: records with `id` and maybe `file_name` of all images that a result may be of, from the annotation file. Where a
             result has a `file_name`, or text as `image_id`, the image of this name is meant, whatever number the result has
-            (`ImageNames`). None: names are ignored, and image_id must be a whole number.
+            (`FileNameMatcher`). None: names are ignored, and image_id must be a whole number.
         other_images: results may be of other images, and are left out; else they are faulty.
         source: what the results are called in messages, a path for example.
 
@@ -72,7 +72,7 @@ def check_results(
         raise MetricError(_describe(faults, len(results), source))
     if others and sum(others.values()) == len(results):
         raise MetricError(
-            f"{source}: none of the {count_of(len(results), 'record')} is of category {category_id}, found "
+            f"{source}: none of the {pluralise(len(results), 'record')} is of category {category_id}, found "
             f"{', '.join(f'{number} of {name}' for name, number in others.items())}. Mend category_id."
         )
     _tell(resolver, sum(others.values()), len(results), source)
@@ -135,7 +135,7 @@ class _ImageResolver:
         for image in images:
             if isinstance(image.get("file_name"), str):
                 self._ids_of_name[image["file_name"]].append(image["id"])
-        names = ImageNames(self._ids_of_name)
+        names = FileNameMatcher(self._ids_of_name)
         records = [record for record in results if isinstance(record, Mapping)]
         self._names = names.match(name for record in records if isinstance(name := record.get("file_name"), str))
         texts = [name for record in records if isinstance(name := record.get("image_id"), str)]
@@ -185,7 +185,7 @@ def _describe(faults: Sequence[str], count: int, source: str) -> str:
     more = len(faults) - _SHOWN_FAULTS
     lines = [*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]
     return (
-        f"{source}: {len(faults)} of {count_of(count, 'record')} {'is' if len(faults) == 1 else 'are'} faulty (counted from 0); "
+        f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} faulty (counted from 0); "
         "nothing was scored. Mend the file.\n  " + "\n  ".join(lines)
     )
 
@@ -203,7 +203,7 @@ def _is_id(value: Any) -> bool:
     """Whole numbers, also those that other programs wrote as floats (139.0)."""
     if isinstance(value, float):
         return abs(value) < 2**53 and value.is_integer()
-    return is_whole(value) or isinstance(value, np.integer)
+    return is_int64(value) or isinstance(value, np.integer)
 
 
 def _is_number(value: Any) -> bool:

@@ -62,9 +62,9 @@ def gather_scored(
     if len(predicted_ids):
         found[np.isin(person_ids, predicted_ids)] = joints_of(predictions, predicted_ids)
     rows = persons.set_index("person_id").loc[person_ids]
-    own_scores = None
+    result_scores = None
     if "person_score" in predictions:
-        own_scores = predictions.groupby("person_id")["person_score"].first().reindex(person_ids).to_numpy(dtype=np.float64)
+        result_scores = predictions.groupby("person_id")["person_score"].first().reindex(person_ids).to_numpy(dtype=np.float64)
     return ScoredPersons(
         person_ids=person_ids,
         image_ids=rows["image_id"].to_numpy(dtype=np.int64),
@@ -78,7 +78,7 @@ def gather_scored(
         crop_size=crop_size,
         oks_sigmas=skeleton.oks_sigmas,
         joint_names=skeleton.joints,
-        own_scores=own_scores,
+        result_scores=result_scores,
     )
 
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.evaluation.metric_values import Protocol
 
 if TYPE_CHECKING:
     MetricSpec = ComponentSpec
 else:
-    MetricSpec = component_of("metrics")
+    MetricSpec = component_field("metrics")
 
 __all__ = ["ScoringOptions"]
 

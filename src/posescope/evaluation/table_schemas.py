@@ -37,7 +37,7 @@ class _Table(pa.DataFrameModel):
 
 
 class _ToldTable(_Table):
-    """A table of figures, each row with what it is to be told with (`figures.Setting`), and of how many people it is.
+    """A table of figures, each row with what it is to be told with (`metric_values.EvaluationSetting`), and of how many people it is.
 
     `model`, `data` and `results` are fingerprints (`posescope.core.origin`); tables of older versions lack them.
     """
@@ -71,7 +71,7 @@ class ErrorTypes(_ToldTable):
     not_found: Series[np.int64] = pa.Field(ge=0)
     labelled: Series[np.int64] = pa.Field(ge=0)
     count: Series[np.int64] = pa.Field(ge=0)
-    share: Series[np.float64] = _figure(ge=0, le=1)
+    fraction: Series[np.float64] = _figure(ge=0, le=1)
     low: Series[np.float64] = _figure(ge=0, le=1)
     high: Series[np.float64] = _figure(ge=0, le=1)
     oks_gain: Series[np.float64] = _figure()

@@ -13,7 +13,7 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.components.pca import Components
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.findings import Finding
 
@@ -57,12 +57,12 @@ class AnalysisInputs:
 
     def __post_init__(self) -> None:
         if not np.array_equal(self.crops.targets.person_ids, self.features.person_ids):
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Analysis: the {len(self.crops)} crops and the {len(self.features)} features must be of the same persons in "
                 "the same order. Extract the features from these crops."
             )
         if self.crops.targets.joint_names != self.model.skeleton.joints:
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Analysis: expected crops with the joints in the model's order ({', '.join(self.model.skeleton.joints)}), found "
                 f"{', '.join(self.crops.targets.joint_names) or 'no names'}. Bring them together by match_crops(model, crops)."
             )
@@ -70,21 +70,21 @@ class AnalysisInputs:
             _log.warning(
                 "Analysis: the features at '%s' do not say which model they were read from. What is found in them is marked as "
                 "of no model, and no report shows it. Read them by extract_features.",
-                self.features.tap,
+                self.features.layer,
             )
         elif self.features.model != (own := fingerprint_of_model(self.model)):
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Analysis: the features were read from another model ({self.features.model}) than the one at hand ({own}). Run "
                 "the pipeline explainability whole, not one of its nodes alone."
             )
-        if self.components.tap != self.features.tap or self.components.shape != self.features.shape:
-            raise ExplainError(
-                f"Analysis: the components are of tap '{self.components.tap}' {self.components.shape}, the features of "
-                f"'{self.features.tap}' {self.features.shape}. Compute the components from features of the same tap."
+        if self.components.layer != self.features.layer or self.components.shape != self.features.shape:
+            raise ExplainabilityError(
+                f"Analysis: the components are of tap '{self.components.layer}' {self.components.shape}, the features of "
+                f"'{self.features.layer}' {self.features.shape}. Compute the components from features of the same tap."
             )
         marks = (self.components.features_fingerprint, self.features.fingerprint)
         if all(marks) and marks[0] != marks[1]:
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Analysis: the components were found in other features ({marks[0]}) than these ({marks[1]}): those of another "
                 "network, or of other persons. Run the pipeline explainability whole, not one of its nodes alone."
             )
@@ -95,7 +95,7 @@ class AnalysisInputs:
             ("row of attributes", self.attributes),
         ):
             if values is not None and len(values) != len(self.crops):
-                raise ExplainError(f"Analysis: expected one {name} a person ({len(self.crops)}), found {len(values)}.")
+                raise ExplainabilityError(f"Analysis: expected one {name} a person ({len(self.crops)}), found {len(values)}.")
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -110,33 +110,33 @@ class AnalysisResult:
     Attributes:
         facts: numbers by name, none where there is no answer; JSON-like (never NaN).
         tables: by name.
-        pictures: by name, uint8 (H, W, 3) RGB.
+        images: by name, uint8 (H, W, 3) RGB.
         note: one paragraph in plain words, made from the numbers.
         findings: what the analysis claims, each with its control.
-        figures: interactive ones (plotly), by name; no name is that of a picture too.
+        plots: interactive ones (plotly), by name; no name is that of a picture too.
         model: fingerprint of the network under study; empty: unknown. Whoever runs the analysis says so.
         data: fingerprint of the crops, joints and splits, likewise.
     """
 
     facts: Mapping[str, float | int | str | None]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     note: str = ""
     findings: tuple[Finding, ...] = ()
-    figures: "Mapping[str, go.Figure]" = field(default_factory=dict)
+    plots: "Mapping[str, go.Figure]" = field(default_factory=dict)
     model: str = ""
     data: str = ""
 
     def __post_init__(self) -> None:
-        shown = {*self.pictures, *self.figures}
-        lost = [finding.picture for finding in self.findings if finding.picture is not None and finding.picture not in shown]
-        if lost or set(self.pictures) & set(self.figures):
-            raise ExplainError(
+        shown = {*self.images, *self.plots}
+        lost = [finding.shown_in for finding in self.findings if finding.shown_in is not None and finding.shown_in not in shown]
+        if lost or set(self.images) & set(self.plots):
+            raise ExplainabilityError(
                 "Result of an analysis: pictures and figures have names of their own, and findings point to them; found pictures "
-                f"{sorted(self.pictures)}, figures {sorted(self.figures)}, and findings that point to {lost}."
+                f"{sorted(self.images)}, figures {sorted(self.plots)}, and findings that point to {lost}."
             )
 
     @property
     def is_empty(self) -> bool:
         """Whether it has nothing to show but its note: not run, of another model, or nothing to say of these features."""
-        return not (self.facts or self.tables or self.pictures or self.figures or self.findings)
+        return not (self.facts or self.tables or self.images or self.plots or self.findings)

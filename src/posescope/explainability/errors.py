@@ -2,8 +2,8 @@
 
 from posescope.core.errors import PosescopeError
 
-__all__ = ["ExplainError"]
+__all__ = ["ExplainabilityError"]
 
 
-class ExplainError(PosescopeError):
+class ExplainabilityError(PosescopeError):
     """An analysis cannot be made from what it was given."""

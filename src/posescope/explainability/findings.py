@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 
-__all__ = ["FEWEST_PHOTOGRAPHS", "Control", "Finding", "control_of", "rank_findings"]
+__all__ = ["MIN_IMAGES", "Control", "Finding", "control_of", "rank_findings"]
 
 # Draws of fewer photographs tell nothing of the next ones: their intervals are as wide as chance has drawn them.
-FEWEST_PHOTOGRAPHS = 10
+MIN_IMAGES = 10
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Finding:
         low, high: its 95 % interval; none where it has none.
         control: what it must be held against.
         passed: whether the number beats the control as the claim says.
-        picture: name of the picture or figure of the same result that shows it; none: no picture.
+        shown_in: name of the picture or figure of the same result that shows it; none: no picture.
         pck_at_stake: how much mean PCK (0..1, of all persons studied) hangs on it, 0 where it is not about error. Findings
             are ordered by it.
         persons: of whom it is, in words: a network may fail less on those whom it was trained on. Whoever runs the analysis
@@ -57,14 +57,14 @@ class Finding:
     high: float | None
     control: Control
     passed: bool
-    picture: str | None = None
+    shown_in: str | None = None
     pck_at_stake: float = 0.0
     persons: str = ""
 
     def __post_init__(self) -> None:
         numbers = (self.value, self.low, self.high, self.control.value, self.control.low, self.control.high, self.pck_at_stake)
         if any(number is not None and not math.isfinite(number) for number in numbers):
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Finding '{self.claim}': every number must be finite, found {numbers}. Where there is no answer, say so in the "
                 "note of the analysis and make no claim."
             )

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, draw_images
-from posescope.evaluation.metrics.base import share_per_person
+from posescope.evaluation.metrics.base import fraction_per_person
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
 
-__all__ = ["Hits", "JointScores", "labelled_rows"]
+__all__ = ["Hits", "PairedPck", "labelled_rows"]
 
 Hits = NDArray[np.bool_]  # (n, K): labelled and right
 
@@ -24,11 +24,11 @@ def labelled_rows(inputs: AnalysisInputs, most: int, analysis: str) -> NDArray[n
     """
     labelled = np.flatnonzero((inputs.crops.targets.visibility > 0).any(axis=1))
     if not len(labelled):
-        raise ExplainError(f"{analysis}: none of the persons has labelled joints, so nothing can be scored.")
+        raise ExplainabilityError(f"{analysis}: none of the persons has labelled joints, so nothing can be scored.")
     return labelled[sample_rows(len(labelled), most, inputs.seed)].astype(np.int64)
 
 
-class JointScores:
+class PairedPck:
     """Scores hits of n persons; all intervals are from the same draws of images.
 
     Args:
@@ -43,11 +43,11 @@ class JointScores:
 
     def pck(self, hits: Hits) -> Interval:
         """Mean over persons of the share of their joints that is right: `pck_thesis`."""
-        return self._draws.mean_interval(share_per_person(hits, self._labelled), self._images)
+        return self._draws.mean_interval(fraction_per_person(hits, self._labelled), self._images)
 
     def drop(self, reference: Hits, hits: Hits) -> Interval:
         """By how much PCK is lower than under the reference, person by person."""
-        lost = share_per_person(reference, self._labelled) - share_per_person(hits, self._labelled)
+        lost = fraction_per_person(reference, self._labelled) - fraction_per_person(hits, self._labelled)
         return self._draws.mean_interval(lost, self._images)
 
     def joint_pck(self, hits: Hits) -> NDArray[np.float64]:

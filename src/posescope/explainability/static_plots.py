@@ -8,12 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "curves", "heat_map"]
+__all__ = ["Curve", "plot_curve_panels", "plot_matrix"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line with a band: at places (whole numbers, see `curves`) its values, and the lower and upper end of the band."""
+    """A line with a band: at places (whole numbers, see `plot_curve_panels`) its values, and the lower and upper end of the band."""
 
     name: str
     colour: str
@@ -23,7 +23,7 @@ class Curve:
     highs: Sequence[float]
 
 
-def heat_map(
+def plot_matrix(
     values: NDArray[np.float64],
     rows: Sequence[str],
     columns: Sequence[str],
@@ -60,7 +60,7 @@ def heat_map(
     return _pixels(canvas)
 
 
-def curves(
+def plot_curve_panels(
     panels: Mapping[str, Sequence[Curve]],
     ticks: Sequence[str],
     *,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.errors import count_of
+from posescope.core.errors import pluralise
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.records import PosePredictions, PoseTargets
 from posescope.core.tables import ids_of, matrices_of
@@ -20,12 +20,12 @@ from posescope.evaluation.metrics.oks import person_oks
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.explainability.findings import FEWEST_PHOTOGRAPHS, Finding, rank_findings
+from posescope.explainability.findings import MIN_IMAGES, Finding, rank_findings
 
-__all__ = ["choose_persons", "findings_of", "list_findings", "run_analysis", "score_people"]
+__all__ = ["choose_persons", "findings_of", "list_findings", "run_analysis", "score_persons"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ def choose_persons(
     enough = np.intersect1d(ids, targets.person_ids[labelled >= needed])
     found = f"{len(enough)} of the {len(ids)} persons of '{split}' have {needed} labelled joints or more"
     if len(enough) < _FEWEST:
-        raise ExplainError(f"Only {found}, {_FEWEST} are needed; lower explainability.persons.min_labelled_joints.")
+        raise ExplainabilityError(f"Only {found}, {_FEWEST} are needed; lower explainability.persons.min_labelled_joints.")
     if len(enough) < _FEW:
         _log.warning("Only %s: what the analyses find of so few may be chance.", found)
     return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
 
 
-def score_people(
+def score_persons(
     predictions: PosePredictions,
     targets: PoseTargets,
     persons: pd.DataFrame,
@@ -108,7 +108,7 @@ def run_analysis(
     attributes: pd.DataFrame,
     seed: int,
     batch_size: int,
-    whom: str = "",
+    population: str = "",
 ) -> AnalysisResult:
     """Run an analysis, or say that it is not selected.
 
@@ -118,11 +118,11 @@ def run_analysis(
         model: the network under study.
         crops, features: of the same persons.
         components: of the features.
-        scores: of the same persons, in any order: what `score_people` puts out.
+        scores: of the same persons, in any order: what `score_persons` puts out.
         attributes: likewise, what `measure_attributes` puts out.
         seed: of every random choice.
         batch_size: persons a forward pass.
-        whom: of whom the findings are, in words.
+        population: of whom the findings are, in words.
     """
     if spec is None:
         return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
@@ -141,7 +141,7 @@ def run_analysis(
             batch_size=batch_size,
         )
     )
-    findings = tuple(replace(finding, persons=whom) for finding in answer.findings)
+    findings = tuple(replace(finding, persons=population) for finding in answer.findings)
     # Features that do not say their model may be of any: what is found in them is marked as of none.
     told = replace(answer, findings=findings, model=features.model, data=features.data)
     return _without_chance(told, photographs=known["image_group"].nunique())
@@ -149,9 +149,9 @@ def run_analysis(
 
 def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:
     """Of a handful of photographs nothing holds: their intervals are as wide as chance has drawn them."""
-    if photographs >= FEWEST_PHOTOGRAPHS or not result.findings:
+    if photographs >= MIN_IMAGES or not result.findings:
         return result
-    said = f"Of {count_of(photographs, 'photograph')} alone no claim is called held; {FEWEST_PHOTOGRAPHS} are needed."
+    said = f"Of {pluralise(photographs, 'photograph')} alone no claim is called held; {MIN_IMAGES} are needed."
     findings = tuple(replace(finding, passed=False) for finding in result.findings)
     return replace(result, findings=findings, note=f"{result.note} {said}".strip())
 
@@ -166,7 +166,7 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
 
     Returns:
         JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, the fingerprints of `model` and `data`, and
-        `command`, which repeats it; `picture` is a path below the folder of the explainability reports.
+        `command`, which repeats it; `shown_in` is a path below the folder of the explainability reports.
     """
     origin = {id(finding): name for name, result in results.items() for finding in result.findings}
     ranked = rank_findings(findings_of(results))
@@ -174,12 +174,12 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
 
 
 def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[str, Any]:
-    ending = "png" if finding.picture in result.pictures else "plotly.json"
-    picture = None if finding.picture is None else f"{analysis}/{finding.picture}.{ending}"
+    ending = "png" if finding.shown_in in result.images else "plotly.json"
+    shown_in = None if finding.shown_in is None else f"{analysis}/{finding.shown_in}.{ending}"
     command = f"kedro run --pipelines explainability --nodes analyse_{analysis}"
     return {
         **asdict(finding),
-        "picture": picture,
+        "shown_in": shown_in,
         "analysis": analysis,
         "model": result.model,
         "data": result.data,

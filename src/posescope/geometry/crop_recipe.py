@@ -9,7 +9,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, Options, StoredComponent, check_options, trust_component
 from posescope.geometry.square_boxes import SquareOptions
 
-__all__ = ["CropRecipe", "recipe_of"]
+__all__ = ["CropRecipe", "read_crop_recipe"]
 
 ChannelValue = Annotated[int, Field(ge=0, le=255)]
 
@@ -67,7 +67,7 @@ def _describe_rule(rule: StoredComponent, allow: Collection[str]) -> str:
     return f"{rule.name} ({', '.join(f'{name} {value}' for name, value in sorted(options.items()))})"
 
 
-def recipe_of(content: Mapping[str, Any]) -> CropRecipe:
+def read_crop_recipe(content: Mapping[str, Any]) -> CropRecipe:
     """Read the recipe from a description's field `crop`, or, where an older one has the rule's name alone, from `crop_rule`.
 
     Raises:

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["crop_from_map", "map_from_crop"]
+__all__ = ["crop_from_heatmap", "heatmap_from_crop"]
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, NDArray[np.float64], NDArray[np.float32], float)
 
 
-def map_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
+def heatmap_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
     """Crop px -> cells (sub-cell floats); elementwise, so x and y alike."""
     return (points + 0.5) / stride - 0.5
 
 
-def crop_from_map(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
-    """Cells -> crop px; the inverse of `map_from_crop`."""
+def crop_from_heatmap(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
+    """Cells -> crop px; the inverse of `heatmap_from_crop`."""
     return (points + 0.5) * stride - 0.5

@@ -79,7 +79,7 @@ class SquareBoxes:
     reasons: NDArray[np.str_]
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def accepted(self) -> NDArray[np.bool_]:
         """(N,): True for the people who stay."""
         return np.asarray(self.reasons == "", dtype=np.bool_)
 

@@ -8,12 +8,12 @@ crop px     . . . # # # # # # # # # # # # # # #          . padding, or mixed wit
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["real_span", "real_windows"]
+__all__ = ["valid_span", "valid_windows"]
 
 Whole = NDArray[np.int64]
 
 
-def real_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tuple[Whole, Whole]:
+def valid_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tuple[Whole, Whole]:
     """The crop px into which no padding has been mixed when N squares were resized: shrinking averages, enlarging is bilinear.
 
     Args:
@@ -35,7 +35,7 @@ def real_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tup
     return np.where(shrunk, shrunk_low, enlarged_low), np.where(shrunk, shrunk_high, enlarged_high)
 
 
-def real_windows(left: Whole, top: Whole, side: Whole, image_size: Whole, crop_size: tuple[int, int]) -> Whole:
+def valid_windows(left: Whole, top: Whole, side: Whole, image_size: Whole, crop_size: tuple[int, int]) -> Whole:
     """The part of each of N crops that shows nothing but the image.
 
     Args:
@@ -47,6 +47,6 @@ def real_windows(left: Whole, top: Whole, side: Whole, image_size: Whole, crop_s
         (N, 4) crop px: first column, first row, the column after the last, the row after the last. Where the latter are not above
         the former, nothing is real.
     """
-    first_column, last_column = real_span(left, side, image_size[:, 1], crop_size[1])
-    first_row, last_row = real_span(top, side, image_size[:, 0], crop_size[0])
+    first_column, last_column = valid_span(left, side, image_size[:, 1], crop_size[1])
+    first_row, last_row = valid_span(top, side, image_size[:, 0], crop_size[0])
     return np.stack([first_column, first_row, last_column, last_row], axis=1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
-    "SamplingLines",
+    "SeparableGrid",
     "apply_affine_batch",
     "compose_affine_batch",
     "fit_boxes",
@@ -49,20 +49,20 @@ def mirror_matrix(width: int) -> Tensor:
     return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
-def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: float, largest_zoom: float) -> Tensor:
+def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: float, max_zoom: float) -> Tensor:
     """The maps that put boxes into the middle of a frame and enlarge (or shrink) them until they fill it but for a margin.
 
     Args:
         low, high: (N, 2) float64 px: corners.
         frame_size: (height, width) px.
         padding: the frame over the box, in the direction in which the box fills more of the frame; >= 1.
-        largest_zoom: the factor is no larger than this, for a box without extent too.
+        max_zoom: the factor is no larger than this, for a box without extent too.
 
     Returns:
         (N, 2, 3) float64 px: one factor in x and y.
     """
     side = torch.tensor([frame_size[1], frame_size[0]], dtype=low.dtype, device=low.device)
-    zoom = (side / (padding * (high - low))).amin(dim=1).clamp(max=largest_zoom).view(-1, 1)
+    zoom = (side / (padding * (high - low))).amin(dim=1).clamp(max=max_zoom).view(-1, 1)
     offset = (side - 1) / 2 - zoom * (low + high) / 2
     linear = zoom.unsqueeze(-1) * torch.eye(2, dtype=low.dtype, device=low.device)
     return torch.cat([linear, offset.unsqueeze(-1)], dim=-1)
@@ -76,7 +76,7 @@ def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class SamplingLines:
+class SeparableGrid:
     """Where the px of N frames come from, normalised, as the sum of what their column and what their row say.
 
     For an affine map adding these two is several times faster than multiplying every px by the matrix.
@@ -90,7 +90,7 @@ class SamplingLines:
     by_row: Tensor
 
     @classmethod
-    def of(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SamplingLines":
+    def of(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SeparableGrid":
         """Of (N, 2, 3) float64 maps in px; source and destination have the same (height, width).
 
         On the CPU the maps are inverted there, so that nothing waits for a GPU. Both parts are exact to float64 before they are
@@ -104,16 +104,16 @@ class SamplingLines:
         by_column, by_row = matrix[..., 0:1] * columns, matrix[..., 1:2] * rows + matrix[..., 2:]
         return cls(by_column.float(), by_row.float())
 
-    def part(self, persons: slice) -> "SamplingLines":
+    def part(self, persons: slice) -> "SeparableGrid":
         """Those of some frames."""
-        return SamplingLines(self.by_column[persons], self.by_row[persons])
+        return SeparableGrid(self.by_column[persons], self.by_row[persons])
 
     def grid(self) -> Tensor:
         """(N, H, W, 2) for `grid_sample`: all x in one piece, then all y, which is quicker to add and to read."""
         return (self.by_column.unsqueeze(2) + self.by_row.unsqueeze(3)).permute(0, 2, 3, 1)
 
 
-def warp_images(images: Tensor, lines: SamplingLines) -> Tensor:
+def warp_images(images: Tensor, lines: SeparableGrid) -> Tensor:
     """Resample images once, bilinearly; what comes from outside is 0.
 
     Args:

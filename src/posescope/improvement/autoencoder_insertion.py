@@ -17,13 +17,13 @@ from posescope.evaluation.bootstrap import Interval, draw_images
 from posescope.explainability.components.pca import LARGEST_MATRIX, principal_components
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.explainability.findings import FEWEST_PHOTOGRAPHS
+from posescope.explainability.findings import MIN_IMAGES
 from posescope.improvement.autoencoder_training import (
-    HeldOut,
+    FeatureSplit,
     TrainedAutoencoder,
     autoencoder_options,
-    hold_out,
-    restore,
+    reconstruct,
+    split_features,
     train_autoencoder,
 )
 from posescope.improvement.code_size import CodeSize
@@ -31,13 +31,13 @@ from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
 from posescope.models.hourglass_autoencoder import Autoencoder
 
-__all__ = ["Inserted", "groups_of", "reconstruction_table", "train_and_insert"]
+__all__ = ["InsertedAutoencoders", "image_groups_of", "reconstruction_table", "train_and_insert"]
 
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
-class Inserted:
+class InsertedAutoencoders:
     """A network with autoencoders that were trained apart, and how their training went.
 
     Attributes:
@@ -51,7 +51,7 @@ class Inserted:
     reconstruction: pd.DataFrame
 
 
-def groups_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+def image_groups_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) the photograph of each person, as a number."""
     rows = persons.set_index("person_id").loc[person_ids]
     # The same image_id may stand in several files of annotations.
@@ -66,7 +66,7 @@ def train_and_insert(
     options: AutoencoderTraining,
     device: torch.device,
     threads: int = 0,
-) -> Inserted:
+) -> InsertedAutoencoders:
     """Train an autoencoder on the features of each stack, and put them into the bottlenecks.
 
     Args:
@@ -86,24 +86,24 @@ def train_and_insert(
     trained, histories, tables = [], [], []
     for stack, values in enumerate(features, start=1):
         _check_size(values, code_size)
-        groups = groups_of(persons, values.person_ids)
-        split = hold_out(groups, options.held_out_share, options.measured_share, options.seed)
-        architecture = autoencoder_options(options, code_size.numbers, values.shape[0])
+        groups = image_groups_of(persons, values.person_ids)
+        split = split_features(groups, options.validation_fraction, options.evaluation_fraction, options.seed)
+        architecture = autoencoder_options(options, code_size.dimensions, values.shape[0])
         trained.append(train_autoencoder(values, split, architecture, options, device, threads))
         rows = [{"stack": stack, **dataclasses.asdict(record)} for record in trained[-1].history]
         histories.append(pd.DataFrame(rows))
         table = reconstruction_table(trained[-1].autoencoder, values, split, groups, options.seed)
         tables.append(table.assign(stack=stack)[["stack", *table.columns]])
     joined = insert_autoencoders(model, [one.autoencoder for one in trained], _provenance(trained, code_size, options))
-    return Inserted(joined, pd.concat(histories, ignore_index=True), pd.concat(tables, ignore_index=True))
+    return InsertedAutoencoders(joined, pd.concat(histories, ignore_index=True), pd.concat(tables, ignore_index=True))
 
 
 def reconstruction_table(
-    autoencoder: Autoencoder, features: FeatureSet, split: HeldOut, image_groups: NDArray[np.int64], seed: int
+    autoencoder: Autoencoder, features: FeatureSet, split: FeatureSplit, image_groups: NDArray[np.int64], seed: int
 ) -> pd.DataFrame:
     """How well an autoencoder gives back the features of persons it has not seen, beside two controls that learned from the same.
 
-    Those persons did not choose its epoch either (`HeldOut.measured`), so it has no advantage over the controls, which choose
+    Those persons did not choose its epoch either (`FeatureSplit.evaluation`), so it has no advantage over the controls, which choose
     nothing.
 
     Args:
@@ -115,38 +115,40 @@ def reconstruction_table(
 
     Returns:
         A row each for the autoencoder, as many principal components as its code has numbers, and the mean feature: what;
-        numbers: that are kept of a person; numbers_in_use: those that differ between persons; persons: measured on; mse;
-        variance_kept: 1 - mse / (mse of the mean feature); against_pca: how much more that is than PCA's; low and high: of its
+        dimensions: that are kept of a person; numbers_in_use: those that differ between persons; persons: measured on; mse;
+        explained_variance: 1 - mse / (mse of the mean feature); against_pca: how much more that is than PCA's; low and high: of its
         95 % interval, NaN where fewer than ten photographs are there to measure on.
     """
-    rows, size = split.measured, autoencoder.options.code_size
+    rows, size = split.evaluation, autoencoder.options.code_size
     truth = features.values[rows].astype(np.float64)
-    pca = principal_components(_learned(features, split.learned, seed), size)
-    found = [(back.flatten(1).double().cpu(), code.flatten(1).cpu()) for _, code, back in restore(autoencoder, features, rows)]
-    code = np.concatenate([numbers.numpy() for _, numbers in found])
+    pca = principal_components(_learned(features, split.train, seed), size)
+    found = [
+        (back.flatten(1).double().cpu(), code.flatten(1).cpu()) for _, code, back in reconstruct(autoencoder, features, rows)
+    ]
+    code = np.concatenate([dimensions.numpy() for _, dimensions in found])
     errors = {
         "autoencoder": _errors(np.concatenate([back.numpy() for back, _ in found]), truth),
         "pca": _errors(pca.reconstruct(pca.project(truth)), truth),
         "mean": _errors(pca.mean, truth),
     }
-    numbers = {"autoencoder": size, "pca": len(pca), "mean": 0}
-    in_use = {**numbers, "autoencoder": int((np.ptp(code, axis=0) > 0).sum())}
+    dimensions = {"autoencoder": size, "pca": len(pca), "mean": 0}
+    in_use = {**dimensions, "autoencoder": int((np.ptp(code, axis=0) > 0).sum())}
     spread, groups = float(errors["mean"].mean()), image_groups[rows]
     draws = draw_images(groups, seed, _RESAMPLES)
     table = []
-    for what, error in errors.items():
+    for method, error in errors.items():
         against = draws.mean_interval((errors["pca"] - error) / spread, groups)
-        if len(draws.image_ids) < FEWEST_PHOTOGRAPHS:
+        if len(draws.image_ids) < MIN_IMAGES:
             against = Interval(against.estimate, math.nan, math.nan)
         table.append(
             {
-                "what": what,
-                "numbers": numbers[what],
-                "numbers_in_use": in_use[what],
+                "method": method,
+                "dimensions": dimensions[method],
+                "active_dimensions": in_use[method],
                 "persons": len(rows),
                 "mse": float(error.mean()),
-                "variance_kept": 1 - float(error.mean()) / spread,
-                "against_pca": against.estimate,
+                "explained_variance": 1 - float(error.mean()) / spread,
+                "difference_to_pca": against.estimate,
                 "low": against.low,
                 "high": against.high,
             }
@@ -167,9 +169,9 @@ def _errors(found: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[n
 
 
 def _check_size(features: FeatureSet, code_size: CodeSize) -> None:
-    if code_size.numbers >= features.values.shape[1]:
+    if code_size.dimensions >= features.values.shape[1]:
         raise ImprovementError(
-            f"The bottleneck '{features.tap}' has {features.values.shape[1]} numbers: a code of {code_size.numbers} is no "
+            f"The bottleneck '{features.layer}' has {features.values.shape[1]} numbers: a code of {code_size.dimensions} is no "
             f"narrower ({code_size.reason}). Set improve.autoencoder.code_size to less."
         )
 
@@ -179,5 +181,5 @@ def _provenance(trained: Sequence[TrainedAutoencoder], code_size: CodeSize, opti
         "code_size": code_size.to_dict(),
         "training": options.model_dump(mode="json"),
         "best_epochs": [one.best.epoch for one in trained],
-        "held_out_losses": [one.best.held_out_loss for one in trained],
+        "val_losses": [one.best.val_loss for one in trained],
     }

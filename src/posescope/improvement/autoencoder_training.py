@@ -28,7 +28,15 @@ from posescope.improvement.options import AutoencoderTraining
 from posescope.models.hourglass_autoencoder import Autoencoder, AutoencoderOptions
 from posescope.training.reproducibility import reproducible, step_generator
 
-__all__ = ["AutoencoderEpoch", "HeldOut", "TrainedAutoencoder", "autoencoder_options", "hold_out", "restore", "train_autoencoder"]
+__all__ = [
+    "AutoencoderEpoch",
+    "FeatureSplit",
+    "TrainedAutoencoder",
+    "autoencoder_options",
+    "split_features",
+    "reconstruct",
+    "train_autoencoder",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -44,31 +52,31 @@ class AutoencoderEpoch:
     Attributes:
         epoch: 1-based.
         train_loss: mean over the persons learned from, of noisy features, while the weights were changing.
-        held_out_loss: mean over the persons held out, without noise, after the epoch.
+        val_loss: mean over the persons held out, without noise, after the epoch.
         learning_rate: of the epoch.
         seconds: wall time.
     """
 
     epoch: int
     train_loss: float
-    held_out_loss: float
+    val_loss: float
     learning_rate: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class FeatureSplit:
     """Rows of features, ascending; persons of one photograph stand in one group.
 
     Attributes:
-        learned: (n,) learned from.
-        held_out: (m,) not learned from: they choose the epoch.
-        measured: (k,) neither learned from nor chosen by: what comes out is measured on them.
+        train: (n,) learned from.
+        validation: (m,) not learned from: they choose the epoch.
+        evaluation: (k,) neither learned from nor chosen by: what comes out is measured on them.
     """
 
-    learned: NDArray[np.int64]
-    held_out: NDArray[np.int64]
-    measured: NDArray[np.int64]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    evaluation: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class TrainedAutoencoder:
     @property
     def best(self) -> AutoencoderEpoch:
         """The epoch whose weights were kept."""
-        return min(self.history, key=lambda record: record.held_out_loss)
+        return min(self.history, key=lambda record: record.val_loss)
 
 
 def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channels: int) -> AutoencoderOptions:
@@ -97,13 +105,15 @@ def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channel
     )  # fmt: skip
 
 
-def hold_out(image_groups: NDArray[np.int64], held_out_share: float, measured_share: float, seed: int) -> HeldOut:
+def split_features(
+    image_groups: NDArray[np.int64], validation_fraction: float, evaluation_fraction: float, seed: int
+) -> FeatureSplit:
     """Draw the photographs whose persons choose the epoch, and those whose persons it is measured on.
 
     Args:
         image_groups: (N,) the photograph of each person.
-        held_out_share: of the photographs, 0..1, by which the epoch is chosen.
-        measured_share: of the photographs, 0..1, likewise to measure on; with the other below 1. Each group, and the rest that
+        validation_fraction: of the photographs, 0..1, by which the epoch is chosen.
+        evaluation_fraction: of the photographs, 0..1, likewise to measure on; with the other below 1. Each group, and the rest that
             is learned from, has one photograph at least.
         seed: of the draw.
 
@@ -116,23 +126,23 @@ def hold_out(image_groups: NDArray[np.int64], held_out_share: float, measured_sh
             "Expected persons of three photographs or more for an autoencoder (some to learn from, some to choose the epoch by, "
             f"some to measure on), found {len(groups)}. Take more persons."
         )
-    held_out = min(max(round(held_out_share * len(groups)), 1), len(groups) - 2)
-    measured = min(max(round(measured_share * len(groups)), 1), len(groups) - 1 - held_out)
+    validation = min(max(round(validation_fraction * len(groups)), 1), len(groups) - 2)
+    evaluation = min(max(round(evaluation_fraction * len(groups)), 1), len(groups) - 1 - validation)
     drawn = np.random.default_rng(seed).permutation(groups)
-    parts = np.split(drawn, [held_out, held_out + measured])
-    chosen_by, measured_on, learned = (np.flatnonzero(np.isin(image_groups, part)) for part in parts)
-    if len(learned) < 2:
+    parts = np.split(drawn, [validation, validation + evaluation])
+    chosen_by, measured_on, train = (np.flatnonzero(np.isin(image_groups, part)) for part in parts)
+    if len(train) < 2:
         raise ImprovementError(
-            f"Expected two persons or more for an autoencoder to learn from, found {len(learned)} ({len(groups)} photographs, of "
-            f"which {held_out} choose the epoch and {measured} are measured on). Take more persons, or lower "
-            "improve.autoencoder.held_out_share or measured_share."
+            f"Expected two persons or more for an autoencoder to learn from, found {len(train)} ({len(groups)} photographs, of "
+            f"which {validation} choose the epoch and {evaluation} are measured on). Take more persons, or lower "
+            "improve.autoencoder.validation_fraction or measured_share."
         )
-    return HeldOut(learned, chosen_by, measured_on)
+    return FeatureSplit(train, chosen_by, measured_on)
 
 
 def train_autoencoder(
     features: FeatureSet,
-    split: HeldOut,
+    split: FeatureSplit,
     architecture: AutoencoderOptions,
     options: AutoencoderTraining,
     device: torch.device,
@@ -157,21 +167,23 @@ def train_autoencoder(
         run = _Run(features, split, options, autoencoder)
         best, best_loss = autoencoder.state_dict(), math.inf
         history: list[AutoencoderEpoch] = []
-        for epoch in tqdm(range(1, options.epochs + 1), desc=f"autoencoder of {features.tap}", unit=" epochs"):
+        for epoch in tqdm(range(1, options.epochs + 1), desc=f"autoencoder of {features.layer}", unit=" epochs"):
             history.append(run.run_epoch(epoch))
-            if history[-1].held_out_loss < best_loss:
-                best, best_loss = copy.deepcopy(autoencoder.state_dict()), history[-1].held_out_loss
+            if history[-1].val_loss < best_loss:
+                best, best_loss = copy.deepcopy(autoencoder.state_dict()), history[-1].val_loss
     autoencoder.load_state_dict(best)
     trained = TrainedAutoencoder(autoencoder.eval(), tuple(history))
     _log.info(
         "Autoencoder of %s, %d numbers: error on the persons held out %.4g after epoch %d of %d.",
-        features.tap, architecture.code_size, trained.best.held_out_loss, trained.best.epoch, options.epochs,
+        features.layer, architecture.code_size, trained.best.val_loss, trained.best.epoch, options.epochs,
     )  # fmt: skip
     return trained
 
 
 @torch.no_grad()
-def restore(autoencoder: Autoencoder, features: FeatureSet, rows: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def reconstruct(
+    autoencoder: Autoencoder, features: FeatureSet, rows: NDArray[np.int64]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Features, their code and what comes back: (n, C, h, w), (n, D, 1, 1), (n, C, h, w), block by block."""
     device = next(autoencoder.parameters()).device
     for start in range(0, len(rows), _PERSONS_AT_ONCE):
@@ -183,7 +195,7 @@ def restore(autoencoder: Autoencoder, features: FeatureSet, rows: NDArray[np.int
 class _Run:
     """One training's working state."""
 
-    def __init__(self, features: FeatureSet, split: HeldOut, options: AutoencoderTraining, autoencoder: Autoencoder) -> None:
+    def __init__(self, features: FeatureSet, split: FeatureSplit, options: AutoencoderTraining, autoencoder: Autoencoder) -> None:
         self.features, self.split, self.options, self.autoencoder = features, split, options, autoencoder
         self.device = next(autoencoder.parameters()).device
         self.optimiser: torch.optim.Optimizer = build(
@@ -195,16 +207,16 @@ class _Run:
         rate = self._learning_rate(epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        train_loss, held_out_loss = self._learn(epoch), self._test()
-        if not (math.isfinite(train_loss) and math.isfinite(held_out_loss)):
+        train_loss, val_loss = self._learn(epoch), self._test()
+        if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             raise ImprovementError(
-                f"Autoencoder of '{self.features.tap}': in epoch {epoch} the error is {train_loss}, on the persons held out "
-                f"{held_out_loss}. Lower improve.autoencoder.learning_rate (now {self.options.learning_rate:g})."
+                f"Autoencoder of '{self.features.layer}': in epoch {epoch} the error is {train_loss}, on the persons held out "
+                f"{val_loss}. Lower improve.autoencoder.learning_rate (now {self.options.learning_rate:g})."
             )
-        return AutoencoderEpoch(epoch, train_loss, held_out_loss, rate, time.perf_counter() - started)
+        return AutoencoderEpoch(epoch, train_loss, val_loss, rate, time.perf_counter() - started)
 
     def _learn(self, epoch: int) -> float:
-        rows, size = self.split.learned, self.options.batch_size
+        rows, size = self.split.train, self.options.batch_size
         order = np.random.default_rng((self.options.seed, epoch)).permutation(rows)
         total = torch.zeros((), device=self.device)
         for step, start in enumerate(range(0, len(order), size)):
@@ -218,8 +230,8 @@ class _Run:
         return float(total) / len(order)
 
     def _test(self) -> float:
-        rows = self.split.held_out
-        found = restore(self.autoencoder, self.features, rows)
+        rows = self.split.validation
+        found = reconstruct(self.autoencoder, self.features, rows)
         return sum(float((back - values).square().flatten(1).mean(dim=1).sum()) for values, _, back in found) / len(rows)
 
     def _learning_rate(self, epoch: int) -> float:

@@ -16,17 +16,17 @@ from tqdm import tqdm
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError
-from posescope.core.files import read_sealed_json, write_sealed_json
+from posescope.core.files import read_checksummed_json, write_checksummed_json
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.features.activations import batches_of_rows, read_taps
+from posescope.explainability.features.activations import batches_of_rows, read_activations
 from posescope.explainability.features.feature_extraction import extract_features
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore
 
-__all__ = ["StackFeatureStore", "bottleneck_taps", "read_bottlenecks", "measure_bottlenecks"]
+__all__ = ["BottleneckFeatureStore", "bottleneck_layers", "extract_bottleneck_features", "measure_bottlenecks"]
 
 
-class StackFeatureStore:
+class BottleneckFeatureStore:
     """Owns a folder of features, stack by stack. Nothing is made before it is needed."""
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +46,7 @@ class StackFeatureStore:
 
     def finish(self, stacks: int) -> None:
         """So many stacks are there."""
-        write_sealed_json(self.root / "stacks.json", {"stacks": stacks})
+        write_checksummed_json(self.root / "stacks.json", {"stacks": stacks})
 
     def open(self) -> tuple[FeatureSet, ...]:
         """The features of each stack, the first one first; all of the same persons.
@@ -57,32 +57,32 @@ class StackFeatureStore:
         if not self.is_finished():
             raise DataError(f"{self.root}: there are no finished features here. Run the pipeline improve from its beginning.")
         remedy = "Run the pipeline improve from its beginning."
-        stacks = read_sealed_json(self.root / "stacks.json", remedy).get("stacks")
+        stacks = read_checksummed_json(self.root / "stacks.json", remedy).get("stacks")
         if not isinstance(stacks, int):
             raise DataError(f"{self.root / 'stacks.json'}: expected a number of stacks, found {stacks!r}. {remedy}")
         return tuple(self.of_stack(stack).open() for stack in range(1, stacks + 1))
 
 
-def bottleneck_taps(model: PoseModel) -> tuple[str, ...]:
+def bottleneck_layers(model: PoseModel) -> tuple[str, ...]:
     """The bottleneck of each stack, the first one first."""
-    return tuple(name for name in model.network.tap_names if name.endswith(".bottleneck"))
+    return tuple(name for name in model.network.layer_names if name.endswith(".bottleneck"))
 
 
-def read_bottlenecks(
-    model: PoseModel, crops: CropSet, store: StackFeatureStore, data_fingerprint: str, batch_size: int
-) -> StackFeatureStore:
+def extract_bottleneck_features(
+    model: PoseModel, crops: CropSet, store: BottleneckFeatureStore, data_fingerprint: str, batch_size: int
+) -> BottleneckFeatureStore:
     """Stream persons through the network, and keep what each stack's bottleneck puts out, as float32.
 
     Nothing is done for a stack whose features of the same weights and persons are there.
     """
     store.begin()
-    taps = bottleneck_taps(model)
-    for stack, tap in enumerate(taps, start=1):
+    layers = bottleneck_layers(model)
+    for stack, layer in enumerate(layers, start=1):
         place = store.of_stack(stack)
         extract_features(
-            model, crops, tap, place, data_fingerprint=data_fingerprint, batch_size=batch_size, dtype="float32"
+            model, crops, layer, place, data_fingerprint=data_fingerprint, batch_size=batch_size, dtype="float32"
         )  # fmt: skip
-    store.finish(len(taps))
+    store.finish(len(layers))
     return store
 
 
@@ -106,26 +106,26 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
     """
     rows = []
     for name, model in variants.items():
-        for tap, values in _read(model, crops, batch_size, name).items():
+        for layer, values in _read(model, crops, batch_size, name).items():
             components_95, participation = _directions(values)
-            row = {"variant": name, "tap": tap, "persons": len(values), "numbers": values.values.shape[1]}
+            row = {"variant": name, "layer": layer, "persons": len(values), "dimensions": values.values.shape[1]}
             rows.append({**row, "components_95": components_95, "participation_ratio": participation})
     return pd.DataFrame(rows)
 
 
 def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[str, FeatureSet]:
     crops = match_crops(model, crops).crops
-    taps = [tap for tap in model.network.tap_names if tap.rpartition(".")[2] in _PLACES]
-    found: dict[str, list[torch.Tensor]] = {tap: [] for tap in taps}
+    layers = [layer for layer in model.network.layer_names if layer.rpartition(".")[2] in _PLACES]
+    found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
     for batch in tqdm(batches, desc=f"bottlenecks of {name}", leave=False):
-        for tap, value in read_taps(model, torch.from_numpy(crops.read_images(batch)), taps).items():
-            found[tap].append(value.float().cpu())
-    return {tap: _as_features(tap, torch.cat(blocks), crops) for tap, blocks in found.items()}
+        for layer, value in read_activations(model, torch.from_numpy(crops.read_images(batch)), layers).items():
+            found[layer].append(value.float().cpu())
+    return {layer: _as_features(layer, torch.cat(blocks), crops) for layer, blocks in found.items()}
 
 
-def _as_features(tap: str, values: torch.Tensor, crops: CropSet) -> FeatureSet:
-    return FeatureSet(crops.targets.person_ids, values.flatten(1).numpy(), tap, tuple(values.shape[1:]))
+def _as_features(layer: str, values: torch.Tensor, crops: CropSet) -> FeatureSet:
+    return FeatureSet(crops.targets.person_ids, values.flatten(1).numpy(), layer, tuple(values.shape[1:]))
 
 
 def _directions(features: FeatureSet) -> tuple[int, float]:

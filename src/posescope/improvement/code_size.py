@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from posescope.artifacts.autoencoder_insertion import check_takes_autoencoders
+from posescope.artifacts.autoencoder_insertion import check_accepts_autoencoders
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explainability.base import AnalysisResult
@@ -28,11 +28,11 @@ class CodeSize:
     """How many numbers the autoencoder keeps of a person, and why.
 
     Attributes:
-        numbers: of the code.
+        dimensions: of the code.
         reason: in words.
     """
 
-    numbers: int
+    dimensions: int
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,14 +60,14 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
         ImprovementError: if a size must be chosen, and the components or the curve are of another network, or the components of
             another place in it.
     """
-    check_takes_autoencoders(model)
+    check_accepts_autoencoders(model)
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
     _check_same_model(model, {"components": components.model, "truncation curve": curve.model})
-    if components.tap != model.network.bottleneck_tap:
+    if components.layer != model.network.bottleneck_layer:
         raise ImprovementError(
-            f"The components are of '{components.tap}', but the autoencoder stands behind '{model.network.bottleneck_tap}'. Run "
-            "the pipeline explainability with explainability.persons.tap=null, or give improve.autoencoder.code_size."
+            f"The components are of '{components.layer}', but the autoencoder stands behind '{model.network.bottleneck_layer}'. Run "
+            "the pipeline explainability with explainability.persons.layer=null, or give improve.autoencoder.code_size."
         )
     found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
     if isinstance(found, int | float):
@@ -76,10 +76,10 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
         wanted = components.components_for(_SHARE)
         why = f"{wanted} components hold {_SHARE:.0%} of the variance; the truncation curve does not tell"
         _log.warning("The size of the code comes from the variance, for the truncation curve does not tell it. %s", curve.note)
-    numbers = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
-    bounded = "" if numbers == wanted else f"; brought to {numbers} by its bounds"
-    chosen = CodeSize(numbers, why + bounded)
-    _log.info("Size of the code: %d (%s).", chosen.numbers, chosen.reason)
+    dimensions = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
+    bounded = "" if dimensions == wanted else f"; brought to {dimensions} by its bounds"
+    chosen = CodeSize(dimensions, why + bounded)
+    _log.info("Size of the code: %d (%s).", chosen.dimensions, chosen.reason)
     return chosen
 
 

@@ -15,7 +15,7 @@ __all__ = ["conclude"]
 
 _TOLERANCE = 0.01  # of PCK: not more than this is lost, for certain
 _COMMAND = "kedro run --pipelines improve"
-_PICTURE = "improvement_plot.json"
+_IMAGE = "improvement_plot.json"
 _MEASURE = "pck_thesis"
 
 
@@ -72,7 +72,7 @@ def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) ->
     verdict = "helps" if helped else "harms" if harmed else "makes no difference that could not be chance"
     yield Finding(
         claim=(
-            f"An autoencoder of {code_size.numbers} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
+            f"An autoencoder of {code_size.dimensions} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
             f"the PCK (thesis) is {fair['value_b']:.3f}, and {fair['value_a']:.3f} after as many without it "
             f"(difference {_with_interval(fair)}). Those epochs alone changed the original's PCK by {_with_interval(control)}."
         ),
@@ -86,14 +86,14 @@ def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) ->
             control["high"],
         ),
         passed=helped,
-        picture=_PICTURE,
+        shown_in=_IMAGE,
         pck_at_stake=fair["difference"] if helped else 0.0,
     )
 
 
 def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
     """That the code, not fine-tuned, passes on what the network uses; the control is a bottleneck that passes on nothing."""
-    put_in, nothing = _compared(figures, "original", "inserted"), _compared(figures, "original", "emptied")
+    put_in, nothing = _compared(figures, "original", "inserted"), _compared(figures, "original", "mean_ablated")
     if not _all_known(put_in, nothing):
         return
     enough = put_in["low"] >= -_TOLERANCE
@@ -101,7 +101,7 @@ def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[
     needed = "" if nothing["high"] < 0 else ": this network hardly needs its bottleneck, and no code can be told from any other"
     yield Finding(
         claim=(
-            f"Put in and not fine-tuned, a code of {code_size.numbers} numbers {verdict}: it changes the PCK by "
+            f"Put in and not fine-tuned, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
             f"{_with_interval(put_in)}. With the bottleneck at its mean, a code of none, it changes by "
             f"{_with_interval(nothing)}{needed}."
         ),
@@ -122,34 +122,34 @@ def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]
 
 def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
     """That the autoencoder keeps more than as many principal components, in persons whom neither has seen."""
-    by = {row["what"]: row for row in rows.to_dict("records")}
+    by = {row["method"]: row for row in rows.to_dict("records")}
     own, pca = by["autoencoder"], by["pca"]
     better, worse = own["low"] > 0, own["high"] < 0
     verdict = "more than" if better else "less than" if worse else "no more and no less, as far as can be told, than"
     return Finding(
         claim=(
             f"Of the variance of stack {own['stack']}'s bottleneck in {own['persons']} persons, of photographs that were neither "
-            f"learned from nor chose the epoch, the {own['numbers']} numbers of the autoencoder ({own['numbers_in_use']} in use) "
-            f"keep {own['variance_kept']:.1%}, {verdict} as many principal components ({pca['variance_kept']:.1%})."
+            f"learned from nor chose the epoch, the {own['dimensions']} numbers of the autoencoder ({own['active_dimensions']} in use) "
+            f"keep {own['explained_variance']:.1%}, {verdict} as many principal components ({pca['explained_variance']:.1%})."
         ),
-        value=float(own["variance_kept"]),
-        low=float(pca["variance_kept"] + own["low"]),
-        high=float(pca["variance_kept"] + own["high"]),
-        control=Control(f"{pca['numbers']} principal components", float(pca["variance_kept"])),
+        value=float(own["explained_variance"]),
+        low=float(pca["explained_variance"] + own["low"]),
+        high=float(pca["explained_variance"] + own["high"]),
+        control=Control(f"{pca['dimensions']} principal components", float(pca["explained_variance"])),
         passed=bool(better),
     )
 
 
 def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
     """That what the upper half goes on from needs fewer directions than before, stack by stack."""
-    by = {(row["variant"], row["tap"]): row for row in bottlenecks.to_dict("records")}
-    for tap in [tap for variant, tap in by if variant == "continued"]:
-        before, control = by["original", tap], by["continued", tap]
-        after = by["improved", tap.replace("bottleneck", "restored")]
+    by = {(row["variant"], row["layer"]): row for row in bottlenecks.to_dict("records")}
+    for layer in [layer for variant, layer in by if variant == "continued"]:
+        before, control = by["original", layer], by["continued", layer]
+        after = by["improved", layer.replace("bottleneck", "restored")]
         passed = 0 < after["components_95"] < control["components_95"]
         yield Finding(
             claim=(
-                f"What the upper half of {tap.partition('.')[0]} goes on from needs {after['components_95']} components for 95 % "
+                f"What the upper half of {layer.partition('.')[0]} goes on from needs {after['components_95']} components for 95 % "
                 f"of its variance, against {before['components_95']} in the original and {control['components_95']} in that "
                 f"trained on without it (participation ratio {after['participation_ratio']:.1f}, "
                 f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
@@ -163,7 +163,7 @@ def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
 
 
 def _note_of_joints(joints: pd.DataFrame) -> str:
-    rows = joints[(joints["a"] == "continued") & (joints["b"] == "improved") & (joints["figure"] == _MEASURE)]
+    rows = joints[(joints["a"] == "continued") & (joints["b"] == "improved") & (joints["metric"] == _MEASURE)]
     better, worse = (rows.loc[chosen, "joint"].tolist() for chosen in (rows["low"] > 0, rows["high"] < 0))
     return (
         f"Of {len(rows)} joints {len(better)} are better with it ({', '.join(better) or 'none'}) and {len(worse)} worse "
@@ -177,7 +177,7 @@ def _scores(figures: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     for row in figures.to_dict("records"):
         for side in "ab":
             value = row[f"value_{side}"]
-            scores.setdefault(row[side], {})[row["figure"]] = value if math.isfinite(value) else None
+            scores.setdefault(row[side], {})[row["metric"]] = value if math.isfinite(value) else None
     return scores
 
 
@@ -188,7 +188,7 @@ def _models(figures: pd.DataFrame) -> dict[str, str]:
 
 
 def _compared(figures: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
-    chosen = figures[(figures["a"] == a) & (figures["b"] == b) & (figures["figure"] == _MEASURE)]
+    chosen = figures[(figures["a"] == a) & (figures["b"] == b) & (figures["metric"] == _MEASURE)]
     return {str(name): value for name, value in chosen.to_dict("records")[0].items()}
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     OptimiserSpec: TypeAlias = ComponentSpec
 else:
-    OptimiserSpec = component_of("optimisers")
+    OptimiserSpec = component_field("optimisers")
 
 __all__ = ["AutoencoderTraining", "ComparisonOptions", "FineTuning", "ImproveOptions"]
 
@@ -47,10 +47,10 @@ class AutoencoderTraining(Options):
     noise: float = Field(
         default=0.1, ge=0, le=10, description="Standard deviation of the noise on a feature, as a share of its value"
     )
-    held_out_share: float = Field(
+    validation_fraction: float = Field(
         default=0.1, gt=0, lt=1, description="Share of the photographs whose persons are held out, to choose the best epoch by"
     )
-    measured_share: float = Field(
+    evaluation_fraction: float = Field(
         default=0.1,
         gt=0,
         lt=1,
@@ -63,9 +63,9 @@ class AutoencoderTraining(Options):
 
     @model_validator(mode="after")
     def _somebody_is_learned_from(self) -> Self:
-        if self.held_out_share + self.measured_share >= 1:
+        if self.validation_fraction + self.evaluation_fraction >= 1:
             raise ValueError(
-                f"held_out_share ({self.held_out_share:g}) and measured_share ({self.measured_share:g}) leave no photographs to "
+                f"held_out_share ({self.validation_fraction:g}) and measured_share ({self.evaluation_fraction:g}) leave no photographs to "
                 "learn from: together they must be below 1"
             )
         return self
@@ -75,13 +75,13 @@ class FineTuning(Options):
     """How the whole network is trained afterwards: as `modelling.training` says, but for this."""
 
     epochs: int = Field(default=50, ge=1, description="Passes over the training persons, of either network")
-    learning_rate_share: float = Field(
+    learning_rate_factor: float = Field(
         default=1.0, gt=0, le=10, description="The schedule's highest rate, as a share of that of `modelling.training`"
     )
 
     def apply_to(self, training: TrainingOptions) -> TrainingOptions:
         """The options of the first training with these in their place."""
-        rate = training.learning_rate * self.learning_rate_share
+        rate = training.learning_rate * self.learning_rate_factor
         return training.model_copy(update={"epochs": self.epochs, "learning_rate": rate, "resume": None})
 
 

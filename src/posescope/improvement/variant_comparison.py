@@ -15,20 +15,20 @@ import pandas as pd
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.origin import without_origin
+from posescope.core.origin import drop_origin
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metric_evaluation import evaluate_persons
-from posescope.evaluation.paired_comparison import PairedFigure, compare_joints, compare_persons
+from posescope.evaluation.paired_comparison import PairedMetric, compare_joints, compare_persons
 from posescope.evaluation.per_joint import tabulate_joint_hits
 from posescope.evaluation.scored_persons import gather_scored
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_in_images
+from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_table
 
 __all__ = ["COMPARISONS", "compare_by_joint", "compare_by_person", "score_variants"]
 
 COMPARISONS = (
-    ("original", "emptied"),
+    ("original", "mean_ablated"),
     ("original", "inserted"),
     ("original", "continued"),
     ("original", "improved"),
@@ -36,7 +36,7 @@ COMPARISONS = (
 )
 
 # A network that is run in another way has the weights, and the fingerprint, of this one.
-_WEIGHTS_OF = {"emptied": "original"}
+_WEIGHTS_OF = {"mean_ablated": "original"}
 
 
 def score_variants(
@@ -53,13 +53,13 @@ def score_variants(
 
     Returns:
         `person_scores`, a `PersonScores` table, and `joint_hits`, a `JointHits` table, each of all networks one below the
-        other, with the further columns `variant` and `variant_model`, its fingerprint. `emptied` is the original with held
+        other, with the further columns `variant` and `variant_model`, its fingerprint. `mean_ablated` is the original with held
         bottlenecks, and has its fingerprint.
     """
     scores, hits = [], []
     prints = {name: fingerprint_of_model(variants[_WEIGHTS_OF.get(name, name)]) for name in variants}
     for name, model in variants.items():
-        found = predictions_in_images(predict_crops(model, crops, prediction).predictions, crop_boxes)
+        found = predictions_table(predict_crops(model, crops, prediction).predictions, crop_boxes)
         scored = gather_scored(found, persons, keypoints, crop_boxes, skeleton, model.crop_size)
         own = {"variant": name, "variant_model": prints[name]}
         scores.append(evaluate_persons(scored, metrics, skeleton, seed=0, resamples=1).person_scores.assign(**own))
@@ -81,7 +81,7 @@ def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) ->
     rows = []
     for a, b in COMPARISONS:
         compared = compare_persons(_of(person_scores, a), _of(person_scores, b), seed, resamples)
-        rows += [_row(a, b, figure.name, figure) for figure in compared.figures]
+        rows += [_row(a, b, figure.name, figure) for figure in compared.metric_values]
     return _with_models(pd.DataFrame(rows), person_scores)
 
 
@@ -96,7 +96,7 @@ def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.
 
 def _of(table: pd.DataFrame, variant: str) -> pd.DataFrame:
     chosen = table[table["variant"] == variant].drop(columns=["variant", "variant_model"], errors="ignore")
-    return without_origin(chosen).reset_index(drop=True)
+    return drop_origin(chosen).reset_index(drop=True)
 
 
 def _with_models(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -107,11 +107,11 @@ def _with_models(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(model_a=rows["a"].map(prints), model_b=rows["b"].map(prints))
 
 
-def _row(a: str, b: str, name: str, figure: PairedFigure) -> dict[str, object]:
+def _row(a: str, b: str, name: str, figure: PairedMetric) -> dict[str, object]:
     return {
         "a": a,
         "b": b,
-        "figure": name,
+        "metric": name,
         "persons": figure.count,
         "value_a": figure.a,
         "value_b": figure.b,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from posescope.core.errors import OptionsError
 from posescope.core.parameters import merge_parameters
-from posescope.kedro_support.path_parameters import expand_places
+from posescope.kedro_support.path_parameters import expand_path_parameters
 from posescope.pipeline_registry import parameter_models
 
 __all__ = ["ComponentConfigLoader", "default_parameters", "merge_parameters"]
@@ -59,7 +59,9 @@ class ComponentConfigLoader(OmegaConfigLoader):
                 "name another one: --conf-source FOLDER."
             )
         with _RESOLVERS:
-            super().__init__(conf_source=conf_source, env=env, runtime_params=expand_places(runtime_params or {}) or None, **more)
+            super().__init__(
+                conf_source=conf_source, env=env, runtime_params=expand_path_parameters(runtime_params or {}) or None, **more
+            )
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         with _RESOLVERS:
@@ -76,7 +78,7 @@ class ComponentConfigLoader(OmegaConfigLoader):
     def _resolve_from_raw_config(self, key: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         merged = dict(super()._resolve_from_raw_config(key, *args, **kwargs))
         if key == "globals":
-            return expand_places(merged)
+            return expand_path_parameters(merged)
         if key != "parameters":
             return merged
         merged = default_parameters(parameter_models(), merged) | merged

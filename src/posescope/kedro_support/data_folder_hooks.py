@@ -15,11 +15,11 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import DataValidationError
 
-from posescope.core.data_folder import DataFolder, FileNote, HeldFolder, checksum_of
+from posescope.core.data_folder import ChecksumRecord, DataFolder, FolderLock, checksum_of
 from posescope.core.errors import DataError, PosescopeError, causes_of
-from posescope.datasets import LedgerDataset, ModelDataset, StoreDataset
+from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset
 
-__all__ = ["DataFolderLock", "SavedFilesCheck"]
+__all__ = ["DataFolderLock", "ChecksumCheck"]
 
 _FOLDER = "data_folder"
 _WATCH = "_posescope_watch"
@@ -30,7 +30,7 @@ class DataFolderLock:
 
     def __init__(self) -> None:
         # A run begins and ends in one thread; another run of this process has a thread of its own.
-        self._held: dict[int, HeldFolder] = {}
+        self._held: dict[int, FolderLock] = {}
 
     @hook_impl(wrapper=True, tryfirst=True)
     def before_pipeline_run(
@@ -49,7 +49,7 @@ class DataFolderLock:
         except BaseException:
             held = self._held.pop(threading.get_ident(), None)
             if held is not None:
-                held.give_up()
+                held.abandon()
             raise
 
     @hook_impl(trylast=True)
@@ -68,7 +68,7 @@ class DataFolderLock:
             held.release()
 
 
-class SavedFilesCheck:
+class ChecksumCheck:
     """Compares every file with its checksum before it is read, and what a node reads with what it was made from."""
 
     @hook_impl
@@ -151,13 +151,13 @@ class Watch:
             DataError: if the file is not what was saved, or the note is damaged.
         """
         try:
-            note = self.folder.note_of(path)
+            note = self.folder.read_checksum(path)
         except DataError as error:
             raise DataError(f"{error} {_remedy_of(self.name)}") from error
         if note is not None and note.checksum != checksum:
             raise DataError(
                 f"{path}: {self.name} is not what the last run wrote here: expected checksum {note.checksum}, found {checksum}. "
-                f"{_remedy_of(self.name)} To use it as it is, remove {self.folder.note_place(path)}."
+                f"{_remedy_of(self.name)} To use it as it is, remove {self.folder.checksum_path(path)}."
             )
 
 
@@ -193,14 +193,14 @@ def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
     type(dataset).save(dataset, data)
     found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else checksum_of(path)
     if found is not None:
-        watch.folder.write_note(path, FileNote(found, watch.made_from))
+        watch.folder.write_checksum(path, ChecksumRecord(found, watch.made_from))
 
 
 def _is_watchable(dataset: AbstractDataset[Any, Any]) -> bool:
     """Files and results in the data folder; not what is filled while others read it, nor the ledger, which several runs share."""
     if isinstance(dataset, StoreDataset):
         return dataset._role == "result"
-    return hasattr(dataset, "_filepath") and not isinstance(dataset, LedgerDataset)
+    return hasattr(dataset, "_filepath") and not isinstance(dataset, AccessLogDataset)
 
 
 def _fingerprint_of(store: object) -> str | None:
@@ -208,7 +208,7 @@ def _fingerprint_of(store: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _check_common_ground(notes: Mapping[str, FileNote], catalog: DataCatalog) -> None:
+def _check_common_ground(notes: Mapping[str, ChecksumRecord], catalog: DataCatalog) -> None:
     """See that files which were made from the same dataset were made from the same content of it."""
     seen: dict[str, tuple[str, str]] = {}  # by the dataset that was read: the file that was made from it, and its checksum then
     for name, note in notes.items():
@@ -225,14 +225,14 @@ def _watch_of(dataset: object) -> Watch | None:
     return None if dataset is None else vars(dataset).get(_WATCH)
 
 
-def _notes_of(names: list[str], catalog: DataCatalog) -> dict[str, FileNote]:
+def _notes_of(names: list[str], catalog: DataCatalog) -> dict[str, ChecksumRecord]:
     """What is noted of those datasets that are watched and saved."""
-    found: dict[str, FileNote] = {}
+    found: dict[str, ChecksumRecord] = {}
     for name in names:
         dataset = catalog.get(name)
         watch = _watch_of(dataset)
         if dataset is not None and watch is not None:
-            note = watch.folder.note_of(watch.path_of(dataset))
+            note = watch.folder.read_checksum(watch.path_of(dataset))
             if note is not None:
                 found[name] = note
     return found

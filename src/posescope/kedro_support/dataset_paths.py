@@ -6,7 +6,7 @@ from kedro.io import AbstractVersionedDataset, DataCatalog
 
 from posescope.datasets import ModelDataset
 
-__all__ = ["is_parameter", "place_read", "place_written", "places_read"]
+__all__ = ["is_parameter", "load_path", "save_path", "load_paths"]
 
 
 def is_parameter(name: str) -> bool:
@@ -14,7 +14,7 @@ def is_parameter(name: str) -> bool:
     return name == "parameters" or name.startswith("params:")
 
 
-def place_read(catalog: DataCatalog, name: str) -> str | None:
+def load_path(catalog: DataCatalog, name: str) -> str | None:
     """Return the path of the file or folder that is read, with its version; None for what stays in memory.
 
     After a dataset was loaded, and before it is released, this is the version that was loaded.
@@ -29,14 +29,14 @@ def place_read(catalog: DataCatalog, name: str) -> str | None:
     return str(path) if path else None
 
 
-def place_written(catalog: DataCatalog, name: str) -> str | None:
+def save_path(catalog: DataCatalog, name: str) -> str | None:
     """Return the path that this run writes, with its own version: another run may have written a newer one since."""
     dataset = catalog.get(name)
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
         return str(dataset._get_versioned_path(str(dataset.resolve_save_version())))
-    return place_read(catalog, name)
+    return load_path(catalog, name)
 
 
-def places_read(catalog: DataCatalog, names: Iterable[str]) -> dict[str, str]:
+def load_paths(catalog: DataCatalog, names: Iterable[str]) -> dict[str, str]:
     """Return the places of all that do not stay in memory, by name."""
-    return {name: place for name in sorted(names) if not is_parameter(name) and (place := place_read(catalog, name))}
+    return {name: place for name in sorted(names) if not is_parameter(name) and (place := load_path(catalog, name))}

@@ -19,15 +19,15 @@ from pydantic import BaseModel
 from yaml import YAMLError
 
 from posescope.core.errors import OptionsError
-from posescope.kedro_support.path_parameters import PLACES
+from posescope.kedro_support.path_parameters import PATH_PARAMETERS
 from posescope.pipeline_registry import parameter_models
 
-__all__ = ["read_in_kedro_too", "read_pairs", "split_params"]
+__all__ = ["patch_kedro_params", "parse_pairs", "parse_params_option"]
 
 _NULL = "null"
 
 
-def split_params(ctx: click.Context, param: click.Parameter, value: str | Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def parse_params_option(ctx: click.Context, param: click.Parameter, value: str | Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     """Read the value of `--params`; a mapping, which comes from a file, is taken as it is.
 
     Raises:
@@ -43,10 +43,10 @@ def split_params(ctx: click.Context, param: click.Parameter, value: str | Mappin
                 f"expected key=value,key=value, found {item!r}. A value with a comma goes into a file of parameters, such as "
                 "conf/local/parameters.yml."
             )
-    return read_pairs(items)
+    return parse_pairs(items)
 
 
-def read_pairs(pairs: Iterable[str]) -> dict[str, Any]:
+def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     """Read `key=value` pairs, the last one of a key wins.
 
     Args:
@@ -76,7 +76,7 @@ def read_pairs(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def _value_of(parts: list[str], text: str, models: Mapping[str, type[BaseModel]]) -> Any:
-    if parts[0] in PLACES and len(parts) == 1:
+    if parts[0] in PATH_PARAMETERS and len(parts) == 1:
         return text
     kinds = _kinds_of(_annotation_of(parts, models))
     if kinds and kinds <= {str, Path, type(None)}:
@@ -112,17 +112,17 @@ def _kinds_of(annotation: Any) -> set[Any]:
 
 
 class _ReadByUs(OmegaConf):
-    """What Kedro's own reader of `--params` uses of OmegaConf, with the values read by `read_pairs`."""
+    """What Kedro's own reader of `--params` uses of OmegaConf, with the values read by `parse_pairs`."""
 
     @staticmethod
     def from_dotlist(dotlist: list[str]) -> Any:
-        return read_pairs(dotlist)
+        return parse_pairs(dotlist)
 
     to_container: Callable[..., Any] = staticmethod(
         lambda cfg, **options: OmegaConf.to_container(cfg, **options) if isinstance(cfg, DictConfig) else cfg
     )
 
 
-def read_in_kedro_too() -> None:
+def patch_kedro_params() -> None:
     """Let Kedro's other commands (Kedro-Viz, the HTTP server) read `--params` as `kedro run` does here."""
     kedro_utils.OmegaConf = _ReadByUs  # type: ignore[attr-defined]

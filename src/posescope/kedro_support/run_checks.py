@@ -12,13 +12,13 @@ from kedro.pipeline import Pipeline
 
 from posescope.core.errors import PosescopeError
 from posescope.core.plugins import is_dotted_path
-from posescope.datasets import ModelDataset, NothingDataset, RecordDataset
-from posescope.kedro_support.dataset_paths import is_parameter, place_read
+from posescope.datasets import ModelDataset, NoneDataset, RecordDataset
+from posescope.kedro_support.dataset_paths import is_parameter, load_path
 from posescope.kedro_support.parameter_checks import check_parameters
-from posescope.kedro_support.path_parameters import PLACES
+from posescope.kedro_support.path_parameters import PATH_PARAMETERS
 from posescope.pipeline_registry import parameter_models
 
-__all__ = ["InputsCheck", "MissingInputError", "ParametersCheck", "AllowNamedComponents", "dotted_paths_in"]
+__all__ = ["InputsCheck", "MissingInputError", "ParametersCheck", "AllowDottedPaths", "dotted_paths_in"]
 
 # What lies where its reader says, rather than where a pipeline writes it.
 _PARAMETER_OF_PLACE = {"inference_model": "model", "inference_images": "images", "raw_source": "raw_dir"}
@@ -63,10 +63,10 @@ class InputsCheck:
         missing = [name for name in absent if not _is_needless(name, pipeline, catalog)]
         if not missing:
             for name in absent:
-                catalog[name] = NothingDataset()
+                catalog[name] = NoneDataset()
         else:
             lines = "\n".join(
-                f"  {name} ({place_read(catalog, name) or 'not in the catalog'}): {_where_from(name)}" for name in missing
+                f"  {name} ({load_path(catalog, name) or 'not in the catalog'}): {_where_from(name)}" for name in missing
             )
             raise MissingInputError(f"{len(missing)} inputs of this run are missing:\n{lines}")
 
@@ -76,7 +76,7 @@ def _places_in_globals(loader: AbstractConfigLoader) -> dict[str, Any]:
         found = loader["globals"]
     except (KeyError, MissingConfigException):  # a project need not have any
         return {}
-    return {key: value for key, value in found.items() if key in PLACES}
+    return {key: value for key, value in found.items() if key in PATH_PARAMETERS}
 
 
 def _check_versions(catalog: DataCatalog, asked: Mapping[str, str]) -> None:
@@ -125,7 +125,7 @@ def dotted_paths_in(parameters: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in _texts_in(parameters) if is_dotted_path(text)))
 
 
-class AllowNamedComponents:
+class AllowDottedPaths:
     """Allow models and records of the catalog the dotted paths that the parameters of the same run name."""
 
     @hook_impl

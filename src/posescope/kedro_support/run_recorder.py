@@ -20,7 +20,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from posescope.core.errors import PosescopeError, causes_of
-from posescope.kedro_support.dataset_paths import place_written, places_read
+from posescope.kedro_support.dataset_paths import load_paths, save_path
 from posescope.kedro_support.run_journal import JournalContent, RunJournal
 from posescope.runs.run_record import RunRecord, begin_record, describe_versions, finish_record
 
@@ -86,7 +86,7 @@ class RunRecorder:
         """Note what the node has read. This may be a worker process, which knows no open run."""
         journal = RunJournal(catalog.load("run_records").folder_of(run_id) / _JOURNAL)
         self._thread.journal = journal
-        journal.note(node.name, "started", read=places_read(catalog, node.inputs))
+        journal.note(node.name, "started", read=load_paths(catalog, node.inputs))
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -165,7 +165,7 @@ def _begin(run_params: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunR
         ended_utc=None,
         process={"pid": os.getpid(), "host": platform.node()},
         pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
-        asked={name: _as_json(run_params[name]) for name in _ASKED if run_params.get(name)},
+        selection={name: _as_json(run_params[name]) for name in _ASKED if run_params.get(name)},
         nodes=(),
         unfinished_nodes=(),
         # Kedro hands over the text of the object, such as <kedro.runner.sequential_runner.SequentialRunner object at 0x7f...>.
@@ -184,7 +184,7 @@ def _finish(run: _OpenRun, status: Literal["completed", "failed", "interrupted"]
     content, catalog = run.journal.read(), run.catalog
     saved = {name for names in content.saved.values() for name in names}
     ran = _nodes_that_ran(run.pipeline, content)
-    outputs = {name: place for name in sorted(saved) if (place := place_written(catalog, name))}
+    outputs = {name: place for name in sorted(saved) if (place := save_path(catalog, name))}
     inputs = {name: place for name, place in sorted(content.read.items()) if name not in saved}
     record = replace(
         run.record,

@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-__all__ = ["Edits", "PausedPass", "PoseNetwork", "Resumable"]
+__all__ = ["Interventions", "PausedPass", "PoseNetwork", "Resumable"]
 
 # At a tap called `name`, the value v of the forward pass is replaced by edits[name](v). Reading is an edit that returns v.
-Edits = Mapping[str, Callable[[Tensor], Tensor]]
+Interventions = Mapping[str, Callable[[Tensor], Tensor]]
 
 
 class PoseNetwork(nn.Module, ABC):
@@ -18,18 +18,18 @@ class PoseNetwork(nn.Module, ABC):
 
     Attributes:
         map_size: (height, width) cells of the heatmaps that it puts out.
-        tap_names: every named place, in the order in which a forward pass meets them, for example `stack1.bottleneck`.
-        bottleneck_tap: the tap that explainability reads unless told otherwise.
-        skip_taps: the taps on the skip connections, from the finest level to the coarsest, stack by stack.
+        layer_names: every named place, in the order in which a forward pass meets them, for example `stack1.bottleneck`.
+        bottleneck_layer: the tap that explainability reads unless told otherwise.
+        skip_layers: the taps on the skip connections, from the finest level to the coarsest, stack by stack.
     """
 
     map_size: tuple[int, int]
-    tap_names: tuple[str, ...]
-    bottleneck_tap: str
-    skip_taps: tuple[str, ...]
+    layer_names: tuple[str, ...]
+    bottleneck_layer: str
+    skip_layers: tuple[str, ...]
 
     @abstractmethod
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
         """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, h, w) a stack; the last one is the answer."""
 
     def compiled_parts(self) -> Sequence[nn.Module]:
@@ -63,10 +63,10 @@ class PausedPass:
 class Resumable(Protocol):
     """A network whose forward pass can be paused at a stack's bottleneck; a `PoseNetwork` may do without."""
 
-    def pause(self, images: Tensor, stack: int | None = None, edits: Edits | None = None) -> PausedPass:
+    def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
         """(N, 3, H, W) float, mean RGB subtracted -> the pass as far as the bottleneck of a stack; none: the last stack's."""
         ...
 
-    def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
+    def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
         """The outputs of `forward`, gone on with from there; the bottleneck may be that of M images, the rest that of one."""
         ...

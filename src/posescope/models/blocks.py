@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["IdentityPath", "Residual", "halve", "initialise_glorot", "upsample_twice"]
+__all__ = ["IdentityPath", "Residual", "downsample", "initialise_glorot", "upsample"]
 
 IdentityPath: TypeAlias = Literal["identity_or_1x1", "3x3"]
 
@@ -45,12 +45,12 @@ class Residual(nn.Module):
         return summed
 
 
-def halve(x: Tensor) -> Tensor:
+def downsample(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, H/2, W/2): the largest of each two by two cells."""
     return F.max_pool2d(x, kernel_size=2)
 
 
-def upsample_twice(x: Tensor) -> Tensor:
+def upsample(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, 2H, 2W): each cell four times (nearest neighbour)."""
     if torch.is_grad_enabled() and torch.compiler.is_dynamo_compiling():
         upsampled: Tensor = _UpsampleTwice.apply(x)  # type: ignore[no-untyped-call]

@@ -26,10 +26,10 @@ from torch import Tensor, nn
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
-from posescope.models.base import Edits, PausedPass, PoseNetwork
-from posescope.models.blocks import IdentityPath, Residual, halve, initialise_glorot, upsample_twice
+from posescope.models.base import Interventions, PausedPass, PoseNetwork
+from posescope.models.blocks import IdentityPath, Residual, downsample, initialise_glorot, upsample
 
-__all__ = ["STRIDE", "AtBottleneck", "Hourglass", "HourglassOptions", "Tap"]
+__all__ = ["STRIDE", "BottleneckTransform", "Hourglass", "HourglassOptions", "ActivationHook"]
 
 # The stem halves the crop twice: heatmaps are four times smaller than crops.
 STRIDE = 4
@@ -38,9 +38,9 @@ SkipKind: TypeAlias = Literal["residual", "identity", "none"]
 HeadKind: TypeAlias = Literal["newell", "thesis"]
 StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
 # A tap's name within its stack, and the value there -> what the pass goes on with.
-Tap: TypeAlias = Callable[[str, Tensor], Tensor]
+ActivationHook: TypeAlias = Callable[[str, Tensor], Tensor]
 # Features at the bottleneck, (N, C, h, w), and the stack's tap -> features of the same shape.
-AtBottleneck: TypeAlias = Callable[[Tensor, Tap], Tensor]
+BottleneckTransform: TypeAlias = Callable[[Tensor, ActivationHook], Tensor]
 # What a stack read and its features, both (N, C, H/4, W/4) -> what the next stack reads, and heatmaps (N, K, H/4, W/4).
 LeadOn: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -81,17 +81,17 @@ class Hourglass(PoseNetwork):
     """
 
     Options: ClassVar[type[Options]] = HourglassOptions
-    taps_within_bottleneck: ClassVar[tuple[str, ...]] = ()
+    layers_within_bottleneck: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: HourglassOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__()
         _check_crop_size(crop_size, options.depth)
         self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
         stacks = range(1, options.stacks + 1)
-        local_taps = _tap_names(options, self.taps_within_bottleneck)
-        self.tap_names = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps)
-        self.skip_taps = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps if tap.startswith("skip"))
-        self.bottleneck_tap = f"stack{options.stacks}.bottleneck"
+        local_taps = _tap_names(options, self.layers_within_bottleneck)
+        self.layer_names = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps)
+        self.skip_layers = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps if tap.startswith("skip"))
+        self.bottleneck_layer = f"stack{options.stacks}.bottleneck"
 
         self.stem = _Stem(options)
         self.hourglasses = nn.ModuleList(_Stack(options) for _ in stacks)
@@ -101,31 +101,31 @@ class Hourglass(PoseNetwork):
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(joint_count, options.channels, kernel_size=1) for _ in between)
         initialise_glorot(self)
 
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
         """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, H/4, W/4) a stack; the last one is the answer."""
-        edits = _check_edits(edits, self.tap_names)
+        interventions = _check_edits(interventions, self.layer_names)
         x = self.stem(images)  # (N, C, H/4, W/4), as is everything at this level
-        _, outputs = self._pass_stacks(range(1, len(self.hourglasses) + 1), x, edits)
+        _, outputs = self._pass_stacks(range(1, len(self.hourglasses) + 1), x, interventions)
         return outputs
 
-    def pause(self, images: Tensor, stack: int | None = None, edits: Edits | None = None) -> PausedPass:
+    def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
         """The forward pass of (N, 3, H, W) images as far as the bottleneck of a stack.
 
         Args:
             images: float, mean RGB subtracted.
             stack: 1 is the first; none: the last.
-            edits: for taps up to that bottleneck, that one included.
+            interventions: for taps up to that bottleneck, that one included.
 
         Raises:
             OptionsError: if there is no such stack, or an edit names no tap up to there.
         """
         stack = len(self.hourglasses) if stack is None else stack
-        edits = _check_edits(edits, self._taps_around(stack)[0])
-        x, outputs = self._pass_stacks(range(1, stack), self.stem(images), edits)
-        bottleneck, skips = self._stack(stack).descend(x, _make_tap(edits, stack))
+        interventions = _check_edits(interventions, self._taps_around(stack)[0])
+        x, outputs = self._pass_stacks(range(1, stack), self.stem(images), interventions)
+        bottleneck, skips = self._stack(stack).descend(x, _make_tap(interventions, stack))
         return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
 
-    def resume(self, paused: PausedPass, edits: Edits | None = None) -> list[Tensor]:
+    def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
         """Go on from a paused pass: the same outputs as `forward`, and nothing before the bottleneck is computed again.
 
         To decode other values, replace the bottleneck (`dataclasses.replace`): M values (M, C, h, w) go with a pass of one
@@ -133,33 +133,33 @@ class Hourglass(PoseNetwork):
 
         Args:
             paused: by `pause` of this network.
-            edits: for taps behind that bottleneck.
+            interventions: for taps behind that bottleneck.
 
         Raises:
             OptionsError: if an edit names no tap behind it.
         """
-        edits = _check_edits(edits, self._taps_around(paused.stack)[1])
-        tap = _make_tap(edits, paused.stack)
-        bottleneck = self.within_bottleneck(paused.stack)(paused.bottleneck, tap)
+        interventions = _check_edits(interventions, self._taps_around(paused.stack)[1])
+        tap = _make_tap(interventions, paused.stack)
+        bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck, tap)
         features = self._stack(paused.stack).ascend(bottleneck, paused.skips, tap)
         x, heatmaps = self._lead_on(paused.stack)(paused.read, features)
-        _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, edits)
+        _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, interventions)
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
         """See `PoseNetwork`: the stem and the stacks; all stacks but the last, which leads on to none, are of one kind."""
         return [self.stem, *self.hourglasses]
 
-    def within_bottleneck(self, stack: int) -> AtBottleneck:
+    def bottleneck_transform(self, stack: int) -> BottleneckTransform:
         """What stands between the two halves of a stack (1 is the first): nothing here."""
         return _pass_features_on
 
-    def _pass_stacks(self, stacks: range, x: Tensor, edits: Edits) -> tuple[Tensor, list[Tensor]]:
+    def _pass_stacks(self, stacks: range, x: Tensor, interventions: Interventions) -> tuple[Tensor, list[Tensor]]:
         """What the stack after these reads, and the heatmaps of each."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            tap = _make_tap(edits, stack)
-            x, heatmaps = self._stack(stack)(x, self.within_bottleneck(stack), self._lead_on(stack), tap)
+            tap = _make_tap(interventions, stack)
+            x, heatmaps = self._stack(stack)(x, self.bottleneck_transform(stack), self._lead_on(stack), tap)
             outputs.append(heatmaps)
         return x, outputs
 
@@ -183,8 +183,8 @@ class Hourglass(PoseNetwork):
         """The taps up to the bottleneck of a stack, that one included, and those behind it."""
         if not 1 <= stack <= len(self.hourglasses):
             raise OptionsError(f"The network has {len(self.hourglasses)} stacks, the first is 1: there is no stack {stack}.")
-        split = self.tap_names.index(f"stack{stack}.bottleneck") + 1
-        return self.tap_names[:split], self.tap_names[split:]
+        split = self.layer_names.index(f"stack{stack}.bottleneck") + 1
+        return self.layer_names[:split], self.layer_names[split:]
 
 
 class _Stem(nn.Module):
@@ -201,7 +201,7 @@ class _Stem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.norm(self.conv(images)).relu_()  # (N, C, H/2, W/2)
-        x = halve(self.residual1(x))  # (N, C, H/4, W/4)
+        x = downsample(self.residual1(x))  # (N, C, H/4, W/4)
         features: Tensor = self.residual3(self.residual2(x))
         return features
 
@@ -218,24 +218,26 @@ class _Stack(nn.Module):
         # The addition at the finest level has no residual of its own: the head begins with one.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
-    def forward(self, x: Tensor, within_bottleneck: AtBottleneck, lead_on: LeadOn, tap: Tap) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, bottleneck_transform: BottleneckTransform, lead_on: LeadOn, tap: ActivationHook
+    ) -> tuple[Tensor, Tensor]:
         """Down, up, and on to the next stack, as one, so that it can be compiled as one."""
         bottleneck, skips = self.descend(x, tap)  # (N, C, h / 2^depth, ...)
-        return lead_on(x, self.ascend(within_bottleneck(bottleneck, tap), skips, tap))
+        return lead_on(x, self.ascend(bottleneck_transform(bottleneck, tap), skips, tap))
 
-    def descend(self, x: Tensor, tap: Tap) -> tuple[Tensor, list[Tensor]]:
+    def descend(self, x: Tensor, tap: ActivationHook) -> tuple[Tensor, list[Tensor]]:
         """The way down: the bottleneck, and what the skips carry, the finest level first."""
         skips: list[Tensor] = []
         for level, down in enumerate(self.downs, start=1):
             if len(self.skips):
                 skips.append(tap(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
-            x = tap(f"level{level}", down(halve(x)))  # (N, C, h / 2^level, ...)
+            x = tap(f"level{level}", down(downsample(x)))  # (N, C, h / 2^level, ...)
         return tap("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
 
-    def ascend(self, x: Tensor, skips: Sequence[Tensor], tap: Tap) -> Tensor:
+    def ascend(self, x: Tensor, skips: Sequence[Tensor], tap: ActivationHook) -> Tensor:
         """The way up, from a bottleneck and what the skips carry (nothing, if there are none)."""
         for level in range(len(self.downs), 0, -1):
-            x = upsample_twice(x)  # (N, C, h / 2^(level-1), ...)
+            x = upsample(x)  # (N, C, h / 2^(level-1), ...)
             if skips:
                 x = x + skips[level - 1]
             x = tap(f"up{level}", self.ups[level - 1](x))
@@ -276,12 +278,12 @@ def _make_skip(options: HourglassOptions) -> nn.Module:
     return nn.Identity() if options.skip == "identity" else _make_residual(options)
 
 
-def _make_tap(edits: Edits, stack: int) -> Tap:
-    if not edits:
+def _make_tap(interventions: Interventions, stack: int) -> ActivationHook:
+    if not interventions:
         return _pass_tap_on  # the same for each stack, so that what is compiled serves all
 
     def tap(name: str, value: Tensor) -> Tensor:
-        edit = edits.get(f"stack{stack}.{name}")
+        edit = interventions.get(f"stack{stack}.{name}")
         return value if edit is None else edit(value)
 
     return tap
@@ -291,23 +293,23 @@ def _pass_tap_on(_name: str, value: Tensor) -> Tensor:
     return value
 
 
-def _pass_features_on(x: Tensor, _tap: Tap) -> Tensor:
+def _pass_features_on(x: Tensor, _tap: ActivationHook) -> Tensor:
     return x
 
 
-def _tap_names(options: HourglassOptions, within_bottleneck: tuple[str, ...]) -> tuple[str, ...]:
+def _tap_names(options: HourglassOptions, bottleneck_transform: tuple[str, ...]) -> tuple[str, ...]:
     """Names within one stack, in the order of its forward pass."""
     levels = range(1, options.depth + 1)
     places = ("level",) if options.skip == "none" else ("skip", "level")
     down = tuple(f"{place}{level}" for level in levels for place in places)
-    return (*down, "bottleneck", *within_bottleneck, *(f"up{level}" for level in reversed(levels)))
+    return (*down, "bottleneck", *bottleneck_transform, *(f"up{level}" for level in reversed(levels)))
 
 
-def _check_edits(edits: Edits | None, taps: tuple[str, ...]) -> Edits:
-    unknown = sorted(set(edits or ()) - set(taps))
+def _check_edits(interventions: Interventions | None, taps: tuple[str, ...]) -> Interventions:
+    unknown = sorted(set(interventions or ()) - set(taps))
     if unknown:
         raise OptionsError(f"The network has no tap {', '.join(unknown)} here. Its taps are: {', '.join(taps)}.")
-    return edits or {}
+    return interventions or {}
 
 
 def _check_crop_size(crop_size: tuple[int, int], depth: int) -> None:

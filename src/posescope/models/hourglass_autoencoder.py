@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
 from posescope.models.blocks import initialise_glorot
-from posescope.models.hourglass import STRIDE, AtBottleneck, Hourglass, HourglassOptions, Tap
+from posescope.models.hourglass import STRIDE, ActivationHook, BottleneckTransform, Hourglass, HourglassOptions
 
 __all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
 
@@ -103,7 +103,7 @@ class HourglassAutoencoder(Hourglass):
     """
 
     Options: ClassVar[type[Options]] = HourglassAutoencoderOptions
-    taps_within_bottleneck: ClassVar[tuple[str, ...]] = ("code", "restored")
+    layers_within_bottleneck: ClassVar[tuple[str, ...]] = ("code", "restored")
 
     def __init__(self, options: HourglassAutoencoderOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__(options, crop_size, joint_count)
@@ -112,11 +112,11 @@ class HourglassAutoencoder(Hourglass):
         stacks = range(options.stacks)
         self.autoencoders = nn.ModuleList(Autoencoder(options.autoencoder, options.channels, size) for _ in stacks)
 
-    def within_bottleneck(self, stack: int) -> AtBottleneck:
+    def bottleneck_transform(self, stack: int) -> BottleneckTransform:
         """(N, C, h, w) -> what the code of this stack keeps of it."""
         autoencoder = cast(Autoencoder, self.autoencoders[stack - 1])
 
-        def restore(x: Tensor, tap: Tap) -> Tensor:
+        def restore(x: Tensor, tap: ActivationHook) -> Tensor:
             code = tap("code", autoencoder.encode(x))
             return tap("restored", autoencoder.decode(code))
 

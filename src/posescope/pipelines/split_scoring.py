@@ -25,8 +25,8 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
     nodes, source = SplitNodes(split), "params:data_engineering.source"
     given = [] if results is None else [results]
     truth = [] if results is None else [results, "raw_source", source]
-    predictions, wanted, images = f"predictions_{split}", f"wanted_{split}", f"evaluated_images_{split}"
-    figures, precision, mse = f"figures_{split}", f"average_precision_{split}", f"heatmap_mse_{split}"
+    predictions, wanted, images = f"predictions_{split}", f"evaluated_persons_{split}", f"evaluated_images_{split}"
+    metric_values, precision, mse = f"metric_values_{split}", f"average_precision_{split}", f"heatmap_mse_{split}"
     found, errors, setting = f"coco_results_{split}", f"heatmap_errors_{split}", f"setting_{split}"
     return pipeline(
         [
@@ -46,16 +46,20 @@ def score_split(split: Literal["val", "test"], model: str, metrics: str, results
             step(
                 nodes.score_precision,
                 ["raw_source", found, predictions, "persons", wanted, "skeleton", setting, source, SCORING],
-                {"figures": precision, "image_ids": images},
+                {"metric_values": precision, "image_ids": images},
                 split,
             ),
             step(
                 nodes.score_persons,
                 ["crops", predictions, wanted, "keypoints", "crop_boxes", images, "skeleton", setting, SCORING],
-                {"figures": figures, "person_scores": f"person_scores_{split}", "joint_scores": f"joint_scores_{split}"},
+                {
+                    "metric_values": metric_values,
+                    "person_scores": f"person_scores_{split}",
+                    "joint_scores": f"joint_scores_{split}",
+                },
                 split,
             ),
             step(nodes.score_heatmaps, [errors, images, setting, SCORING], mse, split),
-            step(nodes.assemble_metrics, [figures, precision, mse, setting], metrics, split),
+            step(nodes.assemble_metrics, [metric_values, precision, mse, setting], metrics, split),
         ]
     )

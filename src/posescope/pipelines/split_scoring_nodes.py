@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.origin import Origin, check_origins, origin_of_table, with_origin
+from posescope.core.origin import Origin, add_origin, check_origins, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import ids_of
@@ -15,12 +15,19 @@ from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.dataset_summary import persons_with_crops
 from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision
-from posescope.evaluation.metric_values import Figures, Setting, metrics_content, pipeline_of, setting_of, with_setting
-from posescope.evaluation.protocols import images_to_evaluate, wanted_persons
+from posescope.evaluation.metric_values import (
+    EvaluationSetting,
+    MetricValues,
+    add_setting,
+    evaluation_setting,
+    metrics_content,
+    pipeline_of_split,
+)
+from posescope.evaluation.protocols import images_to_evaluate, select_evaluated_persons
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.prediction.crop_predictions import PredictionOptions
-from posescope.prediction.split_predictions import locate_people, origin_of_people
+from posescope.prediction.split_predictions import origin_of_predictions, predict_split
 
 __all__ = ["SplitNodes"]
 
@@ -41,7 +48,7 @@ class SplitNodes:
     ) -> pd.DataFrame:
         """Who counts in the figures a person."""
         cropped = persons_with_crops(persons, crops)
-        return wanted_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
+        return select_evaluated_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
 
     def describe_setting(
         self,
@@ -53,11 +60,11 @@ class SplitNodes:
         prediction: PredictionOptions,
         scoring: ScoringOptions,
         results: str | None = None,
-    ) -> Setting:
+    ) -> EvaluationSetting:
         """What every figure a person is to be told with, and which model, data and results it is of."""
         check_current(statistics, crops, persons, targets)
-        origin = origin_of_people(model, statistics.data_fingerprint, results)
-        return setting_of(scoring.person_protocol, self.split, prediction.flip_test, results, origin)
+        origin = origin_of_predictions(model, statistics.data_fingerprint, results)
+        return evaluation_setting(scoring.person_protocol, self.split, prediction.flip_test, results, origin)
 
     def predict_people(
         self,
@@ -68,7 +75,7 @@ class SplitNodes:
         keypoints: pd.DataFrame,
         crop_boxes: pd.DataFrame,
         skeleton: Skeleton,
-        setting: Setting,
+        setting: EvaluationSetting,
         prediction: PredictionOptions,
         results: str | None = None,
         raw_source: CocoFolder | None = None,
@@ -77,13 +84,13 @@ class SplitNodes:
         """Run the model on the crops, or take another system's results in its place."""
         crops.check_boxes(crop_boxes)
         chosen = crops.select(targets, ids_of(wanted, self.split))
-        truth = raw_source.annotation_file(source, source.origin_of(self.split)) if raw_source and source else None
-        found = locate_people(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results, truth)
+        truth = raw_source.annotation_file(source, source.source_split_of(self.split)) if raw_source and source else None
+        found = predict_split(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results, truth)
         origin = setting.origin or Origin()
         return {
-            "predictions": with_origin(found.predictions, origin),
+            "predictions": add_origin(found.predictions, origin),
             "results": found.results,
-            "heatmap_errors": with_origin(found.heatmap_errors, origin),
+            "heatmap_errors": add_origin(found.heatmap_errors, origin),
         }
 
     def score_precision(
@@ -94,7 +101,7 @@ class SplitNodes:
         persons: pd.DataFrame,
         wanted: pd.DataFrame,
         skeleton: Skeleton,
-        setting: Setting,
+        setting: EvaluationSetting,
         source: SourceOptions,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
@@ -103,10 +110,13 @@ class SplitNodes:
         The results are plain COCO records and cannot say their origin; the predictions, made with them, say it.
         """
         self._check_tables(setting, predictions=predictions)
-        truth, images = raw_source.annotation_file(source, source.origin_of(self.split)), images_to_evaluate(self.split, persons)
+        truth, images = (
+            raw_source.annotation_file(source, source.source_split_of(self.split)),
+            images_to_evaluate(self.split, persons),
+        )
         protocol = scoring.precision_protocol
         found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, wanted, images)
-        return {"figures": found.figures.of(setting.origin), "image_ids": list(found.image_ids)}
+        return {"metric_values": found.metric_values.of(setting.origin), "image_ids": list(found.image_ids)}
 
     def score_persons(
         self,
@@ -117,7 +127,7 @@ class SplitNodes:
         crop_boxes: pd.DataFrame,
         image_ids: list[int],
         skeleton: Skeleton,
-        setting: Setting,
+        setting: EvaluationSetting,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
         """Every metric, person by person and joint by joint."""
@@ -125,22 +135,28 @@ class SplitNodes:
         ids, size = ids_of(wanted, self.split), crops.crop_size
         scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, size, ids)
         result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
-        joint_scores = with_setting(result.joint_scores, setting)
-        person_scores = with_origin(result.person_scores, setting.origin or Origin())
-        return {"figures": result.figures.of(setting.origin), "person_scores": person_scores, "joint_scores": joint_scores}
+        joint_scores = add_setting(result.joint_scores, setting)
+        person_scores = add_origin(result.person_scores, setting.origin or Origin())
+        return {
+            "metric_values": result.metric_values.of(setting.origin),
+            "person_scores": person_scores,
+            "joint_scores": joint_scores,
+        }
 
     def score_heatmaps(
-        self, heatmap_errors: pd.DataFrame, image_ids: list[int], setting: Setting, scoring: ScoringOptions
-    ) -> Figures:
+        self, heatmap_errors: pd.DataFrame, image_ids: list[int], setting: EvaluationSetting, scoring: ScoringOptions
+    ) -> MetricValues:
         """How far the heatmaps are from their targets."""
         self._check_tables(setting, heatmap_errors=heatmap_errors)
         return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples).of(setting.origin)
 
-    def assemble_metrics(self, figures: Figures, precision: Figures, mse: Figures, setting: Setting) -> dict[str, Any]:
+    def assemble_metrics(
+        self, metric_values: MetricValues, precision: MetricValues, mse: MetricValues, setting: EvaluationSetting
+    ) -> dict[str, Any]:
         """The content of metrics.json, or of test_metrics.json."""
-        return metrics_content(setting, figures, precision, mse)
+        return metrics_content(setting, metric_values, precision, mse)
 
-    def _check_tables(self, setting: Setting, **tables: pd.DataFrame) -> None:
+    def _check_tables(self, setting: EvaluationSetting, **tables: pd.DataFrame) -> None:
         """Check what tables say of their origin; an empty table shows nothing, and may be of anything."""
         found = {name: origin_of_table(table) for name, table in tables.items() if len(table)}
-        check_origins(setting.origin, found, pipeline_of(self.split))
+        check_origins(setting.origin, found, pipeline_of_split(self.split))

@@ -18,7 +18,7 @@ from posescope.core.tables import HeatmapErrors, Predictions, join_joints, matri
 from posescope.data.crops.crop_set import CropSet
 from posescope.geometry.affine import apply_affine, invert_affine
 
-__all__ = ["CropPredictions", "PredictionOptions", "heatmap_errors", "predict_crops", "predictions_in_images"]
+__all__ = ["CropPredictions", "PredictionOptions", "heatmap_errors", "predict_crops", "predictions_table"]
 
 
 class PredictionOptions(Options):
@@ -81,7 +81,7 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
     return CropPredictions(found, *_mean_errors(errors, weights))
 
 
-def predictions_in_images(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
+def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
     """Predictions in crop px -> a `Predictions` table in image px."""
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").loc[predictions.person_ids])
     joints = apply_affine(invert_affine(crop_from_image), predictions.joints)

@@ -31,9 +31,9 @@ from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import person_oks
 from posescope.evaluation.scored_persons import gather_cases, thesis_hits
 from posescope.geometry.affine import apply_affine, invert_affine
-from posescope.prediction.crop_predictions import PredictionOptions, predictions_in_images
+from posescope.prediction.crop_predictions import PredictionOptions, predictions_table
 
-__all__ = ["decode_plainly", "decoding_effect_table", "measure_decoding_effects", "read_in_four_ways"]
+__all__ = ["decode_argmax", "decoding_effect_table", "measure_decoding_effects", "decode_in_four_variants"]
 
 PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = (
     "plain arg-max",
@@ -50,7 +50,7 @@ _EFFECTS = {
 }
 
 
-def decode_plainly(codec: Codec, heatmaps: Tensor) -> Tensor:
+def decode_argmax(codec: Codec, heatmaps: Tensor) -> Tensor:
     """(N, K, H, W) -> (N, K, 2) crop px: where the codec puts the highest cell of each map, taken alone.
 
     The codec is asked for two cells within the border (on the border some decoders move even a lone peak); cells are evenly
@@ -66,7 +66,7 @@ def decode_plainly(codec: Codec, heatmaps: Tensor) -> Tensor:
     return places
 
 
-def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptions) -> dict[str, NDArray[np.float32]]:
+def decode_in_four_variants(model: PoseModel, crops: CropSet, options: PredictionOptions) -> dict[str, NDArray[np.float32]]:
     """Run the model over all crops with and without the flip test, and decode plainly and by its codec.
 
     Args:
@@ -90,7 +90,7 @@ def read_in_four_ways(model: PoseModel, crops: CropSet, options: PredictionOptio
         maps = model.heatmaps(images)
         mirrored = model.mirrored_heatmaps(images)  # with `flip_test=True` the unmirrored crops would be run once more
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
-            found[plain][rows] = decode_plainly(model.codec, heatmaps).cpu().numpy()
+            found[plain][rows] = decode_argmax(model.codec, heatmaps).cpu().numpy()
             found[own][rows] = model.codec.decode(heatmaps).joints.cpu().numpy()
     return {way: matched.joints.to_data_order(joints) for way, joints in found.items()}
 
@@ -100,7 +100,7 @@ def decoding_effect_table(scored: ScoredPersons, readings: Mapping[str, NDArray[
 
     Args:
         scored: the same N persons, in the same order.
-        readings: as from `read_in_four_ways`.
+        readings: as from `decode_in_four_variants`.
         draws: of the images.
 
     Returns:
@@ -141,7 +141,7 @@ def measure_decoding_effects(
     Returns:
         As `decoding_effect_table`.
     """
-    readings = read_in_four_ways(model, crops, options)
+    readings = decode_in_four_variants(model, crops, options)
     skeleton = reorder_skeleton(model.skeleton, crops.targets.joint_names or model.skeleton.joints)
     scored = _beside_the_truth(readings[OWN], crops, persons, keypoints, crop_boxes, skeleton)
     return decoding_effect_table(scored, readings, draw_images(scored.image_ids, seed, resamples))
@@ -157,7 +157,7 @@ def _beside_the_truth(
 ) -> ScoredPersons:
     ids = crops.targets.person_ids
     found = PosePredictions(ids, joints, np.ones(joints.shape[:2], np.float32))
-    table = predictions_in_images(found, crop_boxes)
+    table = predictions_table(found, crop_boxes)
     size = crops.crop_size if len(crops) else (1, 1)
     return gather_cases(table, persons, keypoints, crop_boxes, skeleton, size).scored
 

@@ -16,15 +16,15 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posescope.artifacts.description import ModelDescription, ModelFolderError, describe_folder
+from posescope.artifacts.description import ModelDescription, ModelFolderError, read_description
 from posescope.artifacts.onnx_model import NETWORK, CropJoints, OnnxModel
 from posescope.core.errors import DataError, PosescopeError
-from posescope.core.skeleton import Skeleton, warn_of_missing_pairs
-from posescope.prediction.image_io.image_folder import ImageNumbers
-from posescope.prediction.image_io.image_inputs import ImageLike, is_one_image, known_numbers, photo_of
-from posescope.prediction.image_io.image_source import Photo
-from posescope.prediction.person_crops import CutPeople, cut_people
-from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PosedPerson
+from posescope.core.skeleton import Skeleton, warn_about_unpaired_joints
+from posescope.prediction.image_io.image_folder import ImageIdAllocator
+from posescope.prediction.image_io.image_inputs import ImageLike, as_named_image, expected_image_ids, is_one_image
+from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.person_crops import PersonCrops, crop_persons
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
 
 __all__ = ["Backend", "BackendName", "ImageLike", "PoseEstimator"]
 
@@ -46,12 +46,12 @@ class PoseEstimator:
     """A trained model, ready for images.
 
     Attributes:
-        about: what the model says of itself.
+        description: what the model says of itself.
         backend: what runs it.
     """
 
-    def __init__(self, about: ModelDescription, backend: Backend) -> None:
-        self.about, self.backend = about, backend
+    def __init__(self, description: ModelDescription, backend: Backend) -> None:
+        self.description, self.backend = description, backend
 
     @classmethod
     def load(
@@ -77,20 +77,20 @@ class PoseEstimator:
                 a component that is neither installed nor allowed.
             OptionsError: if the device does not exist, or the packages that run it are not installed.
         """
-        about = describe_folder(Path(folder)).trusted(allow)
-        has_onnx = bool(about.onnx) or (about.folder / NETWORK).is_file()
+        description = read_description(Path(folder)).trusted(allow)
+        has_onnx = bool(description.onnx) or (description.folder / NETWORK).is_file()
         if backend == "onnx" and not has_onnx:
             raise ModelFolderError(f"{folder}: this model is not exported; posescope export --model {folder} --out <folder>.")
         if backend == "onnx" or (backend == "auto" and has_onnx):
-            return cls(about, OnnxModel(about, threads, device))
-        from posescope.prediction.backends.torch_backend import TorchModel  # noqa: PLC0415  (torch takes seconds to import)
+            return cls(description, OnnxModel(description, threads, device))
+        from posescope.prediction.backends.torch_backend import TorchBackend  # noqa: PLC0415  (torch takes seconds to import)
 
-        return cls(about, TorchModel(about.folder, device, allow))
+        return cls(description, TorchBackend(description.folder, device, allow))
 
     @property
     def skeleton(self) -> Skeleton:
         """Names the joints."""
-        return self.about.skeleton
+        return self.description.skeleton
 
     def predict(
         self,
@@ -123,15 +123,15 @@ class PoseEstimator:
                 All but the last come after the poses of the images before.
         """
         if flip_test:
-            warn_of_missing_pairs(self.skeleton, "flip_test")
+            warn_about_unpaired_joints(self.skeleton, "flip_test")
         listed: Iterable[ImageLike] = [images] if is_one_image(images) else images  # type: ignore[assignment, list-item]
         if batch_size < 1:
             raise DataError(f"predict: batch_size: expected at least 1, found {batch_size}.")
-        waiting, numbers = _Batch(), ImageNumbers(known_numbers(listed))
+        waiting, numbers = _Batch(), ImageIdAllocator(expected_image_ids(listed))
         try:
             for place, (image, own) in enumerate(_pairs(listed, boxes)):
-                waiting.add(*self._cut(photo_of(image, place, numbers), own))
-                if waiting.people >= batch_size or len(waiting.images) >= batch_size:
+                waiting.add(*self._cut(as_named_image(image, place, numbers), own))
+                if waiting.persons >= batch_size or len(waiting.images) >= batch_size:
                     full, waiting = waiting, _Batch()
                     yield from self._run(full, batch_size, flip_test)
         except PosescopeError:  # those that were read before are not lost
@@ -143,23 +143,23 @@ class PoseEstimator:
         """As `predict`, of one image."""
         return next(self.predict(image, [boxes], flip_test=flip_test))
 
-    def _cut(self, photo: Photo, boxes: ArrayLike | None) -> tuple[ImageInfo, list[DetectedPerson], CutPeople]:
+    def _cut(self, photo: NamedImage, boxes: ArrayLike | None) -> tuple[ImageInfo, list[DetectedPerson], PersonCrops]:
         pixels = photo.pixels
         info = ImageInfo(photo.name, photo.image_id, (pixels.shape[0], pixels.shape[1]))
-        people = _people(info, boxes)
-        own = np.array([person.box for person in people], dtype=np.float64).reshape(-1, 4)
-        return info, people, cut_people(pixels, own, self.about.crop, self.about.crop_size)
+        persons = _people(info, boxes)
+        own = np.array([person.box for person in persons], dtype=np.float64).reshape(-1, 4)
+        return info, persons, crop_persons(pixels, own, self.description.crop, self.description.crop_size)
 
     def _run(self, waiting: "_Batch", batch_size: int, flip_test: bool) -> Iterator[ImagePoses]:
         found = [self.backend.run(crops, flip_test) for crops in waiting.crops(batch_size)]
         joints = np.concatenate([one.joints for one in found]) if found else np.empty((0, len(self.skeleton), 2), np.float32)
         scores = np.concatenate([one.scores for one in found]) if found else np.empty((0, len(self.skeleton)), np.float32)
         first = 0
-        for info, people, cut in zip(waiting.images, waiting.boxes, waiting.cuts, strict=True):
-            rows = slice(first, first + len(people))
-            placed = zip(people, cut.place(joints[rows]), scores[rows], strict=True)
-            yield ImagePoses(info, tuple(PosedPerson(*one) for one in placed), self.skeleton)
-            first += len(people)
+        for info, persons, cut in zip(waiting.images, waiting.boxes, waiting.cuts, strict=True):
+            rows = slice(first, first + len(persons))
+            placed = zip(persons, cut.place(joints[rows]), scores[rows], strict=True)
+            yield ImagePoses(info, tuple(PersonPose(*one) for one in placed), self.skeleton)
+            first += len(persons)
 
 
 @dataclass
@@ -168,18 +168,18 @@ class _Batch:
 
     images: list[ImageInfo] = field(default_factory=list)
     boxes: list[list[DetectedPerson]] = field(default_factory=list)
-    cuts: list[CutPeople] = field(default_factory=list)
-    people: int = 0
+    cuts: list[PersonCrops] = field(default_factory=list)
+    persons: int = 0
 
-    def add(self, image: ImageInfo, people: list[DetectedPerson], cut: CutPeople) -> None:
+    def add(self, image: ImageInfo, persons: list[DetectedPerson], cut: PersonCrops) -> None:
         self.images.append(image)
-        self.boxes.append(people)
+        self.boxes.append(persons)
         self.cuts.append(cut)
-        self.people += len(people)
+        self.persons += len(persons)
 
     def crops(self, batch_size: int) -> Iterator[NDArray[np.uint8]]:
         """All crops, at most `batch_size` at a time."""
-        if self.people:
+        if self.persons:
             every = np.concatenate([cut.crops for cut in self.cuts])
             yield from (every[start : start + batch_size] for start in range(0, len(every), batch_size))
 
@@ -197,12 +197,12 @@ def _people(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
     """Our convention: COCO's edges lose 0.5."""
     height, width = info.size
     rows = np.array([[0.0, 0.0, width, height]]) if boxes is None else _rows(boxes, info.name)
-    people = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
-    if outside := [row for row, person in zip(rows.tolist(), people, strict=True) if not person.is_in_picture]:
+    persons = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in _with_scores(rows).tolist()]
+    if outside := [row for row, person in zip(rows.tolist(), persons, strict=True) if not person.is_in_image]:
         raise DataError(
             f"{info.name}: a box lies outside the picture of {info.size} px (height, width) or is far larger: {outside[0]}."
         )
-    return people
+    return persons
 
 
 def _rows(boxes: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.artifacts.description import ModelDescription, describe_folder
+from posescope.artifacts.description import ModelDescription, read_description
 from posescope.core.errors import DataError
 from posescope.prediction.image_io.image_folder import ImageFolder, read_images
-from posescope.prediction.person_crops import cut_people
+from posescope.prediction.person_crops import crop_persons
 
 __all__ = ["example_crops"]
 
@@ -32,7 +32,7 @@ def example_crops(
     Raises:
         DataError: if there are neither readable images nor crops of that size.
     """
-    about = describe_folder(model).trusted(allow)
+    about = read_description(model).trusted(allow)
     if images is not None:
         cut = [_whole(image, about) for _, image in islice(read_images(ImageFolder(images)), most)]
         return np.concatenate(cut), f"images of {images}"
@@ -48,4 +48,4 @@ def example_crops(
 
 def _whole(image: NDArray[np.uint8], about: ModelDescription) -> NDArray[np.uint8]:
     box = np.array([[-0.5, -0.5, image.shape[1], image.shape[0]]])
-    return cut_people(image, box, about.crop, about.crop_size).crops
+    return crop_persons(image, box, about.crop, about.crop_size).crops

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.errors import count_of
+from posescope.core.errors import pluralise
 from posescope.core.files import atomic_folder
 from posescope.core.plugins import Options
 from posescope.core.skeleton import Skeleton
@@ -20,11 +20,11 @@ from posescope.drawing.rgb_images import write_png
 from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
 from posescope.prediction.image_io.folder_listing import mark_output
 from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.image_io.image_source import Photo
+from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.image_io.video import VideoFile, choose_video_suffix, open_video_writer
-from posescope.prediction.poses import ImagePoses, PosedPerson
+from posescope.prediction.poses import ImagePoses, PersonPose
 
-__all__ = ["OverlayFolder", "OverlayOptions", "tell_hidden", "OverlayWriter"]
+__all__ = ["OverlayFolder", "OverlayOptions", "describe_undrawn", "OverlayWriter"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,34 +48,34 @@ class OverlayFolder:
         return self.root.is_dir()
 
     def draw(
-        self, people: Sequence[PosedPerson], images: ImageFolder, skeleton: Skeleton, min_score: float = DRAW_THRESHOLD
+        self, persons: Sequence[PersonPose], images: ImageFolder, skeleton: Skeleton, min_score: float = DRAW_THRESHOLD
     ) -> None:
         """Write one PNG an image, `<name>.png` (a.jpg.png); overlays of earlier runs are removed.
 
         The folder is marked as output, so that nobody poses its pictures (`listing`).
 
         Args:
-            people: those of one image stand together.
+            persons: those of one image stand together.
             images: the folder that they are in.
             skeleton: names the joints.
             min_score: joints with a lower score are not drawn.
         """
-        hidden = sum(not (posed.scores >= min_score).any() for posed in people)
-        if hidden:
-            logger.warning("%s", tell_hidden(hidden, len(people), min_score, "inference.overlays.draw_threshold"))
+        undrawn = sum(not (posed.scores >= min_score).any() for posed in persons)
+        if undrawn:
+            logger.warning("%s", describe_undrawn(undrawn, len(persons), min_score, "inference.overlays.draw_threshold"))
         with atomic_folder(self.root) as folder:
             mark_output(folder)
-            for image_info, group in groupby(people, key=lambda posed: posed.person.image):
+            for image_info, group in groupby(persons, key=lambda posed: posed.person.image):
                 canvas = images.read(image_info.name)
                 for posed in group:
                     canvas = draw_skeleton(canvas, posed.joints, skeleton, scores=posed.scores, min_score=min_score)
                 write_png(folder / f"{image_info.name}.png", canvas)
 
 
-def tell_hidden(hidden: int, people: int, min_score: float, option: str) -> str:
+def describe_undrawn(undrawn: int, persons: int, min_score: float, option: str) -> str:
     """Say that people are not drawn, though their poses are written."""
     return (
-        f"{hidden} of {count_of(people, 'person')} have no joint with a score of {min_score:g}, and are not drawn; a lower "
+        f"{undrawn} of {pluralise(persons, 'person')} have no joint with a score of {min_score:g}, and are not drawn; a lower "
         f"{option} draws them (the codecs thesis and thesis_256 have peaks far below 1)"
     )
 
@@ -94,11 +94,11 @@ class OverlayWriter:
         min_score: joints with a lower score are not drawn.
 
     Attributes:
-        hidden: how many people had no joint of this score.
+        undrawn: how many people had no joint of this score.
     """
 
     def __init__(self, folder: Path, min_score: float = DRAW_THRESHOLD) -> None:
-        self._folder, self._min_score, self.hidden = folder, min_score, 0
+        self._folder, self._min_score, self.undrawn = folder, min_score, 0
         self._is_marked = False
         self._open = ExitStack()
         self._video: VideoFile | None = None
@@ -110,12 +110,12 @@ class OverlayWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open.__exit__(kind, error, trace)
 
-    def draw(self, photo: Photo, poses: ImagePoses) -> None:
+    def draw(self, photo: NamedImage, poses: ImagePoses) -> None:
         """Draw the people of a picture and write it."""
         if not self._is_marked:
             mark_output(self._folder)
             self._is_marked = True
-        self.hidden += sum(not (posed.scores >= self._min_score).any() for posed in poses.people)
+        self.undrawn += sum(not (posed.scores >= self._min_score).any() for posed in poses.persons)
         drawn = poses.draw(photo.pixels, self._min_score)
         if photo.video is not None:
             self._append_frame(photo.video, photo.name.rpartition("#")[0], drawn)

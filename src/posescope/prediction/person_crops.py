@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.square_crop import crop_square
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.geometry.square_boxes import Extents, PaddedSquare, SquareBoxes, SquareOptions
 
-__all__ = ["CutPeople", "cut_people"]
+__all__ = ["PersonCrops", "crop_persons"]
 
 
 @dataclass(frozen=True)
-class CutPeople:
+class PersonCrops:
     """n people of one image, cut out.
 
     Attributes:
@@ -36,7 +36,9 @@ class CutPeople:
         return apply_affine(self.image_from_crop, joints)
 
 
-def cut_people(image: NDArray[np.uint8], boxes: NDArray[np.float64], recipe: CropRecipe, crop_size: tuple[int, int]) -> CutPeople:
+def crop_persons(
+    image: NDArray[np.uint8], boxes: NDArray[np.float64], recipe: CropRecipe, crop_size: tuple[int, int]
+) -> PersonCrops:
     """Cut people out of an image.
 
     Args:
@@ -51,8 +53,8 @@ def cut_people(image: NDArray[np.uint8], boxes: NDArray[np.float64], recipe: Cro
     squares = _square(boxes, image.shape[:2], recipe.margin)
     crops = np.empty((len(boxes), *crop_size, 3), dtype=np.uint8)
     for crop, left, top, side in zip(crops, squares.left, squares.top, squares.side, strict=True):
-        cut_square(image, int(left), int(top), int(side), crop_size[0], recipe.padding_rgb, out=crop)
-    return CutPeople(crops, invert_affine(crop_from_image(squares.left, squares.top, squares.side, crop_size)))
+        crop_square(image, int(left), int(top), int(side), crop_size[0], recipe.padding_rgb, out=crop)
+    return PersonCrops(crops, invert_affine(crop_from_image(squares.left, squares.top, squares.side, crop_size)))
 
 
 def _square(boxes: NDArray[np.float64], image_size: tuple[int, ...], margin: float) -> SquareBoxes:

@@ -18,7 +18,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
 
-__all__ = ["DetectedPerson", "ImageInfo", "PosedPerson", "number_in", "ImagePoses", "pose_results"]
+__all__ = ["DetectedPerson", "ImageInfo", "PersonPose", "image_id_from_name", "ImagePoses", "pose_results"]
 
 
 # A box may be so many times as long as the picture, or so many px.
@@ -34,12 +34,12 @@ class ImageInfo:
     size: tuple[int, int]
 
     @property
-    def own_number(self) -> int | None:
+    def id_from_name(self) -> int | None:
         """The number that is the image's name; `image_id` may be another, where two images have the same."""
-        return number_in(self.name)
+        return image_id_from_name(self.name)
 
 
-def number_in(name: str) -> int | None:
+def image_id_from_name(name: str) -> int | None:
     """The number that is an image's name, as COCO does it (`000000000139.jpg`); none for all others, and frames of videos.
 
     The number of any other image was given by us, and means nothing elsewhere.
@@ -59,7 +59,7 @@ class DetectedPerson:
     score: float = 1.0
 
     @property
-    def is_in_picture(self) -> bool:
+    def is_in_image(self) -> bool:
         """Whether the box and the picture have a part in common, and the box is not many times as large."""
         x, y, width, height = self.box
         image_height, image_width = self.image.size
@@ -69,7 +69,7 @@ class DetectedPerson:
 
 
 @dataclass(frozen=True)
-class PosedPerson:
+class PersonPose:
     """A person whose pose was found.
 
     Attributes:
@@ -100,7 +100,7 @@ if TYPE_CHECKING:  # heavy, or an extra: imported where they are used
     import pandas as pd
 
 
-def pose_results(people: Sequence[PosedPerson], skeleton: Skeleton) -> list[dict[str, Any]]:
+def pose_results(persons: Sequence[PersonPose], skeleton: Skeleton) -> list[dict[str, Any]]:
     """COCO keypoint results: image_id, category_id, file_name, keypoints (x, y, score a joint), score, bbox (COCO's edges)."""
     return [
         {
@@ -111,7 +111,7 @@ def pose_results(people: Sequence[PosedPerson], skeleton: Skeleton) -> list[dict
             "score": round(posed.score, 6),
             "bbox": [round(value, 3) for value in posed.box],
         }
-        for posed in people
+        for posed in persons
     ]
 
 
@@ -121,43 +121,43 @@ class ImagePoses:
 
     Attributes:
         image: its name, number and (height, width) px.
-        people: in the order of their boxes; nobody where there was no box.
+        persons: in the order of their boxes; nobody where there was no box.
         skeleton: names the joints.
     """
 
     image: ImageInfo
-    people: tuple[PosedPerson, ...]
+    persons: tuple[PersonPose, ...]
     skeleton: Skeleton
 
     def __len__(self) -> int:
-        return len(self.people)
+        return len(self.persons)
 
     @property
     def joints(self) -> NDArray[np.float64]:
         """(n, K, 2) image px; an integer is a pixel's centre."""
-        return np.stack([posed.joints for posed in self.people]) if self.people else np.empty((0, len(self.skeleton), 2))
+        return np.stack([posed.joints for posed in self.persons]) if self.persons else np.empty((0, len(self.skeleton), 2))
 
     @property
     def scores(self) -> NDArray[np.float32]:
         """(n, K): the height of the heatmaps' peaks."""
-        if not self.people:
+        if not self.persons:
             return np.empty((0, len(self.skeleton)), dtype=np.float32)
-        return np.stack([posed.scores for posed in self.people])
+        return np.stack([posed.scores for posed in self.persons])
 
     @property
     def boxes(self) -> NDArray[np.float64]:
         """(n, 4) x, y, w, h px as they were given: the image's left and upper edges are 0."""
-        return np.array([posed.box for posed in self.people], dtype=np.float64).reshape(-1, 4)
+        return np.array([posed.box for posed in self.persons], dtype=np.float64).reshape(-1, 4)
 
     def to_coco(self) -> list[dict[str, Any]]:
         """COCO keypoint results, a record a person."""
-        return pose_results(self.people, self.skeleton)
+        return pose_results(self.persons, self.skeleton)
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row a person and joint: file_name, image_id, person (0-based), joint (its name), x, y, score, person_score."""
         import pandas as pd  # noqa: PLC0415
 
-        count, names = len(self.people), self.skeleton.joints
+        count, names = len(self.persons), self.skeleton.joints
         joints = self.joints.reshape(-1, 2)
         return pd.DataFrame(
             {
@@ -168,7 +168,7 @@ class ImagePoses:
                 "x": joints[:, 0],
                 "y": joints[:, 1],
                 "score": self.scores.ravel(),
-                "person_score": np.repeat([posed.score for posed in self.people], len(names)),
+                "person_score": np.repeat([posed.score for posed in self.persons], len(names)),
             }
         )
 
@@ -192,7 +192,7 @@ class ImagePoses:
             min_score: joints with a lower score are not drawn.
         """
         canvas = image
-        for posed in self.people:
+        for posed in self.persons:
             canvas = draw_skeleton(canvas, posed.joints, self.skeleton, scores=posed.scores, min_score=min_score)
         return canvas.copy() if canvas is image else canvas
 
@@ -202,5 +202,5 @@ def _as_key_points(supervision: Any, poses: ImagePoses) -> Any:
         xy=poses.joints.astype(np.float32),
         class_id=np.zeros(len(poses), dtype=int),
         keypoint_confidence=poses.scores,
-        detection_confidence=np.array([posed.score for posed in poses.people], dtype=np.float32),
+        detection_confidence=np.array([posed.score for posed in poses.persons], dtype=np.float32),
     )

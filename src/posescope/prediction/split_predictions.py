@@ -17,20 +17,20 @@ from posescope.core.paths import expand_home
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import HeatmapErrors, empty_table
 from posescope.data.coco.reader import load_annotation_file
-from posescope.data.coco.record_validation import is_whole
+from posescope.data.coco.record_validation import is_int64
 from posescope.data.coco.results_writer import coco_results
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.protocols import match_results
 from posescope.evaluation.result_validation import check_results
-from posescope.prediction.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_in_images
+from posescope.prediction.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_table
 
-__all__ = ["FoundPeople", "locate_people", "origin_of_people", "read_results"]
+__all__ = ["SplitPredictions", "predict_split", "origin_of_predictions", "read_results"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class FoundPeople:
+class SplitPredictions:
     """People found in images.
 
     Attributes:
@@ -44,7 +44,7 @@ class FoundPeople:
     heatmap_errors: pd.DataFrame
 
 
-def locate_people(
+def predict_split(
     model: PoseModel | None,
     crops: CropSet,
     wanted: pd.DataFrame,
@@ -54,7 +54,7 @@ def locate_people(
     options: PredictionOptions,
     results: str | None = None,
     truth: Path | None = None,
-) -> FoundPeople:
+) -> SplitPredictions:
     """Ask the model about each crop; or take the results of another system, and give each person the best of the same image.
 
     Args:
@@ -75,20 +75,20 @@ def locate_people(
         images = None if truth is None else [image for image in load_annotation_file(truth)["images"] if _has_id(image)]
         raw = read_results(Path(expand_home(results)))
         taken = raw if images is None else check_results(raw, len(skeleton), skeleton.category_id, images, source=results)
-        return FoundPeople(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
+        return SplitPredictions(match_results(taken, wanted, keypoints, skeleton), taken, empty_table(HeatmapErrors))
     if model is None:
         raise DataError("There is neither a model nor a file of results to score. Run the pipeline modelling first.")
     found = predict_crops(model, crops, options)
-    predictions = predictions_in_images(found.predictions, crop_boxes)
-    return FoundPeople(predictions, coco_results(predictions, wanted, skeleton.category_id), heatmap_errors(found, wanted))
+    predictions = predictions_table(found.predictions, crop_boxes)
+    return SplitPredictions(predictions, coco_results(predictions, wanted, skeleton.category_id), heatmap_errors(found, wanted))
 
 
 def _has_id(image: Any) -> bool:
-    return isinstance(image, dict) and is_whole(image.get("id"))
+    return isinstance(image, dict) and is_int64(image.get("id"))
 
 
-def origin_of_people(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:
-    """Return which model, data and results the figures of `locate_people` are of.
+def origin_of_predictions(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:
+    """Return which model, data and results the figures of `predict_split` are of.
 
     A model of other data is warned of: if the split was drawn anew, it may have learned from the persons that are scored.
 

@@ -18,9 +18,9 @@ from plotly.offline import get_plotlyjs
 
 from posescope.reporting.number_format import format_cell, format_number, split_heading
 from posescope.reporting.plots.plot_style import ReportError
-from posescope.reporting.report_content import Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.report_content import Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 
-__all__ = ["picture_data_uri", "render_report"]
+__all__ = ["image_data_uri", "render_report"]
 
 _LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
 _LARGE_PNG_BYTES, _LARGEST_WEBP_PX = 150_000, 16_383
@@ -61,7 +61,7 @@ class _Section:
     title: str
     blocks: list[_Block]
     tables: list[_Table]
-    pictures: list[ReportPicture]
+    pictures: list[ReportImage]
     plots: list[_Plot]
 
 
@@ -89,7 +89,7 @@ def render_report(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = picture_data_uri
+    environment.filters["data_uri"] = image_data_uri
     environment.filters["figure_of"] = _headline_value
     environment.filters["interval_of"] = _headline_interval
     sections = [_prepare_section(number, section) for number, section in enumerate(content.sections, start=1)]
@@ -101,7 +101,7 @@ def render_report(content: ReportContent) -> str:
     )
 
 
-def picture_data_uri(image: NDArray[np.uint8]) -> str:
+def image_data_uri(image: NDArray[np.uint8]) -> str:
     """(H, W, 3) RGB -> "data:image/...;base64,...": PNG, or, where that is large (photographs), WebP of high quality."""
     bgr = np.ascontiguousarray(image[..., ::-1])
     png = _encode(bgr, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6])
@@ -161,7 +161,7 @@ def _prepare_table(table: ReportTable) -> _Table:
     return _Table(table.title, headings, [list(row) for row in zip(*columns, strict=True)], caption)
 
 
-def _prepare_plot(name: str, figure: ReportFigure) -> _Plot:
+def _prepare_plot(name: str, figure: ReportPlot) -> _Plot:
     """The figure as JSON in which no `<` stands, so that no text in it can end the script that holds it."""
     content = json.loads(figure.figure.to_json(engine="json"))
     # plotly makes links of <a href=...> in any text; ours has none, so one that stands there is of a name.

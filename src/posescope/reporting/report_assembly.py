@@ -15,11 +15,11 @@ from posescope.explainability.components.pca import Components
 from posescope.models.complexity import count_macs, count_parameters
 from posescope.reporting.plots.evaluation_plots import plot_joint_scores
 from posescope.reporting.plots.training_plots import plot_history
-from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.sections.data_section import DataInputs, assemble_data_section, assemble_quality_section
 from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
 from posescope.reporting.sections.explainability_section import assemble_explain_sections
-from posescope.reporting.setting_captions import with_words, without_setting
+from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
 
 __all__ = ["ReportInputs", "assemble_report"]
 
@@ -173,32 +173,30 @@ def _scores_section(inputs: ReportInputs) -> Section:
     return Section(
         title="How good it is, and where it fails",
         text=text,
-        figures=(
-            ReportFigure(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),
-        ),
+        figures=(ReportPlot(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),),
         pictures=_examples(inputs, "From the photograph to the prediction, best to worst."),
         tables=(
             ReportTable(
                 "Joint by joint",
                 _joint_table(inputs.joint_scores),
-                caption=with_words("Errors in px of the original images.", inputs.joint_scores),
+                caption=add_setting_to_caption("Errors in px of the original images.", inputs.joint_scores),
             ),
         ),
     )
 
 
-def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportPicture, ...]:
+def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportImage, ...]:
     if inputs.examples is None:
         return ()
-    return (ReportPicture(inputs.examples, caption, "Persons, crops, heatmaps, skeletons"),)
+    return (ReportImage(inputs.examples, caption, "Persons, crops, heatmaps, skeletons"),)
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
     """One row a joint: the scores over all labelled places, and the mean error by visibility."""
     errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
-    table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "mean_error_of_box"])
-    table = without_setting(table)
-    for kind in ("visible", "hidden"):
+    table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "normalised_mean_error"])
+    table = drop_setting_columns(table)
+    for kind in ("visible", "occluded"):
         table[f"{kind}_error_px"] = errors.loc[table["joint"], kind].to_numpy()
     return table.reset_index(drop=True)
 
@@ -222,6 +220,6 @@ def _training_section(inputs: ReportInputs) -> Section:
         return Section(title="How it was made", tables=(recipe,))
     return Section(
         title="How it was made",
-        figures=(ReportFigure(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
+        figures=(ReportPlot(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
         tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posescope.drawing.rgb_images import check_rgb
 from posescope.reporting.plots.plot_style import ReportError
 
-__all__ = ["Fact", "Headline", "ReportContent", "ReportFigure", "ReportPicture", "ReportTable", "Section"]
+__all__ = ["Fact", "Headline", "ReportContent", "ReportPlot", "ReportImage", "ReportTable", "Section"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ReportTable:
 
 
 @dataclass(frozen=True, eq=False)
-class ReportPicture:
+class ReportImage:
     """A picture with its caption and the words for those who do not see it.
 
     Attributes:
@@ -88,7 +88,7 @@ class ReportPicture:
 
 
 @dataclass(frozen=True, eq=False)
-class ReportFigure:
+class ReportPlot:
     """An interactive figure with its caption and the words for those who do not see it."""
 
     figure: go.Figure
@@ -112,8 +112,8 @@ class Section:
     title: str
     text: str = ""
     tables: tuple[ReportTable, ...] = ()
-    pictures: tuple[ReportPicture, ...] = ()
-    figures: tuple[ReportFigure, ...] = ()
+    pictures: tuple[ReportImage, ...] = ()
+    figures: tuple[ReportPlot, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

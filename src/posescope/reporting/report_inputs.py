@@ -6,24 +6,24 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.origin import without_origin
-from posescope.drawing.rgb_images import Picture
+from posescope.core.origin import drop_origin
+from posescope.drawing.rgb_images import PngImage
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.explainability.study import findings_of
 from posescope.reporting.model_card import CardInputs
 from posescope.reporting.report_assembly import ReportInputs
-from posescope.reporting.result_filter import Belongings
+from posescope.reporting.result_filter import ResultFilter
 from posescope.reporting.sections.data_section import DataInputs
 from posescope.reporting.sections.error_analysis_section import FailureInputs
 
-__all__ = ["choose_card_inputs", "choose_report_inputs"]
+__all__ = ["select_card_inputs", "select_report_inputs"]
 
 _EVALUATION, _EXPLAINABILITY, _DATA = "evaluation", "explainability", "data_engineering"
 
 
-def choose_card_inputs(
-    belongings: Belongings, model: PoseModel, metrics: Mapping[str, Any], data_distribution: pd.DataFrame, **results: Any
+def select_card_inputs(
+    belongings: ResultFilter, model: PoseModel, metrics: Mapping[str, Any], data_distribution: pd.DataFrame, **results: Any
 ) -> CardInputs:
     """Return what the card of a model is made of.
 
@@ -45,8 +45,8 @@ def choose_card_inputs(
     )
 
 
-def choose_report_inputs(
-    belongings: Belongings,
+def select_report_inputs(
+    belongings: ResultFilter,
     title: str,
     model: PoseModel,
     *,
@@ -54,7 +54,7 @@ def choose_report_inputs(
     history: pd.DataFrame,
     joint_scores: pd.DataFrame,
     components: Components,
-    examples: Picture,
+    examples: PngImage,
     **results: Any,
 ) -> ReportInputs:
     """Return what the report on a model is made of.
@@ -79,7 +79,7 @@ def choose_report_inputs(
         model=model,
         metrics=belongings.keep({"metrics": metrics}, _EVALUATION).get("metrics"),
         data=_choose_data(belongings, results),
-        history=None if history_kept is None else without_origin(history_kept),
+        history=None if history_kept is None else drop_origin(history_kept),
         joint_scores=belongings.keep({"joint_scores": joint_scores}, _EVALUATION).get("joint_scores"),
         components=components_kept,
         analyses=analyses,
@@ -90,26 +90,26 @@ def choose_report_inputs(
     )
 
 
-def _choose_failures(belongings: Belongings, results: Mapping[str, Any]) -> FailureInputs | None:
+def _choose_failures(belongings: ResultFilter, results: Mapping[str, Any]) -> FailureInputs | None:
     kept = belongings.keep_all(_with_prefix("failure_", results), _EVALUATION)
     return None if kept is None else FailureInputs(**{**kept, "worst_persons": kept["worst_persons"].image})
 
 
-def _choose_data(belongings: Belongings, results: Mapping[str, Any]) -> DataInputs | None:
+def _choose_data(belongings: ResultFilter, results: Mapping[str, Any]) -> DataInputs | None:
     kept = belongings.keep_all(_with_prefix("data_", results), _DATA)
     return None if kept is None else DataInputs(**{name: _plain(item) for name, item in kept.items()})
 
 
-def _choose_analyses(belongings: Belongings, results: Mapping[str, Any]) -> dict[str, AnalysisResult]:
+def _choose_analyses(belongings: ResultFilter, results: Mapping[str, Any]) -> dict[str, AnalysisResult]:
     analyses: dict[str, AnalysisResult] = _with_prefix("analysis_", results)
     return belongings.keep(analyses, _EXPLAINABILITY)
 
 
 def _plain(item: Any) -> Any:
     """Of a picture the array, of a table the columns that are shown."""
-    if isinstance(item, Picture):
+    if isinstance(item, PngImage):
         return item.image
-    return without_origin(item) if isinstance(item, pd.DataFrame) else item
+    return drop_origin(item) if isinstance(item, pd.DataFrame) else item
 
 
 def _with_prefix(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.origin import Origin, origin_of_table
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.drawing.rgb_images import Picture
+from posescope.drawing.rgb_images import PngImage
 from posescope.evaluation.metric_values import origin_of_metrics
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 
-__all__ = ["Belongings", "mark_figure", "mark_picture", "origin_of", "origin_of_statistics"]
+__all__ = ["ResultFilter", "add_plot_origin", "add_image_origin", "origin_of", "origin_of_statistics"]
 
 T = TypeVar("T")
 
@@ -35,27 +35,27 @@ def origin_of_statistics(statistics: CropStatistics) -> Origin:
     return Origin(data=statistics.data_fingerprint)
 
 
-def mark_figure(figure: go.Figure, origin: Origin | None) -> go.Figure:
+def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:
     """Return the plot with its origin in `layout.meta`; the figure itself is changed."""
     return figure.update_layout(meta=None if origin is None else origin.to_dict())
 
 
-def mark_picture(image: NDArray[np.uint8], origin: Origin | None) -> Picture:
+def add_image_origin(image: NDArray[np.uint8], origin: Origin | None) -> PngImage:
     """Return the picture with its origin as text."""
-    return Picture(image, {} if origin is None else origin.to_dict())
+    return PngImage(image, {} if origin is None else origin.to_dict())
 
 
 def origin_of(result: Any) -> Origin | None:
     """Return what a result says of its origin, whatever kind it is; None if it does not say it.
 
     Args:
-        result: a table, a plot, a `Picture`, the content of metrics.json, `Components` or an `AnalysisResult`.
+        result: a table, a plot, a `PngImage`, the content of metrics.json, `Components` or an `AnalysisResult`.
     """
     if isinstance(result, pd.DataFrame):
         return origin_of_table(result)
     if isinstance(result, go.Figure):
         return Origin.from_dict(result.layout.meta or {})
-    if isinstance(result, Picture):
+    if isinstance(result, PngImage):
         return Origin.from_dict(result.text)
     if isinstance(result, Components | AnalysisResult):
         return Origin(model=result.model, data=result.data) if result.model and result.data else None
@@ -63,7 +63,7 @@ def origin_of(result: Any) -> Origin | None:
 
 
 @dataclass(frozen=True)
-class Belongings:
+class ResultFilter:
     """The model and the data at hand, and the sentences on what was left out so far.
 
     Attributes:
@@ -77,7 +77,7 @@ class Belongings:
     left_out: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, model: PoseModel, statistics: CropStatistics) -> "Belongings":
+    def of(cls, model: PoseModel, statistics: CropStatistics) -> "ResultFilter":
         """Begin with the model and the data at hand; a model that was trained on other data is named."""
         at_hand = Origin(model=fingerprint_of_model(model), data=statistics.data_fingerprint, results="")
         trained_on = model.provenance.get("data_fingerprint")

@@ -2,17 +2,17 @@
 
 import pandas as pd
 
-from posescope.core.errors import count_of
-from posescope.core.origin import without_origin
+from posescope.core.errors import pluralise
+from posescope.core.origin import drop_origin
 
-__all__ = ["say_setting", "with_words", "without_setting"]
+__all__ = ["describe_evaluation_setting", "add_setting_to_caption", "drop_setting_columns"]
 
 _COLUMNS = ("protocol", "split", "box_source", "flip_test")
 _PROTOCOLS = {"coco": "everybody annotated counts (coco)", "crops": "who has a crop counts (crops)"}
 _BOXES = {"ground_truth": "annotated boxes", "results": "another system's results"}
 
 
-def say_setting(table: pd.DataFrame) -> str:
+def describe_evaluation_setting(table: pd.DataFrame) -> str:
     """One line about a table of figures: "213 persons of val, 4 of them not found; everybody annotated counts (coco); ...".
 
     Args:
@@ -23,7 +23,7 @@ def say_setting(table: pd.DataFrame) -> str:
     if table.empty or not set(_COLUMNS) <= set(table.columns):
         return ""
     row = table.iloc[0]
-    people = f"{count_of(int(table['persons'].max()), 'person')} of {row['split']}" if "persons" in table else str(row["split"])
+    people = f"{pluralise(int(table['persons'].max()), 'person')} of {row['split']}" if "persons" in table else str(row["split"])
     lost = int(table["not_found"].max()) if "not_found" in table else 0
     said = [people + (f", {lost:,} not found" if lost else ""), _PROTOCOLS[str(row["protocol"])], _BOXES[str(row["box_source"])]]
     flipped = {bool(value) for value in table["flip_test"].dropna()}
@@ -32,13 +32,13 @@ def say_setting(table: pd.DataFrame) -> str:
     return "; ".join(said)
 
 
-def with_words(caption: str, table: pd.DataFrame) -> str:
+def add_setting_to_caption(caption: str, table: pd.DataFrame) -> str:
     """A caption, and behind it what its table is to be told with."""
-    said = say_setting(table)
+    said = describe_evaluation_setting(table)
     return f"{caption} {said[:1].upper()}{said[1:]}." if said else caption
 
 
-def without_setting(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without the columns that its caption tells (`with_words`), those that are the same in all rows, and its origin."""
+def drop_setting_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the columns that its caption tells (`add_setting_to_caption`), those that are the same in all rows, and its origin."""
     told = [name for name in _COLUMNS if name in table and table[name].nunique(dropna=False) <= 1]
-    return without_origin(table).drop(columns=told)
+    return drop_origin(table).drop(columns=told)

@@ -1,7 +1,7 @@
 """What the pipeline explainability left in a data_dir, as it is needed to hold several networks side by side.
 
 <data_dir>/03_primary/persons.parquet                                      which photograph a person is in
-           04_feature/bottleneck/, components.npz                          features and their components
+           07_model_output/features/bottleneck/, components.npz                          features and their components
            08_reporting/explainability/clusters/cluster_members.csv        each person's cluster, if that analysis was run
                                       component_names/attribute_probes.csv what can be read from the features, likewise
 """
@@ -19,7 +19,7 @@ from posescope.core.errors import DataError
 from posescope.core.files import read_json
 from posescope.explainability.components.pca import Components
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore
-from posescope.explainability.similarity.representation_similarity import Explained
+from posescope.explainability.similarity.representation_similarity import Representation
 
 __all__ = ["ExplainedRun", "common_persons", "open_explained_run"]
 
@@ -37,10 +37,10 @@ class ExplainedRun:
 
     Attributes:
         data_dir: where it was found.
-        tap: where in the network the features were read.
+        layer: where in the network the features were read.
         model: fingerprint of the network; empty: unknown.
         scores: a row a person (index person_id), a column a component.
-        shares: (P,) of the variance that each of these components holds.
+        explained_variance_ratio: (P,) of the variance that each of these components holds.
         photographs: image_id by person_id.
         people: whose annotation each person_id is (`_IDENTITY`), by person_id.
         clusters: number of the cluster by person_id; None where they were not sought, or are of another network.
@@ -48,22 +48,22 @@ class ExplainedRun:
     """
 
     data_dir: Path
-    tap: str
+    layer: str
     model: str
     scores: pd.DataFrame
-    shares: NDArray[np.float64]
+    explained_variance_ratio: NDArray[np.float64]
     photographs: "pd.Series[int]"
     people: pd.DataFrame
     clusters: "pd.Series[int] | None"
     attributes: pd.DataFrame | None
 
-    def of_persons(self, person_ids: NDArray[np.int64]) -> Explained:
+    def of_persons(self, person_ids: NDArray[np.int64]) -> Representation:
         """What it says of these persons, in this order."""
         scores: NDArray[np.float64] = self.scores.loc[person_ids.tolist()].to_numpy(dtype=np.float64)
         if self.clusters is None or not set(person_ids.tolist()) <= set(self.clusters.index):
-            return Explained(scores)
+            return Representation(scores)
         clusters: NDArray[np.int64] = np.asarray(self.clusters.loc[person_ids.tolist()], dtype=np.int64)
-        return Explained(scores, clusters)
+        return Representation(scores, clusters)
 
     def photographs_of(self, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """(N,) image_id of each."""
@@ -77,17 +77,17 @@ def open_explained_run(data_dir: Path) -> ExplainedRun:
         DataError: if there are no features or components, or they do not belong together.
     """
     features = _open_features(data_dir)
-    components = Components.load(data_dir / "04_feature" / "components.npz")
+    components = Components.load(data_dir / "07_model_output/features" / "components.npz")
     if components.features_fingerprint not in ("", features.fingerprint):
         raise DataError(f"{data_dir}: the components are of other features than those that lie beside them. {_MEND}")
     count = min(components.components_for(SHARE), MOST, len(components))
     persons = _read_persons(data_dir).set_index("person_id")
     return ExplainedRun(
         data_dir=data_dir,
-        tap=features.tap,
+        layer=features.layer,
         model=features.model,
         scores=pd.DataFrame(components.project(features.values, count), index=features.person_ids),
-        shares=components.explained_variance_ratio[:count],
+        explained_variance_ratio=components.explained_variance_ratio[:count],
         photographs=persons["image_id"],
         people=persons[[*_IDENTITY]],
         clusters=_column(_read_table(data_dir, "clusters", "cluster_members", features.model), "person_id", "cluster"),
@@ -118,9 +118,9 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
 
 
 def _open_features(data_dir: Path) -> FeatureSet:
-    store = FeatureStore(data_dir / "04_feature" / "bottleneck")
+    store = FeatureStore(data_dir / "07_model_output/features" / "bottleneck")
     if not store.is_finished():
-        raise DataError(f"{data_dir}: no features of a network lie here (04_feature/bottleneck). {_MEND}")
+        raise DataError(f"{data_dir}: no features of a network lie here (07_model_output/features/bottleneck). {_MEND}")
     return store.open()
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 
 from posescope.artifacts.description import ModelFolderError, model_fingerprint
-from posescope.core.errors import DataError, count_of
+from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.origin import Origin, check_origins, origin_of_table
 from posescope.core.tables import JointHits, PersonScores
 
-__all__ = ["FinishedRun", "check_comparable", "find_run", "say_differences"]
+__all__ = ["FinishedRun", "check_comparable", "find_run", "describe_differences"]
 
 _RUNS = PurePath("08_reporting", "runs")
 _SCORES, _HITS = "person_scores_val", "joint_hits_val"
@@ -33,12 +33,12 @@ class FinishedRun:
     Attributes:
         data_dir: where its outputs lie now.
         record: content of its `run.json`.
-        why: in words, why it was taken where somebody named a folder of several runs.
+        selection_reason: in words, why it was taken where somebody named a folder of several runs.
     """
 
     data_dir: Path
     record: Mapping[str, Any]
-    why: str = ""
+    selection_reason: str = ""
 
     @property
     def run_id(self) -> str:
@@ -53,13 +53,13 @@ class FinishedRun:
     @property
     def flip_test(self) -> bool | None:
         """Whether it averaged with the mirrored image; None where its record does not say."""
-        found = self.asked("evaluation", "prediction", "flip_test")
+        found = self.parameter("evaluation", "prediction", "flip_test")
         return None if found is None or self.results else bool(found)
 
     @property
     def results(self) -> str | None:
         """The file of another system's results, if it is those that were scored, and not a model."""
-        found = self.asked("evaluation", "results")
+        found = self.parameter("evaluation", "results")
         return None if found is None else str(found)
 
     @property
@@ -72,7 +72,7 @@ class FinishedRun:
         """Whether it has kept the table of joints."""
         return _HITS in self.record["outputs"]
 
-    def asked(self, *keys: str) -> Any:
+    def parameter(self, *keys: str) -> Any:
         """What one of its parameters was; None if it is not in its record."""
         return _below(self.record["parameters"], *keys)
 
@@ -164,7 +164,7 @@ class FinishedRun:
             "results_fingerprint": None if self.origin is None else self.origin.results or None,
             "data_fingerprint": self.data_fingerprint(),
             "flip_test": self.flip_test,
-            "protocol": self.asked("evaluation", "scoring", "protocol"),
+            "protocol": self.parameter("evaluation", "scoring", "protocol"),
             "raw_dir": self.raw_dir,
         }
 
@@ -219,16 +219,16 @@ def check_comparable(first: FinishedRun, second: FinishedRun) -> None:
         DataError: if they read other files, or their data was generated in another way.
     """
     for key in ("source", "sample"):
-        asked = [run.asked("data_engineering", key) for run in (first, second)]
-        values = [{**value, "workers": None} if isinstance(value, Mapping) else value for value in asked]
+        parameter = [run.parameter("data_engineering", key) for run in (first, second)]
+        values = [{**value, "workers": None} if isinstance(value, Mapping) else value for value in parameter]
         if values[0] != values[1]:
             raise DataError(
-                f"The runs were scored on different persons: data_engineering.{key} is {asked[0]} in A, {asked[1]} in B. Only "
+                f"The runs were scored on different persons: data_engineering.{key} is {parameter[0]} in A, {parameter[1]} in B. Only "
                 "runs on the same validation set can be compared."
             )
 
 
-def say_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
+def describe_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
     """In what two comparable runs differ that whoever reads the comparison has to know, a sentence each.
 
     Whether the same persons have the same labels is seen in their tables; these sentences are about what the tables do not show.
@@ -245,10 +245,10 @@ def say_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
         said.append("Whether the runs had the same crops, joints and splits is not known: a run has no data fingerprint.")
     elif prints[0] != prints[1]:
         said.append("The runs had other crops, joints or splits (their data fingerprints differ).")
-    protocols = [run.asked("evaluation", "scoring", "protocol") for run in runs]
+    protocols = [run.parameter("evaluation", "scoring", "protocol") for run in runs]
     if protocols[0] != protocols[1]:
         said.append(f"Other people count (evaluation.scoring.protocol): in A {protocols[0]}, in B {protocols[1]}.")
-    metrics = [run.asked("evaluation", "scoring", "metrics") for run in runs]
+    metrics = [run.parameter("evaluation", "scoring", "metrics") for run in runs]
     if metrics[0] != metrics[1]:
         said.append(
             f"The runs were scored by other metrics (evaluation.scoring.metrics): A {metrics[0]}, B {metrics[1]}. A figure of "
@@ -280,13 +280,13 @@ def _newest_of_a_model(folder: Path) -> FinishedRun:
         raise DataError(f"{folder / _RUNS}: no run here came to its end and has scored persons. {_MEND}")
     of_models = [run for run in scored if not run.results]
     taken, newest = (of_models or scored)[-1], scored[-1]
-    why = f"{folder}: of {count_of(len(scored), 'run')} with scores the newest is taken, {taken.run_id}."
+    selection_reason = f"{folder}: of {pluralise(len(scored), 'run')} with scores the newest is taken, {taken.run_id}."
     if taken is not newest:
-        why = (
+        selection_reason = (
             f"{folder}: the newest run of a model is taken, {taken.run_id}; the newest of all, {newest.run_id}, has scored the "
             f"results {newest.results}: name it by its id to compare it."
         )
-    return replace(taken, why=why)
+    return replace(taken, selection_reason=selection_reason)
 
 
 def _with_scores(run: FinishedRun) -> FinishedRun:

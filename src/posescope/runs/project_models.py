@@ -9,12 +9,12 @@ from posescope.artifacts.description import DESCRIPTION
 from posescope.core.errors import DataError
 from posescope.core.paths import expand_home
 
-__all__ = ["data_dir_of_project", "find_model"]
+__all__ = ["project_data_dir", "find_model"]
 
 _MODELS = Path("06_models", "model")
 
 
-def data_dir_of_project(folder: Path = Path()) -> Path:
+def project_data_dir(folder: Path = Path()) -> Path:
     """`data_dir` as the project's globals say, `conf/local` before `conf/base`; without a project, `data`.
 
     Raises:
@@ -37,7 +37,7 @@ def find_model(place: Path | None) -> Path:
     Raises:
         DataError: if there is no model.
     """
-    root = data_dir_of_project() if place is None else place
+    root = project_data_dir() if place is None else place
     candidates = [root] if (root / DESCRIPTION).is_file() else []
     for versions in (root, root / _MODELS):
         # Kedro's <name>/<version>/<name>; names of versions sort by time.

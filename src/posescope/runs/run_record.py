@@ -35,7 +35,7 @@ class RunRecord:
         started_utc, ended_utc: ISO 8601, to the second; none while it runs.
         process: pid and host of the process that ran it.
         pipelines: which were asked for.
-        asked: the options that choose among their nodes, and versions to load; those that were not given are left out.
+        selection: the options that choose among their nodes, and versions to load; those that were not given are left out.
         nodes: names of the nodes that ran to their end, in the order of their beginning. With `only_missing_outputs` and slices
             these are fewer than the pipelines have.
         unfinished_nodes: names of the nodes that began and did not end.
@@ -56,7 +56,7 @@ class RunRecord:
     ended_utc: str | None
     process: Mapping[str, int | str]
     pipelines: tuple[str, ...]
-    asked: Mapping[str, Any]
+    selection: Mapping[str, Any]
     nodes: tuple[str, ...]
     unfinished_nodes: tuple[str, ...]
     runner: str

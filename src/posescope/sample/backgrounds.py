@@ -11,8 +11,8 @@ from posescope.sample.canvas import (
     draw_floor_lines,
     draw_polygon,
     draw_rectangle,
-    draw_seed,
-    draw_tone,
+    sample_colour,
+    sample_seed,
     scale_colour,
     textured,
     vertical_gradient,
@@ -39,7 +39,7 @@ def paint_outdoors(rng: np.random.Generator, height: int, width: int, horizon: f
         _draw_tree(picture, rng, float(x), horizon)
     if rng.random() < 0.25:
         _draw_fence(picture, rng, horizon)
-    return textured(picture, draw_seed(rng), 1, rng.uniform(4, 10))
+    return textured(picture, sample_seed(rng), 1, rng.uniform(4, 10))
 
 
 def paint_street(rng: np.random.Generator, height: int, width: int, horizon: float) -> Bytes:
@@ -54,20 +54,20 @@ def paint_street(rng: np.random.Generator, height: int, width: int, horizon: flo
     draw_floor_lines(picture, rng, (120, 118, 116), horizon)
     if rng.random() < 0.3:
         _draw_tree(picture, rng, rng.uniform(0, width), horizon)
-    return textured(picture, draw_seed(rng), 1, rng.uniform(4, 9))
+    return textured(picture, sample_seed(rng), 1, rng.uniform(4, 9))
 
 
 def _sky(rng: np.random.Generator, height: int, width: int) -> Bytes:
     top = np.array((110, 160, 215)) * rng.uniform(0.75, 1.1) if rng.random() < 0.7 else np.full(3, rng.uniform(150, 215))
     picture = vertical_gradient(height, width, (float(top[0]), float(top[1]), float(top[2])), (226, 230, 232))
-    return textured(picture, draw_seed(rng), 1, rng.uniform(4, 22), (1.8, 0.8))
+    return textured(picture, sample_seed(rng), 1, rng.uniform(4, 22), (1.8, 0.8))
 
 
 def _lay_ground(picture: Bytes, rng: np.random.Generator, colour: Colour, horizon: float) -> None:
     height, width = picture.shape[:2]
     ground = vertical_gradient(height - int(horizon), width, scale_colour(colour, 1.1), scale_colour(colour, 0.86))
-    ground = textured(ground, draw_seed(rng), 1, 13, (1.6, 0.5))
-    picture[int(horizon) :] = textured(ground, draw_seed(rng), 2, 7, (1.5, 1.0))
+    ground = textured(ground, sample_seed(rng), 1, 13, (1.6, 0.5))
+    picture[int(horizon) :] = textured(ground, sample_seed(rng), 2, 7, (1.5, 1.0))
 
 
 def _draw_hills(picture: Bytes, rng: np.random.Generator, horizon: float) -> None:
@@ -90,7 +90,7 @@ def _draw_tree(picture: Bytes, rng: np.random.Generator, x: float, horizon: floa
         scale_colour((124, 94, 68), rng.uniform(0.7, 1.3)),
     )
     green = scale_colour((86, 130, 62), rng.uniform(0.7, 1.15))
-    draw_blob(picture, (x, foot - size * 2.3), size, green, draw_seed(rng))
+    draw_blob(picture, (x, foot - size * 2.3), size, green, sample_seed(rng))
 
 
 def _draw_fence(picture: Bytes, rng: np.random.Generator, horizon: float) -> None:
@@ -103,9 +103,9 @@ def _draw_fence(picture: Bytes, rng: np.random.Generator, horizon: float) -> Non
 
 
 def _draw_building(picture: Bytes, rng: np.random.Generator, left: float, right: float, top: float, bottom: float) -> None:
-    wall = draw_tone(rng, 95, 205, 16)
+    wall = sample_colour(rng, 95, 205, 16)
     draw_rectangle(picture, left, top, right, bottom, wall)
-    step_x, step_y, glass = rng.uniform(18, 28), rng.uniform(24, 34), draw_tone(rng, 50, 150, 12)
+    step_x, step_y, glass = rng.uniform(18, 28), rng.uniform(24, 34), sample_colour(rng, 50, 150, 12)
     for y in np.arange(bottom - step_y, top + 6, -step_y):
         for x in np.arange(left + 6, right - 14, step_x):
             draw_rectangle(picture, x - 1.5, y - 1.5, x + 12.5, y + 17.5, scale_colour(wall, 1.18))
@@ -117,13 +117,13 @@ def _draw_building(picture: Bytes, rng: np.random.Generator, left: float, right:
 
 def paint_room(rng: np.random.Generator, height: int, width: int, horizon: float) -> Bytes:
     """Paint a room (height, width, 3) RGB whose floor begins at row `horizon`."""
-    wall = draw_tone(rng, 120, 225)
+    wall = sample_colour(rng, 120, 225)
     picture = vertical_gradient(height, width, scale_colour(wall, 1.06), scale_colour(wall, 0.9))
     _draw_wallpaper(picture, rng, wall, horizon)
-    floor = draw_tone(rng, 80, 170, 10) if rng.random() < 0.4 else scale_colour((165, 122, 82), rng.uniform(0.55, 1.15))
+    floor = sample_colour(rng, 80, 170, 10) if rng.random() < 0.4 else scale_colour((165, 122, 82), rng.uniform(0.55, 1.15))
     rows = height - int(horizon)
     picture[int(horizon) :] = textured(
-        vertical_gradient(rows, width, scale_colour(floor, 0.82), scale_colour(floor, 1.08)), draw_seed(rng), 1, 9, (2.5, 0.6)
+        vertical_gradient(rows, width, scale_colour(floor, 0.82), scale_colour(floor, 1.08)), sample_seed(rng), 1, 9, (2.5, 0.6)
     )
     draw_floor_lines(picture, rng, floor, horizon)
     draw_rectangle(picture, -2, horizon - 5, width + 2, horizon + 0.5, scale_colour(wall, 0.7 if rng.random() < 0.5 else 1.2))
@@ -132,7 +132,7 @@ def paint_room(rng: np.random.Generator, height: int, width: int, horizon: float
     )  # fmt: skip
     for x in rng.permutation(np.linspace(0.08, 0.92, 5))[: int(rng.integers(1, 5))]:
         pieces[int(rng.integers(len(pieces)))](picture, rng, float(x) * width, horizon)
-    return textured(picture, draw_seed(rng), 1, rng.uniform(3, 9))
+    return textured(picture, sample_seed(rng), 1, rng.uniform(3, 9))
 
 
 def _draw_wallpaper(picture: Bytes, rng: np.random.Generator, wall: Colour, horizon: float) -> None:
@@ -152,7 +152,7 @@ def _draw_window(picture: Bytes, rng: np.random.Generator, x: float, horizon: fl
     w, top, bottom = rng.uniform(24, 46), horizon * rng.uniform(0.04, 0.2), horizon * rng.uniform(0.55, 0.75)
     frame = (236, 234, 228) if rng.random() < 0.7 else (110, 80, 55)
     draw_rectangle(picture, x - w - 4, top - 4, x + w + 4, bottom + 4, frame)
-    sky = draw_tone(rng, 150, 225, 14)
+    sky = sample_colour(rng, 150, 225, 14)
     draw_rectangle(picture, x - w, top, x + w, bottom, sky)
     draw_rectangle(picture, x - w, top + 0.65 * (bottom - top), x + w, bottom, (110, 142, 96))
     draw_rectangle(picture, x - 1.5, top, x + 1.5, bottom, frame)
@@ -160,7 +160,7 @@ def _draw_window(picture: Bytes, rng: np.random.Generator, x: float, horizon: fl
 
 
 def _draw_door(picture: Bytes, rng: np.random.Generator, x: float, horizon: float) -> None:
-    colour, w, top = draw_tone(rng, 70, 200), rng.uniform(22, 34), horizon * rng.uniform(0.05, 0.3)
+    colour, w, top = sample_colour(rng, 70, 200), rng.uniform(22, 34), horizon * rng.uniform(0.05, 0.3)
     draw_rectangle(picture, x - w - 4, top - 4, x + w + 4, horizon, scale_colour(colour, 1.25))
     draw_rectangle(picture, x - w, top, x + w, horizon, colour)
     middle = (top + horizon) / 2
@@ -172,10 +172,10 @@ def _draw_door(picture: Bytes, rng: np.random.Generator, x: float, horizon: floa
 def _draw_painting(picture: Bytes, rng: np.random.Generator, x: float, horizon: float) -> None:
     w, h, y = rng.uniform(12, 30), rng.uniform(10, 24), horizon * rng.uniform(0.25, 0.5)
     draw_rectangle(picture, x - w - 3, y - h - 3, x + w + 3, y + h + 3, scale_colour((120, 90, 50), rng.uniform(0.3, 1.5)))
-    draw_rectangle(picture, x - w, y - h, x + w, y + h, draw_tone(rng, 90, 230, 40))
+    draw_rectangle(picture, x - w, y - h, x + w, y + h, sample_colour(rng, 90, 230, 40))
     for _ in range(5):
         corners = [(x + rng.uniform(-w, w), y + rng.uniform(-h, h)) for _ in range(3)]
-        draw_polygon(picture, corners, draw_tone(rng, 50, 220, 45))
+        draw_polygon(picture, corners, sample_colour(rng, 50, 220, 45))
 
 
 def _draw_shelf(picture: Bytes, rng: np.random.Generator, x: float, horizon: float) -> None:
@@ -184,20 +184,20 @@ def _draw_shelf(picture: Bytes, rng: np.random.Generator, x: float, horizon: flo
         place = x - w + 2
         while place < x + w - 5:
             thick, tall = rng.uniform(3, 7), rng.uniform(10, 20)
-            draw_rectangle(picture, place, y - tall, place + thick, y, draw_tone(rng, 60, 200, 45))
+            draw_rectangle(picture, place, y - tall, place + thick, y, sample_colour(rng, 60, 200, 45))
             place += thick + (rng.uniform(0, 9) if rng.random() < 0.3 else 0.6)
         draw_rectangle(picture, x - w, y, x + w, y + 3, (120, 88, 58))
 
 
 def _draw_plant(picture: Bytes, rng: np.random.Generator, x: float, horizon: float) -> None:
     y, size = horizon + rng.uniform(4, 26), rng.uniform(16, 34)
-    draw_blob(picture, (x, y - size * 1.9), size, (70, 122, 62), draw_seed(rng))
+    draw_blob(picture, (x, y - size * 1.9), size, (70, 122, 62), sample_seed(rng))
     draw_bar(picture, (x, y - size * 1.6), (x, y - size * 0.6), 4, (112, 84, 56))
     draw_polygon(picture, [(x - 13, y - 20), (x + 13, y - 20), (x + 9, y), (x - 9, y)], (176, 96, 66))
 
 
 def _draw_curtain(picture: Bytes, rng: np.random.Generator, x: float, horizon: float) -> None:
-    colour, w = draw_tone(rng, 80, 210, 35), rng.uniform(3, 6)
+    colour, w = sample_colour(rng, 80, 210, 35), rng.uniform(3, 6)
     for step in range(int(rng.integers(4, 9))):
         draw_bar(picture, (x + step * w, -3), (x + step * w, horizon - 8), w * 1.1, colour)
 
@@ -227,11 +227,11 @@ def paint_backdrop(seed: int, height: int, width: int, horizon: float) -> tuple[
 
 
 def _studio(rng: np.random.Generator, height: int, width: int, _horizon: float) -> Bytes:
-    colour = draw_tone(rng, 60, 210, 28)
+    colour = sample_colour(rng, 60, 210, 28)
     picture = vertical_gradient(
         height, width, scale_colour(colour, rng.uniform(0.8, 1.15)), scale_colour(colour, rng.uniform(0.65, 1.1))
     )
-    return textured(picture, draw_seed(rng), 1, rng.uniform(4, 14))
+    return textured(picture, sample_seed(rng), 1, rng.uniform(4, 14))
 
 
 _PAINTERS: Mapping[str, tuple[float, Callable[[np.random.Generator, int, int, float], Bytes]]] = {

@@ -15,7 +15,7 @@ from posescope.sample.solids import Doubles
 
 __all__ = [
     "BodyShape",
-    "draw_body_shape",
+    "sample_body_shape",
     "FACE_POINTS",
     "SIDES",
     "Skeleton3D",
@@ -55,7 +55,7 @@ class BodyShape:
         return self.ankle_height + self.shank + self.thigh + trunk
 
 
-def draw_body_shape(seed: int) -> BodyShape:
+def sample_body_shape(seed: int) -> BodyShape:
     """Draw a plausible body: man, woman or child, slim to stout, long- or short-limbed."""
     rng = np.random.default_rng(seed)
     is_child = bool(rng.random() < 0.10)

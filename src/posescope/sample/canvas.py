@@ -18,8 +18,8 @@ __all__ = [
     "draw_floor_lines",
     "draw_polygon",
     "draw_rectangle",
-    "draw_seed",
-    "draw_tone",
+    "sample_seed",
+    "sample_colour",
     "scale_colour",
     "textured",
     "vertical_gradient",
@@ -101,13 +101,13 @@ def draw_floor_lines(picture: Bytes, rng: np.random.Generator, floor: Colour, ho
             )
 
 
-def draw_tone(rng: np.random.Generator, low: float, high: float, spread: float = 22) -> Colour:
+def sample_colour(rng: np.random.Generator, low: float, high: float, spread: float = 22) -> Colour:
     """A muted colour whose brightness lies between `low` and `high`, 0..255."""
     value = rng.uniform(low, high)
     colour = np.clip(value + rng.normal(0, spread, 3), 15, 245)
     return (float(colour[0]), float(colour[1]), float(colour[2]))
 
 
-def draw_seed(rng: np.random.Generator) -> int:
+def sample_seed(rng: np.random.Generator) -> int:
     """A seed for something that is drawn on its own."""
     return int(rng.integers(1 << 30))

@@ -14,16 +14,16 @@ import numpy as np
 
 from posescope.core.skeleton import COCO_PERSON
 from posescope.sample.belongings import PROPS, SEATS, backpack_solids, crate_solids, prop_solids, seat_solids
-from posescope.sample.body import draw_body_shape, pose_skeleton
+from posescope.sample.body import pose_skeleton, sample_body_shape
 from posescope.sample.body_solids import LIMB_RADII, body_solids, head_solids
-from posescope.sample.outfits import Colour, draw_outfit
-from posescope.sample.poses import draw_pose
+from posescope.sample.outfits import Colour, sample_outfit
+from posescope.sample.poses import sample_pose
 from posescope.sample.raycasting import FAR, DepthMap, bounds_of, cast_solids
 from posescope.sample.shading import Light, shade_depth
-from posescope.sample.solids import Bools, Doubles, Floats, PartId, PictureFrame, Solid
+from posescope.sample.solids import Bools, Doubles, Floats, ImageProjection, PartId, Solid
 from posescope.sample.surfaces import CLOTH_PARTS, Wearer, paint_parts
 
-__all__ = ["find_hidden", "Figure", "FigurePicture", "draw_figure", "paint_figure", "view_of_yaw"]
+__all__ = ["find_hidden", "PosedPerson", "PersonCutout", "sample_posed_person", "paint_figure", "view_of_yaw"]
 
 # The bones that meet in a joint, and how far in front of it they may lie and still be its own flesh (body heights): a
 # forearm that points at us covers its elbow without hiding it; an arm stretched out away from us hides its wrist.
@@ -37,7 +37,7 @@ _OWN_BONES: Mapping[str, tuple[tuple[str, ...], float]] = {
 }
 
 
-def find_hidden(wearer: Wearer, seen: DepthMap, frame: PictureFrame) -> Bools:
+def find_hidden(wearer: Wearer, seen: DepthMap, frame: ImageProjection) -> Bools:
     """Joints (K,) that are hidden within the figure; `frame` is that of the maps `seen`.
 
     A joint outside the maps is judged at the nearest pixel; it lies outside the image and will not be labelled.
@@ -85,7 +85,7 @@ _VIEWS = {"front": (0.40, 0, 28), "three_quarter": (0.20, 28, 55), "side": (0.10
 
 
 @dataclass(frozen=True)
-class Figure:
+class PosedPerson:
     """A posed and dressed person with what belongs to it, not yet placed in a picture.
 
     Attributes:
@@ -103,7 +103,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class FigurePicture:
+class PersonCutout:
     """A painted figure.
 
     Attributes:
@@ -130,15 +130,17 @@ def view_of_yaw(yaw: float) -> str:
     return "front" if turned < 28 else "three_quarter" if turned < 62 else "side" if turned < 115 else "back"
 
 
-def draw_figure(seed: int, camera_pitch: float, poses: tuple[str, ...] | None = None, yaw: float | None = None) -> Figure:
+def sample_posed_person(
+    seed: int, camera_pitch: float, poses: tuple[str, ...] | None = None, yaw: float | None = None
+) -> PosedPerson:
     """Draw body, pose, clothes, view and things of one person; `poses` and `yaw` may be given."""
     rng = np.random.default_rng(seed)
     seeds = [int(s) for s in rng.integers(1 << 31, size=3)]
-    body, pose = draw_body_shape(seeds[0]), draw_pose(seeds[1], poses)
+    body, pose = sample_body_shape(seeds[0]), sample_pose(seeds[1], poses)
     if yaw is None:
         yaw = _draw_yaw(rng)
     skeleton = pose_skeleton(body, pose, yaw, camera_pitch)
-    outfit = draw_outfit(seeds[2], body, can_wear_skirt=pose.name in _UPRIGHT)
+    outfit = sample_outfit(seeds[2], body, can_wear_skirt=pose.name in _UPRIGHT)
     solids = [*head_solids(skeleton, body, outfit), *body_solids(skeleton, body, outfit)]
     carried: list[str] = []
     if pose.support == "seat":
@@ -155,7 +157,7 @@ def draw_figure(seed: int, camera_pitch: float, poses: tuple[str, ...] | None = 
         solids += prop_solids(carried[-1], skeleton, "left" if rng.random() < 0.5 else "right", rng.uniform(0.85, 1.25))
     prop_colour = outfit.backpack or _any_colour(rng)
     wearer = Wearer(skeleton, body, outfit, _wood_colour(rng), prop_colour)
-    return Figure(wearer, solids, pose.name, view_of_yaw(yaw), tuple(carried))
+    return PosedPerson(wearer, solids, pose.name, view_of_yaw(yaw), tuple(carried))
 
 
 _UPRIGHT = ("standing", "hands_on_hips", "arms_folded", "walking", "arms_up", "waving", "reaching", "phoning", "stretching")
@@ -179,7 +181,7 @@ def _wood_colour(rng: np.random.Generator) -> Colour:
     return (170 * tone, 125 * tone, 82 * tone)
 
 
-def paint_figure(figure: Figure, frame: PictureFrame, scene_size: tuple[int, int], light: Light) -> FigurePicture | None:
+def paint_figure(figure: PosedPerson, frame: ImageProjection, scene_size: tuple[int, int], light: Light) -> PersonCutout | None:
     """Paint a figure, as far as it lies in a scene of size (height, width); None if all of it lies outside."""
     left, top, right, bottom = _pixel_window(figure.solids, frame, scene_size)
     if right <= left or bottom <= top:
@@ -193,7 +195,7 @@ def paint_figure(figure: Figure, frame: PictureFrame, scene_size: tuple[int, int
     size = (width, height)
     covered = (seen.part != PartId.NOTHING).astype(np.float32)
     body = ((seen.part != PartId.NOTHING) & (seen.part < PartId.FURNITURE)).astype(np.float32)
-    return FigurePicture(
+    return PersonCutout(
         left,
         top,
         np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA)),
@@ -204,7 +206,7 @@ def paint_figure(figure: Figure, frame: PictureFrame, scene_size: tuple[int, int
     )
 
 
-def _pixel_window(solids: Sequence[Solid], frame: PictureFrame, scene_size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _pixel_window(solids: Sequence[Solid], frame: ImageProjection, scene_size: tuple[int, int]) -> tuple[int, int, int, int]:
     left, top, right, bottom = bounds_of(solids, frame)
     height, width = scene_size
     return (

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_folder, read_json, write_json
 from posescope.core.hardware import available_cpus
-from posescope.data.coco.folder import SAMPLE_MARK
+from posescope.data.coco.folder import SAMPLE_MARKER
 from posescope.sample.annotation import CATEGORY, annotate_scene
 from posescope.sample.options import SampleOptions
 from posescope.sample.scene_layout import ImagePlan, Split, plan_split
@@ -60,13 +60,13 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
             (temporary / name).write_bytes((folder / name).read_bytes())
         for split_index, split in enumerate(_SPLITS):
             _write_split(temporary, split, split_index, options)
-        write_json(temporary / SAMPLE_MARK, _mark(options))
+        write_json(temporary / SAMPLE_MARKER, _mark(options))
     _logger.info("Generated the sample in %s", folder)
 
 
 def is_current_sample(folder: Path, options: SampleOptions) -> bool:
     """Whether `folder` already holds the sample that these options give (the number of workers does not matter)."""
-    mark = folder / SAMPLE_MARK
+    mark = folder / SAMPLE_MARKER
     return mark.is_file() and bool(read_json(mark) == _mark(options))
 
 
@@ -80,9 +80,9 @@ def _check_replaceable(folder: Path) -> list[str]:
         return []
     names = sorted(path.name for path in folder.iterdir())
     foreign = [name for name in names if not name.startswith(".")]
-    if foreign and not (folder / SAMPLE_MARK).is_file():
+    if foreign and not (folder / SAMPLE_MARKER).is_file():
         raise DataError(
-            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARK}. "
+            f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARKER}. "
             "Choose another folder, or move its content away."
         )
     return [name for name in names if name.startswith(".") and (folder / name).is_file()]

@@ -7,7 +7,7 @@ import numpy as np
 
 from posescope.sample.body import BodyShape
 
-__all__ = ["Colour", "Cloth", "Outfit", "draw_outfit"]
+__all__ = ["Colour", "Cloth", "Outfit", "sample_outfit"]
 
 T = TypeVar("T")
 Colour = tuple[float, float, float]
@@ -70,7 +70,7 @@ class Outfit:
     fold_seed: int
 
 
-def draw_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
+def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
     """Draw skin, hair and clothes for a body; no skirts where the pose cannot carry one (`can_wear_skirt`)."""
     rng = np.random.default_rng(seed)
     tone = rng.uniform(0, len(_SKIN_TONES) - 1)

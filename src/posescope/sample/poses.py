@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["Arm", "Leg", "Pose", "POSE_WEIGHTS", "draw_pose"]
+__all__ = ["Arm", "Leg", "Pose", "POSE_WEIGHTS", "sample_pose"]
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ _MAKERS: Mapping[str, tuple[float, Callable[[np.random.Generator], Pose]]] = {
 POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _MAKERS.items()}
 
 
-def draw_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
+def sample_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
     """Draw a posture (out of `names`, by default out of all) and its angles; heads look about a little."""
     rng = np.random.default_rng(seed)
     choices = list(POSE_WEIGHTS if names is None else names)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posescope.sample.solids import Block, Bytes, Doubles, Floats, PictureFrame, RoundCone, Solid
+from posescope.sample.solids import Block, Bytes, Doubles, Floats, ImageProjection, RoundCone, Solid
 
 __all__ = ["FAR", "DepthMap", "bounds_of", "cast_solids"]
 
@@ -26,7 +26,7 @@ class DepthMap:
     part: Bytes
 
 
-def cast_solids(solids: Sequence[Solid], frame: PictureFrame, height: int, width: int) -> DepthMap:
+def cast_solids(solids: Sequence[Solid], frame: ImageProjection, height: int, width: int) -> DepthMap:
     """Cast all solids into a picture of height x width; the nearest one wins each pixel."""
     depth = np.full((height, width), FAR, np.float32)
     part = np.zeros((height, width), np.uint8)
@@ -44,14 +44,14 @@ def cast_solids(solids: Sequence[Solid], frame: PictureFrame, height: int, width
     return DepthMap(depth, part)
 
 
-def bounds_of(solids: Sequence[Solid], frame: PictureFrame) -> tuple[float, float, float, float]:
+def bounds_of(solids: Sequence[Solid], frame: ImageProjection) -> tuple[float, float, float, float]:
     """The smallest rectangle that holds all solids: left, top, right, bottom in picture coordinates."""
     boxes = _boxes(solids, frame)
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _boxes(solids: Sequence[Solid], frame: PictureFrame) -> Doubles:
+def _boxes(solids: Sequence[Solid], frame: ImageProjection) -> Doubles:
     """Bounding rectangles (n, 4) of all solids: left, top, right, bottom."""
     ends = np.array([(s.centre, s.centre) if isinstance(s, Block) else (s.start, s.end) for s in solids])
     places = frame.project(ends)[..., :2]
@@ -71,7 +71,7 @@ def _reach(solid: Solid) -> tuple[tuple[float, float], tuple[float, float]]:
     return (x * solid.start_radius, y * solid.start_radius), (x * solid.end_radius, y * solid.end_radius)
 
 
-def _windows(solids: Sequence[Solid], frame: PictureFrame, height: int, width: int) -> list[list[int]]:
+def _windows(solids: Sequence[Solid], frame: ImageProjection, height: int, width: int) -> list[list[int]]:
     """The pixels that each solid may cover: left, top, and one past right, bottom; clipped to the picture."""
     boxes = _boxes(solids, frame)
     low = np.clip(np.floor(boxes[:, :2]), 0, (width, height))
@@ -85,7 +85,7 @@ def _picture_axes(frame: Doubles) -> Doubles:
     return np.asarray(frame * np.array([[1.0], [-1.0], [1.0]]))
 
 
-def _cast_block(block: Block, frame: PictureFrame, x: Floats, y: Floats) -> Floats:
+def _cast_block(block: Block, frame: ImageProjection, x: Floats, y: Floats) -> Floats:
     centre = frame.project(block.centre)
     axes = _picture_axes(block.frame)
     near: Floats = np.full((y.size, x.size), -FAR, np.float32)
@@ -100,7 +100,7 @@ def _cast_block(block: Block, frame: PictureFrame, x: Floats, y: Floats) -> Floa
     return np.where(near >= far, near + centre[2], np.nan).astype(np.float32)
 
 
-def _cast_round_cone(solid: RoundCone, frame: PictureFrame, x: Floats, y: Floats) -> Floats:
+def _cast_round_cone(solid: RoundCone, frame: ImageProjection, x: Floats, y: Floats) -> Floats:
     start, end = frame.project(solid.start), frame.project(solid.end)
     ra, rb = solid.start_radius * frame.scale, solid.end_radius * frame.scale
     to_round = np.eye(3)

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from posescope.sample.figure import Figure, draw_figure
+from posescope.sample.figure import PosedPerson, sample_posed_person
 from posescope.sample.shading import Light
-from posescope.sample.solids import Ints, PictureFrame
+from posescope.sample.solids import ImageProjection, Ints
 
-__all__ = ["ColourMode", "ImagePlan", "Split", "plan_split", "Placed", "Role", "SceneLayout", "lay_out_scene"]
+__all__ = ["ColourMode", "ImagePlan", "Split", "plan_split", "PlacedPerson", "Role", "SceneLayout", "lay_out_scene"]
 
 Split = Literal["train", "val"]
 ColourMode = Literal["colour", "grey_rgb", "grey_single"]
@@ -83,11 +83,11 @@ _CAN_STAND_CLOSE = ("standing", "walking", "hands_on_hips", "arms_folded", "sitt
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPerson:
     """A figure at its place: `frame` maps it into the image, `foot_y` is the row that it stands on."""
 
-    figure: Figure
-    frame: PictureFrame
+    figure: PosedPerson
+    frame: ImageProjection
     foot_x: float
     foot_y: float
     role: Role
@@ -104,7 +104,7 @@ class SceneLayout:
     width: int
     horizon: float
     light: Light
-    placed: Sequence[Placed]
+    placed: Sequence[PlacedPerson]
     obstacle_before: int | None
 
 
@@ -134,19 +134,19 @@ def _draw_light(rng: np.random.Generator) -> Light:
 
 def _place(
     rng: np.random.Generator, pitch: float, x: float, foot_y: float, scale: float, role: Role, poses: tuple[str, ...] | None
-) -> Placed:
+) -> PlacedPerson:
     """Draw a figure and put the middle of its joints at column x, its soles at row foot_y."""
-    figure = draw_figure(int(rng.integers(1 << 31)), pitch, poses)
+    figure = sample_posed_person(int(rng.integers(1 << 31)), pitch, poses)
     skeleton = figure.wearer.skeleton
     joints_x = [point[0] for name, point in skeleton.points.items() if "_" in name]
     middle = (min(joints_x) + max(joints_x)) / 2
     lift = rng.uniform(0.06, 0.16) if figure.pose == "jumping" else 0.0
     sole = float((skeleton.root @ np.array([0.0, skeleton.ground - lift, 0.0]))[1])
-    frame = PictureFrame(x - middle * scale, foot_y + sole * scale, scale)
-    return Placed(figure, frame, frame.origin_x, foot_y, role)
+    frame = ImageProjection(x - middle * scale, foot_y + sole * scale, scale)
+    return PlacedPerson(figure, frame, frame.origin_x, foot_y, role)
 
 
-def _place_people(rng: np.random.Generator, count: int, height: int, width: int, pitch: float) -> list[Placed]:
+def _place_people(rng: np.random.Generator, count: int, height: int, width: int, pitch: float) -> list[PlacedPerson]:
     if count == 1:
         return [_place_single(rng, height, width, pitch)]
     size = rng.uniform(0.52, 0.8) * height if count == 2 else rng.uniform(0.45, 0.68) * height
@@ -161,7 +161,7 @@ def _place_people(rng: np.random.Generator, count: int, height: int, width: int,
     return placed
 
 
-def _place_single(rng: np.random.Generator, height: int, width: int, pitch: float) -> Placed:
+def _place_single(rng: np.random.Generator, height: int, width: int, pitch: float) -> PlacedPerson:
     kind = rng.random()
     if kind < 0.13:  # A close view, cut off below.
         scale = height * rng.uniform(1.05, 1.55)
@@ -174,13 +174,13 @@ def _place_single(rng: np.random.Generator, height: int, width: int, pitch: floa
     return _place(rng, pitch, width * (x if rng.random() < 0.5 else 1 - x), foot_y, scale, "person", None)
 
 
-def _place_strangers(rng: np.random.Generator, count: int, width: int, horizon: float, pitch: float) -> list[Placed]:
+def _place_strangers(rng: np.random.Generator, count: int, width: int, horizon: float, pitch: float) -> list[PlacedPerson]:
     """People far away, too small for keypoints."""
     places = [(rng.uniform(0.04, 0.96) * width, horizon + rng.uniform(3, 14), rng.uniform(26, 46)) for _ in range(count)]
     return [_place(rng, pitch, x, y, size, "unlabelled", None) for x, y, size in places]
 
 
-def _place_crowd(rng: np.random.Generator, width: int, horizon: float, pitch: float) -> list[Placed]:
+def _place_crowd(rng: np.random.Generator, width: int, horizon: float, pitch: float) -> list[PlacedPerson]:
     """A group of tiny people, shoulder to shoulder."""
     centre, size = rng.uniform(0.2, 0.8) * width, rng.uniform(24, 38)
     count = int(rng.integers(6, 12))

@@ -8,9 +8,9 @@ import numpy as np
 
 from posescope.sample.backgrounds import paint_backdrop
 from posescope.sample.canvas import textured
-from posescope.sample.figure import FigurePicture, paint_figure
+from posescope.sample.figure import PersonCutout, paint_figure
 from posescope.sample.obstacles import paint_distractors, paint_obstacle
-from posescope.sample.scene_layout import ImagePlan, Placed, Role, SceneLayout, lay_out_scene
+from posescope.sample.scene_layout import ImagePlan, PlacedPerson, Role, SceneLayout, lay_out_scene
 from posescope.sample.solids import Bools, Bytes, Doubles, Floats, Indices
 
 __all__ = ["Scene", "ScenePerson", "compose_scene"]
@@ -62,7 +62,7 @@ def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_s
     picture = paint_distractors(backdrop, seeds[2], layout.horizon).astype(np.float32)
     owner = np.full((layout.height, layout.width), _NOBODY, np.int16)
     body = owner.copy()
-    painted: list[tuple[int, FigurePicture]] = []
+    painted: list[tuple[int, PersonCutout]] = []
     for index, placed in enumerate(layout.placed):
         figure = paint_figure(placed.figure, placed.frame, (layout.height, layout.width), layout.light)
         if figure is None:
@@ -83,7 +83,7 @@ def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_s
     return Scene(_develop(picture, seeds[4], plan), persons, kind)
 
 
-def _cast_shadow(picture: Floats, placed: Placed, layout: SceneLayout) -> Floats:
+def _cast_shadow(picture: Floats, placed: PlacedPerson, layout: SceneLayout) -> Floats:
     """A soft dark patch on the floor, away from the light."""
     scale, (height, width) = placed.frame.scale, picture.shape[:2]
     x, y = round(placed.foot_x - layout.light[0][0] * 0.18 * scale), round(placed.foot_y - 0.01 * scale)
@@ -102,18 +102,18 @@ def _cast_shadow(picture: Floats, placed: Placed, layout: SceneLayout) -> Floats
     return result
 
 
-def _window(figure: FigurePicture) -> tuple[slice, slice]:
+def _window(figure: PersonCutout) -> tuple[slice, slice]:
     height, width = figure.alpha.shape
     return slice(figure.top, figure.top + height), slice(figure.left, figure.left + width)
 
 
-def _lay_figure(picture: Floats, figure: FigurePicture) -> Floats:
+def _lay_figure(picture: Floats, figure: PersonCutout) -> Floats:
     result, window = picture.copy(), _window(figure)
     result[window] = picture[window] * (1 - figure.alpha[..., None]) + figure.colour
     return result
 
 
-def _claim(owner: Indices, body: Indices, figure: FigurePicture, index: int) -> tuple[Indices, Indices]:
+def _claim(owner: Indices, body: Indices, figure: PersonCutout, index: int) -> tuple[Indices, Indices]:
     """Maps of who is seen (with belongings) and whose body is seen, after `figure` has been put in front."""
     owner, body, window = owner.copy(), body.copy(), _window(figure)
     covers = figure.alpha > 0.5
@@ -123,7 +123,7 @@ def _claim(owner: Indices, body: Indices, figure: FigurePicture, index: int) -> 
     return owner, body
 
 
-def _put_obstacle(picture: Floats, figure: FigurePicture, foot_y: float, seed: int) -> tuple[Floats, Bools, str]:
+def _put_obstacle(picture: Floats, figure: PersonCutout, foot_y: float, seed: int) -> tuple[Floats, Bools, str]:
     """Put something in front of a figure, on the same floor."""
     height, width = picture.shape[:2]
     (left, top), (right, bottom) = figure.joints.min(axis=0), figure.joints.max(axis=0)
@@ -132,7 +132,7 @@ def _put_obstacle(picture: Floats, figure: FigurePicture, foot_y: float, seed: i
     return np.where(covered[..., None], thing.astype(np.float32), picture), covered, name
 
 
-def _describe(placed: Placed, figure: FigurePicture, owner: Indices, body: Indices, index: int) -> ScenePerson:
+def _describe(placed: PlacedPerson, figure: PersonCutout, owner: Indices, body: Indices, index: int) -> ScenePerson:
     height, width = owner.shape
     columns = np.clip(np.round(figure.joints[:, 0]).astype(int), 0, width - 1)
     rows = np.clip(np.round(figure.joints[:, 1]).astype(int), 0, height - 1)

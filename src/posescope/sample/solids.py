@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Bytes", "Doubles", "Floats", "Indices", "Ints", "Block", "PartId", "PictureFrame", "RoundCone", "Solid"]
+__all__ = ["Bools", "Bytes", "Doubles", "Floats", "Indices", "Ints", "Block", "PartId", "ImageProjection", "RoundCone", "Solid"]
 
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
@@ -89,7 +89,7 @@ Solid = RoundCone | Block
 
 
 @dataclass(frozen=True)
-class PictureFrame:
+class ImageProjection:
     """Where the camera frame's origin lies in a picture (pixels) and how many pixels one body height is."""
 
     origin_x: float
@@ -101,11 +101,13 @@ class PictureFrame:
         flipped = np.asarray(points, dtype=np.float64) * (self.scale, -self.scale, self.scale)
         return np.asarray(flipped + np.array([self.origin_x, self.origin_y, 0.0]))
 
-    def supersampled(self, factor: int, left: int, top: int) -> "PictureFrame":
+    def supersampled(self, factor: int, left: int, top: int) -> "ImageProjection":
         """The same map into a canvas `factor` times finer whose corner is pixel (left, top) of this picture.
 
         The centre of pixel x is the middle of the fine pixels factor * x .. factor * x + factor - 1, hence X = factor * x
         + (factor - 1) / 2.
         """
         shift = (factor - 1) / 2
-        return PictureFrame(factor * (self.origin_x - left) + shift, factor * (self.origin_y - top) + shift, factor * self.scale)
+        return ImageProjection(
+            factor * (self.origin_x - left) + shift, factor * (self.origin_y - top) + shift, factor * self.scale
+        )

@@ -10,7 +10,7 @@ from posescope.sample import materials
 from posescope.sample.body import BodyShape, Skeleton3D
 from posescope.sample.outfits import Colour, Outfit
 from posescope.sample.raycasting import DepthMap
-from posescope.sample.solids import Bytes, Floats, PartId, PictureFrame
+from posescope.sample.solids import Bytes, Floats, ImageProjection, PartId
 
 __all__ = ["CLOTH_PARTS", "Wearer", "paint_parts"]
 
@@ -48,7 +48,7 @@ class Wearer:
     prop_colour: Colour
 
 
-def paint_parts(seen: DepthMap, frame: PictureFrame, wearer: Wearer) -> Floats:
+def paint_parts(seen: DepthMap, frame: ImageProjection, wearer: Wearer) -> Floats:
     """Colours (h, w, 3), float32, 0..255, unshaded; zero where nothing is seen."""
     colours = np.zeros((seen.part.size, 3), np.float32)
     width = seen.part.shape[1]
@@ -66,7 +66,7 @@ def _pixels_by_part(part: Bytes) -> dict[PartId, NDArray[np.intp]]:
     return {p: order[ends[p - 1] : ends[p]] for p in PartId if p and ends[p] > ends[p - 1]}
 
 
-def _paint_part(part: PartId, place: Floats, frame: PictureFrame, wearer: Wearer) -> Floats:
+def _paint_part(part: PartId, place: Floats, frame: ImageProjection, wearer: Wearer) -> Floats:
     outfit, body = wearer.outfit, wearer.body
     if part is PartId.FURNITURE:
         return materials.paint_flat(place, wearer.furniture_colour)
@@ -99,7 +99,7 @@ def _paint_limb(bone: str, local: Floats, body: BodyShape, outfit: Outfit) -> Fl
     return materials.paint_limb(local, body.thigh if bone == "thigh" else body.shank, covered, outfit.bottom, outfit.skin)
 
 
-def _to_local(place: Floats, frame: PictureFrame, skeleton: Skeleton3D, part: PartId) -> Floats:
+def _to_local(place: Floats, frame: ImageProjection, skeleton: Skeleton3D, part: PartId) -> Floats:
     """Picture coordinates (n, 3) -> the part's own frame, body heights."""
     point, bone = _ANCHORS[part]
     axes = skeleton.frames[bone] * np.array([[1.0], [-1.0], [1.0]]) / frame.scale

@@ -12,14 +12,14 @@ import torch
 from posescope.models.base import PoseNetwork
 from posescope.training.options import TrainingOptions
 
-__all__ = ["Speedups", "choose_speedups", "compile_parts", "eager", "room_for_parts"]
+__all__ = ["Acceleration", "choose_acceleration", "compile_parts", "eager", "raise_recompile_limit"]
 
 # What torch's compiler asks of a CUDA device (compute capability).
 COMPILED_FROM = (7, 0)
 
 
 @dataclass(frozen=True)
-class Speedups:
+class Acceleration:
     """Of one run.
 
     Attributes:
@@ -38,10 +38,10 @@ class Speedups:
         return ", ".join(words for name, words in names.items() if getattr(self, name))
 
 
-def choose_speedups(options: TrainingOptions, device: torch.device) -> Speedups:
+def choose_acceleration(options: TrainingOptions, device: torch.device) -> Acceleration:
     """What is asked for, and of what is left open (`auto`) what the device can do well."""
     on_gpu = device.type == "cuda"
-    return Speedups(
+    return Acceleration(
         bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and _knows_bf16()),
         compiled=options.compile is True or (options.compile == "auto" and on_gpu and _can_compile(device)),
         recorded=options.cuda_graph and on_gpu and options.processes == 1,
@@ -81,7 +81,7 @@ def compile_parts(network: PoseNetwork) -> None:
 
 
 @contextmanager
-def room_for_parts() -> Iterator[None]:
+def raise_recompile_limit() -> Iterator[None]:
     """Within the block, torch compiles as many kinds of parts as there are."""
     config: Any = import_module("torch._dynamo.config")
     # Its name until torch 2.6.

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posescope.artifacts.devices import send
+from posescope.artifacts.devices import copy_to_device
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.distributed.process_group import ALONE, Team
+from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 
 __all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
 
@@ -26,7 +26,7 @@ class Batch:
 
     Attributes:
         targets: joints and visibility of all N in the CPU's memory, where augmentations are planned.
-        share: which of the N are the n.
+        fraction: which of the N are the n.
         images: (n, H, W, 3) uint8 RGB.
         joints: (n, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (n, K) uint8, 0..2.
@@ -58,7 +58,11 @@ def count_batches(count: int, batch_size: int) -> int:
 
 
 def iterate_batches(
-    crop_set: CropSet, order: NDArray[np.int64], batch_size: int, device: torch.device, team: Team = ALONE
+    crop_set: CropSet,
+    order: NDArray[np.int64],
+    batch_size: int,
+    device: torch.device,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Batch]:
     """Yield the persons at `order` in batches of at most `batch_size`, all processes of the team counted.
 
@@ -67,15 +71,19 @@ def iterate_batches(
     """
     pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
-        yield from _read_ahead(crop_set, pieces, device, team, reader)
+        yield from _read_ahead(crop_set, pieces, device, process_group, reader)
 
 
 def _read_ahead(
-    crop_set: CropSet, pieces: Sequence[NDArray[np.int64]], device: torch.device, team: Team, reader: ThreadPoolExecutor
+    crop_set: CropSet,
+    pieces: Sequence[NDArray[np.int64]],
+    device: torch.device,
+    process_group: ProcessGroup,
+    reader: ThreadPoolExecutor,
 ) -> Iterator[Batch]:
     upcoming: Future[Batch] | None = None
     for rows in pieces:
-        following = reader.submit(_read_batch, crop_set, rows, device, team)
+        following = reader.submit(_read_batch, crop_set, rows, device, process_group)
         if upcoming:
             yield upcoming.result()
         upcoming = following
@@ -83,12 +91,12 @@ def _read_ahead(
         yield upcoming.result()
 
 
-def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, team: Team) -> Batch:
-    targets, share = crop_set.subset(rows).targets, team.share(len(rows))
+def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, process_group: ProcessGroup) -> Batch:
+    targets, share = crop_set.subset(rows).targets, process_group.share(len(rows))
     return Batch(
         targets=targets,
         share=share,
-        images=send(torch.from_numpy(crop_set.read_images(rows[share])), device),
-        joints=send(torch.from_numpy(targets.joints[share]), device),
-        visibility=send(torch.from_numpy(targets.visibility[share]), device),
+        images=copy_to_device(torch.from_numpy(crop_set.read_images(rows[share])), device),
+        joints=copy_to_device(torch.from_numpy(targets.joints[share]), device),
+        visibility=copy_to_device(torch.from_numpy(targets.visibility[share]), device),
     )

@@ -22,7 +22,7 @@ from torch import Tensor
 from posescope.core.errors import DataError
 from posescope.core.files import fingerprint, read_json, sha256_of, write_json
 from posescope.models.base import PoseNetwork
-from posescope.training.ema import WeightAverage
+from posescope.training.ema import ExponentialMovingAverage
 from posescope.training.records import EpochRecord
 
 __all__ = [
@@ -58,7 +58,7 @@ class TrainingState:
         history: one record a complete epoch.
         tensors: by name; the first word says whose: `network.`, `average.`, `optimiser.`, `generator.`.
         optimiser: JSON-like: what the optimiser keeps beside tensors.
-        made_of: JSON-like: the options and data that the fingerprint stands for; empty where nobody told.
+        run_identity: JSON-like: the options and data that the fingerprint stands for; empty where nobody told.
     """
 
     fingerprint: str
@@ -67,7 +67,7 @@ class TrainingState:
     history: tuple[EpochRecord, ...]
     tensors: Mapping[str, Tensor]
     optimiser: Mapping[str, Any] = field(default_factory=dict)
-    made_of: Mapping[str, Any] = field(default_factory=dict)
+    run_identity: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix.`, without it."""
@@ -121,7 +121,7 @@ def _to_json(state: TrainingState) -> dict[str, Any]:
         "history": [_without_nan(dataclasses.asdict(record)) for record in state.history],
         # Through text and back, so that a value that JSON cannot hold is refused here and not at the resume.
         "optimiser": json.loads(json.dumps(state.optimiser, allow_nan=False)),
-        "made_of": json.loads(json.dumps(state.made_of, allow_nan=False)),
+        "run_identity": json.loads(json.dumps(state.run_identity, allow_nan=False)),
     }
 
 
@@ -133,7 +133,7 @@ def _from_json(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tra
         history=_read_history(content["history"]),
         tensors=tensors,
         optimiser=content["optimiser"],
-        made_of=content["made_of"],
+        run_identity=content["run_identity"],
     )
 
 
@@ -159,8 +159,8 @@ def capture_state(
     history: tuple[EpochRecord, ...],
     network: PoseNetwork,
     optimiser: torch.optim.Optimizer,
-    average: WeightAverage | None,
-    made_of: Mapping[str, Any],
+    average: ExponentialMovingAverage | None,
+    run_identity: Mapping[str, Any],
 ) -> TrainingState:
     """All of a run after its last epoch; the tensors are not copied yet."""
     content = optimiser.state_dict()
@@ -181,12 +181,12 @@ def capture_state(
             "groups": content["param_groups"],
             "numbers": {name: value for name, value in slots.items() if not isinstance(value, Tensor)},
         },
-        made_of=made_of,
+        run_identity=run_identity,
     )
 
 
 def restore_state(
-    state: TrainingState, network: PoseNetwork, optimiser: torch.optim.Optimizer, average: WeightAverage | None
+    state: TrainingState, network: PoseNetwork, optimiser: torch.optim.Optimizer, average: ExponentialMovingAverage | None
 ) -> None:
     """Put a checkpoint into a freshly built network, optimiser and average, and torch's global generators."""
     network.load_state_dict(state.part("network"))

@@ -56,7 +56,7 @@ class CheckpointStore:
                 log.warning("%s The checkpoint before it is taken.", error)
         raise CheckpointError(f"{run}: none of its checkpoints is whole. Remove this folder to train from the start.")
 
-    def require(self, run: str, fingerprint: str, made_of: Mapping[str, Any]) -> None:
+    def require(self, run: str, fingerprint: str, run_identity: Mapping[str, Any]) -> None:
         """See that `run` can be gone on with by a run of this fingerprint.
 
         Raises:
@@ -69,9 +69,9 @@ class CheckpointStore:
                 f"Runs here: {', '.join(self._runs()) or 'none'}. Set modelling.training.resume to one of them or to null."
             )
         if run != fingerprint:
-            there = read_checkpoint(self._place(run, epochs[-1])).made_of
+            there = read_checkpoint(self._place(run, epochs[-1])).run_identity
             raise CheckpointError(
-                f"{self.root / run}: refused, for this run is of other options or data ({_differences(there, made_of)}). "
+                f"{self.root / run}: refused, for this run is of other options or data ({_differences(there, run_identity)}). "
                 f"Put them back to go on with it, or set modelling.training.resume to null: then run '{fingerprint}' is "
                 "trained, and this one is left alone."
             )

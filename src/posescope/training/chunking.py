@@ -10,12 +10,12 @@ from torch import Tensor
 
 from posescope.codecs.base import Codec, EncodedTargets
 
-__all__ = ["encode_in_parts", "fill_in_parts"]
+__all__ = ["encode_in_chunks", "fill_in_chunks"]
 
 PERSONS_AT_ONCE, MAPS_AT_ONCE = 2, 8
 
 
-def fill_in_parts(images: Tensor, make: Callable[[slice], Tensor], layout: torch.memory_format) -> Tensor:
+def fill_in_chunks(images: Tensor, make: Callable[[slice], Tensor], layout: torch.memory_format) -> Tensor:
     """(N, 3, H, W) float32 from (N, H, W, 3) images: `make` gives the persons of a slice, and no person depends on another.
 
     On a GPU `make` is called once, for all.
@@ -29,7 +29,7 @@ def fill_in_parts(images: Tensor, make: Callable[[slice], Tensor], layout: torch
     return filled
 
 
-def encode_in_parts(codec: Codec, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+def encode_in_chunks(codec: Codec, joints: Tensor, visibility: Tensor) -> EncodedTargets:
     """`codec.encode`, to the bit, for a codec that renders each person alone."""
     count, joint_count = visibility.shape
     if joints.device.type != "cpu":

@@ -6,10 +6,10 @@ import torch
 
 from posescope.models.base import PoseNetwork
 
-__all__ = ["WeightAverage"]
+__all__ = ["ExponentialMovingAverage"]
 
 
-class WeightAverage:
+class ExponentialMovingAverage:
     """average <- d * average + (1 - d) * weights after every step, batch norm's statistics included.
 
     The decay starts low, d = min(decay, (1 + step) / (10 + step)), so that the first, random weights are soon forgotten.

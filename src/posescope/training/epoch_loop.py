@@ -12,21 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from posescope.artifacts.pose_model import PoseModel, normalise_images
-from posescope.core.data_folder import working_in
+from posescope.core.data_folder import share_folder_lock
 from posescope.core.plugins import build
-from posescope.core.skeleton import warn_of_missing_pairs
+from posescope.core.skeleton import warn_about_unpaired_joints
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.acceleration import Speedups, choose_speedups, compile_parts, eager, room_for_parts
+from posescope.training.acceleration import Acceleration, choose_acceleration, compile_parts, eager, raise_recompile_limit
 from posescope.training.augmentation.plan import AugmentedBatch, apply_plan, start_plan
 from posescope.training.augmentation.transforms import Flip
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoint_state import capture_state, restore_state
 from posescope.training.checkpoint_store import CheckpointStore, TrainingState
-from posescope.training.chunking import encode_in_parts
-from posescope.training.distributed.process_group import ALONE, Team
-from posescope.training.ema import WeightAverage
-from posescope.training.gradients import DirectGradients, Gradients, RecordedGradients
-from posescope.training.loss_monitor import NonFiniteLossError, StepLoss, StepWatch
+from posescope.training.chunking import encode_in_chunks
+from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
+from posescope.training.ema import ExponentialMovingAverage
+from posescope.training.gradients import CudaGraphGradients, EagerGradients, Gradients
+from posescope.training.loss_monitor import LossMonitor, NonFiniteLossError, StepLoss
 from posescope.training.losses import LossFunction
 from posescope.training.options import TrainingOptions
 from posescope.training.progress import TrainingProgress
@@ -34,7 +34,7 @@ from posescope.training.records import EpochRecord
 from posescope.training.reproducibility import reproducible, step_generator
 from posescope.training.schedules import learning_rate_at
 from posescope.training.validation import validate
-from posescope.training.validation_grids import SheetFolder, picture_predictions
+from posescope.training.validation_grids import ImageGridFolder, draw_predictions
 
 __all__ = ["NonFiniteLossError", "OnEpoch", "TrainingJob", "run_epochs"]
 
@@ -53,36 +53,38 @@ class TrainingJob:
     options: TrainingOptions
     store: CheckpointStore
     fingerprint: str
-    made_of: Mapping[str, Any] = field(default_factory=dict)
-    sheets: SheetFolder | None = None
+    run_identity: Mapping[str, Any] = field(default_factory=dict)
+    sheets: ImageGridFolder | None = None
 
 
-def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None = None, team: Team = ALONE) -> None:
+def run_epochs(
+    job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None = None, process_group: ProcessGroup = SINGLE_PROCESS
+) -> None:
     """Train until the last epoch, from the last checkpoint if there is one; what comes out lies in the checkpoints.
 
     Args:
         job: the same in each process of a team.
         device: of this process.
         on_epoch: called after each epoch, when its checkpoint is on disk.
-        team: the processes that train together.
+        process_group: the processes that train together.
 
     Raises:
         CheckpointError: if the run named by `options.resume` is missing, finished, or of other options or data; or if there are
             checkpoints of this run and none of them is whole.
         NonFiniteLossError: if the loss or the gradient is NaN or infinite, in every process of a team alike.
     """
-    speedups = choose_speedups(job.options, device)
+    speedups = choose_acceleration(job.options, device)
     with (
-        working_in(job.store.root),
+        share_folder_lock(job.store.root),
         reproducible(job.options.seed, device, job.options.threads),
         torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
-        room_for_parts() if speedups.compiled else nullcontext(),
+        raise_recompile_limit() if speedups.compiled else nullcontext(),
     ):
-        run = _Run(job, device, team, speedups)
+        run = _Run(job, device, process_group, speedups)
         run.resume_or_begin()
         for epoch in range(len(run.history) + 1, job.options.epochs + 1):
             run.run_epoch(epoch)
-            if team.leads:
+            if process_group.is_main:
                 run.save()
             if on_epoch:
                 on_epoch(run.history[-1])
@@ -91,11 +93,11 @@ def run_epochs(job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None 
 class _Run:
     """One run's working state: what changes epoch by epoch."""
 
-    def __init__(self, job: TrainingJob, device: torch.device, team: Team, speedups: Speedups) -> None:
+    def __init__(self, job: TrainingJob, device: torch.device, process_group: ProcessGroup, speedups: Acceleration) -> None:
         options = job.options
-        self.job, self.options, self.team, self.speedups = job, options, team, speedups
+        self.job, self.options, self.process_group, self.speedups = job, options, process_group, speedups
         self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
-        network = team.synchronise(copy.deepcopy(job.model.network).to(device))
+        network = process_group.synchronise(copy.deepcopy(job.model.network).to(device))
         self.network: Any = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.model = replace(job.model, network=self.network)
         self.optimiser: torch.optim.Optimizer = build(
@@ -103,43 +105,43 @@ class _Run:
         )
         self.loss: LossFunction = build("losses", options.loss)
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
-        if team.leads and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
-            warn_of_missing_pairs(job.model.skeleton, "the augmentation flip")
-        self.average = WeightAverage(self.network, options.ema_decay) if options.ema_decay else None
+        if process_group.is_main and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
+            warn_about_unpaired_joints(job.model.skeleton, "the augmentation flip")
+        self.average = ExponentialMovingAverage(self.network, options.ema_decay) if options.ema_decay else None
         self.gradients = self._make_gradients(device)
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
-        self.watch = StepWatch()
-        self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=team.leads)
+        self.watch = LossMonitor()
+        self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=process_group.is_main)
 
     def _make_gradients(self, device: torch.device) -> Gradients:
-        forward = self.team.distribute(self.network, device)
+        forward = self.process_group.distribute(self.network, device)
         if self.speedups.compiled:
             compile_parts(self.network)
-        if self.team.leads and (words := self.speedups.words()):
+        if self.process_group.is_main and (words := self.speedups.words()):
             log.info("Training steps on %s: %s.", device, words)
-        direct = DirectGradients(forward, self.loss, self.speedups.bf16, self.layout)
-        return RecordedGradients(direct, self.network) if self.speedups.recorded else direct
+        direct = EagerGradients(forward, self.loss, self.speedups.bf16, self.layout)
+        return CudaGraphGradients(direct, self.network) if self.speedups.recorded else direct
 
     def resume_or_begin(self) -> None:
         """Take up the last whole epoch of this run, or make room for a new one."""
-        state = self._make_room() if self.team.leads else None
-        self.team.wait()
-        if not self.team.leads:
+        state = self._make_room() if self.process_group.is_main else None
+        self.process_group.wait()
+        if not self.process_group.is_main:
             state = self.job.store.latest(self.job.fingerprint)
-        if self.job.sheets and self.team.leads:
+        if self.job.sheets and self.process_group.is_main:
             self.job.sheets.begin(self.job.fingerprint, state.epoch if state else 0)
         if state is None:
-            self.team.wait()  # until all have looked: the first checkpoint must not be taken for an old one
-            if self.team.leads:
+            self.process_group.wait()  # until all have looked: the first checkpoint must not be taken for an old one
+            if self.process_group.is_main:
                 self.job.store.begin(self.job.fingerprint)
                 log.info("A new run, %s.", self.job.fingerprint)
             return
         restore_state(state, self.network, self.optimiser, self.average)
         self.history, self.step = state.history, state.step
         self.progress.note_pck(state.history[-1].val_pck_thesis)
-        self.team.wait()  # until all have read: after the next epoch the oldest checkpoint goes
+        self.process_group.wait()  # until all have read: after the next epoch the oldest checkpoint goes
         if state.epoch >= self.options.epochs:
             log.warning(
                 "Run %s has all its epochs, but its model was never saved: taken from its checkpoints.", self.job.fingerprint
@@ -153,9 +155,9 @@ class _Run:
         trained_s = time.perf_counter() - started
         model = replace(self.model, network=self.average.network if self.average else self.network)
         with eager() if self.speedups.compiled else nullcontext():
-            result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.team)
+            result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.process_group)
             self.progress.note_pck(result.pck_thesis)
-            if self.team.leads:
+            if self.process_group.is_main:
                 self._draw_sheet(model, epoch, result.pck_thesis)
         rate = self.optimiser.param_groups[0]["lr"]
         seconds = time.perf_counter() - started
@@ -169,14 +171,14 @@ class _Run:
         """Write a checkpoint of the last epoch."""
         job = self.job
         state = capture_state(
-            job.fingerprint, self.step, self.history, self.network, self.optimiser, self.average, job.made_of
+            job.fingerprint, self.step, self.history, self.network, self.optimiser, self.average, job.run_identity
         )  # fmt: skip
         job.store.save(state, self.options.keep_checkpoints)
 
     def _make_room(self) -> TrainingState | None:
         store, fingerprint = self.job.store, self.job.fingerprint
         if self.options.resume:
-            store.require(self.options.resume, fingerprint, self.job.made_of)
+            store.require(self.options.resume, fingerprint, self.job.run_identity)
         store.clean(fingerprint)
         store.log_others(fingerprint)
         state = store.latest(fingerprint)
@@ -185,16 +187,16 @@ class _Run:
         return state
 
     def _draw_sheet(self, model: PoseModel, epoch: int, pck: float) -> None:
-        every, sheets = self.options.sheet_every_epochs, self.job.sheets
+        every, sheets = self.options.image_grid_every_epochs, self.job.sheets
         if sheets and every and (epoch % every == 0 or epoch == self.options.epochs):
             title = f"Validation persons after epoch {epoch} of {self.options.epochs}: PCK (thesis) {pck:.3f}"
-            sheets.write(self.job.fingerprint, epoch, picture_predictions(model, self.job.val_set, title))
+            sheets.write(self.job.fingerprint, epoch, draw_predictions(model, self.job.val_set, title))
 
     def _train_epoch(self, epoch: int) -> float:
         self.network.train()
         train_set = self.job.train_set
         order = shuffled_order(len(train_set), self.options.seed, epoch)
-        batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.team)
+        batches = iterate_batches(train_set, order, self.options.batch_size, self.model.device, self.process_group)
         loss_sum = 0.0
         for batch in self.progress.watch(batches, epoch):
             loss_sum += self._note(self._train_step(batch, epoch))
@@ -211,13 +213,13 @@ class _Run:
     def _train_step(self, batch: Batch, epoch: int) -> StepLoss | None:
         """Take a step; what comes back is of the step before."""
         ready = self._augment(batch, epoch)
-        targets = encode_in_parts(self.model.codec, ready.joints, ready.visibility)
+        targets = encode_in_chunks(self.model.codec, ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.gradients(ready.images, targets, self.team.weight(len(batch)))
-        mean, norm = self.team.sum(loss) / self.team.size, self._clip_gradient()
+        loss = self.gradients(ready.images, targets, self.process_group.weight(len(batch)))
+        mean, norm = self.process_group.sum(loss) / self.process_group.size, self._clip_gradient()
         self.optimiser.step()
         if self.average:
             self.average.update(self.network, self.step)

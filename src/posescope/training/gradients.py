@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from posescope.codecs.base import EncodedTargets
 from posescope.core.errors import OptionsError
-from posescope.core.torch_rng import global_draws
+from posescope.core.torch_rng import fork_torch_rng
 from posescope.training.losses import LossFunction, supervise
 
-__all__ = ["DirectGradients", "Gradients", "RecordedGradients"]
+__all__ = ["EagerGradients", "Gradients", "CudaGraphGradients"]
 
 # cuDNN, cuBLAS and a compiler choose and prepare what they do in the first passes; PyTorch's own tools take three.
 WARM_UPS = 3
@@ -38,7 +38,7 @@ class Gradients(Protocol):
         ...
 
 
-class DirectGradients:
+class EagerGradients:
     """Operation by operation.
 
     Args:
@@ -73,7 +73,7 @@ class _Recording:
     gradients: tuple[Tensor | None, ...]
 
 
-class RecordedGradients:
+class CudaGraphGradients:
     """As one whole, recorded anew for each size of a batch (an epoch has two at most).
 
     Args:
@@ -84,7 +84,7 @@ class RecordedGradients:
         OptionsError: on the first batch of a size, if network or loss cannot be recorded.
     """
 
-    def __init__(self, direct: DirectGradients, network: nn.Module) -> None:
+    def __init__(self, direct: EagerGradients, network: nn.Module) -> None:
         self.direct, self.network = direct, network
         self._recordings: dict[tuple[int, float], _Recording] = {}
         # One stream of this network's device for all recordings, and for the passes that warm up.
@@ -138,7 +138,7 @@ class RecordedGradients:
     def _unchanged(self, device: torch.device) -> Iterator[None]:
         """What the block does to the statistics of batch norms, and to random numbers, is undone: warming up is no training."""
         statistics = [buffer.clone() for buffer in self.network.buffers()]
-        with global_draws([device.index or 0]):
+        with fork_torch_rng([device.index or 0]):
             yield
         for buffer, before in zip(self.network.buffers(), statistics, strict=True):
             buffer.copy_(before)

@@ -9,7 +9,7 @@ from posescope.codecs.base import Codec
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
-from posescope.core.torch_rng import global_draws
+from posescope.core.torch_rng import fork_torch_rng
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.base import PoseNetwork
 from posescope.models.complexity import count_macs, count_parameters
@@ -46,7 +46,7 @@ def build_untrained(
         OptionsError: if a component or an option is wrong, or the network's heatmaps are not of the codec's size.
     """
     codec: Codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
-    with global_draws():
+    with fork_torch_rng():
         torch.manual_seed(seed)
         network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
     _check_map_sizes(network, codec, model_spec.name, codec_spec.name, crop_size)

@@ -18,7 +18,7 @@ from torch import Tensor
 from posescope.core.errors import PosescopeError
 from posescope.training.batches import Batch
 
-__all__ = ["NonFiniteLossError", "StepLoss", "StepWatch"]
+__all__ = ["NonFiniteLossError", "StepLoss", "LossMonitor"]
 
 
 class NonFiniteLossError(PosescopeError):
@@ -42,7 +42,7 @@ class _Pending:
     step: int
 
 
-class StepWatch:
+class LossMonitor:
     """Holds the figures of the last step until they are asked for."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ __all__ = ["MeanSquaredError", "MeanSquaredErrorOptions", "LossFunction", "super
 class MeanSquaredErrorOptions(Options):
     """Options of `mse`."""
 
-    emphasis: float = Field(
+    foreground_weight: float = Field(
         default=0.0,
         ge=0,
         le=1000,
@@ -40,8 +40,8 @@ class MeanSquaredError:
 
     def __call__(self, predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """(N, K, H, W), (N, K, H, W), (N, K) -> scalar."""
-        emphasis = 1 + self.options.emphasis * target
-        return ((emphasis * (predicted - target).square()).mean(dim=(2, 3)) * weight).mean()
+        foreground_weight = 1 + self.options.foreground_weight * target
+        return ((foreground_weight * (predicted - target).square()).mean(dim=(2, 3)) * weight).mean()
 
 
 # MERGED from supervision: The loss of a stacked network: every stack is held against the same targets (intermediate

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from posescope.artifacts.devices import DEVICE_PATTERN
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.training.schedules import ReduceOnPlateau, Schedule
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     LossSpec: TypeAlias = ComponentSpec
     AugmentationSpec: TypeAlias = ComponentSpec
 else:
-    OptimiserSpec = component_of("optimisers")
-    LossSpec = component_of("losses")
-    AugmentationSpec = component_of("augmentations")
+    OptimiserSpec = component_field("optimisers")
+    LossSpec = component_field("losses")
+    AugmentationSpec = component_field("augmentations")
 
 __all__ = ["TrainingOptions"]
 
@@ -80,7 +80,7 @@ class TrainingOptions(Options):
         description="Name of a run among the checkpoints that must be gone on with: refused if it is of other options or data; "
         "null: the unfinished run of these options and data if there is one, else a new one",
     )
-    sheet_every_epochs: int = Field(
+    image_grid_every_epochs: int = Field(
         default=5, ge=0, description="Epochs between two sheets of validation crops with predictions; 0: none"
     )
 
@@ -92,4 +92,4 @@ class TrainingOptions(Options):
 
     def identity(self) -> dict[str, Any]:
         """As JSON-like content without what changes no weight: two runs that differ in that alone are the same run."""
-        return self.model_dump(mode="json", exclude={"keep_checkpoints", "resume", "sheet_every_epochs"})
+        return self.model_dump(mode="json", exclude={"keep_checkpoints", "resume", "image_grid_every_epochs"})

@@ -10,7 +10,7 @@ import torch.utils.deterministic
 from torch import Generator
 
 from posescope.core.hardware import available_cpus
-from posescope.core.torch_rng import global_draws
+from posescope.core.torch_rng import fork_torch_rng
 
 __all__ = ["reproducible", "step_generator"]
 
@@ -35,7 +35,7 @@ def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[
     memory: Any = torch.utils.deterministic  # its one setting is unknown to the type stubs
     was_filled = memory.fill_uninitialized_memory
     devices = [device.index or 0] if device.type == "cuda" else []
-    with global_draws(devices):
+    with fork_torch_rng(devices):
         try:
             torch.manual_seed(seed)
             torch.use_deterministic_algorithms(True, warn_only=True)

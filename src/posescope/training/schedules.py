@@ -41,9 +41,9 @@ class ReduceOnPlateau(Options):
 class OneCycleOptions(Options):
     """Up by half a cosine, then down by half a cosine, step by step (Smith and Topin, "Super-convergence", 2018)."""
 
-    warmup_share: float = Field(default=0.1, ge=0, lt=1, description="Share of all steps in which the rate rises")
-    start_share: float = Field(default=0.04, ge=0, le=1, description="First rate, as a share of `learning_rate`, its peak")
-    final_share: float = Field(default=0.001, ge=0, le=1, description="Last rate, as a share of the peak")
+    warmup_fraction: float = Field(default=0.1, ge=0, lt=1, description="Share of all steps in which the rate rises")
+    start_fraction: float = Field(default=0.04, ge=0, le=1, description="First rate, as a share of `learning_rate`, its peak")
+    final_fraction: float = Field(default=0.001, ge=0, le=1, description="Last rate, as a share of the peak")
 
 
 class OneCycle(Options):
@@ -88,10 +88,10 @@ def count_reductions(options: ReduceOnPlateauOptions, val_pcks: Sequence[float])
 
 
 def _cycle_share(options: OneCycleOptions, step: int, step_count: int) -> float:
-    peak = options.warmup_share * (step_count - 1)
+    peak = options.warmup_fraction * (step_count - 1)
     if step < peak:
-        return _half_cosine(options.start_share, 1.0, step / peak)
-    return _half_cosine(1.0, options.final_share, (step - peak) / max(step_count - 1 - peak, 1.0))
+        return _half_cosine(options.start_fraction, 1.0, step / peak)
+    return _half_cosine(1.0, options.final_fraction, (step - peak) / max(step_count - 1 - peak, 1.0))
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

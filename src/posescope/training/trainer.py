@@ -22,14 +22,14 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
-from posescope.training.acceleration import choose_speedups
+from posescope.training.acceleration import choose_acceleration
 from posescope.training.batches import count_batches
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed.launch import run_in_processes
 from posescope.training.epoch_loop import NonFiniteLossError, OnEpoch, TrainingJob, run_epochs
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome, best_record
-from posescope.training.validation_grids import SheetFolder
+from posescope.training.validation_grids import ImageGridFolder
 
 __all__ = ["NonFiniteLossError", "train", "read_outcome", "fine_tune"]
 
@@ -43,8 +43,8 @@ def train(
     fingerprint: str,
     on_epoch: OnEpoch | None = None,
     *,
-    made_of: Mapping[str, Any] | None = None,
-    sheets: SheetFolder | None = None,
+    run_identity: Mapping[str, Any] | None = None,
+    sheets: ImageGridFolder | None = None,
 ) -> TrainingOutcome:
     """Train a model, or go on with the unfinished run of the same fingerprint in `store`.
 
@@ -59,7 +59,7 @@ def train(
         store: where checkpoints go.
         fingerprint: stands for the model's and these options and for the data.
         on_epoch: called after each epoch, when its checkpoint is on disk; with one process only.
-        made_of: JSON-like, what the fingerprint stands for: kept in the checkpoints, so that a refusal can tell what differs.
+        run_identity: JSON-like, what the fingerprint stands for: kept in the checkpoints, so that a refusal can tell what differs.
         sheets: where pictures of validation persons go; None: nowhere.
 
     Raises:
@@ -74,7 +74,7 @@ def train(
     """
     _check_sets(train_set, val_set)
     train_set, val_set = (match_crops(model, crops).crops for crops in (train_set, val_set))
-    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, made_of or {}, sheets)
+    job = TrainingJob(model, train_set, val_set, options, store, fingerprint, run_identity or {}, sheets)
     device = resolve_device(options.device)
     _check_device(options, device)
     if options.processes == 1:
@@ -146,9 +146,9 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
         "train_persons": len(job.train_set),
         "val_persons": len(job.val_set),
         "training": job.options.model_dump(mode="json"),
-        "test_people": job.made_of.get("test_people"),
-        "data_fingerprint": job.made_of.get("crop_statistics", {}).get("data_fingerprint"),
-        "generated_sample": job.made_of.get("crop_statistics", {}).get("generated", False),
+        "test_set_fingerprint": job.run_identity.get("test_set_fingerprint"),
+        "data_fingerprint": job.run_identity.get("crop_statistics", {}).get("data_fingerprint"),
+        "generated_sample": job.run_identity.get("crop_statistics", {}).get("generated", False),
         "fingerprint": job.fingerprint,
         "torch": torch.__version__,
         "posescope": __version__,
@@ -158,7 +158,7 @@ def _describe(job: TrainingJob, history: tuple[EpochRecord, ...], chosen: EpochR
 def _describe_device(job: TrainingJob, device: torch.device) -> dict[str, Any]:
     """What was done on what: the options may leave it open (`auto`)."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return {"name": name, **asdict(choose_speedups(job.options, device))}
+    return {"name": name, **asdict(choose_acceleration(job.options, device))}
 
 
 # MERGED from fine_tuning: Going on with a model that is trained already: the same loop, from its weights.
@@ -170,7 +170,7 @@ def fine_tune(
     val_set: CropSet,
     options: TrainingOptions,
     store: CheckpointStore,
-    made_of: Mapping[str, Any],
+    run_identity: Mapping[str, Any],
 ) -> TrainingOutcome:
     """Train a model from the weights that it has, or go on with the unfinished run that began from the same weights.
 
@@ -182,12 +182,12 @@ def fine_tune(
         train_set, val_set: crops of the model's size and skeleton.
         options: of this training.
         store: where checkpoints go.
-        made_of: JSON-like, what stands for the data; options and the weights at the start are added.
+        run_identity: JSON-like, what stands for the data; options and the weights at the start are added.
     """
     whole = {
-        **made_of,
+        **run_identity,
         "modelling": {"model": start.model_spec.model_dump(mode="json"), "training": options.identity()},
         "start": fingerprint_of_model(start),
     }
     begun = replace(start, provenance={"start": dict(start.provenance)})
-    return train(begun, train_set, val_set, options, store, fingerprint(whole), made_of=whole)
+    return train(begun, train_set, val_set, options, store, fingerprint(whole), run_identity=whole)

@@ -12,7 +12,7 @@ from posescope.codecs.base import DecodedJoints
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
 from posescope.training.batches import Batch, count_batches, iterate_batches
-from posescope.training.distributed.process_group import ALONE, Team
+from posescope.training.distributed.process_group import SINGLE_PROCESS, ProcessGroup
 from posescope.training.losses import LossFunction, supervise
 
 __all__ = ["Validation", "validate"]
@@ -35,15 +35,17 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int, team: Team = ALONE) -> Validation:
+def validate(
+    model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS
+) -> Validation:
     """Run the model over a crop set in evaluation mode, in the set's order; each process of a team takes a share of it."""
     model.network.eval()
-    rows = np.arange(len(crop_set), dtype=np.int64)[team.share(len(crop_set))]
+    rows = np.arange(len(crop_set), dtype=np.int64)[process_group.share(len(crop_set))]
     loss_sum, pcks = 0.0, [np.empty(0)]
     if model.device.type == "cuda":
         batch_size = max(batch_size, min(2 * batch_size, ENOUGH_ON_GPU))
     batches = iterate_batches(crop_set, rows, batch_size, model.device)
-    hidden = None if team.leads else True  # None: no bar where nobody watches
+    hidden = None if process_group.is_main else True  # None: no bar where nobody watches
     for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=hidden):
         outputs = model.network(normalise_images(batch.images, model.mean_rgb))
         loss_sum += float(supervise(outputs, model.codec.encode(batch.joints, batch.visibility), loss)) * len(batch)
@@ -51,7 +53,7 @@ def validate(model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size
     pck = np.concatenate(pcks)
     labelled = pck[~np.isnan(pck)]
     sums = torch.tensor([loss_sum, labelled.sum(), len(labelled)], dtype=torch.float64, device=model.device)
-    loss_sum, pck_sum, count = team.sum(sums).tolist()
+    loss_sum, pck_sum, count = process_group.sum(sums).tolist()
     return Validation(loss_sum / len(crop_set), pck_sum / count if count else float("nan"))
 
 

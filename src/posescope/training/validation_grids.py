@@ -17,19 +17,19 @@ from posescope.artifacts.pose_model import PoseModel, normalise_images
 from posescope.core.files import remove_leftovers
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
-from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.rgb_images import write_png
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["SheetFolder", "picture_predictions"]
+__all__ = ["ImageGridFolder", "draw_predictions"]
 
 _PERSONS, _COLUMNS, _PANEL_PX, _SEAM_PX = 12, 3, 160, 2
 
 
 @dataclass(frozen=True)
-class SheetFolder:
+class ImageGridFolder:
     """Owns the folder of sheets; every run has its own inside."""
 
     root: Path
@@ -60,7 +60,7 @@ class SheetFolder:
 
 
 @torch.no_grad()
-def picture_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDArray[np.uint8]:
+def draw_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDArray[np.uint8]:
     """Some persons twice: left the annotation (hidden joints hollow), right the prediction; all joints are predicted.
 
     The persons are evenly spread over the set, and so the same in every epoch.
@@ -88,13 +88,13 @@ def picture_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDAr
         for person, right, labelled in zip(targets.person_ids[rows], hits.sum(axis=1), (visibility > 0).sum(axis=1), strict=True)
     ]
     width = max(pair.shape[1] for pair in pairs)
-    return contact_sheet(pairs, _COLUMNS, captions, (_PANEL_PX, width), title=f"{title} (left annotated, right predicted)")
+    return draw_image_grid(pairs, _COLUMNS, captions, (_PANEL_PX, width), title=f"{title} (left annotated, right predicted)")
 
 
 def _panel(
     image: NDArray[np.uint8], joints: NDArray[np.floating], skeleton: Skeleton, visibility: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
-    panel, panel_from_crop = fit_height(image, _PANEL_PX)
+    panel, panel_from_crop = resize_to_height(image, _PANEL_PX)
     return draw_skeleton(panel, apply_affine(panel_from_crop, joints), skeleton, visibility)
 
 

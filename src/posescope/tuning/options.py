@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     CodecSpec: TypeAlias = ComponentSpec
     ModelSpec: TypeAlias = ComponentSpec
 else:
-    CodecSpec = component_of("codecs")
-    ModelSpec = component_of("models")
+    CodecSpec = component_field("codecs")
+    ModelSpec = component_field("models")
 
-__all__ = ["SEARCHABLE", "Hyperband", "Median", "NoPruning", "Recipe", "Searched", "TuneOptions"]
+__all__ = ["SEARCHABLE", "Hyperband", "Median", "NoPruning", "Recipe", "SearchDimension", "TuneOptions"]
 
 # Where a field of `Recipe` stands among the parameters. Whatever else is changed, the crops would have to be cut again.
 SEARCHABLE: Mapping[str, str] = {
@@ -31,7 +31,7 @@ _NOT_SEARCHED: Mapping[str, str] = {
     "modelling.training.device": "it is no property of a model",
     "modelling.training.threads": "it is no property of a model",
     "modelling.training.keep_checkpoints": "it changes no score",
-    "modelling.training.sheet_every_epochs": "it changes no score",
+    "modelling.training.image_grid_every_epochs": "it changes no score",
     "modelling.training.final_weights": "a trial is judged by its best epoch",
     "modelling.training.resume": "every trial begins anew",
 }
@@ -45,7 +45,7 @@ class Recipe(Options):
     training: TrainingOptions = Field(description="`modelling.training`")
 
 
-class Searched(Options):
+class SearchDimension(Options):
     """The values that one parameter may take: `low` to `high`, or one of `choices`."""
 
     low: int | float | None = Field(None, description="Smallest value; with both ends whole (8, not 8.0), so are all")
@@ -55,7 +55,7 @@ class Searched(Options):
     choices: tuple[Any, ...] | None = Field(None, min_length=1, description="Any values: numbers, components, lists of them")
 
     @model_validator(mode="after")
-    def _check(self) -> "Searched":
+    def _check(self) -> "SearchDimension":
         if self.choices is not None:
             if self.low is not None or self.high is not None or self.log or self.step is not None:
                 raise ValueError("expected `low` and `high`, or `choices`; found both")
@@ -75,9 +75,9 @@ class Searched(Options):
         """Whether a range holds whole numbers alone."""
         return isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, int | None)
 
-    def value_of(self, drawn: float) -> Any:
+    def value_of(self, sampled: float) -> Any:
         """What a drawn number stands for: itself, or the index of a choice."""
-        return drawn if self.choices is None else self.choices[int(drawn)]
+        return sampled if self.choices is None else self.choices[int(sampled)]
 
     def values_to_check(self) -> tuple[Any, ...]:
         """All choices, or both ends."""
@@ -124,7 +124,7 @@ Pruner = Annotated[NoPruning | Median | Hyperband, Field(discriminator="name")]
 class TuneOptions(Options):
     """All parameters of the pipeline."""
 
-    space: dict[str, Searched | None] = Field(
+    space: dict[str, SearchDimension | None] = Field(
         default_factory=dict, description="Dotted path of a parameter, as for --params, and its values; null: not searched"
     )
     trials: int = Field(12, ge=1, description="Trials in all, those of earlier runs of the same search included")
@@ -137,16 +137,16 @@ class TuneOptions(Options):
 
     @field_validator("space")
     @classmethod
-    def _check_space(cls, space: dict[str, Searched | None]) -> dict[str, Searched | None]:
+    def _check_space(cls, space: dict[str, SearchDimension | None]) -> dict[str, SearchDimension | None]:
         faults = [fault for path in space if (fault := _fault_of(path))]
-        searched = [path for path, entry in space.items() if entry is not None]
-        faults += [fault for first, second in combinations(searched, 2) if (fault := _fault_of_pair(first, second))]
+        dimensions = [path for path, entry in space.items() if entry is not None]
+        faults += [fault for first, second in combinations(dimensions, 2) if (fault := _fault_of_pair(first, second))]
         if faults:
             raise ValueError("; ".join(faults))
         return space
 
     @property
-    def searched(self) -> dict[str, Searched]:
+    def dimensions(self) -> dict[str, SearchDimension]:
         """The space, without what is not searched."""
         return {path: entry for path, entry in self.space.items() if entry is not None}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posescope.core.errors import PosescopeError
-from posescope.tuning.options import Hyperband, Median, NoPruning, Searched, TuneOptions
+from posescope.tuning.options import Hyperband, Median, NoPruning, SearchDimension, TuneOptions
 from posescope.tuning.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial, Trial
 
-__all__ = ["LiveTrial", "MissingOptunaError", "begin_trial", "load_optuna"]
+__all__ = ["LiveTrial", "MissingOptunaError", "start_trial", "load_optuna"]
 
 
 class MissingOptunaError(PosescopeError):
@@ -50,20 +50,20 @@ class LiveTrial:
 
     def __init__(self, trial: "Trial") -> None:
         self._trial = trial
-        self.drawn: Mapping[str, float] = dict(trial.params)
+        self.sampled: Mapping[str, float] = dict(trial.params)
 
-    def is_hopeless_after(self, epoch: int, pck: float) -> bool:
+    def should_prune(self, epoch: int, pck: float) -> bool:
         """Report the validation PCK of an epoch; True where the trial should be given up."""
         self._trial.report(pck, epoch)
         return bool(self._trial.should_prune())
 
     @property
-    def marks(self) -> dict[str, Any]:
+    def sampler_attrs(self) -> dict[str, Any]:
         """What sampler and pruner have noted about the trial."""
         return dict(self._trial.study.get_trials(deepcopy=False)[-1].system_attrs)
 
 
-def begin_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) -> LiveTrial:
+def start_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) -> LiveTrial:
     """Draw the parameters of the trial after these.
 
     Args:
@@ -72,7 +72,7 @@ def begin_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) ->
         past: all trials before, in order.
     """
     optuna = load_optuna()
-    space = {path: _distribution(entry) for path, entry in options.searched.items()}
+    space = {path: _distribution(entry) for path, entry in options.dimensions.items()}
     seed = int(np.random.SeedSequence((options.seed, len(past))).generate_state(1)[0])
     sampler = optuna.samplers.TPESampler(n_startup_trials=options.startup_trials, seed=seed)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=_pruner(options), study_name=name)
@@ -80,7 +80,7 @@ def begin_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) ->
     return LiveTrial(study.ask(space))
 
 
-def _distribution(entry: Searched) -> "BaseDistribution":
+def _distribution(entry: SearchDimension) -> "BaseDistribution":
     kinds = load_optuna().distributions
     if entry.choices is not None:
         found = kinds.CategoricalDistribution(tuple(range(len(entry.choices))))
@@ -113,8 +113,8 @@ def _past_trial(record: TrialRecord, space: Mapping[str, "BaseDistribution"]) ->
     return trial.create_trial(  # type: ignore[no-any-return]
         state=states[record.state],
         value=None if record.state == "failed" or math.isnan(record.value) else record.value,
-        params={path: record.drawn[path] for path in space},
+        params={path: record.sampled[path] for path in space},
         distributions=dict(space),
         intermediate_values=dict(enumerate(record.pcks, start=1)),
-        system_attrs=dict(record.marks),
+        system_attrs=dict(record.sampler_attrs),
     )

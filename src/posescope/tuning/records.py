@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from posescope.core.errors import DataError
-from posescope.tuning.options import Recipe, Searched
+from posescope.tuning.options import Recipe, SearchDimension
 
-__all__ = ["NoWinnerError", "TrialRecord", "TuningRecord"]
+__all__ = ["NoCompletedTrialError", "TrialRecord", "TuningRecord"]
 
 TrialState = Literal["completed", "pruned", "failed"]
 
 
-class NoWinnerError(DataError):
+class NoCompletedTrialError(DataError):
     """No trial came to its end."""
 
 
@@ -23,20 +23,20 @@ class TrialRecord:
     Attributes:
         number: 1-based.
         state: completed: it had all its epochs; pruned: it was given up; failed: `reason` says why.
-        drawn: by dotted path: the number that was drawn, or the index of a choice.
+        sampled: by dotted path: the number that was drawn, or the index of a choice.
         pcks: 0..1, the study's PCK on the validation persons after each epoch.
         seconds: wall time of its epochs. Nothing depends on it.
         reason: why it failed; '' otherwise.
-        marks: what sampler and pruner remember of it.
+        sampler_attrs: what sampler and pruner remember of it.
     """
 
     number: int
     state: TrialState
-    drawn: Mapping[str, float]
+    sampled: Mapping[str, float]
     pcks: tuple[float, ...]
     seconds: float
     reason: str = ""
-    marks: Mapping[str, Any] = field(default_factory=dict)
+    sampler_attrs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -75,11 +75,11 @@ class TuningRecord:
     fingerprint: str
     data_fingerprint: str
     recipe: Recipe
-    space: Mapping[str, Searched]
+    space: Mapping[str, SearchDimension]
     trials: tuple[TrialRecord, ...]
 
     @property
-    def winner(self) -> TrialRecord:
+    def best_trial(self) -> TrialRecord:
         """The trial with the highest value among those with all their epochs; of several, the first.
 
         Raises:
@@ -88,7 +88,7 @@ class TuningRecord:
         completed = [trial for trial in self.trials if trial.state == "completed"]
         if not completed:
             reasons = sorted({trial.reason for trial in self.trials if trial.reason})
-            raise NoWinnerError(
+            raise NoCompletedTrialError(
                 f"None of {len(self.trials)} trials had all its epochs, so there is no winner. Raise tune.trials, or choose "
                 f"another tune.space or tune.pruner. Why trials failed: {'; '.join(reasons) or 'none did'}."
             )
@@ -96,7 +96,7 @@ class TuningRecord:
 
     def values_of(self, trial: TrialRecord) -> dict[str, Any]:
         """What was drawn for a trial, by dotted path."""
-        return {path: entry.value_of(trial.drawn[path]) for path, entry in self.space.items()}
+        return {path: entry.value_of(trial.sampled[path]) for path, entry in self.space.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-like content."""
@@ -116,7 +116,7 @@ class TuningRecord:
                 fingerprint=content["fingerprint"],
                 data_fingerprint=content["data_fingerprint"],
                 recipe=Recipe.model_validate(content["recipe"]),
-                space={path: Searched.model_validate(entry) for path, entry in content["space"].items()},
+                space={path: SearchDimension.model_validate(entry) for path, entry in content["space"].items()},
                 trials=tuple(TrialRecord.from_dict(trial) for trial in content["trials"]),
             )
         except (KeyError, TypeError, ValueError) as error:

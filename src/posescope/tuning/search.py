@@ -11,7 +11,7 @@ from tqdm import tqdm
 from posescope.core.errors import OptionsError
 from posescope.core.files import fingerprint
 from posescope.tuning.options import Recipe, TuneOptions
-from posescope.tuning.optuna_sampler import begin_trial, load_optuna
+from posescope.tuning.optuna_sampler import load_optuna, start_trial
 from posescope.tuning.records import TrialRecord, TuningRecord
 from posescope.tuning.search_space import SearchSpaceError, check_space, recipe_with
 from posescope.tuning.trial import TuningData, build_model, run_trial
@@ -43,7 +43,7 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
     """
     load_optuna()
     short = recipe_with(recipe, {f"modelling.training.{name}": value for name, value in _of_every_trial(options).items()})
-    check_space(short, options.searched)
+    check_space(short, options.dimensions)
     _check_fit(short, data, options)
     mark = _mark(short, data, options)
     started = time.monotonic()
@@ -57,7 +57,7 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
             break
         trials.append(_next_trial(short, data, options, store, mark, trials))
         _tell(trials, options)
-    return TuningRecord(mark, data.statistics.data_fingerprint, recipe, options.searched, tuple(trials))
+    return TuningRecord(mark, data.statistics.data_fingerprint, recipe, options.dimensions, tuple(trials))
 
 
 def _of_every_trial(options: TuneOptions) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _of_every_trial(options: TuneOptions) -> dict[str, Any]:
 
     A trial is short, begins anew, draws nothing, and is watched epoch by epoch, which takes a single process.
     """
-    fixed = {"keep_checkpoints": 1, "resume": None, "sheet_every_epochs": 0, "final_weights": "best", "processes": 1}
+    fixed = {"keep_checkpoints": 1, "resume": None, "image_grid_every_epochs": 0, "final_weights": "best", "processes": 1}
     return {"epochs": options.epochs, **fixed}
 
 
@@ -73,12 +73,12 @@ def _next_trial(
     recipe: Recipe, data: TuningData, options: TuneOptions, store: TuningStore, mark: str, past: list[TrialRecord]
 ) -> TrialRecord:
     number = len(past) + 1
-    live = begin_trial(options, mark, past)
+    live = start_trial(options, mark, past)
     if store.begin(mark, number) > options.max_attempts:
         reason = f"its process died {options.max_attempts} times"
-        record = TrialRecord(number, "failed", live.drawn, (), 0.0, reason, live.marks)
+        record = TrialRecord(number, "failed", live.sampled, (), 0.0, reason, live.sampler_attrs)
     else:
-        values = {path: entry.value_of(live.drawn[path]) for path, entry in options.searched.items()}
+        values = {path: entry.value_of(live.sampled[path]) for path, entry in options.dimensions.items()}
         log.info("Trial %d of %d: %s", number, options.trials, _in_words(values))
         record = run_trial(number, recipe_with(recipe, values), data, live, store.checkpoints(mark, number))
     store.finish(mark, record)
@@ -87,12 +87,12 @@ def _next_trial(
 
 def _check_fit(recipe: Recipe, data: TuningData, options: TuneOptions) -> None:
     """Codec and network must agree on the size of heatmaps. Where both are searched, only a trial can tell."""
-    sides = {side: [path for path in options.searched if f"{path}.".startswith(f"{side}.")] for side in _SIDES}
+    sides = {side: [path for path in options.dimensions if f"{path}.".startswith(f"{side}.")] for side in _SIDES}
     if all(sides.values()):
         return
     faults = []
     for path in (path for paths in sides.values() for path in paths):
-        for value in options.searched[path].values_to_check():
+        for value in options.dimensions[path].values_to_check():
             try:
                 build_model(recipe_with(recipe, {path: value}), data)
             except OptionsError as error:
@@ -105,7 +105,7 @@ def _check_fit(recipe: Recipe, data: TuningData, options: TuneOptions) -> None:
 def _mark(recipe: Recipe, data: TuningData, options: TuneOptions) -> str:
     """Stands for all that shapes a trial: more trials or more time go on with the same search."""
     budget = {"trials", "time_limit_s", "max_attempts", "space"}
-    space = [[path, entry.model_dump(mode="json")] for path, entry in options.searched.items()]
+    space = [[path, entry.model_dump(mode="json")] for path, entry in options.dimensions.items()]
     chosen = options.model_dump(mode="json", exclude=budget)
     return fingerprint([recipe.model_dump(mode="json"), data.to_dict(), chosen, space])
 

@@ -12,7 +12,7 @@ from posescope.core.tables import Trials
 from posescope.tuning.records import TuningRecord
 from posescope.tuning.search_space import as_parameters, nest_values
 
-__all__ = ["tabulate_trials", "write_winner"]
+__all__ = ["tabulate_trials", "format_best_parameters"]
 
 
 def tabulate_trials(record: TuningRecord) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def tabulate_trials(record: TuningRecord) -> pd.DataFrame:
     return pd.DataFrame(Trials.validate(pd.DataFrame(rows, columns=columns)))
 
 
-def write_winner(record: TuningRecord) -> str:
+def format_best_parameters(record: TuningRecord) -> str:
     """The searched parameters of the best trial as the text of a `parameters.yml`, to be put into an environment.
 
     Only what was searched stands in it: the rest comes from the environment, as it did in the search.
@@ -44,12 +44,12 @@ def write_winner(record: TuningRecord) -> str:
     Raises:
         NoWinnerError: if no trial had all its epochs.
     """
-    winner = record.winner
-    values = nest_values(record.values_of(winner))
+    best_trial = record.best_trial
+    values = nest_values(record.values_of(best_trial))
     complete = merge_parameters(_names_for(values, as_parameters(record.recipe)), values)
     head = (
-        f"# Trial {winner.number} of {len(record.trials)} of the search {record.fingerprint}:"
-        f" validation PCK (thesis) {winner.value:.4f} after {len(winner.pcks)} epochs.\n"
+        f"# Trial {best_trial.number} of {len(record.trials)} of the search {record.fingerprint}:"
+        f" validation PCK (thesis) {best_trial.value:.4f} after {len(best_trial.pcks)} epochs.\n"
         f"# Data: {record.data_fingerprint}.\n"
         "# It was found on top of the parameters that the search ran with. The test set had no part in it.\n"
     )

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from posescope.core.errors import OptionsError
 from posescope.core.parameters import merge_parameters
-from posescope.core.plugins import describe_invalid
-from posescope.tuning.options import SEARCHABLE, Recipe, Searched
+from posescope.core.plugins import describe_validation_error
+from posescope.tuning.options import SEARCHABLE, Recipe, SearchDimension
 
 __all__ = ["SearchSpaceError", "as_parameters", "check_space", "nest_values", "recipe_with"]
 
@@ -49,11 +49,11 @@ def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_with_place(fault) for fault in describe_invalid(error))
+        faults = "; ".join(_with_place(fault) for fault in describe_validation_error(error))
         raise SearchSpaceError(faults) from error
 
 
-def check_space(recipe: Recipe, space: Mapping[str, Searched]) -> None:
+def check_space(recipe: Recipe, space: Mapping[str, SearchDimension]) -> None:
     """Check every choice, and both ends of every range, one at a time on top of the parameters as they stand.
 
     Raises:

@@ -58,7 +58,7 @@ class _Watch:
         self.pcks.append(record.val_pck_thesis)
         self.seconds += record.seconds
         # After the last epoch there is nothing left to save.
-        if self.live.is_hopeless_after(record.epoch, record.val_pck_thesis) and record.epoch < self.epochs:
+        if self.live.should_prune(record.epoch, record.val_pck_thesis) and record.epoch < self.epochs:
             raise _GivenUpError
 
 
@@ -100,4 +100,4 @@ def _train(recipe: Recipe, data: TuningData, watch: _Watch, checkpoints: Checkpo
 
 def _over(number: int, state: TrialState, watch: _Watch, reason: str = "") -> TrialRecord:
     live = watch.live
-    return TrialRecord(number, state, live.drawn, tuple(watch.pcks), watch.seconds, reason, live.marks)
+    return TrialRecord(number, state, live.sampled, tuple(watch.pcks), watch.seconds, reason, live.sampler_attrs)

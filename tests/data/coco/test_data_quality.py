@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from posescope.core.skeleton import COCO_PERSON, skeleton_from_category
-from posescope.data.coco.data_quality import missing_category_finding, same_image_finding, skeleton_findings
+from posescope.data.coco.data_quality import duplicate_image_finding, missing_category_finding, skeleton_findings
 
 MOUSE = skeleton_from_category({"keypoints": ["nose", "left_ear", "right_ear", "tail_base"]})
 
@@ -47,12 +47,12 @@ def test_joints_paired_in_part_and_shifted_limbs_are_findings():
 
 def test_a_missing_category_is_mended_if_there_is_only_one():
     assert missing_category_finding("train", 0, 9, 1) == []
-    assert [missing_category_finding("train", 3, 9, count)[0].severity for count in (1, 2)] == ["mended", "warned"]
+    assert [missing_category_finding("train", 3, 9, count)[0].severity for count in (1, 2)] == ["repaired", "warned"]
 
 
 def test_an_image_that_two_records_name():
     images = pd.DataFrame({"file_name": ["a.png", "b.png", "a.png"]}, index=[4, 5, 6])
-    (finding,) = same_image_finding("train", images)
+    (finding,) = duplicate_image_finding("train", images)
     assert (finding.records, finding.total) == (2, 3)
     assert "'a.png', images 4, 6" in finding.detail
-    assert same_image_finding("train", images[:2]) == []
+    assert duplicate_image_finding("train", images[:2]) == []

@@ -9,7 +9,7 @@ from posescope.core.tables import DataQuality, required_columns
 from posescope.data.coco.data_quality import Finding, report_findings
 
 FINDING = Finding(
-    severity="mended",
+    severity="repaired",
     split="train2017",
     check="area_from_box",
     records=3,
@@ -24,7 +24,7 @@ def test_a_finding_is_a_row_and_a_log_line(caplog):
         table = report_findings([FINDING])
     row = table.iloc[0].to_dict()
     assert row == {
-        "severity": "mended", "split": "train2017", "check": "area_from_box", "records": 3, "share": 0.25,
+        "severity": "repaired", "split": "train2017", "check": "area_from_box", "records": 3, "fraction": 0.25,
         "detail": "Annotation 7 has area null.", "remedy": "Write the segment's area.",
     }  # fmt: skip
     (record,) = caplog.records
@@ -41,7 +41,7 @@ def test_no_findings_are_an_empty_table_of_the_same_columns(caplog):
 
 
 def test_nothing_checked_is_a_share_of_zero():
-    assert Finding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").share == 0
+    assert Finding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").fraction == 0
 
 
 def test_the_table_refuses_another_severity():

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from posescope.core.errors import DataError
-from posescope.data.coco.failure_limits import FailureOptions, check_failures
+from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
 
@@ -16,38 +16,38 @@ def issues(*reasons):
 
 
 def test_exactly_the_share_may_fail():
-    check_failures(issues("bad"), 100, FailureOptions(), step="read")
+    check_failures(issues("bad"), 100, FailureLimits(), step="read")
     with pytest.raises(DataError, match=r"read: 1 of 99 records failed \(1\.0%\); at most 1\.0% may"):
-        check_failures(issues("bad"), 99, FailureOptions(), step="read")
+        check_failures(issues("bad"), 99, FailureLimits(), step="read")
 
 
 def test_nothing_of_nothing_is_no_failure():
-    check_failures(issues(), 0, FailureOptions(max_share=0), step="read")
+    check_failures(issues(), 0, FailureLimits(max_fraction=0), step="read")
 
 
 def test_the_summary_counts_by_reason_the_most_frequent_first():
     with pytest.raises(DataError) as caught:
-        check_failures(issues("rare", "often", "often"), 10, FailureOptions(), step="cut")
+        check_failures(issues("rare", "often", "often"), 10, FailureLimits(), step="cut")
     _, *lines = str(caught.value).splitlines()
     assert lines == ["  2 x often; the first: record 1", "  1 x rare; the first: record 0"]
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_share_is_between_0_and_1(share):
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
+def test_a_share_is_between_0_and_1(fraction):
     with pytest.raises(ValidationError):
-        FailureOptions(max_share=share)
+        FailureLimits(max_fraction=fraction)
 
 
 def test_reading_stops_where_too_much_is_malformed(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][0].update(bbox=[1, 2, 3]))
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     assert len(read_annotations(folder, source).issues) == 1
-    assert len(read_annotations(folder, source, FailureOptions(max_share=1 / 7)).issues) == 1
+    assert len(read_annotations(folder, source, FailureLimits(max_fraction=1 / 7)).issues) == 1
     with pytest.raises(DataError, match=r"read: 1 of 7 records failed \(14\.3%\).*\n  1 x bbox is not four finite numbers"):
-        read_annotations(folder, source, FailureOptions())
+        read_annotations(folder, source, FailureLimits())
 
 
 def test_images_without_people_are_no_failures(tiny_coco):
     tiny_coco.change("train2017", lambda content: content.update(annotations=content["annotations"][:1]))
-    found = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureOptions(max_share=0))
+    found = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureLimits(max_fraction=0))
     assert found.issues["reason"].tolist() == ["image without people"] * 2

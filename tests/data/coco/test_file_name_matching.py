@@ -2,7 +2,7 @@
 
 import pytest
 
-from posescope.data.coco.file_name_matching import ImageNames
+from posescope.data.coco.file_name_matching import FileNameMatcher
 
 KNOWN = ("a.jpg", "clip1/0001.jpg", "clip2/0001.jpg", "sub/b.jpg", "caf\u00e9.png", "000000000139.jpg")
 
@@ -25,31 +25,31 @@ KNOWN = ("a.jpg", "clip1/0001.jpg", "clip2/0001.jpg", "sub/b.jpg", "caf\u00e9.pn
     ],
 )
 def test_one_name(asked: str, expected: str | None) -> None:
-    matches = ImageNames(KNOWN).match([asked])
+    matches = FileNameMatcher(KNOWN).match([asked])
     assert matches.found.get(asked) == expected
     assert not matches.ambiguous
 
 
 def test_a_base_name_that_two_images_have_is_ambiguous() -> None:
-    matches = ImageNames(KNOWN).match(["0001.jpg", "clip3/0001.jpg"])
+    matches = FileNameMatcher(KNOWN).match(["0001.jpg", "clip3/0001.jpg"])
     assert not matches.found
     assert matches.ambiguous["0001.jpg"] == "'0001.jpg' may be 'clip1/0001.jpg', 'clip2/0001.jpg'"
     assert set(matches.ambiguous) == {"0001.jpg", "clip3/0001.jpg"}
 
 
 def test_two_names_never_mean_one_image_by_their_base_name() -> None:
-    matches = ImageNames(["a.jpg"]).match(["x/a.jpg", "y/a.jpg"])
+    matches = FileNameMatcher(["a.jpg"]).match(["x/a.jpg", "y/a.jpg"])
     assert not matches.found
     assert matches.ambiguous == dict.fromkeys(["x/a.jpg", "y/a.jpg"], "'x/a.jpg', 'y/a.jpg' may all be 'a.jpg'")
     # Where one of them is the image's own name, the other is another image.
-    matches = ImageNames(["a.jpg"]).match(["x/a.jpg", "a.jpg"])
+    matches = FileNameMatcher(["a.jpg"]).match(["x/a.jpg", "a.jpg"])
     assert (matches.found, matches.ambiguous) == ({"a.jpg": "a.jpg"}, {})
     # Two spellings of one name are one name.
-    assert ImageNames(["a.jpg"]).match(["x/a.jpg", "./x/a.jpg"]).found == {"x/a.jpg": "a.jpg", "./x/a.jpg": "a.jpg"}
+    assert FileNameMatcher(["a.jpg"]).match(["x/a.jpg", "./x/a.jpg"]).found == {"x/a.jpg": "a.jpg", "./x/a.jpg": "a.jpg"}
 
 
 def test_two_names_never_mean_one_image_by_the_end_of_their_path() -> None:
-    known = ImageNames(["clip/1.jpg", "b.jpg"])
+    known = FileNameMatcher(["clip/1.jpg", "b.jpg"])
     matches = known.match(["/one/clip/1.jpg", "/two/clip/1.jpg", "b.jpg"])
     assert matches.found == {"b.jpg": "b.jpg"}
     assert matches.ambiguous.keys() == {"/one/clip/1.jpg", "/two/clip/1.jpg"}
@@ -60,12 +60,14 @@ def test_two_names_never_mean_one_image_by_the_end_of_their_path() -> None:
 
 
 def test_a_name_may_end_in_more_than_the_image_or_less() -> None:
-    assert ImageNames(["root/clip/1.jpg", "root/other/1.jpg"]).match(["clip/1.jpg"]).found == {"clip/1.jpg": "root/clip/1.jpg"}
-    assert ImageNames(["one/clip/1.jpg", "two/clip/1.jpg"]).match(["clip/1.jpg"]).ambiguous.keys() == {"clip/1.jpg"}
+    assert FileNameMatcher(["root/clip/1.jpg", "root/other/1.jpg"]).match(["clip/1.jpg"]).found == {
+        "clip/1.jpg": "root/clip/1.jpg"
+    }
+    assert FileNameMatcher(["one/clip/1.jpg", "two/clip/1.jpg"]).match(["clip/1.jpg"]).ambiguous.keys() == {"clip/1.jpg"}
 
 
 def test_stems_where_they_are_allowed() -> None:
-    names = ImageNames([*KNOWN, "c.jpg", "c.png"])
+    names = FileNameMatcher([*KNOWN, "c.jpg", "c.png"])
     assert names.match(["000000000139", "a", "c"]).found == {}
     matches = names.match(["000000000139", "a", "c"], stems=True)
     assert matches.found == {"000000000139": "000000000139.jpg", "a": "a.jpg"}
@@ -74,12 +76,12 @@ def test_stems_where_they_are_allowed() -> None:
 
 def test_a_name_of_megabytes_makes_no_message_of_megabytes() -> None:
     long = "x" * 3_000_000
-    matches = ImageNames(["a/1.jpg", "b/1.jpg"]).match([f"{long}/1.jpg"])
+    matches = FileNameMatcher(["a/1.jpg", "b/1.jpg"]).match([f"{long}/1.jpg"])
     assert [len(told) < 500 for told in matches.ambiguous.values()] == [True]
-    matches = ImageNames(["1.jpg"]).match([f"{long}/1.jpg", f"{long}y/1.jpg"])
+    matches = FileNameMatcher(["1.jpg"]).match([f"{long}/1.jpg", f"{long}y/1.jpg"])
     assert [len(told) < 1000 for told in matches.ambiguous.values()] == [True, True]
 
 
 def test_nothing() -> None:
-    assert ImageNames([]).match(["a.jpg"]).found == {}
-    assert ImageNames(KNOWN).match([]).found == {}
+    assert FileNameMatcher([]).match(["a.jpg"]).found == {}
+    assert FileNameMatcher(KNOWN).match([]).found == {}

@@ -94,4 +94,4 @@ def test_sigmas_are_above_zero(sigma):
 
 def test_test_persons_come_from_the_training_split():
     source = SourceOptions(train_split="a", val_split="b")
-    assert [source.origin_of(split) for split in ("train", "val", "test")] == ["a", "b", "a"]
+    assert [source.source_split_of(split) for split in ("train", "val", "test")] == ["a", "b", "a"]

@@ -147,7 +147,7 @@ def test_who_stays_does_not_depend_on_the_order(annotations):
 
 def test_issues_say_who(annotations):
     found = Issues.validate(apply(annotations, BOX_36).issues)
-    assert found.iloc[1].tolist() == ["val2017", 2, 2, "two.png", "filter", "set aside", "box smaller than 36 px", ""]
+    assert found.iloc[1].tolist() == ["val2017", 2, 2, "two.png", "filter", "rejected", "box smaller than 36 px", ""]
 
 
 def test_nobody_in_nobody_out(annotations):

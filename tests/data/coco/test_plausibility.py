@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.plausibility import SplitLabels, find_doubts, find_shared_persons
+from posescope.data.coco.plausibility import SplitLabels, check_plausibility, find_persons_in_both_splits
 from posescope.data.coco.reader import read_annotations
 
 COUNT, WIDTH, HEIGHT = 20, 320, 240
@@ -29,7 +29,7 @@ def labels(places=None, boxes=None, split="train", areas=None, sizes=(WIDTH, HEI
 
 
 def found(one: SplitLabels) -> dict[str, int]:
-    return {doubt.finding.check: doubt.finding.records for doubt in find_doubts(one)}
+    return {doubt.finding.check: doubt.finding.records for doubt in check_plausibility(one)}
 
 
 def test_good_labels_are_not_doubted():
@@ -41,8 +41,8 @@ def test_nobody_is_not_doubted():
     nobody = SplitLabels(
         "val", clean.annotation_ids[:0], clean.file_names[:0], clean.sizes[:0], clean.boxes[:0], clean.areas[:0], clean.places[:0]
     )
-    assert find_doubts(nobody) == []
-    assert find_shared_persons(clean, nobody) is None
+    assert check_plausibility(nobody) == []
+    assert find_persons_in_both_splits(clean, nobody) is None
     assert found(labels(places=np.full((COUNT, 4, 2), np.nan))) == {}
 
 
@@ -58,8 +58,8 @@ def test_some_persons_between_0_and_1_are_counted():
     places = labels().places.copy()
     places[[3, 7]] = 0.5
     places[[3, 7], 1:] += [[0.1, 0.2], [0.3, 0.1], [0.2, 0.2]]
-    (first, *_) = find_doubts(labels(places=places))
-    assert (first.finding.records, first.finding.total, first.finding.share) == (2, COUNT, 0.1)
+    (first, *_) = check_plausibility(labels(places=places))
+    assert (first.finding.records, first.finding.total, first.finding.fraction) == (2, COUNT, 0.1)
     assert "annotation 103" in first.finding.detail
     # In an image of 4 x 4 px, 0.5 is a place.
     assert "normalised_keypoints" not in found(labels(places=places, sizes=(4, 4)))
@@ -86,15 +86,15 @@ def test_boxes_of_two_corners():
 def test_labels_at_one_place(together, doubted):
     places = labels().places.copy()
     places[5, :together] = [50.25, 60.5]
-    assert ("piled_up_keypoints" in found(labels(places=places))) == doubted
+    assert ("coincident_keypoints" in found(labels(places=places))) == doubted
 
 
 def test_labels_at_the_corner_of_the_image():
     places = labels().places.copy()
     places[2, 1] = 0
-    assert found(labels(places=places))["repeated_place"] == 1
+    assert found(labels(places=places))["repeated_location"] == 1
     places[:8, 3] = [319, 239]
-    (doubt,) = [one for one in find_doubts(labels(places=places)) if one.finding.check == "repeated_place"]
+    (doubt,) = [one for one in check_plausibility(labels(places=places)) if one.finding.check == "repeated_location"]
     assert doubt.finding.records == 8
     assert "(319, 239)" in doubt.finding.detail
 
@@ -111,23 +111,23 @@ def test_the_same_person_twice_in_an_image():
     twice.places[4], twice.boxes[4] = twice.places[9], twice.boxes[9]
     assert found(twice) == {}
     twice.file_names[4] = twice.file_names[9]
-    assert found(twice) == {"same_person_twice": 2}
+    assert found(twice) == {"duplicate_persons": 2}
 
 
 def test_the_same_person_in_two_splits():
-    doubt = find_shared_persons(labels(), labels(split="val"))
+    doubt = find_persons_in_both_splits(labels(), labels(split="val"))
     assert (doubt.finding.split, doubt.finding.records) == ("val", COUNT)
     other = labels(split="val", places=labels().places + 1)
     other.places[6] = labels().places[6]
-    assert find_shared_persons(labels(), other).records.nonzero()[0].tolist() == [6]
-    assert find_shared_persons(labels(), labels(split="val", sizes=(999, 999))) is None
+    assert find_persons_in_both_splits(labels(), other).records.nonzero()[0].tolist() == [6]
+    assert find_persons_in_both_splits(labels(), labels(split="val", sizes=(999, 999))) is None
 
 
 def test_joints_outside_image_and_box():
     places = labels().places.copy()
     places[0, 0] = [-30, 50]
     places[1, 0] = [50, 260]
-    (doubt,) = find_doubts(labels(places=places))
+    (doubt,) = check_plausibility(labels(places=places))
     assert (doubt.finding.check, doubt.finding.records) == ("joints_outside_image", 2)
     assert "2 labelled keypoints lie outside their image, 2 of them outside their box too" in doubt.finding.detail
     moved = labels().boxes + np.array([0, 120, 0, 0])
@@ -147,12 +147,12 @@ def test_labels_that_make_every_number_wrong_stop_the_run_and_the_cause_comes_fi
         tiny_coco.change(split, normalise)
     folder = CocoFolder(tiny_coco.root)
     with pytest.raises(DataError, match=r"data_engineering\.failures\.max_wrong_share") as caught:
-        read_annotations(folder, SourceOptions(), FailureOptions())
+        read_annotations(folder, SourceOptions(), FailureLimits())
     message = str(caught.value)
     assert "train2017: normalised_keypoints in 4 of 4 (100.0%)" in message
     assert message.index("normalised_keypoints") < message.index("joints_outside_box")
     assert "refused: train2017: normalised_keypoints" in caplog.text
-    allowed = read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=1))
+    allowed = read_annotations(folder, SourceOptions(), FailureLimits(max_implausible_fraction=1))
     assert set(allowed.quality["severity"]) == {"warned"}
     warned = allowed.issues[allowed.issues["outcome"] == "warned"]
     assert (warned["reason"] == "labelled keypoints lie between 0 and 1").sum() == 7
@@ -165,10 +165,10 @@ def test_a_share_below_the_limit_is_a_warning(tiny_coco):
 
     tiny_coco.change("train2017", change_one)
     folder = CocoFolder(tiny_coco.root)
-    found_ = read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=0.25))
+    found_ = read_annotations(folder, SourceOptions(), FailureLimits(max_implausible_fraction=0.25))
     assert found_.quality.set_index("check").loc["normalised_keypoints", "severity"] == "warned"
     with pytest.raises(DataError, match="normalised_keypoints in 1 of 4"):
-        read_annotations(folder, SourceOptions(), FailureOptions(max_wrong_share=0.24))
+        read_annotations(folder, SourceOptions(), FailureLimits(max_implausible_fraction=0.24))
 
 
 def test_tracks_without_anybody_do_not_stop_a_run(tiny_coco):
@@ -177,7 +177,7 @@ def test_tracks_without_anybody_do_not_stop_a_run(tiny_coco):
 
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, empty_some)
-    found_ = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureOptions(max_share=0))
+    found_ = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureLimits(max_fraction=0))
     assert len(found_.persons) == 5
     assert found_.issues["reason"].tolist() == ["no annotation: no box and no labelled keypoints"] * 2
     assert "nobody" not in " ".join(found_.quality["detail"])
@@ -195,7 +195,7 @@ def test_a_whole_file_of_texts_and_floats_is_read_as_the_numbers(tiny_coco):
 
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, write_texts)
-    read = read_annotations(folder, SourceOptions(), FailureOptions(max_share=0))
+    read = read_annotations(folder, SourceOptions(), FailureLimits(max_fraction=0))
     assert read.persons.equals(expected.persons)
     assert read.keypoints.equals(expected.keypoints)
     assert {"numeric_ids", "image_sizes"} <= set(read.quality["check"])

@@ -91,10 +91,10 @@ def test_an_area_that_cannot_be_is_taken_from_the_box(tiny_coco, area):
     found = read(tiny_coco)
     assert found.persons["area"][0] == np.float32(0.53 * 20 * 30)
     finding = found.quality.set_index("check").loc["areas_from_boxes"]
-    assert finding[["severity", "split", "records", "share"]].tolist() == ["mended", "train2017", 1, 0.25]
+    assert finding[["severity", "split", "records", "fraction"]].tolist() == ["repaired", "train2017", 1, 0.25]
     issue = found.issues.iloc[0]
     assert issue[["source_split", "image_id", "annotation_id", "step", "outcome"]].tolist() == [
-        "train2017", 1, 1, "read", "mended",
+        "train2017", 1, 1, "read", "repaired",
     ]  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from posescope.data.coco import validation as checks
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import BOX_REACH, filter_persons
 from posescope.data.coco.reader import Annotations, read_annotations
-from posescope.data.coco.repair import mend_ids, to_whole
-from posescope.data.crops.crop_boxes import BoxedPersons, box_persons, place_targets
+from posescope.data.coco.repair import parse_int64, repair_ids
+from posescope.data.crops.crop_boxes import BoxedPersons, box_persons, targets_in_crops
 from posescope.data.crops.dataset_split import draw_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
 
@@ -147,7 +147,7 @@ def run_case(random: Random, root: Path, source: SourceOptions, path: Path, made
             "boxes": boxed.crop_boxes,
         }.items():
             made[name].append(table)
-        persons = draw_test_set(boxed.persons, SplitOptions(test_share_max=0.5))
+        persons = draw_test_set(boxed.persons, SplitOptions(max_test_fraction=0.5))
     except PosescopeError as error:
         return type(error).__name__ if len(str(error)) > 20 else f"no clear message: {error}"
     check_splits(boxed.persons, persons)
@@ -159,15 +159,15 @@ def check_reading(read: Annotations, path: Path) -> None:
     content = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
     category = read.skeleton.category_id
     others = sum(
-        isinstance(record, dict) and (found := to_whole(record.get("category_id", category))) is not None and found != category
+        isinstance(record, dict) and (found := parse_int64(record.get("category_id", category))) is not None and found != category
         for record in content["annotations"]
     )  # fmt: skip
     persons, issues = (table[table["source_split"] == "train2017"] for table in (read.persons, read.issues))
-    assert set(issues["outcome"]) <= {"set aside", "mended", "warned"}
+    assert set(issues["outcome"]) <= {"rejected", "repaired", "warned"}
     # Who is mended or warned of is among the persons, or an image.
-    gone_on = issues[(issues["outcome"] != "set aside") & (issues["annotation_id"] != -1)]
+    gone_on = issues[(issues["outcome"] != "rejected") & (issues["annotation_id"] != -1)]
     assert gone_on["annotation_id"].isin(persons["annotation_id"]).all()
-    issues = issues[issues["outcome"] == "set aside"]
+    issues = issues[issues["outcome"] == "rejected"]
     of_images = issues["reason"].str.startswith(("image ", "file_name "))
     assert len(persons) + (~of_images).sum() + others == len(content["annotations"])
     assert (issues["reason"] != "").all()
@@ -184,7 +184,7 @@ def check_reading(read: Annotations, path: Path) -> None:
 def check_average_precision(read: Annotations, persons: pd.DataFrame, content: dict[str, Any]) -> None:
     """Who counts in PCK and OKS counts in average precision, with the same area."""
     images = [image["id"] for image in map(mended_image, content["images"])]
-    records = checks.sort_records(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).good
+    records = checks.partition_records(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).good
     expected = persons.set_index("annotation_id")["area"]
     assert {record["id"]: np.float32(record["area"]) for record in records} == expected.to_dict()
     labelled = read.keypoints[read.keypoints["visibility"] > 0].groupby("person_id").size()
@@ -194,7 +194,7 @@ def check_average_precision(read: Annotations, persons: pd.DataFrame, content: d
 
 
 def mended_image(image: Any) -> dict[str, Any]:
-    return mend_ids(image, ("id",))[0]
+    return repair_ids(image, ("id",))[0]
 
 
 def assert_parted(before: pd.DataFrame, after: pd.DataFrame, issues: pd.DataFrame) -> None:
@@ -212,12 +212,12 @@ def check_squares(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOpt
     else:
         assert ((first + side > 0) & (first < sizes)).all()
         assert (side <= np.ceil(1.1 * (1 + 2 * BOX_REACH) * sizes.max(axis=1, initial=1, keepdims=True))).all()
-    targets = place_targets(boxed.crop_boxes, keypoints)
+    targets = targets_in_crops(boxed.crop_boxes, keypoints)
     joints, labelled = targets.joints, targets.visibility > 0
     assert np.isfinite(joints[labelled]).all()
     assert np.isnan(joints[~labelled]).all()
     assert labelled.any(axis=1).all()
-    # 1.5 px of the image, which snapping may take (see `place_targets`); sizes beyond 2^24 are whole in float32 no more.
+    # 1.5 px of the image, which snapping may take (see `targets_in_crops`); sizes beyond 2^24 are whole in float32 no more.
     slack = np.broadcast_to(1.5 * options.size_px / side[..., None] + 1e-3, joints.shape)[labelled]
     inside = (joints[labelled] > -0.5 - slack) & (joints[labelled] < options.size_px - 0.5 + slack)
     assert inside.all()
@@ -295,8 +295,8 @@ def test_the_screening_finds_what_a_look_at_every_record_finds(tiny_coco, monkey
 
 def find_everything(content: dict[str, Any], folder: Path | None) -> str:
     """What both checks say, as text: NaN is equal to itself there."""
-    images = checks.find_bad_images(content["images"], folder)
-    sorted_ = checks.sort_records(content["annotations"], images.rows.index.tolist(), 3, 7)
-    records = checks.find_bad_records(content["annotations"], images, 3, 7)
+    images = checks.validate_images(content["images"], folder)
+    sorted_ = checks.partition_records(content["annotations"], images.rows.index.tolist(), 3, 7)
+    records = checks.validate_annotations(content["annotations"], images, 3, 7)
     assert sorted_.issues == records.issues
     return repr((images.rows.to_dict(), images.issues, sorted_, records.boxes.tolist(), records.keypoints.tolist()))

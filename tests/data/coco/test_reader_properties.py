@@ -15,7 +15,7 @@ from posescope.core.errors import DataError
 from posescope.core.tables import Issues, Keypoints, Persons, joints_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import Annotations, read_annotations
-from posescope.data.coco.repair import to_whole
+from posescope.data.coco.repair import parse_int64
 
 SOURCE = SourceOptions(images=None)
 IMAGES = [{"id": i, "file_name": f"{i}.png", "height": 60, "width": 80} for i in (1, 2)]
@@ -87,7 +87,7 @@ def suppress_refusal() -> Iterator[list[str]]:
 
 
 def of_another_category(record) -> bool:
-    found = to_whole(record.get("category_id", 7)) if isinstance(record, dict) else 7
+    found = parse_int64(record.get("category_id", 7)) if isinstance(record, dict) else 7
     return found is not None and found != 7
 
 
@@ -96,7 +96,7 @@ def of_another_category(record) -> bool:
 def test_every_record_is_read_or_set_aside(folder, annotations):
     found = read(folder, annotations)
     issues = found.issues[found.issues["source_split"] == "train2017"]
-    set_aside = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "set aside")
+    set_aside = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "rejected")
     assert len(found.persons) + set_aside.sum() == sum(not of_another_category(record) for record in annotations)
     assert (issues["reason"] != "").all()
 
@@ -146,7 +146,7 @@ odd_images = st.builds(lambda key, value: {**IMAGES[0], key: value}, st.sampled_
 def test_every_image_is_known_or_set_aside(folder, images):
     annotations = [{"id": i, "image_id": i, "bbox": [1, 2, 3, 4]} for i in (1, 2)]
     found = read(folder, annotations, images=images)
-    issues = found.issues[(found.issues["source_split"] == "train2017") & (found.issues["outcome"] == "set aside")]
+    issues = found.issues[(found.issues["source_split"] == "train2017") & (found.issues["outcome"] == "rejected")]
     reasons = issues["reason"]
     peopled = set(found.persons["image_id"])
     # An image that is known and shows nobody is an issue as well.

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from posescope.data.coco import validation as checks
-from posescope.data.coco.record_validation import NO_FAULT, NOBODY
-from posescope.data.coco.validation import find_bad_images, find_bad_records, sort_records
+from posescope.data.coco.record_validation import EMPTY_ANNOTATION, EXPECTED_REASONS
+from posescope.data.coco.validation import partition_records, validate_annotations, validate_images
 
 IMAGE = {"id": 1, "file_name": "a.png", "height": 6, "width": 8}
 PERSON = {"id": 5, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "area": 6.5, "keypoints": [1, 2, 2, 0, 0, 0]}
@@ -43,7 +43,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def images(folder):
-    return find_bad_images([IMAGE], folder)
+    return validate_images([IMAGE], folder)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def images(folder):
 )
 def test_a_malformed_image_is_set_aside_with_its_reason(folder, image, reason):
     good = {**IMAGE, "id": 2}
-    found = find_bad_images([image, good], folder)
+    found = validate_images([image, good], folder)
     assert [issue["reason"] for issue in found.issues] == [reason]
     assert found.issues[0]["annotation_id"] == -1
     assert found.rows.index.tolist() == [2]
@@ -111,26 +111,26 @@ def test_a_malformed_image_is_set_aside_with_its_reason(folder, image, reason):
     ],
 )
 def test_an_image_record_is_mended_and_named(folder, change, row, check):
-    found = find_bad_images([{**IMAGE, **change}], folder)
+    found = validate_images([{**IMAGE, **change}], folder)
     assert found.rows.loc[1].tolist() == row
     assert found.issues == ()
-    assert [one.mend.check for one in found.mended] == [check]
-    assert (found.mended[0].issue["image_id"], found.mended[0].issue["annotation_id"]) == (1, -1)
+    assert [one.repair.check for one in found.repaired] == [check]
+    assert (found.repaired[0].issue["image_id"], found.repaired[0].issue["annotation_id"]) == (1, -1)
 
 
 def test_a_file_that_two_names_could_mean_is_not_guessed(folder):
     for name in ("b.JPG", "B.jpg"):
         (folder / name).touch()
-    found = find_bad_images([{**IMAGE, "file_name": "b.jpg"}], folder)
+    found = validate_images([{**IMAGE, "file_name": "b.jpg"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image file is missing"]
 
 
 @pytest.mark.parametrize("size", [{"height": None}, {"height": 0, "width": 0}, {"width": 8.5}, {"height": float("nan")}])
 def test_a_missing_size_is_read_from_the_files_header(folder, size):
     cv2.imwrite(str(folder / "c.png"), np.zeros((5, 7, 3), np.uint8))
-    found = find_bad_images([{**IMAGE, "file_name": "c.png", **size}], folder)
+    found = validate_images([{**IMAGE, "file_name": "c.png", **size}], folder)
     assert found.rows.loc[1].tolist() == ["c.png", 5, 7]
-    assert [one.mend.check for one in found.mended] == ["image_sizes"]
+    assert [one.repair.check for one in found.repaired] == ["image_sizes"]
 
 
 @pytest.mark.parametrize(("frame", "size"), [("stored", [5, 7]), ("upright", [7, 5])])
@@ -138,31 +138,31 @@ def test_a_missing_size_is_that_of_the_labels_frame(folder, frame, size):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(folder / "c.jpg", exif=exif)
-    found = find_bad_images([{**IMAGE, "file_name": "c.jpg", "height": None}], folder, frame)
+    found = validate_images([{**IMAGE, "file_name": "c.jpg", "height": None}], folder, frame)
     assert found.rows.loc[1].tolist() == ["c.jpg", *size]
 
 
 def test_two_texts_of_one_number_are_both_set_aside(folder):
-    found = find_bad_images([{**IMAGE, "id": "1"}, {**IMAGE, "id": "01"}, {**IMAGE, "id": "2"}], folder)
+    found = validate_images([{**IMAGE, "id": "1"}, {**IMAGE, "id": "01"}, {**IMAGE, "id": "2"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image id stands twice, written in two ways"] * 2
     assert found.rows.index.tolist() == [2]
 
 
 def test_an_image_id_that_stands_twice_keeps_the_first(folder):
-    found = find_bad_images([IMAGE, {**IMAGE, "file_name": "deep/b.png"}], folder)
+    found = validate_images([IMAGE, {**IMAGE, "file_name": "deep/b.png"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image id stands twice"]
     assert found.rows.loc[1].tolist() == ["a.png", 6, 8]
 
 
 @pytest.mark.parametrize("name", ["a.png", "deep/b.png", "in.png", "out.png", "größe 図 1.png"])
 def test_names_that_stay_inside_are_good_and_links_are_followed(folder, name):
-    found = find_bad_images([{**IMAGE, "file_name": name}], folder)
+    found = validate_images([{**IMAGE, "file_name": name}], folder)
     assert (found.rows.loc[1, "file_name"], found.issues) == (name, ())
 
 
 def test_without_a_folder_nobody_looks_for_the_files():
     names = ["gone.png", "deep/gone.png", "größe 図 1.png", "..", "../a.png", "/a.png", "a\\b.png", "a\0b.png", "\ud800", "", "."]
-    found = find_bad_images([{**IMAGE, "id": i, "file_name": name} for i, name in enumerate(names)], None)
+    found = validate_images([{**IMAGE, "id": i, "file_name": name} for i, name in enumerate(names)], None)
     assert found.rows["file_name"].tolist() == [*names[:3], "a/b.png"]
     assert [issue["reason"] for issue in found.issues] == [LEAVES] * 3 + [NO_NAME] * 2 + ["image without file_name"] * 2
 
@@ -172,20 +172,20 @@ def test_a_folder_that_cannot_be_listed_is_asked_for_every_file(folder, monkeypa
         raise PermissionError("no listing")
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = find_bad_images([IMAGE, {**IMAGE, "id": 2, "file_name": "gone.png"}], folder)
+    found = validate_images([IMAGE, {**IMAGE, "id": 2, "file_name": "gone.png"}], folder)
     assert found.rows.index.tolist() == [1]
     assert [issue["reason"] for issue in found.issues] == ["image file is missing"]
 
 
 def test_an_issue_can_be_stored_whatever_the_name(folder):
     for name in ("a\ud800.png", "a\0b.png", ["a.png"], "x" * 999):
-        issue = find_bad_images([{**IMAGE, "file_name": name}], folder).issues[0]
+        issue = validate_images([{**IMAGE, "file_name": name}], folder).issues[0]
         (issue["file_name"] + issue["detail"]).encode("utf-8")
         assert "\0" not in issue["file_name"] + issue["detail"]
 
 
 def test_no_images(folder):
-    found = find_bad_images([], folder)
+    found = validate_images([], folder)
     assert (len(found.rows), found.rows.index.dtype, found.issues) == (0, np.int64, ())
 
 
@@ -247,7 +247,7 @@ def test_no_images(folder):
 )
 def test_a_malformed_annotation_is_set_aside_with_its_reason(images, record, reason):
     good = {**PERSON, "id": 6}
-    found = find_bad_records([record, good], images, joint_count=2, category_id=7)
+    found = validate_annotations([record, good], images, joint_count=2, category_id=7)
     assert [issue["reason"] for issue in found.issues] == [reason]
     assert found.annotation_ids.tolist() == [6]
 
@@ -265,7 +265,7 @@ BOTH = [10, 20, 2, 30, 40, 1]
         ({"iscrowd": None}, "crowd_flags", "iscrowd", 0),
         ({"iscrowd": "1"}, "crowd_flags", "iscrowd", 1),
         ({"keypoints": [1, 2, 0, 0]}, "visibilities", "keypoints", [1, 2, 2, 0, 0, 0]),
-        ({"keypoints": [1, 2, 2, None, float("nan"), 0]}, "unlabelled_places", "keypoints", [1, 2, 2, 0, 0, 0]),
+        ({"keypoints": [1, 2, 2, None, float("nan"), 0]}, "unlabelled_coordinates", "keypoints", [1, 2, 2, 0, 0, 0]),
         # The keypoints span 20 x 20 px from pixel 10, 20: 0.1 of 20 on each side, and a pixel's middle is 0.5 from its edge.
         ({"keypoints": BOTH, "bbox": None, "area": 100}, "boxes_from_keypoints", "bbox", [8.5, 18.5, 24, 24]),
         ({"keypoints": BOTH, "bbox": [], "area": 100}, "boxes_from_keypoints", "bbox", [8.5, 18.5, 24, 24]),
@@ -282,30 +282,30 @@ BOTH = [10, 20, 2, 30, 40, 1]
 )
 def test_an_annotation_is_mended_and_named(change, check, field, value):
     record = {**PERSON, **change}
-    found = sort_records([record], [1], 2, 7)
+    found = partition_records([record], [1], 2, 7)
     assert found.issues == ()
     assert found.good[0][field] == value
-    assert [one.mend.check for one in found.mended] == [check]
-    assert found.mended[0].issue["annotation_id"] == 5
+    assert [one.repair.check for one in found.repaired] == [check]
+    assert found.repaired[0].issue["annotation_id"] == 5
     assert record == {**PERSON, **change} or "nan" in repr(record)  # the caller's record is left alone
 
 
 @pytest.mark.parametrize("area", [0.13, 6, 12.5])
 def test_a_plausible_area_stays(images, area):
-    found = find_bad_records([{**PERSON, "bbox": [1, 2, 3, 4], "area": area, "keypoints": []}], images, 2, 7)
-    assert (found.areas.tolist(), found.mended) == ([area], ())
+    found = validate_annotations([{**PERSON, "bbox": [1, 2, 3, 4], "area": area, "keypoints": []}], images, 2, 7)
+    assert (found.areas.tolist(), found.repaired) == ([area], ())
 
 
 def test_a_crowd_may_fill_little_of_its_box(images):
     crowd = {**PERSON, "bbox": [0, 0, 100, 100], "area": 20, "iscrowd": 1}
     person = {**crowd, "id": 6, "iscrowd": 0}
-    assert find_bad_records([crowd, person], images, 2, 7).areas.tolist() == [20, 5300]
+    assert validate_annotations([crowd, person], images, 2, 7).areas.tolist() == [20, 5300]
 
 
 @pytest.mark.parametrize("count", ["absent", None, 1, 1.0])
 def test_a_count_that_is_right_or_missing_is_not_spoken_of(images, count):
     record = dict(PERSON) if count == "absent" else {**PERSON, "num_keypoints": count}
-    assert find_bad_records([record], images, 2, 7).mended == ()
+    assert validate_annotations([record], images, 2, 7).repaired == ()
 
 
 @pytest.mark.parametrize("box", ["absent", None, [0, 0, 0, 0]])
@@ -313,34 +313,34 @@ def test_a_count_that_is_right_or_missing_is_not_spoken_of(images, count):
 def test_a_record_in_which_nobody_is_annotated_is_no_fault(images, box, keypoints):
     record = {**PERSON, "bbox": box, "keypoints": keypoints, "num_keypoints": 0, "area": 0}
     record = {field: value for field, value in record.items() if value != "absent"}
-    found = find_bad_records([record], images, 2, 7)
-    assert [issue["reason"] for issue in found.issues] == [NOBODY]
+    found = validate_annotations([record], images, 2, 7)
+    assert [issue["reason"] for issue in found.issues] == [EMPTY_ANNOTATION]
     assert len(found.annotation_ids) == 0
-    assert NOBODY in NO_FAULT
+    assert EMPTY_ANNOTATION in EXPECTED_REASONS
 
 
 def test_a_text_that_is_another_records_number_stands_twice(images):
-    found = find_bad_records([{**PERSON, "id": "5"}, PERSON], images, 2, 7)
+    found = validate_annotations([{**PERSON, "id": "5"}, PERSON], images, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id stands twice"]
     assert found.annotation_ids.tolist() == [5]
 
 
 def test_the_number_of_a_persons_numbers_is_the_skeletons(images):
     coco = {**PERSON, "keypoints": [1, 2, 2] * 17}
-    found = find_bad_records([coco, {**coco, "id": 6, "keypoints": coco["keypoints"][:50]}], images, 17, 7)
+    found = validate_annotations([coco, {**coco, "id": 6, "keypoints": coco["keypoints"][:50]}], images, 17, 7)
     assert [issue["reason"] for issue in found.issues] == ["keypoints are not 51 finite numbers"]
     assert found.keypoints.shape == (1, 17, 3)
 
 
 def test_of_two_records_with_one_id_the_first_good_one_stays(images):
     records = [{**PERSON, "bbox": []}, {**PERSON, "area": 1}, {**PERSON, "area": 2}, {**PERSON, "id": 6}]
-    found = find_bad_records(records, images, 2, 7)
+    found = validate_annotations(records, images, 2, 7)
     assert (found.annotation_ids.tolist(), found.areas.tolist()) == ([5, 6], [1, 6.5])
     assert [issue["reason"] for issue in found.issues] == [NO_BOX, "annotation id stands twice"]
 
 
 def test_an_id_may_be_that_of_a_record_of_another_category(images):
-    found = find_bad_records([{**PERSON, "category_id": 3}, PERSON], images, 2, 7)
+    found = validate_annotations([{**PERSON, "category_id": 3}, PERSON], images, 2, 7)
     assert (found.annotation_ids.tolist(), found.issues, found.other_count) == ([5], (), 1)
 
 
@@ -349,24 +349,24 @@ def test_who_states_our_category_or_none_is_ours(images, category):
     record = {key: value for key, value in PERSON.items() if key != "category_id" or category != "absent"}
     if category != "absent":
         record["category_id"] = category
-    found = find_bad_records([record], images, 2, 7)
+    found = validate_annotations([record], images, 2, 7)
     assert (found.annotation_ids.tolist(), found.other_count) == ([5], 0)
 
 
 def test_true_is_not_category_one(images):
-    found = find_bad_records([{**PERSON, "category_id": True}, {**PERSON, "id": 6, "category_id": 1}], images, 2, 1)
+    found = validate_annotations([{**PERSON, "category_id": True}, {**PERSON, "id": 6, "category_id": 1}], images, 2, 1)
     assert ([issue["reason"] for issue in found.issues], found.annotation_ids.tolist()) == ([NO_CATEGORY], [6])
 
 
 def test_every_category_is_wanted_if_none_is_named():
     records = [{**PERSON, "id": i, "category_id": category} for i, category in enumerate((7, 3, "x", None))]
-    found = sort_records(records, [1], 2, None)
+    found = partition_records(records, [1], 2, None)
     assert (len(found.good), found.issues, found.other_count) == (4, (), 0)
 
 
 @pytest.mark.parametrize(("crowd", "expected"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)])
 def test_crowds(images, crowd, expected):
-    assert find_bad_records([{**PERSON, "iscrowd": crowd}], images, 2, 7).is_crowd.tolist() == [expected]
+    assert validate_annotations([{**PERSON, "iscrowd": crowd}], images, 2, 7).is_crowd.tolist() == [expected]
 
 
 def test_good_records_are_never_looked_at_one_by_one(images, monkeypatch):
@@ -380,7 +380,7 @@ def test_good_records_are_never_looked_at_one_by_one(images, monkeypatch):
     records[100]["category_id"] = 3
     records[200]["keypoints"] = [10**400, 2, 2, 0, 0, 0]
     records[300]["bbox"] = [1, 2, 3, "4"]
-    found = find_bad_records(records, images, 2, 7)
+    found = validate_annotations(records, images, 2, 7)
     assert looked_at == [200, 300]
     assert (len(found.areas), found.other_count) == (597, 1)
 
@@ -389,27 +389,27 @@ def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(images):
     deep: object = []
     for _ in range(100_000):
         deep = [deep]
-    found = find_bad_records([{**PERSON, "bbox": deep}], images, 2, 7)
+    found = validate_annotations([{**PERSON, "bbox": deep}], images, 2, 7)
     assert found.issues[0]["reason"] == NO_BOX
     assert found.issues[0]["detail"] == "(nested too deeply to be shown)"
 
 
 def test_an_annotation_id_that_stands_twice_keeps_the_first(images):
-    found = find_bad_records([PERSON, {**PERSON, "area": 1}], images, 2, 7)
+    found = validate_annotations([PERSON, {**PERSON, "area": 1}], images, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id stands twice"]
     assert found.areas.tolist() == [6.5]
 
 
 def test_an_issue_says_which_record(images):
-    found = find_bad_records([{**PERSON, "iscrowd": -1}], images, 2, 7).issues[0]
+    found = validate_annotations([{**PERSON, "iscrowd": -1}], images, 2, 7).issues[0]
     assert (found["image_id"], found["annotation_id"]) == (1, 5)
     assert found["detail"].startswith("{'id': 5, 'image_id': 1")
-    nameless = find_bad_records(["x" * 999], images, 2, 7).issues[0]
+    nameless = validate_annotations(["x" * 999], images, 2, 7).issues[0]
     assert (nameless["image_id"], nameless["annotation_id"], len(nameless["detail"])) == (-1, -1, 200)
 
 
 def test_well_formed_records_become_arrays(images):
-    found = find_bad_records([PERSON, {**PERSON, "id": 6, "iscrowd": 1, "keypoints": []}], images, 2, 7)
+    found = validate_annotations([PERSON, {**PERSON, "id": 6, "iscrowd": 1, "keypoints": []}], images, 2, 7)
     np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4]] * 2)
     np.testing.assert_array_equal(found.keypoints, [[[1, 2, 2], [0, 0, 0]], np.zeros((2, 3))])
     assert found.is_crowd.tolist() == [False, True]
@@ -417,5 +417,5 @@ def test_well_formed_records_become_arrays(images):
 
 
 def test_no_annotations(images):
-    found = find_bad_records([], images, 2, 7)
+    found = validate_annotations([], images, 2, 7)
     assert (found.boxes.shape, found.keypoints.shape, found.annotation_ids.shape) == ((0, 4), (0, 2, 3), (0,))

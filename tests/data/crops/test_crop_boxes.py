@@ -8,9 +8,9 @@ from posescope.core.tables import CropBoxes, Issues, Persons, join_joints, joint
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.options import CropOptions
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.square_crop import crop_square
 from posescope.geometry.affine import apply_affine, invert_affine
 
 PADDED = CropOptions(rule="padded_square", size_px=32)
@@ -80,7 +80,7 @@ def test_nobody(annotations):
     found = box_persons(annotations.persons[:0], annotations.keypoints, PADDED)
     assert [len(table) for table in (found.persons, found.crop_boxes, found.issues)] == [0, 0, 0]
     Persons.validate(found.persons)
-    assert place_targets(found.crop_boxes, annotations.keypoints).joints.shape == (0, 3, 2)
+    assert targets_in_crops(found.crop_boxes, annotations.keypoints).joints.shape == (0, 3, 2)
 
 
 def test_unlabelled_people_must_be_filtered_first(annotations):
@@ -91,7 +91,7 @@ def test_unlabelled_people_must_be_filtered_first(annotations):
 
 def test_targets_by_hand(annotations):
     boxes = box_persons(annotations.persons, annotations.keypoints, PADDED).crop_boxes
-    targets = place_targets(boxes, annotations.keypoints)
+    targets = targets_in_crops(boxes, annotations.keypoints)
     assert (targets.joints.shape, targets.joints.dtype, targets.visibility.dtype) == ((7, 3, 2), np.float32, np.uint8)
     # Person 0's nose (20, 14): ((20 - 3.5) * 32 / 33 - 0.5, (14 - 8.5) * 32 / 33 - 0.5) = (15.5, 4.8333)
     np.testing.assert_allclose(targets.joints[0, 0], [15.5, 4.83333], atol=1e-4)
@@ -101,7 +101,7 @@ def test_targets_by_hand(annotations):
 
 def test_targets_follow_the_order_of_the_boxes(annotations):
     boxes = box_persons(annotations.persons, annotations.keypoints, PADDED).crop_boxes
-    straight, turned = place_targets(boxes, annotations.keypoints), place_targets(boxes[::-1], annotations.keypoints)
+    straight, turned = targets_in_crops(boxes, annotations.keypoints), targets_in_crops(boxes[::-1], annotations.keypoints)
     assert turned.person_ids.tolist() == list(range(6, -1, -1))
     np.testing.assert_array_equal(turned.joints, straight.joints[::-1])
 
@@ -110,7 +110,7 @@ def test_targets_follow_the_order_of_the_boxes(annotations):
 def test_crop_and_back_is_the_identity(annotations, rule):
     boxes = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule=rule, size_px=256)).crop_boxes
     in_image = joints_of(annotations.keypoints, boxes["person_id"].to_numpy())[..., :2]
-    in_crop = place_targets(boxes, annotations.keypoints).joints
+    in_crop = targets_in_crops(boxes, annotations.keypoints).joints
     # Stored as float32: 256 px are known to 2^-16 px.
     np.testing.assert_allclose(apply_affine(invert_affine(matrices_of(boxes)), in_crop), in_image, atol=1e-4)
 
@@ -120,14 +120,14 @@ def test_crop_and_back_is_the_identity(annotations, rule):
 def test_a_marked_pixel_lands_on_its_joint(annotations, rule, size_px):
     options = CropOptions(rule=rule, size_px=size_px, padding_rgb=(0, 0, 0))
     boxed = box_persons(annotations.persons, annotations.keypoints, options)
-    targets = place_targets(boxed.crop_boxes, annotations.keypoints)
+    targets = targets_in_crops(boxed.crop_boxes, annotations.keypoints)
     for person, box, joints in zip(boxed.persons.itertuples(), boxed.crop_boxes.itertuples(), targets.joints, strict=True):
         for joint, (x, y, visibility) in enumerate(joints_of(annotations.keypoints, np.array([person.person_id]))[0]):
             if visibility == 0 or x % 1 or y % 1:
                 continue  # a pixel can mark whole places only
             image = np.zeros((person.image_h, person.image_w, 3), np.uint8)
             image[int(y), int(x)] = 255
-            crop = cut_square(image, box.left, box.top, box.side, size_px, options.padding_rgb)[..., 0].astype(float)
+            crop = crop_square(image, box.left, box.top, box.side, size_px, options.padding_rgb)[..., 0].astype(float)
             rows, columns = np.indices(crop.shape)
             centroid = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
             # The brightness spreads over neighbours by area, so its centroid is the joint to a fraction of a crop px.

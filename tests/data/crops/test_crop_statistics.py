@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.data.crops.crop_boxes import box_persons, place_targets
+from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
 from posescope.data.crops.crop_statistics import CropStatistics, check_current, mean_rgb, measure_crops
 from posescope.geometry.crop_recipe import CropRecipe
 
 
 def measure(found, persons=None, targets=None):
-    targets = place_targets(found.crop_boxes, found.keypoints) if targets is None else targets
+    targets = targets_in_crops(found.crop_boxes, found.keypoints) if targets is None else targets
     return measure_crops(found.store, found.persons if persons is None else persons, targets, found.options)
 
 
@@ -52,7 +52,7 @@ def test_the_fingerprint_follows_the_pixels(tiny_coco, cut):
 
 def test_the_fingerprint_follows_splits_and_joints(tiny_coco, cut):
     found = cut(tiny_coco.root)
-    targets = place_targets(found.crop_boxes, found.keypoints)
+    targets = targets_in_crops(found.crop_boxes, found.keypoints)
     moved, hidden = targets.joints.copy(), targets.visibility.copy()
     moved[0, 0, 0] += 1e-3
     hidden[0, 0] = 1
@@ -73,12 +73,12 @@ def test_nobody_to_train_on_is_an_error(tiny_coco, cut):
 
 def test_what_was_measured_is_what_lies_there(tiny_coco, cut):
     found = cut(tiny_coco.root)
-    targets = place_targets(found.crop_boxes, found.keypoints)
+    targets = targets_in_crops(found.crop_boxes, found.keypoints)
     statistics = measure(found)
     check_current(statistics, found.store, found.persons, targets)
     other = cut(tiny_coco.root, rule_options={"margin": 0.3})
     with pytest.raises(DataError, match=r"are not those that were measured .* Run the pipeline data_engineering"):
-        check_current(statistics, other.store, other.persons, place_targets(other.crop_boxes, other.keypoints))
+        check_current(statistics, other.store, other.persons, targets_in_crops(other.crop_boxes, other.keypoints))
     drawn = found.persons.assign(split=["test", *found.persons["split"][1:]])
     with pytest.raises(DataError, match="are not those that were measured"):
         check_current(measure(other), other.store, drawn, targets)
@@ -90,8 +90,8 @@ def test_joints_and_boxes_of_another_run_are_refused(tiny_coco, cut):
     new = box_persons(old.persons, old.keypoints, old.options.model_copy(update={"rule_options": {"margin": 0.5}}))
     everybody = old.persons["person_id"].to_numpy()
     with pytest.raises(DataError, match=r"cut from other squares .* than targets speak of"):
-        old.store.select(place_targets(new.crop_boxes, old.keypoints), everybody)
+        old.store.select(targets_in_crops(new.crop_boxes, old.keypoints), everybody)
     with pytest.raises(DataError, match=r"cut from other squares .* than crop_boxes speak of"):
         old.store.check_boxes(new.crop_boxes)
     old.store.check_boxes(old.crop_boxes.iloc[::-1])
-    assert len(old.store.select(place_targets(old.crop_boxes, old.keypoints), everybody)) == 7
+    assert len(old.store.select(targets_in_crops(old.crop_boxes, old.keypoints), everybody)) == 7

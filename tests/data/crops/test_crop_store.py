@@ -10,21 +10,21 @@ from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.shard_writer import CropColour, PictureFacts, ShardRecord
+from posescope.data.crops.shard_writer import ColourSums, ImageFacts, ShardRecord
 
 IMAGES = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
 FAILURE = (9, "image cannot be decoded", "a.png: cannot be decoded")
-PICTURE = PictureFacts("train/b.png", "0" * 32, 6, 40, 30)
+PICTURE = ImageFacts("train/b.png", "0" * 32, 6, 40, 30)
 
 
 def write(store, name, images, person_ids, failures=()):
     """A shard of crops of 2 x 2 px, made for as many people as succeeded and failed."""
     with store.shard_writer(name, "f0", len(person_ids) + len(failures), size_px=2) as writer:
         for image, person in zip(images, person_ids, strict=True):
-            writer.append(person, image, CropColour((1, 2, person), 4))
-        writer.add_picture(PICTURE)
+            writer.append(person, image, ColourSums((1, 2, person), 4))
+        writer.add_image(PICTURE)
         for person, kind, message in failures:
-            writer.fail((person,), kind, message)
+            writer.add_failure((person,), kind, message)
 
 
 # The targets know more persons than have crops, in an order of their own.
@@ -81,7 +81,7 @@ def test_records_round_trip_with_their_checksums(store):
 def test_the_file_is_numpy_s_own_however_many_fail(tmp_path, count):
     store = CropStore(tmp_path)
     with store.shard_writer("shard-00000", "f0", count, size_px=2) as writer:
-        writer.append(1, IMAGES[0], CropColour((0, 0, 0), 0))
+        writer.append(1, IMAGES[0], ColourSums((0, 0, 0), 0))
     np.testing.assert_array_equal(np.load(tmp_path / "shard-00000.npy"), IMAGES[:1])
     np.save(tmp_path / "plain.npy", IMAGES[:1])
     assert (tmp_path / "shard-00000.npy").read_bytes() == (tmp_path / "plain.npy").read_bytes()
@@ -90,7 +90,7 @@ def test_the_file_is_numpy_s_own_however_many_fail(tmp_path, count):
 def break_off(store, error):
     """A shard whose writing ends after its first crop."""
     with store.shard_writer("shard-00001", "f0", 2, size_px=2) as writer:
-        writer.append(5, IMAGES[0], CropColour((0, 0, 0), 0))
+        writer.append(5, IMAGES[0], ColourSums((0, 0, 0), 0))
         raise error
 
 
@@ -98,7 +98,7 @@ def break_off(store, error):
 def test_a_shard_that_breaks_off_is_not_done(store, error):
     with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else DataError, match=r"full|^$"):
         break_off(store, error)
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
     assert [path.name for path in store.root.iterdir() if "tmp" in path.name] == []
 
 
@@ -119,7 +119,7 @@ def test_select_leaves_out_who_has_no_crop(store):
 @pytest.mark.parametrize("wanted", [[], [9]])
 def test_select_of_nobody_is_empty(store, wanted):
     found = store.select(TARGETS, np.array(wanted, dtype=np.int64))
-    assert (len(found), found.targets.joints.shape, found.places.shape, found.crop_size) == (0, (0, 2, 2), (0, 2), (2, 2))
+    assert (len(found), found.targets.joints.shape, found.locations.shape, found.crop_size) == (0, (0, 2, 2), (0, 2), (2, 2))
 
 
 def test_shards_are_memory_mapped_and_read_only(store):
@@ -141,16 +141,16 @@ def test_an_empty_shard_can_be_written_and_read(store):
 
 
 def test_a_shard_is_done_only_if_it_was_made_from_the_same(store):
-    done = store.done_shard("shard-00001", "f0")
+    done = store.finished_shard("shard-00001", "f0")
     assert done is not None
     assert done.person_ids == (5, 8)
-    assert store.done_shard("shard-00001", "f1") is None
-    assert store.done_shard("shard-00009", "f0") is None
+    assert store.finished_shard("shard-00001", "f1") is None
+    assert store.finished_shard("shard-00009", "f0") is None
 
 
 def test_a_shard_with_failures_is_not_done(store):
     assert store.record("shard-00000").failures
-    assert store.done_shard("shard-00000", "f0") is None
+    assert store.finished_shard("shard-00000", "f0") is None
 
 
 @pytest.mark.parametrize("change", [{"row_digests": []}, {"checksum": None, "sha256": ""}, {"failures": [[1, "old"]]}, None])
@@ -158,25 +158,25 @@ def test_a_shard_with_a_record_of_another_version_is_not_done(store, change):
     path = store.root / "shard-00001.json"
     changed = {} if change is None else read_json(path) | change
     write_json(path, {key: value for key, value in changed.items() if value is not None})
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
 
 
 def test_a_cut_record_is_not_done(store):
     path = store.root / "shard-00001.json"
     path.write_bytes(path.read_bytes()[:40])
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
 
 
 def test_changed_pixels_are_seen_by_size_or_by_checksum(store):
     path, whole = store.root / "shard-00001.npy", (store.root / "shard-00001.npy").read_bytes()
     path.write_bytes(whole[:-1])
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
     path.write_bytes(whole[:-1] + b"?")
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
     path.write_bytes(b"?" * len(whole))
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
     path.write_bytes(whole)
-    assert store.done_shard("shard-00001", "f0") is not None
+    assert store.finished_shard("shard-00001", "f0") is not None
 
 
 def test_finishing_removes_what_killed_processes_left(store):
@@ -191,14 +191,14 @@ def test_finishing_removes_what_killed_processes_left(store):
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
 def test_half_a_shard_is_not_done(store, suffix):
     (store.root / f"shard-00001{suffix}").unlink()
-    assert store.done_shard("shard-00001", "f0") is None
+    assert store.finished_shard("shard-00001", "f0") is None
 
 
 def test_a_store_is_not_finished_while_it_is_filled(store):
     assert store.is_finished()
     store.begin()
     assert not store.is_finished()
-    assert store.done_shard("shard-00001", "f0") is not None  # yet what is done stays done
+    assert store.finished_shard("shard-00001", "f0") is not None  # yet what is done stays done
 
 
 def test_finishing_removes_other_shards(store):

@@ -9,19 +9,19 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.tables import Issues
-from posescope.data.coco.failure_limits import FailureOptions
+from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.crops.crop_boxes import place_targets
+from posescope.data.crops.crop_boxes import targets_in_crops
 from posescope.data.crops.crop_statistics import mean_rgb
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import cut_all
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.cropping import write_crops
+from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import ImageError, read_bytes, read_image
 
 
 def crops_of(cut):
     """{person_id: crop} of a finished store."""
-    everybody = cut.store.select(place_targets(cut.crop_boxes, cut.keypoints), cut.persons["person_id"].to_numpy())
+    everybody = cut.store.select(targets_in_crops(cut.crop_boxes, cut.keypoints), cut.persons["person_id"].to_numpy())
     images = everybody.read_images(np.arange(len(everybody)))
     return dict(zip(everybody.targets.person_ids.tolist(), images, strict=True))
 
@@ -41,7 +41,7 @@ def test_crops_equal_direct_cutting(tiny_coco, cut):
     assert sorted(crops) == list(range(7))
     for person, box in zip(found.persons.itertuples(), found.crop_boxes.itertuples(), strict=True):
         image = read_image(tiny_coco.image_file(person.source_split, person.file_name))
-        expected = cut_square(image, box.left, box.top, box.side, 32, found.options.padding_rgb)
+        expected = crop_square(image, box.left, box.top, box.side, 32, found.options.padding_rgb)
         np.testing.assert_array_equal(crops[person.person_id], expected)
     assert len(Issues.validate(found.issues)) == 0
     assert found.store.is_finished()
@@ -144,12 +144,12 @@ def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, t
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     options = first.options.model_copy(update={"shard_persons": shard_persons})
     store = CropStore(tmp_path / "again")
-    issues = cut_all(folder, source, first.persons, first.crop_boxes, store, options, FailureOptions(max_share=1))
+    issues = write_crops(folder, source, first.persons, first.crop_boxes, store, options, FailureLimits(max_fraction=1))
     assert issues["annotation_id"].tolist() == [1, 2]
     assert set(issues["step"]) == {"cut"}
     assert set(issues["reason"]) <= {"image cannot be decoded", "image cannot be read", "image file is missing"}
     assert issues["detail"].str.contains(r"one\.png: (?:cannot be decoded|there is no such image file)").all()
-    everybody = store.select(place_targets(first.crop_boxes, first.keypoints), np.arange(7))
+    everybody = store.select(targets_in_crops(first.crop_boxes, first.keypoints), np.arange(7))
     assert everybody.targets.person_ids.tolist() == [2, 3, 4, 5, 6]
     images = everybody.read_images(np.arange(5))
     expected = crops_of(first)
@@ -162,19 +162,19 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
     broken = cut(tiny_coco.root)
     assert broken.issues["detail"].str.contains(r"the annotations say \(101, 90\) px").tolist() == [True]
     tiny_coco.change("train2017", lambda content: content["images"][2].update(height=100))
-    mended = cut(tiny_coco.root)
-    assert len(mended.issues) == 0
-    assert len(crops_of(mended)) == 7
+    repaired = cut(tiny_coco.root)
+    assert len(repaired.issues) == 0
+    assert len(crops_of(repaired)) == 7
 
 
 def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
-    def fail(path, limits):
+    def add_failure(path, limits):
         if path.name == "three.png":
             raise ImageError("image cannot be read", "the disk was away")
         return read_bytes(path, limits)
 
     with monkeypatch.context() as patch:
-        patch.setattr("posescope.data.crops.cropping.read_bytes", fail)
+        patch.setattr("posescope.data.crops.cropping.read_bytes", add_failure)
         broken = cut(tiny_coco.root)
     assert broken.issues["annotation_id"].tolist() == [4]
     before = times(broken.store)
@@ -196,10 +196,10 @@ def test_too_many_failures_stop_the_run_with_a_summary(tiny_coco, cut, tmp_path)
     spoil(tiny_coco.image_file("train2017", "one.png"))
     tiny_coco.write_image("train2017", "two.png", np.zeros((50, 71, 3), np.uint8))
     with pytest.raises(DataError) as caught:
-        cut(tiny_coco.root, max_share=0.4)
+        cut(tiny_coco.root, max_fraction=0.4)
     first, *reasons = str(caught.value).splitlines()
     assert first.startswith("cut: 3 of 7 records failed (42.9%); at most 40.0% may.")
-    assert "data_engineering.failures.max_share" in first
+    assert "data_engineering.failures.max_fraction" in first
     assert reasons[0].startswith("  2 x image cannot be decoded; the first: ")
     assert reasons[1].startswith("  1 x image has another size; the first: ")
     assert "two.png: the annotations say (50, 70) px (height, width), the file has (50, 71)" in reasons[1]
@@ -207,7 +207,7 @@ def test_too_many_failures_stop_the_run_with_a_summary(tiny_coco, cut, tmp_path)
     assert not store.is_finished()
     before = times(store)
     # What was cut stays: the same again, with more patience, tries only the shards with failures again.
-    assert renewed(before, times(cut(tiny_coco.root, max_share=3 / 7).store)) == ["shard-00000.npy", "shard-00001.npy"]
+    assert renewed(before, times(cut(tiny_coco.root, max_fraction=3 / 7).store)) == ["shard-00000.npy", "shard-00001.npy"]
 
 
 def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):

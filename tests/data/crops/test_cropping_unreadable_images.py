@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.data.crops.crop_boxes import place_targets
+from posescope.data.crops.crop_boxes import targets_in_crops
 
 SIZE = (60, 80)
 PICTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (3, 4, 3)).astype(np.uint8), SIZE[::-1])
@@ -75,7 +75,7 @@ def test_every_image_ends_well(gallery, cut, workers):
 
     train = found.persons[(found.persons["split"] == "train") & ~found.persons["file_name"].isin(BAD)]
     assert set(train["file_name"]) == set(GOOD)  # who has no image at all was set aside when the annotations were read
-    crops = found.store.select(place_targets(found.crop_boxes, found.keypoints), train["person_id"].to_numpy())
+    crops = found.store.select(targets_in_crops(found.crop_boxes, found.keypoints), train["person_id"].to_numpy())
     box = found.crop_boxes.set_index("person_id").loc[train["person_id"].iloc[0]]
     left, top, side = (int(box[name]) for name in ("left", "top", "side"))
     expected = cv2.resize(PICTURE[top : top + side, left : left + side], (32, 32), interpolation=cv2.INTER_AREA).astype(int)

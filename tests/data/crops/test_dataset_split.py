@@ -16,7 +16,7 @@ from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.dataset_split import count_distribution, draw_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
-from posescope.data.crops.shard_writer import CropColour
+from posescope.data.crops.shard_writer import ColourSums
 
 
 def persons(train, val):
@@ -86,7 +86,7 @@ def test_two_records_of_one_picture_stay_together():
     table = persons([1] * 20, [5])
     twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
     for seed in range(5):
-        found = draw_test_set(twins, SplitOptions(seed=seed, test_share_max=0.5))
+        found = draw_test_set(twins, SplitOptions(seed=seed, max_test_fraction=0.5))
         assert (found["split"] == "test").sum() == 4
         assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
 
@@ -102,12 +102,12 @@ def test_the_draw_is_that_of_the_images_ids():
 def test_one_picture_on_both_sides_is_an_error():
     twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
     with pytest.raises(DataError, match=r"Image .*0\.png \(file_name\) of 'all' stands in more than one split"):
-        draw_test_set(twins, SplitOptions(test_share_max=0))
+        draw_test_set(twins, SplitOptions(max_test_fraction=0))
 
 
 def test_the_cap_is_reported(caplog):
     with caplog.at_level(logging.WARNING):
-        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(test_share_max=0.2))
+        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
     # 0.2 * 10 training persons = 2 < 4.
     assert (found["split"] == "test").sum() == 2
     assert "2 persons, not the 4 of the validation set (test_share_max = 0.2 of 10 training persons)" in caplog.text
@@ -119,7 +119,7 @@ def test_no_word_where_nothing_is_capped(caplog):
 
 
 def test_no_test_set_if_none_is_wanted():
-    found = draw_test_set(persons([1, 1], [1]), SplitOptions(test_share_max=0))
+    found = draw_test_set(persons([1, 1], [1]), SplitOptions(max_test_fraction=0))
     assert found["split"].tolist() == ["train", "train", "val"]
 
 
@@ -132,7 +132,7 @@ def test_an_empty_split_is_an_error(train, val, missing):
 def test_an_image_on_both_sides_is_an_error():
     torn = persons([1] * 10, [1]).assign(source_split="all")
     with pytest.raises(DataError, match=r"Image .*0\S* \(\w+\) of 'all' stands in more than one split"):
-        draw_test_set(torn, SplitOptions(test_share_max=0))
+        draw_test_set(torn, SplitOptions(max_test_fraction=0))
 
 
 def store_of(folder, person_ids):
@@ -141,14 +141,14 @@ def store_of(folder, person_ids):
     store.begin()
     with store.shard_writer("shard-00000", "f", len(person_ids), size_px=2) as writer:
         for person in person_ids:
-            writer.append(person, np.zeros((2, 2, 3), np.uint8), CropColour((0, 0, 0), 4))
+            writer.append(person, np.zeros((2, 2, 3), np.uint8), ColourSums((0, 0, 0), 4))
     store.finish(["shard-00000"], "whole")
     return store
 
 
 def test_distribution_by_hand(tmp_path):
     read = persons([1, 2, 2, 2, 2, 1], [2])
-    drawn = draw_test_set(read, SplitOptions(seed=1, test_share_max=0.5))
+    drawn = draw_test_set(read, SplitOptions(seed=1, max_test_fraction=0.5))
     found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
     Distribution.validate(found)
     table = found.set_index("split")
@@ -156,8 +156,8 @@ def test_distribution_by_hand(tmp_path):
     assert table["persons"].to_dict() == {"train": 8, "val": 2, "test": 2, "all": 12}
     assert table.loc["all", "images"] == table["images"][:3].sum() == 7
     assert table["images_with_persons"].equals(table["images"])  # nobody was rejected
-    np.testing.assert_allclose(table["persons_share"], [8 / 12, 2 / 12, 2 / 12, 1])
-    np.testing.assert_allclose(table["images_share"], table["images"] / 7)
+    np.testing.assert_allclose(table["persons_fraction"], [8 / 12, 2 / 12, 2 / 12, 1])
+    np.testing.assert_allclose(table["images_fraction"], table["images"] / 7)
 
 
 def test_who_has_no_crop_does_not_count(tmp_path):
@@ -167,7 +167,7 @@ def test_who_has_no_crop_does_not_count(tmp_path):
     assert found["persons"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
     assert found["images"].to_dict() == {"train": 2, "val": 1, "test": 0, "all": 3}
     assert found["images_with_persons"].to_dict() == {"train": 3, "val": 1, "test": 0, "all": 4}
-    np.testing.assert_allclose(found["persons_share"], [2 / 3, 1 / 3, 0, 1])
+    np.testing.assert_allclose(found["persons_fraction"], [2 / 3, 1 / 3, 0, 1])
 
 
 def test_images_with_persons_count_before_anybody_is_rejected(tmp_path):

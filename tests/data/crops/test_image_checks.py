@@ -11,8 +11,8 @@ from PIL import Image
 from posescope.core.errors import DataError
 from posescope.core.tables import DataQuality
 from posescope.data.coco.folder import SourceOptions
-from posescope.data.crops.image_checks import check_pictures, picture_quality
-from posescope.data.crops.shard_writer import PictureFacts, ShardRecord
+from posescope.data.crops.image_checks import check_images, image_quality_table
+from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 
 
 def record(pictures, people):
@@ -27,7 +27,7 @@ def record(pictures, people):
         size_bytes=0,
         checksum="",
         row_digests=tuple(digest for _, digest in people),
-        pictures=tuple(PictureFacts(*facts) for facts in pictures),
+        pictures=tuple(ImageFacts(*facts) for facts in pictures),
     )
 
 
@@ -45,47 +45,47 @@ THREE = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "
 
 
 def test_different_upright_pictures_give_no_finding():
-    assert check_pictures([record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
+    assert check_images([record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
 
 
 def test_no_person_gives_no_finding():
-    assert check_pictures([], people(), SourceOptions()) == []
+    assert check_images([], people(), SourceOptions()) == []
 
 
 def test_the_same_file_in_two_splits_is_told_from_one_twice_in_a_split():
     pictures = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
     persons = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val"))
     crops = [(0, "c0"), (1, "c0"), (2, "c2"), (3, "c3")]
-    found = check_pictures([record(pictures[:2], crops[:2]), record(pictures[2:], crops[2:])], persons, SourceOptions())
+    found = check_images([record(pictures[:2], crops[:2]), record(pictures[2:], crops[2:])], persons, SourceOptions())
     assert summary(found) == [("same_picture_in_two_splits", "a", 2, 4), ("same_picture_twice", "b", 2, 4)]
     assert "'a/1.jpg' = 'a/2.jpg'" in found[0].detail
     assert {finding.severity for finding in found} == {"warned"}
 
 
 def test_the_same_pixels_in_other_files_are_found_by_their_crops():
-    found = check_pictures([record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
-    assert summary(found) == [("same_person_in_two_splits", "all", 2, 3)]
+    found = check_images([record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
+    assert summary(found) == [("persons_in_two_splits", "all", 2, 3)]
     assert "'a/1.jpg person 0' = 'b/1.jpg person 2'" in found[0].detail
     # Two records of one picture are no finding of this check: the annotations' own checks see them.
     twice = people((0, "a", "1.jpg", "train"), (1, "a", "1.jpg", "train"), (2, "b", "1.jpg", "val"))
-    assert check_pictures([record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
+    assert check_images([record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
 
 
 def test_orientations_are_counted_by_what_the_size_tells():
     pictures = [("a/1.jpg", "d1", 3, 40, 60), ("a/2.jpg", "d2", 6, 40, 60), ("b/1.jpg", "d3", 6, 50, 50)]
     shard = record(pictures, [(0, "c0"), (1, "c1"), (2, "c2")])
-    (finding,) = check_pictures([shard], THREE, SourceOptions())
+    (finding,) = check_images([shard], THREE, SourceOptions())
     assert summary([finding]) == [("exif_orientation", "all", 3, 3)]
     assert "'a/1.jpg' has orientation 3" in finding.detail
     assert "for 2 of them" in finding.detail, "upside down, and the square one"
     assert "data_engineering.source.orientation" in finding.remedy
-    assert check_pictures([shard], THREE, SourceOptions(orientation="upright")) == []
+    assert check_images([shard], THREE, SourceOptions(orientation="upright")) == []
 
 
 def test_many_groups_are_shown_in_part():
     pictures = [(f"a/{number}.jpg", f"d{number // 2}", 1, 4, 4) for number in range(10)]
     persons = people(*((number, "a", f"{number}.jpg", "train") for number in range(10)))
-    (finding,) = check_pictures([record(pictures, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
+    (finding,) = check_images([record(pictures, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
     assert finding.records == 10
     assert "'a/4.jpg' = 'a/5.jpg', and 2 more" in finding.detail
 
@@ -99,11 +99,11 @@ def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, capl
     same = {"bbox": [20, 5, 30, 40], "keypoints": [35, 10, 1, 25, 40, 2, 0, 0, 0]}
     tiny_coco.change("val2017", lambda content: content["annotations"][1].update(same))
     found = cut(tiny_coco.root)
-    table = DataQuality.validate(picture_quality(found.store, found.persons, SourceOptions()))
-    assert table[["check", "records"]].values.tolist() == [["same_picture_in_two_splits", 2], ["same_person_in_two_splits", 2]]
+    table = DataQuality.validate(image_quality_table(found.store, found.persons, SourceOptions()))
+    assert table[["check", "records"]].values.tolist() == [["same_picture_in_two_splits", 2], ["persons_in_two_splits", 2]]
     assert "'train2017/one.png' = 'val2017/one.png'" in caplog.text
     again = cut(tiny_coco.root)  # nothing is read again, and the records still know it
-    pd.testing.assert_frame_equal(table, picture_quality(again.store, again.persons, SourceOptions()))
+    pd.testing.assert_frame_equal(table, image_quality_table(again.store, again.persons, SourceOptions()))
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6])

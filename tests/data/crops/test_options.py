@@ -11,7 +11,7 @@ def test_defaults_are_the_studys():
     options = CropOptions()
     assert options.rule_spec == ComponentSpec(name="centred_square")
     assert options.crop_size == (256, 256)
-    assert SplitOptions().test_share_max == 0.2
+    assert SplitOptions().max_test_fraction == 0.2
 
 
 def test_the_rule_carries_its_options():
@@ -38,7 +38,7 @@ def test_wrong_options_are_refused(changes, message):
         CropOptions(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"test_share_max": 1}, {"test_share_max": -0.1}, {"seed": -1}])
+@pytest.mark.parametrize("changes", [{"max_test_fraction": 1}, {"max_test_fraction": -0.1}, {"seed": -1}])
 def test_wrong_shares_and_seeds_are_refused(changes):
     with pytest.raises(ValidationError, match=next(iter(changes))):
         SplitOptions(**changes)

@@ -25,10 +25,10 @@ def make_reader(folder: Path, count: int, side: int = 2) -> tuple[ShardReader, n
 
 def test_crops_come_in_the_order_of_their_places(tmp_path):
     reader, crops = make_reader(tmp_path, 3)
-    places = np.array([[2, 1], [0, 0], [2, 1], [1, 0]])
+    locations = np.array([[2, 1], [0, 0], [2, 1], [1, 0]])
     images = np.zeros((4, 2, 2, 3), np.uint8)
-    reader.read_into(images, places)
-    np.testing.assert_array_equal(images, crops[places[:, 0], places[:, 1]])
+    reader.read_into(images, locations)
+    np.testing.assert_array_equal(images, crops[locations[:, 0], locations[:, 1]])
     assert (len(reader), reader.crop_size) == (3, (2, 2))
     np.testing.assert_array_equal(reader[-1], crops[2])
     np.testing.assert_array_equal(reader[1:][0], crops[1])
@@ -60,12 +60,12 @@ def test_shards_of_two_sizes_do_not_belong_together(tmp_path):
 def test_few_files_are_open_at_a_time_and_all_are_closed_in_the_end(tmp_path):
     reader, crops = make_reader(tmp_path, 3 * OPEN_FILES)
     before = len(list(Path("/proc/self/fd").iterdir()))
-    places = np.random.default_rng(1).integers(0, (len(reader), 2), (2_000, 2))
+    locations = np.random.default_rng(1).integers(0, (len(reader), 2), (2_000, 2))
     images = np.empty((2_000, 2, 2, 3), np.uint8)
     parts = [slice(k, None, 4) for k in range(4)]
     with ThreadPoolExecutor(4) as pool:  # threads share the open files
-        list(pool.map(reader.read_into, [images[part] for part in parts], [places[part] for part in parts]))
-    np.testing.assert_array_equal(images, crops[places[:, 0], places[:, 1]])
+        list(pool.map(reader.read_into, [images[part] for part in parts], [locations[part] for part in parts]))
+    np.testing.assert_array_equal(images, crops[locations[:, 0], locations[:, 1]])
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + OPEN_FILES
     del reader
     assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
@@ -12,20 +12,20 @@ PADDING = (1, 2, 3)
 
 
 def test_shrinking_averages_over_the_area():
-    crop = cut_square(NOISE, 10, 5, 48, 16, PADDING)
+    crop = crop_square(NOISE, 10, 5, 48, 16, PADDING)
     np.testing.assert_array_equal(crop, cv2.resize(NOISE[5:53, 10:58], (16, 16), interpolation=cv2.INTER_AREA))
     # By hand, for 48 -> 16: a crop px is the mean of 3 x 3 px.
     assert abs(float(crop[0, 0, 0]) - NOISE[5:8, 10:13, 0].mean()) <= 0.5
 
 
 def test_enlarging_is_bilinear():
-    crop = cut_square(NOISE, 10, 5, 20, 32, PADDING)
+    crop = crop_square(NOISE, 10, 5, 20, 32, PADDING)
     np.testing.assert_array_equal(crop, cv2.resize(NOISE[5:25, 10:30], (32, 32), interpolation=cv2.INTER_LINEAR))
 
 
 def test_the_same_size_is_a_copy():
     image = NOISE.copy()
-    crop = cut_square(image, 10, 5, 32, 32, PADDING)
+    crop = crop_square(image, 10, 5, 32, 32, PADDING)
     np.testing.assert_array_equal(crop, NOISE[5:37, 10:42])
     crop[:] = 0
     np.testing.assert_array_equal(image, NOISE)
@@ -33,7 +33,7 @@ def test_the_same_size_is_a_copy():
 
 @pytest.mark.parametrize(("left", "top"), [(-10, -4), (60, 40), (-10, 40), (60, -4), (20, -20), (-5, 10)])
 def test_padding_has_its_colour_and_its_place(left, top):
-    crop = cut_square(NOISE, left, top, 32, 32, PADDING)
+    crop = crop_square(NOISE, left, top, 32, 32, PADDING)
     for row in range(32):
         for column in range(32):
             y, x = row + top, column + left
@@ -42,7 +42,7 @@ def test_padding_has_its_colour_and_its_place(left, top):
 
 
 def test_a_square_larger_than_the_image_holds_it_all():
-    crop = cut_square(NOISE, -10, -20, 100, 100, PADDING)
+    crop = crop_square(NOISE, -10, -20, 100, 100, PADDING)
     np.testing.assert_array_equal(crop[20:80, 10:90], NOISE)
     # 100 x 100 crop px less the image's 60 x 80.
     assert (crop == PADDING).all(axis=-1).sum() == 10_000 - 4_800
@@ -50,16 +50,16 @@ def test_a_square_larger_than_the_image_holds_it_all():
 
 @pytest.mark.parametrize(("left", "top"), [(-50, 0), (90, 0), (0, -50), (0, 70), (200, 200), (-99, -99)])
 def test_a_square_beside_the_image_is_all_padding(left, top):
-    crop = cut_square(NOISE, left, top, 20, 16, PADDING)
+    crop = crop_square(NOISE, left, top, 20, 16, PADDING)
     assert (crop == PADDING).all()
 
 
 @pytest.mark.parametrize("side", [16, 20, 32, 33, 48, 59])
 def test_the_crop_goes_where_it_is_told_to(side):
     everybody = np.zeros((3, 32, 32, 3), np.uint8)
-    found = cut_square(NOISE, 3, 1, side, 32, PADDING, out=everybody[1])
+    found = crop_square(NOISE, 3, 1, side, 32, PADDING, out=everybody[1])
     assert np.shares_memory(found, everybody)
-    np.testing.assert_array_equal(everybody[1], cut_square(NOISE, 3, 1, side, 32, PADDING))
+    np.testing.assert_array_equal(everybody[1], crop_square(NOISE, 3, 1, side, 32, PADDING))
     assert not everybody[[0, 2]].any()
 
 
@@ -74,7 +74,7 @@ def test_every_real_crop_is_opencv_s(real_data):
             left, top = (int(rng.integers(0, longest - side)) for longest in (image.shape[1], image.shape[0]))
             way = cv2.INTER_AREA if side > 256 else cv2.INTER_LINEAR
             expected = cv2.resize(image[top : top + side, left : left + side], (256, 256), interpolation=way)
-            found = cut_square(image, left, top, side, 256, PADDING)
+            found = crop_square(image, left, top, side, 256, PADDING)
             assert np.abs(found.astype(int) - expected).mean() < 0.5, (path, left, top, side)
             shrunk, enlarged = shrunk + (side > 256), enlarged + (side < 256)
     assert shrunk > 100
@@ -83,10 +83,10 @@ def test_every_real_crop_is_opencv_s(real_data):
 
 def test_of_a_wide_picture_only_what_is_there_is_averaged():
     image = np.full((30, 6000, 3), 200, np.uint8)
-    crop = cut_square(image, 0, -2985, 6000, 60, (20, 40, 60))
+    crop = crop_square(image, 0, -2985, 6000, 60, (20, 40, 60))
     # 100 px become one: rows 29 and 30 of the crop have 15 of theirs each.
     np.testing.assert_array_equal(crop[29], np.tile([47, 64, 81], (60, 1)))  # 0.15 * 200 + 0.85 * padding
     np.testing.assert_array_equal(crop[30], crop[29])
     assert (np.delete(crop, [29, 30], axis=0) == (20, 40, 60)).all()
-    assert (cut_square(image, 0, -9000, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()
-    assert (cut_square(image, 7000, 0, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()
+    assert (crop_square(image, 0, -9000, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()
+    assert (crop_square(image, 7000, 0, 6000, 60, (20, 40, 60)) == (20, 40, 60)).all()

@@ -70,7 +70,7 @@ def test_an_interrupted_run_goes_on(server, root, archives, answer, files_in, op
     }  # fmt: skip
     server.log.clear()
     plan = make_plan(root, options, is_generated=False)
-    assert [(item.state, item.here_bytes) for item in plan.archives] == [("finished", 0), ("part", 10_000)]
+    assert [(item.state, item.present_bytes) for item in plan.archives] == [("finished", 0), ("part", 10_000)]
     fetched = download_archives(plan, options)
     assert fetched[1].fetched_bytes == archives["val2017"]["size_bytes"] - 10_000
     assert server.log[0].range == "bytes=10000-"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.data.download.disk_space import DiskSpaceError, free_bytes, in_words, write_fault
+from posescope.data.download.disk_space import DiskSpaceError, format_bytes, free_bytes, write_fault
 from posescope.data.download.plan import make_plan
 
 VAL = {f"val2017/{number}.jpg": bytes([number]) * 5000 for number in range(1, 6)}
@@ -81,7 +81,7 @@ def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (815_585_330, "815.6 MB"), (19_336_861_798, "19.3 GB")],
 )
 def test_bytes_in_words(count, words):
-    assert in_words(count) == words
+    assert format_bytes(count) == words
 
 
 def test_free_room_of_a_folder_that_is_not_there_yet(tmp_path):

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import ImageError, decode_image, read_image
 from posescope.data.images.headers import ImageLimits, read_header
-from posescope.data.images.orientation import turn_upright
+from posescope.data.images.orientation import apply_orientation
 from posescope.prediction.image_io.image_folder import read_upright
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
@@ -357,7 +357,7 @@ def test_tiffs_are_read_as_they_are_stored_or_upright(tmp_path, orientation, dee
     pixels = NOISE.astype(np.uint16 if deep > 1 else np.uint8) * deep
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif", (60, 80)), NOISE)
-    np.testing.assert_array_equal(read_upright(tmp_path / "a.tif"), turn_upright(NOISE, orientation))
+    np.testing.assert_array_equal(read_upright(tmp_path / "a.tif"), apply_orientation(NOISE, orientation))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "LA", "P", "1", "CMYK.JPEG", "CMYK.TIFF", "RGBA"])

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from posescope.data.images.orientation import exif_orientation, turn_upright
+from posescope.data.images.orientation import apply_orientation, exif_orientation
 
 TAG = 0x0112
 # 3 high, 5 wide, every pixel another one.
@@ -71,7 +71,7 @@ def as_pillow_turns_it(orientation: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_as_pillow_turns_them(orientation: int) -> None:
-    turned = turn_upright(PICTURE, orientation)
+    turned = apply_orientation(PICTURE, orientation)
     np.testing.assert_array_equal(turned, as_pillow_turns_it(orientation))
     assert turned.flags.c_contiguous
     assert turned.dtype == np.uint8
@@ -79,7 +79,7 @@ def test_pictures_are_turned_as_pillow_turns_them(orientation: int) -> None:
 
 def test_worked_out_by_hand() -> None:
     """6 is turned right: the stored lower left corner comes to the upper left, the stored upper left to the upper right."""
-    turned = turn_upright(PICTURE, 6)
+    turned = apply_orientation(PICTURE, 6)
     assert turned.shape == (5, 3, 3)
     np.testing.assert_array_equal(turned[0, 0], PICTURE[2, 0])
     np.testing.assert_array_equal(turned[0, 2], PICTURE[0, 0])

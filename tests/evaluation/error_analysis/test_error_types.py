@@ -123,9 +123,9 @@ def test_table_by_hand(make_scored) -> None:
     types = joint_error_types(cases_of(scored), FLIP)
     table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 200))
     row = table.set_index(["joint", "type"]).loc
-    assert tuple(row["left_hand", "inversion"][["labelled", "count", "share"]]) == (2, 1, 0.5)
-    assert tuple(row["right_hand", "inversion"][["labelled", "count", "share"]]) == (1, 1, 1.0)
-    assert tuple(row["all", "inversion"][["labelled", "count", "share"]]) == (5, 2, 0.4)
+    assert tuple(row["left_hand", "inversion"][["labelled", "count", "fraction"]]) == (2, 1, 0.5)
+    assert tuple(row["right_hand", "inversion"][["labelled", "count", "fraction"]]) == (1, 1, 1.0)
+    assert tuple(row["all", "inversion"][["labelled", "count", "fraction"]]) == (5, 2, 0.4)
     # 60 px off: ks = exp(-18). One of the second person's three joints, half of the persons.
     assert row["left_hand", "inversion"]["oks_gain"] == pytest.approx((1 - np.exp(-18)) / 3 / 2)
     assert row["left_hand", "inversion"]["low"] <= 0.5 <= row["left_hand", "inversion"]["high"]
@@ -140,7 +140,7 @@ def test_shares_add_up_to_one_and_gains_to_what_the_mean_oks_lacks(make_scored) 
     scored = make_scored(np.nan_to_num(truth) + rng.normal(0, 12, truth.shape), truth, visibility)
     types = joint_error_types(cases_of(scored), FLIP)
     table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 50))
-    np.testing.assert_allclose(table.groupby("joint")["share"].sum(), 1)
+    np.testing.assert_allclose(table.groupby("joint")["fraction"].sum(), 1)
     assert table[table["joint"] == "all"]["count"].sum() == (visibility > 0).sum()
     oks = person_oks(scored.predicted, truth, scored.visibility, scored.areas, scored.oks_sigmas)
     for joints in (table["joint"] == "all", table["joint"] != "all"):
@@ -160,10 +160,10 @@ def test_who_was_not_found_is_a_kind_of_its_own_and_takes_all_its_oks(make_score
     ]  # fmt: skip
     table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 20))
     rows = table.set_index(["joint", "type"]).loc
-    assert rows["all", "not found"][["persons", "not_found", "labelled", "count", "share"]].tolist() == [2, 1, 5, 2, 0.4]
-    assert rows["nose", "not found"][["persons", "not_found", "labelled", "count", "share"]].tolist() == [2, 1, 2, 1, 0.5]
+    assert rows["all", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 5, 2, 0.4]
+    assert rows["nose", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 2, 1, 0.5]
     assert rows["right_hand", "not found"][["persons", "not_found", "count"]].tolist() == [1, 0, 0]
-    assert table.groupby("joint")["share"].sum().tolist() == pytest.approx([1] * 4)
+    assert table.groupby("joint")["fraction"].sum().tolist() == pytest.approx([1] * 4)
 
 
 def test_nobody(make_scored) -> None:
@@ -171,4 +171,4 @@ def test_nobody(make_scored) -> None:
     types = joint_error_types(cases_of(scored), FLIP)
     table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 10))
     assert table["count"].sum() == 0
-    assert table["share"].isna().all()
+    assert table["fraction"].isna().all()

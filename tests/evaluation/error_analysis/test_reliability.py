@@ -72,11 +72,11 @@ def test_a_network_is_judged_by_the_mean_of_its_joints_a_result_by_its_own_score
     draws = draw_images(scored.image_ids, 0, 20)
     assert rank_table(scored, draws)["score_of"].tolist() == ["height of the heatmap's peak", "mean of the joints' scores"]
     # Scores that know the person's OKS upside down, whatever the joints' third numbers say.
-    oks = rank_table(replace(scored, own_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws).set_index("level")
+    oks = rank_table(replace(scored, result_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws).set_index("level")
     assert oks["score_of"].to_dict() == {"joint": "third number of the keypoint", "person": "the result's own score"}
     assert oks.loc["person", "spearman"] == pytest.approx(-1.0)
     assert oks.loc["joint", "spearman"] == pytest.approx(1.0)
-    table = reliability_table(replace(scored, own_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws, 2)
+    table = reliability_table(replace(scored, result_scores=np.array([2.0, 3.0, 4.0, 1.0])), draws, 2)
     assert table.loc[table["level"] == "person", "score"].tolist() == [1.5, 3.5]
 
 

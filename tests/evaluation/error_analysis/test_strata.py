@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from posescope.evaluation.bootstrap import draw_images
-from posescope.evaluation.error_analysis.strata import EVERYBODY, box_overlaps, count_overlaps, stratum_table, touches_border
+from posescope.evaluation.error_analysis.strata import ALL_PERSONS, box_overlaps, count_overlaps, stratum_table, touches_border
 from posescope.evaluation.metrics.oks import Oks
 from posescope.evaluation.metrics.pck_thesis import PckThesis
 from posescope.evaluation.scored_persons import Cases, Neighbours
@@ -57,34 +57,34 @@ def test_table_by_hand(make_scored) -> None:
     table = stratum_table(cases, draw_images(scored.image_ids, 0, 100))
     rows = table.set_index(["stratum", "group"])
     assert rows["persons"].to_dict() == {
-        (EVERYBODY, EVERYBODY): 2,
-        ("visibility", "hidden"): 1,
+        (ALL_PERSONS, ALL_PERSONS): 2,
+        ("visibility", "occluded"): 1,
         ("visibility", "visible"): 2,
         ("labels", "1"): 1,
         ("labels", "2"): 1,
         ("size", "small"): 1,
         ("size", "large"): 1,
-        ("crowding", "alone"): 1,
-        ("crowding", "1 other"): 1,
+        ("crowding", "no overlap"): 1,
+        ("crowding", "1 overlap"): 1,
         ("truncation", "inside"): 1,
         ("truncation", "at the border"): 1,
     }
     assert rows["pck_thesis"].to_dict() == {
-        place: {(EVERYBODY, EVERYBODY): 0.75, ("visibility", "hidden"): 0.0}.get(place, rows.loc[place, "pck_thesis"])
+        place: {(ALL_PERSONS, ALL_PERSONS): 0.75, ("visibility", "occluded"): 0.0}.get(place, rows.loc[place, "pck_thesis"])
         for place in rows.index
     }
-    worse = [("labels", "2"), ("size", "small"), ("crowding", "1 other"), ("truncation", "inside")]
+    worse = [("labels", "2"), ("size", "small"), ("crowding", "1 overlap"), ("truncation", "inside")]
     assert rows.loc[worse, "pck_thesis"].tolist() == [0.5] * 4
     better = [
         ("visibility", "visible"),
         ("labels", "1"),
         ("size", "large"),
-        ("crowding", "alone"),
+        ("crowding", "no overlap"),
         ("truncation", "at the border"),
     ]
     assert rows.loc[better, "pck_thesis"].tolist() == [1.0] * 5
-    assert rows.loc[(EVERYBODY, EVERYBODY), "oks"] == pytest.approx(0.75)
-    assert rows.loc[(EVERYBODY, EVERYBODY), ["oks_low", "oks_high"]].tolist() == pytest.approx([0.5, 1.0])
+    assert rows.loc[(ALL_PERSONS, ALL_PERSONS), "oks"] == pytest.approx(0.75)
+    assert rows.loc[(ALL_PERSONS, ALL_PERSONS), ["oks_low", "oks_high"]].tolist() == pytest.approx([0.5, 1.0])
 
 
 def test_everybody_has_the_metrics_own_figures_and_every_stratum_holds_everybody(make_scored) -> None:
@@ -96,8 +96,8 @@ def test_everybody_has_the_metrics_own_figures_and_every_stratum_holds_everybody
     cases = Cases(scored, neighbours_of([], [], 17), np.full((60, 2), 300))
     table = stratum_table(cases, draw_images(scored.image_ids, 0, 20))
     first = table.iloc[0]
-    assert first["pck_thesis"] == pytest.approx(PckThesis(PckThesis.Options())(scored).figures["pck_thesis"])
-    assert first["oks"] == pytest.approx(Oks(Oks.Options())(scored).figures["oks"])
+    assert first["pck_thesis"] == pytest.approx(PckThesis(PckThesis.Options())(scored).metric_values["pck_thesis"])
+    assert first["oks"] == pytest.approx(Oks(Oks.Options())(scored).metric_values["oks"])
     sums = table.groupby("stratum")["persons"].sum()
     assert sums[["labels", "size", "crowding", "truncation"]].tolist() == [60] * 4
     assert set(table[table["stratum"] == "labels"]["group"]) <= {"1-5", "6-10", "11-15", "16+"}
@@ -109,7 +109,7 @@ def test_who_was_not_found_counts_with_nothing_and_is_told(make_scored) -> None:
     scored = make_scored(predicted, truth, [[2, 2]] * 3, areas=np.array([900.0, 900.0, 10_000.0]))
     cases = Cases(scored, neighbours_of([], []), np.full((3, 2), 300))
     rows = stratum_table(cases, draw_images(scored.image_ids, 0, 20)).set_index(["stratum", "group"])
-    assert rows.loc[(EVERYBODY, EVERYBODY), ["persons", "not_found", "pck_thesis", "oks"]].tolist() == pytest.approx(
+    assert rows.loc[(ALL_PERSONS, ALL_PERSONS), ["persons", "not_found", "pck_thesis", "oks"]].tolist() == pytest.approx(
         [3, 1, 2 / 3, 2 / 3]
     )
     assert rows.loc[("size", "small"), ["persons", "not_found", "oks"]].tolist() == [2, 1, 0.5]

@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 from posescope.core.errors import DataError
 from posescope.core.skeleton import COCO_PERSON
 from posescope.data.coco.reader import load_annotation_file
-from posescope.evaluation.metrics.average_precision import AVERAGE_PRECISION_FIGURES, evaluate_coco, match_coco
+from posescope.evaluation.metrics.average_precision import COCO_METRICS, evaluate_coco, match_coco
 from posescope.evaluation.metrics.base import MetricError
 
 SIGMAS = COCO_PERSON.oks_sigmas
@@ -74,9 +74,9 @@ def reference(truth, results, images=None):
 def test_equals_pycocotools_and_is_silent(truth, results, images, capsys) -> None:
     stats = reference(truth, results, images)
     capsys.readouterr()
-    found = evaluate_coco(truth, results, SIGMAS, images).figures
+    found = evaluate_coco(truth, results, SIGMAS, images).metric_values
     assert capsys.readouterr().out == ""
-    assert tuple(found) == AVERAGE_PRECISION_FIGURES
+    assert tuple(found) == COCO_METRICS
     np.testing.assert_array_equal(list(found.values()), np.where(stats < 0, np.nan, stats))
     assert 0 < found["AP"] < 1
 
@@ -92,18 +92,18 @@ def test_reads_files(truth, results, tmp_path, suffix) -> None:
     path = tmp_path / f"annotations{suffix}"
     text = json.dumps(truth)
     path.write_bytes(gzip.compress(text.encode()) if suffix.endswith(".gz") else text.encode())
-    assert evaluate_coco(path, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+    assert evaluate_coco(path, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
 def test_no_results_are_zero_not_a_crash(truth) -> None:
-    found = evaluate_coco(truth, [], SIGMAS).figures
+    found = evaluate_coco(truth, [], SIGMAS).metric_values
     assert (found["AP"], found["AP50"], found["AR"]) == (0.0, 0.0, 0.0)
 
 
 def test_the_truth_itself_is_perfect(truth) -> None:
     known = [record for record in truth["annotations"] if record["num_keypoints"]]
     perfect = [{key: r[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 1.0} for r in known]
-    found = evaluate_coco(truth, perfect, SIGMAS).figures
+    found = evaluate_coco(truth, perfect, SIGMAS).metric_values
     assert found["AP"] == pytest.approx(1.0)
     assert found["AR"] == pytest.approx(1.0)
 
@@ -113,12 +113,12 @@ def test_an_annotation_may_have_the_id_0(truth, results) -> None:
     renumbered = copy.deepcopy(truth)
     for number, record in enumerate(renumbered["annotations"]):
         record["id"] = number
-    assert evaluate_coco(renumbered, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+    assert evaluate_coco(renumbered, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
 def test_the_skeleton_s_sigmas_count(truth, results) -> None:
-    wide = evaluate_coco(truth, results, [10 * s for s in SIGMAS]).figures
-    assert wide["AP"] > evaluate_coco(truth, results, SIGMAS).figures["AP"]
+    wide = evaluate_coco(truth, results, [10 * s for s in SIGMAS]).metric_values
+    assert wide["AP"] > evaluate_coco(truth, results, SIGMAS).metric_values["AP"]
 
 
 def test_custom_data_without_counts_and_crowd_flags(truth, results) -> None:
@@ -127,7 +127,7 @@ def test_custom_data_without_counts_and_crowd_flags(truth, results) -> None:
         del record["num_keypoints"]
         if not record["iscrowd"]:
             del record["iscrowd"]
-    assert evaluate_coco(bare, results, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+    assert evaluate_coco(bare, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
 def dirty(truth):
@@ -155,8 +155,8 @@ def dirty(truth):
 
 
 def test_malformed_records_are_left_out_and_counted(truth, results, caplog) -> None:
-    found = evaluate_coco(dirty(truth), results, SIGMAS, category_id=1).figures
-    assert found == evaluate_coco(truth, results, SIGMAS, category_id=1).figures
+    found = evaluate_coco(dirty(truth), results, SIGMAS, category_id=1).metric_values
+    assert found == evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values
     assert "11 malformed records of the annotation file are left out; the first: annotation 1000, keypoints" in caplog.text
 
 
@@ -165,7 +165,10 @@ def test_null_keypoints_are_nobody_labelled(truth, results, gap) -> None:
     nobody = next(record for record in truth["annotations"] if not record["num_keypoints"])
     changed = copy.deepcopy(truth)
     changed["annotations"][nobody["id"] - 1].update(gap)
-    assert evaluate_coco(changed, results, SIGMAS, category_id=1).figures == evaluate_coco(truth, results, SIGMAS).figures
+    assert (
+        evaluate_coco(changed, results, SIGMAS, category_id=1).metric_values
+        == evaluate_coco(truth, results, SIGMAS).metric_values
+    )
 
 
 def test_a_missing_area_is_the_boxs(truth, results) -> None:
@@ -173,9 +176,9 @@ def test_a_missing_area_is_the_boxs(truth, results) -> None:
     for without, record in zip(bare["annotations"], full["annotations"], strict=True):
         del without["area"]
         record["area"] = 0.53 * (record["bbox"][2] * record["bbox"][3])
-    found = evaluate_coco(bare, results, SIGMAS, category_id=1).figures
-    np.testing.assert_equal(found, evaluate_coco(full, results, SIGMAS).figures)
-    assert found["AP"] != evaluate_coco(truth, results, SIGMAS).figures["AP"]
+    found = evaluate_coco(bare, results, SIGMAS, category_id=1).metric_values
+    np.testing.assert_equal(found, evaluate_coco(full, results, SIGMAS).metric_values)
+    assert found["AP"] != evaluate_coco(truth, results, SIGMAS).metric_values["AP"]
 
 
 @pytest.mark.parametrize("area", [0, 1, -1, None, "large", float("nan")])
@@ -185,8 +188,8 @@ def test_an_area_that_cannot_be_is_the_boxs_too(truth, results, area) -> None:
         del without["area"]
         is_person = record["num_keypoints"] and not record["iscrowd"]  # of others a small area is plausible
         record["area"] = area if is_person else None
-    expected = evaluate_coco(bare, results, SIGMAS, category_id=1).figures
-    np.testing.assert_equal(evaluate_coco(spoilt, results, SIGMAS, category_id=1).figures, expected)
+    expected = evaluate_coco(bare, results, SIGMAS, category_id=1).metric_values
+    np.testing.assert_equal(evaluate_coco(spoilt, results, SIGMAS, category_id=1).metric_values, expected)
 
 
 def test_who_is_labelled_counts_whatever_num_keypoints_says(truth, results, caplog) -> None:
@@ -197,7 +200,7 @@ def test_who_is_labelled_counts_whatever_num_keypoints_says(truth, results, capl
         found = match_coco(stale, results, SIGMAS, category_id=1)
     expected = match_coco(truth, results, SIGMAS, category_id=1)
     assert found.persons == expected.persons
-    np.testing.assert_equal(found.precision.figures, expected.precision.figures)
+    np.testing.assert_equal(found.precision.metric_values, expected.precision.metric_values)
     assert "num_keypoints" in caplog.text
 
 
@@ -207,16 +210,16 @@ def test_ids_as_text_or_floats_are_those_of_whole_numbers(truth, results) -> Non
         image["id"] = str(image["id"])
     for record in changed["annotations"]:
         record |= {"image_id": float(record["image_id"]), "category_id": "1", "id": str(record["id"])}
-    found = evaluate_coco(changed, results, SIGMAS, category_id=1).figures
-    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).figures)
+    found = evaluate_coco(changed, results, SIGMAS, category_id=1).metric_values
+    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values)
 
 
 def test_a_record_of_nobody_is_no_malformed_one(truth, results, caplog) -> None:
     more = copy.deepcopy(truth)
     nobody = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0], "keypoints": [], "num_keypoints": 0, "area": 0}
     more["annotations"] += [{**nobody, "id": 5000 + number} for number in range(5)]
-    found = evaluate_coco(more, results, SIGMAS, category_id=1).figures
-    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).figures)
+    found = evaluate_coco(more, results, SIGMAS, category_id=1).metric_values
+    np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values)
     assert "malformed" not in caplog.text
 
 
@@ -249,8 +252,8 @@ def test_other_fields_of_results_are_ignored(truth, results) -> None:
     """Pycocotools takes a file whose first record has a caption or a box for one of captions or boxes."""
     more = {"caption": "a person", "bbox": [0, 0, 1, 1], "segmentation": [], "area": -1, "id": 7}
     assert (
-        evaluate_coco(truth, [{**one, **more} for one in results], SIGMAS).figures
-        == evaluate_coco(truth, results, SIGMAS).figures
+        evaluate_coco(truth, [{**one, **more} for one in results], SIGMAS).metric_values
+        == evaluate_coco(truth, results, SIGMAS).metric_values
     )
 
 
@@ -259,7 +262,7 @@ def test_a_file_name_decides_over_the_number(truth, results) -> None:
     for image in named["images"]:
         image["file_name"] = f"clip/{image['id']}.jpg"
     moved = [{**one, "file_name": f"/data/clip/{one['image_id']}.jpg", "image_id": 13 - one["image_id"]} for one in results]
-    assert evaluate_coco(named, moved, SIGMAS).figures == evaluate_coco(truth, results, SIGMAS).figures
+    assert evaluate_coco(named, moved, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
 def test_results_of_another_category_are_no_zero(truth, results) -> None:

@@ -12,7 +12,7 @@ from posescope.core.skeleton import COCO_PERSON
 from posescope.data.coco.reader import load_annotation_file
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.evaluation.metrics.average_precision import match_coco
-from posescope.evaluation.metrics.average_precision_bootstrap import RESAMPLED_FIGURES, resample_precision
+from posescope.evaluation.metrics.average_precision_bootstrap import RESAMPLED_METRICS, resample_average_precision
 
 SIGMAS = COCO_PERSON.oks_sigmas
 
@@ -54,11 +54,11 @@ def every_image_once(image_ids):
 
 
 def assert_same(evaluation, tolerance=1e-9):
-    found = resample_precision(evaluation.matches, every_image_once(evaluation.image_ids))
-    assert tuple(found) == RESAMPLED_FIGURES
+    found = resample_average_precision(evaluation.matches, every_image_once(evaluation.image_ids))
+    assert tuple(found) == RESAMPLED_METRICS
     for name, value in found.items():
         assert value.shape == (1,)
-        assert value[0] == pytest.approx(evaluation.precision.figures[name], abs=tolerance)
+        assert value[0] == pytest.approx(evaluation.precision.metric_values[name], abs=tolerance)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -88,10 +88,10 @@ def test_a_draw_is_pycocotools_on_the_copied_images(seed) -> None:
     truth, results = make_scene(seed)
     draws = draw_images(np.arange(1, 13), seed=seed, resamples=3)
     draws.counts[:, 0] += 1  # the image that surely has somebody to find
-    resampled = resample_precision(match_coco(truth, results, SIGMAS).matches, draws)
+    resampled = resample_average_precision(match_coco(truth, results, SIGMAS).matches, draws)
     for row, counts in enumerate(draws.counts.astype(int)):
-        expected = match_coco(*copies(truth, results, counts), SIGMAS).precision.figures
-        for name in RESAMPLED_FIGURES:
+        expected = match_coco(*copies(truth, results, counts), SIGMAS).precision.metric_values
+        for name in RESAMPLED_METRICS:
             assert resampled[name][row] == pytest.approx(expected[name], abs=1e-9)
 
 
@@ -108,7 +108,7 @@ def test_by_hand() -> None:
     ]
     matches = match_coco(truth, results, SIGMAS).matches
     counts = np.array([[1, 1, 1], [0, 2, 1], [3, 0, 0], [0, 0, 3]], dtype=np.float32)
-    found = resample_precision(matches, ImageDraws(np.array([1, 2, 3]), counts))
+    found = resample_average_precision(matches, ImageDraws(np.array([1, 2, 3]), counts))
     np.testing.assert_allclose(found["AR"], [2 / 3, 2 / 3, 1, 0])
     # Once each: recall 1/3 (34 recall points, 0 among them) at precision 1, then 2/3 (33 more) at 2/3.
     # Image 2 twice, image 3 once: a false alarm, then two hits: 67 points at 2/3. Image 1 alone: all. Image 3 alone: nothing.
@@ -122,14 +122,14 @@ def test_no_results_and_nobody_in_the_draw() -> None:
     assert_same(evaluation)
     empty = ImageDraws(evaluation.image_ids, np.zeros((2, 12), dtype=np.float32))
     for results in ([], make_scene(0)[1]):
-        found = resample_precision(match_coco(truth, results, SIGMAS).matches, empty)
+        found = resample_average_precision(match_coco(truth, results, SIGMAS).matches, empty)
         assert all(np.isnan(values).all() for values in found.values())
 
 
 def test_the_order_of_results_does_not_matter() -> None:
     truth, results = make_scene(3)
     draws = draw_images(np.arange(1, 13), seed=0, resamples=20)
-    one, other = (resample_precision(match_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))
+    one, other = (resample_average_precision(match_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))
     np.testing.assert_array_equal(one["AP"], other["AP"])
 
 
@@ -156,5 +156,5 @@ def test_real_people_with_noisy_predictions(real_data) -> None:
         entry = {"image_id": record["image_id"], "category_id": 1, "keypoints": points.ravel().tolist()}
         results.append(entry | {"score": round(float(rng.random()), 2)})
     evaluation = match_coco(truth, json.loads(json.dumps(results)), SIGMAS)
-    assert 0.1 < evaluation.precision.figures["AP"] < 0.9
+    assert 0.1 < evaluation.precision.metric_values["AP"] < 0.9
     assert_same(evaluation)

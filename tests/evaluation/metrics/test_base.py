@@ -1,6 +1,6 @@
 import numpy as np
 
-from posescope.evaluation.metrics.base import figures_of_hits, mean_over_labelled, share_per_person
+from posescope.evaluation.metrics.base import fraction_per_person, mean_over_labelled, metric_result_of_hits
 
 
 def test_mean_over_labelled_by_hand() -> None:
@@ -12,13 +12,13 @@ def test_mean_over_labelled_by_hand() -> None:
 
 
 def test_a_person_without_labelled_joints_has_no_share() -> None:
-    shares = share_per_person(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]))
+    shares = fraction_per_person(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]))
     np.testing.assert_array_equal(shares, [0.5, np.nan])
 
 
 def test_figures_of_hits_by_joint_and_visibility() -> None:
     hits = np.array([[True, False], [True, True]])
-    found = figures_of_hits("x", 0.75, hits, np.array([[2, 1], [2, 1]], dtype=np.uint8))
+    found = metric_result_of_hits("x", 0.75, hits, np.array([[2, 1], [2, 1]], dtype=np.uint8))
     np.testing.assert_array_equal(found.per_joint["x"], [1.0, 0.5])
     assert found.per_visibility["x"] == {1: 0.5, 2: 1.0}
-    assert found.figures == {"x": 0.75}
+    assert found.metric_values == {"x": 0.75}

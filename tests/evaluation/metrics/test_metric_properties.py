@@ -47,7 +47,7 @@ def score(spec, fields):
 
 
 def values_of(found):
-    return np.array(list(found.figures.values()))
+    return np.array(list(found.metric_values.values()))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
@@ -93,7 +93,7 @@ def test_one_joint_far_off_costs_its_share(spec) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_the_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
     found = score(spec, random_people(4))
-    for name, value in found.figures.items():
+    for name, value in found.metric_values.items():
         per_person = found.per_person[name]
         weights = np.where(np.isnan(per_person), 0, found.weights.get(name, np.ones(9)))
         assert value == pytest.approx((np.nan_to_num(per_person) * weights).sum() / weights.sum())
@@ -106,7 +106,7 @@ def test_the_order_of_persons_does_not_matter(seed) -> None:
     order = np.random.default_rng(seed).permutation(9)
     rest = {"crop_size": (256, 256), "oks_sigmas": COCO_PERSON.oks_sigmas, "joint_names": COCO_PERSON.joints}
     one, other = (
-        evaluate_persons(ScoredPersons(**part, **rest), SPECS, COCO_PERSON, seed=0, resamples=30).figures.by_name
+        evaluate_persons(ScoredPersons(**part, **rest), SPECS, COCO_PERSON, seed=0, resamples=30).metric_values.by_name
         for part in (fields, {name: value[order] for name, value in fields.items()})
     )
     for name, figure in one.items():

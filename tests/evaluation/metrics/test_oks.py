@@ -60,13 +60,13 @@ def test_component_averages_over_persons(make_scored) -> None:
     found = Oks(OksOptions())(make_scored(predicted, truth, visibility, areas=areas))
     per_person = found.per_person["oks"]
     assert np.isnan(per_person[2])
-    assert found.figures["oks"] == pytest.approx(per_person[:2].mean())
+    assert found.metric_values["oks"] == pytest.approx(per_person[:2].mean())
     assert found.per_joint["oks"].shape == (17,)
 
 
 def test_a_perfect_prediction_is_one(make_scored) -> None:
     found = Oks(OksOptions(sigmas=(0.1, 0.1)))(make_scored([[[1, 2], [3, 4]]], [[[1, 2], [3, 4]]], [[1, 2]]))
-    assert found.figures["oks"] == 1.0
+    assert found.metric_values["oks"] == 1.0
 
 
 def test_the_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
@@ -83,17 +83,19 @@ def test_sigmas_are_above_zero(sigma) -> None:
 def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
     scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
     # d = 3, area 2,500: e = 9 / (2 * 0.05)^2 / 2500 / 2 = 0.18; the other joint is perfect.
-    assert Oks(OksOptions())(scored).figures["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
+    assert Oks(OksOptions())(scored).metric_values["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
 
 
 def test_other_tolerances_make_another_figure(make_scored) -> None:
     scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
-    names = [next(iter(Oks(OksOptions(sigmas=sigmas))(scored).figures)) for sigmas in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.05))]
+    names = [
+        next(iter(Oks(OksOptions(sigmas=sigmas))(scored).metric_values)) for sigmas in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.05))
+    ]
     assert names[0] == "oks", "the skeleton's own, said in so many words"
     assert all(re.fullmatch("oks_sigmas_[0-9a-f]{6}", name) for name in names[1:])
     assert len(set(names)) == 3
     found = Oks(OksOptions(sigmas=(0.1, 0.1)))(scored)
-    assert set(found.figures) == set(found.per_person) == set(found.per_joint) == set(found.per_visibility) == {names[1]}
+    assert set(found.metric_values) == set(found.per_person) == set(found.per_joint) == set(found.per_visibility) == {names[1]}
 
 
 def test_who_was_missed_is_nothing_like_the_truth(make_scored) -> None:
@@ -101,4 +103,4 @@ def test_who_was_missed_is_nothing_like_the_truth(make_scored) -> None:
     scored = make_scored([nowhere, [[0, 0]] * 2], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 1], [2, 0]])
     found = Oks(OksOptions())(scored)
     np.testing.assert_array_equal(found.per_person["oks"], [0, 1])
-    assert found.figures["oks"] == 0.5
+    assert found.metric_values["oks"] == 0.5

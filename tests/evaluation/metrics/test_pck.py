@@ -11,19 +11,19 @@ def test_reach_is_a_share_of_the_longer_side(make_scored) -> None:
     truth = [[[0, 0], [0, 0], [0, 0], [np.nan, np.nan]]]
     predicted = [[[20, 0], [20.01, 0], [12, 16], [0, 0]]]  # 20; 20.01; sqrt(144 + 256) = 20; unlabelled
     found = Pck(PckOptions())(make_scored(predicted, truth, [[2, 2, 1, 0]]))
-    assert found.figures == {"pck@0.2": pytest.approx(2 / 3)}
+    assert found.metric_values == {"pck@0.2": pytest.approx(2 / 3)}
     np.testing.assert_array_equal(found.per_joint["pck@0.2"], [1.0, 0.0, 1.0, np.nan])
     assert found.per_visibility["pck@0.2"] == {1: 1.0, 2: 0.5}
 
 
 def test_averages_over_joints_not_persons(make_scored) -> None:
     scored = make_scored([[[0, 0], [90, 0]], [[0, 0], [0, 0]]], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 2], [2, 0]])
-    assert Pck(PckOptions(alpha=0.1))(scored).figures == {"pck@0.1": pytest.approx(2 / 3)}  # by person: (1/2 + 1) / 2
+    assert Pck(PckOptions(alpha=0.1))(scored).metric_values == {"pck@0.1": pytest.approx(2 / 3)}  # by person: (1/2 + 1) / 2
 
 
 def test_nobody_has_no_figure(make_scored) -> None:
     found = Pck(PckOptions())(make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2))))
-    assert np.isnan(found.figures["pck@0.2"])
+    assert np.isnan(found.metric_values["pck@0.2"])
 
 
 def test_alpha_is_bounded() -> None:
@@ -39,7 +39,7 @@ def test_torso_by_hand(make_scored) -> None:
     truth = [[[0, 0], [30, 40], [100, 0]], [[0, 0], [30, 40], [100, 0]]]
     predicted = [[[0, 0], [30, 40], [110, 0]], [[0, 0], [30, 40], [111, 0]]]
     found = Pck(PckOptions(normalise="torso"))(make_scored(predicted, truth, [[2, 1, 2]] * 2, joint_names=TORSO))
-    assert found.figures == {"pck_torso@0.2": pytest.approx(5 / 6)}
+    assert found.metric_values == {"pck_torso@0.2": pytest.approx(5 / 6)}
     np.testing.assert_allclose(found.per_person["pck_torso@0.2"], [1, 2 / 3])
     np.testing.assert_array_equal(found.weights["pck_torso@0.2"], [3, 3])
 
@@ -50,7 +50,7 @@ def test_head_by_hand(make_scored) -> None:
     found = Pck(PckOptions(alpha=0.5, normalise="head"))(
         make_scored([[[0, 20], [0, 11], [50, 60]]], truth, [[2, 2, 2]], joint_names=names)
     )
-    assert found.figures == {"pck_head@0.5": pytest.approx(2 / 3)}
+    assert found.metric_values == {"pck_head@0.5": pytest.approx(2 / 3)}
 
 
 def test_a_person_without_the_reference_is_counted_out(make_scored) -> None:
@@ -59,7 +59,7 @@ def test_a_person_without_the_reference_is_counted_out(make_scored) -> None:
     predicted = [[[0, 0], [30, 40], [0, 0]]] * 3
     scored = make_scored(predicted, truth, [[2, 2, 2], [0, 2, 2], [2, 2, 2]], joint_names=TORSO)
     found = Pck(PckOptions(normalise="torso"))(scored)
-    assert found.figures["pck_torso@0.2"] == pytest.approx(2 / 3)  # of the first person alone; the third's length is 0
+    assert found.metric_values["pck_torso@0.2"] == pytest.approx(2 / 3)  # of the first person alone; the third's length is 0
     np.testing.assert_allclose(found.per_person["pck_torso@0.2"], [2 / 3, np.nan, np.nan])
     np.testing.assert_array_equal(found.weights["pck_torso@0.2"], [3, 0, 0])
 
@@ -74,5 +74,5 @@ def test_a_skeleton_without_the_joints_is_refused(make_scored, normalise, lackin
 def test_someone_missed_hits_nothing(make_scored) -> None:
     nowhere = [[np.nan, np.nan]] * 2
     found = Pck(PckOptions())(make_scored([nowhere, [[0, 0]] * 2], [[[0, 0]] * 2] * 2, [[2, 2], [2, 0]]))
-    assert found.figures["pck@0.2"] == pytest.approx(1 / 3)
+    assert found.metric_values["pck@0.2"] == pytest.approx(1 / 3)
     np.testing.assert_array_equal(found.per_person["pck@0.2"], [0, 1])

@@ -55,8 +55,8 @@ def test_component_averages_over_persons_not_joints(make_scored) -> None:
     predicted = [[[0, 0], [99, 0], [99, 0], [99, 0]], [[0, 0]] * 4]
     scored = make_scored(predicted, truth, [[2, 1, 1, 1], [2, 0, 0, 0]])
     found = PckThesis(PckThesisOptions())(scored)
-    assert found.figures["pck_thesis"] == pytest.approx((0.25 + 1.0) / 2)  # over joints it would be 2 / 5
-    assert found.figures["pck_thesis_visible"] == 1.0
+    assert found.metric_values["pck_thesis"] == pytest.approx((0.25 + 1.0) / 2)  # over joints it would be 2 / 5
+    assert found.metric_values["pck_thesis_visible"] == 1.0
     np.testing.assert_array_equal(found.per_person["pck_thesis"], [0.25, 1.0])
     np.testing.assert_array_equal(found.per_joint["pck_thesis"], [1.0, 0.0, 0.0, 0.0])
 
@@ -65,7 +65,7 @@ def test_component_measures_in_the_crop(make_scored) -> None:
     # The crop shows the image at double size: 8 image px are 16 crop px are 4 cells, too far.
     double = np.array([[[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]]])
     scored = make_scored([[[18, 10]]], [[[10, 10]]], [[2]], crop_from_image=double)
-    assert PckThesis(PckThesisOptions())(scored).figures["pck_thesis"] == 0.0
+    assert PckThesis(PckThesisOptions())(scored).metric_values["pck_thesis"] == 0.0
 
 
 def test_who_was_missed_is_wrong_and_who_has_no_crop_does_not_count(make_scored) -> None:
@@ -74,7 +74,7 @@ def test_who_was_missed_is_wrong_and_who_has_no_crop_does_not_count(make_scored)
     scored = make_scored([[[0, 0]], nowhere, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
     found = PckThesis(PckThesisOptions())(scored)
     np.testing.assert_array_equal(found.per_person["pck_thesis"], [1, 0, np.nan])
-    assert (found.figures["pck_thesis"], found.figures["pck_thesis_visible"]) == (0.5, 0.5)
+    assert (found.metric_values["pck_thesis"], found.metric_values["pck_thesis_visible"]) == (0.5, 0.5)
 
 
 @settings(max_examples=25, deadline=None)

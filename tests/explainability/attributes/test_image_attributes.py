@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from posescope.explainability.attributes.person_attributes import PICTURE_ATTRIBUTES, attribute_named, measure_pictures
+from posescope.explainability.attributes.person_attributes import IMAGE_ATTRIBUTES, attribute_named, measure_image_attributes
 
 
 def test_by_hand(model, scattered_crops) -> None:
     # Two dots of 4 x 4 px of one colour each in 32 x 32: grey of a third in 32 of 1024 px (16 where they coincide).
-    found = measure_pictures(scattered_crops, batch_size=7)
-    assert list(found) == ["brightness", "contrast", "detail"] == [attribute.name for attribute in PICTURE_ATTRIBUTES]
+    found = measure_image_attributes(scattered_crops, batch_size=7)
+    assert list(found) == ["brightness", "contrast", "detail"] == [attribute.name for attribute in IMAGE_ATTRIBUTES]
     np.testing.assert_allclose(found["brightness"], 2 * 16 / 1024 / 3, rtol=1e-5)
     images = scattered_crops.read_images(np.arange(60)) / 255
     np.testing.assert_allclose(found["contrast"], images.mean(axis=3).std(axis=(1, 2)), rtol=1e-5)
@@ -17,7 +17,7 @@ def test_by_hand(model, scattered_crops) -> None:
 
 
 def test_nobody(scattered_crops) -> None:
-    assert measure_pictures(scattered_crops.subset(np.arange(0)), batch_size=7).shape == (0, 3)
+    assert measure_image_attributes(scattered_crops.subset(np.arange(0)), batch_size=7).shape == (0, 3)
 
 
 def test_their_words() -> None:

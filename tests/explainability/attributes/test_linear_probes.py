@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, probe, shuffles_by_group
+from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, permute_groups, probe
 
 
 def persons(count: int = 120, width: int = 6, targets: int = 3, seed: int = 0):
@@ -19,7 +19,7 @@ def test_least_squares_equals_scikit_learn() -> None:
     predicted = cross_val_predict(LinearRegression(), x, y, cv=PredefinedSplit(folds))
     means = np.stack([y[folds != fold].mean(axis=0) for fold in folds])
     np.testing.assert_allclose(found.squared_errors, (y - predicted)[:, 0] ** 2, atol=1e-9)
-    np.testing.assert_allclose(found.squared_offsets, (y - means)[:, 0] ** 2, atol=1e-9)
+    np.testing.assert_allclose(found.baseline_squared_errors, (y - means)[:, 0] ** 2, atol=1e-9)
     expected = 1 - ((y - predicted) ** 2).sum(axis=0) / ((y - means) ** 2).sum(axis=0)
     np.testing.assert_allclose(found.r2, expected, atol=1e-10)
 
@@ -80,7 +80,7 @@ def test_folds_keep_groups_whole_and_deal_them_evenly() -> None:
 
 def test_shuffles_keep_neighbours_together() -> None:
     groups = np.array([7, 3, 7, 3, 5, 5, 9, 9])
-    rows = shuffles_by_group(groups, 50, seed=0)
+    rows = permute_groups(groups, 50, seed=0)
     assert (np.sort(rows, axis=1) == np.arange(8)).all()
     # Groups are all of two: whoever shares a group gets values of one group.
     for first, second in [(0, 2), (1, 3), (4, 5), (6, 7)]:

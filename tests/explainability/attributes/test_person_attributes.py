@@ -44,7 +44,7 @@ def test_a_standing_person_by_hand() -> None:
         "arms_raised": -1, "elbow_angle": 180, "facing": 40 / 50, "looking_right": 0, "legs_apart": 20 / 50,
         # Wrists at (+-20, 25), ankles at (+-10, 105) from the torso's middle (100, 75).
         "reach": (np.hypot(20, 25) + np.hypot(10, 105)) / 2 / 50,
-        "legs_seen": 1, "size": np.log2(160), "truncated": 0, "crowding": 0, "labelled": 13, "hidden": 0,
+        "legs_labelled": 1, "size": np.log2(160), "truncated": 0, "crowding": 0, "labelled": 13, "occluded": 0,
     }  # fmt: skip
     for name, value in expected.items():
         assert row[name] == pytest.approx(value), name
@@ -67,7 +67,7 @@ def test_a_mirrored_person_has_the_same_attributes_but_the_side_of_the_head() ->
         mirrored[other] = (199 - x, y)
     one, two = measured(lean, mirrored).drop(columns=["person_id"]).to_dict("records")
     assert one.pop("looking_right") == pytest.approx(-two.pop("looking_right"))
-    assert one.pop("company") == pytest.approx(-two.pop("company"))
+    assert one.pop("neighbour_offset") == pytest.approx(-two.pop("neighbour_offset"))
     assert one == pytest.approx(two)
 
 
@@ -80,17 +80,17 @@ def test_border_crowd_and_hidden_joints() -> None:
     found = measure_attributes(ids, persons, keypoints, COCO_PERSON)
     assert found["truncated"].tolist() == [1, 0]
     assert found["crowding"].tolist() == [1, 1]
-    assert found["hidden"].tolist() == pytest.approx([1 / 13, 0])
-    assert found["company"].tolist() == pytest.approx([10 / 160, -10 / 160])
+    assert found["occluded"].tolist() == pytest.approx([1 / 13, 0])
+    assert found["neighbour_offset"].tolist() == pytest.approx([10 / 160, -10 / 160])
 
 
 def test_company_and_legs_in_view() -> None:
     above = {name: place for name, place in STANDING.items() if "knee" not in name and name != "left_ankle"}
     # Four people 100 px apart: with boxes of 160 px, only those side by side keep company.
     found = measured(STANDING, above, STANDING, STANDING)
-    assert found["legs_seen"].tolist() == pytest.approx([1, 1 / 4, 1, 1])
-    assert found["company"].tolist() == pytest.approx([100 / 160, 0, 0, -100 / 160])
-    assert np.isnan(measured(STANDING)["company"][0])
+    assert found["legs_labelled"].tolist() == pytest.approx([1, 1 / 4, 1, 1])
+    assert found["neighbour_offset"].tolist() == pytest.approx([100 / 160, 0, 0, -100 / 160])
+    assert np.isnan(measured(STANDING)["neighbour_offset"][0])
 
 
 def test_the_order_asked_for_and_nobody() -> None:
@@ -106,7 +106,7 @@ def test_a_skeleton_without_these_joints_has_only_what_the_box_tells() -> None:
     ids, persons, _ = tables([STANDING])
     keypoints = join_joints(ids, np.zeros((1, 2, 2)), np.full((1, 2), 2, np.uint8), "visibility")
     (row,) = measure_attributes(ids, persons, keypoints, skeleton).to_dict("records")
-    assert np.isnan([row["standing"], row["hip_angle"], row["reach"], row["facing"], row["legs_seen"]]).all()
+    assert np.isnan([row["standing"], row["hip_angle"], row["reach"], row["facing"], row["legs_labelled"]]).all()
     assert (row["labelled"], row["truncated"]) == (2, 0)
 
 

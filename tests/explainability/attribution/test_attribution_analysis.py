@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from posescope.core.plugins import ComponentSpec, build
 from posescope.explainability.attribution.attribution_analysis import Attribution, AttributionOptions
 from posescope.explainability.attribution.attribution_maps import (
-    JointScores,
+    HeatmapValues,
     MissingCaptumError,
     attribute_gradients,
     attribute_occlusion,
     freeze,
     load_captum,
-    randomise,
+    randomise_weights,
 )
-from posescope.explainability.attribution.explained_joints import choose_joints, make_case, patch_nearness
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.attribution.explained_joints import choose_joints, patch_nearness, select_explained_joints
+from posescope.explainability.errors import ExplainabilityError
 from posescope.models.base import PoseNetwork
 
 # Few, and coarse, but enough: a pass of these networks costs nothing.
@@ -41,17 +41,17 @@ class LookingNetwork(PoseNetwork):
 
     def __init__(self, look: str | None) -> None:
         super().__init__()
-        self.map_size, self.tap_names = (8, 8), ("bottleneck",)
-        self.bottleneck_tap, self.skip_taps = "bottleneck", ()
+        self.map_size, self.layer_names = (8, 8), ("bottleneck",)
+        self.bottleneck_layer, self.skip_layers = "bottleneck", ()
         self.read = nn.Linear(3 * 64, 2 * 64)
         if look is not None:
             with torch.no_grad():
                 self.read.weight.copy_(weights_of(look).reshape(2 * 64, 3 * 64))
                 self.read.bias.zero_()
 
-    def forward(self, images: Tensor, edits=None) -> list[Tensor]:
+    def forward(self, images: Tensor, interventions=None) -> list[Tensor]:
         cells = F.avg_pool2d(images, 4)
-        cells = edits["bottleneck"](cells) if edits else cells
+        cells = interventions["bottleneck"](cells) if interventions else cells
         return [self.read(cells.flatten(1)).view(-1, 2, 8, 8)]
 
 
@@ -94,7 +94,7 @@ def analyse(inputs_of, model, look: str | None, **options):
 def densities(found, joint: str) -> dict[tuple[str, str], float]:
     rows = found.tables["attribution_regions"]
     rows = rows[rows["joint"] == joint]
-    return dict(zip(zip(rows["method"], rows["region"], strict=True), rows["share"], strict=True))
+    return dict(zip(zip(rows["method"], rows["region"], strict=True), rows["fraction"], strict=True))
 
 
 def claims(found, start: str) -> list:
@@ -155,7 +155,7 @@ def test_gradients_sum_to_what_the_image_adds() -> None:
     frozen = freeze(network)
     assert all(parameter.requires_grad for parameter in network.parameters())
     images, cells = torch.randn(2, 3, SIDE, SIDE) * 0.3, torch.tensor([[0, 63], [9, 30]])
-    scores = JointScores(frozen, np.array([0, 1]))
+    scores = HeatmapValues(frozen, np.array([0, 1]))
     with torch.no_grad():
         added = scores(images, cells) - scores(torch.zeros_like(images), cells)
     found = attribute_gradients(scores, images, cells, steps=100, batch_size=256)
@@ -165,7 +165,7 @@ def test_gradients_sum_to_what_the_image_adds() -> None:
 
 
 def test_occlusion_by_hand() -> None:
-    scores = JointScores(freeze(LookingNetwork("here")), np.array([0, 1]))
+    scores = HeatmapValues(freeze(LookingNetwork("here")), np.array([0, 1]))
     image = torch.zeros(1, 3, SIDE, SIDE)
     image[0, 0, 8:12, 4:8] = 0.5  # red in cell (row 2, column 1)
     found = attribute_occlusion(scores, image, torch.tensor([[17, 0]]), window_px=4, stride_px=4, batch_size=7)
@@ -179,14 +179,14 @@ def test_around_counts_the_neighbours() -> None:
     image = torch.zeros(1, 3, SIDE, SIDE)
     image[0, 0] = 1.0
     cells = torch.tensor([[9, 0]])
-    assert JointScores(network, np.array([0, 1]), around=True)(image, cells)[0].tolist() == pytest.approx([9.0, 0.0])
-    assert JointScores(network, np.array([0, 1]))(image, cells)[0].tolist() == pytest.approx([1.0, 0.0])
+    assert HeatmapValues(network, np.array([0, 1]), around=True)(image, cells)[0].tolist() == pytest.approx([9.0, 0.0])
+    assert HeatmapValues(network, np.array([0, 1]))(image, cells)[0].tolist() == pytest.approx([1.0, 0.0])
 
 
 def test_randomise_forgets_and_leaves_the_network_and_the_generator_alone() -> None:
     network = LookingNetwork("here")
     state = torch.random.get_rng_state()
-    first, again, other = randomise(network, 1), randomise(network, 1), randomise(network, 2)
+    first, again, other = randomise_weights(network, 1), randomise_weights(network, 1), randomise_weights(network, 2)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.equal(network.read.weight, LookingNetwork("here").read.weight)
     assert torch.equal(first.read.weight, again.read.weight)
@@ -210,12 +210,12 @@ def test_without_captum_the_message_says_what_to_install(monkeypatch) -> None:
 def test_joints_are_one_of_each_pair_or_those_named() -> None:
     assert choose_joints(TOY_SKELETON, None).tolist() == [0]
     assert choose_joints(TOY_SKELETON, ("right_dot",)).tolist() == [1]
-    with pytest.raises(ExplainError, match="no joint left_foot"):
+    with pytest.raises(ExplainabilityError, match="no joint left_foot"):
         choose_joints(TOY_SKELETON, ("left_foot",))
 
 
 def test_nobody_labelled_is_refused(inputs_of, shifting_crops) -> None:
-    with pytest.raises(ExplainError, match="nobody has the joints annotated"):
+    with pytest.raises(ExplainabilityError, match="nobody has the joints annotated"):
         Attribution(AttributionOptions(**QUICK))(inputs_of(shifting_crops))
 
 
@@ -223,7 +223,7 @@ def test_annotated_cells_are_where_the_joints_are(inputs_of, model) -> None:
     images, joints = people(4)
     inputs = inputs_of(crop_set(images, joints=joints))
     inputs = replace(inputs, model=looking(model, "corner"), features=replace(inputs.features, model=""))
-    case = make_case(inputs, ("left_dot", "right_dot"), 4, "annotated")
+    case = select_explained_joints(inputs, ("left_dot", "right_dot"), 4, "annotated")
     np.testing.assert_allclose(case.points, joints)  # joints stand in the middle of cells
 
 

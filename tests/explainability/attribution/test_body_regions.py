@@ -8,20 +8,25 @@ import torch
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.bootstrap import draw_images
 from posescope.explainability.attribution.attribution_findings import (
-    claim_likeness,
     claim_mistakes,
     claim_regions,
+    claim_weight_randomisation,
     rank_correlations,
 )
 from posescope.explainability.attribution.body_regions import (
     REGIONS,
-    RegionShares,
-    measure_shares,
+    RegionFractions,
+    measure_fractions,
     move_maps,
     region_map,
     tabulate_regions,
 )
-from posescope.explainability.attribution.faithfulness_curves import Curves, patch_sums, run_curves, tabulate_curves
+from posescope.explainability.attribution.faithfulness_curves import (
+    FaithfulnessCurves,
+    measure_curves,
+    patch_sums,
+    tabulate_curves,
+)
 
 SKELETON = Skeleton(joints=("neck", "left_hand", "right_hand", "foot"), limbs=((0, 1), (0, 2), (0, 3)), oks_sigmas=(0.1,) * 4)
 JOINTS = np.array([[50.0, 20.0], [80.0, 20.0], [20.0, 20.0], [50.0, 80.0]])
@@ -73,7 +78,7 @@ def test_a_person_of_one_joint_has_a_quarter_of_the_crop() -> None:
 def test_shares_by_hand() -> None:
     regions = np.array([[[[0, 0, 4, 4], [1, 4, 4, 4]]]])
     maps = np.array([[[[3.0, -3.0, 1.0, 0.0], [2.0, 0.0, -1.0, 0.0]]]])
-    found = measure_shares(maps, regions, np.array([[True]]))
+    found = measure_fractions(maps, regions, np.array([[True]]))
     np.testing.assert_allclose(found.shares[0, 0], [0.6, 0.2, np.nan, np.nan, 0.2])
     np.testing.assert_allclose(found.areas[0, 0], [2 / 8, 1 / 8, np.nan, np.nan, 5 / 8])
     draws = draw_images(np.array([7]), 0, 100)
@@ -83,18 +88,18 @@ def test_shares_by_hand() -> None:
 
 def test_maps_of_nothing_and_joints_unlabelled_do_not_count() -> None:
     regions = np.zeros((2, 1, 2, 2), np.uint8)
-    found = measure_shares(np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]), regions, np.array([[True], [False]]))
+    found = measure_fractions(np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]), regions, np.array([[True], [False]]))
     assert np.isnan(found.shares).all()
 
 
-def shares_like(share_on_joint: float, spread: float, count: int, seed: int) -> RegionShares:
+def shares_like(share_on_joint: float, spread: float, count: int, seed: int) -> RegionFractions:
     rng = np.random.default_rng(seed)
     on_joint = share_on_joint + spread * rng.normal(size=(count, 3))
     shares = np.stack([on_joint, *[np.full((count, 3), 0.05)] * 3, 0.85 - on_joint], axis=-1)
-    return RegionShares(shares, np.broadcast_to([0.05, 0.05, 0.05, 0.25, 0.6], shares.shape))
+    return RegionFractions(shares, np.broadcast_to([0.05, 0.05, 0.05, 0.25, 0.6], shares.shape))
 
 
-def claims_of(trained: RegionShares, random: RegionShares, moved: RegionShares) -> dict:
+def claims_of(trained: RegionFractions, random: RegionFractions, moved: RegionFractions) -> dict:
     groups = np.arange(20)
     table = tabulate_regions(
         trained, random, moved, method="occlusion", joints=("a", "b", "c"), groups=groups, random_groups=groups,
@@ -149,8 +154,8 @@ def test_likeness_of_shuffled_maps_is_no_claim() -> None:
     rng, groups = np.random.default_rng(0), np.arange(20)
     draws = draw_images(groups, 0)
     low, high = 0.1 * rng.normal(size=(20, 3)), 0.8 + 0.1 * rng.normal(size=(20, 3))
-    assert claim_likeness(low, high, groups, draws, "p").passed
-    assert not claim_likeness(high, high + 0.01, groups, draws, "p").passed
+    assert claim_weight_randomisation(low, high, groups, draws, "p").passed
+    assert not claim_weight_randomisation(high, high + 0.01, groups, draws, "p").passed
 
 
 def test_wrong_answers_that_look_at_the_other_side() -> None:
@@ -158,12 +163,12 @@ def test_wrong_answers_that_look_at_the_other_side() -> None:
     right[:14] = True
     shares = shares_like(0.5, 0.05, 20, 0).shares.copy()
     shares[..., 2] = np.where(right, 0.05, 0.4) + 0.02 * np.random.default_rng(0).normal(size=right.shape)
-    found = claim_mistakes(RegionShares(shares, shares), right, groups, draw_images(groups, 0), "occlusion", "p")
+    found = claim_mistakes(RegionFractions(shares, shares), right, groups, draw_images(groups, 0), "occlusion", "p")
     assert found.passed
     assert found.claim.startswith("Where the network is wrong, it looks at the other side: 41%")
     shares[..., 2] = 0.05
-    assert not claim_mistakes(RegionShares(shares, shares), right, groups, draw_images(groups, 0), "occlusion", "p").passed
-    assert claim_mistakes(RegionShares(shares, shares), right | True, groups, draw_images(groups, 0), "occlusion", "p") is None
+    assert not claim_mistakes(RegionFractions(shares, shares), right, groups, draw_images(groups, 0), "occlusion", "p").passed
+    assert claim_mistakes(RegionFractions(shares, shares), right | True, groups, draw_images(groups, 0), "occlusion", "p") is None
 
 
 def test_patch_sums_by_hand() -> None:
@@ -180,7 +185,7 @@ def test_curves_by_hand() -> None:
         return images.sum(dim=(1, 2, 3))[:, None] + 1
 
     best, worst = np.array([[[8.0, 4, 2, 2]]]), np.array([[[0.0, 1, 2, 3]]])
-    found = run_curves(
+    found = measure_curves(
         scores, image, torch.zeros(1, 1, dtype=torch.int64), {"best": best, "worst": worst}, labelled=np.array([[True]]),
         fractions=(0.25, 0.5), patch_px=2, batch_size=3,
     )  # fmt: skip
@@ -190,13 +195,15 @@ def test_curves_by_hand() -> None:
     assert found.mean_curve("worst", 0).tolist() == [1, 14 / 16, 12 / 16, 0]
     table = tabulate_curves(found, np.array([0]), draw_images(np.array([0]), 0, 100), "worst").set_index(["ranking", "curve"])
     # Trapezoids: (1 + .5) / 8 + (.5 + .25) / 8 + (.25 + 0) / 4.
-    assert table.loc[("best", "deletion"), "area"] == pytest.approx(0.34375)
+    assert table.loc[("best", "deletion"), "area_fraction"] == pytest.approx(0.34375)
     worst_area = (1 + 14 / 16) / 8 + (14 / 16 + 12 / 16) / 8 + 12 / 16 / 4
-    assert table.loc[("best", "deletion"), "better_than_random"] == pytest.approx(worst_area - 0.34375)
+    assert table.loc[("best", "deletion"), "gain_over_random"] == pytest.approx(worst_area - 0.34375)
 
 
 def test_joints_that_are_not_labelled_have_no_curve() -> None:
-    curves = Curves(np.array([0.0, 1.0]), {"random": np.array([[[[1.0, 0.0], [np.nan, np.nan]]]] * 2)}, np.array([[1.0, np.nan]]))
+    curves = FaithfulnessCurves(
+        np.array([0.0, 1.0]), {"random": np.array([[[[1.0, 0.0], [np.nan, np.nan]]]] * 2)}, np.array([[1.0, np.nan]])
+    )
     area = curves.area("random", 0, np.array([0]), draw_images(np.array([0]), 0, 100))
     assert area.estimate == pytest.approx(0.5)
     assert isinstance(tabulate_curves(curves, np.array([0]), draw_images(np.array([0]), 0, 100), "random"), pd.DataFrame)

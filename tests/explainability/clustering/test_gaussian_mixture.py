@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from posescope.core.plugins import ComponentSpec, build
 from posescope.explainability.clustering.base import QuickClusterer
 from posescope.explainability.clustering.gaussian_mixture import GaussianMixture, GaussianMixtureOptions
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 
 KINDS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [200, 150, 100]))
 
@@ -33,7 +33,7 @@ def test_a_quicker_one_and_seeds() -> None:
 
 
 def test_too_few_points_and_contradictory_options() -> None:
-    with pytest.raises(ExplainError, match="more than 2 points, found 2"):
+    with pytest.raises(ExplainabilityError, match="more than 2 points, found 2"):
         GaussianMixture(GaussianMixtureOptions())(np.eye(2))
     with pytest.raises(ValidationError, match="must not be below"):
         GaussianMixtureOptions(smallest=5, largest=3)

@@ -8,7 +8,7 @@ from posescope.core.errors import OptionsError
 from posescope.explainability.clustering import kmeans
 from posescope.explainability.clustering.gaussian_mixture import GaussianMixture, GaussianMixtureOptions
 from posescope.explainability.clustering.kmeans import Clustering, KMeansClusterer, KMeansOptions
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 
 
 def blobs(sizes, spread=0.1):
@@ -36,7 +36,7 @@ def test_seeded_and_silhouette_sampled() -> None:
 
 
 def test_points_that_coincide_cannot_be_divided() -> None:
-    with pytest.warns(UserWarning, match="distinct clusters"), pytest.raises(ExplainError, match="all 5 points coincide"):
+    with pytest.warns(UserWarning, match="distinct clusters"), pytest.raises(ExplainabilityError, match="all 5 points coincide"):
         KMeansClusterer(KMeansOptions(largest=2, device="cpu"))(np.ones((5, 2)))
 
 
@@ -56,7 +56,7 @@ def test_numbers_that_are_not_finite_are_refused_by_row(wrong, dtype) -> None:
         KMeansClusterer(KMeansOptions(largest=3, device="cpu")),
         GaussianMixture(GaussianMixtureOptions(largest=3)),
     ):
-        with pytest.raises(ExplainError, match="1 of 20 rows have NaN or infinite ones, row 7 first"):
+        with pytest.raises(ExplainabilityError, match="1 of 20 rows have NaN or infinite ones, row 7 first"):
             clusterer(points)
 
 
@@ -89,7 +89,7 @@ def test_a_device_divides_planted_clusters_as_the_cpu_does(monkeypatch) -> None:
 @pytest.mark.usefixtures("one_thread")
 def test_points_that_coincide_on_a_device(monkeypatch) -> None:
     monkeypatch.setattr(kmeans, "resolve_gpu", lambda _: torch.device("cpu"))
-    with pytest.raises(ExplainError, match="all 5 points coincide"):
+    with pytest.raises(ExplainabilityError, match="all 5 points coincide"):
         KMeansClusterer(KMeansOptions(largest=2))(np.ones((5, 2)))
     found = KMeansClusterer(KMeansOptions(smallest=4, largest=5))(np.repeat([[0.0], [1], [5]], 4, axis=0))
     assert found.sizes.tolist() == [4, 4, 4]
@@ -111,9 +111,9 @@ def test_a_quicker_one_makes_the_number_asked_for() -> None:
 
 
 def test_a_clustering_has_points_in_every_cluster() -> None:
-    with pytest.raises(ExplainError, match=r"labels 0\.\.2 for 3 centres"):
+    with pytest.raises(ExplainabilityError, match=r"labels 0\.\.2 for 3 centres"):
         Clustering(np.array([0, 1, 1]), np.zeros((3, 2)), {})
-    with pytest.raises(ExplainError, match="at least two"):
+    with pytest.raises(ExplainabilityError, match="at least two"):
         Clustering(np.array([0, 0]), np.zeros((1, 2)), {})
 
 
@@ -127,7 +127,7 @@ def test_few_points_are_divided_into_fewer_clusters_than_points(count: int) -> N
 
 
 def test_too_few_points_and_contradictory_options() -> None:
-    with pytest.raises(ExplainError, match="more than 2 points, found 2"):
+    with pytest.raises(ExplainabilityError, match="more than 2 points, found 2"):
         KMeansClusterer(KMeansOptions())(np.ones((2, 2)))
     with pytest.raises(ValidationError, match="must not be below"):
         KMeansOptions(smallest=5, largest=3)

@@ -16,12 +16,12 @@ from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clusters import cluster_analysis as clusters
 from posescope.explainability.clusters.cluster_analysis import Clusters, ClustersOptions
-from posescope.explainability.clusters.cluster_members import measure_persons
+from posescope.explainability.clusters.cluster_members import measure_members
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 
-QUICK = {"null_draws": 2, "halves": 3, "resamples": 200, "shuffles": 100}
+QUICK = {"null_draws": 2, "stability_splits": 3, "resamples": 200, "shuffles": 100}
 KINDS = np.random.default_rng(7).permutation(np.repeat([0, 1, 2], [110, 80, 50]))
 
 
@@ -103,7 +103,7 @@ def test_noise_has_no_real_clusters_no_words_and_no_failures(featured) -> None:
     # Error and attributes have nothing to do with where the persons stand.
     assert not any(finding.passed for finding in by_what(found, "PCK"))
     assert "On no cluster does the model do worse" in found.note
-    assert set(found.tables["clusters"]["words"]) == {""}
+    assert set(found.tables["clusters"]["description"]) == {""}
     (told,) = by_what(found, "No measured attribute sets a cluster apart")
     assert not told.passed
 
@@ -117,7 +117,7 @@ def test_shuffled_persons_have_clusters_without_words_or_errors(featured) -> Non
     assert found.facts["verdict"] == "real clusters"
     assert not any(finding.passed for finding in by_what(found, "PCK"))
     assert all(finding.pck_at_stake == 0 for finding in found.findings)
-    assert set(found.tables["clusters"]["words"]) == {""}
+    assert set(found.tables["clusters"]["description"]) == {""}
 
 
 def test_a_cut_through_a_continuum_is_called_so_where_it_fails(featured) -> None:
@@ -140,7 +140,7 @@ def test_errors_by_hand_and_unknown_persons(inputs, three_kinds) -> None:
     assert table["persons"].tolist() == [18, 12, 9]
     assert table["mean_pck"].tolist() == pytest.approx([0.9, 0.5, 0.9])
     # The others of cluster 2: 17 + 9 known persons at 0.9.
-    assert table["against_rest"][1] == pytest.approx(-0.4)
+    assert table["difference_from_rest"][1] == pytest.approx(-0.4)
     assert (table["pck_low"] <= table["mean_pck"] + 1e-12).all()
     assert (table["pck_high"] >= table["mean_pck"] - 1e-12).all()
     members = found.tables["cluster_members"]
@@ -162,10 +162,10 @@ def test_silhouettes_of_every_number_of_clusters_beside_those_of_chance(inputs) 
 
 def test_pictures_show_medoid_nearest_farthest_and_the_map(inputs) -> None:
     found = Clusters(ClustersOptions(gallery=8, farthest=3, **QUICK))(inputs)  # more places than the smallest cluster has
-    assert set(found.pictures) == {"clusters", "clusters_map", "clusters_skeletons"}
-    assert found.pictures["clusters"].shape[1] == 11 * 128 + 12 * 4
-    assert found.pictures["clusters"].shape[0] > 3 * 128
-    figure = found.figures["clusters_plane"]
+    assert set(found.images) == {"clusters", "clusters_map", "clusters_skeletons"}
+    assert found.images["clusters"].shape[1] == 11 * 128 + 12 * 4
+    assert found.images["clusters"].shape[0] > 3 * 128
+    figure = found.plots["clusters_plane"]
     assert [len(trace.x) for trace in figure.data] == [18, 12, 9]
     assert figure.data[1].text[0].startswith("person ")
     assert "<br>PCK 0.50" in figure.data[1].text[0]
@@ -247,7 +247,7 @@ def test_silhouettes_are_measured_on_the_device_that_is_found(featured, monkeypa
     inputs = featured(planted(np.random.default_rng(0)))
     options = ClustersOptions(clusterer=ComponentSpec(name="kmeans", options={"largest": 3, "restarts": 1, "device": "cpu"}))
     monkeypatch.setattr(clusters, "resolve_gpu", lambda name: {"auto": torch.device("cpu")}[name])
-    monkeypatch.setattr(clusters, "measure_persons", lambda *given: (_ for _ in ()).throw(LookupError(str(given[-1]))))
+    monkeypatch.setattr(clusters, "measure_members", lambda *given: (_ for _ in ()).throw(LookupError(str(given[-1]))))
     with pytest.raises(LookupError, match="cpu"):
         Clusters(options)(inputs)
 
@@ -256,7 +256,7 @@ def test_silhouettes_are_measured_on_the_device_that_is_found(featured, monkeypa
 def test_persons_measured_on_a_device_are_those_of_the_cpu(most: int) -> None:
     points = planted(np.random.default_rng(0))
     clustering = Clustering(KINDS, np.stack([points[kind == KINDS].mean(axis=0) for kind in range(3)]))
-    expected, found = (measure_persons(points, clustering, most, 0, device) for device in (None, torch.device("cpu")))
+    expected, found = (measure_members(points, clustering, most, 0, device) for device in (None, torch.device("cpu")))
     np.testing.assert_allclose(found.silhouettes, expected.silhouettes, atol=1e-9)
     np.testing.assert_array_equal(found.medoids, expected.medoids)
 
@@ -272,7 +272,7 @@ def test_labels_of_another_number_of_persons_are_refused(featured, monkeypatch) 
             return super().__call__(points[1:], seed)
 
     monkeypatch.setattr("posescope.explainability.clusters.cluster_analysis.build", lambda group, spec: Wrong(None))
-    with pytest.raises(ExplainError, match="a label for each of the 240 points, found 239"):
+    with pytest.raises(ExplainabilityError, match="a label for each of the 240 points, found 239"):
         Clusters(ClustersOptions(**QUICK))(featured(planted(np.random.default_rng(0))))
 
 

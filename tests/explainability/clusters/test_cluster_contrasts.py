@@ -9,7 +9,7 @@ from posescope.explainability.clusters.cluster_contrasts import (
     shuffle_labels,
     shuffled_differences,
 )
-from posescope.explainability.clusters.cluster_descriptions import find_traits
+from posescope.explainability.clusters.cluster_descriptions import describe_clusters
 
 LABELS = np.repeat([0, 1, 2], [60, 40, 20]).astype(np.int64)
 GROUPS = np.random.default_rng(5).permutation(120) // 2
@@ -23,7 +23,7 @@ def attributes(**columns) -> pd.DataFrame:
 
 
 def traits_of(table: pd.DataFrame, labels=LABELS):
-    return find_traits(table, labels, 3, GROUPS, DRAWS, smallest=0.5, shuffles=100, seed=0)
+    return describe_clusters(table, labels, 3, GROUPS, DRAWS, smallest=0.5, shuffles=100, seed=0)
 
 
 def test_means_and_differences_by_hand() -> None:

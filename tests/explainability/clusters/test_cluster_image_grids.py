@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from posescope.explainability.clusters.cluster_image_grids import draw_mean_skeletons, mean_skeletons, rank_members
-from posescope.explainability.clusters.cluster_scatter import draw_map, interactive_map, map_of
+from posescope.explainability.clusters.cluster_scatter import plot_interactive_plane, plot_plane, project_to_plane
 
 
 def test_medoid_first_then_the_nearest_and_the_farthest_nobody_twice() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1])
-    to_centre = np.array([3.0, 1.0, 2.0, 9.0, 1.0, 0.0])
-    first, second = rank_members(labels, to_centre, np.array([2, 4]), nearest=2, farthest=3)
+    distance_to_centre = np.array([3.0, 1.0, 2.0, 9.0, 1.0, 0.0])
+    first, second = rank_members(labels, distance_to_centre, np.array([2, 4]), nearest=2, farthest=3)
     assert first.nearest.tolist() == [2, 1]
     assert first.farthest.tolist() == [0, 3]
     assert second.nearest.tolist() == [4, 5]
@@ -37,12 +37,12 @@ def test_mean_skeleton_over_labelled_joints_only(inputs_of, scattered_crops) -> 
 
 def test_the_map_has_every_person_where_the_components_put_it(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    plane, labels = map_of(inputs), np.arange(41) % 2
+    plane, labels = project_to_plane(inputs), np.arange(41) % 2
     assert plane.points == pytest.approx(inputs.components.project(inputs.features.values, 2))
     assert plane.titles[0] == "component 1 (100.0% of the variance)"
-    figure = interactive_map(plane, labels, ["a", "b"], [str(row) for row in range(41)])
+    figure = plot_interactive_plane(plane, labels, ["a", "b"], [str(row) for row in range(41)])
     assert figure.data[1].text[:2] == ("1", "3")
     assert np.allclose(figure.data[1].x, plane.points[1::2, 0], rtol=1e-3)
-    picture = draw_map(plane, labels, ["a", "b"])
+    picture = plot_plane(plane, labels, ["a", "b"])
     assert picture.dtype == np.uint8
     assert picture.std() > 0

@@ -5,19 +5,19 @@ import pytest
 
 from posescope.evaluation.bootstrap import Interval, draw_images
 from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions
-from posescope.explainability.clusters.cluster_members import measure_persons
-from posescope.explainability.clusters.cluster_validation import Structure, StructureOptions, weigh_structure
-from posescope.explainability.clusters.split_half_stability import STABLE, agreements_of_halves
+from posescope.explainability.clusters.cluster_members import measure_members
+from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
+from posescope.explainability.clusters.split_half_stability import STABLE_AGREEMENT, split_half_agreements
 
 CLUSTERER = KMeansClusterer(KMeansOptions(largest=5, restarts=5))
 GROUPS = np.arange(300) // 2
 
 
-def structure_of(points: np.ndarray, **options: int) -> Structure:
+def structure_of(points: np.ndarray, **options: int) -> ClusterValidation:
     clustering, groups = CLUSTERER(points), np.arange(len(points)) // 2
-    silhouette = measure_persons(points, clustering, 2000, 0).interval(groups, draw_images(groups, 0, 200))
-    own = StructureOptions(**{"null_draws": 3, "halves": 4, **options})
-    return weigh_structure(points, groups, CLUSTERER, clustering, silhouette, own, 0)
+    silhouette = measure_members(points, clustering, 2000, 0).interval(groups, draw_images(groups, 0, 200))
+    own = ClusterValidationOptions(**{"null_draws": 3, "stability_splits": 4, **options})
+    return validate_clusters(points, groups, CLUSTERER, clustering, silhouette, own, 0)
 
 
 def noise(cloud: str, seed: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def test_a_skewed_cloud_that_is_whole_has_no_real_clusters() -> None:
     assert not found.is_real
 
 
-@pytest.mark.parametrize("share", [0.5, 0.15])
+@pytest.mark.parametrize("fraction", [0.5, 0.15])
 def test_two_groups_along_one_component_are_real(share: float) -> None:
     # Coordinates that are shuffled by themselves would have the same two groups, and this would look like chance.
     points = np.random.default_rng(0).normal(size=(400, 8))
@@ -93,17 +93,17 @@ def test_many_persons_are_halved_at_the_size_of_the_clouds() -> None:
     points = np.random.default_rng(0).normal(size=(20_000, 20)) * np.array([2, 1.8, 1.6, *[1] * 17])
     clusterer, groups = KMeansClusterer(KMeansOptions(largest=2, restarts=2)), np.arange(20_000) // 2
     clustering = clusterer(points)
-    own = StructureOptions(null_draws=2, halves=4, null_persons=1000)
-    found = weigh_structure(points, groups, clusterer, clustering, Interval(0.1, 0.1, 0.1), own, 0)
-    assert agreements_of_halves(points, groups, clusterer, 2, 2, 0).mean() > max(STABLE, found.null_agreements.max())
+    own = ClusterValidationOptions(null_draws=2, stability_splits=4, null_persons=1000)
+    found = validate_clusters(points, groups, clusterer, clustering, Interval(0.1, 0.1, 0.1), own, 0)
+    assert split_half_agreements(points, groups, clusterer, 2, 2, 0).mean() > max(STABLE_AGREEMENT, found.null_agreements.max())
     assert not found.findings("map")[1].passed
 
 
 def test_one_photograph_cannot_be_halved() -> None:
     points = noise("gaussian", 0)
     clustering, groups = CLUSTERER(points), np.zeros(300, dtype=np.int64)
-    silhouette = measure_persons(points, clustering, 50, 0).interval(groups, draw_images(groups, 0, 100))
-    found = weigh_structure(points, groups, CLUSTERER, clustering, silhouette, StructureOptions(null_draws=2), 0)
+    silhouette = measure_members(points, clustering, 50, 0).interval(groups, draw_images(groups, 0, 100))
+    found = validate_clusters(points, groups, CLUSTERER, clustering, silhouette, ClusterValidationOptions(null_draws=2), 0)
     assert found.agreement is None
     assert not found.is_real
     assert len(found.findings("map")) == 1

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from posescope.explainability.clusters.null_reference import fit_marginals, flatten_modes
+from posescope.explainability.clusters.null_reference import fit_marginals, fit_unimodal
 
 
 def test_a_second_mode_is_levelled_by_hand() -> None:
     # Densities 4, 1, 3, 2: falling from the first, 1 and 3 become their mean.
-    np.testing.assert_allclose(flatten_modes(np.array([0.4, 0.1, 0.3, 0.2]), np.ones(4)), [0.4, 0.2, 0.2, 0.2])
+    np.testing.assert_allclose(fit_unimodal(np.array([0.4, 0.1, 0.3, 0.2]), np.ones(4)), [0.4, 0.2, 0.2, 0.2])
     # Twice as wide, 1 and 1.5 are pooled by width: (0.1 + 0.3) / 3.
-    found = flatten_modes(np.array([0.4, 0.1, 0.3, 0.2]), np.array([1.0, 1.0, 2.0, 2.0]))
+    found = fit_unimodal(np.array([0.4, 0.1, 0.3, 0.2]), np.array([1.0, 1.0, 2.0, 2.0]))
     np.testing.assert_allclose(found, [0.4, 0.4 / 3, 0.8 / 3, 0.2])
 
 
 def test_one_mode_stays_as_it_is() -> None:
     shares = np.array([0.1, 0.2, 0.4, 0.25, 0.05])
-    np.testing.assert_allclose(flatten_modes(shares, np.ones(5)), shares)
+    np.testing.assert_allclose(fit_unimodal(shares, np.ones(5)), shares)
 
 
 def test_skew_and_spread_stay() -> None:

@@ -7,7 +7,7 @@ from posescope.explainability.components.attribute_probes import (
     EXPLAINED_COLUMNS,
     PAIR_COLUMNS,
     PROBE_COLUMNS,
-    Chance,
+    NullDistribution,
     ProbedAttributes,
     explain_components,
     probe_attributes,
@@ -84,7 +84,7 @@ def test_photographs_not_persons_are_shuffled_and_held_out() -> None:
     assert not found.correlations.apply(beats_chance, axis=1).any()
     # Ten times fewer independent people: chance reaches much further than among people of a photograph each.
     apart = probed(scores, pd.DataFrame({"alike": alike}))
-    assert found.pair_chance.best.max() > 3 * apart.pair_chance.best.max()
+    assert found.pair_null.best.max() > 3 * apart.pair_null.best.max()
 
 
 def test_outliers_do_not_hide_what_is_there() -> None:
@@ -117,7 +117,7 @@ def test_what_cannot_be_probed_is_left_out_with_its_reason() -> None:
 
 
 def test_chance_is_larger_where_fewer_persons_are_known() -> None:
-    chance = Chance(np.array([2.0, 8.0, 4.0]))
+    chance = NullDistribution(np.array([2.0, 8.0, 4.0]))
     found = chance.interval(100)
     assert (found.low, found.estimate, found.high) == pytest.approx((0.02, 0.04, 0.08))
     assert chance.interval(4).high == 1.0

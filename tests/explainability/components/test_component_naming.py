@@ -39,7 +39,7 @@ def test_components_are_named_by_what_was_planted(inputs) -> None:
     # Of ten people in 160 it is unknown: the mean is all that can be said of them.
     assert found.tables["component_names"]["all_r2"][0] == pytest.approx(150 / 160, abs=0.02)
     assert first.passed
-    assert first.picture == "attribute_correlations"
+    assert first.shown_in == "attribute_correlations"
     assert first.control.what == "the best of 6 pairs, attributes shuffled between photographs 20 times"
     assert first.control.high < 0.2
     assert "of facing" in second.claim
@@ -85,16 +85,16 @@ def test_tables_pictures_and_figure(inputs) -> None:
     components = inputs.components
     names = found.tables["component_names"]
     assert names["attribute"].tolist() == ["standing", "facing"]
-    assert names["variance_share"].tolist() == pytest.approx(components.explained_variance_ratio)
+    assert names["explained_variance_ratio"].tolist() == pytest.approx(components.explained_variance_ratio)
     assert (names["all_r2"] > 0.4).all()
-    assert (row["tap"], row["persons"], row["features"]) == ("bottleneck", PERSONS, 12)
+    assert (row["layer"], row["persons"], row["features"]) == ("bottleneck", PERSONS, 12)
     assert row["pc1_variance"] == pytest.approx(components.variances[0])
     assert row["components_for_95"] == components.components_for(0.95)
     assert row["participation_ratio"] == pytest.approx(components.participation_ratio)
-    assert set(found.pictures) == {"attribute_correlations", "attribute_probes", "component_extremes"}
-    assert all(finding.picture in found.pictures for finding in found.findings)
-    assert found.pictures["component_extremes"].shape[1] == 6 * 104 + 7 * 4
-    figure = found.figures["component_scores"]
+    assert set(found.images) == {"attribute_correlations", "attribute_probes", "component_extremes"}
+    assert all(finding.shown_in in found.images for finding in found.findings)
+    assert found.images["component_extremes"].shape[1] == 6 * 104 + 7 * 4
+    figure = found.plots["component_scores"]
     assert [trace.visible for trace in figure.data] == [True, False]
     assert len(figure.data[0].x) == 150  # whose standing is known
     assert figure.layout.updatemenus[0].buttons[1].label.startswith("component 2: facing, R2 0.")
@@ -102,7 +102,7 @@ def test_tables_pictures_and_figure(inputs) -> None:
 
 def test_a_component_may_be_of_the_picture(inputs) -> None:
     # Blue is all that changes the brightness of these pictures, and, but for its chance correlation with red, component 2.
-    found = analyse(inputs, pictures=True)
+    found = analyse(inputs, images=True)
     second = found.tables["component_names"].iloc[1]
     assert second["attribute"] == "brightness"
     assert second["r2"] > 0.9
@@ -116,14 +116,14 @@ def test_without_attributes_nothing_is_claimed(inputs) -> None:
     assert "Pose attributes are unknown" in found.note
     assert not len(found.tables["attribute_probes"])
     assert not len(found.tables["component_names"])
-    assert set(found.pictures) == {"component_extremes"}
-    assert not found.figures
+    assert set(found.images) == {"component_extremes"}
+    assert not found.plots
 
 
 def test_persons_held_against_attributes_are_limited(inputs) -> None:
     found = analyse(inputs, persons=100)
     assert found.tables["attribute_probes"].set_index("attribute")["persons"]["facing"] == 100
-    assert len(found.figures["component_scores"].data[0].x) == 150
+    assert len(found.plots["component_scores"].data[0].x) == 150
 
 
 def test_few_people_are_no_grounds_for_a_claim(inputs_of, shifting_crops) -> None:

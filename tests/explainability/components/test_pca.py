@@ -15,13 +15,13 @@ from posescope.explainability.components.pca import (
     PrincipalComponentsOptions,
     principal_components,
 )
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features import row_blocks
 from posescope.explainability.features.feature_store import FeatureSet
 
 
 def feature_set(values) -> FeatureSet:
-    return FeatureSet(person_ids=np.arange(len(values)), values=values, tap="t", shape=(values.shape[1],))
+    return FeatureSet(person_ids=np.arange(len(values)), values=values, layer="t", shape=(values.shape[1],))
 
 
 @pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60), (20, 20), (21, 20), (30, 1), (2, 5)])
@@ -115,7 +115,7 @@ def test_save_and_load(tmp_path) -> None:
     loaded = Components.load(path)
     np.testing.assert_array_equal(loaded.axes, found.axes)
     np.testing.assert_array_equal(loaded.variances, found.variances)
-    assert (loaded.tap, loaded.shape) == ("t", (4,))
+    assert (loaded.layer, loaded.shape) == ("t", (4,))
     assert loaded.approximation == ""
     replace(found, approximation="roughly").save(path)
     assert Components.load(path).approximation == "roughly"
@@ -136,7 +136,7 @@ def test_save_and_load(tmp_path) -> None:
     ],
 )
 def test_nothing_to_find_is_a_named_error(values, message) -> None:
-    with pytest.raises(ExplainError, match=message):
+    with pytest.raises(ExplainabilityError, match=message):
         principal_components(feature_set(values))
 
 

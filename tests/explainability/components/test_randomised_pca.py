@@ -5,13 +5,13 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.explainability.components import pca as exact
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.components.randomised_pca import RandomisedComponents, RandomisedComponentsOptions
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features import row_blocks as rows
 from posescope.explainability.features.feature_store import FeatureSet
 
 
 def feature_set(values) -> FeatureSet:
-    return FeatureSet(person_ids=np.arange(len(values)), values=values, tap="t", shape=(values.shape[1],))
+    return FeatureSet(person_ids=np.arange(len(values)), values=values, layer="t", shape=(values.shape[1],))
 
 
 def decaying(persons: int, width: int) -> np.ndarray:
@@ -64,11 +64,11 @@ def test_it_is_a_plug_in_and_seeded() -> None:
 
 @pytest.mark.parametrize(("values", "message"), [(np.ones((1, 3)), "at least 2"), (np.ones((5, 3)), "nothing varies")])
 def test_nothing_to_find_is_a_named_error(values, message) -> None:
-    with pytest.raises(ExplainError, match=message):
+    with pytest.raises(ExplainabilityError, match=message):
         RandomisedComponents(RandomisedComponentsOptions())(feature_set(values))
 
 
 def test_exact_pca_points_here_where_it_cannot_go(monkeypatch) -> None:
     monkeypatch.setattr(exact, "LARGEST_MATRIX", 4)
-    with pytest.raises(ExplainError, match=r"randomised_pca.*pooled over space"):
+    with pytest.raises(ExplainabilityError, match=r"randomised_pca.*pooled over space"):
         principal_components(feature_set(np.ones((5, 5))))

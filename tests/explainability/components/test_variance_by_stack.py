@@ -5,7 +5,7 @@ import torch
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components import variance_by_stack as module
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.components.variance_by_stack import bottleneck_taps, tabulate_variance
+from posescope.explainability.components.variance_by_stack import bottleneck_layers, tabulate_variance
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder, HourglassAutoencoderOptions
@@ -14,13 +14,13 @@ from posescope.models.hourglass_autoencoder import HourglassAutoencoder, Hourgla
 @pytest.fixture
 def stacked(model, noise_crops, tmp_path, monkeypatch):
     """The toy network as if `fine` were the bottleneck of an earlier stack; inputs of either pooling."""
-    monkeypatch.setattr(model.network, "tap_names", ("s1.bottleneck", "idle", "s2.bottleneck"))
-    monkeypatch.setattr(model.network, "bottleneck_tap", "s2.bottleneck")
+    monkeypatch.setattr(model.network, "layer_names", ("s1.bottleneck", "idle", "s2.bottleneck"))
+    monkeypatch.setattr(model.network, "bottleneck_layer", "s2.bottleneck")
     forward = model.network.forward
 
-    def renamed(images, edits=None):
+    def renamed(images, interventions=None):
         names = {"s1.bottleneck": "fine", "s2.bottleneck": "bottleneck"}
-        return forward(images, {names.get(name, name): edit for name, edit in (edits or {}).items()})
+        return forward(images, {names.get(name, name): edit for name, edit in (interventions or {}).items()})
 
     monkeypatch.setattr(model.network, "forward", renamed)
 
@@ -36,14 +36,14 @@ def stacked(model, noise_crops, tmp_path, monkeypatch):
 def test_every_stack_has_the_variance_of_its_own_features(stacked, tmp_path, pooling) -> None:
     inputs = stacked(pooling)
     table = tabulate_variance(inputs, most=1000)
-    assert table["tap"].tolist() == ["s1.bottleneck", "s2.bottleneck"]
+    assert table["layer"].tolist() == ["s1.bottleneck", "s2.bottleneck"]
     assert table["features"].tolist() == ([192, 12] if pooling == "none" else [3, 3])
     whole = FeatureStore(tmp_path / "other")
     first = extract_features(inputs.model, inputs.crops, "s1.bottleneck", whole, dtype="float32", pooling=pooling)
     for row, expected in zip(table.to_dict("records"), [principal_components(first), inputs.components], strict=True):
         assert row["persons"] == 80
         assert row["pc1_variance"] == pytest.approx(expected.variances[0], rel=1e-6)
-        assert row["pc1_share"] == pytest.approx(expected.explained_variance_ratio[0], rel=1e-6)
+        assert row["pc1_explained_variance_ratio"] == pytest.approx(expected.explained_variance_ratio[0], rel=1e-6)
         assert row["components_for_90"] == expected.components_for(0.9)
         assert row["components_for_99"] == expected.components_for(0.99)
         assert row["participation_ratio"] == pytest.approx(expected.participation_ratio, rel=1e-6)
@@ -55,7 +55,7 @@ def test_the_bottlenecks_of_stacked_hourglasses() -> None:
         Hourglass(HourglassOptions(**options), (16, 16), 2),
         HourglassAutoencoder(HourglassAutoencoderOptions(**options), (16, 16), 2),
     ):
-        assert bottleneck_taps(network) == ("stack1.bottleneck", "stack2.bottleneck")
+        assert bottleneck_layers(network) == ("stack1.bottleneck", "stack2.bottleneck")
 
 
 def test_persons_are_limited(stacked) -> None:
@@ -65,20 +65,20 @@ def test_persons_are_limited(stacked) -> None:
 def test_a_stack_that_is_too_wide_or_does_not_vary_has_no_row(stacked, monkeypatch, caplog) -> None:
     inputs = stacked()
     monkeypatch.setattr(module, "LARGEST_MATRIX", 100)
-    assert tabulate_variance(inputs, most=1000)["tap"].tolist() == ["s2.bottleneck"]
+    assert tabulate_variance(inputs, most=1000)["layer"].tolist() == ["s2.bottleneck"]
     assert "'s1.bottleneck' has more than 100 features" in caplog.text
 
 
 def test_one_stack_has_one_row(inputs_of, scattered_crops, monkeypatch) -> None:
     inputs = inputs_of(scattered_crops)
     monkeypatch.setattr(torch, "from_numpy", None)  # no image is read again
-    assert tabulate_variance(inputs, most=1000)["tap"].tolist() == ["bottleneck"]
+    assert tabulate_variance(inputs, most=1000)["layer"].tolist() == ["bottleneck"]
 
 
 def test_a_tap_that_is_no_bottleneck_has_a_row_of_its_own(model, scattered_crops, tmp_path) -> None:
     features = extract_features(model, scattered_crops, "fine", FeatureStore(tmp_path / "f"), dtype="float32")
     inputs = AnalysisInputs(model, scattered_crops, features, principal_components(features))
-    assert bottleneck_taps(model.network) == ("bottleneck",)
+    assert bottleneck_layers(model.network) == ("bottleneck",)
     table = tabulate_variance(inputs, most=1000)
-    assert table["tap"].tolist() == ["bottleneck", "fine"]
-    assert np.isfinite(table.drop(columns="tap").to_numpy()).all()
+    assert table["layer"].tolist() == ["bottleneck", "fine"]
+    assert np.isfinite(table.drop(columns="layer").to_numpy()).all()

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from posescope.explainability.features.activation_patching import PutBack
-from posescope.explainability.features.activations import hold, zeros
+from posescope.explainability.features.activation_patching import ActivationPatcher
+from posescope.explainability.features.activations import constant_patch, zeros
 from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import AutoencoderOptions, HourglassAutoencoder, HourglassAutoencoderOptions
@@ -26,7 +26,7 @@ def images(count: int) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("stacks", "autoencoder", "tap"),
+    ("stacks", "autoencoder", "layer"),
     [
         (1, False, "stack1.bottleneck"),
         (1, False, "stack1.up1"),
@@ -37,19 +37,19 @@ def images(count: int) -> Tensor:
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])
-def test_what_is_taken_up_again_is_what_a_whole_pass_gives(model, stacks, autoencoder, tap, count) -> None:
+def test_what_is_taken_up_again_is_what_a_whole_pass_gives(model, stacks, autoencoder, layer, count) -> None:
     torch.manual_seed(0)
     own = replace(model, network=network(stacks, autoencoder))
-    pictures, values, edits = images(count), torch.randn(3, *SHAPES[tap]), {"stack1.skip1": zeros}
-    put_back = PutBack(own, tap, pictures, edits)
-    torch.testing.assert_close(put_back.heatmaps(), own.heatmaps(pictures, edits), rtol=1e-4, atol=1e-5)
-    whole = own.heatmaps(pictures.expand(3, 32, 32, 3), {**edits, tap: hold(values)})
+    pictures, values, interventions = images(count), torch.randn(3, *SHAPES[layer]), {"stack1.skip1": zeros}
+    put_back = ActivationPatcher(own, layer, pictures, interventions)
+    torch.testing.assert_close(put_back.heatmaps(), own.heatmaps(pictures, interventions), rtol=1e-4, atol=1e-5)
+    whole = own.heatmaps(pictures.expand(3, 32, 32, 3), {**interventions, layer: constant_patch(values)})
     for _ in range(2):  # nothing is used up
         torch.testing.assert_close(put_back.heatmaps(values), whole, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_that_cannot_be_paused_passes_whole(model) -> None:
     pictures, values = images(2), torch.randn(2, 3, 2, 2)
-    put_back = PutBack(model, "bottleneck", pictures)
+    put_back = ActivationPatcher(model, "bottleneck", pictures)
     torch.testing.assert_close(put_back.heatmaps(), model.heatmaps(pictures))
-    torch.testing.assert_close(put_back.heatmaps(values), model.heatmaps(pictures, {"bottleneck": hold(values)}))
+    torch.testing.assert_close(put_back.heatmaps(values), model.heatmaps(pictures, {"bottleneck": constant_patch(values)}))

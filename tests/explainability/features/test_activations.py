@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import (
     batches_of_rows,
-    hold,
-    mean_of_taps,
-    neutral_image,
+    constant_patch,
+    mean_activations,
+    mean_colour_image,
     predict_persons,
-    read_taps,
+    read_activations,
     zeros,
 )
 
@@ -22,7 +22,7 @@ def test_batches_cover_all_rows_once() -> None:
 
 def test_read_taps_by_hand(model, scattered_crops) -> None:
     images = torch.from_numpy(scattered_crops.read_images(np.arange(3)))
-    values = read_taps(model, images, ["bottleneck", "fine"])
+    values = read_activations(model, images, ["bottleneck", "fine"])
     assert values["bottleneck"].shape == (3, 3, 2, 2)
     # A dot fills one of the 16 cells of its quarter: the quarter's mean is 1/16.
     assert values["bottleneck"][:, 0].sum(dim=(1, 2)) == pytest.approx(torch.full((3,), 1 / 16))
@@ -30,30 +30,32 @@ def test_read_taps_by_hand(model, scattered_crops) -> None:
 
 
 def test_unknown_tap_is_named(model, scattered_crops) -> None:
-    with pytest.raises(ExplainError, match=r"no tap attic\. It has: fine, idle, bottleneck"):
-        read_taps(model, torch.from_numpy(scattered_crops.read_images(np.arange(1))), ["attic"])
+    with pytest.raises(ExplainabilityError, match=r"no tap attic\. It has: fine, idle, bottleneck"):
+        read_activations(model, torch.from_numpy(scattered_crops.read_images(np.arange(1))), ["attic"])
 
 
 def test_mean_of_taps_is_the_mean_whatever_the_batches(model, scattered_crops) -> None:
     rows = np.arange(10)
-    whole = read_taps(model, torch.from_numpy(scattered_crops.read_images(rows)), ["fine"])["fine"].mean(dim=0, keepdim=True)
-    torch.testing.assert_close(mean_of_taps(model, scattered_crops, rows, ["fine"], batch_size=3)["fine"], whole)
+    whole = read_activations(model, torch.from_numpy(scattered_crops.read_images(rows)), ["fine"])["fine"].mean(
+        dim=0, keepdim=True
+    )
+    torch.testing.assert_close(mean_activations(model, scattered_crops, rows, ["fine"], batch_size=3)["fine"], whole)
 
 
 def test_hold_serves_a_whole_batch_and_zeros_switches_off() -> None:
     found = torch.randn(4, 3, 2, 2)
     constant = torch.randn(1, 3, 2, 2, dtype=torch.float64)
-    held = hold(constant)(found)
-    assert held.shape == found.shape
-    assert held.dtype == found.dtype
-    held += 1  # a network may go on in place: every person has an own copy
-    torch.testing.assert_close(held[3], constant[0].float() + 1)
+    constant_patches = constant_patch(constant)(found)
+    assert constant_patches.shape == found.shape
+    assert constant_patches.dtype == found.dtype
+    constant_patches += 1  # a network may go on in place: every person has an own copy
+    torch.testing.assert_close(constant_patches[3], constant[0].float() + 1)
     assert not zeros(found).any()
 
 
 def test_a_pooled_value_is_not_spread_over_space() -> None:
-    with pytest.raises(ExplainError, match=r"\(3, 1, 1\) cannot be put.*\(3, 2, 2\).*pooling"):
-        hold(torch.ones(1, 3, 1, 1))(torch.zeros(4, 3, 2, 2))
+    with pytest.raises(ExplainabilityError, match=r"\(3, 1, 1\) cannot be put.*\(3, 2, 2\).*pooling"):
+        constant_patch(torch.ones(1, 3, 1, 1))(torch.zeros(4, 3, 2, 2))
 
 
 def test_predictions_are_in_crop_px_and_in_order(model, scattered_crops) -> None:
@@ -65,6 +67,6 @@ def test_predictions_are_in_crop_px_and_in_order(model, scattered_crops) -> None
 
 
 def test_neutral_image_has_the_mean_colour(model) -> None:
-    image = neutral_image(model)
+    image = mean_colour_image(model)
     assert image.shape == (1, 32, 32, 3)
     assert not image.any()

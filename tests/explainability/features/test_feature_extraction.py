@@ -5,7 +5,7 @@ import torch
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_extraction import FeatureSet, FeatureStore, extract_features
 
 
@@ -17,7 +17,7 @@ def test_features_are_the_taps_values_in_order(model, scattered_crops, tmp_path,
     np.testing.assert_allclose(found.values, expected, atol=max(tolerance, 1e-7))
     assert found.values.dtype == dtype
     assert isinstance(found.values, np.memmap)
-    assert (found.tap, found.shape) == ("bottleneck", (3, 2, 2))
+    assert (found.layer, found.shape) == ("bottleneck", (3, 2, 2))
     np.testing.assert_array_equal(found.person_ids, scattered_crops.targets.person_ids)
     assert [path.name for path in tmp_path.iterdir()] == ["f"]  # nothing temporary is left
 
@@ -57,14 +57,14 @@ def test_other_pixels_mean_other_features(model, scattered_crops, tmp_path) -> N
 
 
 def test_nobody_is_a_named_error(model, scattered_crops, tmp_path) -> None:
-    with pytest.raises(ExplainError, match="no persons"):
+    with pytest.raises(ExplainabilityError, match="no persons"):
         extract_features(model, scattered_crops.subset(np.arange(0)), None, FeatureStore(tmp_path / "f"))
 
 
 def test_too_large_for_float16_is_named_and_leaves_nothing(tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
-    facts = {"tap": "t", "shape": (2,), "fingerprint": "x"}
-    with pytest.raises(ExplainError, match=r"too large for float16 in rows 0\.\.1.*explainability\.persons\.dtype"):
+    facts = {"layer": "t", "shape": (2,), "fingerprint": "x"}
+    with pytest.raises(ExplainabilityError, match=r"too large for float16 in rows 0\.\.1.*explainability\.persons\.dtype"):
         store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float16")
     assert not (tmp_path / "f").exists()
     store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float32")
@@ -73,17 +73,17 @@ def test_too_large_for_float16_is_named_and_leaves_nothing(tmp_path) -> None:
 
 def test_rows_must_add_up(tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
-    with pytest.raises(ExplainError, match="expected 3 rows, found 2"):
-        store.write(np.arange(3), [np.ones((2, 2))], tap="t", shape=(2,), fingerprint="x")
-    with pytest.raises(ExplainError, match="does not fit"):
-        store.write(np.arange(1), [np.ones((2, 2))], tap="t", shape=(2,), fingerprint="x")
+    with pytest.raises(ExplainabilityError, match="expected 3 rows, found 2"):
+        store.write(np.arange(3), [np.ones((2, 2))], layer="t", shape=(2,), fingerprint="x")
+    with pytest.raises(ExplainabilityError, match="does not fit"):
+        store.write(np.arange(1), [np.ones((2, 2))], layer="t", shape=(2,), fingerprint="x")
 
 
 def test_missing_and_contradictory_features_are_named(tmp_path) -> None:
     with pytest.raises(DataError, match="no finished features"):
         FeatureStore(tmp_path / "f").open()
     with pytest.raises(DataError, match="expected values"):
-        FeatureSet(person_ids=np.arange(2), values=np.ones((2, 5)), tap="t", shape=(2, 2))
+        FeatureSet(person_ids=np.arange(2), values=np.ones((2, 5)), layer="t", shape=(2, 2))
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", 1 / 64), ("max", 1 / 16)])
@@ -103,7 +103,7 @@ def test_a_folder_of_an_older_version_has_no_seal_and_is_extracted_again(model, 
     store = FeatureStore(tmp_path / "f")
     first = extract_features(model, scattered_crops, None, store)
     about = read_json(tmp_path / "f" / "features.json")
-    write_json(tmp_path / "f" / "features.json", {name: about[name] for name in ("tap", "shape", "fingerprint")})
+    write_json(tmp_path / "f" / "features.json", {name: about[name] for name in ("layer", "shape", "fingerprint")})
     with pytest.raises(DataError, match=r"features\.json: .*seal.*Run the pipeline explainability"):
         store.open()
     assert store.is_finished()
@@ -136,7 +136,7 @@ def test_damaged_features_are_named_and_extracted_again(model, scattered_crops, 
 
 def test_features_of_another_folder_are_named(tmp_path) -> None:
     for name, value in (("one", 1.0), ("two", 2.0)):
-        FeatureStore(tmp_path / name).write(np.arange(2), [np.full((2, 2), value)], tap="t", shape=(2,), fingerprint=name)
+        FeatureStore(tmp_path / name).write(np.arange(2), [np.full((2, 2), value)], layer="t", shape=(2,), fingerprint=name)
     (tmp_path / "one" / "values.npy").write_bytes((tmp_path / "two" / "values.npy").read_bytes())
     with pytest.raises(DataError, match=r"one/values\.npy: changed since it was written"):
         FeatureStore(tmp_path / "one").open()
@@ -152,6 +152,6 @@ def test_an_interrupted_extraction_leaves_what_was_there(model, scattered_crops,
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.write(np.arange(6), blocks(), tap="t", shape=(3, 2, 2), fingerprint="new")
+        store.write(np.arange(6), blocks(), layer="t", shape=(3, 2, 2), fingerprint="new")
     assert store.open().fingerprint == before
     assert [path.name for path in tmp_path.iterdir()] == ["f"]

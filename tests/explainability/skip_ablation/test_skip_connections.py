@@ -5,12 +5,19 @@ import pytest
 import torch
 
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
-from posescope.explainability.errors import ExplainError
-from posescope.explainability.features.activations import hold, zeros
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.features.activations import constant_patch, zeros
 from posescope.explainability.findings import Finding
-from posescope.explainability.paired_pck import JointScores
+from posescope.explainability.paired_pck import PairedPck
 from posescope.explainability.skip_ablation import skip_connections as skip_ablation
-from posescope.explainability.skip_ablation.skip_connections import ALL, INTACT, OWN, SkipAblation, SkipAblationOptions, derange
+from posescope.explainability.skip_ablation.skip_connections import (
+    ALL,
+    INTACT,
+    OWN,
+    SkipAblation,
+    SkipAblationOptions,
+    sample_derangement,
+)
 from posescope.explainability.skip_ablation.skip_findings import Ablation, findings_of
 from posescope.models.hourglass import Hourglass, HourglassOptions
 
@@ -69,7 +76,7 @@ def face_finding(lost: np.ndarray, joints=FIVE + TWELVE, labelled: np.ndarray | 
     """What is claimed of the face when the skips of somebody else cost these joints (n, K); everything was right before."""
     intact = np.ones(lost.shape, dtype=bool)
     hits = {INTACT: intact, OWN: intact, ("skip", "shuffled"): ~lost, (ALL, "shuffled"): ~lost}
-    scores = JointScores(intact if labelled is None else labelled, np.arange(len(lost)), seed=0, resamples=200)
+    scores = PairedPck(intact if labelled is None else labelled, np.arange(len(lost)), seed=0, resamples=200)
     found = findings_of(Ablation(("skip",), joints, hits, scores, 0.01), seed=0)
     return [finding for finding in found if "small joints" in finding.claim]
 
@@ -103,7 +110,7 @@ def test_of_two_skips_that_matter_alike_none_matters_most() -> None:
     intact, even = np.ones((60, 17), dtype=bool), np.add.outer(np.arange(60), np.arange(17)) % 2 == 0
     hits = {("one", "shuffled"): even, ("two", "shuffled"): ~even}
     hits |= {INTACT: intact, OWN: intact, (ALL, "shuffled"): ~intact}
-    scores = JointScores(intact, np.arange(60), seed=0, resamples=200)
+    scores = PairedPck(intact, np.arange(60), seed=0, resamples=200)
     (most,) = [
         finding
         for finding in findings_of(Ablation(("one", "two"), FIVE + TWELVE, hits, scores, 0.01), seed=0)
@@ -157,7 +164,7 @@ def test_persons_are_limited(inputs) -> None:
 
 
 def test_picture(inputs) -> None:
-    picture = run(inputs).pictures["skip_ablation"]
+    picture = run(inputs).images["skip_ablation"]
     assert picture.dtype == np.uint8
     assert picture.ndim == 3
     assert picture.shape[2] == 3
@@ -165,12 +172,12 @@ def test_picture(inputs) -> None:
 
 
 def test_nobody_labelled_is_a_named_error(inputs_of, shifting_crops) -> None:
-    with pytest.raises(ExplainError, match="labelled joints"):
+    with pytest.raises(ExplainabilityError, match="labelled joints"):
         run(inputs_of(shifting_crops))
 
 
 def test_a_network_without_skips_has_nothing_to_switch_off(inputs, monkeypatch) -> None:
-    monkeypatch.setattr(inputs.model.network, "skip_taps", ())
+    monkeypatch.setattr(inputs.model.network, "skip_layers", ())
     found = run(replace(inputs))
     assert found.facts == {"skips": 0}
     assert "no skip connections" in found.note
@@ -196,24 +203,24 @@ def test_a_pass_that_is_taken_up_again_gives_what_a_whole_one_gives(model, stack
     images = torch.randint(0, 255, (3, 32, 32, 3), dtype=torch.uint8)
     decode = skip_ablation._decoder(own, images)
     other = torch.rand(1, 4, 8, 8)
-    for edits in ({}, {"stack1.skip1": zeros}, {"stack1.skip1": hold(other), "stack1.skip2": zeros}):
-        torch.testing.assert_close(decode(edits), own.heatmaps(images, edits), rtol=1e-4, atol=1e-5)
+    for interventions in ({}, {"stack1.skip1": zeros}, {"stack1.skip1": constant_patch(other), "stack1.skip2": zeros}):
+        torch.testing.assert_close(decode(interventions), own.heatmaps(images, interventions), rtol=1e-4, atol=1e-5)
 
 
 def test_everybody_gets_something_of_somebody_in_another_photograph() -> None:
     groups = np.array([5, 5, 5, 1, 2, 2, 9, 9, 9, 7])
-    partners = derange(groups, seed=0)
+    partners = sample_derangement(groups, seed=0)
     assert sorted(partners) == list(range(10))
     assert (groups[partners] != groups).all()
-    np.testing.assert_array_equal(partners, derange(groups, seed=0))
-    assert (partners != derange(groups, seed=1)).any()
+    np.testing.assert_array_equal(partners, sample_derangement(groups, seed=0))
+    assert (partners != sample_derangement(groups, seed=1)).any()
 
 
 @pytest.mark.parametrize("groups", [[], [1], [1, 1], [1, 1, 2]])
 def test_there_may_be_no_such_exchange(groups) -> None:
-    assert derange(np.array(groups, dtype=np.int64), seed=0) is None
+    assert sample_derangement(np.array(groups, dtype=np.int64), seed=0) is None
 
 
 def test_two_halves_are_exchanged() -> None:
-    partners = derange(np.array([1, 1, 2, 2]), seed=0)
+    partners = sample_derangement(np.array([1, 1, 2, 2]), seed=0)
     assert set(partners[:2]) == {2, 3}

@@ -6,16 +6,16 @@ import torch
 
 from posescope.core.plugins import ComponentSpec, build
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.activations import hold, neutral_image, read_taps
+from posescope.explainability.features.activations import constant_patch, mean_colour_image, read_activations
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.traversal import traversal_steps as feature_space
-from posescope.explainability.traversal.traversal_steps import decode_features, nearest_persons, walked_points
+from posescope.explainability.traversal.traversal_steps import decode_features, nearest_persons, traversal_points
 
 
 def test_walked_points_by_hand() -> None:
-    components = Components(mean=np.array([1.0, 1.0]), axes=np.eye(2), variances=np.array([4.0, 0.25]), tap="t", shape=(2,))
+    components = Components(mean=np.array([1.0, 1.0]), axes=np.eye(2), variances=np.array([4.0, 0.25]), layer="t", shape=(2,))
     # Steps of -1 and 2 deviations: 2 and 0.5 along the two axes.
-    points = walked_points(components, 2, np.array([-1.0, 2.0]))
+    points = traversal_points(components, 2, np.array([-1.0, 2.0]))
     np.testing.assert_array_equal(points, [[-1, 1], [5, 1], [1, 0.5], [1, 2]])
 
 
@@ -36,14 +36,14 @@ def test_decoding_a_feature_puts_the_joint_where_it_says(model) -> None:
     points[0, 0, 1, 0] = 1.0  # red, lower left quarter: rows 4..7, columns 0..3
     points[1, 2, 0, 1] = 1.0  # blue, upper right
     found = decode_features(
-        model, "bottleneck", points.reshape(2, 12), (3, 2, 2), image=neutral_image(model), edits={}, batch_size=1
+        model, "bottleneck", points.reshape(2, 12), (3, 2, 2), image=mean_colour_image(model), interventions={}, batch_size=1
     )
     assert found.heatmaps.shape == (2, 2, 8, 8)
     assert found.scores[0].tolist() == [16.0, 0.0]
     assert (found.heatmaps[0, 0, 4:, :4] == 16).all()
     assert found.heatmaps[0, 0].sum() == 16 * 16
     assert found.joints[1, 1].tolist() == [(4 + 0.5) * 4 - 0.5, 1.5]  # the first of equal cells: column 4, row 0
-    assert torch.is_tensor(neutral_image(model))
+    assert torch.is_tensor(mean_colour_image(model))
 
 
 @pytest.mark.parametrize("component", ["hourglass", "hourglass_autoencoder"])
@@ -52,13 +52,13 @@ def test_a_network_that_can_be_paused_decodes_as_by_whole_passes(component, mode
     spec = ComponentSpec(name=component, options={"channels": 8, "depth": 2, "bottleneck_residuals": 1, "stacks": 2})
     network = build("models", spec, crop_size=(32, 32), joint_count=2)
     stacked = replace(model, network=network)
-    edits = {**dict.fromkeys(network.skip_taps[:1], torch.zeros_like), "stack2.up2": torch.neg}
+    interventions = {**dict.fromkeys(network.skip_layers[:1], torch.zeros_like), "stack2.up2": torch.neg}
     image = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
-    names = network.tap_names
-    for tap in names[names.index(network.bottleneck_tap) : -1]:
-        shape = tuple(read_taps(stacked, image, [tap])[tap].shape[1:])
+    names = network.layer_names
+    for layer in names[names.index(network.bottleneck_layer) : -1]:
+        shape = tuple(read_activations(stacked, image, [layer])[layer].shape[1:])
         points = np.random.default_rng(0).normal(size=(5, int(np.prod(shape))))
-        paused = decode_features(stacked, tap, points, shape, image=image, edits=edits, batch_size=2)
+        paused = decode_features(stacked, layer, points, shape, image=image, interventions=interventions, batch_size=2)
         values = torch.from_numpy(points.astype(np.float32)).reshape(5, *shape)
-        whole = stacked.heatmaps(image.expand(5, *image.shape[1:]), {**edits, tap: hold(values)})
-        np.testing.assert_allclose(paused.heatmaps, whole.numpy(), rtol=1e-4, atol=1e-5, err_msg=tap)
+        whole = stacked.heatmaps(image.expand(5, *image.shape[1:]), {**interventions, layer: constant_patch(values)})
+        np.testing.assert_allclose(paused.heatmaps, whole.numpy(), rtol=1e-4, atol=1e-5, err_msg=layer)

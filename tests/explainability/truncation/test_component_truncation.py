@@ -13,14 +13,14 @@ from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.core.skeleton import Skeleton
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
 from posescope.explainability.features.feature_store import FeatureSet
-from posescope.explainability.paired_pck import JointScores
-from posescope.explainability.truncation.component_subsets import INTACT, Kept
+from posescope.explainability.paired_pck import PairedPck
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset
 from posescope.explainability.truncation.component_truncation import Truncation, TruncationOptions
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
-from posescope.models.base import Edits, PoseNetwork
+from posescope.models.base import Interventions, PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 
 CELLS = 8
@@ -38,18 +38,18 @@ class BitsNetwork(PoseNetwork):
     def __init__(self, sizes: Sequence[float], skip_gain: float = 0.0) -> None:
         super().__init__()
         self.map_size = (CELLS, CELLS)
-        self.tap_names = ("detail", "bottleneck")
-        self.bottleneck_tap, self.skip_taps = "bottleneck", ("detail",)
+        self.layer_names = ("detail", "bottleneck")
+        self.bottleneck_layer, self.skip_layers = "bottleneck", ("detail",)
         self.sizes = nn.Parameter(torch.tensor(sizes).reshape(1, 6, 1, 1))
         self.skip_gain = skip_gain
 
-    def forward(self, images: Tensor, edits: Edits | None = None) -> list[Tensor]:
-        def tap(name: str, value: Tensor) -> Tensor:
-            return edits[name](value) if edits and name in edits else value
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+        def layer(name: str, value: Tensor) -> Tensor:
+            return interventions[name](value) if interventions and name in interventions else value
 
         bits = images[:, 0, 0, :6].round().reshape(-1, 6, 1, 1)
-        detail = tap("detail", (bits[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1))
-        found = tap("bottleneck", bits * self.sizes) / self.sizes
+        detail = layer("detail", (bits[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1))
+        found = layer("bottleneck", bits * self.sizes) / self.sizes
         column = (found[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1)
         columns, rows = torch.arange(CELLS).reshape(1, 1, 1, -1), torch.arange(CELLS).reshape(1, 1, -1, 1)
         return [-((columns - column) ** 2) - self.skip_gain * (columns - detail) ** 2 - 0.01 * rows]
@@ -98,7 +98,7 @@ def run(inputs: AnalysisInputs, **options) -> AnalysisResult:
 
 def pck(found: AnalysisResult, kept: str, k: int, skips: str = "own") -> float:
     table = found.tables["truncation"]
-    (value,) = table[(table["kept"] == kept) & (table["k"] == k) & (table["skips"] == skips)]["pck"]
+    (value,) = table[(table["subset"] == kept) & (table["k"] == k) & (table["skips"] == skips)]["pck"]
     return value
 
 
@@ -150,10 +150,10 @@ def test_where_joints_have_nothing_to_do_with_people_nothing_passes(planted) -> 
 def test_what_few_persons_cannot_tell_from_nothing_does_not_suffice() -> None:
     """Of 100 persons one is lost with one component kept, and five with none."""
     right = np.ones((100, 1), dtype=bool)
-    hits = {INTACT: right, Kept("first", 2): right}
-    hits |= {Kept("first", count): np.arange(100)[:, None] >= lost for count, lost in ((0, 5), (1, 1))}
-    curve = TruncationCurve("own", hits, JointScores(right, np.arange(100), 0, 200), axes=2, tolerance=0.01)
-    assert curve.drop(Kept("first", 1)).low == 0
+    hits = {INTACT: right, ComponentSubset("first", 2): right}
+    hits |= {ComponentSubset("first", count): np.arange(100)[:, None] >= lost for count, lost in ((0, 5), (1, 1))}
+    curve = TruncationCurve("own", hits, PairedPck(right, np.arange(100), 0, 200), axes=2, tolerance=0.01)
+    assert curve.drop(ComponentSubset("first", 1)).low == 0
     assert (curve.sufficient, curve.insufficient) == (2, 1)
 
 
@@ -178,7 +178,7 @@ def test_with_skips_at_their_mean_the_bottleneck_alone_speaks(planted) -> None:
 def test_the_control_for_what_suffices_is_measured_where_it_is_missing(planted) -> None:
     found = run(planted(), control_counts=())
     table = found.tables["truncation"]
-    assert set(table[table["kept"] == "random"]["k"]) == {3}
+    assert set(table[table["subset"] == "random"]["k"]) == {3}
     assert found.findings[1].control.value > 0.2
 
 
@@ -194,26 +194,26 @@ def test_axes_that_were_not_kept_stand_at_their_mean(planted) -> None:
 
 def test_intervals_are_over_images(planted, found) -> None:
     """All people of one photograph: there is nothing to draw, and the interval is a point."""
-    alone = found.tables["truncation"].set_index(["kept", "k"]).loc[("first", 0)]
+    alone = found.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     together = run(replace(planted(), image_groups=np.zeros(64, np.int64)))
     assert alone["low"] < alone["pck"] < alone["high"]
-    row = together.tables["truncation"].set_index(["kept", "k"]).loc[("first", 0)]
+    row = together.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     assert row["low"] == row["pck"] == row["high"]
 
 
 def test_tables_pictures_and_figure(planted) -> None:
     found = run(planted(), skips=("own", "mean"))
     table = found.tables["truncation"]
-    assert list(table.columns) == ["skips", "kept", "k", "pck", "low", "high", "drop", "drop_low", "drop_high"]
+    assert list(table.columns) == ["skips", "subset", "k", "pck", "low", "high", "drop", "drop_low", "drop_high"]
     assert len(table) == 2 * (1 + 7 + 5 + 5)
-    assert table[table["kept"] == "intact"]["k"].isna().all()
+    assert table[table["subset"] == "intact"]["k"].isna().all()
     joints = found.tables["truncation_joints"]
     assert len(joints) == 2 * 7
     (own,) = joints[(joints["k"] == 2) & (joints["skips"] == "own")]["pck"]
     assert own == pck(found, "first", 2)
-    assert set(found.pictures) == {"truncation", "truncation_joints"}
-    assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in found.pictures.values())
-    names = {trace.name for trace in found.figures["truncation_curve"].data}
+    assert set(found.images) == {"truncation", "truncation_joints"}
+    assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in found.images.values())
+    names = {trace.name for trace in found.plots["truncation_curve"].data}
     assert {"the first k", "k at random", "the last k", "intact"} <= names
 
 
@@ -236,7 +236,7 @@ def test_pooled_features_make_a_note_and_no_claim(planted) -> None:
 
 
 def test_nobody_labelled_is_a_named_error(inputs_of, shifting_crops) -> None:
-    with pytest.raises(ExplainError, match="truncation: none of the persons has labelled joints"):
+    with pytest.raises(ExplainabilityError, match="truncation: none of the persons has labelled joints"):
         run(inputs_of(shifting_crops))
 
 
@@ -256,5 +256,5 @@ def test_all_components_of_an_hourglass_are_as_good_as_the_intact_network(model,
     assert modes == (("none",) if options.skip == "none" else ("own", "mean"))
     for mode in modes:
         curve = analysis._measure(inputs, np.arange(10), mode, noise=None)
-        assert curve.drop(Kept("first", curve.axes)).estimate == pytest.approx(0.0, abs=0.1)
+        assert curve.drop(ComponentSubset("first", curve.axes)).estimate == pytest.approx(0.0, abs=0.1)
         assert mode == "mean" or curve.pck(INTACT).estimate == 1.0

@@ -13,12 +13,12 @@ from kedro.framework.startup import bootstrap_project
 from posescope.pipelines.data_engineering import create_pipeline
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PICTURES = {"crop_sheet", "target_sheet", "average_crop"}
-PLOTS = {"distribution_plot", "discarded_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
+PICTURES = {"crop_grid", "target_grid", "average_crop"}
+PLOTS = {"distribution_plot", "rejected_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
 TABLES = {
     "persons_read", "keypoints", "persons_filtered", "persons_boxed", "crop_boxes", "persons", "issues", "issues_read",
     "issues_filter", "issues_crop", "issues_cut", "data_distribution", "data_quality", "data_quality_read",
-    "data_quality_pictures", "discarded", "joint_labels",
+    "data_quality_images", "rejected", "joint_labels",
 }  # fmt: skip
 RECORDS = {"skeleton", "crop_statistics"}
 KINDS = {"ImagePreview": PICTURES, "PlotlyPreview": PLOTS, "TablePreview": TABLES, "JSONPreview": RECORDS}
@@ -54,13 +54,13 @@ def test_every_table_picture_and_plot_is_among_them(context: Any) -> None:
 
 def test_what_was_set_aside_and_what_is_left_agree_with_the_other_tables(context: Any) -> None:
     load = context.catalog.load
-    discarded, distribution = load("discarded"), load("data_distribution").set_index("split")
-    kept = discarded[(discarded["step"] == "kept")].set_index("record")["records"]
+    rejected, distribution = load("rejected"), load("data_distribution").set_index("split")
+    kept = rejected[(rejected["step"] == "accepted")].set_index("record")["records"]
     assert kept["person"] == distribution.loc["all", "persons"] == len(load("persons"))
     assert kept["image"] == distribution.loc["all", "images"]
-    assert discarded["records"].sum() == len(load("issues")) + kept.sum()
-    of_persons = discarded[discarded["record"] == "person"]
-    assert of_persons["share"].sum() == pytest.approx(1, abs=1e-4)
+    assert rejected["records"].sum() == len(load("issues")) + kept.sum()
+    of_persons = rejected[rejected["record"] == "person"]
+    assert of_persons["fraction"].sum() == pytest.approx(1, abs=1e-4)
     # Nobody is lost between the annotations and the crops.
     assert of_persons["records"].sum() == len(load("persons_read")) + (of_persons["step"] == "read").sum()
 

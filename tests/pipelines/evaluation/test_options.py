@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from posescope.pipelines.evaluation.options import EvaluationOptions, FailureOptions, ScoringOptions
+from posescope.pipelines.evaluation.options import ErrorAnalysisOptions, EvaluationOptions, ScoringOptions
 
 
 def test_the_metric_of_the_reports_is_among_the_defaults() -> None:
@@ -30,11 +30,11 @@ def test_an_unknown_protocol_is_refused() -> None:
 
 
 def test_where_it_fails_is_looked_at_unless_told_otherwise() -> None:
-    assert EvaluationOptions().failures == FailureOptions()
-    assert FailureOptions().decoding_effects
+    assert EvaluationOptions().error_analysis == ErrorAnalysisOptions()
+    assert ErrorAnalysisOptions().decoding_effects
 
 
 @pytest.mark.parametrize("wrong", [{"resamples": 1}, {"score_bins": 0}, {"worst_persons": 0}, {"worst": 3}])
 def test_options_of_failures_have_bounds(wrong) -> None:
     with pytest.raises(ValidationError):
-        FailureOptions(**wrong)
+        ErrorAnalysisOptions(**wrong)

@@ -35,11 +35,11 @@ class Project:
     def __init__(self, root: Path, data: str = "data") -> None:
         self.root = root
         self.data = root / data
-        self.ledger_file = root / "data" / "08_reporting" / "test_ledger.json"
+        self.ledger_file = root / "data" / "08_reporting" / "test_access_log.json"
 
     def run(self, *names: str, **params: Any) -> None:
         bootstrap_project(REPOSITORY)
-        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_ledger": str(self.ledger_file)}
+        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.ledger_file)}
         runtime = {**places, **params}
         with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
             session.run(pipeline_names=list(names))
@@ -137,10 +137,10 @@ def test_the_first_use(project: Project) -> None:
     # The figures are those of the file, and those of the table of persons.
     metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
     assert {"pck_thesis", "oks", "oks_ap", "mse"} <= set(metrics)
-    assert {name: figure["value"] for name, figure in use["figures"].items()} == {
+    assert {name: figure["value"] for name, figure in use["metric_values"].items()} == {
         name: figure["value"] for name, figure in metrics.items()
     }
-    assert use["figures"]["oks"]["low"] <= use["figures"]["oks"]["value"] <= use["figures"]["oks"]["high"]
+    assert use["metric_values"]["oks"]["low"] <= use["metric_values"]["oks"]["value"] <= use["metric_values"]["oks"]["high"]
     scores = project.scores()
     assert scores["person_id"].tolist() == ids_of(persons, "test").tolist()
     assert scores["oks"].mean() == pytest.approx(metrics["oks"]["value"])
@@ -150,7 +150,7 @@ def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -
     """A test person stays a test person: AP and the means over people are of the same people."""
     first = project.persons().query("split == 'test'").iloc[0]
     (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
-    given = {"data_engineering": {"sample": None, "failures": {"max_share": 1.0}}}
+    given = {"data_engineering": {"sample": None, "failures": {"max_fraction": 1.0}}}
     project.run("data_engineering", **given)
     project.run("final_test", evaluation={"scoring": {"protocol": "coco"}}, **given)
     scores = project.scores()
@@ -170,7 +170,7 @@ def test_average_precision_is_pycocotools_own_over_the_test_images(project: Proj
         joints = np.nan_to_num(truth[..., :2]) + noise
         return join_joints(predictions.person_ids, joints, predictions.scores, "score")
 
-    monkeypatch.setattr(people, "predictions_in_images", guess)
+    monkeypatch.setattr(people, "predictions_table", guess)
     project.run("final_test")
     content = json.loads((project.root / "raw" / "annotations" / "person_keypoints_train2017.json").read_text())
     results = json.loads((project.data / "07_model_output" / "test" / "coco_results.json").read_text())
@@ -240,9 +240,9 @@ def test_another_data_dir_has_no_first_look_of_its_own(project: Project) -> None
 def test_unsealed_again(project: Project) -> None:
     project.run("final_test")
     project.train_another()
-    project.run("final_test", final_test={"unseal_again": True})
+    project.run("final_test", final_test={"allow_repeated_access": True})
     first, second = project.ledger()
-    assert (second["kind"], second["state"]) == ("unsealed again", "completed")
+    assert (second["kind"], second["state"]) == ("override", "completed")
     assert second["model_fingerprint"] == model_fingerprint(project.models()[-1]) != first["model_fingerprint"]
 
 
@@ -255,7 +255,7 @@ def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch:
         with pytest.raises(KeyboardInterrupt):
             project.run("final_test")
     (use,) = project.ledger()
-    assert (use["kind"], use["state"], use["figures"]) == ("first", "opened", None)
+    assert (use["kind"], use["state"], use["metric_values"]) == ("first", "opened", None)
     assert use["run_id"]
     project.run("final_test")
     assert [(use["kind"], use["state"]) for use in project.ledger()] == [("first", "opened"), ("repetition", "completed")]
@@ -265,7 +265,7 @@ def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch:
 
 
 def test_an_empty_test_set_ends_in_one_line(project: Project) -> None:
-    project.run("data_engineering", "modelling", data_engineering={"split": {"test_share_max": 0}})
+    project.run("data_engineering", "modelling", data_engineering={"split": {"max_test_fraction": 0}})
     with pytest.raises(PosescopeError, match=r"^The test set is empty.*data_engineering\.split\.test_share_max") as error:
         project.run("final_test")
     assert "\n" not in str(error.value)

@@ -21,14 +21,14 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.variant_comparison import COMPARISONS
-from posescope.improvement.variants import describe_data
+from posescope.improvement.variants import describe_training_data
 from posescope.kedro_support.run_checks import MissingInputError
 from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 from posescope.pipelines.improve import create_pipeline
 from posescope.reporting.result_filter import origin_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-VARIANTS = {"original", "emptied", "inserted", "continued", "improved"}
+VARIANTS = {"original", "mean_ablated", "inserted", "continued", "improved"}
 
 
 def run(root: Path, *names: str, **parameters: Any) -> None:
@@ -114,7 +114,9 @@ def test_the_models_and_where_they_come_from(ran: tuple[Path, Any, set[int], byt
     assert models["continued"].provenance["start"] == original.provenance
     assert models["improved"].provenance["start"] == models["inserted"].provenance
     assert models["inserted"].provenance["parts"]["hourglass"] == original.provenance
-    assert {models[name].provenance["test_people"] for name in ("continued", "improved")} == {original.provenance["test_people"]}
+    assert {models[name].provenance["test_set_fingerprint"] for name in ("continued", "improved")} == {
+        original.provenance["test_set_fingerprint"]
+    }
     assert {models[name].provenance["training"]["epochs"] for name in ("continued", "improved")} == {1}
 
 
@@ -129,15 +131,15 @@ def test_both_trainings_are_over(ran: tuple[Path, Any, set[int], bytes]) -> None
 @pytest.mark.slow
 def test_the_comparison(ran: tuple[Path, Any, set[int], bytes]) -> None:
     _, context, _, _ = ran
-    figures: pd.DataFrame = context.catalog.load("improvement_figures")
+    figures: pd.DataFrame = context.catalog.load("improvement_metrics")
     assert {(row.a, row.b) for row in figures.itertuples()} == set(COMPARISONS)
-    assert {"pck_thesis", "pck@0.2", "oks"} <= set(figures["figure"])
+    assert {"pck_thesis", "pck@0.2", "oks"} <= set(figures["metric"])
     joints = context.catalog.load("improvement_joints")
     assert set(joints["joint"]) <= set(context.catalog.load("skeleton").joints)
     scores = context.catalog.load("variant_scores")
     assert set(scores["variant"]) == VARIANTS
     means = scores.groupby("variant")["pck_thesis"].mean()
-    fair = figures[(figures["a"] == "continued") & (figures["b"] == "improved")].set_index("figure").loc["pck_thesis"]
+    fair = figures[(figures["a"] == "continued") & (figures["b"] == "improved")].set_index("metric").loc["pck_thesis"]
     assert fair["difference"] == pytest.approx(means["improved"] - means["continued"])
 
 
@@ -145,16 +147,16 @@ def test_the_comparison(ran: tuple[Path, Any, set[int], bytes]) -> None:
 def test_what_is_said_of_it(ran: tuple[Path, Any, set[int], bytes]) -> None:
     root, context, _, _ = ran
     improvement = json.loads((root / "data" / "08_reporting" / "improve" / "improvement.json").read_text())
-    assert improvement["code_size"]["numbers"] == 5
+    assert improvement["code_size"]["dimensions"] == 5
     assert set(improvement["scores"]) == VARIANTS
     assert all(set(claim) >= {"claim", "value", "low", "high", "control", "passed"} for claim in improvement["findings"])
     # The scores, and two stacks' directions: of fewer than ten photographs nothing is said of what an autoencoder keeps.
     assert len(improvement["findings"]) == 2 + 2
     assert context.catalog.load("reconstruction")["low"].isna().all()
-    directions = context.catalog.load("bottleneck_directions").set_index(["variant", "tap"])
+    directions = context.catalog.load("bottleneck_dimensions").set_index(["variant", "layer"])
     assert directions.loc[("improved", "stack2.restored"), "components_95"] <= 16
-    assert directions.loc[("improved", "stack1.code"), "numbers"] == 5
-    assert set(context.catalog.load("reconstruction")["what"]) == {"autoencoder", "pca", "mean"}
+    assert directions.loc[("improved", "stack1.code"), "dimensions"] == 5
+    assert set(context.catalog.load("reconstruction")["method"]) == {"autoencoder", "pca", "mean"}
     for name in ("improvement_plot", "autoencoder_plot"):
         assert len(json.dumps(context.catalog.get(name).preview())) > 100
 
@@ -165,14 +167,14 @@ def test_everything_names_its_models_and_its_data(ran: tuple[Path, Any, set[int]
     own = Origin(
         model=model_fingerprint(original_file(root).parent), data=context.catalog.load("crop_statistics").data_fingerprint
     )
-    for name in ("reconstruction", "improvement_figures", "improvement_joints", "bottleneck_directions", "autoencoder_history"):
+    for name in ("reconstruction", "improvement_metrics", "improvement_joints", "bottleneck_dimensions", "autoencoder_history"):
         assert origin_of_table(context.catalog.load(name)) == own, name
     for name in ("improvement_plot", "autoencoder_plot"):
         assert origin_of(context.catalog.load(name)) == own, name
     improvement = context.catalog.load("improvement")
     assert (improvement["model"], improvement["data"]) == (own.model, own.data)
     prints = {name: fingerprint_of_model(context.catalog.load(f"{name}_model")) for name in ("inserted", "continued", "improved")}
-    assert improvement["models"] == {"original": own.model, "emptied": own.model, **prints}
+    assert improvement["models"] == {"original": own.model, "mean_ablated": own.model, **prints}
 
 
 @pytest.mark.slow
@@ -182,6 +184,6 @@ def test_a_model_of_another_split_is_refused(ran: tuple[Path, Any, set[int], byt
     moved = persons.assign(split=persons["split"].replace({"test": "train", "train": "test"}))
     for name in ("model", "inserted_model"):
         model, statistics = context.catalog.load(name), context.catalog.load("crop_statistics")
-        assert describe_data(model, statistics, persons)["test_people"]
+        assert describe_training_data(model, statistics, persons)["test_set_fingerprint"]
         with pytest.raises(ImprovementError, match="another test set"):
-            describe_data(model, statistics, moved)
+            describe_training_data(model, statistics, moved)

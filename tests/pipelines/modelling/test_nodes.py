@@ -31,7 +31,7 @@ def mark_of(
     marks: list[str] = []
 
     def note(*arguments: Any, **options: Any) -> Any:
-        assert fingerprint(options["made_of"]) == arguments[-1]
+        assert fingerprint(options["run_identity"]) == arguments[-1]
         marks.append(arguments[-1])
         return SimpleNamespace(model=arguments[0], history=())
 
@@ -61,7 +61,7 @@ def test_the_mark_follows_the_skeleton_and_the_crops(monkeypatch: pytest.MonkeyP
 
 
 def test_the_mark_does_not_follow_what_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    changes: list[dict[str, Any]] = [{"keep_checkpoints": 9}, {"sheet_every_epochs": 0}, {"resume": "f00d"}]
+    changes: list[dict[str, Any]] = [{"keep_checkpoints": 9}, {"image_grid_every_epochs": 0}, {"resume": "f00d"}]
     mark = mark_of(monkeypatch, COCO_PERSON)
     assert {mark_of(monkeypatch, COCO_PERSON, training=TrainingOptions(**change)) for change in changes} == {mark}
     for change in ({"final_weights": "last"}, {"epochs": 3}, {"ema_decay": 0.9}):

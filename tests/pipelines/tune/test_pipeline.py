@@ -114,7 +114,9 @@ def test_the_winner_is_an_environment(ran: tuple[Any, Seen], tmp_path: Path) -> 
     assert training["learning_rate"] == pytest.approx(row["modelling.training.learning_rate"], rel=1e-12)
     assert training["batch_size"] == row["modelling.training.batch_size"]
     codec = parameters["data_engineering"]["codec"]
-    assert codec["options"]["sigma_cells"] == pytest.approx(row["data_engineering.codec.options.sigma_cells"], rel=1e-12)
+    assert codec["options"]["sigma_heatmap_px"] == pytest.approx(
+        row["data_engineering.codec.options.sigma_heatmap_px"], rel=1e-12
+    )
     base = yaml.safe_load((conf / "base" / "data_engineering" / "parameters.yml").read_text())["data_engineering"]["codec"]
     assert (codec["name"], codec["options"]["decoder"]) == (base["name"], base["options"]["decoder"]), "the rest stays"
     assert training["epochs"] != BUDGET["epochs"], "a trial's epochs are not those of the winner's training"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError, PosescopeError
-from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, KnowsImages
+from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, ImageIndexedDetector
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
 NAMES = ("im_0.jpg", "im_1.jpg", "sub/0007.jpg")
@@ -27,7 +27,7 @@ def prepare(root: Path, content: Any, names: tuple[str, ...] = NAMES, **options:
     """How many boxes each image has, and the ids, or notes."""
     detector, detections = BoxesFile(BoxesFileOptions(**options)), Detections(root / "boxes.json")
     detections.root.write_text(json.dumps(content))
-    assert isinstance(detector, KnowsImages)
+    assert isinstance(detector, ImageIndexedDetector)
     known = detector.prepare(names, detections)
     found = {name: len(people_of(detector, name, detections)) for name in names}
     return {name: number for name, number in found.items() if number}, known
@@ -184,19 +184,19 @@ def test_spoilt_files_are_refused_or_add_no_box(tmp_path: Path) -> None:
             ):  # the first one took what the second spoils
                 content = _spoil(rng, content)
         detector, detections = (
-            BoxesFile(BoxesFileOptions(max_invalid_share=rng.choice([0.01, 1.0]))),
+            BoxesFile(BoxesFileOptions(max_invalid_fraction=rng.choice([0.01, 1.0]))),
             Detections(tmp_path / "b.json"),
         )
         detections.root.write_text(json.dumps(content))
         try:
             detector.prepare(NAMES, detections)
-            people = [person for name in NAMES for person in people_of(detector, name, detections)]
+            persons = [person for name in NAMES for person in people_of(detector, name, detections)]
         except PosescopeError:
             ends["refused"] += 1
             continue
         ends["taken"] += 1
-        assert len(people) <= 6
-        for person in people:
+        assert len(persons) <= 6
+        for person in persons:
             assert all(map(math.isfinite, (*person.box, person.score)))
             assert min(person.box[2:]) > 0
     assert ends.total() == 100

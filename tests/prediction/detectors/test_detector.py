@@ -37,8 +37,8 @@ def ask(detector: Detector, images: tuple[ImageInfo, ...], detections: Detection
 
 
 def test_full_image_gives_one_box_an_image_edge_to_edge(detections: Detections) -> None:
-    people = ask(build("detectors", ComponentSpec(name="full_image")), IMAGES, detections)
-    assert people == [DetectedPerson(ONE, (-0.5, -0.5, 200.0, 100.0), 1.0), DetectedPerson(TWO, (-0.5, -0.5, 60.0, 50.0), 1.0)]
+    persons = ask(build("detectors", ComponentSpec(name="full_image")), IMAGES, detections)
+    assert persons == [DetectedPerson(ONE, (-0.5, -0.5, 200.0, 100.0), 1.0), DetectedPerson(TWO, (-0.5, -0.5, 60.0, 50.0), 1.0)]
     assert isinstance(build("detectors", ComponentSpec(name="full_image")), FullImage)
 
 
@@ -48,10 +48,10 @@ def test_coco_edges_lose_half_a_pixel(detections: Detections) -> None:
 
 def test_people_of_one_image_come_in_the_order_of_the_file(detections: Detections) -> None:
     named = record(2, (2, 2, 7, 7), file_name="1.jpg")
-    people = find(detections, [record(1), named, record(1, (3, 3, 8, 8))])
-    assert [person.box[2] for person in people] == [30.0, 7.0, 8.0]
-    people = find(detections, [record(2), record(1), record(2, (0, 0, 5, 5)), record(1, (1, 1, 6, 6))])
-    assert [(person.image.image_id, person.box[2]) for person in people] == [(1, 30.0), (1, 6.0), (2, 30.0), (2, 5.0)]
+    persons = find(detections, [record(1), named, record(1, (3, 3, 8, 8))])
+    assert [person.box[2] for person in persons] == [30.0, 7.0, 8.0]
+    persons = find(detections, [record(2), record(1), record(2, (0, 0, 5, 5)), record(1, (1, 1, 6, 6))])
+    assert [(person.image.image_id, person.box[2]) for person in persons] == [(1, 30.0), (1, 6.0), (2, 30.0), (2, 5.0)]
 
 
 def test_only_the_category_that_is_asked_for(detections: Detections) -> None:
@@ -67,18 +67,18 @@ def test_low_scores_are_left_out(detections: Detections) -> None:
 
 
 @pytest.mark.parametrize(
-    "left_out",
+    "skipped_files",
     [record(iscrowd=1), record(9)],
     ids=["crowd", "image"],
 )
-def test_crowds_and_other_images_are_left_out(detections: Detections, left_out: dict[str, Any]) -> None:
-    assert find(detections, [left_out]) == []
+def test_crowds_and_other_images_are_left_out(detections: Detections, skipped_files: dict[str, Any]) -> None:
+    assert find(detections, [skipped_files]) == []
 
 
 def test_annotations_count_as_detections_of_score_one(detections: Detections) -> None:
     annotation = {key: value for key, value in record().items() if key != "score"}
-    people = find(detections, {"images": [], "annotations": [{**annotation, "iscrowd": 0}]})
-    assert people == [DetectedPerson(ONE, (9.5, 19.5, 30.0, 40.0), 1.0)]
+    persons = find(detections, {"images": [], "annotations": [{**annotation, "iscrowd": 0}]})
+    assert persons == [DetectedPerson(ONE, (9.5, 19.5, 30.0, 40.0), 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_annotations_count_as_detections_of_score_one(detections: Detections) ->
 def test_an_invalid_record_is_named(detections: Detections, broken: Any, told: str) -> None:
     with pytest.raises(DataError, match=rf"boxes\.json: 1 of 2 records invalid (?s:.*)record 1: {told}"):
         find(detections, [record(), broken])
-    assert len(find(detections, [record(), broken], max_invalid_share=0.5)) == 1
+    assert len(find(detections, [record(), broken], max_invalid_fraction=0.5)) == 1
 
 
 def test_images_may_come_in_any_order_and_again(detections: Detections) -> None:
     detections.root.write_text(json.dumps([record(1), record(2, (0, 0, 5, 5))]))
-    people = ask(BoxesFile(BoxesFileOptions()), (TWO, ONE, TWO), detections)
-    assert [(person.image, person.box[2]) for person in people] == [(TWO, 5.0), (ONE, 30.0), (TWO, 5.0)]
+    persons = ask(BoxesFile(BoxesFileOptions()), (TWO, ONE, TWO), detections)
+    assert [(person.image, person.box[2]) for person in persons] == [(TWO, 5.0), (ONE, 30.0), (TWO, 5.0)]
 
 
 def test_the_file_is_read_once(detections: Detections, tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_an_annotation_file_names_its_images(detections: Detections) -> None:
     unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ImageInfo("below/b.jpg", 2, (10, 10)))
     images = [{"id": 1, "file_name": "below/b.jpg"}, {"id": 2, "file_name": "a.jpg"}, {"id": []}, "image"]
     content = {"images": images, "annotations": [record(1), record(2, (0, 0, 5, 5))]}
-    people = find(detections, content, images=unnumbered)
-    assert [(person.image.name, person.box[2]) for person in people] == [("a.jpg", 5.0), ("below/b.jpg", 30.0)]
+    persons = find(detections, content, images=unnumbered)
+    assert [(person.image.name, person.box[2]) for person in persons] == [("a.jpg", 5.0), ("below/b.jpg", 30.0)]
 
 
 def test_boxes_of_a_picture_of_another_size_are_refused(detections: Detections) -> None:
@@ -159,8 +159,8 @@ def test_boxes_of_a_picture_of_another_size_are_refused(detections: Detections) 
 
 def test_results_may_name_their_images(detections: Detections) -> None:
     unnumbered = (ImageInfo("a.jpg", 0, (10, 10)), ImageInfo("b.jpg", 1, (10, 10)))
-    people = find(detections, [record(0, file_name="b.jpg")], images=unnumbered)
-    assert [person.image.name for person in people] == ["b.jpg"]
+    persons = find(detections, [record(0, file_name="b.jpg")], images=unnumbered)
+    assert [person.image.name for person in persons] == ["b.jpg"]
 
 
 def test_who_says_a_name_means_it(detections: Detections) -> None:
@@ -171,8 +171,8 @@ def test_who_says_a_name_means_it(detections: Detections) -> None:
 
 def test_a_number_that_is_no_name_matches_nothing(detections: Detections) -> None:
     unnumbered = (ImageInfo("a.jpg", 1, (10, 10)), ONE)
-    people = find(detections, [record(1)], images=(ImageInfo("a.jpg", 2, (10, 10)), ImageInfo("b.jpg", 1, (10, 10))))
-    assert people == []
+    persons = find(detections, [record(1)], images=(ImageInfo("a.jpg", 2, (10, 10)), ImageInfo("b.jpg", 1, (10, 10))))
+    assert persons == []
     assert [person.image for person in find(detections, [record(1)], images=unnumbered)] == [ONE]
 
 

@@ -4,11 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.prediction.detectors.detector_outputs import READERS, Candidates, DetectorOutputError, Wanted, suppress_overlaps
+from posescope.prediction.detectors.detector_outputs import (
+    OUTPUT_DECODERS,
+    Candidates,
+    DetectorOutputError,
+    OutputLayout,
+    suppress_overlaps,
+)
 
 SIZE = (32, 64)  # 4 x 8, 2 x 4 and 1 x 2 cells: 32 + 8 + 2
 CELLS = 42
-WANTED = Wanted(SIZE, person=0, min_score=0.3)
+WANTED = OutputLayout(SIZE, person=0, min_score=0.3)
 
 
 def yolox(**rows: list[float]) -> np.ndarray:
@@ -31,7 +37,7 @@ def yolox(**rows: list[float]) -> np.ndarray:
     ],
 )
 def test_yolox_speaks_in_cells(cell: int, centre: tuple[float, float], stride: int) -> None:
-    found = READERS["yolox"]([yolox(**{f"at_{cell}": [0.5, 0.25, 0.0, np.log(3), 0.8, 0.5, 1.0]})], WANTED)
+    found = OUTPUT_DECODERS["yolox"]([yolox(**{f"at_{cell}": [0.5, 0.25, 0.0, np.log(3), 0.8, 0.5, 1.0]})], WANTED)
     (x, y), width, height = centre, stride, 3 * stride
     np.testing.assert_allclose(found.corners, [[x - width / 2, y - height / 2, x + width / 2, y + height / 2]], rtol=1e-6)
     np.testing.assert_allclose(found.scores, [0.4], rtol=1e-6)
@@ -40,13 +46,13 @@ def test_yolox_speaks_in_cells(cell: int, centre: tuple[float, float], stride: i
 @pytest.mark.parametrize(("person", "scores"), [(0, [0.4]), (1, [0.8])])
 def test_the_class_that_is_wanted(person: int, scores: list[float]) -> None:
     answer = [yolox(at_3=[0, 0, 0, 0, 0.8, 0.5, 1.0])]
-    np.testing.assert_allclose(READERS["yolox"](answer, Wanted(SIZE, person, 0.3)).scores, scores, rtol=1e-6)
-    assert READERS["yolox"](answer, Wanted(SIZE, person, 0.81)).corners.shape == (0, 4)
+    np.testing.assert_allclose(OUTPUT_DECODERS["yolox"](answer, OutputLayout(SIZE, person, 0.3)).scores, scores, rtol=1e-6)
+    assert OUTPUT_DECODERS["yolox"](answer, OutputLayout(SIZE, person, 0.81)).corners.shape == (0, 4)
 
 
 def test_decoded_boxes_are_taken_as_they_are() -> None:
     table = np.array([[[20, 10, 8, 4, 1.0, 0.5], [0, 0, 1, 1, 0.5, 0.5]]], np.float32)
-    found = READERS["yolox_decoded"]([table], WANTED)
+    found = OUTPUT_DECODERS["yolox_decoded"]([table], WANTED)
     np.testing.assert_allclose(found.corners, [[16, 8, 24, 12]])
     np.testing.assert_allclose(found.scores, [0.5])
 
@@ -54,8 +60,8 @@ def test_decoded_boxes_are_taken_as_they_are() -> None:
 def test_yolov8_lies_on_its_side_and_has_no_objectness() -> None:
     table = np.zeros((1, 6, 9), np.float32)
     table[0, :, 4] = [20, 10, 8, 4, 0.25, 0.75]
-    assert READERS["yolov8"]([table], WANTED).scores.size == 0
-    found = READERS["yolov8"]([table], Wanted(SIZE, 1, 0.3))
+    assert OUTPUT_DECODERS["yolov8"]([table], WANTED).scores.size == 0
+    found = OUTPUT_DECODERS["yolov8"]([table], OutputLayout(SIZE, 1, 0.3))
     np.testing.assert_allclose(found.corners, [[16, 8, 24, 12]])
     np.testing.assert_allclose(found.scores, [0.75])
 
@@ -66,11 +72,13 @@ def test_boxes_scores_and_labels_in_any_order(batched: bool, count: int) -> None
     boxes = np.arange(4 * count, dtype=np.float32).reshape(count, 4)
     labels, scores = np.ones(count, np.int64), np.linspace(1, 0.2, count, dtype=np.float32)
     arrays = [labels, boxes, scores]
-    found = READERS["boxes_scores_labels"]([one[None] for one in arrays] if batched else arrays, Wanted(SIZE, 1, 0.3))
+    found = OUTPUT_DECODERS["boxes_scores_labels"](
+        [one[None] for one in arrays] if batched else arrays, OutputLayout(SIZE, 1, 0.3)
+    )
     kept = scores >= 0.3
     np.testing.assert_allclose(found.corners, boxes[kept])
     np.testing.assert_allclose(found.scores, scores[kept])
-    assert READERS["boxes_scores_labels"](arrays, Wanted(SIZE, 2, 0.3)).scores.size == 0
+    assert OUTPUT_DECODERS["boxes_scores_labels"](arrays, OutputLayout(SIZE, 2, 0.3)).scores.size == 0
 
 
 @pytest.mark.parametrize(
@@ -92,19 +100,19 @@ def test_boxes_scores_and_labels_in_any_order(batched: bool, count: int) -> None
 )
 def test_another_form_is_told(kind: str, shapes: list[tuple[int, ...]], expected: str) -> None:
     with pytest.raises(DetectorOutputError, match=expected):
-        READERS[kind]([np.zeros(shape, np.float32) for shape in shapes], WANTED)
+        OUTPUT_DECODERS[kind]([np.zeros(shape, np.float32) for shape in shapes], WANTED)
 
 
 def test_lengths_that_differ_are_told() -> None:
     with pytest.raises(DetectorOutputError, match="whole labels"):
-        READERS["boxes_scores_labels"]([np.zeros((3, 4)), np.zeros(3), np.zeros(2, np.int64)], WANTED)
+        OUTPUT_DECODERS["boxes_scores_labels"]([np.zeros((3, 4)), np.zeros(3), np.zeros(2, np.int64)], WANTED)
 
 
 @pytest.mark.parametrize("wrong", [7.0, -0.5, float("nan")])
 def test_what_is_no_probability_is_told(wrong: float) -> None:
     """Scores before the sigmoid, say."""
     with pytest.raises(DetectorOutputError, match="expected scores from 0 to 1, found"):
-        READERS["yolox"]([yolox(at_0=[0, 0, 0, 0, wrong, 0.5, 0])], WANTED)
+        OUTPUT_DECODERS["yolox"]([yolox(at_0=[0, 0, 0, 0, wrong, 0.5, 0])], WANTED)
 
 
 def candidates(*rows: tuple[float, ...]) -> Candidates:

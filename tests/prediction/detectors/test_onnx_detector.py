@@ -138,9 +138,9 @@ def test_planted_boxes_come_back_in_image_px(tmp_path: Path) -> None:
             (20, 50, 8, 8, 1.0, 0.7, 0.0),
         ),
     )
-    people = find(path, picture((128, 256)), output="yolox_decoded")
-    np.testing.assert_allclose([one.box for one in people], [(67.5, 15.5, 32, 48), (207.5, 103.5, 48, 24)])
-    np.testing.assert_allclose([one.score for one in people], [0.9, 0.5], rtol=1e-6)
+    persons = find(path, picture((128, 256)), output="yolox_decoded")
+    np.testing.assert_allclose([one.box for one in persons], [(67.5, 15.5, 32, 48), (207.5, 103.5, 48, 24)])
+    np.testing.assert_allclose([one.score for one in persons], [0.9, 0.5], rtol=1e-6)
     assert len(find(path, picture((128, 256)), output="yolox_decoded", max_overlap=0.9)) == 3
     assert [one.score for one in find(path, picture((128, 256)), output="yolox_decoded", person_class=1)] == [pytest.approx(0.9)]
 
@@ -158,8 +158,8 @@ def test_torchvisions_take_pictures_of_any_size(tmp_path: Path) -> None:
     path = constant(
         tmp_path / "tv.onnx", boxes, np.array([1, 1, 3]), np.array([0.9, 0.8, 0.9], np.float32), shape=(3, "height", "width")
     )
-    people = find(path, picture((60, 80)), output="boxes_scores_labels", person_class=1)
-    np.testing.assert_allclose([one.box for one in people], [(9.5, 19.5, 20, 30), (10.5, 19.5, 20, 30)])
+    persons = find(path, picture((60, 80)), output="boxes_scores_labels", person_class=1)
+    np.testing.assert_allclose([one.box for one in persons], [(9.5, 19.5, 20, 30), (10.5, 19.5, 20, 30)])
 
 
 def test_half_precision(tmp_path: Path) -> None:

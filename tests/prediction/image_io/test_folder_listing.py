@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.prediction.image_io.folder_listing import IMAGE_SUFFIXES, LeftOut, count_reasons, list_pictures, mark_output
+from posescope.prediction.image_io.folder_listing import IMAGE_SUFFIXES, SkippedFile, count_reasons, list_media, mark_output
 from posescope.prediction.image_io.image_folder import ImageFolder
 
 PNG = cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
@@ -21,34 +21,34 @@ def write(root: Path, *names: str, content: bytes = b"") -> None:
 
 
 def reasons(root: Path) -> dict[str, str]:
-    return {one.name: one.reason for one in list_pictures(root).left_out}
+    return {one.name: one.reason for one in list_media(root).skipped_files}
 
 
 def test_every_file_is_listed_or_left_out(tmp_path: Path) -> None:
     write(tmp_path, "b.png", "a.JPG", "sub/c.jfif", "clip.MP4", "notes.txt", "photo.HEIC", "archive.zip")
     write(tmp_path, ".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX/a.jpg", ".git/a.jpg", "sub/desktop.ini")
-    listing = list_pictures(tmp_path)
+    listing = list_media(tmp_path)
     assert listing.images == ("a.JPG", "b.png", "sub/c.jfif")
     assert listing.videos == ("clip.MP4",)
     hidden = dict.fromkeys([".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX", ".git", "sub/desktop.ini"], "hidden or system file")
     others = dict.fromkeys(["notes.txt", "archive.zip"], "no image or video by its suffix")
     assert reasons(tmp_path) == hidden | others | {"photo.HEIC": "image of a kind that cannot be read"}
     expected = "6 hidden or system file, 2 no image or video by its suffix, 1 image of a kind that cannot be read"
-    assert count_reasons(listing.left_out) == expected
+    assert count_reasons(listing.skipped_files) == expected
 
 
 def test_a_file_without_a_suffix_is_an_image_if_it_begins_like_one(tmp_path: Path) -> None:
     write(tmp_path, "000139", "sub/v1", content=PNG)
     write(tmp_path, "README", content=b"no image")
-    assert list_pictures(tmp_path).images == ("000139", "sub/v1")
+    assert list_media(tmp_path).images == ("000139", "sub/v1")
     assert reasons(tmp_path) == {"README": "no image or video by its suffix"}
 
 
 def test_a_single_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
     write(tmp_path, ".hidden", "b.jpg", "c.webm")
-    assert list_pictures(tmp_path / ".hidden").images == (".hidden",)
-    assert list_pictures(tmp_path / "c.webm").videos == ("c.webm",)
-    assert list_pictures(tmp_path / "absent") == list_pictures(tmp_path / "also absent")
+    assert list_media(tmp_path / ".hidden").images == (".hidden",)
+    assert list_media(tmp_path / "c.webm").videos == ("c.webm",)
+    assert list_media(tmp_path / "absent") == list_media(tmp_path / "also absent")
 
 
 def test_links_are_followed_and_never_loop(tmp_path: Path) -> None:
@@ -60,19 +60,19 @@ def test_links_are_followed_and_never_loop(tmp_path: Path) -> None:
     (root / "sub" / "up").symlink_to(root)
     (root / "gone.jpg").symlink_to(root / "absent.jpg")
     (root / "self.jpg").symlink_to(root / "self.jpg")
-    listing = list_pictures(root)
+    listing = list_media(root)
     assert listing.images == ("Elsewhere/d.jpg", "a.jpg", "link.jpg", "sub/b.jpg")
-    assert LeftOut("again", "folder is listed already", "as sub") in listing.left_out
-    assert LeftOut("sub/up", "folder is listed already", "as the folder itself") in listing.left_out
+    assert SkippedFile("again", "folder is listed already", "as sub") in listing.skipped_files
+    assert SkippedFile("sub/up", "folder is listed already", "as the folder itself") in listing.skipped_files
     assert reasons(root)["gone.jpg"] == reasons(root)["self.jpg"] == "link to nothing"
-    assert len(listing.left_out) == 4
+    assert len(listing.skipped_files) == 4
     assert ImageFolder(root).names() == listing.images
 
 
 def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     os.mkfifo(tmp_path / "pipe")
-    assert list_pictures(tmp_path).images == ()
+    assert list_media(tmp_path).images == ()
     assert reasons(tmp_path) == dict.fromkeys(["pipe", "pipe.jpg"], "no regular file")
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     write(tmp_path, "closed/a.jpg", "b.jpg")
     (tmp_path / "closed").chmod(0)
     try:
-        assert list_pictures(tmp_path).images == ("b.jpg",)
+        assert list_media(tmp_path).images == ("b.jpg",)
         assert reasons(tmp_path) == {"closed": "cannot be read"}
     finally:
         (tmp_path / "closed").chmod(0o700)
@@ -92,15 +92,15 @@ def test_own_output_is_left_out_whatever_it_is_called(tmp_path: Path) -> None:
     mark_output(tmp_path / "renamed")
     written = "written by posescope"
     assert reasons(tmp_path) == {"renamed": written, "old/overlays": written, "old/poses.json": "no image or video by its suffix"}
-    assert list_pictures(tmp_path).images == ("a.jpg", "overlays/mine.jpg"), "a folder of this name alone is the user's"
-    assert list_pictures(tmp_path / "renamed").images == ()
+    assert list_media(tmp_path).images == ("a.jpg", "overlays/mine.jpg"), "a folder of this name alone is the user's"
+    assert list_media(tmp_path / "renamed").images == ()
 
 
 def test_the_data_dir_of_a_run_is_left_out_but_for_its_raw_data(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg", "out/01_raw/b.jpg", "out/08_reporting/c.png", "out/05_model_input/d.png", "08_reporting/mine.jpg")
     (tmp_path / "out" / "07_model_output").mkdir()
-    assert list_pictures(tmp_path).images == ("a.jpg", "out/01_raw/b.jpg")
-    assert list_pictures(tmp_path / "out").images == ("01_raw/b.jpg",)
+    assert list_media(tmp_path).images == ("a.jpg", "out/01_raw/b.jpg")
+    assert list_media(tmp_path / "out").images == ("01_raw/b.jpg",)
 
 
 def test_own_output_is_left_out_behind_a_link_too(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_own_output_is_left_out_behind_a_link_too(tmp_path: Path) -> None:
         (tmp_path / link).symlink_to(tmp_path / target)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "figures").symlink_to(tmp_path / "figures")
-    assert list_pictures(tmp_path).images == ("a.jpg", "else/overlays/d.jpg")
+    assert list_media(tmp_path).images == ("a.jpg", "else/overlays/d.jpg")
     assert reasons(tmp_path)["figures"] == reasons(tmp_path)["drawn"] == "written by posescope"
     assert reasons(tmp_path / "photos") == {"figures": "written by posescope"}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.prediction.image_io.image_folder import ImageFolder, ImageNumbers, read_images
+from posescope.prediction.image_io.image_folder import ImageFolder, ImageIdAllocator, read_images
 from posescope.prediction.poses import ImageInfo
 
 
@@ -83,7 +83,7 @@ def test_of_two_with_one_number_the_first_gets_it(folder: ImageFolder, write_ima
 
 
 def test_numbers_of_a_stream_are_never_given_twice() -> None:
-    numbers = ImageNumbers()
+    numbers = ImageIdAllocator()
     assert [numbers.give(wanted) for wanted in (None, 0, 3, None, None, 3, 5, None)] == [0, 1, 3, 2, 4, 5, 6, 7]
 
 

@@ -11,15 +11,15 @@ from PIL import Image
 
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import ImageError, MissingImageError
-from posescope.prediction.image_io.image_folder import ImageNumbers
-from posescope.prediction.image_io.image_inputs import ImageInputError, is_one_image, known_numbers, photo_of
-from posescope.prediction.image_io.image_source import Photo
+from posescope.prediction.image_io.image_folder import ImageIdAllocator
+from posescope.prediction.image_io.image_inputs import ImageInputError, as_named_image, expected_image_ids, is_one_image
+from posescope.prediction.image_io.image_source import NamedImage
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
 
 
 def pixels_of(image: Any) -> NDArray[np.uint8]:
-    return photo_of(image, 0, ImageNumbers()).pixels
+    return as_named_image(image, 0, ImageIdAllocator()).pixels
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -41,13 +41,13 @@ def test_the_same_picture_in_every_form(tmp_path: Path) -> None:
         opened,
         PIXELS,
     )
-    for form in (*forms, Photo("x", PIXELS)):
+    for form in (*forms, NamedImage("x", PIXELS)):
         np.testing.assert_array_equal(pixels_of(form), PIXELS)
         assert is_one_image(form)
     assert not is_one_image([picture])
-    names = [photo_of(form, 3, ImageNumbers()).name for form in forms]
+    names = [as_named_image(form, 3, ImageIdAllocator()).name for form in forms]
     assert names == ["000012.png", "000012.png", "3", "3", "3", "000012.png", "3"]
-    assert known_numbers([opened, PIXELS, Photo("x", PIXELS, 7), "a/5.jpg", encoded(picture)]) == {12, 7, 5}
+    assert expected_image_ids([opened, PIXELS, NamedImage("x", PIXELS, 7), "a/5.jpg", encoded(picture)]) == {12, 7, 5}
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
@@ -86,7 +86,7 @@ def test_pil_images_are_upright_and_on_white_as_files_are() -> None:
         (PIXELS.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
         (PIXELS[None], "Several pictures"),
         (PIXELS[:0], "no pixels"),
-        (Photo("x", PIXELS[..., 0]), "image x: .* A grey picture"),
+        (NamedImage("x", PIXELS[..., 0]), "image x: .* A grey picture"),
         (None, "found NoneType"),
         (3, "found int"),
         (PIXELS.tolist(), "found list"),
@@ -122,9 +122,9 @@ def test_a_pil_image_that_is_too_large_is_refused_before_it_is_decoded() -> None
     raw = bytearray(stream.getvalue())
     raw[18:26] = (11_000).to_bytes(4, "little") * 2
     with pytest.raises(ImageError, match="declares a picture of 11000 x 11000 px"):
-        photo_of(Image.open(BytesIO(raw)), 0, ImageNumbers())
+        as_named_image(Image.open(BytesIO(raw)), 0, ImageIdAllocator())
 
 
 def test_a_pil_image_of_12_bits_in_16_is_refused() -> None:
     with pytest.raises(ImageError, match="14 are used"):
-        photo_of(Image.fromarray(np.full((4, 5), 4095, np.uint16)), 0, ImageNumbers())
+        as_named_image(Image.fromarray(np.full((4, 5), 4095, np.uint16)), 0, ImageIdAllocator())

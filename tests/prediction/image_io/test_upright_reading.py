@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from posescope.data.images.decoding import ImageError, lay_on_white, read_image
+from posescope.data.images.decoding import ImageError, composite_on_white, read_image
 from posescope.prediction.image_io.image_folder import read_size, read_upright
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
@@ -97,10 +97,10 @@ def test_what_is_transparent_is_white_and_no_noise(suffix: str, tmp_path: Path) 
 def test_the_ends_of_transparency_are_exact() -> None:
     alpha = np.array([[0, 255]], np.uint8)
     image = np.array([[(1, 2, 3), (4, 5, 6)]], np.uint8)
-    np.testing.assert_array_equal(lay_on_white(image, alpha), [[(255, 255, 255), (4, 5, 6)]])
+    np.testing.assert_array_equal(composite_on_white(image, alpha), [[(255, 255, 255), (4, 5, 6)]])
     every = np.arange(256, dtype=np.uint8)[None]
     black = np.zeros((1, 256, 3), np.uint8)
-    np.testing.assert_array_equal(lay_on_white(black, every)[0, :, 0], 255 - every[0])
+    np.testing.assert_array_equal(composite_on_white(black, every)[0, :, 0], 255 - every[0])
 
 
 def test_transparent_pixels_of_all_kinds(tmp_path: Path) -> None:

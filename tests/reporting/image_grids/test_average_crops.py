@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
-from posescope.drawing.image_grids import contact_sheet
+from posescope.drawing.image_grids import draw_image_grid
 from posescope.reporting.image_grids import average_crops as average_crop
-from posescope.reporting.image_grids.average_crops import PreviewOptions, measure_average_crop, picture_average_crops
+from posescope.reporting.image_grids.average_crops import PreviewOptions, draw_average_crops, measure_average_crop
 
 
 def crop_set(*shards, joints=None, visibility=None):
@@ -71,7 +71,7 @@ def test_the_average_of_a_run_is_of_its_real_pixels(tiny_run, monkeypatch):
     """Against a mask that is cut and resized like the image."""
     seen = {}
     monkeypatch.setattr(average_crop, "_average_sheet", lambda averages, skeleton: seen.update(averages))
-    picture_average_crops(*parts(tiny_run), PreviewOptions())
+    draw_average_crops(*parts(tiny_run), PreviewOptions())
     assert list(seen) == ["train", "val"]
     everybody = tiny_run.store.select(tiny_run.targets, np.arange(4))
     crops = everybody.read_images(np.arange(4)).astype(np.float64)
@@ -103,9 +103,9 @@ def sheet_captions(monkeypatch):
 
     def spy(images, columns, captions, tile_size, *, title):
         seen.append((columns, captions))
-        return contact_sheet(images, columns, captions, tile_size, title=title)
+        return draw_image_grid(images, columns, captions, tile_size, title=title)
 
-    monkeypatch.setattr(average_crop, "contact_sheet", spy)
+    monkeypatch.setattr(average_crop, "draw_image_grid", spy)
     return seen
 
 
@@ -113,7 +113,7 @@ def test_each_split_has_its_column(tiny_run, monkeypatch):
     seen = sheet_captions(monkeypatch)
     splits = ["train", "train", "test", "test", "val", "val", "val"]
     run = parts(tiny_run)
-    sheet = picture_average_crops(*run[:2], run[2].assign(split=splits), *run[3:], PreviewOptions())
+    sheet = draw_average_crops(*run[:2], run[2].assign(split=splits), *run[3:], PreviewOptions())
     assert (sheet.dtype, sheet.ndim) == (np.uint8, 3)
     assert seen[0][0] == 3
     assert seen[0][1][:3] == ["train: mean of 2 crops", "val: mean of 3 crops", "test: mean of 2 crops"]
@@ -121,7 +121,7 @@ def test_each_split_has_its_column(tiny_run, monkeypatch):
 
 def test_no_more_persons_than_asked_and_the_same_ones_for_a_seed(tiny_run, monkeypatch):
     seen = sheet_captions(monkeypatch)
-    sheets = [picture_average_crops(*parts(tiny_run), PreviewOptions(average_persons=2, seed=seed)) for seed in (0, 0, 1, 2, 3)]
+    sheets = [draw_average_crops(*parts(tiny_run), PreviewOptions(average_persons=2, seed=seed)) for seed in (0, 0, 1, 2, 3)]
     assert seen[0][1][:2] == ["train: mean of 2 crops", "val: mean of 2 crops"]
     np.testing.assert_array_equal(sheets[0], sheets[1])
     assert any(not np.array_equal(sheets[0], other) for other in sheets[2:])
@@ -131,7 +131,7 @@ def test_who_has_no_crop_is_left_out(tiny_run, monkeypatch):
     seen = sheet_captions(monkeypatch)
     run = parts(tiny_run)
     stranger = run[2][:1].assign(person_id=70, split="test")
-    picture_average_crops(*run[:2], pd.concat([run[2], stranger]), *run[3:], PreviewOptions())
+    draw_average_crops(*run[:2], pd.concat([run[2], stranger]), *run[3:], PreviewOptions())
     assert seen[0][1][:2] == ["train: mean of 4 crops", "val: mean of 3 crops"]
 
 
@@ -139,8 +139,8 @@ def test_the_mean_skeleton_is_drawn_in_the_second_row_only(tiny_run, monkeypatch
     drawn = []
     draw = average_crop.draw_skeleton
     monkeypatch.setattr(average_crop, "draw_skeleton", lambda *args: drawn.append(args) or draw(*args))
-    monkeypatch.setattr(average_crop, "contact_sheet", lambda images, *args, **kwargs: images)
-    train_plain, _, train_drawn, _ = picture_average_crops(*parts(tiny_run), PreviewOptions())
+    monkeypatch.setattr(average_crop, "draw_image_grid", lambda images, *args, **kwargs: images)
+    train_plain, _, train_drawn, _ = draw_average_crops(*parts(tiny_run), PreviewOptions())
     ground, joints, skeleton = drawn[0]
     assert skeleton == tiny_run.skeleton
     # 32 px become 256: (x + 0.5) * 8 - 0.5.

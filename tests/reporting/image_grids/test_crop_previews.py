@@ -6,11 +6,11 @@ import pytest
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
-from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
 from posescope.reporting.image_grids import crop_previews as previews
-from posescope.reporting.image_grids.crop_previews import picture_crops, picture_targets
+from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
 
 GAUSSIAN = ComponentSpec(name="gaussian")
 
@@ -21,9 +21,9 @@ def captions_of(monkeypatch):
 
     def spy(images, columns, captions, tile_size, *, title):
         seen.append((len(images), list(captions), title))
-        return contact_sheet(images, columns, captions, tile_size, title=title)
+        return draw_image_grid(images, columns, captions, tile_size, title=title)
 
-    monkeypatch.setattr(previews, "contact_sheet", spy)
+    monkeypatch.setattr(previews, "draw_image_grid", spy)
     return seen
 
 
@@ -34,16 +34,16 @@ def annotated(run, rows, height_px):
     for image, joints, visibility in zip(
         everybody.read_images(np.arange(len(rows))), everybody.targets.joints, everybody.targets.visibility, strict=True
     ):
-        panel, panel_from_crop = fit_height(image, height_px)
+        panel, panel_from_crop = resize_to_height(image, height_px)
         drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, joints), run.skeleton, visibility))
     return drawn
 
 
 def test_crops_are_drawn_with_their_own_joints(tiny_run, monkeypatch):
     seen = captions_of(monkeypatch)
-    sheet = picture_crops(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton)
+    sheet = draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton)
     assert seen == [(7, [f"person {i}" for i in range(7)], "Crops with their annotation (left orange, right blue)")]
-    expected = contact_sheet(annotated(tiny_run, range(7), 160), 8, seen[0][1], (160, 160), title=seen[0][2])
+    expected = draw_image_grid(annotated(tiny_run, range(7), 160), 8, seen[0][1], (160, 160), title=seen[0][2])
     np.testing.assert_array_equal(sheet, expected)
 
 
@@ -57,7 +57,7 @@ def test_targets_lie_over_their_crops_beside_the_annotation(tiny_run, monkeypatc
         return picture
 
     monkeypatch.setattr(previews, "overlay_heatmaps", spy)
-    sheet = picture_targets(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
+    sheet = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
     assert (sheet.dtype, sheet.ndim) == (np.uint8, 3)
     assert seen[0][2] == "Annotation, and all target heatmaps of the codec 'gaussian' as one"
     # Person 1's left hand is unlabelled: its map is empty, the others' peak near 1.
@@ -66,9 +66,9 @@ def test_targets_lie_over_their_crops_beside_the_annotation(tiny_run, monkeypatc
     assert peaks[1] == 0
     assert (peaks[[0, 2]] > 0.5).all()
     crop = tiny_run.store.select(tiny_run.targets, np.array([1])).read_images(np.array([0]))[0]
-    np.testing.assert_array_equal(ground, dim_image(fit_height(crop, 200)[0]))
+    np.testing.assert_array_equal(ground, dim_image(resize_to_height(crop, 200)[0]))
     # Left the annotation, right the heatmaps, two pixels apart: the second person of the first row.
-    top = sheet.shape[0] - contact_sheet([crop] * 7, 3, seen[0][1], (200, 402)).shape[0] + 4
+    top = sheet.shape[0] - draw_image_grid([crop] * 7, 3, seen[0][1], (200, 402)).shape[0] + 4
     left = 4 + 402 + 4
     np.testing.assert_array_equal(sheet[top : top + 200, left : left + 200], annotated(tiny_run, [1], 200)[0])
     np.testing.assert_array_equal(sheet[top : top + 200, left + 202 : left + 402], picture)
@@ -77,7 +77,7 @@ def test_targets_lie_over_their_crops_beside_the_annotation(tiny_run, monkeypatc
 def test_both_splits_are_shown_and_no_more_than_there_is_room_for(tiny_run, monkeypatch):
     seen = captions_of(monkeypatch)
     monkeypatch.setattr(previews, "_MAPS", 4)
-    picture_targets(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
+    draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
     # Two of the training persons 0..3, two of the validation persons 4..6: the first and the last.
     assert seen[0][:2] == (4, ["person 0", "person 3", "person 4", "person 6"])
 
@@ -85,16 +85,16 @@ def test_both_splits_are_shown_and_no_more_than_there_is_room_for(tiny_run, monk
 def test_test_persons_stay_sealed(tiny_run, monkeypatch):
     seen = captions_of(monkeypatch)
     splits = ["test", "train", "train", "test", "val", "val", "val"]
-    picture_crops(tiny_run.store, tiny_run.targets, tiny_run.persons.assign(split=splits), tiny_run.skeleton)
+    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons.assign(split=splits), tiny_run.skeleton)
     assert seen[0][1] == [f"person {i}" for i in (1, 2, 4, 5, 6)]
 
 
 def test_a_split_without_anybody(tiny_run, monkeypatch):
     seen = captions_of(monkeypatch)
-    picture_crops(tiny_run.store, tiny_run.targets, tiny_run.persons[:4], tiny_run.skeleton)
+    draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons[:4], tiny_run.skeleton)
     assert seen[0][0] == 4
 
 
 def test_an_unknown_codec_is_refused(tiny_run):
     with pytest.raises(OptionsError, match="No component 'rings'"):
-        picture_targets(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, ComponentSpec(name="rings"))
+        draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, ComponentSpec(name="rings"))

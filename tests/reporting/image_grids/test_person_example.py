@@ -7,19 +7,19 @@ from posescope.core.skeleton import Skeleton
 from posescope.drawing.rgb_images import DrawingError
 from posescope.drawing.skeletons import LEFT_RGB
 from posescope.geometry.affine import apply_affine, crop_from_image
-from posescope.reporting.image_grids.person_examples import PersonStory, picture_person_story
+from posescope.reporting.image_grids.person_examples import PersonExample, draw_person_example
 
 PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
 HEIGHT_PX = 128
 
 
-def story(with_prediction: bool = True) -> PersonStory:
+def story(with_prediction: bool = True) -> PersonExample:
     crop_map = crop_from_image(20, 10, 64, (64, 64))
     joints = np.array([[40.0, 30.0], [np.nan, np.nan]])
     maps = np.zeros((2, 16, 16), np.float32)
     maps[0, 5, 5] = 1.0
     predicted = np.array([[23.0, 24.0], [1.0, 1.0]]) if with_prediction else None
-    return PersonStory(
+    return PersonExample(
         image=np.full((96, 128, 3), 120, np.uint8),
         joints=joints,
         visibility=np.array([2, 0], np.uint8),
@@ -37,12 +37,12 @@ def width_of(panels: int) -> int:
 
 
 def test_there_are_five_panels_with_a_network_and_three_without() -> None:
-    assert picture_person_story(story(), PAIR, HEIGHT_PX).shape[1] == width_of(5)
-    assert picture_person_story(story(with_prediction=False), PAIR, HEIGHT_PX).shape[1] == width_of(3)
+    assert draw_person_example(story(), PAIR, HEIGHT_PX).shape[1] == width_of(5)
+    assert draw_person_example(story(with_prediction=False), PAIR, HEIGHT_PX).shape[1] == width_of(3)
 
 
 def test_the_annotation_stands_where_the_crop_has_it() -> None:
-    picture = picture_person_story(story(), PAIR, HEIGHT_PX)
+    picture = draw_person_example(story(), PAIR, HEIGHT_PX)
     x_crop, y_crop = apply_affine(story().crop_from_image, story().joints)[0]
     top, left = picture.shape[0] - 8 - HEIGHT_PX, 8 + round(128 * HEIGHT_PX / 96) + 8
     row, column = top + round((y_crop + 0.5) * 2 - 0.5), left + round((x_crop + 0.5) * 2 - 0.5)
@@ -51,11 +51,11 @@ def test_the_annotation_stands_where_the_crop_has_it() -> None:
 
 def test_the_inputs_are_not_changed() -> None:
     told = story()
-    picture_person_story(told, PAIR, HEIGHT_PX)
+    draw_person_example(told, PAIR, HEIGHT_PX)
     assert (told.image == 120).all()
     assert (told.crop == 120).all()
 
 
 def test_a_skeleton_of_other_joints_is_refused() -> None:
     with pytest.raises(DrawingError, match="The skeleton has 1 joints"):
-        picture_person_story(story(), Skeleton(("nose",), (), (0.1,)), HEIGHT_PX)
+        draw_person_example(story(), Skeleton(("nose",), (), (0.1,)), HEIGHT_PX)

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import read_image
 from posescope.geometry.affine import apply_affine
-from posescope.reporting.image_grids.person_examples import choose_examples, picture_examples, tell_story
+from posescope.reporting.image_grids.person_examples import draw_person_examples, load_person_example, select_examples
 
 
 def scores(*pck):
@@ -18,35 +18,35 @@ def scores(*pck):
 def test_examples_are_spread_from_best_to_worst():
     table = scores(0.1, 0.9, 0.5, 0.7, 0.3)
     # From the best: persons 11, 13, 12, 14, 10. Three of five are places 0, 2, 4.
-    assert choose_examples(table, 3).tolist() == [11, 12, 10]
-    assert choose_examples(table, 5).tolist() == [11, 13, 12, 14, 10]
-    assert choose_examples(table, 1).tolist() == [11]
+    assert select_examples(table, 3).tolist() == [11, 12, 10]
+    assert select_examples(table, 5).tolist() == [11, 13, 12, 14, 10]
+    assert select_examples(table, 1).tolist() == [11]
 
 
 def test_no_more_examples_than_scored_persons():
-    assert choose_examples(scores(0.5, np.nan, 0.9), 6).tolist() == [12, 10]
-    assert choose_examples(scores(), 6).tolist() == []
-    assert choose_examples(scores(np.nan), 6).tolist() == []
+    assert select_examples(scores(0.5, np.nan, 0.9), 6).tolist() == [12, 10]
+    assert select_examples(scores(), 6).tolist() == []
+    assert select_examples(scores(np.nan), 6).tolist() == []
 
 
 def test_who_was_missed_has_no_story():
-    assert choose_examples(scores(0.5, 0.0, 0.9).assign(found=[True, False, True]), 6).tolist() == [12, 10]
+    assert select_examples(scores(0.5, 0.0, 0.9).assign(found=[True, False, True]), 6).tolist() == [12, 10]
 
 
 def test_equals_come_in_the_order_of_their_ids():
-    assert choose_examples(scores(1.0, 1.0, 1.0)[::-1], 3).tolist() == [10, 11, 12]
+    assert select_examples(scores(1.0, 1.0, 1.0)[::-1], 3).tolist() == [10, 11, 12]
 
 
 @pytest.mark.parametrize("person_id", [4, 6])
 def test_a_story_is_that_persons(tiny_run, tiny_model, person_id):
     run = tiny_run
     crops = run.store.select(run.targets, np.array([6, 4, 5]))
-    story = tell_story(person_id, tiny_model, run.folder, run.source, crops, run.persons, run.crop_boxes, run.keypoints)
+    story = load_person_example(person_id, tiny_model, run.folder, run.source, crops, run.persons, run.crop_boxes, run.keypoints)
     name = "one.png" if person_id == 4 else "two.png"
     image = read_image(run.folder.root / "val2017" / name)
     np.testing.assert_array_equal(story.image, image)
     box = run.crop_boxes.set_index("person_id").loc[person_id]
-    square = cut_square(image, int(box["left"]), int(box["top"]), int(box["side"]), 32, (124, 116, 104))
+    square = crop_square(image, int(box["left"]), int(box["top"]), int(box["side"]), 32, (124, 116, 104))
     np.testing.assert_array_equal(story.crop, square)
     known = {4: [[40, 15], [34, 30], [47, 44]], 6: [[np.nan, np.nan], [44, 20], [56, 38]]}
     np.testing.assert_array_equal(story.joints, known[person_id])
@@ -68,7 +68,7 @@ def test_examples_are_one_below_the_other(tiny_run, tiny_model):
 
     def picture(count):
         parts = (run.folder, run.source, run.store, run.targets, run.persons, run.crop_boxes, run.keypoints)
-        return picture_examples(table, tiny_model, *parts, count)
+        return draw_person_examples(table, tiny_model, *parts, count)
 
     one, two, all_known = picture(1), picture(2), picture(3)
     assert (one.dtype, one.shape[2]) == (np.uint8, 3)

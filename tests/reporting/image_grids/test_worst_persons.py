@@ -7,7 +7,7 @@ import pytest
 from posescope.core.tables import join_joints, joints_of
 from posescope.evaluation.table_schemas import join_error_types
 from posescope.geometry.affine import apply_affine
-from posescope.reporting.image_grids.worst_persons import choose_worst, describe_errors, picture_worst_persons
+from posescope.reporting.image_grids.worst_persons import describe_errors, draw_worst_persons, select_worst
 
 SCORES = pd.DataFrame(
     {
@@ -20,9 +20,9 @@ SCORES = pd.DataFrame(
 
 
 def test_the_worst_come_first_by_oks_then_by_pck() -> None:
-    assert choose_worst(SCORES, 50)["person_id"].tolist() == [6, 5, 4]
-    assert choose_worst(SCORES, 1)["person_id"].tolist() == [6]
-    assert choose_worst(SCORES.drop(columns="oks"), 2)["person_id"].tolist() == [4, 6]
+    assert select_worst(SCORES, 50)["person_id"].tolist() == [6, 5, 4]
+    assert select_worst(SCORES, 1)["person_id"].tolist() == [6]
+    assert select_worst(SCORES.drop(columns="oks"), 2)["person_id"].tolist() == [4, 6]
 
 
 def test_errors_are_counted_the_gravest_first() -> None:
@@ -35,7 +35,7 @@ def test_errors_are_counted_the_gravest_first() -> None:
 def pictured(tiny_run):
     def picture(predictions, count=3):
         errors = join_error_types(np.array([4, 5, 6]), np.zeros((3, 3), dtype=np.int8))
-        return picture_worst_persons(
+        return draw_worst_persons(
             SCORES, errors, predictions, tiny_run.store, tiny_run.targets, tiny_run.crop_boxes, tiny_run.skeleton, count
         )
 

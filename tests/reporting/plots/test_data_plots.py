@@ -8,18 +8,18 @@ from posescope.core.records import PoseTargets
 from posescope.reporting.plots.data_plots import (
     plot_box_sizes,
     plot_data_distribution,
-    plot_discarded,
     plot_joint_counts,
     plot_joint_labels,
+    plot_rejected,
 )
 from posescope.reporting.plots.plot_style import ReportError
 
 
-def discarded(*rows):
-    return pd.DataFrame(rows, columns=["step", "record", "reason", "records", "share"])
+def rejected(*rows):
+    return pd.DataFrame(rows, columns=["step", "record", "reason", "records", "fraction"])
 
 
-KEPT = (("kept", "person", "persons with a crop", 80, 0.8), ("kept", "image", "images of these persons", 40, 1.0))
+KEPT = (("accepted", "person", "persons with a crop", 80, 0.8), ("accepted", "image", "images of these persons", 40, 1.0))
 
 
 def persons(count, split="train", side=100.0):
@@ -46,8 +46,8 @@ def test_distribution_draws_shares_in_percent_and_writes_counts():
             "split": ["train", "val", "all"],
             "images": [900, 100, 1000],
             "persons": [1500, 500, 2000],
-            "images_share": [0.9, 0.1, 1.0],
-            "persons_share": [0.75, 0.25, 1.0],
+            "images_fraction": [0.9, 0.1, 1.0],
+            "persons_fraction": [0.75, 0.25, 1.0],
         }
     )
     figure = plot_data_distribution(table)
@@ -68,8 +68,8 @@ def test_distribution_draws_shares_in_percent_and_writes_counts():
 
 
 def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
-    figure = plot_discarded(
-        discarded(
+    figure = plot_rejected(
+        rejected(
             ("read", "image", "image without people", 2, 0.04),
             ("filter", "person", "crowd", 19, 0.19),
             ("cut", "person", "cut short", 1, 0.0001),
@@ -77,7 +77,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
         )
     )
     people, images, kept = figure.data
-    assert (people.name, images.name, kept.name) == ("persons set aside", "images set aside", "kept")
+    assert (people.name, images.name, kept.name) == ("persons set aside", "images set aside", "accepted")
     assert list(people.x) == [1, 19]
     assert list(people.text) == ["1 (< 0.1 % of all persons)", "19 (19.0 % of all persons)"]
     assert list(images.text) == ["2 (4.0 % of all images)"]
@@ -91,7 +91,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
 
 def test_rare_reasons_are_drawn_as_one():
     many = [("cut", "person", f"reason {number}", 20 - number, 0.01) for number in range(12)]
-    figure = plot_discarded(discarded(*many, *KEPT))
+    figure = plot_rejected(rejected(*many, *KEPT))
     people = figure.data[0]
     assert people.y[0] == "cut: 5 other reasons"
     # 13 + 12 + 11 + 10 + 9 = 55
@@ -101,16 +101,16 @@ def test_rare_reasons_are_drawn_as_one():
 
 
 def test_long_reasons_are_wrapped():
-    figure = plot_discarded(
-        discarded(("crop", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
+    figure = plot_rejected(
+        rejected(("crop", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
     )
     assert figure.data[0].y[0] == "crop: joints do not fit in the largest<br>square that is centred on them"
 
 
 def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():
-    assert [trace.name for trace in plot_discarded(discarded(*KEPT)).data] == ["kept"]
+    assert [trace.name for trace in plot_rejected(rejected(*KEPT)).data] == ["accepted"]
     with pytest.raises(ReportError, match="discarded records"):
-        plot_discarded(discarded())
+        plot_rejected(rejected())
 
 
 def test_box_sizes_are_shares_of_the_split_by_a_quarter_of_an_octave():
@@ -119,9 +119,9 @@ def test_box_sizes_are_shares_of_the_split_by_a_quarter_of_an_octave():
     boxes, val_boxes, sides, val_sides = figure.data
     assert (boxes.name, val_boxes.name, sides.name, val_sides.name) == ("train", "val", "train", "val")
     # 100 px, log2 = 6.64, lies between 2^6.5 and 2^6.75: 91 to 108 px.
-    assert [text for text, share in zip(boxes.text, boxes.y, strict=True) if share] == ["91 to 108 px: 3 persons"]
+    assert [text for text, fraction in zip(boxes.text, boxes.y, strict=True) if fraction] == ["91 to 108 px: 3 persons"]
     assert max(boxes.y) == 100
-    assert sorted(share for share in sides.y if share) == pytest.approx([100 / 3, 200 / 3])
+    assert sorted(fraction for fraction in sides.y if fraction) == pytest.approx([100 / 3, 200 / 3])
     assert boxes.x[list(boxes.y).index(100)] == pytest.approx(2**6.625)
     assert figure.layout.xaxis2.type == "log"
     assert {line.x0 for line in figure.layout.shapes} == {96}
@@ -163,15 +163,15 @@ def test_joints_of_a_person_are_counted_by_split():
 
 def test_joint_labels_are_stacked_in_the_skeletons_order(data_inputs):
     figure = plot_joint_labels(data_inputs.joint_labels)
-    visible, hidden, unlabelled = figure.data
+    visible, occluded, unlabelled = figure.data
     assert list(visible.y) == ["left hand", "nose"]  # plotly draws upwards
     assert list(visible.x) == pytest.approx([0, 500 / 7])
-    assert np.add(np.add(visible.x, hidden.x), unlabelled.x) == pytest.approx([100, 100])
-    assert list(hidden.text) == ["43", "14"]
+    assert np.add(np.add(visible.x, occluded.x), unlabelled.x) == pytest.approx([100, 100])
+    assert list(occluded.text) == ["43", "14"]
     assert list(visible.text) == ["", "71"]
     assert figure.layout.barmode == "stack"
     with pytest.raises(ReportError, match=r"joint labels: .*missing: hidden_share"):
-        plot_joint_labels(data_inputs.joint_labels.drop(columns="hidden_share"))
+        plot_joint_labels(data_inputs.joint_labels.drop(columns="occluded_fraction"))
 
 
 def test_figures_of_many_persons_are_small():

@@ -25,11 +25,11 @@ def error_types() -> pd.DataFrame:
         "tail": (NAN,) * 6,
     }
     rows = [
-        (joint, kind, 10, 10 * np.nan_to_num(share), share, share, share)
+        (joint, kind, 10, 10 * np.nan_to_num(fraction), fraction, fraction, fraction)
         for joint, of_joint in shares.items()
-        for kind, share in zip(ERROR_TYPES, of_joint, strict=True)
+        for kind, fraction in zip(ERROR_TYPES, of_joint, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["joint", "type", "labelled", "count", "share", "low", "high"])
+    return pd.DataFrame(rows, columns=["joint", "type", "labelled", "count", "fraction", "low", "high"])
 
 
 def test_error_types_are_stacked_in_order_with_the_worst_joint_on_top() -> None:
@@ -44,7 +44,7 @@ def test_error_types_are_stacked_in_order_with_the_worst_joint_on_top() -> None:
 
 def test_joints_that_are_good_equally_often_are_ranked_by_what_is_missed() -> None:
     table = error_types()
-    table.loc[(table["joint"] == "left_hip") & (table["type"] == "good"), "share"] = 0.2
+    table.loc[(table["joint"] == "left_hip") & (table["type"] == "good"), "fraction"] = 0.2
     assert rank_joints(table) == ["left_hip", "nose"]  # of the nose's labels 5 % are missed, of the hip's none
 
 
@@ -67,7 +67,7 @@ def test_costs_show_each_type_but_not_all_of_them_together() -> None:
 
 
 def strata() -> pd.DataFrame:
-    rows = [("everybody", "everybody", 9, 0.5, 0.6), ("size", "small", 4, 0.25, 0.5), ("size", "large", 5, 0.75, 0.7)]
+    rows = [("all persons", "all persons", 9, 0.5, 0.6), ("size", "small", 4, 0.25, 0.5), ("size", "large", 5, 0.75, 0.7)]
     table = pd.DataFrame(rows, columns=["stratum", "group", "persons", "pck_thesis", "oks"])
     return table.assign(
         pck_thesis_low=table["pck_thesis"] - 0.1, pck_thesis_high=table["pck_thesis"] + 0.2, oks_low=NAN, oks_high=NAN

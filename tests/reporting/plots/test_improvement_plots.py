@@ -9,14 +9,14 @@ from posescope.reporting.plots.plot_style import ReportError
 PAIRS = [("original", "continued"), ("original", "improved"), ("continued", "improved")]
 FIGURES = pd.DataFrame(
     [
-        {"a": a, "b": b, "figure": figure, "difference": 0.1 * number, "low": 0.1 * number - 0.05, "high": 0.1 * number + 0.02}
+        {"a": a, "b": b, "metric": figure, "difference": 0.1 * number, "low": 0.1 * number - 0.05, "high": 0.1 * number + 0.02}
         for number, (a, b) in enumerate(PAIRS)
         for figure in ("pck_thesis", "oks")
     ]
 )
 JOINTS = pd.concat([FIGURES.assign(joint=joint) for joint in ("nose", "left_knee")], ignore_index=True)
 HISTORY = pd.DataFrame(
-    {"stack": [1, 1, 2, 2], "epoch": [1, 2, 1, 2], "train_loss": [4.0, 3.0, 2.0, 1.0], "held_out_loss": [4.5, 3.5, 2.5, 1.5]}
+    {"stack": [1, 1, 2, 2], "epoch": [1, 2, 1, 2], "train_loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [4.5, 3.5, 2.5, 1.5]}
 )
 
 
@@ -44,5 +44,5 @@ def test_every_stack_has_two_lines() -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(ReportError, match="joint"):
         plot_improvement(FIGURES, FIGURES)
-    with pytest.raises(ReportError, match="held_out_loss"):
-        plot_autoencoder_training(HISTORY.drop(columns="held_out_loss"))
+    with pytest.raises(ReportError, match="val_loss"):
+        plot_autoencoder_training(HISTORY.drop(columns="val_loss"))

@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from posescope.reporting.plots.plot_style import ReportError, figure_to_rgb, new_figure, require_columns, style_plotly
+from posescope.reporting.plots.plot_style import ReportError, apply_plot_style, figure_to_rgb, new_figure, require_columns
 
 
 def test_missing_columns_are_named() -> None:
@@ -30,6 +30,6 @@ def test_a_matplotlib_figure_becomes_an_rgb_image_of_100_dots_an_inch() -> None:
 
 
 def test_plotly_figures_have_no_ground_of_their_own() -> None:
-    layout = style_plotly(go.Figure(), height_px=300).layout
+    layout = apply_plot_style(go.Figure(), height_px=300).layout
     assert layout.height == 300
     assert layout.template.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"

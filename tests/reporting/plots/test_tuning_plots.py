@@ -22,7 +22,7 @@ def trials() -> pd.DataFrame:
             "modelling.training.learning_rate": [0.001, 0.01, 0.1, 0.02, 0.03],
             "modelling.training.batch_size": [8, 16, 8, 16, 8],
             "modelling.training.augmentations": ["[]", "[]", '[{"name": "flip"}]', "[]", "[]"],
-            "data_engineering.codec.options.sigma_cells": [1.0, 1.5, 2.0, 1.1, 1.2],
+            "data_engineering.codec.options.sigma_heatmap_px": [1.0, 1.5, 2.0, 1.1, 1.2],
         }
     )
 

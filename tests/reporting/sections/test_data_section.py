@@ -26,16 +26,16 @@ def test_everything_has_its_place(data_inputs):
     ]
     assert section.figures[2].figure is data_inputs.box_sizes
     assert section.figures[3].figure is data_inputs.joint_counts
-    assert [picture.image is data_inputs.crop_sheet for picture in section.pictures] == [True, True, True]
+    assert [picture.image is data_inputs.crop_grid for picture in section.pictures] == [True, True, True]
     assert [table.title for table in section.tables] == ["Data distribution", "Set aside, and left", "Joint labels"]
 
 
 def test_tables_give_percentages(data_inputs):
-    distribution, discarded, labels = assemble_data_section(data_inputs).tables
+    distribution, rejected, labels = assemble_data_section(data_inputs).tables
     assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
     assert "before any was set aside" in distribution.caption
     assert distribution.frame["images_share_percent"].tolist() == pytest.approx([40, 40, 20, 100])
-    assert discarded.frame["share_percent"].tolist() == pytest.approx([25, 30, 70, 75])
+    assert rejected.frame["share_percent"].tolist() == pytest.approx([25, 30, 70, 75])
     assert labels.frame["hidden_share_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])
     page = render_report(ReportContent(title="Data", sections=(assemble_data_section(data_inputs),)))
     assert 'images share<span class="unit">, %</span>' in page
@@ -49,8 +49,8 @@ def test_the_inputs_are_not_changed(data_inputs):
 
 
 def test_nothing_was_set_aside(data_inputs):
-    kept = data_inputs.discarded.iloc[2:].assign(share=1.0)
-    section = assemble_data_section(replace(data_inputs, discarded=kept))
+    kept = data_inputs.rejected.iloc[2:].assign(fraction=1.0)
+    section = assemble_data_section(replace(data_inputs, rejected=kept))
     assert "7 (100.0 %) have a crop" in section.text
     assert len(section.tables[1].frame) == 2
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posescope.evaluation.metric_values import setting_of, with_setting
+from posescope.evaluation.metric_values import add_setting, evaluation_setting
 from posescope.reporting.html_page import render_report
 from posescope.reporting.report_content import ReportContent
 from posescope.reporting.sections.error_analysis_section import assemble_failure_section
@@ -51,7 +51,7 @@ def test_groups_that_are_equal_are_told_as_equal(failure_inputs) -> None:
 
 def test_persons_who_were_not_found_are_spoken_of(failure_inputs) -> None:
     types = failure_inputs.error_types.copy()
-    types.loc[(types["joint"] == "all") & (types["type"] == "not found"), "share"] = 0.04
+    types.loc[(types["joint"] == "all") & (types["type"] == "not found"), "fraction"] = 0.04
     assert (
         "15.0% missed; 4.0% are of persons who were not found; the joint"
         in sentences(replace(failure_inputs, error_types=types))[0]
@@ -59,9 +59,9 @@ def test_persons_who_were_not_found_are_spoken_of(failure_inputs) -> None:
 
 
 def test_every_figure_and_table_tells_what_it_is_of(failure_inputs) -> None:
-    setting = setting_of("crops", "val", flip_test=True)
+    setting = evaluation_setting("crops", "val", flip_test=True)
     tables = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects")
-    told = {name: with_setting(getattr(failure_inputs, name), setting) for name in tables}
+    told = {name: add_setting(getattr(failure_inputs, name), setting) for name in tables}
     section = assemble_failure_section(replace(failure_inputs, **told))
     words = "of val; who has a crop counts (crops); annotated boxes; with flip test"
     assert all(words.removeprefix("of ") in figure.figure.layout.title.text for figure in section.figures)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posescope.core.skeleton import COCO_PERSON, Skeleton, skeleton_from_category
-from posescope.training.augmentation.half_body import halves_of
+from posescope.training.augmentation.half_body import find_body_halves
 
 
 def skeleton(*names: str, limbs: tuple[tuple[int, int], ...] = ()) -> Skeleton:
@@ -15,7 +15,7 @@ def skeleton(*names: str, limbs: tuple[tuple[int, int], ...] = ()) -> Skeleton:
 
 
 def test_cocos_halves_are_the_published_ones() -> None:
-    halves = halves_of(COCO_PERSON)
+    halves = find_body_halves(COCO_PERSON)
     assert halves.upper == tuple(range(11))  # nose to wrists
     assert halves.lower == tuple(range(11, 17))  # hips, knees, ankles
 
@@ -27,7 +27,7 @@ LSPET = [
 
 
 def test_lspets_names_and_order() -> None:
-    halves = halves_of(skeleton(*LSPET))
+    halves = find_body_halves(skeleton(*LSPET))
     assert halves.lower == (0, 1, 2, 3, 4, 5)
     assert halves.upper == (6, 7, 8, 9, 10, 11, 12, 13)
 
@@ -41,18 +41,18 @@ def test_these_are_lspets_names(real_data: Path) -> None:
     "name", ["RKnee", "lknee", "leftknee", "LEFT_KNEE", "r_knee", "knees", "knee2", "left_foot_index", "upper_leg"]
 )
 def test_spellings_of_the_lower_half(name: str) -> None:
-    assert halves_of(skeleton("nose", name)).lower == (1,)
+    assert find_body_halves(skeleton("nose", name)).lower == (1,)
 
 
 @pytest.mark.parametrize("name", ["LHand", "rshoulder", "leftEar", "eyes", "left_middle_finger_1", "lower_arm", "Neck"])
 def test_spellings_of_the_upper_half(name: str) -> None:
-    assert halves_of(skeleton("pelvis", name)).upper == (1,)
+    assert find_body_halves(skeleton("pelvis", name)).upper == (1,)
 
 
 def test_a_name_without_a_word_follows_its_limbs() -> None:
     """neck - tie - spine - pelvis - tail, and a joint on its own."""
     names = ("neck", "tie", "spine", "pelvis", "tail", "hat")
-    halves = halves_of(skeleton(*names, limbs=((0, 1), (0, 2), (2, 3), (3, 4))))
+    halves = find_body_halves(skeleton(*names, limbs=((0, 1), (0, 2), (2, 3), (3, 4))))
     assert halves.upper == (0, 1)
     assert halves.lower == (3, 4)  # the spine is as near to one half as to the other, the hat to none
 
@@ -60,12 +60,12 @@ def test_a_name_without_a_word_follows_its_limbs() -> None:
 def test_names_that_say_nothing_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     unnamed = skeleton("p0", "p1", "p2", limbs=((0, 1), (1, 2)))
     with caplog.at_level(logging.WARNING):
-        assert not halves_of(unnamed)
-        assert not halves_of(unnamed)
+        assert not find_body_halves(unnamed)
+        assert not find_body_halves(unnamed)
     assert caplog.text.count("no upper and no lower half. Joints: p0, p1, p2") == 1
 
 
 def test_one_half_alone_is_no_half(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert not halves_of(skeleton("left_wrist", "left_thumb"))
+        assert not find_body_halves(skeleton("left_wrist", "left_thumb"))
     assert "no lower half" in caplog.text

@@ -41,7 +41,7 @@ def is_identity(plan: AugmentationPlan) -> bool:
 
 
 def test_upper_half_by_hand() -> None:
-    matrix = halved(standing(), upper_share=1, largest_zoom=10).augmented_from_crop[0]
+    matrix = halved(standing(), upper_probability=1, max_zoom=10).augmented_from_crop[0]
     # The box is 20 px wide and high: 1.5 x 20 = 30 px fill 100 px. Its middle (50, 20) comes to (49.5, 49.5).
     zoom = 100 / 30
     expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 20]], dtype=torch.float64)
@@ -49,19 +49,19 @@ def test_upper_half_by_hand() -> None:
 
 
 def test_lower_half_by_hand() -> None:
-    matrix = halved(standing(), upper_share=0).augmented_from_crop[0]
+    matrix = halved(standing(), upper_probability=0).augmented_from_crop[0]
     zoom = 100 / 60  # the box is 40 px high
     expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 70]], dtype=torch.float64)
     torch.testing.assert_close(matrix, expected)
 
 
 def test_the_zoom_is_bounded() -> None:
-    assert halved(standing(), upper_share=1).augmented_from_crop[0, 0, 0] == 2.0
+    assert halved(standing(), upper_probability=1).augmented_from_crop[0, 0, 0] == 2.0
 
 
 def test_joints_of_the_other_half_that_leave_the_crop_are_gone() -> None:
     targets = standing()
-    plan = halved(targets, upper_share=1)
+    plan = halved(targets, upper_probability=1)
     images = torch.zeros(1, *SIZE, 3, dtype=torch.uint8)
     after = apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), (0, 0, 0))
     assert (after.visibility[0, UPPER] == 2).all()
@@ -75,8 +75,8 @@ def test_half_or_fewer_of_the_joints_are_too_few() -> None:
 
 
 def test_a_half_with_too_few_joints_is_not_shown() -> None:
-    without_legs = halved(unlabel(standing(), slice(13, 17)), upper_share=0)
-    upper = halved(standing(), upper_share=1)
+    without_legs = halved(unlabel(standing(), slice(13, 17)), upper_probability=0)
+    upper = halved(standing(), upper_probability=1)
     assert torch.equal(without_legs.augmented_from_crop, upper.augmented_from_crop)
 
 
@@ -84,7 +84,9 @@ def test_joints_that_an_earlier_move_pushed_out_do_not_count() -> None:
     targets = standing()
     shift = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, -45.0]]], dtype=torch.float64)
     pushed = start_plan(targets, COCO_PERSON, SIZE).then_move(shift)
-    plan = HalfBody(HalfBodyOptions(probability=1, labelled_share=0.2, upper_share=1))(step_generator(0, 0, 0), pushed)
+    plan = HalfBody(HalfBodyOptions(probability=1, min_labelled_fraction=0.2, upper_probability=1))(
+        step_generator(0, 0, 0), pushed
+    )
     centre = torch.tensor([50.0, 25.0], dtype=torch.float64)  # of the lower half after the shift
     torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
     torch.testing.assert_close(pushed.moved_joints()[0, LOWER].mean(dim=0), centre)
@@ -92,13 +94,13 @@ def test_joints_that_an_earlier_move_pushed_out_do_not_count() -> None:
 
 def test_a_mirrored_person_keeps_its_halves() -> None:
     flipped = Flip(FlipOptions(probability=1))(step_generator(0, 0, 0), start_plan(standing(), COCO_PERSON, SIZE))
-    plan = HalfBody(HalfBodyOptions(probability=1, upper_share=0))(step_generator(0, 0, 0), flipped)
+    plan = HalfBody(HalfBodyOptions(probability=1, upper_probability=0))(step_generator(0, 0, 0), flipped)
     torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
     assert plan.mirrored.all()
 
 
 def test_upper_share_is_the_share_of_upper_halves() -> None:
-    plan = halved(standing(1000), upper_share=0.7)
+    plan = halved(standing(1000), upper_probability=0.7)
     upper = plan.augmented_from_crop[:, 0, 0] == 2.0
     assert upper.double().mean().item() == pytest.approx(0.7, abs=0.05)
 

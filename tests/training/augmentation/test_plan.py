@@ -29,8 +29,8 @@ AUGMENTATIONS = {
     "flip": {"probability": 0.5},
     "rotate_scale": {"rotation_deg": 40, "scale": 0.3},
     "translate": {"probability": 0.8, "shift": 0.16},
-    "half_body": {"probability": 0.8, "half_joints": 2},
-    "colour": {"probability": 1.0},
+    "half_body": {"probability": 0.8, "min_joints": 2},
+    "colour_jitter": {"probability": 1.0},
 }
 
 

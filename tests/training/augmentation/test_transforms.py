@@ -11,8 +11,8 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import COCO_PERSON
 from posescope.training.augmentation.plan import AugmentationPlan, start_plan
 from posescope.training.augmentation.transforms import (
-    Colour,
-    ColourOptions,
+    ColourJitter,
+    ColourJitterOptions,
     Flip,
     FlipOptions,
     RotateScale,
@@ -63,7 +63,7 @@ def test_shifts_fill_their_ranges_and_do_nothing_else() -> None:
         assert abs(values.mean()) < 0.1 * largest
 
 
-@pytest.mark.parametrize("name", ["flip", "rotate_scale", "translate", "half_body", "colour"])
+@pytest.mark.parametrize("name", ["flip", "rotate_scale", "translate", "half_body", "colour_jitter"])
 def test_probability_is_the_share_of_persons(name: str) -> None:
     before = start(COUNT)
     plan = build("augmentations", ComponentSpec(name=name, options={"probability": 0.3}))(step_generator(2, 1, 1), before)
@@ -80,14 +80,14 @@ def test_the_same_generator_draws_the_same_plan_and_another_step_another() -> No
 
 
 def test_saturation_and_contrast_leave_middle_grey_alone() -> None:
-    colour = Colour(ColourOptions(probability=1, brightness=0, channel=0, contrast=0.5, saturation=1))
+    colour = ColourJitter(ColourJitterOptions(probability=1, brightness=0, channel=0, contrast=0.5, saturation=1))
     maps = colour(step_generator(0, 0, 0), start(20)).colour
     grey = torch.tensor([0.5, 0.5, 0.5, 1.0])
     torch.testing.assert_close(maps @ grey, torch.full((20, 3), 0.5))
 
 
 def test_brightness_multiplies_by_at_most_its_strength() -> None:
-    colour = Colour(ColourOptions(probability=1, brightness=0.2, channel=0, contrast=0, saturation=0))
+    colour = ColourJitter(ColourJitterOptions(probability=1, brightness=0.2, channel=0, contrast=0, saturation=0))
     maps = colour(step_generator(0, 0, 0), start(COUNT)).colour
     values = maps @ torch.tensor([0.3, 0.6, 0.9, 1.0])
     factors = values / torch.tensor([0.3, 0.6, 0.9])

@@ -29,15 +29,15 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.training.checkpoint_store import CheckpointError, CheckpointStore
 from posescope.training.distributed import launch
 from posescope.training.distributed.launch import TrainingProcessError
-from posescope.training.distributed.process_group import Team
+from posescope.training.distributed.process_group import ProcessGroup
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
 from posescope.training.trainer import NonFiniteLossError, train
-from posescope.training.validation_grids import SheetFolder
+from posescope.training.validation_grids import ImageGridFolder
 
 LOSS_TOLERANCE = 1e-4
 CALM, CALM_ADAMW = ({"name": name, "options": {"eps": 0.01}} for name in ("rmsprop", "adamw"))
-AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour"}]
+AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_deg": 10}}, {"name": "colour_jitter"}]
 
 
 def make_options(**changes: Any) -> TrainingOptions:
@@ -107,7 +107,7 @@ def test_two_processes_have_the_losses_of_one(
 ) -> None:
     """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise. No port is open to others."""
     options = make_options(**changes)
-    sheets = SheetFolder(tmp_path / "sheets")
+    sheets = ImageGridFolder(tmp_path / "sheets")
     with watched_sockets() as sockets:
         two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", sheets=sheets)
     assert "LISTEN" in {status for status, _ in sockets}  # gloo listens: the right processes were watched
@@ -214,20 +214,20 @@ def test_watching_takes_one_process(untrained: PoseModel, train_set: CropSet, va
 
 @pytest.mark.parametrize("count", [1, 2, 5, 7, 64])
 def test_shares_are_the_whole_and_weigh_what_they_hold(count: int) -> None:
-    teams = [Team(rank, 4) for rank in range(4)]
+    teams = [ProcessGroup(rank, 4) for rank in range(4)]
     persons = np.arange(count)
-    np.testing.assert_array_equal(np.concatenate([persons[team.share(count)] for team in teams]), persons)
-    sizes = [len(persons[team.share(count)]) for team in teams]
+    np.testing.assert_array_equal(np.concatenate([persons[process_group.share(count)] for process_group in teams]), persons)
+    sizes = [len(persons[process_group.share(count)]) for process_group in teams]
     assert max(sizes) - min(sizes) <= 1
-    assert [team.weight(count) for team in teams] == pytest.approx([size * 4 / count for size in sizes])
+    assert [process_group.weight(count) for process_group in teams] == pytest.approx([size * 4 / count for size in sizes])
 
 
 def test_alone_nothing_is_exchanged() -> None:
-    team, values = Team(), torch.tensor([1.0, 2.0])
-    assert team.leads
-    assert (team.share(9), team.weight(9)) == (slice(0, 9), 1)
-    assert team.sum(values) is values
-    team.wait()
+    process_group, values = ProcessGroup(), torch.tensor([1.0, 2.0])
+    assert process_group.is_main
+    assert (process_group.share(9), process_group.weight(9)) == (slice(0, 9), 1)
+    assert process_group.sum(values) is values
+    process_group.wait()
     network = torch.nn.BatchNorm2d(2)
-    assert team.synchronise(network) is network
-    assert team.distribute(network, torch.device("cpu")) is network
+    assert process_group.synchronise(network) is network
+    assert process_group.distribute(network, torch.device("cpu")) is network

@@ -7,13 +7,20 @@ from typing import Literal
 
 import pandas as pd
 
-from posescope.core.skeleton import DEFAULT_OKS_SIGMA, KNOWN_OKS_SIGMAS, Skeleton, limbs_count_from_zero, unpaired_joints
+from posescope.core.skeleton import DEFAULT_OKS_SIGMA, KNOWN_OKS_SIGMAS, Skeleton, has_zero_based_limbs, unpaired_joints
 from posescope.core.tables import DataQuality, table_of
-from posescope.data.coco.validation import Mended
+from posescope.data.coco.validation import RecordRepair
 
-__all__ = ["Finding", "report_findings", "mend_findings", "missing_category_finding", "same_image_finding", "skeleton_findings"]
+__all__ = [
+    "Finding",
+    "report_findings",
+    "repair_findings",
+    "missing_category_finding",
+    "duplicate_image_finding",
+    "skeleton_findings",
+]
 
-_LEVELS = {"mended": logging.WARNING, "warned": logging.WARNING, "refused": logging.ERROR}
+_LEVELS = {"repaired": logging.WARNING, "warned": logging.WARNING, "refused": logging.ERROR}
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +30,7 @@ class Finding:
     """What one check found in one split: a row of the table `DataQuality`.
 
     Attributes:
-        severity: `mended`: a value was replaced. `warned`: the records are used as they are. `refused`: the run stops.
+        severity: `repaired`: a value was replaced. `warned`: the records are used as they are. `refused`: the run stops.
         split: the data set's own name of the split, or `all`.
         check: short identifier, lower case with underscores.
         records: how many persons, images or joints were found.
@@ -32,7 +39,7 @@ class Finding:
         remedy: one sentence that says what to do.
     """
 
-    severity: Literal["mended", "warned", "refused"]
+    severity: Literal["repaired", "warned", "refused"]
     split: str
     check: str
     records: int
@@ -41,7 +48,7 @@ class Finding:
     remedy: str
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """`records` / `total`, 0..1; 0 where nothing was checked."""
         return self.records / self.total if self.total else 0.0
 
@@ -58,7 +65,7 @@ def report_findings(findings: Sequence[Finding]) -> pd.DataFrame:
     for finding in findings:
         logger.log(
             _LEVELS[finding.severity], "data quality: %s: %s: %s in %d of %d (%.3g %%). %s %s",
-            finding.severity, finding.split, finding.check, finding.records, finding.total, 100 * finding.share,
+            finding.severity, finding.split, finding.check, finding.records, finding.total, 100 * finding.fraction,
             finding.detail, finding.remedy,
         )  # fmt: skip
     return table_of(DataQuality, findings)
@@ -74,25 +81,25 @@ _REMEDIES: Mapping[str, str] = {
     "file_names": "Write the file's name as it is below the image folder, with '/' as separator.",
     "crowd_flags": "Write iscrowd as 0 or 1.",
     "visibilities": "Write x, y and visibility (0, 1, 2) for each joint.",
-    "unlabelled_places": "Write 0, 0, 0 for a joint that is not labelled.",
+    "unlabelled_coordinates": "Write 0, 0, 0 for a joint that is not labelled.",
     "boxes_from_keypoints": "Write the persons' boxes if scores by box size matter (pck@).",
     "areas_from_boxes": "Write the segments' areas if OKS and AP are to compare with those of others.",
     "keypoint_counts": "Write the number of keypoints with visibility > 0.",
 }
 
 
-def mend_findings(split: str, mended: Sequence[Mended], image_count: int, record_count: int) -> list[Finding]:
+def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: int, record_count: int) -> list[Finding]:
     """Return one finding for each kind of value that was replaced in the records of a file.
 
     Args:
         split: the data set's own name of it.
-        mended: of images and of annotations.
+        repaired: of images and of annotations.
         image_count: how many image records the file has.
         record_count: how many annotations of the category it has.
     """
-    by_check: dict[str, list[Mended]] = {}
-    for one in mended:
-        by_check.setdefault(one.mend.check, []).append(one)
+    by_check: dict[str, list[RecordRepair]] = {}
+    for one in repaired:
+        by_check.setdefault(one.repair.check, []).append(one)
     findings = []
     for check, remedy in _REMEDIES.items():
         found = by_check.get(check)
@@ -104,8 +111,8 @@ def mend_findings(split: str, mended: Sequence[Mended], image_count: int, record
         first = found[0]
         image, annotation = first.issue["image_id"], first.issue["annotation_id"]
         where = f"image {image}" if annotation == -1 else f"annotation {annotation}"
-        detail = f"{_sentence(first.mend.reason)} The first: {where}, {first.mend.value}."
-        findings.append(Finding("mended", split, check, len(of_images) + len(of_records), total, detail, remedy))
+        detail = f"{_sentence(first.repair.reason)} The first: {where}, {first.repair.value}."
+        findings.append(Finding("repaired", split, check, len(of_images) + len(of_records), total, detail, remedy))
     return findings
 
 
@@ -115,10 +122,10 @@ def missing_category_finding(split: str, count: int, total: int, categories: int
         return []
     detail = f"Annotations without category_id are read as the wanted category; the file has {categories}."
     remedy = "Write the category_id of every annotation."
-    return [Finding("mended" if categories == 1 else "warned", split, "missing_categories", count, total, detail, remedy)]
+    return [Finding("repaired" if categories == 1 else "warned", split, "missing_categories", count, total, detail, remedy)]
 
 
-def same_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
+def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
     """Return the finding on images that several records name.
 
     Args:
@@ -132,7 +139,7 @@ def same_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
     ids = ", ".join(map(str, images.index[images["file_name"] == name][:3]))
     detail = f"These image records name a file that another one names too. The first: '{name}', images {ids}."
     remedy = "Give each image one record: persons of the others are not seen as being in the same picture."
-    return [Finding("warned", split, "same_image_twice", int(twice.sum()), len(images), detail, remedy)]
+    return [Finding("warned", split, "duplicate_image_records", int(twice.sum()), len(images), detail, remedy)]
 
 
 def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[Finding]:
@@ -159,7 +166,7 @@ def _find_unpaired(skeleton: Skeleton) -> list[Finding]:
 
 
 def _find_limbs(skeleton: Skeleton) -> list[Finding]:
-    if not limbs_count_from_zero(skeleton):
+    if not has_zero_based_limbs(skeleton):
         return []
     a, b = skeleton.limbs[0]
     detail = f"The limbs seem to count from 0: the first, {[a + 1, b + 1]}, joins {skeleton.joints[a]} and {skeleton.joints[b]}."

@@ -9,20 +9,20 @@ from pydantic import Field
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
 from posescope.data.coco.data_quality import Finding
-from posescope.data.coco.plausibility import Doubt
+from posescope.data.coco.plausibility import PlausibilityFinding
 
-__all__ = ["FailureOptions", "check_failures", "judge_doubts", "refuse_labels"]
+__all__ = ["FailureLimits", "check_failures", "grade_findings", "raise_refused"]
 
 _CONSEQUENCE = "its image "  # such reasons follow from those of the images
 
 
-class FailureOptions(Options):
+class FailureLimits(Options):
     """How many records may be malformed, and images unreadable."""
 
-    max_share: float = Field(
+    max_fraction: float = Field(
         0.01, ge=0, le=1, description="a step stops the run if a larger share of its records (0.01 = 1 %) fails; 1: never"
     )
-    max_wrong_share: float = Field(
+    max_implausible_fraction: float = Field(
         0.1,
         ge=0,
         le=1,
@@ -31,17 +31,17 @@ class FailureOptions(Options):
     )
 
 
-def judge_doubts(doubts: Sequence[Doubt], options: FailureOptions | None) -> list[Finding]:
+def grade_findings(implausible: Sequence[PlausibilityFinding], options: FailureLimits | None) -> list[Finding]:
     """Return the findings of a split's doubts: `refused` where they are too many and ruin every number, else `warned`."""
     return [
         replace(doubt.finding, severity="refused")
-        if options is not None and doubt.ruins and doubt.finding.share > options.max_wrong_share
+        if options is not None and doubt.invalidates_metrics and doubt.finding.fraction > options.max_implausible_fraction
         else doubt.finding
-        for doubt in doubts
+        for doubt in implausible
     ]
 
 
-def refuse_labels(findings: Sequence[Finding], options: FailureOptions) -> None:
+def raise_refused(findings: Sequence[Finding], options: FailureLimits) -> None:
     """Stop if a finding is `refused`.
 
     Args:
@@ -59,19 +59,19 @@ def refuse_labels(findings: Sequence[Finding], options: FailureOptions) -> None:
     if others:
         lines += ["Found besides, perhaps for the same cause:", *(_line_of(finding) for finding in others)]
     raise DataError(
-        f"read: labels make every number wrong; at most {options.max_wrong_share:.1%} of a split's may. Mend the files, or allow "
-        "more: data_engineering.failures.max_wrong_share.\n" + "\n".join(lines)
+        f"read: labels make every number wrong; at most {options.max_implausible_fraction:.1%} of a split's may. Mend the files, or allow "
+        "more: data_engineering.failures.max_implausible_fraction.\n" + "\n".join(lines)
     )
 
 
 def _line_of(finding: Finding) -> str:
     return (
-        f"  {finding.split}: {finding.check} in {finding.records} of {finding.total} ({finding.share:.1%}). {finding.detail} "
+        f"  {finding.split}: {finding.check} in {finding.records} of {finding.total} ({finding.fraction:.1%}). {finding.detail} "
         f"{finding.remedy}"
     )
 
 
-def check_failures(issues: pd.DataFrame, total: int, options: FailureOptions, step: str) -> None:
+def check_failures(issues: pd.DataFrame, total: int, options: FailureLimits, step: str) -> None:
     """See that not too many failed.
 
     Args:
@@ -81,10 +81,10 @@ def check_failures(issues: pd.DataFrame, total: int, options: FailureOptions, st
         step: its name, for the message.
 
     Raises:
-        DataError: if more than `max_share` failed: how many for which reason, and the first of each; reasons that follow from
+        DataError: if more than `max_fraction` failed: how many for which reason, and the first of each; reasons that follow from
             others come last.
     """
-    if len(issues) <= options.max_share * total:
+    if len(issues) <= options.max_fraction * total:
         return
     groups = sorted(issues.groupby("reason"), key=lambda item: (str(item[0]).startswith(_CONSEQUENCE), -len(item[1])))
     lines = [
@@ -93,5 +93,6 @@ def check_failures(issues: pd.DataFrame, total: int, options: FailureOptions, st
     ]
     raise DataError(
         f"{step}: {len(issues)} of {total} records failed ({len(issues) / max(total, 1):.1%}); at most "
-        f"{options.max_share:.1%} may. Mend the data, or allow more: data_engineering.failures.max_share.\n" + "\n".join(lines)
+        f"{options.max_fraction:.1%} may. Mend the data, or allow more: data_engineering.failures.max_fraction.\n"
+        + "\n".join(lines)
     )

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from posescope.data.coco.record_validation import show_value
 
-__all__ = ["ImageNames", "NameMatches"]
+__all__ = ["FileNameMatcher", "NameMatches"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class NameMatches:
     ambiguous: Mapping[str, str]
 
 
-class ImageNames:
+class FileNameMatcher:
     """The names of known images, relative to their folder.
 
     A name means the image of the same relative name. Otherwise it means the one image whose path ends alike (two parts or more:

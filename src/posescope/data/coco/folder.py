@@ -11,9 +11,9 @@ from posescope.core.plugins import Options
 from posescope.data.images.headers import ImageLimits
 from posescope.data.images.orientation import PixelFrame
 
-__all__ = ["SAMPLE_MARK", "CocoFolder", "SourceOptions"]
+__all__ = ["SAMPLE_MARKER", "CocoFolder", "SourceOptions"]
 
-SAMPLE_MARK = "sample.json"  # stands in the folder of a generated sample
+SAMPLE_MARKER = "sample.json"  # stands in the folder of a generated sample
 
 Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -52,7 +52,7 @@ class SourceOptions(Options):
             raise ValueError(f"expected no placeholder but {{split}}, found '{pattern}'") from error
         return pattern
 
-    def origin_of(self, split: str) -> str:
+    def source_split_of(self, split: str) -> str:
         """The data set's split that the people of ours (train, val, test) come from: the test set is drawn from train."""
         return self.val_split if split == "val" else self.train_split
 
@@ -70,7 +70,7 @@ class CocoFolder:
     @property
     def is_generated(self) -> bool:
         """Whether these are the drawn people of the generated sample, and no photographs."""
-        return (self.root / SAMPLE_MARK).is_file()
+        return (self.root / SAMPLE_MARKER).is_file()
 
     def annotation_file(self, source: SourceOptions, source_split: str) -> Path:
         """The annotation file of a split, `.json` or `.json.gz`.

@@ -10,17 +10,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from posescope.data.coco.record_validation import is_storable, show_value
-from posescope.data.coco.repair import Mend
+from posescope.data.coco.repair import Repair
 from posescope.data.images.headers import ImageError, ImageLimits, read_header
 from posescope.data.images.orientation import PixelFrame
 
-__all__ = ["ImageFiles"]
+__all__ = ["ImageLookup"]
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _NOT_PLAIN = "file_name is not written in the plainest way"
 
 
-class ImageFiles:
+class ImageLookup:
     """The files below an image folder, looked up by the names that annotation files give them.
 
     Args:
@@ -32,7 +32,7 @@ class ImageFiles:
         self.root, self.frame = root, frame
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
-    def mend_name(self, image: dict[str, Any]) -> tuple[dict[str, Any], list[Mend]]:
+    def repair_name(self, image: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
         """Replace `file_name` by the plain name of the file that is there; leave it as it is if there is none."""
         name = image.get("file_name")
         if not isinstance(name, str) or not is_storable(name) or not name:
@@ -40,8 +40,8 @@ class ImageFiles:
         found = self._find(name)
         if found is None or found[0] == name:
             return image, []
-        mended, reason = found
-        return {**image, "file_name": mended}, [Mend("file_names", reason, f"file_name {show_value(name)}")]
+        repaired, reason = found
+        return {**image, "file_name": repaired}, [Repair("file_names", reason, f"file_name {show_value(name)}")]
 
     def read_size(self, name: Any) -> tuple[int, int] | None:
         """Return (height, width) px from the file's header, in the frame of the labels; None if it cannot be read."""

@@ -103,7 +103,7 @@ def issues_of(
 ) -> pd.DataFrame:
     """An `Issues` table of persons who were set aside at a step; `detail` is one for all, or one a person."""
     frame = persons[["source_split", "image_id", "annotation_id", "file_name"]].assign(
-        step=step, outcome="set aside", reason=np.asarray(reasons, dtype=object), detail=detail
+        step=step, outcome="rejected", reason=np.asarray(reasons, dtype=object), detail=detail
     )
     return pd.DataFrame(Issues.validate(frame.reset_index(drop=True)))
 

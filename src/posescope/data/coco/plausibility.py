@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.data.coco.data_quality import Finding
-from posescope.data.coco.validation import RecordChecks
+from posescope.data.coco.validation import ValidAnnotations
 
-__all__ = ["Doubt", "SplitLabels", "find_doubts", "find_shared_persons", "labels_of"]
+__all__ = ["PlausibilityFinding", "SplitLabels", "check_plausibility", "find_persons_in_both_splits", "split_labels"]
 
 Mask = NDArray[np.bool_]
 
@@ -59,23 +59,23 @@ class SplitLabels:
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
+class PlausibilityFinding:
     """One finding and the records that it is about.
 
     Attributes:
         finding: for the table `DataQuality`.
         records: (N,) which records of the split.
-        ruins: whether such a record's labels make every number about it wrong: then a share of them stops the run.
+        invalidates_metrics: whether such a record's labels make every number about it wrong: then a share of them stops the run.
         reason: in a few words, for the table of issues.
     """
 
     finding: Finding
     records: Mask
-    ruins: bool
+    invalidates_metrics: bool
     reason: str
 
 
-def labels_of(checks: RecordChecks, images: pd.DataFrame, split: str) -> SplitLabels:
+def split_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> SplitLabels:
     """Return the labels of a split's persons; crowds are left out.
 
     Args:
@@ -97,7 +97,7 @@ def labels_of(checks: RecordChecks, images: pd.DataFrame, split: str) -> SplitLa
     )
 
 
-def find_doubts(labels: SplitLabels) -> list[Doubt]:
+def check_plausibility(labels: SplitLabels) -> list[PlausibilityFinding]:
     """Run all checks of a split, causes before consequences; checks that find nothing give nothing."""
     if not len(labels.annotation_ids):
         return []
@@ -123,9 +123,9 @@ def _doubt(
     reason: str,
     detail: str,
     remedy: str,
-    ruins: bool = False,
+    invalidates_metrics: bool = False,
     among: Mask | None = None,
-) -> Doubt | None:
+) -> PlausibilityFinding | None:
     """Return the finding about these records; None if there is none."""
     if not records.any():
         return None
@@ -135,7 +135,7 @@ def _doubt(
     finding = Finding(
         severity, labels.split, check, int(records.sum()), total, f"{detail} The first: annotation {first}.", remedy
     )
-    return Doubt(finding, records, ruins, reason)
+    return PlausibilityFinding(finding, records, invalidates_metrics, reason)
 
 
 def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,27 +143,27 @@ def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(np.isnan(values), -np.inf, values).max(axis=(1, 2), initial=-np.inf))
 
 
-def _find_normalised_keypoints(labels: SplitLabels) -> Doubt | None:
+def _find_normalised_keypoints(labels: SplitLabels) -> PlausibilityFinding | None:
     large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
     records = labels.has_labels & large & (_largest(labels.places) <= 1) & (_largest(-labels.places) <= 0)
     return _doubt(
         labels, "normalised_keypoints", records, "labelled keypoints lie between 0 and 1",
         "All labelled keypoints of these persons lie between 0 and 1, as if they were shares of the image and not px.",
-        "Multiply x by the image's width and y by its height.", ruins=True, among=labels.has_labels,
+        "Multiply x by the image's width and y by its height.", invalidates_metrics=True, among=labels.has_labels,
     )  # fmt: skip
 
 
-def _find_normalised_boxes(labels: SplitLabels) -> Doubt | None:
+def _find_normalised_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
     large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
     records = np.asarray(large & ((labels.boxes >= 0) & (labels.boxes <= 1)).all(axis=1))
     return _doubt(
         labels, "normalised_boxes", records, "bbox lies between 0 and 1",
         "All four numbers of these boxes lie between 0 and 1, as if they were shares of the image and not px.",
-        "Multiply x and width by the image's width, y and height by its height.", ruins=True,
+        "Multiply x and width by the image's width, y and height by its height.", invalidates_metrics=True,
     )  # fmt: skip
 
 
-def _find_percentages(labels: SplitLabels) -> Doubt | None:
+def _find_percentages(labels: SplitLabels) -> PlausibilityFinding | None:
     """A whole split in the first 100 px of larger images; a single person may well stand there."""
     large = labels.has_labels & (labels.sizes.min(axis=1) > 110)
     low, high = _largest(-labels.places) <= 0, _largest(labels.places)
@@ -177,7 +177,7 @@ def _find_percentages(labels: SplitLabels) -> Doubt | None:
     )  # fmt: skip
 
 
-def _find_corner_boxes(labels: SplitLabels) -> Doubt | None:
+def _find_corner_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
     """Boxes x1, y1, x2, y2: no far corner is before the near one, and as x, y, width, height many leave the image."""
     boxes, sizes = labels.boxes, labels.sizes
     as_corners = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (boxes[:, 2:] <= sizes + 1).all(axis=1)
@@ -191,15 +191,15 @@ def _find_corner_boxes(labels: SplitLabels) -> Doubt | None:
     )  # fmt: skip
 
 
-def _find_piles(labels: SplitLabels) -> Doubt | None:
+def _find_piles(labels: SplitLabels) -> PlausibilityFinding | None:
     """Three or more labels of a person at one place, and no fewer than half of all that it has."""
     count = labels.labelled.sum(axis=1)
     tallest = _most_at_one_place(labels.places)
     records = (tallest >= 3) & (2 * tallest >= count)
     return _doubt(
-        labels, "piled_up_keypoints", records, "half of the labelled keypoints or more lie at one place",
+        labels, "coincident_keypoints", records, "half of the labelled keypoints or more lie at one place",
         "Half of these persons' labelled keypoints or more lie at exactly the same place.",
-        "Give joints that were not labelled visibility 0.", ruins=True, among=labels.has_labels,
+        "Give joints that were not labelled visibility 0.", invalidates_metrics=True, among=labels.has_labels,
     )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _most_at_one_place(places: NDArray[np.float64]) -> NDArray[np.int64]:
     return best
 
 
-def _find_repeated_place(labels: SplitLabels) -> Doubt | None:
+def _find_repeated_place(labels: SplitLabels) -> PlausibilityFinding | None:
     """The same place in many persons: a corner, mostly, where a tool puts what nobody labelled."""
     persons, joints = np.nonzero(labels.labelled)
     if not len(persons):
@@ -233,13 +233,13 @@ def _find_repeated_place(labels: SplitLabels) -> Doubt | None:
         place_x, place_y = 0.0, 0.0
     records = ((labels.places[..., 0] == place_x) & (labels.places[..., 1] == place_y)).any(axis=1)
     return _doubt(
-        labels, "repeated_place", records, "a labelled keypoint lies where those of other persons lie",
+        labels, "repeated_location", records, "a labelled keypoint lies where those of other persons lie",
         f"These persons have a label at exactly ({place_x:g}, {place_y:g}).",
         "Give joints that were not labelled visibility 0.", among=labels.has_labels,
     )  # fmt: skip
 
 
-def _find_equal_areas(labels: SplitLabels) -> Doubt | None:
+def _find_equal_areas(labels: SplitLabels) -> PlausibilityFinding | None:
     boxes = labels.boxes[:, 2] * labels.boxes[:, 3]
     if len(boxes) < FEW_PERSONS or np.ptp(labels.areas) > 0 or boxes.max() < 1.5 * boxes.min():
         return None
@@ -250,11 +250,11 @@ def _find_equal_areas(labels: SplitLabels) -> Doubt | None:
     )  # fmt: skip
 
 
-def _find_repeated_persons(labels: SplitLabels) -> Doubt | None:
+def _find_repeated_persons(labels: SplitLabels) -> PlausibilityFinding | None:
     keys = pd.DataFrame({"image": labels.file_names, "person": pd.factorize(_person_keys(labels))[0]})
     records = keys.duplicated(keep=False).to_numpy() & labels.has_labels
     return _doubt(
-        labels, "same_person_twice", records, "another record of the image has the same keypoints",
+        labels, "duplicate_persons", records, "another record of the image has the same keypoints",
         "These records have the same keypoints as another record of the same image.",
         "Keep one of them: the others count as persons who are missed.", among=labels.has_labels,
     )  # fmt: skip
@@ -266,20 +266,20 @@ def _person_keys(labels: SplitLabels) -> NDArray[np.object_]:
     return np.fromiter((row.tobytes() for row in flat), dtype=object, count=len(flat))
 
 
-def find_shared_persons(first: SplitLabels, second: SplitLabels) -> Doubt | None:
+def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> PlausibilityFinding | None:
     """Find persons of `second` who have the keypoints and the image size of somebody in `first`: with three labels or more."""
     known = set(zip(_person_keys(first), map(tuple, first.sizes.tolist()), strict=True))
     asked = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
     records = np.fromiter((key in known for key in asked), dtype=np.bool_, count=len(second.places))
     records &= second.labelled.sum(axis=1) >= 3
     return _doubt(
-        second, "same_person_in_two_splits", records, "the split that trains has the same person",
+        second, "persons_in_two_splits", records, "the split that trains has the same person",
         f"These persons have the same keypoints in images of the same size in '{first.split}'.",
         "Take the images out of one of the splits: what trains must not validate.", among=second.has_labels,
     )  # fmt: skip
 
 
-def _find_outside_image(labels: SplitLabels) -> Doubt | None:
+def _find_outside_image(labels: SplitLabels) -> PlausibilityFinding | None:
     beyond = np.maximum(-labels.places, labels.places - labels.sizes[:, None]).max(axis=2) > 0
     records = beyond.any(axis=1)
     both = int((beyond & (_beyond_box(labels) > 0)).sum())
@@ -290,7 +290,7 @@ def _find_outside_image(labels: SplitLabels) -> Doubt | None:
     )  # fmt: skip
 
 
-def _find_outside_box(labels: SplitLabels) -> Doubt | None:
+def _find_outside_box(labels: SplitLabels) -> PlausibilityFinding | None:
     beyond = _beyond_box(labels) > BOX_REACH * labels.boxes[:, 2:].max(axis=1)[:, None]
     records = labels.has_labels & (2 * beyond.sum(axis=1) > labels.labelled.sum(axis=1))
     if records.sum() <= MOST_OUTSIDE_BOX * labels.has_labels.sum():

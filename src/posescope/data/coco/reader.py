@@ -21,18 +21,24 @@ from posescope.core.skeleton import Skeleton, skeleton_from_category
 from posescope.core.tables import Issues, Keypoints, Persons, join_joints
 from posescope.data.coco.data_quality import (
     Finding,
-    mend_findings,
+    duplicate_image_finding,
     missing_category_finding,
+    repair_findings,
     report_findings,
-    same_image_finding,
     skeleton_findings,
 )
-from posescope.data.coco.failure_limits import FailureOptions, check_failures, judge_doubts, refuse_labels
+from posescope.data.coco.failure_limits import FailureLimits, check_failures, grade_findings, raise_refused
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.plausibility import Doubt, SplitLabels, find_doubts, find_shared_persons, labels_of
-from posescope.data.coco.record_validation import NO_FAULT, WITHOUT_PEOPLE, is_storable, show_value
-from posescope.data.coco.repair import to_whole
-from posescope.data.coco.validation import RecordChecks, find_bad_images, find_bad_records
+from posescope.data.coco.plausibility import (
+    PlausibilityFinding,
+    SplitLabels,
+    check_plausibility,
+    find_persons_in_both_splits,
+    split_labels,
+)
+from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, is_storable, show_value
+from posescope.data.coco.repair import parse_int64
+from posescope.data.coco.validation import ValidAnnotations, validate_annotations, validate_images
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations"]
 
@@ -82,7 +88,7 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureOptions | None = None) -> Annotations:
+def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
     """Read and check all annotation files of a data set.
 
     Args:
@@ -103,10 +109,10 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
             raise DataError(f"{part.path}: its category describes another skeleton than the split '{source.train_split}'.")
         parts.append(part)
     _check_apart(folder, source, parts)
-    doubts = [*(find_doubts(part.labels) for part in parts)]
-    doubts[-1] += _find_shared(parts, source)
-    quality = _report_quality(parts, doubts, source, failures)
-    issues = [*(part.issues for part in parts), *map(_warned_issues, parts, doubts)]
+    implausible = [*(check_plausibility(part.labels) for part in parts)]
+    implausible[-1] += _find_shared(parts, source)
+    quality = _report_quality(parts, implausible, source, failures)
+    issues = [*(part.issues for part in parts), *map(_warned_issues, parts, implausible)]
     found = Annotations(
         persons=pd.DataFrame(Persons.validate(pd.concat([part.persons for part in parts], ignore_index=True))),
         keypoints=pd.DataFrame(Keypoints.validate(pd.concat([part.keypoints for part in parts], ignore_index=True))),
@@ -115,8 +121,8 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         skeleton=parts[0].skeleton,
     )
     if failures is not None:
-        set_aside = found.issues[found.issues["outcome"] == "set aside"]
-        malformed = set_aside[~set_aside["reason"].isin(NO_FAULT)]
+        set_aside = found.issues[found.issues["outcome"] == "rejected"]
+        malformed = set_aside[~set_aside["reason"].isin(EXPECTED_REASONS)]
         check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
     return found
 
@@ -147,23 +153,26 @@ def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) 
         )
 
 
-def _find_shared(parts: Sequence[_Part], source: SourceOptions) -> list[Doubt]:
+def _find_shared(parts: Sequence[_Part], source: SourceOptions) -> list[PlausibilityFinding]:
     """Persons of the last split who are in the first one too."""
-    shared = None if source.train_split == source.val_split else find_shared_persons(parts[0].labels, parts[-1].labels)
+    shared = None if source.train_split == source.val_split else find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
     return [] if shared is None else [shared]
 
 
 def _report_quality(
-    parts: Sequence[_Part], doubts: Sequence[list[Doubt]], source: SourceOptions, failures: FailureOptions | None
+    parts: Sequence[_Part],
+    implausible: Sequence[list[PlausibilityFinding]],
+    source: SourceOptions,
+    failures: FailureLimits | None,
 ) -> pd.DataFrame:
     """Log all findings, stop if labels are refused, and return the table."""
     findings: list[Finding] = []
-    for part, of_part in zip(parts, doubts, strict=True):
-        findings += [*part.findings, *judge_doubts(of_part, failures)]
+    for part, of_part in zip(parts, implausible, strict=True):
+        findings += [*part.findings, *grade_findings(of_part, failures)]
     findings += skeleton_findings(parts[0].skeleton, source.category, source.oks_sigmas)
     table = report_findings(findings)
     if failures is not None:
-        refuse_labels(findings, failures)
+        raise_refused(findings, failures)
     return table
 
 
@@ -173,10 +182,10 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     content = load_annotation_file(path)
     category = _find_category(content["categories"], source, path)
     skeleton = _read_skeleton(category, source, path)
-    images = find_bad_images(content["images"], image_folder, source.orientation)
-    checks = find_bad_records(content["annotations"], images, len(skeleton), category["id"])
+    images = validate_images(content["images"], image_folder, source.orientation)
+    checks = validate_annotations(content["annotations"], images, len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
-    mended = [*images.mended, *checks.mended]
+    repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
     logger.info(
         "%s: %d people read, %d records set aside, %d of other categories left out",
@@ -187,18 +196,18 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
         path=path,
         persons=persons,
         keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
-        issues=_issues_table([*issues, *({**one.issue, "outcome": "mended"} for one in mended)], source_split),
+        issues=_issues_table([*issues, *({**one.issue, "outcome": "repaired"} for one in repaired)], source_split),
         skeleton=skeleton,
         findings=(
-            *mend_findings(source_split, mended, len(content["images"]), record_count),
-            *missing_category_finding(source_split, checks.without_category, record_count, len(content["categories"])),
-            *same_image_finding(source_split, images.rows),
+            *repair_findings(source_split, repaired, len(content["images"]), record_count),
+            *missing_category_finding(source_split, checks.uncategorised_count, record_count, len(content["categories"])),
+            *duplicate_image_finding(source_split, images.rows),
         ),
-        labels=labels_of(checks, images.rows, source_split),
+        labels=split_labels(checks, images.rows, source_split),
     )
 
 
-def _warned_issues(part: _Part, doubts: Sequence[Doubt]) -> pd.DataFrame:
+def _warned_issues(part: _Part, implausible: Sequence[PlausibilityFinding]) -> pd.DataFrame:
     """A row for each record that a check doubts."""
     labels = part.labels
     image_ids = part.persons.set_index("annotation_id")["image_id"]
@@ -211,7 +220,7 @@ def _warned_issues(part: _Part, doubts: Sequence[Doubt]) -> pd.DataFrame:
             "reason": doubt.reason,
             "detail": doubt.finding.check,
         }
-        for doubt in doubts
+        for doubt in implausible
         for annotation, name in zip(labels.annotation_ids[doubt.records], labels.file_names[doubt.records], strict=True)
     ]
     return _issues_table(rows, labels.split)
@@ -225,7 +234,7 @@ def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> 
         raise DataError(
             f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
         )
-    category_id = to_whole(found[0].get("id"))
+    category_id = parse_int64(found[0].get("id"))
     if category_id is None:
         raise DataError(
             f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(found[0].get('id'))}."
@@ -251,17 +260,17 @@ def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) 
         raise DataError(f"{path}: categories: '{source.category}' is nested too deeply; expected names and pairs.") from error
 
 
-def _images_without_people(images: pd.DataFrame, checks: RecordChecks) -> list[dict[str, Any]]:
+def _images_without_people(images: pd.DataFrame, checks: ValidAnnotations) -> list[dict[str, Any]]:
     # A malformed record has its own issue; its image is not empty for that.
     peopled = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
     empty = images[~images.index.isin(peopled)]
     return [
-        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": WITHOUT_PEOPLE, "detail": ""}
+        {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": IMAGE_WITHOUT_PERSONS, "detail": ""}
         for i, name in zip(empty.index, empty["file_name"], strict=True)
     ]
 
 
-def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
+def _persons_table(checks: ValidAnnotations, images: pd.DataFrame, split: str, source_split: str, first_id: int) -> pd.DataFrame:
     count = len(checks.image_ids)
     of_person = images.loc[checks.image_ids]
     return pd.DataFrame(
@@ -284,7 +293,7 @@ def _persons_table(checks: RecordChecks, images: pd.DataFrame, split: str, sourc
     )
 
 
-def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64], skeleton: Skeleton) -> pd.DataFrame:
+def _keypoints_table(checks: ValidAnnotations, person_ids: NDArray[np.int64], skeleton: Skeleton) -> pd.DataFrame:
     visibility = checks.keypoints[..., 2].astype(np.uint8)
     joints = np.where(visibility[..., None] > 0, checks.keypoints[..., :2], np.nan)
     return name_joints(join_joints(person_ids, joints, visibility, "visibility"), skeleton.joints)
@@ -292,5 +301,5 @@ def _keypoints_table(checks: RecordChecks, person_ids: NDArray[np.int64], skelet
 
 def _issues_table(issues: list[dict[str, Any]], source_split: str) -> pd.DataFrame:
     columns = ["source_split", "image_id", "annotation_id", "file_name", "step", "outcome", "reason", "detail"]
-    known = {"source_split": source_split, "step": "read", "outcome": "set aside"}
+    known = {"source_split": source_split, "step": "read", "outcome": "rejected"}
     return pd.DataFrame([{**known, **issue} for issue in issues], columns=columns)

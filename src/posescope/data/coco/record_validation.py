@@ -12,9 +12,9 @@ from typing import Any
 __all__ = [
     "MAX_NUMBER",
     "MIN_BOX_SIDE_PX",
-    "NOBODY",
-    "NO_FAULT",
-    "WITHOUT_PEOPLE",
+    "EMPTY_ANNOTATION",
+    "EXPECTED_REASONS",
+    "IMAGE_WITHOUT_PERSONS",
     "Issue",
     "describe_issue",
     "find_image_fault",
@@ -22,7 +22,7 @@ __all__ = [
     "is_finite",
     "is_of_other_category",
     "is_storable",
-    "is_whole",
+    "is_int64",
     "lacks_box",
     "show_value",
 ]
@@ -31,9 +31,11 @@ Issue = dict[str, Any]  # a row of the Issues table without source_split and ste
 
 MAX_NUMBER = 1e9  # what is not smaller is no place and no size in an image
 MIN_BOX_SIDE_PX = 1e-30  # the tables' float32 can just tell it from zero
-NOBODY = "no annotation: no box and no labelled keypoints"  # tools that track people write one for each image without them
-WITHOUT_PEOPLE = "image without people"  # COCO has 60,000 of them
-NO_FAULT = frozenset({NOBODY, WITHOUT_PEOPLE})  # set aside, though nothing is wrong with them
+EMPTY_ANNOTATION = (
+    "no annotation: no box and no labelled keypoints"  # tools that track people write one for each image without them
+)
+IMAGE_WITHOUT_PERSONS = "image without people"  # COCO has 60,000 of them
+EXPECTED_REASONS = frozenset({EMPTY_ANNOTATION, IMAGE_WITHOUT_PERSONS})  # set aside, though nothing is wrong with them
 _DETAIL_LENGTH = 200
 # JSON can spell half a character (a lone surrogate); no table can hold it. And no file system takes NUL.
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
@@ -47,11 +49,11 @@ def find_image_fault(image: Any, folder: Path | None, known: Container[int]) -> 
         folder: of the images; None: nobody looks for the files.
         known: ids of the good records before this one.
     """
-    if not isinstance(image, dict) or not is_whole(image.get("id")):
+    if not isinstance(image, dict) or not is_int64(image.get("id")):
         return "image record without a whole id"
     if image["id"] in known:
         return "image id stands twice"
-    if not all(is_whole(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
+    if not all(is_int64(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
         return "image height and width are not whole numbers > 0"
     name = image.get("file_name")
     if not isinstance(name, str) or not PurePosixPath(name).parts:
@@ -77,19 +79,19 @@ def find_record_fault(record: Any, joint_count: int, category_id: Any, images: C
         images: ids of the good images.
         seen: ids of the good annotations before this one.
     """
-    if not isinstance(record, dict) or not is_whole(record.get("id")):
+    if not isinstance(record, dict) or not is_int64(record.get("id")):
         return "annotation without a whole id"
     category = record.get("category_id", category_id)
     if category_id is not None and (isinstance(category, bool) or category != category_id):
         return "category_id is not a whole number"
     if record["id"] in seen:
         return "annotation id stands twice"
-    if not is_whole(record.get("image_id")) or record["image_id"] not in images:
+    if not is_int64(record.get("image_id")) or record["image_id"] not in images:
         return "its image is not in the file or was set aside"
     box: Any = record.get("bbox")
     keypoints_fault = _find_keypoints_fault(record.get("keypoints"), joint_count)
     if lacks_box(box) and not keypoints_fault and not any((record.get("keypoints") or [])[2::3]):
-        return NOBODY
+        return EMPTY_ANNOTATION
     if not _are_numbers(box, 4) or min(box[2:]) < MIN_BOX_SIDE_PX:
         return "bbox is not four finite numbers with width and height > 0"
     if record.get("iscrowd", 0) not in (0, 1):  # true and false are as good
@@ -105,7 +107,7 @@ def is_of_other_category(record: Any, category_id: Any) -> bool:
     if category_id is None or not isinstance(record, dict):
         return False
     found = record.get("category_id", category_id)
-    return is_whole(found) and bool(found != category_id)
+    return is_int64(found) and bool(found != category_id)
 
 
 def describe_issue(record: Any, image_field: str, annotation_field: str, reason: str) -> Issue:
@@ -114,15 +116,15 @@ def describe_issue(record: Any, image_field: str, annotation_field: str, reason:
     image_id, annotation_id = fields.get(image_field), fields.get(annotation_field)
     name = fields.get("file_name", "")
     return {
-        "image_id": image_id if is_whole(image_id) else -1,
-        "annotation_id": annotation_id if is_whole(annotation_id) else -1,
+        "image_id": image_id if is_int64(image_id) else -1,
+        "annotation_id": annotation_id if is_int64(annotation_id) else -1,
         "file_name": name if isinstance(name, str) and is_storable(name) else show_value(name),
         "reason": reason,
         "detail": show_value(record),
     }
 
 
-def is_whole(value: Any) -> bool:
+def is_int64(value: Any) -> bool:
     """True for whole numbers that fit in 64 bits: no table could hold another as an id."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.data.coco.record_validation import MAX_NUMBER, MIN_BOX_SIDE_PX, is_finite, is_whole, lacks_box, show_value
+from posescope.data.coco.record_validation import MAX_NUMBER, MIN_BOX_SIDE_PX, is_finite, is_int64, lacks_box, show_value
 
 __all__ = [
     "AREA_OF_BOX",
     "BOX_MARGIN",
-    "Mend",
-    "mend_areas",
-    "mend_ids",
-    "mend_record",
-    "mend_sizes",
-    "to_whole",
-    "written_counts",
+    "Repair",
+    "repair_areas",
+    "repair_ids",
+    "repair_record",
+    "repair_sizes",
+    "parse_int64",
+    "stale_keypoint_counts",
 ]
 
 # A person's segment covers this share of its box: in COCO 0.52 to 0.53 (577 official records); mmpose takes it too.
@@ -34,7 +34,7 @@ MOST_AREA_OF_BOX = 1.05  # a segment lies in its box; a little more is rounding
 
 
 @dataclass(frozen=True)
-class Mend:
+class Repair:
     """One replaced value.
 
     Attributes:
@@ -48,46 +48,48 @@ class Mend:
     value: str
 
 
-def to_whole(value: Any) -> int | None:
+def parse_int64(value: Any) -> int | None:
     """The whole number that a value states: 7, 7.0, "7" and "007" are 7; None for anything else (true, 7.5, "7a", too large)."""
     is_text = isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= 20
     is_float = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
     number = int(value) if is_text or is_float else value
-    return number if is_whole(number) else None
+    return number if is_int64(number) else None
 
 
-def mend_ids(record: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], list[Mend]]:
+def repair_ids(record: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], list[Repair]]:
     """Ids that are written as text or as a float with nothing behind the point become whole numbers."""
-    changes, mends = {}, []
+    changes, repairs = {}, []
     for field in fields:
         value = record.get(field)
-        number = None if is_whole(value) else to_whole(value)
+        number = None if is_int64(value) else parse_int64(value)
         if number is not None:
             changes[field] = number
-            mends.append(Mend("numeric_ids", f"{field} is {_kind_of(value)}, read as a whole id", f"{field} {show_value(value)}"))
-    return ({**record, **changes} if changes else record), mends
+            repairs.append(
+                Repair("numeric_ids", f"{field} is {_kind_of(value)}, read as a whole id", f"{field} {show_value(value)}")
+            )
+    return ({**record, **changes} if changes else record), repairs
 
 
-def mend_sizes(image: dict[str, Any], size: tuple[int, int] | None) -> tuple[dict[str, Any], list[Mend]]:
+def repair_sizes(image: dict[str, Any], size: tuple[int, int] | None) -> tuple[dict[str, Any], list[Repair]]:
     """Height and width that are no whole numbers > 0 become whole, or those of the file's header.
 
     Args:
         image: as it stands in the file.
         size: (height, width) px of the image file; None if it is not known.
     """
-    stated = {side: to_whole(image.get(side)) for side in ("height", "width")}
-    if all(is_whole(image.get(side)) and 0 < image[side] < 2**31 for side in stated):
+    stated = {side: parse_int64(image.get(side)) for side in ("height", "width")}
+    if all(is_int64(image.get(side)) and 0 < image[side] < 2**31 for side in stated):
         return image, []
     value = ", ".join(f"{side} {show_value(image.get(side))}" for side in stated)
     if all(number is not None and 0 < number < 2**31 for number in stated.values()):
-        return {**image, **stated}, [Mend("image_sizes", "image height or width is not written as a whole number", value)]
+        return {**image, **stated}, [Repair("image_sizes", "image height or width is not written as a whole number", value)]
     if size is None:
         return image, []
     found = dict(zip(stated, size, strict=True))
-    return {**image, **found}, [Mend("image_sizes", "image height or width is missing, taken from the file", value)]
+    return {**image, **found}, [Repair("image_sizes", "image height or width is missing, taken from the file", value)]
 
 
-def mend_record(record: Any, joint_count: int) -> tuple[Any, list[Mend]]:
+def repair_record(record: Any, joint_count: int) -> tuple[Any, list[Repair]]:
     """Mend one annotation: ids, crowd flag, keypoints and box, in this order (the box comes from the keypoints).
 
     Args:
@@ -96,26 +98,26 @@ def mend_record(record: Any, joint_count: int) -> tuple[Any, list[Mend]]:
     """
     if not isinstance(record, dict):
         return record, []
-    record, mends = mend_ids(record, ("id", "image_id", "category_id"))
+    record, repairs = repair_ids(record, ("id", "image_id", "category_id"))
     if record.get("category_id", 0) is None:
         record = {field: value for field, value in record.items() if field != "category_id"}
     crowd = record.get("iscrowd", 0)
     if crowd is None or crowd in ("0", "1"):
-        mends.append(Mend("crowd_flags", "iscrowd is null or text, read as a number", f"iscrowd {show_value(crowd)}"))
+        repairs.append(Repair("crowd_flags", "iscrowd is null or text, read as a number", f"iscrowd {show_value(crowd)}"))
         record = {**record, "iscrowd": int(crowd or 0)}
     keypoints, found = _mend_keypoints(record.get("keypoints"), joint_count)
     if found is not None:
-        mends.append(found)
+        repairs.append(found)
         record = {**record, "keypoints": keypoints}
     box = _box_of_keypoints(record.get("keypoints"), joint_count) if lacks_box(record.get("bbox")) else None
     if box is not None:
         reason = f"bbox is missing or empty, taken from the keypoints with a margin of {BOX_MARGIN:g}"
-        mends.append(Mend("boxes_from_keypoints", reason, f"bbox {show_value(record.get('bbox'))}"))
+        repairs.append(Repair("boxes_from_keypoints", reason, f"bbox {show_value(record.get('bbox'))}"))
         record = {**record, "bbox": box}
-    return record, mends
+    return record, repairs
 
 
-def mend_areas(
+def repair_areas(
     areas: NDArray[np.float64], boxes: NDArray[np.float64], labelled: NDArray[np.int64], is_crowd: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Areas that cannot be a person's become `AREA_OF_BOX` of the box.
@@ -137,14 +139,14 @@ def mend_areas(
     return np.where(wrong, AREA_OF_BOX * of_box, areas), wrong
 
 
-def written_counts(values: NDArray[np.object_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def stale_keypoint_counts(values: NDArray[np.object_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(N,) whether `num_keypoints` is written and is another number than that of the labelled joints."""
     stated = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
     equal = np.asarray(values == counts.astype(object), dtype=np.bool_)
     return stated & ~equal
 
 
-def _mend_keypoints(keypoints: Any, joint_count: int) -> tuple[Any, Mend | None]:
+def _mend_keypoints(keypoints: Any, joint_count: int) -> tuple[Any, Repair | None]:
     """Keypoints without visibilities get them, and places of unlabelled joints that are no numbers become 0."""
     if not isinstance(keypoints, list):
         return keypoints, None
@@ -152,15 +154,15 @@ def _mend_keypoints(keypoints: Any, joint_count: int) -> tuple[Any, Mend | None]
         pairs = list(zip(keypoints[::2], keypoints[1::2], strict=True))
         triples = [number for x, y in pairs for number in (x, y, 2 if (x, y) != (0, 0) else 0)]
         reason = "keypoints have no visibility: labelled, but for those at (0, 0)"
-        return triples, Mend("visibilities", reason, f"keypoints {show_value(keypoints)}")
+        return triples, Repair("visibilities", reason, f"keypoints {show_value(keypoints)}")
     if len(keypoints) != 3 * joint_count:
         return keypoints, None
     unlabelled = [is_finite(v) and v == 0 for v in keypoints[2::3]]
     bad = [i for i, value in enumerate(keypoints) if i % 3 < 2 and unlabelled[i // 3] and not is_finite(value)]
     if not bad or any(isinstance(keypoints[i], list | dict) for i in bad):
         return keypoints, None
-    mended = [0 if i in bad else value for i, value in enumerate(keypoints)]
-    return mended, Mend("unlabelled_places", "keypoints of unlabelled joints are no numbers, read as 0",
+    repaired = [0 if i in bad else value for i, value in enumerate(keypoints)]
+    return repaired, Repair("unlabelled_coordinates", "keypoints of unlabelled joints are no numbers, read as 0",
                         f"keypoints {show_value(keypoints)}")  # fmt: skip
 
 

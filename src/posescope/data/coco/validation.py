@@ -14,48 +14,65 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.data.coco.image_lookup import ImageFiles
+from posescope.data.coco.image_lookup import ImageLookup
 from posescope.data.coco.record_validation import (
     Issue,
     describe_issue,
     find_image_fault,
     find_record_fault,
+    is_int64,
     is_of_other_category,
-    is_whole,
     show_value,
 )
-from posescope.data.coco.repair import AREA_OF_BOX, Mend, mend_areas, mend_ids, mend_record, mend_sizes, to_whole, written_counts
+from posescope.data.coco.repair import (
+    AREA_OF_BOX,
+    Repair,
+    parse_int64,
+    repair_areas,
+    repair_ids,
+    repair_record,
+    repair_sizes,
+    stale_keypoint_counts,
+)
 from posescope.data.coco.vectorised_validation import pick_column, screen_categories, screen_images, screen_records, to_floats
 from posescope.data.images.orientation import PixelFrame
 
-__all__ = ["ImageChecks", "Mended", "RecordChecks", "SortedRecords", "find_bad_images", "find_bad_records", "sort_records"]
+__all__ = [
+    "ValidImages",
+    "RecordRepair",
+    "ValidAnnotations",
+    "PartitionedRecords",
+    "validate_images",
+    "validate_annotations",
+    "partition_records",
+]
 
 
 @dataclass(frozen=True)
-class Mended:
+class RecordRepair:
     """A replaced value and the record that it stood in: `issue` is its row of the Issues table."""
 
-    mend: Mend
+    repair: Repair
     issue: Issue
 
 
 @dataclass(frozen=True)
-class ImageChecks:
+class ValidImages:
     """The image records of a file.
 
     Attributes:
         rows: index image_id; columns file_name, height, width of the usable images.
         issues: the others.
-        mended: the values that were replaced.
+        repaired: the values that were replaced.
     """
 
     rows: pd.DataFrame
     issues: tuple[Issue, ...]
-    mended: tuple[Mended, ...] = ()
+    repaired: tuple[RecordRepair, ...] = ()
 
 
 @dataclass(frozen=True)
-class RecordChecks:
+class ValidAnnotations:
     """The usable annotations of the wanted category, as arrays in COCO's own convention.
 
     Attributes:
@@ -66,8 +83,8 @@ class RecordChecks:
         is_crowd: (N,) bool.
         issues: the records that were set aside.
         other_count: how many records are of another category.
-        mended: the values that were replaced.
-        without_category: how many of the records state no category.
+        repaired: the values that were replaced.
+        uncategorised_count: how many of the records state no category.
     """
 
     annotation_ids: NDArray[np.int64]
@@ -78,30 +95,30 @@ class RecordChecks:
     is_crowd: NDArray[np.bool_]
     issues: tuple[Issue, ...]
     other_count: int
-    mended: tuple[Mended, ...] = ()
-    without_category: int = 0
+    repaired: tuple[RecordRepair, ...] = ()
+    uncategorised_count: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class SortedRecords:
+class PartitionedRecords:
     """The annotations of a file, parted.
 
     Attributes:
         good: the usable annotations of the wanted category: as they stand in the file, but for what was mended.
         keypoints: (N, K, 3) float64 x, y, v of these.
         issues: the malformed ones.
-        mended: the values that were replaced.
+        repaired: the values that were replaced.
         other_count: how many are of another category.
     """
 
     good: tuple[dict[str, Any], ...]
     keypoints: NDArray[np.float64]
     issues: tuple[Issue, ...]
-    mended: tuple[Mended, ...]
+    repaired: tuple[RecordRepair, ...]
     other_count: int
 
 
-def find_bad_images(images: Sequence[Any], folder: Path | None, frame: PixelFrame = "stored") -> ImageChecks:
+def validate_images(images: Sequence[Any], folder: Path | None, frame: PixelFrame = "stored") -> ValidImages:
     """Check the list of images: whole ids, sizes, names that stay inside the folder, files that are there.
 
     Args:
@@ -114,32 +131,34 @@ def find_bad_images(images: Sequence[Any], folder: Path | None, frame: PixelFram
     known = set(pick_column(compress(images, good), "id"))
     unclear = _find_unclear_ids(compress(images, ~good))
     root = None if folder is None else folder.resolve()
-    files, issues, mended = ImageFiles(root, frame), [], []
+    files, issues, repaired = ImageLookup(root, frame), [], []
     for place in np.flatnonzero(~good).tolist():
-        image, mends = _mend_image(images[place], files)
+        image, repairs = _mend_image(images[place], files)
         number = image.get("id") if isinstance(image, dict) else None
-        reason = "image id stands twice, written in two ways" if is_whole(number) and number in unclear else ""
+        reason = "image id stands twice, written in two ways" if is_int64(number) and number in unclear else ""
         reason = reason or find_image_fault(image, root, known)
         if reason:
             issues.append(describe_issue(images[place], "id", "", reason))
             continue
         good[place], records[place] = True, image
         known.add(image["id"])
-        mended += [_mended(mend, image, "id", "") for mend in mends]
+        repaired += [_mended(repair, image, "id", "") for repair in repairs]
     usable = list(records[good])
     rows = pd.DataFrame(
         {field: pick_column(usable, field) for field in ("file_name", "height", "width")},
         index=pd.Index(pick_column(usable, "id").astype(np.int64)),
     )
-    return ImageChecks(rows.astype({"height": np.int64, "width": np.int64}), tuple(issues), tuple(mended))
+    return ValidImages(rows.astype({"height": np.int64, "width": np.int64}), tuple(issues), tuple(repaired))
 
 
-def find_bad_records(annotations: Sequence[Any], images: ImageChecks, joint_count: int, category_id: Any) -> RecordChecks:
+def validate_annotations(annotations: Sequence[Any], images: ValidImages, joint_count: int, category_id: Any) -> ValidAnnotations:
     """Check the annotations; those of other categories are none of ours, and are counted only."""
-    return _as_arrays(sort_records(annotations, images.rows.index.tolist(), joint_count, category_id))
+    return _as_arrays(partition_records(annotations, images.rows.index.tolist(), joint_count, category_id))
 
 
-def sort_records(annotations: Sequence[Any], image_ids: Collection[int], joint_count: int, category_id: Any) -> SortedRecords:
+def partition_records(
+    annotations: Sequence[Any], image_ids: Collection[int], joint_count: int, category_id: Any
+) -> PartitionedRecords:
     """Mend the annotations and part the usable from the malformed.
 
     Args:
@@ -155,9 +174,9 @@ def sort_records(annotations: Sequence[Any], image_ids: Collection[int], joint_c
     # The screening passed ids that stand once as numbers; a text that becomes a number may still meet one of them.
     seen: set[int] = set() if good.all() else set(pick_column(records[good], "id"))
     issues: list[Issue] = []
-    mended: list[Mended] = []
+    repaired: list[RecordRepair] = []
     for place in np.flatnonzero(~(good | others)).tolist():
-        record, mends = mend_record(annotations[place], joint_count)
+        record, repairs = repair_record(annotations[place], joint_count)
         if is_of_other_category(record, category_id):
             others[place] = True
             continue
@@ -167,59 +186,59 @@ def sort_records(annotations: Sequence[Any], image_ids: Collection[int], joint_c
             continue
         good[place], records[place] = True, record
         seen.add(record["id"])
-        mended += [_mended(mend, record, "image_id", "id") for mend in mends]
-    return _mend_columns(list(records[good]), joint_count, issues, mended, int(others.sum()))
+        repaired += [_mended(repair, record, "image_id", "id") for repair in repairs]
+    return _mend_columns(list(records[good]), joint_count, issues, repaired, int(others.sum()))
 
 
-def _mend_image(image: Any, files: ImageFiles) -> tuple[Any, list[Mend]]:
+def _mend_image(image: Any, files: ImageLookup) -> tuple[Any, list[Repair]]:
     if not isinstance(image, dict):
         return image, []
-    image, of_id = mend_ids(image, ("id",))
-    image, of_name = files.mend_name(image)
+    image, of_id = repair_ids(image, ("id",))
+    image, of_name = files.repair_name(image)
     sizes = (image.get("height"), image.get("width"))
-    lacks_size = not all((to_whole(size) or 0) > 0 for size in sizes)
-    image, of_size = mend_sizes(image, files.read_size(image.get("file_name")) if lacks_size else None)
+    lacks_size = not all((parse_int64(size) or 0) > 0 for size in sizes)
+    image, of_size = repair_sizes(image, files.read_size(image.get("file_name")) if lacks_size else None)
     return image, [*of_id, *of_name, *of_size]
 
 
 def _find_unclear_ids(images: Iterable[Any]) -> set[int]:
     """Numbers that several different texts state ("1" and "01"): whose image a record means cannot be known."""
     texts = {image["id"] for image in images if isinstance(image, dict) and isinstance(image.get("id"), str)}
-    counts = Counter(to_whole(text) for text in texts)
+    counts = Counter(parse_int64(text) for text in texts)
     return {number for number, count in counts.items() if number is not None and count > 1}
 
 
 def _mend_columns(
-    good: list[dict[str, Any]], joint_count: int, issues: list[Issue], mended: list[Mended], other_count: int
-) -> SortedRecords:
+    good: list[dict[str, Any]], joint_count: int, issues: list[Issue], repaired: list[RecordRepair], other_count: int
+) -> PartitionedRecords:
     """Mend what depends on several fields at once: areas and numbers of keypoints, of all usable records."""
     keypoints = _keypoint_array(good, joint_count)
     counts = (keypoints[..., 2] > 0).sum(axis=1)
     boxes = _box_array(good)
     crowd = pick_column(good, "iscrowd", 0).astype(np.bool_)
-    areas, wrong = mend_areas(to_floats(pick_column(good, "area")), boxes, counts, crowd)
-    stale = written_counts(pick_column(good, "num_keypoints"), counts)
+    areas, wrong = repair_areas(to_floats(pick_column(good, "area")), boxes, counts, crowd)
+    stale = stale_keypoint_counts(pick_column(good, "num_keypoints"), counts)
     for place in np.flatnonzero(wrong | stale).tolist():
-        record, mends = good[place], []
+        record, repairs = good[place], []
         if wrong[place]:
             reason = f"area is missing or cannot be its box's, taken as {AREA_OF_BOX:g} of the box"
-            mends.append(Mend("areas_from_boxes", reason, f"area {show_value(record.get('area', 'missing'))}"))
+            repairs.append(Repair("areas_from_boxes", reason, f"area {show_value(record.get('area', 'missing'))}"))
         if stale[place]:
             reason = "num_keypoints is not the number of labelled keypoints, counted again"
-            mends.append(Mend("keypoint_counts", reason, f"num_keypoints {show_value(record['num_keypoints'])}"))
-        mended += [_mended(mend, record, "image_id", "id") for mend in mends]
+            repairs.append(Repair("keypoint_counts", reason, f"num_keypoints {show_value(record['num_keypoints'])}"))
+        repaired += [_mended(repair, record, "image_id", "id") for repair in repairs]
         good[place] = {**record, "area": float(areas[place]), "num_keypoints": int(counts[place])}
-    return SortedRecords(tuple(good), keypoints, tuple(issues), tuple(mended), other_count)
+    return PartitionedRecords(tuple(good), keypoints, tuple(issues), tuple(repaired), other_count)
 
 
-def _mended(mend: Mend, record: dict[str, Any], image_field: str, annotation_field: str) -> Mended:
-    issue = describe_issue(record, image_field, annotation_field, mend.reason)
-    return Mended(mend, {**issue, "detail": mend.value})
+def _mended(repair: Repair, record: dict[str, Any], image_field: str, annotation_field: str) -> RecordRepair:
+    issue = describe_issue(record, image_field, annotation_field, repair.reason)
+    return RecordRepair(repair, {**issue, "detail": repair.value})
 
 
-def _as_arrays(records: SortedRecords) -> RecordChecks:
+def _as_arrays(records: PartitionedRecords) -> ValidAnnotations:
     good = records.good
-    return RecordChecks(
+    return ValidAnnotations(
         annotation_ids=pick_column(good, "id").astype(np.int64),
         image_ids=pick_column(good, "image_id").astype(np.int64),
         boxes=_box_array(good),
@@ -228,8 +247,8 @@ def _as_arrays(records: SortedRecords) -> RecordChecks:
         is_crowd=pick_column(good, "iscrowd", 0).astype(np.bool_),
         issues=records.issues,
         other_count=records.other_count,
-        mended=records.mended,
-        without_category=sum("category_id" not in record for record in good),
+        repaired=records.repaired,
+        uncategorised_count=sum("category_id" not in record for record in good),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.data.coco.record_validation import MAX_NUMBER, MIN_BOX_SIDE_PX, is_whole
+from posescope.data.coco.record_validation import MAX_NUMBER, MIN_BOX_SIDE_PX, is_int64
 
 __all__ = ["pick_column", "screen_categories", "screen_images", "screen_records", "to_floats"]
 
@@ -120,7 +120,7 @@ def _are_single(ids: Objects) -> Mask:
 
 def _are_known(ids: Objects, known: Collection[Any]) -> Mask:
     mask = _are_whole(ids)
-    mask[mask] = np.isin(ids[mask].astype(np.int64), np.array([item for item in known if is_whole(item)], dtype=np.int64))
+    mask[mask] = np.isin(ids[mask].astype(np.int64), np.array([item for item in known if is_int64(item)], dtype=np.int64))
     return mask
 
 

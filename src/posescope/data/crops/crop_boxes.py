@@ -8,13 +8,13 @@ import pandas as pd
 from posescope.core.joint_matching import joint_names_of
 from posescope.core.plugins import build
 from posescope.core.records import PoseTargets
-from posescope.core.tables import CropBoxes, joints_of, matrices_of, squares_fingerprint
+from posescope.core.tables import CropBoxes, crop_boxes_fingerprint, joints_of, matrices_of
 from posescope.data.coco.person_filters import issues_of
 from posescope.data.crops.options import CropOptions
 from posescope.geometry.affine import apply_affine, crop_from_image
 from posescope.geometry.square_boxes import SquareBoxes, measure_extents
 
-__all__ = ["BoxedPersons", "box_persons", "place_targets"]
+__all__ = ["BoxedPersons", "box_persons", "targets_in_crops"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOpt
     boxes = persons[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
     sizes = persons[["image_h", "image_w"]].to_numpy(dtype=np.int64)
     squares: SquareBoxes = build("crop_rules", options.rule_spec)(measure_extents(boxes, joints, sizes))
-    kept = squares.kept
+    accepted = squares.accepted
     return BoxedPersons(
-        persons=persons[kept].reset_index(drop=True),
-        crop_boxes=_boxes_table(persons["person_id"].to_numpy()[kept], squares, options),
-        issues=issues_of(persons[~kept], "crop", squares.reasons[~kept], detail=f"rule {options.rule}"),
+        persons=persons[accepted].reset_index(drop=True),
+        crop_boxes=_boxes_table(persons["person_id"].to_numpy()[accepted], squares, options),
+        issues=issues_of(persons[~accepted], "crop", squares.reasons[~accepted], detail=f"rule {options.rule}"),
     )
 
 
-def place_targets(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
+def targets_in_crops(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
     """Where the labelled joints are in the crops (crop px).
 
     A joint may lie outside its crop by less than 1.5 px of the image: squares are snapped to whole px after the rule has seen
@@ -53,14 +53,14 @@ def place_targets(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTarg
         person_ids,
         joints.astype(np.float32),
         values[..., 2].astype(np.uint8),
-        squares=squares_fingerprint(crop_boxes),
+        squares=crop_boxes_fingerprint(crop_boxes),
         joint_names=joint_names_of(keypoints),
     )
 
 
 def _boxes_table(person_ids: np.ndarray, squares: SquareBoxes, options: CropOptions) -> pd.DataFrame:
-    kept = squares.kept
-    left, top, side = squares.left[kept], squares.top[kept], squares.side[kept]
+    accepted = squares.accepted
+    left, top, side = squares.left[accepted], squares.top[accepted], squares.side[accepted]
     flat = crop_from_image(left, top, side, options.crop_size).reshape(-1, 6)
     columns = {"person_id": person_ids, "left": left, "top": top, "side": side}
     frame = pd.DataFrame(columns | {name: flat[:, i] for i, name in enumerate("abcdef")})

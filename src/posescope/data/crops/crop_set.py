@@ -24,13 +24,13 @@ class CropSet:
     Attributes:
         targets: joints in crop px and visibility, (N, ...).
         shards: the reader of a store's shards, or uint8 arrays (n_i, H, W, 3) RGB.
-        places: (N, 2) int64: for each person the shard and the row in it.
+        locations: (N, 2) int64: for each person the shard and the row in it.
         recipe: how the crops were cut; None for crops that were made in memory.
     """
 
     targets: PoseTargets
     shards: Sequence[NDArray[np.uint8]]
-    places: NDArray[np.int64]
+    locations: NDArray[np.int64]
     recipe: CropRecipe | None = None
 
     def __len__(self) -> int:
@@ -39,9 +39,9 @@ class CropSet:
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process memory maps go as the names of their files, which it maps for itself."""
         if isinstance(self.shards, ShardReader):
-            return CropSet, (self.targets, self.shards, self.places, self.recipe)
+            return CropSet, (self.targets, self.shards, self.locations, self.recipe)
         sources = [_file_of(shard) or shard for shard in self.shards]
-        return _reopen, (self.targets, sources, self.places, self.recipe)
+        return _reopen, (self.targets, sources, self.locations, self.recipe)
 
     @property
     def crop_size(self) -> tuple[int, int]:
@@ -62,16 +62,16 @@ class CropSet:
         """
         images = np.empty((len(rows), *self.crop_size, 3), dtype=np.uint8)
         if isinstance(self.shards, ShardReader):
-            self.shards.read_into(images, self.places[rows])
+            self.shards.read_into(images, self.locations[rows])
             return images
         # One copy a crop, straight to its place; picking many rows of a shard at once would copy them twice.
-        for image, (shard, row) in zip(images, self.places[rows], strict=True):
+        for image, (shard, row) in zip(images, self.locations[rows], strict=True):
             image[...] = self.shards[shard][row]
         return images
 
     def subset(self, rows: NDArray[np.int64]) -> "CropSet":
         """The same crops, only the persons at `rows` (in that order); nothing is read."""
-        return replace(self, targets=self.targets.subset(rows), places=self.places[rows])
+        return replace(self, targets=self.targets.subset(rows), locations=self.locations[rows])
 
     def with_joint_order(self, joints: Sequence[str]) -> "CropSet":
         """Return the same crops with the joints of their targets in another order; the same object where it is theirs.
@@ -100,10 +100,10 @@ def _file_of(shard: NDArray[np.uint8]) -> Path | None:
 def _reopen(
     targets: PoseTargets,
     sources: Sequence[Path | NDArray[np.uint8]],
-    places: NDArray[np.int64],
+    locations: NDArray[np.int64],
     recipe: CropRecipe | None = None,
 ) -> CropSet:
     shards = [
         np.load(source, mmap_mode="r", allow_pickle=False) if isinstance(source, Path) else source for source in sources
     ]  # fmt: skip
-    return CropSet(targets, tuple(shards), places, recipe)
+    return CropSet(targets, tuple(shards), locations, recipe)

@@ -13,7 +13,7 @@ from posescope.core.errors import DataError
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import CropOptions
-from posescope.geometry.crop_recipe import CropRecipe, recipe_of
+from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
 
 __all__ = ["CropStatistics", "check_current", "mean_rgb", "measure_crops"]
 
@@ -52,7 +52,11 @@ class CropStatistics:
         red, green, blue = content["mean_rgb"]
         height, width = content["crop_size"]
         return cls(
-            (red, green, blue), (height, width), recipe_of(content), content["data_fingerprint"], content.get("generated", False)
+            (red, green, blue),
+            (height, width),
+            read_crop_recipe(content),
+            content["data_fingerprint"],
+            content.get("generated", False),
         )
 
 

@@ -21,9 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.core.files import atomic_write, read_sealed_json, remove_leftovers, write_sealed_json
+from posescope.core.files import atomic_write, read_checksummed_json, remove_leftovers, write_checksummed_json
 from posescope.core.records import PoseTargets
-from posescope.core.tables import squares_fingerprint
+from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.shard_reader import ShardReader
 from posescope.data.crops.shard_writer import ShardRecord, ShardWriter, checksum_of_rows, digest_of
@@ -45,7 +45,7 @@ class CropStore:
         """True once all shards of a run are written."""
         return (self.root / _MANIFEST).is_file()
 
-    def done_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
+    def finished_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
         """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None.
 
         All pixels are read and compared with their checksum: a damaged shard is not done.
@@ -87,7 +87,7 @@ class CropStore:
                 writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
                 yield writer
                 record = writer.close()
-            write_sealed_json(self.root / f"{name}.json", dict(record.__dict__), compact=True)
+            write_checksummed_json(self.root / f"{name}.json", dict(record.__dict__), compact=True)
         except OSError as error:
             raise DataError(
                 f"{path}: this shard of {person_count * size_px**2 * 3 / 1e6:.0f} MB cannot be written "
@@ -95,7 +95,7 @@ class CropStore:
                 "finished shards stay."
             ) from error
 
-    def holds_shards(self) -> bool:
+    def has_shards(self) -> bool:
         """True if there is a shard, of whatever run."""
         return any(self.root.glob("shard-*.npy"))
 
@@ -117,7 +117,7 @@ class CropStore:
         seals = [self._sealed(name)["seal"] for name in names]
         told = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
         content = {"shards": names, "seals": seals, "fingerprint": fingerprint, "squares": squares, **told}
-        write_sealed_json(self.root / _MANIFEST, content)
+        write_checksummed_json(self.root / _MANIFEST, content)
 
     @property
     def fingerprint(self) -> str:
@@ -170,17 +170,17 @@ class CropStore:
         """
         self._check_squares(targets.squares, "targets")
         records = self.records()
-        places = _places(records)
-        present = np.array([person for person in person_ids.tolist() if person in places], dtype=np.int64)
+        locations = _places(records)
+        present = np.array([person for person in person_ids.tolist() if person in locations], dtype=np.int64)
         row_of = {person: row for row, person in enumerate(targets.person_ids.tolist())}
         missing = [person for person in present.tolist() if person not in row_of]
         if missing:
             raise DataError(f"Person {missing[0]} has a crop but no targets: crops and targets are of different runs.")
         rows = np.array([row_of[person] for person in present.tolist()], dtype=np.int64)
         chosen = replace(targets.subset(rows), squares="")
-        where = np.array([places[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
+        where = np.array([locations[person] for person in present.tolist()], dtype=np.int64).reshape(-1, 2)
         shards = ShardReader.of_records(self.root, records)
-        return CropSet(targets=chosen, shards=shards, places=where, recipe=self.recipe)
+        return CropSet(targets=chosen, shards=shards, locations=where, recipe=self.recipe)
 
     def check_boxes(self, crop_boxes: pd.DataFrame) -> None:
         """See that a `CropBoxes` table is the one that was cut.
@@ -188,7 +188,7 @@ class CropStore:
         Raises:
             DataError: if it is of another run.
         """
-        self._check_squares(squares_fingerprint(crop_boxes), "crop_boxes")
+        self._check_squares(crop_boxes_fingerprint(crop_boxes), "crop_boxes")
 
     def _check_squares(self, found: str, what: str) -> None:
         expected = self._manifest().get("squares", "")
@@ -210,12 +210,12 @@ class CropStore:
         return record if pixels.stat().st_size == record.size_bytes else None
 
     def _sealed(self, name: str) -> dict[str, Any]:
-        return read_sealed_json(self.root / f"{name}.json", _REMEDY)
+        return read_checksummed_json(self.root / f"{name}.json", _REMEDY)
 
     def _manifest(self) -> dict[str, Any]:
         if not self.is_finished():
             raise DataError(f"{self.root}: the crops are not finished; run the pipeline data_engineering.")
-        content = read_sealed_json(self.root / _MANIFEST, _REMEDY)
+        content = read_checksummed_json(self.root / _MANIFEST, _REMEDY)
         if not {"shards", "seals", "fingerprint", "squares"} <= set(content):
             raise DataError(f"{self.root / _MANIFEST}: expected the list of the shards, found {sorted(content)}. {_REMEDY}")
         return content

@@ -10,38 +10,38 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from posescope.core.data_folder import working_in
+from posescope.core.data_folder import share_folder_lock
 from posescope.core.errors import DataError
 from posescope.core.files import fingerprint
 from posescope.core.hardware import available_cpus
-from posescope.core.tables import squares_fingerprint
+from posescope.core.tables import crop_boxes_fingerprint
 from posescope.data.coco.data_quality import report_findings
-from posescope.data.coco.failure_limits import FailureOptions, check_failures
+from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import issues_of
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.image_checks import check_pictures
+from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, plan_shards
-from posescope.data.crops.shard_writer import CropColour, PictureFacts, ShardRecord, digest_of
-from posescope.data.crops.square_crop import cut_square
+from posescope.data.crops.shard_writer import ColourSums, ImageFacts, ShardRecord, digest_of
+from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import ImageError, decode_image, read_bytes
 from posescope.data.images.headers import read_header
-from posescope.geometry.valid_region import real_windows
+from posescope.geometry.valid_region import valid_windows
 
-__all__ = ["cut_all", "cut_shard"]
+__all__ = ["write_crops", "write_shard"]
 
 logger = logging.getLogger(__name__)
 
 
-def cut_all(
+def write_crops(
     folder: CocoFolder,
     source: SourceOptions,
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     store: CropStore,
     options: CropOptions,
-    failures: FailureOptions | None = None,
+    failures: FailureLimits | None = None,
 ) -> pd.DataFrame:
     """Fill the store with everybody's crop.
 
@@ -65,9 +65,9 @@ def cut_all(
         DataError: if more people than allowed, or all, have no crop; the store is not finished then, but what was cut stays.
     """
     tasks = plan_shards(folder, source, persons, crop_boxes, options)
-    looked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.holds_shards())
+    looked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.has_shards())
     store.begin()
-    todo = [task for task in looked if store.done_shard(task.name, task.fingerprint) is None]
+    todo = [task for task in looked if store.finished_shard(task.name, task.fingerprint) is None]
     logger.info("%d persons in %d shards, %d of them done already", len(persons), len(tasks), len(tasks) - len(todo))
     _cut(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
@@ -76,8 +76,8 @@ def cut_all(
     if len(persons) and len(issues) == len(persons):
         raise DataError(f"Not a single image could be read; the first: {issues['detail'].iloc[0]}")
     names, whole = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
-    store.finish(names, whole, squares_fingerprint(crop_boxes), options.recipe)
-    report_findings(check_pictures(store.records(), persons, source))
+    store.finish(names, whole, crop_boxes_fingerprint(crop_boxes), options.recipe)
+    report_findings(check_images(store.records(), persons, source))
     return issues
 
 
@@ -85,7 +85,7 @@ def _cut(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> 
     workers = min(options.workers or available_cpus(), max(len(tasks), 1))
     # One shard at a time to each process: the last of a larger batch would keep one busy while the others have nothing left.
     pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
-    jobs = pool(delayed(cut_shard)(task, store, options) for task in tasks)
+    jobs = pool(delayed(write_shard)(task, store, options) for task in tasks)
     with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
         for person_count in jobs:
             progress.update(person_count)
@@ -103,7 +103,7 @@ def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd
 # MERGED from shards: Cut one shard: every image is read and decoded once for all its people, and let go before the next.
 
 
-def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
+def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     """Cut everybody of a shard and write it; the number of people, the failed ones included. Runs in a process of its own.
 
     Whose image cannot be read has no row; the record names them with the reason.
@@ -112,7 +112,7 @@ def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     size_px, padding_rgb = options.size_px, options.padding_rgb
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8)
     with (
-        working_in(store.root),
+        share_folder_lock(store.root),
         store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer,
     ):
         for image_task, windows in zip(task.images, _real_windows(task, size_px), strict=True):
@@ -121,11 +121,11 @@ def cut_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
                 header = read_header(raw, image_task.path)
                 image = decode_image(raw, image_task.path, image_task.size, frame=task.frame, limits=task.limits, header=header)
             except ImageError as error:
-                writer.fail(image_task.person_ids, error.kind, str(error))
+                writer.add_failure(image_task.person_ids, error.kind, str(error))
                 continue
-            writer.add_picture(PictureFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
+            writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
             for square, window in zip(image_task.squares, windows, strict=True):
-                cut_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
+                crop_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
                 writer.append(square.person_id, crop, _sum_colour(crop, window))
     return task.person_count
 
@@ -134,17 +134,17 @@ def _real_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
     """Image by image, the window of each crop that shows nothing but the image; worked out for the whole shard at once."""
     squares = np.array([(s.left, s.top, s.side, *image.size) for image in task.images for s in image.squares], dtype=np.int64)
     left, top, side = squares[:, :3].T
-    windows = real_windows(left, top, side, squares[:, 3:], (size_px, size_px)).tolist()
+    windows = valid_windows(left, top, side, squares[:, 3:], (size_px, size_px)).tolist()
     for image in task.images:
         yield windows[: len(image.squares)]
         windows = windows[len(image.squares) :]
 
 
-def _sum_colour(crop: NDArray[np.uint8], window: list[int]) -> CropColour:
+def _sum_colour(crop: NDArray[np.uint8], window: list[int]) -> ColourSums:
     """Sums of R, G, B over the crop's px that show nothing but the image."""
     left, top, right, bottom = window
     if right <= left or bottom <= top:
-        return CropColour((0, 0, 0), 0)
+        return ColourSums((0, 0, 0), 0)
     # Whole numbers far below 2^53: the float sums are exact.
     red, green, blue, _ = cv2.sumElems(crop[top:bottom, left:right])
-    return CropColour((int(red), int(green), int(blue)), (right - left) * (bottom - top))
+    return ColourSums((int(red), int(green), int(blue)), (right - left) * (bottom - top))

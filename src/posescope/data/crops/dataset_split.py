@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
     """Move whole images from train to test, in a seeded random order, until the test set is full.
 
-    Full: as many persons as the validation set has, at most `test_share_max` of the training persons. An image that would
+    Full: as many persons as the validation set has, at most `max_test_fraction` of the training persons. An image that would
     overfill it is passed over, so the number is met exactly whenever single-person images are left.
 
     Returns:
@@ -32,11 +32,11 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
         if counts.get(split, 0) == 0:
             raise DataError(f"No person of the split '{split}' is left after filtering and cropping; see the table of issues.")
     wanted = int(counts["val"])
-    limit = int(options.test_share_max * counts["train"])
+    limit = int(options.max_test_fraction * counts["train"])
     if limit < wanted:
         logger.warning(
             "The test set is capped: %d persons, not the %d of the validation set (test_share_max = %g of %d training persons)",
-            limit, wanted, options.test_share_max, counts["train"],
+            limit, wanted, options.max_test_fraction, counts["train"],
         )  # fmt: skip
     train = persons["split"] == "train"
     drawn = _draw_images(persons[train], min(wanted, limit), options.seed)
@@ -65,7 +65,7 @@ def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd
         count = len(cut) if split == "all" else int(people.get(split, 0))
         shares = (images[split] / images["all"], count / len(cut))
         rows.append((split, with_persons[split], images[split], count, *shares))
-    columns = ["split", "images_with_persons", "images", "persons", "images_share", "persons_share"]
+    columns = ["split", "images_with_persons", "images", "persons", "images_fraction", "persons_fraction"]
     return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=columns)))
 
 

@@ -11,15 +11,15 @@ from posescope.core.tables import DataQuality, table_of
 from posescope.data.coco.data_quality import Finding
 from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.shard_writer import PictureFacts, ShardRecord
+from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 from posescope.data.images.orientation import SIDEWAYS, UPRIGHT
 
-__all__ = ["check_pictures", "picture_quality"]
+__all__ = ["check_images", "image_quality_table"]
 
 _EXAMPLES = 3
 
 
-def check_pictures(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[Finding]:
+def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[Finding]:
     """Look for pictures and persons that stand twice, and for orientations that change what labels mean.
 
     Near duplicates (another JPEG quality, another size, a frame later) are not found.
@@ -40,15 +40,15 @@ def check_pictures(records: Sequence[ShardRecord], persons: pd.DataFrame, source
     ]
 
 
-def picture_quality(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
-    """Return the findings of `check_pictures` for a finished store as a `DataQuality` table."""
-    return table_of(DataQuality, check_pictures(store.records(), persons, source))
+def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
+    """Return the findings of `check_images` for a finished store as a `DataQuality` table."""
+    return table_of(DataQuality, check_images(store.records(), persons, source))
 
 
 def _pictures_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
     """One row an image file: the facts, the data set's split and the final one."""
     facts = [picture for record in records for picture in record.pictures]
-    table = pd.DataFrame(facts, columns=list(PictureFacts._fields))
+    table = pd.DataFrame(facts, columns=list(ImageFacts._fields))
     splits = persons.assign(name=_names_of(persons)).drop_duplicates("name")[["name", "source_split", "split"]]
     return table.merge(splits, on="name", validate="one_to_one")
 
@@ -86,7 +86,7 @@ def _check_orientations(pictures: pd.DataFrame, source: SourceOptions) -> Iterat
         ),
         remedy=(
             "If the labels were drawn on upright pictures, as most tools show them, set data_engineering.source.orientation to "
-            "upright; crop_sheet.png shows which it is."
+            "upright; crop_grid.png shows which it is."
         ),
     )
 

@@ -52,7 +52,7 @@ class CropOptions(Options):
 class SplitOptions(Options):
     """How the test set is drawn from the training set."""
 
-    test_share_max: float = Field(
+    max_test_fraction: float = Field(
         0.2, ge=0, le=0.9, description="at most this share of the training persons goes to the test set"
     )
     seed: int = Field(0, ge=0, description="seed of the draw")

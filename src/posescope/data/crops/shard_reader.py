@@ -104,13 +104,13 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
         """(height, width) px of the crops; (1, 1) where there is no shard."""
         return self._layout_of(0).shape[1:3] if self.paths else (1, 1)
 
-    def read_into(self, images: NDArray[np.uint8], places: NDArray[np.int64]) -> None:
-        """Read the crops at `places` (n, 2), shard and row each, into `images` (n, H, W, 3).
+    def read_into(self, images: NDArray[np.uint8], locations: NDArray[np.int64]) -> None:
+        """Read the crops at `locations` (n, 2), shard and row each, into `images` (n, H, W, 3).
 
         Raises:
             DataError: if a shard cannot be read, or a crop is not what was written.
         """
-        for image, (shard, row) in zip(images, places.tolist(), strict=True):
+        for image, (shard, row) in zip(images, locations.tolist(), strict=True):
             self._read_row(image, shard, row)
 
     def _read_row(self, image: NDArray[np.uint8], shard: int, row: int) -> None:

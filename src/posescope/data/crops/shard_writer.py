@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 __all__ = [
-    "CropColour", "PictureFacts", "ShardRecord", "ShardWriter", "checksum_of_rows",
+    "ColourSums", "ImageFacts", "ShardRecord", "ShardWriter", "checksum_of_rows",
     "digest_bytes_of", "digest_of",
 ]  # fmt: skip
 
 
-class PictureFacts(NamedTuple):
+class ImageFacts(NamedTuple):
     """What is known of one image file that was read.
 
     Attributes:
@@ -62,7 +62,7 @@ class ShardRecord:
     size_bytes: int
     checksum: str
     row_digests: tuple[str, ...]
-    pictures: tuple[PictureFacts, ...] = ()
+    pictures: tuple[ImageFacts, ...] = ()
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ShardRecord":
@@ -84,12 +84,12 @@ class ShardRecord:
             size_bytes=content["size_bytes"],
             checksum=content["checksum"],
             row_digests=tuple(content["row_digests"]),
-            pictures=tuple(PictureFacts(*facts) for facts in content["pictures"]),
+            pictures=tuple(ImageFacts(*facts) for facts in content["pictures"]),
         )
 
 
 @dataclass(frozen=True)
-class CropColour:
+class ColourSums:
     """Attributes: rgb_sum: of the real px of a crop, channel by channel; pixel_count: how many px those are."""
 
     rgb_sum: tuple[int, int, int]
@@ -113,16 +113,16 @@ class ShardWriter:
     person_count: int
     size_px: int
     _people: list[int] = field(default_factory=list)
-    _colours: list[CropColour] = field(default_factory=list)
+    _colours: list[ColourSums] = field(default_factory=list)
     _digests: list[str] = field(default_factory=list)
     _failures: list[tuple[int, str, str]] = field(default_factory=list)
-    _pictures: list[PictureFacts] = field(default_factory=list)
+    _pictures: list[ImageFacts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._write_header(self.person_count)
         self._reserve()
 
-    def append(self, person_id: int, crop: NDArray[np.uint8], colour: CropColour) -> None:
+    def append(self, person_id: int, crop: NDArray[np.uint8], colour: ColourSums) -> None:
         """Add the (size_px, size_px, 3) crop of a person. Crop by crop, because what was just computed is still in the cache."""
         written = self.stream.write(crop.data)
         if written != crop.nbytes:
@@ -131,11 +131,11 @@ class ShardWriter:
         self._people.append(person_id)
         self._colours.append(colour)
 
-    def add_picture(self, facts: PictureFacts) -> None:
+    def add_image(self, facts: ImageFacts) -> None:
         """Note an image file that was read."""
         self._pictures.append(facts)
 
-    def fail(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
+    def add_failure(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
         """Note people who have no crop, and why."""
         self._failures.extend((person, kind, message) for person in person_ids)
 

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from posescope.data.crops.area_resampling import LARGEST_WHOLE_PX, shrink_part, shrink_square
 
-__all__ = ["cut_square"]
+__all__ = ["crop_square"]
 
 
-def cut_square(
+def crop_square(
     image: NDArray[np.uint8],
     left: int,
     top: int,

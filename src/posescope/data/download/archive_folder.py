@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from posescope.core.errors import DataError
 from posescope.core.files import write_json
-from posescope.data.download.disk_space import byte_bar, make_folder
+from posescope.data.download.disk_space import make_folder, progress_bar
 from posescope.data.download.options import ArchiveOptions
 from posescope.data.download.resume_info import note_of, read_kept
 from posescope.data.download.unpacking import Member
@@ -40,7 +40,7 @@ def checksums_of(path: Path) -> Checksums:
     """Read a file once, for both checksums: sources of data publish now the one, now the other."""
     # MD5 finds damage, which is all that it is for; against forgery stands SHA-256.
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with path.open("rb") as stream, byte_bar(f"check {path.name}", path.stat().st_size) as bar:
+    with path.open("rb") as stream, progress_bar(f"check {path.name}", path.stat().st_size) as bar:
         while chunk := stream.read(_CHUNK):
             sha256.update(chunk)
             md5.update(chunk)

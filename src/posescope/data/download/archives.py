@@ -9,7 +9,7 @@ from pathlib import Path
 
 from posescope.core.errors import DataError
 from posescope.data.download.archive_folder import ArchiveFolder, Checksums, FinishedArchive, checksums_of
-from posescope.data.download.disk_space import in_words
+from posescope.data.download.disk_space import format_bytes
 from posescope.data.download.http_transfer import DownloadError, RemoteFile, fetch_file
 from posescope.data.download.options import ArchiveOptions, DownloadOptions
 from posescope.data.download.plan import DownloadPlan, PlannedArchive
@@ -135,8 +135,8 @@ def _check(path: Path, archive: ArchiveOptions) -> Checksums:
 
 def _describe(root: Path, fetched: tuple[FetchedArchive, ...]) -> str:
     lines = [
-        f"  {item.name:<26} {item.state:<11} {in_words(item.fetched_bytes):>10} fetched, {item.files:>7} files "
-        f"({in_words(item.unpacked_bytes)}), {item.files_written} of them written"
+        f"  {item.name:<26} {item.state:<11} {format_bytes(item.fetched_bytes):>10} fetched, {item.files:>7} files "
+        f"({format_bytes(item.unpacked_bytes)}), {item.files_written} of them written"
         for item in fetched
     ]
     return "\n".join([f"In {root} there is now:", *lines])

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from posescope.core.errors import DataError
 
-__all__ = ["DiskSpaceError", "byte_bar", "check_room", "free_bytes", "in_words", "make_folder", "write_fault"]
+__all__ = ["DiskSpaceError", "progress_bar", "check_room", "free_bytes", "format_bytes", "make_folder", "write_fault"]
 
 _QUIET_S = 30.0  # between two lines of a bar that goes into a file instead of onto a screen
 
@@ -34,8 +34,8 @@ def check_room(folder: Path, needed_bytes: int, min_free_bytes: int) -> None:
     free = free_bytes(folder)
     if needed_bytes + min_free_bytes > free:
         raise DiskSpaceError(
-            f"{folder}: {in_words(needed_bytes)} are needed here and {in_words(min_free_bytes)} are to stay free "
-            f"(download.min_free_bytes), but only {in_words(free)} are free. "
+            f"{folder}: {format_bytes(needed_bytes)} are needed here and {format_bytes(min_free_bytes)} are to stay free "
+            f"(download.min_free_bytes), but only {format_bytes(free)} are free. "
             "Make room, or name a folder on a larger disk: --params raw_dir=FOLDER"
         )
 
@@ -59,7 +59,7 @@ def write_fault(path: Path, error: OSError) -> DataError:
     return DataError(f"{path}: cannot be written ({error}).")
 
 
-def in_words(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes for people: 815,585,330 -> '815.6 MB'."""
     if count < 1000:
         return f"{count} bytes"
@@ -67,7 +67,7 @@ def in_words(count: int) -> str:
     return f"{count / size:.1f} {unit}"
 
 
-def byte_bar(what: str, total: int | None, done: int = 0) -> "tqdm[Any]":
+def progress_bar(what: str, total: int | None, done: int = 0) -> "tqdm[Any]":
     """A bar with bytes, rate and time left. Args: total: bytes in all; done: of them, those that were there before."""
     pause = 0.1 if sys.stderr.isatty() else _QUIET_S
     return tqdm(desc=what, total=total, initial=done, unit="B", unit_scale=True, mininterval=pause, leave=False)

@@ -23,7 +23,7 @@ from pydantic import Field
 from posescope import __version__
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
-from posescope.data.download.disk_space import byte_bar, check_room, in_words, make_folder, write_fault
+from posescope.data.download.disk_space import check_room, format_bytes, make_folder, progress_bar, write_fault
 from posescope.data.download.resume_info import (
     PartNote,
     note_of,
@@ -116,7 +116,7 @@ class _Transfer:
                 if failures > self.options.retries:
                     raise DownloadError(
                         f"{self.remote.url}: {error}. Given up after {failures} tries that brought nothing new; "
-                        f"{in_words(here)} are kept in {self.part}. Give the same command again to go on from there."
+                        f"{format_bytes(here)} are kept in {self.part}. Give the same command again to go on from there."
                     ) from error
                 self._wait(failures, error)
 
@@ -171,7 +171,7 @@ class _Transfer:
     def _request(self, note: PartNote | None, offset: int) -> urllib.request.Request:
         headers = {"User-Agent": f"posescope/{__version__}"}
         if note and offset:
-            logger.info("%s: %s are here, going on from there", self.name, in_words(offset))
+            logger.info("%s: %s are here, going on from there", self.name, format_bytes(offset))
             headers["Range"] = f"bytes={offset}-"
             if note.validator and note.url == self.remote.url:  # one server's mark says nothing to another
                 headers["If-Range"] = note.validator
@@ -244,7 +244,7 @@ class _Transfer:
     def _write(self, response: http.client.HTTPResponse, start: int, total: int | None) -> None:
         here = start
         try:
-            with self.part.open("ab") as stream, byte_bar(self.name, total, start) as bar:
+            with self.part.open("ab") as stream, progress_bar(self.name, total, start) as bar:
                 while chunk := self._next(response):
                     stream.write(chunk)
                     here += len(chunk)
@@ -253,7 +253,7 @@ class _Transfer:
         except OSError as error:
             raise write_fault(self.part, error) from error
         if total is not None and here < total:
-            raise _InterruptionError(f"the connection ended after {in_words(here)} of {in_words(total)}")
+            raise _InterruptionError(f"the connection ended after {format_bytes(here)} of {format_bytes(total)}")
 
     def _next(self, response: http.client.HTTPResponse) -> bytes:
         try:
@@ -262,7 +262,7 @@ class _Transfer:
             raise _InterruptionError(f"the connection broke ({error})") from error
 
     def _start_anew(self, reason: str) -> None:
-        logger.warning("%s: starts anew, %s are dropped: %s", self.name, in_words(_size_of(self.part)), reason)
+        logger.warning("%s: starts anew, %s are dropped: %s", self.name, format_bytes(_size_of(self.part)), reason)
         self.part.unlink(missing_ok=True)
         note_of(self.part).unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from posescope.core.errors import DataError
 from posescope.data.download.archive_folder import ArchiveFolder
-from posescope.data.download.disk_space import check_room, free_bytes, in_words
+from posescope.data.download.disk_space import check_room, format_bytes, free_bytes
 from posescope.data.download.options import ArchiveOptions, DownloadOptions
 
 __all__ = ["DownloadPlan", "PlannedArchive", "make_plan"]
@@ -26,7 +26,7 @@ class PlannedArchive:
         archive: its options, with the address that holds.
         state: "finished": all its files are there; "whole": the archive is there; "part": some bytes of it are; "absent".
         size_bytes: of the archive; None where it is not known yet.
-        here_bytes: of the archive that are there.
+        present_bytes: of the archive that are there.
         unpacked_bytes: what its wanted files take, about.
         unpacked_here_bytes: of them that are there, about.
         files: that came out of it, of a finished one.
@@ -37,7 +37,7 @@ class PlannedArchive:
     archive: ArchiveOptions
     state: Literal["finished", "whole", "part", "absent"]
     size_bytes: int | None
-    here_bytes: int
+    present_bytes: int
     unpacked_bytes: int
     unpacked_here_bytes: int
     files: int = 0
@@ -46,7 +46,7 @@ class PlannedArchive:
     @property
     def fetch_bytes(self) -> int:
         """Bytes that are to come over the network; 0 where the size is not known."""
-        return 0 if self.state in ("finished", "whole") else max((self.size_bytes or 0) - self.here_bytes, 0)
+        return 0 if self.state in ("finished", "whole") else max((self.size_bytes or 0) - self.present_bytes, 0)
 
     @property
     def unpack_bytes(self) -> int:
@@ -55,11 +55,11 @@ class PlannedArchive:
 
     def describe(self) -> str:
         """One line for people."""
-        size = "size not known" if self.size_bytes is None else in_words(self.size_bytes)
+        size = "size not known" if self.size_bytes is None else format_bytes(self.size_bytes)
         state = {
-            "finished": f"all its files are there ({in_words(self.unpacked_here_bytes)})",
+            "finished": f"all its files are there ({format_bytes(self.unpacked_here_bytes)})",
             "whole": "the archive is there, to be unpacked",
-            "part": f"{in_words(self.here_bytes)} are there, the rest is to come",
+            "part": f"{format_bytes(self.present_bytes)} are there, the rest is to come",
             "absent": "to come",
         }[self.state]
         return f"  {self.name:<26} {size:>14}  {state}\n    of {self.archive.url}: {self.archive.members}"
@@ -105,10 +105,10 @@ class DownloadPlan:
             [
                 f"Download into {self.root}:",
                 *(item.describe() for item in self.archives),
-                f"  to fetch: {in_words(fetch)}{' and what is not known yet' if unknown else ''}; "
-                f"to unpack: about {in_words(unpack)}",
-                f"  on the disk: {in_words(self.free_bytes)} are free, {in_words(self.peak_bytes)} are needed for a time, "
-                f"{in_words(self.min_free_bytes)} are to stay free: {'enough' if self.fits else 'NOT ENOUGH'}",
+                f"  to fetch: {format_bytes(fetch)}{' and what is not known yet' if unknown else ''}; "
+                f"to unpack: about {format_bytes(unpack)}",
+                f"  on the disk: {format_bytes(self.free_bytes)} are free, {format_bytes(self.peak_bytes)} are needed for a time, "
+                f"{format_bytes(self.min_free_bytes)} are to stay free: {'enough' if self.fits else 'NOT ENOUGH'}",
             ]
         )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from posescope.core.errors import DataError
-from posescope.data.download.disk_space import byte_bar, check_room, in_words, write_fault
+from posescope.data.download.disk_space import check_room, format_bytes, progress_bar, write_fault
 
 __all__ = ["ArchiveError", "Member", "Unpacked", "UnpackLimits", "unpack"]
 
@@ -82,7 +82,7 @@ def unpack(archive: Path, folder: Path, wants: Callable[[str], bool], limits: Un
         missing = sum(member.size_bytes for member in members if not member.seems_whole(folder))
         check_room(folder, missing, limits.min_free_bytes)
         written = 0
-        with byte_bar(f"unpack {archive.name}", sum(member.size_bytes for member in members)) as bar:
+        with progress_bar(f"unpack {archive.name}", sum(member.size_bytes for member in members)) as bar:
             for member in members:
                 if not member.is_whole(folder):
                     _write_member(archive, source, member, folder)
@@ -114,7 +114,7 @@ def _list_members(archive: Path, source: zipfile.ZipFile, wants: Callable[[str],
     total = sum(info.file_size for info in wanted)
     if total > limit:
         raise ArchiveError(
-            f"{archive}: its files would take {in_words(total)}, more than the {in_words(limit)} of download.max_unpacked_bytes. "
+            f"{archive}: its files would take {format_bytes(total)}, more than the {format_bytes(limit)} of download.max_unpacked_bytes. "
             "Nothing of this archive is unpacked."
         )
     return tuple(Member(info.filename, info.file_size, info.CRC) for info in wanted)

@@ -16,17 +16,17 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from posescope.data.images.headers import ImageError, ImageHeader, ImageLimits, MissingImageError, find_png_chunk, read_header
-from posescope.data.images.orientation import PixelFrame, turn_back, turn_upright
+from posescope.data.images.orientation import PixelFrame, apply_orientation, undo_orientation
 
 __all__ = [
     "ImageError",
     "MissingImageError",
-    "check_depth",
+    "check_bit_depth",
     "decode_image",
     "read_bytes",
     "read_image",
-    "lay_on_white",
-    "remove_transparency",
+    "composite_on_white",
+    "flatten_transparency",
 ]
 
 _FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
@@ -111,10 +111,10 @@ def decode_image(
         image = _decode_jpeg(raw, about, path) if about.kind == "JPEG" else _decode_other(raw, about, path)
     except MemoryError as error:
         raise ImageError("image cannot be decoded", f"{path}: there is not enough memory to decode it.") from error
-    return turn_upright(image, about.orientation) if frame == "upright" else image
+    return apply_orientation(image, about.orientation) if frame == "upright" else image
 
 
-def check_depth(image: NDArray[np.uint8], path: Path) -> None:
+def check_bit_depth(image: NDArray[np.uint8], path: Path) -> None:
     """Accept only pictures of 16 bits that use them.
 
     Args:
@@ -187,9 +187,9 @@ def _decode_other(raw: bytes, header: ImageHeader, path: Path) -> NDArray[np.uin
     if is_tiff:
         _check_tiff_data(raw, path)
     if header.bits == 16:
-        check_depth(image, path)
-    image = remove_transparency(image, raw, header)
-    return turn_back(image, header.orientation) if is_tiff else image
+        check_bit_depth(image, path)
+    image = flatten_transparency(image, raw, header)
+    return undo_orientation(image, header.orientation) if is_tiff else image
 
 
 def _check_tiff_data(raw: bytes, path: Path) -> None:
@@ -232,7 +232,7 @@ _GREY, _GREY_ALPHA, _RGB_ALPHA = 0, 4, 6  # colour types of PNG
 _STRIP_PX = 4_000_000  # mixed at once: whole pictures of 16 bits would take three times the memory
 
 
-def remove_transparency(image: NDArray[np.uint8], raw: bytes, header: ImageHeader) -> NDArray[np.uint8]:
+def flatten_transparency(image: NDArray[np.uint8], raw: bytes, header: ImageHeader) -> NDArray[np.uint8]:
     """Lay a decoded picture on white where its file has an opacity.
 
     PNG, WebP, GIF and TIFF are asked; the fourth channel of BMP has no meaning.
@@ -251,10 +251,10 @@ def remove_transparency(image: NDArray[np.uint8], raw: bytes, header: ImageHeade
     opacity = None if decoded is None else _opacity_of(decoded, raw, header)
     if opacity is None or opacity.shape != image.shape[:2]:
         return image
-    return _complete_premultiplied(image, opacity) if header.premultiplied else lay_on_white(image, opacity)
+    return _complete_premultiplied(image, opacity) if header.premultiplied else composite_on_white(image, opacity)
 
 
-def lay_on_white(image: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def composite_on_white(image: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (H, W, 3) uint8 RGB over white, weighted by (H, W) uint8: 255 keeps the picture, 0 gives white."""
     laid = np.empty_like(image)
     step = max(1, _STRIP_PX // max(image.shape[1], 1))

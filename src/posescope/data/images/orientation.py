@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIDEWAYS", "UPRIGHT", "PixelFrame", "exif_orientation", "turn_back", "turn_upright"]
+__all__ = ["SIDEWAYS", "UPRIGHT", "PixelFrame", "exif_orientation", "undo_orientation", "apply_orientation"]
 
 PixelFrame: TypeAlias = Literal["stored", "upright"]
 
@@ -49,7 +49,7 @@ def exif_orientation(raw: bytes) -> int:
     return _orientation_of(exif)
 
 
-def turn_upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def apply_orientation(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Return the picture as it was seen.
 
     Args:
@@ -63,9 +63,9 @@ def turn_upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8
     return image if turn is None else np.asarray(turn(image), dtype=np.uint8)
 
 
-def turn_back(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return the picture as it is stored: the inverse of `turn_upright`."""
-    return turn_upright(image, _BACK.get(orientation, orientation))
+def undo_orientation(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return the picture as it is stored: the inverse of `apply_orientation`."""
+    return apply_orientation(image, _BACK.get(orientation, orientation))
 
 
 def _exif_of_jpeg(raw: bytes) -> bytes:

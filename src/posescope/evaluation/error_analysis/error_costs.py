@@ -95,7 +95,7 @@ def _precision(scored: ScoredPersons, joints: NDArray[np.float64], truth: _Truth
     results = coco_results(table, truth.persons, truth.skeleton.category_id)
     skeleton, wanted = truth.skeleton, truth.annotation_ids
     found = match_coco(truth.content, results, skeleton.oks_sigmas, None, skeleton.category_id, wanted)
-    return found.precision.figures["AP"]
+    return found.precision.metric_values["AP"]
 
 
 def _oks(scored: ScoredPersons, joints: NDArray[np.float64]) -> NDArray[np.float64]:

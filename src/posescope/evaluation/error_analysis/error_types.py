@@ -130,10 +130,10 @@ def error_type_table(
         numbers_of = int(members.sum()), int((members & ~scored.found).sum()), int(labelled.sum())
         for number, kind in enumerate(ERROR_TYPES):
             hit = types[:, columns] == number
-            share = _share(hit, labelled, scored.image_ids, draws)
+            fraction = _share(hit, labelled, scored.image_ids, draws)
             gain = draws.mean_interval((hit * loss[:, columns]).sum(axis=1), scored.image_ids)
-            rows.append((name, kind, *numbers_of, hit.sum(), *_ends(share), *_ends(gain)))
-    names = ["joint", "type", "persons", "not_found", "labelled", "count", "share", "low", "high"]
+            rows.append((name, kind, *numbers_of, hit.sum(), *_ends(fraction), *_ends(gain)))
+    names = ["joint", "type", "persons", "not_found", "labelled", "count", "fraction", "low", "high"]
     return pd.DataFrame(rows, columns=[*names, "oks_gain", "oks_gain_low", "oks_gain_high"])
 
 

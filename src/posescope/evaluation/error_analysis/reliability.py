@@ -58,8 +58,8 @@ def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd
             numbers = len(members), len(np.unique(level.person_ids[members])), left_out
             rows.append((level.name, number, *numbers, level.score_of, scores.mean(), scores.min(), scores.max(), *ends))
     names = ["level", "bin", "count", "persons", "not_found", "score_of", "score", "score_low", "score_high"]
-    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=names + figures)
+    metric_values = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return pd.DataFrame(rows, columns=names + metric_values)
 
 
 def rank_table(scored: ScoredPersons, draws: ImageDraws) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
     hits, labelled = thesis_hits(scored), scored.labelled & scored.found[:, None]
     anybody = labelled.any(axis=1)
     images, ids = (np.broadcast_to(one[:, None], labelled.shape) for one in (scored.image_ids, scored.person_ids))
-    of_network = scored.own_scores is None
+    of_network = scored.result_scores is None
     joints = _Level(
         "joint",
         "height of the heatmap's peak" if of_network else "third number of the keypoint",

@@ -18,9 +18,9 @@ from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
 from posescope.evaluation.scored_persons import Cases, Neighbours, thesis_hits
 
-__all__ = ["EVERYBODY", "box_overlaps", "count_overlaps", "stratum_table", "touches_border"]
+__all__ = ["ALL_PERSONS", "box_overlaps", "count_overlaps", "stratum_table", "touches_border"]
 
-EVERYBODY = "everybody"
+ALL_PERSONS = "all persons"
 OVERLAP_IOU = 0.1
 BORDER_PX = 1.0  # annotators rarely draw a box to the very last pixel
 _SMALL, _LARGE = 32.0**2, 96.0**2  # COCO's limits of area, px^2
@@ -37,7 +37,7 @@ def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
         draws: of the images.
 
     Returns:
-        A row a group that has anybody; the first (stratum and group `EVERYBODY`) is all of them. Columns: stratum, group,
+        A row a group that has anybody; the first (stratum and group `ALL_PERSONS`) is all of them. Columns: stratum, group,
         persons, not_found (how many of them have no prediction, and count with 0), pck_thesis and oks, each with its low and
         high.
     """
@@ -51,8 +51,8 @@ def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
         if members.any():
             numbers = int(members.sum()), int((members & ~cases.scored.found).sum())
             rows.append((stratum, group, *numbers, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
-    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=["stratum", "group", "persons", "not_found", *figures])
+    metric_values = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    return pd.DataFrame(rows, columns=["stratum", "group", "persons", "not_found", *metric_values])
 
 
 def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,8 +83,8 @@ def touches_border(boxes: NDArray[np.float64], image_sizes: NDArray[np.int64]) -
 def _joints_by_group(cases: Cases) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Stratum, group, and the (N, K) joints that count in it."""
     scored = cases.scored
-    yield EVERYBODY, EVERYBODY, scored.labelled
-    for name, kind in (("hidden", 1), ("visible", 2)):
+    yield ALL_PERSONS, ALL_PERSONS, scored.labelled
+    for name, kind in (("occluded", 1), ("visible", 2)):
         yield "visibility", name, scored.visibility == kind
     strata: dict[str, Groups] = {
         "labels": _by_labels(scored.labelled),
@@ -117,7 +117,7 @@ def _by_size(areas: NDArray[np.float64]) -> Groups:
 
 
 def _by_crowding(overlaps: NDArray[np.int64]) -> Groups:
-    return {"alone": overlaps == 0, "1 other": overlaps == 1, "2+ others": overlaps >= 2}
+    return {"no overlap": overlaps == 0, "1 overlap": overlaps == 1, "2+ overlaps": overlaps >= 2}
 
 
 def _by_truncation(touching: NDArray[np.bool_]) -> Groups:

@@ -19,17 +19,17 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.data.coco.reader import load_annotation_file
-from posescope.data.coco.record_validation import NO_FAULT, is_whole
-from posescope.data.coco.repair import mend_ids
-from posescope.data.coco.validation import sort_records
-from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatches, matches_of
-from posescope.evaluation.metrics.base import MetricError, MetricFigures
+from posescope.data.coco.record_validation import EXPECTED_REASONS, is_int64
+from posescope.data.coco.repair import repair_ids
+from posescope.data.coco.validation import partition_records
+from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatches, extract_matches
+from posescope.evaluation.metrics.base import MetricError, MetricResult
 from posescope.evaluation.result_validation import check_results
 
-__all__ = ["AVERAGE_PRECISION_FIGURES", "CocoEvaluation", "evaluate_coco", "match_coco"]
+__all__ = ["COCO_METRICS", "CocoEvaluation", "evaluate_coco", "match_coco"]
 
 # In the order of `COCOeval.stats` for keypoints.
-AVERAGE_PRECISION_FIGURES = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
+COCO_METRICS = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
 
 _log = logging.getLogger(__name__)
 
@@ -39,13 +39,13 @@ class CocoEvaluation:
     """What pycocotools says, and what it has matched, for intervals.
 
     Attributes:
-        precision: the figures `AVERAGE_PRECISION_FIGURES`.
+        precision: the figures `COCO_METRICS`.
         matches: one record a category; see `resampled_precision`.
         image_ids: (M,) ascending: all images of the evaluation, those without people included.
         persons: how many people were to be found.
     """
 
-    precision: MetricFigures
+    precision: MetricResult
     matches: tuple[PersonMatches, ...]
     image_ids: NDArray[np.int64]
     persons: int
@@ -57,7 +57,7 @@ def evaluate_coco(
     sigmas: Sequence[float],
     image_ids: Collection[int] | None = None,
     category_id: int | None = None,
-) -> MetricFigures:
+) -> MetricResult:
     """Average precision and recall of COCO keypoint results.
 
     Args:
@@ -71,7 +71,7 @@ def evaluate_coco(
         category_id: of the persons; none: every record that has keypoints.
 
     Returns:
-        The figures `AVERAGE_PRECISION_FIGURES`, 0..1. Those of a size class without persons are NaN.
+        The figures `COCO_METRICS`, 0..1. Those of a size class without persons are NaN.
 
     Raises:
         DataError: if the file is missing or not JSON.
@@ -110,10 +110,10 @@ def match_coco(
     _log.debug("pycocotools:\n%s", talk.getvalue())
     stats = [float(value) for value in evaluation.stats]
     # pycocotools says -1 for a size class with nobody in it.
-    figures = {name: v if v >= 0 else float("nan") for name, v in zip(AVERAGE_PRECISION_FIGURES, stats, strict=True)}
-    matches = matches_of(evaluation)
+    metric_values = {name: v if v >= 0 else float("nan") for name, v in zip(COCO_METRICS, stats, strict=True)}
+    matches = extract_matches(evaluation)
     return CocoEvaluation(
-        precision=MetricFigures(figures=figures),
+        precision=MetricResult(metric_values=metric_values),
         matches=matches,
         image_ids=np.array(sorted(wanted), dtype=np.int64),
         persons=sum(int(one.wanted.sum()) for one in matches),
@@ -129,26 +129,26 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
         # Where no category is named, having keypoints is what makes a record a person's.
         if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
     ]
-    records = sort_records(wanted, [image["id"] for image in images], joint_count, category_id)
-    malformed = [issue for issue in records.issues if issue["reason"] not in NO_FAULT]
+    records = partition_records(wanted, [image["id"] for image in images], joint_count, category_id)
+    malformed = [issue for issue in records.issues if issue["reason"] not in EXPECTED_REASONS]
     if malformed:
         _log.warning(
             "average precision: %d malformed records of the annotation file are left out; the first: annotation %s, %s",
             len(malformed), malformed[0]["annotation_id"], malformed[0]["reason"],
         )  # fmt: skip
-    if records.mended:
-        first = records.mended[0]
+    if records.repaired:
+        first = records.repaired[0]
         _log.info(
             "average precision: %d values of the annotation file are mended, as for all other figures; the first: annotation %s, "
-            "%s (%s)", len(records.mended), first.issue["annotation_id"], first.mend.reason, first.mend.value,
+            "%s (%s)", len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
 def _with_whole_ids(records: Sequence[Any]) -> list[dict[str, Any]]:
-    mended = [mend_ids(record, ("id",))[0] for record in records if isinstance(record, dict)]
-    return [record for record in mended if is_whole(record.get("id"))]
+    repaired = [repair_ids(record, ("id",))[0] for record in records if isinstance(record, dict)]
+    return [record for record in repaired if is_int64(record.get("id"))]
 
 
 def _ignore_others(annotations: Sequence[dict[str, Any]], wanted: set[int]) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageDraws
 
-__all__ = ["RESAMPLED_FIGURES", "PersonMatches", "matches_of", "resample_precision"]
+__all__ = ["RESAMPLED_METRICS", "PersonMatches", "extract_matches", "resample_average_precision"]
 
-RESAMPLED_FIGURES = ("AP", "AP50", "AP75", "AR")
+RESAMPLED_METRICS = ("AP", "AP50", "AP75", "AR")
 _BLOCK_NUMBERS = 1_000_000  # weights held at once: bounds the memory, and stays near the processor's cache
 _EPSILON = np.spacing(1)  # pycocotools' guard against 0 / 0
 
@@ -52,7 +52,7 @@ class PersonMatches:
     ignored: NDArray[np.bool_]
 
 
-def matches_of(evaluation: Any) -> tuple[PersonMatches, ...]:
+def extract_matches(evaluation: Any) -> tuple[PersonMatches, ...]:
     """The matches of a `pycocotools.cocoeval.COCOeval` after its `evaluate`: one record a category that has somebody to find."""
     params = evaluation.params
     images, areas = len(params.imgIds), len(params.areaRng)
@@ -61,8 +61,8 @@ def matches_of(evaluation: Any) -> tuple[PersonMatches, ...]:
     return tuple(matches for matches in found if matches.wanted.any())
 
 
-def resample_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) -> Mapping[str, NDArray[np.float64]]:
-    """`RESAMPLED_FIGURES` of every draw.
+def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) -> Mapping[str, NDArray[np.float64]]:
+    """`RESAMPLED_METRICS` of every draw.
 
     Args:
         matches: of the categories, whose figures are averaged as pycocotools does.
@@ -72,7 +72,7 @@ def resample_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) ->
         (R,) values by name, 0..1; NaN for a draw with nobody to find.
     """
     by_category = [_resample_category(one, _counts_of(one.image_ids, draws)) for one in matches]
-    return {name: _mean_of_known([one[name] for one in by_category], len(draws.counts)) for name in RESAMPLED_FIGURES}
+    return {name: _mean_of_known([one[name] for one in by_category], len(draws.counts)) for name in RESAMPLED_METRICS}
 
 
 def _category_matches(images: list[dict[str, Any] | None], params: Any) -> PersonMatches:

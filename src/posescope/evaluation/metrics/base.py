@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import PosescopeError
 
-__all__ = ["MetricFigures", "figures_of_hits", "mean_over_labelled", "share_per_person", "MetricError"]
+__all__ = ["MetricResult", "metric_result_of_hits", "mean_over_labelled", "fraction_per_person", "MetricError"]
 
 
 @dataclass(frozen=True)
-class MetricFigures:
+class MetricResult:
     """What one metric says of N persons. Every inner key is the name of a figure; NaN where nobody is labelled.
 
     Attributes:
-        figures: headline values by name, for example {"pck_thesis": 0.91}.
+        metric_values: headline values by name, for example {"pck_thesis": 0.91}.
         per_person: (N,) float64 by name, in the persons' order; NaN for a person without labelled joints.
         per_joint: (K,) float64 by name, in the skeleton's order; NaN for a joint that nobody has labelled.
         per_visibility: by name, then by visibility (1 hidden, 2 visible).
@@ -24,7 +24,7 @@ class MetricFigures:
             figure without weights is the plain mean, if it is a mean at all; intervals are made from this.
     """
 
-    figures: Mapping[str, float]
+    metric_values: Mapping[str, float]
     per_person: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     per_joint: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     per_visibility: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
@@ -44,12 +44,12 @@ def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_],
     return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
-def share_per_person(hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fraction_per_person(hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(N, K) hits -> (N,) the share of the labelled joints that are hit, 0..1; NaN for persons without labelled joints."""
     return mean_over_labelled(hits.astype(np.float64), labelled, axis=1)
 
 
-def figures_of_hits(name: str, headline: float, hits: NDArray[np.bool_], visibility: NDArray[np.uint8]) -> MetricFigures:
+def metric_result_of_hits(name: str, headline: float, hits: NDArray[np.bool_], visibility: NDArray[np.uint8]) -> MetricResult:
     """The figures of a metric that calls each labelled joint right or wrong.
 
     Args:
@@ -59,9 +59,9 @@ def figures_of_hits(name: str, headline: float, hits: NDArray[np.bool_], visibil
         visibility: (N, K) 0..2.
     """
     labelled, shares = visibility > 0, hits.astype(np.float64)
-    return MetricFigures(
-        figures={name: headline},
-        per_person={name: share_per_person(hits, labelled)},
+    return MetricResult(
+        metric_values={name: headline},
+        per_person={name: fraction_per_person(hits, labelled)},
         per_joint={name: mean_over_labelled(shares, labelled, axis=0)},
         per_visibility={name: {v: float(mean_over_labelled(shares, visibility == v)) for v in (1, 2)}},
     )

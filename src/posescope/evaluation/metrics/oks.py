@@ -15,7 +15,7 @@ from pydantic import Field
 from posescope.core.files import fingerprint
 from posescope.core.plugins import Options
 from posescope.core.records import ScoredPersons
-from posescope.evaluation.metrics.base import MetricError, MetricFigures, mean_over_labelled
+from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled
 
 __all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
 
@@ -74,7 +74,7 @@ class Oks:
     def __init__(self, options: OksOptions) -> None:
         self.options = options
 
-    def __call__(self, scored: ScoredPersons) -> MetricFigures:
+    def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Figures of N persons.
 
         Raises:
@@ -89,8 +89,8 @@ class Oks:
             )
         similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
         per_person = mean_over_labelled(similarities, scored.labelled, axis=1)
-        return MetricFigures(
-            figures={name: float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
+        return MetricResult(
+            metric_values={name: float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
             per_person={name: per_person},
             per_joint={name: mean_over_labelled(similarities, scored.labelled, axis=0)},
             per_visibility={name: {v: float(mean_over_labelled(similarities, scored.visibility == v)) for v in (1, 2)}},

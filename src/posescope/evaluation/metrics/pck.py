@@ -19,7 +19,7 @@ from pydantic import Field
 
 from posescope.core.plugins import Options
 from posescope.core.records import ScoredPersons
-from posescope.evaluation.metrics.base import MetricError, MetricFigures, figures_of_hits, mean_over_labelled
+from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled, metric_result_of_hits
 
 __all__ = ["REFERENCE_JOINTS", "Pck", "PckOptions", "pck_hits", "reference_lengths"]
 
@@ -92,7 +92,7 @@ class Pck:
     def __init__(self, options: PckOptions) -> None:
         self.options = options
 
-    def __call__(self, scored: ScoredPersons) -> MetricFigures:
+    def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Figures of N persons.
 
         Raises:
@@ -105,4 +105,4 @@ class Pck:
         hits = pck_hits(scored.predicted, scored.truth, visibility, lengths, alpha)
         headline = float(mean_over_labelled(hits.astype(np.float64), visibility > 0))
         weights = (visibility > 0).sum(axis=1).astype(np.float64)
-        return replace(figures_of_hits(name, headline, hits, visibility), weights={name: weights})
+        return replace(metric_result_of_hits(name, headline, hits, visibility), weights={name: weights})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posescope.core.plugins import Options
 from posescope.core.records import ScoredPersons
-from posescope.evaluation.metrics.base import MetricFigures, figures_of_hits, mean_over_labelled, share_per_person
+from posescope.evaluation.metrics.base import MetricResult, fraction_per_person, mean_over_labelled, metric_result_of_hits
 from posescope.geometry.affine import apply_affine
 
 __all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "PckThesisOptions", "pck_thesis", "pck_thesis_hits"]
@@ -38,7 +38,7 @@ def pck_thesis(
     Returns:
         (N,) float64, 0..1; NaN for a person without labelled joints. The study's figure is the mean over the others.
     """
-    return share_per_person(pck_thesis_hits(predicted, target, visibility, crop_size), visibility > 0)
+    return fraction_per_person(pck_thesis_hits(predicted, target, visibility, crop_size), visibility > 0)
 
 
 def pck_thesis_hits(
@@ -73,7 +73,7 @@ class PckThesis:
     def __init__(self, options: PckThesisOptions) -> None:
         self.options = options
 
-    def __call__(self, scored: ScoredPersons) -> MetricFigures:
+    def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Figures of N persons; points are taken into the crops first, since the grid is the crop's.
 
         Somebody who was missed has hit nothing. Somebody who was found, but has no crop (another system needs none), cannot be
@@ -85,11 +85,11 @@ class PckThesis:
         unknown = scored.found & np.isnan(scored.crop_from_image).any(axis=(1, 2))
         visibility = np.where(unknown[:, None], np.uint8(0), scored.visibility)
         hits = pck_thesis_hits(predicted, target, visibility, scored.crop_size)
-        everyone = share_per_person(hits, visibility > 0)
-        visible = share_per_person(hits, visibility == 2)
-        found = figures_of_hits("pck_thesis", float(mean_over_labelled(everyone, ~np.isnan(everyone))), hits, visibility)
-        return MetricFigures(
-            figures={**found.figures, "pck_thesis_visible": float(mean_over_labelled(visible, ~np.isnan(visible)))},
+        everyone = fraction_per_person(hits, visibility > 0)
+        visible = fraction_per_person(hits, visibility == 2)
+        found = metric_result_of_hits("pck_thesis", float(mean_over_labelled(everyone, ~np.isnan(everyone))), hits, visibility)
+        return MetricResult(
+            metric_values={**found.metric_values, "pck_thesis_visible": float(mean_over_labelled(visible, ~np.isnan(visible)))},
             per_person={**found.per_person, "pck_thesis_visible": visible},
             per_joint=found.per_joint,
             per_visibility=found.per_visibility,

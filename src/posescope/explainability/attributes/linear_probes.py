@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STRENGTHS", "HeldOut", "assign_folds", "probe", "shuffles_by_group"]
+__all__ = ["STRENGTHS", "ProbeResult", "assign_folds", "probe", "permute_groups"]
 
 Floats = NDArray[np.float64]
 
@@ -23,18 +23,18 @@ STRENGTHS: tuple[float, ...] = tuple(10.0 ** (power / 2) for power in range(-6, 
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class ProbeResult:
     """What a probe made of T targets of n persons.
 
     Attributes:
         r2: (T,) on held-out persons; NaN where a target does not vary.
         squared_errors: (n,) of the first target's prediction, each by the probe that had not seen the person.
-        squared_offsets: (n,) of the first target from the mean of the persons whom that probe had seen.
+        baseline_squared_errors: (n,) of the first target from the mean of the persons whom that probe had seen.
     """
 
     r2: Floats
     squared_errors: Floats
-    squared_offsets: Floats
+    baseline_squared_errors: Floats
 
 
 def assign_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
@@ -44,7 +44,7 @@ def assign_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np
     return np.asarray(dealt[where], dtype=np.int64)
 
 
-def shuffles_by_group(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+def permute_groups(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """(count, n) rows: `values[rows[s]]` are n values shuffled, groups in random order, persons of one group side by side."""
     unique, where = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def shuffles_by_group(groups: NDArray[np.int64], count: int, seed: int) -> NDArr
     return rows
 
 
-def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple[float, ...] = (0.0,)) -> HeldOut:
+def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple[float, ...] = (0.0,)) -> ProbeResult:
     """Predict targets from features by ridge regression, each fold from the others.
 
     Args:
@@ -81,7 +81,7 @@ def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple
         offsets += offset.sum(axis=0)
         first_errors[here], first_offsets[here] = error[:, 0], offset[:, 0]
     lost = np.divide(errors, offsets, out=np.full(len(offsets), np.nan), where=offsets > 0)
-    return HeldOut(1 - lost, first_errors, first_offsets)
+    return ProbeResult(1 - lost, first_errors, first_offsets)
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,12 @@ from posescope.explainability.features.activations import batches_of_rows
 
 __all__ = [
     "ATTRIBUTES",
-    "PICTURE_ATTRIBUTES",
+    "IMAGE_ATTRIBUTES",
     "Attribute",
     "attribute_named",
     "measure_attributes",
     "measure_poses",
-    "measure_pictures",
+    "measure_image_attributes",
 ]
 
 Floats = NDArray[np.float64]
@@ -68,16 +68,16 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("looking_right", "head to the left", "head to the right", "torsos"),
     Attribute("reach", "compact", "stretched out", "torsos"),
     Attribute("legs_apart", "legs together", "legs apart", "torsos"),
-    Attribute("legs_seen", "legs out of view", "whole legs in view", "share"),
-    Attribute("company", "others to the left", "others to the right", "box sides"),
+    Attribute("legs_labelled", "legs out of view", "whole legs in view", "fraction"),
+    Attribute("neighbour_offset", "others to the left", "others to the right", "box sides"),
     Attribute("size", "small in the image", "large in the image", "octaves of px"),
-    Attribute("truncated", "inside the image", "cut at the border", "share"),
+    Attribute("truncated", "inside the image", "cut at the border", "fraction"),
     Attribute("crowding", "alone", "others overlap", "persons"),
     Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
-    Attribute("hidden", "no joints hidden", "many joints hidden", "share"),
+    Attribute("occluded", "no joints hidden", "many joints hidden", "fraction"),
 )
 
-PICTURE_ATTRIBUTES: tuple[Attribute, ...] = (
+IMAGE_ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("brightness", "dark picture", "bright picture", "0..1"),
     Attribute("contrast", "flat picture", "rich in contrast", "0..0.5"),
     Attribute("detail", "smooth picture", "full of detail", "0..1"),
@@ -86,7 +86,7 @@ PICTURE_ATTRIBUTES: tuple[Attribute, ...] = (
 
 def attribute_named(name: str) -> Attribute:
     """The attribute of a column; one that is not built in is described by its name."""
-    known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *PICTURE_ATTRIBUTES)}
+    known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *IMAGE_ATTRIBUTES)}
     return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
 
 
@@ -107,7 +107,7 @@ def measure_attributes(
     joints = joints_of(keypoints, person_ids)
     body = _Body(joints[..., :2], skeleton)
     labelled = joints[..., 2] > 0
-    hidden = np.divide(
+    occluded = np.divide(
         (joints[..., 2] == 1).sum(axis=1), labelled.sum(axis=1), out=_unknown(len(joints)), where=labelled.any(axis=1)
     )
     rows = persons.set_index("person_id").loc[person_ids]
@@ -115,13 +115,13 @@ def measure_attributes(
     neighbours = find_neighbours(person_ids, persons, keypoints)
     columns = {
         **body.measure(),
-        "legs_seen": _legs_seen(labelled, skeleton),
-        "company": _company(boxes, neighbours),
+        "legs_labelled": _legs_seen(labelled, skeleton),
+        "neighbour_offset": _company(boxes, neighbours),
         "size": np.log2(np.maximum(boxes[:, 2:].max(axis=1), 1.0)),
         "truncated": touches_border(boxes, rows[["image_h", "image_w"]].to_numpy(dtype=np.int64)).astype(np.float64),
         "crowding": count_overlaps(boxes, neighbours).astype(np.float64),
         "labelled": labelled.sum(axis=1).astype(np.float64),
-        "hidden": hidden,
+        "occluded": occluded,
     }
     return pd.DataFrame({"person_id": person_ids, **{attribute.name: columns[attribute.name] for attribute in ATTRIBUTES}})
 
@@ -237,7 +237,7 @@ def _unknown(count: int) -> Floats:
 # detail        mean step of grey between neighbours in a row, 0..1
 
 
-def measure_pictures(crops: CropSet, batch_size: int) -> pd.DataFrame:
+def measure_image_attributes(crops: CropSet, batch_size: int) -> pd.DataFrame:
     """A float64 column an attribute of the pictures, a row a person; reads each crop once, batch by batch."""
     parts = []
     for batch in tqdm(batches_of_rows(np.arange(len(crops)), batch_size), desc="pictures", leave=False):
@@ -245,5 +245,5 @@ def measure_pictures(crops: CropSet, batch_size: int) -> pd.DataFrame:
         grey = images.mean(axis=3)
         detail = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))
         parts.append(np.stack([grey.mean(axis=(1, 2)), grey.std(axis=(1, 2)), detail], axis=1))
-    names = [attribute.name for attribute in PICTURE_ATTRIBUTES]
+    names = [attribute.name for attribute in IMAGE_ATTRIBUTES]
     return pd.DataFrame(np.concatenate([np.empty((0, len(names))), *parts]).astype(np.float64), columns=names)

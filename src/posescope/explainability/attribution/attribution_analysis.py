@@ -16,32 +16,37 @@ from posescope.core.plugins import Options
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.explainability.attribution.attribution_findings import (
     claim_curves,
-    claim_likeness,
     claim_mistakes,
     claim_regions,
     claim_shortcuts,
+    claim_weight_randomisation,
     rank_correlations,
 )
 from posescope.explainability.attribution.attribution_maps import (
-    JointScores,
+    HeatmapValues,
     attribute_gradients,
     attribute_occlusion,
     freeze,
     load_captum,
-    randomise,
+    randomise_weights,
 )
-from posescope.explainability.attribution.attribution_plots import caption_maps, chart_density, draw_maps, plot_curves
+from posescope.explainability.attribution.attribution_plots import caption_maps, draw_density, draw_maps, plot_curves
 from posescope.explainability.attribution.body_regions import (
     ALL,
     REGIONS,
-    RegionShares,
-    measure_shares,
+    RegionFractions,
+    measure_fractions,
     move_maps,
     region_map,
     tabulate_regions,
 )
-from posescope.explainability.attribution.explained_joints import Case, make_case, patch_nearness
-from posescope.explainability.attribution.faithfulness_curves import Curves, patch_sums, run_curves, tabulate_curves
+from posescope.explainability.attribution.explained_joints import ExplainedJoints, patch_nearness, select_explained_joints
+from posescope.explainability.attribution.faithfulness_curves import (
+    FaithfulnessCurves,
+    measure_curves,
+    patch_sums,
+    tabulate_curves,
+)
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.findings import Finding
 
@@ -96,17 +101,17 @@ class Attribution:
             ExplainError: if the skeleton lacks a joint that the options name, or nobody has these joints annotated.
         """
         load_captum()
-        case = make_case(inputs, self.options.joints, self.options.persons, self.options.cell)
+        case = select_explained_joints(inputs, self.options.joints, self.options.persons, self.options.cell)
         draws = draw_images(case.groups, inputs.seed, self.options.resamples)
         maps = self._maps(inputs, case)
         few = slice(0, self.options.control_persons)
         random = self._random_maps(inputs, case, few)
         other_random = self._other_random_gradients(inputs, case, few)
         regions = self._regions(inputs, case)
-        shares = {name: measure_shares(own, regions, case.labelled) for name, own in maps.items()}
-        random_shares = {name: measure_shares(own, regions[few], case.labelled[few]) for name, own in random.items()}
+        shares = {name: measure_fractions(own, regions, case.labelled) for name, own in maps.items()}
+        random_shares = {name: measure_fractions(own, regions[few], case.labelled[few]) for name, own in random.items()}
         moved = {
-            name: measure_shares(move_maps(own, case.points, case.labelled, case.groups), regions, case.labelled)
+            name: measure_fractions(move_maps(own, case.points, case.labelled, case.groups), regions, case.labelled)
             for name, own in maps.items()
         }
         curves = self._curves(inputs, case, few, maps, random["integrated_gradients"])
@@ -128,7 +133,7 @@ class Attribution:
             )
         ]
         findings = _findings(case, few, table, shares, random_shares, curves, draws)
-        findings.append(claim_likeness(likeness[0], likeness[1], case.groups[few], draws, "maps_random_weights"))
+        findings.append(claim_weight_randomisation(likeness[0], likeness[1], case.groups[few], draws, "maps_random_weights"))
         facts = _facts(case, table, curves, likeness)
         return AnalysisResult(
             facts=facts,
@@ -136,29 +141,29 @@ class Attribution:
                 "attribution_regions": table,
                 "attribution_faithfulness": tabulate_curves(curves, case.groups[few], draws, "random"),
             },
-            pictures=self._pictures(inputs, case, maps, random, shares, table),
+            images=self._pictures(inputs, case, maps, random, shares, table),
             note=_note(facts),
             findings=tuple(finding for finding in findings if finding is not None),
-            figures={"attribution_curves": plot_curves(curves)},
+            plots={"attribution_curves": plot_curves(curves)},
         )
 
-    def _maps(self, inputs: AnalysisInputs, case: Case) -> dict[str, NDArray[np.float32]]:
-        scores = JointScores(freeze(inputs.model.network), case.joints, around=self.options.around)
+    def _maps(self, inputs: AnalysisInputs, case: ExplainedJoints) -> dict[str, NDArray[np.float32]]:
+        scores = HeatmapValues(freeze(inputs.model.network), case.joints, around=self.options.around)
         return self._both(scores, case.images, case.cells, self.options.steps, inputs.batch_size)
 
-    def _other_random_gradients(self, inputs: AnalysisInputs, case: Case, few: slice) -> NDArray[np.float32]:
+    def _other_random_gradients(self, inputs: AnalysisInputs, case: ExplainedJoints, few: slice) -> NDArray[np.float32]:
         """Once more, with other random weights: how alike are maps of networks that have learned nothing?"""
-        scores = JointScores(randomise(inputs.model.network, inputs.seed + 1), case.joints, around=self.options.around)
+        scores = HeatmapValues(randomise_weights(inputs.model.network, inputs.seed + 1), case.joints, around=self.options.around)
         steps, batch_size = self.options.control_steps, inputs.batch_size
         return attribute_gradients(scores, case.images[few], case.cells[few], steps=steps, batch_size=batch_size)
 
-    def _random_maps(self, inputs: AnalysisInputs, case: Case, few: slice) -> dict[str, NDArray[np.float32]]:
+    def _random_maps(self, inputs: AnalysisInputs, case: ExplainedJoints, few: slice) -> dict[str, NDArray[np.float32]]:
         """The same numbers explained in a network with random weights, at the cells of the trained one."""
-        scores = JointScores(randomise(inputs.model.network, inputs.seed), case.joints, around=self.options.around)
+        scores = HeatmapValues(randomise_weights(inputs.model.network, inputs.seed), case.joints, around=self.options.around)
         return self._both(scores, case.images[few], case.cells[few], self.options.control_steps, inputs.batch_size)
 
     def _both(
-        self, scores: JointScores, images: Tensor, cells: Tensor, steps: int, batch_size: int
+        self, scores: HeatmapValues, images: Tensor, cells: Tensor, steps: int, batch_size: int
     ) -> dict[str, NDArray[np.float32]]:
         window = max(1, round(self.options.window * min(images.shape[2:])))
         stride = max(1, round(self.options.stride * window))
@@ -167,7 +172,7 @@ class Attribution:
             "occlusion": attribute_occlusion(scores, images, cells, window_px=window, stride_px=stride, batch_size=batch_size),
         }
 
-    def _regions(self, inputs: AnalysisInputs, case: Case) -> NDArray[np.uint8]:
+    def _regions(self, inputs: AnalysisInputs, case: ExplainedJoints) -> NDArray[np.uint8]:
         """(N, J, H, W); a joint that is not labelled has none, and does not count."""
         found = np.zeros((len(case.rows), len(case.joints), *inputs.crops.crop_size), np.uint8)
         for person, joint in np.argwhere(case.labelled):
@@ -185,15 +190,20 @@ class Attribution:
         return max(1, -(-max(size) // self.options.patches))
 
     def _curves(
-        self, inputs: AnalysisInputs, case: Case, few: slice, maps: dict[str, NDArray[np.float32]], random: NDArray[np.float32]
-    ) -> Curves:
+        self,
+        inputs: AnalysisInputs,
+        case: ExplainedJoints,
+        few: slice,
+        maps: dict[str, NDArray[np.float32]],
+        random: NDArray[np.float32],
+    ) -> FaithfulnessCurves:
         patch_px = self._patch_px(inputs.crops.crop_size)
         rankings = {name: patch_sums(maps[name][few], patch_px) for name in METHODS}
         rankings["near_joint"] = patch_nearness(case.points[few], inputs.crops.crop_size, patch_px)
         rankings["random_weights"] = patch_sums(random, patch_px)
         rankings["random"] = np.random.default_rng(inputs.seed).random(rankings["random_weights"].shape)
-        return run_curves(
-            JointScores(freeze(inputs.model.network), case.joints, around=self.options.around),
+        return measure_curves(
+            HeatmapValues(freeze(inputs.model.network), case.joints, around=self.options.around),
             case.images[few],
             case.cells[few],
             rankings,
@@ -211,10 +221,10 @@ class Attribution:
     def _pictures(
         self,
         inputs: AnalysisInputs,
-        case: Case,
+        case: ExplainedJoints,
         maps: dict[str, NDArray[np.float32]],
         random: dict[str, NDArray[np.float32]],
-        shares: dict[str, RegionShares],
+        shares: dict[str, RegionFractions],
         table: pd.DataFrame,
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
@@ -222,7 +232,7 @@ class Attribution:
         sheets = {
             name: (maps[name], shares[name], f"{name.replace('_', ' ').capitalize()}: share on the joint") for name in METHODS
         }
-        pictures = {
+        images = {
             f"maps_{name}": draw_maps(
                 crops, own[shown], case.points[shown], joints=case.names, captions=caption_maps(case, part, shown), title=title
             )
@@ -230,45 +240,47 @@ class Attribution:
         }
         blank = [name.replace("_", " ") for _ in case.rows[shown] for name in case.names]
         title = "The same with random weights (integrated gradients)"
-        pictures["maps_random_weights"] = draw_maps(
+        images["maps_random_weights"] = draw_maps(
             crops, random["integrated_gradients"][shown], case.points[shown], joints=case.names, captions=blank, title=title
         )
-        return pictures | {"attribution_density": chart_density(table, METHODS[0])}
+        return images | {"attribution_density": draw_density(table, METHODS[0])}
 
 
 def _findings(
-    case: Case,
+    case: ExplainedJoints,
     few: slice,
     table: pd.DataFrame,
-    shares: dict[str, RegionShares],
-    random_shares: dict[str, RegionShares],
-    curves: Curves,
+    shares: dict[str, RegionFractions],
+    random_shares: dict[str, RegionFractions],
+    curves: FaithfulnessCurves,
     draws: ImageDraws,
 ) -> list[Finding | None]:
     found: list[Finding | None] = []
     for method in METHODS:
-        picture = f"maps_{method}"
-        found += claim_regions(table, method, picture)
+        shown_in = f"maps_{method}"
+        found += claim_regions(table, method, shown_in)
         found += claim_shortcuts(
-            shares[method], random_shares[method], case.names, case.groups, case.groups[few], draws, method, picture
+            shares[method], random_shares[method], case.names, case.groups, case.groups[few], draws, method, shown_in
         )
         found += claim_curves(curves, method, case.groups[few], draws, "attribution_curves")
-        found.append(claim_mistakes(shares[method], case.right, case.groups, draws, method, picture))
+        found.append(claim_mistakes(shares[method], case.right, case.groups, draws, method, shown_in))
     return found
 
 
 def _facts(
-    case: Case, table: pd.DataFrame, curves: Curves, likeness: list[NDArray[np.float64]]
+    case: ExplainedJoints, table: pd.DataFrame, curves: FaithfulnessCurves, likeness: list[NDArray[np.float64]]
 ) -> dict[str, float | int | str | None]:
     facts: dict[str, float | int | str | None] = {"persons": len(case.rows), "joints": len(case.names)}
     for method in METHODS:
         for region in REGIONS:
             name = f"{method}_{region.replace(' ', '_')}"
             row = table[(table["joint"] == ALL) & (table["method"] == method) & (table["region"] == region)]
-            facts |= {f"{name}_{column}": _number(row[column].to_numpy()[0]) for column in ("share", "density")}
+            facts |= {f"{name}_{column}": _number(row[column].to_numpy()[0]) for column in ("fraction", "density")}
         facts[f"{method}_deletion_area"] = _number(np.trapezoid(curves.mean_curve(method, 0), curves.fractions))
     facts["random_deletion_area"] = _number(np.trapezoid(curves.mean_curve("random", 0), curves.fractions))
-    facts["likeness_to_random_weights"], facts["likeness_of_random_weights"] = (_number(np.nanmean(own)) for own in likeness)
+    facts["rank_correlation_to_random_weights"], facts["rank_correlation_between_random_weights"] = (
+        _number(np.nanmean(own)) for own in likeness
+    )
     return facts
 
 

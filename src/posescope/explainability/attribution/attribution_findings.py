@@ -7,11 +7,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageDraws, Interval
-from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionShares
-from posescope.explainability.attribution.faithfulness_curves import CURVES, Curves
+from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionFractions
+from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
 from posescope.explainability.findings import Finding, control_of
 
-__all__ = ["claim_curves", "claim_likeness", "claim_mistakes", "claim_regions", "claim_shortcuts", "rank_correlations"]
+__all__ = [
+    "claim_curves",
+    "claim_weight_randomisation",
+    "claim_mistakes",
+    "claim_regions",
+    "claim_shortcuts",
+    "rank_correlations",
+]
 
 _WORDS = {"integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
 _PLACES = {
@@ -23,7 +30,7 @@ _PLACES = {
 _FEWEST_ANSWERS = 8  # right and wrong ones, to compare them
 
 
-def claim_regions(regions: pd.DataFrame, method: str, picture: str) -> list[Finding]:
+def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Finding]:
     """On the joint, its limbs, the other side, the body, in the background: over all joints.
 
     The joint itself is held against random weights: where a network's evidence lies about the cell is first of all a matter of
@@ -32,7 +39,7 @@ def claim_regions(regions: pd.DataFrame, method: str, picture: str) -> list[Find
     Args:
         regions: what `tabulate_regions` puts out.
         method: whose rows.
-        picture: that shows it.
+        shown_in: that shows it.
     """
     pooled = regions[(regions["method"] == method) & (regions["joint"] == ALL)]
     claims = []
@@ -47,7 +54,7 @@ def claim_regions(regions: pd.DataFrame, method: str, picture: str) -> list[Find
         region = str(row["region"])
         chance, what = _stricter(region, random, moved)
         passed, verdict = _verdict(region, own, chance)
-        share, area = float(row["share"]), float(row["area"])
+        share, area = float(row["fraction"]), float(row["area_fraction"])
         claim = (
             f"{verdict}: {share:.0%} of it on {area:.0%} of the pixels, {own.estimate:.2f} times its share [{own.low:.2f}, "
             f"{own.high:.2f}]; with random weights {random.estimate:.2f} times [{random.low:.2f}, {random.high:.2f}]"
@@ -57,7 +64,7 @@ def claim_regions(regions: pd.DataFrame, method: str, picture: str) -> list[Find
                 f", other people's evidence moved to the joint {moved.estimate:.2f} times [{moved.low:.2f}, {moved.high:.2f}]"
             )
         claims.append(
-            Finding(f"{claim} ({_WORDS[method]}).", own.estimate, own.low, own.high, control_of(what, chance), passed, picture)
+            Finding(f"{claim} ({_WORDS[method]}).", own.estimate, own.low, own.high, control_of(what, chance), passed, shown_in)
         )
     return claims
 
@@ -86,14 +93,14 @@ def _verdict(region: str, own: Interval, chance: Interval) -> tuple[bool, str]:
 
 
 def claim_shortcuts(
-    shares: RegionShares,
-    random: RegionShares,
+    shares: RegionFractions,
+    random: RegionFractions,
     joints: Sequence[str],
     groups: NDArray[np.int64],
     random_groups: NDArray[np.int64],
     draws: ImageDraws,
     method: str,
-    picture: str,
+    shown_in: str,
 ) -> list[Finding]:
     """Joints whose evidence lies in the background more densely than anywhere, and than with random weights.
 
@@ -113,11 +120,13 @@ def claim_shortcuts(
             f"({_WORDS[method]})."
         )
         control = control_of("the same maps of the network with random weights", chance)
-        found.append(Finding(claim, own.estimate, own.low, own.high, control, True, picture))
+        found.append(Finding(claim, own.estimate, own.low, own.high, control, True, shown_in))
     return found
 
 
-def claim_curves(curves: Curves, method: str, groups: NDArray[np.int64], draws: ImageDraws, picture: str) -> list[Finding]:
+def claim_curves(
+    curves: FaithfulnessCurves, method: str, groups: NDArray[np.int64], draws: ImageDraws, shown_in: str
+) -> list[Finding]:
     """Whether a method names the pixels that matter."""
     found = []
     for place, curve in enumerate(CURVES):
@@ -135,7 +144,7 @@ def claim_curves(curves: Curves, method: str, groups: NDArray[np.int64], draws: 
             f"order {chance.estimate:.2f} [{chance.low:.2f}, {chance.high:.2f}]; it is {beside} the order of distance "
             f"from the joint ({near.estimate:.2f})."
         )
-        found.append(Finding(claim, own.estimate, own.low, own.high, control_of("a random order", chance), passed, picture))
+        found.append(Finding(claim, own.estimate, own.low, own.high, control_of("a random order", chance), passed, shown_in))
     return found
 
 
@@ -152,12 +161,12 @@ def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -
     return np.where(constant, np.nan, (ranked(first) * ranked(second)).sum(axis=-1))
 
 
-def claim_likeness(
+def claim_weight_randomisation(
     to_random: NDArray[np.float64],
     between_random: NDArray[np.float64],
     groups: NDArray[np.int64],
     draws: ImageDraws,
-    picture: str,
+    shown_in: str,
 ) -> Finding | None:
     """Whether maps show what was learned: they must be less like those of random weights than two of these are like each other.
 
@@ -166,7 +175,7 @@ def claim_likeness(
         between_random: (N, J) of two networks of random weights.
         groups: (N,) photographs.
         draws: of them.
-        picture: that shows it.
+        shown_in: that shows it.
     """
     repeated = np.repeat(groups, to_random.shape[1])
     own, chance = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
@@ -184,11 +193,11 @@ def claim_likeness(
         "(integrated gradients)."
     )
     control = control_of("two networks of random weights, one with the other", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, picture)
+    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
 
 
 def claim_mistakes(
-    shares: RegionShares, right: NDArray[np.bool_], groups: NDArray[np.int64], draws: ImageDraws, method: str, picture: str
+    shares: RegionFractions, right: NDArray[np.bool_], groups: NDArray[np.int64], draws: ImageDraws, method: str, shown_in: str
 ) -> Finding | None:
     """Whether wrong answers come from the other side; none where too few answers are wrong, or right.
 
@@ -198,7 +207,7 @@ def claim_mistakes(
         groups: (N,) photographs.
         draws: of them.
         method: whose maps.
-        picture: that shows it.
+        shown_in: that shows it.
     """
     other = shares.shares[..., REGIONS.index("other side")]
     repeated = np.repeat(groups, right.shape[1])
@@ -221,4 +230,4 @@ def claim_mistakes(
         f"answers lies there, {chance.estimate:.0%} [{chance.low:.0%}, {chance.high:.0%}] of that for {counts[0]} right ones "
         f"({_WORDS[method]})."
     )
-    return Finding(claim, own.estimate, own.low, own.high, control_of("right answers", chance), passed, picture)
+    return Finding(claim, own.estimate, own.low, own.high, control_of("right answers", chance), passed, shown_in)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from posescope.core.torch_rng import global_draws
-from posescope.explainability.errors import ExplainError
+from posescope.core.torch_rng import fork_torch_rng
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import batches_of_rows
 from posescope.models.base import PoseNetwork
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
-    "JointScores",
+    "HeatmapValues",
     "MissingCaptumError",
     "attribute_gradients",
     "attribute_occlusion",
     "freeze",
     "load_captum",
-    "randomise",
+    "randomise_weights",
 ]
 
 
-class MissingCaptumError(ExplainError):
+class MissingCaptumError(ExplainabilityError):
     """Attribution was asked for, and Captum is not installed."""
 
 
@@ -66,14 +66,14 @@ def freeze(network: PoseNetwork) -> PoseNetwork:
     return deepcopy(network).eval().requires_grad_(requires_grad=False)
 
 
-def randomise(network: PoseNetwork, seed: int) -> PoseNetwork:
+def randomise_weights(network: PoseNetwork, seed: int) -> PoseNetwork:
     """A frozen copy that has learned nothing (Adebayo et al., "Sanity checks for saliency maps", 2018).
 
     Every module starts afresh by its own `reset_parameters`, running means and variances too; a parameter of a module without
     one is drawn from the normal distribution of its mean and standard deviation. Other draws of torch are not disturbed.
     """
     fresh = freeze(network)
-    with global_draws(), torch.no_grad():
+    with fork_torch_rng(), torch.no_grad():
         torch.manual_seed(seed)
         for module in fresh.modules():
             reset = getattr(module, "reset_parameters", None)
@@ -90,7 +90,7 @@ def _redraw(parameter: nn.Parameter) -> None:
     parameter.copy_((torch.randn(parameter.shape) * spread + float(parameter.mean())).to(parameter))
 
 
-class JointScores:
+class HeatmapValues:
     """The numbers that are explained: a network's heatmaps at one cell a joint.
 
     Args:
@@ -113,7 +113,7 @@ class JointScores:
 
 
 def attribute_gradients(
-    scores: JointScores, images: Tensor, cells: Tensor, *, steps: int, batch_size: int
+    scores: HeatmapValues, images: Tensor, cells: Tensor, *, steps: int, batch_size: int
 ) -> NDArray[np.float32]:
     """Integrated gradients.
 
@@ -145,7 +145,7 @@ def attribute_gradients(
 
 
 def attribute_occlusion(
-    scores: JointScores, images: Tensor, cells: Tensor, *, window_px: int, stride_px: int, batch_size: int
+    scores: HeatmapValues, images: Tensor, cells: Tensor, *, window_px: int, stride_px: int, batch_size: int
 ) -> NDArray[np.float32]:
     """Occlusion by windows of the mean colour; one sweep a person serves all joints.
 
@@ -174,5 +174,5 @@ def attribute_occlusion(
     return found
 
 
-def _of_one(scores: JointScores, cells: Tensor) -> Callable[[Tensor], Tensor]:
+def _of_one(scores: HeatmapValues, cells: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda images: scores(images, cells)

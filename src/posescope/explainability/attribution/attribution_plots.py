@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
-from posescope.drawing.image_grids import contact_sheet
-from posescope.drawing.strokes import paint_stroke
-from posescope.explainability.attribution.body_regions import REGIONS, RegionShares
-from posescope.explainability.attribution.explained_joints import Case
-from posescope.explainability.attribution.faithfulness_curves import CURVES, Curves
-from posescope.explainability.static_plots import heat_map
+from posescope.drawing.image_grids import draw_image_grid
+from posescope.drawing.strokes import draw_stroke
+from posescope.explainability.attribution.body_regions import REGIONS, RegionFractions
+from posescope.explainability.attribution.explained_joints import ExplainedJoints
+from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
+from posescope.explainability.static_plots import plot_matrix
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["caption_maps", "chart_density", "draw_maps", "plot_curves"]
+__all__ = ["caption_maps", "draw_density", "draw_maps", "plot_curves"]
 
 _TILE = (112, 112)
 _SMOOTH = 0.012  # of the crop's side: single pixels are seen, and belong together
@@ -60,14 +60,14 @@ def draw_maps(
             tile = overlay_heatmaps(dim_image(crop), seen[None], opacity=0.9)
             radius = crop.shape[1] / 64
             point = points[person, joint].astype(np.float64)
-            paint_stroke(tile, point, point, radius + 0.8, _BLACK)
-            paint_stroke(tile, point, point, radius, _WHITE)
+            draw_stroke(tile, point, point, radius + 0.8, _BLACK)
+            draw_stroke(tile, point, point, radius, _WHITE)
             tiles.append(tile)
             texts.append(captions[person * len(joints) + joint])
-    return contact_sheet(tiles, columns=len(crops), captions=texts, tile_size=_TILE, title=title)
+    return draw_image_grid(tiles, columns=len(crops), captions=texts, tile_size=_TILE, title=title)
 
 
-def plot_curves(curves: Curves) -> "go.Figure":
+def plot_curves(curves: FaithfulnessCurves) -> "go.Figure":
     """Deletion beside insertion, a line a ranking."""
     from plotly.subplots import make_subplots  # noqa: PLC0415 - a machine that only computes may lack it
 
@@ -92,7 +92,7 @@ def plot_curves(curves: Curves) -> "go.Figure":
     return figure
 
 
-def caption_maps(case: Case, shares: RegionShares, shown: slice) -> list[str]:
+def caption_maps(case: ExplainedJoints, shares: RegionFractions, shown: slice) -> list[str]:
     """For each person and joint: its name, and how much of the evidence lies on it."""
     return [
         name.replace("_", " ") + (": unlabelled" if np.isnan(share) else f" {share:.0%}{'' if right else ', wrong'}")
@@ -101,7 +101,7 @@ def caption_maps(case: Case, shares: RegionShares, shown: slice) -> list[str]:
     ]
 
 
-def chart_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
+def draw_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
     """The densities of one method in colours: log2, so that half and twice are as far from the middle.
 
     Args:
@@ -115,4 +115,4 @@ def chart_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
     values = np.log2(np.maximum(np.concatenate([density, random[-1:]]), 2.0**-6))
     title = f"How dense the evidence is ({method.replace('_', ' ')})"
     names = [*(name.replace("_", " ") for name in joints), "all, random weights"]
-    return heat_map(values, names, REGIONS, title=title, unit="log2 of evidence share / area share", smallest_reach=1.0)
+    return plot_matrix(values, names, REGIONS, title=title, unit="log2 of evidence share / area share", smallest_reach=1.0)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.bootstrap import ImageDraws, Interval
 
-__all__ = ["REGIONS", "RegionShares", "measure_shares", "move_maps", "region_map", "tabulate_regions"]
+__all__ = ["REGIONS", "RegionFractions", "measure_fractions", "move_maps", "region_map", "tabulate_regions"]
 
 REGIONS = ("joint", "limb", "other side", "body", "background")
 ALL = "all"
@@ -31,7 +31,7 @@ _SMALLEST_SIZE = 0.25  # of the crop's longer side: a person of one labelled joi
 
 
 @dataclass(frozen=True)
-class RegionShares:
+class RegionFractions:
     """Shares of the evidence and of the pixels.
 
     Attributes:
@@ -113,7 +113,7 @@ def region_map(
     return np.select([disc, other_disc, limbs, other_limbs, body], [0, 2, 1, 2, 3], default=4).astype(np.uint8)
 
 
-def measure_shares(maps: NDArray[np.floating], regions: NDArray[np.uint8], labelled: NDArray[np.bool_]) -> RegionShares:
+def measure_fractions(maps: NDArray[np.floating], regions: NDArray[np.uint8], labelled: NDArray[np.bool_]) -> RegionFractions:
     """Shares of the evidence (absolute values) and of the pixels in each region.
 
     Args:
@@ -128,7 +128,7 @@ def measure_shares(maps: NDArray[np.floating], regions: NDArray[np.uint8], label
     sums = np.stack([np.where(mask, evidence, 0.0).sum(axis=(2, 3)) for mask in masks], axis=-1)
     there = (areas > 0) & (labelled & (total > 0))[..., None]
     shares = np.divide(sums, total[..., None], out=np.full(sums.shape, np.nan), where=there)
-    return RegionShares(shares, np.where(there, areas, np.nan))
+    return RegionFractions(shares, np.where(there, areas, np.nan))
 
 
 def move_maps(
@@ -163,9 +163,9 @@ def move_maps(
 
 
 def tabulate_regions(
-    trained: RegionShares,
-    random: RegionShares,
-    moved: RegionShares,
+    trained: RegionFractions,
+    random: RegionFractions,
+    moved: RegionFractions,
     *,
     method: str,
     joints: Sequence[str],
@@ -197,8 +197,8 @@ def tabulate_regions(
                     "joint": name,
                     "region": region,
                     "cases": int(np.isfinite(shares).sum()),
-                    "share": _mean(shares),
-                    "area": _mean(areas),
+                    "fraction": _mean(shares),
+                    "area_fraction": _mean(areas),
                     "density": own.estimate,
                     "low": own.low,
                     "high": own.high,

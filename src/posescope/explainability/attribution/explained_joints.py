@@ -13,14 +13,14 @@ from posescope.artifacts.pose_model import normalise_images
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
 
-__all__ = ["Case", "choose_joints", "make_case", "patch_nearness"]
+__all__ = ["ExplainedJoints", "choose_joints", "select_explained_joints", "patch_nearness"]
 
 
 @dataclass(frozen=True)
-class Case:
+class ExplainedJoints:
     """N persons and J of their joints.
 
     Attributes:
@@ -56,13 +56,15 @@ def choose_joints(skeleton: Skeleton, names: Sequence[str] | None) -> NDArray[np
         return np.array([joint for joint, partner in enumerate(skeleton.flip_indices) if joint <= partner], dtype=np.int64)
     unknown = [name for name in names if name not in skeleton.joints]
     if unknown:
-        raise ExplainError(
+        raise ExplainabilityError(
             f"attribution: the skeleton has no joint {', '.join(unknown)} (option joints); it has: {', '.join(skeleton.joints)}."
         )
     return np.array([skeleton.index(name) for name in names], dtype=np.int64)
 
 
-def make_case(inputs: AnalysisInputs, names: Sequence[str] | None, most: int, cell: Literal["predicted", "annotated"]) -> Case:
+def select_explained_joints(
+    inputs: AnalysisInputs, names: Sequence[str] | None, most: int, cell: Literal["predicted", "annotated"]
+) -> ExplainedJoints:
     """Draw persons with these joints annotated, and find the cells.
 
     Args:
@@ -78,7 +80,9 @@ def make_case(inputs: AnalysisInputs, names: Sequence[str] | None, most: int, ce
     joints = choose_joints(model.skeleton, names)
     known = np.flatnonzero((targets.visibility[:, joints] > 0).any(axis=1))
     if not len(known):
-        raise ExplainError("attribution: nobody has the joints annotated, so nobody can say where the evidence should lie.")
+        raise ExplainabilityError(
+            "attribution: nobody has the joints annotated, so nobody can say where the evidence should lie."
+        )
     rows = known[sample_rows(len(known), most, inputs.seed)].astype(np.int64)
     pixels = torch.from_numpy(inputs.crops.read_images(rows))
     maps = model.heatmaps(pixels)
@@ -89,7 +93,7 @@ def make_case(inputs: AnalysisInputs, names: Sequence[str] | None, most: int, ce
     if cell == "annotated":
         annotated = _cells_of(targets.joints[rows][:, joints], size, model.network.map_size)
         cells = torch.where(torch.from_numpy(labelled).to(cells.device), annotated.to(cells.device), cells)
-    return Case(
+    return ExplainedJoints(
         rows=rows,
         joints=joints,
         names=tuple(model.skeleton.joints[joint] for joint in joints),

@@ -21,16 +21,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from posescope.evaluation.bootstrap import ImageDraws, Interval
-from posescope.explainability.attribution.attribution_maps import JointScores
+from posescope.explainability.attribution.attribution_maps import HeatmapValues
 from posescope.explainability.features.activations import batches_of_rows
 
-__all__ = ["CURVES", "Curves", "patch_sums", "run_curves", "tabulate_curves"]
+__all__ = ["CURVES", "FaithfulnessCurves", "patch_sums", "measure_curves", "tabulate_curves"]
 
 CURVES = ("deletion", "insertion")
 
 
 @dataclass(frozen=True)
-class Curves:
+class FaithfulnessCurves:
     """What is left of the explained numbers.
 
     Attributes:
@@ -73,8 +73,8 @@ def patch_sums(maps: NDArray[np.floating], patch_px: int) -> NDArray[np.float64]
     return sums.reshape(*sums.shape[:-2], -1)
 
 
-def run_curves(
-    scores: JointScores,
+def measure_curves(
+    scores: HeatmapValues,
     images: Tensor,
     cells: Tensor,
     rankings: Mapping[str, NDArray[np.float64]],
@@ -83,7 +83,7 @@ def run_curves(
     fractions: Sequence[float],
     patch_px: int,
     batch_size: int,
-) -> Curves:
+) -> FaithfulnessCurves:
     """Delete and insert patches in the order of each ranking.
 
     Args:
@@ -114,10 +114,10 @@ def run_curves(
                 for name, own in zip(rankings, found, strict=True):
                     values[name][0, row, joint] = [full[joint], *own[0], 0.0]
                     values[name][1, row, joint] = [0.0, *own[1], full[joint]]
-    return Curves(shares, values, whole)
+    return FaithfulnessCurves(shares, values, whole)
 
 
-def tabulate_curves(curves: Curves, groups: NDArray[np.int64], draws: ImageDraws, control: str) -> pd.DataFrame:
+def tabulate_curves(curves: FaithfulnessCurves, groups: NDArray[np.int64], draws: ImageDraws, control: str) -> pd.DataFrame:
     """A row a ranking and curve: the area with its interval, and what it gains on the control's, on the same persons."""
     records = []
     for ranking in curves.values:
@@ -125,7 +125,7 @@ def tabulate_curves(curves: Curves, groups: NDArray[np.int64], draws: ImageDraws
             area = curves.area(ranking, place, groups, draws)
             gain = curves.advantage(ranking, control, place, groups, draws)
             records.append((ranking, curve, area.estimate, area.low, area.high, gain.estimate, gain.low, gain.high))
-    columns = ["ranking", "curve", "area", "low", "high", "better_than_random", "better_low", "better_high"]
+    columns = ["ranking", "curve", "area", "low", "high", "gain_over_random", "gain_low", "gain_high"]
     return pd.DataFrame(records, columns=columns)
 
 
@@ -138,7 +138,7 @@ def _kept(ranking: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[
 
 
 def _score_masked(
-    scores: JointScores, image: Tensor, cell: Tensor, kept: NDArray[np.bool_], joint: int, patch_px: int, batch_size: int
+    scores: HeatmapValues, image: Tensor, cell: Tensor, kept: NDArray[np.bool_], joint: int, patch_px: int, batch_size: int
 ) -> NDArray[np.float64]:
     """(M, P) patches that stay -> (M,) the explained number of one joint, the rest at the mean colour."""
     height, width = image.shape[-2:]

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 
 __all__ = [
     "Clusterer",
@@ -15,8 +15,8 @@ __all__ = [
     "QuickClusterer",
     "check_finite",
     "nearest_centres",
-    "quick_one_of",
-    "sorted_by_size",
+    "quick_variant",
+    "sort_by_size",
     "Division",
 ]
 
@@ -43,7 +43,7 @@ class Clustering:
     def __post_init__(self) -> None:
         found = np.unique(self.labels)
         if not np.array_equal(found, np.arange(len(self.centres))) or len(found) < 2:
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"Clustering: expected labels 0..{len(self.centres) - 1} for {len(self.centres)} centres, at least two and each "
                 f"with a point; found the labels {found.tolist()[:20]}."
             )
@@ -79,7 +79,7 @@ class QuickClusterer(Protocol):
         ...
 
 
-def quick_one_of(clusterer: Clusterer, clusters: int | None = None) -> Clusterer:
+def quick_variant(clusterer: Clusterer, clusters: int | None = None) -> Clusterer:
     """The cheaper one of its kind where it offers one, else the clusterer itself."""
     return clusterer.quicker(clusters) if isinstance(clusterer, QuickClusterer) else clusterer
 
@@ -98,7 +98,7 @@ def check_finite(points: NDArray[np.floating], name: str) -> None:
         sums = points.sum(axis=1, dtype=np.float64)
     faulty = np.flatnonzero(~np.isfinite(sums))
     if len(faulty):
-        raise ExplainError(
+        raise ExplainabilityError(
             f"{name}: expected finite numbers; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
             "first. Compute the features again (pipeline explainability)."
         )
@@ -114,7 +114,7 @@ def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating])
     return nearest
 
 
-def sorted_by_size(labels: NDArray[np.integer], centres: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def sort_by_size(labels: NDArray[np.integer], centres: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels (N,) and centres (Q, P) renumbered from the largest cluster to the smallest; empty clusters go."""
     sizes = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-sizes, kind="stable")

@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from sklearn.mixture import GaussianMixture as Mixture
 
 from posescope.core.plugins import Options
-from posescope.explainability.clustering.base import Clustering, check_finite, sorted_by_size
+from posescope.explainability.clustering.base import Clustering, check_finite, sort_by_size
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import centred_blocks, sample_rows
 
 __all__ = ["GaussianMixture", "GaussianMixtureOptions"]
@@ -56,7 +56,9 @@ class GaussianMixture:
         check_finite(points, "gaussian_mixture")
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
-            raise ExplainError(f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}.")
+            raise ExplainabilityError(
+                f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}."
+            )
         middle = points.mean(axis=0, dtype=np.float64)
         sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - middle
         counts = range(self.options.smallest, largest + 1)
@@ -64,11 +66,13 @@ class GaussianMixture:
         found = {count: _predict(mixture, points, middle) for count, mixture in zip(counts, mixtures, strict=True)}
         divided = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}
         if not divided:
-            raise ExplainError(f"gaussian_mixture: no mixture divides the {len(points)} points into as many clusters as it has.")
+            raise ExplainabilityError(
+                f"gaussian_mixture: no mixture divides the {len(points)} points into as many clusters as it has."
+            )
         bic = {count: mixture.bic(sample) for count, mixture in zip(counts, mixtures, strict=True)}
         best = min(divided, key=lambda count: bic[count])
         middles = np.stack([points[divided[best] == cluster].mean(axis=0, dtype=np.float64) for cluster in range(best)])
-        labels, centres = sorted_by_size(divided[best], middles)
+        labels, centres = sort_by_size(divided[best], middles)
         rows = sample_rows(len(points), self.options.silhouette_persons, seed)
         measured = measure_silhouettes(points, list(divided.values()), rows)
         return Clustering(labels, centres, {count: own.mean for count, own in zip(divided, measured, strict=True)})

@@ -21,11 +21,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.core.plugins import Options
-from posescope.explainability.clustering.base import Clustering, Division, check_finite, nearest_centres, sorted_by_size
+from posescope.explainability.clustering.base import Clustering, Division, check_finite, nearest_centres, sort_by_size
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.clustering.torch_backend import KMeansOnDevice
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import centre_rows, row_slices, sample_rows
 
 __all__ = ["KMeansFit", "fit_kmeans", "KMeansInThreads", "Clustering", "KMeansClusterer", "KMeansOptions"]
@@ -200,14 +200,14 @@ class KMeansClusterer:
         device = resolve_gpu(self.options.device)
         largest = min(self.options.largest, len(points) - 1)
         if largest < self.options.smallest:
-            raise ExplainError(f"kmeans: expected more than {self.options.smallest} points, found {len(points)}.")
+            raise ExplainabilityError(f"kmeans: expected more than {self.options.smallest} points, found {len(points)}.")
         counts = range(self.options.smallest, largest + 1)
         fits = fit_kmeans(points, counts, self.options.restarts, self.options.start_persons, seed, device)
         silhouettes = self._silhouettes(points, fits, seed, device)
         best = max(silhouettes, key=lambda k: silhouettes[k])
-        labels, centres = sorted_by_size(fits[best].labels, fits[best].centres)
+        labels, centres = sort_by_size(fits[best].labels, fits[best].centres)
         if len(centres) < 2:
-            raise ExplainError(f"kmeans: all {len(points)} points coincide; there is nothing to divide.")
+            raise ExplainabilityError(f"kmeans: all {len(points)} points coincide; there is nothing to divide.")
         # Where points coincide, fewer clusters than asked for have points.
         silhouettes |= {len(centres): silhouettes[best]}
         return Clustering(

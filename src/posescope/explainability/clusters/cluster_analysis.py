@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
-from posescope.core.plugins import ComponentSpec, build, component_of
+from posescope.core.plugins import ComponentSpec, build, component_field
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterErrors, measure_errors
-from posescope.explainability.clusters.cluster_descriptions import Traits, find_traits
+from posescope.explainability.clusters.cluster_descriptions import Traits, describe_clusters
 from posescope.explainability.clusters.cluster_findings import (
     cluster_facts,
     cluster_names,
@@ -28,10 +28,10 @@ from posescope.explainability.clusters.cluster_findings import (
     trait_findings,
 )
 from posescope.explainability.clusters.cluster_image_grids import draw_gallery, draw_mean_skeletons, rank_members
-from posescope.explainability.clusters.cluster_members import MeasuredPersons, measure_persons
-from posescope.explainability.clusters.cluster_scatter import draw_map, hover_texts, interactive_map, map_of
-from posescope.explainability.clusters.cluster_validation import Structure, StructureOptions, weigh_structure
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.clusters.cluster_members import ClusterMembers, measure_members
+from posescope.explainability.clusters.cluster_scatter import hover_texts, plot_interactive_plane, plot_plane, project_to_plane
+from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import batches_of_rows
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Finding
@@ -43,10 +43,10 @@ _BLOCK_ROWS = 10_000
 if TYPE_CHECKING:
     ClustererSpec = ComponentSpec
 else:
-    ClustererSpec = component_of("clusterers")
+    ClustererSpec = component_field("clusterers")
 
 
-class ClustersOptions(StructureOptions):
+class ClustersOptions(ClusterValidationOptions):
     """What is clustered, what it is held against, and what is shown of it."""
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
@@ -54,7 +54,7 @@ class ClustersOptions(StructureOptions):
         "components",
         description="Cluster coordinates along components, or the features as they are (about 16 bytes a number in memory)",
     )
-    variance_share: float = Field(
+    variance_fraction: float = Field(
         0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"
     )
     persons: int | None = Field(None, ge=3, description="Persons clustered, at most; none: everybody")
@@ -101,9 +101,9 @@ class Clusters:
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
         draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
-        measured = measure_persons(points, clustering, self.options.silhouette_persons, inputs.seed, device)
+        measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed, device)
         silhouette = measured.interval(inputs.groups, draws)
-        structure = weigh_structure(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
+        structure = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
         traits, errors = self._contrasts(inputs, clustering, draws)
         table = cluster_table(inputs.features.person_ids, clustering, measured, traits, errors)
         failures = error_findings(errors, clustering, traits, "clusters", real=structure.is_real) if errors else []
@@ -117,10 +117,12 @@ class Clusters:
                 **({"cluster_attributes": traits.table} if traits else {}),
                 "cluster_members": members_table(inputs.features.person_ids, clustering, measured),
             },
-            pictures={"clusters": self._gallery(inputs, clustering, measured), **_pictures(inputs, clustering, names)},
+            images={"clusters": self._gallery(inputs, clustering, measured), **_pictures(inputs, clustering, names)},
             note=_note(space, measured, structure, failures, traits),
             findings=(*structure.findings("clusters_map"), *failures, *told),
-            figures={"clusters_plane": interactive_map(map_of(inputs), clustering.labels, names, hover_texts(inputs))},
+            plots={
+                "clusters_plane": plot_interactive_plane(project_to_plane(inputs), clustering.labels, names, hover_texts(inputs))
+            },
         )
 
     def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
@@ -129,7 +131,7 @@ class Clusters:
         if self.options.space == "raw":
             # Features that are stored as float32 stay in their file.
             return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
-        axes = min(inputs.components.components_for(self.options.variance_share), len(inputs.components))
+        axes = min(inputs.components.components_for(self.options.variance_fraction), len(inputs.components))
         points = np.empty((len(values), axes), dtype=np.float32)
         for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
             points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
@@ -146,17 +148,21 @@ class Clusters:
         if inputs.attributes is None:
             return None, errors
         smallest = self.options.smallest_contrast
-        traits = find_traits(inputs.attributes, labels, count, groups, draws, smallest=smallest, shuffles=shuffles, seed=seed)
+        traits = describe_clusters(
+            inputs.attributes, labels, count, groups, draws, smallest=smallest, shuffles=shuffles, seed=seed
+        )
         return traits, errors
 
-    def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: MeasuredPersons) -> NDArray[np.uint8]:
-        shown = rank_members(clustering.labels, measured.to_centre, measured.medoids, self.options.gallery, self.options.farthest)
+    def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: ClusterMembers) -> NDArray[np.uint8]:
+        shown = rank_members(
+            clustering.labels, measured.distance_to_centre, measured.medoids, self.options.gallery, self.options.farthest
+        )
         return draw_gallery(inputs, shown, (self.options.gallery, self.options.farthest))
 
 
 def _checked(clustering: Clustering, count: int) -> Clustering:
     if len(clustering.labels) != count:
-        raise ExplainError(
+        raise ExplainabilityError(
             f"clusters: expected of the clusterer a label for each of the {count} points, found {len(clustering.labels)}."
         )
     return clustering
@@ -181,15 +187,17 @@ def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
 
 def _pictures(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
     return {
-        "clusters_map": draw_map(map_of(inputs), clustering.labels, names),
+        "clusters_map": plot_plane(project_to_plane(inputs), clustering.labels, names),
         "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
     }
 
 
-def _note(space: str, measured: MeasuredPersons, structure: Structure, failures: list[Finding], traits: Traits | None) -> str:
+def _note(
+    space: str, measured: ClusterMembers, structure: ClusterValidation, failures: list[Finding], traits: Traits | None
+) -> str:
     sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against everybody)"
     agreement = structure.clustering.restart_agreements.get(len(structure.clustering))
-    texts = [f"{len(measured.to_centre)} persons{sampled}, described by {space}. {structure.describe()}"]
+    texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {structure.describe()}"]
     if agreement is not None:
         texts.append(f"Other starts of the clustering agree with the one kept with an adjusted Rand index of {agreement:.2f}.")
     held = [finding for finding in failures if finding.passed]

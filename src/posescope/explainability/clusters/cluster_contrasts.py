@@ -167,7 +167,7 @@ class ClusterErrors:
         found = self.contrasts
         for place, name in enumerate(self.names):
             # The difference of the first score, PCK, goes by the short name.
-            gap = "against_rest" if name == "pck" else f"{name}_against_rest"
+            gap = "difference_from_rest" if name == "pck" else f"{name}_against_rest"
             columns |= {
                 f"mean_{name}": found.inside[:, place],
                 f"{name}_low": found.inside_low[:, place],

@@ -18,10 +18,10 @@ from posescope.evaluation.bootstrap import ImageDraws
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.clusters.cluster_contrasts import Contrasts, contrast_clusters, shuffled_differences
 
-__all__ = ["Trait", "Traits", "find_traits"]
+__all__ = ["Trait", "Traits", "describe_clusters"]
 
 
-_COLUMNS = ["cluster", "attribute", "inside", "rest", "difference", "low", "high", "chance", "told"]
+_COLUMNS = ["cluster", "attribute", "inside", "rest", "difference", "low", "high", "chance", "describes"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Traits:
     """Of Q clusters.
 
     Attributes:
-        told: for each cluster its traits, the largest difference first.
+        describes: for each cluster its traits, the largest difference first.
         strongest: the difference farthest from chance, told or not; none where nothing was measured.
         table: a row a cluster and attribute: cluster (from 1), attribute, inside and rest (means in the attribute's unit),
             difference with low and high (standard deviations), chance (95 % quantile), told.
@@ -61,7 +61,7 @@ class Traits:
         return ", ".join(trait.words for trait in self.told[cluster][:most])
 
 
-def find_traits(
+def describe_clusters(
     attributes: pd.DataFrame,
     labels: NDArray[np.int64],
     clusters: int,
@@ -110,7 +110,9 @@ def find_traits(
         tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if told[cluster, column])
         for cluster in range(clusters)
     )
-    table = _table(found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "told": told}, names)
+    table = _table(
+        found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "describes": told}, names
+    )
     sure = np.where(np.isfinite(low + high), np.abs(difference) / error, -1.0)
     place = np.unravel_index(int(sure.argmax()), sure.shape) if sure.size and sure.max() >= 0 else None
     return Traits(by_cluster, None if place is None else trait(int(place[0]), int(place[1])), table)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterErrors
 from posescope.explainability.clusters.cluster_descriptions import Trait, Traits
-from posescope.explainability.clusters.cluster_members import MeasuredPersons
+from posescope.explainability.clusters.cluster_members import ClusterMembers
 from posescope.explainability.findings import Control, Finding
 
 __all__ = ["NOT_REAL", "cluster_names", "error_findings", "trait_findings", "cluster_facts", "cluster_table", "members_table"]
@@ -23,34 +23,34 @@ def cluster_names(sizes: NDArray[np.int64], traits: Traits | None) -> list[str]:
     return [f"cluster {place} ({size} persons{own})" for place, (size, own) in enumerate(zip(sizes, words, strict=True), start=1)]
 
 
-def trait_findings(traits: Traits, sizes: NDArray[np.int64], picture: str) -> list[Finding]:
+def trait_findings(traits: Traits, sizes: NDArray[np.int64], shown_in: str) -> list[Finding]:
     """A claim a cluster that the attributes set apart; where they set none apart, one claim that failed."""
     found = [
-        _trait_finding(f"What sets cluster {cluster + 1} ({sizes[cluster]} persons) apart: {_listed(told)}.", told[0], picture)
+        _trait_finding(f"What sets cluster {cluster + 1} ({sizes[cluster]} persons) apart: {_listed(told)}.", told[0], shown_in)
         for cluster, told in enumerate(traits.told)
         if told
     ]
     if found or traits.strongest is None:
         return found
     claim = f"No measured attribute sets a cluster apart for certain; the nearest to it: {_listed((traits.strongest,))}."
-    return [replace(_trait_finding(claim, traits.strongest, picture), passed=False)]
+    return [replace(_trait_finding(claim, traits.strongest, shown_in), passed=False)]
 
 
 def _listed(told: tuple[Trait, ...], most: int = 3) -> str:
     return ", ".join(f"{one.words} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}] sd)" for one in told[:most])
 
 
-def _trait_finding(claim: str, first: Trait, picture: str) -> Finding:
+def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:
     what = "largest difference of any cluster and attribute, labels shuffled"
     control = Control(what, first.chance[1], first.chance[0], first.chance[2])
     value, low, high = first.difference, first.low, first.high
     if value < 0:
         value, low, high = -value, -high, -low
-    return Finding(claim, value, low, high, control, passed=True, picture=picture)
+    return Finding(claim, value, low, high, control, passed=True, shown_in=shown_in)
 
 
 def error_findings(
-    errors: ClusterErrors, clustering: Clustering, traits: Traits | None, picture: str, *, real: bool
+    errors: ClusterErrors, clustering: Clustering, traits: Traits | None, shown_in: str, *, real: bool
 ) -> list[Finding]:
     """A claim a cluster on which the model does worse than on the rest, the worst first.
 
@@ -58,7 +58,7 @@ def error_findings(
         errors: of the clusters.
         clustering: the division.
         traits: words for them.
-        picture: that shows them.
+        shown_in: that shows them.
         real: whether the clusters are more than a cut through a continuum.
     """
     names = cluster_names(clustering.sizes, traits)
@@ -82,7 +82,7 @@ def error_findings(
             text += f"; {NOT_REAL}"
         stake = float(errors.shares[cluster] * gap) if passed else 0.0
         control = Control(what, median, float(np.quantile(chance, 0.025)), beyond)
-        claims.append(Finding(f"{text}.", float(gap), float(low), float(high), control, passed, picture, stake))
+        claims.append(Finding(f"{text}.", float(gap), float(low), float(high), control, passed, shown_in, stake))
     return claims
 
 
@@ -102,7 +102,7 @@ def _scores(errors: ClusterErrors, cluster: int) -> str:
 def cluster_table(
     person_ids: NDArray[np.int64],
     clustering: Clustering,
-    measured: MeasuredPersons,
+    measured: ClusterMembers,
     traits: Traits | None,
     errors: ClusterErrors | None,
 ) -> pd.DataFrame:
@@ -112,8 +112,8 @@ def cluster_table(
         {
             "cluster": np.arange(1, count + 1),
             "persons": clustering.sizes,
-            "share": clustering.sizes / len(clustering.labels),
-            "words": [traits.words(cluster) if traits else "" for cluster in range(count)],
+            "fraction": clustering.sizes / len(clustering.labels),
+            "description": [traits.words(cluster) if traits else "" for cluster in range(count)],
             "silhouette": [_mean(measured.silhouettes[clustering.labels == cluster]) for cluster in range(count)],
             "medoid_person_id": person_ids[measured.medoids],
         }
@@ -121,14 +121,14 @@ def cluster_table(
     return table if errors is None else pd.concat([table, errors.table()], axis=1)
 
 
-def members_table(person_ids: NDArray[np.int64], clustering: Clustering, measured: MeasuredPersons) -> pd.DataFrame:
+def members_table(person_ids: NDArray[np.int64], clustering: Clustering, measured: ClusterMembers) -> pd.DataFrame:
     """A row a person: person_id, cluster, silhouette (NaN where not taken), to_centre (distance)."""
     return pd.DataFrame(
         {
             "person_id": person_ids,
             "cluster": clustering.labels + 1,
             "silhouette": measured.silhouettes,
-            "to_centre": measured.to_centre,
+            "distance_to_centre": measured.distance_to_centre,
         }
     )
 

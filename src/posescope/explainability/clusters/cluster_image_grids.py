@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.drawing.image_grids import contact_sheet
+from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.explainability.base import AnalysisInputs
@@ -13,7 +13,7 @@ from posescope.explainability.features.activations import predict_persons
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.geometry.affine import apply_affine, crop_from_image
 
-__all__ = ["Shown", "draw_gallery", "draw_mean_skeletons", "mean_skeletons", "rank_members"]
+__all__ = ["ShownMembers", "draw_gallery", "draw_mean_skeletons", "mean_skeletons", "rank_members"]
 
 _GROUND_GREY = 225
 _TILE_PX = 128
@@ -22,7 +22,7 @@ _FEW = 0.3  # a joint that fewer than this share of a cluster's persons have is 
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownMembers:
     """Whom to show of one cluster: rows of the persons, the medoid first, then the nearest to the centre; and the farthest."""
 
     nearest: NDArray[np.int64]
@@ -30,26 +30,26 @@ class Shown:
 
 
 def rank_members(
-    labels: NDArray[np.int64], to_centre: NDArray[np.float64], medoids: NDArray[np.int64], nearest: int, farthest: int
-) -> list[Shown]:
+    labels: NDArray[np.int64], distance_to_centre: NDArray[np.float64], medoids: NDArray[np.int64], nearest: int, farthest: int
+) -> list[ShownMembers]:
     """Whom to show of each cluster, nobody twice; fewer of a small one.
 
     Args:
         labels: (N,) 0..Q-1.
-        to_centre: (N,) distance to the centre of the own cluster.
+        distance_to_centre: (N,) distance to the centre of the own cluster.
         medoids: (Q,) rows.
         nearest, farthest: most to show of each cluster.
     """
     shown = []
     for cluster, medoid in enumerate(medoids):
         others = np.flatnonzero((labels == cluster) & (np.arange(len(labels)) != medoid))
-        order = np.append(medoid, others[np.argsort(to_centre[others], kind="stable")])
+        order = np.append(medoid, others[np.argsort(distance_to_centre[others], kind="stable")])
         rest = order[nearest:]
-        shown.append(Shown(order[:nearest], rest[max(len(rest) - farthest, 0) :]))
+        shown.append(ShownMembers(order[:nearest], rest[max(len(rest) - farthest, 0) :]))
     return shown
 
 
-def draw_gallery(inputs: AnalysisInputs, shown: list[Shown], columns: tuple[int, int]) -> NDArray[np.uint8]:
+def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tuple[int, int]) -> NDArray[np.uint8]:
     """A row of pictures a cluster with predicted skeletons: `columns` nearest, then farthest; small ones leave places empty."""
     places, captions = [], []
     for cluster, own in enumerate(shown, start=1):
@@ -60,9 +60,9 @@ def draw_gallery(inputs: AnalysisInputs, shown: list[Shown], columns: tuple[int,
         for rows, texts, most in zip((own.nearest, own.farthest), (near, far), columns, strict=True):
             places.append(np.concatenate([rows, np.full(most - len(rows), -1)]))
             captions += texts + [""] * (most - len(rows))
-    pictures = _pictures(inputs, np.concatenate(places).astype(np.int64))
+    images = _pictures(inputs, np.concatenate(places).astype(np.int64))
     title = f"One cluster a row: medoid and nearest to the centre ({columns[0]}), then the farthest from it ({columns[1]})"
-    return contact_sheet(pictures, columns=sum(columns), captions=captions, tile_size=(_TILE_PX, _TILE_PX), title=title)
+    return draw_image_grid(images, columns=sum(columns), captions=captions, tile_size=(_TILE_PX, _TILE_PX), title=title)
 
 
 def _caption(inputs: AnalysisInputs, row: int) -> str:
@@ -110,4 +110,4 @@ def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names
     sheet_from_crop = crop_from_image(0, 0, max(inputs.crops.crop_size), ground.shape[:2])
     drawn = [draw_skeleton(ground, apply_affine(sheet_from_crop, mean), inputs.model.skeleton) for mean in means]
     captions = [name + ("; predicted" if origin == "predicted" else "") for name, origin in zip(names, origins, strict=True)]
-    return contact_sheet(drawn, columns=5, captions=captions, tile_size=(190, 190), title=title)
+    return draw_image_grid(drawn, columns=5, captions=captions, tile_size=(190, 190), title=title)

@@ -11,24 +11,24 @@ from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.features.row_blocks import row_slices, sample_rows
 
-__all__ = ["MeasuredPersons", "measure_persons"]
+__all__ = ["ClusterMembers", "measure_members"]
 
 
 @dataclass(frozen=True)
-class MeasuredPersons:
+class ClusterMembers:
     """Of N persons in Q clusters.
 
     Attributes:
         rows: (n,) whose silhouettes were taken.
         silhouettes: (N,) -1..1, NaN for the others.
-        to_centre: (N,) distance to the centre of the own cluster.
+        distance_to_centre: (N,) distance to the centre of the own cluster.
         medoids: (Q,) rows: of the persons at `rows` the one with the smallest mean distance to the others of its cluster; where
             none of a cluster is among them, the one nearest to its centre.
     """
 
     rows: NDArray[np.int64]
     silhouettes: NDArray[np.float64]
-    to_centre: NDArray[np.float64]
+    distance_to_centre: NDArray[np.float64]
     medoids: NDArray[np.int64]
 
     @property
@@ -41,9 +41,9 @@ class MeasuredPersons:
         return draws.mean_interval(self.silhouettes, groups)
 
 
-def measure_persons(
+def measure_members(
     points: NDArray[np.floating], clustering: Clustering, most: int, seed: int, device: torch.device | None = None
-) -> MeasuredPersons:
+) -> ClusterMembers:
     """Measure (N, P) points in their division.
 
     Args:
@@ -57,13 +57,15 @@ def measure_persons(
     (found,) = measure_silhouettes(points, [clustering.labels], rows, device)
     silhouettes, own = np.full(len(points), np.nan), np.full(len(points), np.inf)
     silhouettes[rows], own[rows] = found.values, found.own
-    to_centre = _distances_to_centre(points, clustering)
-    medoids = [_medoid(np.flatnonzero(clustering.labels == cluster), own, to_centre) for cluster in range(len(clustering))]
-    return MeasuredPersons(rows, silhouettes, to_centre, np.array(medoids, dtype=np.int64))
+    distance_to_centre = _distances_to_centre(points, clustering)
+    medoids = [
+        _medoid(np.flatnonzero(clustering.labels == cluster), own, distance_to_centre) for cluster in range(len(clustering))
+    ]
+    return ClusterMembers(rows, silhouettes, distance_to_centre, np.array(medoids, dtype=np.int64))
 
 
-def _medoid(inside: NDArray[np.int64], own: NDArray[np.float64], to_centre: NDArray[np.float64]) -> int:
-    distances = own if np.isfinite(own[inside]).any() else to_centre
+def _medoid(inside: NDArray[np.int64], own: NDArray[np.float64], distance_to_centre: NDArray[np.float64]) -> int:
+    distances = own if np.isfinite(own[inside]).any() else distance_to_centre
     return int(inside[distances[inside].argmin()])
 
 

@@ -15,7 +15,7 @@ from posescope.explainability.features.row_blocks import sample_rows
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Plane", "draw_map", "hover_texts", "interactive_map", "map_of"]
+__all__ = ["ComponentPlane", "plot_plane", "hover_texts", "plot_interactive_plane", "project_to_plane"]
 
 _BLOCK_ROWS = 10_000
 _MOST = 4000  # dots shown: more hide one another, and a page with them is slow
@@ -24,21 +24,21 @@ _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#
 
 
 @dataclass(frozen=True)
-class Plane:
+class ComponentPlane:
     """Coordinates (N, 2), and the titles of the two axes."""
 
     points: NDArray[np.float64]
     titles: tuple[str, str]
 
 
-def map_of(inputs: AnalysisInputs) -> Plane:
+def project_to_plane(inputs: AnalysisInputs) -> ComponentPlane:
     """Where the persons stand along the first two components (0 along a second one that there is not)."""
     values, points, shares = inputs.features.values, np.zeros((len(inputs.features), 2)), np.zeros(2)
     there = min(len(inputs.components), 2)
     for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
         points[rows, :there] = inputs.components.project(values[rows[0] : rows[-1] + 1], there)
     shares[:there] = inputs.components.explained_variance_ratio[:there]
-    return Plane(points, (f"component 1 ({shares[0]:.1%} of the variance)", f"component 2 ({shares[1]:.1%})"))
+    return ComponentPlane(points, (f"component 1 ({shares[0]:.1%} of the variance)", f"component 2 ({shares[1]:.1%})"))
 
 
 def hover_texts(inputs: AnalysisInputs) -> list[str]:
@@ -49,7 +49,7 @@ def hover_texts(inputs: AnalysisInputs) -> list[str]:
     return [f"person {person}" + ("" if np.isnan(own) else f"<br>PCK {own:.2f}") for person, own in zip(ids, pck, strict=True)]
 
 
-def draw_map(plane: Plane, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
+def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
     """The map as a picture.
 
     Args:
@@ -77,7 +77,7 @@ def draw_map(plane: Plane, labels: NDArray[np.int64], names: list[str]) -> NDArr
     return pixels[..., :3].copy()
 
 
-def interactive_map(plane: Plane, labels: NDArray[np.int64], names: list[str], hover: list[str]) -> "go.Figure":
+def plot_interactive_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str], hover: list[str]) -> "go.Figure":
     """The same map with a text for each person under the pointer (N texts)."""
     import plotly.graph_objects as go  # noqa: PLC0415  a GPU machine lacks it
 

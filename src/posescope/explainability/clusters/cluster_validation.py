@@ -9,25 +9,25 @@ from pydantic import Field
 
 from posescope.core.plugins import Options
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.clustering.base import Clusterer, Clustering, quick_one_of
+from posescope.explainability.clustering.base import Clusterer, Clustering, quick_variant
 from posescope.explainability.clustering.silhouettes import LOW_SILHOUETTE, describe_structure
-from posescope.explainability.clusters.null_reference import NullDraw, draw_null, shape_of
-from posescope.explainability.clusters.split_half_stability import STABLE, agreements_of_halves
+from posescope.explainability.clusters.null_reference import NullDraw, cluster_null_data, fit_null_model
+from posescope.explainability.clusters.split_half_stability import STABLE_AGREEMENT, split_half_agreements
 from posescope.explainability.findings import Control, Finding
 
-__all__ = ["Structure", "StructureOptions", "weigh_structure"]
+__all__ = ["ClusterValidation", "ClusterValidationOptions", "validate_clusters"]
 
 
-class StructureOptions(Options):
+class ClusterValidationOptions(Options):
     """What the clusters are held against."""
 
     null_draws: int = Field(4, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
     null_persons: int = Field(2000, ge=10, description="Points a cloud, and persons that are halved, at most")
-    halves: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
+    stability_splits: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
 
 
 @dataclass(frozen=True)
-class Structure:
+class ClusterValidation:
     """The evidence for a division into Q clusters.
 
     Attributes:
@@ -66,7 +66,7 @@ class Structure:
     @property
     def is_stable(self) -> bool:
         """Whether halves agree as well as recovered clusters do."""
-        return self.agreement is not None and self.agreement >= STABLE
+        return self.agreement is not None and self.agreement >= STABLE_AGREEMENT
 
     @property
     def is_real(self) -> bool:
@@ -111,7 +111,7 @@ class Structure:
             "null_silhouette": float(null.mean()),
             "null_silhouette_low": float(null.min()),
             "null_silhouette_high": float(null.max()),
-            "halves_agreement": self.agreement,
+            "split_half_agreement": self.agreement,
             "restart_agreement": self.clustering.restart_agreements.get(len(self.clustering)),
             "verdict": self.verdict,
         }
@@ -121,20 +121,18 @@ class Structure:
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
         measured = f"silhouette {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}], in size {describe_structure(own.estimate)}"
         clouds = f"clouds of the same spread without clusters, divided likewise, reach {null.min():.3f} to {null.max():.3f}"
-        halves = "there are not enough photographs to compare halves"
+        stability_splits = "there are not enough photographs to compare halves"
         if self.agreement is not None:
-            halves = f"halves of the photographs agree on it with an adjusted Rand index of {self.agreement:.2f}"
+            stability_splits = f"halves of the photographs agree on it with an adjusted Rand index of {self.agreement:.2f}"
         if self.is_real:
             touching = ", which touch" if own.estimate <= LOW_SILHOUETTE else ""
-            return f"The persons fall into {count} real clusters{touching} ({measured}): {clouds}, and {halves}."
+            return f"The persons fall into {count} real clusters{touching} ({measured}): {clouds}, and {stability_splits}."
         best = f"the best division, into {count} ({measured})"
         if self.beats_null:
-            return f"There are no real clusters: {best}, stands out ({clouds}), but is not stable: {halves} ({STABLE} would be)."
-        return (
-            f"There are no real clusters, only a cut through a continuum: {best}, is no better than chance: {clouds}; {halves}."
-        )
+            return f"There are no real clusters: {best}, stands out ({clouds}), but is not stable: {stability_splits} ({STABLE_AGREEMENT} would be)."
+        return f"There are no real clusters, only a cut through a continuum: {best}, is no better than chance: {clouds}; {stability_splits}."
 
-    def findings(self, picture: str) -> list[Finding]:
+    def findings(self, shown_in: str) -> list[Finding]:
         """That the clusters are real, and that they are stable."""
         null = self.null_silhouettes
         clouds = (
@@ -143,10 +141,10 @@ class Structure:
         )
         control = Control(clouds, float(null.mean()), float(null.min()), float(null.max()))
         own = self.silhouette
-        found = [Finding(self.describe(), own.estimate, own.low, own.high, control, self.is_real, picture)]
-        return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(picture)]
+        found = [Finding(self.describe(), own.estimate, own.low, own.high, control, self.is_real, shown_in)]
+        return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(shown_in)]
 
-    def _stability(self, picture: str) -> Finding:
+    def _stability(self, shown_in: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = Control(
             f"halves of clouds of as many points without clusters, divided into {count}",
@@ -160,18 +158,18 @@ class Structure:
         if self.is_stable and not passed:
             claim += f"; but so they do where there are none (up to {null.max():.2f}): the widest directions alone fix the cut"
         low, high = np.quantile(self.agreements, [0.025, 0.975])
-        return Finding(f"{claim}.", agreement, float(low), float(high), control, passed, picture)
+        return Finding(f"{claim}.", agreement, float(low), float(high), control, passed, shown_in)
 
 
-def weigh_structure(
+def validate_clusters(
     points: NDArray[np.floating],
     groups: NDArray[np.int64],
     clusterer: Clusterer,
     clustering: Clustering,
     silhouette: Interval,
-    options: StructureOptions,
+    options: ClusterValidationOptions,
     seed: int,
-) -> Structure:
+) -> ClusterValidation:
     """Gather the evidence for and against a division.
 
     Args:
@@ -184,7 +182,7 @@ def weigh_structure(
         seed: of the draws.
     """
     count = min(len(points), options.null_persons)
-    null = draw_null(shape_of(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
-    same = quick_one_of(clusterer, len(clustering))
-    halves = agreements_of_halves(points, groups, same, len(clustering), options.halves, seed, persons=count)
-    return Structure(clustering, silhouette, halves, null)
+    null = cluster_null_data(fit_null_model(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
+    same = quick_variant(clusterer, len(clustering))
+    stability_splits = split_half_agreements(points, groups, same, len(clustering), options.stability_splits, seed, persons=count)
+    return ClusterValidation(clustering, silhouette, stability_splits, null)

@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from tqdm import tqdm
 
-from posescope.explainability.clustering.base import Clusterer, quick_one_of
+from posescope.explainability.clustering.base import Clusterer, quick_variant
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
-from posescope.explainability.clusters.split_half_stability import agreements_of_halves
+from posescope.explainability.clusters.split_half_stability import split_half_agreements
 from posescope.explainability.features.row_blocks import centred_blocks, row_slices, sample_rows
 
 __all__ = [
     "Marginals",
     "fit_marginals",
-    "flatten_modes",
-    "CLOUDS",
+    "fit_unimodal",
+    "NULL_KINDS",
     "NullDraw",
-    "Shape",
-    "draw_cloud",
-    "draw_null",
-    "shape_of",
-    "spread_of",
+    "NullModel",
+    "sample_null_data",
+    "cluster_null_data",
+    "fit_null_model",
+    "principal_spread",
 ]
 
 _BINS = 60
@@ -77,7 +77,7 @@ def fit_marginals(points: NDArray[np.floating], seed: int) -> Marginals:
     return Marginals(np.stack([edges for edges, _ in fitted]), np.stack([shares for _, shares in fitted]))
 
 
-def flatten_modes(shares: NDArray[np.float64], widths: NDArray[np.float64]) -> NDArray[np.float64]:
+def fit_unimodal(shares: NDArray[np.float64], widths: NDArray[np.float64]) -> NDArray[np.float64]:
     """(B,) shares of bins (B,) wide -> (B,) shares of the likeliest density that rises to one mode and falls from there."""
     densities = shares / widths
     best, likelihood = densities, -np.inf
@@ -100,7 +100,7 @@ def _fit_axis(values: NDArray[np.float64], bins: int) -> tuple[NDArray[np.float6
     # Points that coincide leave bins without width.
     widths = np.maximum(np.diff(edges), _LEAST_WIDTH * reach)
     edges = edges[0] + np.concatenate([[0.0], np.cumsum(widths)])
-    shares = flatten_modes(np.full(bins, 1 / bins), widths)
+    shares = fit_unimodal(np.full(bins, 1 / bins), widths)
     middles = (edges[1:] + edges[:-1]) / 2
     mean = shares @ middles
     spread = np.sqrt(shares @ ((middles - mean) ** 2 + widths**2 / 12))
@@ -126,12 +126,12 @@ def _fit_axis(values: NDArray[np.float64], bins: int) -> tuple[NDArray[np.float6
 # that is
 # bent, but whole, may still beat all three: no silhouette is the last word.
 
-Cloud = Literal["gaussian", "uniform", "skewed"]
-CLOUDS: tuple[Cloud, ...] = ("gaussian", "uniform", "skewed")
+NullKind = Literal["gaussian", "uniform", "skewed"]
+NULL_KINDS: tuple[NullKind, ...] = ("gaussian", "uniform", "skewed")
 
 
 @dataclass(frozen=True)
-class Shape:
+class NullModel:
     """What a cloud has of the points: (A,) standard deviations along their principal axes, and the densities there."""
 
     spread: NDArray[np.float64]
@@ -143,20 +143,20 @@ class NullDraw:
     """What clustering made of one cloud.
 
     Attributes:
-        cloud: which kind.
+        kind: which kind.
         silhouette: of its division into as many clusters as the points have; where the clusterer cannot be told how many, of
             the division that it chose.
         silhouettes: by number of clusters, as far as the clusterer says.
         agreement: adjusted Rand index of the divisions of two halves; none where it cannot be had.
     """
 
-    cloud: Cloud
+    kind: NullKind
     silhouette: float
     silhouettes: Mapping[int, float]
     agreement: float | None
 
 
-def spread_of(points: NDArray[np.floating]) -> NDArray[np.float64]:
+def principal_spread(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """(min(N, P),) standard deviations along the principal axes of (N, P) points."""
     count, width = points.shape
     middle, dtype = points.mean(axis=0, dtype=np.float64), points.dtype.type
@@ -174,22 +174,22 @@ def spread_of(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return spread
 
 
-def shape_of(points: NDArray[np.floating], seed: int) -> Shape:
+def fit_null_model(points: NDArray[np.floating], seed: int) -> NullModel:
     """The shape of (N, P) points, N two at least; the seed draws those whose densities are looked at."""
-    return Shape(spread_of(points), fit_marginals(points, seed))
+    return NullModel(principal_spread(points), fit_marginals(points, seed))
 
 
-def draw_cloud(cloud: Cloud, shape: Shape, count: int, seed: int) -> NDArray[np.float64]:
+def sample_null_data(kind: NullKind, shape: NullModel, count: int, seed: int) -> NDArray[np.float64]:
     """(count, A) points of that shape, float64."""
     rng, axes = np.random.default_rng(seed), len(shape.spread)
-    if cloud == "skewed":
+    if kind == "skewed":
         return shape.marginals.draw(count, rng)
-    if cloud == "gaussian":
+    if kind == "gaussian":
         return rng.normal(size=(count, axes)) * shape.spread
     return rng.uniform(-np.sqrt(3), np.sqrt(3), size=(count, axes)) * shape.spread
 
 
-def draw_null(shape: Shape, count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int) -> list[NullDraw]:
+def cluster_null_data(shape: NullModel, count: int, clusterer: Clusterer, clusters: int, draws: int, seed: int) -> list[NullDraw]:
     """Cluster clouds of `count` points.
 
     Args:
@@ -200,15 +200,15 @@ def draw_null(shape: Shape, count: int, clusterer: Clusterer, clusters: int, dra
         draws: of each kind of cloud.
         seed: of the draws.
     """
-    every, same = quick_one_of(clusterer), quick_one_of(clusterer, clusters)
+    every, same = quick_variant(clusterer), quick_variant(clusterer, clusters)
     found = []
-    for cloud, draw in tqdm([(cloud, draw) for cloud in CLOUDS for draw in range(draws)], desc="clouds without clusters"):
-        points = draw_cloud(cloud, shape, count, seed + draw)
+    for kind, draw in tqdm([(kind, draw) for kind in NULL_KINDS for draw in range(draws)], desc="clouds without clusters"):
+        points = sample_null_data(kind, shape, count, seed + draw)
         clustering = every(points, seed=seed + draw)
         silhouette = clustering.silhouettes.get(clusters)
         if silhouette is None:
             silhouette = measure_silhouettes(points, [same(points, seed=seed + draw).labels])[0].mean
-        agreements = agreements_of_halves(points, np.arange(count), same, clusters, 1, seed + draw)
+        agreements = split_half_agreements(points, np.arange(count), same, clusters, 1, seed + draw)
         agreement = float(agreements[0]) if len(agreements) else None
-        found.append(NullDraw(cloud, silhouette, clustering.silhouettes, agreement))
+        found.append(NullDraw(kind, silhouette, clustering.silhouettes, agreement))
     return found

@@ -15,12 +15,12 @@ from sklearn.metrics import adjusted_rand_score
 
 from posescope.explainability.clustering.base import Clusterer, nearest_centres
 
-__all__ = ["STABLE", "agreements_of_halves", "draw_photographs", "split_in_halves"]
+__all__ = ["STABLE_AGREEMENT", "split_half_agreements", "sample_images", "split_images"]
 
-STABLE = 0.8  # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index: from here on, good recovery
+STABLE_AGREEMENT = 0.8  # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index: from here on, good recovery
 
 
-def agreements_of_halves(
+def split_half_agreements(
     points: NDArray[np.floating],
     groups: NDArray[np.int64],
     clusterer: Clusterer,
@@ -46,8 +46,8 @@ def agreements_of_halves(
     """
     agreements = []
     for split in range(splits):
-        rows = draw_photographs(groups, persons, seed + split)
-        drawn, first = points[rows], split_in_halves(groups[rows], seed + split)
+        rows = sample_images(groups, persons, seed + split)
+        drawn, first = points[rows], split_images(groups[rows], seed + split)
         halves = (drawn[first], drawn[~first])
         if any(len(half) < 2 * clusters or not np.ptp(half, axis=0).any() for half in halves):
             continue
@@ -56,7 +56,7 @@ def agreements_of_halves(
     return np.array(agreements, dtype=np.float64)
 
 
-def draw_photographs(groups: NDArray[np.int64], persons: int | None, seed: int) -> NDArray[np.int64]:
+def sample_images(groups: NDArray[np.int64], persons: int | None, seed: int) -> NDArray[np.int64]:
     """Rows, ascending, of everybody in photographs drawn at random until they hold so many persons; of all where none is told."""
     if persons is None or persons >= len(groups):
         return np.arange(len(groups))
@@ -66,7 +66,7 @@ def draw_photographs(groups: NDArray[np.int64], persons: int | None, seed: int) 
     return np.flatnonzero(np.isin(own, drawn))
 
 
-def split_in_halves(groups: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+def split_images(groups: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
     """(N,) whether somebody stands in the first half: half of the photographs, drawn at random."""
     photographs, own = np.unique(groups, return_inverse=True)
     chosen = np.zeros(len(photographs), dtype=bool)

@@ -20,15 +20,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
-from posescope.explainability.attributes.linear_probes import STRENGTHS, HeldOut, assign_folds, probe, shuffles_by_group
+from posescope.explainability.attributes.linear_probes import STRENGTHS, ProbeResult, assign_folds, permute_groups, probe
 
 __all__ = [
     "EXPLAINED_COLUMNS",
-    "FEWEST_GROUPS",
-    "FEWEST_PERSONS",
+    "MIN_IMAGES",
+    "MIN_PERSONS",
     "PAIR_COLUMNS",
     "PROBE_COLUMNS",
-    "Chance",
+    "NullDistribution",
     "ProbedAttributes",
     "explain_components",
     "probe_attributes",
@@ -40,15 +40,15 @@ PAIR_COLUMNS = ["component", "attribute", "persons", "pearson", "spearman", "r2"
 EXPLAINED_COLUMNS = ["component", "all_r2", "all_r2_low", "all_r2_high", "all_control_high"]
 PROBE_COLUMNS = ["attribute", "persons", "components", "r2", "r2_low", "r2_high", "control_low", "control_high"]
 
-FEWEST_PERSONS = 20  # fewer are left out: nothing can be claimed of so few
-FEWEST_GROUPS = 10  # so that every fold has photographs
+MIN_PERSONS = 20  # fewer are left out: nothing can be claimed of so few
+MIN_IMAGES = 10  # so that every fold has photographs
 _PERSONS_A_COMPONENT = 4
 _OUTERMOST = 0.005
 _FEW_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True)
-class Chance:
+class NullDistribution:
     """The best R2 x persons among all pairs, in each of S shuffles."""
 
     best: Floats
@@ -67,14 +67,14 @@ class ProbedAttributes:
         correlations: component (1 is the first), attribute, persons, pearson, spearman, r2, r2_low, r2_high, control_high; a
             row a pair, by component.
         probes: attribute, persons, components, r2, r2_low, r2_high, control_low, control_high; a row an attribute.
-        pair_chance, probe_chance: the best by chance among pairs, and among whole probes.
+        pair_null, probe_null: the best by chance among pairs, and among whole probes.
         left_out: why an attribute has no row, by its name.
     """
 
     correlations: pd.DataFrame
     probes: pd.DataFrame
-    pair_chance: Chance
-    probe_chance: Chance
+    pair_null: NullDistribution
+    probe_null: NullDistribution
     left_out: Mapping[str, str]
 
 
@@ -103,7 +103,7 @@ def explain_components(
     """
     x = _filled(attributes)
     dealt, draws = assign_folds(groups, folds, seed), draw_images(groups, seed, resamples)
-    rows = np.concatenate([np.arange(len(groups))[None], shuffles_by_group(groups, shuffles, seed)])
+    rows = np.concatenate([np.arange(len(groups))[None], permute_groups(groups, shuffles, seed)])
     with _threads_for(x):
         found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
     told = [{f"all_{name}": value for name, value in r2.items()} for r2 in _tell(found, draws, groups)]
@@ -150,7 +150,7 @@ def probe_attributes(
     for place, name in enumerate(tqdm(names, desc="probe attributes", leave=False)):
         known = np.flatnonzero(attributes[name].notna().to_numpy())
         values, own_groups = attributes[name].to_numpy(np.float64)[known], groups[known]
-        rows = np.concatenate([np.arange(len(known))[None], shuffles_by_group(own_groups, shuffles, seed + place)])
+        rows = np.concatenate([np.arange(len(known))[None], permute_groups(own_groups, shuffles, seed + place)])
         targets = _standardised(_clipped(values))[rows].T  # (n, 1 + S), the true ones first
         with _threads_for(scores):
             # With nearly as many components as persons, nothing is left to be held out: every person is a direction of its own.
@@ -174,7 +174,7 @@ def _clipped(values: Floats) -> Floats:
     return clipped
 
 
-def _probe_one(x: Floats, targets: Floats, folds: NDArray[np.int64], named: int) -> tuple[list[HeldOut], HeldOut]:
+def _probe_one(x: Floats, targets: Floats, folds: NDArray[np.int64], named: int) -> tuple[list[ProbeResult], ProbeResult]:
     """Each of the first components alone, and all together."""
     singles = [probe(x[:, [i]], targets, folds) for i in range(min(named, x.shape[1]))]
     return singles, probe(x, targets, folds, STRENGTHS)
@@ -189,7 +189,7 @@ def _threads_for(scores: Floats) -> AbstractContextManager[object]:
 def _why_left_out(values: Floats, groups: NDArray[np.int64]) -> str:
     known = np.isfinite(values)
     photographs = len(np.unique(groups[known]))
-    if known.sum() < FEWEST_PERSONS or photographs < FEWEST_GROUPS:
+    if known.sum() < MIN_PERSONS or photographs < MIN_IMAGES:
         return f"known of {known.sum()} persons in {photographs} photographs"
     return "the same for everybody" if np.ptp(values[known]) == 0 else ""
 
@@ -211,10 +211,10 @@ def _correlate(scores: Floats, values: Floats) -> dict[str, float]:
     }
 
 
-def _tell(found: Sequence[HeldOut], draws: ImageDraws, groups: NDArray[np.int64]) -> list[dict[str, float]]:
+def _tell(found: Sequence[ProbeResult], draws: ImageDraws, groups: NDArray[np.int64]) -> list[dict[str, float]]:
     """R2 of each with its interval over photographs; the probes are not fitted anew, their errors are drawn."""
     errors = np.stack([held.squared_errors for held in found], axis=1)
-    offsets = np.stack([held.squared_offsets for held in found], axis=1)
+    offsets = np.stack([held.baseline_squared_errors for held in found], axis=1)
     drawn = 1 - draws.ratios(errors, offsets, groups)
     intervals = [draws.interval(float(held.r2[0]), drawn[:, i]) for i, held in enumerate(found)]
     return [{"r2": interval.estimate, "r2_low": interval.low, "r2_high": interval.high} for interval in intervals]
@@ -227,11 +227,11 @@ def _gather(
     probe_best: list[Floats],
     left_out: Mapping[str, str],
 ) -> ProbedAttributes:
-    pair_chance, probe_chance = (Chance(np.max(best, axis=0) if best else np.empty(0)) for best in (pair_best, probe_best))
+    pair_null, probe_null = (NullDistribution(np.max(best, axis=0) if best else np.empty(0)) for best in (pair_best, probe_best))
     for record in pairs:
-        record["control_high"] = pair_chance.interval(record["persons"]).high
+        record["control_high"] = pair_null.interval(record["persons"]).high
     for record in probes:
-        chance = probe_chance.interval(record["persons"])
+        chance = probe_null.interval(record["persons"])
         record |= {"control_low": chance.low, "control_high": chance.high}
     correlations = pd.DataFrame(pairs, columns=PAIR_COLUMNS).sort_values("component", kind="stable", ignore_index=True)
-    return ProbedAttributes(correlations, pd.DataFrame(probes, columns=PROBE_COLUMNS), pair_chance, probe_chance, left_out)
+    return ProbedAttributes(correlations, pd.DataFrame(probes, columns=PROBE_COLUMNS), pair_null, probe_null, left_out)

@@ -9,16 +9,16 @@ from posescope.explainability.components.attribute_probes import ProbedAttribute
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Control, Finding, control_of
 
-__all__ = ["LEANS_FROM", "NAMES_FROM", "STUDY_ATTRIBUTE", "ClaimMaker", "beats_chance", "best_names"]
+__all__ = ["ASSOCIATED_MIN_R2", "NAMED_MIN_R2", "STUDY_ATTRIBUTE", "ClaimMaker", "beats_chance", "best_attributes"]
 
-NAMES_FROM = 0.5  # R2 from which a component is said to be an attribute: half of the variance of one lies in the other
-LEANS_FROM = 0.1  # R2 from which it is said to lean from one end of an attribute to the other; below, it has no name
+NAMED_MIN_R2 = 0.5  # R2 from which a component is said to be an attribute: half of the variance of one lies in the other
+ASSOCIATED_MIN_R2 = 0.1  # R2 from which it is said to lean from one end of an attribute to the other; below, it has no name
 STUDY_ATTRIBUTE = "standing"  # of which the study said that it is the first component
 _MOST_READABLE = 5
 _ALSO = 3
 
 
-def best_names(correlations: pd.DataFrame) -> pd.DataFrame:
+def best_attributes(correlations: pd.DataFrame) -> pd.DataFrame:
     """The row with the highest R2 of each component that has one, in the order of the components."""
     known = correlations.dropna(subset=["r2", "pearson"])
     return known.loc[known.groupby("component")["r2"].idxmax()].reset_index(drop=True)
@@ -38,17 +38,17 @@ class ClaimMaker:
 
     Attributes:
         found: by `probe_attributes`.
-        names: the best attribute of each component (`best_names`), with what `explain_components` says.
+        names: the best attribute of each component (`best_attributes`), with what `explain_components` says.
         components: whose shares of the variance are told.
         shuffles: how many there were, for the words of the controls.
-        picture, probes_picture: the pictures that show the pairs, and the probes.
+        shown_in, probes_picture: the pictures that show the pairs, and the probes.
     """
 
     found: ProbedAttributes
     names: pd.DataFrame
     components: Components
     shuffles: int
-    picture: str
+    shown_in: str
     probes_picture: str
 
     def list_claims(self, claimed: int) -> tuple[Finding, ...]:
@@ -63,7 +63,7 @@ class ClaimMaker:
     def claim_name(self, row: pd.Series) -> Finding:
         """What one component is, by the attribute that it tells best (a row of the names)."""
         low, high = _ends(row)
-        named, leans = (beats_chance(row) and row["r2"] >= least for least in (NAMES_FROM, LEANS_FROM))
+        named, leans = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
         if named:
             verb = f"is {low} to {high}"
         elif leans:
@@ -75,7 +75,7 @@ class ClaimMaker:
             f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}{self._also(row)}. All attributes "
             f"together tell {_all_told(row)}."
         )
-        return _finding(claim, row, self._pair_control(row), bool(leans), self.picture)
+        return _finding(claim, row, self._pair_control(row), bool(leans), self.shown_in)
 
     def _also(self, row: pd.Series) -> str:
         """Other attributes that the component leans to."""
@@ -83,7 +83,7 @@ class ClaimMaker:
         others = [
             f"{other['attribute']} {other['r2']:.2f}"
             for _, other in pairs[pairs["component"] == row["component"]].iterrows()
-            if other["attribute"] != row["attribute"] and other["r2"] >= LEANS_FROM and beats_chance(other)
+            if other["attribute"] != row["attribute"] and other["r2"] >= ASSOCIATED_MIN_R2 and beats_chance(other)
         ]
         return f" (then {', '.join(others[:_ALSO])})" if others else ""
 
@@ -93,12 +93,12 @@ class ClaimMaker:
         if not len(pairs) or pairs["component"].iloc[0] != 1:
             return []
         row, strongest = pairs.iloc[0], pairs.iloc[int(pairs["r2"].to_numpy().argmax())]
-        holds, leans = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMES_FROM, LEANS_FROM))
+        holds, leans = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
         verdict = "holds" if holds else "holds in part only" if leans else "does not hold"
         claim = f"The study's claim that the first component is sitting to standing {verdict} here: {_told(row)}"
         if strongest["component"] != 1 and beats_chance(strongest):
             claim += f"; of single components, number {strongest['component']} tells it best: {_told(strongest)}"
-        return [_finding(claim + ".", row, self._pair_control(row), holds, self.picture)]
+        return [_finding(claim + ".", row, self._pair_control(row), holds, self.shown_in)]
 
     def claim_readable(self) -> list[Finding]:
         """The attributes that all components together tell best, a finding each."""
@@ -108,7 +108,7 @@ class ClaimMaker:
                 row,
                 self._probe_control(row),
                 passed=True,
-                picture=self.probes_picture,
+                shown_in=self.probes_picture,
             )
             for row in self._probes(passed=True)[:_MOST_READABLE]
         ]
@@ -120,7 +120,7 @@ class ClaimMaker:
             return []
         best, names = lost[0], ", ".join(row["attribute"] for row in lost)
         claim = f"Not surely more readable from {self._source(best)} than by chance: {names}; at best {_told(best)}."
-        return [_finding(claim, best, self._probe_control(best), passed=False, picture=self.probes_picture)]
+        return [_finding(claim, best, self._probe_control(best), passed=False, shown_in=self.probes_picture)]
 
     def _probes(self, passed: bool) -> list[pd.Series]:
         """Rows of the probes that beat chance, or of those that do not, the highest R2 first."""
@@ -133,15 +133,15 @@ class ClaimMaker:
 
     def _pair_control(self, row: pd.Series) -> Control:
         what = f"the best of {len(self.found.correlations)} pairs, attributes shuffled between photographs {self.shuffles} times"
-        return control_of(what, self.found.pair_chance.interval(int(row["persons"])))
+        return control_of(what, self.found.pair_null.interval(int(row["persons"])))
 
     def _probe_control(self, row: pd.Series) -> Control:
         what = f"the best of {len(self.found.probes)} attributes, shuffled between photographs {self.shuffles} times"
-        return control_of(what, self.found.probe_chance.interval(int(row["persons"])))
+        return control_of(what, self.found.probe_null.interval(int(row["persons"])))
 
 
-def _finding(claim: str, row: pd.Series, control: Control, passed: bool, picture: str | None = None) -> Finding:
-    return Finding(claim, float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]), control, passed, picture)
+def _finding(claim: str, row: pd.Series, control: Control, passed: bool, shown_in: str | None = None) -> Finding:
+    return Finding(claim, float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]), control, passed, shown_in)
 
 
 def _told(row: pd.Series) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Options
-from posescope.explainability.attributes.person_attributes import measure_pictures
+from posescope.explainability.attributes.person_attributes import measure_image_attributes
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.attribute_probes import (
     EXPLAINED_COLUMNS,
@@ -25,7 +25,7 @@ from posescope.explainability.components.attribute_probes import (
     explain_components,
     probe_attributes,
 )
-from posescope.explainability.components.component_findings import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_names
+from posescope.explainability.components.component_findings import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_attributes
 from posescope.explainability.components.component_plots import draw_correlations, draw_extremes, draw_probes, plot_scores
 from posescope.explainability.components.variance_by_stack import tabulate_variance
 from posescope.explainability.features.row_blocks import sample_rows
@@ -44,7 +44,7 @@ class ComponentNamingOptions(Options):
     )
     persons: int = Field(20_000, ge=20, description="Persons whose attributes are held against components, at most")
     claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
-    pictures: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
+    images: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
     folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
     shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute, as control")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
@@ -78,9 +78,9 @@ class ComponentNaming:
         found = self._probe(*probed, inputs.seed)
         names = self._names(inputs, *probed, found)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
-        pictures = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
+        images = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
         if len(names):
-            pictures |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
+            images |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
         return AnalysisResult(
             facts=facts,
             tables={
@@ -89,21 +89,21 @@ class ComponentNaming:
                 "attribute_correlations": found.correlations,
                 "attribute_probes": found.probes,
             },
-            pictures=pictures,
+            images=images,
             note=_note(facts, variance, found, inputs),
             findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES).list_claims(
                 options.claims
             ),
-            figures={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
+            plots={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
 
     def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
         """Of poses and of pictures; without the former, none: pictures alone are no grounds for a name."""
         if inputs.attributes is None:
             return pd.DataFrame(index=range(len(inputs.crops)))
-        if not self.options.pictures:
+        if not self.options.images:
             return inputs.attributes
-        return pd.concat([inputs.attributes, measure_pictures(inputs.crops, inputs.batch_size)], axis=1)
+        return pd.concat([inputs.attributes, measure_image_attributes(inputs.crops, inputs.batch_size)], axis=1)
 
     def _probe(
         self, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64], seed: int
@@ -128,9 +128,9 @@ class ComponentNaming:
         found: ProbedAttributes,
     ) -> pd.DataFrame:
         """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
-        names = best_names(found.correlations)
+        names = best_attributes(found.correlations)
         share = pd.Series(inputs.components.explained_variance_ratio)
-        names.insert(1, "variance_share", names["component"].sub(1).map(share))
+        names.insert(1, "explained_variance_ratio", names["component"].sub(1).map(share))
         if not len(names):
             return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
         explained = explain_components(
@@ -149,10 +149,10 @@ def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | Non
     components = inputs.components
     return {
         "persons": len(inputs.features),
-        "tap": components.tap,
+        "layer": components.layer,
         "pooling": inputs.features.pooling,
         "reducer": components.approximation or "exact",
-        "first_component_share": float(components.explained_variance_ratio[0]),
+        "first_component_explained_variance_ratio": float(components.explained_variance_ratio[0]),
         "components_for_90": components.components_for(0.90),
         "components_for_95": components.components_for(0.95),
         "components_for_99": components.components_for(0.99),
@@ -194,14 +194,14 @@ def _note(
 
 def _of_variance(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame) -> str:
     text = (
-        f"Over {facts['persons']} persons the first component of {facts['tap']} holds {facts['first_component_share']:.1%} of "
+        f"Over {facts['persons']} persons the first component of {facts['layer']} holds {facts['first_component_explained_variance_ratio']:.1%} of "
         f"the variance; 90, 95 and 99 % need {facts['components_for_90']}, {facts['components_for_95']} and "
         f"{facts['components_for_99']} components (participation ratio {facts['participation_ratio']:.1f})."
     )
     if facts["reducer"] != "exact":
         text += f" The components are approximate ({facts['reducer']})."
     if len(variance) > 1:
-        ratios = ", ".join(f"{row.tap} {row.participation_ratio:.1f}" for row in variance.itertuples())
+        ratios = ", ".join(f"{row.layer} {row.participation_ratio:.1f}" for row in variance.itertuples())
         text += f" Participation ratio by stack: {ratios}."
     return text
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.drawing.image_grids import contact_sheet
+from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.explainability.static_plots import heat_map
+from posescope.explainability.static_plots import plot_matrix
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,7 +28,7 @@ def draw_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
     table = signed.pivot_table(index="component", columns="attribute", values="signed", sort=False, dropna=False)
     rows = [f"component {number}" for number in table.index]
     title = "What each component tells of each attribute, on held-out persons"
-    return heat_map(
+    return plot_matrix(
         table.to_numpy(dtype=np.float64), rows, list(table.columns), title=title, unit="R2, with the sign of the correlation"
     )
 
@@ -38,7 +38,7 @@ def draw_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
     columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}
     title = "What all components together tell, on held-out persons"
-    return heat_map(
+    return plot_matrix(
         ranked[list(columns)].to_numpy(dtype=np.float64),
         list(ranked["attribute"]),
         list(columns.values()),
@@ -84,7 +84,7 @@ def draw_extremes(
         images += _drawn(inputs, rows)
         captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
     title = f"People at the ends of each component: the {count} lowest, then the {count} highest, one component a row"
-    sheet = contact_sheet(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
+    sheet = draw_image_grid(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
     return {"component_extremes": sheet}
 
 

@@ -23,7 +23,7 @@ from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
 from posescope.core.plugins import Options
 from posescope.explainability.components.covariance import CovarianceSum, eigen_descending
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices
 
@@ -50,7 +50,7 @@ class Components:
         axes: (P, D) float64, orthonormal rows.
         variances: (R,) float64 along each direction of the features' whole rank R >= P, descending; the first P belong to
             the axes (fewer axes than R are kept where the options say so).
-        tap: where the features were read.
+        layer: where the features were read.
         shape: (C, h, w) of one person's feature.
         approximation: how they were found, in words; empty: they are exact.
         features_fingerprint: of the features that they were found in; empty: unknown.
@@ -61,7 +61,7 @@ class Components:
     mean: NDArray[np.float64]
     axes: NDArray[np.float64]
     variances: NDArray[np.float64]
-    tap: str
+    layer: str
     shape: tuple[int, ...]
     approximation: str = ""
     features_fingerprint: str = ""
@@ -88,7 +88,7 @@ class Components:
         return float(self.variances.sum() ** 2 / (self.variances**2).sum())
 
     def components_for(self, share: float) -> int:
-        """The smallest number of components that together hold `share` (0..1] of the variance."""
+        """The smallest number of components that together hold `fraction` (0..1] of the variance."""
         reached = np.cumsum(self.explained_variance_ratio) >= share - 1e-12
         return int(np.argmax(reached)) + 1 if reached.any() else len(self.variances)
 
@@ -112,7 +112,7 @@ class Components:
                 mean=self.mean,
                 axes=self.axes,
                 variances=self.variances,
-                tap=np.array(self.tap),
+                layer=np.array(self.layer),
                 shape=np.array(self.shape, dtype=np.int64),
                 approximation=np.array(self.approximation),
                 features_fingerprint=np.array(self.features_fingerprint),
@@ -133,7 +133,7 @@ class Components:
                     mean=stored["mean"],
                     axes=stored["axes"],
                     variances=stored["variances"],
-                    tap=str(stored["tap"]),
+                    layer=str(stored["layer"]),
                     shape=tuple(int(side) for side in stored["shape"]),
                     # Files of before these were kept do not have them.
                     **{name: str(stored[name]) for name in _WORDS if name in stored},
@@ -160,8 +160,8 @@ def principal_components(
     """
     count, width = features.values.shape
     if count < 2 or min(count, width) > LARGEST_MATRIX:
-        raise ExplainError(
-            f"Components of '{features.tap}': expected at least 2 persons, and persons or features at most {LARGEST_MATRIX}; "
+        raise ExplainabilityError(
+            f"Components of '{features.layer}': expected at least 2 persons, and persons or features at most {LARGEST_MATRIX}; "
             f"found {count} persons with {width} features. Take the reducer randomised_pca (explainability.reducer), features "
             "pooled over space (explainability.persons.pooling), another tap, or fewer persons."
         )
@@ -169,12 +169,14 @@ def principal_components(
     solve = _from_covariance if width <= count else _from_gram
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
-        raise ExplainError(f"Components of '{features.tap}': all {count} persons have the same features; nothing varies.")
+        raise ExplainabilityError(
+            f"Components of '{features.layer}': all {count} persons have the same features; nothing varies."
+        )
     return Components(
         mean=mean,
         axes=fix_signs(axes),
         variances=variances,
-        tap=features.tap,
+        layer=features.layer,
         shape=features.shape,
         features_fingerprint=features.fingerprint,
         model=features.model,
@@ -194,7 +196,7 @@ def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
             total += values[rows].sum(axis=0, dtype=np.float64)
     faulty = np.flatnonzero(~np.isfinite(total))
     if len(faulty):
-        raise ExplainError(
+        raise ExplainabilityError(
             f"Components: expected finite features; {len(faulty)} of {len(total)} have NaN or infinite numbers, feature "
             f"{faulty[0]} first. Compute the features again (pipeline explainability)."
         )

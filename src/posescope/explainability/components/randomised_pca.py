@@ -22,7 +22,7 @@ from tqdm import tqdm
 from posescope.core.plugins import Options
 from posescope.explainability.components.covariance import eigen_descending
 from posescope.explainability.components.pca import Components, fix_signs, mean_of
-from posescope.explainability.errors import ExplainError
+from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices
 
@@ -57,7 +57,7 @@ class RandomisedComponents:
         values, options = features.values, self.options
         count, width = values.shape
         if count < 2:
-            raise ExplainError(f"Components of '{features.tap}': expected at least 2 persons, found {count}.")
+            raise ExplainabilityError(f"Components of '{features.layer}': expected at least 2 persons, found {count}.")
         rank = min(count - 1, width)
         mean = mean_of(values)
         carried = min(options.components + options.oversampling, rank)
@@ -66,13 +66,15 @@ class RandomisedComponents:
             basis = _orthonormal(_spread(values, mean, basis))
         variances, axes, total = _ritz(values, mean, basis)
         if not len(variances):
-            raise ExplainError(f"Components of '{features.tap}': all {count} persons have the same features; nothing varies.")
+            raise ExplainabilityError(
+                f"Components of '{features.layer}': all {count} persons have the same features; nothing varies."
+            )
         kept = min(options.components, len(variances))
         return Components(
             mean=mean,
             axes=fix_signs(axes[:kept]),
             variances=np.concatenate([variances[:kept], _rest(variances[:kept], total, rank)]),
-            tap=features.tap,
+            layer=features.layer,
             shape=features.shape,
             approximation=f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the variance of "
             "the others is spread evenly over them",

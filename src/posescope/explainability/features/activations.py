@@ -15,10 +15,19 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.errors import ExplainError
-from posescope.models.base import Edits
+from posescope.explainability.errors import ExplainabilityError
+from posescope.models.base import Interventions
 
-__all__ = ["batches_of_rows", "held", "hold", "mean_of_taps", "neutral_image", "predict_persons", "read_taps", "zeros"]
+__all__ = [
+    "batches_of_rows",
+    "constant_patches",
+    "constant_patch",
+    "mean_activations",
+    "mean_colour_image",
+    "predict_persons",
+    "read_activations",
+    "zeros",
+]
 
 
 def batches_of_rows(rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
@@ -26,7 +35,7 @@ def batches_of_rows(rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np
     return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
-def hold(value: Tensor) -> Callable[[Tensor], Tensor]:
+def constant_patch(value: Tensor) -> Callable[[Tensor], Tensor]:
     """An edit that puts a constant (1, C, h, w), or one value a person of the batch (n, C, h, w), in the place of what came.
 
     Raises:
@@ -36,7 +45,7 @@ def hold(value: Tensor) -> Callable[[Tensor], Tensor]:
 
     def edit(found: Tensor) -> Tensor:
         if value.shape[1:] != found.shape[1:]:
-            raise ExplainError(
+            raise ExplainabilityError(
                 f"A value of shape {tuple(value.shape[1:])} cannot be put where the network has {tuple(found.shape[1:])}. "
                 "Features that are pooled over space cannot be decoded (explainability.persons.pooling)."
             )
@@ -51,13 +60,13 @@ def zeros(found: Tensor) -> Tensor:
     return torch.zeros_like(found)
 
 
-def read_taps(model: PoseModel, images: Tensor, taps: Sequence[str]) -> dict[str, Tensor]:
+def read_activations(model: PoseModel, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     """The values of a forward pass at some taps.
 
     Args:
         model: the network.
         images: (n, H, W, 3) uint8 RGB.
-        taps: names out of `model.network.tap_names`.
+        layers: names out of `model.network.layer_names`.
 
     Returns:
         For each tap (n, C, h, w), on the model's device.
@@ -65,40 +74,40 @@ def read_taps(model: PoseModel, images: Tensor, taps: Sequence[str]) -> dict[str
     Raises:
         ExplainError: if the network has no such tap; lists those it has.
     """
-    unknown = [tap for tap in taps if tap not in model.network.tap_names]
+    unknown = [layer for layer in layers if layer not in model.network.layer_names]
     if unknown:
-        raise ExplainError(f"The network has no tap {', '.join(unknown)}. It has: {', '.join(model.network.tap_names)}.")
+        raise ExplainabilityError(f"The network has no tap {', '.join(unknown)}. It has: {', '.join(model.network.layer_names)}.")
     values: dict[str, Tensor] = {}
 
-    def remember(tap: str) -> Callable[[Tensor], Tensor]:
+    def remember(layer: str) -> Callable[[Tensor], Tensor]:
         def edit(value: Tensor) -> Tensor:
-            values[tap] = value.detach().clone()  # the network may go on in place
+            values[layer] = value.detach().clone()  # the network may go on in place
             return value
 
         return edit
 
-    model.heatmaps(images, edits={tap: remember(tap) for tap in taps})
+    model.heatmaps(images, interventions={layer: remember(layer) for layer in layers})
     return values
 
 
-def mean_of_taps(
-    model: PoseModel, crops: CropSet, rows: NDArray[np.int64], taps: Sequence[str], batch_size: int
+def mean_activations(
+    model: PoseModel, crops: CropSet, rows: NDArray[np.int64], layers: Sequence[str], batch_size: int
 ) -> dict[str, Tensor]:
     """Mean value of taps over the persons at `rows`: (1, C, h, w) float32 each, on the CPU; summed in float64."""
     sums: dict[str, Tensor] = {}
     for batch in tqdm(batches_of_rows(rows, batch_size), desc="mean of skips", leave=False):
-        for tap, value in read_taps(model, torch.from_numpy(crops.read_images(batch)), taps).items():
+        for layer, value in read_activations(model, torch.from_numpy(crops.read_images(batch)), layers).items():
             total = value.float().sum(dim=0, keepdim=True).cpu().double()
-            sums[tap] = sums[tap] + total if tap in sums else total
-    return {tap: (total / len(rows)).float() for tap, total in sums.items()}
+            sums[layer] = sums[layer] + total if layer in sums else total
+    return {layer: (total / len(rows)).float() for layer, total in sums.items()}
 
 
 def predict_persons(
-    model: PoseModel, crops: CropSet, rows: NDArray[np.int64], batch_size: int, edits: Edits | None = None
+    model: PoseModel, crops: CropSet, rows: NDArray[np.int64], batch_size: int, interventions: Interventions | None = None
 ) -> PosePredictions:
     """Predictions for the persons at `rows`, in that order; joints in crop px."""
     decoded = [
-        model.predict(torch.from_numpy(crops.read_images(batch)), edits)
+        model.predict(torch.from_numpy(crops.read_images(batch)), interventions)
         for batch in tqdm(batches_of_rows(rows, batch_size), desc="predict", leave=False)
     ]
     count = len(model.skeleton)
@@ -109,12 +118,12 @@ def predict_persons(
     )
 
 
-def neutral_image(model: PoseModel) -> Tensor:
+def mean_colour_image(model: PoseModel) -> Tensor:
     """(1, H, W, 3) uint8: an image of the mean colour everywhere, which the normalised network sees as (almost) nothing."""
     colour = torch.tensor(model.mean_rgb).mul(255).round().to(torch.uint8)
     return colour.expand(1, *model.crop_size, 3)
 
 
-def held(values: Mapping[str, Tensor]) -> dict[str, Callable[[Tensor], Tensor]]:
+def constant_patches(values: Mapping[str, Tensor]) -> dict[str, Callable[[Tensor], Tensor]]:
     """Edits that hold each tap at its value."""
-    return {tap: hold(value) for tap, value in values.items()}
+    return {layer: constant_patch(value) for layer, value in values.items()}

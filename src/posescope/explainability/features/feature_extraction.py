@@ -16,8 +16,8 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.errors import ExplainError
-from posescope.explainability.features.activations import batches_of_rows, read_taps
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.features.activations import batches_of_rows, read_activations
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore, Pooling
 
 __all__ = ["FeatureSet", "FeatureStore", "extract_features", "features_fingerprint", "pool_over_space"]
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 def extract_features(
     model: PoseModel,
     crops: CropSet,
-    tap: str | None,
+    layer: str | None,
     store: FeatureStore,
     *,
     data_fingerprint: str | None = None,
@@ -44,7 +44,7 @@ def extract_features(
     Args:
         model: runs on the device where its weights are.
         crops: N persons, N > 0; the rows of the features follow their order.
-        tap: name of the place; none: the network's bottleneck.
+        layer: name of the place; none: the network's bottleneck.
         store: where they go.
         data_fingerprint: of the data set's pixels (`CropStatistics`); none: crops that differ in their pixels alone are not
             told apart.
@@ -61,20 +61,20 @@ def extract_features(
         JointMismatchError, CropMismatchError: if the crops do not belong to the model.
     """
     if len(crops) == 0:
-        raise ExplainError("Features: there are no persons to read them from. Check the split and the filters.")
+        raise ExplainabilityError("Features: there are no persons to read them from. Check the split and the filters.")
     crops = match_crops(model, crops).crops
-    name = model.network.bottleneck_tap if tap is None else tap
+    name = model.network.bottleneck_layer if layer is None else layer
     mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     own = fingerprint_of_model(model)
     # Features of before the model and the data were noted are read again.
     if store.is_finished(mark) and (store.open().model, store.open().data) == (own, data_fingerprint or ""):
         _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
         return store.open()
-    first = read_taps(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
+    first = read_activations(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
     shape = tuple(pool_over_space(first, pooling).shape[1:])
     blocks = _blocks(model, crops, name, batch_size, pooling)
     store.write(
-        crops.targets.person_ids, blocks, tap=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling,
+        crops.targets.person_ids, blocks, layer=name, shape=shape, fingerprint=mark, dtype=dtype, pooling=pooling,
         model=own, data=data_fingerprint or "",
     )  # fmt: skip
     return store.open()
@@ -90,7 +90,7 @@ def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
 def features_fingerprint(
     model: PoseModel,
     crops: CropSet,
-    tap: str,
+    layer: str,
     dtype: str,
     data_fingerprint: str | None = None,
     pooling: Pooling = "none",
@@ -107,11 +107,11 @@ def features_fingerprint(
     # Another crop rule or size moves the joints inside the crops, though the persons stay the same.
     persons.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
     facts = {"weights": weights.hexdigest(), "persons": persons.hexdigest(), "crop_size": list(crops.crop_size)}
-    return fingerprint({**facts, "data": data_fingerprint, "tap": tap, "dtype": dtype, "pooling": pooling})
+    return fingerprint({**facts, "data": data_fingerprint, "layer": layer, "dtype": dtype, "pooling": pooling})
 
 
-def _blocks(model: PoseModel, crops: CropSet, tap: str, batch_size: int, pooling: Pooling) -> Iterator[NDArray[np.floating]]:
+def _blocks(model: PoseModel, crops: CropSet, layer: str, batch_size: int, pooling: Pooling) -> Iterator[NDArray[np.floating]]:
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
-    for batch in tqdm(batches, desc=f"features of {tap}"):
-        value = read_taps(model, torch.from_numpy(crops.read_images(batch)), [tap])[tap]
+    for batch in tqdm(batches, desc=f"features of {layer}"):
+        value = read_activations(model, torch.from_numpy(crops.read_images(batch)), [layer])[layer]
         yield pool_over_space(value.float(), pooling).flatten(1).cpu().numpy()

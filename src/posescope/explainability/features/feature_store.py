@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.core.files import atomic_folder, read_sealed_json, write_sealed_json, xxh3_of
-from posescope.explainability.errors import ExplainError
+from posescope.core.files import atomic_folder, read_checksummed_json, write_checksummed_json, xxh3_of
+from posescope.explainability.errors import ExplainabilityError
 
 __all__ = ["FeatureSet", "FeatureStore", "Pooling"]
 
@@ -43,7 +43,7 @@ class FeatureSet:
     Attributes:
         person_ids: (N,) int64.
         values: (N, D) float16 or float32, mostly a read-only memory map; D = C * h * w in that order.
-        tap: name of the place in the network.
+        layer: name of the place in the network.
         shape: of one person's value, (C, h, w); (C, 1, 1) where it was pooled.
         fingerprint: of the model, the tap, the persons and the pooling.
         pooling: what was kept of each channel: all of it (`none`), or its mean or maximum over space.
@@ -53,7 +53,7 @@ class FeatureSet:
 
     person_ids: NDArray[np.int64]
     values: NDArray[np.floating]
-    tap: str
+    layer: str
     shape: tuple[int, ...]
     fingerprint: str = ""
     pooling: Pooling = "none"
@@ -63,7 +63,7 @@ class FeatureSet:
     def __post_init__(self) -> None:
         expected = (len(self.person_ids), int(np.prod(self.shape)))
         if self.values.shape != expected:
-            raise DataError(f"FeatureSet '{self.tap}': expected values {expected}, found {self.values.shape}.")
+            raise DataError(f"FeatureSet '{self.layer}': expected values {expected}, found {self.values.shape}.")
 
     def __len__(self) -> int:
         return len(self.person_ids)
@@ -106,7 +106,7 @@ class FeatureStore:
         person_ids: NDArray[np.int64],
         blocks: Iterable[NDArray[np.floating]],
         *,
-        tap: str,
+        layer: str,
         shape: tuple[int, ...],
         fingerprint: str,
         dtype: Literal["float16", "float32"] = "float16",
@@ -119,7 +119,7 @@ class FeatureStore:
         Args:
             person_ids: (N,) whose rows follow.
             blocks: (n_i, D), with the n_i adding up to N.
-            tap: name of the place in the network.
+            layer: name of the place in the network.
             shape: (C, h, w).
             fingerprint: of the model, the tap, the persons and the pooling.
             dtype: float16 halves the file; its largest number is 65,504.
@@ -133,13 +133,13 @@ class FeatureStore:
         with atomic_folder(self.root) as folder:
             size = (len(person_ids), int(np.prod(shape)))
             values = np.lib.format.open_memmap(folder / _VALUES, mode="w+", dtype=dtype, shape=size)
-            _fill(values, blocks, tap)
+            _fill(values, blocks, layer)
             values.flush()
             np.save(folder / _PERSONS, np.asarray(person_ids, dtype=np.int64), allow_pickle=False)
-            about = {"tap": tap, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
+            about = {"layer": layer, "shape": list(shape), "fingerprint": fingerprint, "pooling": pooling}
             about |= {"model": model, "data": data}
             checksums = {name: xxh3_of(folder / name) for name in (_VALUES, _PERSONS)}
-            write_sealed_json(folder / _ABOUT, {**about, "checksums": checksums})
+            write_checksummed_json(folder / _ABOUT, {**about, "checksums": checksums})
 
     def open(self) -> FeatureSet:
         """The features, as a read-only memory map.
@@ -155,7 +155,7 @@ class FeatureStore:
             return FeatureSet(
                 person_ids=np.load(self.root / _PERSONS, allow_pickle=False),
                 values=np.load(self.root / _VALUES, mmap_mode="r", allow_pickle=False),
-                tap=about["tap"],
+                layer=about["layer"],
                 shape=tuple(int(side) for side in about["shape"]),
                 fingerprint=about["fingerprint"],
                 pooling=about["pooling"],
@@ -167,7 +167,7 @@ class FeatureStore:
             raise DataError(f"{self.root}: these features cannot be read ({error}). {_REMEDY}") from error
 
     def _about(self) -> dict[str, Any]:
-        return read_sealed_json(self.root / _ABOUT, _REMEDY)
+        return read_checksummed_json(self.root / _ABOUT, _REMEDY)
 
     def _check_arrays(self, about: Mapping[str, Any]) -> None:
         for name, expected in about.get("checksums", {}).items():
@@ -183,18 +183,20 @@ class FeatureStore:
             _whole.add(known)
 
 
-def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], tap: str) -> None:
+def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], layer: str) -> None:
     row = 0
     for block in blocks:
         if block.shape[1:] != values.shape[1:] or row + len(block) > len(values):
-            raise ExplainError(f"Features of '{tap}': a block {block.shape} does not fit rows {row}.. of {values.shape}.")
+            raise ExplainabilityError(
+                f"Features of '{layer}': a block {block.shape} does not fit rows {row}.. of {values.shape}."
+            )
         with np.errstate(over="ignore"):  # an overflow becomes infinite, and is named below
             values[row : row + len(block)] = block
         if not np.isfinite(values[row : row + len(block)]).all():
-            raise ExplainError(
-                f"Features of '{tap}': a value is NaN or too large for {values.dtype} in rows {row}..{row + len(block) - 1}. "
+            raise ExplainabilityError(
+                f"Features of '{layer}': a value is NaN or too large for {values.dtype} in rows {row}..{row + len(block) - 1}. "
                 "If the network is sound, store them as float32 (explainability.persons.dtype)."
             )
         row += len(block)
     if row != len(values):
-        raise ExplainError(f"Features of '{tap}': expected {len(values)} rows, found {row}.")
+        raise ExplainabilityError(f"Features of '{layer}': expected {len(values)} rows, found {row}.")

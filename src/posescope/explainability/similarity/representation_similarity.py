@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
-from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, probe, shuffles_by_group
+from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, permute_groups, probe
 
-__all__ = ["Agreement", "ComponentAgreement", "Explained", "agree", "linear_cka"]
+__all__ = ["RepresentationSimilarity", "ComponentSimilarity", "Representation", "compare_representations", "linear_cka"]
 
 Floats = NDArray[np.float64]
 FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Explained:
+class Representation:
     """What one network says of N persons, the same and in the same order for all networks that are compared.
 
     Attributes:
@@ -42,79 +42,84 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class ComponentAgreement:
+class ComponentSimilarity:
     """One component of a network in another one.
 
     Attributes:
         component: its number, from 1.
-        told: R2, held out, of its coordinates told from all of the other's.
+        predicted_r2: R2, held out, of its coordinates told from all of the other's.
         match: number of the other's component that is given to it, from 1.
         correlation: of the two, 0..1: the sign of a component means nothing.
     """
 
     component: int
-    told: float
+    predicted_r2: float
     match: int
     correlation: float
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RepresentationSimilarity:
     """Of a first network with a second one.
 
     Attributes:
-        persons, photographs: how many are compared.
+        persons, images: how many are compared.
         cka: 0..1.
         cka_control: the highest of the shuffles.
         components: of the first network, in the second one.
-        told_control: the highest R2 of any component and shuffle.
+        predicted_r2_control: the highest R2 of any component and shuffle.
         correlation_control: the highest correlation of any matched pair and shuffle.
-        rand: adjusted Rand index of their clusters; None where one has none.
-        rand_control: the highest of the shuffles.
+        adjusted_rand_index: adjusted Rand index of their clusters; None where one has none.
+        adjusted_rand_index_control: the highest of the shuffles.
     """
 
     persons: int
-    photographs: int
+    images: int
     cka: float
     cka_control: float
-    components: tuple[ComponentAgreement, ...]
-    told_control: float
+    components: tuple[ComponentSimilarity, ...]
+    predicted_r2_control: float
     correlation_control: float
-    rand: float | None
-    rand_control: float | None
+    adjusted_rand_index: float | None
+    adjusted_rand_index_control: float | None
 
 
-def agree(
-    first: Explained, second: Explained, photographs: NDArray[np.int64], components: int = 10, shuffles: int = 99, seed: int = 0
-) -> Agreement:
+def compare_representations(
+    first: Representation,
+    second: Representation,
+    images: NDArray[np.int64],
+    components: int = 10,
+    shuffles: int = 99,
+    seed: int = 0,
+) -> RepresentationSimilarity:
     """Hold a network against another one.
 
     Args:
         first, second: of the same N persons.
-        photographs: (N,) the photograph of each.
+        images: (N,) the photograph of each.
         components: of the first network that are looked for in the second one, at most; as many of the second are matched.
         shuffles: of the controls.
         seed: of folds and shuffles.
     """
-    orders = shuffles_by_group(photographs, shuffles, seed)
+    orders = permute_groups(images, shuffles, seed)
     count = min(components, first.scores.shape[1], second.scores.shape[1])
     wanted, offered = first.scores[:, :count], second.scores[:, :count]
-    told, told_control = _tell(second.scores, wanted, photographs, orders, seed)
+    predicted_r2, predicted_r2_control = _tell(second.scores, wanted, images, orders, seed)
     match, correlation = _match(wanted, offered)
-    rand, rand_control = _compare_clusters(first.clusters, second.clusters, orders)
-    return Agreement(
-        persons=len(photographs),
-        photographs=len(np.unique(photographs)),
+    adjusted_rand_index, adjusted_rand_index_control = _compare_clusters(first.clusters, second.clusters, orders)
+    return RepresentationSimilarity(
+        persons=len(images),
+        images=len(np.unique(images)),
         cka=linear_cka(first.scores, second.scores),
         cka_control=max(linear_cka(first.scores, second.scores[order]) for order in orders),
         components=tuple(
-            ComponentAgreement(place + 1, float(told[place]), int(match[place]) + 1, float(correlation[place]))
+            ComponentSimilarity(place + 1, float(predicted_r2[place]), int(match[place]) + 1, float(correlation[place]))
             for place in range(count)
         ),
-        told_control=told_control,
+        predicted_r2_control=predicted_r2_control,
         correlation_control=float(max(_match(wanted, offered[order])[1].max() for order in orders)),
-        rand=rand,
-        rand_control=rand_control,
+        adjusted_rand_index=adjusted_rand_index,
+        adjusted_rand_index_control=adjusted_rand_index_control,
     )
 
 
@@ -125,14 +130,14 @@ def linear_cka(x: Floats, y: Floats) -> float:
 
 
 def _tell(
-    features: Floats, wanted: Floats, photographs: NDArray[np.int64], orders: NDArray[np.int64], seed: int
+    features: Floats, wanted: Floats, images: NDArray[np.int64], orders: NDArray[np.int64], seed: int
 ) -> tuple[Floats, float]:
     """R2 of each wanted column, and the highest of any column shuffled."""
-    folds = assign_folds(photographs, FOLDS, seed)
+    folds = assign_folds(images, FOLDS, seed)
     columns = features / features.std(axis=0)
-    told = probe(columns, wanted, folds, STRENGTHS).r2
+    predicted_r2 = probe(columns, wanted, folds, STRENGTHS).r2
     shuffled = np.concatenate([wanted[order] for order in orders], axis=1)
-    return told, float(np.nanmax(probe(columns, shuffled, folds, STRENGTHS).r2))
+    return predicted_r2, float(np.nanmax(probe(columns, shuffled, folds, STRENGTHS).r2))
 
 
 def _match(wanted: Floats, offered: Floats) -> tuple[NDArray[np.int64], Floats]:

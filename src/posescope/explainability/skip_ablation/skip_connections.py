@@ -25,15 +25,21 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
-from posescope.explainability.features.activations import batches_of_rows, held, mean_of_taps, read_taps, zeros
-from posescope.explainability.paired_pck import Hits, JointScores, labelled_rows
+from posescope.explainability.features.activations import (
+    batches_of_rows,
+    constant_patches,
+    mean_activations,
+    read_activations,
+    zeros,
+)
+from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
 from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
-from posescope.explainability.static_plots import heat_map
-from posescope.models.base import Edits, Resumable
+from posescope.explainability.static_plots import plot_matrix
+from posescope.models.base import Interventions, Resumable
 
-__all__ = ["ALL", "INTACT", "OWN", "SkipAblation", "SkipAblationOptions", "derange"]
+__all__ = ["ALL", "INTACT", "OWN", "SkipAblation", "SkipAblationOptions", "sample_derangement"]
 
-_Decode: TypeAlias = Callable[[Edits], Tensor]
+_Decode: TypeAlias = Callable[[Interventions], Tensor]
 _MOST_ROWS = 40  # of the heat map; of a deeper network it shows the shuffled values alone
 
 
@@ -61,18 +67,18 @@ class SkipAblation:
         Raises:
             ExplainError: if nobody has labelled joints.
         """
-        taps = inputs.model.network.skip_taps
-        if not taps:
+        layers = inputs.model.network.skip_layers
+        if not layers:
             return AnalysisResult({"skips": 0}, note="The network has no skip connections: there is nothing to switch off.")
         rows = labelled_rows(inputs, self.options.persons, "skip_ablation")
-        scores = JointScores(inputs.crops.targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, self.options.resamples)
+        scores = PairedPck(inputs.crops.targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, self.options.resamples)
         joints = inputs.model.skeleton.joints
-        ablation = Ablation(taps, joints, _hits(inputs, rows), scores, self.options.tolerance)
+        ablation = Ablation(layers, joints, _hits(inputs, rows), scores, self.options.tolerance)
         by_joint = _joint_table(ablation)
         return AnalysisResult(
             facts=facts_of(ablation, len(rows)),
             tables={"skip_ablation": by_joint, "skip_ablation_levels": _level_table(ablation)},
-            pictures={"skip_ablation": _chart(by_joint, len(taps))},
+            images={"skip_ablation": _chart(by_joint, len(layers))},
             note=describe(ablation, len(rows)),
             findings=findings_of(ablation, inputs.seed),
         )
@@ -81,30 +87,32 @@ class SkipAblation:
 def _hits(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> dict[tuple[str, str], Hits]:
     """For every level and mode (n, K): labelled and right. Each batch of images is read once, and once more for others."""
     model, targets, size = inputs.model, inputs.crops.targets, inputs.crops.crop_size
-    taps = model.network.skip_taps
-    means = held(mean_of_taps(model, inputs.crops, rows, taps, inputs.batch_size))
-    partners = derange(inputs.groups[rows], inputs.seed)
+    layers = model.network.skip_layers
+    means = constant_patches(mean_activations(model, inputs.crops, rows, layers, inputs.batch_size))
+    partners = sample_derangement(inputs.groups[rows], inputs.seed)
     parts: dict[tuple[str, str], list[Hits]] = {}
     for places in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
         batch, images = rows[places], torch.from_numpy(inputs.crops.read_images(rows[places]))
-        modes: dict[str, Edits] = {"zero": dict.fromkeys(taps, zeros), "mean": means}
+        modes: dict[str, Interventions] = {"zero": dict.fromkeys(layers, zeros), "mean": means}
         if partners is not None:
             others = torch.from_numpy(inputs.crops.read_images(rows[partners[places]]))
-            modes["shuffled"] = held(read_taps(model, others, taps))
+            modes["shuffled"] = constant_patches(read_activations(model, others, layers))
         decode = _decoder(model, images)
-        for key, edits in _ablations(taps, modes, held(read_taps(model, images, taps))).items():
-            predicted = model.codec.decode(decode(edits)).joints.float().cpu().numpy()
+        for key, interventions in _ablations(layers, modes, constant_patches(read_activations(model, images, layers))).items():
+            predicted = model.codec.decode(decode(interventions)).joints.float().cpu().numpy()
             own = pck_thesis_hits(predicted, targets.joints[batch], targets.visibility[batch], size)
             parts.setdefault(key, []).append(own)
     return {key: np.concatenate(own) for key, own in parts.items()}
 
 
-def _ablations(taps: tuple[str, ...], modes: Mapping[str, Edits], own: Edits) -> dict[tuple[str, str], Edits]:
+def _ablations(
+    layers: tuple[str, ...], modes: Mapping[str, Interventions], own: Interventions
+) -> dict[tuple[str, str], Interventions]:
     """Edits by level and mode; the intact network first, the control second."""
-    edits: dict[tuple[str, str], Edits] = {INTACT: {}, OWN: own}
+    interventions: dict[tuple[str, str], Interventions] = {INTACT: {}, OWN: own}
     for mode, changes in modes.items():
-        edits |= {(tap, mode): {tap: changes[tap]} for tap in taps} | {(ALL, mode): changes}
-    return edits
+        interventions |= {(layer, mode): {layer: changes[layer]} for layer in layers} | {(ALL, mode): changes}
+    return interventions
 
 
 def _decoder(model: PoseModel, images: Tensor) -> _Decode:
@@ -115,15 +123,15 @@ def _decoder(model: PoseModel, images: Tensor) -> _Decode:
     network = model.network
     if isinstance(network, Resumable):
         paused = model.pause(images)
-        if len(paused.skips) == len(network.skip_taps):
+        if len(paused.skips) == len(network.skip_layers):
 
-            def resume(edits: Edits) -> Tensor:
-                carried = zip(network.skip_taps, paused.skips, strict=True)
-                skips = tuple(edits[tap](value) if tap in edits else value for tap, value in carried)
+            def resume(interventions: Interventions) -> Tensor:
+                carried = zip(network.skip_layers, paused.skips, strict=True)
+                skips = tuple(interventions[layer](value) if layer in interventions else value for layer, value in carried)
                 return model.resume(replace(paused, skips=skips))
 
             return resume
-    return lambda edits: model.heatmaps(images, edits)
+    return lambda interventions: model.heatmaps(images, interventions)
 
 
 def _level_table(ablation: Ablation) -> pd.DataFrame:
@@ -166,13 +174,13 @@ def _chart(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:
     names = [f"{level}, {mode}" for level, mode in dict.fromkeys(zip(shown["level"], shown["mode"], strict=True))]
     drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(names), len(joints))
     title = "What each skip connection carries: loss of PCK when it is cut (zero, mean) or somebody else's (shuffled)"
-    return heat_map(drops, names, joints, title=title, unit="drop of PCK")
+    return plot_matrix(drops, names, joints, title=title, unit="drop of PCK")
 
 
 # MERGED from derangement: Giving everybody something of somebody else in another photograph.
 
 
-def derange(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
+def sample_derangement(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
     """For each of n persons another one, from another group; each is used once.
 
     Args:

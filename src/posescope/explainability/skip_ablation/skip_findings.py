@@ -15,7 +15,7 @@ import numpy as np
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Control, Finding, control_of
-from posescope.explainability.paired_pck import Hits, JointScores
+from posescope.explainability.paired_pck import Hits, PairedPck
 
 __all__ = ["ALL", "FACE", "INTACT", "OWN", "Ablation", "describe", "facts_of", "findings_of"]
 
@@ -33,17 +33,17 @@ class Ablation:
     """What was measured.
 
     Attributes:
-        taps: of the skips, the finest first.
+        layers: of the skips, the finest first.
         joints: K names.
         hits: by level (a tap or `all`) and mode; `INTACT` and `OWN` are among them.
         scores: of the same persons.
         tolerance: a skip is idle if not more PCK than this hangs on it.
     """
 
-    taps: tuple[str, ...]
+    layers: tuple[str, ...]
     joints: tuple[str, ...]
     hits: Mapping[tuple[str, str], Hits]
-    scores: JointScores
+    scores: PairedPck
     tolerance: float
 
     @property
@@ -61,13 +61,13 @@ class Ablation:
 
     def by_drop(self) -> list[str]:
         """The taps, the one that is missed most first."""
-        return sorted(self.taps, key=lambda tap: -self.drop(tap, self.mode).estimate)
+        return sorted(self.layers, key=lambda layer: -self.drop(layer, self.mode).estimate)
 
     def idle(self) -> list[str]:
         """The taps on which, whatever stands there, not more than the tolerance hangs for certain."""
         modes = [mode for mode in _WORDS if (ALL, mode) in self.hits]
-        drops = {tap: [self.drop(tap, mode) for mode in modes] for tap in self.taps}
-        return [tap for tap, own in drops.items() if all(max(-drop.low, drop.high) <= self.tolerance for drop in own)]
+        drops = {layer: [self.drop(layer, mode) for mode in modes] for layer in self.layers}
+        return [layer for layer, own in drops.items() if all(max(-drop.low, drop.high) <= self.tolerance for drop in own)]
 
 
 def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | None]:
@@ -76,7 +76,7 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
     drop, together = ablation.drop(most, ablation.mode), ablation.drop(ALL, ablation.mode)
     worst = _worst_joint(ablation)
     return {
-        "skips": len(ablation.taps),
+        "skips": len(ablation.layers),
         "persons": persons,
         "pck_intact": ablation.pck(*INTACT).estimate,
         "pck_all_zero": ablation.pck(ALL, "zero").estimate,
@@ -109,7 +109,7 @@ def describe(ablation: Ablation, persons: int) -> str:
     modes = [f"{words} {ablation.pck(ALL, mode).estimate:.3f}" for mode, words in _WORDS.items() if (ALL, mode) in ablation.hits]
     text = (
         f"On {persons} persons the intact network reaches a PCK of {ablation.pck(*INTACT).estimate:.3f}; with all "
-        f"{len(ablation.taps)} skip connections {', '.join(modes)}. "
+        f"{len(ablation.layers)} skip connections {', '.join(modes)}. "
     )
     if ablation.mode != "shuffled":
         text += "More than half of the persons share one photograph, so nothing could be taken from another one. "
@@ -194,7 +194,7 @@ def _face(ablation: Ablation, seed: int) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _of_random_joints(scores: JointScores, reference: Hits, hits: Hits, face: list[int], seed: int) -> Control:
+def _of_random_joints(scores: PairedPck, reference: Hits, hits: Hits, face: list[int], seed: int) -> Control:
     """The same contrast for as many joints as the face has, drawn at random: mean and 95 % of the draws."""
     drops = scores.joint_pck(reference) - scores.joint_pck(hits)
     count = int((~np.isnan(drops[face])).sum())

@@ -18,13 +18,13 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.features.activations import batches_of_rows
 from posescope.explainability.features.feature_store import FeatureSet
 
-__all__ = ["Spacing", "measure_spacing", "shares_beyond"]
+__all__ = ["NeighbourDistances", "measure_neighbour_distances", "fractions_beyond"]
 
 _BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
 
 
 @dataclass(frozen=True)
-class Spacing:
+class NeighbourDistances:
     """How far M persons lie from the nearest one of another photograph: (M,) distances, (M,) photographs."""
 
     distances: NDArray[np.float64]
@@ -40,7 +40,7 @@ class Spacing:
         return self.nearer(distances).mean(axis=1) if len(self.distances) else np.full(len(distances), np.nan)
 
 
-def measure_spacing(features: FeatureSet, groups: NDArray[np.int64], rows: NDArray[np.int64]) -> Spacing:
+def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64], rows: NDArray[np.int64]) -> NeighbourDistances:
     """Distances from the persons at `rows` to the nearest of all persons of other photographs; reads blocks of persons.
 
     Args:
@@ -62,10 +62,10 @@ def measure_spacing(features: FeatureSet, groups: NDArray[np.int64], rows: NDArr
         squared[groups[batch][:, None] == groups[rows][None, :]] = np.inf
         best = np.minimum(best, squared.min(axis=0))
     known = np.isfinite(best)
-    return Spacing(np.sqrt(np.maximum(best[known], 0.0)), groups[rows][known])
+    return NeighbourDistances(np.sqrt(np.maximum(best[known], 0.0)), groups[rows][known])
 
 
-def shares_beyond(components: Components, features: FeatureSet, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def fractions_beyond(components: Components, features: FeatureSet, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of persons who stand farther out, on the same side, than each step of the first components.
 
     Returns:

@@ -14,19 +14,19 @@ from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Finding, control_of
-from posescope.explainability.traversal.random_directions import mean_distances
+from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 
 __all__ = [
-    "AttributeGain",
-    "PoseScale",
-    "claim_attribute",
-    "measure_gains",
+    "AttributeEffect",
+    "AttributeScale",
+    "claim_attribute_effect",
+    "measure_effects",
     "measure_scale",
-    "strongest_gains",
-    "tabulate_gains",
-    "Movement",
-    "Pushed",
-    "push_people",
+    "strongest_effects",
+    "tabulate_effects",
+    "Displacement",
+    "Perturbation",
+    "perturb_persons",
 ]
 
 _LARGE = 0.5  # spreads of people: below it, a gain is called a little
@@ -34,7 +34,7 @@ _FEWEST_MEASURED = 10  # persons on whom an attribute must be known, to say how 
 
 
 @dataclass(frozen=True)
-class PoseScale:
+class AttributeScale:
     """How people differ in one attribute: half the range of their middle 68 %, and the middle 96 % that values are cut to."""
 
     spread: float
@@ -43,7 +43,7 @@ class PoseScale:
 
 
 @dataclass(frozen=True)
-class AttributeGain:
+class AttributeEffect:
     """What pushing people from the lower end to the upper one does to a pose attribute.
 
     Attributes:
@@ -73,22 +73,22 @@ class AttributeGain:
         return (own.low > max(0.0, chance.high)) or (own.high < min(0.0, chance.low))
 
 
-def measure_scale(poses: pd.DataFrame) -> dict[str, PoseScale]:
+def measure_scale(poses: pd.DataFrame) -> dict[str, AttributeScale]:
     """The scale of each attribute that is known of ten people at least and in which they differ."""
-    scales: dict[str, PoseScale] = {}
+    scales: dict[str, AttributeScale] = {}
     for name, values in poses.items():
         known = values.dropna().to_numpy(dtype=np.float64)
         if len(known) < _FEWEST_MEASURED:
             continue
         low, below, above, high = (float(value) for value in np.quantile(known, [0.02, 0.16, 0.84, 0.98]))
         if above > below:
-            scales[str(name)] = PoseScale((above - below) / 2, low, high)
+            scales[str(name)] = AttributeScale((above - below) / 2, low, high)
     return scales
 
 
-def measure_gains(
-    component: int, poses: pd.DataFrame, scales: Mapping[str, PoseScale], draws: ImageDraws, groups: NDArray[np.int64]
-) -> list[AttributeGain]:
+def measure_effects(
+    component: int, poses: pd.DataFrame, scales: Mapping[str, AttributeScale], draws: ImageDraws, groups: NDArray[np.int64]
+) -> list[AttributeEffect]:
     """What one component does to every attribute.
 
     Args:
@@ -111,13 +111,13 @@ def measure_gains(
         if np.isfinite([own.estimate, own.low, chance.estimate, chance.low]).all():
             told = ~np.isnan(difference[0])
             low, high = (float(ends[told].mean()) for ends in values[0])
-            gains.append(AttributeGain(component, name, own, chance, low, high))
+            gains.append(AttributeEffect(component, name, own, chance, low, high))
     return gains
 
 
-def strongest_gains(gains: Sequence[AttributeGain]) -> list[AttributeGain]:
+def strongest_effects(gains: Sequence[AttributeEffect]) -> list[AttributeEffect]:
     """Of each component, the attribute that it most surely changes: whose gain is largest at its least."""
-    best: dict[int, AttributeGain] = {}
+    best: dict[int, AttributeEffect] = {}
     for gain in gains:
         known = best.get(gain.component)
         if known is None or gain.least > known.least:
@@ -125,14 +125,14 @@ def strongest_gains(gains: Sequence[AttributeGain]) -> list[AttributeGain]:
     return list(best.values())
 
 
-def tabulate_gains(gains: Sequence[AttributeGain]) -> pd.DataFrame:
+def tabulate_effects(gains: Sequence[AttributeEffect]) -> pd.DataFrame:
     """A row a component and attribute; intervals of the gain, and of that along random directions."""
-    names = ["component", "attribute", "at_low_end", "at_high_end", "spreads", "spreads_low", "spreads_high"]
+    names = ["component", "attribute", "at_low_end", "at_high_end", "effect", "effect_low", "effect_high"]
     rows = [(gain.component, gain.attribute, gain.low, gain.high, *astuple(gain.gain), *astuple(gain.random)) for gain in gains]
-    return pd.DataFrame(rows, columns=[*names, "random_spreads", "random_low", "random_high"])
+    return pd.DataFrame(rows, columns=[*names, "random_effect", "random_effect_low", "random_effect_high"])
 
 
-def claim_attribute(gain: AttributeGain, people: int, push_sd: float, picture: str) -> Finding:
+def claim_attribute_effect(gain: AttributeEffect, people: int, perturbation_sd: float, shown_in: str) -> Finding:
     """What a component means, by the attribute that it changes most surely."""
     attribute, own, chance = attribute_named(gain.attribute), gain.gain, gain.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)
@@ -144,13 +144,13 @@ def claim_attribute(gain: AttributeGain, people: int, push_sd: float, picture: s
             f"turns people from {words[0]} to {words[1]}" if large else f"moves people a little from {words[0]} to {words[1]}"
         )
     claim = (
-        f"Component {gain.component} {course}: pushed from -{push_sd:g} to +{push_sd:g} sd along it, {people} people's decoded "
+        f"Component {gain.component} {course}: pushed from -{perturbation_sd:g} to +{perturbation_sd:g} sd along it, {people} people's decoded "
         f"skeletons go from {gain.low:.2f} to {gain.high:.2f} {attribute.unit} of {name}, {own.estimate:+.2f} spreads of people "
         f"[{own.low:+.2f}, {own.high:+.2f}]; random directions of the same length {chance.estimate:+.2f} "
         f"[{chance.low:+.2f}, {chance.high:+.2f}]."
     )
     control = control_of("the same people pushed along random directions of the same length", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, gain.is_sure, picture)
+    return Finding(claim, own.estimate, own.low, own.high, control, gain.is_sure, shown_in)
 
 
 # MERGED from walk_pushes: Real people pushed along a component: what it does to a pose, measured where the data is, with
@@ -171,7 +171,7 @@ def claim_attribute(gain: AttributeGain, people: int, push_sd: float, picture: s
 
 
 @dataclass(frozen=True)
-class Movement:
+class Displacement:
     """How far pushing people from the lower end to the upper one moves their skeletons.
 
     Attributes:
@@ -192,40 +192,40 @@ class Movement:
 
 
 @dataclass(frozen=True)
-class Pushed:
+class Perturbation:
     """What became of people who were pushed along the first components.
 
     Attributes:
         people: how many.
-        push_sd: how far to each side, standard deviations.
-        movements: one a component; none where the people are of fewer than two photographs, and nothing is known of chance.
+        perturbation_sd: how far to each side, standard deviations.
+        displacements: one a component; none where the people are of fewer than two photographs, and nothing is known of chance.
         gains: one a component and attribute; likewise, and none for an attribute that no decoded skeleton tells.
     """
 
     people: int
-    push_sd: float
-    movements: tuple[Movement, ...] = ()
-    gains: tuple[AttributeGain, ...] = ()
+    perturbation_sd: float
+    displacements: tuple[Displacement, ...] = ()
+    gains: tuple[AttributeEffect, ...] = ()
 
 
-def push_people(
+def perturb_persons(
     components: Components,
     count: int,
-    push_sd: float,
+    perturbation_sd: float,
     *,
     features: NDArray[np.floating],
     groups: NDArray[np.int64],
-    scales: Mapping[str, PoseScale],
+    scales: Mapping[str, AttributeScale],
     decode: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     poses_of: Callable[[NDArray[np.float32]], pd.DataFrame],
     seed: int,
-) -> Pushed:
+) -> Perturbation:
     """Push people along the first components, and measure how far their skeletons move, and every attribute.
 
     Args:
         components: along which.
         count: how many of them.
-        push_sd: c, to each side.
+        perturbation_sd: c, to each side.
         features: (n, D) of the people.
         groups: (n,) photograph of each.
         scales: of the attributes to measure.
@@ -234,33 +234,33 @@ def push_people(
         seed: of the random directions and of the resamples.
     """
     if len(np.unique(groups)) < 2:
-        return Pushed(len(features), push_sd)
+        return Perturbation(len(features), perturbation_sd)
     # An interval that is widened for m looks ends at the 0.025 / m of the draws to either side: twenty of them lie beyond it.
     draws = draw_images(groups, seed, max(1000, 800 * max(count, len(scales))))
     rng = np.random.default_rng(seed)
-    movements: list[Movement] = []
-    gains: list[AttributeGain] = []
+    displacements: list[Displacement] = []
+    gains: list[AttributeEffect] = []
     for component in range(count):
         drawn = rng.normal(size=features.shape)
         drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
         along = (
-            push_sd
+            perturbation_sd
             * np.sqrt(components.variances[component])
             * np.stack([np.broadcast_to(components.axes[component], drawn.shape), drawn])
         )
         # (own or random, lower or upper end, person, D)
         points = features.astype(np.float64) + np.stack([-along, along], axis=1)
         joints = decode(points.reshape(-1, features.shape[1]))
-        movements.append(_movement(component + 1, joints, draws, groups, count))
+        displacements.append(_movement(component + 1, joints, draws, groups, count))
         if scales:
-            gains += measure_gains(component + 1, poses_of(joints), scales, draws, groups)
-    return Pushed(len(features), push_sd, tuple(movements), tuple(gains))
+            gains += measure_effects(component + 1, poses_of(joints), scales, draws, groups)
+    return Perturbation(len(features), perturbation_sd, tuple(displacements), tuple(gains))
 
 
 def _movement(
     component: int, joints: NDArray[np.float32], draws: ImageDraws, groups: NDArray[np.int64], components: int
-) -> Movement:
+) -> Displacement:
     ends = joints.reshape(2, 2, len(groups), *joints.shape[1:])
     level = 1 - 0.05 / components
-    own, chance = (draws.mean_interval(moved, groups, level) for moved in mean_distances(ends[:, 0], ends[:, 1]))
-    return Movement(component, own, chance)
+    own, chance = (draws.mean_interval(moved, groups, level) for moved in mean_joint_distances_px(ends[:, 0], ends[:, 1]))
+    return Displacement(component, own, chance)

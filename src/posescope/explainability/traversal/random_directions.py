@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from posescope.explainability.components.pca import Components
 
-__all__ = ["EndsOfWalk", "Ends", "compare_ends", "ends_along_data", "ends_of", "mean_distances"]
+__all__ = ["TraversalEnds", "EndSteps", "compare_ends", "ends_with_data_covariance", "end_steps", "mean_joint_distances_px"]
 
 
 @dataclass(frozen=True)
-class Ends:
+class EndSteps:
     """The steps at which walks are compared with random directions, in standard deviations: low <= 0 <= high."""
 
     low: float
@@ -40,24 +40,24 @@ class Ends:
 
 
 @dataclass(frozen=True)
-class EndsOfWalk:
+class TraversalEnds:
     """The ends of one component (row 0) and of R random directions (rows 1..R), as the network decodes them.
 
     Attributes:
         points: (1 + R, 2, D) features; the low end, then the high one.
-        moved_px: (1 + R,) mean distance of the joints from the decoded mean, over both ends.
+        displacement_px: (1 + R,) mean distance of the joints from the decoded mean, over both ends.
     """
 
     points: NDArray[np.float64]
-    moved_px: NDArray[np.float64]
+    displacement_px: NDArray[np.float64]
 
 
-def ends_of(steps: NDArray[np.float64]) -> Ends:
+def end_steps(steps: NDArray[np.float64]) -> EndSteps:
     """The outermost steps, with the mean (0) where a walk goes to one side only."""
-    return Ends(min(0.0, float(steps.min())), max(0.0, float(steps.max())))
+    return EndSteps(min(0.0, float(steps.min())), max(0.0, float(steps.max())))
 
 
-def mean_distances(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
+def mean_joint_distances_px(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean joint distance in px of skeletons (..., K, 2), broadcast."""
     offset = first.astype(np.float64) - second.astype(np.float64)
     distances: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1]).mean(axis=-1)
@@ -67,13 +67,13 @@ def mean_distances(first: NDArray[np.floating], second: NDArray[np.floating]) ->
 def compare_ends(
     components: Components,
     component: int,
-    ends: Ends,
+    ends: EndSteps,
     directions: int,
     *,
     seed: int,
     decode: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     origin: NDArray[np.float32],
-) -> EndsOfWalk:
+) -> TraversalEnds:
     """Decode the ends of a component and of random directions of the same length.
 
     Args:
@@ -91,13 +91,15 @@ def compare_ends(
     along = np.concatenate([components.axes[component][None], drawn]) * np.sqrt(components.variances[component])
     points = components.mean + np.array([ends.low, ends.high])[None, :, None] * along[:, None, :]
     joints = decode(points.reshape(-1, width))
-    away = mean_distances(joints, origin).reshape(-1, 2)
+    away = mean_joint_distances_px(joints, origin).reshape(-1, 2)
     # An end at the mean has not gone anywhere: it does not count.
     gone = np.array([ends.low, ends.high]) != 0
-    return EndsOfWalk(points, away[:, gone].mean(axis=1))
+    return TraversalEnds(points, away[:, gone].mean(axis=1))
 
 
-def ends_along_data(components: Components, component: int, ends: Ends, directions: int, seed: int) -> NDArray[np.float64]:
+def ends_with_data_covariance(
+    components: Components, component: int, ends: EndSteps, directions: int, seed: int
+) -> NDArray[np.float64]:
     """(R, E, D) ends of R random directions with the data's covariance, as far from the mean as those of `component`."""
     drawn = np.random.default_rng((seed, component, 1)).normal(size=(directions, len(components)))
     # Variances are known of more directions than axes are kept.

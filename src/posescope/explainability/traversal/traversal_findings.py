@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, draw_images
 from posescope.explainability.findings import Finding, control_of
-from posescope.explainability.traversal.neighbour_distances import Spacing
-from posescope.explainability.traversal.perturbation import Movement, Pushed
-from posescope.explainability.traversal.random_directions import Ends, mean_distances
+from posescope.explainability.traversal.neighbour_distances import NeighbourDistances
+from posescope.explainability.traversal.perturbation import Displacement, Perturbation
+from posescope.explainability.traversal.random_directions import EndSteps, mean_joint_distances_px
 
-__all__ = ["claim_agreement", "claim_closeness", "claim_movement"]
+__all__ = ["claim_nearest_person_match", "claim_data_proximity", "claim_displacement"]
 
 _RANGE = (0.025, 0.975)
 _PERMUTATIONS = 1000
 _FAR = 0.95  # of people have a nearer neighbour: a point as far has left them
 
 
-def claim_agreement(
-    decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], picture: str, seed: int
+def claim_nearest_person_match(
+    decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], shown_in: str, seed: int
 ) -> Finding | None:
     """Whether steps mean to the network what they look like in the nearest people; none with less than two of those.
 
@@ -32,12 +32,12 @@ def claim_agreement(
         decoded: (M, K, 2) joints of distinct points.
         predicted: (M, K, 2) joints of the nearest person of each.
         groups: (M,) the photographs of those persons.
-        picture: that shows it.
+        shown_in: that shows it.
         seed: of permutations and resamples.
     """
     if len(np.unique(groups)) < 2:
         return None
-    pairs = mean_distances(decoded[:, None], predicted[None])
+    pairs = mean_joint_distances_px(decoded[:, None], predicted[None])
     own = float(np.diagonal(pairs).mean())
     # How much nearer each step is to its own person than to everybody else's: what is common to all falls away.
     others = (pairs.sum(axis=1) - np.diagonal(pairs)) / (len(pairs) - 1)
@@ -52,24 +52,24 @@ def claim_agreement(
         f"person, {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}] nearer than from those for other steps' persons."
     )
     control = control_of("steps and nearest persons paired at random: how much nearer", chance)
-    return Finding(claim, nearer.estimate, nearer.low, nearer.high, control, passed, picture)
+    return Finding(claim, nearer.estimate, nearer.low, nearer.high, control, passed, shown_in)
 
 
-def claim_movement(movement: Movement, pushed: Pushed, picture: str) -> Finding:
+def claim_displacement(movement: Displacement, pushed: Perturbation, shown_in: str) -> Finding:
     """How far a component moves the skeletons of real people: a walk from the mean is one path, and has no interval."""
     own, chance, passed = movement.own, movement.random, movement.is_sure
     verdict = "moves the skeleton" if passed else "does not surely move the skeleton more than any push does"
     claim = (
-        f"Component {movement.component} {verdict}: pushed from -{pushed.push_sd:g} to +{pushed.push_sd:g} sd along it, "
+        f"Component {movement.component} {verdict}: pushed from -{pushed.perturbation_sd:g} to +{pushed.perturbation_sd:g} sd along it, "
         f"{pushed.people} people's decoded skeletons move {own.estimate:.2f} px a joint [{own.low:.2f}, {own.high:.2f}]; along "
         f"random directions of the same length {chance.estimate:.2f} px [{chance.low:.2f}, {chance.high:.2f}]."
     )
     control = control_of("the same people pushed along random directions of the same length", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, picture)
+    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
 
 
-def claim_closeness(
-    ends: Ends, distances: NDArray[np.float64], outside: int, spacing: Spacing, seed: int, picture: str
+def claim_data_proximity(
+    ends: EndSteps, distances: NDArray[np.float64], outside: int, spacing: NeighbourDistances, seed: int, shown_in: str
 ) -> Finding | None:
     """Whether the ends of the walks still lie among people; none where no person has a neighbour.
 
@@ -80,7 +80,7 @@ def claim_closeness(
         outside: how many of the P * E ends have nobody beyond them along their component.
         spacing: of people.
         seed: of the resamples.
-        picture: that shows it.
+        shown_in: that shows it.
     """
     if not len(spacing.distances):
         return None
@@ -103,10 +103,10 @@ def claim_closeness(
         f"long, {chance.estimate:.0%}."
     )
     control = control_of("random directions with the data's covariance, of the same length", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, picture)
+    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
 
 
-def _names_of(left: list[int], ends: Ends) -> str:
+def _names_of(left: list[int], ends: EndSteps) -> str:
     """Which ends: their places, component by component."""
     steps = ends.outermost
     return ", ".join(f"component {place // len(steps) + 1} at {steps[place % len(steps)]:+g} sd" for place in left)

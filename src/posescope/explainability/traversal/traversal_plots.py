@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.heatmap_overlays import overlay_heatmaps
-from posescope.drawing.image_grids import contact_sheet
+from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton, side_colour
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.traversal.traversal_steps import Decoded
+from posescope.explainability.traversal.traversal_steps import DecodedFeatures
 
-__all__ = ["draw_walk", "plot_walks"]
+__all__ = ["draw_traversal", "plot_traversals"]
 
 _GROUND_GREY = 225
 
 
-def draw_walk(
-    inputs: AnalysisInputs, table: pd.DataFrame, decoded: Decoded, predicted: NDArray[np.float32], rows: NDArray[np.int64]
+def draw_traversal(
+    inputs: AnalysisInputs, table: pd.DataFrame, decoded: DecodedFeatures, predicted: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     """The sheet of one component.
 
     Args:
         inputs: persons and model.
-        table: the rows of the table `walks` of one component; their index counts points.
+        table: the rows of the table `latent_traversal` of one component; their index counts points.
         decoded: of all points.
         predicted: (M, K, 2) joints that the network predicts for the nearest person of each point.
         rows: (M,) those persons.
@@ -41,11 +41,13 @@ def draw_walk(
         f"{place}: person {person}, {_farther(quantile)}"
         for place, person, quantile in zip(places, table["nearest_person_id"], table["distance_quantile"], strict=True)
     ]
-    captions += [f"{place} decoded, {px:.0f} px apart" for place, px in zip(places, table["agreement_px"], strict=True)]
+    captions += [
+        f"{place} decoded, {px:.0f} px apart" for place, px in zip(places, table["nearest_person_distance_px"], strict=True)
+    ]
     component = int(table["component"].iloc[0])
     share = inputs.components.explained_variance_ratio[component - 1]
     title = f"Component {component} ({share:.1%} of the variance): nearest person above, decoded step below"
-    return contact_sheet([*upper, *lower], columns=len(upper), captions=captions, title=title)
+    return draw_image_grid([*upper, *lower], columns=len(upper), captions=captions, title=title)
 
 
 def _farther(quantile: float) -> str:
@@ -66,7 +68,7 @@ _GREY = "#7d8590"
 _MOVING = [1, 2, 3, 4, 5]  # traces that a slider position changes; trace 0, the mean, stays
 
 
-def plot_walks(
+def plot_traversals(
     table: pd.DataFrame,
     decoded: NDArray[np.float32],
     nearest: NDArray[np.float32],
@@ -78,7 +80,7 @@ def plot_walks(
     """The figure.
 
     Args:
-        table: `walks`, a row a point, all components with the same steps.
+        table: `latent_traversal`, a row a point, all components with the same steps.
         decoded: (M, K, 2) joints of each point, crop px.
         nearest: (M, K, 2) predicted joints of the nearest person.
         origin: (K, 2) joints of the decoded mean.
@@ -142,8 +144,8 @@ def _slider(rows: pd.DataFrame, decoded: NDArray[np.float32], nearest: NDArray[n
 def _title(row: Mapping[Hashable, Any]) -> str:
     place = f"at {row['step']:+g} sd" if row["step"] else "at the mean"
     text = (
-        f"Component {row['component']:.0f} {place}: {row['moved_px']:.1f} px a joint from the mean, "
-        f"{row['agreement_px']:.1f} px from the nearest person"
+        f"Component {row['component']:.0f} {place}: {row['displacement_px']:.1f} px a joint from the mean, "
+        f"{row['nearest_person_distance_px']:.1f} px from the nearest person"
     )
     quantile = row["distance_quantile"]
     return text if np.isnan(quantile) else f"{text}<br>(who is farther than {quantile:.0%} of neighbours are)"

@@ -13,31 +13,31 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.activation_patching import PutBack
+from posescope.explainability.features.activation_patching import ActivationPatcher
 from posescope.explainability.features.activations import batches_of_rows, predict_persons
 from posescope.explainability.features.feature_store import FeatureSet
-from posescope.explainability.traversal.neighbour_distances import Spacing, shares_beyond
-from posescope.explainability.traversal.perturbation import Movement
-from posescope.explainability.traversal.random_directions import EndsOfWalk, mean_distances
-from posescope.models.base import Edits
+from posescope.explainability.traversal.neighbour_distances import NeighbourDistances, fractions_beyond
+from posescope.explainability.traversal.perturbation import Displacement
+from posescope.explainability.traversal.random_directions import TraversalEnds, mean_joint_distances_px
+from posescope.models.base import Interventions
 
 __all__ = [
-    "Decoded",
-    "Nearest",
+    "DecodedFeatures",
+    "NearestPersons",
     "decode_features",
     "nearest_persons",
-    "walked_points",
-    "Walked",
+    "traversal_points",
+    "Traversal",
     "tabulate_components",
     "tabulate_steps",
-    "walk_components",
+    "traverse_components",
 ]
 
 _BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestPersons:
     """The nearest person to each of M points of feature space: (M,) rows of the features, (M,) Euclidean distances."""
 
     rows: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedFeatures:
     """What the network makes of M points: heatmaps (M, K, h, w), joints (M, K, 2) crop px, scores (M, K); all float32."""
 
     heatmaps: NDArray[np.float32]
@@ -53,14 +53,14 @@ class Decoded:
     scores: NDArray[np.float32]
 
 
-def walked_points(components: Components, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
+def traversal_points(components: Components, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """The points of the walks: (count * len(steps), D), component by component."""
     deviations = np.sqrt(components.variances[:count, None, None]) * components.axes[:count, None, :]
     points = components.mean + steps[None, :, None] * deviations
     return points.reshape(-1, points.shape[-1])
 
 
-def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> Nearest:
+def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> NearestPersons:
     """The person nearest to each of M points (M, D), by Euclidean distance; the first of equals. Reads blocks of persons."""
     best = np.full(len(points), np.inf)
     rows = np.zeros(len(points), dtype=np.int64)
@@ -74,39 +74,39 @@ def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> Neares
         found = squared[here, np.arange(len(points))]
         better = found < best
         best[better], rows[better] = found[better], batch[here][better]
-    return Nearest(rows=rows, distances=np.sqrt(np.maximum(best, 0.0)))
+    return NearestPersons(rows=rows, distances=np.sqrt(np.maximum(best, 0.0)))
 
 
 def decode_features(
     model: PoseModel,
-    tap: str,
+    layer: str,
     points: NDArray[np.float64],
     shape: tuple[int, ...],
     *,
     image: Tensor,
-    edits: Edits,
+    interventions: Interventions,
     batch_size: int,
-) -> Decoded:
+) -> DecodedFeatures:
     """Put points (M, D) of feature space back into the network at the features' tap and decode them.
 
     A network that can be paused at its bottleneck is, for taps from there on: then the places before it are computed once.
 
     Args:
         model: the network and its codec.
-        tap: where they are put, in the place of what the forward pass brings.
+        layer: where they are put, in the place of what the forward pass brings.
         points: features, one a person to decode.
         shape: (C, h, w) of one.
         image: (1, H, W, 3) uint8 that the places before the tap see.
-        edits: for other taps, such as the skips.
+        interventions: for other taps, such as the skips.
         batch_size: points a forward pass.
     """
     values = torch.from_numpy(points.astype(np.float32)).reshape(len(points), *shape)
     batches = tqdm(batches_of_rows(np.arange(len(points)), batch_size), desc="decode walks", leave=False)
-    put_back = PutBack(model, tap, image, edits)
+    put_back = ActivationPatcher(model, layer, image, interventions)
     heatmaps = torch.cat([put_back.heatmaps(values[batch]) for batch in batches])
     decoded = model.codec.decode(heatmaps)
     heatmaps_np, joints, scores = (value.float().cpu().numpy() for value in (heatmaps, decoded.joints, decoded.scores))
-    return Decoded(heatmaps=heatmaps_np, joints=joints, scores=scores)
+    return DecodedFeatures(heatmaps=heatmaps_np, joints=joints, scores=scores)
 
 
 # MERGED from walk_steps: The steps of the walks: decoded, beside the nearest persons, in one table; and the components
@@ -114,7 +114,7 @@ def decode_features(
 
 
 @dataclass(frozen=True)
-class Walked:
+class Traversal:
     """All points of all walks, M of them, component by component.
 
     Attributes:
@@ -126,8 +126,8 @@ class Walked:
     """
 
     steps: NDArray[np.float64]
-    nearest: Nearest
-    decoded: Decoded
+    nearest: NearestPersons
+    decoded: DecodedFeatures
     origin: NDArray[np.float32]
     predicted: NDArray[np.float32]
 
@@ -144,9 +144,9 @@ class Walked:
         return np.flatnonzero((step != 0) | first_mean)
 
 
-def walk_components(
-    inputs: AnalysisInputs, count: int, steps: NDArray[np.float64], decode: Callable[[NDArray[np.float64]], Decoded]
-) -> Walked:
+def traverse_components(
+    inputs: AnalysisInputs, count: int, steps: NDArray[np.float64], decode: Callable[[NDArray[np.float64]], DecodedFeatures]
+) -> Traversal:
     """Walk along the first `count` components, and look who is nearest to each step.
 
     Args:
@@ -155,20 +155,20 @@ def walk_components(
         steps: standard deviations.
         decode: (M, D) points -> what the network makes of them.
     """
-    points = walked_points(inputs.components, count, steps)
+    points = traversal_points(inputs.components, count, steps)
     nearest = nearest_persons(inputs.features, points)
     # The mean goes along as the last point: what the steps are measured from.
     every = decode(np.concatenate([points, inputs.components.mean[None]]))
     rows, where = np.unique(nearest.rows, return_inverse=True)
     predicted = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints[where]
-    decoded = Decoded(every.heatmaps[:-1], every.joints[:-1], every.scores[:-1])
-    return Walked(steps, nearest, decoded, every.joints[-1], predicted)
+    decoded = DecodedFeatures(every.heatmaps[:-1], every.joints[:-1], every.scores[:-1])
+    return Traversal(steps, nearest, decoded, every.joints[-1], predicted)
 
 
-def tabulate_steps(inputs: AnalysisInputs, walked: Walked, spacing: Spacing) -> pd.DataFrame:
+def tabulate_steps(inputs: AnalysisInputs, walked: Traversal, spacing: NeighbourDistances) -> pd.DataFrame:
     """One row a step: nearest person, how far from the data, agreement_px and moved_px (mean joint distances)."""
     steps, nearest, decoded = walked.steps, walked.nearest, walked.decoded
-    beyond = shares_beyond(inputs.components, inputs.features, walked.count, steps)
+    beyond = fractions_beyond(inputs.components, inputs.features, walked.count, steps)
     return pd.DataFrame(
         {
             "component": np.repeat(np.arange(1, walked.count + 1), len(steps)),
@@ -176,29 +176,32 @@ def tabulate_steps(inputs: AnalysisInputs, walked: Walked, spacing: Spacing) -> 
             "nearest_person_id": inputs.features.person_ids[nearest.rows],
             "distance": nearest.distances,
             "distance_quantile": spacing.quantiles(nearest.distances),
-            "share_beyond": beyond.ravel(),
+            "fraction_beyond": beyond.ravel(),
             # Decoded step against the prediction for the nearest person, and against the decoded mean.
-            "agreement_px": mean_distances(decoded.joints, walked.predicted),
-            "moved_px": mean_distances(decoded.joints, walked.origin),
+            "nearest_person_distance_px": mean_joint_distances_px(decoded.joints, walked.predicted),
+            "displacement_px": mean_joint_distances_px(decoded.joints, walked.origin),
             "mean_score": decoded.scores.mean(axis=1).astype(np.float64),
         }
     )
 
 
 def tabulate_components(
-    components: Components, count: int, walks: Sequence[EndsOfWalk], movements: Sequence[Movement]
+    components: Components, count: int, walks: Sequence[TraversalEnds], displacements: Sequence[Displacement]
 ) -> pd.DataFrame:
     """A row a component: its share of the variance, and how far it moves the skeleton, beside random directions.
 
     Args:
         components: of which the first are walked.
         count: how many.
-        walks: the ends of each, from which come moved_px (from the decoded mean), random_moved_px and random_moved_high_px; may
+        latent_traversal: the ends of each, from which come moved_px (from the decoded mean), random_moved_px and random_moved_high_px; may
             be empty, then they are NaN.
-        movements: of people pushed along each (pushed_px between both ends, its interval, and the same along random
+        displacements: of people pushed along each (pushed_px between both ends, its interval, and the same along random
             directions); may be empty likewise.
     """
-    intervals = {"pushed": [one.own for one in movements], "random_pushed": [one.random for one in movements]}
+    intervals = {
+        "perturbed_displacement": [one.own for one in displacements],
+        "random_perturbed_displacement": [one.random for one in displacements],
+    }
     pushed = {
         f"{name}{end}_px": [getattr(one, field) for one in found] or np.nan
         for name, found in intervals.items()
@@ -207,10 +210,10 @@ def tabulate_components(
     return pd.DataFrame(
         {
             "component": np.arange(1, count + 1),
-            "variance_share": components.explained_variance_ratio[:count],
-            "moved_px": [walk.moved_px[0] for walk in walks] or np.nan,
-            "random_moved_px": [float(np.median(walk.moved_px[1:])) for walk in walks] or np.nan,
-            "random_moved_high_px": [float(np.quantile(walk.moved_px[1:], 0.975)) for walk in walks] or np.nan,
+            "explained_variance_ratio": components.explained_variance_ratio[:count],
+            "displacement_px": [walk.displacement_px[0] for walk in walks] or np.nan,
+            "random_displacement_px": [float(np.median(walk.displacement_px[1:])) for walk in walks] or np.nan,
+            "random_displacement_high_px": [float(np.quantile(walk.displacement_px[1:], 0.975)) for walk in walks] or np.nan,
             **pushed,
         }
     )

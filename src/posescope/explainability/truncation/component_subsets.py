@@ -20,33 +20,33 @@ from torch import Tensor
 
 from posescope.explainability.components.pca import Components
 
-__all__ = ["INTACT", "Choice", "Kept", "Truncated", "counts_up_to", "draw_orders", "kept_of"]
+__all__ = ["INTACT", "SubsetKind", "ComponentSubset", "TruncatedFeatures", "component_counts", "sample_axis_orders", "subset_of"]
 
-Choice: TypeAlias = Literal["first", "random", "last", "intact"]
+SubsetKind: TypeAlias = Literal["first", "random", "last", "intact"]
 
 
 @dataclass(frozen=True)
-class Kept:
+class ComponentSubset:
     """So many components, chosen so."""
 
-    choice: Choice
+    choice: SubsetKind
     count: int
 
 
-INTACT = Kept("intact", -1)  # nothing is replaced
+INTACT = ComponentSubset("intact", -1)  # nothing is replaced
 
 
-def counts_up_to(grid: Iterable[int], most: int) -> list[int]:
+def component_counts(grid: Iterable[int], most: int) -> list[int]:
     """0, the numbers of the grid below `most`, and `most`; ascending."""
     return sorted({0, most, *(count for count in grid if count < most)})
 
 
-def kept_of(choice: Choice, count: int, axes: int) -> Kept:
+def subset_of(choice: SubsetKind, count: int, axes: int) -> ComponentSubset:
     """None and all are the same however they are chosen: they are called the first."""
-    return Kept("first" if count in (0, axes) else choice, count)
+    return ComponentSubset("first" if count in (0, axes) else choice, count)
 
 
-class Truncated:
+class TruncatedFeatures:
     """The features (n, D) of some persons, to be had with only a part of their components.
 
     Args:
@@ -71,7 +71,7 @@ class Truncated:
         self._ranks = torch.from_numpy(np.argsort(draws, axis=1)).to(device)
         self._values, self._shape = torch.from_numpy(values.astype(np.float32)).to(device), shape
 
-    def keep(self, kept: Kept) -> Tensor:
+    def keep(self, kept: ComponentSubset) -> Tensor:
         """(n, C, h, w) float32."""
         if kept.choice == "intact":
             return self._shaped(self._values)
@@ -85,7 +85,7 @@ class Truncated:
         return values.reshape(len(values), *self._shape)
 
 
-def draw_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
+def sample_axis_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
     """(persons, axes): for each person the numbers 0..axes-1 in a random order."""
     orders = np.tile(np.arange(axes, dtype=np.int64), (persons, 1))
     return np.random.default_rng(seed).permuted(orders, axis=1)

@@ -27,12 +27,19 @@ from posescope.core.plugins import Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.activation_patching import PutBack, why_not_put_back
-from posescope.explainability.features.activations import batches_of_rows, held, mean_of_taps, neutral_image
-from posescope.explainability.paired_pck import Hits, JointScores, labelled_rows
-from posescope.explainability.truncation.component_subsets import INTACT, Kept, Truncated, counts_up_to, draw_orders, kept_of
-from posescope.explainability.truncation.truncation_curve import Skips, TruncationCurve, curve_table, joint_table
-from posescope.explainability.truncation.truncation_findings import NoiseClaim, Studied, describe, facts_of, findings_of
+from posescope.explainability.features.activation_patching import ActivationPatcher, describe_patching_obstacle
+from posescope.explainability.features.activations import batches_of_rows, constant_patches, mean_activations, mean_colour_image
+from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
+from posescope.explainability.truncation.component_subsets import (
+    INTACT,
+    ComponentSubset,
+    TruncatedFeatures,
+    component_counts,
+    sample_axis_orders,
+    subset_of,
+)
+from posescope.explainability.truncation.truncation_curve import SkipMode, TruncationCurve, tabulate_curves, tabulate_joints
+from posescope.explainability.truncation.truncation_findings import NoiseClaim, TruncationSetup, describe, facts_of, findings_of
 from posescope.explainability.truncation.truncation_plots import draw_curves, draw_joints, plot_curves
 
 __all__ = ["Truncation", "TruncationOptions"]
@@ -79,48 +86,52 @@ class Truncation:
         Raises:
             ExplainError: if nobody has labelled joints.
         """
-        why_not = why_not_put_back(inputs.model, inputs.features)
+        why_not = describe_patching_obstacle(inputs.model, inputs.features)
         if why_not:
             return AnalysisResult({}, note=why_not)
         rows = labelled_rows(inputs, self.options.persons, "truncation")
         noise = _noise_claim(inputs.components)
         curves = [self._measure(inputs, rows, skips, noise) for skips in self._modes(inputs)]
         axes, ratio = len(inputs.components), inputs.components.explained_variance_ratio
-        studied = Studied(inputs.features.tap, len(rows), inputs.features.values.shape[1], axes, float(ratio[:axes].sum()), noise)
-        joints = joint_table(curves, inputs.model.skeleton.joints)
+        studied = TruncationSetup(
+            inputs.features.layer, len(rows), inputs.features.values.shape[1], axes, float(ratio[:axes].sum()), noise
+        )
+        joints = tabulate_joints(curves, inputs.model.skeleton.joints)
         return AnalysisResult(
             facts=facts_of(curves, studied),
-            tables={"truncation": curve_table(curves), "truncation_joints": joints},
-            pictures={"truncation": draw_curves(curves), "truncation_joints": draw_joints(joints)},
+            tables={"truncation": tabulate_curves(curves), "truncation_joints": joints},
+            images={"truncation": draw_curves(curves), "truncation_joints": draw_joints(joints)},
             note=describe(curves, studied),
             findings=findings_of(curves, studied),
-            figures={"truncation_curve": plot_curves(curves)},
+            plots={"truncation_curve": plot_curves(curves)},
         )
 
-    def _modes(self, inputs: AnalysisInputs) -> tuple[Skips, ...]:
+    def _modes(self, inputs: AnalysisInputs) -> tuple[SkipMode, ...]:
         """Without skips nothing goes round the tap, and every way of filling them is the same."""
-        return tuple(dict.fromkeys(self.options.skips)) if inputs.model.network.skip_taps else ("none",)
+        return tuple(dict.fromkeys(self.options.skips)) if inputs.model.network.skip_layers else ("none",)
 
     def _measure(
-        self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: Skips, noise: NoiseClaim | None
+        self, inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, noise: NoiseClaim | None
     ) -> TruncationCurve:
         options, targets = self.options, inputs.crops.targets
-        scores = JointScores(targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, options.resamples)
+        scores = PairedPck(targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, options.resamples)
         hits = _score(inputs, rows, skips, self._plan(len(inputs.components), noise))
         curve = TruncationCurve(skips, hits, scores, len(inputs.components), options.tolerance)
-        control = kept_of("random", curve.sufficient or 0, curve.axes)
+        control = subset_of("random", curve.sufficient or 0, curve.axes)
         if control in hits:
             return curve
         return replace(curve, hits={**hits, **_score(inputs, rows, skips, [control])})
 
-    def _plan(self, axes: int, noise: NoiseClaim | None) -> list[Kept]:
+    def _plan(self, axes: int, noise: NoiseClaim | None) -> list[ComponentSubset]:
         """The intact network, the first k, the controls, and what the study's claim needs; each once."""
         controls = [count for count in self.options.control_counts if count < axes]
-        wanted = [INTACT, *(Kept("first", count) for count in counts_up_to(self.options.counts, axes))]
-        wanted += [kept_of("random", count, axes) for count in controls] + [kept_of("last", count, axes) for count in controls]
+        wanted = [INTACT, *(ComponentSubset("first", count) for count in component_counts(self.options.counts, axes))]
+        wanted += [subset_of("random", count, axes) for count in controls] + [
+            subset_of("last", count, axes) for count in controls
+        ]
         if noise:
-            wanted += [Kept("first", noise.count), kept_of("random", noise.count, axes)]
-            wanted += [kept_of("last", axes - noise.count, axes)]
+            wanted += [ComponentSubset("first", noise.count), subset_of("random", noise.count, axes)]
+            wanted += [subset_of("last", axes - noise.count, axes)]
         return list(dict.fromkeys(wanted))
 
 
@@ -131,9 +142,11 @@ def _noise_claim(components: Components) -> NoiseClaim | None:
     return NoiseClaim(count, float(ratio[:count].sum())) if count < axes else None
 
 
-def _score(inputs: AnalysisInputs, rows: NDArray[np.int64], skips: Skips, wanted: Sequence[Kept]) -> dict[Kept, Hits]:
+def _score(
+    inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode, wanted: Sequence[ComponentSubset]
+) -> dict[ComponentSubset, Hits]:
     """For everything that is kept (n, K): labelled and right."""
-    parts: dict[Kept, list[Hits]] = {kept: [] for kept in wanted}
+    parts: dict[ComponentSubset, list[Hits]] = {kept: [] for kept in wanted}
     targets, size = inputs.crops.targets, inputs.crops.crop_size
     for batch, put_back, truncated in tqdm(_batches(inputs, rows, skips), desc=f"truncation, skips {skips}"):
         for kept in wanted:
@@ -146,20 +159,20 @@ def _score(inputs: AnalysisInputs, rows: NDArray[np.int64], skips: Skips, wanted
 
 
 def _batches(
-    inputs: AnalysisInputs, rows: NDArray[np.int64], skips: Skips
-) -> Iterator[tuple[NDArray[np.int64], PutBack, Truncated]]:
+    inputs: AnalysisInputs, rows: NDArray[np.int64], skips: SkipMode
+) -> Iterator[tuple[NDArray[np.int64], ActivationPatcher, TruncatedFeatures]]:
     """Rows of persons, the network about to go on from the tap, and their features."""
     model, features, components = inputs.model, inputs.features, inputs.components
-    orders = draw_orders(len(rows), len(components), inputs.seed)
+    orders = sample_axis_orders(len(rows), len(components), inputs.seed)
     surroundings = _mean_surroundings(inputs, rows) if skips == "mean" else None
     for places in batches_of_rows(np.arange(len(rows)), inputs.batch_size):
         batch = rows[places]
-        put_back = surroundings or PutBack(model, features.tap, torch.from_numpy(inputs.crops.read_images(batch)))
-        yield batch, put_back, Truncated(components, features.values[batch], features.shape, orders[places], model.device)
+        put_back = surroundings or ActivationPatcher(model, features.layer, torch.from_numpy(inputs.crops.read_images(batch)))
+        yield batch, put_back, TruncatedFeatures(components, features.values[batch], features.shape, orders[places], model.device)
 
 
-def _mean_surroundings(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> PutBack:
+def _mean_surroundings(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> ActivationPatcher:
     """Nothing but the tap tells one person from another: the skips at their mean, an image of the mean colour."""
     model = inputs.model
-    means = mean_of_taps(model, inputs.crops, rows, model.network.skip_taps, inputs.batch_size)
-    return PutBack(model, inputs.features.tap, neutral_image(model), held(means))
+    means = mean_activations(model, inputs.crops, rows, model.network.skip_layers, inputs.batch_size)
+    return ActivationPatcher(model, inputs.features.layer, mean_colour_image(model), constant_patches(means))

@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from posescope.evaluation.bootstrap import Interval
-from posescope.explainability.paired_pck import Hits, JointScores
-from posescope.explainability.truncation.component_subsets import INTACT, Choice, Kept
+from posescope.explainability.paired_pck import Hits, PairedPck
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, SubsetKind
 
-__all__ = ["Skips", "TruncationCurve", "curve_table", "joint_table"]
+__all__ = ["SkipMode", "TruncationCurve", "tabulate_curves", "tabulate_joints"]
 
-Skips: TypeAlias = Literal["own", "mean", "none"]
+SkipMode: TypeAlias = Literal["own", "mean", "none"]
 
 
 @dataclass(frozen=True)
@@ -28,26 +28,26 @@ class TruncationCurve:
         tolerance: a drop of PCK up to this one does not count.
     """
 
-    skips: Skips
-    hits: Mapping[Kept, Hits]
-    scores: JointScores
+    skips: SkipMode
+    hits: Mapping[ComponentSubset, Hits]
+    scores: PairedPck
     axes: int
     tolerance: float
 
-    def pck(self, kept: Kept) -> Interval:
+    def pck(self, kept: ComponentSubset) -> Interval:
         """Of the persons, with so much kept."""
         return self.scores.pck(self.hits[kept])
 
-    def drop(self, kept: Kept, reference: Kept = INTACT) -> Interval:
+    def drop(self, kept: ComponentSubset, reference: ComponentSubset = INTACT) -> Interval:
         """By how much PCK is lower than with the reference kept; person by person."""
         return self.scores.drop(self.hits[reference], self.hits[kept])
 
-    def counts(self, choice: Choice) -> list[int]:
+    def counts(self, choice: SubsetKind) -> list[int]:
         """The numbers of components that were kept by this choice, none and all among them; ascending."""
         ends = {0, self.axes}
         return sorted(ends | {kept.count for kept in self.hits if kept.choice == choice and kept != INTACT})
 
-    def loses_nothing(self, kept: Kept) -> bool:
+    def loses_nothing(self, kept: ComponentSubset) -> bool:
         """Whether, for certain, not more than the tolerance is lost: what few persons cannot tell from 0 is not nothing."""
         return self.drop(kept).high <= self.tolerance
 
@@ -56,7 +56,7 @@ class TruncationCurve:
         """The smallest number of first components that loses nothing, and no larger one does either; none: not even all."""
         enough = None
         for count in reversed(self.counts("first")):
-            if not self.loses_nothing(Kept("first", count)):
+            if not self.loses_nothing(ComponentSubset("first", count)):
                 break
             enough = count
         return enough
@@ -68,7 +68,7 @@ class TruncationCurve:
         return smaller[-1] if smaller else None
 
 
-def curve_table(curves: Iterable[TruncationCurve]) -> pd.DataFrame:
+def tabulate_curves(curves: Iterable[TruncationCurve]) -> pd.DataFrame:
     """A row a measurement: skips, kept, k (missing for the intact network), pck and its drop against the intact network, with
     95 % intervals.
     """  # fmt: skip
@@ -76,23 +76,23 @@ def curve_table(curves: Iterable[TruncationCurve]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"k": "Int64"})
 
 
-def joint_table(curves: Iterable[TruncationCurve], joints: Sequence[str]) -> pd.DataFrame:
+def tabulate_joints(curves: Iterable[TruncationCurve], joints: Sequence[str]) -> pd.DataFrame:
     """A row a joint for every number of first components: share of its labels that is right, and the drop of that share."""
     rows: list[dict[str, Any]] = []
     for curve in curves:
         for count in curve.counts("first"):
-            hits = curve.hits[Kept("first", count)]
+            hits = curve.hits[ComponentSubset("first", count)]
             drops = curve.scores.joint_drops(curve.hits[INTACT], hits)
             for joint, pck, drop in zip(joints, curve.scores.joint_pck(hits), drops, strict=True):
                 rows.append({"skips": curve.skips, "k": count, "joint": joint, "pck": pck, **_ends("drop", drop)})
     return pd.DataFrame(rows)
 
 
-def _row(curve: TruncationCurve, kept: Kept) -> dict[str, Any]:
+def _row(curve: TruncationCurve, kept: ComponentSubset) -> dict[str, Any]:
     pck, drop = curve.pck(kept), curve.drop(kept)
     return {
         "skips": curve.skips,
-        "kept": kept.choice,
+        "subset": kept.choice,
         "k": None if kept == INTACT else kept.count,
         "pck": pck.estimate,
         "low": pck.low,

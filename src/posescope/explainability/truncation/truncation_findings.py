@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Control, Finding, control_of
-from posescope.explainability.truncation.component_subsets import INTACT, Kept, kept_of
+from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
-__all__ = ["NoiseClaim", "Studied", "describe", "facts_of", "findings_of"]
+__all__ = ["NoiseClaim", "TruncationSetup", "describe", "facts_of", "findings_of"]
 
 Facts = dict[str, float | int | str | None]
 _AROUND = {
@@ -27,26 +27,26 @@ _PICTURE = "truncation"
 
 @dataclass(frozen=True)
 class NoiseClaim:
-    """The study's claim: what comes after the first `count` components, which hold `share` of the variance, is noise."""
+    """The study's claim: what comes after the first `count` components, which hold `fraction` of the variance, is noise."""
 
     count: int
     share: float
 
 
 @dataclass(frozen=True)
-class Studied:
+class TruncationSetup:
     """Whose features, and how many components.
 
     Attributes:
-        tap: where they were read.
+        layer: where they were read.
         persons: who were scored.
         features: D numbers a person.
         axes: P components that can be kept.
-        share: of the variance that these hold.
+        fraction: of the variance that these hold.
         noise: the study's claim; none: there are too few components for it.
     """
 
-    tap: str
+    layer: str
     persons: int
     features: int
     axes: int
@@ -54,42 +54,45 @@ class Studied:
     noise: NoiseClaim | None
 
 
-def facts_of(curves: Sequence[TruncationCurve], studied: Studied) -> Facts:
+def facts_of(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> Facts:
     """Numbers by name; those of a curve end in `_own`, `_mean` or `_none`."""
     facts: Facts = {"persons": studied.persons, "features": studied.features, "components": studied.axes}
-    facts |= {"share_of_components": studied.share, "noise_from": studied.noise.count + 1 if studied.noise else None}
+    facts |= {
+        "components_explained_variance_ratio": studied.share,
+        "noise_from": studied.noise.count + 1 if studied.noise else None,
+    }
     for curve in curves:
-        none, whole = Kept("first", 0), Kept("first", curve.axes)
-        own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_none": curve.pck(none).estimate}
-        own |= {"drop_none": curve.drop(none).estimate, "drop_all_kept": curve.drop(whole).estimate}
+        none, whole = ComponentSubset("first", 0), ComponentSubset("first", curve.axes)
+        own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_no_components": curve.pck(none).estimate}
+        own |= {"drop_no_components": curve.drop(none).estimate, "drop_all_components": curve.drop(whole).estimate}
         own["components_sufficient"] = curve.sufficient
         if studied.noise:
             first, rest = _sides(curve, studied.noise)
             drop = curve.drop(first)
             own |= {"noise_drop": drop.estimate, "noise_drop_low": drop.low, "noise_drop_high": drop.high}
-            own["pck_rest_alone"] = curve.pck(rest).estimate
+            own["pck_remaining_components"] = curve.pck(rest).estimate
         facts |= {f"{name}_{curve.skips}": value for name, value in own.items()}
     return facts
 
 
-def findings_of(curves: Sequence[TruncationCurve], studied: Studied) -> tuple[Finding, ...]:
+def findings_of(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> tuple[Finding, ...]:
     """The claims of all curves. None is about the error on real data, so nothing is at stake."""
     return tuple(finding for curve in curves for finding in _findings(curve, studied))
 
 
-def describe(curves: Sequence[TruncationCurve], studied: Studied) -> str:
+def describe(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> str:
     """One paragraph."""
     said = [
-        f"Of {studied.persons} persons the features at {studied.tap} ({studied.features} numbers, {studied.axes} components that "
+        f"Of {studied.persons} persons the features at {studied.layer} ({studied.features} numbers, {studied.axes} components that "
         f"hold {studied.share:.1%} of their variance) were put back with only some components kept, and decoded."
     ]
     for curve in curves:
-        intact, none = curve.pck(INTACT), curve.pck(Kept("first", 0))
+        intact, none = curve.pck(INTACT), curve.pck(ComponentSubset("first", 0))
         said.append(
             f"{_capital(_AROUND[curve.skips])} the PCK is {intact.estimate:.3f}, and {none.estimate:.3f} with nothing kept; "
             f"{_sufficient(curve)}."
         )
-        if curve.skips == "own" and curve.drop(Kept("first", 0)).estimate < intact.estimate / 2:
+        if curve.skips == "own" and curve.drop(ComponentSubset("first", 0)).estimate < intact.estimate / 2:
             said.append("Most of the answer comes round the tap, so this curve says little about what the tap holds.")
     said.append(
         f"So many suffice as lose, for certain, not more than {curves[0].tolerance:g} of PCK. The components come from the same "
@@ -98,33 +101,33 @@ def describe(curves: Sequence[TruncationCurve], studied: Studied) -> str:
     return " ".join(said)
 
 
-def _findings(curve: TruncationCurve, studied: Studied) -> Iterator[Finding]:
-    yield _matters(curve, studied.tap)
+def _findings(curve: TruncationCurve, studied: TruncationSetup) -> Iterator[Finding]:
+    yield _matters(curve, studied.layer)
     yield _suffice(curve)
     if studied.noise:
         yield _noise(curve, studied.noise)
         yield _rest(curve, studied.noise)
 
 
-def _matters(curve: TruncationCurve, tap: str) -> Finding:
-    none, whole = Kept("first", 0), Kept("first", curve.axes)
+def _matters(curve: TruncationCurve, layer: str) -> Finding:
+    none, whole = ComponentSubset("first", 0), ComponentSubset("first", curve.axes)
     drop, gap = curve.drop(none), curve.drop(none, reference=whole)
     passed = drop.low > 0 and gap.low > 0 and drop.estimate > curve.tolerance
     claim = (
-        f"{_AROUND[curve.skips]}, the answer hangs on what {tap} tells of a person: with all its components at their mean the "
+        f"{_AROUND[curve.skips]}, the answer hangs on what {layer} tells of a person: with all its components at their mean the "
         f"PCK goes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(none).estimate:.3f} ({_drop_words(drop)})"
     )
     return _finding(claim, passed, drop, control_of(f"all {curve.axes} components put back: drop", curve.drop(whole)))
 
 
 def _suffice(curve: TruncationCurve) -> Finding:
-    none = Kept("first", 0)
+    none = ComponentSubset("first", 0)
     if curve.sufficient in (None, 0, curve.axes):
-        drop = curve.drop(Kept("first", curve.axes if curve.sufficient is None else curve.sufficient))
+        drop = curve.drop(ComponentSubset("first", curve.axes if curve.sufficient is None else curve.sufficient))
         claim = f"{_AROUND[curve.skips]}, some of the first components suffice: {_sufficient(curve)} ({_drop_words(drop)})"
         return _finding(claim, False, drop, control_of("nothing kept: drop", curve.drop(none)))
     count = curve.sufficient or 0
-    first, random = Kept("first", count), kept_of("random", count, curve.axes)
+    first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_AROUND[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f} "
@@ -141,7 +144,7 @@ def _suffice(curve: TruncationCurve) -> Finding:
 
 def _noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     first, _ = _sides(curve, noise)
-    random = kept_of("random", noise.count, curve.axes)
+    random = subset_of("random", noise.count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
         f"{_AROUND[curve.skips]}, what comes after component {noise.count} is noise, as the study says: the first {noise.count}, "
@@ -158,7 +161,7 @@ def _noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
 
 def _rest(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     _, rest = _sides(curve, noise)
-    none = Kept("first", 0)
+    none = ComponentSubset("first", 0)
     alone, gain = curve.pck(rest), curve.drop(none, reference=rest)
     claim = (
         f"{_AROUND[curve.skips]}, components {noise.count + 1} to {curve.axes} tell something of a person by themselves: kept "
@@ -171,8 +174,8 @@ def _rest(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     return _finding(claim, passed, alone, control_of("nothing kept: PCK", curve.pck(none)))
 
 
-def _sides(curve: TruncationCurve, noise: NoiseClaim) -> tuple[Kept, Kept]:
-    return Kept("first", noise.count), Kept("last", curve.axes - noise.count)
+def _sides(curve: TruncationCurve, noise: NoiseClaim) -> tuple[ComponentSubset, ComponentSubset]:
+    return ComponentSubset("first", noise.count), ComponentSubset("last", curve.axes - noise.count)
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
@@ -193,7 +196,7 @@ def _too_few(curve: TruncationCurve) -> str:
     count = curve.insufficient
     if count is None:
         return "fewer were not tried"
-    drop = curve.drop(Kept("first", count))
+    drop = curve.drop(ComponentSubset("first", count))
     if drop.low <= curve.tolerance:
         return f"of {count or 'none'} it cannot be told ({_drop_words(drop)})"
     return f"{count or 'none'} {'do' if count != 1 else 'does'} not ({_drop_words(drop)})"

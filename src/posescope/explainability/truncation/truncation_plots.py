@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.explainability.static_plots import Curve, curves, heat_map
-from posescope.explainability.truncation.component_subsets import INTACT, Choice, kept_of
+from posescope.explainability.static_plots import Curve, plot_curve_panels, plot_matrix
+from posescope.explainability.truncation.component_subsets import INTACT, SubsetKind, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_curves", "draw_joints", "plot_curves"]
 
 # Okabe and Ito's, which colour-blind readers can tell apart.
-_LINES: tuple[tuple[Choice, str, str], ...] = (
+_LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("first", "the first k", "#0072b2"),
     ("random", "k at random", "#e69f00"),
     ("last", "the last k", "#d55e00"),
@@ -32,7 +32,7 @@ def draw_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
     ticks = _ticks(measured)
     panels = {_TITLES[curve.skips]: list(_lines(curve, ticks).values()) for curve in measured}
     marks = {_TITLES[curve.skips]: curve.pck(INTACT).estimate for curve in measured}
-    return curves(panels, [str(count) for count in ticks], x_label=_X, y_label=_Y, marks=marks)
+    return plot_curve_panels(panels, [str(count) for count in ticks], x_label=_X, y_label=_Y, marks=marks)
 
 
 def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
@@ -71,7 +71,7 @@ def draw_joints(joints: pd.DataFrame) -> NDArray[np.uint8]:
     """What each joint loses with the first k components kept; some of the numbers that were tried.
 
     Args:
-        joints: what `joint_table` puts out.
+        joints: what `tabulate_joints` puts out.
     """
     names, values, columns = [], [], list(dict.fromkeys(joints["joint"]))
     for skips, own in joints.groupby("skips", sort=False):
@@ -80,7 +80,7 @@ def draw_joints(joints: pd.DataFrame) -> NDArray[np.uint8]:
             names.append(f"first {count}, {_TITLES[str(skips)]}" if count else f"none, {_TITLES[str(skips)]}")
             values.append(own[own["k"] == count].set_index("joint")["drop"].reindex(columns).to_numpy(dtype=np.float64))
     title = "What each joint loses when only some components are kept"
-    return heat_map(np.stack(values), names, columns, title=title, unit="drop of PCK")
+    return plot_matrix(np.stack(values), names, columns, title=title, unit="drop of PCK")
 
 
 def _ticks(measured: Sequence[TruncationCurve]) -> list[int]:
@@ -88,11 +88,11 @@ def _ticks(measured: Sequence[TruncationCurve]) -> list[int]:
     return sorted({count for curve in measured for choice, _, _ in _LINES for count in curve.counts(choice)})
 
 
-def _lines(curve: TruncationCurve, ticks: Sequence[int]) -> dict[Choice, Curve]:
-    found: dict[Choice, Curve] = {}
+def _lines(curve: TruncationCurve, ticks: Sequence[int]) -> dict[SubsetKind, Curve]:
+    found: dict[SubsetKind, Curve] = {}
     for choice, name, colour in _LINES:
         counts = curve.counts(choice)
-        pcks = [curve.pck(kept_of(choice, count, curve.axes)) for count in counts]
+        pcks = [curve.pck(subset_of(choice, count, curve.axes)) for count in counts]
         found[choice] = Curve(
             name, colour, [ticks.index(count) for count in counts],
             [pck.estimate for pck in pcks], [pck.low for pck in pcks], [pck.high for pck in pcks],

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
-from posescope.data.coco.failure_limits import FailureOptions
+from posescope.core.plugins import ComponentSpec, Options, component_field
+from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.reporting.image_grids.average_crops import PreviewOptions
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     FilterSpec = ComponentSpec
     CodecSpec = ComponentSpec
 else:
-    FilterSpec = component_of("filters")
-    CodecSpec = component_of("codecs")
+    FilterSpec = component_field("filters")
+    CodecSpec = component_field("codecs")
 
 __all__ = ["DataEngineeringOptions", "FilterOptions"]
 
@@ -31,7 +31,7 @@ class DataEngineeringOptions(Options):
     """All parameters of the pipeline."""
 
     source: SourceOptions = Field(default_factory=SourceOptions, description="how the data set's splits and files are called")
-    failures: FailureOptions = Field(default_factory=FailureOptions, description="how much may be malformed or unreadable")
+    failures: FailureLimits = Field(default_factory=FailureLimits, description="how much may be malformed or unreadable")
     sample: SampleOptions | None = Field(None, description="make the generated sample where it is absent; null: real data")
     filter: FilterOptions = Field(default_factory=FilterOptions, description="who stays")
     crop: CropOptions = Field(default_factory=CropOptions, description="how people are cut out")

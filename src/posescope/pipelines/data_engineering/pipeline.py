@@ -14,7 +14,7 @@ CODEC = "params:data_engineering.codec"
 STATISTICS = "crop_statistics"
 PREVIEW = "params:data_engineering.preview"
 ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
-QUALITY = ["data_quality_read", "data_quality_pictures"]
+QUALITY = ["data_quality_read", "data_quality_images"]
 
 
 def create_pipeline() -> Pipeline:
@@ -43,20 +43,20 @@ def create_pipeline() -> Pipeline:
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
                 named_outputs("crops", "issues_cut"),
             ),
-            step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_pictures"),
+            step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_images"),
             step(nodes.count_people, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
             step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
             step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
             step(nodes.collect_issues, ISSUES, "issues"),
             step(nodes.collect_quality, [STATISTICS, *QUALITY], "data_quality"),
-            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton", STATISTICS], "crop_sheet"),
-            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", STATISTICS, CODEC], "target_sheet"),
+            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton", STATISTICS], "crop_grid"),
+            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", STATISTICS, CODEC], "target_grid"),
             step(
                 nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", STATISTICS, PREVIEW], "average_crop"
             ),
             step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
-            step(nodes.count_set_aside, ["persons_read", "issues", "data_distribution"], "discarded"),
-            step(nodes.draw_discarded, "discarded", "discarded_plot"),
+            step(nodes.count_set_aside, ["persons_read", "issues", "data_distribution"], "rejected"),
+            step(nodes.draw_discarded, "rejected", "rejected_plot"),
             step(nodes.draw_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
             step(nodes.draw_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
             step(nodes.count_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),

@@ -7,10 +7,10 @@ from posescope.core.plugins import Options
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.prediction.crop_predictions import PredictionOptions
 
-__all__ = ["EvaluationOptions", "FailureOptions", "ScoringOptions"]
+__all__ = ["EvaluationOptions", "ErrorAnalysisOptions", "ScoringOptions"]
 
 
-class FailureOptions(Options):
+class ErrorAnalysisOptions(Options):
     """How closely one looks at where the model fails."""
 
     seed: int = Field(0, ge=0, description="seed of the draws of images that the intervals come from")
@@ -32,4 +32,6 @@ class EvaluationOptions(Options):
         None,
         description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
     )
-    failures: FailureOptions = Field(default_factory=FailureOptions, description="how it is seen where the model fails")
+    error_analysis: ErrorAnalysisOptions = Field(
+        default_factory=ErrorAnalysisOptions, description="how it is seen where the model fails"
+    )

@@ -9,7 +9,7 @@ from posescope.pipelines.steps import step
 __all__ = ["create_pipeline"]
 
 RESULTS = "params:evaluation.results"
-FAILURES = "params:evaluation.failures"
+FAILURES = "params:evaluation.error_analysis"
 
 
 def create_pipeline() -> Pipeline:
@@ -25,7 +25,7 @@ def _score() -> Pipeline:
             step(nodes.tabulate_persons, "person_scores_val", "person_scores_table"),
             step(
                 nodes.score_joints,
-                ["crops", "predictions_val", "wanted_val", "keypoints", "crop_boxes", "skeleton", "setting_val"],
+                ["crops", "predictions_val", "evaluated_persons_val", "keypoints", "crop_boxes", "skeleton", "setting_val"],
                 "joint_hits_val",
             ),
         ],
@@ -38,7 +38,16 @@ def _find_failures() -> Pipeline:
         [
             step(
                 nodes.gather_failure_cases,
-                ["crops", "predictions_val", "wanted_val", "persons_read", "keypoints", "crop_boxes", "skeleton", "setting_val"],
+                [
+                    "crops",
+                    "predictions_val",
+                    "evaluated_persons_val",
+                    "persons_read",
+                    "keypoints",
+                    "crop_boxes",
+                    "skeleton",
+                    "setting_val",
+                ],
                 "cases_val",
             ),
             step(
@@ -48,7 +57,7 @@ def _find_failures() -> Pipeline:
                     "raw_source",
                     "persons_read",
                     "skeleton",
-                    "wanted_val",
+                    "evaluated_persons_val",
                     "setting_val",
                     "params:data_engineering.source",
                     SCORING,

@@ -18,7 +18,7 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.explainability.features.feature_extraction import extract_features
 from posescope.explainability.features.feature_store import FeatureStore
-from posescope.explainability.study import choose_persons, run_analysis, score_people
+from posescope.explainability.study import choose_persons, run_analysis, score_persons
 from posescope.explainability.study import list_findings as rank_claims
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
 from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
@@ -42,7 +42,7 @@ def read_features(
     extract_features(
         model.to(resolve_device(prediction.device)),
         crops.select(targets, chosen),
-        options.tap,
+        options.layer,
         features_workspace,
         data_fingerprint=crop_statistics.data_fingerprint,
         batch_size=prediction.batch_size,
@@ -64,7 +64,7 @@ def score_explained(
     """How well the network does on the persons who are studied."""
     chosen = match_crops(model, crops.select(targets, features.open().person_ids)).crops
     predictions = predict_crops(model, chosen, prediction).predictions
-    return score_people(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
+    return score_persons(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
 
 
 def describe_poses(persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton, features: FeatureStore) -> pd.DataFrame:
@@ -112,7 +112,7 @@ class AnalysisNodes:
             attributes=pose_attributes,
             seed=options.seed,
             batch_size=prediction.batch_size,
-            whom=persons.in_words(),
+            population=persons.in_words(),
         )
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator
 
-from posescope.core.plugins import ComponentSpec, Options, component_of, installed
+from posescope.core.plugins import ComponentSpec, Options, component_field, installed
 from posescope.explainability.features.feature_store import Pooling
 from posescope.prediction.crop_predictions import PredictionOptions
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     ReducerSpec = ComponentSpec
     AnalysisSpec = ComponentSpec
 else:
-    ReducerSpec = component_of("reducers")
-    AnalysisSpec = Annotated[component_of("analyses"), AfterValidator(_check_has_node)]
+    ReducerSpec = component_field("reducers")
+    AnalysisSpec = Annotated[component_field("analyses"), AfterValidator(_check_has_node)]
 
 CountOrAll = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], WrapValidator(_count_or_all)]
 
@@ -46,7 +46,7 @@ class PersonsOptions(Options):
     split: Literal["train", "val"] = Field("train", description="split of the persons")
     max_persons: int = Field(100_000_000, ge=3, description="at most so many, drawn at random")
     min_labelled_joints: CountOrAll = Field(1, description="only persons with so many labelled joints; all: of the skeleton's")
-    tap: str | None = Field(None, description="named place in the network; null: its bottleneck")
+    layer: str | None = Field(None, description="named place in the network; null: its bottleneck")
     dtype: Literal["float16", "float32"] = Field(
         "float16", description="of the features on disk; float16 halves the file, its largest number is 65,504"
     )

@@ -10,34 +10,38 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PoseTargets
 from posescope.core.tables import ids_of
 from posescope.data.crops.crop_store import CropStore
-from posescope.evaluation.access_log import SealLedger, SealUse, check_unseen, describe_test
-from posescope.evaluation.metric_values import Figures
+from posescope.evaluation.access_log import AccessLog, AccessRecord, check_unseen, describe_final_test
+from posescope.evaluation.metric_values import MetricValues
 from posescope.pipelines.final_test.options import FinalTestOptions
 from posescope.prediction.crop_predictions import PredictionOptions
 
 __all__: list[str] = []
 
 
-def open_seal(
+def begin_test_set_access(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
     keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
-    test_ledger_workspace: SealLedger,
+    test_access_log_workspace: AccessLog,
     prediction: PredictionOptions,
     final_test: FinalTestOptions,
 ) -> dict[str, Any]:
     """Begin a use of the test set, and write it down; only who has done so gets the model that may be asked."""
     match_crops(model, crops.select(targets, ids_of(persons, "test")))  # refused here, it costs no use of the test set
     check_unseen(model.provenance, persons, final_test.trained_elsewhere)
-    test = describe_test(persons, keypoints, crop_boxes, fingerprint_of_model(model), prediction.flip_test)
-    return {"seal": test_ledger_workspace.open(test, final_test.unseal_again), "model": model}
+    test = describe_final_test(persons, keypoints, crop_boxes, fingerprint_of_model(model), prediction.flip_test)
+    return {"access": test_access_log_workspace.open(test, final_test.allow_repeated_access), "model": model}
 
 
-def close_seal(
-    test_ledger_workspace: SealLedger, test_seal: SealUse, figures: Figures, precision: Figures, mse: Figures
-) -> SealLedger:
+def complete_test_set_access(
+    test_access_log_workspace: AccessLog,
+    test_access: AccessRecord,
+    metric_values: MetricValues,
+    precision: MetricValues,
+    mse: MetricValues,
+) -> AccessLog:
     """Write down what came out."""
-    return test_ledger_workspace.complete(test_seal, figures, precision, mse)
+    return test_access_log_workspace.complete(test_access, metric_values, precision, mse)

@@ -14,6 +14,6 @@ class FinalTestOptions(Options):
         False,
         description="score a model that was trained beside another test set: you know that it has seen none of these persons",
     )
-    unseal_again: bool = Field(
+    allow_repeated_access: bool = Field(
         False, description="score another model, or other persons, after the test set was used; the ledger keeps it as such"
     )

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
     """A trained model -> a use in the ledger; predictions, COCO results, scores, metrics of the test set."""
     seal = [
         step(
-            nodes.open_seal,
+            nodes.begin_test_set_access,
             [
                 "model",
                 "crops",
@@ -21,16 +21,16 @@ def create_pipeline() -> Pipeline:
                 "persons",
                 "keypoints",
                 "crop_boxes",
-                "test_ledger_workspace",
+                "test_access_log_workspace",
                 PREDICTION,
                 "params:final_test",
             ],
-            {"seal": "test_seal", "model": "unsealed_model"},
+            {"access": "test_access", "model": "test_model"},
         ),
         step(
-            nodes.close_seal,
-            ["test_ledger_workspace", "test_seal", "figures_test", "average_precision_test", "heatmap_mse_test"],
-            "test_ledger",
+            nodes.complete_test_set_access,
+            ["test_access_log_workspace", "test_access", "metric_values_test", "average_precision_test", "heatmap_mse_test"],
+            "test_access_log",
         ),
     ]
-    return pipeline([*seal, score_split("test", "unsealed_model", "test_metrics")], tags="final_test")
+    return pipeline([*seal, score_split("test", "test_model", "test_metrics")], tags="final_test")

@@ -8,7 +8,7 @@ from plotly.graph_objects import Figure
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.origin import Origin, check_origins, origin_of_table, with_origin
+from posescope.core.origin import Origin, add_origin, check_origins, origin_of_table
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import History, ids_of, table_of
@@ -21,17 +21,17 @@ from posescope.explainability.features.row_blocks import sample_rows
 from posescope.improvement import code_size as sizes
 from posescope.improvement import improvement_findings as conclusion
 from posescope.improvement.autoencoder_insertion import train_and_insert
-from posescope.improvement.bottleneck_features import StackFeatureStore
+from posescope.improvement.bottleneck_features import BottleneckFeatureStore
+from posescope.improvement.bottleneck_features import extract_bottleneck_features as read
 from posescope.improvement.bottleneck_features import measure_bottlenecks as measure
-from posescope.improvement.bottleneck_features import read_bottlenecks as read
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
 from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
 from posescope.improvement.variant_comparison import score_variants as score
-from posescope.improvement.variants import check_started_from, describe_data, empty_bottlenecks
+from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks
 from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
-from posescope.reporting.result_filter import mark_figure
+from posescope.reporting.result_filter import add_plot_origin
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import fine_tune
@@ -46,15 +46,15 @@ def choose_code_size(
     return sizes.choose_code_size(model, components, truncation, options)
 
 
-def read_bottlenecks(
+def extract_bottleneck_features(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
     statistics: CropStatistics,
     persons: pd.DataFrame,
-    workspace: StackFeatureStore,
+    workspace: BottleneckFeatureStore,
     prediction: PredictionOptions,
-) -> StackFeatureStore:
+) -> BottleneckFeatureStore:
     """Stream all training persons through the network, and keep what stands in the bottleneck of each stack."""
     check_current(statistics, crops, persons, targets)
     chosen = crops.select(targets, ids_of(persons, "train"))
@@ -64,7 +64,7 @@ def read_bottlenecks(
 
 def train_autoencoders(
     model: PoseModel,
-    features: StackFeatureStore,
+    features: BottleneckFeatureStore,
     persons: pd.DataFrame,
     code_size: CodeSize,
     options: AutoencoderTraining,
@@ -73,13 +73,13 @@ def train_autoencoders(
     """Train an autoencoder a stack, and put them into the network."""
     device = resolve_device(training.device)
     opened, own = features.open(), fingerprint_of_model(model)
-    check_origins(Origin(model=own), {one.tap: Origin(model=one.model, data=one.data) for one in opened}, "improve")
+    check_origins(Origin(model=own), {one.layer: Origin(model=one.model, data=one.data) for one in opened}, "improve")
     made = train_and_insert(model, opened, persons, code_size, options, device, training.threads)
     origin = Origin(model=own, data=opened[0].data)
     return {
         "model": made.model,
-        "history": with_origin(made.history, origin),
-        "reconstruction": with_origin(made.reconstruction, origin),
+        "history": add_origin(made.history, origin),
+        "reconstruction": add_origin(made.reconstruction, origin),
     }
 
 
@@ -95,11 +95,11 @@ def train_on(
 ) -> dict[str, Any]:
     """Train a model further, on the training persons, measured on the validation persons."""
     check_current(statistics, crops, persons, targets)
-    made_of = describe_data(model, statistics, persons)
+    run_identity = describe_training_data(model, statistics, persons)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
-    outcome = fine_tune(model, train_set, val_set, options.apply_to(training), checkpoints, made_of)
+    outcome = fine_tune(model, train_set, val_set, options.apply_to(training), checkpoints, run_identity)
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
-    return {"model": outcome.model, "history": with_origin(table_of(History, outcome.history), origin)}
+    return {"model": outcome.model, "history": add_origin(table_of(History, outcome.history), origin)}
 
 
 def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: CheckpointStore) -> None:
@@ -110,7 +110,7 @@ def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: C
 
 def score_variants(
     original: PoseModel,
-    features: StackFeatureStore,
+    features: BottleneckFeatureStore,
     inserted: PoseModel,
     continued: PoseModel,
     improved: PoseModel,
@@ -126,16 +126,16 @@ def score_variants(
 ) -> dict[str, pd.DataFrame]:
     """Run all networks on the validation persons."""
     check_current(statistics, crops, persons, targets)
-    check_started_from(original, {"inserted": inserted, "continued": continued, "improved": improved})
+    check_same_start(original, {"inserted": inserted, "continued": continued, "improved": improved})
     crops.check_boxes(crop_boxes)
     chosen = crops.select(targets, ids_of(persons, "val"))
-    emptied = empty_bottlenecks(original, features.open())
+    mean_ablated = mean_ablate_bottlenecks(original, features.open())
     variants = {
-        "original": original, "emptied": emptied, "inserted": inserted, "continued": continued, "improved": improved
+        "original": original, "mean_ablated": mean_ablated, "inserted": inserted, "continued": continued, "improved": improved
     }  # fmt: skip
     tables = score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
     origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
-    return {name: with_origin(table, origin) for name, table in tables.items()}
+    return {name: add_origin(table, origin) for name, table in tables.items()}
 
 
 def compare_variants(
@@ -145,8 +145,8 @@ def compare_variants(
     origin = origin_of_table(person_scores)
     check_origins(origin, {"joint_hits": origin_of_table(joint_hits)}, "improve")
     return {
-        "figures": with_origin(compare_by_person(person_scores, options.seed, options.resamples), origin or Origin()),
-        "joints": with_origin(compare_by_joint(joint_hits, options.seed, options.resamples), origin or Origin()),
+        "figures": add_origin(compare_by_person(person_scores, options.seed, options.resamples), origin or Origin()),
+        "joints": add_origin(compare_by_joint(joint_hits, options.seed, options.resamples), origin or Origin()),
     }
 
 
@@ -163,12 +163,12 @@ def measure_bottlenecks(
 ) -> pd.DataFrame:
     """How many directions the bottlenecks use."""
     check_current(statistics, crops, persons, targets)
-    check_started_from(original, {"continued": continued, "improved": improved})
+    check_same_start(original, {"continued": continued, "improved": improved})
     origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
     ids, device = ids_of(persons, "train"), resolve_device(prediction.device)
     chosen = crops.select(targets, ids[sample_rows(len(ids), options.persons, options.seed)])
     variants = {"original": original.to(device), "continued": continued.to(device), "improved": improved.to(device)}
-    return with_origin(measure(variants, chosen, prediction.batch_size), origin)
+    return add_origin(measure(variants, chosen, prediction.batch_size), origin)
 
 
 def conclude(
@@ -187,9 +187,9 @@ def draw_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
     """The differences with their intervals."""
     origin = origin_of_table(figures)
     check_origins(origin, {"joints": origin_of_table(joints)}, "improve")
-    return mark_figure(plot_improvement(figures, joints), origin)
+    return add_plot_origin(plot_improvement(figures, joints), origin)
 
 
 def draw_autoencoder_training(history: pd.DataFrame) -> Figure:
     """The autoencoders' error by epoch."""
-    return mark_figure(plot_autoencoder_training(history), origin_of_table(history))
+    return add_plot_origin(plot_autoencoder_training(history), origin_of_table(history))

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
 def _build() -> list[Node]:
     return [
         step(nodes.choose_code_size, ["model", "components", "analysis_truncation", AUTOENCODER], "code_size"),
-        step(nodes.read_bottlenecks, ["model", *DATA, "bottlenecks_workspace", PREDICTION], "bottlenecks"),
+        step(nodes.extract_bottleneck_features, ["model", *DATA, "bottlenecks_workspace", PREDICTION], "bottlenecks"),
         step(
             nodes.train_autoencoders,
             ["model", "bottlenecks", "persons", "code_size", AUTOENCODER, TRAINING],
@@ -74,17 +74,17 @@ def _compare() -> list[Node]:
         step(
             nodes.compare_variants,
             ["variant_scores", "variant_hits", COMPARISON],
-            {"figures": "improvement_figures", "joints": "improvement_joints"},
+            {"figures": "improvement_metrics", "joints": "improvement_joints"},
         ),
         step(
             nodes.measure_bottlenecks,
             ["model", "continued_model", "improved_model", *DATA, PREDICTION, COMPARISON],
-            "bottleneck_directions",
+            "bottleneck_dimensions",
         ),
         step(
             nodes.conclude,
-            ["code_size", "improvement_figures", "improvement_joints", "reconstruction", "bottleneck_directions", FINE_TUNING],
+            ["code_size", "improvement_metrics", "improvement_joints", "reconstruction", "bottleneck_dimensions", FINE_TUNING],
             "improvement",
         ),
-        step(nodes.draw_improvement, ["improvement_figures", "improvement_joints"], "improvement_plot"),
+        step(nodes.draw_improvement, ["improvement_metrics", "improvement_joints"], "improvement_plot"),
     ]

@@ -9,7 +9,7 @@ from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.overlays import OverlayFolder, OverlayOptions
-from posescope.prediction.poses import DetectedPerson, PosedPerson, pose_results
+from posescope.prediction.poses import DetectedPerson, PersonPose, pose_results
 from posescope.prediction.prediction_run import find_in_folder
 from posescope.prediction.predictor import predict_people
 
@@ -21,7 +21,7 @@ def find_people(
 ) -> dict[str, Any]:
     """Boxes of the people in all images, and an account of what was left out."""
     found = find_in_folder(images.with_limits(image_limits), build("detectors", detector), detections)
-    return {"people": list(found.people), "summary": found.summary.to_dict()}
+    return {"people": list(found.persons), "summary": found.summary.to_dict()}
 
 
 def pose_people(
@@ -30,12 +30,12 @@ def pose_people(
     people: list[DetectedPerson],
     prediction: PredictionOptions,
     image_limits: ImageLimits,
-) -> list[PosedPerson]:
+) -> list[PersonPose]:
     """Everybody's joints, in image px."""
     return list(predict_people(model, images.with_limits(image_limits), people, prediction))
 
 
-def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, Any]]:
+def write_poses(model: PoseModel, posed: list[PersonPose]) -> list[dict[str, Any]]:
     """The poses as COCO results."""
     return pose_results(posed, model.skeleton)
 
@@ -43,7 +43,7 @@ def write_poses(model: PoseModel, posed: list[PosedPerson]) -> list[dict[str, An
 def draw_overlays(
     model: PoseModel,
     images: ImageFolder,
-    posed: list[PosedPerson],
+    posed: list[PersonPose],
     overlays_workspace: OverlayFolder,
     overlays: OverlayOptions,
     image_limits: ImageLimits,

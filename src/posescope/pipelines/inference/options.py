@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.data.images.headers import ImageLimits
 from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.overlays import OverlayOptions
@@ -12,7 +12,7 @@ from posescope.prediction.overlays import OverlayOptions
 if TYPE_CHECKING:
     DetectorSpec = ComponentSpec
 else:
-    DetectorSpec = component_of("detectors")
+    DetectorSpec = component_field("detectors")
 
 __all__ = ["InferenceOptions"]
 

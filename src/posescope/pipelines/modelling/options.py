@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, component_of
+from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     ModelSpec = ComponentSpec
 else:
-    ModelSpec = component_of("models")
+    ModelSpec = component_field("models")
 
 __all__ = ["ModellingOptions"]
 

@@ -14,7 +14,7 @@ from posescope.training.options import TrainingOptions
 from posescope.tuning.options import Recipe, TuneOptions
 from posescope.tuning.records import TuningRecord
 from posescope.tuning.search import search
-from posescope.tuning.search_results import tabulate_trials, write_winner
+from posescope.tuning.search_results import format_best_parameters, tabulate_trials
 from posescope.tuning.trial import TuningData
 from posescope.tuning.trial_store import TuningStore
 
@@ -47,7 +47,7 @@ def list_trials(tuning: TuningRecord) -> pd.DataFrame:
 
 def choose_winner(tuning: TuningRecord) -> str:
     """The best trial as a parameters file."""
-    return write_winner(tuning)
+    return format_best_parameters(tuning)
 
 
 def draw_search_history(tuning_trials: pd.DataFrame) -> Figure:

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from posescope.artifacts.model_folder import read_model
-from posescope.artifacts.onnx_model import CropJoints, check_answers
+from posescope.artifacts.onnx_model import CropJoints, check_finite_joints
 
-__all__ = ["TorchModel"]
+__all__ = ["TorchBackend"]
 
 
-class TorchModel:
+class TorchBackend:
     """A model folder with `model.safetensors`.
 
     Args:
@@ -36,5 +36,5 @@ class TorchModel:
         """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
         decoded = self._model.predict(torch.from_numpy(crops), flip_test=flip_test)
         found = CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())
-        check_answers(found, self._folder)
+        check_finite_joints(found, self._folder)
         return found

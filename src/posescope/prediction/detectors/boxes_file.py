@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posescope.core.errors import DataError, count_of
+from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
-from posescope.data.coco.file_name_matching import ImageNames, NameMatches
-from posescope.data.coco.record_validation import MAX_NUMBER, is_whole, show_value
+from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
+from posescope.data.coco.record_validation import MAX_NUMBER, is_int64, show_value
 from posescope.data.images.decoding import ImageError
-from posescope.prediction.poses import ImageInfo, number_in
+from posescope.prediction.poses import ImageInfo, image_id_from_name
 
-__all__ = ["BoxIndex", "BoxRules", "Detections", "KnownImages", "index_boxes"]
+__all__ = ["BoxIndex", "BoxRules", "Detections", "MatchedImages", "index_boxes"]
 
 _SHOWN_FAULTS = 10
 
@@ -70,11 +70,11 @@ class BoxRules:
 
     min_score: float
     category_id: int | None
-    max_invalid_share: float
+    max_invalid_fraction: float
 
 
 @dataclass(frozen=True)
-class KnownImages:
+class MatchedImages:
     """What a file of boxes says of the images that it is asked about.
 
     Attributes:
@@ -126,7 +126,7 @@ class BoxIndex:
             ImageError: if the file says another size of the image.
             DataError: if boxes are known by the number of two images.
         """
-        number = image.own_number
+        number = image.id_from_name
         numbered = [] if number is None else self.by_number.get(number, [])
         if number is not None and numbered and self.asked.setdefault(number, image.name) != image.name:
             raise DataError(
@@ -143,8 +143,8 @@ class BoxIndex:
             )
         return found
 
-    def match(self, names: Sequence[str]) -> tuple["BoxIndex", KnownImages]:
-        """Match the records to images by name (`ImageNames`).
+    def match(self, names: Sequence[str]) -> tuple["BoxIndex", MatchedImages]:
+        """Match the records to images by name (`FileNameMatcher`).
 
         Args:
             names: of all images and videos that will be asked about.
@@ -162,7 +162,7 @@ class BoxIndex:
         for name, boxes in self.by_name.items():
             if name in matches.found:
                 by_name[matches.found[name]] += boxes
-        numbers = {number: name for name in names if (number := number_in(name)) is not None}
+        numbers = {number: name for name in names if (number := image_id_from_name(name)) is not None}
         numbered = {number: name for number, name in numbers.items() if number in self.by_number}
         taken = sum(map(len, by_name.values())) + sum(len(self.by_number[number]) for number in numbered)
         if not taken:
@@ -175,18 +175,18 @@ class BoxIndex:
             every[name] |= {number}
         ids = _clear_ids(every)
         index = BoxIndex(self.path, by_name, self.by_number, every, self.passed_over, self.faults, self.count)
-        return index, KnownImages(ids, self._notes(taken, ids))
+        return index, MatchedImages(ids, self._notes(taken, ids))
 
     def _notes(self, taken: int, ids: Mapping[str, int]) -> tuple[str, ...]:
         notes = []
         if self.faults:
             notes.append(
-                f"{self.path}: {len(self.faults)} of {count_of(self.count, 'record')} left out as invalid (counted from 0): "
+                f"{self.path}: {len(self.faults)} of {pluralise(self.count, 'record')} left out as invalid (counted from 0): "
                 + "; ".join(self.faults[:_SHOWN_FAULTS])
             )
         if taken < self.count - len(self.faults):
             passed = "".join(f", {number} {reason}" for reason, number in self.passed_over.items())
-            notes.append(f"{self.path}: {taken} of {count_of(self.count, 'record')} are boxes of these images{passed}.")
+            notes.append(f"{self.path}: {taken} of {pluralise(self.count, 'record')} are boxes of these images{passed}.")
         if not ids:
             notes.append(f"{self.path}: no image_id in it tells the images apart; image_id of the poses are numbers of our own.")
         return tuple(notes)
@@ -206,8 +206,8 @@ class BoxIndex:
         if self.faults:
             passed.append(f"{len(self.faults)} invalid ({self.faults[0]})")
         found = "; ".join(passed) or "it has no records"
-        asked = count_of(len(names), "image") + "".join(f" ({name!r} for one)" for name in names[:1])
-        return f"none of its {count_of(self.count, 'record')} is a box of the {asked}. Found: {found}."
+        asked = pluralise(len(names), "image") + "".join(f" ({name!r} for one)" for name in names[:1])
+        return f"none of its {pluralise(self.count, 'record')} is a box of the {asked}. Found: {found}."
 
 
 def index_boxes(detections: Detections, rules: BoxRules) -> BoxIndex:
@@ -245,7 +245,7 @@ def index_boxes(detections: Detections, rules: BoxRules) -> BoxIndex:
         else:
             by_name[name].append(box)
             ids[name] |= frozenset() if number is None else {number}
-    _check_share(detections.root, faults, len(content.records), rules.max_invalid_share)
+    _check_share(detections.root, faults, len(content.records), rules.max_invalid_fraction)
     return BoxIndex(detections.root, by_name, by_number, ids, passed_over, faults, len(content.records))
 
 
@@ -254,7 +254,7 @@ def _why_passed_over(record: Any, rules: BoxRules) -> str:
     if not isinstance(record, dict):
         return ""
     category = record.get("category_id", rules.category_id)
-    if rules.category_id is not None and is_whole(category) and category != rules.category_id:
+    if rules.category_id is not None and is_int64(category) and category != rules.category_id:
         return f"of category_id {category}, not {rules.category_id} (option category_id of boxes_file)"
     return "crowds" if record.get("iscrowd") in (1, True) else ""
 
@@ -275,7 +275,7 @@ def _find_fault(record: Any) -> str:
     name, number = record.get("file_name"), record.get("image_id")
     if not isinstance(name, str | None) or (not name and not (_is_id(number) or isinstance(number, str))):
         return f"expected image_id or file_name, found {show_value(number)[:60]} and {show_value(name)[:60]}"
-    if not is_whole(record.get("category_id", 0)):
+    if not is_int64(record.get("category_id", 0)):
         return f"category_id: expected a whole number, found {show_value(record['category_id'])[:60]}"
     return ""
 
@@ -303,7 +303,7 @@ def _check_share(path: Path, faults: Sequence[str], count: int, max_share: float
     if len(faults) > max_share * count:
         more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
         raise DataError(
-            f"{path}: {len(faults)} of {count_of(count, 'record')} invalid (counted from 0), more than the share of "
+            f"{path}: {len(faults)} of {pluralise(count, 'record')} invalid (counted from 0), more than the share of "
             f"{max_share:g} that may be left out (option max_invalid_share of boxes_file):\n  "
             + "\n  ".join(faults[:_SHOWN_FAULTS])
             + more
@@ -321,7 +321,7 @@ def _match_names(names: Sequence[str], asked: set[str]) -> NameMatches:
     """A frame is known by the name of its video (`clip.mp4#3`)."""
     frames = {name: name.rpartition("#") for name in asked if name.rpartition("#")[2].isdecimal() and "#" in name}
     videos = {name: video for name, (video, _, _) in frames.items()}
-    matches = ImageNames(names).match(sorted({videos.get(name, name) for name in asked}), stems=True)
+    matches = FileNameMatcher(names).match(sorted({videos.get(name, name) for name in asked}), stems=True)
     found = {name: matches.found[videos.get(name, name)] for name in asked if videos.get(name, name) in matches.found}
     found |= {name: f"{found[name]}#{frames[name][2]}" for name in frames if name in found}
     return NameMatches(found, matches.ambiguous)
@@ -338,11 +338,11 @@ def _check_ids(images: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _is_image(image: Any) -> bool:
-    return isinstance(image, dict) and is_whole(image.get("id"))
+    return isinstance(image, dict) and is_int64(image.get("id"))
 
 
 def _is_id(value: Any) -> bool:
-    return is_whole(value) or (isinstance(value, float) and abs(value) < 2**53 and value.is_integer())
+    return is_int64(value) or (isinstance(value, float) and abs(value) < 2**53 and value.is_integer())
 
 
 def _is_number(value: Any) -> bool:

@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Options
-from posescope.prediction.detectors.boxes_file import BoxIndex, BoxRules, Detections, KnownImages, index_boxes
+from posescope.prediction.detectors.boxes_file import BoxIndex, BoxRules, Detections, MatchedImages, index_boxes
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
-__all__ = ["BoxesFile", "DetectedPerson", "Detections", "Detector", "FullImage", "ImageInfo", "KnownImages", "KnowsImages"]
+__all__ = [
+    "BoxesFile",
+    "DetectedPerson",
+    "Detections",
+    "Detector",
+    "FullImage",
+    "ImageInfo",
+    "MatchedImages",
+    "ImageIndexedDetector",
+]
 
 
 class Detector(Protocol):
-    """Component contract of `posescope.detectors`: `detector(options)(image, info, detections) -> people of this image`."""
+    """Component contract of `posescope.detectors`: `detector(options)(image, info, detections) -> persons of this image`."""
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         """Find the people of one image.
@@ -55,10 +64,10 @@ class FullImage:
 
 
 @runtime_checkable
-class KnowsImages(Protocol):
+class ImageIndexedDetector(Protocol):
     """What a detector may have besides: it is told the names of all images before the first one, where they are known."""
 
-    def prepare(self, names: Sequence[str], detections: Detections) -> KnownImages:
+    def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
         """Look the images up.
 
         Args:
@@ -79,7 +88,7 @@ class BoxesFileOptions(Options):
 
     min_score: float = Field(0.0, ge=0, le=1, description="boxes with a lower score are left out")
     category_id: int | None = Field(1, description="only boxes of this category; null: all")
-    max_invalid_share: float = Field(
+    max_invalid_fraction: float = Field(
         0.01, ge=0, le=1, description="share of records that may be invalid (NaN, text, no width); they are named and left out"
     )
 
@@ -87,7 +96,7 @@ class BoxesFileOptions(Options):
 class BoxesFile:
     """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by `file_name`, else by number.
 
-    Names match as `coco.image_names.ImageNames` says; text as `image_id` is a name, with or without its suffix. A number counts
+    Names match as `coco.image_names.FileNameMatcher` says; text as `image_id` is a name, with or without its suffix. A number counts
     only where it is the image's name (`000000000139.jpg`). Annotation files say `file_name` by themselves, and how large the
     image was: boxes are those of the upright picture, in full size. The file is read and checked whole at first, and kept.
     """
@@ -98,7 +107,7 @@ class BoxesFile:
         self.options = options
         self._boxes: BoxIndex | None = None
 
-    def prepare(self, names: Sequence[str], detections: Detections) -> KnownImages:
+    def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
         """Match the boxes to all images.
 
         Raises:
@@ -120,4 +129,4 @@ class BoxesFile:
 
     def _read(self, detections: Detections) -> BoxIndex:
         options = self.options
-        return index_boxes(detections, BoxRules(options.min_score, options.category_id, options.max_invalid_share))
+        return index_boxes(detections, BoxRules(options.min_score, options.category_id, options.max_invalid_fraction))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 
-__all__ = ["READERS", "Candidates", "DetectorOutputError", "Wanted", "suppress_overlaps"]
+__all__ = ["OUTPUT_DECODERS", "Candidates", "DetectorOutputError", "OutputLayout", "suppress_overlaps"]
 
 STRIDES_PX = (8, 16, 32)
 Arrays = Sequence[NDArray[np.generic]]
@@ -28,7 +28,7 @@ class DetectorOutputError(DataError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OutputLayout:
     """Attributes: input_size: (height, width) px; person: the number of the class; min_score: 0..1."""
 
     input_size: tuple[int, int]
@@ -53,7 +53,7 @@ class Candidates:
         return Candidates(self.corners[rows], self.scores[rows])
 
 
-def _yolox(outputs: Arrays, wanted: Wanted) -> Candidates:
+def _yolox(outputs: Arrays, wanted: OutputLayout) -> Candidates:
     """Grid offsets and logarithms of sizes, to be undone."""
     cells = _cells(wanted.input_size)
     rows = _one_table(outputs, 5 + wanted.person, f"output of shape (1, {len(cells)}, 5 + classes)", len(cells))
@@ -64,7 +64,7 @@ def _yolox(outputs: Arrays, wanted: Wanted) -> Candidates:
     return _from_centres(centres, sizes, scores[kept])
 
 
-def _yolox_decoded(outputs: Arrays, wanted: Wanted) -> Candidates:
+def _yolox_decoded(outputs: Arrays, wanted: OutputLayout) -> Candidates:
     """Centres and sizes in input px."""
     rows = _one_table(outputs, 5 + wanted.person, "output of shape (1, boxes, 5 + classes)")
     scores = _probabilities(rows[:, 4]) * _probabilities(rows[:, 5 + wanted.person])
@@ -72,7 +72,7 @@ def _yolox_decoded(outputs: Arrays, wanted: Wanted) -> Candidates:
     return _from_centres(rows[kept, :2], rows[kept, 2:4], scores[kept])
 
 
-def _yolov8(outputs: Arrays, wanted: Wanted) -> Candidates:
+def _yolov8(outputs: Arrays, wanted: OutputLayout) -> Candidates:
     """The same without objectness, boxes side by side."""
     # Side by side there are more boxes than classes: otherwise they stand one below the other, as YOLOX's do.
     turned = [one.transpose(0, 2, 1) for one in outputs if one.ndim == 3 and one.shape[2] >= one.shape[1]]
@@ -82,7 +82,7 @@ def _yolov8(outputs: Arrays, wanted: Wanted) -> Candidates:
     return _from_centres(rows[kept, :2], rows[kept, 2:4], scores[kept])
 
 
-def _boxes_scores_labels(outputs: Arrays, wanted: Wanted) -> Candidates:
+def _boxes_scores_labels(outputs: Arrays, wanted: OutputLayout) -> Candidates:
     """What has been put together in the network; whole numbers are classes, the array of four columns boxes."""
     batched = any(output.ndim == 3 and output.shape[0] == 1 and output.shape[2] == 4 for output in outputs)
     flat = [output[0] if batched and output.ndim > 1 and output.shape[0] == 1 else output for output in outputs]
@@ -97,8 +97,8 @@ def _boxes_scores_labels(outputs: Arrays, wanted: Wanted) -> Candidates:
     return Candidates(boxes[0][kept].astype(np.float64), likely[kept])
 
 
-Reader = Callable[[Arrays, Wanted], Candidates]
-READERS: Mapping[str, Reader] = {
+Reader = Callable[[Arrays, OutputLayout], Candidates]
+OUTPUT_DECODERS: Mapping[str, Reader] = {
     "yolox": _yolox,
     "yolox_decoded": _yolox_decoded,
     "yolov8": _yolov8,

@@ -16,7 +16,13 @@ from posescope.core.paths import LocalFile
 from posescope.core.plugins import Options
 from posescope.geometry.letterbox import Letterbox, fit_letterbox
 from posescope.prediction.detectors.detector import Detections
-from posescope.prediction.detectors.detector_outputs import READERS, Candidates, DetectorOutputError, Wanted, suppress_overlaps
+from posescope.prediction.detectors.detector_outputs import (
+    OUTPUT_DECODERS,
+    Candidates,
+    DetectorOutputError,
+    OutputLayout,
+    suppress_overlaps,
+)
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
 __all__ = ["OnnxNetwork", "open_network", "OnnxDetector", "OnnxDetectorOptions"]
@@ -196,7 +202,7 @@ def _prepare(image: NDArray[np.uint8], box: Letterbox, pixels: Pixels) -> NDArra
 
 def _read(outputs: list[NDArray[np.generic]], box: Letterbox, options: OnnxDetectorOptions) -> Candidates:
     try:
-        found = READERS[options.output](outputs, Wanted(box.input_size, options.person_class, options.min_score))
+        found = OUTPUT_DECODERS[options.output](outputs, OutputLayout(box.input_size, options.person_class, options.min_score))
     except DetectorOutputError as error:
         raise DataError(f"{options.path}: it does not answer in the form `{options.output}`: {error}.") from error
     sizes = found.corners[:, 2:] - found.corners[:, :2]

@@ -20,10 +20,10 @@ __all__ = [
     "OTHER_KIND",
     "UNREADABLE",
     "VIDEO",
-    "LeftOut",
-    "Listing",
+    "SkippedFile",
+    "FolderListing",
     "count_reasons",
-    "list_pictures",
+    "list_media",
     "mark_output",
 ]
 
@@ -58,14 +58,22 @@ _SYSTEM_NAMES = frozenset(
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 # The folders of a run's data_dir beside its raw data; one of the last two is there after any run that made pictures.
 _LAYERS = frozenset(
-    {"02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting"}
+    {
+        "02_intermediate",
+        "03_primary",
+        "07_model_output/features",
+        "05_model_input",
+        "06_models",
+        "07_model_output",
+        "08_reporting",
+    }
 )
 _LAYERS_WITH_PICTURES = frozenset({"07_model_output", "08_reporting"})
 _POSES_FILES = frozenset({"poses.json", "coco_results.json"})
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class SkippedFile:
     """A file or folder that is not posed.
 
     Attributes:
@@ -84,20 +92,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Listing:
+class FolderListing:
     """The content of a folder, names relative to it, in alphabetical order.
 
     Attributes:
         images, videos: what can be posed, by name.
-        left_out: everything else.
+        skipped_files: everything else.
     """
 
     images: tuple[str, ...]
     videos: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped_files: tuple[SkippedFile, ...]
 
 
-def list_pictures(root: Path) -> Listing:
+def list_media(root: Path) -> FolderListing:
     """List a folder with all below it, or a single file, which is taken for a picture whatever it is called.
 
     Args:
@@ -105,22 +113,24 @@ def list_pictures(root: Path) -> Listing:
     """
     if root.is_file():
         is_video = root.suffix.lower() in VIDEO_SUFFIXES
-        return Listing(() if is_video else (root.name,), (root.name,) if is_video else (), ())
+        return FolderListing(() if is_video else (root.name,), (root.name,) if is_video else (), ())
     walk = _Walk(root)
     if root.is_dir():
         walk.run()
-    return Listing(_in_order(walk.images), _in_order(walk.videos), tuple(sorted(walk.left_out, key=lambda one: one.name)))
+    return FolderListing(
+        _in_order(walk.images), _in_order(walk.videos), tuple(sorted(walk.skipped_files, key=lambda one: one.name))
+    )
 
 
 def mark_output(folder: Path) -> None:
-    """Make a folder, if need be, and mark that everything in it is written by posescope: `list_pictures` leaves it out."""
+    """Make a folder, if need be, and mark that everything in it is written by posescope: `list_media` leaves it out."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text("posescope wrote this folder and does not pose its pictures.\n", encoding="utf-8")
 
 
-def count_reasons(left_out: Iterable[LeftOut]) -> str:
+def count_reasons(skipped_files: Iterable[SkippedFile]) -> str:
     """Count what is left out by reason, for messages: `3 hidden or system file, 1 link to nothing`."""
-    counts = Counter(one.reason for one in left_out)
+    counts = Counter(one.reason for one in skipped_files)
     return ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
 
 
@@ -131,7 +141,7 @@ class _Walk:
         self.root = root
         self.images: list[str] = []
         self.videos: list[str] = []
-        self.left_out: list[LeftOut] = []
+        self.skipped_files: list[SkippedFile] = []
         self._seen: dict[tuple[int, int], str] = {}
 
     def run(self) -> None:
@@ -182,7 +192,7 @@ class _Walk:
             self._leave_out(path, NOT_AN_IMAGE)
 
     def _leave_out(self, path: Path, reason: str, detail: str = "") -> None:
-        self.left_out.append(LeftOut(self._name(path) or ".", reason, detail))
+        self.skipped_files.append(SkippedFile(self._name(path) or ".", reason, detail))
 
     def _name(self, path: Path) -> str:
         return "" if path == self.root else str(path.relative_to(self.root))

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import read_bytes, read_image
 from posescope.data.images.headers import ImageLimits, read_header
-from posescope.prediction.image_io.folder_listing import UNREADABLE, VIDEO, LeftOut, Listing, count_reasons, list_pictures
-from posescope.prediction.poses import ImageInfo, number_in
+from posescope.prediction.image_io.folder_listing import UNREADABLE, VIDEO, FolderListing, SkippedFile, count_reasons, list_media
+from posescope.prediction.poses import ImageInfo, image_id_from_name
 
-__all__ = ["ImageFolder", "ImageNumbers", "number_images", "read_images", "read_size", "read_upright"]
+__all__ = ["ImageFolder", "ImageIdAllocator", "assign_image_ids", "read_images", "read_size", "read_upright"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ class ImageFolder:
         """True if there is at least one image."""
         return bool(self.listing().images)
 
-    def listing(self) -> Listing:
+    def listing(self) -> FolderListing:
         """Everything in the folder: images, videos, what is left out."""
-        return list_pictures(self.root)
+        return list_media(self.root)
 
     def names(self) -> tuple[str, ...]:
         """Names of the images, relative to the folder, in alphabetical order.
@@ -54,7 +54,7 @@ class ImageFolder:
         """
         listing = self.listing()
         if not listing.images:
-            found = count_reasons([*listing.left_out, *(LeftOut(name, VIDEO) for name in listing.videos)])
+            found = count_reasons([*listing.skipped_files, *(SkippedFile(name, VIDEO) for name in listing.videos)])
             raise DataError(f"{self.root}: no images here ({found or 'it is empty'}). `images` names the folder.")
         return listing.images
 
@@ -70,7 +70,7 @@ class ImageFolder:
         return self.root.parent if self.root.is_file() else self.root
 
 
-class ImageNumbers:
+class ImageIdAllocator:
     """Gives images numbers, and no number twice.
 
     Args:
@@ -97,7 +97,7 @@ class ImageNumbers:
         return self._next - 1
 
 
-def number_images(names: Sequence[str], known: Mapping[str, int] | None = None) -> list[int]:
+def assign_image_ids(names: Sequence[str], known: Mapping[str, int] | None = None) -> list[int]:
     """Return the ids of images: those that are known; else the number that is the name, to the first image that has it.
 
     The others get the numbers after the largest in use, in the order in which they come.
@@ -107,9 +107,9 @@ def number_images(names: Sequence[str], known: Mapping[str, int] | None = None) 
         known: ids by name, each once, from the file that the images' boxes come from.
     """
     given = known or {}
-    wanted = [given.get(name, number_in(name)) for name in names]
+    wanted = [given.get(name, image_id_from_name(name)) for name in names]
     taken = {given[name] for name in names if name in given}
-    numbers = ImageNumbers(
+    numbers = ImageIdAllocator(
         [number for number in wanted if number is not None],
         first_free=max([*(n for n in wanted if n is not None), *given.values(), -1]) + 1,
     )
@@ -119,13 +119,13 @@ def number_images(names: Sequence[str], known: Mapping[str, int] | None = None) 
 
 
 def read_images(
-    folder: ImageFolder, known: Mapping[str, int] | None = None, leave_out: Callable[[LeftOut], None] | None = None
+    folder: ImageFolder, known: Mapping[str, int] | None = None, leave_out: Callable[[SkippedFile], None] | None = None
 ) -> Iterator[tuple[ImageInfo, NDArray[np.uint8]]]:
     """Yield every readable image, one at a time, with its name, number and size.
 
     Args:
         folder: of the images.
-        known: ids by name, as for `number_images`.
+        known: ids by name, as for `assign_image_ids`.
         leave_out: is told of each file that cannot be decoded; the log is told in any case.
 
     Yields:
@@ -136,13 +136,13 @@ def read_images(
     """
     names = folder.names()
     readable = 0
-    for name, image_id in zip(names, number_images(names, known), strict=True):
+    for name, image_id in zip(names, assign_image_ids(names, known), strict=True):
         try:
             image = folder.read(name)
         except DataError as error:
             logger.warning("left out: %s", error)
             if leave_out is not None:
-                leave_out(LeftOut(name, getattr(error, "kind", UNREADABLE), str(error)))
+                leave_out(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
             continue
         readable += 1
         yield ImageInfo(name, image_id, (image.shape[0], image.shape[1])), image

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import check_depth, decode_image, lay_on_white
+from posescope.data.images.decoding import check_bit_depth, composite_on_white, decode_image
 from posescope.data.images.headers import ImageLimits
-from posescope.prediction.image_io.image_folder import ImageNumbers, read_upright
-from posescope.prediction.image_io.image_source import Photo
-from posescope.prediction.poses import number_in
+from posescope.prediction.image_io.image_folder import ImageIdAllocator, read_upright
+from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.poses import image_id_from_name
 
 if TYPE_CHECKING:  # slow to load, and not needed by who uses no PIL images
     from PIL import Image
 
-__all__ = ["ImageInputError", "ImageLike", "is_one_image", "known_numbers", "photo_of"]
+__all__ = ["ImageInputError", "ImageLike", "is_one_image", "expected_image_ids", "as_named_image"]
 
-ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], Photo, "Image.Image"]
+ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], NamedImage, "Image.Image"]
 
 _PIL_MODES_OF_16_BITS = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _PIL_MODES_REFUSED = frozenset({"I", "F"})
@@ -33,19 +33,19 @@ class ImageInputError(DataError):
 
 def is_one_image(images: Any) -> bool:
     """Whether this is one image, and not several."""
-    return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Photo) or _is_pil(images)
+    return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | NamedImage) or _is_pil(images)
 
 
-def known_numbers(images: Iterable[Any]) -> set[int]:
+def expected_image_ids(images: Iterable[Any]) -> set[int]:
     """Return the numbers that images of a list will have; nothing is known of a stream."""
     if not isinstance(images, Sequence):
         return set()
-    numbers = (number_in(name) for image in images if (name := _name_of(image)) is not None)
-    photos = {image.image_id for image in images if isinstance(image, Photo)}
+    numbers = (image_id_from_name(name) for image in images if (name := _name_of(image)) is not None)
+    photos = {image.image_id for image in images if isinstance(image, NamedImage)}
     return photos | {number for number in numbers if number is not None}
 
 
-def photo_of(image: Any, place: int, numbers: ImageNumbers) -> Photo:
+def as_named_image(image: Any, place: int, numbers: ImageIdAllocator) -> NamedImage:
     """Return an image as a photo: upright, RGB, with a name and a number.
 
     Args:
@@ -59,13 +59,13 @@ def photo_of(image: Any, place: int, numbers: ImageNumbers) -> Photo:
         ImageError: if a file or bytes cannot be decoded.
         ImageInputError: if it is something else, or an array of another type, shape or range.
     """
-    if isinstance(image, Photo):
+    if isinstance(image, NamedImage):
         _check_pixels(image.pixels, f"image {image.name}")
         numbers.give(image.image_id)
         return image
     name = _name_of(image)
-    number = numbers.give(None if name is None else number_in(name))
-    return Photo(str(place) if name is None else name, _pixels_of(image, place), number)
+    number = numbers.give(None if name is None else image_id_from_name(name))
+    return NamedImage(str(place) if name is None else name, _pixels_of(image, place), number)
 
 
 def _pixels_of(image: Any, place: int) -> NDArray[np.uint8]:
@@ -110,11 +110,11 @@ def _pixels_of_pil(image: "Image.Image", what: str) -> NDArray[np.uint8]:
         upright = ImageOps.exif_transpose(image)
         if upright.mode in _PIL_MODES_OF_16_BITS:
             deep = np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
-            check_depth(deep, Path(what))
+            check_bit_depth(deep, Path(what))
             return deep
         if upright.has_transparency_data:
             mixed = np.asarray(upright.convert("RGBA"))
-            return lay_on_white(np.ascontiguousarray(mixed[..., :3]), mixed[..., 3])
+            return composite_on_white(np.ascontiguousarray(mixed[..., :3]), mixed[..., 3])
         pixels = np.array(upright.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:  # PIL decodes when it is asked for pixels
         raise ImageInputError(f"{what}: the PIL image cannot be decoded ({error}).") from error

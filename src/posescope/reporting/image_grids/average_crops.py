@@ -19,12 +19,12 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import SPLITS, ids_of
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
-from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
-from posescope.geometry.valid_region import real_windows
+from posescope.geometry.valid_region import valid_windows
 
-__all__ = ["AverageCrop", "PreviewOptions", "measure_average_crop", "picture_average_crops"]
+__all__ = ["AverageCrop", "PreviewOptions", "measure_average_crop", "draw_average_crops"]
 
 _READ_AT_ONCE = 256
 _PANEL_PX = 256
@@ -64,7 +64,7 @@ def measure_average_crop(crops: CropSet, windows: NDArray[np.int64], label: str 
     """
     height, width = crops.crop_size
     sums, counts = np.zeros((height, width, 3), dtype=np.uint64), np.zeros((height, width, 1), dtype=np.uint64)
-    in_store = np.lexsort(crops.places.T[::-1])  # shard by shard, from the first row to the last
+    in_store = np.lexsort(crops.locations.T[::-1])  # shard by shard, from the first row to the last
     with tqdm(total=len(crops), desc=label, unit="person") as progress:
         for chunk in np.array_split(in_store, range(_READ_AT_ONCE, len(crops), _READ_AT_ONCE)):
             for image, (left, top, right, bottom) in zip(crops.read_images(chunk), windows[chunk], strict=True):
@@ -80,7 +80,7 @@ def measure_average_crop(crops: CropSet, windows: NDArray[np.int64], label: str 
     return AverageCrop(np.rint(mean).astype(np.uint8), joints, len(crops))
 
 
-def picture_average_crops(
+def draw_average_crops(
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
@@ -98,7 +98,7 @@ def picture_average_crops(
     everybody = crops.select(targets, _draw_persons(crops, persons, options))
     table = persons.merge(crop_boxes, on="person_id").set_index("person_id").loc[everybody.targets.person_ids]
     left, top, side = (table[name].to_numpy(dtype=np.int64) for name in ("left", "top", "side"))
-    windows = real_windows(left, top, side, table[["image_h", "image_w"]].to_numpy(dtype=np.int64), everybody.crop_size)
+    windows = valid_windows(left, top, side, table[["image_h", "image_w"]].to_numpy(dtype=np.int64), everybody.crop_size)
     averages = {}
     for split in SPLITS:
         rows = np.flatnonzero(table["split"] == split)
@@ -120,13 +120,13 @@ def _draw_persons(crops: CropStore, persons: pd.DataFrame, options: PreviewOptio
 def _average_sheet(averages: dict[str, AverageCrop], skeleton: Skeleton) -> NDArray[np.uint8]:
     plain, drawn = [], []
     for average in averages.values():
-        plain.append(fit_height(average.image, _PANEL_PX)[0])
-        panel, panel_from_crop = fit_height(_stretch_contrast(average.image), _PANEL_PX)
+        plain.append(resize_to_height(average.image, _PANEL_PX)[0])
+        panel, panel_from_crop = resize_to_height(_stretch_contrast(average.image), _PANEL_PX)
         drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, average.joints), skeleton))
     captions = [f"{split}: mean of {average.persons:,} crops" for split, average in averages.items()]
     captions += ["more contrast, and the mean joints"] * len(drawn)
     title = "The average crop (real pixels only)"
-    return contact_sheet(plain + drawn, len(averages), captions, (_PANEL_PX, _PANEL_PX), title=title)
+    return draw_image_grid(plain + drawn, len(averages), captions, (_PANEL_PX, _PANEL_PX), title=title)
 
 
 def _stretch_contrast(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,18 +13,18 @@ from posescope.core.tables import ids_of
 from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
-from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["picture_crops", "picture_targets"]
+__all__ = ["draw_crop_grid", "draw_target_grid"]
 
 _CROPS, _CROP_COLUMNS, _CROP_PX = 40, 8, 160
 _MAPS, _MAP_COLUMNS, _MAP_PX, _SEAM_PX = 12, 3, 200, 2
 _OPACITY = 0.85
 
 
-def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
+def draw_crop_grid(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
     """Crops of the training set, then of the validation set, annotated; left orange, right blue, hidden joints hollow.
 
     Returns:
@@ -33,10 +33,10 @@ def picture_crops(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame,
     chosen = _first_of_each_split(crops, targets, persons, _CROPS)
     captions = [f"person {person}" for person in chosen.targets.person_ids]
     title = "Crops with their annotation (left orange, right blue)"
-    return contact_sheet(_annotated(chosen, skeleton, _CROP_PX), _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
+    return draw_image_grid(_annotated(chosen, skeleton, _CROP_PX), _CROP_COLUMNS, captions, (_CROP_PX, _CROP_PX), title=title)
 
 
-def picture_targets(
+def draw_target_grid(
     crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec_spec: ComponentSpec
 ) -> NDArray[np.uint8]:
     """Some persons twice: the crop with its annotation, and beside it the dimmed crop under all of its target heatmaps, fused by
@@ -50,7 +50,7 @@ def picture_targets(
     encoded = codec.encode(torch.from_numpy(chosen.targets.joints), torch.from_numpy(chosen.targets.visibility))
     images = chosen.read_images(np.arange(len(chosen)))
     overlaid = [
-        overlay_heatmaps(dim_image(fit_height(image, _MAP_PX)[0]), maps.numpy(), _OPACITY)
+        overlay_heatmaps(dim_image(resize_to_height(image, _MAP_PX)[0]), maps.numpy(), _OPACITY)
         for image, maps in zip(images, encoded.heatmaps, strict=True)
     ]
     seam = np.full((_MAP_PX, _SEAM_PX, 3), 255, dtype=np.uint8)
@@ -58,7 +58,7 @@ def picture_targets(
     pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
     captions = [f"person {person}" for person in chosen.targets.person_ids]
     title = f"Annotation, and all target heatmaps of the codec '{codec_spec.name}' as one"
-    return contact_sheet(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
+    return draw_image_grid(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
 
 
 def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArray[np.uint8]]:
@@ -66,7 +66,7 @@ def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArr
     drawn = []
     images = crops.read_images(np.arange(len(crops)))
     for image, joints, visibility in zip(images, crops.targets.joints, crops.targets.visibility, strict=True):
-        panel, panel_from_crop = fit_height(image, height_px)
+        panel, panel_from_crop = resize_to_height(image, height_px)
         drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, joints), skeleton, visibility))
     return drawn
 

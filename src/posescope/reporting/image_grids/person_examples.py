@@ -21,21 +21,28 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.images.decoding import read_image
 from posescope.drawing.heatmap_overlays import overlay_heatmaps
-from posescope.drawing.image_grids import contact_sheet, fit_height, picture_row
+from posescope.drawing.image_grids import draw_image_grid, draw_image_row, resize_to_height
 from posescope.drawing.rgb_images import DrawingError, check_rgb
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.drawing.strokes import draw_outline
-from posescope.drawing.text_rendering import PAPER_RGB
+from posescope.drawing.text_rendering import BACKGROUND_RGB
 from posescope.geometry.affine import apply_affine, invert_affine
 
-__all__ = ["PersonStory", "picture_person_story", "choose_examples", "picture_examples", "tell_story", "unscored_people"]
+__all__ = [
+    "PersonExample",
+    "draw_person_example",
+    "select_examples",
+    "draw_person_examples",
+    "load_person_example",
+    "unscored_persons",
+]
 
 _SQUARE_RGB = (255, 225, 40)
 _OPACITY = 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class PersonStory:
+class PersonExample:
     """One person at every stage. The last two are None where no network has run yet.
 
     Attributes:
@@ -59,7 +66,7 @@ class PersonStory:
     predicted_joints: NDArray[np.floating] | None = None
 
 
-def picture_person_story(story: PersonStory, skeleton: Skeleton, height_px: int = 256) -> NDArray[np.uint8]:
+def draw_person_example(story: PersonExample, skeleton: Skeleton, height_px: int = 256) -> NDArray[np.uint8]:
     """Draw a person's story: three panels without a network, five with one.
 
     Args:
@@ -75,7 +82,7 @@ def picture_person_story(story: PersonStory, skeleton: Skeleton, height_px: int 
     """
     check_rgb(story.image, "photograph")
     check_rgb(story.crop, "crop")
-    crop, panel_from_crop = fit_height(story.crop, height_px)
+    crop, panel_from_crop = resize_to_height(story.crop, height_px)
     truth = apply_affine(panel_from_crop, apply_affine(story.crop_from_image, story.joints))
     panels = {
         "photograph and crop square": _picture_photograph(story, skeleton, height_px),
@@ -87,11 +94,11 @@ def picture_person_story(story: PersonStory, skeleton: Skeleton, height_px: int 
     if story.predicted_joints is not None:
         predicted = apply_affine(panel_from_crop, story.predicted_joints)
         panels[_prediction_title(story)] = draw_skeleton(crop, predicted, skeleton)
-    return picture_row(list(panels.values()), list(panels), height_px)
+    return draw_image_row(list(panels.values()), list(panels), height_px)
 
 
-def _picture_photograph(story: PersonStory, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
-    photograph, panel_from_image = fit_height(story.image, height_px)
+def _picture_photograph(story: PersonExample, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
+    photograph, panel_from_image = resize_to_height(story.image, height_px)
     height, width = story.crop.shape[:2]
     edges = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
     corners = apply_affine(panel_from_image, apply_affine(invert_affine(story.crop_from_image), edges))
@@ -99,7 +106,7 @@ def _picture_photograph(story: PersonStory, skeleton: Skeleton, height_px: int) 
     return draw_skeleton(framed, apply_affine(panel_from_image, story.joints), skeleton, story.visibility, thickness_px=1.5)
 
 
-def _prediction_title(story: PersonStory) -> str:
+def _prediction_title(story: PersonExample) -> str:
     if story.predicted_joints is None:
         raise DrawingError("A story without predicted joints has no prediction to name.")
     offsets = story.predicted_joints - apply_affine(story.crop_from_image, story.joints)
@@ -114,13 +121,13 @@ def _prediction_title(story: PersonStory) -> str:
 _PANEL_PX = 200
 
 
-def unscored_people(crops: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
+def unscored_persons(crops: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
     """Return the validation persons with a crop as a `PersonScores` table without a figure: nobody has scored them."""
     chosen = persons[(persons["split"] == "val") & persons["person_id"].isin(crops.person_ids())]
     return chosen[["person_id", "image_id"]].assign(found=True).reset_index(drop=True)
 
 
-def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
+def select_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
     """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids.
 
     Who was missed may have no crop, and has no story. Without scores the ids are evenly spread.
@@ -137,7 +144,7 @@ def choose_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64
     return np.asarray(known["person_id"].to_numpy(dtype=np.int64)[places])
 
 
-def tell_story(
+def load_person_example(
     person_id: int,
     model: PoseModel,
     folder: CocoFolder,
@@ -146,7 +153,7 @@ def tell_story(
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     keypoints: pd.DataFrame,
-) -> PersonStory:
+) -> PersonExample:
     """Everything that is known of one person.
 
     Args:
@@ -165,7 +172,7 @@ def tell_story(
     joints = torch.from_numpy(crops.targets.joints[[place]])
     visibility = torch.from_numpy(crops.targets.visibility[[place]])
     photograph = folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])
-    return PersonStory(
+    return PersonExample(
         image=read_image(photograph, frame=source.orientation, limits=source.image_limits),
         joints=values[:, :2],
         visibility=values[:, 2].astype(np.uint8),
@@ -177,7 +184,7 @@ def tell_story(
     )
 
 
-def picture_examples(
+def draw_person_examples(
     person_scores: pd.DataFrame,
     model: PoseModel,
     folder: CocoFolder,
@@ -194,23 +201,25 @@ def picture_examples(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    chosen = choose_examples(person_scores, count)
+    chosen = select_examples(person_scores, count)
     members = match_crops(model, crops.select(targets, chosen)).crops
     scored = person_scores.set_index("person_id")
     pck = scored.get("pck_thesis")
     rows = [
-        picture_person_story(
-            tell_story(int(person), model, folder, source, members, persons, crop_boxes, keypoints), model.skeleton, _PANEL_PX
+        draw_person_example(
+            load_person_example(int(person), model, folder, source, members, persons, crop_boxes, keypoints),
+            model.skeleton,
+            _PANEL_PX,
         )
         for person in chosen
     ]
     tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
     captions = [f"person {person}" + ("" if pck is None else f": PCK (thesis) {pck.loc[person]:.2f}") for person in chosen]
-    return contact_sheet([_on_paper(row, tile) for row in rows], 1, captions, tile)
+    return draw_image_grid([_on_paper(row, tile) for row in rows], 1, captions, tile)
 
 
 def _on_paper(row: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """A story of another width stands left, on the sheet's own paper: a grey tile would look like a part of it."""
-    paper = np.full((*size, 3), PAPER_RGB, dtype=np.uint8)
+    paper = np.full((*size, 3), BACKGROUND_RGB, dtype=np.uint8)
     paper[: row.shape[0], : row.shape[1]] = row
     return paper

@@ -8,18 +8,18 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import joints_of, matrices_of
 from posescope.data.crops.crop_store import CropStore
-from posescope.drawing.image_grids import contact_sheet, fit_height
+from posescope.drawing.image_grids import draw_image_grid, resize_to_height
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["choose_worst", "describe_errors", "picture_worst_persons"]
+__all__ = ["select_worst", "describe_errors", "draw_worst_persons"]
 
 _PANEL_PX, _GAP_PX, _COLUMNS = 168, 2, 4
 _GAP_GREY = 236
 
 
-def choose_worst(person_scores: pd.DataFrame, count: int) -> pd.DataFrame:
+def select_worst(person_scores: pd.DataFrame, count: int) -> pd.DataFrame:
     """The `count` rows with the lowest OKS, the worst first; equal ones by PCK, then by id. Who has no label is left out.
 
     Args:
@@ -38,7 +38,7 @@ def describe_errors(types: pd.Series) -> str:
     return ", ".join(said) if said else "no errors"
 
 
-def picture_worst_persons(
+def draw_worst_persons(
     person_scores: pd.DataFrame,
     joint_errors: pd.DataFrame,
     predictions: pd.DataFrame,
@@ -61,7 +61,7 @@ def picture_worst_persons(
     """
     # Who has no crop, or no prediction, cannot be shown.
     shown = np.intersect1d(crops.person_ids(), predictions["person_id"].to_numpy())
-    chosen = choose_worst(person_scores[person_scores["person_id"].isin(shown)], count)
+    chosen = select_worst(person_scores[person_scores["person_id"].isin(shown)], count)
     members = crops.select(targets, chosen["person_id"].to_numpy(dtype=np.int64))
     ids = members.targets.person_ids
     images = members.read_images(np.arange(len(ids)))
@@ -75,7 +75,7 @@ def picture_worst_persons(
         for row in range(len(ids))
     ]
     captions = [f"person {person}: {_figures(figures.loc[person])}\n{said[person]}" for person in ids.tolist()]
-    return contact_sheet(tiles, _COLUMNS, captions, (_PANEL_PX, 2 * _PANEL_PX + _GAP_PX), gap_px=8)
+    return draw_image_grid(tiles, _COLUMNS, captions, (_PANEL_PX, 2 * _PANEL_PX + _GAP_PX), gap_px=8)
 
 
 def _figures(row: pd.Series) -> str:
@@ -90,7 +90,7 @@ def _picture_pair(
     predicted: NDArray[np.float64],
     skeleton: Skeleton,
 ) -> NDArray[np.uint8]:
-    panel, panel_from_crop = fit_height(crop, _PANEL_PX)
+    panel, panel_from_crop = resize_to_height(crop, _PANEL_PX)
     left = draw_skeleton(panel, apply_affine(panel_from_crop, truth), skeleton, visibility, thickness_px=1.5)
     right = draw_skeleton(panel, apply_affine(panel_from_crop, predicted), skeleton, thickness_px=1.5)
     gap = np.full((_PANEL_PX, _GAP_PX, 3), _GAP_GREY, dtype=np.uint8)

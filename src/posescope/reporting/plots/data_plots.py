@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from posescope.core.records import PoseTargets
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, require_columns
 
-__all__ = ["plot_box_sizes", "plot_data_distribution", "plot_discarded", "plot_joint_counts", "plot_joint_labels"]
+__all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
 _SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN}  # as in the curves of training
-_KINDS = {"person": ("persons set aside", VERMILION), "image": ("images set aside", AMBER), "kept": ("kept", BLUE)}
-_LABELS = {"visible": (GREEN, "white"), "hidden": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, words in it
+_KINDS = {"person": ("persons set aside", VERMILION), "image": ("images set aside", AMBER), "accepted": ("accepted", BLUE)}
+_LABELS = {"visible": (GREEN, "white"), "occluded": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, words in it
 _BINS_AN_OCTAVE = 4
 _REASONS_A_STEP = 8
 _LABEL_CHARACTERS = 38
@@ -35,12 +35,12 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(distribution, ("split", "images", "persons", "images_share", "persons_share"), "data distribution")
+    require_columns(distribution, ("split", "images", "persons", "images_fraction", "persons_fraction"), "data distribution")
     rows = distribution[distribution["split"] != "all"]
     figure = go.Figure()
     for unit, colour in (("images", AMBER), ("persons", BLUE)):
-        shares = rows[f"{unit}_share"] * 100
-        labels = [f"{count:,}<br>{share:.1f} %" for count, share in zip(rows[unit], shares, strict=True)]
+        shares = rows[f"{unit}_fraction"] * 100
+        labels = [f"{count:,}<br>{fraction:.1f} %" for count, fraction in zip(rows[unit], shares, strict=True)]
         figure.add_bar(
             x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
             hovertext=_told_beside(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
@@ -49,22 +49,22 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     return _titled(figure, "Images and persons of each split").update_layout(barmode="group")
 
 
-def plot_discarded(discarded: pd.DataFrame) -> go.Figure:
+def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
     """How many records each step set aside for which reason, from the first step (top) to what is left; logarithmic.
 
     Args:
-        discarded: as from `count_discarded`: step, record (person or image), reason, records, share. Beyond eight reasons a step
+        rejected: as from `count_rejected`: step, record (person or image), reason, records, share. Beyond eight reasons a step
             and kind of record, the others are drawn as one.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(discarded, ("step", "record", "reason", "records", "share"), "discarded records")
+    require_columns(rejected, ("step", "record", "reason", "records", "fraction"), "discarded records")
     # Plotly draws the first category at the bottom: the first step comes last.
-    rows = _with_few_reasons(discarded).iloc[::-1]
+    rows = _with_few_reasons(rejected).iloc[::-1]
     labels = [_wrapped(f"{step}: {reason}") for step, reason in zip(rows["step"], rows["reason"], strict=True)]
-    words = [_counted(*values) for values in zip(rows["records"], rows["share"], rows["record"], strict=True)]
-    rows = rows.assign(label=labels, words=words, kind=np.where(rows["step"] == "kept", "kept", rows["record"]))
+    words = [_counted(*values) for values in zip(rows["records"], rows["fraction"], rows["record"], strict=True)]
+    rows = rows.assign(label=labels, words=words, kind=np.where(rows["step"] == "accepted", "accepted", rows["record"]))
     figure = go.Figure()
     for kind, (name, colour) in _KINDS.items():
         part = rows[rows["kind"] == kind]
@@ -151,15 +151,15 @@ def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    columns = [name + ending for name in _LABELS for ending in ("", "_share")]
+    columns = [name + ending for name in _LABELS for ending in ("", "_fraction")]
     require_columns(joint_labels, ("joint", *columns), "joint labels")
     rows = joint_labels.iloc[::-1]  # plotly draws upwards
     figure = go.Figure()
     for name, (colour, ink) in _LABELS.items():
-        shares = 100 * rows[f"{name}_share"]
+        shares = 100 * rows[f"{name}_fraction"]
         figure.add_bar(
             y=rows["joint"].str.replace("_", " "), x=shares, name=name, marker_color=colour, orientation="h",
-            text=[f"{share:.0f}" if share >= 5 else "" for share in shares], textposition="inside", textangle=0,
+            text=[f"{fraction:.0f}" if fraction >= 5 else "" for fraction in shares], textposition="inside", textangle=0,
             insidetextanchor="middle", textfont={"color": ink}, customdata=rows[name],
             hovertemplate="%{y}: %{x:.1f} % " + name + ", %{customdata:,} persons<extra></extra>",
         )  # fmt: skip
@@ -179,7 +179,7 @@ def _titled(figure: go.Figure, title: str, height_px: int = 400) -> go.Figure:
         text=title, x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=32, showarrow=False,
         font={"size": 15},
     )  # fmt: skip
-    return style_plotly(figure, height_px).update_layout(margin={"t": 64})
+    return apply_plot_style(figure, height_px).update_layout(margin={"t": 64})
 
 
 def _told_beside(rows: pd.DataFrame, unit: str) -> list[str]:
@@ -190,20 +190,20 @@ def _told_beside(rows: pd.DataFrame, unit: str) -> list[str]:
     return words
 
 
-def _counted(count: int, share: float, unit: str = "") -> str:
-    percent = f"{100 * share:.1f} %" if share >= 0.0005 or count == 0 else "< 0.1 %"
+def _counted(count: int, fraction: float, unit: str = "") -> str:
+    percent = f"{100 * fraction:.1f} %" if fraction >= 0.0005 or count == 0 else "< 0.1 %"
     return f"{count:,} ({percent}{f' of all {unit}s' if unit else ''})"
 
 
-def _with_few_reasons(discarded: pd.DataFrame) -> pd.DataFrame:
+def _with_few_reasons(rejected: pd.DataFrame) -> pd.DataFrame:
     """At most so many rows a step and kind of record; the rarer reasons become one row."""
     parts = []
-    for (step, record), rows in discarded.groupby(["step", "record"], sort=False):
+    for (step, record), rows in rejected.groupby(["step", "record"], sort=False):
         ordered = rows.sort_values("records", ascending=False, kind="stable")
         if len(rows) > _REASONS_A_STEP:
             rest = ordered.iloc[_REASONS_A_STEP - 1 :]
             together = {"step": step, "record": record, "reason": f"{len(rest):,} other reasons"}
-            sums = {name: rest[name].sum() for name in ("records", "share")}
+            sums = {name: rest[name].sum() for name in ("records", "fraction")}
             ordered = pd.concat([ordered.iloc[: _REASONS_A_STEP - 1], pd.DataFrame([together | sums])])
         parts.append(ordered)
     return pd.concat(parts, ignore_index=True)

@@ -6,9 +6,9 @@ from plotly.subplots import make_subplots
 
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS, ERROR_TYPES
-from posescope.evaluation.error_analysis.strata import EVERYBODY
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, require_columns, style_plotly
-from posescope.reporting.setting_captions import say_setting
+from posescope.evaluation.error_analysis.strata import ALL_PERSONS
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, require_columns
+from posescope.reporting.setting_captions import describe_evaluation_setting
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints", "plot_joint_scores"]
 
@@ -19,7 +19,7 @@ _FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
 
 def rank_joints(table: pd.DataFrame) -> list[str]:
     """The labelled joints of an `ErrorTypes` table from the best to the worst: by the share of good ones, then of missed ones."""
-    shares = table.pivot(index="joint", columns="type", values="share").drop(index=ALL_JOINTS).dropna(subset=["good"])
+    shares = table.pivot(index="joint", columns="type", values="fraction").drop(index=ALL_JOINTS).dropna(subset=["good"])
     return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
 
 
@@ -32,7 +32,7 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("joint", "type", "labelled", "count", "share", "low", "high"), "error types")
+    require_columns(table, ("joint", "type", "labelled", "count", "fraction", "low", "high"), "error types")
     # Plotly draws the first category at the bottom: all joints together, then the best one.
     order = [ALL_JOINTS, *rank_joints(table)]
     names = ["all joints" if joint == ALL_JOINTS else joint.replace("_", " ") for joint in order]
@@ -40,14 +40,14 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
     for kind in ERROR_TYPES:
         rows = table[table["type"] == kind].set_index("joint").loc[order]
         figure.add_bar(
-            y=names, x=100 * rows["share"], name=kind, orientation="h", marker_color=_TYPE_COLOURS[kind],
+            y=names, x=100 * rows["fraction"], name=kind, orientation="h", marker_color=_TYPE_COLOURS[kind],
             customdata=rows.assign(low=100 * rows["low"], high=100 * rows["high"])[["count", "labelled", "low", "high"]],
             hovertemplate=f"%{{y}}, {kind}: %{{x:.1f}} % (%{{customdata[2]:.1f}}–%{{customdata[3]:.1f}}), "
             "%{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title_text="share of the labelled joints, %", range=[0, 100])
-    return style_plotly(figure, 140 + 24 * len(order), say_setting(table))
+    return apply_plot_style(figure, 140 + 24 * len(order), describe_evaluation_setting(table))
 
 
 def plot_error_costs(table: pd.DataFrame) -> go.Figure:
@@ -74,7 +74,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     figure.add_trace(bars, row=1, col=1)
     figure.add_trace(dots, row=1, col=2)
     figure.update_xaxes(rangemode="tozero")
-    return style_plotly(figure, 280, say_setting(table)).update_layout(showlegend=False)
+    return apply_plot_style(figure, 280, describe_evaluation_setting(table)).update_layout(showlegend=False)
 
 
 def plot_strata(table: pd.DataFrame) -> go.Figure:
@@ -87,7 +87,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
         ReportError: if a column is missing or there are no rows.
     """
     require_columns(table, ("stratum", "group", "persons", *_FIGURES), "strata")
-    everybody, rows = table[table["stratum"] == EVERYBODY], table[table["stratum"] != EVERYBODY].iloc[::-1]
+    everybody, rows = table[table["stratum"] == ALL_PERSONS], table[table["stratum"] != ALL_PERSONS].iloc[::-1]
     names = [f"{stratum}: {group}" for stratum, group in zip(rows["stratum"], rows["group"], strict=True)]
     titles = [title for title, _ in _FIGURES.values()]
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
@@ -100,7 +100,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
         figure.add_trace(dots, row=1, col=place)
         for value in everybody[name].dropna():
             figure.add_vline(x=value, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=place)
-    return style_plotly(figure, 130 + 25 * len(rows), say_setting(table)).update_layout(showlegend=False)
+    return apply_plot_style(figure, 130 + 25 * len(rows), describe_evaluation_setting(table)).update_layout(showlegend=False)
 
 
 def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
@@ -132,7 +132,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
         figure.update_xaxes(title_text=scores, row=1, col=place)
     figure.update_yaxes(range=[0, 1])
     figure.update_layout(legend={"y": 1.1}, margin={"t": 84})
-    return style_plotly(figure, told=say_setting(ranks))
+    return apply_plot_style(figure, told=describe_evaluation_setting(ranks))
 
 
 def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
@@ -172,7 +172,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure.add_trace(dots, row=1, col=2)
     figure.update_xaxes(range=[0, 1], col=1)
     figure.update_xaxes(rangemode="tozero", col=2)
-    return style_plotly(figure, 120 + 24 * len(rows), say_setting(per_joint)).update_layout(showlegend=False)
+    return apply_plot_style(figure, 120 + 24 * len(rows), describe_evaluation_setting(per_joint)).update_layout(showlegend=False)
 
 
 def _interval_whiskers(rows: pd.DataFrame) -> dict[str, object] | None:

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from posescope.reporting.plots.plot_style import BLUE, GREEN, GREY, VERMILION, ReportError, require_columns, style_plotly
+from posescope.reporting.plots.plot_style import BLUE, GREEN, GREY, VERMILION, ReportError, apply_plot_style, require_columns
 
 __all__ = ["plot_explained_variance", "plot_silhouettes", "plot_skip_ablation"]
 
@@ -43,7 +43,7 @@ def plot_explained_variance(ratios: NDArray[np.floating], shares: tuple[float, .
             )  # fmt: skip
     figure.update_xaxes(title_text="principal component")
     figure.update_yaxes(title_text="share of the variance, %", range=[0, 105])
-    return style_plotly(figure)
+    return apply_plot_style(figure)
 
 
 def plot_silhouettes(table: pd.DataFrame) -> go.Figure:
@@ -70,7 +70,7 @@ def plot_silhouettes(table: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="number of clusters", dtick=1)
     figure.update_yaxes(title_text="mean silhouette")
-    return style_plotly(figure, height_px=320)
+    return apply_plot_style(figure, height_px=320)
 
 
 def plot_skip_ablation(drops: pd.DataFrame) -> go.Figure:
@@ -97,4 +97,4 @@ def plot_skip_ablation(drops: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(showgrid=False, tickangle=-40)
-    return style_plotly(figure, height_px=212 + 44 * len(drops))
+    return apply_plot_style(figure, height_px=212 + 44 * len(drops))

@@ -4,12 +4,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, require_columns, style_plotly
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, require_columns
 
 __all__ = ["plot_autoencoder_training", "plot_improvement"]
 
-_COLUMNS = ("a", "b", "figure", "difference", "low", "high")
-_HISTORY = ("stack", "epoch", "train_loss", "held_out_loss")
+_COLUMNS = ("a", "b", "metric", "difference", "low", "high")
+_HISTORY = ("stack", "epoch", "train_loss", "val_loss")
 _MEASURE = "pck_thesis"
 # The comparison that is fair is the last one: the same training, without and with autoencoder.
 _SHOWN = (
@@ -35,14 +35,14 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
     drawing = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.14)
     for a, b, name, colour in _SHOWN:
         chosen = figures[(figures["a"] == a) & (figures["b"] == b)]
-        drawing.add_trace(_points(chosen, "figure", name, colour), row=1, col=1)
+        drawing.add_trace(_points(chosen, "metric", name, colour), row=1, col=1)
     a, b, name, colour = _SHOWN[-1]
-    chosen = joints[(joints["a"] == a) & (joints["b"] == b) & (joints["figure"] == _MEASURE)].sort_values("difference")
+    chosen = joints[(joints["a"] == a) & (joints["b"] == b) & (joints["metric"] == _MEASURE)].sort_values("difference")
     drawing.add_trace(_points(chosen, "joint", name, colour, is_named=False), row=1, col=2)
     for column in (1, 2):
         drawing.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=column)
     drawing.update_xaxes(title_text="difference, 95 % interval", tickformat="+.3~f")
-    style_plotly(drawing, height_px=max(380, 130 + 20 * len(chosen)))
+    apply_plot_style(drawing, height_px=max(380, 130 + 20 * len(chosen)))
     drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first figure on top
     return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
 
@@ -60,12 +60,12 @@ def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
     drawing = go.Figure()
     dashes = ("solid", "dash", "dot", "dashdot")
     for number, (stack, rows) in enumerate(history.groupby("stack", sort=True)):
-        for column, name, colour in (("train_loss", "learned from", AMBER), ("held_out_loss", "held out", GREEN)):
+        for column, name, colour in (("train_loss", "learned from", AMBER), ("val_loss", "held out", GREEN)):
             line = {"color": colour, "dash": dashes[number % len(dashes)]}
             drawing.add_trace(go.Scatter(x=rows["epoch"], y=rows[column], name=f"stack {stack}, {name}", mode="lines", line=line))
     drawing.update_xaxes(title_text="epoch")
     drawing.update_yaxes(title_text="mean squared error", type="log", tickformat="~g", dtick="D2")
-    return style_plotly(drawing).update_layout(hovermode="x unified")
+    return apply_plot_style(drawing).update_layout(hovermode="x unified")
 
 
 def _points(rows: pd.DataFrame, names: str, label: str, colour: str, is_named: bool = True) -> go.Scatter:

@@ -18,7 +18,7 @@ from posescope.core.errors import PosescopeError
 
 __all__ = [
     "AMBER", "BLUE", "GREEN", "GREY", "VERMILION",
-    "ReportError", "figure_to_rgb", "new_figure", "require_columns", "style_axes", "style_plotly",
+    "ReportError", "figure_to_rgb", "new_figure", "require_columns", "style_axes", "apply_plot_style",
 ]  # fmt: skip
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
@@ -76,7 +76,7 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> N
         raise ReportError(f"{what}: the table has no rows, there is nothing to draw. Leave the figure out.")
 
 
-def style_plotly(figure: go.Figure, height_px: int = 380, told: str = "") -> go.Figure:
+def apply_plot_style(figure: go.Figure, height_px: int = 380, told: str = "") -> go.Figure:
     """Give a plotly figure that its maker has just built the shared look, and return it.
 
     Args:

@@ -6,7 +6,16 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, new_figure, require_columns, style_axes, style_plotly
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    apply_plot_style,
+    new_figure,
+    require_columns,
+    style_axes,
+)
 
 __all__ = ["plot_history", "plot_history_static"]
 
@@ -41,7 +50,7 @@ def plot_history(history: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(type="log", tickformat=".0e", dtick="D2", col=1)
     figure.update_yaxes(tickformat="~g", col=2)
-    return style_plotly(figure).update_layout(hovermode="x unified", legend={"y": -0.2, "yanchor": "top"})
+    return apply_plot_style(figure).update_layout(hovermode="x unified", legend={"y": -0.2, "yanchor": "top"})
 
 
 def plot_history_static(history: pd.DataFrame) -> Figure:

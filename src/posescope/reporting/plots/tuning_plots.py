@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREY, require_columns, style_plotly
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREY, apply_plot_style, require_columns
 
 __all__ = ["plot_search_history", "plot_searched_parameters"]
 
@@ -43,7 +43,7 @@ def plot_search_history(trials: pd.DataFrame) -> go.Figure:
     figure.add_trace(go.Scatter(x=trials["number"], y=best, name="best so far", mode="lines", line=line, hoverinfo="skip"))
     figure.update_xaxes(title_text="trial", tickformat="d")
     figure.update_yaxes(title_text="validation PCK (thesis)", tickformat="~g")
-    return style_plotly(figure).update_layout(title_text="Trials")
+    return apply_plot_style(figure).update_layout(title_text="Trials")
 
 
 def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
@@ -70,7 +70,7 @@ def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
         figure.update_yaxes(tickformat="~g", row=row, col=column)
     figure.update_yaxes(title_text="validation PCK (thesis)", col=1)
     figure.update_annotations(font={"size": 12})
-    return style_plotly(figure, height_px=320 * rows + 60).update_layout(legend={"y": -0.2, "yanchor": "top"})
+    return apply_plot_style(figure, height_px=320 * rows + 60).update_layout(legend={"y": -0.2, "yanchor": "top"})
 
 
 def _points(trials: pd.DataFrame, column: str, state: str, is_named: bool) -> go.Scatter:

@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from posescope.reporting.plots.data_plots import plot_data_distribution, plot_discarded, plot_joint_labels
-from posescope.reporting.report_content import ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.plots.data_plots import plot_data_distribution, plot_joint_labels, plot_rejected
+from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 
 __all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
 
@@ -19,29 +19,29 @@ class DataInputs:
 
     Attributes:
         distribution: a `Distribution` table.
-        discarded: as from `count_discarded`.
+        rejected: as from `count_rejected`.
         joint_labels: as from `count_joint_labels`.
         quality: a `DataQuality` table.
         box_sizes, joint_counts: figures; their tables would have a row a person.
-        crop_sheet, target_sheet, average_crop: pictures, (H, W, 3) uint8 RGB.
+        crop_grid, target_grid, average_crop: pictures, (H, W, 3) uint8 RGB.
     """
 
     distribution: pd.DataFrame
-    discarded: pd.DataFrame
+    rejected: pd.DataFrame
     joint_labels: pd.DataFrame
     quality: pd.DataFrame
     box_sizes: go.Figure
     joint_counts: go.Figure
-    crop_sheet: NDArray[np.uint8]
-    target_sheet: NDArray[np.uint8]
+    crop_grid: NDArray[np.uint8]
+    target_grid: NDArray[np.uint8]
     average_crop: NDArray[np.uint8]
 
 
 def assemble_data_section(inputs: DataInputs) -> Section:
     """What was read, what was set aside and why, who is left, and what they look like."""
-    kept = inputs.discarded[(inputs.discarded["step"] == "kept") & (inputs.discarded["record"] == "person")].iloc[0]
+    kept = inputs.rejected[(inputs.rejected["step"] == "accepted") & (inputs.rejected["record"] == "person")].iloc[0]
     text = (
-        f"Of all annotated persons, {kept['records']:,} ({100 * kept['share']:.1f} %) have a crop; the others were set aside, "
+        f"Of all annotated persons, {kept['records']:,} ({100 * kept['fraction']:.1f} %) have a crop; the others were set aside, "
         "each with its reason. Records are read from the annotations, filtered, given a square, and cut out of their image, in "
         "this order. The splits are disjoint by image."
     )
@@ -59,7 +59,7 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
         return Section(title="Data quality", text="The checks of the annotation files and images found nothing.")
     counts = quality["severity"].value_counts()
     text = (
-        f"{counts.get('mended', 0)} findings were mended: a missing or wrong value was replaced. {counts.get('warned', 0)} are "
+        f"{counts.get('repaired', 0)} findings were mended: a missing or wrong value was replaced. {counts.get('warned', 0)} are "
         "warnings: the records are used as they are, so look at them before you trust a score."
     )
     caption = "Records are persons, images, or joints of the skeleton; shares are of those that were checked."
@@ -70,27 +70,27 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
     )
 
 
-def _figures(inputs: DataInputs) -> tuple[ReportFigure, ...]:
+def _figures(inputs: DataInputs) -> tuple[ReportPlot, ...]:
     return (
-        ReportFigure(
+        ReportPlot(
             plot_data_distribution(inputs.distribution),
             "Images and persons of each split, of those with a crop.",
             "Bars by split",
         ),
-        ReportFigure(
-            plot_discarded(inputs.discarded),
+        ReportPlot(
+            plot_rejected(inputs.rejected),
             "What each step sets aside, from the first (top) to the last.",
             "Bars by step and reason",
         ),
-        ReportFigure(
+        ReportPlot(
             inputs.box_sizes,
             "The longer side of the annotated boxes, and the squares that are cut: what is smaller than the crop is enlarged.",
             "Histograms of box and square sizes by split",
         ),
-        ReportFigure(
+        ReportPlot(
             inputs.joint_counts, "How many joints of a person are visible or hidden.", "Histogram of labelled joints by split"
         ),
-        ReportFigure(
+        ReportPlot(
             plot_joint_labels(inputs.joint_labels),
             "How each joint is labelled, over the persons of all splits.",
             "Stacked bars by joint",
@@ -98,15 +98,15 @@ def _figures(inputs: DataInputs) -> tuple[ReportFigure, ...]:
     )
 
 
-def _pictures(inputs: DataInputs) -> tuple[ReportPicture, ...]:
+def _pictures(inputs: DataInputs) -> tuple[ReportImage, ...]:
     return (
-        ReportPicture(inputs.crop_sheet, "Crops with their annotation.", "Contact sheet of crops"),
-        ReportPicture(
-            inputs.target_sheet,
+        ReportImage(inputs.crop_grid, "Crops with their annotation.", "Contact sheet of crops"),
+        ReportImage(
+            inputs.target_grid,
             "Crops with their annotation, and under all of their target heatmaps.",
             "Contact sheet of heatmaps",
         ),
-        ReportPicture(
+        ReportImage(
             inputs.average_crop,
             "The average crop of each split; where the square reaches beyond the image, a crop does not count.",
             "Mean images by split, with the mean skeleton",
@@ -123,7 +123,7 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
             caption="Images and persons with a crop. Images with persons have a person record, before any was set aside.",
         ),
         ReportTable(
-            "Set aside, and left", _in_percent(inputs.discarded), decimals=1, caption="Shares of all persons, or of all images."
+            "Set aside, and left", _in_percent(inputs.rejected), decimals=1, caption="Shares of all persons, or of all images."
         ),
         ReportTable("Joint labels", _in_percent(inputs.joint_labels), decimals=1, caption="Persons of all splits."),
     )
@@ -131,6 +131,6 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
 
 def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
     """Shares (0..1) become percentages."""
-    shares = [name for name in map(str, table.columns) if name.endswith("share")]
+    shares = [name for name in map(str, table.columns) if name.endswith("fraction")]
     percentages = table.assign(**{name: 100 * table[name] for name in shares})
     return percentages.rename(columns={name: f"{name}_percent" for name in shares})

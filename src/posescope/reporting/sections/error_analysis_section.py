@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.errors import count_of
+from posescope.core.errors import pluralise
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS
-from posescope.evaluation.error_analysis.strata import EVERYBODY
+from posescope.evaluation.error_analysis.strata import ALL_PERSONS
 from posescope.reporting.plots.evaluation_plots import (
     plot_error_costs,
     plot_error_types,
@@ -18,8 +18,8 @@ from posescope.reporting.plots.evaluation_plots import (
     plot_strata,
     rank_joints,
 )
-from posescope.reporting.report_content import ReportFigure, ReportPicture, ReportTable, Section
-from posescope.reporting.setting_captions import with_words, without_setting
+from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
+from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
 
 __all__ = ["FailureInputs", "assemble_failure_section"]
 
@@ -63,9 +63,9 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
         text=f"{text}\n\n{listed}",
         figures=_figures(inputs),
         pictures=(
-            ReportPicture(
+            ReportImage(
                 inputs.worst_persons,
-                with_words(
+                add_setting_to_caption(
                     "The persons with the lowest OKS of those who were found and have a crop, the worst first: left the "
                     "annotation, right the prediction.",
                     inputs.strata,
@@ -77,18 +77,18 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
     )
 
 
-def _figures(inputs: FailureInputs) -> tuple[ReportFigure, ...]:
+def _figures(inputs: FailureInputs) -> tuple[ReportPlot, ...]:
     return (
-        ReportFigure(
+        ReportPlot(
             plot_error_types(inputs.error_types), "What is wrong with each joint, the worst on top.", "Stacked bars by joint"
         ),
-        ReportFigure(
+        ReportPlot(
             plot_error_costs(inputs.error_costs),
             "What would be won if the joints of one type stood right, each type alone.",
             "Bars and dots by type of error",
         ),
-        ReportFigure(plot_strata(inputs.strata), "Groups of persons; the dotted line is everybody.", "Dots by group of persons"),
-        ReportFigure(
+        ReportPlot(plot_strata(inputs.strata), "Groups of persons; the dotted line is everybody.", "Dots by group of persons"),
+        ReportPlot(
             plot_reliability(inputs.reliability, inputs.rank_correlations),
             "How good joints and persons are, by score: a score that knows the error climbs.",
             "Curves by score",
@@ -99,21 +99,23 @@ def _figures(inputs: FailureInputs) -> tuple[ReportFigure, ...]:
 def _tables(inputs: FailureInputs) -> tuple[ReportTable, ...]:
     costs, strata = inputs.error_costs, inputs.strata
     tables = (
-        ReportTable("What each type of error costs", without_setting(costs), caption=with_words("", costs).strip()),
-        ReportTable("Groups of persons", without_setting(strata), caption=with_words("", strata).strip()),
+        ReportTable(
+            "What each type of error costs", drop_setting_columns(costs), caption=add_setting_to_caption("", costs).strip()
+        ),
+        ReportTable("Groups of persons", drop_setting_columns(strata), caption=add_setting_to_caption("", strata).strip()),
     )
     if inputs.decoding_effects.empty:
         return tables
     effects = ReportTable(
         "One network, read in four ways",
-        without_setting(inputs.decoding_effects),
-        caption=with_words("Effects are paired differences.", inputs.decoding_effects),
+        drop_setting_columns(inputs.decoding_effects),
+        caption=add_setting_to_caption("Effects are paired differences.", inputs.decoding_effects),
     )
     return (*tables, effects)
 
 
 def _say_types(table: pd.DataFrame) -> str:
-    shares = table.pivot(index="joint", columns="type", values="share")
+    shares = table.pivot(index="joint", columns="type", values="fraction")
     overall, ranked = shares.loc[ALL_JOINTS], rank_joints(table)
     if not ranked:
         return "No joint is labelled."
@@ -140,7 +142,7 @@ def _say_costs(table: pd.DataFrame) -> str:
 
 
 def _say_groups(table: pd.DataFrame) -> str:
-    groups = table[table["stratum"] != EVERYBODY]
+    groups = table[table["stratum"] != ALL_PERSONS]
     many = groups[groups["persons"] >= _MANY]
     ranked = (many if len(many) else groups).sort_values("oks", kind="stable")
     if ranked.empty:
@@ -157,7 +159,7 @@ def _say_groups(table: pd.DataFrame) -> str:
 def _say_tied(rows: pd.DataFrame) -> str:
     """One group, or all that are equally weak or strong."""
     said = [
-        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {count_of(row['persons'], 'person')})"
+        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {pluralise(row['persons'], 'person')})"
         for _, row in rows.iterrows()
     ]
     return said[0] if len(said) == 1 else " and ".join([", ".join(said[:-1]), said[-1]]) + _TIE

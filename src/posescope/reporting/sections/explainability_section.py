@@ -9,8 +9,8 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Finding, rank_findings
 from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
-from posescope.reporting.plots.plot_style import style_plotly
-from posescope.reporting.report_content import ReportFigure, ReportPicture, ReportTable, Section
+from posescope.reporting.plots.plot_style import apply_plot_style
+from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 
 __all__ = ["assemble_explain_sections"]
 
@@ -74,11 +74,11 @@ def _with_range(value: float, low: float | None, high: float | None) -> str:
 def _components_section(components: Components) -> Section:
     ratios = components.explained_variance_ratio
     text = (
-        f"The features at '{components.tap}' vary along {len(ratios)} directions. The first component holds "
+        f"The features at '{components.layer}' vary along {len(ratios)} directions. The first component holds "
         f"{ratios[0]:.1%} of the variance; {components.components_for(0.95)} components hold 95 %. As if all were used "
         f"alike, {components.participation_ratio:.1f} directions are in use (participation ratio)."
     )
-    variance = ReportFigure(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
+    variance = ReportPlot(plot_explained_variance(ratios), "Variance along the principal components.", "Scree plot")
     return Section(title=f"{_TITLE}: variance", text=text, figures=(variance,))
 
 
@@ -86,10 +86,10 @@ def _analysis_section(name: str, result: AnalysisResult) -> Section:
     return Section(
         title=f"{_TITLE}: {name.replace('_', ' ')}",
         text=result.note,
-        figures=(*_known_figures(name, result), *(_own_figure(name, *item) for item in result.figures.items())),
+        figures=(*_known_figures(name, result), *(_own_figure(name, *item) for item in result.plots.items())),
         pictures=tuple(
-            ReportPicture(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
-            for title, picture in result.pictures.items()
+            ReportImage(picture, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+            for title, picture in result.images.items()
         ),
         tables=tuple(
             ReportTable(title.replace("_", " "), table, row_limit=_ROWS_SHOWN)
@@ -99,19 +99,19 @@ def _analysis_section(name: str, result: AnalysisResult) -> Section:
     )
 
 
-def _own_figure(name: str, title: str, figure: go.Figure) -> ReportFigure:
-    styled = style_plotly(go.Figure(figure), height_px=int(figure.layout.height or _HEIGHT_PX))
-    return ReportFigure(styled, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
+def _own_figure(name: str, title: str, figure: go.Figure) -> ReportPlot:
+    styled = apply_plot_style(go.Figure(figure), height_px=int(figure.layout.height or _HEIGHT_PX))
+    return ReportPlot(styled, f"{title.replace('_', ' ')}.", f"Result of the analysis {name}")
 
 
-def _known_figures(name: str, result: AnalysisResult) -> tuple[ReportFigure, ...]:
+def _known_figures(name: str, result: AnalysisResult) -> tuple[ReportPlot, ...]:
     if name == "clusters" and "silhouettes" in result.tables and result.tables["silhouettes"]["silhouette"].notna().any():
         figure = plot_silhouettes(result.tables["silhouettes"])
-        return (ReportFigure(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
+        return (ReportPlot(figure, "Silhouette by number of clusters.", "Line of silhouettes"),)
     if name == "skip_ablation" and "skip_ablation" in result.tables:
         table = result.tables["skip_ablation"]
         held = table[table["mode"] == "mean"]
         drops = held.pivot(index="level", columns="joint", values="drop")[list(dict.fromkeys(held["joint"]))]
         figure = plot_skip_ablation(drops)
-        return (ReportFigure(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
+        return (ReportPlot(figure, "PCK lost when a skip is held at its mean, by joint.", "Heat map of levels and joints"),)
     return ()

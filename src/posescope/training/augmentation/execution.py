@@ -6,12 +6,12 @@ The memory between the steps is used again from part to part: fresh memory costs
 import torch
 from torch import Tensor
 
-from posescope.artifacts.devices import send
+from posescope.artifacts.devices import copy_to_device
 
-__all__ = ["ColourPlanes"]
+__all__ = ["ImageNormaliser"]
 
 
-class ColourPlanes:
+class ImageNormaliser:
     """Makes planes of a few persons at a time; each call overwrites what the last one gave.
 
     Args:
@@ -22,7 +22,7 @@ class ColourPlanes:
 
     def __init__(self, colour: Tensor | None, mean_rgb: tuple[float, float, float], device: torch.device) -> None:
         self._mean_rgb = mean_rgb
-        self._mean = send(torch.tensor(mean_rgb), device).view(3, 1, 1)
+        self._mean = copy_to_device(torch.tensor(mean_rgb), device).view(3, 1, 1)
         self._colour = colour
         if colour is not None:
             self._factors = colour[..., :3] / 255.0

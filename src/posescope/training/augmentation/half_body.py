@@ -23,7 +23,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.geometry.warping import fit_boxes, lies_inside
 from posescope.training.augmentation.plan import AugmentationPlan
 
-__all__ = ["BodyHalves", "halves_of", "HalfBody", "HalfBodyOptions"]
+__all__ = ["BodyHalves", "find_body_halves", "HalfBody", "HalfBodyOptions"]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class BodyHalves:
 
 
 @cache
-def halves_of(skeleton: Skeleton) -> BodyHalves:
+def find_body_halves(skeleton: Skeleton) -> BodyHalves:
     """The halves of a skeleton by the rule above. If one is empty, a warning is logged, once a skeleton."""
     named = {joint: half for joint, name in enumerate(skeleton.joints) if (half := _half_by_words(name))}
     halves = [named.get(joint) or _half_by_limbs(skeleton, joint, named) for joint in range(len(skeleton))]
@@ -107,13 +107,13 @@ class HalfBodyOptions(Options):
     """Options of `half_body`; a labelled joint counts while it lies in the crop."""
 
     probability: float = Field(default=0.3, ge=0, le=1, description="Share of the persons with joints enough that are halved")
-    upper_share: float = Field(default=0.7, ge=0, le=1, description="Share of upper halves where both halves can be shown")
-    labelled_share: float = Field(
+    upper_probability: float = Field(default=0.7, ge=0, le=1, description="Share of upper halves where both halves can be shown")
+    min_labelled_fraction: float = Field(
         default=0.5, ge=0, lt=1, description="More than this share of a person's joints must be labelled"
     )
-    half_joints: int = Field(default=3, ge=2, description="Labelled joints that a half must have to be shown")
+    min_joints: int = Field(default=3, ge=2, description="Labelled joints that a half must have to be shown")
     padding: float = Field(default=1.5, ge=1, description="Side of what is shown, over the longer side of the half's joints' box")
-    largest_zoom: float = Field(default=2.0, ge=1, description="Largest enlargement; beyond it the crop has no detail to show")
+    max_zoom: float = Field(default=2.0, ge=1, description="Largest enlargement; beyond it the crop has no detail to show")
 
 
 class HalfBody:
@@ -128,21 +128,21 @@ class HalfBody:
         """See `Augmentation`."""
         # Drawn for all persons, whether or not they can be halved: a person's numbers do not depend on its neighbours.
         draws = torch.rand(len(plan), 2, generator=generator, dtype=torch.float64)
-        halves = halves_of(plan.skeleton)
+        halves = find_body_halves(plan.skeleton)
         if not halves:
             return plan
         joints = plan.moved_joints()
         here = (plan.visibility > 0) & lies_inside(joints, plan.crop_size)
-        upper, lower = self._shown(here, halves, draws[:, 1] < self.options.upper_share)
+        upper, lower = self._shown(here, halves, draws[:, 1] < self.options.upper_probability)
         shown = torch.where(upper.unsqueeze(1), _mask(halves.upper, here), _mask(halves.lower, here))
         chosen = (draws[:, 0] < self.options.probability) & (upper | lower)
-        chosen &= here.double().mean(dim=1) > self.options.labelled_share
-        moves = fit_boxes(*_boxes(joints, shown), plan.crop_size, self.options.padding, self.options.largest_zoom)
+        chosen &= here.double().mean(dim=1) > self.options.min_labelled_fraction
+        moves = fit_boxes(*_boxes(joints, shown), plan.crop_size, self.options.padding, self.options.max_zoom)
         return plan.then_move(torch.where(chosen.view(-1, 1, 1), moves, torch.eye(2, 3, dtype=torch.float64)))
 
     def _shown(self, here: Tensor, halves: BodyHalves, prefer_upper: Tensor) -> tuple[Tensor, Tensor]:
         """(N,) bool each: whose upper, and whose lower half is to be shown; neither where neither has joints enough."""
-        upper, lower = (_mask(half, here).sum(dim=1) >= self.options.half_joints for half in (halves.upper, halves.lower))
+        upper, lower = (_mask(half, here).sum(dim=1) >= self.options.min_joints for half in (halves.upper, halves.lower))
         return upper & (prefer_upper | ~lower), lower & ~(prefer_upper & upper)
 
 

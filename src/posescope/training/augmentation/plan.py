@@ -12,20 +12,20 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from posescope.artifacts.devices import send
+from posescope.artifacts.devices import copy_to_device
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.flips import flip_images
 from posescope.geometry.warping import (
-    SamplingLines,
+    SeparableGrid,
     apply_affine_batch,
     compose_affine_batch,
     lies_inside,
     mirror_matrix,
     warp_images,
 )
-from posescope.training.augmentation.execution import ColourPlanes
-from posescope.training.chunking import fill_in_parts
+from posescope.training.augmentation.execution import ImageNormaliser
+from posescope.training.chunking import fill_in_chunks
 
 __all__ = ["AugmentedBatch", "Augmentation", "AugmentationPlan", "apply_plan", "start_plan"]
 
@@ -133,9 +133,9 @@ def apply_plan(
         visibility: (N, K) uint8.
         mean_rgb: 0..1, is subtracted.
     """
-    moved = apply_affine_batch(send(plan.augmented_from_crop, joints.device), joints.double()).to(joints.dtype)
-    partner = send(torch.as_tensor(plan.skeleton.flip_indices), joints.device)
-    mirrored = send(plan.mirrored, joints.device).view(-1, 1)
+    moved = apply_affine_batch(copy_to_device(plan.augmented_from_crop, joints.device), joints.double()).to(joints.dtype)
+    partner = copy_to_device(torch.as_tensor(plan.skeleton.flip_indices), joints.device)
+    mirrored = copy_to_device(plan.mirrored, joints.device).view(-1, 1)
     moved = torch.where(mirrored.unsqueeze(-1), moved[:, partner], moved)
     seen = torch.where(mirrored, visibility[:, partner], visibility)
     gone = ~lies_inside(moved, plan.crop_size)
@@ -147,26 +147,26 @@ def apply_plan(
 
 
 def _mirror_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    planes, mirrored = _colour_planes(plan, images, mean_rgb), send(plan.mirrored, images.device).view(-1, 1, 1, 1)
+    planes, mirrored = _colour_planes(plan, images, mean_rgb), copy_to_device(plan.mirrored, images.device).view(-1, 1, 1, 1)
 
     def make(part: slice) -> Tensor:
         values = planes.make(images[part], part)
         return torch.where(mirrored[part], flip_images(values), values)
 
-    return fill_in_parts(images, make, torch.channels_last)
+    return fill_in_chunks(images, make, torch.channels_last)
 
 
 def _move_images(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
     planes = _colour_planes(plan, images, mean_rgb)
-    lines = SamplingLines.of(plan.augmented_from_crop, plan.crop_size)
-    lines = SamplingLines(send(lines.by_column, images.device), send(lines.by_row, images.device))
+    lines = SeparableGrid.of(plan.augmented_from_crop, plan.crop_size)
+    lines = SeparableGrid(copy_to_device(lines.by_column, images.device), copy_to_device(lines.by_row, images.device))
 
     def make(part: slice) -> Tensor:
         return warp_images(planes.make(images[part], part), lines.part(part))
 
-    return fill_in_parts(images, make, torch.contiguous_format)
+    return fill_in_chunks(images, make, torch.contiguous_format)
 
 
-def _colour_planes(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> ColourPlanes:
-    colour = send(plan.colour, images.device) if plan.recolours() else None
-    return ColourPlanes(colour, mean_rgb, images.device)
+def _colour_planes(plan: AugmentationPlan, images: Tensor, mean_rgb: tuple[float, float, float]) -> ImageNormaliser:
+    colour = copy_to_device(plan.colour, images.device) if plan.recolours() else None
+    return ImageNormaliser(colour, mean_rgb, images.device)

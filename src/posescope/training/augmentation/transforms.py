@@ -17,8 +17,8 @@ from posescope.geometry.warping import mirror_matrix
 from posescope.training.augmentation.plan import AugmentationPlan
 
 __all__ = [
-    "Colour",
-    "ColourOptions",
+    "ColourJitter",
+    "ColourJitterOptions",
     "Flip",
     "FlipOptions",
     "RotateScale",
@@ -107,8 +107,8 @@ class Translate:
         return plan.then_move(_where(chosen, moves, IDENTITY))
 
 
-class ColourOptions(Options):
-    """Options of `colour`; every strength s draws a factor from 1 - s .. 1 + s."""
+class ColourJitterOptions(Options):
+    """Options of `colour_jitter`; every strength s draws a factor from 1 - s .. 1 + s."""
 
     probability: float = Field(default=0.8, ge=0, le=1, description="Share of persons whose colours are changed")
     brightness: float = Field(default=0.2, ge=0, lt=1, description="Strength of the factor of all values")
@@ -117,12 +117,12 @@ class ColourOptions(Options):
     channel: float = Field(default=0.1, ge=0, lt=1, description="Strength of a factor of each of R, G and B alone")
 
 
-class Colour:
-    """Component `colour`: brightness, contrast, saturation and tint, as one linear map of RGB a person."""
+class ColourJitter:
+    """Component `colour_jitter`: brightness, contrast, saturation and tint, as one linear map of RGB a person."""
 
-    Options: ClassVar[type[Options]] = ColourOptions
+    Options: ClassVar[type[Options]] = ColourJitterOptions
 
-    def __init__(self, options: ColourOptions) -> None:
+    def __init__(self, options: ColourJitterOptions) -> None:
         self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:

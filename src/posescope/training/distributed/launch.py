@@ -1,4 +1,4 @@
-"""Training in several processes of this machine; see `team` for how they share the work.
+"""Training in several processes of this machine; see `process_group` for how they share the work.
 
     train ─ run_in_processes ─┬─ process 0: run_epochs ─ checkpoints, sheets, log ─> read back by train
                               └─ process 1: run_epochs
@@ -34,8 +34,8 @@ from torch._C._distributed_c10d import FileStore
 from posescope.core.errors import PosescopeError
 from posescope.core.files import read_json, write_json
 from posescope.core.hardware import available_cpus
-from posescope.core.text_escaping import PlainTextFormatter
-from posescope.training.distributed.process_group import Team
+from posescope.core.text_escaping import EscapingFormatter
+from posescope.training.distributed.process_group import ProcessGroup
 from posescope.training.epoch_loop import TrainingJob, run_epochs
 
 __all__ = ["TrainingProcessError", "run_in_processes"]
@@ -84,7 +84,7 @@ def run_in_processes(job: TrainingJob, device: torch.device) -> None:
     with TemporaryDirectory(prefix="posescope_training_") as folder:
         shared = (pickle.dumps(job), device.type, log.getEffectiveLevel(), folder, loopback)
         context = multiprocessing.get_context("spawn")
-        processes = [context.Process(target=_work, args=(Team(rank, count), *shared)) for rank in range(count)]
+        processes = [context.Process(target=_work, args=(ProcessGroup(rank, count), *shared)) for rank in range(count)]
         try:
             for process in processes:
                 process.start()
@@ -95,35 +95,35 @@ def run_in_processes(job: TrainingJob, device: torch.device) -> None:
             _raise_first(failed, Path(folder))
 
 
-def _work(team: Team, pickled_job: bytes, device_type: str, log_level: int, folder: str, loopback: str) -> None:
+def _work(process_group: ProcessGroup, pickled_job: bytes, device_type: str, log_level: int, folder: str, loopback: str) -> None:
     """Train in one process of the team."""
     _end_with_parent()
-    with _reporting(_report_of(Path(folder), team.rank)):
+    with _reporting(_report_of(Path(folder), process_group.rank)):
         job: TrainingJob = pickle.loads(pickled_job)  # noqa: S301 (made by the parent process and passed in memory)
         handler = logging.StreamHandler()
-        handler.setFormatter(PlainTextFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+        handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
         logging.basicConfig(handlers=[handler])
-        logging.getLogger("posescope").setLevel(log_level if team.leads else logging.ERROR)
+        logging.getLogger("posescope").setLevel(log_level if process_group.is_main else logging.ERROR)
         if device_type == "cuda":
-            device = torch.device("cuda", team.rank)
+            device = torch.device("cuda", process_group.rank)
             torch.cuda.set_device(device)
         else:
             device = torch.device("cpu")
             if not job.options.threads:
-                torch.set_num_threads(max(1, available_cpus() // team.size))
-        _join(team, "nccl" if device_type == "cuda" else "gloo", Path(folder), loopback)
-        run_epochs(job, device, team=team)
+                torch.set_num_threads(max(1, available_cpus() // process_group.size))
+        _join(process_group, "nccl" if device_type == "cuda" else "gloo", Path(folder), loopback)
+        run_epochs(job, device, process_group=process_group)
         dist.destroy_process_group()
 
 
-def _join(team: Team, backend: str, folder: Path, loopback: str) -> None:
+def _join(process_group: ProcessGroup, backend: str, folder: Path, loopback: str) -> None:
     """Set up torch's process group: found by a file, connected over the loopback interface alone."""
     # Both libraries would listen on the interface of the host name or on all of them.
     os.environ["GLOO_SOCKET_IFNAME"] = loopback
     os.environ["NCCL_SOCKET_IFNAME"] = f"={loopback}"  # "=": this name, not all that begin with it
     os.environ["NCCL_RAS_ENABLE"] = "0"  # a service for monitoring, with a port of its own
-    store = FileStore(str(folder / "store"), team.size)
-    dist.init_process_group(backend, store=store, rank=team.rank, world_size=team.size)
+    store = FileStore(str(folder / "store"), process_group.size)
+    dist.init_process_group(backend, store=store, rank=process_group.rank, world_size=process_group.size)
 
 
 def _find_loopback_interface() -> str:

@@ -15,11 +15,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["ALONE", "Team", "SyncedBatchNorm2d", "sync_batch_norms"]
+__all__ = ["SINGLE_PROCESS", "ProcessGroup", "CpuSyncBatchNorm2d", "sync_batch_norms"]
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """One process's view of the team.
 
     Attributes:
@@ -31,7 +31,7 @@ class Team:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes checkpoints, sheets and logs."""
         return self.rank == 0
 
@@ -68,14 +68,14 @@ class Team:
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
 
 
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
 # MERGED from synced_norm: Batch norms over the persons of all processes: torch's own on a GPU, and one for the CPU, where
 # torch has none.
 
 
-class SyncedBatchNorm2d(nn.BatchNorm2d):
+class CpuSyncBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` over the persons of all processes, which may hold unequal numbers (Ioffe and Szegedy, 2015, algorithm 1).
 
     In evaluation it is `nn.BatchNorm2d`. Mean and variance are summed one after the other: subtracting the mean before squaring
@@ -118,8 +118,8 @@ def sync_batch_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def _synced(norm: nn.BatchNorm2d) -> SyncedBatchNorm2d:
-    synced = SyncedBatchNorm2d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+def _synced(norm: nn.BatchNorm2d) -> CpuSyncBatchNorm2d:
+    synced = CpuSyncBatchNorm2d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     synced.weight, synced.bias = norm.weight, norm.bias
     for name, buffer in norm.named_buffers(recurse=False):
         synced.register_buffer(name, buffer)

@@ -9,7 +9,7 @@ from torch import Tensor
 from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
-from posescope.geometry.heatmap_px import crop_from_map, map_from_crop
+from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["BoxCodec", "BoxCodecOptions"]
 
@@ -33,7 +33,7 @@ class BoxCodec:
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
         """Squares around labelled joints, empty maps for the others."""
-        x, y = map_from_crop(joints, STRIDE).unbind(-1)
+        x, y = heatmap_from_crop(joints, STRIDE).unbind(-1)
         rows, columns = (torch.arange(length, device=joints.device) for length in self.map_size)
         near_x = (columns - x[..., None]).abs() <= self.options.reach_cells
         near_y = (rows - y[..., None]).abs() <= self.options.reach_cells
@@ -45,7 +45,7 @@ class BoxCodec:
         """The middle of the highest cell."""
         peaks = find_peaks(heatmaps)
         cells = torch.stack([peaks.x, peaks.y], dim=-1).float()
-        return DecodedJoints(crop_from_map(cells, STRIDE), peaks.scores)
+        return DecodedJoints(crop_from_heatmap(cells, STRIDE), peaks.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
         """Cells lie symmetrically in the crop."""
