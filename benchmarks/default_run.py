@@ -6,7 +6,7 @@ first seed runs the whole flow; the others run as far as the metrics. Other lear
 
     python benchmarks/default_run.py [--seeds S ...] [--rates R ...] [--work FOLDER] [--write]
 
-`--write` replaces `docs/default-run.md` and `docs/images/{crop_grid,person_examples,walk}.jpg`. A run that is there already
+`--write` replaces `docs/default-run.md` and `docs/images/{crop_grid,person_examples,traversal}.jpg`. A run that is there already
 (same seed, rate and folder) is not repeated. The last line is JSON: the PCK of every run.
 """
 
@@ -30,7 +30,7 @@ FIGURES = ("pck_thesis", "oks", "oks_ap", "pck@0.2")
 PICTURES = {  # of 08_reporting -> name and width (px) in docs/images
     "crop_grid.png": ("crop_grid.jpg", 1000),
     "person_examples.png": ("person_examples.jpg", 900),
-    "explainability/latent_traversal/traversal_pc1.png": ("walk.jpg", 1000),
+    "explainability/latent_traversal/traversal_pc1.png": ("traversal.jpg", 1000),
 }
 
 
