@@ -13,7 +13,7 @@ from posescope.explainability.findings import Control, Finding
 from posescope.explainability.study import run_analysis
 
 
-def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:
+def test_sample_rows_is_seeded_ascending_and_complete_if_possible() -> None:
     assert sample_rows(4, 10, seed=0).tolist() == [0, 1, 2, 3]
     rows = sample_rows(1000, 10, seed=0)
     assert len(np.unique(rows)) == 10
@@ -22,24 +22,24 @@ def test_sample_rows_is_seeded_ascending_and_whole_where_it_can_be() -> None:
     assert not np.array_equal(rows, sample_rows(1000, 10, seed=1))
 
 
-def test_inputs_must_belong_together(inputs_of, shifting_crops) -> None:
+def test_inputs_that_do_not_belong_together_are_refused(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    with pytest.raises(ExplainabilityError, match="same persons"):
+    with pytest.raises(ExplainabilityError, match="order"):
         replace(inputs, crops=shifting_crops.subset(np.arange(41)[::-1].copy()))
-    with pytest.raises(ExplainabilityError, match="same tap"):
+    with pytest.raises(ExplainabilityError, match="layer"):
         replace(inputs, components=replace(inputs.components, layer="attic"))
-    with pytest.raises(ExplainabilityError, match=r"components were found in other features \(of-before\)"):
+    with pytest.raises(ExplainabilityError, match="of-before"):
         replace(inputs, components=replace(inputs.components, features_fingerprint="of-before"))
-    with pytest.raises(ExplainabilityError, match="one PCK a person"):
+    with pytest.raises(ExplainabilityError, match="PCK"):
         replace(inputs, per_person_pck=np.ones(3))
-    with pytest.raises(ExplainabilityError, match=r"one row of attributes a person \(41\), found 2"):
+    with pytest.raises(ExplainabilityError, match="attributes"):
         replace(inputs, attributes=pd.DataFrame({"standing": [0.1, 0.2]}))
 
 
-def test_features_of_another_model_are_refused_and_unmarked_ones_named(inputs_of, shifting_crops, caplog) -> None:
+def test_features_of_another_model_are_refused_and_unmarked_ones_warned_of(inputs_of, shifting_crops, caplog) -> None:
     inputs = inputs_of(shifting_crops)
     assert caplog.records == []
-    with pytest.raises(ExplainabilityError, match="from another model"):
+    with pytest.raises(ExplainabilityError, match="bbbb"):
         replace(inputs, features=replace(inputs.features, model="b" * 16))
     replace(inputs, features=replace(inputs.features, model=""))
     (record,) = caplog.records
@@ -47,8 +47,7 @@ def test_features_of_another_model_are_refused_and_unmarked_ones_named(inputs_of
     assert inputs.features.layer in record.getMessage()
 
 
-def test_what_is_found_in_unmarked_features_is_of_no_model(inputs_of, scattered_crops) -> None:
-    """So that no report takes it for the model's own."""
+def test_results_of_unmarked_features_name_no_model(inputs_of, scattered_crops) -> None:
     inputs = inputs_of(scattered_crops)
     ids = inputs.features.person_ids
     for features, expected in ((inputs.features, fingerprint_of_model(inputs.model)), (replace(inputs.features, model=""), "")):
@@ -67,13 +66,13 @@ def test_what_is_found_in_unmarked_features_is_of_no_model(inputs_of, scattered_
         assert result.model == expected
 
 
-def test_everybody_has_a_photograph_of_their_own_unless_told_otherwise(inputs_of, shifting_crops) -> None:
+def test_each_person_is_an_image_if_images_are_unknown(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
     assert inputs.groups.tolist() == list(range(41))
     assert replace(inputs, image_groups=np.arange(41) // 2).groups[:4].tolist() == [0, 0, 1, 1]
 
 
-def test_findings_point_to_pictures_that_exist() -> None:
+def test_a_finding_that_names_a_missing_image_is_refused() -> None:
     finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, shown_in="sheet")
-    with pytest.raises(ExplainabilityError, match=r"findings that point to \['sheet'\]"):
+    with pytest.raises(ExplainabilityError, match="sheet"):
         AnalysisResult(facts={}, findings=(finding,))

@@ -1,4 +1,4 @@
-"""What every analysis reads and returns."""
+"""Inputs and result of an analysis."""
 
 import logging
 from collections.abc import Mapping
@@ -27,21 +27,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AnalysisInputs:
-    """A model, N persons, and what is known of them.
+    """A model, N persons, and what was measured of them.
 
     Attributes:
         model: the network under study.
-        crops: N persons, with their joints in the model's order (`match_crops`).
-        features: of this model, of the same persons in the same order. Features that do not say their model are warned of.
-        components: of features read at the same tap (of these persons or of others).
-        per_person_pck: (N,) float64, NaN where unknown; none if nobody was scored.
+        crops: of N persons, with the joints in the model's order (`match_crops`).
+        features: of this model and the same persons, in the same order. A warning is logged if they do not name their model.
+        components: of features of the same layer (of these persons or of others).
+        per_person_pck: (N,) float64, NaN where unknown; none: unknown for all persons.
         per_person_oks: likewise.
-        image_groups: (N,) int64, the same number for persons of one photograph: what intervals and held-out halves are drawn
-            by; none: everybody has a photograph of their own.
-        attributes: measured pose attributes, a row a person in the same order, a float column an attribute (`ATTRIBUTES`),
-            NaN where a person's joints do not tell; none: unknown.
-        seed: of every random choice.
-        batch_size: persons a forward pass.
+        image_groups: (N,) int64, the same number for persons of one image: the unit of bootstrap resampling and of held-out
+            splits; none: each person counts as an image.
+        attributes: a row per person in the same order, a float column per attribute (`ATTRIBUTES`), NaN where the labelled joints
+            do not define it; none: unknown.
+        seed: of all random choices.
+        batch_size: persons per forward pass.
     """
 
     model: PoseModel
@@ -56,37 +56,20 @@ class AnalysisInputs:
     batch_size: int = 64
 
     def __post_init__(self) -> None:
+        self._check_persons()
+        self._check_model()
+        self._check_components()
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(N,) the image of each person, as a number; a different one for each person if the images are unknown."""
+        return np.arange(len(self.crops), dtype=np.int64) if self.image_groups is None else self.image_groups
+
+    def _check_persons(self) -> None:
         if not np.array_equal(self.crops.targets.person_ids, self.features.person_ids):
             raise ExplainabilityError(
-                f"Analysis: the {len(self.crops)} crops and the {len(self.features)} features must be of the same persons in "
-                "the same order. Extract the features from these crops."
-            )
-        if self.crops.targets.joint_names != self.model.skeleton.joints:
-            raise ExplainabilityError(
-                f"Analysis: expected crops with the joints in the model's order ({', '.join(self.model.skeleton.joints)}), found "
-                f"{', '.join(self.crops.targets.joint_names) or 'no names'}. Bring them together by match_crops(model, crops)."
-            )
-        if not self.features.model:
-            _log.warning(
-                "Analysis: the features at '%s' do not say which model they were read from. What is found in them is marked as "
-                "of no model, and no report shows it. Read them by extract_features.",
-                self.features.layer,
-            )
-        elif self.features.model != (own := fingerprint_of_model(self.model)):
-            raise ExplainabilityError(
-                f"Analysis: the features were read from another model ({self.features.model}) than the one at hand ({own}). Run "
-                "the pipeline explainability whole, not one of its nodes alone."
-            )
-        if self.components.layer != self.features.layer or self.components.shape != self.features.shape:
-            raise ExplainabilityError(
-                f"Analysis: the components are of tap '{self.components.layer}' {self.components.shape}, the features of "
-                f"'{self.features.layer}' {self.features.shape}. Compute the components from features of the same tap."
-            )
-        marks = (self.components.features_fingerprint, self.features.fingerprint)
-        if all(marks) and marks[0] != marks[1]:
-            raise ExplainabilityError(
-                f"Analysis: the components were found in other features ({marks[0]}) than these ({marks[1]}): those of another "
-                "network, or of other persons. Run the pipeline explainability whole, not one of its nodes alone."
+                f"Analysis: expected crops and features of the same persons in the same order, found {len(self.crops)} crops and "
+                f"{len(self.features)} features of other persons or in another order. Extract the features from these crops."
             )
         for name, values in (
             ("PCK", self.per_person_pck),
@@ -95,26 +78,52 @@ class AnalysisInputs:
             ("row of attributes", self.attributes),
         ):
             if values is not None and len(values) != len(self.crops):
-                raise ExplainabilityError(f"Analysis: expected one {name} a person ({len(self.crops)}), found {len(values)}.")
+                raise ExplainabilityError(f"Analysis: expected one {name} per person ({len(self.crops)}), found {len(values)}.")
 
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """(N,) the photograph of each person, as a number; a photograph each where none is known."""
-        return np.arange(len(self.crops), dtype=np.int64) if self.image_groups is None else self.image_groups
+    def _check_model(self) -> None:
+        if self.crops.targets.joint_names != self.model.skeleton.joints:
+            raise ExplainabilityError(
+                f"Analysis: expected crops with the joints in the model's order ({', '.join(self.model.skeleton.joints)}), found "
+                f"{', '.join(self.crops.targets.joint_names) or 'no names'}. Call match_crops(model, crops) first."
+            )
+        if not self.features.model:
+            _log.warning(
+                "Analysis: the features of '%s' do not name their model. Their results are marked as of no model, and no report "
+                "shows them. Read features with extract_features.",
+                self.features.layer,
+            )
+        elif self.features.model != (own := fingerprint_of_model(self.model)):
+            raise ExplainabilityError(
+                f"Analysis: expected features of this model ({own}), found features of another one ({self.features.model}). Run "
+                "the whole pipeline explainability, not only one of its nodes."
+            )
+
+    def _check_components(self) -> None:
+        if self.components.layer != self.features.layer or self.components.shape != self.features.shape:
+            raise ExplainabilityError(
+                f"Analysis: expected components of the features' layer '{self.features.layer}' {self.features.shape}, found "
+                f"components of '{self.components.layer}' {self.components.shape}. Compute them from features of the same layer."
+            )
+        source, own = self.components.features_fingerprint, self.features.fingerprint
+        if source and own and source != own:
+            raise ExplainabilityError(
+                f"Analysis: expected components of these features ({own}), found components of features of another network or of "
+                f"other persons ({source}). Run the whole pipeline explainability, not only one of its nodes."
+            )
 
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """What an analysis found.
+    """Result of an analysis.
 
     Attributes:
-        facts: numbers by name, none where there is no answer; JSON-like (never NaN).
+        facts: numbers by name, none where there is no value; JSON-like (never NaN).
         tables: by name.
         images: by name, uint8 (H, W, 3) RGB.
-        note: one paragraph in plain words, made from the numbers.
-        findings: what the analysis claims, each with its control.
-        plots: interactive ones (plotly), by name; no name is that of a picture too.
-        model: fingerprint of the network under study; empty: unknown. Whoever runs the analysis says so.
+        note: one paragraph of text, made from the numbers.
+        findings: the claims of the analysis, each with its control.
+        plots: interactive plots (plotly) by name; no name is also that of an image.
+        model: fingerprint of the network under study, set by `run_analysis`; empty: unknown.
         data: fingerprint of the crops, joints and splits, likewise.
     """
 
@@ -129,14 +138,14 @@ class AnalysisResult:
 
     def __post_init__(self) -> None:
         shown = {*self.images, *self.plots}
-        lost = [finding.shown_in for finding in self.findings if finding.shown_in is not None and finding.shown_in not in shown]
-        if lost or set(self.images) & set(self.plots):
+        missing = [finding.shown_in for finding in self.findings if finding.shown_in not in {None, *shown}]
+        if missing or set(self.images) & set(self.plots):
             raise ExplainabilityError(
-                "Result of an analysis: pictures and figures have names of their own, and findings point to them; found pictures "
-                f"{sorted(self.images)}, figures {sorted(self.plots)}, and findings that point to {lost}."
+                "Result of an analysis: expected different names for images and plots, and findings that name one of them; found "
+                f"images {sorted(self.images)}, plots {sorted(self.plots)}, and findings that name {missing}."
             )
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has nothing to show but its note: not run, of another model, or nothing to say of these features."""
+        """Whether there is nothing but the note: not run, of another model, or no result for these features."""
         return not (self.facts or self.tables or self.images or self.plots or self.findings)

@@ -1,4 +1,4 @@
-"""The room's named errors."""
+"""The error of explainability."""
 
 from posescope.core.errors import PosescopeError
 
@@ -6,4 +6,4 @@ __all__ = ["ExplainabilityError"]
 
 
 class ExplainabilityError(PosescopeError):
-    """An analysis cannot be made from what it was given."""
+    """An analysis is not possible with these inputs."""

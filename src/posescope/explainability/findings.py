@@ -1,7 +1,7 @@
-"""Findings: what an analysis claims, each with its number, the control that it must beat, and where to look.
+"""Findings: the claims of an analysis, each with its value, its control and the image that shows it.
 
-A claim without a control is a story: "PC1 is sitting to standing" means something only beside what the same probe finds in
-shuffled persons. `passed` says whether the claim held; a claim that failed stays in the list.
+A claim needs a control: "PC1 is sitting to standing" is meaningful only beside the result of the same probe on shuffled persons.
+`passed` states whether the claim held; a claim that failed stays in the list.
 """
 
 import math
@@ -14,17 +14,17 @@ from posescope.explainability.errors import ExplainabilityError
 
 __all__ = ["MIN_IMAGES", "Control", "Finding", "control_of", "rank_findings"]
 
-# Draws of fewer photographs tell nothing of the next ones: their intervals are as wide as chance has drawn them.
+# Intervals from fewer images are unreliable, so no claim based on them counts as held.
 MIN_IMAGES = 10
 
 
 @dataclass(frozen=True)
 class Control:
-    """What the same measurement gives where there is nothing to find.
+    """The result of the same measurement where there is no effect.
 
     Attributes:
-        what: in words, such as "the same components, persons shuffled".
-        value: the number there.
+        what: description, for example "the same components, persons shuffled".
+        value: the value of the control.
         low, high: of its interval or range; none where it has none.
     """
 
@@ -39,16 +39,16 @@ class Finding:
     """One claim.
 
     Attributes:
-        claim: one sentence that says what was measured and what came out, in words and numbers.
-        value: the number that the claim rests on.
+        claim: one sentence that states what was measured and the result, with numbers.
+        value: the value on which the claim rests.
         low, high: its 95 % interval; none where it has none.
-        control: what it must be held against.
-        passed: whether the number beats the control as the claim says.
-        shown_in: name of the picture or figure of the same result that shows it; none: no picture.
-        pck_at_stake: how much mean PCK (0..1, of all persons studied) hangs on it, 0 where it is not about error. Findings
-            are ordered by it.
-        persons: of whom it is, in words: a network may fail less on those whom it was trained on. Whoever runs the analysis
-            says so.
+        control: the control that the value is compared with.
+        passed: whether the value exceeds the control as the claim states.
+        shown_in: name of the image or plot of the same result that shows it; none: there is none.
+        pck_at_stake: mean PCK (0..1, over all persons of the study) that depends on it; 0 where it is not about errors.
+            Findings are ranked by it.
+        persons: description of the persons, since a network may fail less on those that it was trained on; set by
+            `run_analysis`.
     """
 
     claim: str
@@ -65,8 +65,8 @@ class Finding:
         numbers = (self.value, self.low, self.high, self.control.value, self.control.low, self.control.high, self.pck_at_stake)
         if any(number is not None and not math.isfinite(number) for number in numbers):
             raise ExplainabilityError(
-                f"Finding '{self.claim}': every number must be finite, found {numbers}. Where there is no answer, say so in the "
-                "note of the analysis and make no claim."
+                f"Finding '{self.claim}': expected finite values, found {numbers}. Where there is no value, make no claim and "
+                "say so in the note of the analysis."
             )
 
     @classmethod
@@ -76,10 +76,10 @@ class Finding:
 
 
 def control_of(what: str, interval: Interval) -> Control:
-    """A control with an interval."""
+    """Return a control with this description and interval."""
     return Control(what, interval.estimate, interval.low, interval.high)
 
 
 def rank_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Those on which most error hangs first, then those that held, in the order in which they came."""
+    """Sort findings by PCK at stake, then those that held first; otherwise keep their order."""
     return sorted(findings, key=lambda finding: (-finding.pck_at_stake, not finding.passed))

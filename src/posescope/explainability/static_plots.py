@@ -1,4 +1,4 @@
-"""Charts as arrays, drawn by matplotlib's object-oriented interface: no window, no global state."""
+"""Plots as RGB arrays, by matplotlib's object-oriented interface (no window, no global state)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,18 @@ __all__ = ["Curve", "plot_curve_panels", "plot_matrix"]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line with a band: at places (whole numbers, see `plot_curve_panels`) its values, and the lower and upper end of the band."""
+    """A line with an interval band.
+
+    Attributes:
+        name: in the legend.
+        colour: of line and band.
+        positions: on the x axis, as indices of the ticks of `plot_curve_panels`.
+        values, lows, highs: the line and the ends of the band at these positions.
+    """
 
     name: str
     colour: str
-    places: Sequence[int]
+    positions: Sequence[int]
     values: Sequence[float]
     lows: Sequence[float]
     highs: Sequence[float]
@@ -30,33 +37,33 @@ def plot_matrix(
     *,
     title: str,
     unit: str,
-    smallest_reach: float = 0.05,
+    min_range: float = 0.05,
 ) -> NDArray[np.uint8]:
-    """A matrix in colours around zero (blue is below, red is above), with its numbers.
+    """Plot a matrix with a diverging colour scale around zero (blue below, red above) and its values.
 
     Args:
-        values: (R, M); NaN is left grey.
+        values: (R, M); NaN is grey.
         rows, columns: R and M names.
-        title: above the chart.
-        unit: beside the colour bar.
-        smallest_reach: the colours span at least -reach..reach, so that noise does not look like a finding.
+        title: of the plot.
+        unit: label of the colour bar.
+        min_range: the colour scale spans at least -min_range..min_range, so that noise stays pale.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(2.6 + 0.55 * len(columns), 1.9 + 0.38 * len(rows)), dpi=110, layout="constrained")
     canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
-    reach = max(float(np.nanmax(np.abs(values), initial=0.0)), smallest_reach)
+    limit = max(float(np.nanmax(np.abs(values), initial=0.0)), min_range)
     axes.set_facecolor("0.85")
-    picture = axes.imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
+    mesh = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=8)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            ink = "white" if abs(value) > 0.6 * reach else "black"
+            ink = "white" if abs(value) > 0.6 * limit else "black"
             axes.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=7, color=ink)
     axes.set_title(title, fontsize=10)
-    figure.colorbar(picture, ax=axes, label=unit)
+    figure.colorbar(mesh, ax=axes, label=unit)
     return _pixels(canvas)
 
 
@@ -68,13 +75,13 @@ def plot_curve_panels(
     y_label: str,
     marks: Mapping[str, float] | None = None,
 ) -> NDArray[np.uint8]:
-    """Panels side by side, each with lines and bands; one scale for all.
+    """Plot lines with interval bands in panels that share the y axis.
 
     Args:
-        panels: the lines by the title of their panel.
-        ticks: what stands below the places 0, 1, ...: the steps between them are drawn alike, whatever their size.
+        panels: lines by title of their panel.
+        ticks: labels of the positions 0, 1, ..., which are equally spaced.
         x_label, y_label: of the axes.
-        marks: by the title of a panel, a height at which a dashed line is drawn.
+        marks: y of a dashed line labelled "intact", by title of the panel.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -83,8 +90,8 @@ def plot_curve_panels(
     canvas = FigureCanvasAgg(figure)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
         for line in lines:
-            axes.plot(line.places, line.values, color=line.colour, marker="o", markersize=3, label=line.name)
-            axes.fill_between(line.places, line.lows, line.highs, color=line.colour, alpha=0.18, linewidth=0)
+            axes.plot(line.positions, line.values, color=line.colour, marker="o", markersize=3, label=line.name)
+            axes.fill_between(line.positions, line.lows, line.highs, color=line.colour, alpha=0.18, linewidth=0)
         if title in (marks or {}):
             axes.axhline((marks or {})[title], color="0.3", linestyle="--", linewidth=1, label="intact")
         axes.set_xticks(range(len(ticks)), ticks, rotation=60, fontsize=8)

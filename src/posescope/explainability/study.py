@@ -1,4 +1,4 @@
-"""Who is studied, and running one analysis on them."""
+"""Selection of the persons of a study, their scores, and the run of one analysis on them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import MIN_IMAGES, Finding, rank_findings
 
-__all__ = ["choose_persons", "findings_of", "list_findings", "run_analysis", "score_persons"]
+__all__ = ["choose_persons", "findings_of", "image_groups_of", "list_findings", "run_analysis", "score_persons"]
 
 _log = logging.getLogger(__name__)
 
-_FEWEST = 3  # a component and two clusters need as many
-_FEW = 50
+_MIN_PERSONS = 3  # for one component and two clusters
+_FEW_PERSONS = 50
 
 
 def choose_persons(
@@ -41,22 +41,31 @@ def choose_persons(
     min_labelled_joints: int | Literal["all"],
     seed: int,
 ) -> NDArray[np.int64]:
-    """(n,) ids, ascending: the persons of a split with enough labelled joints, at most so many of them.
+    """Select persons of a split with enough labelled joints. A warning is logged if they are few.
 
-    `all`: all joints of the skeleton must be labelled. Few persons are warned of.
+    Args:
+        persons: a `Persons` table.
+        targets: of all persons that can be selected.
+        split: name of the split.
+        max_persons: more are sampled at random.
+        min_labelled_joints: per person; `all`: all joints of the skeleton.
+        seed: of the sample.
+
+    Returns:
+        (n,) person ids, ascending.
 
     Raises:
-        ExplainError: if fewer than three are left.
+        ExplainabilityError: if fewer than three persons are left.
     """
     needed = targets.visibility.shape[1] if min_labelled_joints == "all" else min_labelled_joints
     labelled = (targets.visibility > 0).sum(axis=1)
     ids = ids_of(persons, split)
     enough = np.intersect1d(ids, targets.person_ids[labelled >= needed])
     found = f"{len(enough)} of the {len(ids)} persons of '{split}' have {needed} labelled joints or more"
-    if len(enough) < _FEWEST:
-        raise ExplainabilityError(f"Only {found}, {_FEWEST} are needed; lower explainability.persons.min_labelled_joints.")
-    if len(enough) < _FEW:
-        _log.warning("Only %s: what the analyses find of so few may be chance.", found)
+    if len(enough) < _MIN_PERSONS:
+        raise ExplainabilityError(f"Only {found}, {_MIN_PERSONS} are needed. Lower explainability.persons.min_labelled_joints.")
+    if len(enough) < _FEW_PERSONS:
+        _log.warning("Only %s: results for so few persons are unreliable.", found)
     return np.asarray(enough[sample_rows(len(enough), max_persons, seed)])
 
 
@@ -68,32 +77,47 @@ def score_persons(
     sigmas: Sequence[float],
     crop_size: tuple[int, int],
 ) -> pd.DataFrame:
-    """How well the network does on each person, and which of them share a photograph.
+    """Score each person.
 
     Args:
-        predictions, targets: of the same N persons, in crop px.
-        persons, crop_boxes: tables that have them.
+        predictions, targets: of the same N persons, crop px.
+        persons, crop_boxes: tables with these persons.
         sigmas: (K,) of OKS.
         crop_size: (height, width) px.
 
     Returns:
-        person_id; image_group: a number a photograph; pck_thesis and oks, NaN for a person without labelled joints.
+        A row per person: person_id; image_group, the same number for persons of one image; pck_thesis and oks, NaN for a person
+        without labelled joints.
     """
     ids = targets.person_ids
     rows = persons.set_index("person_id").loc[ids]
-    # OKS does not change when joints and area are measured in crop px together.
+    # OKS is the same in crop px if joints and area are both converted.
     a, b, _, d, e, _ = matrices_of(crop_boxes.set_index("person_id").loc[ids]).reshape(-1, 6).T
     areas = rows["area"].to_numpy(dtype=np.float64) * np.abs(a * e - b * d)
     predicted, truth = predictions.joints.astype(np.float64), targets.joints.astype(np.float64)
     return pd.DataFrame(
         {
             "person_id": ids,
-            # The same image_id may stand in several files of annotations.
-            "image_group": rows.groupby(["source_split", "image_id"], sort=False).ngroup().to_numpy(dtype=np.int64),
+            "image_group": image_groups_of(persons, ids),
             "pck_thesis": pck_thesis(predictions.joints, targets.joints, targets.visibility, crop_size),
             "oks": person_oks(predicted, truth, targets.visibility, areas, sigmas),
         }
     )
+
+
+def image_groups_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the image of each person as a number, the same for persons of one image.
+
+    Args:
+        persons: a `Persons` table with these persons.
+        person_ids: (N,).
+
+    Returns:
+        (N,) numbers from 0.
+    """
+    rows = persons.set_index("person_id").loc[person_ids]
+    # An image_id is unique only within one annotation file.
+    return np.asarray(rows.groupby(["source_split", "image_id"], sort=False).ngroup(), dtype=np.int64)
 
 
 def run_analysis(
@@ -110,19 +134,22 @@ def run_analysis(
     batch_size: int,
     population: str = "",
 ) -> AnalysisResult:
-    """Run an analysis, or say that it is not selected.
+    """Run an analysis on the persons of the study.
 
     Args:
-        spec: the analysis and its options; None if it is not selected.
-        name: for that message.
+        spec: the analysis and its options; none: it is not selected, and the result has nothing but a note.
+        name: of the analysis, for that note.
         model: the network under study.
         crops, features: of the same persons.
         components: of the features.
-        scores: of the same persons, in any order: what `score_persons` puts out.
-        attributes: likewise, what `measure_attributes` puts out.
-        seed: of every random choice.
-        batch_size: persons a forward pass.
-        population: of whom the findings are, in words.
+        scores: table of `score_persons` for the same persons, in any order.
+        attributes: table of `measure_attributes` for the same persons, in any order.
+        seed: of all random choices.
+        batch_size: persons per forward pass.
+        population: description of the persons, for the findings.
+
+    Raises:
+        ExplainabilityError: if the inputs do not belong together.
     """
     if spec is None:
         return AnalysisResult(facts={}, note=f"The analysis '{name}' is not selected (explainability.analyses.selected).")
@@ -142,31 +169,31 @@ def run_analysis(
         )
     )
     findings = tuple(replace(finding, persons=population) for finding in answer.findings)
-    # Features that do not say their model may be of any: what is found in them is marked as of none.
-    told = replace(answer, findings=findings, model=features.model, data=features.data)
-    return _without_chance(told, photographs=known["image_group"].nunique())
+    # Features without the name of their model may be of any model: the result then names none either.
+    marked = replace(answer, findings=findings, model=features.model, data=features.data)
+    return _without_small_samples(marked, images=known["image_group"].nunique())
 
 
-def _without_chance(result: AnalysisResult, photographs: int) -> AnalysisResult:
-    """Of a handful of photographs nothing holds: their intervals are as wide as chance has drawn them."""
-    if photographs >= MIN_IMAGES or not result.findings:
+def _without_small_samples(result: AnalysisResult, images: int) -> AnalysisResult:
+    """Let no claim hold that rests on fewer than `MIN_IMAGES` images."""
+    if images >= MIN_IMAGES or not result.findings:
         return result
-    said = f"Of {pluralise(photographs, 'photograph')} alone no claim is called held; {MIN_IMAGES} are needed."
+    note = f"No claim counts as held: the persons are of {pluralise(images, 'image')}, {MIN_IMAGES} are needed."
     findings = tuple(replace(finding, passed=False) for finding in result.findings)
-    return replace(result, findings=findings, note=f"{result.note} {said}".strip())
+    return replace(result, findings=findings, note=f"{result.note} {note}".strip())
 
 
 def findings_of(results: Mapping[str, AnalysisResult]) -> tuple[Finding, ...]:
-    """What all analyses claim, by the analyses' names."""
+    """Return the claims of all analyses, sorted by the name of the analysis."""
     return tuple(finding for _, result in sorted(results.items()) for finding in result.findings)
 
 
 def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]:
-    """The claims of all analyses, those on which most error hangs first.
+    """Return the ranked claims of all analyses as JSON-like records.
 
     Returns:
-        JSON-like, a dictionary a finding: the fields of `Finding`, `analysis`, the fingerprints of `model` and `data`, and
-        `command`, which repeats it; `shown_in` is a path below the folder of the explainability reports.
+        Per finding the fields of `Finding`, `analysis`, the fingerprints of `model` and `data`, and `command`, which repeats the
+        analysis; `shown_in` is a path relative to the folder of the explainability reports.
     """
     origin = {id(finding): name for name, result in results.items() for finding in result.findings}
     ranked = rank_findings(findings_of(results))

@@ -24,7 +24,7 @@ def test_least_squares_equals_scikit_learn() -> None:
     np.testing.assert_allclose(found.r2, expected, atol=1e-10)
 
 
-def test_strength_is_chosen_within_the_persons_fitted_on() -> None:
+def test_strength_is_selected_by_nested_cross_validation() -> None:
     x, y, folds = persons(width=30, count=60)
     strengths = (0.01, 0.3, 10.0)
     found = probe(x, y, folds, strengths)
@@ -45,7 +45,7 @@ def test_strength_is_chosen_within_the_persons_fitted_on() -> None:
     np.testing.assert_allclose(found.squared_errors, (y - predicted)[:, 0] ** 2, atol=1e-8)
 
 
-def test_planted_share_is_found_and_nothing_in_noise() -> None:
+def test_planted_r2_is_found_and_none_in_noise() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 20))
     y = np.stack([x[:, 3] + rng.normal(size=2000), rng.normal(size=2000)], axis=1)  # half of its variance; none
@@ -54,7 +54,7 @@ def test_planted_share_is_found_and_nothing_in_noise() -> None:
     assert abs(found.r2[1]) < 0.01
 
 
-def test_more_features_than_persons_and_twins() -> None:
+def test_more_features_than_persons_and_duplicate_features() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 60))
     y = x[:, :1] * 3
@@ -63,13 +63,13 @@ def test_more_features_than_persons_and_twins() -> None:
     assert probe(twins, twins[:, :1], np.arange(40) % 4).r2[0] == pytest.approx(1)
 
 
-def test_a_target_that_does_not_vary_has_no_r2() -> None:
+def test_a_constant_target_has_no_r2() -> None:
     x, y, folds = persons()
     y[:, 1] = 7
     assert np.isnan(probe(x, y, folds).r2).tolist() == [False, True, False]
 
 
-def test_folds_keep_groups_whole_and_deal_them_evenly() -> None:
+def test_folds_are_balanced_and_keep_groups_whole() -> None:
     groups = np.repeat(np.arange(10, 33), 3)
     folds = assign_folds(groups, 5, seed=0)
     assert all(len(set(folds[groups == group])) == 1 for group in groups)
@@ -78,7 +78,7 @@ def test_folds_keep_groups_whole_and_deal_them_evenly() -> None:
     assert (folds != assign_folds(groups, 5, seed=1)).any()
 
 
-def test_shuffles_keep_neighbours_together() -> None:
+def test_permutations_keep_groups_adjacent() -> None:
     groups = np.array([7, 3, 7, 3, 5, 5, 9, 9])
     rows = permute_groups(groups, 50, seed=0)
     assert (np.sort(rows, axis=1) == np.arange(8)).all()

@@ -1,4 +1,4 @@
-"""Attributes of people drawn by hand: a standing one, a sitting one, one upside down."""
+"""Attributes of persons defined by hand: standing, sitting, upside down; and of images."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,13 @@ import pytest
 
 from posescope.core.skeleton import COCO_PERSON, Skeleton
 from posescope.core.tables import join_joints
-from posescope.explainability.attributes.person_attributes import ATTRIBUTES, attribute_named, measure_attributes
+from posescope.explainability.attributes.person_attributes import (
+    ATTRIBUTES,
+    IMAGE_ATTRIBUTES,
+    attribute_named,
+    measure_attributes,
+    measure_image_attributes,
+)
 
 # A person seen from the front, torso of 50 px; the person's left is at the image's right.
 STANDING = {
@@ -21,20 +27,20 @@ SITTING = {
 }  # fmt: skip
 
 
-def tables(people: list[dict[str, tuple[float, float]]]) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+def tables(persons: list[dict[str, tuple[float, float]]]) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
     """Ids from 10, all in one image of 200 x 300 px; boxes of 60 x 160 px, 100 px apart."""
-    ids, count = np.arange(10, 10 + len(people)), len(COCO_PERSON)
-    joints, visibility = np.full((len(people), count, 2), np.nan), np.zeros((len(people), count), np.uint8)
-    for row, person in enumerate(people):
-        for name, place in person.items():
-            joints[row, COCO_PERSON.index(name)], visibility[row, COCO_PERSON.index(name)] = place, 2
+    ids, count = np.arange(10, 10 + len(persons)), len(COCO_PERSON)
+    joints, visibility = np.full((len(persons), count, 2), np.nan), np.zeros((len(persons), count), np.uint8)
+    for row, person in enumerate(persons):
+        for name, point in person.items():
+            joints[row, COCO_PERSON.index(name)], visibility[row, COCO_PERSON.index(name)] = point, 2
     persons = pd.DataFrame({"person_id": ids, "source_split": "train2017", "image_id": 1, "is_crowd": False, "area": 5000.0})
-    persons = persons.assign(image_h=200, image_w=300, bbox_x=100.0 * np.arange(len(people)) + 20, bbox_y=20.0, bbox_w=60.0)
+    persons = persons.assign(image_h=200, image_w=300, bbox_x=100.0 * np.arange(len(persons)) + 20, bbox_y=20.0, bbox_w=60.0)
     return ids, persons.assign(bbox_h=160.0), join_joints(ids, joints, visibility, "visibility")
 
 
-def measured(*people: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    return measure_attributes(*tables(list(people)), COCO_PERSON)
+def measured(*persons: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    return measure_attributes(*tables(list(persons)), COCO_PERSON)
 
 
 def test_a_standing_person_by_hand() -> None:
@@ -42,7 +48,7 @@ def test_a_standing_person_by_hand() -> None:
     expected = {
         "standing": 80 / 50, "torso_tilt": 0, "hip_angle": 180 - np.degrees(np.arctan2(10, 50)), "knee_angle": 180,
         "arms_raised": -1, "elbow_angle": 180, "facing": 40 / 50, "looking_right": 0, "legs_apart": 20 / 50,
-        # Wrists at (+-20, 25), ankles at (+-10, 105) from the torso's middle (100, 75).
+        # Wrists at (+-20, 25), ankles at (+-10, 105) from the centre of the torso (100, 75).
         "reach": (np.hypot(20, 25) + np.hypot(10, 105)) / 2 / 50,
         "legs_labelled": 1, "size": np.log2(160), "truncated": 0, "crowding": 0, "labelled": 13, "occluded": 0,
     }  # fmt: skip
@@ -59,7 +65,7 @@ def test_sitting_and_upside_down() -> None:
     assert handstand["facing"] == pytest.approx(-0.8)  # the left shoulder is at the image's left
 
 
-def test_a_mirrored_person_has_the_same_attributes_but_the_side_of_the_head() -> None:
+def test_mirroring_changes_the_sign_of_horizontal_attributes_only() -> None:
     lean = {**STANDING, "nose": (110, 30)}
     mirrored = {}
     for name, (x, y) in lean.items():
@@ -71,7 +77,7 @@ def test_a_mirrored_person_has_the_same_attributes_but_the_side_of_the_head() ->
     assert one == pytest.approx(two)
 
 
-def test_border_crowd_and_hidden_joints() -> None:
+def test_truncation_crowding_and_occluded_joints() -> None:
     ids, persons, keypoints = tables([STANDING, STANDING])
     persons.loc[1, "bbox_x"] = 30.0
     persons.loc[0, "bbox_y"] = 0.0
@@ -84,16 +90,16 @@ def test_border_crowd_and_hidden_joints() -> None:
     assert found["neighbour_offset"].tolist() == pytest.approx([10 / 160, -10 / 160])
 
 
-def test_company_and_legs_in_view() -> None:
-    above = {name: place for name, place in STANDING.items() if "knee" not in name and name != "left_ankle"}
-    # Four people 100 px apart: with boxes of 160 px, only those side by side keep company.
+def test_neighbour_offset_and_labelled_legs() -> None:
+    above = {name: point for name, point in STANDING.items() if "knee" not in name and name != "left_ankle"}
+    # Four persons 100 px apart with boxes of 160 px: only adjacent ones are neighbours.
     found = measured(STANDING, above, STANDING, STANDING)
     assert found["legs_labelled"].tolist() == pytest.approx([1, 1 / 4, 1, 1])
     assert found["neighbour_offset"].tolist() == pytest.approx([100 / 160, 0, 0, -100 / 160])
     assert np.isnan(measured(STANDING)["neighbour_offset"][0])
 
 
-def test_the_order_asked_for_and_nobody() -> None:
+def test_order_of_the_persons_and_no_persons() -> None:
     ids, persons, keypoints = tables([STANDING, SITTING])
     assert measure_attributes(ids[::-1], persons, keypoints, COCO_PERSON)["knee_angle"].tolist() == pytest.approx([90, 180])
     empty = measure_attributes(ids[:0], persons, keypoints, COCO_PERSON)
@@ -101,7 +107,7 @@ def test_the_order_asked_for_and_nobody() -> None:
     assert not len(empty)
 
 
-def test_a_skeleton_without_these_joints_has_only_what_the_box_tells() -> None:
+def test_a_skeleton_without_these_joints_has_attributes_of_the_box_only() -> None:
     skeleton = Skeleton(joints=("tip", "tail"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
     ids, persons, _ = tables([STANDING])
     keypoints = join_joints(ids, np.zeros((1, 2, 2)), np.full((1, 2), 2, np.uint8), "visibility")
@@ -110,6 +116,22 @@ def test_a_skeleton_without_these_joints_has_only_what_the_box_tells() -> None:
     assert (row["labelled"], row["truncated"]) == (2, 0)
 
 
-def test_an_attribute_of_a_plug_in_is_described_by_its_name() -> None:
+def test_an_unknown_attribute_is_described_by_its_name() -> None:
     assert attribute_named("standing").high == "standing"
     assert attribute_named("hat").high == "much hat"
+
+
+def test_image_attributes_by_hand(model, scattered_crops) -> None:
+    # Two dots of 4 x 4 px of one colour each in 32 x 32: grey of a third in 32 of 1024 px (16 where they coincide).
+    found = measure_image_attributes(scattered_crops, batch_size=7)
+    assert list(found) == ["brightness", "contrast", "detail"] == [attribute.name for attribute in IMAGE_ATTRIBUTES]
+    np.testing.assert_allclose(found["brightness"], 2 * 16 / 1024 / 3, rtol=1e-5)
+    images = scattered_crops.read_images(np.arange(60)) / 255
+    np.testing.assert_allclose(found["contrast"], images.mean(axis=3).std(axis=(1, 2)), rtol=1e-5)
+    row = next(row for row in range(60) if images[row, :, 0].max() == 0 and images[row, :, -1].max() == 0)
+    dots_apart = np.abs(np.diff(images[row].mean(axis=2), axis=1)).sum() / (32 * 31)
+    assert found["detail"][row] == pytest.approx(dots_apart)
+
+
+def test_image_attributes_of_no_crops(scattered_crops) -> None:
+    assert measure_image_attributes(scattered_crops.subset(np.arange(0)), batch_size=7).shape == (0, 3)

@@ -38,21 +38,21 @@ def test_means_and_differences_by_hand() -> None:
     assert found.low[0, 0] <= -2 <= found.high[0, 0]
 
 
-def test_intervals_are_those_of_the_draws_of_photographs() -> None:
+def test_intervals_are_those_of_the_bootstrap_samples() -> None:
     values = np.random.default_rng(0).normal(size=(120, 1))
     found = contrast_clusters(values, LABELS, 3, GROUPS, DRAWS)
     own = DRAWS.mean_interval(np.where(LABELS == 1, values[:, 0], np.nan), GROUPS)
     assert (found.inside_low[1, 0], found.inside_high[1, 0]) == pytest.approx((own.low, own.high))
 
 
-def test_a_cluster_without_a_known_value_has_none() -> None:
+def test_a_cluster_without_a_known_value_is_nan() -> None:
     values = np.where(LABELS == 2, np.nan, 1.0)[:, None]
     found = contrast_clusters(values, LABELS, 3, GROUPS, DRAWS)
     assert np.isnan([found.inside[2, 0], found.low[2, 0], found.inside_high[2, 0]]).all()
     assert found.difference[0, 0] == 0
 
 
-def test_shuffled_labels_keep_their_sizes_and_stay_in_photographs() -> None:
+def test_permuted_labels_keep_sizes_and_images() -> None:
     labels, groups = np.repeat([0, 1], 30).astype(np.int64), np.repeat(np.arange(30), 2)
     shuffled = shuffle_labels(labels, groups, np.random.default_rng(0))
     assert np.bincount(shuffled).tolist() == [30, 30]
@@ -61,14 +61,14 @@ def test_shuffled_labels_keep_their_sizes_and_stay_in_photographs() -> None:
     assert shuffled_differences(labels[:, None] + 0.0, labels, 2, groups, 50, 0).mean() == pytest.approx(0, abs=0.1)
 
 
-def test_planted_attributes_are_told_and_no_others() -> None:
+def test_only_planted_attributes_describe_a_cluster() -> None:
     table = attributes()
     table["standing"] -= 4.0 * (LABELS == 2)
     table["truncated"] = (LABELS == 2).astype(float)
     found = traits_of(table)
-    assert found.words(2) == "cut at the border, sitting or lying"
-    assert found.words(1) == ""
-    first = found.told[2][0]
+    assert found.description(2) == "cut at the border, sitting or lying"
+    assert found.description(1) == ""
+    first = found.by_cluster[2][0]
     assert first.low > 0.5
     assert first.difference > first.chance[2] > first.chance[1] > first.chance[0]
     row = found.table[(found.table["cluster"] == 3) & (found.table["attribute"] == "truncated")].iloc[0]
@@ -76,29 +76,29 @@ def test_planted_attributes_are_told_and_no_others() -> None:
     assert row["difference"] == pytest.approx(1 / table["truncated"].std(ddof=0))
 
 
-def test_shuffled_attributes_give_no_words() -> None:
+def test_shuffled_attributes_describe_no_cluster() -> None:
     table = attributes()
     table["truncated"] = (LABELS == 2).astype(float)
     for seed in range(5):
         shuffled = table.sample(frac=1, random_state=seed).reset_index(drop=True)
         found = traits_of(shuffled)
-        assert [found.words(cluster) for cluster in range(3)] == ["", "", ""]
+        assert [found.description(cluster) for cluster in range(3)] == ["", "", ""]
         assert found.strongest is not None
 
 
-def test_attributes_that_do_not_vary_or_are_unknown_are_left_out() -> None:
+def test_constant_and_unknown_attributes_are_ignored() -> None:
     found = traits_of(attributes(standing=1.0, arms_raised=np.nan, note="x"))
     assert set(found.table["attribute"]) == {"truncated", "size"}
     assert traits_of(pd.DataFrame({"standing": np.ones(120)})).strongest is None
 
 
-def test_the_gap_of_a_failing_cluster_beats_chance_and_no_gap_does_not() -> None:
+def test_a_planted_gap_exceeds_the_control_and_no_gap_does_not() -> None:
     rng = np.random.default_rng(0)
     pck = rng.uniform(0.5, 1, 120)
     planted = measure_errors({"pck": pck - 0.4 * (LABELS == 1), "oks": None}, LABELS, 3, GROUPS, DRAWS, shuffles=200, seed=0)
     assert planted is not None
     assert planted.names == ("pck",)
-    assert planted.shares.tolist() == pytest.approx([0.5, 1 / 3, 1 / 6])
+    assert planted.fractions.tolist() == pytest.approx([0.5, 1 / 3, 1 / 6])
     assert -planted.contrasts.difference[1, 0] > np.quantile(planted.largest_gaps, 0.95)
     even = measure_errors({"pck": pck, "oks": None}, LABELS, 3, GROUPS, DRAWS, shuffles=200, seed=0)
     assert even is not None
@@ -106,11 +106,11 @@ def test_the_gap_of_a_failing_cluster_beats_chance_and_no_gap_does_not() -> None
     assert measure_errors({"pck": None, "oks": np.full(120, np.nan)}, LABELS, 3, GROUPS, DRAWS, shuffles=20, seed=0) is None
 
 
-def test_chance_makes_a_gap_pass_as_seldom_as_it_should() -> None:
+def test_false_positive_rate_of_gaps() -> None:
     found = 0
     for seed in range(60):
         pck = np.random.default_rng(seed).uniform(0.5, 1, 120)
         even = measure_errors({"pck": pck}, LABELS, 3, GROUPS, DRAWS, shuffles=60, seed=seed)
         assert even is not None
         found += -even.contrasts.difference.min() > np.quantile(even.largest_gaps, 0.95)
-    assert found <= 7  # of 60 at 5 %: more than 7 by chance once in a hundred times
+    assert found <= 7  # of 60 at 5 %: more than 7 have a probability of 1 %

@@ -1,13 +1,11 @@
-"""Linear probes: how much of a number can be read from features, on persons whom the probe has not seen.
+"""Linear probes: how well a target can be predicted linearly from features, on held-out persons.
 
-    held out     image groups are dealt into folds; each fold is predicted by a ridge regression that was fitted on the others,
-                 its strength chosen by a further round of folds within those
-    R2           1 - sum (y - predicted)^2 / sum (y - mean of the fitted persons)^2: 1 is all of it, 0 nothing; below 0, the
-                 probe is worse than the mean
-    control      the same with y shuffled between photographs: whole photographs change places, so that people who stand side
-                 by side, and are alike, do so in the control too
+    folds     whole images are assigned to folds; each fold is predicted by a ridge regression fitted on the others, whose
+              strength is selected by nested cross-validation
+    R2        1 - sum (y - predicted)^2 / sum (y - mean of the fitted persons)^2: 1 perfect, 0 as the mean, below 0 worse
+    control   the same with y permuted between images: persons of one image stay together, since they are alike
 
-Everything but the predictions follows from sums over each fold (x x^T, x y, ...): many shuffled y cost little more than one.
+All but the predictions follows from sums over each fold (x x^T, x y, ...), so many permuted targets cost little more than one.
 """
 
 from dataclasses import dataclass
@@ -19,17 +17,17 @@ __all__ = ["STRENGTHS", "ProbeResult", "assign_folds", "probe", "permute_groups"
 
 Floats = NDArray[np.float64]
 
-STRENGTHS: tuple[float, ...] = tuple(10.0 ** (power / 2) for power in range(-6, 5))  # of ridge, for columns of variance 1
+STRENGTHS: tuple[float, ...] = tuple(10.0 ** (power / 2) for power in range(-6, 5))  # ridge strengths, for columns of variance 1
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe made of T targets of n persons.
+    """Result of a probe of T targets on n persons.
 
     Attributes:
         r2: (T,) on held-out persons; NaN where a target does not vary.
-        squared_errors: (n,) of the first target's prediction, each by the probe that had not seen the person.
-        baseline_squared_errors: (n,) of the first target from the mean of the persons whom that probe had seen.
+        squared_errors: (n,) of the predictions of the first target, each by the probe fitted without the person.
+        baseline_squared_errors: (n,) of the mean of the fitted persons as prediction of the first target.
     """
 
     r2: Floats
@@ -38,33 +36,51 @@ class ProbeResult:
 
 
 def assign_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """(n,) fold 0..count-1 of each person: whole groups, dealt at random, as many to each fold (one more or less)."""
+    """Assign whole groups to folds at random, equally many to each (one more or less).
+
+    Args:
+        groups: (n,) the group of each person, usually the image.
+        count: number of folds.
+        seed: of the assignment.
+
+    Returns:
+        (n,) fold of each person, 0..count-1.
+    """
     unique, where = np.unique(groups, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(len(unique)) % count
-    return np.asarray(dealt[where], dtype=np.int64)
+    folds = np.random.default_rng(seed).permutation(len(unique)) % count
+    return np.asarray(folds[where], dtype=np.int64)
 
 
 def permute_groups(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """(count, n) rows: `values[rows[s]]` are n values shuffled, groups in random order, persons of one group side by side."""
+    """Return random permutations that put groups in random order and keep the persons of a group adjacent.
+
+    Args:
+        groups: (n,) the group of each person, usually the image.
+        count: number of permutations.
+        seed: of the permutations.
+
+    Returns:
+        (count, n) rows: `values[rows[s]]` are n permuted values.
+    """
     unique, where = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(seed)
     in_order = np.argsort(where, kind="stable")
     rows = np.empty((count, len(groups)), dtype=np.int64)
     for own in rows:
-        # Persons of a group are in random order too: otherwise two groups of two would keep their first and second.
+        # Persons of a group are in random order too: otherwise two groups of two would keep their first and second person.
         own[in_order] = np.lexsort((rng.random(len(groups)), rng.permutation(len(unique))[where]))
     return rows
 
 
 def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple[float, ...] = (0.0,)) -> ProbeResult:
-    """Predict targets from features by ridge regression, each fold from the others.
+    """Predict targets from features by cross-validated ridge regression.
 
     Args:
-        x: (n, p) features; for a strength above 0, columns of about the same variance.
-        targets: (n, T); no NaN.
-        folds: (n,) 0..F-1, F >= 3 where there are several strengths, else F >= 2; none empty.
-        strengths: of the ridge, as a share of the persons it is fitted on; of several, each target has the one that predicts
-            best within the persons fitted on. (0,): least squares.
+        x: (n, p) features; for a strength above 0 columns should have about the same variance.
+        targets: (n, T), without NaN.
+        folds: (n,) 0..F-1, F >= 3 with several strengths, else F >= 2; none empty.
+        strengths: ridge penalties per fitted person. Of several, nested cross-validation selects one per target. (0,): least
+            squares.
     """
     x, targets = x - x.mean(axis=0), targets - targets.mean(axis=0)
     sums = _Sums.of_folds(x, targets, folds)
@@ -86,7 +102,7 @@ def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple
 
 @dataclass(frozen=True)
 class _Moments:
-    """Sums over some persons: how many, x, x x^T, y, x y, y^2."""
+    """Sums over some persons: count, x, x x^T, y, x y, y^2."""
 
     count: float
     x: Floats  # (p,)
@@ -113,12 +129,12 @@ class _Moments:
     def ridge(self) -> "_Ridge":
         mean = self.x / self.count
         values, vectors = np.linalg.eigh(self.xx - self.count * np.outer(mean, mean))
-        # A direction in which nothing varies predicts nothing: without ridge its eigenvalue would be a division by zero.
+        # A direction without variance predicts nothing; without a penalty its eigenvalue would be a division by zero.
         values = np.where(values > values[-1] * 1e-10, values, np.inf)
         return _Ridge(self.count, mean, self.mean_target, values, vectors, vectors.T @ (self.xy - np.outer(mean, self.y)))
 
     def squared_error(self, weights: Floats, intercepts: Floats) -> Floats:
-        """(T,) sum of squared errors that these weights make on these persons."""
+        """(T,) sum of squared errors of these weights on these persons."""
         error: Floats = (
             self.yy
             + self.count * intercepts**2
@@ -132,7 +148,7 @@ class _Moments:
 
 @dataclass(frozen=True)
 class _Ridge:
-    """Ridge regressions on some persons, of any strength; the intercept is free."""
+    """Ridge regressions on the same persons for any strength; the intercept is not penalised."""
 
     count: float
     mean: Floats  # (p,)
@@ -142,14 +158,14 @@ class _Ridge:
     loads: Floats  # (p, T)
 
     def solve(self, strengths: Floats | float) -> tuple[Floats, Floats]:
-        """Weights (p, T) and intercepts (T,); one strength, or one a target."""
+        """Weights (p, T) and intercepts (T,), for one strength or one per target."""
         weights: Floats = self.vectors @ (self.loads / (self.values[:, None] + self.count * np.asarray(strengths)))
         return weights, self.mean_target - self.mean @ weights
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Moments of each fold, and of all."""
+    """Moments of each fold and of all persons."""
 
     parts: tuple[_Moments, ...]
     whole: _Moments
@@ -175,7 +191,7 @@ def _moments(x: Floats, targets: Floats) -> _Moments:
 
 
 def _choose(sums: _Sums, strengths: tuple[float, ...]) -> NDArray[np.int64]:
-    """(F, T) index of the strength that each target has when a fold is held out: chosen without that fold."""
+    """(F, T) index of the strength of each target when a fold is held out, selected without that fold."""
     targets = len(sums.whole.y)
     if len(strengths) == 1:
         return np.zeros((sums.folds, targets), dtype=np.int64)
@@ -185,7 +201,7 @@ def _choose(sums: _Sums, strengths: tuple[float, ...]) -> NDArray[np.int64]:
             ridge = sums.without(first, second).ridge()
             for index, strength in enumerate(strengths):
                 weights, intercepts = ridge.solve(strength)
-                # Held out with `first`, `second` tells how well it does, and the other way round.
+                # With `first` held out, `second` is a validation fold, and vice versa.
                 errors[first, index] += sums.parts[second].squared_error(weights, intercepts)
                 errors[second, index] += sums.parts[first].squared_error(weights, intercepts)
     return np.asarray(errors.argmin(axis=1), dtype=np.int64)

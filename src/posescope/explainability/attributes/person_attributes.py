@@ -1,21 +1,29 @@
-"""Pose attributes: what can be measured of a person from the annotated joints, to name what a network has learned by.
+"""Attributes measured per person, from which components and clusters are described.
 
-Lengths are in torsos (middle of the shoulders to middle of the hips), so that they do not depend on the size of the picture;
-y points down. A person whose joints do not tell has NaN, and so does everybody where the skeleton lacks the joints.
+Pose attributes come from the annotated joints. Lengths are in torsos (midpoint of the shoulders to midpoint of the hips), so
+they do not depend on the size of the person in the image; y points down. An attribute is NaN where a joint that it needs is not
+labelled or not in the skeleton.
 
-    standing      drop from hips to ankles      1.5 upright, 0.7 on a chair, 0 lying, below 0 head down
-    torso_tilt    of the torso from the vertical, 0..180 degrees: 0 upright, 90 lying or bent over
-    hip_angle     shoulder - hip - knee, 180 degrees: stretched       knee_angle  hip - knee - ankle
-    arms_raised   rise from shoulders to wrists: above 0, the hands are higher than the shoulders
-    elbow_angle   shoulder - elbow - wrist, 180 degrees: stretched
-    facing        left shoulder to the right of the right one: above 0 from the front, below 0 from behind, 0 in profile
-    looking_right nose to the right of the shoulders' middle
-    reach         mean distance of wrists and ankles from the torso's middle
-    legs_apart    distance between the ankles
-    legs_seen     share of knees and ankles that are labelled
-    company       how far others stand to the right, mean, in sides of the person's box; only those less than a side away count
+    standing         height of the hips above the ankles: 1.5 upright, 0.7 on a chair, 0 lying, below 0 upside down
+    torso_tilt       angle between torso and vertical, 0..180 degrees: 0 upright, 90 lying or bent over
+    hip_angle        shoulder - hip - knee, 180 degrees: straight
+    knee_angle       hip - knee - ankle, 180 degrees: straight
+    arms_raised      height of the wrists above the shoulders
+    elbow_angle      shoulder - elbow - wrist, 180 degrees: straight
+    facing           x of the left shoulder minus x of the right one: above 0 from the front, below 0 from behind, 0 in profile
+    looking_right    x of the nose minus x of the midpoint of the shoulders
+    reach            mean distance of wrists and ankles from the centre of the torso
+    legs_apart       distance between the ankles
+    legs_labelled    fraction of knees and ankles that are labelled
+    neighbour_offset mean offset in x of other persons, in sides of the person's box; only of those less than one side away
 
-The projection hides what points at the camera: somebody who sits and is seen from the front has short thighs, not bent ones.
+Image attributes come from the pixels of the crop; a component that correlates with brightness does not describe the pose.
+
+    brightness       mean of all pixels and channels, 0 black, 1 white
+    contrast         standard deviation of the grey values, 0..0.5
+    detail           mean absolute difference of grey values between horizontal neighbours, 0..1
+
+The 2D projection shortens limbs that point at the camera: the thighs of a seated person seen from the front are short, not bent.
 """
 
 from collections.abc import Callable
@@ -39,17 +47,23 @@ __all__ = [
     "Attribute",
     "attribute_named",
     "measure_attributes",
-    "measure_poses",
     "measure_image_attributes",
+    "measure_poses",
 ]
 
 Floats = NDArray[np.float64]
-_SMALLEST_TORSO_PX = 2.0  # a torso shorter than this points at the camera: nothing can be measured in it
+_MIN_TORSO_PX = 2.0  # a shorter torso points at the camera: no length is measured in it
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute: its column, the words for little and for much of it, and its unit."""
+    """One attribute.
+
+    Attributes:
+        name: of its column.
+        low, high: descriptions of low and of high values.
+        unit: of its values.
+    """
 
     name: str
     low: str
@@ -74,18 +88,18 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("truncated", "inside the image", "cut at the border", "fraction"),
     Attribute("crowding", "alone", "others overlap", "persons"),
     Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
-    Attribute("occluded", "no joints hidden", "many joints hidden", "fraction"),
+    Attribute("occluded", "no joints occluded", "many joints occluded", "fraction"),
 )
 
 IMAGE_ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("brightness", "dark picture", "bright picture", "0..1"),
-    Attribute("contrast", "flat picture", "rich in contrast", "0..0.5"),
-    Attribute("detail", "smooth picture", "full of detail", "0..1"),
-)  # of the crops' pixels: `picture_attributes` measures them
+    Attribute("brightness", "dark image", "bright image", "0..1"),
+    Attribute("contrast", "low contrast", "high contrast", "0..0.5"),
+    Attribute("detail", "smooth image", "detailed image", "0..1"),
+)
 
 
 def attribute_named(name: str) -> Attribute:
-    """The attribute of a column; one that is not built in is described by its name."""
+    """Return the attribute with this name; one that is not built in is described by its name."""
     known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *IMAGE_ATTRIBUTES)}
     return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
 
@@ -93,16 +107,16 @@ def attribute_named(name: str) -> Attribute:
 def measure_attributes(
     person_ids: NDArray[np.int64], persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
 ) -> pd.DataFrame:
-    """Measure the attributes of some persons.
+    """Measure all attributes but those of the image.
 
     Args:
-        person_ids: (N,) whom, in which order.
-        persons: a `Persons` table of everybody that was read (others overlap).
-        keypoints: a `Keypoints` table that has everybody of their images; image px.
-        skeleton: joints are found by COCO's names (`left_hip`).
+        person_ids: (N,) the persons, in the order of the result.
+        persons: a `Persons` table of all persons of their images, since others may overlap.
+        keypoints: a `Keypoints` table of the same persons, image px.
+        skeleton: its joints have COCO's names (`left_hip`).
 
     Returns:
-        person_id and a float64 column an attribute, a row a person in the order given.
+        A row per person: person_id, and a float64 column per attribute (`ATTRIBUTES`).
     """
     joints = joints_of(keypoints, person_ids)
     body = _Body(joints[..., :2], skeleton)
@@ -115,8 +129,8 @@ def measure_attributes(
     neighbours = find_neighbours(person_ids, persons, keypoints)
     columns = {
         **body.measure(),
-        "legs_labelled": _legs_seen(labelled, skeleton),
-        "neighbour_offset": _company(boxes, neighbours),
+        "legs_labelled": _legs_labelled(labelled, skeleton),
+        "neighbour_offset": _neighbour_offset(boxes, neighbours),
         "size": np.log2(np.maximum(boxes[:, 2:].max(axis=1), 1.0)),
         "truncated": touches_border(boxes, rows[["image_h", "image_w"]].to_numpy(dtype=np.int64)).astype(np.float64),
         "crowding": count_overlaps(boxes, neighbours).astype(np.float64),
@@ -127,47 +141,47 @@ def measure_attributes(
 
 
 def measure_poses(joints: NDArray[np.floating], skeleton: Skeleton) -> pd.DataFrame:
-    """The attributes that follow from joints alone, so that decoded skeletons can be measured as people are.
+    """Measure the attributes that need no more than joints, for example of decoded skeletons.
 
     Args:
-        joints: (N, K, 2) px of any frame that keeps proportions; NaN where missing.
+        joints: (N, K, 2) px of any frame with the same scale in x and y; NaN where missing.
         skeleton: of K joints.
 
     Returns:
-        A float64 column an attribute, `standing` to `legs_apart`, a row a skeleton; NaN where its joints do not tell.
+        A row per skeleton and a float64 column per attribute, `standing` to `legs_apart`; NaN where a joint is missing.
     """
     return pd.DataFrame(_Body(np.asarray(joints, dtype=np.float64), skeleton).measure())
 
 
 class _Body:
-    """Joints (N, K, 2) image px by name, and what is measured of them."""
+    """Joints (N, K, 2) px by name, and measurements of them."""
 
     def __init__(self, joints: Floats, skeleton: Skeleton) -> None:
         self.joints, self.skeleton = joints, skeleton
         torso = self.middle("shoulder") - self.middle("hip")
         length = np.hypot(torso[:, 0], torso[:, 1])
         self.torso = torso
-        self.torso_px = np.where(length >= _SMALLEST_TORSO_PX, length, np.nan)
+        self.torso_px = np.where(length >= _MIN_TORSO_PX, length, np.nan)
 
     def joint(self, name: str) -> Floats:
-        """(N, 2); NaN where missing or unknown to the skeleton."""
+        """(N, 2); NaN where missing or not in the skeleton."""
         if name not in self.skeleton.joints:
             return np.full((len(self.joints), 2), np.nan)
         return self.joints[:, self.skeleton.index(name)]
 
     def middle(self, part: str) -> Floats:
-        """(N, 2) between the left and the right one; both must be known."""
+        """(N, 2) midpoint of the left and the right joint; NaN unless both are known."""
         return (self.joint(f"left_{part}") + self.joint(f"right_{part}")) / 2
 
     def of_sides(self, measure: Callable[[str], Floats]) -> Floats:
-        """(N,) mean of the sides that are known."""
+        """(N,) mean over the sides that are known."""
         sides = np.stack([measure("left"), measure("right")])
         known = ~np.isnan(sides)
         counts = known.sum(axis=0)
         return np.where(counts > 0, np.where(known, sides, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
     def angle(self, first: str, corner: str, last: str) -> Floats:
-        """(N,) degrees at a corner, 0..180, mean of the sides."""
+        """(N,) angle at a joint in degrees, 0..180, mean of the sides."""
 
         def of_side(side: str) -> Floats:
             corner_px = self.joint(f"{side}_{corner}")
@@ -178,12 +192,12 @@ class _Body:
         return self.of_sides(of_side)
 
     def rise(self, low: str, high: str) -> Floats:
-        """(N,) torsos by which `high` stands above `low`, mean of the sides."""
+        """(N,) height of `high` above `low` in torsos, mean of the sides."""
         offset = self.of_sides(lambda side: self.joint(f"{side}_{low}")[:, 1] - self.joint(f"{side}_{high}")[:, 1])
         return np.asarray(offset / self.torso_px)
 
     def reach(self) -> Floats:
-        """(N,) torsos from the torso's middle to wrists and ankles, mean of those that are known; two at least."""
+        """(N,) mean distance in torsos of the known wrists and ankles from the centre of the torso; NaN for fewer than two."""
         middle = (self.middle("shoulder") + self.middle("hip")) / 2
         ends = [self.joint(f"{side}_{part}") - middle for side in ("left", "right") for part in ("wrist", "ankle")]
         distances = np.stack([np.hypot(end[:, 0], end[:, 1]) for end in ends])
@@ -192,7 +206,7 @@ class _Body:
         return np.asarray(np.where(known.sum(axis=0) >= 2, mean, np.nan) / self.torso_px)
 
     def measure(self) -> dict[str, Floats]:
-        """Attributes of the pose by name, (N,) each."""
+        """Return the pose attributes by name, (N,) each."""
         shoulders = self.joint("left_shoulder")[:, 0] - self.joint("right_shoulder")[:, 0]
         legs = self.joint("left_ankle") - self.joint("right_ankle")
         return {
@@ -209,13 +223,13 @@ class _Body:
         }
 
 
-def _legs_seen(labelled: NDArray[np.bool_], skeleton: Skeleton) -> Floats:
+def _legs_labelled(labelled: NDArray[np.bool_], skeleton: Skeleton) -> Floats:
     legs = [index for index, joint in enumerate(skeleton.joints) if joint.endswith(("_knee", "_ankle"))]
     return labelled[:, legs].mean(axis=1) if legs else _unknown(len(labelled))
 
 
-def _company(boxes: Floats, neighbours: Neighbours) -> Floats:
-    """(N,) mean offset in x of the others near each (N, 4) box; NaN for people who are alone."""
+def _neighbour_offset(boxes: Floats, neighbours: Neighbours) -> Floats:
+    """(N,) mean offset in x of the persons near each (N, 4) box; NaN where there is none."""
     own, others = boxes[neighbours.rows], neighbours.boxes
     sides = np.maximum(own[:, 2:].max(axis=1), 1.0)
     offsets = (others[:, 0] + others[:, 2] / 2 - own[:, 0] - own[:, 2] / 2) / sides
@@ -229,18 +243,18 @@ def _unknown(count: int) -> Floats:
     return np.full(count, np.nan)
 
 
-# MERGED from picture_attributes: What can be measured of a person's crop as a picture: a component that turns out to be
-# brightness is no pose.
-#
-# brightness    mean of all pixels and colours, 0 black, 1 white
-# contrast      standard deviation of the grey values, 0..0.5
-# detail        mean step of grey between neighbours in a row, 0..1
-
-
 def measure_image_attributes(crops: CropSet, batch_size: int) -> pd.DataFrame:
-    """A float64 column an attribute of the pictures, a row a person; reads each crop once, batch by batch."""
+    """Measure the attributes of the crops as images. Each crop is read once, batch by batch.
+
+    Args:
+        crops: of N persons.
+        batch_size: crops per batch.
+
+    Returns:
+        A row per person and a float64 column per attribute (`IMAGE_ATTRIBUTES`).
+    """
     parts = []
-    for batch in tqdm(batches_of_rows(np.arange(len(crops)), batch_size), desc="pictures", leave=False):
+    for batch in tqdm(batches_of_rows(np.arange(len(crops)), batch_size), desc="image attributes", leave=False):
         images = crops.read_images(batch).astype(np.float32) / 255
         grey = images.mean(axis=3)
         detail = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2))

@@ -115,4 +115,4 @@ def draw_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
     values = np.log2(np.maximum(np.concatenate([density, random[-1:]]), 2.0**-6))
     title = f"How dense the evidence is ({method.replace('_', ' ')})"
     names = [*(name.replace("_", " ") for name in joints), "all, random weights"]
-    return plot_matrix(values, names, REGIONS, title=title, unit="log2 of evidence share / area share", smallest_reach=1.0)
+    return plot_matrix(values, names, REGIONS, title=title, unit="log2 of evidence share / area share", min_range=1.0)

@@ -1,4 +1,4 @@
-"""What a component of `posescope.clusterers` returns, and what else it may offer."""
+"""Interface of the components of `posescope.clusterers`, and helpers that they share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,21 +17,23 @@ __all__ = [
     "nearest_centres",
     "quick_variant",
     "sort_by_size",
-    "Division",
+    "working_dtype",
 ]
+
+_FLOAT64_VALUES = 2_000_000  # up to so many coordinates float64 is as fast as float32
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """A division of N points into Q clusters, ordered from the largest to the smallest.
+    """An assignment of N points to Q clusters, ordered from the largest cluster to the smallest.
 
     Attributes:
-        labels: (N,) int64, 0..Q-1, each with at least one point.
+        labels: (N,) int64, 0..Q-1; no cluster is empty.
         centres: (Q, P) float64.
-        silhouettes: mean silhouette, -1..1, of every number of clusters tried, by that number.
-        inertias: likewise, the sum of squared distances from each point to its cluster's centre; may be left out.
-        restart_agreements: likewise, mean adjusted Rand index between the division kept and those of the other starts; may be
-            left out.
+        silhouettes: mean silhouette, -1..1, by number of clusters tried.
+        inertias: sum of squared distances of the points to the centre of their cluster, by number of clusters tried; optional.
+        restart_agreements: mean adjusted Rand index between the result and the other starts, by number of clusters tried;
+            optional.
     """
 
     labels: NDArray[np.int64]
@@ -44,8 +46,8 @@ class Clustering:
         found = np.unique(self.labels)
         if not np.array_equal(found, np.arange(len(self.centres))) or len(found) < 2:
             raise ExplainabilityError(
-                f"Clustering: expected labels 0..{len(self.centres) - 1} for {len(self.centres)} centres, at least two and each "
-                f"with a point; found the labels {found.tolist()[:20]}."
+                f"Clustering: expected the labels 0..{len(self.centres) - 1} for {len(self.centres)} centres, with at least two "
+                f"clusters and none of them empty; found the labels {found.tolist()[:20]}."
             )
 
     def __len__(self) -> int:
@@ -53,69 +55,95 @@ class Clustering:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """(Q,) persons of each cluster."""
+        """(Q,) points per cluster."""
         return np.bincount(self.labels, minlength=len(self)).astype(np.int64)
 
     @property
     def silhouette(self) -> float:
-        """Of the division itself."""
+        """Mean silhouette of this clustering."""
         return self.silhouettes[len(self)]
 
 
 class Clusterer(Protocol):
-    """A component of `posescope.clusterers`, built."""
+    """An instance of a component of `posescope.clusterers`."""
 
     def __call__(self, points: NDArray[np.floating], seed: int = 0) -> Clustering:
-        """Divide (N, P) points, float32 or float64."""
+        """Cluster (N, P) points, float32 or float64."""
         ...
 
 
 @runtime_checkable
 class QuickClusterer(Protocol):
-    """A clusterer that also offers a cheaper one of its kind, for the controls, which cluster many times over."""
+    """A clusterer with a cheaper variant for the null reference data, which are clustered many times."""
 
     def quicker(self, clusters: int | None = None) -> Clusterer:
-        """One that makes so many clusters; none: that tries every number that this one tries."""
+        """Return the cheaper variant for this number of clusters; none: the same range of numbers."""
         ...
 
 
 def quick_variant(clusterer: Clusterer, clusters: int | None = None) -> Clusterer:
-    """The cheaper one of its kind where it offers one, else the clusterer itself."""
+    """Return the cheaper variant of a clusterer, or the clusterer itself if it has none.
+
+    Args:
+        clusterer: any clusterer.
+        clusters: the only number of clusters to try; none: those that the clusterer tries.
+    """
     return clusterer.quicker(clusters) if isinstance(clusterer, QuickClusterer) else clusterer
 
 
+def working_dtype(points: NDArray[np.floating]) -> type[np.floating]:
+    """Return float64 for few coordinates, else float32, which gives the same clusters in half the time and memory."""
+    return np.float64 if points.size <= _FLOAT64_VALUES else np.float32
+
+
 def check_finite(points: NDArray[np.floating], name: str) -> None:
-    """Accept only points without NaN and infinite numbers.
+    """Refuse points with NaN or infinite values.
 
     Args:
         points: (N, P).
-        name: of the component that was given them, for the message.
+        name: of the component, for the message.
 
     Raises:
-        ExplainError: naming the first row that has one.
+        ExplainabilityError: with the first such row.
     """
-    with np.errstate(invalid="ignore"):  # infinite numbers of both signs sum to NaN
+    with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN
         sums = points.sum(axis=1, dtype=np.float64)
     faulty = np.flatnonzero(~np.isfinite(sums))
     if len(faulty):
         raise ExplainabilityError(
-            f"{name}: expected finite numbers; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
+            f"{name}: expected finite values; {len(faulty)} of {len(points)} rows have NaN or infinite ones, row {faulty[0]} "
             "first. Compute the features again (pipeline explainability)."
         )
 
 
 def nearest_centres(points: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.int64]:
-    """(N, P) points, (Q, P) centres -> (N,) the nearest centre of each; the first of equals."""
-    # Of |x - c|^2 = |x|^2 - 2 x.c + |c|^2 the first term is the same for all centres; measured from the centres' middle.
-    middle = centres.mean(axis=0)
-    shifted = (centres - middle).astype(points.dtype)
-    offsets = (shifted**2).sum(axis=1) + 2 * shifted @ middle.astype(points.dtype)
+    """Return the index of the nearest centre of each point; of equally near ones the first.
+
+    Args:
+        points: (N, P).
+        centres: (Q, P).
+
+    Returns:
+        (N,) 0..Q-1.
+    """
+    # |x - c|^2 = |x|^2 - 2 x.c + |c|^2: the first term is the same for all centres. Offsets are taken from the centres' mean.
+    mean = centres.mean(axis=0)
+    shifted = (centres - mean).astype(points.dtype)
+    offsets = (shifted**2).sum(axis=1) + 2 * shifted @ mean.astype(points.dtype)
     nearest: NDArray[np.int64] = np.argmin(offsets - points @ (2 * shifted).T, axis=1).astype(np.int64)
     return nearest
 
 
 def sort_by_size(labels: NDArray[np.integer], centres: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels (N,) and centres (Q, P) renumbered from the largest cluster to the smallest; empty clusters go."""
+    """Renumber clusters from the largest to the smallest and drop empty ones.
+
+    Args:
+        labels: (N,) 0..Q-1.
+        centres: (Q, P).
+
+    Returns:
+        The new labels (N,) and centres.
+    """
     sizes = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-sizes, kind="stable")
     order = order[sizes[order] > 0]
@@ -123,21 +151,3 @@ def sort_by_size(labels: NDArray[np.integer], centres: NDArray[np.floating]) -> 
     new[order] = np.arange(len(order))
     renumbered: NDArray[np.int64] = new[labels].astype(np.int64)
     return renumbered, centres[order].astype(np.float64)
-
-
-# MERGED from kmeans_division: What one start of k-means arrived at.
-
-
-@dataclass(frozen=True)
-class Division:
-    """Of N points into k clusters.
-
-    Attributes:
-        labels: (N,) int32, 0..k-1.
-        centres: (k, P), measured from the middle of all points.
-        inertia: sum of squared distances to the own centre.
-    """
-
-    labels: NDArray[np.int32]
-    centres: NDArray[np.floating]
-    inertia: float

@@ -1,8 +1,7 @@
-"""A mixture of Gaussians: clusters may differ in width, and may lie inside one another; their number follows from the BIC.
+"""Gaussian mixtures: clusters may differ in width and may overlap; the number of clusters is selected by the BIC.
 
-The Bayesian information criterion (Schwarz, 1978) weighs how well a mixture explains the points against its number of
-parameters; it does not ask for gaps between clusters, as the silhouette does. Covariances are diagonal: along principal
-components the points as a whole have no others.
+The Bayesian information criterion (Schwarz, 1978) trades the likelihood against the number of parameters. Unlike the silhouette
+it does not require gaps between clusters. Covariances are diagonal, as that of all points is along principal components.
 """
 
 import numpy as np
@@ -19,17 +18,23 @@ from posescope.explainability.features.row_blocks import centred_blocks, sample_
 
 __all__ = ["GaussianMixture", "GaussianMixtureOptions"]
 
-_LEAST_VARIANCE = 1e-4  # of a cluster along an axis, as a share of the points' mean: copies of one person are no cluster
+_MIN_VARIANCE = 1e-4  # of a cluster along an axis, as a fraction of the points' mean variance: copies of one point are no cluster
 
 
 class GaussianMixtureOptions(Options):
-    """Numbers of clusters to try, and how hard."""
+    """Range of the number of clusters and effort."""
 
-    smallest: int = Field(2, ge=2, le=100, description="Fewest clusters tried")
-    largest: int = Field(10, ge=2, le=100, description="Most clusters tried")
-    restarts: int = Field(3, ge=1, le=1000, description="Starts a number of clusters, each from a k-means; the likeliest counts")
-    fitted_persons: int = Field(10_000, ge=10, description="Mixtures are fitted to this many points, at most; all are labelled")
-    silhouette_persons: int = Field(10_000, ge=10, description="Silhouettes of this many points, at most, each against all")
+    smallest: int = Field(2, ge=2, le=100, description="Smallest number of clusters tried")
+    largest: int = Field(10, ge=2, le=100, description="Largest number of clusters tried")
+    restarts: int = Field(
+        3, ge=1, le=1000, description="Starts per number of clusters, each from k-means; the highest likelihood is kept"
+    )
+    fitted_persons: int = Field(
+        10_000, ge=10, description="Maximum number of points that mixtures are fitted to; all are labelled"
+    )
+    silhouette_persons: int = Field(
+        10_000, ge=10, description="Maximum number of points with a silhouette, each against all points"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "GaussianMixtureOptions":
@@ -39,7 +44,7 @@ class GaussianMixtureOptions(Options):
 
 
 class GaussianMixture:
-    """Clusterer `gaussian_mixture`: tries several numbers of clusters and keeps the one with the lowest BIC."""
+    """Clusterer `gaussian_mixture`."""
 
     Options = GaussianMixtureOptions
 
@@ -47,11 +52,15 @@ class GaussianMixture:
         self.options = options
 
     def __call__(self, points: NDArray[np.floating], seed: int = 0) -> Clustering:
-        """Divide (N, P) points; each goes to its likeliest cluster.
+        """Fit a mixture for every number of clusters and label the points by the one with the lowest BIC.
+
+        Args:
+            points: (N, P).
+            seed: of the starts and of the samples.
 
         Raises:
-            ExplainError: if there are not more points than the fewest clusters, one cluster takes all, or a number is NaN or
-                infinite.
+            ExplainabilityError: if there are no more points than the smallest number of clusters, no mixture has a point in each
+                of its clusters, or a value is NaN or infinite.
         """
         check_finite(points, "gaussian_mixture")
         largest = min(self.options.largest, len(points) - 1)
@@ -59,39 +68,41 @@ class GaussianMixture:
             raise ExplainabilityError(
                 f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}."
             )
-        middle = points.mean(axis=0, dtype=np.float64)
-        sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - middle
+        mean = points.mean(axis=0, dtype=np.float64)
+        sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - mean
         counts = range(self.options.smallest, largest + 1)
         mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), counts, "mixtures")
-        found = {count: _predict(mixture, points, middle) for count, mixture in zip(counts, mixtures, strict=True)}
-        divided = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}
-        if not divided:
-            raise ExplainabilityError(
-                f"gaussian_mixture: no mixture divides the {len(points)} points into as many clusters as it has."
-            )
+        found = {count: _predict(mixture, points, mean) for count, mixture in zip(counts, mixtures, strict=True)}
+        complete = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}
+        if not complete:
+            raise ExplainabilityError(f"gaussian_mixture: no mixture has a point of the {len(points)} in each of its clusters.")
         bic = {count: mixture.bic(sample) for count, mixture in zip(counts, mixtures, strict=True)}
-        best = min(divided, key=lambda count: bic[count])
-        middles = np.stack([points[divided[best] == cluster].mean(axis=0, dtype=np.float64) for cluster in range(best)])
-        labels, centres = sort_by_size(divided[best], middles)
+        best = min(complete, key=lambda count: bic[count])
+        means = np.stack([points[complete[best] == cluster].mean(axis=0, dtype=np.float64) for cluster in range(best)])
+        labels, centres = sort_by_size(complete[best], means)
         rows = sample_rows(len(points), self.options.silhouette_persons, seed)
-        measured = measure_silhouettes(points, list(divided.values()), rows)
-        return Clustering(labels, centres, {count: own.mean for count, own in zip(divided, measured, strict=True)})
+        measured = measure_silhouettes(points, list(complete.values()), rows)
+        return Clustering(labels, centres, {count: own.mean for count, own in zip(complete, measured, strict=True)})
 
     def quicker(self, clusters: int | None = None) -> "GaussianMixture":
-        """The same with one start and fewer persons, and only that many clusters if told so."""
+        """Return a clusterer with one start and fewer silhouettes.
+
+        Args:
+            clusters: the only number of clusters to try; none: the same range.
+        """
         changes = {"restarts": 1, "silhouette_persons": min(2000, self.options.silhouette_persons)}
         if clusters is not None:
             changes |= {"smallest": clusters, "largest": clusters}
         return GaussianMixture(self.options.model_copy(update=changes))
 
     def _fit(self, points: NDArray[np.float64], count: int, seed: int) -> Mixture:
-        least = max(_LEAST_VARIANCE * float(points.var(axis=0).mean()), np.finfo(np.float64).tiny)
+        least = max(_MIN_VARIANCE * float(points.var(axis=0).mean()), np.finfo(np.float64).tiny)
         mixture = Mixture(
             count, covariance_type="diag", n_init=self.options.restarts, reg_covar=least, max_iter=500, random_state=seed
         )
         return mixture.fit(points)
 
 
-def _predict(mixture: Mixture, points: NDArray[np.floating], middle: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N,) the likeliest cluster of each of (N, P) points; a mixture squares all that it is given, so it is given blocks."""
-    return np.concatenate([mixture.predict(block) for _, block in centred_blocks(points, middle, np.float64)])
+def _predict(mixture: Mixture, points: NDArray[np.floating], mean: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N,) the likeliest cluster of each of (N, P) points, block by block, since a mixture squares all that it is given."""
+    return np.concatenate([mixture.predict(block) for _, block in centred_blocks(points, mean, np.float64)])

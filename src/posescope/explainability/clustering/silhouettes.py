@@ -1,33 +1,30 @@
-"""Silhouettes (Rousseeuw, 1987): how much nearer a person is to its own cluster than to the next one.
+"""Silhouettes (Rousseeuw, 1987): how much nearer a point is to its own cluster than to the next one.
 
-    a = mean distance to the others of its own cluster      b = mean distance to the persons of the next cluster
-    s = (b - a) / max(a, b)                                  1 well inside, 0 on the border, -1 in the wrong cluster
+    a = mean distance to the other points of its cluster      b = mean distance to the points of the nearest other cluster
+    s = (b - a) / max(a, b)                                    1 well inside, 0 between two clusters, -1 in the wrong cluster
 
-Distances are Euclidean and come in blocks out of matrix products, so nothing of size N x N is ever held. All divisions of the
-same points share them: distances times one-hot labels are the sums to every cluster of every division at once.
-Where there are too many persons for all pairs, a sample of persons is measured **against everybody**: their mean is an unbiased
-estimate of everybody's, and its interval says how sure it is. On a GPU torch takes the distances (`silhouettes_on_device`).
+Distances are Euclidean. They are computed block by block from matrix products, so no N x N matrix is held. All labellings of the
+same points share them: distances times one-hot labels are the sums to every cluster of every labelling.
+Where there are too many points for all pairs, a sample is measured against all points: its mean is an unbiased estimate.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from posescope.explainability.clustering.base import working_dtype
 from posescope.explainability.clustering.thread_pool import map_in_threads
-from posescope.explainability.clustering.torch_backend import sum_distances_on
 from posescope.explainability.features.row_blocks import centred_blocks
 
 __all__ = ["LOW_SILHOUETTE", "Silhouettes", "describe_structure", "measure_silhouettes"]
 
-_FEW_NUMBERS = 2_000_000  # coordinates up to which float64 costs nothing
-_ROWS, _COLUMNS = 256, 4096  # of a block of distances: 4 MB in float32, which stays in the cache
+_ROWS, _COLUMNS = 256, 4096  # of a block of distances: 4 MB in float32, which fits in the cache
 
-# Kaufman and Rousseeuw (1990), Finding Groups in Data, table 4 of chapter 2: mean silhouette up to -> their words
+# Kaufman and Rousseeuw (1990), Finding Groups in Data, table 4 of chapter 2: upper bound of the mean silhouette -> description
 LOW_SILHOUETTE = 0.25
-_WORDS = (
+_DESCRIPTIONS = (
     (LOW_SILHOUETTE, "no substantial structure"),
     (0.50, "a weak structure that could be artificial"),
     (0.70, "a reasonable structure"),
@@ -37,24 +34,24 @@ _STRONG = "a strong structure"
 
 @dataclass(frozen=True)
 class Silhouettes:
-    """Of n persons in one division.
+    """Silhouettes of n points in one labelling.
 
     Attributes:
-        own: (n,) mean distance to the others of the own cluster, 0 for somebody alone in it.
-        other: (n,) mean distance to the persons of the nearest other cluster.
-        alone: (n,) whether the person is the only one of its cluster.
+        own: (n,) mean distance to the other points of the own cluster; 0 for the only point of a cluster.
+        other: (n,) mean distance to the points of the nearest other cluster.
+        is_singleton: (n,) whether the point is the only one of its cluster.
     """
 
     own: NDArray[np.float64]
     other: NDArray[np.float64]
-    alone: NDArray[np.bool_]
+    is_singleton: NDArray[np.bool_]
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """(n,) silhouettes, -1..1; 0 for somebody alone in a cluster, and where all points coincide."""
+        """(n,) silhouettes, -1..1; 0 for the only point of a cluster, and where all points coincide."""
         larger = np.maximum(self.own, self.other)
         values = np.divide(self.other - self.own, larger, out=np.zeros_like(larger), where=larger > 0)
-        values[self.alone] = 0.0
+        values[self.is_singleton] = 0.0
         return values
 
     @property
@@ -64,68 +61,60 @@ class Silhouettes:
 
 
 def describe_structure(silhouette: float) -> str:
-    """Kaufman and Rousseeuw's words for a mean silhouette of that size."""
-    return next((words for most, words in _WORDS if silhouette <= most), _STRONG)
+    """Return Kaufman and Rousseeuw's description of a mean silhouette."""
+    return next((description for most, description in _DESCRIPTIONS if silhouette <= most), _STRONG)
 
 
 def measure_silhouettes(
-    points: NDArray[np.floating],
-    divisions: Sequence[NDArray[np.integer]],
-    rows: NDArray[np.int64] | None = None,
-    device: torch.device | None = None,
+    points: NDArray[np.floating], labellings: Sequence[NDArray[np.integer]], rows: NDArray[np.int64] | None = None
 ) -> list[Silhouettes]:
-    """Silhouettes of the persons at `rows` in each of several divisions of the same N points.
+    """Return the silhouettes of some points in several labellings of all points.
 
-    Memory beside the points: one copy of them, on the device where there is one, and blocks.
+    Memory beside the points: one copy of them, and blocks.
 
     Args:
         points: (N, P).
-        divisions: (N,) labels each, 0..Q-1, with at least two clusters that have persons.
-        rows: (n,) whom; none: everybody.
-        device: where torch takes the distances; none: the CPU, by NumPy.
+        labellings: (N,) labels each, 0..Q-1, with at least two clusters that are not empty.
+        rows: (n,) of the points that are measured, each against all points; none: all.
 
     Returns:
-        One a division, persons in the order of `rows`.
+        One per labelling, points in the order of `rows`.
     """
     rows = np.arange(len(points)) if rows is None else rows
-    counts = [np.bincount(labels) for labels in divisions]
-    dtype = np.float64 if points.size <= _FEW_NUMBERS else np.float32
-    if device is None:
-        sums = _sum_distances(points, dtype, divisions, rows)
-    else:
-        sums = sum_distances_on(device, points, dtype, divisions, rows)
-    edges = np.cumsum([0, *(len(sizes) for sizes in counts)])
+    sizes = [np.bincount(labels) for labels in labellings]
+    sums = _sum_distances(points, labellings, rows)
+    edges = np.cumsum([0, *(len(own) for own in sizes)])
     return [
-        _silhouettes(sums[:, first:last], labels[rows], sizes)
-        for first, last, labels, sizes in zip(edges, edges[1:], divisions, counts, strict=False)
+        _silhouettes(sums[:, first:last], labels[rows], own)
+        for first, last, labels, own in zip(edges, edges[1:], labellings, sizes, strict=False)
     ]
 
 
 def _sum_distances(
-    points: NDArray[np.floating], dtype: type[np.floating], divisions: Sequence[NDArray[np.integer]], rows: NDArray[np.int64]
+    points: NDArray[np.floating], labellings: Sequence[NDArray[np.integer]], rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(n, sum of Q) summed distances from the points at `rows` to every cluster of every division."""
-    plan = _Blocks.of(points, dtype, divisions)
+    """(n, sum of Q) summed distances from the points at `rows` to every cluster of every labelling."""
+    blocks = _Blocks.of(points, labellings)
     starts = range(0, len(rows), _ROWS)
-    return np.concatenate(map_in_threads(lambda start: plan.sums(rows[start : start + _ROWS]), starts, "silhouettes"))
+    return np.concatenate(map_in_threads(lambda start: blocks.sums(rows[start : start + _ROWS]), starts, "silhouettes"))
 
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Coordinates and one-hot labels, ready for matrix products: |x - y|^2 = (-2 x, |x|^2, 1) . (y, 1, |y|^2)."""
+    """Factors of the matrix product |x - y|^2 = (-2 x, |x|^2, 1) . (y, 1, |y|^2), and one-hot labels."""
 
-    right: NDArray[np.floating]  # (N, P + 2); of the left factor only the rows at work are ever held
+    right: NDArray[np.floating]  # (N, P + 2); of the left factor only the current rows are held
     members: NDArray[np.floating]  # (N, sum of Q)
 
     @classmethod
-    def of(cls, points: NDArray[np.floating], dtype: type[np.floating], divisions: Sequence[NDArray[np.integer]]) -> "_Blocks":
-        count, width = points.shape
+    def of(cls, points: NDArray[np.floating], labellings: Sequence[NDArray[np.integer]]) -> "_Blocks":
+        dtype, (count, width) = working_dtype(points), points.shape
         right = np.ones((count, width + 2), dtype=dtype)
-        # The squares lose digits far from the origin.
+        # Centred, since squares lose digits far from the origin.
         for rows, centred in centred_blocks(points, points.mean(axis=0, dtype=np.float64), dtype):
             right[rows, :width] = centred
             right[rows, width + 1] = np.einsum("np,np->n", centred, centred)
-        return cls(right, np.hstack([np.eye(labels.max() + 1, dtype=dtype)[labels] for labels in divisions]))
+        return cls(right, np.hstack([np.eye(labels.max() + 1, dtype=dtype)[labels] for labels in labellings]))
 
     def sums(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n, sum of Q) for the points at `rows`."""
@@ -134,7 +123,7 @@ class _Blocks:
             distances = left @ self.right[here].T
             np.sqrt(np.maximum(distances, 0, out=distances), out=distances)
             inside = np.flatnonzero((rows >= here.start) & (rows < here.stop))
-            distances[inside, rows[inside] - here.start] = 0  # to oneself, exactly
+            distances[inside, rows[inside] - here.start] = 0  # the distance to itself is exactly 0
             total += distances @ self.members[here]
         return total
 
@@ -150,10 +139,9 @@ class _Blocks:
 
 
 def _silhouettes(sums: NDArray[np.float64], labels: NDArray[np.integer], sizes: NDArray[np.int64]) -> Silhouettes:
-    place = np.arange(len(labels))
-    alone = sizes[labels] == 1
-    own = sums[place, labels] / np.maximum(sizes[labels] - 1, 1)
+    index = np.arange(len(labels))
+    own = sums[index, labels] / np.maximum(sizes[labels] - 1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.where(sizes > 0, sums / sizes, np.inf)
-    means[place, labels] = np.inf
-    return Silhouettes(own=own, other=means.min(axis=1), alone=alone)
+    means[index, labels] = np.inf
+    return Silhouettes(own=own, other=means.min(axis=1), is_singleton=sizes[labels] == 1)

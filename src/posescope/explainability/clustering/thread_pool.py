@@ -1,8 +1,8 @@
-"""Many small calculations at once, each on one thread.
+"""Many small calculations in parallel, each on one thread.
 
-Numerical libraries divide one operation among threads, which then wait for one another more than they work where the operation
-is short: 15 times slower where other work shares the cores. Whole calculations side by side need not wait, and what they give
-does not depend on the number of cores. Where each needs much memory, fewer go at once than there are cores.
+Numerical libraries split one operation among threads, which spend more time on synchronisation than on work where operations
+are short (15 times slower on cores that are shared). Whole calculations in parallel need no synchronisation, and their results
+do not depend on the number of cores. Fewer run at once where each needs much memory.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from posescope.core.hardware import available_cpus
 
 __all__ = ["map_in_threads"]
 
-_MOST_BYTES = 4 * 2**30  # that the calculations under way may take together
+_MAX_BYTES = 4 * 2**30  # of all calculations that run at the same time
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -26,18 +26,17 @@ Answer = TypeVar("Answer")
 def map_in_threads(
     calculate: Callable[[Item], Answer], items: Iterable[Item], description: str, bytes_each: int = 0
 ) -> list[Answer]:
-    """The answers for all items, in their order; one thread a core, and one core a calculation.
+    """Return the results for all items, in their order. Each calculation has one thread and one core.
 
     Args:
-        calculate: spends its time in NumPy or scikit-learn, which let other threads work meanwhile.
-        items: in any number.
+        calculate: a function that spends its time in NumPy or scikit-learn, which release the interpreter lock.
+        items: its arguments.
         description: of the progress bar.
-        bytes_each: memory that a calculation takes while it is under way, where that is much: as many are under way as 4 GB
-            hold, and one at least.
+        bytes_each: memory of one calculation, where that is much; as many run at once as fit in 4 GB, at least one.
     """
     work = list(items)
-    cores = max(1, min(len(work), available_cpus(), _MOST_BYTES // max(1, bytes_each)))
-    # OpenMP counts threads by the thread that asks, so each worker limits its own; BLAS counts for the whole process.
+    cores = max(1, min(len(work), available_cpus(), _MAX_BYTES // max(1, bytes_each)))
+    # OpenMP limits its threads per calling thread, so each worker sets its own limit; BLAS limits them per process.
     with _libraries().limit(limits=1), ThreadPoolExecutor(cores, initializer=_limit_this_thread) as pool:
         return list(tqdm(pool.map(calculate, work), total=len(work), desc=description, leave=False, delay=2))
 
@@ -48,4 +47,4 @@ def _limit_this_thread() -> None:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # it looks through all that is loaded, which takes longer than a small calculation
+    return ThreadpoolController()  # cached: it scans all loaded libraries, which takes longer than a small calculation

@@ -1,8 +1,8 @@
-"""Do persons fall into kinds inside the network, and does the model fail on some of them?
+"""The analysis `clusters`: groups of persons in feature space, their description, and the errors of the model on each.
 
-Persons are clustered by their coordinates along the components that hold most of the variance, or by the features as they are.
-Any clustering algorithm returns clusters; they are called real only if their silhouette beats that of clouds without clusters and
-if halves of the photographs find them again. Otherwise the division is a way to cut a continuum, and every claim says so.
+Persons are clustered by their coordinates along the components with most of the variance, or by the raw features. Any clustering
+algorithm returns clusters; they count as real only if their silhouette exceeds that of null reference data and if halves of the
+images agree on them. Otherwise they are a cut through a continuum, and every claim says so.
 """
 
 from dataclasses import replace
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.core.plugins import ComponentSpec, build, component_field
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
@@ -47,40 +46,36 @@ else:
 
 
 class ClustersOptions(ClusterValidationOptions):
-    """What is clustered, what it is held against, and what is shown of it."""
+    """Clustered data, controls and size of the images."""
 
     clusterer: ClustererSpec = Field(ComponentSpec(name="kmeans"), description="Component of posescope.clusterers")
     space: Literal["components", "raw"] = Field(
         "components",
-        description="Cluster coordinates along components, or the features as they are (about 16 bytes a number in memory)",
+        description="Clustered data: coordinates along components, or the raw features (about 16 bytes of memory per value)",
     )
     variance_fraction: float = Field(
-        0.95, gt=0, le=1, description="In space components: along those that together hold this share of the variance"
+        0.95, gt=0, le=1, description="With space components: fraction of the variance that the components together explain"
     )
-    persons: int | None = Field(None, ge=3, description="Persons clustered, at most; none: everybody")
+    persons: int | None = Field(None, ge=3, description="Maximum number of persons; null: all")
     silhouette_persons: int = Field(
-        10_000, ge=10, description="Persons whose silhouette is taken, at most, each against everybody; fewer persons: exact"
-    )
-    device: str = Field(
-        "auto",
-        pattern=DEVICE_PATTERN,
-        description="Where those silhouettes are measured: auto (a CUDA GPU where there is one, else the CPU by NumPy), cpu, "
-        "cuda or cuda:1. The clusterer has an option of its own",
+        10_000,
+        ge=10,
+        description="Maximum number of persons with a silhouette, each against all persons; exact for fewer persons",
     )
     smallest_contrast: float = Field(
-        0.5, ge=0, description="An attribute is told where its whole interval lies beyond this many standard deviations"
+        0.5, ge=0, description="An attribute describes a cluster if its whole interval is beyond this many standard deviations"
     )
-    shuffles: int = Field(200, ge=20, description="Times that labels are shuffled, as control of errors and attributes")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
-    gallery: int = Field(6, gt=0, le=50, description="Persons shown of each cluster: its medoid, and the nearest to its centre")
-    farthest: int = Field(2, ge=0, le=50, description="Persons shown of each cluster that are farthest from its centre")
+    shuffles: int = Field(200, ge=20, description="Permutations of the labels, the control of errors and attributes")
+    resamples: int = Field(1000, ge=100, description="Bootstrap samples of images for each interval")
+    gallery: int = Field(6, gt=0, le=50, description="Persons shown per cluster: the medoid and the nearest to the centre")
+    farthest: int = Field(2, ge=0, le=50, description="Persons shown per cluster that are farthest from the centre")
 
 
 class Clusters:
     """Analysis `clusters`.
 
-    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Pictures: clusters (who they are), clusters_map,
-    clusters_skeletons. Figure: clusters_plane, the map with a person under the pointer.
+    Tables: clusters, silhouettes, cluster_attributes, cluster_members. Images: clusters (persons of each cluster), clusters_map
+    (scatter plot), clusters_skeletons. Plot: clusters_plane, the interactive scatter plot.
     """
 
     Options = ClustersOptions
@@ -89,47 +84,45 @@ class Clusters:
         self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Cluster the persons.
+        """Cluster the persons, validate the clusters and describe them.
 
         Raises:
-            ExplainError: if the clusterer does not divide these persons into two clusters or more.
-            OptionsError: if the device is not there.
+            ExplainabilityError: if the clusterer does not find at least two clusters.
         """
-        device = resolve_gpu(self.options.device)
         inputs = _limited(inputs, self.options.persons)
         points, space = self._points(inputs)
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
         draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
-        measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed, device)
+        measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed)
         silhouette = measured.interval(inputs.groups, draws)
-        structure = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
+        validation = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
         traits, errors = self._contrasts(inputs, clustering, draws)
         table = cluster_table(inputs.features.person_ids, clustering, measured, traits, errors)
-        failures = error_findings(errors, clustering, traits, "clusters", real=structure.is_real) if errors else []
-        told = trait_findings(traits, clustering.sizes, "clusters") if traits else []
+        failures = error_findings(errors, clustering, traits, "clusters", real=validation.is_real) if errors else []
+        described = trait_findings(traits, clustering.sizes, "clusters") if traits else []
         names = cluster_names(clustering.sizes, traits)
         return AnalysisResult(
-            facts={**structure.facts(), **cluster_facts(table), "persons": len(points), "coordinates": points.shape[1]},
+            facts={**validation.facts(), **cluster_facts(table), "persons": len(points), "coordinates": points.shape[1]},
             tables={
                 "clusters": table,
-                "silhouettes": structure.table(),
+                "silhouettes": validation.table(),
                 **({"cluster_attributes": traits.table} if traits else {}),
                 "cluster_members": members_table(inputs.features.person_ids, clustering, measured),
             },
-            images={"clusters": self._gallery(inputs, clustering, measured), **_pictures(inputs, clustering, names)},
-            note=_note(space, measured, structure, failures, traits),
-            findings=(*structure.findings("clusters_map"), *failures, *told),
+            images={"clusters": self._gallery(inputs, clustering, measured), **_images(inputs, clustering, names)},
+            note=_note(space, measured, validation, failures, traits),
+            findings=(*validation.findings("clusters_map"), *failures, *described),
             plots={
                 "clusters_plane": plot_interactive_plane(project_to_plane(inputs), clustering.labels, names, hover_texts(inputs))
             },
         )
 
     def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
-        """(N, P) coordinates of the persons, and what they are in words."""
+        """(N, P) coordinates of the persons, and their description."""
         values = inputs.features.values
         if self.options.space == "raw":
-            # Features that are stored as float32 stay in their file.
+            # No copy of features stored as float32: they stay memory-mapped.
             return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
         axes = min(inputs.components.components_for(self.options.variance_fraction), len(inputs.components))
         points = np.empty((len(values), axes), dtype=np.float32)
@@ -140,7 +133,7 @@ class Clusters:
     def _contrasts(
         self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
     ) -> tuple[Traits | None, ClusterErrors | None]:
-        """What sets the clusters apart, and how well the model does on each; none where nothing is known."""
+        """Attributes and scores of the clusters; none where they are unknown."""
         labels, count, groups = clustering.labels, len(clustering), inputs.groups
         shuffles, seed = self.options.shuffles, inputs.seed
         scores = {"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}
@@ -163,13 +156,13 @@ class Clusters:
 def _checked(clustering: Clustering, count: int) -> Clustering:
     if len(clustering.labels) != count:
         raise ExplainabilityError(
-            f"clusters: expected of the clusterer a label for each of the {count} points, found {len(clustering.labels)}."
+            f"clusters: expected a label from the clusterer for each of the {count} points, found {len(clustering.labels)}."
         )
     return clustering
 
 
 def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
-    """The inputs of as many persons at most, drawn at random."""
+    """The inputs of a random sample of at most so many persons."""
     if persons is None or persons >= len(inputs.crops):
         return inputs
     rows = sample_rows(len(inputs.crops), persons, inputs.seed)
@@ -185,7 +178,7 @@ def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
     )
 
 
-def _pictures(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
+def _images(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
     return {
         "clusters_map": plot_plane(project_to_plane(inputs), clustering.labels, names),
         "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
@@ -193,22 +186,22 @@ def _pictures(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) 
 
 
 def _note(
-    space: str, measured: ClusterMembers, structure: ClusterValidation, failures: list[Finding], traits: Traits | None
+    space: str, measured: ClusterMembers, validation: ClusterValidation, failures: list[Finding], traits: Traits | None
 ) -> str:
-    sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against everybody)"
-    agreement = structure.clustering.restart_agreements.get(len(structure.clustering))
-    texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {structure.describe()}"]
+    sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against all persons)"
+    agreement = validation.clustering.restart_agreements.get(len(validation.clustering))
+    texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {validation.describe()}"]
     if agreement is not None:
-        texts.append(f"Other starts of the clustering agree with the one kept with an adjusted Rand index of {agreement:.2f}.")
+        texts.append(
+            f"Other starts of the clustering agree with the selected one with an adjusted Rand index of {agreement:.2f}."
+        )
     held = [finding for finding in failures if finding.passed]
     if held:
         texts.append(held[0].claim)
     elif failures:
-        texts.append(
-            "On no cluster does the model do worse than on the rest beyond what chance makes of clusters of these sizes."
-        )
+        texts.append("On no cluster is the PCK lower than on all other persons beyond the control of clusters of the same sizes.")
     if traits is None:
-        texts.append("No pose attributes were measured, so the clusters have no words.")
-    elif not any(traits.told):
-        texts.append("No measured attribute sets a cluster apart.")
+        texts.append("No pose attributes were measured, so the clusters are not described.")
+    elif not any(traits.by_cluster):
+        texts.append("No measured attribute describes a cluster.")
     return " ".join(texts)

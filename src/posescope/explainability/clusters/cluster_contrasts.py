@@ -1,7 +1,8 @@
-"""How a cluster differs from everybody else in numbers measured of each person, and how much it would by chance.
+"""Differences between each cluster and all other persons in values per person, with controls.
 
-Intervals resample photographs. The control shuffles the labels: sizes stay, and so does that people of one photograph mostly
-share a label; the largest difference over all clusters is what a search among clusters finds where there is nothing.
+Intervals are bootstrap intervals over images. The control permutes the labels: cluster sizes stay, and persons of one image
+still mostly share a label. The largest difference over all clusters of a permutation is what a search among clusters finds by
+chance, so the gap of the worst cluster in PCK or OKS is compared with the worst of permuted clusters of the same sizes.
 """
 
 from dataclasses import dataclass
@@ -12,19 +13,20 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageDraws
 
-__all__ = ["Contrasts", "contrast_clusters", "shuffle_labels", "shuffled_differences", "ClusterErrors", "measure_errors"]
+__all__ = ["ClusterErrors", "Contrasts", "contrast_clusters", "measure_errors", "shuffle_labels", "shuffled_differences"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Contrasts:
-    """Of Q clusters in V numbers, (Q, V) each; NaN where a side has nobody with that number.
+    """Differences of Q clusters in V values, (Q, V) each; NaN where the value is unknown for all persons of a side.
 
     Attributes:
-        persons: of the cluster with that number known; others: of the rest.
-        inside, rest: means; difference: inside - rest.
-        inside_low, inside_high, rest_low, rest_high, low, high: 95 % intervals of the three.
+        persons, others: number of persons with a known value in the cluster and outside.
+        inside, rest: mean value in the cluster and outside.
+        difference: inside - rest.
+        inside_low, inside_high, rest_low, rest_high, low, high: 95 % intervals of the two means and of the difference.
     """
 
     persons: Floats
@@ -43,21 +45,21 @@ class Contrasts:
 def contrast_clusters(
     values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], draws: ImageDraws
 ) -> Contrasts:
-    """Compare each cluster with the rest.
+    """Compare each cluster with all other persons.
 
     Args:
-        values: (N, V) numbers of each person, NaN where unknown.
+        values: (N, V) per person, NaN where unknown.
         labels: (N,) 0..Q-1.
         clusters: Q.
-        groups: (N,) the photograph of each person.
-        draws: of these photographs.
+        groups: (N,) the image of each person.
+        draws: bootstrap samples of these images.
     """
     sums, counts = _by_cluster(values, labels, clusters)
     inside, rest = _means(sums, counts)
-    drawn_inside, drawn_rest = _drawn_means(values, labels, clusters, groups, draws)
-    inside_low, inside_high = _interval(drawn_inside)
-    rest_low, rest_high = _interval(drawn_rest)
-    low, high = _interval(drawn_inside - drawn_rest)
+    sampled_inside, sampled_rest = _sampled_means(values, labels, clusters, groups, draws)
+    inside_low, inside_high = _interval(sampled_inside)
+    rest_low, rest_high = _interval(sampled_rest)
+    low, high = _interval(sampled_inside - sampled_rest)
     return Contrasts(
         persons=counts,
         others=counts.sum(axis=0) - counts,
@@ -76,7 +78,19 @@ def contrast_clusters(
 def shuffled_differences(
     values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], shuffles: int, seed: int
 ) -> Floats:
-    """(shuffles, Q, V) differences between each cluster and the rest after the labels were shuffled."""
+    """Return the differences of each cluster from all other persons under permuted labels.
+
+    Args:
+        values: (N, V) per person, NaN where unknown.
+        labels: (N,) 0..Q-1.
+        clusters: Q.
+        groups: (N,) the image of each person.
+        shuffles: number of permutations.
+        seed: of the permutations.
+
+    Returns:
+        (shuffles, Q, V).
+    """
     rng = np.random.default_rng(seed)
     found = np.empty((shuffles, clusters, values.shape[1]))
     for one in found:
@@ -86,34 +100,43 @@ def shuffled_differences(
 
 
 def shuffle_labels(labels: NDArray[np.int64], groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The same labels in another order; labels of one photograph stay side by side, and go to one photograph or two."""
-    photographs, own = np.unique(groups, return_inverse=True)
-    # Stable sorts keep the people of a photograph together: labels in one random order of photographs, people in another.
-    from_order, to_order = (np.argsort(rng.permutation(len(photographs))[own], kind="stable") for _ in range(2))
+    """Permute labels so that the labels of one image go to one image or two.
+
+    Args:
+        labels: (N,).
+        groups: (N,) the image of each person.
+        rng: generator of the permutation.
+
+    Returns:
+        (N,).
+    """
+    images, own = np.unique(groups, return_inverse=True)
+    # Stable sorts keep the persons of an image together: labels in one random order of images, persons in another.
+    from_order, to_order = (np.argsort(rng.permutation(len(images))[own], kind="stable") for _ in range(2))
     shuffled = np.empty_like(labels)
     shuffled[to_order] = labels[from_order]
     return shuffled
 
 
 def _by_cluster(values: Floats, labels: NDArray[np.int64], clusters: int) -> tuple[Floats, Floats]:
-    """Sums and numbers of known values, (Q, V) each."""
+    """Sums and counts of known values, (Q, V) each."""
     known = ~np.isnan(values)
     members = np.eye(clusters)[labels].T
     return members @ np.where(known, values, 0.0), members @ known.astype(np.float64)
 
 
 def _means(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Means inside and outside, from sums and numbers (..., Q, V); NaN where there is nobody."""
+    """Means inside and outside from sums and counts (..., Q, V); NaN where the count is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         inside = sums / counts
         rest = (sums.sum(axis=-2, keepdims=True) - sums) / (counts.sum(axis=-2, keepdims=True) - counts)
     return np.where(counts > 0, inside, np.nan), np.where(counts.sum(axis=-2, keepdims=True) > counts, rest, np.nan)
 
 
-def _drawn_means(
+def _sampled_means(
     values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], draws: ImageDraws
 ) -> tuple[Floats, Floats]:
-    """(R, Q, V) means inside and outside in each draw of photographs."""
+    """(R, Q, V) means inside and outside for each bootstrap sample of images."""
     known = ~np.isnan(values)
     places = np.searchsorted(draws.image_ids, groups)
     cells = places * clusters + labels
@@ -127,22 +150,14 @@ def _drawn_means(
     return _means(sums, counts)
 
 
-def _interval(drawn: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Percentile interval over the first axis; draws without a value are left out."""
-    known = ~np.isnan(drawn).all(axis=0)
-    low, high = np.full(drawn.shape[1:], np.nan), np.full(drawn.shape[1:], np.nan)
+def _interval(sampled: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Percentile interval over the first axis; samples without a value are left out."""
+    known = ~np.isnan(sampled).all(axis=0)
+    low, high = np.full(sampled.shape[1:], np.nan), np.full(sampled.shape[1:], np.nan)
     if not known.any():
         return low, high
-    low[known], high[known] = np.nanquantile(drawn[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low[known], high[known] = np.nanquantile(sampled[:, known], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
-
-
-# MERGED from cluster_errors: Does the model fail on a cluster: PCK and OKS of each against the rest, and the largest gap
-# that chance makes.
-#
-# Clusters are made without looking at the error, but there are several of them, and somebody looks at the worst. The
-# control is
-# therefore the largest gap among clusters of the same sizes with shuffled labels, not the gap of one of them.
 
 
 @dataclass(frozen=True)
@@ -150,32 +165,31 @@ class ClusterErrors:
     """Scores of Q clusters.
 
     Attributes:
-        names: of the V scores: `pck`, `oks`; those that are known.
-        contrasts: (Q, V) of each.
-        largest_gaps: (shuffles, V) by how much the worst of the shuffled clusters lies below its rest.
-        shares: (Q,) share of the scored persons in each cluster.
+        names: of the V known scores: `pck`, `oks`.
+        contrasts: (Q, V) of the scores.
+        largest_gaps: (shuffles, V) rest - inside of the worst cluster of each permutation.
+        fractions: (Q,) of the scored persons in each cluster.
     """
 
     names: tuple[str, ...]
     contrasts: Contrasts
     largest_gaps: NDArray[np.float64]
-    shares: NDArray[np.float64]
+    fractions: NDArray[np.float64]
 
     def table(self) -> pd.DataFrame:
-        """A row a cluster: mean_<score>, <score>_low, <score>_high, the same of the rest, and the difference."""
+        """Return a row per cluster: mean_<score>, <score>_low, <score>_high, rest_<score>, the difference with its interval."""
         columns: dict[str, NDArray[np.float64]] = {}
         found = self.contrasts
-        for place, name in enumerate(self.names):
-            # The difference of the first score, PCK, goes by the short name.
-            gap = "difference_from_rest" if name == "pck" else f"{name}_against_rest"
+        for index, name in enumerate(self.names):
+            gap = "difference_from_rest" if name == "pck" else f"{name}_difference_from_rest"
             columns |= {
-                f"mean_{name}": found.inside[:, place],
-                f"{name}_low": found.inside_low[:, place],
-                f"{name}_high": found.inside_high[:, place],
-                f"rest_{name}": found.rest[:, place],
-                gap: found.difference[:, place],
-                f"{gap}_low": found.low[:, place],
-                f"{gap}_high": found.high[:, place],
+                f"mean_{name}": found.inside[:, index],
+                f"{name}_low": found.inside_low[:, index],
+                f"{name}_high": found.inside_high[:, index],
+                f"rest_{name}": found.rest[:, index],
+                gap: found.difference[:, index],
+                f"{gap}_low": found.low[:, index],
+                f"{gap}_high": found.high[:, index],
             }
         return pd.DataFrame(columns)
 
@@ -190,16 +204,19 @@ def measure_errors(
     shuffles: int,
     seed: int,
 ) -> ClusterErrors | None:
-    """Compare clusters by how well the model does on them; none where nobody was scored.
+    """Compare the scores of each cluster with those of all other persons.
 
     Args:
         scores: (N,) by name, NaN where unknown, higher is better.
         labels: (N,) 0..Q-1.
         clusters: Q.
-        groups: (N,) photographs.
-        draws: of these photographs.
-        shuffles: of the labels.
-        seed: of the shuffles.
+        groups: (N,) the image of each person.
+        draws: bootstrap samples of these images.
+        shuffles: permutations of the labels.
+        seed: of the permutations.
+
+    Returns:
+        None if no person has a score.
     """
     known = {name: own for name, own in scores.items() if own is not None and not np.isnan(own).all()}
     if not known:

@@ -1,10 +1,10 @@
-"""What a cluster's persons have in common, put into words from measured attributes.
+"""Description of clusters by the attributes in which they differ from all other persons.
 
-    d = (mean inside - mean of the rest) / standard deviation of everybody
+    d = (mean inside - mean of the rest) / standard deviation of all persons
 
-An attribute is told of a cluster only if the whole interval of d lies beyond `smallest` on one side, and if d is larger than
-chance makes the largest of all clusters and attributes: labels are shuffled many times, and each time the largest d counts, in
-units of its own standard error, since chance moves small clusters further.
+An attribute describes a cluster only if the whole interval of d is beyond `smallest` on one side, and if d exceeds the 95 %
+quantile of the largest d of all clusters and attributes under permuted labels (max-statistic). That largest d is taken in units
+of its own standard error, since random differences are larger for small clusters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ _COLUMNS = ["cluster", "attribute", "inside", "rest", "difference", "low", "high
 
 @dataclass(frozen=True)
 class Trait:
-    """One attribute in which a cluster differs for certain.
+    """One attribute that describes a cluster.
 
     Attributes:
-        words: for much or little of it.
+        description: of its high or low values.
         difference: d, with its 95 % interval low..high.
-        chance: 5 %, 50 % and 95 % quantile, in the same unit, of the largest difference when labels are shuffled.
+        chance: 5 %, 50 % and 95 % quantile of the largest difference under permuted labels, in the same unit.
     """
 
-    words: str
+    description: str
     difference: float
     low: float
     high: float
@@ -43,22 +43,22 @@ class Trait:
 
 @dataclass(frozen=True)
 class Traits:
-    """Of Q clusters.
+    """Traits of Q clusters.
 
     Attributes:
-        describes: for each cluster its traits, the largest difference first.
-        strongest: the difference farthest from chance, told or not; none where nothing was measured.
-        table: a row a cluster and attribute: cluster (from 1), attribute, inside and rest (means in the attribute's unit),
-            difference with low and high (standard deviations), chance (95 % quantile), told.
+        by_cluster: the traits of each cluster, the largest difference first.
+        strongest: the most significant difference, whether it describes a cluster or not; none without attributes.
+        table: a row per cluster and attribute: cluster (from 1), attribute, inside and rest (means in the attribute's unit),
+            difference with low and high (standard deviations), chance (95 % quantile), describes.
     """
 
-    told: tuple[tuple[Trait, ...], ...]
+    by_cluster: tuple[tuple[Trait, ...], ...]
     strongest: Trait | None
     table: pd.DataFrame
 
-    def words(self, cluster: int, most: int = 3) -> str:
-        """The cluster in words, or '' where nothing tells it apart."""
-        return ", ".join(trait.words for trait in self.told[cluster][:most])
+    def description(self, cluster: int, most: int = 3) -> str:
+        """Return the description of a cluster by its first traits, '' if it has none."""
+        return ", ".join(trait.description for trait in self.by_cluster[cluster][:most])
 
 
 def describe_clusters(
@@ -75,14 +75,14 @@ def describe_clusters(
     """Compare clusters attribute by attribute.
 
     Args:
-        attributes: a float column an attribute, N rows; other columns than those of numbers are left out.
+        attributes: N rows, a float column per attribute; columns that are not numeric are ignored.
         labels: (N,) 0..Q-1.
         clusters: Q.
-        groups: (N,) photographs.
-        draws: of these photographs.
-        smallest: standard deviations beyond which an interval must lie.
-        shuffles: of the labels.
-        seed: of the shuffles.
+        groups: (N,) the image of each person.
+        draws: bootstrap samples of these images.
+        smallest: minimum difference in standard deviations.
+        shuffles: permutations of the labels.
+        seed: of the permutations.
     """
     measured = attributes.drop(columns="person_id", errors="ignore").select_dtypes("number").astype(np.float64)
     measured = measured.loc[:, measured.std(ddof=0) > 0]
@@ -97,30 +97,32 @@ def describe_clusters(
     largest = np.nanmax(shuffled.reshape(shuffles, -1), axis=1, initial=0.0)
     quantiles = np.quantile(largest, [0.05, 0.5, 0.95])
     beyond = quantiles[-1]
-    told = (np.abs(difference) > beyond * error) & ((low > smallest) | (high < -smallest))
+    describes = (np.abs(difference) > beyond * error) & ((low > smallest) | (high < -smallest))
     names = list(measured.columns)
 
     def trait(cluster: int, column: int) -> Trait:
         d, own = difference[cluster, column], attribute_named(names[column])
-        few, half, most = (float(one * error[cluster, column]) for one in quantiles)
-        words = own.high if d > 0 else own.low
-        return Trait(words, float(d), float(low[cluster, column]), float(high[cluster, column]), (few, half, most))
+        chance = tuple(float(one * error[cluster, column]) for one in quantiles)
+        text = own.high if d > 0 else own.low
+        return Trait(text, float(d), float(low[cluster, column]), float(high[cluster, column]), (chance[0], chance[1], chance[2]))
 
     by_cluster = tuple(
-        tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if told[cluster, column])
+        tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if describes[cluster, column])
         for cluster in range(clusters)
     )
     table = _table(
-        found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "describes": told}, names
+        found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "describes": describes}, names
     )
-    sure = np.where(np.isfinite(low + high), np.abs(difference) / error, -1.0)
-    place = np.unravel_index(int(sure.argmax()), sure.shape) if sure.size and sure.max() >= 0 else None
-    return Traits(by_cluster, None if place is None else trait(int(place[0]), int(place[1])), table)
+    significance = np.where(np.isfinite(low + high), np.abs(difference) / error, -1.0)
+    if not significance.size or significance.max() < 0:
+        return Traits(by_cluster, None, table)
+    cluster, column = np.unravel_index(int(significance.argmax()), significance.shape)
+    return Traits(by_cluster, trait(int(cluster), int(column)), table)
 
 
 def _table(found: Contrasts, measured: Mapping[str, NDArray[np.generic]], names: Sequence[str]) -> pd.DataFrame:
-    """A row a cluster and attribute; everything measured is (Q, A)."""
+    """A row per cluster and attribute; all measured values are (Q, A)."""
     clusters = len(found.inside)
-    places = {"cluster": np.repeat(np.arange(1, clusters + 1), len(names)), "attribute": list(names) * clusters}
+    keys = {"cluster": np.repeat(np.arange(1, clusters + 1), len(names)), "attribute": list(names) * clusters}
     values = {"inside": found.inside, "rest": found.rest, **measured}
-    return pd.DataFrame({**places, **{name: value.ravel() for name, value in values.items()}}, columns=_COLUMNS)
+    return pd.DataFrame({**keys, **{name: value.ravel() for name, value in values.items()}}, columns=_COLUMNS)

@@ -1,4 +1,4 @@
-"""What the analysis `clusters` claims of each cluster: what its persons have in common, and how much worse the model does."""
+"""Findings, tables and facts of the analysis `clusters`: description and errors of each cluster."""
 
 from dataclasses import replace
 
@@ -12,36 +12,50 @@ from posescope.explainability.clusters.cluster_descriptions import Trait, Traits
 from posescope.explainability.clusters.cluster_members import ClusterMembers
 from posescope.explainability.findings import Control, Finding
 
-__all__ = ["NOT_REAL", "cluster_names", "error_findings", "trait_findings", "cluster_facts", "cluster_table", "members_table"]
+__all__ = ["NOT_REAL", "cluster_facts", "cluster_names", "cluster_table", "error_findings", "members_table", "trait_findings"]
 
-NOT_REAL = "the clusters are not real ones, so read this as a region among all persons and not as a kind of them"
+NOT_REAL = "the clusters are not real, so this is a region of a continuum of persons and not a group of its own"
 
 
 def cluster_names(sizes: NDArray[np.int64], traits: Traits | None) -> list[str]:
-    """`cluster 2 (612 persons; sitting or lying, bent hips)`."""
-    words = [f"; {traits.words(cluster)}" if traits and traits.words(cluster) else "" for cluster in range(len(sizes))]
-    return [f"cluster {place} ({size} persons{own})" for place, (size, own) in enumerate(zip(sizes, words, strict=True), start=1)]
+    """Return a name per cluster, such as `cluster 2 (612 persons; sitting or lying, bent hips)`.
+
+    Args:
+        sizes: (Q,) persons per cluster.
+        traits: that describe the clusters; none: unknown.
+    """
+    descriptions = [traits.description(cluster) if traits else "" for cluster in range(len(sizes))]
+    return [
+        f"cluster {number} ({size} persons{'; ' if own else ''}{own})"
+        for number, (size, own) in enumerate(zip(sizes, descriptions, strict=True), start=1)
+    ]
 
 
 def trait_findings(traits: Traits, sizes: NDArray[np.int64], shown_in: str) -> list[Finding]:
-    """A claim a cluster that the attributes set apart; where they set none apart, one claim that failed."""
+    """Return a claim per cluster that attributes describe; if they describe none, one claim that failed.
+
+    Args:
+        traits: of the clusters.
+        sizes: (Q,) persons per cluster.
+        shown_in: name of the image that shows the clusters.
+    """
     found = [
-        _trait_finding(f"What sets cluster {cluster + 1} ({sizes[cluster]} persons) apart: {_listed(told)}.", told[0], shown_in)
-        for cluster, told in enumerate(traits.told)
-        if told
+        _trait_finding(f"Cluster {cluster + 1} ({sizes[cluster]} persons) is described by: {_listed(own)}.", own[0], shown_in)
+        for cluster, own in enumerate(traits.by_cluster)
+        if own
     ]
     if found or traits.strongest is None:
         return found
-    claim = f"No measured attribute sets a cluster apart for certain; the nearest to it: {_listed((traits.strongest,))}."
+    claim = f"No measured attribute describes a cluster; the most significant difference: {_listed((traits.strongest,))}."
     return [replace(_trait_finding(claim, traits.strongest, shown_in), passed=False)]
 
 
-def _listed(told: tuple[Trait, ...], most: int = 3) -> str:
-    return ", ".join(f"{one.words} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}] sd)" for one in told[:most])
+def _listed(traits: tuple[Trait, ...], most: int = 3) -> str:
+    return ", ".join(f"{one.description} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}] sd)" for one in traits[:most])
 
 
 def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:
-    what = "largest difference of any cluster and attribute, labels shuffled"
+    what = "largest difference of all clusters and attributes, labels permuted"
     control = Control(what, first.chance[1], first.chance[0], first.chance[2])
     value, low, high = first.difference, first.low, first.high
     if value < 0:
@@ -52,35 +66,35 @@ def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:
 def error_findings(
     errors: ClusterErrors, clustering: Clustering, traits: Traits | None, shown_in: str, *, real: bool
 ) -> list[Finding]:
-    """A claim a cluster on which the model does worse than on the rest, the worst first.
+    """Return a claim per cluster with a lower PCK than all other persons, the worst first.
 
     Args:
         errors: of the clusters.
-        clustering: the division.
-        traits: words for them.
-        shown_in: that shows them.
-        real: whether the clusters are more than a cut through a continuum.
+        clustering: the clusters.
+        traits: that describe them; none: unknown.
+        shown_in: name of the image that shows the clusters.
+        real: whether the clusters passed the validation.
     """
     names = cluster_names(clustering.sizes, traits)
-    place = errors.names.index("pck") if "pck" in errors.names else None
-    if place is None:
+    if "pck" not in errors.names:
         return []
-    found, gaps = errors.contrasts, -errors.contrasts.difference[:, place]
-    chance = errors.largest_gaps[:, place]
+    pck = errors.names.index("pck")
+    found, gaps = errors.contrasts, -errors.contrasts.difference[:, pck]
+    chance = errors.largest_gaps[:, pck]
     median, beyond = (float(value) for value in np.quantile(chance, [0.5, 0.95]))
-    what = "largest gap of clusters of the same sizes, labels shuffled"
+    what = "largest gap of clusters of the same sizes, labels permuted"
     claims = []
     for cluster in np.argsort(-gaps):
-        gap, low, high = gaps[cluster], -found.high[cluster, place], -found.low[cluster, place]
+        gap, low, high = gaps[cluster], -found.high[cluster, pck], -found.low[cluster, pck]
         if not np.isfinite([gap, low, high]).all() or gap <= 0:
             continue
         passed = bool(low > 0 and gap > beyond)
         text = f"{names[cluster].capitalize()}: {_scores(errors, int(cluster))}"
         if not passed:
-            text += f"; a gap of {gap:.3f} may be chance"
+            text += f"; a gap of {gap:.3f} is within the range of the control"
         elif not real:
             text += f"; {NOT_REAL}"
-        stake = float(errors.shares[cluster] * gap) if passed else 0.0
+        stake = float(errors.fractions[cluster] * gap) if passed else 0.0
         control = Control(what, median, float(np.quantile(chance, 0.025)), beyond)
         claims.append(Finding(f"{text}.", float(gap), float(low), float(high), control, passed, shown_in, stake))
     return claims
@@ -88,15 +102,12 @@ def error_findings(
 
 def _scores(errors: ClusterErrors, cluster: int) -> str:
     found, texts = errors.contrasts, []
-    for place, name in enumerate(errors.names):
-        inside, rest = found.inside[cluster, place], found.rest[cluster, place]
-        low, high = found.inside_low[cluster, place], found.inside_high[cluster, place]
+    for index, name in enumerate(errors.names):
+        inside, rest = found.inside[cluster, index], found.rest[cluster, index]
+        low, high = found.inside_low[cluster, index], found.inside_high[cluster, index]
         if np.isfinite([inside, rest, low, high]).all():
             texts.append(f"{name.upper()} {inside:.2f} [{low:.2f}, {high:.2f}] against {rest:.2f} for the rest")
     return ", ".join(texts)
-
-
-# MERGED from cluster_tables: The clusters as tables: one row a cluster, and one row a person.
 
 
 def cluster_table(
@@ -106,14 +117,22 @@ def cluster_table(
     traits: Traits | None,
     errors: ClusterErrors | None,
 ) -> pd.DataFrame:
-    """A row a cluster: cluster (from 1), persons, share, words, silhouette, medoid_person_id, and the scores that are known."""
+    """Return a row per cluster: cluster (from 1), persons, fraction, description, silhouette, medoid_person_id, known scores.
+
+    Args:
+        person_ids: (N,).
+        clustering: of these persons.
+        measured: silhouettes and medoids.
+        traits: that describe the clusters; none: unknown.
+        errors: scores of the clusters; none: unknown.
+    """
     count = len(clustering)
     table = pd.DataFrame(
         {
             "cluster": np.arange(1, count + 1),
             "persons": clustering.sizes,
             "fraction": clustering.sizes / len(clustering.labels),
-            "description": [traits.words(cluster) if traits else "" for cluster in range(count)],
+            "description": [traits.description(cluster) if traits else "" for cluster in range(count)],
             "silhouette": [_mean(measured.silhouettes[clustering.labels == cluster]) for cluster in range(count)],
             "medoid_person_id": person_ids[measured.medoids],
         }
@@ -122,7 +141,13 @@ def cluster_table(
 
 
 def members_table(person_ids: NDArray[np.int64], clustering: Clustering, measured: ClusterMembers) -> pd.DataFrame:
-    """A row a person: person_id, cluster, silhouette (NaN where not taken), to_centre (distance)."""
+    """Return a row per person: person_id, cluster, silhouette (NaN where not measured), distance_to_centre.
+
+    Args:
+        person_ids: (N,).
+        clustering: of these persons.
+        measured: silhouettes and distances.
+    """
     return pd.DataFrame(
         {
             "person_id": person_ids,
@@ -134,7 +159,7 @@ def members_table(person_ids: NDArray[np.int64], clustering: Clustering, measure
 
 
 def cluster_facts(table: pd.DataFrame) -> dict[str, float | int | str | None]:
-    """worst_cluster and its PCK; none where nobody was scored."""
+    """Return the number of the cluster with the lowest PCK, and its PCK; none if no PCK is known."""
     if "mean_pck" not in table or table["mean_pck"].isna().all():
         return {"worst_cluster": None, "worst_cluster_pck": None}
     worst = table.iloc[int(np.nanargmin(table["mean_pck"].to_numpy(dtype=np.float64)))]

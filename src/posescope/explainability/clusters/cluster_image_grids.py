@@ -1,4 +1,4 @@
-"""The clusters as pictures: who stands nearest to and farthest from each centre, and the mean skeletons."""
+"""Image grids of clusters: persons near to and far from the centres, and mean skeletons."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,18 @@ __all__ = ["ShownMembers", "draw_gallery", "draw_mean_skeletons", "mean_skeleton
 
 _GROUND_GREY = 225
 _TILE_PX = 128
-_PREDICTED = 100  # persons predicted for the mean skeleton of a cluster that nobody has annotated
-_FEW = 0.3  # a joint that fewer than this share of a cluster's persons have is left out of its mean skeleton
+_MAX_PREDICTED = 100  # persons predicted for the mean skeleton of a cluster without labelled joints
+_MIN_LABELLED = 0.3  # minimum fraction of a cluster's persons with a joint for the joint to be in the mean skeleton
 
 
 @dataclass(frozen=True)
 class ShownMembers:
-    """Whom to show of one cluster: rows of the persons, the medoid first, then the nearest to the centre; and the farthest."""
+    """Persons of one cluster that are shown.
+
+    Attributes:
+        nearest: rows, the medoid first, then the nearest to the centre.
+        farthest: rows of the farthest from the centre.
+    """
 
     nearest: NDArray[np.int64]
     farthest: NDArray[np.int64]
@@ -32,13 +37,13 @@ class ShownMembers:
 def rank_members(
     labels: NDArray[np.int64], distance_to_centre: NDArray[np.float64], medoids: NDArray[np.int64], nearest: int, farthest: int
 ) -> list[ShownMembers]:
-    """Whom to show of each cluster, nobody twice; fewer of a small one.
+    """Select the persons to show of each cluster, none of them twice; fewer of a small cluster.
 
     Args:
         labels: (N,) 0..Q-1.
-        distance_to_centre: (N,) distance to the centre of the own cluster.
+        distance_to_centre: (N,) from the centre of the own cluster.
         medoids: (Q,) rows.
-        nearest, farthest: most to show of each cluster.
+        nearest, farthest: maximum number of persons per cluster.
     """
     shown = []
     for cluster, medoid in enumerate(medoids):
@@ -50,18 +55,24 @@ def rank_members(
 
 
 def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tuple[int, int]) -> NDArray[np.uint8]:
-    """A row of pictures a cluster with predicted skeletons: `columns` nearest, then farthest; small ones leave places empty."""
-    places, captions = [], []
+    """Draw a row of crops with predicted skeletons per cluster; cells without a person are white.
+
+    Args:
+        inputs: of the analysis.
+        shown: the persons of each cluster.
+        columns: number of nearest and of farthest persons.
+    """
+    cells, captions = [], []
     for cluster, own in enumerate(shown, start=1):
         near = [
-            f"{cluster} {'medoid' if place == 0 else 'near'}: {_caption(inputs, row)}" for place, row in enumerate(own.nearest)
+            f"{cluster} {'medoid' if index == 0 else 'near'}: {_caption(inputs, row)}" for index, row in enumerate(own.nearest)
         ]
         far = [f"{cluster} far: {_caption(inputs, row)}" for row in own.farthest]
         for rows, texts, most in zip((own.nearest, own.farthest), (near, far), columns, strict=True):
-            places.append(np.concatenate([rows, np.full(most - len(rows), -1)]))
+            cells.append(np.concatenate([rows, np.full(most - len(rows), -1)]))
             captions += texts + [""] * (most - len(rows))
-    images = _pictures(inputs, np.concatenate(places).astype(np.int64))
-    title = f"One cluster a row: medoid and nearest to the centre ({columns[0]}), then the farthest from it ({columns[1]})"
+    images = _draw_persons(inputs, np.concatenate(cells).astype(np.int64))
+    title = f"One cluster per row: medoid and nearest to the centre ({columns[0]}), then the farthest from it ({columns[1]})"
     return draw_image_grid(images, columns=sum(columns), captions=captions, tile_size=(_TILE_PX, _TILE_PX), title=title)
 
 
@@ -71,22 +82,27 @@ def _caption(inputs: AnalysisInputs, row: int) -> str:
     return person if pck is None or np.isnan(pck) else f"{person}, PCK {pck:.2f}"
 
 
-def _pictures(inputs: AnalysisInputs, places: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-    """Crops with predicted skeletons for rows of the inputs; a white picture for -1."""
-    rows = places[places >= 0]
+def _draw_persons(inputs: AnalysisInputs, cells: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    """Crops with predicted skeletons for rows of the inputs; a white image for -1."""
+    rows = cells[cells >= 0]
     joints = predict_persons(inputs.model, inputs.crops, rows, inputs.batch_size).joints
     images = inputs.crops.read_images(rows)
     drawn = iter([draw_skeleton(image, own, inputs.model.skeleton) for image, own in zip(images, joints, strict=True)])
     blank = np.full((*inputs.crops.crop_size, 3), 255, dtype=np.uint8)
-    return [next(drawn) if place >= 0 else blank for place in places]
+    return [next(drawn) if cell >= 0 else blank for cell in cells]
 
 
 def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Mean joints of each cluster in crop px.
+    """Return the mean joints of each cluster.
+
+    Args:
+        inputs: of the analysis.
+        labels: (N,) 0..Q-1.
+        clusters: Q.
 
     Returns:
-        (Q, K, 2), NaN for a joint that too few of the cluster have; and for each cluster whether its joints were `annotated` or,
-        where nobody in it is, `predicted` for some of its persons.
+        (Q, K, 2) crop px, NaN for a joint that too few persons of the cluster have; and for each cluster whether the joints are
+        `annotated` or, if none of its persons has labelled joints, `predicted`.
     """
     means, origins = [], []
     for cluster in range(clusters):
@@ -94,18 +110,24 @@ def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: 
         joints, labelled = inputs.crops.targets.joints[rows], inputs.crops.targets.visibility[rows] > 0
         origins.append("annotated" if labelled.any() else "predicted")
         if not labelled.any():
-            chosen = rows[sample_rows(len(rows), _PREDICTED, inputs.seed)]
+            chosen = rows[sample_rows(len(rows), _MAX_PREDICTED, inputs.seed)]
             joints = predict_persons(inputs.model, inputs.crops, chosen, inputs.batch_size).joints
             labelled = np.ones(joints.shape[:2], dtype=bool)
         mean = mean_over_labelled(joints.astype(np.float64), np.broadcast_to(labelled[..., None], joints.shape), axis=0)
-        means.append(np.where(labelled.mean(axis=0)[:, None] >= _FEW, mean, np.nan))
+        means.append(np.where(labelled.mean(axis=0)[:, None] >= _MIN_LABELLED, mean, np.nan))
     return np.stack(means), origins
 
 
 def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
-    """The mean skeletons side by side on a blank ground."""
+    """Draw the mean skeletons side by side on grey.
+
+    Args:
+        inputs: of the analysis.
+        labels: (N,) 0..Q-1.
+        names: of the Q clusters.
+    """
     means, origins = mean_skeletons(inputs, labels, len(names))
-    title = "Mean skeletons (joints that few have are left out)"
+    title = "Mean skeletons (joints that few persons have are left out)"
     ground = np.full((256, 256, 3), _GROUND_GREY, dtype=np.uint8)
     sheet_from_crop = crop_from_image(0, 0, max(inputs.crops.crop_size), ground.shape[:2])
     drawn = [draw_skeleton(ground, apply_affine(sheet_from_crop, mean), inputs.model.skeleton) for mean in means]

@@ -1,9 +1,8 @@
-"""Where each person stands in its cluster: silhouette, distance to the centre, and who is the medoid."""
+"""Position of each person in its cluster: silhouette, distance to the centre, medoids."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageDraws, Interval
@@ -16,14 +15,14 @@ __all__ = ["ClusterMembers", "measure_members"]
 
 @dataclass(frozen=True)
 class ClusterMembers:
-    """Of N persons in Q clusters.
+    """Positions of N persons in Q clusters.
 
     Attributes:
-        rows: (n,) whose silhouettes were taken.
-        silhouettes: (N,) -1..1, NaN for the others.
-        distance_to_centre: (N,) distance to the centre of the own cluster.
-        medoids: (Q,) rows: of the persons at `rows` the one with the smallest mean distance to the others of its cluster; where
-            none of a cluster is among them, the one nearest to its centre.
+        rows: (n,) of the persons with a silhouette.
+        silhouettes: (N,) -1..1, NaN for the other persons.
+        distance_to_centre: (N,) from the centre of the own cluster.
+        medoids: (Q,) rows: of the persons at `rows` the one with the smallest mean distance to the others of its cluster; if none
+            of a cluster is among them, the person nearest to its centre.
     """
 
     rows: NDArray[np.int64]
@@ -33,28 +32,30 @@ class ClusterMembers:
 
     @property
     def is_exact(self) -> bool:
-        """Whether everybody's silhouette was taken."""
+        """Whether all persons have a silhouette."""
         return len(self.rows) == len(self.silhouettes)
 
     def interval(self, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
-        """Mean silhouette with its 95 % interval over photographs (N,)."""
+        """Return the mean silhouette with its 95 % interval over images.
+
+        Args:
+            groups: (N,) the image of each person.
+            draws: bootstrap samples of these images.
+        """
         return draws.mean_interval(self.silhouettes, groups)
 
 
-def measure_members(
-    points: NDArray[np.floating], clustering: Clustering, most: int, seed: int, device: torch.device | None = None
-) -> ClusterMembers:
-    """Measure (N, P) points in their division.
+def measure_members(points: NDArray[np.floating], clustering: Clustering, most: int, seed: int) -> ClusterMembers:
+    """Measure silhouettes and distances to the centres, and find the medoids.
 
     Args:
-        points: as they were clustered.
-        clustering: of them.
-        most: persons whose silhouette is taken, each against everybody.
-        seed: of their draw.
-        device: where torch takes the distances between persons; none: the CPU, by NumPy.
+        points: (N, P), as they were clustered.
+        clustering: of these points.
+        most: maximum number of points with a silhouette, each against all points.
+        seed: of their sample.
     """
     rows = sample_rows(len(points), most, seed)
-    (found,) = measure_silhouettes(points, [clustering.labels], rows, device)
+    (found,) = measure_silhouettes(points, [clustering.labels], rows)
     silhouettes, own = np.full(len(points), np.nan), np.full(len(points), np.inf)
     silhouettes[rows], own[rows] = found.values, found.own
     distance_to_centre = _distances_to_centre(points, clustering)

@@ -1,4 +1,4 @@
-"""A map of the persons: where they stand along the first two components, coloured by cluster."""
+"""Scatter plots of the persons along the first two components, coloured by cluster."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,31 +18,36 @@ if TYPE_CHECKING:
 __all__ = ["ComponentPlane", "plot_plane", "hover_texts", "plot_interactive_plane", "project_to_plane"]
 
 _BLOCK_ROWS = 10_000
-_MOST = 4000  # dots shown: more hide one another, and a page with them is slow
-# Okabe and Ito's colours, which colour-blind readers can tell apart, and three more
+_MAX_POINTS = 4000  # more cover one another and make a page slow
+# Okabe and Ito's palette, distinguishable with colour blindness, and three more colours
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b5a300", "#7d8590", "#7b3f98", "#8c564b")
 
 
 @dataclass(frozen=True)
 class ComponentPlane:
-    """Coordinates (N, 2), and the titles of the two axes."""
+    """Persons along the first two components.
+
+    Attributes:
+        points: (N, 2) coordinates.
+        titles: of the two axes.
+    """
 
     points: NDArray[np.float64]
     titles: tuple[str, str]
 
 
 def project_to_plane(inputs: AnalysisInputs) -> ComponentPlane:
-    """Where the persons stand along the first two components (0 along a second one that there is not)."""
-    values, points, shares = inputs.features.values, np.zeros((len(inputs.features), 2)), np.zeros(2)
+    """Project the persons onto the first two components (0 along the second one if there is only one)."""
+    values, points, fractions = inputs.features.values, np.zeros((len(inputs.features), 2)), np.zeros(2)
     there = min(len(inputs.components), 2)
     for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
         points[rows, :there] = inputs.components.project(values[rows[0] : rows[-1] + 1], there)
-    shares[:there] = inputs.components.explained_variance_ratio[:there]
-    return ComponentPlane(points, (f"component 1 ({shares[0]:.1%} of the variance)", f"component 2 ({shares[1]:.1%})"))
+    fractions[:there] = inputs.components.explained_variance_ratio[:there]
+    return ComponentPlane(points, (f"component 1 ({fractions[0]:.1%} of the variance)", f"component 2 ({fractions[1]:.1%})"))
 
 
 def hover_texts(inputs: AnalysisInputs) -> list[str]:
-    """(N) who somebody is, and how well the model does."""
+    """Return a text per person: its id and its PCK."""
     ids, pck = inputs.features.person_ids, inputs.per_person_pck
     if pck is None:
         return [f"person {person}" for person in ids]
@@ -50,20 +55,20 @@ def hover_texts(inputs: AnalysisInputs) -> list[str]:
 
 
 def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
-    """The map as a picture.
+    """Plot the persons as an RGB array.
 
     Args:
         plane: of N persons.
         labels: (N,) 0..Q-1.
-        names: Q, of the clusters.
+        names: of the Q clusters.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(8, 6), dpi=110, layout="constrained")
     canvas, chart = FigureCanvasAgg(figure), figure.add_subplot()
-    # In a shuffled order, so that the last cluster does not lie on top of the others.
-    shown = np.random.default_rng(0).permutation(sample_rows(len(labels), _MOST, 0))
+    # In random order, so that the last cluster does not cover the others.
+    shown = np.random.default_rng(0).permutation(sample_rows(len(labels), _MAX_POINTS, 0))
     colours = [_colour(int(label)) for label in labels[shown]]
     chart.scatter(plane.points[shown, 0], plane.points[shown, 1], s=9, c=colours, alpha=0.6, linewidths=0)
     for cluster, name in enumerate(names):
@@ -78,14 +83,21 @@ def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str
 
 
 def plot_interactive_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str], hover: list[str]) -> "go.Figure":
-    """The same map with a text for each person under the pointer (N texts)."""
-    import plotly.graph_objects as go  # noqa: PLC0415  a GPU machine lacks it
+    """Plot the persons with a hover text each.
 
-    figure, shown = go.Figure(), sample_rows(len(labels), _MOST, 0)
+    Args:
+        plane: of N persons.
+        labels: (N,) 0..Q-1.
+        names: of the Q clusters.
+        hover: N texts.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415  takes a second to import
+
+    figure, shown = go.Figure(), sample_rows(len(labels), _MAX_POINTS, 0)
     for cluster, name in enumerate(names):
         own = shown[labels[shown] == cluster]
         figure.add_scatter(
-            # Rounded, and as text: a page holds every coordinate.
+            # Rounded, since the page stores every coordinate.
             x=[float(f"{value:.4g}") for value in plane.points[own, 0]],
             y=[float(f"{value:.4g}") for value in plane.points[own, 1]],
             mode="markers",

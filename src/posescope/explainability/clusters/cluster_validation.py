@@ -1,4 +1,4 @@
-"""Are the clusters real: better than in clouds without clusters, and found again in halves of the photographs."""
+"""Cluster validation: silhouettes against null reference data, and split-half stability."""
 
 from dataclasses import dataclass
 
@@ -19,23 +19,23 @@ __all__ = ["ClusterValidation", "ClusterValidationOptions", "validate_clusters"]
 
 
 class ClusterValidationOptions(Options):
-    """What the clusters are held against."""
+    """Effort of the controls."""
 
-    null_draws: int = Field(4, ge=2, le=1000, description="Clouds without clusters, of each kind, that are clustered as control")
-    null_persons: int = Field(2000, ge=10, description="Points a cloud, and persons that are halved, at most")
-    stability_splits: int = Field(10, ge=1, le=1000, description="Random splits into halves of the photographs, for stability")
+    null_draws: int = Field(4, ge=2, le=1000, description="Samples of null reference data per kind")
+    null_persons: int = Field(2000, ge=10, description="Points per sample of null data; maximum number of persons per split")
+    stability_splits: int = Field(10, ge=1, le=1000, description="Random splits of the images into halves")
 
 
 @dataclass(frozen=True)
 class ClusterValidation:
-    """The evidence for a division into Q clusters.
+    """Evidence for Q clusters.
 
     Attributes:
-        clustering: the division.
-        silhouette: mean over persons, with the interval over photographs.
-        agreements: (S,) adjusted Rand index between the divisions of two halves of as many persons as a cloud has points, a
-            number a split; may be empty.
-        null: what clustering made of clouds without clusters.
+        clustering: the clusters.
+        silhouette: mean over persons, with its interval over images.
+        agreements: (S,) split-half adjusted Rand index per split, for as many persons as a sample of null data has points; may be
+            empty.
+        null: clusterings of null reference data.
     """
 
     clustering: Clustering
@@ -45,43 +45,43 @@ class ClusterValidation:
 
     @property
     def null_silhouettes(self) -> NDArray[np.float64]:
-        """(draws,) of each cloud, divided into as many clusters."""
+        """(draws,) silhouettes of null data with the same number of clusters."""
         return np.array([draw.silhouette for draw in self.null])
 
     @property
     def null_agreements(self) -> NDArray[np.float64]:
-        """(draws at most,) of the halves of each cloud."""
+        """Split-half agreements of null data, where they are defined."""
         return np.array([draw.agreement for draw in self.null if draw.agreement is not None])
 
     @property
     def agreement(self) -> float | None:
-        """Mean over the splits; none where there is no split."""
+        """Mean split-half agreement; none without a split."""
         return float(self.agreements.mean()) if len(self.agreements) else None
 
     @property
     def beats_null(self) -> bool:
-        """Whether the silhouette's whole interval lies above every cloud's."""
+        """Whether the whole interval of the silhouette is above all null data."""
         return bool(self.silhouette.low > self.null_silhouettes.max())
 
     @property
     def is_stable(self) -> bool:
-        """Whether halves agree as well as recovered clusters do."""
+        """Whether the split-half agreement reaches that of recovered clusters."""
         return self.agreement is not None and self.agreement >= STABLE_AGREEMENT
 
     @property
     def is_real(self) -> bool:
-        """Both."""
+        """Whether the silhouette is above null data and the clusters are stable."""
         return self.beats_null and self.is_stable
 
     @property
     def verdict(self) -> str:
-        """In three words or so."""
+        """Short description of the result."""
         if self.is_real:
             return "real clusters"
         return "unstable clusters" if self.beats_null else "a cut through a continuum"
 
     def table(self) -> pd.DataFrame:
-        """A row a number of clusters tried: clusters, silhouette, null_low, null_high, inertia, restart_agreement (or NaN)."""
+        """Return a row per number of clusters: clusters, silhouette, null_low, null_high, inertia, restart_agreement (or NaN)."""
         tried = {**self.clustering.silhouettes}
         tried.setdefault(len(self.clustering), self.silhouette.estimate)
         records = []
@@ -100,7 +100,7 @@ class ClusterValidation:
         return pd.DataFrame(records)
 
     def facts(self) -> dict[str, float | int | str | None]:
-        """Numbers by name."""
+        """Return the numbers by name."""
         null = self.null_silhouettes
         return {
             "clusters": len(self.clustering),
@@ -117,46 +117,58 @@ class ClusterValidation:
         }
 
     def describe(self) -> str:
-        """One sentence with the numbers."""
+        """Return one sentence with the result and its numbers."""
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
         measured = f"silhouette {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}], in size {describe_structure(own.estimate)}"
-        clouds = f"clouds of the same spread without clusters, divided likewise, reach {null.min():.3f} to {null.max():.3f}"
-        stability_splits = "there are not enough photographs to compare halves"
+        control = (
+            f"null data of the same covariance without clusters, clustered likewise, reach {null.min():.3f} to {null.max():.3f}"
+        )
+        stability = "there are too few images for a split-half comparison"
         if self.agreement is not None:
-            stability_splits = f"halves of the photographs agree on it with an adjusted Rand index of {self.agreement:.2f}"
+            stability = f"halves of the images agree with an adjusted Rand index of {self.agreement:.2f}"
         if self.is_real:
             touching = ", which touch" if own.estimate <= LOW_SILHOUETTE else ""
-            return f"The persons fall into {count} real clusters{touching} ({measured}): {clouds}, and {stability_splits}."
-        best = f"the best division, into {count} ({measured})"
+            return f"The persons fall into {count} real clusters{touching} ({measured}): {control}, and {stability}."
+        best = f"the best clustering, into {count} ({measured})"
         if self.beats_null:
-            return f"There are no real clusters: {best}, stands out ({clouds}), but is not stable: {stability_splits} ({STABLE_AGREEMENT} would be)."
-        return f"There are no real clusters, only a cut through a continuum: {best}, is no better than chance: {clouds}; {stability_splits}."
+            return (
+                f"There are no real clusters: {best}, is above null data ({control}) but not stable: {stability} "
+                f"({STABLE_AGREEMENT} is needed)."
+            )
+        return (
+            f"There are no real clusters, only a cut through a continuum: {best}, is not above null data: {control}; {stability}."
+        )
 
     def findings(self, shown_in: str) -> list[Finding]:
-        """That the clusters are real, and that they are stable."""
-        null = self.null_silhouettes
-        clouds = (
-            f"{len(null)} clouds of the same spread without clusters, Gaussian, uniform and as skewed as the persons, "
-            f"divided into {len(self.clustering)}"
+        """Return the claims that the clusters are real and that they are stable.
+
+        Args:
+            shown_in: name of the image that shows the clusters.
+        """
+        null, own = self.null_silhouettes, self.silhouette
+        control = Control(
+            f"{len(null)} samples of null data of the same covariance without clusters (Gaussian, uniform, skewed), clustered "
+            f"into {len(self.clustering)}",
+            float(null.mean()),
+            float(null.min()),
+            float(null.max()),
         )
-        control = Control(clouds, float(null.mean()), float(null.min()), float(null.max()))
-        own = self.silhouette
         found = [Finding(self.describe(), own.estimate, own.low, own.high, control, self.is_real, shown_in)]
         return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(shown_in)]
 
     def _stability(self, shown_in: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = Control(
-            f"halves of clouds of as many points without clusters, divided into {count}",
+            f"halves of as many points of null data, clustered into {count}",
             float(null.mean()),
             float(null.min()),
             float(null.max()),
         )
         passed = bool(self.is_stable and agreement > null.max())
         verdict = "find the same" if self.is_stable else "do not find the same"
-        claim = f"Two halves of the photographs {verdict} {count} clusters: adjusted Rand index {agreement:.2f}"
+        claim = f"Two halves of the images {verdict} {count} clusters: adjusted Rand index {agreement:.2f}"
         if self.is_stable and not passed:
-            claim += f"; but so they do where there are none (up to {null.max():.2f}): the widest directions alone fix the cut"
+            claim += f"; but null data reach {null.max():.2f}: the directions of most variance alone determine the cut"
         low, high = np.quantile(self.agreements, [0.025, 0.975])
         return Finding(f"{claim}.", agreement, float(low), float(high), control, passed, shown_in)
 
@@ -170,19 +182,21 @@ def validate_clusters(
     options: ClusterValidationOptions,
     seed: int,
 ) -> ClusterValidation:
-    """Gather the evidence for and against a division.
+    """Compare clusters with null reference data and between halves of the images.
 
     Args:
         points: (N, P).
-        groups: (N,) the photograph of each.
-        clusterer: that divided the points.
-        clustering: how.
-        silhouette: of the division, with its interval.
-        options: how much is drawn.
-        seed: of the draws.
+        groups: (N,) the image of each.
+        clusterer: that clustered the points.
+        clustering: its result.
+        silhouette: mean silhouette of the result, with its interval.
+        options: effort of the controls.
+        seed: of all random choices.
     """
     count = min(len(points), options.null_persons)
     null = cluster_null_data(fit_null_model(points, seed), count, clusterer, len(clustering), options.null_draws, seed)
     same = quick_variant(clusterer, len(clustering))
-    stability_splits = split_half_agreements(points, groups, same, len(clustering), options.stability_splits, seed, persons=count)
-    return ClusterValidation(clustering, silhouette, stability_splits, null)
+    agreements = split_half_agreements(
+        points, groups, same, len(clustering), options.stability_splits, seed, persons=count
+    )  # fmt: skip
+    return ClusterValidation(clustering, silhouette, agreements, null)

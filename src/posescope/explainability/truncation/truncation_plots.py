@@ -46,13 +46,13 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
             shown = {"legendgroup": line.name, "row": 1, "col": column}
             band = [*line.highs, *reversed(line.lows)]
             figure.add_scatter(
-                x=[*line.places, *reversed(line.places)], y=band, mode="lines", fill="toself", fillcolor=line.colour,
+                x=[*line.positions, *reversed(line.positions)], y=band, mode="lines", fill="toself", fillcolor=line.colour,
                 opacity=0.18, line={"width": 0}, hoverinfo="skip", showlegend=False, **shown,
             )  # fmt: skip
             told = [f"k = {ticks[place]}: {value:.3f} [{low:.3f}, {high:.3f}]" for place, value, low, high in zip(
-                line.places, line.values, line.lows, line.highs, strict=True)]  # fmt: skip
+                line.positions, line.values, line.lows, line.highs, strict=True)]  # fmt: skip
             figure.add_scatter(
-                x=line.places, y=line.values, name=line.name, mode="lines+markers", line={"color": line.colour},
+                x=line.positions, y=line.values, name=line.name, mode="lines+markers", line={"color": line.colour},
                 hovertext=told, hoverinfo="text+name", showlegend=column == 1, **shown,
             )  # fmt: skip
         intact = curve.pck(INTACT).estimate
