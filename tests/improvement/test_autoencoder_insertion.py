@@ -14,7 +14,8 @@ from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.features.activations import constant_patches, read_activations
+from posescope.explainability.features.activation_patching import constant_patches
+from posescope.explainability.features.activations import read_activations
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.improvement.autoencoder_insertion import InsertedAutoencoders, image_groups_of, train_and_insert
 from posescope.improvement.bottleneck_features import BottleneckFeatureStore, extract_bottleneck_features, measure_bottlenecks

@@ -20,7 +20,8 @@ RECONSTRUCTION = pd.DataFrame(
 )  # fmt: skip
 BOTTLENECKS = pd.DataFrame(
     [
-        {"variant": variant, "layer": layer, "persons": 30, "dimensions": 64, "components_95": count, "participation_ratio": count / 2}
+        {"variant": variant, "layer": layer, "persons": 30, "dimensions": 64, "components_95": count,
+         "participation_ratio": count / 2}
         for variant, layer, count in (
             ("original", "stack1.bottleneck", 20), ("continued", "stack1.bottleneck", 19), ("improved", "stack1.bottleneck", 9),
             ("improved", "stack1.code", 3), ("improved", "stack1.restored", 3),

@@ -1,4 +1,4 @@
-"""PCK of the same persons under many conditions: means and paired drops, each with an interval over images."""
+"""PCK of the same persons under several conditions: means and paired drops with intervals over images."""
 
 from collections.abc import Sequence
 
@@ -13,28 +13,37 @@ from posescope.explainability.features.row_blocks import sample_rows
 
 __all__ = ["Hits", "PairedPck", "labelled_rows"]
 
-Hits = NDArray[np.bool_]  # (n, K): labelled and right
+Hits = NDArray[np.bool_]  # (n, K): labelled and correct
 
 
 def labelled_rows(inputs: AnalysisInputs, most: int, analysis: str) -> NDArray[np.int64]:
-    """(n,) rows of persons with labelled joints, at most so many, ascending.
+    """Draw persons with labelled joints.
+
+    Args:
+        inputs: the persons.
+        most: maximum number of persons.
+        analysis: name of the analysis, for the error.
+
+    Returns:
+        (n,) rows in ascending order.
 
     Raises:
-        ExplainError: if nobody has labelled joints.
+        ExplainabilityError: if no person has a labelled joint.
     """
     labelled = np.flatnonzero((inputs.crops.targets.visibility > 0).any(axis=1))
     if not len(labelled):
-        raise ExplainabilityError(f"{analysis}: none of the persons has labelled joints, so nothing can be scored.")
+        raise ExplainabilityError(f"{analysis}: expected persons with labelled joints, found none. Choose another split.")
     return labelled[sample_rows(len(labelled), most, inputs.seed)].astype(np.int64)
 
 
 class PairedPck:
-    """Scores hits of n persons; all intervals are from the same draws of images.
+    """Computes PCK of n persons; all intervals use the same bootstrap resamples of images.
 
     Args:
-        labelled: (n, K) bool.
-        image_ids: (n,) the image of each person.
-        seed, resamples: of the bootstrap.
+        labelled: (n, K) whether a joint is labelled.
+        image_ids: (n,) image of each person.
+        seed: of the resamples.
+        resamples: number of bootstrap resamples.
     """
 
     def __init__(self, labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], seed: int, resamples: int) -> None:
@@ -42,28 +51,37 @@ class PairedPck:
         self._draws = draw_images(image_ids, seed, resamples)
 
     def pck(self, hits: Hits) -> Interval:
-        """Mean over persons of the share of their joints that is right: `pck_thesis`."""
+        """Return `pck_thesis`: the mean over persons of the fraction of their labelled joints that is correct."""
         return self._draws.mean_interval(fraction_per_person(hits, self._labelled), self._images)
 
     def drop(self, reference: Hits, hits: Hits) -> Interval:
-        """By how much PCK is lower than under the reference, person by person."""
+        """Return the paired drop of PCK from `reference` to `hits`."""
         lost = fraction_per_person(reference, self._labelled) - fraction_per_person(hits, self._labelled)
         return self._draws.mean_interval(lost, self._images)
 
     def joint_pck(self, hits: Hits) -> NDArray[np.float64]:
-        """(K,) share of the labelled joints that is right; NaN for a joint that nobody has labelled."""
+        """Return the (K,) fraction of correct labelled joints; NaN for a joint without labels."""
         counts = self._labelled.sum(axis=0)
         right = (hits & self._labelled).sum(axis=0, dtype=np.float64)
-        shares: NDArray[np.float64] = np.full(len(counts), np.nan)
-        shares[counts > 0] = right[counts > 0] / counts[counts > 0]
-        return shares
+        fractions: NDArray[np.float64] = np.full(len(counts), np.nan)
+        fractions[counts > 0] = right[counts > 0] / counts[counts > 0]
+        return fractions
 
     def joint_drops(self, reference: Hits, hits: Hits) -> list[Interval]:
-        """For every joint the drop of `joint_pck`; NaN for a joint that nobody has labelled."""
+        """Return the drop of `joint_pck` for every joint; NaN for a joint without labels."""
         return [self._draws.mean_interval(lost, self._images) for lost in self._lost(reference, hits).T]
 
     def contrast(self, reference: Hits, hits: Hits, joints: Sequence[int], others: Sequence[int]) -> Interval:
-        """By how much more some joints lose than others, each labelled joint of a person counting once."""
+        """Compare the drops of two groups of joints.
+
+        Args:
+            reference, hits: (n, K) before and after.
+            joints: first group.
+            others: second group.
+
+        Returns:
+            Mean drop of the first group minus that of the second, over labelled joints; NaN if a group has no labels.
+        """
         lost = self._lost(reference, hits)
         known = ~np.isnan(lost)
 
@@ -78,5 +96,5 @@ class PairedPck:
         return self._draws.interval(float(first.mean() - second.mean()), drawn)
 
     def _lost(self, reference: Hits, hits: Hits) -> NDArray[np.float64]:
-        """(n, K): 1 lost, 0 as before, -1 gained; NaN where unlabelled."""
+        """Return (n, K): 1 lost, 0 unchanged, -1 gained, NaN unlabelled."""
         return np.where(self._labelled, reference.astype(np.float64) - hits.astype(np.float64), np.nan)

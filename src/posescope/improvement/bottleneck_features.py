@@ -19,9 +19,10 @@ from posescope.core.errors import DataError
 from posescope.core.files import read_checksummed_json, write_checksummed_json
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.features.activations import batches_of_rows, read_activations
+from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import extract_features
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore
+from posescope.explainability.features.row_blocks import batches_of_rows
 
 __all__ = ["BottleneckFeatureStore", "bottleneck_layers", "extract_bottleneck_features", "measure_bottlenecks"]
 

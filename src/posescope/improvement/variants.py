@@ -13,7 +13,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.files import fingerprint
 from posescope.core.tables import split_fingerprint
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.explainability.features.activations import constant_patches
+from posescope.explainability.features.activation_patching import constant_patches
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.improvement.errors import ImprovementError
 from posescope.models.base import Interventions, PoseNetwork

@@ -35,7 +35,7 @@ def planted() -> tuple[np.ndarray, pd.DataFrame, ProbedAttributes]:
     return scores, attributes, probed(scores, attributes)
 
 
-def test_planted_pairs_are_found_with_their_share(planted) -> None:
+def test_planted_pairs_are_found_with_their_r2(planted) -> None:
     pairs = planted[2].correlations.set_index(["component", "attribute"])
     assert pairs.loc[(1, "tall"), "r2"] == pytest.approx(0.5, abs=0.07)
     assert pairs.loc[(2, "wide"), "r2"] == pytest.approx(0.5, abs=0.07)
@@ -47,7 +47,7 @@ def test_planted_pairs_are_found_with_their_share(planted) -> None:
     assert planted[2].correlations["component"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
 
 
-def test_all_components_together_read_what_one_cannot(planted) -> None:
+def test_all_components_together_predict_what_one_cannot(planted) -> None:
     probes = planted[2].probes.set_index("attribute")
     assert probes.loc["wide", "r2"] > 0.99
     assert probes.loc["tall", "r2"] == pytest.approx(0.5, abs=0.07)
@@ -56,7 +56,7 @@ def test_all_components_together_read_what_one_cannot(planted) -> None:
     assert list(planted[2].probes) == PROBE_COLUMNS
 
 
-def test_correlations_are_of_the_known_persons(planted) -> None:
+def test_correlations_use_the_persons_with_known_attributes(planted) -> None:
     scores, attributes, found = planted
     row = found.correlations.set_index(["component", "attribute"]).loc[(1, "tall")]
     assert row["persons"] == 500
@@ -65,7 +65,7 @@ def test_correlations_are_of_the_known_persons(planted) -> None:
     assert row["spearman"] == pytest.approx(spearmanr(scores[100:, 0], known).statistic)
 
 
-def test_nothing_passes_in_shuffled_data(planted) -> None:
+def test_no_pair_beats_chance_in_shuffled_data(planted) -> None:
     scores, attributes, _ = planted
     for seed in range(3):
         rows = np.random.default_rng(seed).permutation(PERSONS)
@@ -74,31 +74,31 @@ def test_nothing_passes_in_shuffled_data(planted) -> None:
             assert not table.apply(beats_chance, axis=1).any()
 
 
-def test_photographs_not_persons_are_shuffled_and_held_out() -> None:
-    # Sixty photographs of ten people who are all alike, and a component that only knows the photograph: nothing is learned.
+def test_images_not_persons_are_shuffled_and_held_out() -> None:
+    # Sixty images of ten equal persons, and components that only identify the image: nothing generalises.
     rng = np.random.default_rng(1)
     groups = np.repeat(np.arange(60), 10)
     alike = rng.normal(size=60)[groups] + 0.01 * rng.normal(size=600)
     scores = rng.normal(size=(60, 3))[groups] + 0.01 * rng.normal(size=(600, 3))
     found = probed(scores, pd.DataFrame({"alike": alike}), groups)
     assert not found.correlations.apply(beats_chance, axis=1).any()
-    # Ten times fewer independent people: chance reaches much further than among people of a photograph each.
+    # With ten times fewer independent units the null distribution is much wider than for one person per image.
     apart = probed(scores, pd.DataFrame({"alike": alike}))
-    assert found.pair_null.best.max() > 3 * apart.pair_null.best.max()
+    assert found.pair_null.maxima.max() > 3 * apart.pair_null.maxima.max()
 
 
-def test_outliers_do_not_hide_what_is_there() -> None:
+def test_outliers_do_not_hide_a_relation() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(PERSONS, 2))
     values = scores[:, 0] + 0.1 * rng.normal(size=PERSONS)
-    values[[3, 70]] = 1000, -2000  # two torsos that point at the camera
-    rare = np.where(np.arange(PERSONS) < 2, 1.0, 0.0)  # one in three hundred: clipped, it would be nothing
+    values[[3, 70]] = 1000, -2000  # as of torsos that point at the camera
+    rare = np.where(np.arange(PERSONS) < 2, 1.0, 0.0)  # one in three hundred: clipping would remove it
     found = probed(scores, pd.DataFrame({"values": values, "rare": rare}), named=2)
     assert found.correlations.set_index(["component", "attribute"]).loc[(1, "values"), "r2"] > 0.9
     assert np.isfinite(found.correlations["r2"]).all()
 
 
-def test_what_cannot_be_probed_is_left_out_with_its_reason() -> None:
+def test_attributes_that_cannot_be_probed_are_left_out_with_a_reason() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(100, 4))
     few = np.where(np.arange(100) < 19, rng.normal(size=100), np.nan)
@@ -106,24 +106,24 @@ def test_what_cannot_be_probed_is_left_out_with_its_reason() -> None:
     found = probed(scores, attributes)
     assert found.probes["attribute"].tolist() == ["fine"]
     assert found.left_out == {
-        "few": "known of 19 persons in 19 photographs",
-        "constant": "the same for everybody",
-        "unknown": "known of 0 persons in 0 photographs",
+        "few": "known for 19 persons in 19 images",
+        "constant": "the same for all persons",
+        "unknown": "known for 0 persons in 0 images",
     }
-    one_photograph = probed(scores, attributes, np.zeros(100, dtype=np.int64))
-    assert one_photograph.left_out["fine"] == "known of 100 persons in 1 photographs"
-    assert not len(one_photograph.correlations)
-    assert not len(one_photograph.probes)
+    one_image = probed(scores, attributes, np.zeros(100, dtype=np.int64))
+    assert one_image.left_out["fine"] == "known for 100 persons in 1 images"
+    assert not len(one_image.correlations)
+    assert not len(one_image.probes)
 
 
-def test_chance_is_larger_where_fewer_persons_are_known() -> None:
-    chance = NullDistribution(np.array([2.0, 8.0, 4.0]))
-    found = chance.interval(100)
+def test_null_r2_is_larger_for_fewer_persons() -> None:
+    null = NullDistribution(np.array([2.0, 8.0, 4.0]))
+    found = null.interval(100)
     assert (found.low, found.estimate, found.high) == pytest.approx((0.02, 0.04, 0.08))
-    assert chance.interval(4).high == 1.0
+    assert null.interval(4).high == 1.0
 
 
-def test_everything_is_seeded(planted) -> None:
+def test_results_are_reproducible(planted) -> None:
     scores, attributes, found = planted
     pd.testing.assert_frame_equal(found.correlations, probed(scores, attributes).correlations)
 
@@ -131,7 +131,7 @@ def test_everything_is_seeded(planted) -> None:
 def test_all_attributes_together_explain_a_component() -> None:
     rng = np.random.default_rng(0)
     first, second, unknown = rng.normal(size=(3, PERSONS))
-    # Component 1 is two attributes and as much again that nobody measures; 2 is whether `seen` is known; 3 is nothing.
+    # Component 1 is two attributes plus the same variance of noise; 2 is whether `seen` is known; 3 is noise.
     seen = np.where(unknown > 0, rng.normal(size=PERSONS), np.nan)
     scores = np.stack(
         [first + second + np.sqrt(2) * rng.normal(size=PERSONS), 5.0 * (unknown > 0), rng.normal(size=PERSONS)], axis=1
@@ -146,7 +146,7 @@ def test_all_attributes_together_explain_a_component() -> None:
 
 
 @pytest.mark.parametrize("persons", [60, 100, 150])
-def test_as_many_components_as_persons_do_not_hide_what_one_of_them_tells(persons: int) -> None:
+def test_as_many_components_as_persons_do_not_hide_a_predictive_one(persons: int) -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(persons, 100)) * np.linspace(3, 0.1, 100)
     attributes = pd.DataFrame({"standing": scores[:, 0] + 0.1 * rng.normal(size=persons)})

@@ -28,7 +28,7 @@ def feature_set(values) -> FeatureSet:
 @pytest.mark.parametrize("block", [50, 4_000_000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_equals_scikit_learn(persons, width, block, dtype, monkeypatch) -> None:
-    monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", block)  # many small blocks give what one large one gives
+    monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", block)  # the result does not depend on the block size
     values = (np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50).astype(dtype)
     reference = PCA(svd_solver="full").fit(values.astype(np.float64))
     found = principal_components(feature_set(values))
@@ -43,7 +43,7 @@ def test_equals_scikit_learn(persons, width, block, dtype, monkeypatch) -> None:
     assert found.approximation == ""
 
 
-def test_by_hand() -> None:
+def test_components_equal_the_hand_computed_ones() -> None:
     # Points (+-2, 0) and (0, +-1): variances (4 + 4) / 3 along x, (1 + 1) / 3 along y.
     found = principal_components(feature_set(np.array([[2.0, 0], [-2, 0], [0, 1], [0, -1]], dtype=np.float32)))
     np.testing.assert_allclose(found.variances, [8 / 3, 2 / 3])
@@ -57,7 +57,7 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize(("persons", "width"), [(60, 12), (12, 60)])
 @pytest.mark.parametrize("most", [None, 4])
-def test_torch_gives_what_numpy_gives(persons, width, most) -> None:
+def test_torch_equals_numpy(persons, width, most) -> None:
     values = np.random.default_rng(0).normal(size=(persons, width)) * np.linspace(1, 4, width) + 50
     ours = principal_components(feature_set(values), most)
     theirs = principal_components(feature_set(values), most, torch.device("cpu"))
@@ -68,7 +68,7 @@ def test_torch_gives_what_numpy_gives(persons, width, most) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), wide=st.booleans())
-def test_signs_and_order_of_persons(seed, wide) -> None:
+def test_signs_are_fixed_and_the_order_of_persons_has_no_effect(seed, wide) -> None:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(6, 9) if wide else (15, 4)) * np.linspace(1, 3, 9 if wide else 4)
     found = principal_components(feature_set(values))
@@ -94,7 +94,7 @@ def test_max_components_keeps_all_variances() -> None:
 
 
 @pytest.mark.parametrize(("persons", "width"), [(20_000, 64), (64, 20_000)])
-def test_features_are_never_whole_in_memory(persons, width, tmp_path, monkeypatch) -> None:
+def test_memory_does_not_hold_all_features_as_float64(persons, width, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(row_blocks, "_BLOCK_NUMBERS", 100_000)  # 0.8 MB
     values = np.lib.format.open_memmap(tmp_path / "values.npy", mode="w+", dtype="float16", shape=(persons, width))
     values[:] = np.random.default_rng(0).normal(size=(persons, width))
@@ -108,7 +108,7 @@ def test_features_are_never_whole_in_memory(persons, width, tmp_path, monkeypatc
     assert peak < 6e6  # the features are 10 MB as float64, 2.6 MB on disk
 
 
-def test_save_and_load(tmp_path) -> None:
+def test_load_reads_what_save_wrote(tmp_path) -> None:
     found = principal_components(feature_set(np.random.default_rng(0).normal(size=(10, 4))))
     path = tmp_path / "components.npz"
     found.save(path)
@@ -119,23 +119,29 @@ def test_save_and_load(tmp_path) -> None:
     assert loaded.approximation == ""
     replace(found, approximation="roughly").save(path)
     assert Components.load(path).approximation == "roughly"
-    path.write_bytes(b"nothing of ours")
-    with pytest.raises(DataError, match="no components"):
+    path.write_bytes(b"no components")
+    with pytest.raises(DataError, match="components"):
         Components.load(path)
-    with pytest.raises(DataError, match="no components"):
+    with pytest.raises(DataError, match="components"):
         Components.load(tmp_path / "absent.npz")
+
+
+def test_load_reads_files_that_call_the_layer_tap(tmp_path) -> None:
+    path = tmp_path / "components.npz"
+    np.savez(path, mean=np.zeros(2), axes=np.eye(2), variances=np.ones(2), tap=np.array("t"), shape=np.array([2]))
+    assert Components.load(path).layer == "t"
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         (np.ones((1, 3)), "at least 2"),
-        (np.ones((5, 3)), "nothing varies"),
-        (np.where(np.arange(15).reshape(5, 3) == 7, np.nan, np.arange(15).reshape(5, 3)), "feature 1 first"),
-        (np.where(np.arange(15).reshape(5, 3) == 8, np.inf, np.arange(15).reshape(5, 3)).astype(np.float16), "feature 2 first"),
+        (np.ones((5, 3)), "same"),
+        (np.where(np.arange(15).reshape(5, 3) == 7, np.nan, np.arange(15).reshape(5, 3)), "feature 1"),
+        (np.where(np.arange(15).reshape(5, 3) == 8, np.inf, np.arange(15).reshape(5, 3)).astype(np.float16), "feature 2"),
     ],
 )
-def test_nothing_to_find_is_a_named_error(values, message) -> None:
+def test_features_without_components_are_refused(values, message) -> None:
     with pytest.raises(ExplainabilityError, match=message):
         principal_components(feature_set(values))
 

@@ -1,11 +1,18 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from posescope.explainability.features.activation_patching import ActivationPatcher
-from posescope.explainability.features.activations import constant_patch, zeros
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.features.activation_patching import (
+    ActivationPatcher,
+    constant_patch,
+    describe_patching_obstacle,
+    zero_patch,
+)
+from posescope.explainability.features.feature_store import FeatureSet
 from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import AutoencoderOptions, HourglassAutoencoder, HourglassAutoencoderOptions
@@ -37,19 +44,43 @@ def images(count: int) -> Tensor:
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])
-def test_what_is_taken_up_again_is_what_a_whole_pass_gives(model, stacks, autoencoder, layer, count) -> None:
+def test_patched_pass_equals_a_whole_pass(model, stacks, autoencoder, layer, count) -> None:
     torch.manual_seed(0)
     own = replace(model, network=network(stacks, autoencoder))
-    pictures, values, interventions = images(count), torch.randn(3, *SHAPES[layer]), {"stack1.skip1": zeros}
-    put_back = ActivationPatcher(own, layer, pictures, interventions)
-    torch.testing.assert_close(put_back.heatmaps(), own.heatmaps(pictures, interventions), rtol=1e-4, atol=1e-5)
-    whole = own.heatmaps(pictures.expand(3, 32, 32, 3), {**interventions, layer: constant_patch(values)})
-    for _ in range(2):  # nothing is used up
-        torch.testing.assert_close(put_back.heatmaps(values), whole, rtol=1e-4, atol=1e-5)
+    inputs, values, interventions = images(count), torch.randn(3, *SHAPES[layer]), {"stack1.skip1": zero_patch}
+    patcher = ActivationPatcher(own, layer, inputs, interventions)
+    torch.testing.assert_close(patcher.heatmaps(), own.heatmaps(inputs, interventions), rtol=1e-4, atol=1e-5)
+    whole = own.heatmaps(inputs.expand(3, 32, 32, 3), {**interventions, layer: constant_patch(values)})
+    for _ in range(2):  # a patcher can be used again
+        torch.testing.assert_close(patcher.heatmaps(values), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_a_network_that_cannot_be_paused_passes_whole(model) -> None:
-    pictures, values = images(2), torch.randn(2, 3, 2, 2)
-    put_back = ActivationPatcher(model, "bottleneck", pictures)
-    torch.testing.assert_close(put_back.heatmaps(), model.heatmaps(pictures))
-    torch.testing.assert_close(put_back.heatmaps(values), model.heatmaps(pictures, {"bottleneck": constant_patch(values)}))
+def test_network_without_pause_runs_whole(model) -> None:
+    inputs, values = images(2), torch.randn(2, 3, 2, 2)
+    patcher = ActivationPatcher(model, "bottleneck", inputs)
+    torch.testing.assert_close(patcher.heatmaps(), model.heatmaps(inputs))
+    torch.testing.assert_close(patcher.heatmaps(values), model.heatmaps(inputs, {"bottleneck": constant_patch(values)}))
+
+
+def test_constant_patch_gives_every_person_an_own_copy() -> None:
+    activation = torch.randn(4, 3, 2, 2)
+    constant = torch.randn(1, 3, 2, 2, dtype=torch.float64)
+    patched = constant_patch(constant)(activation)
+    assert (patched.shape, patched.dtype) == (activation.shape, activation.dtype)
+    patched += 1  # as a network may do in place
+    torch.testing.assert_close(patched[3], constant[0].float() + 1)
+
+
+def test_zero_patch_returns_zeros() -> None:
+    assert not zero_patch(torch.randn(4, 3, 2, 2)).any()
+
+
+def test_constant_patch_refuses_pooled_values() -> None:
+    with pytest.raises(ExplainabilityError, match="pooled"):
+        constant_patch(torch.ones(1, 3, 1, 1))(torch.zeros(4, 3, 2, 2))
+
+
+@pytest.mark.parametrize(("shape", "possible"), [((3, 2, 2), True), ((3, 1, 1), False)])
+def test_pooled_features_cannot_be_patched(model, shape, possible) -> None:
+    features = FeatureSet(np.arange(2), np.ones((2, int(np.prod(shape)))), "bottleneck", shape)
+    assert (describe_patching_obstacle(model, features) == "") is possible

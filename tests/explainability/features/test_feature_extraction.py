@@ -10,7 +10,7 @@ from posescope.explainability.features.feature_extraction import FeatureSet, Fea
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 1e-3)])
-def test_features_are_the_taps_values_in_order(model, scattered_crops, tmp_path, dtype, tolerance) -> None:
+def test_features_are_the_activations_in_the_order_of_the_persons(model, scattered_crops, tmp_path, dtype, tolerance) -> None:
     found = extract_features(model, scattered_crops, None, FeatureStore(tmp_path / "f"), batch_size=7, dtype=dtype)
     images = torch.from_numpy(scattered_crops.read_images(np.arange(60))).permute(0, 3, 1, 2).float() / 255
     expected = torch.nn.functional.avg_pool2d(images, 16).flatten(1).numpy()
@@ -22,7 +22,7 @@ def test_features_are_the_taps_values_in_order(model, scattered_crops, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["f"]  # nothing temporary is left
 
 
-def test_features_that_are_there_are_not_read_again(model, scattered_crops, tmp_path) -> None:
+def test_existing_features_are_reused(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     assert not store.is_finished()
     first = extract_features(model, scattered_crops, "fine", store)
@@ -37,7 +37,7 @@ def test_features_that_are_there_are_not_read_again(model, scattered_crops, tmp_
     assert len(fewer) == 5
 
 
-def test_another_weight_means_other_features(model, scattered_crops, tmp_path) -> None:
+def test_other_weights_have_another_fingerprint(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     before = extract_features(model, scattered_crops, None, store).fingerprint
     with torch.no_grad():
@@ -47,7 +47,7 @@ def test_another_weight_means_other_features(model, scattered_crops, tmp_path) -
     assert after != before
 
 
-def test_other_pixels_mean_other_features(model, scattered_crops, tmp_path) -> None:
+def test_other_pixels_have_another_fingerprint(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     marks = [
         extract_features(model, scattered_crops, None, store, data_fingerprint=data).fingerprint for data in ("a", "b", None)
@@ -56,42 +56,42 @@ def test_other_pixels_mean_other_features(model, scattered_crops, tmp_path) -> N
     assert extract_features(model, scattered_crops, None, store).fingerprint == marks[2]
 
 
-def test_nobody_is_a_named_error(model, scattered_crops, tmp_path) -> None:
-    with pytest.raises(ExplainabilityError, match="no persons"):
+def test_no_persons_are_refused(model, scattered_crops, tmp_path) -> None:
+    with pytest.raises(ExplainabilityError, match="person"):
         extract_features(model, scattered_crops.subset(np.arange(0)), None, FeatureStore(tmp_path / "f"))
 
 
-def test_too_large_for_float16_is_named_and_leaves_nothing(tmp_path) -> None:
+def test_overflow_of_float16_is_refused_and_writes_nothing(tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     facts = {"layer": "t", "shape": (2,), "fingerprint": "x"}
-    with pytest.raises(ExplainabilityError, match=r"too large for float16 in rows 0\.\.1.*explainability\.persons\.dtype"):
+    with pytest.raises(ExplainabilityError, match="float16"):
         store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float16")
     assert not (tmp_path / "f").exists()
     store.write(np.arange(2), [np.array([[1.0, 2.0], [7e4, 0.0]])], **facts, dtype="float32")
     assert store.open().values[1, 0] == 7e4
 
 
-def test_rows_must_add_up(tmp_path) -> None:
+def test_blocks_with_another_number_of_rows_are_refused(tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
-    with pytest.raises(ExplainabilityError, match="expected 3 rows, found 2"):
+    with pytest.raises(ExplainabilityError, match="3"):
         store.write(np.arange(3), [np.ones((2, 2))], layer="t", shape=(2,), fingerprint="x")
-    with pytest.raises(ExplainabilityError, match="does not fit"):
+    with pytest.raises(ExplainabilityError, match="fit"):
         store.write(np.arange(1), [np.ones((2, 2))], layer="t", shape=(2,), fingerprint="x")
 
 
-def test_missing_and_contradictory_features_are_named(tmp_path) -> None:
-    with pytest.raises(DataError, match="no finished features"):
+def test_missing_and_contradictory_features_are_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match="found none"):
         FeatureStore(tmp_path / "f").open()
     with pytest.raises(DataError, match="expected values"):
         FeatureSet(person_ids=np.arange(2), values=np.ones((2, 5)), layer="t", shape=(2, 2))
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", 1 / 64), ("max", 1 / 16)])
-def test_pooled_over_space_by_hand(model, scattered_crops, tmp_path, pooling, expected) -> None:
+def test_pooled_features_equal_the_hand_computed_ones(model, scattered_crops, tmp_path, pooling, expected) -> None:
     store = FeatureStore(tmp_path / "f")
     whole = extract_features(model, scattered_crops, None, store, dtype="float32")
     found = extract_features(model, scattered_crops, None, store, dtype="float32", pooling=pooling)
-    # A red dot fills one of the 16 cells of one of the 4 quarters of the bottleneck.
+    # A red dot fills one of the 16 heatmap px of one of the 4 quarters of the bottleneck.
     np.testing.assert_allclose(found.values[:, 0], expected, rtol=1e-6)
     assert (found.shape, found.values.shape, found.pooling) == ((3, 1, 1), (60, 3), pooling)
     assert found.fingerprint != whole.fingerprint
@@ -99,7 +99,7 @@ def test_pooled_over_space_by_hand(model, scattered_crops, tmp_path, pooling, ex
     assert not whole.is_pooled
 
 
-def test_a_folder_of_an_older_version_has_no_seal_and_is_extracted_again(model, scattered_crops, tmp_path) -> None:
+def test_folder_without_checksum_is_refused_and_extracted_again(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     first = extract_features(model, scattered_crops, None, store)
     about = read_json(tmp_path / "f" / "features.json")
@@ -124,7 +124,7 @@ def test_a_folder_of_an_older_version_has_no_seal_and_is_extracted_again(model, 
     ],
     ids=["flipped", "cut", "zeros", "list", "empty"],
 )
-def test_damaged_features_are_named_and_extracted_again(model, scattered_crops, tmp_path, name, harm) -> None:
+def test_damaged_features_are_refused_and_extracted_again(model, scattered_crops, tmp_path, name, harm) -> None:
     store = FeatureStore(tmp_path / "f")
     before = np.array(extract_features(model, scattered_crops, None, store).values)
     path = tmp_path / "f" / name
@@ -134,16 +134,16 @@ def test_damaged_features_are_named_and_extracted_again(model, scattered_crops, 
     np.testing.assert_array_equal(extract_features(model, scattered_crops, None, store).values, before)
 
 
-def test_features_of_another_folder_are_named(tmp_path) -> None:
+def test_values_of_another_folder_are_refused(tmp_path) -> None:
     for name, value in (("one", 1.0), ("two", 2.0)):
         FeatureStore(tmp_path / name).write(np.arange(2), [np.full((2, 2), value)], layer="t", shape=(2,), fingerprint=name)
     (tmp_path / "one" / "values.npy").write_bytes((tmp_path / "two" / "values.npy").read_bytes())
-    with pytest.raises(DataError, match=r"one/values\.npy: changed since it was written"):
+    with pytest.raises(DataError, match="checksum"):
         FeatureStore(tmp_path / "one").open()
     assert FeatureStore(tmp_path / "two").fingerprint == "two"
 
 
-def test_an_interrupted_extraction_leaves_what_was_there(model, scattered_crops, tmp_path) -> None:
+def test_interrupted_extraction_keeps_the_existing_features(model, scattered_crops, tmp_path) -> None:
     store = FeatureStore(tmp_path / "f")
     before = extract_features(model, scattered_crops, None, store).fingerprint
 

@@ -2,55 +2,92 @@ import numpy as np
 import pytest
 
 from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.traversal.latent_traversal import LatentTraversal, LatentTraversalOptions
 
 OPTIONS = {"components": 1, "steps": (-1.5, -0.5, 0.5, 1.5)}
 
 
 @pytest.mark.parametrize("skips", ["mean", "zero", "person"])
-def test_the_planted_component_moves_red_from_side_to_side(inputs_of, shifting_crops, skips) -> None:
+def test_planted_component_moves_red_from_side_to_side(inputs_of, shifting_crops, skips) -> None:
     inputs = inputs_of(shifting_crops)
     found = LatentTraversal(LatentTraversalOptions(**OPTIONS, skips=skips))(inputs)
-    table = found.tables["latent_traversal"]
+    table = found.tables["traversal_steps"]
     assert table["step"].tolist() == [-1.5, -0.5, 0.5, 1.5]
-    # The axis points to more red on the left or on the right; the persons follow: their order is that of the amount.
+    # The axis points to more red on the left or on the right; the order of the persons is that of the amount.
     order = table["nearest_person_id"].to_numpy()
     assert (np.diff(order) > 0).all() or (np.diff(order) < 0).all()
-    # 1.5 deviations of 41 even steps over 0..1 (sd 0.2958) lie 0.4437 = 17.7 persons off the middle one, number 120.
+    # 1.5 sd of 41 even steps over 0..1 (sd 0.2958) are 0.4437 or 17.7 persons from the middle one, number 120.
     assert sorted(order)[0] == 102
     assert sorted(order)[-1] == 138
-    # The joint jumps by 20 px (five cells) or, where the skips hold no cell, to the first cell of the other quarter: 16 px.
-    # Measured from the decoded mean, one side stays, the other moves; over two joints that is half.
+    # The joint jumps by 20 px (five heatmap px) or, without skip activations, to the first px of the other quarter: 16 px.
+    # From the decoded mean only one side moves, and the mean is over two joints.
     assert table["displacement_px"].max() == pytest.approx(8.0 if skips == "zero" else 10.0, abs=0.1)
     if skips != "zero":
         assert table["nearest_person_distance_px"].to_numpy() == pytest.approx(0, abs=1e-3)
-        assert found.note.endswith("lie 0.0 px a joint apart (other steps' persons: 6.7 px).")
+        assert found.facts["chance_nearest_person_distance_px"] == pytest.approx(6.7, abs=0.05)
     assert found.facts["components_for_95"] == 1
 
 
-def test_sheet_has_two_rows(inputs_of, shifting_crops) -> None:
-    picture = LatentTraversal(LatentTraversalOptions(**OPTIONS))(inputs_of(shifting_crops)).images["traversal_pc1"]
-    assert picture.dtype == np.uint8
-    assert picture.shape[1] == 4 * 160 + 5 * 4  # four tiles, five gaps
-    assert picture.shape[0] > 2 * 160
-
-
-def test_a_named_person_holds_the_skips(inputs_of, shifting_crops) -> None:
+def test_skip_activations_of_a_chosen_person(inputs_of, shifting_crops) -> None:
     inputs = inputs_of(shifting_crops)
-    left = LatentTraversal(LatentTraversalOptions(**OPTIONS, skips="person", person_id=100))(inputs).tables["latent_traversal"]
+    left = LatentTraversal(LatentTraversalOptions(**OPTIONS, skips="person", person_id=100))(inputs).tables["traversal_steps"]
     assert np.isfinite(left["nearest_person_distance_px"]).all()
-    with pytest.raises(ExplainabilityError, match="person 7 "):
+    with pytest.raises(ExplainabilityError, match="person_id"):
         LatentTraversal(LatentTraversalOptions(**OPTIONS, skips="person", person_id=7))(inputs)
 
 
-def test_more_components_than_there_are(inputs_of, three_kinds) -> None:
+def test_more_components_than_the_features_have(inputs_of, three_kinds) -> None:
     inputs = inputs_of(three_kinds[0])
     found = LatentTraversal(LatentTraversalOptions(components=50))(inputs)
-    assert found.tables["latent_traversal"]["component"].max() == len(inputs.components)
+    assert found.tables["traversal_steps"]["component"].max() == len(inputs.components)
     assert all(not isinstance(value, float) or np.isfinite(value) for value in found.facts.values())
 
 
-def test_one_step_alone_has_no_chance_to_compare(inputs_of, shifting_crops) -> None:
+def test_a_single_step_has_no_chance_distance(inputs_of, shifting_crops) -> None:
     found = LatentTraversal(LatentTraversalOptions(components=1, steps=(0.0,)))(inputs_of(shifting_crops))
     assert found.facts["chance_nearest_person_distance_px"] is None
-    assert found.note.endswith("px a joint apart.")
+
+
+def test_findings_and_tables_agree(inputs_of, shifting_crops) -> None:
+    steps = (-3, -1.5, -1, -0.5, 0.5, 1, 1.5, 3)
+    found = LatentTraversal(LatentTraversalOptions(components=1, steps=steps, random_directions=8))(inputs_of(shifting_crops))
+    match, proximity, displacement = found.findings  # two dots have no pose attributes
+    assert match.passed
+    # 4 of the 7 persons of other steps are on the other side, 20 px away in one joint of two.
+    assert match.value == pytest.approx(10 * 4 / 7)
+    # One sd are 11.8 of 41 even steps: for 23 persons near the middle red changes sides, by 20 px in one joint of two.
+    assert displacement.passed
+    assert displacement.value == pytest.approx(10 * 23 / 41)
+    assert proximity.control.value == 1.0
+    assert found.tables["traversal_steps"]["fraction_beyond"].iloc[0] == 0.0
+    row = found.tables["traversal_components"].iloc[0]
+    assert row["displacement_px"] == 5.0  # 20 px to one side, none to the other, for one joint of two
+    assert (row["perturbed_displacement_px"], row["perturbed_displacement_low_px"]) == (displacement.value, displacement.low)
+    control = (row["random_perturbed_displacement_px"], row["random_perturbed_displacement_high_px"])
+    assert control == (displacement.control.value, displacement.control.high)
+    # Persons are evenly spaced: a point between them is nearer than they are to each other; at 3 sd it is far away.
+    assert found.tables["traversal_steps"]["distance_quantile"].iloc[[0, 3, 7]].tolist() == pytest.approx([1.0, 0.0, 1.0])
+
+
+def test_displacements_in_noise_are_not_significant(inputs_of, noise_crops) -> None:
+    found = LatentTraversal(LatentTraversalOptions(components=3, random_directions=40))(inputs_of(noise_crops))
+    displacements = [finding for finding in found.findings if "joints of 64 persons" in finding.claim]
+    assert displacements
+    assert not any(finding.passed for finding in displacements)
+
+
+def test_persons_of_one_image_give_no_displacement_finding(inputs_of, shifting_crops) -> None:
+    inputs = inputs_of(shifting_crops, image_groups=np.zeros(len(shifting_crops), dtype=np.int64))
+    found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs)
+    assert not any("perturbed" in finding.claim for finding in found.findings)
+    assert np.isnan(found.tables["traversal_components"]["perturbed_displacement_px"]).all()
+
+
+def test_pooled_features_are_not_decoded(inputs_of, shifting_crops) -> None:
+    inputs = inputs_of(shifting_crops)
+    pooled = FeatureSet(inputs.features.person_ids, inputs.features.values[:, ::4], "bottleneck", (3, 1, 1))
+    object.__setattr__(inputs, "features", pooled)
+    found = LatentTraversal(LatentTraversalOptions())(inputs)
+    assert (found.tables, found.findings) == ({}, ())
+    assert "pooled" in found.note

@@ -39,7 +39,7 @@ from posescope.core.tables import joints_of
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.error_analysis.strata import count_overlaps, touches_border
 from posescope.evaluation.scored_persons import Neighbours, find_neighbours
-from posescope.explainability.features.activations import batches_of_rows
+from posescope.explainability.features.row_blocks import batches_of_rows
 
 __all__ = [
     "ATTRIBUTES",

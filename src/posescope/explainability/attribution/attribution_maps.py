@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from posescope.core.torch_rng import fork_torch_rng
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.activations import batches_of_rows
+from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.models.base import PoseNetwork
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from posescope.evaluation.bootstrap import ImageDraws, Interval
 from posescope.explainability.attribution.attribution_maps import HeatmapValues
-from posescope.explainability.features.activations import batches_of_rows
+from posescope.explainability.features.row_blocks import batches_of_rows
 
 __all__ = ["CURVES", "FaithfulnessCurves", "patch_sums", "measure_curves", "tabulate_curves"]
 

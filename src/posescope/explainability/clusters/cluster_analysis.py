@@ -31,8 +31,7 @@ from posescope.explainability.clusters.cluster_members import ClusterMembers, me
 from posescope.explainability.clusters.cluster_scatter import hover_texts, plot_interactive_plane, plot_plane, project_to_plane
 from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.activations import batches_of_rows
-from posescope.explainability.features.row_blocks import sample_rows
+from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
 from posescope.explainability.findings import Finding
 
 __all__ = ["Clusters", "ClustersOptions"]

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.features.activations import batches_of_rows
-from posescope.explainability.features.row_blocks import sample_rows
+from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

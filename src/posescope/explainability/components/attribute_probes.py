@@ -1,11 +1,11 @@
-"""Components held against measured attributes: correlations, probes on held-out persons, and what chance reaches.
+"""Linear relations between components and measured attributes: correlations, held-out R2 and null distributions.
 
-There are many pairs of component and attribute, and the best of many is good by chance alone. So each claim is held against
-the best of all pairs in shuffled data (the max-statistic; Westfall and Young, 1993). R2 by chance falls as 1 / persons, and
-attributes are known of different numbers of persons: what is compared is R2 x persons.
+The best of many pairs of component and attribute has a high R2 by chance. Every R2 is therefore compared with the maximum over
+all pairs in shuffled data (max-statistic; Westfall and Young, 1993). R2 by chance falls as 1 / persons, and attributes are known
+for different numbers of persons, so the null distribution is of R2 x persons.
 
-Lengths in torsos explode where a torso points at the camera, and R2 is of squares: the outermost half per cent of an attribute
-at either end counts as the value there. Ranks (Spearman) tell whether that matters.
+Attributes are clipped at their 0.5 % and 99.5 % quantiles, since lengths in torsos diverge when the torso points at the camera.
+Spearman's correlation shows whether that matters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,35 +40,34 @@ PAIR_COLUMNS = ["component", "attribute", "persons", "pearson", "spearman", "r2"
 EXPLAINED_COLUMNS = ["component", "all_r2", "all_r2_low", "all_r2_high", "all_control_high"]
 PROBE_COLUMNS = ["attribute", "persons", "components", "r2", "r2_low", "r2_high", "control_low", "control_high"]
 
-MIN_PERSONS = 20  # fewer are left out: nothing can be claimed of so few
-MIN_IMAGES = 10  # so that every fold has photographs
-_PERSONS_A_COMPONENT = 4
-_OUTERMOST = 0.005
-_FEW_NUMBERS = 2_000_000
+MIN_PERSONS = 20  # attributes that are known for fewer are left out
+MIN_IMAGES = 10  # so that every fold has images
+_PERSONS_PER_COMPONENT = 4
+_CLIPPED_QUANTILE = 0.005
+_SINGLE_THREAD_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True)
 class NullDistribution:
-    """The best R2 x persons among all pairs, in each of S shuffles."""
+    """Distribution of the maximum of R2 x persons over all pairs: (S,), one number per shuffle."""
 
-    best: Floats
+    maxima: Floats
 
     def interval(self, persons: int) -> Interval:
-        """The best R2 by chance for an attribute known of so many persons: median, and range over the shuffles."""
-        r2 = np.minimum(self.best / persons, 1.0)
+        """Return median and range over the shuffles of the highest R2, for an attribute known for this many persons."""
+        r2 = np.minimum(self.maxima / persons, 1.0)
         return Interval(float(np.median(r2)), float(r2.min()), float(r2.max()))
 
 
 @dataclass(frozen=True)
 class ProbedAttributes:
-    """What was found.
+    """Relations between components and attributes.
 
     Attributes:
-        correlations: component (1 is the first), attribute, persons, pearson, spearman, r2, r2_low, r2_high, control_high; a
-            row a pair, by component.
-        probes: attribute, persons, components, r2, r2_low, r2_high, control_low, control_high; a row an attribute.
-        pair_null, probe_null: the best by chance among pairs, and among whole probes.
-        left_out: why an attribute has no row, by its name.
+        correlations: one row per pair, ordered by component (1 is the first); columns `PAIR_COLUMNS`.
+        probes: one row per attribute, predicted from all components together; columns `PROBE_COLUMNS`.
+        pair_null, probe_null: null distributions of the two tables.
+        left_out: reason by name of each attribute without rows.
     """
 
     correlations: pd.DataFrame
@@ -88,33 +87,38 @@ def explain_components(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """The other way round: how much of each component all attributes together tell; what is left is nothing that was measured.
+    """Predict each component from all attributes together.
 
-    An attribute that is unknown of a person counts as the mean, beside a column that says whether it is known: that legs are
-    out of view is also something to be told.
+    An unknown value is replaced by the mean, and an additional column per attribute tells whether it is known, since missing
+    joints (legs outside the image) carry information too.
 
     Args:
-        scores: (N, P), of enough persons and photographs.
-        attributes: those to explain by; as `probe_attributes` takes them, as are the others.
+        scores: (N, P) coordinates of N persons along the components.
+        attributes: one row per person and one float column per attribute, NaN where unknown.
+        groups: (N,) image of each person.
+        folds: number of cross-validation folds, by image.
+        shuffles: number of shuffles for the control.
+        resamples: number of bootstrap resamples of images.
+        seed: of folds, shuffles and resamples.
 
     Returns:
-        component, all_r2, all_r2_low, all_r2_high, all_control_high: a row a component; control_high is the most that any of
-        them reached in shuffled data.
+        One row per component with the columns `EXPLAINED_COLUMNS`; all_control_high is the highest R2 of any component and
+        shuffle.
     """
     x = _filled(attributes)
     dealt, draws = assign_folds(groups, folds, seed), draw_images(groups, seed, resamples)
     rows = np.concatenate([np.arange(len(groups))[None], permute_groups(groups, shuffles, seed)])
     with _threads_for(x):
         found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
-    told = [{f"all_{name}": value for name, value in r2.items()} for r2 in _tell(found, draws, groups)]
-    highest = max(float(held.r2[1:].max()) for held in found)
+    intervals = [{f"all_{name}": value for name, value in r2.items()} for r2 in _r2_intervals(found, draws, groups)]
+    highest = max(float(result.r2[1:].max()) for result in found)
     return pd.DataFrame(
-        [{"component": i + 1, **r2, "all_control_high": highest} for i, r2 in enumerate(told)], columns=EXPLAINED_COLUMNS
+        [{"component": i + 1, **r2, "all_control_high": highest} for i, r2 in enumerate(intervals)], columns=EXPLAINED_COLUMNS
     )
 
 
 def _filled(attributes: pd.DataFrame) -> Floats:
-    """(N, 2 A) columns of mean 0 and variance 1: the values, 0 where unknown, and whether they are known."""
+    """Return (N, 2 A) columns of mean 0 and variance 1: the values, 0 where unknown, and whether they are known."""
     values = np.stack([_clipped(attributes[name].to_numpy(dtype=np.float64)) for name in attributes], axis=1)
     known = np.isfinite(values)
     return _standardised(np.concatenate([np.where(known, values, np.nanmean(values, axis=0)), known], axis=1))
@@ -131,16 +135,16 @@ def probe_attributes(
     resamples: int,
     seed: int,
 ) -> ProbedAttributes:
-    """Hold components against attributes.
+    """Predict each attribute from single components and from all components together.
 
     Args:
         scores: (N, P) coordinates of N persons along the first P components.
-        attributes: a row a person, a float column an attribute, NaN where unknown.
-        groups: (N,) the photograph of each person.
-        named: the first so many components are each held against every attribute; all P together predict each attribute.
-        folds: of the cross-validation, by photograph.
-        shuffles: of each attribute, as control.
-        resamples: of photographs, behind each interval.
+        attributes: one row per person and one float column per attribute, NaN where unknown.
+        groups: (N,) image of each person.
+        named: number of first components that are paired with every attribute. All P components together predict it as well.
+        folds: number of cross-validation folds, by image.
+        shuffles: number of shuffles of each attribute, for the null distributions.
+        resamples: number of bootstrap resamples of images.
         seed: of folds, shuffles and resamples.
     """
     left_out = {str(name): why for name in attributes if (why := _why_left_out(attributes[name].to_numpy(np.float64), groups))}
@@ -153,45 +157,45 @@ def probe_attributes(
         rows = np.concatenate([np.arange(len(known))[None], permute_groups(own_groups, shuffles, seed + place)])
         targets = _standardised(_clipped(values))[rows].T  # (n, 1 + S), the true ones first
         with _threads_for(scores):
-            # With nearly as many components as persons, nothing is left to be held out: every person is a direction of its own.
-            used = max(named, min(scores.shape[1], len(known) // _PERSONS_A_COMPONENT))
+            # With nearly as many components as persons, a probe would fit every person exactly.
+            used = max(named, min(scores.shape[1], len(known) // _PERSONS_PER_COMPONENT))
             x = _standardised(scores[known, :used])
             singles, whole = _probe_one(x, targets, assign_folds(own_groups, folds, seed), named)
         pair_best.append(np.max([single.r2[1:] for single in singles], axis=0) * len(known))
         probe_best.append(whole.r2[1:] * len(known))
-        told = _tell([*singles, whole], draws, own_groups)
-        for i, r2 in enumerate(told[:-1]):
+        intervals = _r2_intervals([*singles, whole], draws, own_groups)
+        for i, r2 in enumerate(intervals[:-1]):
             about = {"component": i + 1, "attribute": name, "persons": len(known)}
             pairs.append({**about, **_correlate(scores[known, i], values), **r2})
-        probes.append({"attribute": name, "persons": len(known), "components": used, **told[-1]})
-    return _gather(pairs, probes, pair_best, probe_best, left_out)
+        probes.append({"attribute": name, "persons": len(known), "components": used, **intervals[-1]})
+    return _tabulate(pairs, probes, pair_best, probe_best, left_out)
 
 
 def _clipped(values: Floats) -> Floats:
-    """Without outliers; as they are where nothing else varies, as of a rare yes among many noes."""
-    low, high = np.nanquantile(values, [_OUTERMOST, 1 - _OUTERMOST])
+    """Clip outliers, unless nothing else varies, as in a rare binary attribute."""
+    low, high = np.nanquantile(values, [_CLIPPED_QUANTILE, 1 - _CLIPPED_QUANTILE])
     clipped: Floats = values.clip(low, high) if low < high else values
     return clipped
 
 
 def _probe_one(x: Floats, targets: Floats, folds: NDArray[np.int64], named: int) -> tuple[list[ProbeResult], ProbeResult]:
-    """Each of the first components alone, and all together."""
+    """Probe each of the first components alone, and all components together."""
     singles = [probe(x[:, [i]], targets, folds) for i in range(min(named, x.shape[1]))]
     return singles, probe(x, targets, folds, STRENGTHS)
 
 
 def _threads_for(scores: Floats) -> AbstractContextManager[object]:
-    # Eigenvectors of a hundred numbers: threads wait for one another more than they work, most of all on shared cores.
-    limits: AbstractContextManager[object] = threadpool_limits(1) if scores.size <= _FEW_NUMBERS else nullcontext()
+    # For small matrices the synchronisation of BLAS threads costs more than they save.
+    limits: AbstractContextManager[object] = threadpool_limits(1) if scores.size <= _SINGLE_THREAD_NUMBERS else nullcontext()
     return limits
 
 
 def _why_left_out(values: Floats, groups: NDArray[np.int64]) -> str:
     known = np.isfinite(values)
-    photographs = len(np.unique(groups[known]))
-    if known.sum() < MIN_PERSONS or photographs < MIN_IMAGES:
-        return f"known of {known.sum()} persons in {photographs} photographs"
-    return "the same for everybody" if np.ptp(values[known]) == 0 else ""
+    images = len(np.unique(groups[known]))
+    if known.sum() < MIN_PERSONS or images < MIN_IMAGES:
+        return f"known for {known.sum()} persons in {images} images"
+    return "the same for all persons" if np.ptp(values[known]) == 0 else ""
 
 
 def _standardised(scores: Floats) -> Floats:
@@ -201,7 +205,7 @@ def _standardised(scores: Floats) -> Floats:
 
 
 def _correlate(scores: Floats, values: Floats) -> dict[str, float]:
-    """Pearson's and Spearman's correlation; NaN for a component that does not vary among those known."""
+    """Compute Pearson's and Spearman's correlation; NaN if the component is constant."""
     columns = pd.DataFrame({"score": scores, "value": values})
     if np.ptp(scores) == 0:
         return {"pearson": float("nan"), "spearman": float("nan")}
@@ -211,16 +215,16 @@ def _correlate(scores: Floats, values: Floats) -> dict[str, float]:
     }
 
 
-def _tell(found: Sequence[ProbeResult], draws: ImageDraws, groups: NDArray[np.int64]) -> list[dict[str, float]]:
-    """R2 of each with its interval over photographs; the probes are not fitted anew, their errors are drawn."""
-    errors = np.stack([held.squared_errors for held in found], axis=1)
-    offsets = np.stack([held.baseline_squared_errors for held in found], axis=1)
+def _r2_intervals(found: Sequence[ProbeResult], draws: ImageDraws, groups: NDArray[np.int64]) -> list[dict[str, float]]:
+    """Return R2 of each probe with its interval over images; errors are resampled, the probes are not refitted."""
+    errors = np.stack([result.squared_errors for result in found], axis=1)
+    offsets = np.stack([result.baseline_squared_errors for result in found], axis=1)
     drawn = 1 - draws.ratios(errors, offsets, groups)
-    intervals = [draws.interval(float(held.r2[0]), drawn[:, i]) for i, held in enumerate(found)]
+    intervals = [draws.interval(float(result.r2[0]), drawn[:, i]) for i, result in enumerate(found)]
     return [{"r2": interval.estimate, "r2_low": interval.low, "r2_high": interval.high} for interval in intervals]
 
 
-def _gather(
+def _tabulate(
     pairs: list[dict[str, Any]],
     probes: list[dict[str, Any]],
     pair_best: list[Floats],
@@ -231,7 +235,7 @@ def _gather(
     for record in pairs:
         record["control_high"] = pair_null.interval(record["persons"]).high
     for record in probes:
-        chance = probe_null.interval(record["persons"])
-        record |= {"control_low": chance.low, "control_high": chance.high}
+        control = probe_null.interval(record["persons"])
+        record |= {"control_low": control.low, "control_high": control.high}
     correlations = pd.DataFrame(pairs, columns=PAIR_COLUMNS).sort_values("component", kind="stable", ignore_index=True)
     return ProbedAttributes(correlations, pd.DataFrame(probes, columns=PROBE_COLUMNS), pair_null, probe_null, left_out)

@@ -1,4 +1,4 @@
-"""What is claimed of components, in words made from the numbers: what each is, what the study said, what can be read."""
+"""Findings about components: the attribute that describes each, the study's claim, and what all components together predict."""
 
 from dataclasses import dataclass
 
@@ -11,37 +11,37 @@ from posescope.explainability.findings import Control, Finding, control_of
 
 __all__ = ["ASSOCIATED_MIN_R2", "NAMED_MIN_R2", "STUDY_ATTRIBUTE", "ClaimMaker", "beats_chance", "best_attributes"]
 
-NAMED_MIN_R2 = 0.5  # R2 from which a component is said to be an attribute: half of the variance of one lies in the other
-ASSOCIATED_MIN_R2 = 0.1  # R2 from which it is said to lean from one end of an attribute to the other; below, it has no name
-STUDY_ATTRIBUTE = "standing"  # of which the study said that it is the first component
+NAMED_MIN_R2 = 0.5  # from this R2 on a component is named by an attribute
+ASSOCIATED_MIN_R2 = 0.1  # from this R2 on it is associated with an attribute; below, it has no name
+STUDY_ATTRIBUTE = "standing"  # the first component, according to the study
 _MOST_READABLE = 5
-_ALSO = 3
+_MOST_OTHERS = 3
 
 
 def best_attributes(correlations: pd.DataFrame) -> pd.DataFrame:
-    """The row with the highest R2 of each component that has one, in the order of the components."""
+    """Return the row with the highest R2 of each component, ordered by component."""
     known = correlations.dropna(subset=["r2", "pearson"])
     return known.loc[known.groupby("component")["r2"].idxmax()].reset_index(drop=True)
 
 
 def beats_chance(row: pd.Series) -> bool:
-    """Whether a row's R2 is above all that shuffled data reached, by any pair, and its interval above zero.
+    """Whether a row's R2 exceeds the maximum over all pairs and shuffles, and its interval lies above zero.
 
-    Of S shuffles: where there is nothing to find, the best of all pairs passes once in S + 1 data sets at most.
+    Without any relation, the best of all pairs passes in at most one of S + 1 data sets, for S shuffles.
     """
     return bool(row["r2"] > row["control_high"] and row["r2_low"] > 0)
 
 
 @dataclass(frozen=True)
 class ClaimMaker:
-    """Makes findings of probes.
+    """Makes findings from the relations between components and attributes.
 
     Attributes:
-        found: by `probe_attributes`.
-        names: the best attribute of each component (`best_attributes`), with what `explain_components` says.
-        components: whose shares of the variance are told.
-        shuffles: how many there were, for the words of the controls.
-        shown_in, probes_picture: the pictures that show the pairs, and the probes.
+        found: result of `probe_attributes`.
+        names: best attribute of each component (`best_attributes`), joined with the table of `explain_components`.
+        components: the components.
+        shuffles: number of shuffles, for the descriptions of the controls.
+        shown_in, probes_shown_in: names of the images of the pairs and of the probes.
     """
 
     found: ProbedAttributes
@@ -49,10 +49,10 @@ class ClaimMaker:
     components: Components
     shuffles: int
     shown_in: str
-    probes_picture: str
+    probes_shown_in: str
 
     def list_claims(self, claimed: int) -> tuple[Finding, ...]:
-        """All findings; of single components, the first so many."""
+        """Return all findings; those of single components for the first `claimed` components."""
         return (
             *(self.claim_name(row) for _, row in self.names[self.names["component"] <= claimed].iterrows()),
             *self.claim_of_the_study(),
@@ -61,82 +61,84 @@ class ClaimMaker:
         )
 
     def claim_name(self, row: pd.Series) -> Finding:
-        """What one component is, by the attribute that it tells best (a row of the names)."""
+        """Describe one component (a row of the names) by its best attribute."""
         low, high = _ends(row)
-        named, leans = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
+        named, associated = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
         if named:
             verb = f"is {low} to {high}"
-        elif leans:
-            verb = f"leans from {low} to {high}, but is not that alone"
+        elif associated:
+            verb = f"is associated with {low} to {high}, but not with that alone"
         else:
-            verb = "has no name among the attributes measured, at best"
-        share = self.components.explained_variance_ratio[int(row["component"]) - 1]
+            verb = "has no name among the measured attributes; the best is"
+        ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({share:.1%} of the variance) {verb}: {_told(row)}{self._also(row)}. All attributes "
-            f"together tell {_all_told(row)}."
+            f"Component {row['component']} ({ratio:.1%} of the variance) {verb}: {_r2_words(row)}{self._others(row)}. "
+            f"{_all_attributes_words(row)}"
         )
-        return _finding(claim, row, self._pair_control(row), bool(leans), self.shown_in)
+        return _finding(claim, row, self._pair_control(row), bool(associated), self.shown_in)
 
-    def _also(self, row: pd.Series) -> str:
-        """Other attributes that the component leans to."""
+    def _others(self, row: pd.Series) -> str:
+        """List other attributes that the component is associated with."""
         pairs = self.found.correlations.sort_values("r2", ascending=False, kind="stable")
         others = [
             f"{other['attribute']} {other['r2']:.2f}"
             for _, other in pairs[pairs["component"] == row["component"]].iterrows()
             if other["attribute"] != row["attribute"] and other["r2"] >= ASSOCIATED_MIN_R2 and beats_chance(other)
         ]
-        return f" (then {', '.join(others[:_ALSO])})" if others else ""
+        return f" (next: {', '.join(others[:_MOST_OTHERS])})" if others else ""
 
     def claim_of_the_study(self) -> list[Finding]:
-        """Whether the first component is sitting to standing; nothing where that could not be measured."""
+        """Test whether the first component is sitting to standing; empty if that attribute was not measured."""
         pairs = self.found.correlations[self.found.correlations["attribute"] == STUDY_ATTRIBUTE].dropna(subset=["r2"])
         if not len(pairs) or pairs["component"].iloc[0] != 1:
             return []
         row, strongest = pairs.iloc[0], pairs.iloc[int(pairs["r2"].to_numpy().argmax())]
-        holds, leans = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
-        verdict = "holds" if holds else "holds in part only" if leans else "does not hold"
-        claim = f"The study's claim that the first component is sitting to standing {verdict} here: {_told(row)}"
+        holds, in_part = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
+        verdict = "holds" if holds else "holds only in part" if in_part else "does not hold"
+        claim = f"The study's claim that the first component is sitting to standing {verdict} here: {_r2_words(row)}"
         if strongest["component"] != 1 and beats_chance(strongest):
-            claim += f"; of single components, number {strongest['component']} tells it best: {_told(strongest)}"
+            claim += f"; the best single predictor is component {strongest['component']}: {_r2_words(strongest)}"
         return [_finding(claim + ".", row, self._pair_control(row), holds, self.shown_in)]
 
     def claim_readable(self) -> list[Finding]:
-        """The attributes that all components together tell best, a finding each."""
+        """Return one finding for each of the attributes that all components together predict best."""
         return [
             _finding(
-                f"Linearly readable from {self._source(row)}: {' to '.join(_words(row))}, {_told(row)}.",
+                f"Linearly readable from {self._source(row)}: {' to '.join(_words(row))}, {_r2_words(row)}.",
                 row,
                 self._probe_control(row),
                 passed=True,
-                shown_in=self.probes_picture,
+                shown_in=self.probes_shown_in,
             )
             for row in self._probes(passed=True)[:_MOST_READABLE]
         ]
 
     def claim_unreadable(self) -> list[Finding]:
-        """The attributes that all components together do not tell, in one finding; nothing where there are none."""
-        lost = self._probes(passed=False)
-        if not lost:
+        """Return one finding for all attributes that are not readable; empty if there are none."""
+        unreadable = self._probes(passed=False)
+        if not unreadable:
             return []
-        best, names = lost[0], ", ".join(row["attribute"] for row in lost)
-        claim = f"Not surely more readable from {self._source(best)} than by chance: {names}; at best {_told(best)}."
-        return [_finding(claim, best, self._probe_control(best), passed=False, shown_in=self.probes_picture)]
+        best, names = unreadable[0], ", ".join(row["attribute"] for row in unreadable)
+        claim = (
+            f"Not significantly more readable from {self._source(best)} than by chance: {names}; the best is {_r2_words(best)}."
+        )
+        return [_finding(claim, best, self._probe_control(best), passed=False, shown_in=self.probes_shown_in)]
 
     def _probes(self, passed: bool) -> list[pd.Series]:
-        """Rows of the probes that beat chance, or of those that do not, the highest R2 first."""
+        """Return the rows of the probes that beat chance, or of those that do not, highest R2 first."""
         rows = [row for _, row in self.found.probes.sort_values("r2", ascending=False, kind="stable").iterrows()]
         return [row for row in rows if beats_chance(row) == passed]
 
     def _source(self, row: pd.Series) -> str:
-        share = self.components.explained_variance_ratio[: int(row["components"])].sum()
-        return f"the first {row['components']} components ({share:.0%} of the variance)"
+        ratio = self.components.explained_variance_ratio[: int(row["components"])].sum()
+        return f"the first {row['components']} components ({ratio:.0%} of the variance)"
 
     def _pair_control(self, row: pd.Series) -> Control:
-        what = f"the best of {len(self.found.correlations)} pairs, attributes shuffled between photographs {self.shuffles} times"
+        what = f"the best of {len(self.found.correlations)} pairs, attributes shuffled between images {self.shuffles} times"
         return control_of(what, self.found.pair_null.interval(int(row["persons"])))
 
     def _probe_control(self, row: pd.Series) -> Control:
-        what = f"the best of {len(self.found.probes)} attributes, shuffled between photographs {self.shuffles} times"
+        what = f"the best of {len(self.found.probes)} attributes, shuffled between images {self.shuffles} times"
         return control_of(what, self.found.probe_null.interval(int(row["persons"])))
 
 
@@ -144,14 +146,14 @@ def _finding(claim: str, row: pd.Series, control: Control, passed: bool, shown_i
     return Finding(claim, float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]), control, passed, shown_in)
 
 
-def _told(row: pd.Series) -> str:
-    return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}] of {row['attribute']} on held-out persons"
+def _r2_words(row: pd.Series) -> str:
+    return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}] for {row['attribute']} on held-out persons"
 
 
-def _all_told(row: pd.Series) -> str:
+def _all_attributes_words(row: pd.Series) -> str:
     if row["all_r2"] <= row["all_control_high"] or row["all_r2_low"] <= 0:
-        return "no more of it than chance"
-    return f"R2 {row['all_r2']:.2f} of it (shuffled: {row['all_control_high']:.2f} at most)"
+        return "All attributes together do not predict it better than chance."
+    return f"All attributes together predict it with R2 {row['all_r2']:.2f} (shuffled: at most {row['all_control_high']:.2f})."
 
 
 def _words(row: pd.Series) -> tuple[str, str]:
@@ -160,6 +162,6 @@ def _words(row: pd.Series) -> tuple[str, str]:
 
 
 def _ends(row: pd.Series) -> tuple[str, str]:
-    """Words for the low and for the high end of a component."""
+    """Describe the low and the high end of a component."""
     low, high = _words(row)
     return (low, high) if row["pearson"] >= 0 else (high, low)

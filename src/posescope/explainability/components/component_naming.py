@@ -1,12 +1,14 @@
-"""What the components of the bottleneck are: named by pose attributes that were measured, on persons who were held out.
+"""Analysis `component_names`: name the principal components by the pose attributes that they predict.
 
-    one component -> one attribute       its name: "component 1 is sitting to standing" becomes a number with an interval
-    all attributes -> one component      how much of it is anything that was measured
-    all of the first P -> one attribute  how much of the attribute can be read from the bottleneck by a plane
-    each with attributes shuffled        what the best of all pairs reaches by chance
+Linear probes are evaluated on held-out persons:
 
-The components themselves are of all persons studied; they know nothing of attributes. Annotated joints, from which attributes
-are measured, have errors of their own, and a picture hides what points at the camera: R2 is a lower bound of what is there.
+    one component -> one attribute         the name of the component
+    all attributes -> one component        the part of the component that measured attributes explain
+    first P components -> one attribute    the part of the attribute that is linearly readable from the features
+    the same with shuffled attributes      null distribution of the best pair
+
+The components are computed from all persons, without the attributes. Attributes are measured on annotated joints, which have
+errors and no depth, so R2 is a lower bound.
 """
 
 from collections.abc import Mapping
@@ -36,29 +38,28 @@ _HEAT_MAP, _PROBES, _SCATTER = "attribute_correlations", "attribute_probes", "co
 
 
 class ComponentNamingOptions(Options):
-    """How many components, and how sure."""
+    """Options of the analysis `component_names`."""
 
-    components: int = Field(10, ge=1, le=100, description="The first so many components are held against every attribute")
+    components: int = Field(10, ge=1, le=100, description="Number of first components that are paired with every attribute")
     probe_components: int = Field(
-        100, ge=1, le=4096, description="The first so many components together predict each attribute: what is readable"
+        100, ge=1, le=4096, description="Number of first components that together predict each attribute"
     )
-    persons: int = Field(20_000, ge=20, description="Persons whose attributes are held against components, at most")
-    claims: int = Field(5, ge=0, le=100, description="Findings are made of the first so many components")
-    images: bool = Field(True, description="Also brightness, contrast and detail of each crop; reads all crops once")
-    folds: int = Field(5, ge=3, le=10, description="Folds of the cross-validation, whole photographs each")
-    shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute, as control")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of photographs behind each interval")
-    shown: int = Field(5, ge=1, le=20, description="Components of which the persons at both ends are shown")
-    extremes: int = Field(5, ge=1, le=20, description="Persons shown at each end, one a photograph")
-    stack_persons: int = Field(10_000, ge=2, description="Persons read for the variance of the other stacks, at most")
+    persons: int = Field(20_000, ge=20, description="Maximum number of persons for the probes")
+    claims: int = Field(5, ge=0, le=100, description="Number of first components with a finding each")
+    image_attributes: bool = Field(True, description="Include brightness, contrast and detail of each crop; reads all crops")
+    folds: int = Field(5, ge=3, le=10, description="Cross-validation folds, by whole images")
+    shuffles: int = Field(99, ge=10, le=10_000, description="Shuffles of each attribute for the null distributions")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
+    shown: int = Field(5, ge=1, le=20, description="Number of first components whose extreme persons are shown")
+    extremes: int = Field(5, ge=1, le=20, description="Persons shown at each end of a component, one per image")
+    stack_persons: int = Field(10_000, ge=2, description="Maximum number of persons for the variance of the other stacks")
 
 
 class ComponentNaming:
     """Analysis `component_names`.
 
     Tables: component_variance, component_names, attribute_correlations, attribute_probes.
-    Pictures: attribute_correlations, component_extremes.
-    Figure: component_scores.
+    Images: attribute_correlations, attribute_probes, component_extremes. Plot: component_scores.
     """
 
     Options = ComponentNamingOptions
@@ -98,10 +99,10 @@ class ComponentNaming:
         )
 
     def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
-        """Of poses and of pictures; without the former, none: pictures alone are no grounds for a name."""
+        """Return pose and image attributes; none if there are no pose attributes, since image attributes name no pose."""
         if inputs.attributes is None:
             return pd.DataFrame(index=range(len(inputs.crops)))
-        if not self.options.images:
+        if not self.options.image_attributes:
             return inputs.attributes
         return pd.concat([inputs.attributes, measure_image_attributes(inputs.crops, inputs.batch_size)], axis=1)
 
@@ -127,10 +128,10 @@ class ComponentNaming:
         groups: NDArray[np.int64],
         found: ProbedAttributes,
     ) -> pd.DataFrame:
-        """The best attribute of each component, its share of the variance, and what all attributes together tell of it."""
+        """Join the best attribute of each component with its explained variance and its R2 from all attributes."""
         names = best_attributes(found.correlations)
-        share = pd.Series(inputs.components.explained_variance_ratio)
-        names.insert(1, "explained_variance_ratio", names["component"].sub(1).map(share))
+        ratio = pd.Series(inputs.components.explained_variance_ratio)
+        names.insert(1, "explained_variance_ratio", names["component"].sub(1).map(ratio))
         if not len(names):
             return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
         explained = explain_components(
@@ -179,23 +180,24 @@ def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> dict[str, flo
 def _note(
     facts: Mapping[str, float | int | str | None], variance: pd.DataFrame, found: ProbedAttributes, inputs: AnalysisInputs
 ) -> str:
-    sentences = [_of_variance(facts, variance)]
+    sentences = [_describe_variance(facts, variance)]
     if inputs.attributes is None:
-        sentences.append("Pose attributes are unknown, so no component is named.")
+        sentences.append("There are no pose attributes, so no component is named.")
     elif facts["attributes"] == 0:
-        sentences.append("No attribute is known of enough persons, so no component is named.")
+        sentences.append("No attribute is known for enough persons, so no component is named.")
     else:
-        sentences.append(_of_names(facts, found))
+        sentences.append(_describe_names(facts, found))
     if found.left_out:
         reasons = "; ".join(f"{name} ({why})" for name, why in found.left_out.items())
         sentences.append(f"Left out: {reasons}.")
     return " ".join(sentences)
 
 
-def _of_variance(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame) -> str:
+def _describe_variance(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame) -> str:
     text = (
-        f"Over {facts['persons']} persons the first component of {facts['layer']} holds {facts['first_component_explained_variance_ratio']:.1%} of "
-        f"the variance; 90, 95 and 99 % need {facts['components_for_90']}, {facts['components_for_95']} and "
+        f"Over {facts['persons']} persons the first component of {facts['layer']} explains "
+        f"{facts['first_component_explained_variance_ratio']:.1%} of the variance; 90, 95 and 99 % need "
+        f"{facts['components_for_90']}, {facts['components_for_95']} and "
         f"{facts['components_for_99']} components (participation ratio {facts['participation_ratio']:.1f})."
     )
     if facts["reducer"] != "exact":
@@ -206,14 +208,15 @@ def _of_variance(facts: Mapping[str, float | int | str | None], variance: pd.Dat
     return text
 
 
-def _of_names(facts: Mapping[str, float | int | str | None], found: ProbedAttributes) -> str:
+def _describe_names(facts: Mapping[str, float | int | str | None], found: ProbedAttributes) -> str:
     text = (
-        f"{facts['pairs_better_than_chance']} of {len(found.correlations)} pairs of component and attribute are better than the "
-        f"best of shuffled ones; {facts['attributes_readable']} of {facts['attributes']} attributes can be read linearly"
+        f"{facts['pairs_better_than_chance']} of {len(found.correlations)} pairs of component and attribute exceed the best "
+        f"shuffled pair; {facts['attributes_readable']} of {facts['attributes']} attributes are linearly readable"
     )
     if facts["first_component_r2"] is not None:
         text += (
-            f"; the first component tells {facts['first_component_attribute']} best (R2 {facts['first_component_r2']:.2f} on "
-            f"held-out persons), the bottleneck {facts['most_readable_attribute']} (R2 {facts['most_readable_r2']:.2f})"
+            f"; the first component predicts {facts['first_component_attribute']} best (R2 {facts['first_component_r2']:.2f} on "
+            f"held-out persons), all components predict {facts['most_readable_attribute']} best "
+            f"(R2 {facts['most_readable_r2']:.2f})"
         )
     return text + "."

@@ -1,4 +1,4 @@
-"""Pictures of components and attributes: their R2 as a heat map, the people at the ends of each, a scatter to walk through."""
+"""Plots of components and attributes: R2 as heat maps, the extreme persons of each component, and a scatter plot."""
 
 from typing import TYPE_CHECKING
 
@@ -23,21 +23,21 @@ _MOST_POINTS = 1000
 
 
 def draw_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
-    """Held-out R2 with the sign of the correlation, components downwards and attributes across; a row for each component."""
+    """Plot held-out R2, with the sign of the correlation, for each component (row) and attribute (column)."""
     signed = correlations.assign(signed=np.sign(correlations["pearson"]) * correlations["r2"].clip(lower=0.0))
     table = signed.pivot_table(index="component", columns="attribute", values="signed", sort=False, dropna=False)
     rows = [f"component {number}" for number in table.index]
-    title = "What each component tells of each attribute, on held-out persons"
+    title = "R2 of each attribute, predicted from each component, on held-out persons"
     return plot_matrix(
         table.to_numpy(dtype=np.float64), rows, list(table.columns), title=title, unit="R2, with the sign of the correlation"
     )
 
 
 def draw_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
-    """Held-out R2 of each attribute from all components together, with its interval and the best by chance; the best on top."""
+    """Plot held-out R2 of each attribute from all components, with its interval and its control; best attribute first."""
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
     columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}
-    title = "What all components together tell, on held-out persons"
+    title = "R2 of each attribute, predicted from all components, on held-out persons"
     return plot_matrix(
         ranked[list(columns)].to_numpy(dtype=np.float64),
         list(ranked["attribute"]),
@@ -50,7 +50,16 @@ def draw_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
 def extreme_rows(
     scores: NDArray[np.float64], groups: NDArray[np.int64], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the persons with the lowest and with the highest scores (n,), the utmost first, one a photograph."""
+    """Find the persons with the lowest and the highest scores, at most one per image.
+
+    Args:
+        scores: (n,) along one component.
+        groups: (n,) image of each person.
+        count: maximum number of persons at each end.
+
+    Returns:
+        Rows at the low end and rows at the high end, most extreme first.
+    """
     order = np.argsort(scores, kind="stable")
     ends = []
     for ranked in (order, order[::-1]):
@@ -62,15 +71,16 @@ def extreme_rows(
 def draw_extremes(
     inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame, count: int
 ) -> dict[str, NDArray[np.uint8]]:
-    """Picture `component_extremes`, where there are two photographs at least.
+    """Draw the image `component_extremes`, if there are at least two images.
 
-    A row a component: the real persons at its low end, utmost first, and at its high end, utmost last; annotated joints.
+    Each row shows one component: the persons at its low end, most extreme first, then those at its high end, most extreme last,
+    with annotated joints.
 
     Args:
-        inputs: whose persons.
-        scores: (N, P) of a row each.
+        inputs: the persons.
+        scores: (N, P); one row of the image per component.
         attributes: of the same persons, for the captions.
-        names: best attribute of components, for the captions.
+        names: best attribute of each component, for the captions.
         count: persons at each end.
     """
     shown = {number: attributes[name] for number, name in zip(names["component"], names["attribute"], strict=True)}
@@ -81,14 +91,14 @@ def draw_extremes(
     for component in range(scores.shape[1]):
         low, high = extreme_rows(scores[:, component], inputs.groups, count)
         rows = np.concatenate([low, high[::-1]])
-        images += _drawn(inputs, rows)
+        images += _draw_persons(inputs, rows)
         captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
-    title = f"People at the ends of each component: the {count} lowest, then the {count} highest, one component a row"
+    title = f"Persons at the ends of each component: the {count} lowest, then the {count} highest, one component per row"
     sheet = draw_image_grid(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
     return {"component_extremes": sheet}
 
 
-def _drawn(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+def _draw_persons(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     targets, skeleton = inputs.crops.targets, inputs.model.skeleton
     crops = zip(inputs.crops.read_images(rows), targets.joints[rows], targets.visibility[rows], strict=True)
     return [draw_skeleton(image, joints, skeleton, seen) for image, joints, seen in crops]
@@ -106,8 +116,8 @@ def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[n
 def plot_scores(
     inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame
 ) -> "go.Figure":
-    """Score of each component against the attribute that it tells best: a point a person, a button a component."""
-    import plotly.graph_objects as go  # noqa: PLC0415  (a machine that only computes may lack it)
+    """Plot the score of each component against its best attribute: one point per person, one button per component."""
+    import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made
 
     figure, buttons, titles = go.Figure(), [], []
     for place, (_, row) in enumerate(names.iterrows()):

@@ -1,10 +1,9 @@
-"""Covariances of rows that come block by block, and their eigenvectors; float64 throughout, on the CPU or on a GPU.
+"""Covariance of rows that are added block by block, and its eigenvectors, in float64 on the CPU or a GPU.
 
     S = sum_n (x_n - o)(x_n - o)^T      s = sum_n (x_n - o)      o: an origin near the mean
     mean = o + s / N                    covariance = (S - s s^T / N) / (N - 1)
 
-With an origin far from the mean the two terms would be large and nearly alike, and digits would be lost. Memory: a block, and
-three matrices (D, D) at most; the number of rows does not matter.
+An origin near the mean avoids cancellation. Memory: one block and at most three (D, D) matrices, for any number of rows.
 """
 
 import numpy as np
@@ -14,15 +13,15 @@ from torch import Tensor
 
 __all__ = ["CovarianceSum", "eigen_descending"]
 
-_RANK_TOLERANCE = 1e-10  # variances below this share of the largest are rounding, not directions
+_RANK_TOLERANCE = 1e-10  # smaller variances, relative to the largest, are rounding errors
 
 
 class CovarianceSum:
-    """Mean and covariance of rows (n, D), added up.
+    """Running mean and covariance of rows (n, D).
 
     Args:
         origin: (D,) float64, near the mean.
-        device: where the products are taken. The CPU's are numpy's, which need half the work (the matrix is symmetric).
+        device: of the matrix products; None: NumPy on the CPU, which uses the symmetry of the product.
     """
 
     def __init__(self, origin: NDArray[np.float64], device: torch.device | None = None) -> None:
@@ -44,12 +43,12 @@ class CovarianceSum:
             self._products += centred.T @ centred
 
     def mean(self) -> NDArray[np.float64]:
-        """(D,)."""
+        """Return the (D,) mean."""
         mean: NDArray[np.float64] = self.origin + self._sums / self.count
         return mean
 
     def covariance(self) -> NDArray[np.float64]:
-        """(D, D), of two rows or more."""
+        """Return the (D, D) covariance of at least two rows."""
         products = self._products.cpu().numpy() if isinstance(self._products, Tensor) else self._products
         covariance: NDArray[np.float64] = (products - np.outer(self._sums, self._sums / self.count)) / (self.count - 1)
         return covariance
@@ -58,11 +57,14 @@ class CovarianceSum:
 def eigen_descending(
     matrix: NDArray[np.float64], device: torch.device | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues (R,) and eigenvectors (side, R) of a symmetric matrix's numerical rank R, the largest first.
+    """Compute the eigenvalues and eigenvectors of a symmetric matrix, largest first.
 
     Args:
         matrix: (side, side), positive semi-definite.
-        device: where they are sought; none: numpy's on the CPU.
+        device: of the decomposition; None: NumPy on the CPU.
+
+    Returns:
+        Eigenvalues (R,) and eigenvectors (side, R) for the numerical rank R.
     """
     if device is None:
         values, vectors = np.linalg.eigh(matrix)

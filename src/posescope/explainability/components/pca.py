@@ -1,12 +1,12 @@
-"""Exact principal component analysis of features that need not fit in memory as float64.
+"""Exact principal component analysis (PCA) of features that need not fit in memory as float64.
 
     features X (N, D)    mean m = sum_n x_n / N
     D <= N: eigenvectors of the covariance  sum_n (x_n - m)(x_n - m)^T / (N - 1)      (D, D), summed over blocks of rows
     N <  D: eigenvectors u of the Gram matrix  Xc Xc^T                                (N, N), summed over blocks of columns,
             and then the axes  Xc^T u / |Xc^T u|
 
-Both give what scikit-learn's PCA(svd_solver="full") gives; the sign of an axis, which PCA leaves open, is chosen so that its
-largest loading in absolute value is positive.
+Both agree with scikit-learn's PCA(svd_solver="full"). The sign of an axis is chosen so that its largest loading in absolute
+value is positive.
 """
 
 from dataclasses import dataclass
@@ -38,24 +38,23 @@ __all__ = [
 ]
 
 _WORDS = ("approximation", "features_fingerprint", "model", "data")
-LARGEST_MATRIX = 12_000  # side of the matrix whose eigenvectors are sought: 1.2 GB
+LARGEST_MATRIX = 12_000  # side of the matrix that is decomposed: 1.2 GB
 
 
 @dataclass(frozen=True)
 class Components:
-    """Directions of feature space, ordered by the variance along them.
+    """Principal components of features.
 
     Attributes:
         mean: (D,) float64.
         axes: (P, D) float64, orthonormal rows.
-        variances: (R,) float64 along each direction of the features' whole rank R >= P, descending; the first P belong to
-            the axes (fewer axes than R are kept where the options say so).
-        layer: where the features were read.
-        shape: (C, h, w) of one person's feature.
-        approximation: how they were found, in words; empty: they are exact.
-        features_fingerprint: of the features that they were found in; empty: unknown.
-        model: fingerprint of the network that the features are of; empty: unknown.
-        data: fingerprint of the crops, joints and splits that they are of; empty: unknown.
+        variances: (R,) float64, descending, for the whole rank R >= P of the features; the first P belong to the axes.
+        layer: name of the features' layer.
+        shape: (C, h, w) of one person's features.
+        approximation: description of the approximation; empty: exact.
+        features_fingerprint: of the features; empty if unknown.
+        model: fingerprint of the network; empty if unknown.
+        data: fingerprint of crops, joints and splits; empty if unknown.
     """
 
     mean: NDArray[np.float64]
@@ -78,22 +77,22 @@ class Components:
 
     @property
     def explained_variance_ratio(self) -> NDArray[np.float64]:
-        """(R,) share of the total variance along each direction; sums to 1."""
+        """(R,) fraction of the total variance along each direction; sums to 1."""
         ratio: NDArray[np.float64] = self.variances / self.variances.sum()
         return ratio
 
     @property
     def participation_ratio(self) -> float:
-        """(sum of variances)^2 / sum of squares: how many directions are in use, 1..R, as if all used alike."""
+        """Effective number of dimensions, 1..R: (sum of variances)^2 / sum of squared variances."""
         return float(self.variances.sum() ** 2 / (self.variances**2).sum())
 
-    def components_for(self, share: float) -> int:
-        """The smallest number of components that together hold `fraction` (0..1] of the variance."""
-        reached = np.cumsum(self.explained_variance_ratio) >= share - 1e-12
+    def components_for(self, fraction: float) -> int:
+        """Return the smallest number of components that together explain a fraction (0..1] of the variance."""
+        reached = np.cumsum(self.explained_variance_ratio) >= fraction - 1e-12
         return int(np.argmax(reached)) + 1 if reached.any() else len(self.variances)
 
     def project(self, values: NDArray[np.floating], count: int | None = None) -> NDArray[np.float64]:
-        """(n, D) features -> (n, count) float64 coordinates along the first axes (all P unless told otherwise)."""
+        """Project (n, D) features on the first axes: (n, count) float64 scores; all P axes by default."""
         axes = self.axes[:count]
         scores = np.empty((len(values), len(axes)))
         for rows in row_slices(len(values), values.shape[1]):
@@ -101,11 +100,11 @@ class Components:
         return scores
 
     def reconstruct(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, p) coordinates along the first p axes -> (n, D) features; the inverse of `project` within their span."""
+        """Map (n, p) scores along the first p axes to (n, D) features, the inverse of `project` within their span."""
         return scores @ self.axes[: scores.shape[1]] + self.mean
 
     def save(self, path: Path) -> None:
-        """Write as .npz (no pickle), atomically."""
+        """Write a .npz file (no pickle), atomically."""
         with atomic_write(path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
@@ -122,10 +121,10 @@ class Components:
 
     @classmethod
     def load(cls, path: Path) -> "Components":
-        """Inverse of `save`.
+        """Read a file that `save` wrote.
 
         Raises:
-            DataError: if the file is missing or is not one that `save` wrote.
+            DataError: if the file is missing or has another format.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -133,45 +132,43 @@ class Components:
                     mean=stored["mean"],
                     axes=stored["axes"],
                     variances=stored["variances"],
-                    layer=str(stored["layer"]),
+                    layer=str(stored["layer" if "layer" in stored else "tap"]),  # its name in older files
                     shape=tuple(int(side) for side in stored["shape"]),
-                    # Files of before these were kept do not have them.
+                    # Missing in older files.
                     **{name: str(stored[name]) for name in _WORDS if name in stored},
                 )
         except (OSError, KeyError, ValueError) as error:
-            raise DataError(f"{path}: no components can be read from here ({error}).") from error
+            raise DataError(f"{path}: the components cannot be read ({error}). Run the pipeline explainability again.") from error
 
 
 def principal_components(
     features: FeatureSet, max_components: int | None = None, device: torch.device | None = None
 ) -> Components:
-    """Exact principal components of features.
+    """Compute the exact principal components of features.
 
-    Memory, beside the features themselves, for s = min(N, D) and P axes kept: about 6 s^2 + 2 P D float64 numbers, whatever
-    the larger of N and D; 0.8 GB for 4,096 features and 1,024 axes.
+    Memory besides the features: about 6 s^2 + 2 P D float64 numbers for s = min(N, D) and P axes, which is 0.8 GB for 4,096
+    features and 1,024 axes.
 
     Args:
         features: N >= 2 persons.
-        max_components: keep at most this many axes; all variances are kept.
-        device: where eigenvectors are taken, and the products where N >= D; none: the CPU, by numpy.
+        max_components: number of axes to keep; None: all. All variances are kept.
+        device: of the eigendecomposition and, if N >= D, of the matrix products; None: NumPy on the CPU.
 
     Raises:
-        ExplainError: if there are fewer than 2 persons, all are alike, or N and D are both too large for an exact answer.
+        ExplainabilityError: if there are fewer than 2 persons, nothing varies, or N and D are both too large.
     """
     count, width = features.values.shape
     if count < 2 or min(count, width) > LARGEST_MATRIX:
         raise ExplainabilityError(
-            f"Components of '{features.layer}': expected at least 2 persons, and persons or features at most {LARGEST_MATRIX}; "
-            f"found {count} persons with {width} features. Take the reducer randomised_pca (explainability.reducer), features "
-            "pooled over space (explainability.persons.pooling), another tap, or fewer persons."
+            f"PCA of '{features.layer}': expected at least 2 persons, and at most {LARGEST_MATRIX} persons or features; found "
+            f"{count} persons with {width} features. Use the reducer randomised_pca (explainability.reducer), pooled features "
+            "(explainability.persons.pooling), another layer or fewer persons."
         )
     mean = mean_of(features.values)
     solve = _from_covariance if width <= count else _from_gram
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
-        raise ExplainabilityError(
-            f"Components of '{features.layer}': all {count} persons have the same features; nothing varies."
-        )
+        raise ExplainabilityError(f"PCA of '{features.layer}': all {count} persons have the same features.")
     return Components(
         mean=mean,
         axes=fix_signs(axes),
@@ -197,15 +194,15 @@ def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
     faulty = np.flatnonzero(~np.isfinite(total))
     if len(faulty):
         raise ExplainabilityError(
-            f"Components: expected finite features; {len(faulty)} of {len(total)} have NaN or infinite numbers, feature "
-            f"{faulty[0]} first. Compute the features again (pipeline explainability)."
+            f"PCA: expected finite features, found NaN or infinite numbers in {len(faulty)} of {len(total)}, first in feature "
+            f"{faulty[0]}. Run the pipeline explainability again."
         )
     mean: NDArray[np.float64] = total / len(values)
     return mean
 
 
 def fix_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(P, D) axes turned so that the largest loading of each, in absolute value, is positive."""
+    """Flip (P, D) axes so that the largest loading of each, in absolute value, is positive."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
     fixed: NDArray[np.float64] = axes * np.sign(largest)
     return fixed
@@ -238,18 +235,18 @@ def _from_gram(
 
 
 class PrincipalComponentsOptions(Options):
-    """How many axes are kept."""
+    """Options of the reducer `pca`."""
 
-    max_components: int | None = Field(1024, gt=0, description="Axes kept at most; none: all. Variances are always kept whole")
+    max_components: int | None = Field(1024, gt=0, description="Maximum number of axes; null: all. All variances are kept")
     device: str = Field(
         "auto",
         pattern=DEVICE_PATTERN,
-        description="auto (a CUDA GPU where there is one, else the CPU by NumPy), cpu, cuda or cuda:1",
+        description="auto (a CUDA GPU if available, otherwise NumPy on the CPU), cpu, cuda or cuda:1",
     )
 
 
 class PrincipalComponents:
-    """Reducer `pca`."""
+    """Reducer `pca`: exact principal components."""
 
     Options = PrincipalComponentsOptions
 
@@ -257,5 +254,5 @@ class PrincipalComponents:
         self.options = options
 
     def __call__(self, features: FeatureSet) -> Components:
-        """Components of N persons' features."""
+        """Compute the components of N persons' features."""
         return principal_components(features, self.options.max_components, resolve_gpu(self.options.device))

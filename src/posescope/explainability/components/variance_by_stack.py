@@ -1,4 +1,4 @@
-"""How the variance at the bottleneck spreads over components, stack by stack, without keeping any features."""
+"""Variance spectrum of the bottleneck of every stack, computed without storing features."""
 
 import logging
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from tqdm import tqdm
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.covariance import CovarianceSum, eigen_descending
 from posescope.explainability.components.pca import LARGEST_MATRIX, Components
-from posescope.explainability.features.activations import batches_of_rows, read_activations
+from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import pool_over_space
-from posescope.explainability.features.row_blocks import sample_rows
+from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
 from posescope.models.base import PoseNetwork
 
 __all__ = ["bottleneck_layers", "tabulate_variance"]
@@ -23,23 +23,24 @@ _log = logging.getLogger(__name__)
 
 
 def bottleneck_layers(network: PoseNetwork) -> tuple[str, ...]:
-    """The bottleneck of every stack, the first one first: the taps that have the bottleneck's name within their stack."""
+    """List the bottlenecks of all stacks, first stack first: the layers with the bottleneck's name within their stack."""
     name = network.bottleneck_layer.rpartition(".")[2]
     return tuple(layer for layer in network.layer_names if layer.rpartition(".")[2] == name)
 
 
 def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
-    """A row a stack, and one for the features' own tap where that is no bottleneck.
+    """Tabulate the variance spectrum per stack, and of the features' own layer if that is no bottleneck.
 
-    The features' tap has its row from the components that are there. The other stacks are read anew, pooled over space as the
-    features are; a stack whose covariance would be too large is left out, with a warning.
+    The row of the features' layer comes from the given components. The other bottlenecks are read again with the same pooling. A
+    bottleneck with too many features for its covariance has no row and causes a warning.
 
     Args:
         inputs: model, persons, features and components.
-        most: persons read for the other stacks.
+        most: maximum number of persons for the other stacks.
 
     Returns:
-        tap; persons, features; pc1_variance and pc1_share; components_for_90, _95, _99; participation_ratio.
+        Columns layer, persons, features, pc1_variance, pc1_explained_variance_ratio, components_for_90, components_for_95,
+        components_for_99, participation_ratio.
     """
     own = _row(inputs.components, len(inputs.features), len(inputs.components.mean))
     layers = bottleneck_layers(inputs.model.network)
@@ -53,33 +54,31 @@ def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
 def _read_stacks(
     inputs: AnalysisInputs, rows: NDArray[np.int64], layers: Sequence[str]
 ) -> dict[str, dict[str, float | int | str]]:
-    """Rows by tap; nothing but a covariance a tap is held."""
+    """Compute table rows by layer; memory holds one covariance per layer."""
     if not layers:
         return {}
     first = _features(inputs, rows[:1], layers)
     small = [layer for layer in layers if first[layer][0].shape[1] <= LARGEST_MATRIX]
     device = None if inputs.model.device.type == "cpu" else inputs.model.device
     sums = {layer: CovarianceSum(first[layer][0][0].astype(np.float64), device) for layer in small}
-    for batch in tqdm(batches_of_rows(rows, inputs.batch_size), desc="variance of stacks", leave=False):
+    for batch in tqdm(batches_of_rows(rows, inputs.batch_size), desc="variance by stack", leave=False):
         for layer, (values, _) in _features(inputs, batch, small).items():
             sums[layer].add(values)
     found = {layer: _spectrum(total, layer, first[layer][1]) for layer, total in sums.items()}
-    told = {
+    rows_by_layer = {
         layer: _row(components, len(rows), len(components.mean))
         for layer, components in found.items()
         if len(components.variances)
     }
-    for layer in set(layers) - set(told):
-        _log.warning(
-            "component_names: '%s' has more than %d features, or none that varies; it has no row.", layer, LARGEST_MATRIX
-        )
-    return told
+    for layer in set(layers) - set(rows_by_layer):
+        _log.warning("component_names: '%s' has more than %d features or no variance; it has no row.", layer, LARGEST_MATRIX)
+    return rows_by_layer
 
 
 def _features(
     inputs: AnalysisInputs, rows: NDArray[np.int64], layers: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.float32], tuple[int, ...]]]:
-    """Values (n, D) and shape (C, h, w) by tap."""
+    """Return values (n, D) and shape (C, h, w) by layer."""
     found = read_activations(inputs.model, torch.from_numpy(inputs.crops.read_images(rows)), layers)
     pooled = {layer: pool_over_space(value.float(), inputs.features.pooling) for layer, value in found.items()}
     return {layer: (value.flatten(1).cpu().numpy(), tuple(value.shape[1:])) for layer, value in pooled.items()}

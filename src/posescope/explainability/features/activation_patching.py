@@ -1,6 +1,9 @@
-"""Putting other values at a tap of a forward pass, many times: what comes before the tap is computed once."""
+"""Activation patching: replace the activation of a layer and run the rest of the network.
 
-from collections.abc import Mapping
+See Meng et al. (2022), "Locating and Editing Factual Associations in GPT", section 2 (causal tracing).
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -8,67 +11,109 @@ import torch
 from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.explainability.features.activations import constant_patch, mean_colour_image, read_activations
+from posescope.explainability.errors import ExplainabilityError
+from posescope.explainability.features.activations import mean_colour_image, read_activations
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.models.base import Interventions, Resumable
 
-__all__ = ["ActivationPatcher", "describe_patching_obstacle"]
+__all__ = ["ActivationPatcher", "constant_patch", "constant_patches", "describe_patching_obstacle", "zero_patch"]
 
-_NO_EDITS: Interventions = MappingProxyType({})
+_NO_INTERVENTIONS: Interventions = MappingProxyType({})
+
+
+def constant_patch(value: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return an intervention that replaces an activation by a constant.
+
+    Args:
+        value: (1, C, h, w) for all persons of a batch, or (n, C, h, w) for one value per person.
+
+    Raises:
+        ExplainabilityError: in the forward pass, if the activation has another (C, h, w).
+    """
+
+    def patch(activation: Tensor) -> Tensor:
+        if value.shape[1:] != activation.shape[1:]:
+            raise ExplainabilityError(
+                f"Activation patching: expected a value of shape {tuple(activation.shape[1:])}, found {tuple(value.shape[1:])}. "
+                "Features that are pooled over space cannot be patched (explainability.persons.pooling)."
+            )
+        # A copy, since a network may change its activations in place.
+        return value.to(activation).expand_as(activation).clone()
+
+    return patch
+
+
+def constant_patches(values: Mapping[str, Tensor]) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return an intervention per layer that replaces its activation by the given value (`constant_patch`)."""
+    return {layer: constant_patch(value) for layer, value in values.items()}
+
+
+def zero_patch(activation: Tensor) -> Tensor:
+    """Intervention that replaces an activation by zeros (zero ablation)."""
+    return torch.zeros_like(activation)
 
 
 class ActivationPatcher:
-    """A batch's pass, taken up again from a tap with other values there.
+    """Decodes many values of one layer for the same images.
 
-    A network that can be paused at its bottleneck is, for taps from there on; another one passes whole each time.
+    If the network can be paused at its bottleneck and the layer is the bottleneck or comes after it, the layers before it are
+    computed once. Otherwise every call is a whole forward pass.
 
     Args:
         model: the network.
-        layer: where values are put.
-        images: (n, H, W, 3) uint8 that the places before the tap see; one image serves any number of values.
-        interventions: for other taps, such as the skips.
+        layer: name of the patched layer.
+        images: (n, H, W, 3) uint8, the input of the layers before it. One image serves any number of values.
+        interventions: changes of other layers, such as the skip connections.
     """
 
-    def __init__(self, model: PoseModel, layer: str, images: Tensor, interventions: Interventions = _NO_EDITS) -> None:
+    def __init__(self, model: PoseModel, layer: str, images: Tensor, interventions: Interventions = _NO_INTERVENTIONS) -> None:
         names, network = model.network.layer_names, model.network
-        self._model, self._tap, self._images, self._edits = model, layer, images, interventions
+        self._model, self._layer, self._images, self._interventions = model, layer, images, interventions
         self._paused = None
         if isinstance(network, Resumable) and names.index(layer) >= names.index(network.bottleneck_layer):
             behind = set(names[names.index(network.bottleneck_layer) + 1 :])
-            self._paused = model.pause(images, _only(interventions, behind, inside=False))
-            self._edits = _only(interventions, behind, inside=True)
+            self._paused = model.pause(images, _select(interventions, behind, inside=False))
+            self._interventions = _select(interventions, behind, inside=True)
 
     def heatmaps(self, values: Tensor | None = None) -> Tensor:
-        """Heatmaps (m, K, h, w) with values (m, C, h', w') at the tap; none: what the pass itself brings there, m = n."""
+        """Compute heatmaps with the layer's activation replaced.
+
+        Args:
+            values: (m, C, h', w'); None: the activations of the images themselves, m = n.
+
+        Returns:
+            (m, K, h, w).
+        """
         if values is None:
-            return self._whole(self._images, {}) if self._paused is None else self._model.resume(self._paused, self._edits)
+            if self._paused is None:
+                return self._run_whole(self._images, {})
+            return self._model.resume(self._paused, self._interventions)
         if self._paused is None:
             images = self._images.expand(len(values), *self._images.shape[1:])
-            return self._whole(images, {self._tap: constant_patch(values)})
+            return self._run_whole(images, {self._layer: constant_patch(values)})
         own = self._paused.bottleneck
-        if self._tap == self._model.network.bottleneck_layer:
-            # The memory layout of what was there: the rest of the network is faster in it.
+        if self._layer == self._model.network.bottleneck_layer:
+            # The memory layout of the original activation, in which the rest of the network is faster.
             layout = torch.channels_last if own.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
             paused = replace(self._paused, bottleneck=values.to(own).contiguous(memory_format=layout))
-            return self._model.resume(paused, self._edits)
+            return self._model.resume(paused, self._interventions)
         paused = replace(self._paused, bottleneck=own.expand(len(values), *own.shape[1:]))
-        return self._model.resume(paused, {**self._edits, self._tap: constant_patch(values)})
+        return self._model.resume(paused, {**self._interventions, self._layer: constant_patch(values)})
 
-    def _whole(self, images: Tensor, changes: Interventions) -> Tensor:
-        return self._model.heatmaps(images, {**self._edits, **changes})
+    def _run_whole(self, images: Tensor, patches: Interventions) -> Tensor:
+        return self._model.heatmaps(images, {**self._interventions, **patches})
 
 
 def describe_patching_obstacle(model: PoseModel, features: FeatureSet) -> str:
-    """Why the features cannot be put back into the network; empty if they can."""
+    """Explain why features cannot replace the activation of their layer; empty if they can."""
     found = tuple(read_activations(model, mean_colour_image(model), [features.layer])[features.layer].shape[1:])
     if found == features.shape:
         return ""
     return (
-        f"The features were pooled: {features.shape} a person, where '{features.layer}' carries {found}. A pooled feature does not "
-        "say what stood where, so it cannot be put back into the network: this analysis needs features that are not pooled."
+        f"This analysis was skipped: it decodes features, and these are pooled over space (shape {features.shape} per person; "
+        f"layer '{features.layer}' has {found}). Set explainability.persons.pooling to none."
     )
 
 
-def _only(interventions: Interventions, names: set[str], *, inside: bool) -> Interventions:
-    chosen: Mapping[str, object] = {name: edit for name, edit in interventions.items() if (name in names) is inside}
-    return chosen  # type: ignore[return-value]
+def _select(interventions: Interventions, names: set[str], *, inside: bool) -> Interventions:
+    return {name: patch for name, patch in interventions.items() if (name in names) is inside}

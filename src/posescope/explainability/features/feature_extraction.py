@@ -1,4 +1,4 @@
-"""Reading the features of N persons at one tap of the network, streamed from the crops to the feature store."""
+"""Extraction of features: the activations of one layer for N persons, streamed from the crops to a feature store."""
 
 import hashlib
 import logging
@@ -17,8 +17,9 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.files import fingerprint
 from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.activations import batches_of_rows, read_activations
+from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore, Pooling
+from posescope.explainability.features.row_blocks import batches_of_rows
 
 __all__ = ["FeatureSet", "FeatureStore", "extract_features", "features_fingerprint", "pool_over_space"]
 
@@ -36,39 +37,41 @@ def extract_features(
     dtype: Literal["float16", "float32"] = "float16",
     pooling: Pooling = "none",
 ) -> FeatureSet:
-    """Stream persons through the network and write what stands at a tap.
+    """Run persons through a network and store the activations of one layer.
 
-    One batch of persons is held at a time, so there may be any number of them. Nothing is done if the store already holds the
-    features of the same weights, data, persons, tap, dtype and pooling.
+    Memory holds one batch at a time. If the store already has the features of the same weights, data, persons, layer, dtype and
+    pooling, they are reused.
 
     Args:
-        model: runs on the device where its weights are.
-        crops: N persons, N > 0; the rows of the features follow their order.
-        layer: name of the place; none: the network's bottleneck.
-        store: where they go.
-        data_fingerprint: of the data set's pixels (`CropStatistics`); none: crops that differ in their pixels alone are not
-            told apart.
-        batch_size: persons a forward pass.
+        model: the network; runs on its own device.
+        crops: N > 0 persons. The rows of the features follow their order.
+        layer: name from `model.network.layer_names`; None: the bottleneck.
+        store: destination.
+        data_fingerprint: of the pixels of the data set (`CropStatistics`). If it is None, features of crops with other pixels but
+            the same joints are reused as well.
+        batch_size: persons per forward pass.
         dtype: on disk.
-        pooling: keep every place of a channel, or only the mean or the maximum over space: C numbers a person instead of
-            C * h * w. Pooled features can be reduced, named and clustered, not decoded.
+        pooling: over space; mean and max store C numbers per person instead of C * h * w. Pooled features can be reduced, named
+            and clustered, but not decoded.
 
     Returns:
         The features, opened from the store.
 
     Raises:
-        ExplainError: if there is nobody, no such tap, or a value is not finite.
+        ExplainabilityError: if there are no persons, the layer is unknown, or a value is not finite.
         JointMismatchError, CropMismatchError: if the crops do not belong to the model.
     """
     if len(crops) == 0:
-        raise ExplainabilityError("Features: there are no persons to read them from. Check the split and the filters.")
+        raise ExplainabilityError(
+            "Feature extraction: expected at least one person, found none. Check the split and the filters."
+        )
     crops = match_crops(model, crops).crops
     name = model.network.bottleneck_layer if layer is None else layer
     mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     own = fingerprint_of_model(model)
-    # Features of before the model and the data were noted are read again.
+    # Older folders do not name their model or data; their features are extracted again.
     if store.is_finished(mark) and (store.open().model, store.open().data) == (own, data_fingerprint or ""):
-        _log.info("Features of '%s' for %d persons are there already: %s", name, len(crops), store.root)
+        _log.info("Reusing the features of '%s' for %d persons: %s", name, len(crops), store.root)
         return store.open()
     first = read_activations(model, torch.from_numpy(crops.read_images(np.zeros(1, dtype=np.int64))), [name])[name]
     shape = tuple(pool_over_space(first, pooling).shape[1:])
@@ -81,7 +84,7 @@ def extract_features(
 
 
 def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
-    """(n, C, h, w) -> (n, C, 1, 1), the mean or maximum of each channel; `none`: as they are."""
+    """Pool (n, C, h, w) over space to (n, C, 1, 1) by mean or max; `none` returns the values unchanged."""
     if pooling == "none":
         return values
     return values.mean(dim=(2, 3), keepdim=True) if pooling == "mean" else values.amax(dim=(2, 3), keepdim=True)
@@ -95,16 +98,13 @@ def features_fingerprint(
     data_fingerprint: str | None = None,
     pooling: Pooling = "none",
 ) -> str:
-    """Fingerprint of what the features follow from.
-
-    That is: weights, data, persons, the joints' places in the crops, tap, dtype and pooling.
-    """
+    """Return a fingerprint of weights, data, persons, joint positions in the crops, layer, dtype and pooling."""
     weights = hashlib.sha256()
     for name, value in sorted(model.network.state_dict().items()):
         weights.update(name.encode())
         weights.update(value.detach().float().cpu().contiguous().numpy().tobytes())
     persons = hashlib.sha256(crops.targets.person_ids.tobytes())
-    # Another crop rule or size moves the joints inside the crops, though the persons stay the same.
+    # Another crop rule or size changes the joint positions in the crops of the same persons.
     persons.update(np.nan_to_num(crops.targets.joints, nan=-1.0).tobytes())
     facts = {"weights": weights.hexdigest(), "persons": persons.hexdigest(), "crop_size": list(crops.crop_size)}
     return fingerprint({**facts, "data": data_fingerprint, "layer": layer, "dtype": dtype, "pooling": pooling})

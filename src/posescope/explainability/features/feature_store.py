@@ -1,13 +1,12 @@
-"""Features on disk: a folder that holds one (N, D) array, who its rows are, and where in the network it was read.
+"""Features of persons on disk: one memory-mapped array per folder.
 
     features/
-        values.npy        (N, D) float16 or float32, memory-mapped, C order
+        values.npy        (N, D) float16 or float32, C order
         person_ids.npy    (N,) int64
-        features.json     tap, shape (C, h, w), pooling, fingerprint of the model and the persons, and of the model alone;
-                          checksums of both arrays, and its own seal
+        features.json     layer, shape (C, h, w), pooling, fingerprints, checksums of both arrays and of this file
 
-The folder appears whole or not at all: it is filled under a temporary name and renamed. The arrays are compared with their
-checksums when a process first opens them.
+A folder is written under a temporary name and renamed when it is complete. The checksums of the arrays are verified when a
+process first opens them.
 """
 
 import logging
@@ -32,23 +31,23 @@ _log = logging.getLogger(__name__)
 _ABOUT, _VALUES, _PERSONS = "features.json", "values.npy", "person_ids.npy"
 _REMEDY = "Run the pipeline explainability (or improve, for its own features) again."
 
-# (path, size, time of the last change, expected checksum) of the arrays that this process has found whole.
-_whole: set[tuple[str, int, int, str]] = set()
+# (path, size, modification time, checksum) of the arrays that this process has verified.
+_verified: set[tuple[str, int, int, str]] = set()
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """What a network says of N persons at one of its taps.
+    """Features of N persons: the activations of one layer of a network.
 
     Attributes:
         person_ids: (N,) int64.
-        values: (N, D) float16 or float32, mostly a read-only memory map; D = C * h * w in that order.
-        layer: name of the place in the network.
-        shape: of one person's value, (C, h, w); (C, 1, 1) where it was pooled.
-        fingerprint: of the model, the tap, the persons and the pooling.
-        pooling: what was kept of each channel: all of it (`none`), or its mean or maximum over space.
-        model: fingerprint of the network; empty: unknown.
-        data: fingerprint of the crops, joints and splits; empty: unknown.
+        values: (N, D) float16 or float32, usually a read-only memory map; D = C * h * w in that order.
+        layer: name of the layer.
+        shape: (C, h, w) of one person's activation; (C, 1, 1) if it is pooled.
+        fingerprint: of model, layer, persons and pooling.
+        pooling: over space: none, mean or max.
+        model: fingerprint of the network; empty if unknown.
+        data: fingerprint of crops, joints and splits; empty if unknown.
     """
 
     person_ids: NDArray[np.int64]
@@ -70,35 +69,35 @@ class FeatureSet:
 
     @property
     def is_pooled(self) -> bool:
-        """Whether the places within each channel are lost: then a point of this space cannot be put back into the network."""
+        """Whether the features are pooled over space. Pooled features cannot be decoded by the network."""
         return self.pooling != "none"
 
 
 class FeatureStore:
-    """Owns a folder of features.
+    """Reads and writes a folder of features.
 
     Args:
-        folder: made when features are written; an older one is replaced.
+        folder: created when features are written; an existing one is replaced.
     """
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
 
     def is_finished(self, fingerprint: str | None = None) -> bool:
-        """Whether the folder holds features; if a fingerprint is given: whole features of that fingerprint."""
+        """Whether the folder holds features; with a fingerprint: undamaged features with that fingerprint."""
         if fingerprint is None or not (self.root / _ABOUT).is_file():
             return (self.root / _ABOUT).is_file()
         try:
             about = self._about()
             self._check_arrays(about)
         except DataError as error:
-            _log.warning("These features are extracted again: %s", error)
+            _log.warning("The features are extracted again: %s", error)
             return False
         return bool(about.get("fingerprint") == fingerprint)
 
     @property
     def fingerprint(self) -> str:
-        """Of the model, the tap, the persons and the pooling, as written."""
+        """Fingerprint of model, layer, persons and pooling, as stored."""
         return str(self._about().get("fingerprint", ""))
 
     def write(
@@ -114,21 +113,21 @@ class FeatureStore:
         model: str = "",
         data: str = "",
     ) -> None:
-        """Stream blocks of rows to disk; nothing is seen by a reader before the last one.
+        """Stream blocks of rows to disk. The folder appears when the last block is written.
 
         Args:
-            person_ids: (N,) whose rows follow.
-            blocks: (n_i, D), with the n_i adding up to N.
-            layer: name of the place in the network.
-            shape: (C, h, w).
-            fingerprint: of the model, the tap, the persons and the pooling.
-            dtype: float16 halves the file; its largest number is 65,504.
-            pooling: what the blocks hold of each channel.
+            person_ids: (N,) persons of the rows.
+            blocks: (n_i, D) with the n_i summing to N.
+            layer: name of the layer.
+            shape: (C, h, w) of one person's activation.
+            fingerprint: of model, layer, persons and pooling.
+            dtype: on disk; float16 halves the file, its largest number is 65,504.
+            pooling: of the blocks.
             model: fingerprint of the network.
-            data: fingerprint of the crops, joints and splits.
+            data: fingerprint of crops, joints and splits.
 
         Raises:
-            ExplainError: if a value is not finite in that dtype, or the blocks do not add up.
+            ExplainabilityError: if a value is not finite in that dtype, or the blocks do not have N rows.
         """
         with atomic_folder(self.root) as folder:
             size = (len(person_ids), int(np.prod(shape)))
@@ -142,29 +141,28 @@ class FeatureStore:
             write_checksummed_json(folder / _ABOUT, {**about, "checksums": checksums})
 
     def open(self) -> FeatureSet:
-        """The features, as a read-only memory map.
+        """Open the features as a read-only memory map.
 
         Raises:
-            DataError: if there are none, or a file is missing, damaged, or of other features.
+            DataError: if there are none, or a file is missing, damaged or belongs to other features.
         """
         if not self.is_finished():
-            raise DataError(f"{self.root}: there are no finished features here. Extract them first.")
+            raise DataError(f"{self.root}: expected features, found none. {_REMEDY}")
         about = self._about()
         self._check_arrays(about)
         try:
             return FeatureSet(
                 person_ids=np.load(self.root / _PERSONS, allow_pickle=False),
                 values=np.load(self.root / _VALUES, mmap_mode="r", allow_pickle=False),
-                layer=about["layer"],
+                layer=about["layer"] if "layer" in about else about["tap"],  # its name in older folders
                 shape=tuple(int(side) for side in about["shape"]),
                 fingerprint=about["fingerprint"],
                 pooling=about["pooling"],
                 model=about["model"],
-                # Of folders that were sealed before it was noted:
-                data=about.get("data", ""),
+                data=about.get("data", ""),  # missing in older folders
             )
         except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
-            raise DataError(f"{self.root}: these features cannot be read ({error}). {_REMEDY}") from error
+            raise DataError(f"{self.root}: the features cannot be read ({error}). {_REMEDY}") from error
 
     def _about(self) -> dict[str, Any]:
         return read_checksummed_json(self.root / _ABOUT, _REMEDY)
@@ -175,12 +173,12 @@ class FeatureStore:
             try:
                 status = path.stat()
                 known = (str(path.resolve()), status.st_size, status.st_mtime_ns, expected)
-                found = expected if known in _whole else xxh3_of(path)
+                found = expected if known in _verified else xxh3_of(path)
             except OSError as error:
                 raise DataError(f"{path}: cannot be read ({error.strerror}). {_REMEDY}") from error
             if found != expected:
-                raise DataError(f"{path}: changed since it was written (checksum {found}, expected {expected}). {_REMEDY}")
-            _whole.add(known)
+                raise DataError(f"{path}: expected checksum {expected}, found {found}; the file has changed. {_REMEDY}")
+            _verified.add(known)
 
 
 def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], layer: str) -> None:
@@ -188,14 +186,14 @@ def _fill(values: NDArray[np.floating], blocks: Iterable[NDArray[np.floating]], 
     for block in blocks:
         if block.shape[1:] != values.shape[1:] or row + len(block) > len(values):
             raise ExplainabilityError(
-                f"Features of '{layer}': a block {block.shape} does not fit rows {row}.. of {values.shape}."
+                f"Features of '{layer}': a block of shape {block.shape} does not fit at row {row} of {values.shape}."
             )
-        with np.errstate(over="ignore"):  # an overflow becomes infinite, and is named below
+        with np.errstate(over="ignore"):  # an overflow becomes infinite and is reported below
             values[row : row + len(block)] = block
         if not np.isfinite(values[row : row + len(block)]).all():
             raise ExplainabilityError(
-                f"Features of '{layer}': a value is NaN or too large for {values.dtype} in rows {row}..{row + len(block) - 1}. "
-                "If the network is sound, store them as float32 (explainability.persons.dtype)."
+                f"Features of '{layer}': expected finite {values.dtype} values, found NaN or an overflow in rows {row} to "
+                f"{row + len(block) - 1}. Set explainability.persons.dtype to float32; if that fails too, check the training."
             )
         row += len(block)
     if row != len(values):

@@ -1,16 +1,15 @@
-r"""What networks that were trained apart have in common, seen on the same persons.
+"""Similarity of the representations that several networks have of the same persons.
 
-Components and clusters have no names that two networks share: component 1 of one may be component 2 of another, or spread over
-several. So what is compared does not ask for names:
+Components and clusters of two networks do not correspond by number, so the measures do not depend on their order:
 
-    features     linear CKA (Kornblith et al., 2019, "Similarity of Neural Network Representations Revisited", section 3): 1 if
-                 one is the other turned and scaled as a whole, about 0 if they have nothing to do with one another
-    component    what the other's features tell of it, on photographs that the probe has not seen (R2): is this direction there at
-                 all? And which single component of the other is most like it (correlation; each is given away once)
-    clusters     adjusted Rand index of the divisions (Hubert and Arabie, 1985): 1 the same, 0 as by chance
+    features      linear centred kernel alignment (CKA; Kornblith et al., 2019, "Similarity of Neural Network Representations
+                  Revisited", section 3): 1 if one equals the other up to a rotation and a factor, near 0 if they are unrelated
+    components    R2 of a linear probe that predicts the component from the other network's features on held-out images, and the
+                  most similar component of the other network (correlation, one-to-one assignment)
+    clusters      adjusted Rand index (Hubert and Arabie, 1985): 1 for the same partition, 0 by chance
 
-Each beside its control: the same with the persons of one network shuffled, whole photographs at a time. Networks that have
-learned nothing are alike too, as far as their features follow the picture: one of random weights is worth holding beside them.
+The control of each measure is the same with the persons of one network shuffled by whole images. Networks with random weights are
+similar too, as far as their features follow the image; compare with one of them as well.
 """
 
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from posescope.explainability.attributes.linear_probes import STRENGTHS, assign_folds, permute_groups, probe
 
-__all__ = ["RepresentationSimilarity", "ComponentSimilarity", "Representation", "compare_representations", "linear_cka"]
+__all__ = ["ComponentSimilarity", "Representation", "RepresentationSimilarity", "compare_representations", "linear_cka"]
 
 Floats = NDArray[np.float64]
 FOLDS = 5
@@ -30,11 +29,11 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Representation:
-    """What one network says of N persons, the same and in the same order for all networks that are compared.
+    """Features and clusters of N persons in one network; the same persons in the same order for all compared networks.
 
     Attributes:
         scores: (N, P) float64 coordinates along its principal components, in descending order of variance.
-        clusters: (N,) number of each person's cluster; None where there are none.
+        clusters: (N,) cluster number of each person; None if there are no clusters.
     """
 
     scores: Floats
@@ -43,13 +42,13 @@ class Representation:
 
 @dataclass(frozen=True)
 class ComponentSimilarity:
-    """One component of a network in another one.
+    """How well a component of one network is represented in another network.
 
     Attributes:
-        component: its number, from 1.
-        predicted_r2: R2, held out, of its coordinates told from all of the other's.
-        match: number of the other's component that is given to it, from 1.
-        correlation: of the two, 0..1: the sign of a component means nothing.
+        component: number of the component, from 1.
+        predicted_r2: held-out R2 of its coordinates, predicted from all components of the other network.
+        match: number of the assigned component of the other network, from 1.
+        correlation: absolute correlation of the two, 0..1.
     """
 
     component: int
@@ -60,17 +59,15 @@ class ComponentSimilarity:
 
 @dataclass(frozen=True)
 class RepresentationSimilarity:
-    """Of a first network with a second one.
+    """Similarity of a first and a second network; each control is the maximum over the shuffles.
 
     Attributes:
-        persons, images: how many are compared.
-        cka: 0..1.
-        cka_control: the highest of the shuffles.
+        persons, images: numbers of compared persons and of their images.
+        cka, cka_control: linear CKA, 0..1.
         components: of the first network, in the second one.
-        predicted_r2_control: the highest R2 of any component and shuffle.
-        correlation_control: the highest correlation of any matched pair and shuffle.
-        adjusted_rand_index: adjusted Rand index of their clusters; None where one has none.
-        adjusted_rand_index_control: the highest of the shuffles.
+        predicted_r2_control: highest R2 of any component and shuffle.
+        correlation_control: highest correlation of any matched pair and shuffle.
+        adjusted_rand_index, adjusted_rand_index_control: of the clusters; None if one network has none.
     """
 
     persons: int
@@ -92,60 +89,77 @@ def compare_representations(
     shuffles: int = 99,
     seed: int = 0,
 ) -> RepresentationSimilarity:
-    """Hold a network against another one.
+    """Compare the representations of two networks.
 
     Args:
         first, second: of the same N persons.
-        images: (N,) the photograph of each.
-        components: of the first network that are looked for in the second one, at most; as many of the second are matched.
-        shuffles: of the controls.
+        images: (N,) image of each person.
+        components: maximum number of components of the first network that are predicted and matched.
+        shuffles: number of shuffles for the controls.
         seed: of folds and shuffles.
+
+    Returns:
+        The measures and their controls.
     """
     orders = permute_groups(images, shuffles, seed)
     count = min(components, first.scores.shape[1], second.scores.shape[1])
-    wanted, offered = first.scores[:, :count], second.scores[:, :count]
-    predicted_r2, predicted_r2_control = _tell(second.scores, wanted, images, orders, seed)
-    match, correlation = _match(wanted, offered)
-    adjusted_rand_index, adjusted_rand_index_control = _compare_clusters(first.clusters, second.clusters, orders)
+    own, other = first.scores[:, :count], second.scores[:, :count]
+    r2, r2_control = _predict(second.scores, own, images, orders, seed)
+    match, correlation = _match(own, other)
+    rand, rand_control = _compare_clusters(first.clusters, second.clusters, orders)
     return RepresentationSimilarity(
         persons=len(images),
         images=len(np.unique(images)),
         cka=linear_cka(first.scores, second.scores),
         cka_control=max(linear_cka(first.scores, second.scores[order]) for order in orders),
         components=tuple(
-            ComponentSimilarity(place + 1, float(predicted_r2[place]), int(match[place]) + 1, float(correlation[place]))
-            for place in range(count)
+            ComponentSimilarity(index + 1, float(r2[index]), int(match[index]) + 1, float(correlation[index]))
+            for index in range(count)
         ),
-        predicted_r2_control=predicted_r2_control,
-        correlation_control=float(max(_match(wanted, offered[order])[1].max() for order in orders)),
-        adjusted_rand_index=adjusted_rand_index,
-        adjusted_rand_index_control=adjusted_rand_index_control,
+        predicted_r2_control=r2_control,
+        correlation_control=float(max(_match(own, other[order])[1].max() for order in orders)),
+        adjusted_rand_index=rand,
+        adjusted_rand_index_control=rand_control,
     )
 
 
 def linear_cka(x: Floats, y: Floats) -> float:
-    """Linear centred kernel alignment of (N, P) and (N, Q), 0..1: |y^T x|^2 / (|x^T x| |y^T y|), Frobenius, columns centred."""
+    """Compute linear centred kernel alignment, |y^T x|^2 / (|x^T x| |y^T y|) with Frobenius norms and centred columns.
+
+    Args:
+        x: (N, P) features.
+        y: (N, Q) features of the same persons.
+
+    Returns:
+        A number in 0..1.
+
+    Examples:
+        >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]])
+        >>> rotation = np.array([[0.6, 0.8], [-0.8, 0.6]])
+        >>> round(linear_cka(x, 3 * x @ rotation), 6)
+        1.0
+    """
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     return float(np.square(y.T @ x).sum() / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)))
 
 
-def _tell(
-    features: Floats, wanted: Floats, images: NDArray[np.int64], orders: NDArray[np.int64], seed: int
+def _predict(
+    features: Floats, targets: Floats, images: NDArray[np.int64], orders: NDArray[np.int64], seed: int
 ) -> tuple[Floats, float]:
-    """R2 of each wanted column, and the highest of any column shuffled."""
+    """Return the R2 of each target column, and the highest R2 of any shuffled column."""
     folds = assign_folds(images, FOLDS, seed)
     columns = features / features.std(axis=0)
-    predicted_r2 = probe(columns, wanted, folds, STRENGTHS).r2
-    shuffled = np.concatenate([wanted[order] for order in orders], axis=1)
-    return predicted_r2, float(np.nanmax(probe(columns, shuffled, folds, STRENGTHS).r2))
+    r2 = probe(columns, targets, folds, STRENGTHS).r2
+    shuffled = np.concatenate([targets[order] for order in orders], axis=1)
+    return r2, float(np.nanmax(probe(columns, shuffled, folds, STRENGTHS).r2))
 
 
-def _match(wanted: Floats, offered: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """For each wanted column another offered one, so that the correlations are highest in all; and these, without their sign."""
-    count = wanted.shape[1]
-    alike = np.abs(np.corrcoef(wanted, offered, rowvar=False)[:count, count:])
-    rows, columns = linear_sum_assignment(alike, maximize=True)
-    return np.asarray(columns, dtype=np.int64), np.asarray(alike[rows, columns])
+def _match(own: Floats, other: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Assign to each own column another column with the highest total absolute correlation; return columns and correlations."""
+    count = own.shape[1]
+    correlations = np.abs(np.corrcoef(own, other, rowvar=False)[:count, count:])
+    rows, columns = linear_sum_assignment(correlations, maximize=True)
+    return np.asarray(columns, dtype=np.int64), np.asarray(correlations[rows, columns])
 
 
 def _compare_clusters(

@@ -1,12 +1,11 @@
-"""What the skip connections carry: each is cut, and the PCK is taken again, joint by joint.
+"""Analysis `skip_ablation`: the drop of PCK when the activations of skip connections are replaced, joint by joint.
 
-    zero        the skip is switched off: this also moves the sums behind it away from all that they were trained on
-    mean        the average over persons stays and only what tells one person from another goes
-    shuffled    another person's values, from another photograph: nothing is out of the ordinary but that they are of somebody
-                else; what the network then gets wrong, it had taken from there
-    own         the control: everybody's own values, taken out and put back. Nothing may change
+    zero        zeros; the sums behind the skip then lie outside the training distribution
+    mean        the mean over persons; only the differences between persons are lost
+    shuffled    the activation of another person in another image; every value is a usual one
+    own         control: the person's own activation, read and patched; nothing may change
 
-The network is not retrained, so a drop says what the trained network relies on, not what a network without the skip could learn.
+The network is not retrained. A drop shows what the trained network relies on, not what a network without the skip could learn.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,13 +24,9 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
-from posescope.explainability.features.activations import (
-    batches_of_rows,
-    constant_patches,
-    mean_activations,
-    read_activations,
-    zeros,
-)
+from posescope.explainability.features.activation_patching import constant_patches, zero_patch
+from posescope.explainability.features.activations import mean_activations, read_activations
+from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
 from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
@@ -40,21 +35,24 @@ from posescope.models.base import Interventions, Resumable
 __all__ = ["ALL", "INTACT", "OWN", "SkipAblation", "SkipAblationOptions", "sample_derangement"]
 
 _Decode: TypeAlias = Callable[[Interventions], Tensor]
-_MOST_ROWS = 40  # of the heat map; of a deeper network it shows the shuffled values alone
+_MOST_ROWS = 40  # of the heat map; for deeper networks it shows the mode `shuffled` only
 
 
 class SkipAblationOptions(Options):
-    """How many persons are looked at."""
+    """Options of the analysis `skip_ablation`."""
 
-    persons: int = Field(
-        400, ge=2, description="Persons with labelled joints that are predicted anew for every ablation, at most"
+    persons: int = Field(400, ge=2, description="Maximum number of persons with labelled joints")
+    tolerance: float = Field(
+        0.01, ge=0, lt=1, description="A skip is idle if the interval of its drop of PCK is within this tolerance in every mode"
     )
-    tolerance: float = Field(0.01, ge=0, lt=1, description="A skip is idle if not more PCK than this hangs on it, for certain")
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of the images behind each interval")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
 
 
 class SkipAblation:
-    """Analysis `skip_ablation`. Tables: skip_ablation (by joint), skip_ablation_levels. Picture: skip_ablation."""
+    """Analysis `skip_ablation`.
+
+    Tables: skip_ablation (by joint), skip_ablation_levels. Image: skip_ablation.
+    """
 
     Options = SkipAblationOptions
 
@@ -62,14 +60,14 @@ class SkipAblation:
         self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Ablate every skip alone, and all together, in every mode.
+        """Ablate every skip connection alone, and all together, in every mode.
 
         Raises:
-            ExplainError: if nobody has labelled joints.
+            ExplainabilityError: if no person has labelled joints.
         """
         layers = inputs.model.network.skip_layers
         if not layers:
-            return AnalysisResult({"skips": 0}, note="The network has no skip connections: there is nothing to switch off.")
+            return AnalysisResult({"skips": 0}, note="The network has no skip connections.")
         rows = labelled_rows(inputs, self.options.persons, "skip_ablation")
         scores = PairedPck(inputs.crops.targets.visibility[rows] > 0, inputs.groups[rows], inputs.seed, self.options.resamples)
         joints = inputs.model.skeleton.joints
@@ -78,24 +76,24 @@ class SkipAblation:
         return AnalysisResult(
             facts=facts_of(ablation, len(rows)),
             tables={"skip_ablation": by_joint, "skip_ablation_levels": _level_table(ablation)},
-            images={"skip_ablation": _chart(by_joint, len(layers))},
+            images={"skip_ablation": _plot_drops(by_joint, len(layers))},
             note=describe(ablation, len(rows)),
             findings=findings_of(ablation, inputs.seed),
         )
 
 
 def _hits(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> dict[tuple[str, str], Hits]:
-    """For every level and mode (n, K): labelled and right. Each batch of images is read once, and once more for others."""
+    """Return the hits (n, K) by level and mode."""
     model, targets, size = inputs.model, inputs.crops.targets, inputs.crops.crop_size
     layers = model.network.skip_layers
     means = constant_patches(mean_activations(model, inputs.crops, rows, layers, inputs.batch_size))
     partners = sample_derangement(inputs.groups[rows], inputs.seed)
     parts: dict[tuple[str, str], list[Hits]] = {}
-    for places in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
-        batch, images = rows[places], torch.from_numpy(inputs.crops.read_images(rows[places]))
-        modes: dict[str, Interventions] = {"zero": dict.fromkeys(layers, zeros), "mean": means}
+    for indices in tqdm(batches_of_rows(np.arange(len(rows)), inputs.batch_size), desc="skip ablation"):
+        batch, images = rows[indices], torch.from_numpy(inputs.crops.read_images(rows[indices]))
+        modes: dict[str, Interventions] = {"zero": dict.fromkeys(layers, zero_patch), "mean": means}
         if partners is not None:
-            others = torch.from_numpy(inputs.crops.read_images(rows[partners[places]]))
+            others = torch.from_numpy(inputs.crops.read_images(rows[partners[indices]]))
             modes["shuffled"] = constant_patches(read_activations(model, others, layers))
         decode = _decoder(model, images)
         for key, interventions in _ablations(layers, modes, constant_patches(read_activations(model, images, layers))).items():
@@ -108,7 +106,7 @@ def _hits(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> dict[tuple[str, st
 def _ablations(
     layers: tuple[str, ...], modes: Mapping[str, Interventions], own: Interventions
 ) -> dict[tuple[str, str], Interventions]:
-    """Edits by level and mode; the intact network first, the control second."""
+    """List interventions by level and mode; the intact network first, the control second."""
     interventions: dict[tuple[str, str], Interventions] = {INTACT: {}, OWN: own}
     for mode, changes in modes.items():
         interventions |= {(layer, mode): {layer: changes[layer]} for layer in layers} | {(ALL, mode): changes}
@@ -116,9 +114,9 @@ def _ablations(
 
 
 def _decoder(model: PoseModel, images: Tensor) -> _Decode:
-    """Heatmaps of the images under edits of the skips.
+    """Return a function that computes heatmaps of the images under interventions in the skip connections.
 
-    In a single hourglass no skip reaches the bottleneck, so the way down is gone once. Other networks pass whole each time.
+    In a single hourglass no skip connection affects the bottleneck, so the encoder runs once. Other networks run whole each time.
     """
     network = model.network
     if isinstance(network, Resumable):
@@ -135,7 +133,7 @@ def _decoder(model: PoseModel, images: Tensor) -> _Decode:
 
 
 def _level_table(ablation: Ablation) -> pd.DataFrame:
-    """A row an ablation: PCK, and its drop with a 95 % interval over images, of the same persons (paired)."""
+    """Tabulate PCK and its paired drop with a 95 % interval over images, one row per ablation."""
     rows = []
     for level, mode in ablation.hits:
         drop = ablation.drop(level, mode)
@@ -144,11 +142,10 @@ def _level_table(ablation: Ablation) -> pd.DataFrame:
 
 
 def _joint_table(ablation: Ablation) -> pd.DataFrame:
-    """A row an ablation and joint: share of the labelled joints that is right, and its drop against the intact network with a
-    95 % interval over images.
+    """Tabulate PCK and its drop from the intact network with a 95 % interval over images, one row per ablation and joint.
 
-    The joint `all` is the mean over persons, as in `pck_thesis`. NaN for a joint that nobody has labelled.
-    """  # fmt: skip
+    The joint `all` is the mean over persons, as in `pck_thesis`. NaN for a joint without labels.
+    """
     frames = []
     for (level, mode), hits in ablation.hits.items():
         drops = [*ablation.scores.joint_drops(ablation.hits[INTACT], hits), ablation.drop(level, mode)]
@@ -165,7 +162,7 @@ def _joint_table(ablation: Ablation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _chart(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:
+def _plot_drops(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:
     modes = ["zero", "mean", "shuffled"]
     if 3 * (skips + 1) > _MOST_ROWS and (by_joint["mode"] == "shuffled").any():
         modes = ["shuffled"]
@@ -173,23 +170,20 @@ def _chart(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:
     joints = list(dict.fromkeys(shown["joint"]))
     names = [f"{level}, {mode}" for level, mode in dict.fromkeys(zip(shown["level"], shown["mode"], strict=True))]
     drops = shown["drop"].to_numpy(dtype=np.float64).reshape(len(names), len(joints))
-    title = "What each skip connection carries: loss of PCK when it is cut (zero, mean) or somebody else's (shuffled)"
+    title = "Drop of PCK when a skip connection is replaced by zeros, the mean or another person's activation (shuffled)"
     return plot_matrix(drops, names, joints, title=title, unit="drop of PCK")
 
 
-# MERGED from derangement: Giving everybody something of somebody else in another photograph.
-
-
 def sample_derangement(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
-    """For each of n persons another one, from another group; each is used once.
+    """Draw a permutation that assigns to each person one in another image.
 
     Args:
-        groups: (n,) a number a photograph.
+        groups: (n,) image of each person.
         seed: of the draw.
 
     Returns:
-        (n,) the place of the other person; none where more than half of the persons share one photograph (or nobody is there),
-        for then there is no such exchange.
+        (n,) row of the other person; None if there are no persons or more than half of them share one image, since no such
+        permutation exists then.
     """
     rng = np.random.default_rng(seed)
     _, members = np.unique(groups, return_inverse=True)

@@ -1,11 +1,11 @@
-"""What follows from cutting skips: facts, claims with their controls, and a paragraph.
+"""Findings, facts and note of the analysis `skip_ablation`.
 
-    detail    all skips of somebody else: the PCK falls                  control: everybody's own, taken out and put back
-    face      small joints of the face lose more than the others         control: as many joints drawn at random
-    most      one level matters most                                     control: the next level
-    idle      one level does not matter                                  control: the level that matters most
+    all skips matter       PCK falls if all skip connections are replaced     control: each person's own activations
+    small joints matter    joints of the face lose more than the others       control: the same number of random joints
+    most important skip    one skip connection matters most                   control: the next one
+    idle skip              one skip connection does not matter                control: the most important one
 
-The claims are made of shuffled values, which the network knows from other people; of the mean where nothing can be shuffled.
+The findings use the mode `shuffled`, or `mean` if the persons cannot be shuffled between images.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,21 +23,21 @@ ALL = "all"
 INTACT = ("intact", "none")
 OWN = (ALL, "own")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-_WORDS = {"zero": "switched off", "mean": "held at the mean", "shuffled": "taken from another person"}
-_PICTURE = "skip_ablation"
+_WORDS = {"zero": "set to zero", "mean": "set to their mean", "shuffled": "taken from another person"}
+_SHOWN_IN = "skip_ablation"
 _RANDOM_SETS = 2000
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """What was measured.
+    """Correct joints of the same persons under each ablation.
 
     Attributes:
-        layers: of the skips, the finest first.
+        layers: the skip connections, finest first.
         joints: K names.
-        hits: by level (a tap or `all`) and mode; `INTACT` and `OWN` are among them.
-        scores: of the same persons.
-        tolerance: a skip is idle if not more PCK than this hangs on it.
+        hits: (n, K) by level (a layer or `all`) and mode; `INTACT` and `OWN` are among them.
+        scores: computes PCK of these persons.
+        tolerance: drop of PCK up to which a skip connection is idle.
     """
 
     layers: tuple[str, ...]
@@ -48,30 +48,30 @@ class Ablation:
 
     @property
     def mode(self) -> str:
-        """The one that claims are made of."""
+        """Mode that the findings use."""
         return "shuffled" if (ALL, "shuffled") in self.hits else "mean"
 
     def pck(self, level: str, mode: str) -> Interval:
-        """Of the persons."""
+        """Return the PCK under an ablation."""
         return self.scores.pck(self.hits[level, mode])
 
     def drop(self, level: str, mode: str) -> Interval:
-        """Against the intact network, person by person."""
+        """Return the paired drop of PCK from the intact network."""
         return self.scores.drop(self.hits[INTACT], self.hits[level, mode])
 
     def by_drop(self) -> list[str]:
-        """The taps, the one that is missed most first."""
+        """List the skip connections by their drop of PCK, largest first."""
         return sorted(self.layers, key=lambda layer: -self.drop(layer, self.mode).estimate)
 
     def idle(self) -> list[str]:
-        """The taps on which, whatever stands there, not more than the tolerance hangs for certain."""
+        """List the skip connections whose drop of PCK is within the tolerance in every mode, with its whole interval."""
         modes = [mode for mode in _WORDS if (ALL, mode) in self.hits]
         drops = {layer: [self.drop(layer, mode) for mode in modes] for layer in self.layers}
         return [layer for layer, own in drops.items() if all(max(-drop.low, drop.high) <= self.tolerance for drop in own)]
 
 
 def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | None]:
-    """Numbers by name."""
+    """Collect numbers by name."""
     most = ablation.by_drop()[0]
     drop, together = ablation.drop(most, ablation.mode), ablation.drop(ALL, ablation.mode)
     worst = _worst_joint(ablation)
@@ -98,12 +98,12 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
 
 
 def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """The claims; none is about the error on real data, so nothing is at stake."""
+    """Return the findings; none has PCK at stake, since none is about errors on real data."""
     return tuple(_findings(ablation, seed))
 
 
 def describe(ablation: Ablation, persons: int) -> str:
-    """One paragraph."""
+    """Summarise the ablation in one paragraph."""
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
     modes = [f"{words} {ablation.pck(ALL, mode).estimate:.3f}" for mode, words in _WORDS.items() if (ALL, mode) in ablation.hits]
@@ -112,40 +112,40 @@ def describe(ablation: Ablation, persons: int) -> str:
         f"{len(ablation.layers)} skip connections {', '.join(modes)}. "
     )
     if ablation.mode != "shuffled":
-        text += "More than half of the persons share one photograph, so nothing could be taken from another one. "
+        text += "More than half of the persons share one image, so activations could not be shuffled between images. "
     if drop.low <= 0:
-        return text + f"No single skip matters for certain: the largest drop is {_drop_words(drop)}, of {most}."
+        return text + f"No single skip connection matters significantly: the largest drop is {_drop_words(drop)}, of {most}."
     idle = ablation.idle()
     if idle:
-        text += f"Nothing hangs on {', '.join(idle)}. "
+        text += f"Idle skip connections: {', '.join(idle)}. "
     text += (
-        f"Alone, {most} tells the network most: with what stands there {_WORDS[ablation.mode]}, the PCK falls by "
-        f"{_drop_words(drop)}{_rival(ablation)}. Without all of them, {worst[0]} suffers most (-{worst[1]:.3f}). "
+        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK falls by {_drop_words(drop)}"
+        f"{_rival_words(ablation)}. With all of them replaced, {worst[0]} loses most (-{worst[1]:.3f}). "
     )
-    return text + "The network was not retrained: this is what it relies on, not what it could do without."
+    return text + "The network was not retrained, so this shows what it relies on, not what it could learn to do without."
 
 
 def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    own = control_of("everybody's own values, taken out and put back: drop", ablation.drop(*OWN))
+    own = control_of("each person's own activations, read and patched: drop", ablation.drop(*OWN))
     words, order = _WORDS[ablation.mode], ablation.by_drop()
     drops = {level: ablation.drop(level, ablation.mode) for level in (ALL, *order)}
     together, most, least = drops[ALL], drops[order[0]], drops[order[-1]]
     before, after = ablation.pck(*INTACT).estimate, ablation.pck(ALL, ablation.mode).estimate
     yield _finding(
-        f"The skip connections carry what tells one person's joints from another's: with all of them {words} the PCK goes from "
+        f"The skip connections carry information about a person's joints: with all of them {words}, PCK changes from "
         f"{before:.3f} to {after:.3f}, a drop of {_drop_words(together)}",
         together,
         own,
         passed=together.low > max(own.high or 0.0, 0.0),
     )
-    yield from _face(ablation, seed)
-    yield _most(ablation, order, own)
+    yield from _claim_small_joints(ablation, seed)
+    yield _claim_most_important(ablation, order, own)
     idle = order[-1] in ablation.idle()
-    otherwise = "no more in any other way of cutting it" if idle else "which is too uncertain to call it idle"
+    verdict = "within the tolerance in every mode" if idle else "which is too uncertain to call it idle"
     if least.low > 0:
-        otherwise = "so it is missed"
+        verdict = "so it is not idle"
     yield _finding(
-        f"A skip connection is idle: {words}, {order[-1]} costs {_drop_words(least)} of PCK, {otherwise}",
+        f"A skip connection is idle: {words}, {order[-1]} costs {_drop_words(least)} of PCK, {verdict}",
         least,
         control_of(f"{order[0]}, {words}: drop", most),
         passed=idle and most.low > 0,
@@ -153,19 +153,19 @@ def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
 
 
 def _ahead(ablation: Ablation, first: str, second: str) -> Interval:
-    """By how much more PCK one skip costs than another, person by person."""
+    """Return the paired difference of the drops of two skip connections."""
     return ablation.scores.drop(ablation.hits[second, ablation.mode], ablation.hits[first, ablation.mode])
 
 
-def _rival(ablation: Ablation) -> str:
+def _rival_words(ablation: Ablation) -> str:
     order = ablation.by_drop()
     if len(order) == 1 or _ahead(ablation, *order[:2]).low > 0:
         return ""
     return f" ({order[1]} may matter as much)"
 
 
-def _most(ablation: Ablation, order: list[str], own: Control) -> Finding:
-    """Whether the first of the order is for certain ahead of the second; an only skip must beat no change at all."""
+def _claim_most_important(ablation: Ablation, order: list[str], own: Control) -> Finding:
+    """Test whether the first skip connection loses more than the second; a single one must lose more than nothing."""
     words, most = _WORDS[ablation.mode], ablation.drop(order[0], ablation.mode)
     claim = f"Of the {len(order)} skip connections {order[0]} matters most: {words}, it costs {_drop_words(most)} of PCK"
     if len(order) == 1:
@@ -176,8 +176,8 @@ def _most(ablation: Ablation, order: list[str], own: Control) -> Finding:
     return _finding(claim, most, control, passed=most.low > 0 and ahead.low > 0)
 
 
-def _face(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    """Whether small joints lose more, as the study found; no claim for a skeleton without them."""
+def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
+    """Test whether joints of the face lose more, as the study found; no finding for a skeleton without them."""
     face = [index for index, joint in enumerate(ablation.joints) if joint in FACE]
     others = [index for index in range(len(ablation.joints)) if index not in face]
     reference, hits = ablation.hits[INTACT], ablation.hits[ALL, ablation.mode]
@@ -186,7 +186,7 @@ def _face(ablation: Ablation, seed: int) -> Iterator[Finding]:
     contrast = ablation.scores.contrast(reference, hits, face, others)
     if not np.isfinite(contrast.estimate) or not np.isfinite(contrast.low):
         return
-    chance = _of_random_joints(ablation.scores, reference, hits, face, seed)
+    chance = _random_joints_control(ablation.scores, reference, hits, face, seed)
     yield _finding(
         f"The skip connections matter most for small joints: with all of them {_WORDS[ablation.mode]}, nose, eyes and ears lose "
         f"{contrast.estimate:+.3f} [{contrast.low:+.3f}, {contrast.high:+.3f}] more than the other joints",
@@ -194,8 +194,8 @@ def _face(ablation: Ablation, seed: int) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _of_random_joints(scores: PairedPck, reference: Hits, hits: Hits, face: list[int], seed: int) -> Control:
-    """The same contrast for as many joints as the face has, drawn at random: mean and 95 % of the draws."""
+def _random_joints_control(scores: PairedPck, reference: Hits, hits: Hits, face: list[int], seed: int) -> Control:
+    """Compute the same contrast for random joints, as many as the face has: mean and 95 % range of the draws."""
     drops = scores.joint_pck(reference) - scores.joint_pck(hits)
     count = int((~np.isnan(drops[face])).sum())
     drops = drops[~np.isnan(drops)]
@@ -204,7 +204,7 @@ def _of_random_joints(scores: PairedPck, reference: Hits, hits: Hits, face: list
         order = rng.permutation(len(drops))
         found.append(drops[order[:count]].mean() - drops[order[count:]].mean())
     low, high = np.quantile(found, [0.025, 0.975])
-    return Control(f"{count} joints drawn at random", float(np.mean(found)), float(low), float(high))
+    return Control(f"{count} random joints", float(np.mean(found)), float(low), float(high))
 
 
 def _worst_joint(ablation: Ablation) -> tuple[str, float]:
@@ -214,7 +214,7 @@ def _worst_joint(ablation: Ablation) -> tuple[str, float]:
 
 
 def _finding(claim: str, value: Interval, control: Control, *, passed: bool) -> Finding:
-    return Finding(f"{claim}.", value.estimate, value.low, value.high, control, bool(passed), _PICTURE)
+    return Finding(f"{claim}.", value.estimate, value.low, value.high, control, bool(passed), _SHOWN_IN)
 
 
 def _drop_words(drop: Interval) -> str:

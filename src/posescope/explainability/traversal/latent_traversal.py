@@ -1,16 +1,14 @@
-"""Walks along principal components: who stands nearest to each step, and what the network makes of the step itself.
+"""Analysis `latent_traversal`: steps along principal components, decoded and compared with the nearest persons.
 
     f(i, c) = mean + c * sqrt(variance_i) * axis_i            component i, step c
 
-The study showed the real person nearest to f. Here f is also put back into the network at its tap and decoded through the
-rest of it, to heatmaps and a skeleton; the two rows of a sheet can then be compared. What reaches the decoder beside the tap
-(skip connections) is held constant over the whole walk, so only the component moves. Places before the tap see an image of
-the mean colour, or in mode `person` that person's crop. In a stack of hourglasses, paths that pass the tap by carry that
-image's features on.
+The study showed the person nearest to f. Here f also replaces the activation of its layer and is decoded by the rest of the
+network to heatmaps and joints. The activations of the skip connections are constant during the traversal, so only the component
+changes. Layers before the patched one see an image of the mean colour, or with `skips: person` that person's crop. In a stack of
+hourglasses, paths that bypass the layer carry the features of that image.
 
-What a walk shows is held against chance: persons paired at random, and random directions of the same length (`walk_findings`,
-`walk_pushes`).
-Features that were pooled over space cannot be put back, and are not decoded.
+The controls are persons paired at random and random directions of the same length (`traversal_findings`, `perturbation`).
+Features that are pooled over space cannot be decoded.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,20 +27,17 @@ from posescope.explainability.attributes.person_attributes import measure_poses
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.activation_patching import describe_patching_obstacle
-from posescope.explainability.features.activations import (
-    constant_patches,
-    mean_activations,
-    mean_colour_image,
-    read_activations,
-    zeros,
-)
+from posescope.explainability.features.activation_patching import constant_patches, describe_patching_obstacle, zero_patch
+from posescope.explainability.features.activations import mean_activations, mean_colour_image, read_activations
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Finding
-from posescope.explainability.traversal.neighbour_distances import NeighbourDistances, measure_neighbour_distances
+from posescope.explainability.traversal.neighbour_distances import (
+    NeighbourDistances,
+    measure_neighbour_distances,
+    nearest_persons,
+)
 from posescope.explainability.traversal.perturbation import (
     Perturbation,
-    claim_attribute_effect,
     measure_scale,
     perturb_persons,
     strongest_effects,
@@ -52,11 +47,12 @@ from posescope.explainability.traversal.random_directions import (
     EndSteps,
     TraversalEnds,
     compare_ends,
-    end_steps,
     ends_with_data_covariance,
+    find_end_steps,
     mean_joint_distances_px,
 )
 from posescope.explainability.traversal.traversal_findings import (
+    claim_attribute_effect,
     claim_data_proximity,
     claim_displacement,
     claim_nearest_person_match,
@@ -66,7 +62,6 @@ from posescope.explainability.traversal.traversal_steps import (
     DecodedFeatures,
     Traversal,
     decode_features,
-    nearest_persons,
     tabulate_components,
     tabulate_steps,
     traverse_components,
@@ -80,33 +75,29 @@ __all__ = ["LatentTraversal", "LatentTraversalOptions"]
 
 
 class LatentTraversalOptions(Options):
-    """Which walks, and what the skip connections carry meanwhile."""
+    """Options of the analysis `latent_traversal`."""
 
-    components: int = Field(5, gt=0, le=100, description="Walk along this many of the first components")
+    components: int = Field(5, gt=0, le=100, description="Number of first components that are traversed")
     steps: tuple[float, ...] = Field(
         (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0), min_length=1, max_length=21, description="Steps, in standard deviations"
     )
     skips: Literal["mean", "zero", "person"] = Field(
-        "mean", description="Held constant at: the mean over persons, zero, or the values of one person"
+        "mean", description="Constant activations of the skip connections: the mean over persons, zero, or those of one person"
     )
-    person_id: int | None = Field(None, description="For skips: person. None: the person nearest to the mean feature")
-    persons: int = Field(400, gt=0, description="Persons over whom the skips are averaged, at most")
-    random_directions: int = Field(
-        24, ge=2, le=1000, description="Directions of the same length, drawn for each component, that it is held against"
-    )
-    perturbed_persons: int = Field(64, ge=2, description="Persons pushed along each component, to see what it does to their pose")
-    perturbation_sd: float = Field(1.0, gt=0, le=10, description="How far to each side, in standard deviations")
-    neighbours: int = Field(
-        500, gt=1, description="Persons whose distance to their nearest neighbour says how near people are, at most"
-    )
+    person_id: int | None = Field(None, description="Person for skips: person; null: the person nearest to the mean features")
+    persons: int = Field(400, gt=0, description="Maximum number of persons for the mean activations of the skip connections")
+    random_directions: int = Field(24, ge=2, le=1000, description="Random directions per component, as control")
+    perturbed_persons: int = Field(64, ge=2, description="Persons whose features are perturbed along each component")
+    perturbation_sd: float = Field(1.0, gt=0, le=10, description="Perturbation to each side, in standard deviations")
+    neighbours: int = Field(500, gt=1, description="Maximum number of persons for the distribution of neighbour distances")
 
 
 class LatentTraversal:
     """Analysis `latent_traversal`.
 
-    Tables: walks (a row a step), walk_poses (attributes of its decoded skeleton), walk_components (a row a component: how far
-    it moves the skeleton, on its walk and of real people), walk_attributes (what each component does to people's poses).
-    Pictures: walk_pc<i>, upper row nearest persons, lower row decoded steps. Figure: walk_slider.
+    Tables: traversal_steps (one row per step), traversal_step_attributes (pose attributes of the decoded joints of each step),
+    traversal_components (displacement of the joints by each component), perturbation_attributes (effect of each component on the
+    pose attributes of persons). Images: traversal_pc<i>, nearest persons above decoded steps. Plot: traversal_slider.
     """
 
     Options = LatentTraversalOptions
@@ -115,65 +106,71 @@ class LatentTraversal:
         self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Walk along the first components.
+        """Traverse the first components.
 
         Raises:
-            ExplainError: if the person named for the skips is not among the inputs'.
+            ExplainabilityError: if the option person_id is none of the analysed persons.
         """
-        refusal = describe_patching_obstacle(inputs.model, inputs.features)
-        if refusal:
-            return AnalysisResult({}, note=refusal)
-        interventions, image = self._surroundings(inputs)
+        obstacle = describe_patching_obstacle(inputs.model, inputs.features)
+        if obstacle:
+            return AnalysisResult({}, note=obstacle)
+        interventions, image = self._context(inputs)
         decode = partial(_decode, inputs, interventions, image)
         count, steps = min(self.options.components, len(inputs.components)), np.array(self.options.steps)
-        walked = traverse_components(inputs, count, steps, decode)
-        spacing = measure_neighbour_distances(
+        traversal = traverse_components(inputs, count, steps, decode)
+        neighbours = measure_neighbour_distances(
             inputs.features, inputs.groups, sample_rows(len(inputs.features), self.options.neighbours, inputs.seed)
         )
-        table = tabulate_steps(inputs, walked, spacing)
-        ends = end_steps(steps)
-        walks = self._ends(inputs, walked, ends, decode)
-        pushed = self._pushed(inputs, count, decode)
-        findings = [*_findings(inputs, walked, ends, walks, table, spacing), *_findings_of_people(pushed)]
-        poses = measure_poses(walked.decoded.joints, inputs.model.skeleton)
-        facts = _facts(inputs.components, table, walked)
+        table = tabulate_steps(inputs, traversal, neighbours)
+        end_steps = find_end_steps(steps)
+        ends = self._ends(inputs, traversal, end_steps, decode)
+        perturbation = self._perturb(inputs, count, decode)
+        findings = [*_findings(inputs, traversal, end_steps, ends, table, neighbours), *_perturbation_findings(perturbation)]
+        poses = measure_poses(traversal.decoded.joints, inputs.model.skeleton)
+        facts = _facts(inputs.components, table, traversal)
         return AnalysisResult(
             facts=facts,
             tables={
-                "latent_traversal": table,
+                "traversal_steps": table,
                 "traversal_step_attributes": pd.concat([table[["component", "step"]], poses], axis=1),
-                "perturbation_attributes": tabulate_effects(pushed.gains),
-                "traversal_components": tabulate_components(inputs.components, walked.count, walks, pushed.displacements),
+                "perturbation_attributes": tabulate_effects(perturbation.effects),
+                "traversal_components": tabulate_components(inputs.components, count, ends, perturbation.displacements),
             },
-            images=_sheets(inputs, table, walked),
+            images={
+                f"traversal_pc{number}": draw_traversal(inputs, rows, traversal) for number, rows in table.groupby("component")
+            },
             note=_note(facts, count, inputs.crops.crop_size),
             findings=tuple(findings),
-            plots={"traversal_slider": _slider(inputs, table, walked, pushed)},
+            plots={"traversal_slider": _plot_slider(inputs, table, traversal, perturbation)},
         )
 
     def _ends(
-        self, inputs: AnalysisInputs, walked: Traversal, ends: EndSteps, decode: Callable[[NDArray[np.float64]], DecodedFeatures]
+        self,
+        inputs: AnalysisInputs,
+        traversal: Traversal,
+        steps: EndSteps,
+        decode: Callable[[NDArray[np.float64]], DecodedFeatures],
     ) -> list[TraversalEnds]:
-        """The ends of every walk beside random directions; none where the walk has no length."""
-        if not ends:
+        """Decode the ends of every traversal and of random directions; empty if all steps are 0."""
+        if not steps:
             return []
         return [
             compare_ends(
                 inputs.components,
                 component,
-                ends,
+                steps,
                 self.options.random_directions,
                 seed=inputs.seed,
                 decode=lambda points: decode(points).joints,
-                origin=walked.origin,
+                mean_joints=traversal.mean_joints,
             )
-            for component in range(walked.count)
+            for component in range(traversal.count)
         ]
 
-    def _pushed(
+    def _perturb(
         self, inputs: AnalysisInputs, count: int, decode: Callable[[NDArray[np.float64]], DecodedFeatures]
     ) -> Perturbation:
-        """What each component does to the skeletons and poses of real people."""
+        """Measure the effect of each component on the joints and pose attributes of persons."""
         rows, skeleton = sample_rows(len(inputs.features), self.options.perturbed_persons, inputs.seed), inputs.model.skeleton
         return perturb_persons(
             inputs.components,
@@ -181,33 +178,33 @@ class LatentTraversal:
             self.options.perturbation_sd,
             features=inputs.features.values[rows],
             groups=inputs.groups[rows],
-            # Attributes of a pose are shares of its torso: in crop px they are what they are in the image.
+            # Pose attributes are in units of the torso, so they do not depend on the crop.
             scales=measure_scale(measure_poses(inputs.crops.targets.joints, skeleton)),
             decode=lambda points: decode(points).joints,
-            poses_of=lambda joints: measure_poses(joints, skeleton),
+            measure_attributes=lambda joints: measure_poses(joints, skeleton),
             seed=inputs.seed,
         )
 
-    def _surroundings(self, inputs: AnalysisInputs) -> tuple[Interventions, Tensor]:
-        """Edits that hold the skips, and the image (1, H, W, 3) that the network sees meanwhile."""
+    def _context(self, inputs: AnalysisInputs) -> tuple[Interventions, Tensor]:
+        """Return the constant activations of the skip connections and the (1, H, W, 3) input image."""
         layers = inputs.model.network.skip_layers
         if self.options.skips == "zero":
-            return dict.fromkeys(layers, zeros), mean_colour_image(inputs.model)
+            return dict.fromkeys(layers, zero_patch), mean_colour_image(inputs.model)
         if self.options.skips == "mean":
             rows = sample_rows(len(inputs.crops), self.options.persons, inputs.seed)
-            return constant_patches(
-                mean_activations(inputs.model, inputs.crops, rows, layers, inputs.batch_size)
-            ), mean_colour_image(inputs.model)
-        image = torch.from_numpy(inputs.crops.read_images(self._chosen_row(inputs)))
+            means = mean_activations(inputs.model, inputs.crops, rows, layers, inputs.batch_size)
+            return constant_patches(means), mean_colour_image(inputs.model)
+        image = torch.from_numpy(inputs.crops.read_images(self._person_row(inputs)))
         return constant_patches(read_activations(inputs.model, image, layers)), image
 
-    def _chosen_row(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
+    def _person_row(self, inputs: AnalysisInputs) -> NDArray[np.int64]:
         if self.options.person_id is None:
             return nearest_persons(inputs.features, inputs.components.mean[None]).rows
         rows = np.flatnonzero(inputs.features.person_ids == self.options.person_id)
         if len(rows) != 1:
             raise ExplainabilityError(
-                f"walks: person {self.options.person_id} (option person_id) is not among the persons analysed."
+                f"latent_traversal: expected the option person_id to be an analysed person, found {self.options.person_id}. "
+                "Choose a person_id of the features."
             )
         return rows.astype(np.int64)
 
@@ -221,94 +218,85 @@ def _decode(inputs: AnalysisInputs, interventions: Interventions, image: Tensor,
 
 def _findings(
     inputs: AnalysisInputs,
-    walked: Traversal,
-    ends: EndSteps,
-    walks: list[TraversalEnds],
+    traversal: Traversal,
+    steps: EndSteps,
+    ends: list[TraversalEnds],
     table: pd.DataFrame,
-    spacing: NeighbourDistances,
+    neighbours: NeighbourDistances,
 ) -> list[Finding]:
-    """Of the walks themselves: agreement, and closeness to people."""
-    points, seed = walked.distinct, inputs.seed
-    groups = inputs.groups[walked.nearest.rows[points]]
-    found = [claim_nearest_person_match(walked.decoded.joints[points], walked.predicted[points], groups, "traversal_pc1", seed)]
-    if walks:
-        outermost = [place for place, step in enumerate((ends.low, ends.high)) if step != 0]
-        points_of_ends = np.stack(  # (P, 1 + R, E, D)
-            [
-                np.concatenate(
-                    [
-                        walk.points[:1, outermost],
-                        ends_with_data_covariance(inputs.components, i, ends, len(walk.points) - 1, seed),
-                    ]
-                )
-                for i, walk in enumerate(walks)
-            ]
-        )
+    """Return the findings about the steps: match with the nearest persons, and distance from the data."""
+    points, seed = traversal.distinct, inputs.seed
+    groups = inputs.groups[traversal.nearest.rows[points]]
+    found = [
+        claim_nearest_person_match(traversal.decoded.joints[points], traversal.predicted[points], groups, "traversal_pc1", seed)
+    ]
+    if ends:
+        outermost = [index for index, step in enumerate((steps.low, steps.high)) if step != 0]
+        compared = [
+            np.concatenate(
+                [own.points[:1, outermost], ends_with_data_covariance(inputs.components, i, steps, len(own.points) - 1, seed)]
+            )
+            for i, own in enumerate(ends)
+        ]
+        points_of_ends = np.stack(compared)  # (P, 1 + R, E, D)
         distances = nearest_persons(inputs.features, points_of_ends.reshape(-1, points_of_ends.shape[-1])).distances
-        is_end = table["step"].isin(ends.outermost)
+        is_end = table["step"].isin(steps.outermost)
         outside = int((table.loc[is_end, "fraction_beyond"] == 0).sum())
         shaped = distances.reshape(points_of_ends.shape[:-1])
-        found.append(claim_data_proximity(ends, shaped, outside, spacing, seed, "traversal_slider"))
+        found.append(claim_data_proximity(steps, shaped, outside, neighbours, seed, "traversal_slider"))
     return [finding for finding in found if finding is not None]
 
 
-def _findings_of_people(pushed: Perturbation) -> list[Finding]:
-    """Movement along the first component and along the one that moves people most; what each does to their poses."""
-    displacements = pushed.displacements
-    chosen = {0, int(np.argmax([movement.own.estimate for movement in displacements]))} if displacements else set()
+def _perturbation_findings(perturbation: Perturbation) -> list[Finding]:
+    """Return the displacements by the first component and by the strongest one, and the strongest effect of each component."""
+    displacements = perturbation.displacements
+    chosen = {0, int(np.argmax([one.own.estimate for one in displacements]))} if displacements else set()
     return [
-        *(claim_displacement(displacements[i], pushed, f"walk_pc{i + 1}") for i in sorted(chosen)),
+        *(claim_displacement(displacements[i], perturbation, f"traversal_pc{i + 1}") for i in sorted(chosen)),
         *(
-            claim_attribute_effect(gain, pushed.people, pushed.perturbation_sd, f"walk_pc{gain.component}")
-            for gain in strongest_effects(pushed.gains)
+            claim_attribute_effect(effect, perturbation, f"traversal_pc{effect.component}")
+            for effect in strongest_effects(perturbation.effects)
         ),
     ]
 
 
-def _facts(components: Components, table: pd.DataFrame, walked: Traversal) -> dict[str, float | int | str | None]:
-    points = walked.distinct
-    pairs = mean_joint_distances_px(walked.decoded.joints[points][:, None], walked.predicted[points][None])
+def _facts(components: Components, table: pd.DataFrame, traversal: Traversal) -> dict[str, float | int | str | None]:
+    points = traversal.distinct
+    pairs = mean_joint_distances_px(traversal.decoded.joints[points][:, None], traversal.predicted[points][None])
     others = pairs[~np.eye(len(pairs), dtype=bool)]
     ratio = components.explained_variance_ratio
-    moved = table.groupby("component")["displacement_px"].max()
+    displacement = table.groupby("component")["displacement_px"].max()
     return {
         "components_for_90": components.components_for(0.90),
         "components_for_95": components.components_for(0.95),
         "components_for_99": components.components_for(0.99),
         "participation_ratio": components.participation_ratio,
         "first_component_explained_variance_ratio": float(ratio[0]),
-        "traversed_explained_variance_ratio": float(ratio[: len(moved)].sum()),
+        "traversed_explained_variance_ratio": float(ratio[: len(displacement)].sum()),
         "mean_nearest_person_distance_px": float(np.diagonal(pairs).mean()),
         "chance_nearest_person_distance_px": float(others.mean()) if len(others) else None,
-        "largest_displacement_component": int(moved.to_numpy().argmax()) + 1,
-        "largest_displacement_px": float(moved.max()),
+        "largest_displacement_component": int(displacement.to_numpy().argmax()) + 1,
+        "largest_displacement_px": float(displacement.max()),
     }
 
 
-def _sheets(inputs: AnalysisInputs, table: pd.DataFrame, walked: Traversal) -> dict[str, NDArray[np.uint8]]:
-    return {
-        f"walk_pc{number}": draw_traversal(inputs, rows, walked.decoded, walked.predicted, walked.nearest.rows)
-        for number, rows in table.groupby("component")
-    }
-
-
-def _slider(inputs: AnalysisInputs, table: pd.DataFrame, walked: Traversal, pushed: Perturbation) -> "go.Figure":
-    named = {g.component: f", {g.attribute.replace('_', ' ')}" for g in strongest_effects(pushed.gains) if g.is_sure}
+def _plot_slider(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal, perturbation: Perturbation) -> "go.Figure":
+    effects = strongest_effects(perturbation.effects)
+    named = {effect.component: f", {effect.attribute.replace('_', ' ')}" for effect in effects if effect.is_significant}
     ratio = inputs.components.explained_variance_ratio
-    names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, walked.count + 1)]
-    crop_size, skeleton = inputs.crops.crop_size, inputs.model.skeleton
-    return plot_traversals(table, walked.decoded.joints, walked.predicted, walked.origin, skeleton, crop_size, names)
+    names = [f"component {i} ({ratio[i - 1]:.0%}{named.get(i, '')})" for i in range(1, traversal.count + 1)]
+    return plot_traversals(table, traversal, inputs.model.skeleton, inputs.crops.crop_size, names)
 
 
 def _note(facts: Mapping[str, float | int | str | None], count: int, crop_size: tuple[int, int]) -> str:
-    agreement, chance = facts["mean_nearest_person_distance_px"], facts["chance_nearest_person_distance_px"]
+    distance, chance = facts["mean_nearest_person_distance_px"], facts["chance_nearest_person_distance_px"]
     text = (
-        f"The first component holds {facts['first_component_explained_variance_ratio']:.1%} of the variance, the first {count} together "
-        f"{facts['traversed_explained_variance_ratio']:.1%}; 95 % needs {facts['components_for_95']} components (participation ratio "
-        f"{facts['participation_ratio']:.1f}). Decoded through the network, the walk along component "
-        f"{facts['largest_displacement_component']} goes farthest: {facts['largest_displacement_px']:.1f} px a joint from the mean in a crop of "
-        f"{max(crop_size)} px. "
-        f"A decoded step and the prediction for its nearest real person lie {agreement:.1f} px a joint apart"
+        f"The first component explains {facts['first_component_explained_variance_ratio']:.1%} of the variance, the first "
+        f"{count} together {facts['traversed_explained_variance_ratio']:.1%}; 95 % need {facts['components_for_95']} components "
+        f"(participation ratio {facts['participation_ratio']:.1f}). Decoded by the network, the traversal of component "
+        f"{facts['largest_displacement_component']} moves the joints most: {facts['largest_displacement_px']:.1f} px per joint "
+        f"from the mean in a crop of {max(crop_size)} px. The mean distance between a decoded step and the "
+        f"prediction for its nearest "
+        f"person is {distance:.1f} px per joint"
     )
-    # What that is worth is a finding, with its control.
-    return f"{text}." if chance is None else f"{text} (other steps' persons: {chance:.1f} px)."
+    return f"{text}." if chance is None else f"{text} ({chance:.1f} px for the persons of other steps)."

@@ -1,12 +1,11 @@
-"""How far a walked point is from the data: whether people are still found where a step leads.
+"""Distances in feature space: the person nearest to a point, and how far points lie from the data.
 
-    spacing     distance from a person to the nearest one of another photograph, for a sample of persons
-    quantile    share of them whose neighbour is nearer than the nearest person is to the step; near 1, it has left the data
-    beyond      share of all persons who stand farther out along the component than the step
+    quantile    fraction of persons whose own nearest neighbour is nearer than the nearest person is to the point; near 1, the
+                point has left the data
+    beyond      fraction of persons who lie farther out along the component than the point
 
-The two differ. A step has no part outside its component, so where many components share the variance it is more average than
-anybody, and a short one has a nearer neighbour than people have among themselves: a quantile of 0.5 is already far. `beyond`
-looks along the component alone.
+A traversal step has no deviation outside its component. If many components share the variance, it is closer to the mean than any
+person, and even a short step is nearer to a person than persons are to each other: a quantile of 0.5 is already far.
 """
 
 from dataclasses import dataclass
@@ -15,63 +14,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.activations import batches_of_rows
 from posescope.explainability.features.feature_store import FeatureSet
+from posescope.explainability.features.row_blocks import row_slices
 
-__all__ = ["NeighbourDistances", "measure_neighbour_distances", "fractions_beyond"]
+__all__ = ["NearestPersons", "NeighbourDistances", "fractions_beyond", "measure_neighbour_distances", "nearest_persons"]
 
-_BLOCK_NUMBERS = 4_000_000  # float64 numbers a block: 32 MB
+
+@dataclass(frozen=True)
+class NearestPersons:
+    """The person nearest to each of M points: (M,) rows of the features and (M,) Euclidean distances."""
+
+    rows: NDArray[np.int64]
+    distances: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class NeighbourDistances:
-    """How far M persons lie from the nearest one of another photograph: (M,) distances, (M,) photographs."""
+    """Distances of M persons to the nearest person in another image: (M,) distances, (M,) images."""
 
     distances: NDArray[np.float64]
     groups: NDArray[np.int64]
 
     def nearer(self, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) distances -> (n, M): whether each person's own neighbour is nearer."""
+        """Compare (n,) distances with those of the persons: (n, M), whether the person's neighbour is nearer."""
         found: NDArray[np.bool_] = self.distances < distances[:, None]
         return found
 
     def quantiles(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) distances -> (n,) shares of the persons whose own neighbour is nearer; NaN where nobody has one."""
+        """Return the (n,) fractions of persons whose neighbour is nearer than each distance; NaN without persons."""
         return self.nearer(distances).mean(axis=1) if len(self.distances) else np.full(len(distances), np.nan)
 
 
-def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64], rows: NDArray[np.int64]) -> NeighbourDistances:
-    """Distances from the persons at `rows` to the nearest of all persons of other photographs; reads blocks of persons.
+def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> NearestPersons:
+    """Find the person nearest to each point by Euclidean distance, block by block; the first one of equals.
 
     Args:
         features: of N persons.
-        groups: (N,) photograph of each.
-        rows: (M,) of whom.
+        points: (M, D).
 
     Returns:
-        The distances; those without a person of another photograph are left out.
+        Rows and distances.
+    """
+    best = np.full(len(points), np.inf)
+    rows = np.zeros(len(points), dtype=np.int64)
+    # |f - p|^2 = |f|^2 - 2 f.p + |p|^2 loses digits far from the origin, so the points' mean is the origin.
+    centre = points.mean(axis=0)
+    shifted = points - centre
+    for here in row_slices(len(features), points.shape[1]):
+        block = features.values[here].astype(np.float64) - centre
+        squared = (block**2).sum(axis=1)[:, None] - 2 * block @ shifted.T + (shifted**2).sum(axis=1)
+        nearest = squared.argmin(axis=0)
+        found = squared[nearest, np.arange(len(points))]
+        better = found < best
+        best[better], rows[better] = found[better], here.start + nearest[better]
+    return NearestPersons(rows=rows, distances=np.sqrt(np.maximum(best, 0.0)))
+
+
+def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64], rows: NDArray[np.int64]) -> NeighbourDistances:
+    """Measure the distances of some persons to the nearest person in another image, block by block.
+
+    Args:
+        features: of N persons.
+        groups: (N,) image of each person.
+        rows: (M,) persons that are measured.
+
+    Returns:
+        The distances, without persons for whom there is none in another image.
     """
     best = np.full(len(rows), np.inf)
     points = features.values[rows].astype(np.float64)
-    centre = points.mean(axis=0)  # far from the origin, |f|^2 - 2 f.p + |p|^2 would lose digits
+    centre = points.mean(axis=0)  # as the origin, so that |f|^2 - 2 f.p + |p|^2 loses no digits
     points -= centre
     lengths = (points**2).sum(axis=1)
-    for batch in batches_of_rows(np.arange(len(features)), max(1, _BLOCK_NUMBERS // max(1, points.shape[1]))):
-        block = features.values[batch[0] : batch[-1] + 1].astype(np.float64) - centre
+    for here in row_slices(len(features), points.shape[1]):
+        block = features.values[here].astype(np.float64) - centre
         squared = (block**2).sum(axis=1)[:, None] - 2 * block @ points.T + lengths
-        squared[groups[batch][:, None] == groups[rows][None, :]] = np.inf
+        squared[groups[here][:, None] == groups[rows][None, :]] = np.inf
         best = np.minimum(best, squared.min(axis=0))
     known = np.isfinite(best)
     return NeighbourDistances(np.sqrt(np.maximum(best[known], 0.0)), groups[rows][known])
 
 
 def fractions_beyond(components: Components, features: FeatureSet, count: int, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of persons who stand farther out, on the same side, than each step of the first components.
+    """Compute the fraction of persons who lie farther out than each step, on the same side of the mean.
+
+    Args:
+        components: the components.
+        features: of all persons.
+        count: number of first components.
+        steps: (S,) in standard deviations.
 
     Returns:
-        (count, len(steps)) in 0..1; NaN for a step of 0.
+        (count, S) in 0..1; NaN for a step of 0.
     """
     scores = components.project(features.values, count) / np.sqrt(components.variances[:count])  # standard deviations
-    shares = [np.sign(step) * scores > abs(step) for step in steps]
-    beyond = np.stack([share.mean(axis=0) for share in shares], axis=1)
+    farther = [np.sign(step) * scores > abs(step) for step in steps]
+    beyond = np.stack([persons.mean(axis=0) for persons in farther], axis=1)
     return np.where(steps == 0, np.nan, beyond)

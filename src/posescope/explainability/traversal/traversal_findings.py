@@ -1,123 +1,157 @@
-"""What the walks claim, each against its control.
+"""Findings of the analysis `latent_traversal`.
 
-agreement    decoded steps and their nearest persons' predictions        against pairs drawn at random
-movement     of people's skeletons, pushed along a component             against random directions of the same length
-among people distance of each end to the nearest person, as a quantile   against random directions with the data's covariance
-
-What pushing people does to an attribute of their pose is claimed in `walk_gains`.
+match           decoded steps and predictions for their nearest persons    control: random pairs
+displacement    of persons' joints, perturbed along a component            control: random directions of the same length
+effect          of the perturbation on a pose attribute                    control: random directions of the same length
+proximity       distance of each end to the nearest person, as quantile    control: random directions with data covariance
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import Interval, draw_images
+from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.traversal.neighbour_distances import NeighbourDistances
-from posescope.explainability.traversal.perturbation import Displacement, Perturbation
+from posescope.explainability.traversal.perturbation import AttributeEffect, Displacement, Perturbation
 from posescope.explainability.traversal.random_directions import EndSteps, mean_joint_distances_px
 
-__all__ = ["claim_nearest_person_match", "claim_data_proximity", "claim_displacement"]
+__all__ = ["claim_attribute_effect", "claim_data_proximity", "claim_displacement", "claim_nearest_person_match"]
 
 _RANGE = (0.025, 0.975)
 _PERMUTATIONS = 1000
-_FAR = 0.95  # of people have a nearer neighbour: a point as far has left them
+_FAR = 0.95  # quantile of neighbour distances from which a point has left the data
+_LARGE = 0.5  # standard deviations; smaller effects are called slight
+_RANDOM_DIRECTIONS = "the same persons perturbed along random directions of the same length"
 
 
 def claim_nearest_person_match(
     decoded: NDArray[np.float32], predicted: NDArray[np.float32], groups: NDArray[np.int64], shown_in: str, seed: int
 ) -> Finding | None:
-    """Whether steps mean to the network what they look like in the nearest people; none with less than two of those.
+    """Test whether decoded steps match the predictions for their nearest persons.
 
     Args:
-        decoded: (M, K, 2) joints of distinct points.
-        predicted: (M, K, 2) joints of the nearest person of each.
-        groups: (M,) the photographs of those persons.
-        shown_in: that shows it.
+        decoded: (M, K, 2) joints of distinct points, px.
+        predicted: (M, K, 2) joints of the nearest person of each, px.
+        groups: (M,) images of these persons.
+        shown_in: name of the image that shows it.
         seed: of permutations and resamples.
+
+    Returns:
+        The finding; None if the persons are in fewer than two images.
     """
     if len(np.unique(groups)) < 2:
         return None
     pairs = mean_joint_distances_px(decoded[:, None], predicted[None])
     own = float(np.diagonal(pairs).mean())
-    # How much nearer each step is to its own person than to everybody else's: what is common to all falls away.
+    # The difference between other persons and the own one removes what all predictions have in common.
     others = (pairs.sum(axis=1) - np.diagonal(pairs)) / (len(pairs) - 1)
     nearer = draw_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
-    chance = _of_permutations(pairs, others, seed)
-    passed = nearer.low > max(0.0, chance.high)
-    verdict = (
-        "mean to the network what they look like in people" if passed else "do not surely mean what they look like in people"
-    )
+    control = _permutation_control(pairs, others, seed)
+    passed = nearer.low > max(0.0, control.high)
+    verdict = "match" if passed else "do not significantly match"
     claim = (
-        f"Walked steps {verdict}: a decoded step lies {own:.1f} px a joint from the network's answer for its nearest real "
-        f"person, {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}] nearer than from those for other steps' persons."
+        f"Decoded traversal steps {verdict} the predictions for their nearest persons: the mean distance is {own:.1f} px per "
+        f"joint, {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}] less than to the nearest persons of other steps."
     )
-    control = control_of("steps and nearest persons paired at random: how much nearer", chance)
-    return Finding(claim, nearer.estimate, nearer.low, nearer.high, control, passed, shown_in)
+    what = control_of("random pairs of step and person: difference", control)
+    return Finding(claim, nearer.estimate, nearer.low, nearer.high, what, passed, shown_in)
 
 
-def claim_displacement(movement: Displacement, pushed: Perturbation, shown_in: str) -> Finding:
-    """How far a component moves the skeletons of real people: a walk from the mean is one path, and has no interval."""
-    own, chance, passed = movement.own, movement.random, movement.is_sure
-    verdict = "moves the skeleton" if passed else "does not surely move the skeleton more than any push does"
+def claim_displacement(displacement: Displacement, perturbation: Perturbation, shown_in: str) -> Finding:
+    """Test whether a component moves the joints of persons farther than random directions do.
+
+    Args:
+        displacement: of one component.
+        perturbation: of the persons.
+        shown_in: name of the image that shows it.
+    """
+    own, control, passed = displacement.own, displacement.random, displacement.is_significant
+    verdict = "moves the joints" if passed else "does not move the joints significantly more than random directions do"
     claim = (
-        f"Component {movement.component} {verdict}: pushed from -{pushed.perturbation_sd:g} to +{pushed.perturbation_sd:g} sd along it, "
-        f"{pushed.people} people's decoded skeletons move {own.estimate:.2f} px a joint [{own.low:.2f}, {own.high:.2f}]; along "
-        f"random directions of the same length {chance.estimate:.2f} px [{chance.low:.2f}, {chance.high:.2f}]."
+        f"Component {displacement.component} {verdict}: perturbed from -{perturbation.perturbation_sd:g} to "
+        f"+{perturbation.perturbation_sd:g} sd along it, the decoded joints of {perturbation.persons} persons move "
+        f"{own.estimate:.2f} px per joint [{own.low:.2f}, {own.high:.2f}]; along random directions of the same length "
+        f"{control.estimate:.2f} px [{control.low:.2f}, {control.high:.2f}]."
     )
-    control = control_of("the same people pushed along random directions of the same length", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
+    return Finding(claim, own.estimate, own.low, own.high, control_of(_RANDOM_DIRECTIONS, control), passed, shown_in)
+
+
+def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, shown_in: str) -> Finding:
+    """Describe a component by its strongest effect on a pose attribute.
+
+    Args:
+        effect: of the component.
+        perturbation: of the persons.
+        shown_in: name of the image that shows it.
+    """
+    attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
+    words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)
+    verdict = "does not change the pose significantly"
+    if effect.is_significant:
+        slightly = "" if abs(own.estimate) >= _LARGE else "slightly "
+        verdict = f"changes persons {slightly}from {words[0]} to {words[1]}"
+    claim = (
+        f"Component {effect.component} {verdict}: perturbed from -{perturbation.perturbation_sd:g} to "
+        f"+{perturbation.perturbation_sd:g} sd along it, the decoded poses of {perturbation.persons} persons change from "
+        f"{effect.low:.2f} to {effect.high:.2f} {attribute.unit} of {effect.attribute.replace('_', ' ')}, {own.estimate:+.2f} "
+        f"standard deviations [{own.low:+.2f}, {own.high:+.2f}]; along random directions of the same length "
+        f"{control.estimate:+.2f} [{control.low:+.2f}, {control.high:+.2f}]."
+    )
+    passed = effect.is_significant
+    return Finding(claim, own.estimate, own.low, own.high, control_of(_RANDOM_DIRECTIONS, control), passed, shown_in)
 
 
 def claim_data_proximity(
-    ends: EndSteps, distances: NDArray[np.float64], outside: int, spacing: NeighbourDistances, seed: int, shown_in: str
+    ends: EndSteps, distances: NDArray[np.float64], outside: int, neighbours: NeighbourDistances, seed: int, shown_in: str
 ) -> Finding | None:
-    """Whether the ends of the walks still lie among people; none where no person has a neighbour.
+    """Test whether the ends of the traversals stay close to the data.
 
     Args:
-        ends: how far they are.
-        distances: (P, 1 + R, E) to the nearest person: of P components, then of R random directions of the data for each; of E
-            ends, those of `ends` that are not 0.
-        outside: how many of the P * E ends have nobody beyond them along their component.
-        spacing: of people.
+        ends: steps of the ends.
+        distances: (P, 1 + R, E) to the nearest person, for P components (row 0) and R random directions with data covariance
+            each, at the E end steps other than the mean.
+        outside: number of the P * E ends that no person lies beyond along the component.
+        neighbours: distribution of distances between persons.
         seed: of the resamples.
-        shown_in: that shows it.
+        shown_in: name of the plot that shows it.
+
+    Returns:
+        The finding; None if no person has a neighbour in another image.
     """
-    if not len(spacing.distances):
+    if not len(neighbours.distances):
         return None
-    draws, count = draw_images(spacing.groups, seed), distances[:, 0].size
-    nearer = spacing.nearer(distances[:, 0].ravel())
-    own = draws.mean_interval(nearer.mean(axis=0), spacing.groups)
-    chance = draws.mean_interval(spacing.nearer(distances[:, 1:].ravel()).mean(axis=0), spacing.groups)
-    # The mean over ends would hide those that have left: each must lie below.
-    left = [place for place, end in enumerate(nearer) if draws.mean_interval(end, spacing.groups).high >= _FAR]
-    among = not left and outside <= count / 2
-    passed = among and own.high < chance.low
-    verdict = "stay among people" if passed else "leave the data"
-    if among and not passed:
-        verdict = "are no nearer to people than any direction of the data"
-    who = f" ({_names_of(left, ends)})" if left else ""
+    draws, count = draw_images(neighbours.groups, seed), distances[:, 0].size
+    nearer = neighbours.nearer(distances[:, 0].ravel())
+    own = draws.mean_interval(nearer.mean(axis=0), neighbours.groups)
+    control = draws.mean_interval(neighbours.nearer(distances[:, 1:].ravel()).mean(axis=0), neighbours.groups)
+    # Each end is tested, since the mean over ends would hide those that have left the data.
+    left = [index for index, end in enumerate(nearer) if draws.mean_interval(end, neighbours.groups).high >= _FAR]
+    inside = not left and outside <= count / 2
+    passed = inside and own.high < control.low
+    verdict = "stay close to the data" if passed else "leave the data"
+    if inside and not passed:
+        verdict = "are no closer to the data than random directions"
+    names = f" ({_end_names(left, ends)})" if left else ""
     claim = (
-        f"At {ends} the walks {verdict}: {len(left)} of their {count} ends{who} lie farther from the nearest person than about "
-        f"{_FAR:.0%} of people from theirs, nobody stands beyond {outside} of them; on average they are farther than "
-        f"{own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of people's own neighbours; along random directions of the data, as "
-        f"long, {chance.estimate:.0%}."
+        f"At {ends} the traversals {verdict}: {len(left)} of their {count} ends{names} are farther from the nearest person than "
+        f"about {_FAR:.0%} of persons are from theirs, and no person lies beyond {outside} of them; on average the ends are "
+        f"farther than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the persons' own neighbours; along random "
+        f"directions of the "
+        f"same length {control.estimate:.0%}."
     )
-    control = control_of("random directions with the data's covariance, of the same length", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
+    what = "random directions with the data's covariance, of the same length"
+    return Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in)
 
 
-def _names_of(left: list[int], ends: EndSteps) -> str:
-    """Which ends: their places, component by component."""
+def _end_names(left: list[int], ends: EndSteps) -> str:
     steps = ends.outermost
-    return ", ".join(f"component {place // len(steps) + 1} at {steps[place % len(steps)]:+g} sd" for place in left)
+    return ", ".join(f"component {index // len(steps) + 1} at {steps[index % len(steps)]:+g} sd" for index in left)
 
 
-def _of_permutations(pairs: NDArray[np.float64], others: NDArray[np.float64], seed: int) -> Interval:
-    """The same difference for the pairs that permutations of the persons make: median and 95 % range."""
-    rng, places = np.random.default_rng(seed), np.arange(len(pairs))
-    return _range_of(np.array([(others - pairs[places, rng.permutation(len(pairs))]).mean() for _ in range(_PERMUTATIONS)]))
-
-
-def _range_of(values: NDArray[np.float64]) -> Interval:
+def _permutation_control(pairs: NDArray[np.float64], others: NDArray[np.float64], seed: int) -> Interval:
+    """Return median and 95 % range of the same difference for permuted persons."""
+    rng, rows = np.random.default_rng(seed), np.arange(len(pairs))
+    values = np.array([(others - pairs[rows, rng.permutation(len(pairs))]).mean() for _ in range(_PERMUTATIONS)])
     low, high = np.quantile(values, _RANGE)
     return Interval(float(np.median(values)), float(low), float(high))

@@ -1,4 +1,4 @@
-"""The contact sheet of a walk: who stands nearest to each step above, what the network makes of the step below."""
+"""Plots of latent traversals: an image grid per component, and an interactive plot with a slider for the step."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,41 +12,49 @@ from posescope.drawing.heatmap_overlays import overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton, side_colour
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.traversal.traversal_steps import DecodedFeatures
+from posescope.explainability.traversal.traversal_steps import Traversal
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 __all__ = ["draw_traversal", "plot_traversals"]
 
-_GROUND_GREY = 225
+_BACKGROUND_GREY = 225
+_SIDES = ("left", "right", "centre")
+_GREY = "#7d8590"
+_MOVING_TRACES = [1, 2, 3, 4, 5]  # changed by the slider; trace 0 is the mean
 
 
-def draw_traversal(
-    inputs: AnalysisInputs, table: pd.DataFrame, decoded: DecodedFeatures, predicted: NDArray[np.float32], rows: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """The sheet of one component.
+def draw_traversal(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal) -> NDArray[np.uint8]:
+    """Draw the image grid of one component: nearest persons above, decoded steps below.
 
     Args:
         inputs: persons and model.
-        table: the rows of the table `latent_traversal` of one component; their index counts points.
-        decoded: of all points.
-        predicted: (M, K, 2) joints that the network predicts for the nearest person of each point.
-        rows: (M,) those persons.
+        table: rows of the table `traversal_steps` of the component; their index is that of the points.
+        traversal: the points of all components.
+
+    Returns:
+        (H, W, 3) uint8.
     """
+    decoded = traversal.decoded
     skeleton, here = inputs.model.skeleton, table.index.to_numpy()
-    crops = inputs.crops.read_images(rows[here])
-    upper = [draw_skeleton(crop, joints, skeleton) for crop, joints in zip(crops, predicted[here], strict=True)]
-    ground = np.full((*inputs.crops.crop_size, 3), _GROUND_GREY, dtype=np.uint8)
-    lower = [draw_skeleton(overlay_heatmaps(ground, decoded.heatmaps[index]), decoded.joints[index], skeleton) for index in here]
-    places = ["mean" if step == 0 else f"{step:+g} sd" for step in table["step"]]
+    crops = inputs.crops.read_images(traversal.nearest.rows[here])
+    upper = [draw_skeleton(crop, joints, skeleton) for crop, joints in zip(crops, traversal.predicted[here], strict=True)]
+    background = np.full((*inputs.crops.crop_size, 3), _BACKGROUND_GREY, dtype=np.uint8)
+    lower = [
+        draw_skeleton(overlay_heatmaps(background, decoded.heatmaps[index]), decoded.joints[index], skeleton) for index in here
+    ]
+    labels = ["mean" if step == 0 else f"{step:+g} sd" for step in table["step"]]
     captions = [
-        f"{place}: person {person}, {_farther(quantile)}"
-        for place, person, quantile in zip(places, table["nearest_person_id"], table["distance_quantile"], strict=True)
+        f"{label}: person {person}, {_farther(quantile)}"
+        for label, person, quantile in zip(labels, table["nearest_person_id"], table["distance_quantile"], strict=True)
     ]
     captions += [
-        f"{place} decoded, {px:.0f} px apart" for place, px in zip(places, table["nearest_person_distance_px"], strict=True)
+        f"{label} decoded, {px:.0f} px apart" for label, px in zip(labels, table["nearest_person_distance_px"], strict=True)
     ]
     component = int(table["component"].iloc[0])
-    share = inputs.components.explained_variance_ratio[component - 1]
-    title = f"Component {component} ({share:.1%} of the variance): nearest person above, decoded step below"
+    ratio = inputs.components.explained_variance_ratio[component - 1]
+    title = f"Component {component} ({ratio:.1%} of the variance): nearest person above, decoded step below"
     return draw_image_grid([*upper, *lower], columns=len(upper), captions=captions, title=title)
 
 
@@ -54,48 +62,31 @@ def _farther(quantile: float) -> str:
     return "no neighbours" if np.isnan(quantile) else f"farther than {quantile:.0%} of neighbours"
 
 
-# MERGED from walk_slider: The walks as a figure to play with: a menu for the component, a slider for the step, the
-# decoded skeleton as lines.
-#
-# No pictures and no frames: each slider position carries the coordinates of one skeleton, some kilobytes for the whole
-# figure.
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-_SIDES = ("left", "right", "centre")
-_GREY = "#7d8590"
-_MOVING = [1, 2, 3, 4, 5]  # traces that a slider position changes; trace 0, the mean, stays
-
-
 def plot_traversals(
-    table: pd.DataFrame,
-    decoded: NDArray[np.float32],
-    nearest: NDArray[np.float32],
-    origin: NDArray[np.float32],
-    skeleton: Skeleton,
-    crop_size: tuple[int, int],
-    names: Sequence[str],
+    table: pd.DataFrame, traversal: Traversal, skeleton: Skeleton, crop_size: tuple[int, int], names: Sequence[str]
 ) -> "go.Figure":
-    """The figure.
+    """Plot the decoded joints as lines, with a menu for the component and a slider for the step.
+
+    The plot holds the joint coordinates of each slider position, a few kilobytes, and no images.
 
     Args:
-        table: `latent_traversal`, a row a point, all components with the same steps.
-        decoded: (M, K, 2) joints of each point, crop px.
-        nearest: (M, K, 2) predicted joints of the nearest person.
-        origin: (K, 2) joints of the decoded mean.
-        skeleton: of K joints.
+        table: `traversal_steps`, one row per point, with the same steps for all components.
+        traversal: the points.
+        skeleton: of the joints.
         crop_size: (height, width) px.
-        names: what each component is called in the menu.
+        names: entry of each component in the menu.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - a machine that only computes may lack it
+    import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made
 
-    sliders = [_slider(rows, decoded, nearest, skeleton) for _, rows in table.groupby("component", sort=True)]
+    sliders = [_slider(rows, traversal, skeleton) for _, rows in table.groupby("component", sort=True)]
     first = sliders[0]
     start = first["steps"][first["active"]]
     figure = go.Figure()
     figure.add_scatter(
-        **_lines(origin, skeleton.limbs), name="mean", mode="lines", line={"color": _GREY, "width": 2, "dash": "dot"}
+        **_lines(traversal.mean_joints, skeleton.limbs),
+        name="mean",
+        mode="lines",
+        line={"color": _GREY, "width": 2, "dash": "dot"},
     )
     figure.add_scatter(name="nearest person", mode="lines", line={"color": _GREY, "width": 1}, visible="legendonly")
     for side in _SIDES:
@@ -105,15 +96,15 @@ def plot_traversals(
         name="joints", mode="markers", text=list(skeleton.joints), marker={"color": "rgba(0,0,0,0)", "size": 12},
         hovertemplate="%{text}: %{x:.0f}, %{y:.0f} px<extra></extra>", showlegend=False,
     )  # fmt: skip
-    for place, trace in enumerate(_MOVING):
-        figure.data[trace].update(x=start["args"][0]["x"][place], y=start["args"][0]["y"][place])
+    for index, trace in enumerate(_MOVING_TRACES):
+        figure.data[trace].update(x=start["args"][0]["x"][index], y=start["args"][0]["y"][index])
     figure.update_traces(hoverinfo="skip", selector={"mode": "lines"})
     height, width = crop_size
     figure.update_xaxes(range=[-0.5, width - 0.5], constrain="domain", showgrid=False, zeroline=False, title_text="crop px")
     figure.update_yaxes(range=[height - 0.5, -0.5], scaleanchor="x", constrain="domain", showgrid=False, zeroline=False)
     buttons = [
         {"label": name, "method": "update", "args": [slider["steps"][slider["active"]]["args"][0],
-         {"sliders": [slider], **slider["steps"][slider["active"]]["args"][1]}, _MOVING]}
+         {"sliders": [slider], **slider["steps"][slider["active"]]["args"][1]}, _MOVING_TRACES]}
         for name, slider in zip(names, sliders, strict=True)
     ]  # fmt: skip
     figure.update_layout(
@@ -125,8 +116,9 @@ def plot_traversals(
     return figure
 
 
-def _slider(rows: pd.DataFrame, decoded: NDArray[np.float32], nearest: NDArray[np.float32], skeleton: Skeleton) -> dict[str, Any]:
-    """One component's slider: each position replaces the moving traces and says where it stands."""
+def _slider(rows: pd.DataFrame, traversal: Traversal, skeleton: Skeleton) -> dict[str, Any]:
+    """Make the slider of one component; each position replaces the moving traces and the title."""
+    nearest, decoded = traversal.predicted, traversal.decoded.joints
     steps = []
     for index, row in zip(rows.index.to_numpy(), rows.to_dict("records"), strict=True):
         parts = [_lines(nearest[index], skeleton.limbs)]
@@ -135,24 +127,24 @@ def _slider(rows: pd.DataFrame, decoded: NDArray[np.float32], nearest: NDArray[n
         moved = {axis: [part[axis] for part in parts] for axis in ("x", "y")}
         title = {"title.text": _title(row)}
         steps.append(
-            {"label": f"{row['step']:+g}" if row["step"] else "mean", "method": "update", "args": [moved, title, _MOVING]}
+            {"label": f"{row['step']:+g}" if row["step"] else "mean", "method": "update", "args": [moved, title, _MOVING_TRACES]}
         )
     active = int(np.abs(rows["step"].to_numpy(dtype=np.float64)).argmin())
     return {"active": active, "steps": steps, "currentvalue": {"prefix": "step, standard deviations: "}, "pad": {"t": 44}}
 
 
 def _title(row: Mapping[Hashable, Any]) -> str:
-    place = f"at {row['step']:+g} sd" if row["step"] else "at the mean"
+    step = f"at {row['step']:+g} sd" if row["step"] else "at the mean"
     text = (
-        f"Component {row['component']:.0f} {place}: {row['displacement_px']:.1f} px a joint from the mean, "
+        f"Component {row['component']:.0f} {step}: {row['displacement_px']:.1f} px per joint from the mean, "
         f"{row['nearest_person_distance_px']:.1f} px from the nearest person"
     )
     quantile = row["distance_quantile"]
-    return text if np.isnan(quantile) else f"{text}<br>(who is farther than {quantile:.0%} of neighbours are)"
+    return text if np.isnan(quantile) else f"{text}<br>(farther than {quantile:.0%} of the neighbour distances)"
 
 
 def _limbs_of(skeleton: Skeleton, side: str) -> list[tuple[int, int]]:
-    """Limbs of one colour, by the rule of drawn skeletons: a limb between the centre and a side is the side's."""
+    """List the limbs of one colour; a limb between the centre and a side belongs to the side."""
     limbs = []
     for limb in skeleton.limbs:
         sides = {skeleton.side_of(end) for end in limb} - {"centre"}
@@ -162,7 +154,7 @@ def _limbs_of(skeleton: Skeleton, side: str) -> list[tuple[int, int]]:
 
 
 def _lines(joints: NDArray[np.float32], limbs: Sequence[tuple[int, int]]) -> dict[str, list[float | None]]:
-    """One line with gaps: x and y of both ends of each limb, then nothing."""
+    """Return x and y of both ends of each limb, separated by gaps."""
     axes = [[[*_rounded(joints[list(limb), axis]), None] for limb in limbs] for axis in (0, 1)]
     x, y = ([number for part in parts for number in part] for parts in axes)
     return {"x": x, "y": y}

@@ -1,12 +1,11 @@
-"""Which components of a person's features are kept while the others stand at their mean.
+"""Features that are reconstructed from a subset of their components; the other components are set to their mean.
 
-    first k     the k with the most variance
-    last k      the k with the least, of the axes that are there
-    random k    k of the axes, drawn for each person anew: one pass then averages over as many draws as there are persons;
-                a person's draw of k is part of that person's draw of k + 1
+    first k     the k components with the most variance
+    last k      the k components with the least variance
+    random k    k components drawn per person, so that one pass averages over as many draws as persons; the draw of k is a
+                subset of the draw of k + 1
 
-What lies beyond the axes (where fewer are kept than the features' rank) stands at its mean too, so keeping all axes is not yet
-the intact network.
+Directions beyond the stored axes are set to their mean as well, so the subset of all axes can differ from the intact network.
 """
 
 from collections.abc import Iterable
@@ -27,9 +26,9 @@ SubsetKind: TypeAlias = Literal["first", "random", "last", "intact"]
 
 @dataclass(frozen=True)
 class ComponentSubset:
-    """So many components, chosen so."""
+    """Kind and number of the components in a subset."""
 
-    choice: SubsetKind
+    kind: SubsetKind
     count: int
 
 
@@ -37,24 +36,24 @@ INTACT = ComponentSubset("intact", -1)  # nothing is replaced
 
 
 def component_counts(grid: Iterable[int], most: int) -> list[int]:
-    """0, the numbers of the grid below `most`, and `most`; ascending."""
+    """Return 0, the numbers of `grid` below `most`, and `most`, in ascending order."""
     return sorted({0, most, *(count for count in grid if count < most)})
 
 
-def subset_of(choice: SubsetKind, count: int, axes: int) -> ComponentSubset:
-    """None and all are the same however they are chosen: they are called the first."""
-    return ComponentSubset("first" if count in (0, axes) else choice, count)
+def subset_of(kind: SubsetKind, count: int, axes: int) -> ComponentSubset:
+    """Return the subset of `count` of `axes` components; none and all are of the kind `first` whatever the choice."""
+    return ComponentSubset("first" if count in (0, axes) else kind, count)
 
 
 class TruncatedFeatures:
-    """The features (n, D) of some persons, to be had with only a part of their components.
+    """Features of n persons, reconstructed from subsets of their components.
 
     Args:
         components: P axes.
-        values: (n, D).
-        shape: (C, h, w) of one.
-        draws: (n, P) each person's axes in an order of their own, of which the first k are a random k.
-        device: where the values are wanted.
+        values: (n, D) features.
+        shape: (C, h, w) of one person's features.
+        axis_orders: (n, P) random order of the axes of each person; the first k are the random subset of k.
+        device: of the result.
     """
 
     def __init__(
@@ -62,23 +61,23 @@ class TruncatedFeatures:
         components: Components,
         values: NDArray[np.floating],
         shape: tuple[int, ...],
-        draws: NDArray[np.int64],
+        axis_orders: NDArray[np.int64],
         device: torch.device,
     ) -> None:
         self._scores = torch.from_numpy(components.project(values).astype(np.float32)).to(device)
         self._axes = torch.from_numpy(components.axes.astype(np.float32)).to(device)
         self._mean = torch.from_numpy(components.mean.astype(np.float32)).to(device)
-        self._ranks = torch.from_numpy(np.argsort(draws, axis=1)).to(device)
+        self._ranks = torch.from_numpy(np.argsort(axis_orders, axis=1)).to(device)
         self._values, self._shape = torch.from_numpy(values.astype(np.float32)).to(device), shape
 
-    def keep(self, kept: ComponentSubset) -> Tensor:
-        """(n, C, h, w) float32."""
-        if kept.choice == "intact":
+    def reconstruct(self, subset: ComponentSubset) -> Tensor:
+        """Return (n, C, h, w) float32 features with only the components of a subset."""
+        if subset.kind == "intact":
             return self._shaped(self._values)
-        if kept.choice == "random":
-            return self._shaped((self._scores * (self._ranks < kept.count)) @ self._axes + self._mean)
+        if subset.kind == "random":
+            return self._shaped((self._scores * (self._ranks < subset.count)) @ self._axes + self._mean)
         total = len(self._axes)
-        here = slice(0, kept.count) if kept.choice == "first" else slice(total - kept.count, total)
+        here = slice(0, subset.count) if subset.kind == "first" else slice(total - subset.count, total)
         return self._shaped(self._scores[:, here] @ self._axes[here] + self._mean)
 
     def _shaped(self, values: Tensor) -> Tensor:
@@ -86,6 +85,6 @@ class TruncatedFeatures:
 
 
 def sample_axis_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
-    """(persons, axes): for each person the numbers 0..axes-1 in a random order."""
+    """Draw a random order of the axes 0..axes-1 for each person: (persons, axes)."""
     orders = np.tile(np.arange(axes, dtype=np.int64), (persons, 1))
     return np.random.default_rng(seed).permuted(orders, axis=1)

@@ -1,4 +1,4 @@
-"""PCK against the number of kept components, under one way of filling the skip connections."""
+"""PCK against the number of components in the features, for one treatment of the skip connections."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ SkipMode: TypeAlias = Literal["own", "mean", "none"]
 
 @dataclass(frozen=True)
 class TruncationCurve:
-    """What was measured.
+    """Correct joints of the same persons for subsets of components.
 
     Attributes:
-        skips: what goes round the tap: each person's own, the mean; none: the network has no skips.
-        hits: for what was kept; the intact network, none and all of the axes are among them.
-        scores: of the same persons.
-        axes: P, how many there are to keep.
-        tolerance: a drop of PCK up to this one does not count.
+        skips: activations of the skip connections: each person's `own`, the `mean` over persons, or `none` without skips.
+        hits: by subset; the intact network, no components and all components are among them.
+        scores: computes PCK of these persons.
+        axes: P, number of components.
+        tolerance: drop of PCK that does not count.
     """
 
     skips: SkipMode
@@ -34,26 +34,26 @@ class TruncationCurve:
     axes: int
     tolerance: float
 
-    def pck(self, kept: ComponentSubset) -> Interval:
-        """Of the persons, with so much kept."""
-        return self.scores.pck(self.hits[kept])
+    def pck(self, subset: ComponentSubset) -> Interval:
+        """Return the PCK with a subset of the components."""
+        return self.scores.pck(self.hits[subset])
 
-    def drop(self, kept: ComponentSubset, reference: ComponentSubset = INTACT) -> Interval:
-        """By how much PCK is lower than with the reference kept; person by person."""
-        return self.scores.drop(self.hits[reference], self.hits[kept])
+    def drop(self, subset: ComponentSubset, reference: ComponentSubset = INTACT) -> Interval:
+        """Return the paired drop of PCK from a reference to a subset."""
+        return self.scores.drop(self.hits[reference], self.hits[subset])
 
-    def counts(self, choice: SubsetKind) -> list[int]:
-        """The numbers of components that were kept by this choice, none and all among them; ascending."""
+    def counts(self, kind: SubsetKind) -> list[int]:
+        """List the measured sizes of the subsets of one kind in ascending order, with none and all of the components."""
         ends = {0, self.axes}
-        return sorted(ends | {kept.count for kept in self.hits if kept.choice == choice and kept != INTACT})
+        return sorted(ends | {subset.count for subset in self.hits if subset.kind == kind and subset != INTACT})
 
-    def loses_nothing(self, kept: ComponentSubset) -> bool:
-        """Whether, for certain, not more than the tolerance is lost: what few persons cannot tell from 0 is not nothing."""
-        return self.drop(kept).high <= self.tolerance
+    def loses_nothing(self, subset: ComponentSubset) -> bool:
+        """Whether the whole interval of the drop of PCK is within the tolerance."""
+        return self.drop(subset).high <= self.tolerance
 
     @cached_property
     def sufficient(self) -> int | None:
-        """The smallest number of first components that loses nothing, and no larger one does either; none: not even all."""
+        """Smallest number of first components from which on nothing is lost; None if even all components lose PCK."""
         enough = None
         for count in reversed(self.counts("first")):
             if not self.loses_nothing(ComponentSubset("first", count)):
@@ -63,43 +63,53 @@ class TruncationCurve:
 
     @property
     def insufficient(self) -> int | None:
-        """The next smaller number that was tried."""
+        """Next smaller measured number of first components."""
         smaller = [count for count in self.counts("first") if self.sufficient is None or count < self.sufficient]
         return smaller[-1] if smaller else None
 
 
 def tabulate_curves(curves: Iterable[TruncationCurve]) -> pd.DataFrame:
-    """A row a measurement: skips, kept, k (missing for the intact network), pck and its drop against the intact network, with
-    95 % intervals.
-    """  # fmt: skip
-    rows = [_row(curve, kept) for curve in curves for kept in curve.hits]
+    """Tabulate PCK and its drop from the intact network, with 95 % intervals, one row per subset.
+
+    Returns:
+        Columns skips, subset, k (missing for the intact network), pck, low, high, drop, drop_low, drop_high.
+    """
+    rows = [_row(curve, subset) for curve in curves for subset in curve.hits]
     return pd.DataFrame(rows).astype({"k": "Int64"})
 
 
 def tabulate_joints(curves: Iterable[TruncationCurve], joints: Sequence[str]) -> pd.DataFrame:
-    """A row a joint for every number of first components: share of its labels that is right, and the drop of that share."""
+    """Tabulate the PCK of each joint and its drop, for every measured number of first components.
+
+    Args:
+        curves: measured curves.
+        joints: names of the joints.
+
+    Returns:
+        Columns skips, k, joint, pck, drop, drop_low, drop_high.
+    """
     rows: list[dict[str, Any]] = []
     for curve in curves:
         for count in curve.counts("first"):
             hits = curve.hits[ComponentSubset("first", count)]
             drops = curve.scores.joint_drops(curve.hits[INTACT], hits)
             for joint, pck, drop in zip(joints, curve.scores.joint_pck(hits), drops, strict=True):
-                rows.append({"skips": curve.skips, "k": count, "joint": joint, "pck": pck, **_ends("drop", drop)})
+                rows.append({"skips": curve.skips, "k": count, "joint": joint, "pck": pck, **_interval_columns("drop", drop)})
     return pd.DataFrame(rows)
 
 
-def _row(curve: TruncationCurve, kept: ComponentSubset) -> dict[str, Any]:
-    pck, drop = curve.pck(kept), curve.drop(kept)
+def _row(curve: TruncationCurve, subset: ComponentSubset) -> dict[str, Any]:
+    pck, drop = curve.pck(subset), curve.drop(subset)
     return {
         "skips": curve.skips,
-        "subset": kept.choice,
-        "k": None if kept == INTACT else kept.count,
+        "subset": subset.kind,
+        "k": None if subset == INTACT else subset.count,
         "pck": pck.estimate,
         "low": pck.low,
         "high": pck.high,
-        **_ends("drop", drop),
+        **_interval_columns("drop", drop),
     }
 
 
-def _ends(name: str, interval: Interval) -> dict[str, float]:
+def _interval_columns(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}

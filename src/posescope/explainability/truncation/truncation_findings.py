@@ -1,9 +1,9 @@
-"""What follows from a truncation curve: facts, claims with their controls, and a paragraph.
+"""Findings, facts and note of the analysis `truncation`.
 
-matters    the answer hangs on what the tap tells of a person         control: all components put back
-suffice    the first k lose nothing                                   control: k at random
-noise      what comes after the first n is noise, as the study says   control: n at random
-rest       ... and yet it tells something by itself                   control: nothing kept
+layer matters           PCK falls if all components of the layer are set to their mean    control: all components kept
+first k suffice         PCK does not fall with the first k components                     control: k random components
+later ones are noise    the study's claim for the components after the first n            control: n random components
+later ones predict      ... tested by keeping the later components alone                  control: no components
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,57 +17,63 @@ from posescope.explainability.truncation.truncation_curve import TruncationCurve
 __all__ = ["NoiseClaim", "TruncationSetup", "describe", "facts_of", "findings_of"]
 
 Facts = dict[str, float | int | str | None]
-_AROUND = {
-    "own": "with everybody's own skip connections",
-    "mean": "with all skip connections at their mean",
+_CONDITIONS = {
+    "own": "with each person's own skip activations",
+    "mean": "with mean skip activations",
     "none": "in this network without skip connections",
 }
-_PICTURE = "truncation"
+_SHOWN_IN = "truncation"
+_NO_COMPONENTS = ComponentSubset("first", 0)
 
 
 @dataclass(frozen=True)
 class NoiseClaim:
-    """The study's claim: what comes after the first `count` components, which hold `fraction` of the variance, is noise."""
+    """The study's claim that the components after the first ones are noise.
+
+    Attributes:
+        count: number of first components.
+        explained_variance_ratio: fraction of the variance that they explain together.
+    """
 
     count: int
-    share: float
+    explained_variance_ratio: float
 
 
 @dataclass(frozen=True)
 class TruncationSetup:
-    """Whose features, and how many components.
+    """Persons, layer and components of the analysis.
 
     Attributes:
-        layer: where they were read.
-        persons: who were scored.
-        features: D numbers a person.
-        axes: P components that can be kept.
-        fraction: of the variance that these hold.
-        noise: the study's claim; none: there are too few components for it.
+        layer: name of the layer.
+        persons: number of scored persons.
+        features: D, numbers per person.
+        axes: P, number of components.
+        explained_variance_ratio: fraction of the variance that they explain together.
+        noise: the study's claim; None if there are too few components for it.
     """
 
     layer: str
     persons: int
     features: int
     axes: int
-    share: float
+    explained_variance_ratio: float
     noise: NoiseClaim | None
 
 
-def facts_of(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> Facts:
-    """Numbers by name; those of a curve end in `_own`, `_mean` or `_none`."""
-    facts: Facts = {"persons": studied.persons, "features": studied.features, "components": studied.axes}
+def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts:
+    """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`."""
+    facts: Facts = {"persons": setup.persons, "features": setup.features, "components": setup.axes}
     facts |= {
-        "components_explained_variance_ratio": studied.share,
-        "noise_from": studied.noise.count + 1 if studied.noise else None,
+        "components_explained_variance_ratio": setup.explained_variance_ratio,
+        "noise_from": setup.noise.count + 1 if setup.noise else None,
     }
     for curve in curves:
-        none, whole = ComponentSubset("first", 0), ComponentSubset("first", curve.axes)
-        own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_no_components": curve.pck(none).estimate}
-        own |= {"drop_no_components": curve.drop(none).estimate, "drop_all_components": curve.drop(whole).estimate}
+        whole = ComponentSubset("first", curve.axes)
+        own: Facts = {"pck_intact": curve.pck(INTACT).estimate, "pck_no_components": curve.pck(_NO_COMPONENTS).estimate}
+        own |= {"drop_no_components": curve.drop(_NO_COMPONENTS).estimate, "drop_all_components": curve.drop(whole).estimate}
         own["components_sufficient"] = curve.sufficient
-        if studied.noise:
-            first, rest = _sides(curve, studied.noise)
+        if setup.noise:
+            first, rest = _split(curve, setup.noise)
             drop = curve.drop(first)
             own |= {"noise_drop": drop.estimate, "noise_drop_low": drop.low, "noise_drop_high": drop.high}
             own["pck_remaining_components"] = curve.pck(rest).estimate
@@ -75,130 +81,130 @@ def facts_of(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> Fac
     return facts
 
 
-def findings_of(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> tuple[Finding, ...]:
-    """The claims of all curves. None is about the error on real data, so nothing is at stake."""
-    return tuple(finding for curve in curves for finding in _findings(curve, studied))
+def findings_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> tuple[Finding, ...]:
+    """Return the findings of all curves; none has PCK at stake, since none is about errors on real data."""
+    return tuple(finding for curve in curves for finding in _findings(curve, setup))
 
 
-def describe(curves: Sequence[TruncationCurve], studied: TruncationSetup) -> str:
-    """One paragraph."""
-    said = [
-        f"Of {studied.persons} persons the features at {studied.layer} ({studied.features} numbers, {studied.axes} components that "
-        f"hold {studied.share:.1%} of their variance) were put back with only some components kept, and decoded."
+def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
+    """Summarise the curves in one paragraph."""
+    sentences = [
+        f"The features of {setup.persons} persons at {setup.layer} ({setup.features} numbers, {setup.axes} components that "
+        f"explain {setup.explained_variance_ratio:.1%} of the variance) were reconstructed from subsets of their components and "
+        "decoded."
     ]
     for curve in curves:
-        intact, none = curve.pck(INTACT), curve.pck(ComponentSubset("first", 0))
-        said.append(
-            f"{_capital(_AROUND[curve.skips])} the PCK is {intact.estimate:.3f}, and {none.estimate:.3f} with nothing kept; "
+        intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
+        sentences.append(
+            f"{_capital(_CONDITIONS[curve.skips])} PCK is {intact.estimate:.3f}, and {none.estimate:.3f} without components; "
             f"{_sufficient(curve)}."
         )
-        if curve.skips == "own" and curve.drop(ComponentSubset("first", 0)).estimate < intact.estimate / 2:
-            said.append("Most of the answer comes round the tap, so this curve says little about what the tap holds.")
-    said.append(
-        f"So many suffice as lose, for certain, not more than {curves[0].tolerance:g} of PCK. The components come from the same "
-        "persons, but no joint was used for them. The network was not trained for features that are cut short."
+        if curve.skips == "own" and curve.drop(_NO_COMPONENTS).estimate < intact.estimate / 2:
+            sentences.append("Most of the prediction bypasses the layer, so this curve says little about its content.")
+    sentences.append(
+        f"A number of components suffices if the whole interval of the drop of PCK is within {curves[0].tolerance:g}. The "
+        "components are computed from the same persons, without annotated joints. The network was not trained for truncated "
+        "features."
     )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
-def _findings(curve: TruncationCurve, studied: TruncationSetup) -> Iterator[Finding]:
-    yield _matters(curve, studied.layer)
-    yield _suffice(curve)
-    if studied.noise:
-        yield _noise(curve, studied.noise)
-        yield _rest(curve, studied.noise)
+def _findings(curve: TruncationCurve, setup: TruncationSetup) -> Iterator[Finding]:
+    yield _claim_layer_matters(curve, setup.layer)
+    yield _claim_first_suffice(curve)
+    if setup.noise:
+        yield _claim_noise(curve, setup.noise)
+        yield _claim_remaining_predict(curve, setup.noise)
 
 
-def _matters(curve: TruncationCurve, layer: str) -> Finding:
-    none, whole = ComponentSubset("first", 0), ComponentSubset("first", curve.axes)
-    drop, gap = curve.drop(none), curve.drop(none, reference=whole)
+def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
+    whole = ComponentSubset("first", curve.axes)
+    drop, gap = curve.drop(_NO_COMPONENTS), curve.drop(_NO_COMPONENTS, reference=whole)
     passed = drop.low > 0 and gap.low > 0 and drop.estimate > curve.tolerance
     claim = (
-        f"{_AROUND[curve.skips]}, the answer hangs on what {layer} tells of a person: with all its components at their mean the "
-        f"PCK goes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(none).estimate:.3f} ({_drop_words(drop)})"
+        f"{_CONDITIONS[curve.skips]}, the prediction depends on {layer}: with all its components at their mean, PCK changes from "
+        f"{curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} ({_drop_words(drop)})"
     )
-    return _finding(claim, passed, drop, control_of(f"all {curve.axes} components put back: drop", curve.drop(whole)))
+    return _finding(claim, passed, drop, control_of(f"all {curve.axes} components kept: drop", curve.drop(whole)))
 
 
-def _suffice(curve: TruncationCurve) -> Finding:
-    none = ComponentSubset("first", 0)
+def _claim_first_suffice(curve: TruncationCurve) -> Finding:
     if curve.sufficient in (None, 0, curve.axes):
         drop = curve.drop(ComponentSubset("first", curve.axes if curve.sufficient is None else curve.sufficient))
-        claim = f"{_AROUND[curve.skips]}, some of the first components suffice: {_sufficient(curve)} ({_drop_words(drop)})"
-        return _finding(claim, False, drop, control_of("nothing kept: drop", curve.drop(none)))
+        claim = f"{_CONDITIONS[curve.skips]}, some of the first components suffice: {_sufficient(curve)} ({_drop_words(drop)})"
+        return _finding(claim, False, drop, control_of("no components: drop", curve.drop(_NO_COMPONENTS)))
     count = curve.sufficient or 0
     first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
-        f"{_AROUND[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f} "
-        f"against {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}"
+        f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f}, "
+        f"{curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}"
     )
     passed = gap.low > 0
     return _finding(
-        claim if passed else f"{claim}; as many at random do as well",
+        claim if passed else f"{claim}; {count} random components do as well",
         passed,
         drop,
-        control_of(f"{count} components at random: drop", curve.drop(random)),
+        control_of(f"{count} random components: drop", curve.drop(random)),
     )
 
 
-def _noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
-    first, _ = _sides(curve, noise)
+def _claim_noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
+    first, _ = _split(curve, noise)
     random = subset_of("random", noise.count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
-        f"{_AROUND[curve.skips]}, what comes after component {noise.count} is noise, as the study says: the first {noise.count}, "
-        f"which hold {noise.share:.0%} of the variance, reach a PCK of {curve.pck(first).estimate:.3f} against "
-        f"{curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)})"
+        f"{_CONDITIONS[curve.skips]}, the components after number {noise.count} are noise, as the study says: the first "
+        f"{noise.count}, which explain {noise.explained_variance_ratio:.0%} of the variance, reach a PCK of "
+        f"{curve.pck(first).estimate:.3f}, {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
     if drop.low <= curve.tolerance < drop.high:
-        claim += f"; whether not more than {curve.tolerance:g} is lost cannot be told"
+        claim += f"; whether the drop is within {curve.tolerance:g} is uncertain"
     if gap.low <= 0:
-        claim += f"; {noise.count} at random do as well, so nothing follows"
-    return _finding(claim, passed, drop, control_of(f"{noise.count} components at random: drop", curve.drop(random)))
+        claim += f"; {noise.count} random components do as well, so nothing follows"
+    return _finding(claim, passed, drop, control_of(f"{noise.count} random components: drop", curve.drop(random)))
 
 
-def _rest(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
-    _, rest = _sides(curve, noise)
-    none = ComponentSubset("first", 0)
-    alone, gain = curve.pck(rest), curve.drop(none, reference=rest)
+def _claim_remaining_predict(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
+    _, rest = _split(curve, noise)
+    alone, gain = curve.pck(rest), curve.drop(_NO_COMPONENTS, reference=rest)
     claim = (
-        f"{_AROUND[curve.skips]}, components {noise.count + 1} to {curve.axes} tell something of a person by themselves: kept "
-        f"alone they take the PCK from {curve.pck(none).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
+        f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry information about a person: they "
+        f"raise PCK from {curve.pck(_NO_COMPONENTS).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
         f"[{gain.low:+.3f}, {gain.high:+.3f}])"
     )
     passed = gain.low > 0 and gain.estimate > curve.tolerance
     if gain.low > 0 and not passed:
-        claim += f"; up to {curve.tolerance:g} is not counted"
-    return _finding(claim, passed, alone, control_of("nothing kept: PCK", curve.pck(none)))
+        claim += f"; a gain up to {curve.tolerance:g} does not count"
+    return _finding(claim, passed, alone, control_of("no components: PCK", curve.pck(_NO_COMPONENTS)))
 
 
-def _sides(curve: TruncationCurve, noise: NoiseClaim) -> tuple[ComponentSubset, ComponentSubset]:
+def _split(curve: TruncationCurve, noise: NoiseClaim) -> tuple[ComponentSubset, ComponentSubset]:
     return ComponentSubset("first", noise.count), ComponentSubset("last", curve.axes - noise.count)
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
-    return Finding(f"{_capital(claim)}.", value.estimate, value.low, value.high, control, passed, _PICTURE)
+    return Finding(f"{_capital(claim)}.", value.estimate, value.low, value.high, control, passed, _SHOWN_IN)
 
 
 def _sufficient(curve: TruncationCurve) -> str:
     if curve.sufficient is None:
-        return f"not even of all {curve.axes} that were kept is it certain that they reach the intact network"
+        return f"even with all {curve.axes} components the drop is not certainly within the tolerance"
     if curve.sufficient == 0:
-        return "none is needed, for nothing is lost without any of them"
+        return "no component is needed, since nothing is lost without them"
     if curve.sufficient == curve.axes:
-        return f"all {curve.axes} are needed, {_too_few(curve)}"
+        return f"all {curve.axes} components are needed, {_too_few(curve)}"
     return f"the first {curve.sufficient} suffice, {_too_few(curve)}"
 
 
 def _too_few(curve: TruncationCurve) -> str:
     count = curve.insufficient
     if count is None:
-        return "fewer were not tried"
+        return "fewer were not measured"
     drop = curve.drop(ComponentSubset("first", count))
     if drop.low <= curve.tolerance:
-        return f"of {count or 'none'} it cannot be told ({_drop_words(drop)})"
+        return f"for {count or 'none'} it is uncertain ({_drop_words(drop)})"
     return f"{count or 'none'} {'do' if count != 1 else 'does'} not ({_drop_words(drop)})"
 
 

@@ -1,4 +1,4 @@
-"""Truncation curves as a picture and as an interactive figure, and the heat map of what the joints lose."""
+"""Plots of truncation curves, static and interactive, and a heat map of the drop of PCK per joint."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curves", "draw_joints", "plot_curves"]
 
-# Okabe and Ito's, which colour-blind readers can tell apart.
+# Colours of Okabe and Ito, which are safe for colour-blind readers.
 _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
     ("first", "the first k", "#0072b2"),
-    ("random", "k at random", "#e69f00"),
+    ("random", "k random", "#e69f00"),
     ("last", "the last k", "#d55e00"),
 )
-_TITLES = {"own": "everybody's own skips", "mean": "skips at their mean", "none": "no skips"}
-_X, _Y = "components kept, the others at their mean", "PCK (thesis)"
-_ROWS = 7  # numbers of components in the heat map, at most
+_TITLES = {"own": "own skip activations", "mean": "mean skip activations", "none": "no skips"}
+_X, _Y = "number of components, the others at their mean", "PCK (thesis)"
+_ROWS = 7  # maximum number of rows of the heat map per treatment of the skip connections
 
 
 def draw_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
-    """A panel for each way of filling the skips; bands are 95 % intervals over images."""
+    """Plot one panel per treatment of the skip connections, with 95 % intervals over images."""
     ticks = _ticks(measured)
     panels = {_TITLES[curve.skips]: list(_lines(curve, ticks).values()) for curve in measured}
     marks = {_TITLES[curve.skips]: curve.pck(INTACT).estimate for curve in measured}
@@ -36,8 +36,8 @@ def draw_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
 
 
 def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
-    """The same to hover over."""
-    from plotly.subplots import make_subplots  # noqa: PLC0415 (a machine without plotly can run the other analyses)
+    """Plot the same as an interactive figure."""
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - plotly is imported only where a plot is made
 
     ticks = _ticks(measured)
     figure = make_subplots(rows=1, cols=len(measured), shared_yaxes=True, horizontal_spacing=0.05)
@@ -49,18 +49,18 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
                 x=[*line.positions, *reversed(line.positions)], y=band, mode="lines", fill="toself", fillcolor=line.colour,
                 opacity=0.18, line={"width": 0}, hoverinfo="skip", showlegend=False, **shown,
             )  # fmt: skip
-            told = [f"k = {ticks[place]}: {value:.3f} [{low:.3f}, {high:.3f}]" for place, value, low, high in zip(
+            texts = [f"k = {ticks[position]}: {value:.3f} [{low:.3f}, {high:.3f}]" for position, value, low, high in zip(
                 line.positions, line.values, line.lows, line.highs, strict=True)]  # fmt: skip
             figure.add_scatter(
                 x=line.positions, y=line.values, name=line.name, mode="lines+markers", line={"color": line.colour},
-                hovertext=told, hoverinfo="text+name", showlegend=column == 1, **shown,
+                hovertext=texts, hoverinfo="text+name", showlegend=column == 1, **shown,
             )  # fmt: skip
         intact = curve.pck(INTACT).estimate
         figure.add_scatter(
             x=[0, len(ticks) - 1], y=[intact, intact], name="intact", mode="lines", line={"color": "#7d8590", "dash": "dash"},
             legendgroup="intact", showlegend=column == 1, row=1, col=column,
         )  # fmt: skip
-        # Below, for the legend stands above.
+        # The legend occupies the space above.
         figure.update_xaxes(title_text=f"{_X}<br>{_TITLES[curve.skips]}", row=1, col=column)
     figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=[str(count) for count in ticks])
     figure.update_yaxes(title_text=_Y, rangemode="tozero", row=1, col=1)
@@ -68,32 +68,32 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
 
 
 def draw_joints(joints: pd.DataFrame) -> NDArray[np.uint8]:
-    """What each joint loses with the first k components kept; some of the numbers that were tried.
+    """Plot the drop of PCK of each joint with the first k components, for some of the measured k.
 
     Args:
-        joints: what `tabulate_joints` puts out.
+        joints: table of `tabulate_joints`.
     """
     names, values, columns = [], [], list(dict.fromkeys(joints["joint"]))
     for skips, own in joints.groupby("skips", sort=False):
-        counts = np.unique(own["k"])[:-1]  # with all of them kept next to nothing is lost
+        counts = np.unique(own["k"])[:-1]  # with all components the drop is near zero
         for count in counts[np.unique(np.linspace(0, len(counts) - 1, _ROWS).round().astype(int))]:
             names.append(f"first {count}, {_TITLES[str(skips)]}" if count else f"none, {_TITLES[str(skips)]}")
             values.append(own[own["k"] == count].set_index("joint")["drop"].reindex(columns).to_numpy(dtype=np.float64))
-    title = "What each joint loses when only some components are kept"
+    title = "Drop of PCK per joint when only the first components are kept"
     return plot_matrix(np.stack(values), names, columns, title=title, unit="drop of PCK")
 
 
 def _ticks(measured: Sequence[TruncationCurve]) -> list[int]:
-    """Every number of components that any line has."""
-    return sorted({count for curve in measured for choice, _, _ in _LINES for count in curve.counts(choice)})
+    """List every number of components of any line."""
+    return sorted({count for curve in measured for kind, _, _ in _LINES for count in curve.counts(kind)})
 
 
 def _lines(curve: TruncationCurve, ticks: Sequence[int]) -> dict[SubsetKind, Curve]:
     found: dict[SubsetKind, Curve] = {}
-    for choice, name, colour in _LINES:
-        counts = curve.counts(choice)
-        pcks = [curve.pck(subset_of(choice, count, curve.axes)) for count in counts]
-        found[choice] = Curve(
+    for kind, name, colour in _LINES:
+        counts = curve.counts(kind)
+        pcks = [curve.pck(subset_of(kind, count, curve.axes)) for count in counts]
+        found[kind] = Curve(
             name, colour, [ticks.index(count) for count in counts],
             [pck.estimate for pck in pcks], [pck.low for pck in pcks], [pck.high for pck in pcks],
         )  # fmt: skip
