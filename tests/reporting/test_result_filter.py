@@ -10,7 +10,7 @@ import pytest
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.origin import Origin, add_origin, drop_origin
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.evaluation.metric_values import Figure, MetricValues, evaluation_setting, metrics_content
+from posescope.evaluation.metric_values import MetricValue, MetricValues, evaluation_setting, metrics_content
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.reporting.html_page import render_report
@@ -35,7 +35,7 @@ def own(tiny_model) -> Origin:
 
 def metrics_of(origin: Origin | None) -> dict:
     results = "theirs.json" if origin is not None and origin.results else None
-    figures = MetricValues({"oks": Figure(0.777, 0.7, 0.8, 9)}).of(origin)
+    figures = MetricValues({"oks": MetricValue(0.777, 0.7, 0.8, 9)}).of(origin)
     return metrics_content(evaluation_setting("crops", "val", False, results, origin), figures)
 
 

@@ -55,9 +55,6 @@ class ImageDataset(AbstractDataset[PngImage | NDArray[np.uint8], PngImage]):
         return {"filepath": str(self._filepath)}
 
 
-# MERGED from plot: Plotly figures as JSON, shown interactively by Kedro-Viz.
-
-
 class PlotDataset(AbstractDataset[go.Figure, go.Figure]):
     """A plotly figure; kedro-datasets has one too, but its extra pins an older plotly.
 

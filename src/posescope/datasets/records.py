@@ -64,9 +64,6 @@ class RecordDataset(AbstractDataset[Any, Any]):
         return {"record": self._record_class.__name__, "filepath": str(self._filepath)}
 
 
-# MERGED from arrays: Frozen records of NumPy arrays, which know how to write themselves without pickle.
-
-
 class ArraysDataset(AbstractDataset[Any, Any]):
     """A record with `save(path)` and the class method `load(path)`.
 

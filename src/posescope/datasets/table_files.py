@@ -42,9 +42,6 @@ class CsvTableDataset(CSVDataset):  # type: ignore[misc]  # kedro-datasets loads
         super().save(escape_cells(data))
 
 
-# MERGED from table: Tables of which every run keeps its own.
-
-
 class VersionedTableDataset(ParquetDataset):  # type: ignore[misc]
     """A Parquet table with versions, below folders of any name.
 

@@ -152,9 +152,6 @@ def _paper(height: int, width: int) -> NDArray[np.uint8]:
     return np.full((height, width, 3), BACKGROUND_RGB, dtype=np.uint8)
 
 
-# MERGED from panels: Pictures brought to a panel's height before anything is drawn on them: drawing afterwards keeps
-# lines crisp.
-
 _WIDEST = 8  # times its height; a panel of a picture of 30,000 x 10 px would take gigabytes
 _FILLING = 200  # grey above and below a very wide picture
 

@@ -33,8 +33,6 @@ def check_rgb(image: NDArray[np.uint8], what: str = "image") -> None:
         )
 
 
-# MERGED from png: A picture as PNG: the one place that turns RGB into OpenCV's BGR on the way to a file, and back.
-
 _SIGNATURE, _IHDR_END = b"\x89PNG\r\n\x1a\n", 33  # the header chunk is always the first one and 25 bytes long
 
 

@@ -1,10 +1,9 @@
-"""Skeletons on images, placed to a fraction of a pixel.
+"""Draw skeletons on images with sub-pixel positions.
 
-Points follow the project's convention: an integer is a pixel's centre, so a joint at (10, 5) is centred on `image[5, 10]`.
-Left is orange, right is blue, the middle is green (after Okabe and Ito's palette, which colour-blind readers can tell
-apart); *left* is the person's own left, at the viewer's right when the person faces the camera.
+An integer coordinate is a pixel's centre: a joint at (10, 5) is centred on `image[5, 10]`. Left is orange, right is blue, the
+middle is green (Okabe-Ito palette, safe for colour-blind readers). *Left* is the person's own left.
 
-    visible  (2)  filled disc         hidden (1)  ring, the image shows through         unlabelled (0, NaN)  nothing
+    visible (2): filled disc         occluded (1): ring, the image shows through         unlabelled (0, NaN): not drawn
 """
 
 import math
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.rgb_images import DrawingError, check_rgb
-from posescope.drawing.strokes import Colour, draw_stroke
+from posescope.drawing.strokes import Colour, clear_disc, draw_stroke
 
 __all__ = ["CENTRE_RGB", "DRAW_THRESHOLD", "LEFT_RGB", "OUTLINE_RGB", "RIGHT_RGB", "draw_skeleton", "side_colour"]
 
@@ -24,15 +23,16 @@ RIGHT_RGB: Colour = (0, 125, 235)
 CENTRE_RGB: Colour = (0, 185, 120)
 OUTLINE_RGB: Colour = (20, 20, 20)
 
-# Of a heatmap whose target has the peak 1: no joint within 10 px of its label was lower on the generated sample's validation set.
+# Lowest heatmap peak that is drawn, for targets with peak 1. On the validation set of the generated sample, no joint within
+# 10 px of its label scores less.
 DRAW_THRESHOLD = 0.2
 
-_REFERENCE_SIDE_PX = 256  # the image side at which a limb is exactly as thick as asked
+_REFERENCE_SIDE_PX = 256  # image side at which a limb has the requested thickness
 
 
 @dataclass(frozen=True)
 class _Pen:
-    """Radii in px, from a limb's thickness in this image."""
+    """Radii in px for an image of this size."""
 
     limb: float
     joint: float
@@ -47,7 +47,7 @@ class _Pen:
 
 
 def side_colour(side: str) -> Colour:
-    """RGB of `left`, `right` or anything else (centre), as in `Skeleton.side_of`."""
+    """Return the RGB colour of `left`, `right` or the centre (any other value); sides as in `Skeleton.side_of`."""
     return {"left": LEFT_RGB, "right": RIGHT_RGB}.get(side, CENTRE_RGB)
 
 
@@ -60,25 +60,31 @@ def draw_skeleton(
     scores: ArrayLike | None = None,
     min_score: float = DRAW_THRESHOLD,
 ) -> NDArray[np.uint8]:
-    """Draw one person's joints and limbs on a copy of an image.
+    """Draw the joints and limbs of one person on a copy of an image.
 
-    A limb is drawn where both of its ends are. Limbs between left and right (the shoulders) have the centre's colour; those
-    between the centre and a side have the side's.
+    A limb is drawn if both of its joints are drawn. A limb between left and right has the colour of the centre; a limb between
+    the centre and a side has the colour of the side.
 
     Args:
-        image: (H, W, 3) RGB; not changed.
-        joints: (K, 2) image px; NaN is not drawn; a joint may lie outside the image.
-        skeleton: of K joints.
-        visibility: (K,) 0..2: 0 is not drawn, 1 is a ring, 2 is a disc. None: every joint that is not NaN is a disc.
-        thickness_px: of a limb in an image whose longer side is 256 px; it grows with the square root of that side.
-        scores: (K,) of the joints. None: every joint is certain.
+        image: (H, W, 3) uint8 RGB; not changed.
+        joints: (K, 2) x, y in image px; NaN: not drawn. Joints may lie outside the image.
+        skeleton: K joints and their limbs.
+        visibility: (K,) 0: not drawn, 1: ring, 2: disc. None: every finite joint is a disc.
+        thickness_px: limb thickness at an image side of 256 px; scales with the square root of the longer side.
+        scores: (K,) joint scores. None: all joints are drawn.
         min_score: joints with a lower score, and their limbs, are not drawn.
 
     Returns:
-        A new (H, W, 3) RGB image.
+        A new (H, W, 3) uint8 RGB image.
 
     Raises:
-        DrawingError: if the image is not RGB, joints or scores are not the skeleton's, or the thickness is not positive.
+        DrawingError: if the image is not RGB, the shapes do not match the skeleton, or the thickness is not positive.
+
+    Example:
+        >>> from posescope.core.skeleton import COCO_PERSON
+        >>> image = np.zeros((64, 64, 3), dtype=np.uint8)
+        >>> draw_skeleton(image, np.full((17, 2), 32.0), COCO_PERSON).shape
+        (64, 64, 3)
     """
     check_rgb(image)
     points, seen = _check_joints(joints, visibility, len(skeleton))
@@ -86,9 +92,9 @@ def draw_skeleton(
         raise DrawingError(f"thickness_px: expected a positive number, found {thickness_px}.")
     drawn = np.isfinite(points).all(axis=1) & (seen > 0) & _certain(scores, min_score, len(skeleton))
     pen = _Pen.for_image(image, thickness_px)
-    canvas = image.copy()
-    _paint_limbs(canvas, points, drawn, skeleton, pen)
-    _paint_joints(canvas, image, points, np.where(drawn, seen, 0), skeleton=skeleton, pen=pen)
+    canvas = np.ascontiguousarray(image.copy())
+    _draw_limbs(canvas, points, drawn, skeleton, pen)
+    _draw_joints(canvas, image, points, np.where(drawn, seen, 0), skeleton=skeleton, pen=pen)
     return canvas
 
 
@@ -100,7 +106,7 @@ def _check_joints(
     if points.shape != (joint_count, 2) or seen.shape != (joint_count,):
         raise DrawingError(
             f"The skeleton has {joint_count} joints: expected joints ({joint_count}, 2) and visibility ({joint_count},), "
-            f"found {points.shape} and {seen.shape}. Draw one person at a time, with the skeleton of its data."
+            f"found {points.shape} and {seen.shape}. Draw one person per call, with the skeleton of the data set."
         )
     return points, seen
 
@@ -111,13 +117,13 @@ def _certain(scores: ArrayLike | None, min_score: float, joint_count: int) -> ND
     heights = np.asarray(scores, dtype=np.float64)
     if heights.shape != (joint_count,):
         raise DrawingError(f"The skeleton has {joint_count} joints: expected scores ({joint_count},), found {heights.shape}.")
-    return np.asarray(heights >= min_score)  # a NaN is not
+    return np.asarray(heights >= min_score)  # False for NaN
 
 
-def _paint_limbs(
+def _draw_limbs(
     canvas: NDArray[np.uint8], points: NDArray[np.float64], drawn: NDArray[np.bool_], skeleton: Skeleton, pen: _Pen
 ) -> None:
-    """All outlines first, so that no limb's outline cuts through another limb."""
+    """Draw all outlines first, so that no outline covers another limb."""
     limbs = [(start, end) for start, end in skeleton.limbs if drawn[start] and drawn[end]]
     for start, end in limbs:
         draw_stroke(canvas, points[start], points[end], pen.limb + pen.rim, OUTLINE_RGB)
@@ -127,7 +133,7 @@ def _paint_limbs(
         draw_stroke(canvas, points[start], points[end], pen.limb, colour)
 
 
-def _paint_joints(
+def _draw_joints(
     canvas: NDArray[np.uint8],
     image: NDArray[np.uint8],
     points: NDArray[np.float64],
@@ -136,10 +142,10 @@ def _paint_joints(
     skeleton: Skeleton,
     pen: _Pen,
 ) -> None:
-    """Discs; in the hidden ones the image, without the limbs, is put back inside."""
+    """Draw discs; occluded joints become rings by restoring the image inside."""
     for joint in np.flatnonzero(seen):
         point = points[joint]
         draw_stroke(canvas, point, point, pen.joint + pen.rim, OUTLINE_RGB)
         draw_stroke(canvas, point, point, pen.joint, side_colour(skeleton.side_of(int(joint))))
         if seen[joint] == 1:
-            draw_stroke(canvas, point, point, pen.hole, image)
+            clear_disc(canvas, image, point, pen.hole)

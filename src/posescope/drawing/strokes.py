@@ -1,79 +1,75 @@
-"""Antialiased strokes of any real width, centred where they are asked to be.
+"""Antialiased strokes with sub-pixel positions, drawn by OpenCV.
 
-A stroke is all points within `radius_px` of a segment (a disc, where the segment's ends coincide). Each pixel is covered by
-    clip(radius + 1/2 - distance(pixel's centre, segment), 0, 1),
-so a stroke's centre of mass lies on its segment to a few hundredths of a pixel. OpenCV's antialiased lines are wider than
-asked by one to two pixels, which hides half of a 64 px crop.
+A stroke is the set of points within a radius of a segment; a segment of length 0 gives a disc. OpenCV's antialiased polygons
+and circles are about 0.6 px wider on each side than asked, so radii are reduced by that much. Strokes lie within 0.2 px of
+their segment; lines are at least 1.8 px wide (docs/decisions/0032-strokes-by-opencv.md).
 """
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posescope.drawing.rgb_images import DrawingError, check_rgb
 
-__all__ = ["draw_outline", "draw_stroke", "stroke_coverage"]
+__all__ = ["Colour", "clear_disc", "draw_outline", "draw_stroke"]
 
 Colour = tuple[int, int, int]
-Region = tuple[slice, slice]
 
-
-def stroke_coverage(
-    size: tuple[int, int], start: NDArray[np.float64], end: NDArray[np.float64], radius_px: float
-) -> tuple[Region, NDArray[np.float64]]:
-    """How much of each pixel a stroke covers.
-
-    Args:
-        size: (height, width) px of the image.
-        start: (2,) x, y px; it may lie outside the image.
-        end: likewise.
-        radius_px: half of the stroke's width, > 0.
-
-    Returns:
-        The part of the image that the stroke touches, as row and column slices (empty where it lies outside), and its
-        coverage there, 0..1.
-    """
-    reach = radius_px + 1.0
-    low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
-    columns = _clipped(low[0], high[0], size[1])
-    rows = _clipped(low[1], high[1], size[0])
-    x = np.arange(columns.start, columns.stop, dtype=np.float64)[None, :] - start[0]
-    y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None] - start[1]
-    along = end - start
-    length_squared = float(along @ along)
-    share = np.clip((x * along[0] + y * along[1]) / length_squared, 0, 1) if length_squared > 0 else 0.0
-    distance = np.hypot(x - share * along[0], y - share * along[1])
-    return (rows, columns), np.clip(radius_px + 0.5 - distance, 0, 1)
+_SHIFT = 8  # fractional bits of OpenCV's fixed-point coordinates
+_HALO_PX, _MIN_LINE_RADIUS_PX, _MIN_DISC_RADIUS_PX = 0.6, 0.1, 0.4
+_MAX_COORDINATE_PX = 4e6  # beyond it the fixed-point coordinates overflow
 
 
 def draw_stroke(
-    canvas: NDArray[np.uint8],
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    radius_px: float,
-    colour: Colour | NDArray[np.uint8],
+    canvas: NDArray[np.uint8], start: NDArray[np.float64], end: NDArray[np.float64], radius_px: float, colour: Colour | int
 ) -> None:
-    """Blend a stroke into a canvas that the caller owns: the one function of this room that writes into what it is given.
+    """Draw a stroke with round ends into a canvas, in place.
 
     Args:
-        canvas: (H, W, 3) RGB, changed in place.
-        start: (2,) x, y px; it may lie outside the canvas.
-        end: likewise.
+        canvas: (H, W, 3) uint8 RGB, or (H, W) uint8, contiguous; changed in place.
+        start, end: (2,) x, y px; they may lie outside the canvas.
         radius_px: half of the stroke's width, > 0.
-        colour: RGB, or an image of the canvas's size of which the stroke's part shows.
+        colour: RGB, or the grey value of a canvas with one channel.
     """
-    region, coverage = stroke_coverage(canvas.shape[:2], start, end, radius_px)
-    source = colour[region] if isinstance(colour, np.ndarray) else np.asarray(colour)
-    canvas[region] = np.rint(canvas[region] + (source - canvas[region].astype(np.float64)) * coverage[..., None]).astype(np.uint8)
+    disc_radius, line_radius = (max(radius_px - _HALO_PX, least) for least in (_MIN_DISC_RADIUS_PX, _MIN_LINE_RADIUS_PX))
+    ends = np.clip([start, end], -_MAX_COORDINATE_PX, _MAX_COORDINATE_PX)
+    along = ends[1] - ends[0]
+    length = float(np.hypot(*along))
+    if length > 0:
+        aside = line_radius / length * np.array([-along[1], along[0]])
+        corners = np.array([ends[0] + aside, ends[1] + aside, ends[1] - aside, ends[0] - aside])
+        cv2.fillConvexPoly(canvas, _fixed_point(corners), colour, cv2.LINE_AA, _SHIFT)
+    for centre in ends[: 2 if length > 0 else 1]:
+        cv2.circle(canvas, _fixed_point(centre).tolist(), int(_fixed_point(disc_radius)), colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def clear_disc(canvas: NDArray[np.uint8], image: NDArray[np.uint8], centre: NDArray[np.float64], radius_px: float) -> None:
+    """Restore a disc of the image that was drawn on, in place.
+
+    Args:
+        canvas: (H, W, 3) uint8 RGB; changed in place.
+        image: (H, W, 3) uint8 RGB, before anything was drawn.
+        centre: (2,) x, y px.
+        radius_px: > 0.
+    """
+    low = np.clip(np.floor(centre - radius_px - 2), 0, canvas.shape[1::-1]).astype(int)
+    high = np.clip(np.ceil(centre + radius_px + 3), low, canvas.shape[1::-1]).astype(int)
+    region = (slice(low[1], high[1]), slice(low[0], high[0]))
+    mask = np.zeros(canvas[region].shape[:2], dtype=np.uint8)
+    if mask.size:
+        draw_stroke(mask, centre - low, centre - low, radius_px, 255)
+        alpha = mask[..., None] / 255.0
+        canvas[region] = np.rint(canvas[region] * (1 - alpha) + image[region] * alpha).astype(np.uint8)
 
 
 def draw_outline(image: NDArray[np.uint8], corners: ArrayLike, colour: Colour, thickness_px: float = 2) -> NDArray[np.uint8]:
-    """Draw a closed polygon (a box, a crop's square) on a copy of an RGB image.
+    """Draw a closed polygon (a box or a crop square) on a copy of an RGB image.
 
     Args:
         image: (H, W, 3) RGB; not changed.
         corners: (M, 2) image px in order; they may lie outside the image.
         colour: RGB.
-        thickness_px: of the line.
+        thickness_px: width of the line.
 
     Returns:
         A new (H, W, 3) RGB image.
@@ -85,14 +81,11 @@ def draw_outline(image: NDArray[np.uint8], corners: ArrayLike, colour: Colour, t
     points = np.asarray(corners, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise DrawingError(f"corners: expected (M, 2) finite px, found shape {points.shape}.")
-    canvas = image.copy()
+    canvas = np.ascontiguousarray(image.copy())
     for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
         draw_stroke(canvas, start, end, thickness_px / 2, colour)
     return canvas
 
 
-def _clipped(low: float, high: float, length: int) -> slice:
-    """The whole pixels between two coordinates that an axis of `length` px has."""
-    first = int(np.clip(np.floor(low), 0, length))
-    last = int(np.clip(np.ceil(high) + 1, first, length))
-    return slice(first, last)
+def _fixed_point(values: ArrayLike) -> NDArray[np.int32]:
+    return np.rint(np.asarray(values) * 2**_SHIFT).astype(np.int32)

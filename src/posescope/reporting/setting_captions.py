@@ -39,6 +39,6 @@ def add_setting_to_caption(caption: str, table: pd.DataFrame) -> str:
 
 
 def drop_setting_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without the columns that its caption tells (`add_setting_to_caption`), those that are the same in all rows, and its origin."""
+    """Return the table without its origin and without the setting columns that are constant (the caption states them)."""
     told = [name for name in _COLUMNS if name in table and table[name].nunique(dropna=False) <= 1]
     return drop_origin(table).drop(columns=told)

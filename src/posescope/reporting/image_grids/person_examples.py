@@ -115,9 +115,6 @@ def _prediction_title(story: PersonExample) -> str:
     return f"prediction, mean error {labelled.mean():.1f} px of the crop" if labelled.size else "prediction"
 
 
-# MERGED from examples: Some persons' stories, from the photograph to the prediction: the best, the middling and the worst
-# of the validation set.
-
 _PANEL_PX = 200
 
 

@@ -142,9 +142,6 @@ def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
 
 
-# MERGED from score_figures: How good each joint is.
-
-
 def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     """PCK beside the mean error of every joint, the worst joint on top; whiskers where the table has an interval.
 
@@ -161,7 +158,8 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     names = rows["joint"].str.replace("_", " ")
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("PCK (thesis)", "mean error, px"), horizontal_spacing=0.04)
     bars = go.Bar(
-        y=names, x=rows["pck_thesis"], orientation="h", marker_color=BLUE, customdata=rows["labelled"], error_x=_interval_whiskers(rows),
+        y=names, x=rows["pck_thesis"], orientation="h", marker_color=BLUE, customdata=rows["labelled"],
+        error_x=_interval_whiskers(rows),
         hovertemplate="%{y}: PCK %{x:.3f}, %{customdata:,} labelled<extra></extra>",
     )  # fmt: skip
     dots = go.Scatter(
