@@ -95,7 +95,7 @@ def test_every_runner_makes_the_same_bytes_of_the_default_pipeline(tmp_path: Pat
     made = {}
     for runner in RUNNERS:
         data = tmp_path / runner
-        ended = call(runner, f"raw_dir={raw},data_dir={data},test_ledger={data}/ledger.json")
+        ended = call(runner, f"raw_dir={raw},data_dir={data},test_access_log={data}/ledger.json")
         assert ended.exit_code == 0, ended.output[-2000:]
         made[runner] = digests(data)
     assert any(name.endswith("model.safetensors") for name in made["SequentialRunner"])

@@ -34,7 +34,7 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
         "| oks_ap | unknown |  | crops | 5,064 |",
         "| split | images with persons | images | persons |",
         "| train | 4 | 2 | 3 |",
-        "| loss | mse (emphasis 40) |",
+        "| loss | mse (foreground_weight 40) |",
         "| weights of epoch | 17 |",
         "| Made by | posescope 0.1.0, run abc |",
     ):

@@ -64,7 +64,7 @@ def inputs(tiny_model, data_inputs, failure_inputs):
         # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
         components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), layer="stack1.bottleneck", shape=(4, 1, 1)),
         analyses={
-            "walks": AnalysisResult(facts={}, pictures={"walk_of_pc1": PICTURE}, note="People sit down."),
+            "walks": AnalysisResult(facts={}, images={"walk_of_pc1": PICTURE}, note="People sit down."),
             "skip_ablation": AnalysisResult(facts={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
         },
         examples=PICTURE,
@@ -173,14 +173,14 @@ def test_findings_come_first_and_stand_beside_their_controls(inputs):
     assert found.text.startswith("2 claims were put to the test, 1 held.")
     assert found.text.endswith("They are of persons of val.")
     assert found.tables[0].frame.to_numpy().tolist() == [
-        ["Cluster 2 fails.", "0.300", "everybody: 0.700", "did not hold"],
+        ["Cluster 2 fails.", "0.300", "all persons: 0.700", "did not hold"],
         ["Component 1 is sitting to standing.", "0.500 (0.400 to 0.600)", "shuffled persons: 0.010 (0.000 to 0.020)", "held"],
     ]
 
 
 def test_figures_of_an_analysis_are_shown_in_the_look_of_the_page(inputs):
     figure = go.Figure(go.Scatter(x=[1], y=[2]), layout={"height": 500})
-    analyses = {"walks": AnalysisResult(facts={}, figures={"slider_of_walks": figure})}
+    analyses = {"walks": AnalysisResult(facts={}, plots={"slider_of_walks": figure})}
     (shown,) = section(assemble_report(replace(inputs, analyses=analyses)), "What it has learned: walks").figures
     assert (shown.caption, shown.figure.layout.height) == ("slider of walks.", 500)
     assert shown.figure.layout.paper_bgcolor is None  # from the template

@@ -19,7 +19,7 @@ class AccessLogDataset(AbstractDataset[AccessLog, AccessLog]):
 
     Example:
     ```yaml
-    test_ledger:
+    test_access_log:
       type: posescope.datasets.LedgerDataset
       filepath: data/08_reporting/test_access_log.json
       data_dir: data

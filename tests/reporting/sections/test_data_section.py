@@ -34,11 +34,11 @@ def test_tables_give_percentages(data_inputs):
     distribution, rejected, labels = assemble_data_section(data_inputs).tables
     assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
     assert "before any was set aside" in distribution.caption
-    assert distribution.frame["images_share_percent"].tolist() == pytest.approx([40, 40, 20, 100])
-    assert rejected.frame["share_percent"].tolist() == pytest.approx([25, 30, 70, 75])
-    assert labels.frame["hidden_share_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])
+    assert distribution.frame["images_percent"].tolist() == pytest.approx([40, 40, 20, 100])
+    assert rejected.frame["fraction_percent"].tolist() == pytest.approx([25, 30, 70, 75])
+    assert labels.frame["occluded_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])
     page = render_report(ReportContent(title="Data", sections=(assemble_data_section(data_inputs),)))
-    assert 'images share<span class="unit">, %</span>' in page
+    assert 'images<span class="unit">, %</span>' in page
     assert "42.9" in page
 
 
@@ -55,7 +55,7 @@ def test_nothing_was_set_aside(data_inputs):
     assert len(section.tables[1].frame) == 2
 
 
-def test_findings_on_the_data_are_listed_with_their_shares(data_inputs):
+def test_findings_on_the_data_are_listed_with_their_fractions(data_inputs):
     section = assemble_quality_section(data_inputs.quality)
     assert section.title == "Data quality"
     assert section.text.startswith("1 findings were mended")
@@ -63,7 +63,7 @@ def test_findings_on_the_data_are_listed_with_their_shares(data_inputs):
     (table,) = section.tables
     assert table.frame["check"].tolist() == ["area_from_box", "guessed_oks_sigmas"]
     assert table.frame["records"].tolist() == [2, 1]
-    assert table.frame["share_percent"].tolist() == [50, 50]
+    assert table.frame["fraction_percent"].tolist() == [50, 50]
     assert "Annotation 3 has area null." in render_report(ReportContent(title="Data", sections=(section,)))
 
 

@@ -130,7 +130,7 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
 
 
 def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
-    """Shares (0..1) become percentages."""
-    shares = [name for name in map(str, table.columns) if name.endswith("fraction")]
-    percentages = table.assign(**{name: 100 * table[name] for name in shares})
-    return percentages.rename(columns={name: f"{name}_percent" for name in shares})
+    """Return the table with fractions (0..1) as percentages."""
+    fractions = [name for name in map(str, table.columns) if name.endswith("fraction")]
+    percentages = table.assign(**{name: 100 * table[name] for name in fractions})
+    return percentages.rename(columns={name: f"{name.removesuffix('_fraction')}_percent" for name in fractions})
