@@ -208,7 +208,6 @@ def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path
     layers = [
         "02_intermediate",
         "03_primary",
-        "07_model_output/features",
         "05_model_input",
         "06_models",
         "07_model_output",

@@ -88,4 +88,4 @@ def draw_outline(image: NDArray[np.uint8], corners: ArrayLike, colour: Colour, t
 
 
 def _fixed_point(values: ArrayLike) -> NDArray[np.int32]:
-    return np.rint(np.asarray(values) * 2**_SHIFT).astype(np.int32)
+    return np.asarray(np.rint(np.asarray(values) * 2**_SHIFT), dtype=np.int32)

@@ -61,7 +61,6 @@ _LAYERS = frozenset(
     {
         "02_intermediate",
         "03_primary",
-        "07_model_output/features",
         "05_model_input",
         "06_models",
         "07_model_output",
