@@ -20,7 +20,6 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.core.plugins import ComponentSpec
-from posescope.core.records import ScoredPersons
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Predictions, join_joints, joints_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
@@ -29,7 +28,8 @@ from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
 from posescope.evaluation.bootstrap import draw_images
 from posescope.evaluation.metric_evaluation import average_precision_values, evaluate_persons
-from posescope.evaluation.metrics.average_precision import match_coco
+from posescope.evaluation.metrics.average_precision import evaluate_coco
+from posescope.evaluation.scored_persons import ScoredPersons
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pck", "oks"))
@@ -93,7 +93,7 @@ def main() -> None:
     print(f"pycocotools alone {once:.2f} s")
 
     started = time.perf_counter()
-    evaluation = match_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
+    evaluation = evaluate_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
     print(f"matched after {time.perf_counter() - started:.2f} s")
     draws = draw_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
     precision = average_precision_values(evaluation, draws)

@@ -112,7 +112,7 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
         assert {key: table[key].unique().tolist() for key in setting} == {key: [told] for key, told in setting.items()}, name
     types = pd.read_csv(reporting / "error_types.csv")
     assert types.groupby("joint")["fraction"].sum().dropna().to_numpy() == pytest.approx(1)
-    ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("what")
+    ways = pd.read_csv(reporting / "decoding_effects.csv").set_index("variant")
     assert ways.loc["own decoder", "pck_thesis"] == pytest.approx(value["pck_thesis"])
     assert ways.loc["own decoder", "oks"] == pytest.approx(value["oks"], abs=1e-5)
     joints = pd.read_parquet(run / "data" / "07_model_output" / "val" / "joint_errors.parquet")

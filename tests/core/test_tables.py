@@ -17,7 +17,6 @@ from posescope.core.tables import (
     Issues,
     Keypoints,
     Persons,
-    PersonScores,
     Predictions,
     empty_table,
     ids_of,
@@ -26,6 +25,7 @@ from posescope.core.tables import (
     matrices_of,
     table_of,
 )
+from posescope.evaluation.table_schemas import PersonScores
 
 JOINTS = np.array([[[1, 2], [np.nan, np.nan]], [[3, 4], [5, 6]]])
 VISIBILITY = np.array([[2, 0], [1, 2]], np.uint8)

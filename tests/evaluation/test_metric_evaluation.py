@@ -13,7 +13,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import PersonScores, Predictions, join_joints, joints_of
+from posescope.core.tables import Predictions, join_joints, joints_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
@@ -22,6 +22,7 @@ from posescope.evaluation.bootstrap import draw_images
 from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_metric_value
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.base import MetricResult
+from posescope.evaluation.table_schemas import PersonScores
 
 SKELETON = Skeleton(("nose", "left_hand", "right_hand"), ((0, 1),), (0.1, 0.1, 0.1))
 METRICS = (ComponentSpec(name="pck_thesis"), ComponentSpec(name="pck"), ComponentSpec(name="oks"))

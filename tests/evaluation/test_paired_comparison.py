@@ -142,34 +142,34 @@ def test_joints_of_persons_in_one_run_alone_do_not_count():
 
 
 def test_nobody_in_common():
-    with pytest.raises(MetricError, match="no person in common: A has scored 1 person, B 2 others"):
+    with pytest.raises(MetricError, match="person"):
         compare_persons(scores([1], [1], oks=[0.5]), scores([2, 3], [1, 1], oks=[0.5, 0.5]))
 
 
 def test_no_figure_in_common():
-    with pytest.raises(MetricError, match="no figure in common"):
+    with pytest.raises(MetricError, match="metric"):
         compare_persons(scores([1], [1], oks=[0.5]), scores([1], [1], pck=[0.5]))
 
 
 def test_another_split_under_the_same_ids():
-    with pytest.raises(MetricError, match="person 2 is in image 8 in A, in image 9 in B \\(1 such person\\)"):
+    with pytest.raises(MetricError, match="person 2"):
         compare_persons(scores([1, 2], [7, 8], oks=[0, 0]), scores([1, 2], [7, 9], oks=[0, 0]))
 
 
 def test_another_skeleton():
-    with pytest.raises(MetricError, match="different skeletons: only in A: nose; only in B: neck, tail"):
+    with pytest.raises(MetricError, match="skeletons"):
         compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "neck", 2, 0.5, True), (1, 1, "tail", 2, 0.5, True)]))
 
 
 def test_other_annotations():
-    with pytest.raises(MetricError, match="other labelled joints"):
+    with pytest.raises(MetricError, match="annotations"):
         compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "nose", 1, 0.5, True)]))
 
 
 def test_the_same_labels_in_other_places():
     """Data of one person an image, with every joint labelled: only the places tell two sets apart."""
     first = hits([(1, 1, "nose", 2, 0.5, True)]).assign(x=10.0, y=20.0)
-    with pytest.raises(MetricError, match="or have them in other places"):
+    with pytest.raises(MetricError, match="annotations"):
         compare_joints(first, first.assign(x=11.0))
     assert len(compare_joints(first, first)) == 1
     assert len(compare_joints(first, hits([(1, 1, "nose", 2, 0.5, True)]))) == 1, "an older run has no places"

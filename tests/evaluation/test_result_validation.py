@@ -20,12 +20,11 @@ from pycocotools.cocoeval import COCOeval
 from posescope.core.errors import PosescopeError
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Keypoints, Persons, join_joints
+from posescope.evaluation.external_results import match_results, read_results
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.metrics.oks import person_oks
-from posescope.evaluation.protocols import match_results
 from posescope.evaluation.result_validation import check_results
-from posescope.prediction.split_predictions import read_results
 
 IMAGES = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "sub/b.jpg"}, {"id": -7, "file_name": "c.jpg"}]
 

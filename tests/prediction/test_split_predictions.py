@@ -1,4 +1,4 @@
-"""Where people are: asked of a model, or taken from another system's results."""
+"""Tests of posescope.prediction.split_predictions."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,12 @@ import pytest
 
 from posescope.core.errors import DataError
 from posescope.core.records import PoseTargets
-from posescope.core.tables import CropBoxes, HeatmapErrors, Keypoints, Persons, Predictions, join_joints
+from posescope.core.tables import CropBoxes, Keypoints, Persons, Predictions, join_joints
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.base import MetricError
+from posescope.evaluation.table_schemas import HeatmapErrors
 from posescope.prediction.crop_predictions import PredictionOptions
-from posescope.prediction.split_predictions import origin_of_predictions, predict_split, read_results
+from posescope.prediction.split_predictions import origin_of_predictions, predict_split
 
 JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
 IDS = np.array([100, 101])
@@ -22,7 +23,7 @@ LABELS = Keypoints.validate(join_joints(IDS, JOINTS + 7, np.full((2, 2), 2, np.u
 BOXES = CropBoxes.validate(
     pd.DataFrame({"person_id": IDS, "left": 7, "top": 7, "side": 64, "a": 1, "b": 0, "c": -7, "d": 0, "e": 1, "f": -7})
 )
-WANTED = Persons.validate(
+EVALUATED = Persons.validate(
     pd.DataFrame(
         {"person_id": IDS, "annotation_id": IDS, "image_id": [4, 5], "source_split": "v", "file_name": "x", "split": "val"}
     ).assign(image_h=90, image_w=90, bbox_x=0, bbox_y=0, bbox_w=50, bbox_h=50, area=2500, is_crowd=False)[
@@ -43,31 +44,32 @@ def crops() -> CropSet:
     return CropSet(targets, (images,), np.array([[0, 0], [0, 1]]))
 
 
-def test_the_model_is_asked(spots, crops) -> None:
-    found = predict_split(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+def test_a_model_predicts_its_crops(spots, crops) -> None:
+    found = predict_split(spots, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
+    np.testing.assert_array_equal(found.predictions[["crop_x", "crop_y"]], JOINTS.reshape(4, 2))
     assert [result["image_id"] for result in found.results] == [4, 5]
     assert found.results[0]["keypoints"] == [17, 27, 1, 47, 57, 1]
-    assert found.results[0]["score"] == pytest.approx(1)  # the mean of the joints' scores; the box was given
+    assert found.results[0]["score"] == pytest.approx(1)  # the mean of the joint scores, with a box score of 1
     assert found.heatmap_errors["image_id"].tolist() == [4, 5]
     assert (found.heatmap_errors["mse"] > 0).all()
 
 
-def test_a_file_is_taken_in_place_of_the_model(spots, crops, tmp_path) -> None:
+def test_results_of_a_file_replace_the_model(spots, crops, tmp_path) -> None:
     path = tmp_path / "theirs.json"
     record = {"category_id": spots.skeleton.category_id, "score": 0.5}
     records = [{**record, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]
     path.write_text(json.dumps(records))
-    found = predict_split(spots, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
+    found = predict_split(spots, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
     Predictions.validate(found.predictions)
     assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
     assert found.results == records
     assert HeatmapErrors.validate(found.heatmap_errors).empty
 
 
-def test_names_of_the_annotation_file_decide(spots, crops, tmp_path) -> None:
-    """Results of a program that numbers the images by itself, and of an image without people, which AP knows."""
+def test_file_names_of_the_annotation_file_override_image_ids(spots, crops, tmp_path) -> None:
+    """The results have their own image ids, and one is of an image without persons, which counts in AP."""
     images = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "b.jpg"}, {"id": 6, "file_name": "empty.jpg"}, "no image"]
     (tmp_path / "truth.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
     record = {"category_id": spots.skeleton.category_id, "score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
@@ -76,47 +78,26 @@ def test_names_of_the_annotation_file_decide(spots, crops, tmp_path) -> None:
     ]
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps(named))
-    arguments = (None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
+    arguments = (None, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
     found = predict_split(*arguments)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     assert found.results == [{**record, "image_id": number} for number in (4, 5, 6)]
     path.write_text(json.dumps([*named, {**record, "image_id": 4, "file_name": "c.jpg"}]))
-    with pytest.raises(MetricError, match=r"theirs\.json: 1 of 4 records is faulty(?s:.*)record 3: file_name 'c\.jpg'"):
+    with pytest.raises(MetricError, match="record 3"):
         predict_split(*arguments)
 
 
-def test_read(tmp_path) -> None:
-    path = tmp_path / "results.json"
-    records = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 1], "score": 0.5}]
-    path.write_text(json.dumps(records))
-    assert read_results(path) == records
-
-
-@pytest.mark.parametrize("text", ["not json", '{"annotations": []}', "[1, 2]"])
-def test_what_are_no_results_is_refused(tmp_path, text) -> None:
-    path = tmp_path / "results.json"
-    path.write_text(text)
-    with pytest.raises(DataError, match=r"results\.json: .*[Ee]xpected .*COCO keypoint results"):
-        read_results(path)
-
-
-def test_a_missing_file_is_named(tmp_path) -> None:
-    with pytest.raises(DataError, match=r"evaluation\.results"):
-        read_results(tmp_path / "absent.json")
-
-
-def test_without_a_model_there_must_be_results(crops, spots, tmp_path) -> None:
+def test_without_a_model_results_are_needed(crops, spots, tmp_path) -> None:
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps([{"category_id": 1, "score": 0.5, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]))
-    found = predict_split(None, crops, WANTED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
+    found = predict_split(None, crops, EVALUATED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
     assert found.predictions["person_id"].tolist() == [101, 101]
-    with pytest.raises(DataError, match="neither a model nor a file of results"):
-        predict_split(None, crops, WANTED, LABELS, BOXES, spots.skeleton, OPTIONS)
+    with pytest.raises(DataError, match="neither"):
+        predict_split(None, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS)
 
 
 @pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])
-def test_a_model_of_other_data_is_warned_of(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
-    """The split may have been drawn anew, so that it has learned from persons that are scored."""
+def test_a_model_of_other_data_logs_a_warning(untrained_model, caplog, trained_on: str | None, warnings: int) -> None:
     model = replace(untrained_model, provenance={} if trained_on is None else {"data_fingerprint": trained_on})
     assert origin_of_predictions(model, "d" * 16).data == "d" * 16
     assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings

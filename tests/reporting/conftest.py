@@ -168,10 +168,10 @@ def failure_inputs() -> FailureInputs:
         ),
         decoding_effects=pd.DataFrame(
             [
-                ("way", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
+                ("variant", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
                 ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
             ],
-            columns=["row", "what", *figures],
+            columns=["kind", "variant", *figures],
         ),
         worst_persons=np.full((8, 12, 3), 90, np.uint8),
     )  # fmt: skip

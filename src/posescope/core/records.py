@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
 
-__all__ = ["PosePredictions", "PoseTargets", "ScoredPersons"]
+__all__ = ["PosePredictions", "PoseTargets"]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class PoseTargets:
 
 @dataclass(frozen=True)
 class PosePredictions:
-    """What a network says of N persons.
+    """Predictions of a network for N persons.
 
     Attributes:
         person_ids: (N,) int64.
-        joints: (N, K, 2) float32, in the frame that the maker of the record states (crop px or image px).
-        scores: (N, K) float32: the height of the heatmap's peak.
+        joints: (N, K, 2) float32 crop px, as the decoder returned them.
+        scores: (N, K) float32, the height of the heatmap's peak.
     """
 
     person_ids: NDArray[np.int64]
@@ -105,56 +105,3 @@ class PosePredictions:
 
     def __len__(self) -> int:
         return len(self.person_ids)
-
-
-@dataclass(frozen=True)
-class ScoredPersons:
-    """Predictions beside the truth for N persons: what every metric reads.
-
-    Attributes:
-        person_ids, image_ids: (N,) int64.
-        predicted: (N, K, 2) float64 image px; NaN throughout for somebody who was missed.
-        scores: (N, K) float64.
-        truth: (N, K, 2) float64 image px; NaN where unlabelled.
-        visibility: (N, K) uint8.
-        boxes: (N, 4) float64 x, y, w, h of the annotated boxes, image px, in our convention.
-        areas: (N,) float64 px^2: COCO's area of the person (its segment), the scale of OKS.
-        crop_from_image: (N, 2, 3) float64; NaN for somebody who has no crop.
-        crop_size: (height, width) px of the crops.
-        oks_sigmas: (K,) of the skeleton.
-        joint_names: (K,) of the skeleton; empty where nobody said.
-        result_scores: (N,) float64 where persons have a score of their own, as another system's results have; NaN for somebody who
-            was missed. None: a person's score is the mean of its joints' scores.
-    """
-
-    person_ids: NDArray[np.int64]
-    image_ids: NDArray[np.int64]
-    predicted: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    truth: NDArray[np.float64]
-    visibility: NDArray[np.uint8]
-    boxes: NDArray[np.float64]
-    areas: NDArray[np.float64]
-    crop_from_image: NDArray[np.float64]
-    crop_size: tuple[int, int]
-    oks_sigmas: tuple[float, ...]
-    joint_names: tuple[str, ...] = ()
-    result_scores: NDArray[np.float64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.person_ids)
-
-    @property
-    def person_scores(self) -> NDArray[np.float64]:
-        """(N,): the score by which a person is ranked; NaN for somebody who was missed."""
-        return np.asarray(self.scores.mean(axis=1)) if self.result_scores is None else self.result_scores
-
-    @property
-    def labelled(self) -> NDArray[np.bool_]:
-        """(N, K): True where a joint is labelled (visibility > 0)."""
-        return self.visibility > 0
-
-    @property
-    def found(self) -> NDArray[np.bool_]:
-        """(N,): False for somebody who was missed, and so has no prediction at all."""
-        return np.asarray(~np.isnan(self.predicted).all(axis=(1, 2)), dtype=np.bool_)

@@ -20,12 +20,9 @@ __all__ = [
     "CropBoxes",
     "DataQuality",
     "Distribution",
-    "HeatmapErrors",
     "History",
     "Issues",
-    "JointHits",
     "Keypoints",
-    "PersonScores",
     "Persons",
     "Predictions",
     "Trials",
@@ -38,6 +35,7 @@ __all__ = [
     "split_fingerprint",
     "required_columns",
     "crop_boxes_fingerprint",
+    "crop_joints_of",
     "table_of",
 ]
 
@@ -90,7 +88,8 @@ class Keypoints(_Table):
 class Issues(_Table):
     """One row a record that was set aside, mended or warned of: where it came from and why.
 
-    `annotation_id` is -1 where the image itself is meant. `outcome` is `rejected`, or `repaired` or `warned`: those records go on.
+    `annotation_id` is -1 where the image itself is meant. `outcome` is `rejected`, or `repaired` or `warned`: those records go
+    on.
     """
 
     source_split: Series[str]
@@ -135,16 +134,20 @@ class CropBoxes(_Table):
 
 
 class Predictions(_Table):
-    """One row a person and joint: what the network says, in image px; or the person's own result of another system.
+    """One row per person and joint: the prediction of a network, or the matched result of another system.
 
-    `person_score`, the same in all rows of a person, is there where the result has a score of its own; a network's person is
-    scored by the mean of its joints. `model`, `data` and `results` are fingerprints (`posescope.core.origin`).
+    `x` and `y` are image px. `crop_x` and `crop_y` are crop px as the network's decoder returned them; they are missing from
+    another system's results and from tables of older versions. `person_score`, the same in all rows of a person, is the score of
+    another system's result; the score of a network's person is the mean of its joint scores. `model`, `data` and `results` are
+    fingerprints (`posescope.core.origin`).
     """
 
     person_id: Series[np.int64]
     joint: Series[np.uint8]
     x: Series[np.float32]
     y: Series[np.float32]
+    crop_x: Series[np.float32] | None = pa.Field(nullable=True)
+    crop_y: Series[np.float32] | None = pa.Field(nullable=True)
     score: Series[np.float32]
     person_score: Series[np.float32] | None
     model: Series[str] | None
@@ -183,55 +186,6 @@ class History(_Table):
     seconds: Series[np.float64]
     model: Series[str] | None
     data: Series[str] | None
-
-
-class PersonScores(_Table):
-    """One row a person who counts: every metric has a column, so the schema names only the person.
-
-    `found` is False for somebody who was missed: wanted by the evaluation, and without a prediction. The figures of such a
-    person are those of a prediction that is wrong at every labelled joint.
-    """
-
-    person_id: Series[np.int64] = pa.Field(unique=True)
-    image_id: Series[np.int64]
-    found: Series[bool]
-
-    class Config:  # noqa: D106
-        strict = False
-        coerce = True
-
-
-class JointHits(_Table):
-    """One row a labelled joint of a person who counts: its similarity in OKS (0..1), and whether `pck_thesis` calls it right.
-
-    Both are 0 for somebody who was missed. `pck_thesis` is NaN where the person was found and has no crop, on whose grid it
-    counts. `x` and `y` are the annotated place in image px, by which two runs see whether they were held against the same
-    truth; tables of older runs lack them.
-    """
-
-    person_id: Series[np.int64]
-    image_id: Series[np.int64]
-    joint: Series[str]
-    visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
-    x: Series[np.float32] | None
-    y: Series[np.float32] | None
-    oks: Series[np.float64] = pa.Field(ge=0, le=1)
-    pck_thesis: Series[np.float64] = pa.Field(nullable=True, ge=0, le=1)
-    model: Series[str] | None
-    data: Series[str] | None
-    results: Series[str] | None
-
-
-class HeatmapErrors(_Table):
-    """One row a person: mean squared error of the heatmaps (NaN where no map counts), and the sum of the maps' weights."""
-
-    person_id: Series[np.int64] = pa.Field(unique=True)
-    image_id: Series[np.int64]
-    mse: Series[np.float64] = pa.Field(nullable=True, ge=0)
-    weight: Series[np.float64] = pa.Field(ge=0)
-    model: Series[str] | None
-    data: Series[str] | None
-    results: Series[str] | None
 
 
 class Trials(_Table):
@@ -286,11 +240,11 @@ def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
 
 
 def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The long keypoint table as an array.
+    """Return the rows of a long keypoint table as an array.
 
     Args:
         keypoints: a `Keypoints` or `Predictions` table: every person has all K joints.
-        person_ids: (N,) whom, in which order.
+        person_ids: (N,) the persons, in the order of the result.
 
     Returns:
         (N, K, 3) float64: x, y (image px, NaN where missing) and visibility (or score).
@@ -299,28 +253,62 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
         DataError: if a person is not in the table.
     """
     third = "visibility" if "visibility" in keypoints else "score"
-    joint_count = int(keypoints["joint"].max()) + 1 if len(keypoints) else 0
-    ordered = keypoints.sort_values(["person_id", "joint"], kind="stable")
+    return _values_of(keypoints, person_ids, ["x", "y", third])
+
+
+def crop_joints_of(predictions: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the predicted joints in crop px.
+
+    Args:
+        predictions: a `Predictions` table with the columns crop_x and crop_y: every person has all K joints.
+        person_ids: (N,) the persons, in the order of the result.
+
+    Returns:
+        (N, K, 2) float64.
+
+    Raises:
+        DataError: if a person is not in the table.
+    """
+    return _values_of(predictions, person_ids, ["crop_x", "crop_y"])
+
+
+def _values_of(table: pd.DataFrame, person_ids: NDArray[np.int64], columns: list[str]) -> NDArray[np.float64]:
+    joint_count = int(table["joint"].max()) + 1 if len(table) else 0
+    ordered = table.sort_values(["person_id", "joint"], kind="stable")
     known = ordered["person_id"].to_numpy()[:: max(joint_count, 1)]
-    values = ordered[["x", "y", third]].to_numpy(dtype=np.float64).reshape(len(known), joint_count, 3)
-    strangers = np.setdiff1d(person_ids, known)
-    if len(strangers):
-        raise DataError(f"Person {strangers[0]} is not in the table of joints: the tables are of different runs.")
+    values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, len(columns))
+    unknown = np.setdiff1d(person_ids, known)
+    if len(unknown):
+        raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables are of different runs.")
     rows = np.searchsorted(known, person_ids)
     return np.asarray(values[rows])
 
 
 def join_joints(
-    person_ids: NDArray[np.int64], joints: NDArray[np.floating], third: NDArray[np.generic], name: str
+    person_ids: NDArray[np.int64],
+    joints: NDArray[np.floating],
+    third: NDArray[np.generic],
+    name: str,
+    crop_joints: NDArray[np.floating] | None = None,
 ) -> pd.DataFrame:
-    """Arrays (N, K, 2) and (N, K) as a long table with the columns person_id, joint, x, y and `name`."""
+    """Return arrays of joints as a long table with the columns person_id, joint, x, y, crop_x and crop_y (if given) and `name`.
+
+    Args:
+        person_ids: (N,).
+        joints: (N, K, 2) image px.
+        third: (N, K) values of the column `name`.
+        name: visibility or score.
+        crop_joints: (N, K, 2) crop px.
+    """
     count, joint_count = third.shape
+    coordinates = {"x": joints[..., 0], "y": joints[..., 1]}
+    if crop_joints is not None:
+        coordinates |= {"crop_x": crop_joints[..., 0], "crop_y": crop_joints[..., 1]}
     return pd.DataFrame(
         {
             "person_id": np.repeat(person_ids, joint_count),
             "joint": np.tile(np.arange(joint_count, dtype=np.uint8), count),
-            "x": joints[..., 0].ravel().astype(np.float32),
-            "y": joints[..., 1].ravel().astype(np.float32),
+            **{column: values.ravel().astype(np.float32) for column, values in coordinates.items()},
             name: third.ravel(),
         }
     )

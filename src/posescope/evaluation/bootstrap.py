@@ -1,18 +1,23 @@
-"""How sure an average is: bootstrap percentile intervals (Efron, 1979) over persons."""
+"""Bootstrap confidence intervals over images (Efron, 1979; cluster bootstrap), since the persons of one image are alike.
+
+    images   a  b  c              drawn with replacement, as many as there are, with all their persons
+    draw 1   2  0  1     ->  mean = (2 sum_a + 0 sum_b + 1 sum_c) / (2 n_a + 0 n_b + 1 n_c)
+
+Values are summed once per image; a draw is a product of its counts with these sums. So a thousand draws of thousands of persons
+take milliseconds, and several metrics (or two runs) share the same draws.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Interval", "bootstrap_difference", "bootstrap_mean", "ImageDraws", "draw_images"]
-
-_BLOCK_DRAWS = 2_000_000  # numbers drawn at once: bounds the memory, whatever the number of persons
+__all__ = ["ImageDraws", "Interval", "draw_images"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the ends of its confidence interval; all three are NaN where there is nothing to average."""
+    """An estimate and the ends of its confidence interval; all three are NaN if there are no values."""
 
     estimate: float
     low: float
@@ -20,63 +25,8 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies wholly on one side of zero (False for NaN)."""
+        """Whether all of the interval is above zero, or all of it below (False for NaN)."""
         return self.low > 0 or self.high < 0
-
-
-def bootstrap_mean(values: NDArray[np.float64], seed: int, resamples: int = 1000, level: float = 0.95) -> Interval:
-    """The mean of (n,) values with its interval; NaN values are left out.
-
-    Args:
-        values: one a person.
-        seed: of the resampling.
-        resamples: how many times n persons are drawn with replacement.
-        level: share of the resampled means inside the interval, 0..1.
-    """
-    known = values[~np.isnan(values)]
-    means = _resampled_means(known, np.random.default_rng(seed), resamples)
-    return _interval(float(known.mean()) if len(known) else float("nan"), means, level)
-
-
-def bootstrap_difference(
-    first: NDArray[np.float64], second: NDArray[np.float64], seed: int, resamples: int = 1000, level: float = 0.95
-) -> Interval:
-    """mean(first) - mean(second) of two separate groups of persons; each is resampled by itself. As `bootstrap_mean`."""
-    rng = np.random.default_rng(seed)
-    groups = [values[~np.isnan(values)] for values in (first, second)]
-    means = [_resampled_means(group, rng, resamples) for group in groups]
-    estimate = float(groups[0].mean() - groups[1].mean()) if all(len(group) for group in groups) else float("nan")
-    return _interval(estimate, means[0] - means[1], level)
-
-
-def _resampled_means(values: NDArray[np.float64], rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-    count = len(values)
-    if not count:
-        return np.full(resamples, np.nan)
-    means = np.empty(resamples)
-    step = max(1, _BLOCK_DRAWS // count)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        means[start : start + rows] = values[rng.integers(0, count, size=(rows, count))].mean(axis=1)
-    return means
-
-
-def _interval(estimate: float, means: NDArray[np.float64], level: float) -> Interval:
-    if np.isnan(estimate):
-        return Interval(estimate, estimate, estimate)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high))
-
-
-# MERGED from resampling: Resampling of images: how sure an average over people is when those of one photograph are alike
-# (Efron, 1979; in clusters).
-#
-#     images   a  b  c              drawn with replacement, as many as there are; everybody in an image comes with it
-#     draw 1   2  0  1     ->  mean = (2 sum_a + 0 sum_b + 1 sum_c) / (2 n_a + 0 n_b + 1 n_c)
-#
-# What is averaged is summed once an image; a draw then is a product of its counts with those sums, so a thousand draws of
-# thousands
-# of people take milliseconds, and several figures (or two runs) see the same draws.
 
 
 @dataclass(frozen=True)
@@ -92,11 +42,11 @@ class ImageDraws:
     counts: NDArray[np.float32]
 
     def means(self, values: NDArray[np.float64], image_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(R,) the mean of (n,) values in each draw; NaN values do not count, and a draw without any is NaN.
+        """Return (R,) the mean of the values in each draw; NaN for a draw without values.
 
         Args:
-            values: one a person, or one a joint.
-            image_ids: (n,) the image that each belongs to; one that was not drawn from counts as never drawn.
+            values: (n,) one per person or joint; NaN values are ignored.
+            image_ids: (n,) the image of each; an image that is not in `self.image_ids` counts as never drawn.
         """
         known = ~np.isnan(values)
         return self.ratios(np.where(known, values, 0.0), known.astype(np.float64), image_ids)
@@ -104,11 +54,11 @@ class ImageDraws:
     def ratios(
         self, numerators: NDArray[np.float64], denominators: NDArray[np.float64], image_ids: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Ratios of sums in each draw, NaN where the lower sum is 0. As `means`.
+        """Return the ratio of the sums in each draw; NaN where the denominator's sum is 0.
 
         Args:
             numerators, denominators: (n,), or (n, Q) for Q ratios at once; no NaN.
-            image_ids: (n,) the image that each row belongs to.
+            image_ids: (n,) the image of each row, as for `means`.
 
         Returns:
             (R,), or (R, Q).
@@ -121,9 +71,15 @@ class ImageDraws:
         return ratios.reshape(len(ratios), *numerators.shape[1:])
 
     def interval(self, estimate: float, drawn: NDArray[np.float64], level: float = 0.95) -> Interval:
-        """The percentile interval of (R,) values about the estimate; draws without a value are left out.
+        """Return the percentile interval of the drawn values.
 
-        Where there is no estimate, or not one draw has a value, low and high are NaN.
+        Args:
+            estimate: the value of the undrawn data.
+            drawn: (R,) the value of each draw; NaN values are ignored.
+            level: fraction of the drawn values inside the interval, 0..1.
+
+        Returns:
+            The interval; low and high are NaN if the estimate is NaN or no draw has a value.
         """
         known = drawn[~np.isnan(drawn)]
         if np.isnan(estimate) or not len(known):
@@ -132,7 +88,12 @@ class ImageDraws:
         return Interval(estimate, float(low), float(high))
 
     def mean_interval(self, values: NDArray[np.float64], image_ids: NDArray[np.int64], level: float = 0.95) -> Interval:
-        """The mean of (n,) values with its interval."""
+        """Return the mean of (n,) values with its interval.
+
+        Args:
+            values, image_ids: as for `means`.
+            level: as for `interval`.
+        """
         known = values[~np.isnan(values)]
         estimate = float(known.mean()) if len(known) else float("nan")
         return self.interval(estimate, self.means(values, image_ids), level)
@@ -144,10 +105,10 @@ class ImageDraws:
 
 
 def draw_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 1000) -> ImageDraws:
-    """Draw as many images as there are, with replacement, `resamples` times.
+    """Draw images with replacement, as many as there are, `resamples` times.
 
     Args:
-        image_ids: in any order, repeated or not: all images that belong to the evaluation, also those without a person.
+        image_ids: ids in any order, repeated or not: all images of the evaluation, those without persons included.
         seed: of the draws.
         resamples: R.
     """

@@ -1,12 +1,12 @@
-"""Two runs on the same persons: what is the difference, and is it more than chance (paired bootstrap over images)?
+"""Comparison of two runs on the same persons: paired differences with a bootstrap over images.
 
     person   run A   run B   B - A
-    7        0.50    0.75    +0.25     the differences are drawn, not the scores: what makes a person hard is hard for
-    8        0.20    0.20     0        both runs and falls out, so a small difference can be told that two separate
-    9        0.90    1.00    +0.10     intervals would hide
+    7        0.50    0.75    +0.25     differences are resampled, not scores. What makes a person hard is hard for both runs and
+    8        0.20    0.20     0        cancels, so differences are detected that two separate intervals would hide.
+    9        0.90    1.00    +0.10
 
-Everybody in an image is drawn together (`resampling`), and every figure and joint sees the same draws. Whom a run was to find and
-has not found has the figures of a prediction that is wrong everywhere: 0 in hits and in OKS.
+All persons of an image are drawn together (`bootstrap`), and all metrics and joints share the same draws. A person without
+prediction counts with 0 in hits and in OKS.
 """
 
 from dataclasses import asdict, dataclass
@@ -21,21 +21,21 @@ from posescope.core.origin import ORIGIN_COLUMNS
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.evaluation.metrics.base import MetricError
 
-__all__ = ["RunComparison", "JointComparison", "PairedMetric", "compare_joints", "compare_persons", "compare_values"]
+__all__ = ["JointComparison", "PairedMetric", "RunComparison", "compare_joints", "compare_persons", "compare_values"]
 
-_NO_FIGURES = ("person_id", "image_id", "found", *ORIGIN_COLUMNS)
+_NO_METRICS = ("person_id", "image_id", "found", *ORIGIN_COLUMNS)
 _LABEL = ["person_id", "joint", "visibility", "x", "y"]
 
 
 @dataclass(frozen=True)
 class PairedMetric:
-    """One figure of two runs.
+    """One metric of two runs.
 
     Attributes:
-        name: of the figure.
-        count: persons (or joints) with a value in both runs; all that follows is over them.
-        a, b: mean in either run.
-        difference: b - a; NaN, with its interval, where `count` is 0.
+        name: of the metric.
+        count: number of persons (or joints) with a value in both runs; the other fields are over these.
+        a, b: means of the runs A and B.
+        difference: b - a; NaN, with its interval, if `count` is 0.
         low, high: 95 % interval of the difference.
     """
 
@@ -49,44 +49,44 @@ class PairedMetric:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies wholly on one side of zero."""
+        """Whether all of the interval is above zero, or all of it below."""
         return self.low > 0 or self.high < 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: NaN becomes null; with `excludes_zero`."""
+        """Return the fields and `excludes_zero` for JSON; NaN becomes null."""
         content = {key: None if value != value else value for key, value in asdict(self).items()}  # noqa: PLR0124
         return {**content, "excludes_zero": self.excludes_zero}
 
 
 @dataclass(frozen=True)
 class JointComparison:
-    """One joint of two runs, by two measures, where more is better."""
+    """One joint of two runs, by two measures of which larger values are better."""
 
     joint: str
     pck_thesis: PairedMetric
     oks: PairedMetric
 
     def winner(self, measure: Literal["pck_thesis", "oks"]) -> Literal["A", "B", ""]:
-        """The run that is better by this measure; '' where the interval holds zero."""
-        figure: PairedMetric = getattr(self, measure)
-        if not figure.excludes_zero:
+        """Return the run that is better by this measure; '' if the interval includes zero."""
+        metric: PairedMetric = getattr(self, measure)
+        if not metric.excludes_zero:
             return ""
-        return "B" if figure.difference > 0 else "A"
+        return "B" if metric.difference > 0 else "A"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the fields for JSON."""
         measures = {name: {**getattr(self, name).to_dict(), "winner": self.winner(name)} for name in ("pck_thesis", "oks")}
         return {"joint": self.joint, **measures}
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Two runs on the persons who count in both.
+    """Two runs, compared on the persons that count in both.
 
     Attributes:
-        persons, images: in common.
-        missed_a, missed_b: how many of these the run has not found; they count with what a miss is worth, 0.
-        only_a, only_b: persons who count in this run alone; they are left out.
+        persons, images: numbers in common.
+        missed_a, missed_b: number of these persons without prediction in the run; they count with 0.
+        only_a, only_b: number of persons that count in this run only; they are left out.
         metric_values: of every column that both tables have.
         left_out: names of the columns that one of the tables lacks.
     """
@@ -101,23 +101,20 @@ class RunComparison:
     left_out: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            **asdict(self),
-            "left_out": list(self.left_out),
-            "metric_values": [figure.to_dict() for figure in self.metric_values],
-        }
+        """Return the fields for JSON."""
+        metrics = [metric.to_dict() for metric in self.metric_values]
+        return {**asdict(self), "left_out": list(self.left_out), "metric_values": metrics}
 
 
 def compare_values(
     name: str, first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
 ) -> PairedMetric:
-    """The paired difference of one figure.
+    """Return the paired difference of one metric.
 
     Args:
-        name: of the figure.
-        first, second: (n,) values of runs A and B, of the same persons in the same order; who is NaN in either does not count.
-        image_ids: (n,) the image of each.
+        name: of the metric.
+        first, second: (n,) values of runs A and B for the same persons in the same order; pairs with a NaN are ignored.
+        image_ids: (n,) the image of each person.
         draws: of the images.
     """
     both = ~(np.isnan(first) | np.isnan(second))
@@ -128,23 +125,23 @@ def compare_values(
 
 
 def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000) -> RunComparison:
-    """Compare every figure that two runs have for each person.
+    """Compare every metric that two runs have for each person.
 
     Args:
         first, second: `PersonScores` tables of runs A and B.
         seed, resamples: of the bootstrap.
 
     Raises:
-        MetricError: if nobody, or no figure, is in both, or if a person is in another image in the other run.
+        MetricError: if the runs have no person or no metric in common, or if a person is in another image in the other run.
     """
     joined = first.merge(second, on="person_id", suffixes=(":a", ":b")).sort_values("person_id")
     if joined.empty:
-        numbers = f"A has scored {pluralise(len(first), 'person')}, B {pluralise(len(second), 'other')}"
-        raise MetricError(f"The runs have no person in common: {numbers}.")
+        counts = f"A has scored {pluralise(len(first), 'person')}, B {pluralise(len(second), 'other')}"
+        raise MetricError(f"The runs have no person in common: {counts}.")
     _check_images(joined)
-    names = [name for name in first.columns if name in second.columns and name not in _NO_FIGURES]
+    names = [name for name in first.columns if name in second.columns and name not in _NO_METRICS]
     if not names:
-        raise MetricError("The runs have no figure in common: they were scored by other metrics (evaluation.scoring.metrics).")
+        raise MetricError("The runs have no metric in common: they were scored by other metrics (evaluation.scoring.metrics).")
     image_ids = joined["image_id:a"].to_numpy(dtype=np.int64)
     draws = draw_images(image_ids, seed, resamples)
     return RunComparison(
@@ -155,21 +152,21 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
         only_a=len(first) - len(joined),
         only_b=len(second) - len(joined),
         metric_values=tuple(compare_values(name, *_values(joined, name), image_ids, draws) for name in names),
-        left_out=tuple(sorted((set(first.columns) ^ set(second.columns)) - set(_NO_FIGURES))),
+        left_out=tuple(sorted((set(first.columns) ^ set(second.columns)) - set(_NO_METRICS))),
     )
 
 
 def compare_joints(
     first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, resamples: int = 1000
 ) -> tuple[JointComparison, ...]:
-    """Compare two runs joint by joint, over the persons in common; the largest difference in similarity first.
+    """Compare two runs joint by joint, over the persons in common; the largest absolute difference of OKS comes first.
 
     Args:
         first, second: `JointHits` tables of runs A and B.
-        seed, resamples: of the bootstrap; the draws are those of `compare_persons` where every person has a labelled joint.
+        seed, resamples: of the bootstrap; the draws are those of `compare_persons` if every person has a labelled joint.
 
     Raises:
-        MetricError: if the joints have other names, or if the same persons have other labels.
+        MetricError: if the runs have other joints, or other labels for the same persons.
     """
     common = np.intersect1d(first["person_id"].unique(), second["person_id"].unique())
     first, second = (table[table["person_id"].isin(common)] for table in (first, second))
@@ -192,13 +189,14 @@ def _values(joined: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], NDArr
 
 
 def _check_images(joined: pd.DataFrame) -> None:
-    torn = joined[joined["image_id:a"] != joined["image_id:b"]]
-    if len(torn):
-        row = torn.iloc[0]
+    moved = joined[joined["image_id:a"] != joined["image_id:b"]]
+    if len(moved):
+        row = moved.iloc[0]
         raise MetricError(
-            f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A, "
-            f"in image {row['image_id:b']:.0f} in B ({pluralise(len(torn), 'such person')}). Only runs on the same validation set "
-            "can be compared."
+            f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A "
+            f"and in image "
+            f"{row['image_id:b']:.0f} in B ({pluralise(len(moved), 'such person')}). Only runs on the same validation set can be "
+            f"compared."
         )
 
 
@@ -213,6 +211,7 @@ def _check_labels(first: pd.DataFrame, second: pd.DataFrame) -> None:
     labels = [table[known].sort_values(known).to_numpy().tolist() for table in (first, second)]
     if labels[0] != labels[1]:
         raise MetricError(
-            "The runs were scored against different annotations: the same persons have other labelled joints, or have them in "
-            "other places. Only runs on the same validation set can be compared."
+            "The runs were scored against different annotations: labelled joints of the same persons, or their coordinates, "
+            "differ. Only runs "
+            "on the same validation set can be compared."
         )

@@ -1,4 +1,9 @@
-"""Bring predictions and truth together: tables in, the arrays that every metric reads out."""
+"""Predictions beside the annotations: the arrays that every metric reads, and the context of the persons in their images.
+
+Coordinates come in two frames. Image px serve OKS, PCK and average precision. Crop px serve `pck_thesis`, whose grid is the
+crop's. The crop coordinates of a network's predictions are those that its decoder returned; other coordinates are mapped by
+`crop_from_image` and stored as float32, as the training targets are.
+"""
 
 from dataclasses import dataclass
 
@@ -8,25 +13,117 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.core.joint_matching import joint_names_of
-from posescope.core.records import ScoredPersons
 from posescope.core.skeleton import Skeleton
-from posescope.core.tables import joints_of, matrices_of
-from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
+from posescope.core.tables import crop_joints_of, joints_of, matrices_of
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["check_names", "gather_scored", "Cases", "Neighbours", "find_neighbours", "gather_cases", "thesis_hits"]
+__all__ = ["Cases", "Neighbours", "ScoredPersons", "check_joint_names", "find_neighbours", "gather_cases", "gather_scored"]
+
+_BOX = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
 
 
-def check_names(skeleton: Skeleton, keypoints: pd.DataFrame) -> None:
-    """Check that a skeleton and a table of keypoints are of the same data: the same names in the same order.
+@dataclass(frozen=True)
+class ScoredPersons:
+    """Predictions and annotations of N persons with K joints: the input of every metric.
+
+    Attributes:
+        person_ids, image_ids: (N,) int64.
+        predicted: (N, K, 2) float64 image px; NaN for a person without prediction.
+        predicted_crop: (N, K, 2) float64 crop px; NaN for a person without prediction or without crop.
+        scores: (N, K) float64; NaN for a person without prediction.
+        truth: (N, K, 2) float64 image px; NaN where unlabelled.
+        truth_crop: (N, K, 2) float64 crop px; NaN where unlabelled, or without crop.
+        visibility: (N, K) uint8, 0 unlabelled, 1 occluded, 2 visible.
+        boxes: (N, 4) float64 x, y, w, h of the annotated boxes, image px, in the package's convention.
+        areas: (N,) float64 px^2: COCO's area of the person (of its segment), the scale of OKS.
+        crop_from_image: (N, 2, 3) float64; NaN for a person without crop.
+        crop_size: (height, width) px of the crops.
+        oks_sigmas: (K,) of the skeleton.
+        joint_names: (K,) of the skeleton; empty if unknown.
+        result_scores: (N,) float64, the scores of another system's results; NaN for a person without prediction. None for a
+            network's predictions: the score of a person is the mean of its joint scores.
+    """
+
+    person_ids: NDArray[np.int64]
+    image_ids: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    predicted_crop: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    truth: NDArray[np.float64]
+    truth_crop: NDArray[np.float64]
+    visibility: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    crop_from_image: NDArray[np.float64]
+    crop_size: tuple[int, int]
+    oks_sigmas: tuple[float, ...]
+    joint_names: tuple[str, ...] = ()
+    result_scores: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    @property
+    def person_scores(self) -> NDArray[np.float64]:
+        """(N,) the score that ranks each person; NaN for a person without prediction."""
+        return np.asarray(self.scores.mean(axis=1)) if self.result_scores is None else self.result_scores
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(N, K) True where a joint is labelled (visibility > 0)."""
+        return self.visibility > 0
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,) False for a person without prediction."""
+        return np.asarray(~np.isnan(self.predicted).all(axis=(1, 2)), dtype=np.bool_)
+
+    @property
+    def measurable_in_crop(self) -> NDArray[np.bool_]:
+        """(N,) False for a person with a prediction but without a crop: whether its joints are correct in the crop is unknown."""
+        return np.asarray(np.isfinite(self.crop_from_image).all(axis=(1, 2)) | ~self.found, dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """P pairs of a scored person and another person of the same image.
+
+    Attributes:
+        rows: (P,) int64, the row of the scored person.
+        joints: (P, K, 2) float64 image px of the other person; NaN where unlabelled.
+        areas: (P,) float64 px^2 of the other person.
+        boxes: (P, 4) float64 x, y, w, h px of the other person.
+    """
+
+    rows: NDArray[np.int64]
+    joints: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """N scored persons, their neighbours, and the (N, 2) height and width px of their images: the input of the error analysis."""
+
+    scored: ScoredPersons
+    neighbours: Neighbours
+    image_sizes: NDArray[np.int64]
+
+
+def check_joint_names(skeleton: Skeleton, keypoints: pd.DataFrame) -> None:
+    """Check that a skeleton and a `Keypoints` table name the same joints in the same order.
+
+    Args:
+        skeleton: of the data.
+        keypoints: a `Keypoints` table; one without names or without rows is not checked.
 
     Raises:
-        DataError: if they are not. A table without names or without rows is not checked.
+        DataError: if the names differ.
     """
     names = joint_names_of(keypoints)
     if names and names != skeleton.joints:
         raise DataError(
-            "The skeleton and the table of keypoints are of different data. Joints of the skeleton: "
+            "The skeleton and the table of keypoints belong to different data. Joints of the skeleton: "
             f"{', '.join(skeleton.joints)}. Joints of the table: {', '.join(names)}. Run the pipeline data_engineering."
         )
 
@@ -38,30 +135,31 @@ def gather_scored(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     crop_size: tuple[int, int],
-    wanted: NDArray[np.int64] | None = None,
+    evaluated_ids: NDArray[np.int64] | None = None,
 ) -> ScoredPersons:
-    """Predicted persons beside their annotation, in ascending order of person_id.
+    """Join predictions and annotations, in ascending order of person_id.
 
     Args:
-        predictions: a `Predictions` table, image px.
-        persons, keypoints: tables that have every person.
-        crop_boxes: of somebody who is not in it, the map into the crop is NaN.
+        predictions: a `Predictions` table. Without the columns crop_x and crop_y (another system's results) the crop coordinates
+            are mapped from the image coordinates.
+        persons, keypoints: tables that hold every person.
+        crop_boxes: a `CropBoxes` table; persons who are not in it have no crop.
         skeleton: of the data.
         crop_size: (height, width) px.
-        wanted: ids of those who ought to be there: whoever of them has no prediction was missed, and stands there with NaN
-            as prediction; none: nobody was missed.
+        evaluated_ids: person_id of the evaluated persons; those without prediction are added with NaN. None: the predicted
+            persons.
 
     Raises:
-        DataError: if the table of keypoints names its joints, and not as the skeleton does.
+        DataError: if the names of the joints in `keypoints` are not those of the skeleton.
     """
-    check_names(skeleton, keypoints)
+    check_joint_names(skeleton, keypoints)
     predicted_ids = np.unique(predictions["person_id"].to_numpy())
-    person_ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
-    truth = joints_of(keypoints, person_ids)
+    person_ids = predicted_ids if evaluated_ids is None else np.union1d(predicted_ids, evaluated_ids)
+    truth, rows = joints_of(keypoints, person_ids), persons.set_index("person_id").loc[person_ids]
+    crop_from_image = matrices_of(crop_boxes.set_index("person_id").reindex(person_ids))
     found = np.full(truth.shape, np.nan)
     if len(predicted_ids):
         found[np.isin(person_ids, predicted_ids)] = joints_of(predictions, predicted_ids)
-    rows = persons.set_index("person_id").loc[person_ids]
     result_scores = None
     if "person_score" in predictions:
         result_scores = predictions.groupby("person_id")["person_score"].first().reindex(person_ids).to_numpy(dtype=np.float64)
@@ -69,12 +167,14 @@ def gather_scored(
         person_ids=person_ids,
         image_ids=rows["image_id"].to_numpy(dtype=np.int64),
         predicted=found[..., :2],
+        predicted_crop=_predicted_in_crop(predictions, person_ids, found[..., :2], crop_from_image),
         scores=found[..., 2],
         truth=truth[..., :2],
+        truth_crop=_to_crop(crop_from_image, truth[..., :2]),
         visibility=truth[..., 2].astype(np.uint8),
-        boxes=rows[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64),
+        boxes=rows[_BOX].to_numpy(dtype=np.float64),
         areas=rows["area"].to_numpy(dtype=np.float64),
-        crop_from_image=matrices_of(crop_boxes.set_index("person_id").reindex(person_ids)),
+        crop_from_image=crop_from_image,
         crop_size=crop_size,
         oks_sigmas=skeleton.oks_sigmas,
         joint_names=skeleton.joints,
@@ -82,55 +182,24 @@ def gather_scored(
     )
 
 
-# MERGED from cases: Scored persons together with all that is needed to say where a model fails: who else is in their
-# image, and its size.
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """Pairs of a scored person and another one of the same image, P in all.
-
-    Attributes:
-        rows: (P,) int64: the row of the scored person.
-        joints: (P, K, 2) float64 image px of the other; NaN where unlabelled.
-        areas: (P,) float64 px^2 of the other.
-        boxes: (P, 4) float64 x, y, w, h px of the other.
-    """
-
-    rows: NDArray[np.int64]
-    joints: NDArray[np.float64]
-    areas: NDArray[np.float64]
-    boxes: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Cases:
-    """N scored persons, their neighbours, and the (N, 2) height and width px of their images."""
-
-    scored: ScoredPersons
-    neighbours: Neighbours
-    image_sizes: NDArray[np.int64]
-
-
 def find_neighbours(person_ids: NDArray[np.int64], persons: pd.DataFrame, keypoints: pd.DataFrame) -> Neighbours:
-    """Who else is annotated in the images of some persons; crowds are nobody.
+    """Return the other annotated persons in the images of the scored persons, crowds excluded.
 
     Args:
         person_ids: (N,) the scored persons.
-        persons: a `Persons` table of everybody that was read, also of those without a crop. Images are told apart by file of
-            annotations and image_id, for the same number may stand in train and in val.
-        keypoints: a `Keypoints` table that has them.
+        persons: a `Persons` table of all persons that were read, those without crop included. Images are identified by
+            source_split and image_id, since an image_id may occur in train and in val.
+        keypoints: a `Keypoints` table of the same persons.
     """
     image = ["source_split", "image_id"]
     scored = persons.set_index("person_id").loc[person_ids, image].reset_index().assign(row=np.arange(len(person_ids)))
-    people = persons.loc[~persons["is_crowd"]]
-    pairs = scored.merge(people, on=image, suffixes=("_scored", ""))
+    pairs = scored.merge(persons.loc[~persons["is_crowd"]], on=image, suffixes=("_scored", ""))
     pairs = pairs[pairs["person_id_scored"] != pairs["person_id"]]
     return Neighbours(
         rows=pairs["row"].to_numpy(dtype=np.int64),
         joints=joints_of(keypoints, pairs["person_id"].to_numpy(dtype=np.int64))[..., :2],
         areas=pairs["area"].to_numpy(dtype=np.float64),
-        boxes=pairs[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64),
+        boxes=pairs[_BOX].to_numpy(dtype=np.float64),
     )
 
 
@@ -141,28 +210,40 @@ def gather_cases(
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     crop_size: tuple[int, int],
-    wanted: NDArray[np.int64] | None = None,
+    evaluated_ids: NDArray[np.int64] | None = None,
 ) -> Cases:
-    """As `gather_scored`, with the surroundings; `persons` is the table of everybody that was read."""
+    """Join predictions, annotations and the other persons of the same images.
+
+    Args:
+        predictions, crop_boxes, skeleton, crop_size, evaluated_ids: as for `gather_scored`.
+        persons, keypoints: tables of all persons that were read, those without crop included.
+    """
     predicted_ids = np.unique(predictions["person_id"].to_numpy())
-    ids = predicted_ids if wanted is None else np.union1d(predicted_ids, wanted)
+    ids = predicted_ids if evaluated_ids is None else np.union1d(predicted_ids, evaluated_ids)
     splits = persons.loc[persons["person_id"].isin(ids), "source_split"].unique()
-    # Millions of joints of other splits need not be sorted.
+    # Joints of other splits are dropped first: sorting millions of them takes seconds.
     near = persons[persons["source_split"].isin(splits)]
     joints = keypoints[keypoints["person_id"].isin(near["person_id"])]
-    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size, wanted)
+    scored = gather_scored(predictions, near, joints, crop_boxes, skeleton, crop_size, evaluated_ids)
     sizes = near.set_index("person_id").loc[scored.person_ids, ["image_h", "image_w"]].to_numpy(dtype=np.int64)
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 
 
-def thesis_hits(scored: ScoredPersons) -> NDArray[np.float64]:
-    """(N, K): 1 where a joint is right as `pck_thesis` counts it, 0 where wrong, NaN where unlabelled.
+def _predicted_in_crop(
+    predictions: pd.DataFrame,
+    person_ids: NDArray[np.int64],
+    predicted: NDArray[np.float64],
+    crop_from_image: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    if "crop_x" not in predictions:
+        return _to_crop(crop_from_image, predicted)
+    in_crop = np.full(predicted.shape, np.nan)
+    known = np.isin(person_ids, predictions["person_id"].to_numpy())
+    if known.any():
+        in_crop[known] = crop_joints_of(predictions, person_ids[known])
+    return in_crop
 
-    Somebody who was missed has hit nothing; who was found but has no crop cannot be measured (NaN).
-    """
-    # As there: the way from crop to image and back must not decide the rounding of a half cell.
-    predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
-    target = apply_affine(scored.crop_from_image, scored.truth).round(6)
-    hits = pck_thesis_hits(predicted, target, scored.visibility, scored.crop_size)
-    known = np.isfinite(scored.crop_from_image).all(axis=(1, 2)) | ~scored.found
-    return np.where(scored.labelled & known[:, None], hits.astype(np.float64), np.nan)
+
+def _to_crop(crop_from_image: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map (N, K, 2) image px to crop px, in the precision of the stored targets."""
+    return apply_affine(crop_from_image, points).astype(np.float32).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The tables that say where a model fails: one pandera schema each, and the long table of every joint's error type."""
+"""Schemas of the tables of the evaluation, and the long table of error types."""
 
 from typing import Any, get_args
 
@@ -15,7 +15,10 @@ __all__ = [
     "DecodingEffects",
     "ErrorCosts",
     "ErrorTypes",
+    "HeatmapErrors",
     "JointErrors",
+    "JointHits",
+    "PersonScores",
     "RankCorrelations",
     "Reliability",
     "Strata",
@@ -25,8 +28,8 @@ __all__ = [
 UNLABELLED = "unlabelled"
 
 
-def _figure(**bounds: Any) -> Any:
-    """A number that may be missing, where there was nobody to measure it on."""
+def _metric(**bounds: Any) -> Any:
+    """Return a field that is NaN where nothing could be measured."""
     return pa.Field(nullable=True, **bounds)
 
 
@@ -36,10 +39,69 @@ class _Table(pa.DataFrameModel):
         coerce = True
 
 
-class _ToldTable(_Table):
-    """A table of figures, each row with what it is to be told with (`metric_values.EvaluationSetting`), and of how many people it is.
+class _OriginTable(_Table):
+    """A table whose rows state the model, data and results that they are of (`posescope.core.origin`); older tables lack them."""
 
-    `model`, `data` and `results` are fingerprints (`posescope.core.origin`); tables of older versions lack them.
+    model: Series[str] | None
+    data: Series[str] | None
+    results: Series[str] | None
+
+
+class PersonScores(_Table):
+    """One row per evaluated person. Every metric adds a column, so only the columns of the person are checked.
+
+    `found` is False for a person without prediction, whose metrics are those of a prediction that is wrong at every labelled
+    joint.
+    """
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+    found: Series[bool]
+
+    class Config:  # noqa: D106
+        strict = False
+        coerce = True
+
+
+class JointHits(_OriginTable):
+    """One row per labelled joint of an evaluated person: its similarity in OKS (0..1), and whether it is correct by `pck_thesis`.
+
+    Both are 0 for a person without prediction. `pck_thesis` is NaN for a person with a prediction but without a crop. `x` and `y`
+    are the annotated place in image px, by which two runs check that they were scored against the same annotations; older tables
+    lack them.
+    """
+
+    person_id: Series[np.int64]
+    image_id: Series[np.int64]
+    joint: Series[str]
+    visibility: Series[np.uint8] = pa.Field(ge=1, le=2)
+    x: Series[np.float32] | None
+    y: Series[np.float32] | None
+    oks: Series[np.float64] = pa.Field(ge=0, le=1)
+    pck_thesis: Series[np.float64] = _metric(ge=0, le=1)
+
+
+class HeatmapErrors(_OriginTable):
+    """One row per person: mean squared error of the heatmaps (NaN where none counts), and the sum of their weights."""
+
+    person_id: Series[np.int64] = pa.Field(unique=True)
+    image_id: Series[np.int64]
+    mse: Series[np.float64] = _metric(ge=0)
+    weight: Series[np.float64] = pa.Field(ge=0)
+
+
+class JointErrors(_OriginTable):
+    """One row per scored person and joint: its error type, or `unlabelled`."""
+
+    person_id: Series[np.int64]
+    joint: Series[np.uint8]
+    type: Series[str] = pa.Field(isin=(*ERROR_TYPES, UNLABELLED))
+
+
+class _MetricTable(_Table):
+    """A table of metric values: each row states its setting (`metric_values.EvaluationSetting`) and its number of persons.
+
+    `model`, `data` and `results` are fingerprints (`posescope.core.origin`); older tables lack them.
     """
 
     persons: Series[np.int64] = pa.Field(ge=0)
@@ -52,114 +114,106 @@ class _ToldTable(_Table):
     results: Series[str] | None = pa.Field(nullable=True)
 
 
-class JointErrors(_Table):
-    """One row a scored person and joint: its type of error, `unlabelled` where nobody knows."""
+class _ScoreTable(_MetricTable):
+    """A table of PCK and OKS with their intervals."""
 
-    person_id: Series[np.int64]
-    joint: Series[np.uint8]
-    type: Series[str] = pa.Field(isin=(*ERROR_TYPES, UNLABELLED))
-    model: Series[str] | None
-    data: Series[str] | None
-    results: Series[str] | None
+    not_found: Series[np.int64] = pa.Field(ge=0)
+    pck_thesis: Series[np.float64] = _metric(ge=0, le=1)
+    pck_thesis_low: Series[np.float64] = _metric(ge=0, le=1)
+    pck_thesis_high: Series[np.float64] = _metric(ge=0, le=1)
+    oks: Series[np.float64] = _metric(ge=0, le=1)
+    oks_low: Series[np.float64] = _metric(ge=0, le=1)
+    oks_high: Series[np.float64] = _metric(ge=0, le=1)
 
 
-class ErrorTypes(_ToldTable):
-    """One row a joint (`all`: all joints together) and type of error; see `metrics.error_types.error_type_table`."""
+class ErrorTypes(_MetricTable):
+    """One row per joint (`all`: all joints) and error type; see `error_types.error_type_table`."""
 
     joint: Series[str]
     type: Series[str] = pa.Field(isin=ERROR_TYPES)
     not_found: Series[np.int64] = pa.Field(ge=0)
     labelled: Series[np.int64] = pa.Field(ge=0)
     count: Series[np.int64] = pa.Field(ge=0)
-    fraction: Series[np.float64] = _figure(ge=0, le=1)
-    low: Series[np.float64] = _figure(ge=0, le=1)
-    high: Series[np.float64] = _figure(ge=0, le=1)
-    oks_gain: Series[np.float64] = _figure()
-    oks_gain_low: Series[np.float64] = _figure()
-    oks_gain_high: Series[np.float64] = _figure()
+    fraction: Series[np.float64] = _metric(ge=0, le=1)
+    low: Series[np.float64] = _metric(ge=0, le=1)
+    high: Series[np.float64] = _metric(ge=0, le=1)
+    oks_gain: Series[np.float64] = _metric()
+    oks_gain_low: Series[np.float64] = _metric()
+    oks_gain_high: Series[np.float64] = _metric()
 
 
-class ErrorCosts(_ToldTable):
-    """One row a type of error, put right alone, and one for all; see `metrics.error_costs.error_cost_table`."""
+class ErrorCosts(_MetricTable):
+    """One row per error type, and one for all types; see `error_costs.error_cost_table`."""
 
     type: Series[str]
     not_found: Series[np.int64] = pa.Field(ge=0)
     joints: Series[np.int64] = pa.Field(ge=0)
-    oks_ap: Series[np.float64] = _figure(ge=0, le=1)
-    oks_ap_corrected: Series[np.float64] = _figure(ge=0, le=1)
-    ap_gain: Series[np.float64] = _figure(ge=-1, le=1)
+    oks_ap: Series[np.float64] = _metric(ge=0, le=1)
+    oks_ap_corrected: Series[np.float64] = _metric(ge=0, le=1)
+    ap_gain: Series[np.float64] = _metric(ge=-1, le=1)
     ap_protocol: Series[str] = pa.Field(isin=get_args(Protocol))
-    oks_gain: Series[np.float64] = _figure()
-    oks_gain_low: Series[np.float64] = _figure()
-    oks_gain_high: Series[np.float64] = _figure()
+    oks_gain: Series[np.float64] = _metric()
+    oks_gain_low: Series[np.float64] = _metric()
+    oks_gain_high: Series[np.float64] = _metric()
 
 
-class Strata(_ToldTable):
-    """One row a group of persons; see `metrics.strata.stratum_table`."""
+class Strata(_ScoreTable):
+    """One row per group of persons; see `strata.stratum_table`."""
 
     stratum: Series[str]
     group: Series[str]
-    not_found: Series[np.int64] = pa.Field(ge=0)
-    pck_thesis: Series[np.float64] = _figure(ge=0, le=1)
-    pck_thesis_low: Series[np.float64] = _figure(ge=0, le=1)
-    pck_thesis_high: Series[np.float64] = _figure(ge=0, le=1)
-    oks: Series[np.float64] = _figure(ge=0, le=1)
-    oks_low: Series[np.float64] = _figure(ge=0, le=1)
-    oks_high: Series[np.float64] = _figure(ge=0, le=1)
 
 
-class Reliability(_ToldTable):
-    """One row a range of scores; see `metrics.reliability.reliability_table`."""
+class Reliability(_ScoreTable):
+    """One row per bin of scores; see `reliability.reliability_table`."""
 
     level: Series[str] = pa.Field(isin=("joint", "person"))
     bin: Series[np.int64] = pa.Field(ge=1)
     count: Series[np.int64] = pa.Field(ge=1)
-    not_found: Series[np.int64] = pa.Field(ge=0)
     score_of: Series[str]
     score: Series[np.float64]
     score_low: Series[np.float64]
     score_high: Series[np.float64]
-    pck_thesis: Series[np.float64] = _figure(ge=0, le=1)
-    pck_thesis_low: Series[np.float64] = _figure(ge=0, le=1)
-    pck_thesis_high: Series[np.float64] = _figure(ge=0, le=1)
-    oks: Series[np.float64] = _figure(ge=0, le=1)
-    oks_low: Series[np.float64] = _figure(ge=0, le=1)
-    oks_high: Series[np.float64] = _figure(ge=0, le=1)
 
 
-class RankCorrelations(_ToldTable):
+class RankCorrelations(_MetricTable):
     """One row for joints and one for persons: Spearman's correlation of score and OKS."""
 
     level: Series[str] = pa.Field(isin=("joint", "person"))
     count: Series[np.int64] = pa.Field(ge=0)
     not_found: Series[np.int64] = pa.Field(ge=0)
     score_of: Series[str]
-    spearman: Series[np.float64] = _figure()
-    low: Series[np.float64] = _figure()
-    high: Series[np.float64] = _figure()
+    spearman: Series[np.float64] = _metric()
+    low: Series[np.float64] = _metric()
+    high: Series[np.float64] = _metric()
 
 
-class DecodingEffects(_ToldTable):
-    """One row a way of reading the same network, and one a difference of two; see `prediction.decoding_effects`."""
+class DecodingEffects(_MetricTable):
+    """One row per variant of decoding, and one per difference of two variants; see `decoding_effects.decoding_effect_table`."""
 
-    row: Series[str] = pa.Field(isin=("way", "effect"))
-    what: Series[str]
-    pck_thesis: Series[np.float64] = _figure()
-    pck_thesis_low: Series[np.float64] = _figure()
-    pck_thesis_high: Series[np.float64] = _figure()
-    oks: Series[np.float64] = _figure()
-    oks_low: Series[np.float64] = _figure()
-    oks_high: Series[np.float64] = _figure()
+    kind: Series[str] = pa.Field(isin=("variant", "effect"))
+    variant: Series[str]
+    pck_thesis: Series[np.float64] = _metric()
+    pck_thesis_low: Series[np.float64] = _metric()
+    pck_thesis_high: Series[np.float64] = _metric()
+    oks: Series[np.float64] = _metric()
+    oks_low: Series[np.float64] = _metric()
+    oks_high: Series[np.float64] = _metric()
 
 
 def join_error_types(person_ids: NDArray[np.int64], types: NDArray[np.int8]) -> pd.DataFrame:
-    """(N,) ids and (N, K) types (as of `joint_error_types`) -> a `JointErrors` table."""
+    """Return the error types as a `JointErrors` table.
+
+    Args:
+        person_ids: (N,).
+        types: (N, K) as returned by `joint_error_types`.
+    """
     count, joint_count = types.shape
     return pd.DataFrame(
         {
             "person_id": np.repeat(person_ids, joint_count),
             "joint": np.tile(np.arange(joint_count, dtype=np.uint8), count),
-            # -1, unlabelled, is the last name.
+            # -1, unlabelled, indexes the last name.
             "type": np.array([*ERROR_TYPES, UNLABELLED])[types.ravel()],
         }
     )

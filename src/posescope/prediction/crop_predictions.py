@@ -14,8 +14,9 @@ from posescope.artifacts.devices import DEVICE_PATTERN, resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import Options
 from posescope.core.records import PosePredictions
-from posescope.core.tables import HeatmapErrors, Predictions, join_joints, matrices_of
+from posescope.core.tables import Predictions, join_joints, matrices_of
 from posescope.data.crops.crop_set import CropSet
+from posescope.evaluation.table_schemas import HeatmapErrors
 from posescope.geometry.affine import apply_affine, invert_affine
 
 __all__ = ["CropPredictions", "PredictionOptions", "heatmap_errors", "predict_crops", "predictions_table"]
@@ -82,10 +83,16 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
 
 
 def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:
-    """Predictions in crop px -> a `Predictions` table in image px."""
+    """Return a `Predictions` table: image px beside the crop px of the predictions.
+
+    Args:
+        predictions: of N persons.
+        crop_boxes: a `CropBoxes` table that holds these persons.
+    """
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").loc[predictions.person_ids])
     joints = apply_affine(invert_affine(crop_from_image), predictions.joints)
-    return pd.DataFrame(Predictions.validate(join_joints(predictions.person_ids, joints, predictions.scores, "score")))
+    table = join_joints(predictions.person_ids, joints, predictions.scores, "score", crop_joints=predictions.joints)
+    return pd.DataFrame(Predictions.validate(table))
 
 
 def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from posescope.artifacts.description import ModelFolderError, model_fingerprint
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.origin import Origin, check_origins, origin_of_table
-from posescope.core.tables import JointHits, PersonScores
+from posescope.evaluation.table_schemas import JointHits, PersonScores
 
 __all__ = ["FinishedRun", "check_comparable", "find_run", "describe_differences"]
 
@@ -223,7 +223,8 @@ def check_comparable(first: FinishedRun, second: FinishedRun) -> None:
         values = [{**value, "workers": None} if isinstance(value, Mapping) else value for value in parameter]
         if values[0] != values[1]:
             raise DataError(
-                f"The runs were scored on different persons: data_engineering.{key} is {parameter[0]} in A, {parameter[1]} in B. Only "
+                f"The runs were scored on different persons: data_engineering.{key} is {parameter[0]} in A, {parameter[1]} in B. "
+                f"Only "
                 "runs on the same validation set can be compared."
             )
 

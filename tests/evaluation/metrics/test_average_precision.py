@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 from posescope.core.errors import DataError
 from posescope.core.skeleton import COCO_PERSON
 from posescope.data.coco.reader import load_annotation_file
-from posescope.evaluation.metrics.average_precision import COCO_METRICS, evaluate_coco, match_coco
+from posescope.evaluation.metrics.average_precision import COCO_METRICS, evaluate_coco
 from posescope.evaluation.metrics.base import MetricError
 
 SIGMAS = COCO_PERSON.oks_sigmas
@@ -81,7 +81,7 @@ def test_equals_pycocotools_and_is_silent(truth, results, images, capsys) -> Non
     assert 0 < found["AP"] < 1
 
 
-def test_inputs_stay_as_they_were(truth, results) -> None:
+def test_inputs_are_not_modified(truth, results) -> None:
     before = copy.deepcopy((truth, results))
     evaluate_coco(truth, results, SIGMAS)
     assert (truth, results) == before
@@ -95,12 +95,12 @@ def test_reads_files(truth, results, tmp_path, suffix) -> None:
     assert evaluate_coco(path, results, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
-def test_no_results_are_zero_not_a_crash(truth) -> None:
+def test_without_results_all_values_are_0(truth) -> None:
     found = evaluate_coco(truth, [], SIGMAS).metric_values
     assert (found["AP"], found["AP50"], found["AR"]) == (0.0, 0.0, 0.0)
 
 
-def test_the_truth_itself_is_perfect(truth) -> None:
+def test_perfect_results_have_ap_1(truth) -> None:
     known = [record for record in truth["annotations"] if record["num_keypoints"]]
     perfect = [{key: r[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 1.0} for r in known]
     found = evaluate_coco(truth, perfect, SIGMAS).metric_values
@@ -109,7 +109,7 @@ def test_the_truth_itself_is_perfect(truth) -> None:
 
 
 def test_an_annotation_may_have_the_id_0(truth, results) -> None:
-    """Pycocotools means nobody by 0: a person of that id could never be found."""
+    """In pycocotools the id 0 means no match, so a person with this id could never be found."""
     renumbered = copy.deepcopy(truth)
     for number, record in enumerate(renumbered["annotations"]):
         record["id"] = number
@@ -161,17 +161,17 @@ def test_malformed_records_are_left_out_and_counted(truth, results, caplog) -> N
 
 
 @pytest.mark.parametrize("gap", [{"keypoints": None}, {"keypoints": []}, {"keypoints": None, "num_keypoints": None}])
-def test_null_keypoints_are_nobody_labelled(truth, results, gap) -> None:
-    nobody = next(record for record in truth["annotations"] if not record["num_keypoints"])
+def test_null_keypoints_are_unlabelled(truth, results, gap) -> None:
+    unlabelled = next(record for record in truth["annotations"] if not record["num_keypoints"])
     changed = copy.deepcopy(truth)
-    changed["annotations"][nobody["id"] - 1].update(gap)
+    changed["annotations"][unlabelled["id"] - 1].update(gap)
     assert (
         evaluate_coco(changed, results, SIGMAS, category_id=1).metric_values
         == evaluate_coco(truth, results, SIGMAS).metric_values
     )
 
 
-def test_a_missing_area_is_the_boxs(truth, results) -> None:
+def test_a_missing_area_is_replaced_by_that_of_the_box(truth, results) -> None:
     bare, full = copy.deepcopy(truth), copy.deepcopy(truth)
     for without, record in zip(bare["annotations"], full["annotations"], strict=True):
         del without["area"]
@@ -182,7 +182,7 @@ def test_a_missing_area_is_the_boxs(truth, results) -> None:
 
 
 @pytest.mark.parametrize("area", [0, 1, -1, None, "large", float("nan")])
-def test_an_area_that_cannot_be_is_the_boxs_too(truth, results, area) -> None:
+def test_an_invalid_area_is_replaced_by_that_of_the_box(truth, results, area) -> None:
     bare, spoilt = copy.deepcopy(truth), copy.deepcopy(truth)
     for without, record in zip(bare["annotations"], spoilt["annotations"], strict=True):
         del without["area"]
@@ -192,19 +192,19 @@ def test_an_area_that_cannot_be_is_the_boxs_too(truth, results, area) -> None:
     np.testing.assert_equal(evaluate_coco(spoilt, results, SIGMAS, category_id=1).metric_values, expected)
 
 
-def test_who_is_labelled_counts_whatever_num_keypoints_says(truth, results, caplog) -> None:
+def test_labelled_persons_count_whatever_num_keypoints_states(truth, results, caplog) -> None:
     stale = copy.deepcopy(truth)
     for record in stale["annotations"][::2]:
         record["num_keypoints"] = 0
     with caplog.at_level("INFO"):
-        found = match_coco(stale, results, SIGMAS, category_id=1)
-    expected = match_coco(truth, results, SIGMAS, category_id=1)
+        found = evaluate_coco(stale, results, SIGMAS, category_id=1)
+    expected = evaluate_coco(truth, results, SIGMAS, category_id=1)
     assert found.persons == expected.persons
-    np.testing.assert_equal(found.precision.metric_values, expected.precision.metric_values)
+    np.testing.assert_equal(found.metric_values, expected.metric_values)
     assert "num_keypoints" in caplog.text
 
 
-def test_ids_as_text_or_floats_are_those_of_whole_numbers(truth, results) -> None:
+def test_ids_as_text_or_floats_are_converted(truth, results) -> None:
     changed = copy.deepcopy(truth)
     for image in changed["images"]:
         image["id"] = str(image["id"])
@@ -214,42 +214,42 @@ def test_ids_as_text_or_floats_are_those_of_whole_numbers(truth, results) -> Non
     np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values)
 
 
-def test_a_record_of_nobody_is_no_malformed_one(truth, results, caplog) -> None:
+def test_a_record_without_keypoints_is_not_malformed(truth, results, caplog) -> None:
     more = copy.deepcopy(truth)
-    nobody = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0], "keypoints": [], "num_keypoints": 0, "area": 0}
-    more["annotations"] += [{**nobody, "id": 5000 + number} for number in range(5)]
+    empty = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 0, 0], "keypoints": [], "num_keypoints": 0, "area": 0}
+    more["annotations"] += [{**empty, "id": 5000 + number} for number in range(5)]
     found = evaluate_coco(more, results, SIGMAS, category_id=1).metric_values
     np.testing.assert_equal(found, evaluate_coco(truth, results, SIGMAS, category_id=1).metric_values)
     assert "malformed" not in caplog.text
 
 
-def test_nobody_to_find_is_an_error_not_minus_one(truth, results) -> None:
-    with pytest.raises(MetricError, match="none of the 1 images has a person"):
+def test_without_persons_an_error_is_raised(truth, results) -> None:
+    with pytest.raises(MetricError, match="persons"):
         evaluate_coco(truth, results, SIGMAS, image_ids=[5])
 
 
-def test_wrong_number_of_joints_and_foreign_images_are_named(truth, results) -> None:
-    with pytest.raises(MetricError, match="expected 42 numbers, found 51"):
+def test_a_wrong_number_of_joints_or_an_unknown_image_is_an_error(truth, results) -> None:
+    with pytest.raises(MetricError, match="51"):
         evaluate_coco(truth, results, SIGMAS[:14])
     with pytest.raises(MetricError, match="999"):
         evaluate_coco(truth, [{**results[0], "image_id": 999}], SIGMAS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "1", True, [1.0], 1e300], ids=repr)
-def test_a_faulty_number_is_refused_and_never_scored(truth, results, value) -> None:
+def test_an_invalid_number_is_an_error(truth, results, value) -> None:
     """In pycocotools a NaN joint matches everybody: AP 1 for nonsense."""
     for place in (0, 1, 2, 50):
         keypoints = [1.0] * 51
         keypoints[place] = value
-        with pytest.raises(MetricError, match=rf"record {len(results)}: keypoints: .* at place {place} "):
+        with pytest.raises(MetricError, match=f"place {place} "):
             evaluate_coco(truth, [*results, {**results[0], "keypoints": keypoints}], SIGMAS)
     if not isinstance(value, float) or value != 1e300:
-        with pytest.raises(MetricError, match=f"record {len(results)}: score: expected a finite number"):
+        with pytest.raises(MetricError, match="score"):
             evaluate_coco(truth, [*results, {**results[0], "score": value}], SIGMAS)
 
 
 def test_other_fields_of_results_are_ignored(truth, results) -> None:
-    """Pycocotools takes a file whose first record has a caption or a box for one of captions or boxes."""
+    """From a caption or box in the first record, pycocotools infers another kind of results."""
     more = {"caption": "a person", "bbox": [0, 0, 1, 1], "segmentation": [], "area": -1, "id": 7}
     assert (
         evaluate_coco(truth, [{**one, **more} for one in results], SIGMAS).metric_values
@@ -257,7 +257,7 @@ def test_other_fields_of_results_are_ignored(truth, results) -> None:
     )
 
 
-def test_a_file_name_decides_over_the_number(truth, results) -> None:
+def test_a_file_name_overrides_the_image_id(truth, results) -> None:
     named = copy.deepcopy(truth)
     for image in named["images"]:
         image["file_name"] = f"clip/{image['id']}.jpg"
@@ -265,17 +265,17 @@ def test_a_file_name_decides_over_the_number(truth, results) -> None:
     assert evaluate_coco(named, moved, SIGMAS).metric_values == evaluate_coco(truth, results, SIGMAS).metric_values
 
 
-def test_results_of_another_category_are_no_zero(truth, results) -> None:
-    with pytest.raises(MetricError, match="none of the 2 records is of category 1, found 2 of 0"):
+def test_results_of_another_category_only_are_an_error(truth, results) -> None:
+    with pytest.raises(MetricError, match="category"):
         evaluate_coco(truth, [{**one, "category_id": 0} for one in results[:2]], SIGMAS, category_id=1)
 
 
-def test_files_that_are_not_annotations_are_named(tmp_path) -> None:
-    with pytest.raises(DataError, match="no such annotation file"):
+def test_other_files_are_an_error(tmp_path) -> None:
+    with pytest.raises(DataError, match="no such"):
         load_annotation_file(tmp_path / "absent.json")
     (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(DataError, match="expected a list"):
+    with pytest.raises(DataError, match="list"):
         load_annotation_file(tmp_path / "list.json")
     (tmp_path / "broken.json.gz").write_bytes(b"not gzip")
-    with pytest.raises(DataError, match="not a JSON file"):
+    with pytest.raises(DataError, match="JSON"):
         load_annotation_file(tmp_path / "broken.json.gz")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from posescope.core.skeleton import COCO_PERSON
 from posescope.data.coco.reader import load_annotation_file
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
-from posescope.evaluation.metrics.average_precision import match_coco
+from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import RESAMPLED_METRICS, resample_average_precision
 
 SIGMAS = COCO_PERSON.oks_sigmas
@@ -58,14 +58,14 @@ def assert_same(evaluation, tolerance=1e-9):
     assert tuple(found) == RESAMPLED_METRICS
     for name, value in found.items():
         assert value.shape == (1,)
-        assert value[0] == pytest.approx(evaluation.precision.metric_values[name], abs=tolerance)
+        assert value[0] == pytest.approx(evaluation.metric_values[name], abs=tolerance)
 
 
 @pytest.mark.parametrize("ties", [False, True])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_image_once_is_pycocotools(ties, seed) -> None:
-    assert_same(match_coco(*make_scene(seed, ties=ties), SIGMAS))
+    assert_same(evaluate_coco(*make_scene(seed, ties=ties), SIGMAS))
 
 
 def copies(truth, results, counts):
@@ -88,9 +88,9 @@ def test_a_draw_is_pycocotools_on_the_copied_images(seed) -> None:
     truth, results = make_scene(seed)
     draws = draw_images(np.arange(1, 13), seed=seed, resamples=3)
     draws.counts[:, 0] += 1  # the image that surely has somebody to find
-    resampled = resample_average_precision(match_coco(truth, results, SIGMAS).matches, draws)
+    resampled = resample_average_precision(evaluate_coco(truth, results, SIGMAS).matches, draws)
     for row, counts in enumerate(draws.counts.astype(int)):
-        expected = match_coco(*copies(truth, results, counts), SIGMAS).precision.metric_values
+        expected = evaluate_coco(*copies(truth, results, counts), SIGMAS).metric_values
         for name in RESAMPLED_METRICS:
             assert resampled[name][row] == pytest.approx(expected[name], abs=1e-9)
 
@@ -106,7 +106,7 @@ def test_by_hand() -> None:
         {"image_id": image, "category_id": 1, "keypoints": points.ravel().tolist(), "score": score}
         for image, points, score in ((1, keypoints, 0.9), (3, far, 0.8), (2, keypoints, 0.7))
     ]
-    matches = match_coco(truth, results, SIGMAS).matches
+    matches = evaluate_coco(truth, results, SIGMAS).matches
     counts = np.array([[1, 1, 1], [0, 2, 1], [3, 0, 0], [0, 0, 3]], dtype=np.float32)
     found = resample_average_precision(matches, ImageDraws(np.array([1, 2, 3]), counts))
     np.testing.assert_allclose(found["AR"], [2 / 3, 2 / 3, 1, 0])
@@ -118,18 +118,18 @@ def test_by_hand() -> None:
 
 def test_no_results_and_nobody_in_the_draw() -> None:
     truth, _ = make_scene(0)
-    evaluation = match_coco(truth, [], SIGMAS)
+    evaluation = evaluate_coco(truth, [], SIGMAS)
     assert_same(evaluation)
     empty = ImageDraws(evaluation.image_ids, np.zeros((2, 12), dtype=np.float32))
     for results in ([], make_scene(0)[1]):
-        found = resample_average_precision(match_coco(truth, results, SIGMAS).matches, empty)
+        found = resample_average_precision(evaluate_coco(truth, results, SIGMAS).matches, empty)
         assert all(np.isnan(values).all() for values in found.values())
 
 
 def test_the_order_of_results_does_not_matter() -> None:
     truth, results = make_scene(3)
     draws = draw_images(np.arange(1, 13), seed=0, resamples=20)
-    one, other = (resample_average_precision(match_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))
+    one, other = (resample_average_precision(evaluate_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))
     np.testing.assert_array_equal(one["AP"], other["AP"])
 
 
@@ -139,7 +139,7 @@ def test_categories_are_averaged_as_pycocotools_does() -> None:
     both["categories"].append({"id": 2, "name": "child"})
     for record in (*both["annotations"][::3], *found[::3]):
         record["category_id"] = 2
-    evaluation = match_coco(both, found, SIGMAS)
+    evaluation = evaluate_coco(both, found, SIGMAS)
     assert len(evaluation.matches) == 2
     assert_same(evaluation)
 
@@ -155,6 +155,6 @@ def test_real_people_with_noisy_predictions(real_data) -> None:
         points[:, :2] += rng.normal(0, rng.choice([0.02, 0.1]) * np.sqrt(record["area"]), (17, 2))
         entry = {"image_id": record["image_id"], "category_id": 1, "keypoints": points.ravel().tolist()}
         results.append(entry | {"score": round(float(rng.random()), 2)})
-    evaluation = match_coco(truth, json.loads(json.dumps(results)), SIGMAS)
-    assert 0.1 < evaluation.precision.metric_values["AP"] < 0.9
+    evaluation = evaluate_coco(truth, json.loads(json.dumps(results)), SIGMAS)
+    assert 0.1 < evaluation.metric_values["AP"] < 0.9
     assert_same(evaluation)

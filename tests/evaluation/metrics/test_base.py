@@ -11,14 +11,14 @@ def test_mean_over_labelled_by_hand() -> None:
     np.testing.assert_array_equal(mean_over_labelled(values, labelled, axis=1), [1.0, 3.0])
 
 
-def test_a_person_without_labelled_joints_has_no_share() -> None:
-    shares = fraction_per_person(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]))
-    np.testing.assert_array_equal(shares, [0.5, np.nan])
+def test_fraction_of_a_person_without_labels_is_nan() -> None:
+    fractions = fraction_per_person(np.array([[True, False], [False, False]]), np.array([[True, True], [False, False]]))
+    np.testing.assert_array_equal(fractions, [0.5, np.nan])
 
 
-def test_figures_of_hits_by_joint_and_visibility() -> None:
+def test_result_of_hits_has_values_per_joint_and_person() -> None:
     hits = np.array([[True, False], [True, True]])
-    found = metric_result_of_hits("x", 0.75, hits, np.array([[2, 1], [2, 1]], dtype=np.uint8))
+    found = metric_result_of_hits("x", 0.75, hits, np.ones((2, 2), dtype=bool))
     np.testing.assert_array_equal(found.per_joint["x"], [1.0, 0.5])
-    assert found.per_visibility["x"] == {1: 0.5, 2: 1.0}
+    np.testing.assert_array_equal(found.per_person["x"], [0.5, 1.0])
     assert found.metric_values == {"x": 0.75}

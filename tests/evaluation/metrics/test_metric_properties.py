@@ -1,4 +1,4 @@
-"""What must hold for every metric, whatever it measures."""
+"""Properties that every metric has."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posescope.core.plugins import ComponentSpec, build
-from posescope.core.records import ScoredPersons
 from posescope.core.skeleton import COCO_PERSON
 from posescope.evaluation.metric_evaluation import evaluate_persons
+from posescope.evaluation.scored_persons import ScoredPersons
 
 SPECS = (
     ComponentSpec(name="pck_thesis"),
@@ -20,7 +20,7 @@ IDS = ("pck_thesis", "pck", "pck_torso", "oks")
 FAR_PX = 10_000.0
 
 
-def random_people(seed, count=9):
+def random_persons(seed, count=9):
     """Persons of 256 px crops that are their images; every joint but those of the torso may be unlabelled."""
     rng = np.random.default_rng(seed)
     truth = rng.uniform(20, 230, (count, 17, 2))
@@ -41,9 +41,13 @@ def random_people(seed, count=9):
     }
 
 
+def scored_of(fields):
+    crops = {"predicted_crop": fields["predicted"], "truth_crop": fields["truth"], "crop_size": (256, 256)}
+    return ScoredPersons(**fields, **crops, oks_sigmas=COCO_PERSON.oks_sigmas, joint_names=COCO_PERSON.joints)
+
+
 def score(spec, fields):
-    rest = {"crop_size": (256, 256), "oks_sigmas": COCO_PERSON.oks_sigmas, "joint_names": COCO_PERSON.joints}
-    return build("metrics", spec)(ScoredPersons(**fields, **rest))
+    return build("metrics", spec)(scored_of(fields))
 
 
 def values_of(found):
@@ -52,7 +56,7 @@ def values_of(found):
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_a_perfect_prediction_is_one(spec) -> None:
-    fields = random_people(0)
+    fields = random_persons(0)
     found = score(spec, fields | {"predicted": np.nan_to_num(fields["truth"])})
     np.testing.assert_array_equal(values_of(found), 1)
     for per_person in found.per_person.values():
@@ -61,23 +65,23 @@ def test_a_perfect_prediction_is_one(spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_unlabelled_joints_are_ignored(spec) -> None:
-    fields = random_people(1)
+    fields = random_persons(1)
     elsewhere = np.where((fields["visibility"] == 0)[..., None], FAR_PX, fields["predicted"])
     np.testing.assert_array_equal(values_of(score(spec, fields | {"predicted": elsewhere})), values_of(score(spec, fields)))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
-def test_nobody_labelled_has_no_figure(spec) -> None:
-    fields = random_people(2)
+def test_without_labels_the_value_is_nan(spec) -> None:
+    fields = random_persons(2)
     nothing = {"truth": np.full_like(fields["truth"], np.nan), "visibility": np.zeros_like(fields["visibility"])}
     for changed in (fields | nothing, {name: value[:0] for name, value in fields.items()}):
         assert np.isnan(values_of(score(spec, changed))).all()
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
-def test_one_joint_far_off_costs_its_share(spec) -> None:
-    """All is perfect but the nose of one person: a K-th of that person is lost, all of the nose of one in N."""
-    fields = random_people(3)
+def test_one_wrong_joint_costs_its_fraction(spec) -> None:
+    """Only the nose of one person is wrong: 1 / K of that person is lost, 1 / N of the nose."""
+    fields = random_persons(3)
     visibility = np.full_like(fields["visibility"], 2)
     truth = np.random.default_rng(3).uniform(20, 230, fields["truth"].shape)
     predicted = truth.copy()
@@ -92,7 +96,7 @@ def test_one_joint_far_off_costs_its_share(spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_the_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
-    found = score(spec, random_people(4))
+    found = score(spec, random_persons(4))
     for name, value in found.metric_values.items():
         per_person = found.per_person[name]
         weights = np.where(np.isnan(per_person), 0, found.weights.get(name, np.ones(9)))
@@ -102,13 +106,12 @@ def test_the_headline_is_the_mean_that_its_interval_is_of(spec) -> None:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_persons_does_not_matter(seed) -> None:
-    fields = random_people(seed)
+    fields = random_persons(seed)
     order = np.random.default_rng(seed).permutation(9)
-    rest = {"crop_size": (256, 256), "oks_sigmas": COCO_PERSON.oks_sigmas, "joint_names": COCO_PERSON.joints}
     one, other = (
-        evaluate_persons(ScoredPersons(**part, **rest), SPECS, COCO_PERSON, seed=0, resamples=30).metric_values.by_name
+        evaluate_persons(scored_of(part), SPECS, COCO_PERSON, seed=0, resamples=30).metric_values.by_name
         for part in (fields, {name: value[order] for name, value in fields.items()})
     )
-    for name, figure in one.items():
+    for name, value in one.items():
         same = other[name]
-        assert (figure.value, figure.low, figure.high) == pytest.approx((same.value, same.low, same.high))
+        assert (value.value, value.low, value.high) == pytest.approx((same.value, same.low, same.high))

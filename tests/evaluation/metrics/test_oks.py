@@ -70,7 +70,7 @@ def test_a_perfect_prediction_is_one(make_scored) -> None:
 
 
 def test_the_number_of_sigmas_must_be_that_of_the_joints(make_scored) -> None:
-    with pytest.raises(MetricError, match=r"one sigma a joint \(2\), found 3"):
+    with pytest.raises(MetricError, match="sigma"):
         Oks(OksOptions(sigmas=(0.1, 0.1, 0.1)))(make_scored([[[0, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]]))
 
 
@@ -86,21 +86,21 @@ def test_the_skeletons_own_sigmas_are_the_default(make_scored) -> None:
     assert Oks(OksOptions())(scored).metric_values["oks"] == pytest.approx((np.exp(-0.18) + 1) / 2)
 
 
-def test_other_tolerances_make_another_figure(make_scored) -> None:
+def test_other_sigmas_give_another_name(make_scored) -> None:
     scored = make_scored([[[3, 0], [0, 0]]], [[[0, 0], [0, 0]]], [[2, 2]], oks_sigmas=(0.05, 0.1))
     names = [
         next(iter(Oks(OksOptions(sigmas=sigmas))(scored).metric_values)) for sigmas in ((0.05, 0.1), (0.1, 0.1), (0.1, 0.05))
     ]
-    assert names[0] == "oks", "the skeleton's own, said in so many words"
+    assert names[0] == "oks", "the skeleton's own, given explicitly"
     assert all(re.fullmatch("oks_sigmas_[0-9a-f]{6}", name) for name in names[1:])
     assert len(set(names)) == 3
     found = Oks(OksOptions(sigmas=(0.1, 0.1)))(scored)
-    assert set(found.metric_values) == set(found.per_person) == set(found.per_joint) == set(found.per_visibility) == {names[1]}
+    assert set(found.metric_values) == set(found.per_person) == set(found.per_joint) == {names[1]}
 
 
-def test_who_was_missed_is_nothing_like_the_truth(make_scored) -> None:
-    nowhere = [[np.nan, np.nan]] * 2
-    scored = make_scored([nowhere, [[0, 0]] * 2], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 1], [2, 0]])
+def test_a_person_without_prediction_has_oks_0(make_scored) -> None:
+    missing = [[np.nan, np.nan]] * 2
+    scored = make_scored([missing, [[0, 0]] * 2], [[[0, 0], [0, 0]], [[0, 0], [np.nan] * 2]], [[2, 1], [2, 0]])
     found = Oks(OksOptions())(scored)
     np.testing.assert_array_equal(found.per_person["oks"], [0, 1])
     assert found.metric_values["oks"] == 0.5

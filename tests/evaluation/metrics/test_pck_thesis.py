@@ -3,27 +3,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posescope.evaluation.metrics.pck_thesis import PckThesis, PckThesisOptions, pck_thesis, pck_thesis_hits
+from posescope.evaluation.metrics.pck_thesis import PckThesis, PckThesisOptions, joint_hits, pck_thesis, pck_thesis_hits
 
 SIZE = (256, 256)  # a cell is 4 px
 
 
 @pytest.mark.parametrize(
-    ("predicted", "target", "right"),
+    ("predicted", "target", "correct"),
     [
         ((40.0, 40.0), (52.0, 40.0), True),  # cells 10 and 13: 3 apart
         ((40.0, 40.0), (56.0, 40.0), False),  # cells 10 and 14: 4 apart
         ((40.0, 40.0), (48.0, 48.0), True),  # sqrt(2^2 + 2^2) = 2.83 < 3.2
         ((40.0, 40.0), (52.0, 44.0), True),  # sqrt(3^2 + 1^2) = 3.16 < 3.2
         ((40.0, 40.0), (52.0, 48.0), False),  # sqrt(3^2 + 2^2) = 3.61
-        ((42.0, 0.0), (30.0, 0.0), True),  # 10.5 -> 10 and 7.5 -> 8 (halves to the even cell): 2 apart
+        ((42.0, 0.0), (30.0, 0.0), True),  # 10.5 -> 10 and 7.5 -> 8 (ties to the even cell): 2 apart
         ((255.0, 0.0), (240.0, 0.0), True),  # 63.75 -> 64 -> clipped to 63; 60: 3 apart
         ((-90.0, 0.0), (12.0, 0.0), True),  # clipped to 0; 3
     ],
 )
-def test_cells_by_hand(predicted, target, right) -> None:
+def test_cells_by_hand(predicted, target, correct) -> None:
     hits = pck_thesis_hits(np.array([[predicted]]), np.array([[target]]), np.array([[2]], np.uint8), SIZE)
-    assert hits.tolist() == [[right]]
+    assert hits.tolist() == [[correct]]
 
 
 def test_the_grid_is_of_64_cells_whatever_the_crop() -> None:
@@ -34,19 +34,19 @@ def test_the_grid_is_of_64_cells_whatever_the_crop() -> None:
     assert pck_thesis_hits(predicted, target, visibility, (128, 64)).tolist() == [[True, False]]
 
 
-def test_shares_ignore_the_unlabelled() -> None:
+def test_unlabelled_joints_do_not_count() -> None:
     target = np.array([[[0.0, 0.0], [100.0, 100.0], [np.nan, np.nan]], [[np.nan, np.nan]] * 3])
     visibility = np.array([[2, 1, 0], [0, 0, 0]], np.uint8)
-    shares = pck_thesis(np.zeros((2, 3, 2)), target, visibility, SIZE)
-    np.testing.assert_array_equal(shares, [0.5, np.nan])  # one of two labelled joints; nobody to ask
+    fractions = pck_thesis(np.zeros((2, 3, 2)), target, visibility, SIZE)
+    np.testing.assert_array_equal(fractions, [0.5, np.nan])  # one of two labelled joints; none labelled
 
 
 def test_a_missing_prediction_is_wrong() -> None:
-    shares = pck_thesis(np.full((1, 1, 2), np.nan), np.zeros((1, 1, 2)), np.array([[2]], np.uint8), SIZE)
-    assert shares.tolist() == [0.0]
+    fractions = pck_thesis(np.full((1, 1, 2), np.nan), np.zeros((1, 1, 2)), np.array([[2]], np.uint8), SIZE)
+    assert fractions.tolist() == [0.0]
 
 
-def test_nobody() -> None:
+def test_without_persons_the_result_is_empty() -> None:
     assert pck_thesis(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3), np.uint8), SIZE).shape == (0,)
 
 
@@ -68,13 +68,31 @@ def test_component_measures_in_the_crop(make_scored) -> None:
     assert PckThesis(PckThesisOptions())(scored).metric_values["pck_thesis"] == 0.0
 
 
-def test_who_was_missed_is_wrong_and_who_has_no_crop_does_not_count(make_scored) -> None:
-    nowhere, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
+def test_a_missed_person_is_wrong_and_a_person_without_crop_does_not_count(make_scored) -> None:
+    missing, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
     crops = np.stack([np.eye(2, 3), no_crop, no_crop])
-    scored = make_scored([[[0, 0]], nowhere, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
+    scored = make_scored([[[0, 0]], missing, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
     found = PckThesis(PckThesisOptions())(scored)
     np.testing.assert_array_equal(found.per_person["pck_thesis"], [1, 0, np.nan])
     assert (found.metric_values["pck_thesis"], found.metric_values["pck_thesis_visible"]) == (0.5, 0.5)
+
+
+def test_joint_hits_are_those_of_the_component(make_scored) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 255, (30, 3, 2))
+    scored = make_scored(truth + rng.normal(0, 9, truth.shape), truth, rng.integers(0, 3, (30, 3)))
+    expected = PckThesis(PckThesisOptions())(scored).per_person["pck_thesis"]
+    hits = joint_hits(scored)
+    np.testing.assert_array_equal(np.isnan(hits), ~scored.labelled)
+    known = scored.labelled.any(axis=1)
+    assert np.nanmean(hits[known], axis=1) == pytest.approx(expected[known])
+
+
+def test_joint_hits_are_unknown_without_a_crop(make_scored) -> None:
+    maps = np.tile(np.eye(2, 3), (2, 1, 1))
+    maps[1] = np.nan
+    scored = make_scored(np.zeros((2, 1, 2)), np.zeros((2, 1, 2)), [[2], [2]], crop_from_image=maps)
+    np.testing.assert_array_equal(joint_hits(scored), [[1], [np.nan]])
 
 
 @settings(max_examples=25, deadline=None)

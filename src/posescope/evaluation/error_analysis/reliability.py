@@ -1,31 +1,37 @@
-"""Does the score know the error? Joints and persons in bins of their score, and the rank correlation of score and OKS.
+"""Reliability of scores: whether joints and persons with higher scores have smaller errors.
 
-Scores need not be probabilities, so nothing is held against the diagonal: a useful score is one by which the good can be told
-from the bad. Bins hold equally many; the rank correlation is Spearman's, with ties at their middle rank.
+Joints and persons are binned by score, as in a reliability diagram, and the rank correlation of score and OKS is computed. Scores
+need not be probabilities, so they are not compared with the diagonal. Bins hold equal counts. The rank correlation is Spearman's,
+with ties at their mean rank.
 
-A network's joint is scored by the height of its heatmap's peak, and its person by the mean of these. Another system's result
-has a score of its own, by which its person is judged; its joints have only their third numbers, which in many files are flags.
-Who was not found has no score, and is left out.
+The score of a network's joint is the height of the heatmap's peak, and the score of its person the mean over joints. Another
+system's result has its own score for the person; the scores of its joints are the third numbers of the keypoints, which are flags
+in many files. Persons without prediction have no score and are left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.core.records import ScoredPersons
 from posescope.evaluation.bootstrap import ImageDraws, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
-from posescope.evaluation.scored_persons import thesis_hits
+from posescope.evaluation.metrics.pck_thesis import joint_hits
+from posescope.evaluation.scored_persons import ScoredPersons
 
 __all__ = ["rank_correlation", "rank_table", "reliability_table"]
+
+_BIN_COLUMNS = (
+    "level", "bin", "count", "persons", "not_found", "score_of", "score", "score_low", "score_high",
+    "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Level:
-    """(n,) joints, or persons: score, and what it is; share that is right, OKS, image, and the person that each is of."""
+    """(n,) joints or persons: score, what the score is, fraction of correct joints, OKS, image and person of each."""
 
     name: str
     score_of: str
@@ -37,51 +43,58 @@ class _Level:
 
 
 def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd.DataFrame:
-    """How good the joints, and the persons, of each range of scores are.
+    """Return PCK and OKS of the joints, and of the persons, in each bin of scores.
 
     Args:
         scored: N persons.
         draws: of the images.
-        bins: ranges of scores of equally many; fewer where there are fewer, or where scores are equal.
+        bins: number of bins of equal counts; fewer if there are fewer joints or persons, or equal scores.
 
     Returns:
-        Columns: level ("joint" or "person"), bin (1 has the lowest scores), count, persons (whose they are), not_found (who are
-        left out everywhere), score_of (what the score is), score (mean), score_low and score_high (the bin's ends), pck_thesis
-        and oks, each with its low and high.
+        Columns: level ("joint" or "person"), bin (1 has the lowest scores), count, persons (of these joints), not_found (persons
+        without prediction, left out of all bins), score_of (what the score is), score (mean), score_low and score_high (ends of
+        the bin), pck_thesis and oks, each with its low and high.
     """
     rows, left_out = [], _count_without_score(scored)
     for level in _levels(scored):
         for number, members in enumerate(_equal_bins(level.scores, bins), 1):
             scores, images = level.scores[members], level.image_ids[members]
-            found = [draws.mean_interval(values[members], images) for values in (level.hits, level.oks)]
-            ends = (x for one in found for x in (one.estimate, one.low, one.high))
+            pck, oks = (astuple(draws.mean_interval(values[members], images)) for values in (level.hits, level.oks))
             numbers = len(members), len(np.unique(level.person_ids[members])), left_out
-            rows.append((level.name, number, *numbers, level.score_of, scores.mean(), scores.min(), scores.max(), *ends))
-    names = ["level", "bin", "count", "persons", "not_found", "score_of", "score", "score_low", "score_high"]
-    metric_values = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=names + metric_values)
+            rows.append((level.name, number, *numbers, level.score_of, scores.mean(), scores.min(), scores.max(), *pck, *oks))
+    return pd.DataFrame(rows, columns=list(_BIN_COLUMNS))
 
 
 def rank_table(scored: ScoredPersons, draws: ImageDraws) -> pd.DataFrame:
-    """Spearman's correlation of score and OKS.
+    """Return Spearman's correlation of score and OKS, for joints and for persons.
 
-    Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
+    Args:
+        scored: N persons.
+        draws: of the images.
+
+    Returns:
+        Columns: level ("joint", "person"), count, persons, not_found and score_of as in `reliability_table`, spearman, low, high.
     """
     rows, left_out = [], _count_without_score(scored)
     for level in _levels(scored):
         found = rank_correlation(level.scores, level.oks, level.image_ids, draws)
         numbers = len(level.scores), len(np.unique(level.person_ids)), left_out
-        rows.append((level.name, *numbers, level.score_of, found.estimate, found.low, found.high))
+        rows.append((level.name, *numbers, level.score_of, *astuple(found)))
     return pd.DataFrame(rows, columns=["level", "count", "persons", "not_found", "score_of", "spearman", "low", "high"])
 
 
 def rank_correlation(
     first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
 ) -> Interval:
-    """Spearman's rank correlation of (n,) and (n,) values, -1..1, with its interval; NaN where one of them never varies.
+    """Return Spearman's rank correlation, -1..1, with its interval; NaN if one of the two never varies.
 
-    A draw counts each value as often as its image was drawn; its ranks are those of the repeated values. As the order never
-    changes, nothing is sorted again.
+    A draw counts each value as often as its image was drawn; its ranks are those of the repeated values. The order does not
+    change, so nothing is sorted again.
+
+    Args:
+        first, second: (n,).
+        image_ids: (n,) the image of each.
+        draws: of the images.
     """
     (_, codes_a), (_, codes_b) = (np.unique(values, return_inverse=True) for values in (first, second))
     places = np.searchsorted(draws.image_ids, image_ids)
@@ -101,7 +114,7 @@ def _weighted_spearman(first: NDArray[np.intp], second: NDArray[np.intp], weight
 
 
 def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The middle rank of each value (but for a constant) when it is repeated `weights` times; equal values share theirs."""
+    """Return the mean rank of each value, up to a constant, if it is repeated `weights` times; equal values share their rank."""
     numbers = np.bincount(codes, weights=weights)
     ranks: NDArray[np.float64] = (np.cumsum(numbers) - numbers / 2)[codes]
     return ranks
@@ -109,8 +122,8 @@ def _middle_ranks(codes: NDArray[np.intp], weights: NDArray[np.float64]) -> NDAr
 
 def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
     oks = joint_similarities(scored.predicted, scored.truth, scored.areas, scored.oks_sigmas)
-    hits, labelled = thesis_hits(scored), scored.labelled & scored.found[:, None]
-    anybody = labelled.any(axis=1)
+    hits, labelled = joint_hits(scored), scored.labelled & scored.found[:, None]
+    members = labelled.any(axis=1)
     images, ids = (np.broadcast_to(one[:, None], labelled.shape) for one in (scored.image_ids, scored.person_ids))
     of_network = scored.result_scores is None
     joints = _Level(
@@ -125,11 +138,11 @@ def _levels(scored: ScoredPersons) -> tuple[_Level, _Level]:
     persons = _Level(
         "person",
         "mean of the joints' scores" if of_network else "the result's own score",
-        scored.person_scores[anybody],
-        mean_over_labelled(hits, ~np.isnan(hits), axis=1)[anybody],
-        mean_over_labelled(oks, labelled, axis=1)[anybody],
-        scored.image_ids[anybody],
-        scored.person_ids[anybody],
+        scored.person_scores[members],
+        mean_over_labelled(hits, ~np.isnan(hits), axis=1)[members],
+        mean_over_labelled(oks, labelled, axis=1)[members],
+        scored.image_ids[members],
+        scored.person_ids[members],
     )
     return joints, persons
 
@@ -139,7 +152,7 @@ def _count_without_score(scored: ScoredPersons) -> int:
 
 
 def _equal_bins(scores: NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:
-    """Members of each bin, the lowest scores first; equal scores stay together."""
+    """Return the members of each bin, the lowest scores first; equal scores are in one bin."""
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, bins + 1)[1:-1])) if len(scores) else np.empty(0)
     number = np.searchsorted(edges, scores, side="right")
     members = [np.flatnonzero(number == one) for one in range(len(edges) + 1)]

@@ -1,13 +1,14 @@
-"""Who fails: the figures by what can be known of a person before any network runs.
+"""Metric values of subgroups of persons (strata) that are known before any network runs.
 
-visibility   of the joints: hidden or visible; a person counts with these joints alone
-labels       how many joints are labelled, in steps of three tenths of the skeleton (of COCO's: 1-5, 6-10, 11-15, 16+)
-size         COCO's classes of the person's area: small below 32^2 px^2, medium to 96^2, large above
-crowding     how many others' boxes overlap the person's by an IoU of 0.1 or more
-truncation   whether the person's box touches the image's border
+visibility   of the joints: occluded or visible; each person counts with these joints only
+labels       number of labelled joints, in steps of 0.3 of the skeleton (for COCO's: 1-5, 6-10, 11-15, 16+)
+size         COCO's size classes of the person's area: small below 32^2 px^2, medium up to 96^2, large above
+crowding     number of other boxes that overlap the person's box with an IoU of at least 0.1
+truncation   whether the person's box touches the border of the image
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -16,47 +17,57 @@ from numpy.typing import NDArray
 from posescope.evaluation.bootstrap import ImageDraws
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
-from posescope.evaluation.scored_persons import Cases, Neighbours, thesis_hits
+from posescope.evaluation.metrics.pck_thesis import joint_hits
+from posescope.evaluation.scored_persons import Cases, Neighbours
 
 __all__ = ["ALL_PERSONS", "box_overlaps", "count_overlaps", "stratum_table", "touches_border"]
 
 ALL_PERSONS = "all persons"
 OVERLAP_IOU = 0.1
-BORDER_PX = 1.0  # annotators rarely draw a box to the very last pixel
-_SMALL, _LARGE = 32.0**2, 96.0**2  # COCO's limits of area, px^2
+BORDER_PX = 1.0  # annotators rarely draw a box up to the last pixel
+_SMALL, _LARGE = 32.0**2, 96.0**2  # COCO's size classes, px^2
 _STEP = 0.3
+_COLUMNS = (
+    "stratum", "group", "persons", "not_found", "pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high",
+)  # fmt: skip
 
 Groups = Mapping[str, NDArray[np.bool_]]
 
 
 def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
-    """The study's PCK and OKS of each group of persons.
+    """Return the study's PCK and OKS of each group of persons.
 
     Args:
-        cases: N persons and their surroundings.
+        cases: N persons, their neighbours and the sizes of their images.
         draws: of the images.
 
     Returns:
-        A row a group that has anybody; the first (stratum and group `ALL_PERSONS`) is all of them. Columns: stratum, group,
-        persons, not_found (how many of them have no prediction, and count with 0), pck_thesis and oks, each with its low and
-        high.
+        One row per group that is not empty; the first (stratum and group `ALL_PERSONS`) holds all persons. Columns: stratum,
+        group, persons, not_found (those of them without prediction, which count with 0), pck_thesis and oks, each with its low
+        and high.
     """
-    hits = thesis_hits(cases.scored)
+    hits = joint_hits(cases.scored)
     oks = joint_similarities(cases.scored.predicted, cases.scored.truth, cases.scored.areas, cases.scored.oks_sigmas)
     rows = []
     for stratum, group, counted in _joints_by_group(cases):
         values = [mean_over_labelled(one, counted & ~np.isnan(one), axis=1) for one in (hits, oks)]
-        intervals = [draws.mean_interval(one, cases.scored.image_ids) for one in values]
+        pck, similarity = (astuple(draws.mean_interval(one, cases.scored.image_ids)) for one in values)
         members = counted.any(axis=1)
         if members.any():
-            numbers = int(members.sum()), int((members & ~cases.scored.found).sum())
-            rows.append((stratum, group, *numbers, *(x for one in intervals for x in (one.estimate, one.low, one.high))))
-    metric_values = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return pd.DataFrame(rows, columns=["stratum", "group", "persons", "not_found", *metric_values])
+            rows.append((stratum, group, int(members.sum()), int((members & ~cases.scored.found).sum()), *pck, *similarity))
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(P,) intersection over union of (P, 4) and (P, 4) boxes x, y, w, h, pair by pair; 0 where both are empty."""
+    """Return (P,) the intersection over union of P pairs of boxes; 0 if both boxes are empty.
+
+    Args:
+        first, second: (P, 4) x, y, w, h px.
+
+    Example:
+        >>> box_overlaps(np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[1.0, 0.0, 2.0, 2.0]])).round(3)
+        array([0.333])
+    """
     low = np.maximum(first[:, :2], second[:, :2])
     high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)
@@ -67,13 +78,23 @@ def box_overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
 
 
 def count_overlaps(boxes: NDArray[np.float64], neighbours: Neighbours) -> NDArray[np.int64]:
-    """(N, 4) boxes of the scored persons -> (N,) how many neighbours' boxes overlap each by `OVERLAP_IOU` or more."""
+    """Return (N,) the number of neighbours whose box overlaps the person's box with an IoU of at least `OVERLAP_IOU`.
+
+    Args:
+        boxes: (N, 4) x, y, w, h px of the scored persons.
+        neighbours: of these persons.
+    """
     near = box_overlaps(boxes[neighbours.rows], neighbours.boxes) >= OVERLAP_IOU
     return np.bincount(neighbours.rows[near], minlength=len(boxes)).astype(np.int64)
 
 
 def touches_border(boxes: NDArray[np.float64], image_sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) whether a box comes within `BORDER_PX` of its image's border; (N, 4) x, y, w, h and (N, 2) height, width px."""
+    """Return (N,) whether each box is within `BORDER_PX` of the border of its image.
+
+    Args:
+        boxes: (N, 4) x, y, w, h px.
+        image_sizes: (N, 2) height, width px.
+    """
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     # An image spans [-0.5, W - 0.5].
     ends = image_sizes[:, ::-1] - 0.5
@@ -81,7 +102,7 @@ def touches_border(boxes: NDArray[np.float64], image_sizes: NDArray[np.int64]) -
 
 
 def _joints_by_group(cases: Cases) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Stratum, group, and the (N, K) joints that count in it."""
+    """Yield stratum, group, and the (N, K) joints that count in the group."""
     scored = cases.scored
     yield ALL_PERSONS, ALL_PERSONS, scored.labelled
     for name, kind in (("occluded", 1), ("visible", 2)):

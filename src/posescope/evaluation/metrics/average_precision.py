@@ -1,8 +1,7 @@
-"""COCO's average precision and recall of keypoints, by pycocotools itself, in image px against the untouched annotations.
+"""COCO's average precision and recall of keypoints in image px, computed by pycocotools.
 
-Nothing is reimplemented, so the figures are the official ones: matching by OKS, thresholds 0.50:0.05:0.95, at most 20
-results an image, crowds and persons without keypoints neither wanted nor punished. What is ours: the skeleton's own sigmas,
-named errors in the place of 0 and -1, and silence.
+Matching by OKS, thresholds 0.50:0.05:0.95, at most 20 results per image; crowds and persons without keypoints are ignored. This
+module adds the skeleton's own sigmas, named errors in place of 0 and -1, and keeps pycocotools from printing.
 """
 
 import contextlib
@@ -23,10 +22,10 @@ from posescope.data.coco.record_validation import EXPECTED_REASONS, is_int64
 from posescope.data.coco.repair import repair_ids
 from posescope.data.coco.validation import partition_records
 from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatches, extract_matches
-from posescope.evaluation.metrics.base import MetricError, MetricResult
+from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.result_validation import check_results
 
-__all__ = ["COCO_METRICS", "CocoEvaluation", "evaluate_coco", "match_coco"]
+__all__ = ["COCO_METRICS", "CocoEvaluation", "evaluate_coco"]
 
 # In the order of `COCOeval.stats` for keypoints.
 COCO_METRICS = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
@@ -36,16 +35,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class CocoEvaluation:
-    """What pycocotools says, and what it has matched, for intervals.
+    """The values of pycocotools, and the matches from which confidence intervals are resampled.
 
     Attributes:
-        precision: the figures `COCO_METRICS`.
-        matches: one record a category; see `resampled_precision`.
-        image_ids: (M,) ascending: all images of the evaluation, those without people included.
-        persons: how many people were to be found.
+        metric_values: `COCO_METRICS`, 0..1; NaN for a size class without persons.
+        matches: one record per category; see `average_precision_bootstrap`.
+        image_ids: (M,) ascending: all images of the evaluation, those without persons included.
+        persons: number of ground-truth persons that count.
     """
 
-    precision: MetricResult
+    metric_values: Mapping[str, float]
     matches: tuple[PersonMatches, ...]
     image_ids: NDArray[np.int64]
     persons: int
@@ -57,79 +56,60 @@ def evaluate_coco(
     sigmas: Sequence[float],
     image_ids: Collection[int] | None = None,
     category_id: int | None = None,
-) -> MetricResult:
-    """Average precision and recall of COCO keypoint results.
+    annotation_ids: Collection[int] | None = None,
+) -> CocoEvaluation:
+    """Compute average precision and recall of COCO keypoint results.
 
     Args:
-        ground_truth: annotation file (.json or .json.gz), or its content. Every record is mended as the reader does it, so that
-            the same persons count here as in PCK and OKS: areas that are missing or wrong are 0.53 of the box, labelled joints
-            are counted again. Malformed records, as the reader's checks find them, are left out; how many is logged.
-        results: each with image_id, category_id, keypoints (3 K numbers, COCO's px) and score. May be empty: all is 0 then.
-            They are checked one by one, and a `file_name` decides over `image_id` (`check_results`).
+        ground_truth: annotation file (.json or .json.gz), or its content. Records are repaired as the reader does it, so that the
+            same persons count as in PCK and OKS: missing or wrong areas become 0.53 of the box, labelled joints are counted
+            again. Malformed records are left out, and their number is logged.
+        results: records with image_id, category_id, keypoints (3 K numbers, COCO's px) and score, checked by `check_results`.
+            With an empty list all values are 0.
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
-        image_ids: evaluate these images alone; none: every image of the file. Results of other images do not count.
-        category_id: of the persons; none: every record that has keypoints.
-
-    Returns:
-        The figures `COCO_METRICS`, 0..1. Those of a size class without persons are NaN.
+        image_ids: images to evaluate; results of other images do not count. None: all images of the file.
+        category_id: of the persons. None: all records that have keypoints.
+        annotation_ids: annotations that count. Others are ignored as COCO ignores persons without keypoints: they are no misses,
+            and a result that matches one is no false alarm. None: all.
 
     Raises:
         DataError: if the file is missing or not JSON.
-        MetricError: if no person to find has keypoints, or if a result is faulty or of an image that the file lacks.
-    """
-    return match_coco(ground_truth, results, sigmas, image_ids, category_id).precision
-
-
-def match_coco(
-    ground_truth: Path | Mapping[str, Any],
-    results: Sequence[Mapping[str, Any]],
-    sigmas: Sequence[float],
-    image_ids: Collection[int] | None = None,
-    category_id: int | None = None,
-    annotation_ids: Collection[int] | None = None,
-) -> CocoEvaluation:
-    """The same as `evaluate_coco`, with the matches that intervals are resampled from.
-
-    Args:
-        ground_truth, results, sigmas, image_ids, category_id: as there.
-        annotation_ids: only these people are to be found; the others are neither wanted nor punished, as if they had no
-            keypoints, though a result may be matched to one of them. None: everybody.
+        MetricError: if no person that counts has keypoints, or if a result is malformed or of an image that the file lacks.
     """
     content = load_annotation_file(ground_truth) if isinstance(ground_truth, Path) else ground_truth
     truth = _complete(content, category_id, len(sigmas))
     if annotation_ids is not None:
         truth["annotations"] = _ignore_others(truth["annotations"], set(annotation_ids))
-    # pycocotools notes whom a result was matched to by the id, and means nobody by 0: data may have an annotation 0.
+    # pycocotools stores a match as the annotation's id, with 0 for no match, but data may have an annotation 0.
     truth["annotations"] = [{**record, "id": number} for number, record in enumerate(truth["annotations"], start=1)]
-    wanted = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
+    evaluated = {image["id"] for image in truth["images"]} if image_ids is None else {int(image) for image in image_ids}
     checked = check_results(results, len(sigmas), category_id, truth["images"])
-    _check_people(truth, len(sigmas), wanted)
-    talk = io.StringIO()
-    with contextlib.redirect_stdout(talk):
-        evaluation = _run(truth, checked, sigmas, wanted)
-    _log.debug("pycocotools:\n%s", talk.getvalue())
-    stats = [float(value) for value in evaluation.stats]
-    # pycocotools says -1 for a size class with nobody in it.
-    metric_values = {name: v if v >= 0 else float("nan") for name, v in zip(COCO_METRICS, stats, strict=True)}
+    _check_persons(truth, len(sigmas), evaluated)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        evaluation = _run(truth, checked, sigmas, evaluated)
+    _log.debug("pycocotools:\n%s", printed.getvalue())
+    # pycocotools returns -1 for a size class without persons.
+    values = [float(value) if value >= 0 else float("nan") for value in evaluation.stats]
     matches = extract_matches(evaluation)
     return CocoEvaluation(
-        precision=MetricResult(metric_values=metric_values),
+        metric_values=dict(zip(COCO_METRICS, values, strict=True)),
         matches=matches,
-        image_ids=np.array(sorted(wanted), dtype=np.int64),
-        persons=sum(int(one.wanted.sum()) for one in matches),
+        image_ids=np.array(sorted(evaluated), dtype=np.int64),
+        persons=sum(int(one.persons.sum()) for one in matches),
     )
 
 
 def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
-    """A copy with the persons' well-formed records alone, each with all that pycocotools reads."""
+    """Copy the well-formed records of the persons, each with all fields that pycocotools reads."""
     images, categories = _with_whole_ids(truth["images"]), _with_whole_ids(truth["categories"])
-    wanted = [
+    of_persons = [
         record
         for record in truth["annotations"]
-        # Where no category is named, having keypoints is what makes a record a person's.
+        # Without a category, a record with keypoints is a person's.
         if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
     ]
-    records = partition_records(wanted, [image["id"] for image in images], joint_count, category_id)
+    records = partition_records(of_persons, [image["id"] for image in images], joint_count, category_id)
     malformed = [issue for issue in records.issues if issue["reason"] not in EXPECTED_REASONS]
     if malformed:
         _log.warning(
@@ -139,7 +119,8 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
     if records.repaired:
         first = records.repaired[0]
         _log.info(
-            "average precision: %d values of the annotation file are mended, as for all other figures; the first: annotation %s, "
+            "average precision: %d values of the annotation file are repaired, as for all other metrics; the first: annotation "
+            "%s, "
             "%s (%s)", len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
@@ -151,9 +132,9 @@ def _with_whole_ids(records: Sequence[Any]) -> list[dict[str, Any]]:
     return [record for record in repaired if is_int64(record.get("id"))]
 
 
-def _ignore_others(annotations: Sequence[dict[str, Any]], wanted: set[int]) -> list[dict[str, Any]]:
-    """Pycocotools does not want a record whose count is 0, and still matches results to the keypoints that it has."""
-    return [record if record["id"] in wanted else {**record, "num_keypoints": 0} for record in annotations]
+def _ignore_others(annotations: Sequence[dict[str, Any]], counted: set[int]) -> list[dict[str, Any]]:
+    """Set the number of keypoints of the other records to 0: pycocotools then ignores them, and still matches results to them."""
+    return [record if record["id"] in counted else {**record, "num_keypoints": 0} for record in annotations]
 
 
 def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
@@ -162,28 +143,28 @@ def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_c
         "category_id": category_id,
         **record,
         "keypoints": keypoints,
-        # Written counts that were wrong have been mended; where none is written the labelled joints are counted here.
+        # The reader has repaired wrong counts; a missing count is computed here.
         "num_keypoints": sum(v > 0 for v in keypoints[2::3]),
         "iscrowd": int(bool(record.get("iscrowd", 0))),
     }
 
 
-def _check_people(truth: Mapping[str, Any], joint_count: int, wanted: set[int]) -> None:
-    people = [a for a in truth["annotations"] if a["image_id"] in wanted and a["num_keypoints"] > 0 and not a["iscrowd"]]
-    if not people:
+def _check_persons(truth: Mapping[str, Any], joint_count: int, evaluated: set[int]) -> None:
+    if not any(a["image_id"] in evaluated and a["num_keypoints"] > 0 and not a["iscrowd"] for a in truth["annotations"]):
         raise MetricError(
-            f"average precision: none of the {len(wanted)} images has a person (crowds aside) with labelled keypoints, "
-            f"{joint_count} joints each. Check that annotation file, skeleton and image ids belong together."
+            f"average precision: expected persons with labelled keypoints of {joint_count} joints, crowds excluded, found none "
+            f"in "
+            f"{len(evaluated)} images. Check that annotation file, skeleton and image ids belong together."
         )
 
 
-def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], wanted: set[int]) -> Any:
-    """The evaluator of pycocotools after its run; it prints as it goes."""
+def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], evaluated: set[int]) -> Any:
+    """Return pycocotools' evaluator after its run, during which it prints."""
     expected = COCO()
     expected.dataset = truth
     expected.createIndex()
     if results:
-        # pycocotools writes into the records that it is given.
+        # pycocotools modifies the records.
         found = expected.loadRes([dict(result) for result in results])
     else:
         found = COCO()
@@ -192,7 +173,7 @@ def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[floa
         found.createIndex()
     evaluation = COCOeval(expected, found, iouType="keypoints")
     evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
-    evaluation.params.imgIds = sorted(wanted)
+    evaluation.params.imgIds = sorted(evaluated)
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

@@ -1,14 +1,13 @@
-"""COCO's AP and AR of resampled images: people are matched once, by pycocotools, and only the counting is repeated.
+"""COCO's AP and AR of resampled images. Persons are matched once, by pycocotools; each draw repeats the counting only.
 
-An image's matches do not depend on the other images, so a draw that holds an image twice holds its hits and its false alarms
-twice. With w[d] the number of times that the image of detection d was drawn, detections in falling order of score:
+The matches of an image do not depend on other images, so a draw that holds an image twice holds its hits and its false alarms
+twice. With w[d] the number of times that the image of detection d was drawn, and detections in falling order of score:
 
     tp[d] = sum of w over the hits up to d     all[d] = sum of w over all detections up to d that are not ignored
-    recall[d] = tp[d] / wanted                 precision[d] = max over e >= d of tp[e] / all[e]
+    recall[d] = tp[d] / persons                precision[d] = max over e >= d of tp[e] / all[e]
 
-and AP is the mean of the precision at the first d that reaches each of 101 recalls. This is what evaluating the images of the
-draw anew would give, since within the copies of a hit precision only rises. Where every image is drawn once it is pycocotools'
-own figure.
+AP is the mean of the precision at the first d that reaches each of 101 recalls. Evaluating the drawn images from scratch gives
+the same, since precision only rises within the copies of a hit. A draw that holds every image once gives pycocotools' own values.
 """
 
 from collections.abc import Mapping
@@ -23,27 +22,27 @@ from posescope.evaluation.bootstrap import ImageDraws
 __all__ = ["RESAMPLED_METRICS", "PersonMatches", "extract_matches", "resample_average_precision"]
 
 RESAMPLED_METRICS = ("AP", "AP50", "AP75", "AR")
-_BLOCK_NUMBERS = 1_000_000  # weights held at once: bounds the memory, and stays near the processor's cache
-_EPSILON = np.spacing(1)  # pycocotools' guard against 0 / 0
+_BLOCK_NUMBERS = 1_000_000  # weights held at once: bounds the memory and fits the cache
+_EPSILON = np.spacing(1)  # as in pycocotools, against 0 / 0
 
 
 @dataclass(frozen=True, eq=False)
 class PersonMatches:
-    """What pycocotools has matched in M images, for one category, people of all sizes together.
+    """The matches of pycocotools in M images, for one category and persons of all sizes.
 
     Attributes:
         image_ids: (M,) ascending.
-        wanted: (M,) how many people of each image are to be found (crowds and people without keypoints are not).
+        persons: (M,) number of ground-truth persons of each image that count (no crowds, no persons without keypoints).
         thresholds: (T,) OKS.
         recalls: (P,) recalls at which precision is read.
-        scores: (D,) falling.
+        scores: (D,) of the detections, falling.
         image_of: (D,) row of the image of each detection.
-        hits: (T, D) bool: matched to somebody who is wanted.
-        ignored: (T, D) bool: neither hit nor false alarm.
+        hits: (T, D) bool, matched to a person that counts.
+        ignored: (T, D) bool, neither hit nor false alarm.
     """
 
     image_ids: NDArray[np.int64]
-    wanted: NDArray[np.int64]
+    persons: NDArray[np.int64]
     thresholds: NDArray[np.float64]
     recalls: NDArray[np.float64]
     scores: NDArray[np.float64]
@@ -53,23 +52,27 @@ class PersonMatches:
 
 
 def extract_matches(evaluation: Any) -> tuple[PersonMatches, ...]:
-    """The matches of a `pycocotools.cocoeval.COCOeval` after its `evaluate`: one record a category that has somebody to find."""
+    """Return the matches found by pycocotools, one record per category with persons that count.
+
+    Args:
+        evaluation: a `pycocotools.cocoeval.COCOeval` after its `evaluate`.
+    """
     params = evaluation.params
     images, areas = len(params.imgIds), len(params.areaRng)
-    starts = range(0, len(evaluation.evalImgs), images * areas)  # all sizes are the first of the area ranges
+    starts = range(0, len(evaluation.evalImgs), images * areas)  # the first area range holds all sizes
     found = (_category_matches(evaluation.evalImgs[start : start + images], params) for start in starts)
-    return tuple(matches for matches in found if matches.wanted.any())
+    return tuple(matches for matches in found if matches.persons.any())
 
 
 def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) -> Mapping[str, NDArray[np.float64]]:
-    """`RESAMPLED_METRICS` of every draw.
+    """Return `RESAMPLED_METRICS` of every draw.
 
     Args:
-        matches: of the categories, whose figures are averaged as pycocotools does.
-        draws: R draws; an image that was not drawn from counts as never drawn.
+        matches: of all categories; their values are averaged as pycocotools does.
+        draws: R draws; an image that is not among `draws.image_ids` counts as never drawn.
 
     Returns:
-        (R,) values by name, 0..1; NaN for a draw with nobody to find.
+        (R,) values by name, 0..1; NaN for a draw without persons that count.
     """
     by_category = [_resample_category(one, _counts_of(one.image_ids, draws)) for one in matches]
     return {name: _mean_of_known([one[name] for one in by_category], len(draws.counts)) for name in RESAMPLED_METRICS}
@@ -77,18 +80,18 @@ def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageD
 
 def _category_matches(images: list[dict[str, Any] | None], params: Any) -> PersonMatches:
     thresholds, limit = len(params.iouThrs), params.maxDets[-1]
-    wanted = [0 if image is None else int((np.asarray(image["gtIgnore"]) == 0).sum()) for image in images]
+    persons = [0 if image is None else int((np.asarray(image["gtIgnore"]) == 0).sum()) for image in images]
     known = [(row, image) for row, image in enumerate(images) if image is not None and len(image["dtScores"])]
     scores = np.concatenate([[], *(image["dtScores"][:limit] for _, image in known)])
     rows = np.repeat([row for row, _ in known], [len(image["dtScores"][:limit]) for _, image in known]).astype(np.int64)
     nothing = np.empty((thresholds, 0), dtype=bool)
     matched = np.concatenate([nothing, *(image["dtMatches"][:, :limit] != 0 for _, image in known)], axis=1)
     ignored = np.concatenate([nothing, *(image["dtIgnore"][:, :limit] != 0 for _, image in known)], axis=1)
-    # The sort of pycocotools: among equals, images in ascending order.
+    # As in pycocotools: among equal scores, images in ascending order.
     order = np.argsort(-scores, kind="mergesort")
     return PersonMatches(
         image_ids=np.asarray(params.imgIds, dtype=np.int64),
-        wanted=np.array(wanted, dtype=np.int64),
+        persons=np.array(persons, dtype=np.int64),
         thresholds=np.asarray(params.iouThrs, dtype=np.float64),
         recalls=np.asarray(params.recThrs, dtype=np.float64),
         scores=scores[order],
@@ -99,7 +102,7 @@ def _category_matches(images: list[dict[str, Any] | None], params: Any) -> Perso
 
 
 def _counts_of(image_ids: NDArray[np.int64], draws: ImageDraws) -> NDArray[np.float32]:
-    """(R, M) how often each of the images was drawn."""
+    """Return (R, M) how often each image was drawn."""
     counts = np.zeros((len(draws.counts), len(image_ids)), dtype=np.float32)
     _, here, there = np.intersect1d(image_ids, draws.image_ids, return_indices=True)
     counts[:, here] = draws.counts[:, there]
@@ -107,7 +110,7 @@ def _counts_of(image_ids: NDArray[np.int64], draws: ImageDraws) -> NDArray[np.fl
 
 
 def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    wanted = counts.astype(np.float64) @ matches.wanted
+    persons = counts.astype(np.float64) @ matches.persons
     shape = (len(counts), len(matches.thresholds))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
     step = max(1, _BLOCK_NUMBERS // max(len(matches.scores), 1))
@@ -115,7 +118,7 @@ def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> d
         rows = slice(start, start + step)
         weights = counts[rows].astype(np.float64)[:, matches.image_of]
         for place in range(len(matches.thresholds)):
-            precision[rows, place], recall[rows, place] = _at_threshold(matches, place, weights, wanted[rows])
+            precision[rows, place], recall[rows, place] = _at_threshold(matches, place, weights, persons[rows])
     nearest = [int(np.abs(matches.thresholds - threshold).argmin()) for threshold in (0.5, 0.75)]
     return {
         "AP": precision.mean(axis=1),
@@ -126,36 +129,36 @@ def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> d
 
 
 def _at_threshold(
-    matches: PersonMatches, place: int, weights: NDArray[np.float64], wanted: NDArray[np.float64]
+    matches: PersonMatches, place: int, weights: NDArray[np.float64], persons: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean precision and the recall of each draw, for the OKS threshold at `place`; (R, D) weights, (R,) people to find."""
+    """Return mean precision and recall of each draw at one OKS threshold, from (R, D) weights and (R,) numbers of persons."""
     hits = np.flatnonzero(matches.hits[place])
     if not len(hits):
-        nothing = np.where(wanted > 0, 0.0, np.nan)
+        nothing = np.where(persons > 0, 0.0, np.nan)
         return nothing, nothing
     counted = weights if not matches.ignored[place].any() else weights * ~matches.ignored[place]
-    # Only hits matter: recall rises nowhere else, and precision is at its highest there.
+    # Only hits matter: recall rises at no other detection, and precision is highest there.
     everything = np.cumsum(counted, axis=1)[:, hits]
     true = np.cumsum(weights[:, hits], axis=1)
     precision = true / (everything + _EPSILON)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    means = np.array([_mean_precision(*one, matches.recalls) for one in zip(true, envelope, wanted, strict=True)])
-    return means, np.divide(true[:, -1], wanted, out=np.full(len(wanted), np.nan), where=wanted > 0)
+    means = np.array([_mean_precision(*one, matches.recalls) for one in zip(true, envelope, persons, strict=True)])
+    return means, np.divide(true[:, -1], persons, out=np.full(len(persons), np.nan), where=persons > 0)
 
 
 def _mean_precision(
-    true: NDArray[np.float64], envelope: NDArray[np.float64], wanted: float, recalls: NDArray[np.float64]
+    true: NDArray[np.float64], envelope: NDArray[np.float64], persons: float, recalls: NDArray[np.float64]
 ) -> float:
-    """The mean of the envelope at the first hit that reaches each recall; 0 beyond the last."""
-    if not wanted:
+    """Return the mean of the envelope at the first hit that reaches each recall; 0 beyond the last."""
+    if not persons:
         return float("nan")
-    places = np.searchsorted(true / wanted, recalls, side="left")
-    # The sum is divided by the number of recalls, those that are never reached included.
+    places = np.searchsorted(true / persons, recalls, side="left")
+    # The mean is over all recalls, those that are never reached included.
     return float(envelope[places[places < len(envelope)]].sum() / len(recalls))
 
 
 def _mean_of_known(values: list[NDArray[np.float64]], draws: int) -> NDArray[np.float64]:
-    """(R,) means over the categories that have somebody to find in the draw."""
+    """Return (R,) means over the categories with persons in the draw."""
     stacked = np.stack(values) if values else np.empty((0, draws))
     known = ~np.isnan(stacked)
     total, number = np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0)

@@ -1,4 +1,4 @@
-"""What every metric returns, and the averages that they share."""
+"""The result that every metric returns, and the averages that metrics share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,36 +8,42 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import PosescopeError
 
-__all__ = ["MetricResult", "metric_result_of_hits", "mean_over_labelled", "fraction_per_person", "MetricError"]
+__all__ = ["MetricError", "MetricResult", "fraction_per_person", "mean_over_labelled", "metric_result_of_hits"]
+
+
+class MetricError(PosescopeError):
+    """A metric cannot be computed from its input. A value such as 0 or -1 would hide that."""
 
 
 @dataclass(frozen=True)
 class MetricResult:
-    """What one metric says of N persons. Every inner key is the name of a figure; NaN where nobody is labelled.
+    """The values of one metric for N persons, each mapping by the name of the value; NaN where nothing is labelled.
 
     Attributes:
-        metric_values: headline values by name, for example {"pck_thesis": 0.91}.
-        per_person: (N,) float64 by name, in the persons' order; NaN for a person without labelled joints.
-        per_joint: (K,) float64 by name, in the skeleton's order; NaN for a joint that nobody has labelled.
-        per_visibility: by name, then by visibility (1 hidden, 2 visible).
-        weights: (N,) float64 by the name of a figure, >= 0: the figure is the mean of its value a person with these weights. A
-            figure without weights is the plain mean, if it is a mean at all; intervals are made from this.
+        metric_values: headline values, for example {"pck_thesis": 0.91}.
+        per_person: (N,) float64, in the order of the persons; NaN for a person without labelled joints.
+        per_joint: (K,) float64, in the order of the skeleton; NaN for a joint that is labelled nowhere.
+        weights: (N,) float64 >= 0: the headline value is the mean of `per_person` with these weights. Without weights it is the
+            plain mean, if it is a mean at all. Confidence intervals are computed from this.
     """
 
     metric_values: Mapping[str, float]
     per_person: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     per_joint: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    per_visibility: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_], axis: int | None = None) -> NDArray[np.float64]:
-    """Mean of the labelled values along `axis` (or of all), float64; NaN where nothing is labelled.
+    """Return the mean of the labelled values, float64; NaN where nothing is labelled.
 
     Args:
-        values: (N, K); what stands at an unlabelled place does not matter, NaN included.
+        values: (N, K); values at unlabelled places are ignored, NaN included.
         labelled: (N, K).
-        axis: 0 for a value a joint, 1 for a value a person, None for one value (a 0-d array).
+        axis: 0 for a value per joint, 1 for a value per person, None for one value (a 0-d array).
+
+    Example:
+        >>> mean_over_labelled(np.array([[1.0, 0.0], [0.5, np.nan]]), np.array([[True, True], [True, False]]), axis=1)
+        array([0.5, 0.5])
     """
     counts = labelled.sum(axis=axis)
     totals = np.where(labelled, values, 0.0).sum(axis=axis, dtype=np.float64)
@@ -45,30 +51,24 @@ def mean_over_labelled(values: NDArray[np.float64], labelled: NDArray[np.bool_],
 
 
 def fraction_per_person(hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(N, K) hits -> (N,) the share of the labelled joints that are hit, 0..1; NaN for persons without labelled joints."""
+    """Return (N,) the fraction of each person's labelled joints that are hits, 0..1; NaN for persons without labelled joints.
+
+    Args:
+        hits, labelled: (N, K).
+    """
     return mean_over_labelled(hits.astype(np.float64), labelled, axis=1)
 
 
-def metric_result_of_hits(name: str, headline: float, hits: NDArray[np.bool_], visibility: NDArray[np.uint8]) -> MetricResult:
-    """The figures of a metric that calls each labelled joint right or wrong.
+def metric_result_of_hits(name: str, headline: float, hits: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> MetricResult:
+    """Return the result of a metric that classifies each labelled joint as correct or not.
 
     Args:
-        name: the figures' name.
-        headline: the metric's own average, which may weigh joints or persons.
-        hits: (N, K).
-        visibility: (N, K) 0..2.
+        name: name of the metric value.
+        headline: the metric's own average, which may weight joints or persons.
+        hits, labelled: (N, K).
     """
-    labelled, shares = visibility > 0, hits.astype(np.float64)
     return MetricResult(
         metric_values={name: headline},
         per_person={name: fraction_per_person(hits, labelled)},
-        per_joint={name: mean_over_labelled(shares, labelled, axis=0)},
-        per_visibility={name: {v: float(mean_over_labelled(shares, visibility == v)) for v in (1, 2)}},
+        per_joint={name: mean_over_labelled(hits.astype(np.float64), labelled, axis=0)},
     )
-
-
-# MERGED from errors: The room's named errors.
-
-
-class MetricError(PosescopeError):
-    """A metric cannot be computed from what it was given; a figure such as 0 or -1 would hide that."""

@@ -1,4 +1,4 @@
-"""Object keypoint similarity (OKS), as COCO's evaluator computes it for a prediction and the person that it is matched to.
+"""Object keypoint similarity (OKS) of a prediction and its person, as computed by COCO's evaluator.
 
     e_j = d_j^2 / (2 sigma_j)^2 / (area + eps) / 2          OKS = mean over the labelled joints of exp(-e_j)
 
@@ -14,8 +14,8 @@ from pydantic import Field
 
 from posescope.core.files import fingerprint
 from posescope.core.plugins import Options
-from posescope.core.records import ScoredPersons
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled
+from posescope.evaluation.scored_persons import ScoredPersons
 
 __all__ = ["Oks", "OksOptions", "joint_similarities", "person_oks"]
 
@@ -25,16 +25,16 @@ Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 def joint_similarities(
     predicted: NDArray[np.float64], truth: NDArray[np.float64], areas: NDArray[np.float64], sigmas: Sequence[float]
 ) -> NDArray[np.float64]:
-    """exp(-e_j) of every joint.
+    """Return exp(-e_j) of every joint.
 
     Args:
-        predicted: (N, K, 2) image px; NaN where nothing was found.
+        predicted: (N, K, 2) image px; NaN where there is no prediction.
         truth: (N, K, 2) image px; NaN where unlabelled.
         areas: (N,) px^2.
-        sigmas: (K,) relative to the square root of the area, > 0.
+        sigmas: (K,) > 0, relative to the square root of the area.
 
     Returns:
-        (N, K) float64, 0..1; NaN where unlabelled, 0 where labelled and not found.
+        (N, K) float64, 0..1; NaN where unlabelled, 0 where labelled and not predicted.
     """
     squared = ((predicted - truth) ** 2).sum(axis=-1)
     variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
@@ -50,23 +50,37 @@ def person_oks(
     areas: NDArray[np.float64],
     sigmas: Sequence[float],
 ) -> NDArray[np.float64]:
-    """(N,) OKS, 0..1; NaN for a person without labelled joints. Arguments as for `joint_similarities`; (N, K) visibility."""
+    """Return the OKS of every person.
+
+    Args:
+        predicted, truth, areas, sigmas: as for `joint_similarities`.
+        visibility: (N, K) 0..2.
+
+    Returns:
+        (N,) float64, 0..1; NaN for a person without labelled joints.
+
+    Example:
+        >>> truth = np.array([[[10.0, 20.0], [30.0, 40.0]]])
+        >>> person_oks(truth, truth, np.array([[2, 1]], np.uint8), np.array([900.0]), (0.1, 0.1))
+        array([1.])
+    """
     return mean_over_labelled(joint_similarities(predicted, truth, areas, sigmas), visibility > 0, axis=1)
 
 
 class OksOptions(Options):
-    """The tolerance of each joint."""
+    """Options of the metric `oks`."""
 
     sigmas: tuple[Sigma, ...] | None = Field(
         None,
-        description="K tolerances > 0 relative to the square root of the area, in the skeleton's order; none: the skeleton's own",
+        description="K tolerances > 0 relative to the square root of the area, in the skeleton's order; null: the skeleton's own",
     )
 
 
 class Oks:
-    """Metric `oks`: mean over persons of the OKS of each with its own prediction (no matching, no threshold).
+    """Metric `oks`: mean over persons of the OKS of each with its own prediction, without matching and threshold.
 
-    With other tolerances than the skeleton's the figure is `oks_sigmas_<6 hex digits of them>`: it is not the same figure.
+    With other sigmas than the skeleton's the name is `oks_sigmas_<first 6 hex digits of their fingerprint>`, since values of
+    different sigmas are not comparable.
     """
 
     Options = OksOptions
@@ -75,7 +89,7 @@ class Oks:
         self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
-        """Figures of N persons.
+        """Compute the metric in image px.
 
         Raises:
             MetricError: if the number of sigmas is not the number of joints.
@@ -84,8 +98,9 @@ class Oks:
         name = "oks" if tuple(sigmas) == tuple(scored.oks_sigmas) else f"oks_sigmas_{fingerprint(list(sigmas))[:6]}"
         if len(sigmas) != scored.visibility.shape[1]:
             raise MetricError(
-                f"oks: expected one sigma a joint ({scored.visibility.shape[1]}), found {len(sigmas)}. "
-                "Mend the metric's option `sigmas`, or leave it out: the skeleton has its own."
+                f"oks: expected one sigma per joint ({scored.visibility.shape[1]}), found {len(sigmas)}. Correct the option "
+                f"`sigmas` of the "
+                "metric, or remove it to use the sigmas of the skeleton."
             )
         similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
         per_person = mean_over_labelled(similarities, scored.labelled, axis=1)
@@ -93,5 +108,4 @@ class Oks:
             metric_values={name: float(mean_over_labelled(per_person, ~np.isnan(per_person)))},
             per_person={name: per_person},
             per_joint={name: mean_over_labelled(similarities, scored.labelled, axis=0)},
-            per_visibility={name: {v: float(mean_over_labelled(similarities, scored.visibility == v)) for v in (1, 2)}},
         )

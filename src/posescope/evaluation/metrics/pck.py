@@ -1,12 +1,12 @@
-"""PCK@alpha: a joint is right if it lies within `alpha` times a length of the person's own (Yang and Ramanan, 2013).
+"""PCK@alpha: a joint is correct if its error is at most `alpha` times a length of the person (Yang and Ramanan, 2013).
 
     normalise   length                                                              usual alpha
     box         longer side of the annotated box                                    0.2
     torso       distance from left shoulder to right hip                            0.2
-    head        distance from the head's top to the neck                            0.5
+    head        distance from the top of the head to the neck                       0.5
 
-MPII's PCKh takes 0.6 times the diagonal of an annotated head box; COCO-style data have no such box, so the distance between the
-two joints that span it stands in its place, and the two are not the same figure.
+MPII's PCKh uses 0.6 times the diagonal of an annotated head box. Data in COCO's format have no such box, so `head` uses the
+distance of two joints; its values are not comparable with PCKh.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Options
-from posescope.core.records import ScoredPersons
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled, metric_result_of_hits
+from posescope.evaluation.scored_persons import ScoredPersons
 
 __all__ = ["REFERENCE_JOINTS", "Pck", "PckOptions", "pck_hits", "reference_lengths"]
 
@@ -28,7 +28,14 @@ REFERENCE_JOINTS: Mapping[str, tuple[str, str]] = {"torso": ("left_shoulder", "r
 
 
 def reference_lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np.float64]:
-    """(N,) px: what a person's distances are measured by; NaN where a joint of it is unlabelled, or both are in one place.
+    """Return the length by which each person's errors are normalised.
+
+    Args:
+        scored: N persons.
+        normalise: which length.
+
+    Returns:
+        (N,) float64 image px; NaN where one of its joints is unlabelled, or both are at the same place.
 
     Raises:
         MetricError: if the skeleton lacks the joints.
@@ -39,8 +46,9 @@ def reference_lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np
     missing = [name for name in names if name not in scored.joint_names]
     if missing:
         raise MetricError(
-            f"pck: to normalise by the {normalise}, the skeleton needs the joints {' and '.join(names)}; it lacks "
-            f"{' and '.join(missing)} and has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
+            f"pck: `normalise: {normalise}` needs the joints {' and '.join(names)}, but the skeleton lacks "
+            f"{' and '.join(missing)}. "
+            f"It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
         )
     first, second = (scored.truth[:, scored.joint_names.index(name)] for name in names)
     lengths: NDArray[np.float64] = np.hypot(*(first - second).T)
@@ -54,38 +62,36 @@ def pck_hits(
     lengths: NDArray[np.float64],
     alpha: float,
 ) -> NDArray[np.bool_]:
-    """Which joints are labelled and right: distance <= alpha * length.
+    """Return (N, K) which joints are labelled and correct: distance <= alpha * length.
 
     Args:
-        predicted: (N, K, 2) px; NaN where nothing was found.
+        predicted: (N, K, 2) px; NaN where there is no prediction.
         truth: (N, K, 2) px, the same frame; NaN where unlabelled.
         visibility: (N, K) 0..2.
-        lengths: (N,) px, the same frame; nothing is right for a person where it is NaN.
-        alpha: share of the length, > 0.
-
-    Returns:
-        (N, K) bool.
+        lengths: (N,) px, the same frame; where NaN, no joint of the person is correct.
+        alpha: fraction of the length, > 0.
     """
     offset = predicted - truth
-    # NaN compares as False: neither an unlabelled truth nor a missing prediction is ever right.
+    # NaN compares as False: an unlabelled truth and a missing prediction are never correct.
     near: NDArray[np.bool_] = np.hypot(offset[..., 0], offset[..., 1]) <= (alpha * lengths)[:, None]
     return near & (visibility > 0)
 
 
 class PckOptions(Options):
-    """How near is right."""
+    """Options of the metric `pck`."""
 
-    alpha: float = Field(0.2, gt=0, le=1, description="reach, as a share of the length that `normalise` names")
+    alpha: float = Field(0.2, gt=0, le=1, description="largest error of a correct joint, as a fraction of the length")
     normalise: Normalise = Field(
         "box",
-        description="box: longer side of the person's box; torso: left_shoulder to right_hip; head: head_top to neck",
+        description="the length. box: longer side of the person's box; torso: left_shoulder to right_hip; head: head_top to neck",
     )
 
 
 class Pck:
-    """Metric `pck@<alpha>`, `pck_torso@<alpha>` or `pck_head@<alpha>`: the share of all labelled joints, of whatever person,
-    that is right. Persons whose length is unknown do not count.
-    """  # fmt: skip
+    """Metric `pck@<alpha>`, `pck_torso@<alpha>` or `pck_head@<alpha>`: the fraction of all labelled joints that is correct.
+
+    Persons whose length is unknown do not count.
+    """
 
     Options = PckOptions
 
@@ -93,7 +99,7 @@ class Pck:
         self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
-        """Figures of N persons.
+        """Compute the metric in image px.
 
         Raises:
             MetricError: if the skeleton lacks the joints that `normalise` needs.
@@ -102,7 +108,7 @@ class Pck:
         name = f"pck@{alpha:g}" if normalise == "box" else f"pck_{normalise}@{alpha:g}"
         lengths = reference_lengths(scored, normalise)
         visibility = np.where(np.isnan(lengths)[:, None], np.uint8(0), scored.visibility)
-        hits = pck_hits(scored.predicted, scored.truth, visibility, lengths, alpha)
-        headline = float(mean_over_labelled(hits.astype(np.float64), visibility > 0))
-        weights = (visibility > 0).sum(axis=1).astype(np.float64)
-        return replace(metric_result_of_hits(name, headline, hits, visibility), weights={name: weights})
+        hits, labelled = pck_hits(scored.predicted, scored.truth, visibility, lengths, alpha), visibility > 0
+        headline = float(mean_over_labelled(hits.astype(np.float64), labelled))
+        weights = labelled.sum(axis=1).astype(np.float64)
+        return replace(metric_result_of_hits(name, headline, hits, labelled), weights={name: weights})

@@ -1,21 +1,20 @@
-"""The study's percentage of correct keypoints: cells against cells on a 64 x 64 grid of the crop, whatever the map's size.
+"""The study's percentage of correct keypoints (PCK), on a 64 x 64 grid of the crop whatever the size of the heatmap.
 
-    crop px x  ->  cell = clip(rint(x * 64 / W), 0, 63)        (halves go to the even cell)
+    crop px x  ->  cell = clip(rint(x * 64 / W), 0, 63)        (ties go to the even cell)
 
-This is the rounding of the codec `thesis`, whose decoder says x = c * W / 64 for cell c. With that codec the metric is
-exactly arg-max of the prediction against arg-max of the target. A joint is right if the two cells are less than
-0.5 * 6.4 = 3.2 apart, about 5 % of the crop's side. Shares are taken per person, then averaged over persons.
+This is the rounding of the codec `thesis`, whose decoder returns x = c * W / 64 for cell c. With that codec the metric compares
+the arg-max of the prediction with the arg-max of the target. A joint is correct if the two cells are less than 0.5 * 6.4 = 3.2
+apart, about 5 % of the crop's side. Fractions are computed per person, then averaged over persons.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.plugins import Options
-from posescope.core.records import ScoredPersons
 from posescope.evaluation.metrics.base import MetricResult, fraction_per_person, mean_over_labelled, metric_result_of_hits
-from posescope.geometry.affine import apply_affine
+from posescope.evaluation.scored_persons import ScoredPersons
 
-__all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "PckThesisOptions", "pck_thesis", "pck_thesis_hits"]
+__all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "PckThesisOptions", "joint_hits", "pck_thesis", "pck_thesis_hits"]
 
 GRID_CELLS = 64
 RADIUS_CELLS = 3.2
@@ -27,16 +26,21 @@ def pck_thesis(
     visibility: NDArray[np.uint8],
     crop_size: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """The share of each person's labelled joints that is predicted right.
+    """Return the fraction of each person's labelled joints that is predicted correctly.
 
     Args:
-        predicted: (N, K, 2) crop px.
+        predicted: (N, K, 2) crop px; NaN where there is no prediction.
         target: (N, K, 2) crop px; NaN where unlabelled.
-        visibility: (N, K) 0..2; 0 is unlabelled and does not count.
+        visibility: (N, K) 0..2; joints of visibility 0 are unlabelled and do not count.
         crop_size: (height, width) px.
 
     Returns:
-        (N,) float64, 0..1; NaN for a person without labelled joints. The study's figure is the mean over the others.
+        (N,) float64, 0..1; NaN for a person without labelled joints. The study's value is the mean over the other persons.
+
+    Example:
+        >>> target = np.array([[[10.0, 20.0], [30.0, 40.0]]])
+        >>> pck_thesis(target + [[[0, 2], [0, 60]]], target, np.array([[2, 2]], np.uint8), (256, 256))
+        array([0.5])
     """
     return fraction_per_person(pck_thesis_hits(predicted, target, visibility, crop_size), visibility > 0)
 
@@ -47,26 +51,40 @@ def pck_thesis_hits(
     visibility: NDArray[np.uint8],
     crop_size: tuple[int, int],
 ) -> NDArray[np.bool_]:
-    """(N, K) bool: labelled and right. Arguments as for `pck_thesis`."""
+    """Return (N, K) which joints are labelled and correct.
+
+    Args:
+        predicted, target, visibility, crop_size: as for `pck_thesis`.
+    """
     offset = _cells(predicted, crop_size) - _cells(target, crop_size)
-    # NaN compares as False, so neither an unlabelled target nor a missing prediction is ever right.
+    # NaN compares as False: an unlabelled target and a missing prediction are never correct.
     near = np.hypot(offset[..., 0], offset[..., 1]) < RADIUS_CELLS
     return near & (visibility > 0)
 
 
+def joint_hits(scored: ScoredPersons) -> NDArray[np.float64]:
+    """Return (N, K) 1 where a joint is correct by `pck_thesis`, 0 where it is not, NaN where that is unknown.
+
+    Unknown are unlabelled joints, and all joints of a person with a prediction but without a crop. A person without prediction
+    has no hit.
+    """
+    hits = pck_thesis_hits(scored.predicted_crop, scored.truth_crop, scored.visibility, scored.crop_size)
+    return np.where(scored.labelled & scored.measurable_in_crop[:, None], hits.astype(np.float64), np.nan)
+
+
 def _cells(points: NDArray[np.floating], crop_size: tuple[int, int]) -> NDArray[np.float64]:
-    """(..., 2) crop px -> (..., 2) whole cells 0..63 as float64; NaN stays NaN."""
+    """Return the cells 0..63 of (..., 2) crop px, as float64; NaN stays NaN."""
     height, width = crop_size
     scaled = np.asarray(points, dtype=np.float64) * GRID_CELLS / np.array([width, height], dtype=np.float64)
     return np.clip(np.rint(scaled), 0, GRID_CELLS - 1)
 
 
 class PckThesisOptions(Options):
-    """None: grid and radius are the study's, so that figures stay comparable with it. See `pck` for one with a choice."""
+    """No options: grid and radius are the study's, so that values stay comparable with it. The metric `pck` has a choice."""
 
 
 class PckThesis:
-    """Metric `pck_thesis`: mean over persons; `pck_thesis_visible`: the same on visible joints (v = 2) alone."""
+    """Metric `pck_thesis`: mean over persons; `pck_thesis_visible`: the same for visible joints (v = 2) only."""
 
     Options = PckThesisOptions
 
@@ -74,23 +92,17 @@ class PckThesis:
         self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
-        """Figures of N persons; points are taken into the crops first, since the grid is the crop's.
+        """Compute the metric in the frame of the crops.
 
-        Somebody who was missed has hit nothing. Somebody who was found, but has no crop (another system needs none), cannot be
-        measured, and does not count.
+        A person without prediction counts with 0. A person with a prediction but without a crop (another system needs none) does
+        not count.
         """
-        # The way from crop to image and back costs a few bits, which must not decide the rounding of a half cell.
-        predicted = apply_affine(scored.crop_from_image, scored.predicted).round(6)
-        target = apply_affine(scored.crop_from_image, scored.truth).round(6)
-        unknown = scored.found & np.isnan(scored.crop_from_image).any(axis=(1, 2))
-        visibility = np.where(unknown[:, None], np.uint8(0), scored.visibility)
-        hits = pck_thesis_hits(predicted, target, visibility, scored.crop_size)
-        everyone = fraction_per_person(hits, visibility > 0)
-        visible = fraction_per_person(hits, visibility == 2)
-        found = metric_result_of_hits("pck_thesis", float(mean_over_labelled(everyone, ~np.isnan(everyone))), hits, visibility)
-        return MetricResult(
-            metric_values={**found.metric_values, "pck_thesis_visible": float(mean_over_labelled(visible, ~np.isnan(visible)))},
-            per_person={**found.per_person, "pck_thesis_visible": visible},
-            per_joint=found.per_joint,
-            per_visibility=found.per_visibility,
-        )
+        visibility = np.where(scored.measurable_in_crop[:, None], scored.visibility, np.uint8(0))
+        hits = pck_thesis_hits(scored.predicted_crop, scored.truth_crop, visibility, scored.crop_size)
+        per_person = {
+            "pck_thesis": fraction_per_person(hits, visibility > 0),
+            "pck_thesis_visible": fraction_per_person(hits, visibility == 2),
+        }
+        headline = {name: float(mean_over_labelled(values, ~np.isnan(values))) for name, values in per_person.items()}
+        found = metric_result_of_hits("pck_thesis", headline["pck_thesis"], hits, visibility > 0)
+        return MetricResult(metric_values=headline, per_person=per_person, per_joint=found.per_joint)

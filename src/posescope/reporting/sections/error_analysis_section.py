@@ -179,6 +179,6 @@ def _say_ranks(table: pd.DataFrame) -> str:
 
 
 def _say_effects(table: pd.DataFrame) -> str:
-    rows = table[table["row"] == "effect"]
-    said = [f"{row['what']} {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})" for _, row in rows.iterrows()]
+    rows = table[table["kind"] == "effect"]
+    said = [f"{row['variant']} {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})" for _, row in rows.iterrows()]
     return f"What it is worth on this run, in mean OKS: {'; '.join(said)}."

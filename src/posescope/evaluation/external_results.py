@@ -1,0 +1,91 @@
+"""COCO keypoint results of another system: read a file, and match its results to the annotated persons."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posescope.core.errors import DataError
+from posescope.core.files import read_json
+from posescope.core.skeleton import Skeleton
+from posescope.core.tables import Predictions, join_joints, joints_of
+from posescope.evaluation.metrics.base import MetricError
+from posescope.evaluation.metrics.oks import person_oks
+from posescope.evaluation.result_validation import check_results
+
+__all__ = ["match_results", "read_results"]
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Read a JSON file of COCO results. Its records are not checked yet (see `check_results`).
+
+    Raises:
+        DataError: if the file is missing, not JSON, or not a list.
+    """
+    try:
+        content = read_json(path, strict=False)
+    except DataError as error:
+        raise DataError(f"{error} Expected a JSON file of COCO keypoint results: see evaluation.results.") from error
+    if not isinstance(content, list) or (content and not any(isinstance(record, dict) for record in content)):
+        raise DataError(f"{path}: expected COCO keypoint results, a list of records, found {type(content).__name__}.")
+    return content
+
+
+def match_results(
+    results: Sequence[Mapping[str, Any]], evaluated_persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
+) -> pd.DataFrame:
+    """Match each person to the result of the same image with the highest OKS, whatever its score.
+
+    The match is lenient: several persons may get the same result, and an unmatched result costs nothing. Average precision,
+    computed beside it, penalises both. Of equal results the first is taken.
+
+    Args:
+        results: COCO keypoint results, checked by `check_results`; those of other categories and other images are ignored.
+        evaluated_persons: a `Persons` table.
+        keypoints: a `Keypoints` table that holds these persons.
+        skeleton: of the data.
+
+    Returns:
+        A `Predictions` table in image px, without the persons whose image has no result. `person_score` is the score of the
+        result; the score of a joint is the third number of its keypoint, which is a flag in many files.
+
+    Raises:
+        MetricError: if a result is malformed, or no result is of an image with an evaluated person.
+    """
+    points, scores, images = _result_arrays(results, evaluated_persons, skeleton)
+    person_ids = evaluated_persons["person_id"].to_numpy(dtype=np.int64)
+    truth, areas = joints_of(keypoints, person_ids), evaluated_persons["area"].to_numpy(dtype=np.float64)
+    order = np.argsort(images, kind="stable")
+    first = np.searchsorted(images[order], evaluated_persons["image_id"], side="left")
+    last = np.searchsorted(images[order], evaluated_persons["image_id"], side="right")
+    if not (last > first).any():
+        raise MetricError(
+            f"COCO results: expected records of category {skeleton.category_id} in the images of the {len(evaluated_persons)} "
+            f"evaluated "
+            f"persons, found none among {len(results)} records. Check image_id and category_id."
+        )
+    # One row per pair of a person and a result of the same image.
+    rows = np.repeat(np.arange(len(person_ids)), last - first)
+    pairs = order[np.arange(len(rows)) - np.repeat(np.cumsum(last - first) - last, last - first)]
+    visibility = truth[rows, :, 2].astype(np.uint8)
+    similarity = person_oks(points[pairs, :, :2], truth[rows, :, :2], visibility, areas[rows], skeleton.oks_sigmas)
+    ranked = np.lexsort((pairs, -similarity, rows))
+    matched, best = np.unique(rows[ranked], return_index=True)
+    chosen = pairs[ranked[best]]
+    joints = points[chosen]
+    table = join_joints(person_ids[matched], joints[..., :2], joints[..., 2].astype(np.float32), "score")
+    return pd.DataFrame(Predictions.validate(table.assign(person_score=np.repeat(scores[chosen], len(skeleton)))))
+
+
+def _result_arrays(
+    results: Sequence[Mapping[str, Any]], evaluated_persons: pd.DataFrame, skeleton: Skeleton
+) -> tuple[Any, Any, Any]:
+    """Return (R, K, 3) keypoints, (R,) scores and (R,) image ids of the results in images of evaluated persons."""
+    named = set(zip(evaluated_persons["image_id"], evaluated_persons["file_name"], strict=True))
+    images = [{"id": image, "file_name": name} for image, name in named]
+    checked = check_results(results, len(skeleton), skeleton.category_id, images, other_images=True)
+    points = np.array([result["keypoints"] for result in checked], dtype=np.float64).reshape(-1, len(skeleton), 3)
+    scores = np.array([result["score"] for result in checked], dtype=np.float64)
+    return points, scores, np.array([result["image_id"] for result in checked], dtype=np.int64)
