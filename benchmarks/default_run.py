@@ -1,12 +1,11 @@
-"""Make the documented figures of the default run anew: `docs/default-run.md`, and the pictures of the README that a run leaves.
+"""Measure the default run with several seeds; write `docs/default-run.md` and the images of the README.
 
-The default run (`kedro run`: generated sample, small network) is trained with several seeds, each in a `data_dir` of its own. The
-first seed runs the whole flow; the others run as far as the metrics. Other learning rates can be compared with the one of
-`conf/base`.
+The default run (`kedro run`: generated sample, small network) is trained with each seed in its own `data_dir`. The first seed runs
+the whole pipeline; the others run until the metrics. `--rates` compares learning rates.
 
     python benchmarks/default_run.py [--seeds S ...] [--rates R ...] [--work FOLDER] [--write]
 
-`--write` replaces `docs/default-run.md` and `docs/images/{crop_grid,person_examples,traversal}.jpg`. A run that is there already
+`--write` replaces `docs/default-run.md` and `docs/images/{crop_grid,person_examples,traversal}.jpg`. An existing run
 (same seed, rate and folder) is not repeated. The last line is JSON: the PCK of every run.
 """
 
@@ -26,8 +25,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "default-run.md"
-FIGURES = ("pck_thesis", "oks", "oks_ap", "pck@0.2")
-PICTURES = {  # of 08_reporting -> name and width (px) in docs/images
+METRICS = ("pck_thesis", "oks", "oks_ap", "pck@0.2")
+IMAGES = {  # file in 08_reporting -> name and width (px) in docs/images
     "crop_grid.png": ("crop_grid.jpg", 1000),
     "person_examples.png": ("person_examples.jpg", 900),
     "explainability/latent_traversal/traversal_pc1.png": ("traversal.jpg", 1000),
@@ -39,9 +38,9 @@ class Run:
     """One default run.
 
     Attributes:
-        seed: of the training.
-        rate: highest learning rate.
-        folder: its `data_dir`.
+        seed: training seed.
+        rate: maximum learning rate.
+        folder: `data_dir` of the run.
         seconds: wall time of the command.
     """
 
@@ -51,17 +50,17 @@ class Run:
     seconds: float
 
     def read(self, name: str) -> Any:
-        """Content of a JSON file of its reports."""
+        """Return the content of a JSON file of the reports."""
         return json.loads((self.folder / "08_reporting" / name).read_text(encoding="utf-8"))
 
     def record(self) -> dict[str, Any]:
-        """Of the newest Kedro run in the folder."""
+        """Return the record of the newest run in the folder."""
         newest = max((self.folder / "08_reporting" / "runs").glob("*/run.json"))
         return dict(json.loads(newest.read_text(encoding="utf-8")))
 
 
 def make_run(seed: int, rate: float, work: Path, whole: bool) -> Run:
-    """Run the flow, or as far as the metrics, unless it has been run."""
+    """Run the whole pipeline, or until the metrics, unless the run exists."""
     folder = work / f"rate-{rate:g}-seed-{seed}"
     done = folder / "seconds.json"
     if not done.is_file():
@@ -78,27 +77,27 @@ def make_run(seed: int, rate: float, work: Path, whole: bool) -> Run:
 
 
 def page_of(runs: list[Run]) -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     first = runs[0]
     versions = first.record()["versions"]
     lines = [
-        "# The default run in figures",
+        "# Results of the default run",
         "",
         "<!-- Written by `python benchmarks/default_run.py --write`; do not edit by hand. -->",
         "",
-        f"`kedro run` on {platform.machine()}, Python {versions['python']}, torch {versions['torch']}: the whole flow took "
-        f"{first.seconds:.0f} s. Another processor or version adds numbers in another order, so that the last digits differ.",
+        f"`kedro run` on {platform.machine()}, Python {versions['python']}, torch {versions['torch']}: the whole run took "
+        f"{first.seconds:.0f} s. Other processors and versions sum in another order, so the last digits may differ.",
         "",
         "## Seeds",
         "",
         "Validation persons of the generated sample. Intervals are 95 %, over images; they do not include the seed.",
         "",
-        "| learning rate | seed | " + " | ".join(f"`{name}`" for name in FIGURES) + " |",
-        "|" + "---|" * (2 + len(FIGURES)),
+        "| learning rate | seed | " + " | ".join(f"`{name}`" for name in METRICS) + " |",
+        "|" + "---|" * (2 + len(METRICS)),
     ]
     for run in runs:
-        figures = run.read("metrics.json")["val"]
-        cells = [f"{figures[name]['value']:.3f} [{figures[name]['low']:.3f}, {figures[name]['high']:.3f}]" for name in FIGURES]
+        metrics = run.read("metrics.json")["val"]
+        cells = [f"{metrics[name]['value']:.3f} [{metrics[name]['low']:.3f}, {metrics[name]['high']:.3f}]" for name in METRICS]
         lines.append(f"| {run.rate:g} | {run.seed} | " + " | ".join(cells) + " |")
     lines += ["", *_summaries(runs), "", "## Findings of the first run", "", "| analysis | holds | claim |", "|---|---|---|"]
     lines += [
@@ -119,17 +118,17 @@ def _summaries(runs: list[Run]) -> list[str]:
     return lines
 
 
-def write_pictures(run: Run) -> None:
-    """Scale the pictures of a run and write them to the documentation."""
-    for source, (name, width) in PICTURES.items():
-        picture = cv2.imread(str(run.folder / "08_reporting" / source))
-        height = round(picture.shape[0] * width / picture.shape[1])
-        smaller = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+def write_images(run: Run) -> None:
+    """Resize the images of a run and write them to the documentation."""
+    for source, (name, width) in IMAGES.items():
+        image = cv2.imread(str(run.folder / "08_reporting" / source))
+        height = round(image.shape[0] * width / image.shape[1])
+        smaller = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(REPOSITORY / "docs" / "images" / name), smaller, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 def main() -> None:
-    """Run, print, and write the page where asked."""
+    """Run, print the page, and write it if requested."""
     base = yaml.safe_load((REPOSITORY / "conf/base/modelling/parameters.yml").read_text())["modelling"]["training"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -143,9 +142,9 @@ def main() -> None:
     print(page_of(runs))
     if arguments.write:
         PAGE.write_text(page_of(runs), encoding="utf-8")
-        write_pictures(runs[0])
+        write_images(runs[0])
     pck = {f"{run.rate:g} seed {run.seed}": run.read("metrics.json")["val"]["pck_thesis"]["value"] for run in runs}
-    print(json.dumps({"pck_thesis": pck, "seconds_of_the_whole_flow": runs[0].seconds}))
+    print(json.dumps({"pck_thesis": pck, "whole_run_s": runs[0].seconds}))
 
 
 if __name__ == "__main__":
