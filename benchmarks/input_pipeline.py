@@ -49,7 +49,8 @@ from posescope.core.skeleton import COCO_PERSON
 from posescope.data.crops.crop_set import CropSet
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.training.acceleration import compile_parts, raise_recompile_limit
-from posescope.training.augmentation.plan import AugmentedBatch, apply_plan, start_plan
+from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
+from posescope.training.augmentation.plan import start_plan
 from posescope.training.batches import Batch, iterate_batches, shuffled_order
 from posescope.training.chunking import encode_in_chunks
 from posescope.training.gradients import CudaGraphGradients, EagerGradients
@@ -280,7 +281,7 @@ class GpuStep:
         loss = self.gradients(images, EncodedTargets(heatmaps, weights), 1.0)
         norm = torch.nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()])
         self.optimiser.step()
-        self.watch.follow(loss, norm, batch, 1, 1)
+        self.watch.record(loss, norm, batch, 1, 1)
 
     def epoch_s(self, with_input: bool) -> float:
         """Seconds of an epoch, with its input or with one batch again and again."""

@@ -110,7 +110,7 @@ class Step:
         norm = nn.utils.get_total_norm([weight.grad for weight in self.network.parameters()]) if self.variant.checked else None
         self.optimiser.step()
         if norm is not None:
-            self.watch.follow(loss, norm, self.persons, 0, 0)
+            self.watch.record(loss, norm, self.persons, 0, 0)
 
     def persons_per_s(self, steps: int) -> float:
         """Of a few steps."""

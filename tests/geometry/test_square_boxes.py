@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from posescope.core.errors import DataError
 from posescope.geometry.square_boxes import (
     CANNOT_CENTRE,
-    NOT_HELD,
+    NOT_IN_BOX,
     OFF_IMAGE,
     TOO_SMALL,
     CentredSquare,
@@ -36,7 +36,7 @@ def test_centred_square_by_hand():
 ANKLE_BELOW = ([39.5, 29.5, 22, 40], [[40, 30], [60, 79.5]], (200, 300))
 
 
-@pytest.mark.parametrize(("rule", "reason"), [(CentredSquare, CANNOT_CENTRE), (PaddedSquare, NOT_HELD)])
+@pytest.mark.parametrize(("rule", "reason"), [(CentredSquare, CANNOT_CENTRE), (PaddedSquare, NOT_IN_BOX)])
 def test_of_the_annotated_box_alone_the_square_may_not_hold_the_joints(rule, reason):
     # annotated: side 1.1 * 40 = 44 around (50, 54.75), y 32.75..76.75: neither joint is in it.
     assert rule(SquareOptions(box="annotated"))(extents(*ANKLE_BELOW)).reasons.tolist() == [reason]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from posescope.geometry.square_boxes import (
     CANNOT_CENTRE,
-    NOT_HELD,
+    NOT_IN_BOX,
     OFF_IMAGE,
     TOO_SMALL,
     CentredSquare,
@@ -96,7 +96,7 @@ boxes = st.sampled_from(["annotated", "annotated_and_keypoints"])
 def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
     found = squares_of(rule, scene, margin=margin, min_side_px=min_side, box=box)
     assert len(found.left) == len(found.top) == len(found.side) == len(found.reasons) == len(scene.boxes)
-    reasons = {CANNOT_CENTRE} if rule is CentredSquare else {OFF_IMAGE, *([NOT_HELD] if box == "annotated" else [])}
+    reasons = {CANNOT_CENTRE} if rule is CentredSquare else {OFF_IMAGE, *([NOT_IN_BOX] if box == "annotated" else [])}
     assert set(found.reasons) <= {"", TOO_SMALL, *reasons}
     for values in (found.left, found.top, found.side):
         assert values.dtype == np.int64  # whole px

@@ -38,14 +38,14 @@ def test_the_mirror_is_that_of_flips() -> None:
     points = torch.from_numpy(POINTS)
     np.testing.assert_allclose(apply_affine_batch(mirror_matrix(9).expand(4, 2, 3), points), flip_points(POINTS, 9))
     images = torch.rand(4, 3, 6, 9)
-    mirrored = warp_images(images, SeparableGrid.of(mirror_matrix(9).expand(4, 2, 3), (6, 9)))
+    mirrored = warp_images(images, SeparableGrid.from_maps(mirror_matrix(9).expand(4, 2, 3), (6, 9)))
     torch.testing.assert_close(mirrored, flip_images(images), atol=1e-5, rtol=0)
 
 
 def test_a_whole_shift_moves_pixels_and_fills_with_zero() -> None:
     images = torch.rand(1, 1, 4, 5) + 1
     shift = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]], dtype=torch.float64)
-    moved = warp_images(images, SeparableGrid.of(shift, (4, 5)))
+    moved = warp_images(images, SeparableGrid.from_maps(shift, (4, 5)))
     torch.testing.assert_close(moved[:, :, 1:, 2:], images[:, :, :-1, :-2], atol=1e-5, rtol=0)
     assert moved[:, :, 0].abs().max() < 1e-5
     assert moved[:, :, :, :2].abs().max() < 1e-5
@@ -53,7 +53,7 @@ def test_a_whole_shift_moves_pixels_and_fills_with_zero() -> None:
 
 def test_the_layout_in_memory_is_kept() -> None:
     images = torch.rand(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
-    warped = warp_images(images, SeparableGrid.of(torch.eye(2, 3, dtype=torch.float64).expand(2, 2, 3), (4, 4)))
+    warped = warp_images(images, SeparableGrid.from_maps(torch.eye(2, 3, dtype=torch.float64).expand(2, 2, 3), (4, 4)))
     assert warped.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(warped, images, atol=1e-6, rtol=0)
 
@@ -66,15 +66,15 @@ def test_the_frame_reaches_half_a_pixel_beyond_the_centres() -> None:
 def test_gradients_flow_through_the_warp() -> None:
     images = torch.rand(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
     rotated = torch.tensor([[[0.8, -0.6, 0.7], [0.6, 0.8, -0.3]]], dtype=torch.float64)
-    lines = SeparableGrid.of(rotated, (3, 3))
-    assert torch.autograd.gradcheck(lambda x: warp_images(x, lines), (images,))
+    grid = SeparableGrid.from_maps(rotated, (3, 3))
+    assert torch.autograd.gradcheck(lambda x: warp_images(x, grid), (images,))
 
 
 def test_a_part_of_the_lines_is_the_lines_of_a_part() -> None:
     maps = torch.from_numpy(MAPS)
-    part, alone = SeparableGrid.of(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.of(maps[1:3], (6, 9))
-    assert torch.equal(part.grid(), alone.grid())
-    assert part.grid().shape == (2, 6, 9, 2)
+    part, alone = SeparableGrid.from_maps(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.from_maps(maps[1:3], (6, 9))
+    assert torch.equal(part.to_tensor(), alone.to_tensor())
+    assert part.to_tensor().shape == (2, 6, 9, 2)
 
 
 def test_fitted_boxes_by_hand() -> None:

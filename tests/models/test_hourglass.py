@@ -105,12 +105,12 @@ def test_names_of_special_taps() -> None:
 
 
 def test_an_edit_at_no_tap_is_refused_and_the_taps_are_listed() -> None:
-    with pytest.raises(OptionsError, match=r"no tap stack1\.skip9.*stack1\.skip1"):
+    with pytest.raises(OptionsError, match=r"stack1\.skip9\b.*stack1\.skip1"):
         make()(torch.zeros(1, 3, 32, 48), {"stack1.skip9": torch.zeros_like})
 
 
 def test_a_crop_that_cannot_be_halved_often_enough_is_refused() -> None:
-    with pytest.raises(OptionsError, match="multiples of 16 px, found 32x40"):
+    with pytest.raises(OptionsError, match=r"\b16\b.*32x40"):
         make((32, 40))
 
 
@@ -231,13 +231,13 @@ def test_edits_belong_to_their_side_of_the_bottleneck() -> None:
     before, behind = {"stack1.skip1": torch.zeros_like, "stack1.bottleneck": torch.neg}, {"stack2.skip2": torch.zeros_like}
     resumed = network.resume(network.pause(images, 1, before), behind)
     assert torch.equal(resumed[-1], network(images, {**before, **behind})[-1])
-    with pytest.raises(OptionsError, match=r"no tap stack2\.skip2 here"):
+    with pytest.raises(OptionsError, match=r"stack2\.skip2;"):
         network.pause(images, 1, behind)
-    with pytest.raises(OptionsError, match=r"no tap stack1\.bottleneck, stack1\.skip1 here"):
+    with pytest.raises(OptionsError, match=r"stack1\.bottleneck, stack1\.skip1;"):
         network.resume(network.pause(images, 1), before)
 
 
 @pytest.mark.parametrize("stack", [0, 3])
 def test_a_stack_that_is_not_there_is_named(stack: int) -> None:
-    with pytest.raises(OptionsError, match=f"has 2 stacks, the first is 1: there is no stack {stack}"):
+    with pytest.raises(OptionsError, match=rf"\b2 stacks.*stack {stack}\b"):
         make(stacks=2).pause(torch.zeros(1, 3, 32, 48), stack)

@@ -130,8 +130,8 @@ def test_parts_are_copied() -> None:
 @pytest.mark.parametrize(
     ("hourglass", "autoencoders", "message"),
     [
-        ({}, [], "Expected 1 autoencoders, one a stack, found 0"),
-        ({"channels": 4}, [AUTOENCODER], r"another shape: .*, \.\.\."),
+        ({}, [], r"\b1\b.*\b0\b"),
+        ({"channels": 4}, [AUTOENCODER], r", \.\.\."),
         ({"stacks": 2}, [AUTOENCODER], r"heads\.1"),
         ({}, [AutoencoderOptions(channels=(6,), code_size=4)], r"autoencoders\.0\.decoder\.0\.weight"),
         ({}, [AutoencoderOptions(channels=(6, 5), code_size=3)], r"autoencoders\.0"),

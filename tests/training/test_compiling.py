@@ -13,7 +13,7 @@ from torch._dynamo.backends.debugging import aot_eager
 from posescope.models.base import Interventions, PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder
-from posescope.training.acceleration import MOST_GRAPHS, compile_parts, eager, raise_recompile_limit
+from posescope.training.acceleration import MAX_GRAPHS, compile_parts, eager, raise_recompile_limit
 
 SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 1}
 
@@ -101,5 +101,5 @@ def test_a_network_that_names_no_parts_is_compiled_whole() -> None:
 def test_torch_has_its_own_limit_again_afterwards() -> None:
     before = torch._dynamo.config.recompile_limit
     with raise_recompile_limit():
-        assert torch._dynamo.config.recompile_limit == MOST_GRAPHS
+        assert torch._dynamo.config.recompile_limit == MAX_GRAPHS
     assert torch._dynamo.config.recompile_limit == before

@@ -53,11 +53,11 @@ def test_the_size_of_the_network_is_logged(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.INFO):
         model = make()
     parameters, macs = count_parameters(model.network), count_macs(model.network, (64, 64))
-    assert f"Network hourglass: {parameters:,} parameters, {macs / 1e9:.2f} GMAC a crop of 64x64 px." in caplog.text
+    assert f"{parameters:,} parameters, {macs / 1e9:.2f} GMAC" in caplog.text
 
 
 def test_maps_of_different_sizes_are_refused() -> None:
-    with pytest.raises(OptionsError, match=r"'hourglass' puts out heatmaps of 16x16 cells, but the codec 'gaussian' .* 32x32"):
+    with pytest.raises(OptionsError, match=r"'hourglass'.*16x16.*'gaussian'.*32x32"):
         make(stride=2)
 
 

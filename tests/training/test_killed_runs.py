@@ -148,7 +148,7 @@ def test_killed_and_run_again(
 ) -> None:  # fmt: skip
     def run(folder: Path) -> TrainingOutcome:
         store, sheets = CheckpointStore(folder / "checkpoints"), ImageGridFolder(folder / "sheets")
-        return train(untrained, train_set, val_set, OPTIONS, store, "f", sheets=sheets)
+        return train(untrained, train_set, val_set, OPTIONS, store, "f", image_grids=sheets)
 
     if not whole_runs:
         whole_runs["whole"] = run(tmp_path / "whole"), files_of(tmp_path / "whole")

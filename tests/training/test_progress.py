@@ -35,15 +35,15 @@ def test_the_time_left_is_that_of_the_whole_run() -> None:
     assert list(map(len, progress.watch(clock.batches(4, 2), epoch=1))) == [4, 2]
     # 6 persons in 20 s, then a validation of 10 s: 5 s a person. 12 are left.
     clock.now_s += 10
-    assert progress.seconds_left(epoch=2, done=0) == pytest.approx(60)
-    assert progress.seconds_left(epoch=3, done=4) == pytest.approx(10)
+    assert progress.remaining_s(epoch=2, done=0) == pytest.approx(60)
+    assert progress.remaining_s(epoch=3, done=4) == pytest.approx(10)
 
 
 def test_a_resumed_run_counts_its_own_speed() -> None:
     clock = Clock()
     progress = TrainingProgress(epochs=10, persons=4, clock=clock, stream=io.StringIO())
     list(progress.watch(clock.batches(4), epoch=9))
-    assert progress.seconds_left(epoch=10, done=0) == pytest.approx(10)
+    assert progress.remaining_s(epoch=10, done=0) == pytest.approx(10)
 
 
 def test_the_bar_shows_loss_pck_speed_and_time_left() -> None:
@@ -56,7 +56,7 @@ def test_the_bar_shows_loss_pck_speed_and_time_left() -> None:
     last = [line for line in screen.getvalue().split("\r") if "epoch 3/17" in line]
     assert last
     assert "persons/s" in screen.getvalue()
-    assert progress._figures(3, 6) == {"loss": "0.25", "PCK": "0.431", "run left": "0:04:40"}
+    assert progress._values(3, 6) == {"loss": "0.25", "PCK": "0.431", "remaining": "0:04:40"}
 
 
 def test_nobody_watches_a_log_file() -> None:

@@ -42,7 +42,7 @@ def test_annotation_stands_left_and_prediction_right(ready: PoseModel, val_set: 
     everything_right = replace(ready, codec=Echo(truth))
     draw_predictions(everything_right, val_set.subset(np.arange(1)), "title")
     labelled = int((val_set.targets.visibility[0] > 0).sum())
-    assert shown["captions"] == [f"person 2000: {labelled} of {labelled} joints right"]
+    assert shown["captions"] == [f"person 2000: {labelled} of {labelled} joints correct"]
     assert shown["title"] == "title (left annotated, right predicted)"
     (pair,) = shown["images"]
     assert pair.shape == (160, 322, 3)
@@ -93,7 +93,7 @@ def test_every_n_epochs_and_after_the_last(
 ) -> None:
     options = TrainingOptions(**SMALL, epochs=5, image_grid_every_epochs=every)
     sheets = ImageGridFolder(tmp_path / "sheets")
-    train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", sheets=sheets)
+    train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", image_grids=sheets)
     assert sorted((tmp_path / "sheets").rglob("*.png")) == [
         tmp_path / "sheets" / "f" / f"epoch_{epoch:04d}.png" for epoch in expected
     ]
@@ -102,7 +102,7 @@ def test_every_n_epochs_and_after_the_last(
 def test_sheets_change_no_number(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     options = TrainingOptions(**SMALL, epochs=2, image_grid_every_epochs=1)
     with_sheets, without = (
-        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", sheets=sheets)
+        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", image_grids=sheets)
         for name, sheets in (("with", ImageGridFolder(tmp_path / "sheets")), ("without", None))
     )
     assert len(list((tmp_path / "sheets").rglob("*.png"))) == 2

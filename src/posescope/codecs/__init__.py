@@ -1,1 +1,1 @@
-"""Codecs: how joints become heatmaps, and heatmaps joints again. One scheme a file."""
+"""Codecs: encode joints as heatmap targets and decode heatmaps to joints."""

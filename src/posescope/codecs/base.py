@@ -1,4 +1,4 @@
-"""The contract of a codec: encode and decode of one scheme, together, on whatever device the tensors are."""
+"""Contract of a codec, which encodes joints as heatmaps and decodes them again, and the arg-max that decoders share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ __all__ = ["Codec", "DecodedJoints", "EncodedTargets", "Peaks", "find_peaks"]
 
 @dataclass(frozen=True)
 class EncodedTargets:
-    """What a network shall put out.
+    """Training targets of N persons.
 
     Attributes:
-        heatmaps: (N, K, H, W) float32, cells.
-        weights: (N, K) float32 >= 0: how much each map counts in the loss.
+        heatmaps: (N, K, H, W) float32 in heatmap px.
+        weights: (N, K) float32 >= 0, weight of each heatmap in the loss.
     """
 
     heatmaps: Tensor
@@ -24,54 +24,24 @@ class EncodedTargets:
 
 @dataclass(frozen=True)
 class DecodedJoints:
-    """What heatmaps say.
+    """Predicted joints of N persons.
 
     Attributes:
         joints: (N, K, 2) float32 crop px, never NaN.
-        scores: (N, K) float32: the height of the peak.
+        scores: (N, K) float32, height of the peak.
     """
 
     joints: Tensor
     scores: Tensor
 
 
-class Codec(Protocol):
-    """One scheme. Component contract: `codec(options, crop_size=(H, W), joint_count=K)`.
-
-    Attributes:
-        crop_size: (height, width) px of the crops.
-        map_size: (height, width) cells of the heatmaps.
-    """
-
-    crop_size: tuple[int, int]
-    map_size: tuple[int, int]
-
-    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """(N, K, 2) crop px (NaN where missing) and (N, K) visibility -> heatmaps and weights."""
-        ...
-
-    def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """(N, K, H, W) -> joints in crop px and scores."""
-        ...
-
-    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """(N, K, H, W) maps of the mirrored crop (joint at W - 1 - x, left and right exchanged) -> maps of the crop itself.
-
-        Where cells are symmetric in the crop this is `geometry.flips.flip_heatmaps`; `flip_indices` as `Skeleton.flip_indices`.
-        """
-        ...
-
-
-# MERGED from peaks: Finding the highest cell of heatmaps.
-
-
 @dataclass(frozen=True)
 class Peaks:
-    """The highest cell of each map (the first one, row by row, where several are equally high).
+    """Highest px of each heatmap; the first one in row order where several are equally high.
 
     Attributes:
-        x, y: (N, K) int64 cells.
-        scores: (N, K): the value there.
+        x, y: (N, K) int64 heatmap px.
+        scores: (N, K), value at the peak.
     """
 
     x: Tensor
@@ -79,8 +49,42 @@ class Peaks:
     scores: Tensor
 
 
+class Codec(Protocol):
+    """Contract of the components of `posescope.codecs`: `codec(options, crop_size=(H, W), joint_count=K)`.
+
+    All methods work on the device of their tensors.
+
+    Attributes:
+        crop_size: (height, width) px of the crops.
+        map_size: (height, width) px of the heatmaps.
+    """
+
+    crop_size: tuple[int, int]
+    map_size: tuple[int, int]
+
+    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
+        """Return the targets of joints (N, K, 2) crop px, NaN where missing, and visibility (N, K), 0..2."""
+        ...
+
+    def decode(self, heatmaps: Tensor) -> DecodedJoints:
+        """Return the joints of heatmaps (N, K, H, W)."""
+        ...
+
+    def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
+        """Return the heatmaps of crops from those of the flipped crops, for test-time flipping.
+
+        The flip maps a joint at x to W - 1 - x and exchanges left and right. Where heatmap px are symmetric in the crop, use
+        `geometry.flips.flip_heatmaps`.
+
+        Args:
+            heatmaps: (N, K, H, W) of the flipped crops.
+            flip_indices: K indices as in `Skeleton.flip_indices`.
+        """
+        ...
+
+
 def find_peaks(heatmaps: Tensor) -> Peaks:
-    """(N, K, H, W) -> the highest cell of each map."""
+    """Return the highest px of each heatmap (N, K, H, W)."""
     width = heatmaps.shape[-1]
     scores, place = heatmaps.flatten(2).max(dim=2)
     return Peaks(x=place % width, y=place // width, scores=scores)

@@ -1,9 +1,9 @@
-"""Sub-pixel Gaussians: the centre is where the joint is, not where the nearest cell is.
+"""Gaussian heatmaps with sub-pixel centres.
 
 encode   map[y, x] = exp(-((x - x_map)^2 + (y - y_map)^2) / (2 sigma^2)), x_map = (x_crop + 0.5) / stride - 0.5
-decode   argmax    the highest cell
-         quarter   the highest cell, moved a quarter of a cell towards its higher neighbour (Newell et al. 2016)
-         dark      Newton's step on the logarithm of the map (Zhang et al. 2020, "Distribution-Aware Coordinate
+decode   argmax    the highest px
+         quarter   the highest px, shifted by a quarter px towards the higher neighbour (Newell et al. 2016)
+         dark      a Newton step on the logarithm of the map (Zhang et al. 2020, "Distribution-Aware Coordinate
                    Representation", eq. 5-9), exact for a Gaussian
 """
 
@@ -16,31 +16,30 @@ from pydantic import Field
 from torch import Tensor
 
 from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
-from posescope.codecs.separable_rendering import outer_maps
-from posescope.codecs.thesis import compute_map_size
+from posescope.codecs.separable_rendering import compute_map_size, outer_maps
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
 from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
 
 __all__ = ["GaussianCodec", "GaussianOptions"]
 
-_FLOOR = 1e-10  # the logarithm of an empty cell
+_FLOOR = 1e-10  # lower bound for logarithms of empty px
 
 
 class GaussianOptions(Options):
     """Options of `gaussian`."""
 
-    stride: int = Field(4, ge=1, le=256, description="crop px a cell")
-    sigma_heatmap_px: float = Field(1.5, gt=0, le=256, description="standard deviation, cells of the map")
-    weight_visible: float = Field(1.0, ge=0, le=1e6, description="loss weight of a visible joint's map")
-    weight_occluded: float = Field(1.0, ge=0, le=1e6, description="loss weight of a hidden joint's map")
-    weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="loss weight of the empty map of an unlabelled joint")
-    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="how a peak becomes a point")
-    blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, cells; 0 for none")
+    stride: int = Field(4, ge=1, le=256, description="crop px per heatmap px")
+    sigma_heatmap_px: float = Field(1.5, gt=0, le=256, description="standard deviation, heatmap px")
+    weight_visible: float = Field(1.0, ge=0, le=1e6, description="loss weight of the heatmap of a visible joint")
+    weight_occluded: float = Field(1.0, ge=0, le=1e6, description="loss weight of the heatmap of an occluded joint")
+    weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="loss weight of the empty heatmap of an unlabelled joint")
+    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="method for the position of a peak")
+    blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, heatmap px; 0: none")
 
 
 class GaussianCodec:
-    """Peak 1 at the sub-pixel place of the joint."""
+    """Component `gaussian`: a Gaussian of height 1 at the sub-pixel position of the joint."""
 
     Options = GaussianOptions
 
@@ -49,18 +48,18 @@ class GaussianCodec:
         self.map_size = compute_map_size(crop_size, options.stride)
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Targets of N persons; unlabelled joints have an empty map and their own weight."""
+        """Return the targets of N persons; unlabelled joints have an empty heatmap and their own weight."""
         place = heatmap_from_crop(joints.float(), float(self.options.stride))
-        rows = self._bell(place[..., 0], self.map_size[1])
-        columns = self._bell(place[..., 1], self.map_size[0])
-        columns = columns.masked_fill((visibility == 0).unsqueeze(-1), 0.0)  # an empty column gives an empty map
+        rows = self._render_axis(place[..., 0], self.map_size[1])
+        columns = self._render_axis(place[..., 1], self.map_size[0])
+        columns = columns.masked_fill((visibility == 0).unsqueeze(-1), 0.0)  # an empty column makes an empty map
         heatmaps = outer_maps(columns, rows)
         o = self.options
         labelled = torch.where(visibility == 1, o.weight_occluded, o.weight_visible)
         return EncodedTargets(heatmaps, labelled.masked_fill(visibility == 0, o.weight_unlabelled))
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """Sub-pixel joints in crop px by the chosen decoder."""
+        """Return sub-pixel joints in crop px by the chosen decoder."""
         peaks = find_peaks(heatmaps)
         place = torch.stack([peaks.x, peaks.y], dim=-1).float()
         if self.options.decoder == "quarter":
@@ -70,12 +69,12 @@ class GaussianCodec:
         return DecodedJoints(crop_from_heatmap(place, float(self.options.stride)), peaks.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Exact: the middle of cell c lies at (c + 0.5) * stride - 0.5, so a crop's mirror is its map's mirror."""
+        """Flip the heatmaps; exact, since the centre of px c is at (c + 0.5) * stride - 0.5 in the crop."""
         return flip_heatmaps(heatmaps, flip_indices)
 
-    def _bell(self, centre: Tensor, length: int) -> Tensor:
-        cells = torch.arange(length, device=centre.device, dtype=torch.float32)
-        return torch.exp(-0.5 * ((cells - centre.nan_to_num(0.0).unsqueeze(-1)) / self.options.sigma_heatmap_px) ** 2)
+    def _render_axis(self, centre: Tensor, length: int) -> Tensor:
+        px = torch.arange(length, device=centre.device, dtype=torch.float32)
+        return torch.exp(-0.5 * ((px - centre.nan_to_num(0.0).unsqueeze(-1)) / self.options.sigma_heatmap_px) ** 2)
 
     def _smooth(self, heatmaps: Tensor) -> Tensor:
         sigma = self.options.blur_sigma_heatmap_px
@@ -92,7 +91,7 @@ class GaussianCodec:
 
 
 def _neighbourhood(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The 3 x 3 cells around each peak: (N, K, 3, 3); beyond the edge the edge's value."""
+    """Return the 3 x 3 px around each peak, (N, K, 3, 3); px beyond the border repeat it."""
     height, width = heatmaps.shape[-2:]
     step = torch.arange(-1, 2, device=heatmaps.device)
     columns = (x[..., None] + step).clamp(0, width - 1)
@@ -108,7 +107,7 @@ def _quarter_offset(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _newton_offset(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """-H^-1 g of the logarithm at the peak; 0 at the border or where the surface is no peak; at most one cell."""
+    """Return -H^-1 g of the logarithm at the peak, at most 1 px; 0 at the border or where the surface has no maximum."""
     around = torch.log(_neighbourhood(heatmaps, x, y).clamp_min(_FLOOR))
     dx = (around[..., 1, 2] - around[..., 1, 0]) / 2
     dy = (around[..., 2, 1] - around[..., 0, 1]) / 2

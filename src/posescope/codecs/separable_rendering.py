@@ -1,26 +1,40 @@
-"""Heatmaps that are products of a row and a column: rendered from 1-D tables, hundreds of times faster than filtering.
+"""Separable rendering of heatmaps from 1-D tables, hundreds of times faster than filtering images.
 
-A Gaussian filter of an image with a single 1 in it is separable, borders included: map[y, x] = column[y] * row[x]. So for
-each cell in which the 1 can stand there is one row of a table, and rendering is a look-up and an outer product.
+A Gaussian filter of an image with a single 1 is separable, borders included: map[y, x] = column[y] * row[x]. A table holds the
+filtered row for each position of the 1, and rendering is a look-up and an outer product.
 """
 
 import torch
 from torch import Tensor
 
-__all__ = ["filtered_impulses", "outer_maps"]
+from posescope.core.errors import OptionsError
+
+__all__ = ["compute_map_size", "filtered_impulses", "outer_maps"]
+
+
+def compute_map_size(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """Return the (height, width) of heatmaps whose px are `stride` px of crops of (height, width) px.
+
+    Raises:
+        OptionsError: The crop's size is no multiple of the stride.
+    """
+    if crop_size[0] % stride or crop_size[1] % stride:
+        raise OptionsError(f"codec stride {stride} does not divide the crop size {crop_size} px; choose a multiple of {stride}.")
+    return crop_size[0] // stride, crop_size[1] // stride
 
 
 def filtered_impulses(length: int, sigma: float, truncate: float = 4.0) -> Tensor:
-    """Every unit impulse of a signal, Gaussian-filtered.
+    """Return all unit impulses of a signal after a Gaussian filter.
+
+    Equals `scipy.ndimage.gaussian_filter1d(eye, sigma, axis=1, mode="nearest")`: the signal is continued with its last value.
 
     Args:
-        length: of the signal.
-        sigma: standard deviation of the filter, in samples, > 0.
-        truncate: the filter ends at this many standard deviations.
+        length: length of the signal, samples.
+        sigma: standard deviation of the filter, samples, > 0.
+        truncate: half width of the filter in standard deviations.
 
     Returns:
-        (length, length) float64: row i is a signal with a 1 at place i after the filter; beyond the ends the signal goes on
-        with its last value (`nearest`).  Same as `scipy.ndimage.gaussian_filter1d(eye, sigma, axis=1, mode="nearest")`.
+        (length, length) float64; row i is the filtered signal with a 1 at sample i.
     """
     radius = int(truncate * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
@@ -35,5 +49,5 @@ def filtered_impulses(length: int, sigma: float, truncate: float = 4.0) -> Tenso
 
 
 def outer_maps(columns: Tensor, rows: Tensor) -> Tensor:
-    """(N, K, H) and (N, K, W) -> (N, K, H, W): map[y, x] = column[y] * row[x]."""
+    """Return (N, K, H, W) maps of columns (N, K, H) and rows (N, K, W): map[y, x] = column[y] * row[x]."""
     return columns.unsqueeze(-1) * rows.unsqueeze(-2)

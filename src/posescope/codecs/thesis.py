@@ -1,12 +1,18 @@
-"""The codec of the study's later recipe: a 1 in the nearest cell of the map, Gaussian-filtered; arg-max back.
+"""The study's codecs: a 1 in the px nearest to the joint, Gaussian-filtered; decoded by arg-max.
 
-    encode  cell c = clip(round(x * 64 / 256), 0, 63);  sigma 0.5 cells where visible, 1 where hidden, empty where unlabelled
-    decode  cell c stands for x = 4 c                   (the inverse of x / 4 = c: NOT the middle of the cell's pixels)
+Component `thesis`, the author's later recipe, filters on the heatmap itself (64 x 64 px for crops of 256 px):
 
-Rounding is to the nearest, halves to the even cell, as NumPy rounds.
+    encode  px c = clip(round(x * 64 / 256), 0, 63);  sigma 0.5 px where visible, 1 px where occluded, empty where unlabelled
+    decode  px c stands for x = 4 c                   (the inverse of x / 4 = c, not the centre of the crop px that c covers)
 
-    mirror  joint W - 1 - x lies at (W - 1 - x) / s = w - 1 / s - x / s cells, s the stride, w the map's width: the mirror of
-            cell c is w - 1 / s - c, no whole cell, and NOT w - 1 - c; for s = 4 the nearest whole one is w - c
+Rounding is to the nearest integer, halves to the even one, as in NumPy.
+
+    flip    joint W - 1 - x is at (W - 1 - x) / s = w - 1 / s - x / s heatmap px, s the stride, w the width of the heatmap: the
+            mirror image of px c is at w - 1 / s - c, which is no integer and not w - 1 - c; for s = 4 the nearest px is w - c
+
+Component `thesis_256`, the study's document, filters on a map of the crop's size and area-resizes it by the stride. The peaks are
+at most 0.0625 (a sigma of 0.5 px is spread over 4 x 4 px). The document does not state the resizing method; docs/thesis.md
+compares several. Area-resizing by an integer factor is the mean over stride x stride px, so this codec is separable too.
 """
 
 from collections.abc import Sequence
@@ -16,141 +22,90 @@ from pydantic import Field
 from torch import Tensor
 
 from posescope.codecs.base import DecodedJoints, EncodedTargets, find_peaks
-from posescope.codecs.separable_rendering import filtered_impulses, outer_maps
-from posescope.core.errors import OptionsError
+from posescope.codecs.separable_rendering import compute_map_size, filtered_impulses, outer_maps
 from posescope.core.plugins import Options
 from posescope.geometry.flips import flip_heatmaps
 
-__all__ = ["ThesisCodec", "ThesisOptions", "decode_thesis", "compute_map_size", "nearest_heatmap_px", "Thesis256Codec"]
+__all__ = ["Thesis256Codec", "ThesisCodec", "ThesisOptions"]
 
 
 class ThesisOptions(Options):
     """Options of the study's codecs."""
 
-    stride: int = Field(4, ge=1, le=256, description="crop px a cell")
+    stride: int = Field(4, ge=1, le=256, description="crop px per heatmap px")
     sigma_visible: float = Field(
-        0.5, gt=0, le=256, description="filter's standard deviation where visible; cells of the filtered map"
+        0.5, gt=0, le=256, description="standard deviation of the filter for visible joints, px of the filtered map"
     )
-    sigma_occluded: float = Field(1.0, gt=0, le=256, description="likewise where labelled but hidden")
+    sigma_occluded: float = Field(1.0, gt=0, le=256, description="the same for joints that are labelled but occluded")
 
 
 class ThesisCodec:
-    """Impulse and filter on the map itself (64 x 64 for crops of 256 px)."""
+    """Component `thesis`: impulse and filter on the heatmap itself."""
 
     Options = ThesisOptions
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
         self.map_size = compute_map_size(crop_size, options.stride)
-        self._tables = [
-            torch.stack([torch.zeros(side, side, dtype=torch.float64), *(filtered_impulses(side, s) for s in _sigmas(options))])
-            for side in self.map_size
-        ]
+        self._impulse_size = self.map_size  # (height, width) px of the map in which the 1 is set
+        self._tables = [self._make_table(side) for side in self._impulse_size]
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Targets of N persons; every map counts alike, the empty ones too, as in the study."""
-        cell_x = nearest_heatmap_px(joints[..., 0], self.crop_size[1], self.map_size[1])
-        cell_y = nearest_heatmap_px(joints[..., 1], self.crop_size[0], self.map_size[0])
-        kind = _kind(visibility)
-        self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
+        """Return the targets of N persons; all heatmaps have weight 1, also empty ones, as in the study."""
+        x = _nearest_px(joints[..., 0], self.crop_size[1], self._impulse_size[1])
+        y = _nearest_px(joints[..., 1], self.crop_size[0], self._impulse_size[0])
+        self._tables = [table.to(joints.device) for table in self._tables]  # copied once: a copy per step would delay a GPU
         column_table, row_table = self._tables
-        heatmaps = outer_maps(column_table[kind, cell_y], row_table[kind, cell_x])
+        rows = visibility.long()
+        heatmaps = outer_maps(column_table[rows, y], row_table[rows, x])
         return EncodedTargets(heatmaps.float(), torch.ones_like(joints[..., 0], dtype=torch.float32))
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """Arg-max; cell c -> x = stride * c."""
-        return decode_thesis(heatmaps, self.crop_size, self.map_size)
+        """Return the arg-max, with px c at x = stride * c."""
+        peaks = find_peaks(heatmaps)
+        x = peaks.x.float() * (self.crop_size[1] / self.map_size[1])
+        y = peaks.y.float() * (self.crop_size[0] / self.map_size[0])
+        return DecodedJoints(torch.stack([x, y], dim=-1), peaks.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Mirror and, from stride 3 on, move by one cell: c -> w - c; up to stride 2, c -> w - 1 - c is as near or nearer.
+        """Flip and, from stride 3 on, shift by one px: c -> w - c. Up to stride 2, c -> w - 1 - c is as close or closer.
 
-        What is left at stride 4: x comes out 1 px (a quarter of a cell) too large by the mirrored pass alone, so at most
-        half a px by the mean of both passes. The column that the move leaves empty repeats its neighbour, and the column that
-        it pushes out is joined to the last one, as `encode` clips there.
+        At stride 4 an error of 1 px (a quarter of a heatmap px) in x remains in the flipped pass alone, so at most half a px in
+        the mean of both passes. The column that the shift empties repeats its neighbour, and the column that it removes is
+        merged into the last one, as `encode` clips there.
         """
-        mirrored = flip_heatmaps(heatmaps, flip_indices)
+        flipped = flip_heatmaps(heatmaps, flip_indices)
         if self.options.stride <= 2:
-            return mirrored
-        moved = torch.cat([mirrored[..., :1], mirrored[..., :-1]], dim=-1)
-        last = torch.maximum(moved[..., -1:], mirrored[..., -1:])
-        return torch.cat([moved[..., :-1], last], dim=-1)
+            return flipped
+        shifted = torch.cat([flipped[..., :1], flipped[..., :-1]], dim=-1)
+        last = torch.maximum(shifted[..., -1:], flipped[..., -1:])
+        return torch.cat([shifted[..., :-1], last], dim=-1)
+
+    def _make_table(self, side: int) -> Tensor:
+        """Return (3, side, side): zeros, then each impulse filtered for occluded and for visible, as COCO numbers visibility."""
+        sigmas = self.options.sigma_occluded, self.options.sigma_visible
+        return torch.stack([torch.zeros(side, side, dtype=torch.float64), *(filtered_impulses(side, sigma) for sigma in sigmas)])
 
 
-def nearest_heatmap_px(x: Tensor, crop_side: int, map_side: int) -> Tensor:
-    """Crop px -> int64 cells, the study's rounding; NaN -> 0 (its map is empty anyway)."""
-    cells = torch.round(x.double().nan_to_num(0.0) * map_side / crop_side)
-    return cells.clamp(0, map_side - 1).long()
-
-
-def decode_thesis(heatmaps: Tensor, crop_size: tuple[int, int], map_size: tuple[int, int]) -> DecodedJoints:
-    """Arg-max of (N, K, H, W); cell c -> c * crop / map px."""
-    peaks = find_peaks(heatmaps)
-    x = peaks.x.float() * (crop_size[1] / map_size[1])
-    y = peaks.y.float() * (crop_size[0] / map_size[0])
-    return DecodedJoints(torch.stack([x, y], dim=-1), peaks.scores)
-
-
-def compute_map_size(crop_size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """(height, width) cells of the maps of a crop.
-
-    Raises:
-        OptionsError: if the crop's size is no multiple of the stride.
-    """
-    if crop_size[0] % stride or crop_size[1] % stride:
-        raise OptionsError(f"codec stride {stride} does not divide the crop size {crop_size} px; choose a multiple of {stride}.")
-    return crop_size[0] // stride, crop_size[1] // stride
-
-
-def _sigmas(options: ThesisOptions) -> tuple[float, float]:
-    return options.sigma_occluded, options.sigma_visible
-
-
-def _kind(visibility: Tensor) -> Tensor:
-    # Rows of the tables: 0 empty, 1 hidden, 2 visible: the numbers of COCO's visibility.
-    return visibility.long()
-
-
-# MERGED from thesis_256: The codec of the study's document: the impulse and the filter on a map as large as the crop,
-# then area-resized to a quarter.
-#
-# The peaks are at most 0.0625 (a sigma of 0.5 px on the large map is spread over 4 x 4 px). The later recipe filters on
-# the small
-# map instead. The document does not say how the maps are resized; docs/thesis.md compares the ways. Area-resizing by a
-# whole
-# factor is the mean over stride x stride pixels, so this codec is separable too.
-
-
-class Thesis256Codec:
-    """Impulse and filter at the crop's resolution, mean over each cell. Sigmas are in crop px."""
-
-    Options = ThesisOptions
+class Thesis256Codec(ThesisCodec):
+    """Component `thesis_256`: impulse and filter at the crop's resolution, then the mean over each heatmap px."""
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
-        self.options, self.crop_size, self.joint_count = options, crop_size, joint_count
-        self.map_size = compute_map_size(crop_size, options.stride)
-        self._tables = [self._table(side) for side in crop_size]
-
-    def _table(self, side: int) -> Tensor:
-        """(3, side, side / stride): for empty, hidden and visible, each impulse filtered and averaged over the cells."""
-        tables = [torch.zeros(side, side, dtype=torch.float64)]
-        tables += [filtered_impulses(side, sigma) for sigma in (self.options.sigma_occluded, self.options.sigma_visible)]
-        return torch.stack(tables).reshape(len(tables), side, -1, self.options.stride).mean(dim=3)
-
-    def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Targets of N persons; every map counts alike."""
-        x = nearest_heatmap_px(joints[..., 0], self.crop_size[1], self.crop_size[1])
-        y = nearest_heatmap_px(joints[..., 1], self.crop_size[0], self.crop_size[0])
-        self._tables = [table.to(joints.device) for table in self._tables]  # once: a copy in every step would hold up a GPU
-        column_table, row_table = self._tables
-        kind = visibility.long()
-        heatmaps = outer_maps(column_table[kind, y], row_table[kind, x])
-        return EncodedTargets(heatmaps.float(), torch.ones_like(joints[..., 0], dtype=torch.float32))
+        super().__init__(options, crop_size, joint_count)
+        self._impulse_size = crop_size
+        self._tables = [self._make_table(side).reshape(3, side, -1, options.stride).mean(dim=3) for side in crop_size]
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:
-        """Arg-max; the middle of the cell's pixels, since here a cell is the mean of its pixels."""
-        decoded = decode_thesis(heatmaps, self.crop_size, self.map_size)
+        """Return the arg-max, with px c at the centre of the crop px that it is the mean of."""
+        decoded = super().decode(heatmaps)
         return DecodedJoints(decoded.joints + (self.options.stride - 1) / 2, decoded.scores)
 
     def unflip(self, heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-        """Exact: a cell is the mean of its pixels, so a crop's mirror is its map's mirror."""
+        """Flip the heatmaps; exact, since a heatmap px is the mean of its crop px."""
         return flip_heatmaps(heatmaps, flip_indices)
+
+
+def _nearest_px(x: Tensor, crop_side: int, map_side: int) -> Tensor:
+    """Return int64 map px of crop px by the study's rounding; NaN becomes 0, since its heatmap is empty."""
+    px = torch.round(x.double().nan_to_num(0.0) * map_side / crop_side)
+    return px.clamp(0, map_side - 1).long()

@@ -1,1 +1,1 @@
-"""The only home of coordinate transforms: affine maps, flips, cells of heatmaps, square boxes."""
+"""Coordinate transforms: affine maps, flips, heatmap px, square boxes and letterboxes. No other package computes coordinates."""

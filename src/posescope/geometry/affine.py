@@ -18,16 +18,20 @@ __all__ = ["apply_affine", "compose_affine", "crop_from_image", "invert_affine"]
 
 
 def crop_from_image(left: ArrayLike, top: ArrayLike, side: ArrayLike, crop_size: tuple[int, int]) -> NDArray[np.float64]:
-    """The maps from image px to the px of square crops.
+    """Return the affine maps from image px to the px of square crops.
 
     Args:
-        left: (N,) or scalar, px: the crop's first column (a whole pixel; it may lie outside the image).
-        top: likewise, its first row.
-        side: likewise, px: the square's side in the image, > 0.
+        left: (N,) or scalar, image px: first column of the square, a whole number, maybe outside the image.
+        top: first row of the square, likewise.
+        side: side of the square, image px, > 0, likewise.
         crop_size: (height, width) px of the resized crop.
 
     Returns:
         (N, 2, 3) float64, or (2, 3) for scalars.
+
+    Example:
+        >>> crop_from_image(left=10, top=20, side=200, crop_size=(100, 100)).tolist()
+        [[0.5, 0.0, -5.25], [0.0, 0.5, -10.25]]
     """
     left, top, side = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (left, top, side)))
     scale_x, scale_y = crop_size[1] / side, crop_size[0] / side
@@ -38,24 +42,24 @@ def crop_from_image(left: ArrayLike, top: ArrayLike, side: ArrayLike, crop_size:
 
 
 def apply_affine(dst_from_src: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
-    """Map points.
+    """Map points by affine maps.
 
     Args:
-        dst_from_src: (..., 2, 3).
-        points: (..., M, 2) px; NaN stays NaN.
+        dst_from_src: (..., 2, 3) px.
+        points: (..., M, 2) px of the source frame; NaN stays NaN.
 
     Returns:
-        (..., M, 2) float64 px in the destination frame.
+        (..., M, 2) float64 px of the destination frame.
     """
     points = np.asarray(points, dtype=np.float64)
     return points @ np.swapaxes(dst_from_src[..., :2], -1, -2) + dst_from_src[..., None, :, 2]
 
 
 def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`src_from_dst` of one or many maps (..., 2, 3).
+    """Return the inverse `src_from_dst` of affine maps (..., 2, 3).
 
     Raises:
-        numpy.linalg.LinAlgError: if a map has no inverse (a side of zero).
+        numpy.linalg.LinAlgError: A map has no inverse (a side of zero).
     """
     linear = np.linalg.inv(dst_from_src[..., :2])
     offset = -(linear @ dst_from_src[..., 2:])
@@ -63,7 +67,7 @@ def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compose_affine(c_from_b: NDArray[np.float64], b_from_a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`c_from_a`: first `b_from_a`, then `c_from_b`; both (..., 2, 3)."""
+    """Return `c_from_a` (..., 2, 3): `b_from_a` followed by `c_from_b`, both (..., 2, 3)."""
     linear = c_from_b[..., :2] @ b_from_a[..., :2]
     offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
     return np.concatenate([linear, offset], axis=-1)

@@ -1,4 +1,4 @@
-"""How people were cut out of their images: what a model must be told to cut alike."""
+"""The crop recipe: how the crops of a data set were made. A model stores it, so that predictions use the same crops."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
@@ -15,20 +15,20 @@ ChannelValue = Annotated[int, Field(ge=0, le=255)]
 
 
 class CropRecipe(Options):
-    """The rule of the squares, and the colour outside the image."""
+    """The crop rule and the padding colour."""
 
-    rule: StoredComponent = Field(description="a component of posescope.crop_rules; as a file named it, until `trusted`")
+    rule: StoredComponent = Field(description="a component of posescope.crop_rules; as stored in the file until `trusted`")
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
-        (124, 116, 104), description="colour outside the image, 0..255 each"
+        (124, 116, 104), description="colour outside the image, 0..255"
     )
 
     @property
     def margin(self) -> float:
-        """Growth of the side as a share of it: the rule's own `margin`, or `SquareOptions`' where the rule has none.
+        """Growth of the side as a fraction of it: the rule's option `margin`, or the default of `SquareOptions` without it.
 
         Raises:
-            ComponentNotAllowedError: if the rule is a dotted path that a file named, and `trusted` has not allowed it.
-            OptionsError: if the rule is not installed, or its options are wrong.
+            ComponentNotAllowedError: The rule is a dotted path from a file that `trusted` has not allowed.
+            OptionsError: The rule is not installed, or its options are invalid.
         """
         rule = trust_component("crop_rules", self.rule)
         return float(getattr(check_options("crop_rules", rule), "margin", SquareOptions().margin))
@@ -37,19 +37,18 @@ class CropRecipe(Options):
         """Return the recipe with a rule that may be loaded.
 
         Args:
-            allow: dotted paths that the caller allows.
+            allow: dotted paths that the caller trusts.
 
         Raises:
-            ComponentNotAllowedError: if the rule is a dotted path that `allow` lacks.
-            OptionsError: if the rule is not installed, or its options are wrong.
+            ComponentNotAllowedError: The rule is a dotted path that is not in `allow`.
+            OptionsError: The rule is not installed, or its options are invalid.
         """
         return self.model_copy(update={"rule": trust_component("crop_rules", self.rule, allow)})
 
     def differences(self, other: "CropRecipe") -> tuple[str, ...]:
-        """Return in what another recipe differs from this one, a phrase each with both values; empty: they cut alike.
+        """Return the differences to another recipe, as one phrase with both values per field; empty if there are none.
 
-        Options that are left out have their default values. A dotted path that the caller has named on one side is known on the
-        other one too.
+        Missing options have their default values. A dotted path that the caller trusts in one recipe is trusted in the other.
         """
         allow = [rule.name for rule in (self.rule, other.rule) if isinstance(rule, ComponentSpec)]
         pairs = {
@@ -62,17 +61,17 @@ class CropRecipe(Options):
 def _describe_rule(rule: StoredComponent, allow: Collection[str]) -> str:
     try:
         options = check_options("crop_rules", trust_component("crop_rules", rule, allow)).model_dump(mode="json")
-    except OptionsError:  # a rule that may not be loaded here: its options are known as far as they were written down
+    except OptionsError:  # the rule may not be loaded here: compare the options as stored
         options = dict(rule.options)
     return f"{rule.name} ({', '.join(f'{name} {value}' for name, value in sorted(options.items()))})"
 
 
 def read_crop_recipe(content: Mapping[str, Any]) -> CropRecipe:
-    """Read the recipe from a description's field `crop`, or, where an older one has the rule's name alone, from `crop_rule`.
+    """Read the recipe from the field `crop` of a description, or from `crop_rule` (the rule's name alone) of an older one.
 
     Raises:
-        KeyError: if there is neither.
-        pydantic.ValidationError: if the recipe is malformed.
+        KeyError: Both fields are missing.
+        pydantic.ValidationError: The recipe is malformed.
     """
     if "crop" in content:
         return CropRecipe.model_validate(content["crop"])

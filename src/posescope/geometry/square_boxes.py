@@ -1,17 +1,17 @@
-"""Square boxes around people: the crop rules.
+"""Square boxes around persons: the crop rules.
 
-    wanted side  = (1 + margin) x the longer side of the person's box: the annotated box, or the box that holds the annotated
-                   box and the labelled joints (option `box`)
-    centre       = the middle of the outermost labelled joints
+    desired side  = (1 + margin) x the longer side of the person's box: the annotated box, or the smallest box around the
+                    annotated box and the labelled joints (option `box`)
+    centre        = the middle of the outermost labelled joints
 
          centred_square                          padded_square
     +-image---------------+                 +-image---------------+
     |      +-------+      |                 |               +-----|--+   the part outside
-    |      |   x   |  <- grows as far as    |               |   x |::|   is filled with
-    |      +-------+     it can, centred in x               |     |::|   one colour
-    +---------------------+  moved up or down               +-----|--+
+    |      |   x   |  <- limited by the     |               |   x |::|   the image is
+    |      +-------+     image, centred in x,               |     |::|   padded with
+    +---------------------+  moved up or down               +-----|--+   one colour
 
-All boxes are in our convention: pixel i spans [i - 0.5, i + 0.5], an image [-0.5, W - 0.5].
+Pixel i spans [i - 0.5, i + 0.5] and an image [-0.5, W - 0.5].
 """
 
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ __all__ = [
 CANNOT_CENTRE = "joints do not fit in the largest square that is centred on them"
 TOO_SMALL = "square smaller than min_side_px"
 OFF_IMAGE = "square shows nothing of the image"
-NOT_HELD = "joints do not fit in the square of the annotated box"
+NOT_IN_BOX = "joints do not fit in the square of the annotated box"
 
 MeasuredBox: TypeAlias = Literal["annotated", "annotated_and_keypoints"]
 
 
 @dataclass(frozen=True)
 class Extents:
-    """What a crop rule needs to know of N people.
+    """Extents of N persons: the input of a crop rule.
 
     Attributes:
-        box_min, box_max: (N, 2) float64 px: upper left and lower right edges of the annotated box.
-        joint_min, joint_max: (N, 2) float64 px: outermost labelled joints.
-        image_size: (N, 2) int: (height, width) px of the person's image.
+        box_min, box_max: (N, 2) float64 px, upper left and lower right edges of the annotated box.
+        joint_min, joint_max: (N, 2) float64 px, outermost labelled joints.
+        image_size: (N, 2) int, (height, width) px of the person's image.
     """
 
     box_min: NDArray[np.float64]
@@ -65,12 +65,12 @@ class Extents:
 
 @dataclass(frozen=True)
 class SquareBoxes:
-    """Squares of N people, in whole pixels.
+    """Squares of N persons, in whole pixels.
 
     Attributes:
-        left, top: (N,) int64: first column and row; outside the image where the rule pads.
-        side: (N,) int64 px, >= 1 where the reason is empty.
-        reasons: (N,) str: empty for a person who stays, else why not.
+        left, top: (N,) int64 px, first column and row; they may be outside the image where the rule pads.
+        side: (N,) int64 px, >= 1 for accepted persons.
+        reasons: (N,) str, why a person is rejected; empty for accepted persons.
     """
 
     left: NDArray[np.int64]
@@ -80,44 +80,44 @@ class SquareBoxes:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """(N,): True for the people who stay."""
+        """(N,) bool: persons without a reason for rejection."""
         return np.asarray(self.reasons == "", dtype=np.bool_)
 
 
 class SquareOptions(Options):
     """Options of both square rules."""
 
-    margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a share of it (0.1 = 10 %)")
-    min_side_px: int = Field(1, ge=1, le=100_000, description="squares of fewer px a side are discarded")
+    margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a fraction of it (0.1 = 10 %)")
+    min_side_px: int = Field(1, ge=1, le=100_000, description="persons with a smaller square are rejected")
     box: MeasuredBox = Field(
         "annotated_and_keypoints",
-        description="Whose longer side the square has: annotated = the annotated box, as the study's document says; "
-        "annotated_and_keypoints = the box that holds the annotated box and the labelled joints",
+        description="box whose longer side is the side of the square: annotated = the annotated box, as in the study's document; "
+        "annotated_and_keypoints = the smallest box around the annotated box and the labelled joints",
     )
 
 
 class CropRule(Protocol):
-    """Component contract of `posescope.crop_rules`: `rule(options)(extents) -> SquareBoxes`."""
+    """Contract of the components of `posescope.crop_rules`: `rule(options)(extents) -> SquareBoxes`."""
 
     def __call__(self, extents: Extents) -> SquareBoxes:
-        """Square boxes for all people at once."""
+        """Return the square boxes of all persons."""
         ...
 
 
 def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], image_size: NDArray[np.int64]) -> Extents:
-    """Extents of N people.
+    """Measure the extents of N persons.
 
     Args:
         boxes: (N, 4) x, y, w, h px.
-        joints: (N, K, 2) px; NaN where unlabelled; at least one labelled joint a person.
+        joints: (N, K, 2) px, NaN where unlabelled; at least one labelled joint per person.
         image_size: (N, 2) (height, width) px.
 
     Raises:
-        DataError: if a person has no labelled joint: there is nothing to centre on (filter such people first).
+        DataError: A person has no labelled joint, so its square has no centre.
     """
     empty = np.flatnonzero(np.isnan(joints[..., 0]).all(axis=1))
     if len(empty):
-        raise DataError(f"{len(empty)} people have no labelled joint (first: row {empty[0]}); filter them before cropping.")
+        raise DataError(f"{len(empty)} persons have no labelled joint (first: row {empty[0]}). Filter them before cropping.")
     return Extents(
         box_min=boxes[:, :2],
         box_max=boxes[:, :2] + boxes[:, 2:],
@@ -128,10 +128,10 @@ def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], ima
 
 
 class CentredSquare:
-    """The study's rule: the square lies inside the image; who cannot be centred is discarded.
+    """Component `centred_square`, the study's rule: squares inside the image; persons that cannot be centred are rejected.
 
-    The square is limited to what the image holds while it stays centred in x, then moved up or down until it lies inside.
-    Whether the joints fit is tested before the square is snapped to whole pixels.
+    The side is limited by the image while the square stays centred in x. The square is then moved up or down into the image.
+    The joints must fit in the square before it is snapped to whole pixels.
     """
 
     Options = SquareOptions
@@ -140,16 +140,16 @@ class CentredSquare:
         self.options = options
 
     def __call__(self, extents: Extents) -> SquareBoxes:
-        """Square boxes inside the images."""
+        """Return square boxes inside the images."""
         height, width = extents.image_size[:, 0], extents.image_size[:, 1]
-        centre, wanted = _centre_and_side(extents, self.options)
-        held_in_x = 2 * np.minimum(centre[:, 0] + 0.5, width - 0.5 - centre[:, 0])
-        side = np.minimum(np.minimum(wanted, held_in_x), height)
+        centre, desired = _centre_and_side(extents, self.options)
+        available_x = 2 * np.minimum(centre[:, 0] + 0.5, width - 0.5 - centre[:, 0])
+        side = np.minimum(np.minimum(desired, available_x), height)
         left = centre[:, 0] - side / 2
         top = np.clip(centre[:, 1] - side / 2, -0.5, height - 0.5 - side)
         low = np.stack([left, top], axis=1)
         fits = _holds_joints(extents, low, side)
-        # Whole pixels: the side is rounded down and the square put on the nearest whole position that lies inside.
+        # Snap to whole pixels: round the side down and take the nearest whole position inside the image.
         whole = np.maximum(np.floor(side + 1e-9), 0).astype(np.int64)
         first = np.rint(np.stack([centre[:, 0] - whole / 2, top], axis=1) + 0.5).astype(np.int64)
         limit = np.stack([width - whole, height - whole], axis=1)
@@ -159,11 +159,11 @@ class CentredSquare:
 
 
 class PaddedSquare:
-    """The square as wanted; the part outside the image will be filled with one colour.
+    """Component `padded_square`: the desired square, with the part outside the image padded with one colour.
 
-    The square may show nothing of the image if the joints lie beyond its border: such a person is discarded. With the option
-    `box: annotated` a person whose labelled joints do not fit in the square is discarded too (tested before snapping). With
-    `annotated_and_keypoints` they always fit.
+    A person is rejected if the square shows nothing of the image, which is possible with joints beyond the border. With the
+    option `box: annotated` a person is also rejected if its labelled joints do not fit in the square before it is snapped to
+    whole pixels. With `annotated_and_keypoints` they always fit.
     """
 
     Options = SquareOptions
@@ -172,15 +172,15 @@ class PaddedSquare:
         self.options = options
 
     def __call__(self, extents: Extents) -> SquareBoxes:
-        """Square boxes that may reach outside the images."""
-        centre, wanted = _centre_and_side(extents, self.options)
-        side = np.maximum(np.rint(wanted), 1).astype(np.int64)
+        """Return square boxes that may extend beyond the images."""
+        centre, desired = _centre_and_side(extents, self.options)
+        side = np.maximum(np.rint(desired), 1).astype(np.int64)
         first = np.rint(centre - side[:, None] / 2 + 0.5).astype(np.int64)
         touches = ((first + side[:, None] > 0) & (first < extents.image_size[:, ::-1])).all(axis=1)
         reasons = np.where(touches, np.where(side >= self.options.min_side_px, "", TOO_SMALL), OFF_IMAGE)
         if self.options.box == "annotated":
-            fits = _holds_joints(extents, centre - wanted[:, None] / 2, wanted)
-            reasons = np.where((reasons == "") & ~fits, NOT_HELD, reasons)
+            fits = _holds_joints(extents, centre - desired[:, None] / 2, desired)
+            reasons = np.where((reasons == "") & ~fits, NOT_IN_BOX, reasons)
         return SquareBoxes(left=first[:, 0], top=first[:, 1], side=side, reasons=reasons)
 
 
@@ -193,5 +193,5 @@ def _centre_and_side(extents: Extents, options: SquareOptions) -> tuple[NDArray[
 
 
 def _holds_joints(extents: Extents, low: NDArray[np.float64], side: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N,): whether all labelled joints lie in the square; its upper left corner (N, 2) and side (N,) in px, not snapped."""
+    """Return (N,) bool: all labelled joints are in the square with upper left corner `low` (N, 2) and `side` (N,), float px."""
     return np.asarray(((extents.joint_min >= low) & (extents.joint_max <= low + side[:, None])).all(axis=1))

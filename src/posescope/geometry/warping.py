@@ -1,7 +1,7 @@
-"""Affine maps of whole batches on the device: images and points moved by the same matrices (N, 2, 3), named `dst_from_src`.
+"""Affine maps of batches on the training device: the same matrices (N, 2, 3), named `dst_from_src`, move images and points.
 
-torch's `grid_sample(align_corners=False)` counts a frame of W px from -1 at its left edge to 1 at its right edge, and our pixel
-centres are integers, so
+`torch.nn.functional.grid_sample(align_corners=False)` has -1 at the left edge of a frame of W px and 1 at its right edge. Here
+pixel centres are integers, so
 
     px      -0.5      0      1    ...   W-1    W-0.5           normalised = (2 px + 1) / W - 1
     norm.    -1     ...                  ...     1             px         = ((normalised + 1) W - 1) / 2
@@ -26,40 +26,40 @@ __all__ = [
 
 
 def apply_affine_batch(dst_from_src: Tensor, points: Tensor) -> Tensor:
-    """Map points (N, M, 2) px by (N, 2, 3); NaN stays NaN."""
+    """Map points (N, M, 2) px by (N, 2, 3) and return (N, M, 2) px; NaN stays NaN."""
     linear, offset = dst_from_src[..., :2], dst_from_src[..., 2]
     return (points.unsqueeze(-2) * linear.unsqueeze(1)).sum(-1) + offset.unsqueeze(1)
 
 
 def compose_affine_batch(c_from_b: Tensor, b_from_a: Tensor) -> Tensor:
-    """`c_from_a`: first `b_from_a`, then `c_from_b`; all (N, 2, 3)."""
+    """Return `c_from_a`: `b_from_a` followed by `c_from_b`; all (N, 2, 3)."""
     linear = c_from_b[..., :2] @ b_from_a[..., :2]
     offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
     return torch.cat([linear, offset], dim=-1)
 
 
 def invert_affine_batch(dst_from_src: Tensor) -> Tensor:
-    """`src_from_dst` of (N, 2, 3)."""
+    """Return the inverse `src_from_dst` of (N, 2, 3)."""
     linear = torch.linalg.inv(dst_from_src[..., :2])
     return torch.cat([linear, -(linear @ dst_from_src[..., 2:])], dim=-1)
 
 
 def mirror_matrix(width: int) -> Tensor:
-    """(2, 3) float64: x -> W - 1 - x. Left and right joints change names besides; see `geometry.flips`."""
+    """Return the (2, 3) float64 map x -> W - 1 - x. It does not exchange left and right joints; see `geometry.flips`."""
     return torch.tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
 def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: float, max_zoom: float) -> Tensor:
-    """The maps that put boxes into the middle of a frame and enlarge (or shrink) them until they fill it but for a margin.
+    """Return the maps that centre boxes in a frame and scale them to fill it up to a margin.
 
     Args:
-        low, high: (N, 2) float64 px: corners.
+        low, high: (N, 2) float64 px, corners of the boxes.
         frame_size: (height, width) px.
-        padding: the frame over the box, in the direction in which the box fills more of the frame; >= 1.
-        max_zoom: the factor is no larger than this, for a box without extent too.
+        padding: side of the frame divided by that of the scaled box, in the tighter direction; >= 1.
+        max_zoom: upper bound of the scale factor, also for a box without extent.
 
     Returns:
-        (N, 2, 3) float64 px: one factor in x and y.
+        (N, 2, 3) float64 px, with the same scale factor in x and y.
     """
     side = torch.tensor([frame_size[1], frame_size[0]], dtype=low.dtype, device=low.device)
     zoom = (side / (padding * (high - low))).amin(dim=1).clamp(max=max_zoom).view(-1, 1)
@@ -69,7 +69,7 @@ def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: f
 
 
 def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
-    """(..., 2) px -> (...) bool: within [-0.5, W - 0.5] x [-0.5, H - 0.5]; False for NaN."""
+    """Return (...) bool for points (..., 2) px: within [-0.5, W - 0.5] x [-0.5, H - 0.5]; False for NaN."""
     height, width = frame_size
     x, y = points[..., 0], points[..., 1]
     return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
@@ -77,9 +77,9 @@ def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class SeparableGrid:
-    """Where the px of N frames come from, normalised, as the sum of what their column and what their row say.
+    """Sampling grid of N affine maps in normalised coordinates, as the sum of a term per column and a term per row.
 
-    For an affine map adding these two is several times faster than multiplying every px by the matrix.
+    Adding both terms is several times faster than multiplying every px by the matrix.
 
     Attributes:
         by_column: (N, 2, W) float32, x and y.
@@ -90,11 +90,10 @@ class SeparableGrid:
     by_row: Tensor
 
     @classmethod
-    def of(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SeparableGrid":
-        """Of (N, 2, 3) float64 maps in px; source and destination have the same (height, width).
+    def from_maps(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SeparableGrid":
+        """Make the grid of (N, 2, 3) float64 maps in px between frames of the same (height, width).
 
-        On the CPU the maps are inverted there, so that nothing waits for a GPU. Both parts are exact to float64 before they are
-        rounded.
+        Maps on the CPU are inverted there, so that no step waits for a GPU. The terms are rounded from float64 once.
         """
         height, width = frame_size
         to_normalised = _normalised_from_pixels(height, width, dst_from_src)
@@ -105,26 +104,26 @@ class SeparableGrid:
         return cls(by_column.float(), by_row.float())
 
     def part(self, persons: slice) -> "SeparableGrid":
-        """Those of some frames."""
+        """Return the grid of some of the N frames."""
         return SeparableGrid(self.by_column[persons], self.by_row[persons])
 
-    def grid(self) -> Tensor:
-        """(N, H, W, 2) for `grid_sample`: all x in one piece, then all y, which is quicker to add and to read."""
+    def to_tensor(self) -> Tensor:
+        """Return (N, H, W, 2) for `grid_sample`, stored as a plane of x and a plane of y, which is faster to add and read."""
         return (self.by_column.unsqueeze(2) + self.by_row.unsqueeze(3)).permute(0, 2, 3, 1)
 
 
-def warp_images(images: Tensor, lines: SeparableGrid) -> Tensor:
-    """Resample images once, bilinearly; what comes from outside is 0.
+def warp_images(images: Tensor, grid: SeparableGrid) -> Tensor:
+    """Resample images bilinearly, with 0 outside the source.
 
     Args:
         images: (N, C, H, W) float.
-        lines: of the same N frames, on the same device.
+        grid: the sampling grid of the same N frames, on the same device.
 
     Returns:
-        (N, C, H, W) like `images`, in the memory layout of `images`.
+        (N, C, H, W) with the type and the memory layout of `images`.
     """
-    grid = lines.grid().to(images.dtype)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
+    places = grid.to_tensor().to(images.dtype)
+    return F.grid_sample(images, places, mode="bilinear", padding_mode="zeros", align_corners=False).contiguous(
         memory_format=torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     )
 

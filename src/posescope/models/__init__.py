@@ -1,1 +1,1 @@
-"""Networks, nothing else."""
+"""Network architectures."""

@@ -1,4 +1,4 @@
-"""The contract of a pose network, and its taps: named places where a forward pass can be read, changed, or taken up again."""
+"""Contract of a pose network, with named layers whose activations can be read and replaced during a forward pass."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -9,18 +9,19 @@ from torch import Tensor, nn
 
 __all__ = ["Interventions", "PausedPass", "PoseNetwork", "Resumable"]
 
-# At a tap called `name`, the value v of the forward pass is replaced by edits[name](v). Reading is an edit that returns v.
+# Layer name -> function that receives the activation and returns the one that the pass continues with. A function that returns
+# its argument reads the layer.
 Interventions = Mapping[str, Callable[[Tensor], Tensor]]
 
 
 class PoseNetwork(nn.Module, ABC):
-    """Component contract: `network(options, crop_size=(H, W), joint_count=K)`.
+    """Contract of the components of `posescope.models`: `network(options, crop_size=(H, W), joint_count=K)`.
 
     Attributes:
-        map_size: (height, width) cells of the heatmaps that it puts out.
-        layer_names: every named place, in the order in which a forward pass meets them, for example `stack1.bottleneck`.
-        bottleneck_layer: the tap that explainability reads unless told otherwise.
-        skip_layers: the taps on the skip connections, from the finest level to the coarsest, stack by stack.
+        map_size: (height, width) px of the heatmaps.
+        layer_names: all named layers in the order of the forward pass, for example `stack1.bottleneck`.
+        bottleneck_layer: the layer that explainability reads by default.
+        skip_layers: the layers on the skip connections, stack by stack, finest level first.
     """
 
     map_size: tuple[int, int]
@@ -30,43 +31,59 @@ class PoseNetwork(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, h, w) a stack; the last one is the answer."""
+        """Return heatmaps (N, K, h, w) of each stack, the prediction last.
+
+        Args:
+            images: (N, 3, H, W) float, mean RGB subtracted.
+            interventions: functions of activations by layer name.
+        """
 
     def compiled_parts(self) -> Sequence[nn.Module]:
-        """What is compiled, each for itself, where training is (`modelling.training.compile`); here the whole.
+        """Return the modules that `modelling.training.compile` compiles separately; by default the whole network.
 
-        Parts of the same class with weights of the same shapes that read tensors of the same shape share one compilation.
+        Modules of one class with weights and inputs of the same shapes share one compilation.
         """
         return (self,)
 
 
 @dataclass(frozen=True)
 class PausedPass:
-    """A forward pass of N images that has stopped at the bottleneck of a stack.
+    """Forward pass of N images, paused at the bottleneck of a stack.
 
     Attributes:
-        stack: where; 1 is the first.
+        stack: number of that stack, from 1.
         outputs: (N, K, h, w) heatmaps of each stack before it.
-        read: (N, C, h, w) what that stack read.
-        skips: what its skips carry, the finest level first; empty if it has none.
-        bottleneck: (N, C, h', w') what the rest of the network goes on from.
+        stack_input: (N, C, h, w) input of that stack.
+        skips: activations on its skip connections, finest level first; empty without skips.
+        bottleneck: (N, C, h', w') activation that the rest of the network continues with.
     """
 
     stack: int
     outputs: tuple[Tensor, ...]
-    read: Tensor
+    stack_input: Tensor
     skips: tuple[Tensor, ...]
     bottleneck: Tensor
 
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A network whose forward pass can be paused at a stack's bottleneck; a `PoseNetwork` may do without."""
+    """Network whose forward pass can be paused at the bottleneck of a stack; optional for a `PoseNetwork`."""
 
     def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
-        """(N, 3, H, W) float, mean RGB subtracted -> the pass as far as the bottleneck of a stack; none: the last stack's."""
+        """Run the forward pass up to the bottleneck of a stack.
+
+        Args:
+            images: (N, 3, H, W) float, mean RGB subtracted.
+            stack: number of the stack, from 1; None: the last.
+            interventions: functions of activations by layer name, for layers up to that bottleneck.
+        """
         ...
 
     def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
-        """The outputs of `forward`, gone on with from there; the bottleneck may be that of M images, the rest that of one."""
+        """Return the outputs of `forward`, continued from a paused pass.
+
+        Args:
+            paused: a pass of this network; with a bottleneck of M images the rest may be of one image.
+            interventions: functions of activations by layer name, for layers after the bottleneck.
+        """
         ...

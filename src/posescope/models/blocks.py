@@ -1,9 +1,9 @@
-"""The building blocks of the hourglass: a pre-activation residual, resampling by two, and how weights start.
+"""Building blocks of the hourglass: pre-activation residual, resampling by two, and weight initialisation.
 
-A residual with `channels` C (`identity_or_1x1` on the left, `3x3`, as the study has it, on the right):
+Residual with `channels` C (`identity_or_1x1` on the left, the study's `3x3` on the right):
 
     x ──┬─ BN ReLU 1x1 C/2 ─ BN ReLU 3x3 C/2 ─ BN ReLU 1x1 C ─ + ──>      x ──┬─ ... the same ... ─ + ──>
-        └──────────────── nothing (1x1 if C changes) ──────────┘              └─────── 3x3 C ───────┘
+        └──────────────── identity (1x1 if C changes) ─────────┘              └─────── 3x3 C ───────┘
 """
 
 from typing import Any, Literal, TypeAlias
@@ -18,10 +18,10 @@ IdentityPath: TypeAlias = Literal["identity_or_1x1", "3x3"]
 
 
 class Residual(nn.Module):
-    """Pre-activation bottleneck residual: (BN, ReLU, convolution) three times, added to the identity path.
+    """Pre-activation bottleneck residual: three times (BN, ReLU, convolution), added to the identity path.
 
-    He et al., "Identity mappings in deep residual networks" (ECCV 2016), in the form of Newell et al., "Stacked hourglass
-    networks" (ECCV 2016), figure 4 left. Convolutions have biases.
+    He et al., "Identity mappings in deep residual networks" (ECCV 2016), as in Newell et al., "Stacked hourglass networks"
+    (ECCV 2016), figure 4 left. Convolutions have biases.
     """
 
     def __init__(self, in_channels: int, out_channels: int, identity_path: IdentityPath) -> None:
@@ -36,8 +36,8 @@ class Residual(nn.Module):
         self.identity = _make_identity(in_channels, out_channels, identity_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H, W)."""
-        # In place is safe: each ReLU overwrites only what the batch norm before it has just made.
+        """Return (N, out_channels, H, W) for (N, in_channels, H, W)."""
+        # In-place ReLUs are safe: each overwrites only the output of the batch norm before it.
         y = self.conv1(F.relu(self.norm1(x), inplace=True))
         y = self.conv2(F.relu(self.norm2(y), inplace=True))
         y = self.conv3(F.relu(self.norm3(y), inplace=True))
@@ -46,12 +46,12 @@ class Residual(nn.Module):
 
 
 def downsample(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, H/2, W/2): the largest of each two by two cells."""
+    """Return (N, C, H/2, W/2), the 2 x 2 max pooling of (N, C, H, W)."""
     return F.max_pool2d(x, kernel_size=2)
 
 
 def upsample(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, 2H, 2W): each cell four times (nearest neighbour)."""
+    """Return (N, C, 2H, 2W), the nearest-neighbour upsampling of (N, C, H, W)."""
     if torch.is_grad_enabled() and torch.compiler.is_dynamo_compiling():
         upsampled: Tensor = _UpsampleTwice.apply(x)  # type: ignore[no-untyped-call]
         return upsampled
@@ -59,10 +59,10 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class _UpsampleTwice(torch.autograd.Function):
-    """The same with a backward pass that says outright that it sums four cells.
+    """Nearest-neighbour upsampling whose backward pass sums 2 x 2 px explicitly.
 
-    Left to itself, torch.compile takes a scattered addition for it, which in deterministic mode sorts every cell's address: more
-    than half of a training step on an H200 (docs/decisions/0020).
+    Otherwise torch.compile generates a scattered addition, which sorts all addresses in deterministic mode: more than half of a
+    training step on an H200 (docs/decisions/0020).
     """
 
     @staticmethod
@@ -75,10 +75,10 @@ class _UpsampleTwice(torch.autograd.Function):
 
 
 def initialise_glorot(network: nn.Module) -> None:
-    """Start convolutions and linear layers with Glorot-normal weights, zero biases; batch norms keep scale 1 and shift 0.
+    """Initialise convolutions and linear layers with Glorot-normal weights and zero biases; batch norms keep 1 and 0.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), equation 16 as a
-    normal distribution. Draws from torch's global generator: seed it first.
+    normal distribution. The weights are sampled from torch's global generator, which the caller seeds.
     """
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -1,4 +1,4 @@
-"""How large a network is and what one forward pass costs."""
+"""Model complexity: numbers of parameters and of multiply-accumulates (MACs)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,19 +9,19 @@ __all__ = ["count_macs", "count_parameters"]
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network."""
+    """Return the number of trainable parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 @torch.no_grad()
 def count_macs(network: PoseNetwork, crop_size: tuple[int, int]) -> int:
-    """Multiply-accumulates of one forward pass for one crop, in its convolutions and linear layers.
+    """Return the MACs of convolutions and linear layers in the forward pass of one crop.
 
-    What the literature counts: biases, batch norms, activations, pooling and additions are left out. The network is run
-    once on zeros, in evaluation mode, and left in the mode in which it was.
+    As in the literature, biases, batch norms, activations, pooling and additions do not count. The network runs once on zeros
+    in evaluation mode; its mode is restored.
 
     Args:
-        network: any pose network built of `Conv2d` and `Linear`.
+        network: a pose network of `Conv2d` and `Linear` layers.
         crop_size: (height, width) px.
     """
     total = 0
@@ -29,7 +29,7 @@ def count_macs(network: PoseNetwork, crop_size: tuple[int, int]) -> int:
     def count(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            products = layer.weight.numel() // layer.weight.shape[0]  # summed in one number of the output
+            products = layer.weight.numel() // layer.weight.shape[0]  # summed per output value
             total += output.numel() * products
 
     layers = [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]

@@ -1,21 +1,21 @@
-"""The stacked hourglass (Newell, Yang and Deng, ECCV 2016), with the study's single hourglass as one setting of its options.
+"""The stacked hourglass (Newell, Yang and Deng, ECCV 2016), of which the study's single hourglass is one configuration.
 
-One stack of depth 2; every letter is a place that can be tapped:
+One stack of depth 2 with its named layers:
 
     stem ──┬─ skip1 ───────────────────────────────────── + ─ up1 ── head ──> heatmaps of this stack
-         halve                                         upsample
+      downsample                                       upsample
            └ level1 ┬─ skip2 ──────────────── + ─ up2 ────┘
-                  halve                    upsample
+               downsample                  upsample
                     └ level2 ─ bottleneck ────┘
 
-A further stack reads what the one before it read, plus its features and its heatmaps, each through a 1x1 convolution. Every
-stack is trained on the heatmaps (intermediate supervision). Networks of others, with C = 256 channels:
+The input of a further stack is the sum of the previous stack's input, features and heatmaps, the latter two after a 1x1
+convolution. Each stack is supervised by the target heatmaps (intermediate supervision). Published networks, with C = 256:
 
     the study's      residual_skip="3x3", head="thesis"                    14,526,053 parameters for 17 joints, 30.2 GMAC
     Newell's code    stacks=8, bottleneck_residuals=2,                     23,717,888 parameters for 16 joints
                      stem_channels=(64, 128, 128), head_residual=False
-    its common port  stacks=8, bottleneck_residuals=2,                     25,594,624 parameters for 16 joints
-    to PyTorch       stem_channels=(64, 128, 256)
+    PyTorch port     stacks=8, bottleneck_residuals=2,                     25,594,624 parameters for 16 joints
+    of it            stem_channels=(64, 128, 256)
 """
 
 from collections.abc import Callable, Sequence
@@ -31,53 +31,53 @@ from posescope.models.blocks import IdentityPath, Residual, downsample, initiali
 
 __all__ = ["STRIDE", "BottleneckTransform", "Hourglass", "HourglassOptions", "ActivationHook"]
 
-# The stem halves the crop twice: heatmaps are four times smaller than crops.
+# The stem downsamples the crop twice: crop px per heatmap px.
 STRIDE = 4
 
 SkipKind: TypeAlias = Literal["residual", "identity", "none"]
 HeadKind: TypeAlias = Literal["newell", "thesis"]
 StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
-# A tap's name within its stack, and the value there -> what the pass goes on with.
+# Name of a layer within its stack, and its activation -> the activation that the pass continues with.
 ActivationHook: TypeAlias = Callable[[str, Tensor], Tensor]
-# Features at the bottleneck, (N, C, h, w), and the stack's tap -> features of the same shape.
+# Features (N, C, h, w) at the bottleneck and the hook of the stack -> features of the same shape.
 BottleneckTransform: TypeAlias = Callable[[Tensor, ActivationHook], Tensor]
-# What a stack read and its features, both (N, C, H/4, W/4) -> what the next stack reads, and heatmaps (N, K, H/4, W/4).
-LeadOn: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+# Input and features of a stack, both (N, C, H/4, W/4) -> input of the next stack, and heatmaps (N, K, H/4, W/4).
+StackEnd: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class HourglassOptions(Options):
     """Options of the hourglass."""
 
-    stacks: int = Field(default=1, ge=1, le=8, description="Hourglasses one after the other")
-    channels: int = Field(default=256, ge=4, le=1024, multiple_of=2, description="Channels of all features (even)")
+    stacks: int = Field(default=1, ge=1, le=8, description="Number of hourglasses in sequence")
+    channels: int = Field(default=256, ge=4, le=1024, multiple_of=2, description="Channels of the features (even)")
     stem_channels: StemWidth | tuple[StemWidth, StemWidth, StemWidth] | None = Field(
         default=None,
-        description="Channels of the stem at half the crop's size, where the stem costs most (even); null: as `channels`; "
-        "three numbers: after its convolution, its first residual (both at half the size) and its second (at a quarter)",
+        description="Channels of the stem at half the crop's resolution (even); null: as `channels`; three numbers: after the "
+        "convolution, the first residual (both at half the resolution) and the second residual (at a quarter)",
     )
-    depth: int = Field(default=4, ge=1, le=6, description="Levels of an hourglass: how often the features are halved")
+    depth: int = Field(default=4, ge=1, le=6, description="Levels of an hourglass: how often the features are downsampled by 2")
     bottleneck_residuals: int = Field(default=3, ge=1, le=8, description="Residuals at the coarsest level")
-    skip: SkipKind = Field(default="residual", description="What stands on the skips: a residual, nothing, or no skip at all")
+    skip: SkipKind = Field(default="residual", description="Skip connections: with a residual, as identity, or none")
     residual_skip: IdentityPath = Field(
-        default="identity_or_1x1", description="Identity path of every residual; the study has a 3x3 convolution there"
+        default="identity_or_1x1", description="Identity path of all residuals; the study has a 3x3 convolution"
     )
     head: HeadKind = Field(
         default="newell",
         description="After the head's residual: newell = 1x1 to `channels`, BN, ReLU, 1x1 to K; thesis = 1x1 to K, BN, ReLU, 1x1",
     )
-    head_residual: bool = Field(default=True, description="Whether the head begins with a residual; Newell's own code has none")
-    init: Literal["glorot_normal"] = Field(default="glorot_normal", description="How weights start; biases start at zero")
+    head_residual: bool = Field(default=True, description="Whether the head begins with a residual; Newell's code has none")
+    init: Literal["glorot_normal"] = Field(default="glorot_normal", description="Initialisation of the weights; biases are zero")
 
 
 class Hourglass(PoseNetwork):
     """Component `hourglass`.
 
-    Taps, for stack s and level l (1 is the finest): `stack{s}.skip{l}` after the skip's branch, `stack{s}.level{l}` after the
-    residual that follows the halving, `stack{s}.bottleneck` after the last bottleneck residual, `stack{s}.up{l}` after the
-    addition and its residual. A pass can be paused at a stack's bottleneck and resumed from another value there.
+    Layers of stack s and level l (1 is the finest): `stack{s}.skip{l}`, the skip connection; `stack{s}.level{l}`, after the
+    residual that follows the downsampling; `stack{s}.bottleneck`, after the last bottleneck residual; `stack{s}.up{l}`, after the
+    addition and its residual. A forward pass can be paused at the bottleneck of a stack and resumed with other features.
 
     Raises:
-        OptionsError: if the crop cannot be halved `depth` + 2 times; or, in a forward pass, if an edit names no tap.
+        OptionsError: The crop cannot be downsampled `depth` + 2 times; or, in a forward pass, an intervention names no layer.
     """
 
     Options: ClassVar[type[Options]] = HourglassOptions
@@ -88,9 +88,9 @@ class Hourglass(PoseNetwork):
         _check_crop_size(crop_size, options.depth)
         self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
         stacks = range(1, options.stacks + 1)
-        local_taps = _tap_names(options, self.layers_within_bottleneck)
-        self.layer_names = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps)
-        self.skip_layers = tuple(f"stack{stack}.{tap}" for stack in stacks for tap in local_taps if tap.startswith("skip"))
+        local_names = _local_layer_names(options, self.layers_within_bottleneck)
+        self.layer_names = tuple(f"stack{stack}.{name}" for stack in stacks for name in local_names)
+        self.skip_layers = tuple(f"stack{stack}.{name}" for stack in stacks for name in local_names if name.startswith("skip"))
         self.bottleneck_layer = f"stack{options.stacks}.bottleneck"
 
         self.stem = _Stem(options)
@@ -102,87 +102,87 @@ class Hourglass(PoseNetwork):
         initialise_glorot(self)
 
     def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        """(N, 3, H, W) float, mean RGB subtracted -> one (N, K, H/4, W/4) a stack; the last one is the answer."""
-        interventions = _check_edits(interventions, self.layer_names)
-        x = self.stem(images)  # (N, C, H/4, W/4), as is everything at this level
-        _, outputs = self._pass_stacks(range(1, len(self.hourglasses) + 1), x, interventions)
+        """Return heatmaps (N, K, H/4, W/4) of each stack, the prediction last; see `PoseNetwork.forward`."""
+        interventions = _check_interventions(interventions, self.layer_names)
+        x = self.stem(images)  # (N, C, H/4, W/4), as all tensors of this level
+        _, outputs = self._run_stacks(range(1, len(self.hourglasses) + 1), x, interventions)
         return outputs
 
     def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
-        """The forward pass of (N, 3, H, W) images as far as the bottleneck of a stack.
+        """Run the forward pass up to the bottleneck of a stack.
 
         Args:
-            images: float, mean RGB subtracted.
-            stack: 1 is the first; none: the last.
-            interventions: for taps up to that bottleneck, that one included.
+            images: (N, 3, H, W) float, mean RGB subtracted.
+            stack: number of the stack, from 1; None: the last.
+            interventions: functions of activations for layers up to and including that bottleneck.
 
         Raises:
-            OptionsError: if there is no such stack, or an edit names no tap up to there.
+            OptionsError: The stack does not exist, or an intervention names no layer of this part.
         """
         stack = len(self.hourglasses) if stack is None else stack
-        interventions = _check_edits(interventions, self._taps_around(stack)[0])
-        x, outputs = self._pass_stacks(range(1, stack), self.stem(images), interventions)
-        bottleneck, skips = self._stack(stack).descend(x, _make_tap(interventions, stack))
+        interventions = _check_interventions(interventions, self._split_layers(stack)[0])
+        x, outputs = self._run_stacks(range(1, stack), self.stem(images), interventions)
+        bottleneck, skips = self._stack(stack).descend(x, _make_hook(interventions, stack))
         return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
 
     def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
-        """Go on from a paused pass: the same outputs as `forward`, and nothing before the bottleneck is computed again.
+        """Return the outputs of `forward`, continued from a paused pass without computing its first part again.
 
-        To decode other values, replace the bottleneck (`dataclasses.replace`): M values (M, C, h, w) go with a pass of one
-        image, whose skips then serve all of them, or with one of M images. Outputs of the stacks before stay as they were.
+        Replace the bottleneck (`dataclasses.replace`) to decode other features: M features (M, C, h, w) with the pass of M
+        images, or of one image, whose skip connections then serve all of them. Outputs of earlier stacks are unchanged.
 
         Args:
-            paused: by `pause` of this network.
-            interventions: for taps behind that bottleneck.
+            paused: a pass of this network from `pause`.
+            interventions: functions of activations for layers after that bottleneck.
 
         Raises:
-            OptionsError: if an edit names no tap behind it.
+            OptionsError: An intervention names no layer of this part.
         """
-        interventions = _check_edits(interventions, self._taps_around(paused.stack)[1])
-        tap = _make_tap(interventions, paused.stack)
-        bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck, tap)
-        features = self._stack(paused.stack).ascend(bottleneck, paused.skips, tap)
-        x, heatmaps = self._lead_on(paused.stack)(paused.read, features)
-        _, following = self._pass_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, interventions)
+        interventions = _check_interventions(interventions, self._split_layers(paused.stack)[1])
+        hook = _make_hook(interventions, paused.stack)
+        bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck, hook)
+        features = self._stack(paused.stack).ascend(bottleneck, paused.skips, hook)
+        x, heatmaps = self._stack_end(paused.stack)(paused.stack_input, features)
+        _, following = self._run_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, interventions)
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
-        """See `PoseNetwork`: the stem and the stacks; all stacks but the last, which leads on to none, are of one kind."""
+        """Return the stem and the stacks; all stacks but the last, which has no successor, share one compilation."""
         return [self.stem, *self.hourglasses]
 
     def bottleneck_transform(self, stack: int) -> BottleneckTransform:
-        """What stands between the two halves of a stack (1 is the first): nothing here."""
-        return _pass_features_on
+        """Return the function between the downsampling and the upsampling half of a stack (from 1): here the identity."""
+        return _identity_transform
 
-    def _pass_stacks(self, stacks: range, x: Tensor, interventions: Interventions) -> tuple[Tensor, list[Tensor]]:
-        """What the stack after these reads, and the heatmaps of each."""
+    def _run_stacks(self, stacks: range, x: Tensor, interventions: Interventions) -> tuple[Tensor, list[Tensor]]:
+        """Return the input of the stack after `stacks` and the heatmaps of each of them."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            tap = _make_tap(interventions, stack)
-            x, heatmaps = self._stack(stack)(x, self.bottleneck_transform(stack), self._lead_on(stack), tap)
+            hook = _make_hook(interventions, stack)
+            x, heatmaps = self._stack(stack)(x, self.bottleneck_transform(stack), self._stack_end(stack), hook)
             outputs.append(heatmaps)
         return x, outputs
 
-    def _lead_on(self, stack: int) -> LeadOn:
-        """What follows a stack: its head, and what the next stack reads beside; if there is no next one, x stays as it was."""
+    def _stack_end(self, stack: int) -> StackEnd:
+        """Return the head of a stack with the merge for the next stack; the last stack returns x unchanged."""
         head, index = self.heads[stack - 1], stack - 1
         merges = (self.merge_features[index], self.merge_heatmaps[index]) if stack < len(self.hourglasses) else ()
 
-        def lead_on(x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        def end(x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
             features, heatmaps = head(features)
             if merges:
                 x = x + merges[0](features) + merges[1](heatmaps)
             return x, heatmaps
 
-        return lead_on
+        return end
 
     def _stack(self, stack: int) -> "_Stack":
-        return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList forgets what its modules are
+        return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList has no type of its modules
 
-    def _taps_around(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The taps up to the bottleneck of a stack, that one included, and those behind it."""
+    def _split_layers(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the layers up to and including the bottleneck of a stack, and those after it."""
         if not 1 <= stack <= len(self.hourglasses):
-            raise OptionsError(f"The network has {len(self.hourglasses)} stacks, the first is 1: there is no stack {stack}.")
+            raise OptionsError(f"The network has {len(self.hourglasses)} stacks, numbered from 1; found stack {stack}.")
         split = self.layer_names.index(f"stack{stack}.bottleneck") + 1
         return self.layer_names[:split], self.layer_names[split:]
 
@@ -207,7 +207,7 @@ class _Stem(nn.Module):
 
 
 class _Stack(nn.Module):
-    """One hourglass in two halves: (N, C, h, w) -> bottleneck -> (N, C, h, w). Lists are indexed by level - 1."""
+    """One hourglass: (N, C, h, w) -> bottleneck -> (N, C, h, w). Lists are indexed by level - 1."""
 
     def __init__(self, options: HourglassOptions) -> None:
         super().__init__()
@@ -215,37 +215,37 @@ class _Stack(nn.Module):
         self.skips = nn.ModuleList(_make_skip(options) for _ in levels if options.skip != "none")
         self.downs = nn.ModuleList(_make_residual(options) for _ in levels)
         self.bottleneck = nn.Sequential(*(_make_residual(options) for _ in range(options.bottleneck_residuals)))
-        # The addition at the finest level has no residual of its own: the head begins with one.
+        # The head begins with the residual of the addition at the finest level.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
     def forward(
-        self, x: Tensor, bottleneck_transform: BottleneckTransform, lead_on: LeadOn, tap: ActivationHook
+        self, x: Tensor, bottleneck_transform: BottleneckTransform, end: StackEnd, hook: ActivationHook
     ) -> tuple[Tensor, Tensor]:
-        """Down, up, and on to the next stack, as one, so that it can be compiled as one."""
-        bottleneck, skips = self.descend(x, tap)  # (N, C, h / 2^depth, ...)
-        return lead_on(x, self.ascend(bottleneck_transform(bottleneck, tap), skips, tap))
+        """Run the whole stack, so that it is compiled as one."""
+        bottleneck, skips = self.descend(x, hook)  # (N, C, h / 2^depth, ...)
+        return end(x, self.ascend(bottleneck_transform(bottleneck, hook), skips, hook))
 
-    def descend(self, x: Tensor, tap: ActivationHook) -> tuple[Tensor, list[Tensor]]:
-        """The way down: the bottleneck, and what the skips carry, the finest level first."""
+    def descend(self, x: Tensor, hook: ActivationHook) -> tuple[Tensor, list[Tensor]]:
+        """Return the bottleneck and the activations of the skip connections, finest level first."""
         skips: list[Tensor] = []
         for level, down in enumerate(self.downs, start=1):
             if len(self.skips):
-                skips.append(tap(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
-            x = tap(f"level{level}", down(downsample(x)))  # (N, C, h / 2^level, ...)
-        return tap("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
+                skips.append(hook(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
+            x = hook(f"level{level}", down(downsample(x)))  # (N, C, h / 2^level, ...)
+        return hook("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
 
-    def ascend(self, x: Tensor, skips: Sequence[Tensor], tap: ActivationHook) -> Tensor:
-        """The way up, from a bottleneck and what the skips carry (nothing, if there are none)."""
+    def ascend(self, x: Tensor, skips: Sequence[Tensor], hook: ActivationHook) -> Tensor:
+        """Return the features of the stack from its bottleneck and skip connections (empty without skips)."""
         for level in range(len(self.downs), 0, -1):
             x = upsample(x)  # (N, C, h / 2^(level-1), ...)
             if skips:
                 x = x + skips[level - 1]
-            x = tap(f"up{level}", self.ups[level - 1](x))
+            x = hook(f"up{level}", self.ups[level - 1](x))
         return x
 
 
 class _Head(nn.Module):
-    """(N, C, h, w) -> the features that a further stack reads, (N, C, h, w), and heatmaps, (N, K, h, w)."""
+    """(N, C, h, w) -> features (N, C, h, w) for the next stack, and heatmaps (N, K, h, w)."""
 
     def __init__(self, options: HourglassOptions, joint_count: int) -> None:
         super().__init__()
@@ -258,9 +258,9 @@ class _Head(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features: Tensor = self.residual(x)
-        read = self.norm(self.conv(features)).relu_()
-        # Newell's stacks pass on what the projection reads; the thesis head has squeezed that to K channels already.
-        return (features if self.squeezes else read), self.project(read)
+        activations = self.norm(self.conv(features)).relu_()
+        # Newell's stacks pass on the input of the projection; in the thesis head it has only K channels.
+        return (features if self.squeezes else activations), self.project(activations)
 
 
 def _stem_widths(options: HourglassOptions) -> tuple[int, int, int]:
@@ -278,37 +278,37 @@ def _make_skip(options: HourglassOptions) -> nn.Module:
     return nn.Identity() if options.skip == "identity" else _make_residual(options)
 
 
-def _make_tap(interventions: Interventions, stack: int) -> ActivationHook:
+def _make_hook(interventions: Interventions, stack: int) -> ActivationHook:
     if not interventions:
-        return _pass_tap_on  # the same for each stack, so that what is compiled serves all
+        return _identity_hook  # one function for all stacks, so that they share a compilation
 
-    def tap(name: str, value: Tensor) -> Tensor:
-        edit = interventions.get(f"stack{stack}.{name}")
-        return value if edit is None else edit(value)
+    def hook(name: str, value: Tensor) -> Tensor:
+        intervention = interventions.get(f"stack{stack}.{name}")
+        return value if intervention is None else intervention(value)
 
-    return tap
+    return hook
 
 
-def _pass_tap_on(_name: str, value: Tensor) -> Tensor:
+def _identity_hook(_name: str, value: Tensor) -> Tensor:
     return value
 
 
-def _pass_features_on(x: Tensor, _tap: ActivationHook) -> Tensor:
+def _identity_transform(x: Tensor, _hook: ActivationHook) -> Tensor:
     return x
 
 
-def _tap_names(options: HourglassOptions, bottleneck_transform: tuple[str, ...]) -> tuple[str, ...]:
-    """Names within one stack, in the order of its forward pass."""
+def _local_layer_names(options: HourglassOptions, within_bottleneck: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the layer names within one stack in the order of its forward pass."""
     levels = range(1, options.depth + 1)
     places = ("level",) if options.skip == "none" else ("skip", "level")
     down = tuple(f"{place}{level}" for level in levels for place in places)
-    return (*down, "bottleneck", *bottleneck_transform, *(f"up{level}" for level in reversed(levels)))
+    return (*down, "bottleneck", *within_bottleneck, *(f"up{level}" for level in reversed(levels)))
 
 
-def _check_edits(interventions: Interventions | None, taps: tuple[str, ...]) -> Interventions:
-    unknown = sorted(set(interventions or ()) - set(taps))
+def _check_interventions(interventions: Interventions | None, layers: tuple[str, ...]) -> Interventions:
+    unknown = sorted(set(interventions or ()) - set(layers))
     if unknown:
-        raise OptionsError(f"The network has no tap {', '.join(unknown)} here. Its taps are: {', '.join(taps)}.")
+        raise OptionsError(f"Unknown layers {', '.join(unknown)}; expected layers of this part of the pass: {', '.join(layers)}.")
     return interventions or {}
 
 

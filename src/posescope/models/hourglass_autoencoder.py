@@ -1,11 +1,15 @@
-"""The study's autoencoder of the bottleneck: features of a person to a few numbers, and back.
+"""Hourglass with an autoencoder after the bottleneck, so that the coarsest level passes through a short code.
 
-With the study's options, for 256 channels of 4x4 cells (1,578,994 parameters):
+    ... level4 ─ bottleneck ─ encoder ─ code ─ decoder ─ restored ─ upsample ...
+
+The skip connections bypass the code. All other weights have the names of the plain hourglass, so that a network can be composed
+of a trained hourglass and an autoencoder that was trained on its features. The study's autoencoder, for 256 channels of 4x4 px
+(1,578,994 parameters):
 
     256x4x4 ─ 3x3 192 ─ 3x3 128 ─ 3x3 64 ─ linear 1024 -> 50 ─> code
     256x4x4 <─ 3x3 256 ─ 3x3 192 ─ 3x3 128 ─ linear 50 -> 1024 <─ code
 
-A ReLU follows every layer but the last: the features that come back have either sign.
+A ReLU follows each layer but the last, whose output has both signs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,23 +24,29 @@ from posescope.core.plugins import Options
 from posescope.models.blocks import initialise_glorot
 from posescope.models.hourglass import STRIDE, ActivationHook, BottleneckTransform, Hourglass, HourglassOptions
 
-__all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
+__all__ = [
+    "Autoencoder",
+    "AutoencoderOptions",
+    "HourglassAutoencoder",
+    "HourglassAutoencoderOptions",
+    "load_parts",
+]
 
 
 class AutoencoderOptions(Options):
-    """Options of the autoencoder; the defaults are the study's."""
+    """Options of the autoencoder; the defaults are those of the study."""
 
     channels: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(
-        default=(192, 128, 64), min_length=1, max_length=6, description="Channels after each 3x3 convolution of the encoder"
+        default=(192, 128, 64), min_length=1, max_length=6, description="Output channels of the 3x3 convolutions of the encoder"
     )
-    code_size: int = Field(default=50, ge=1, le=4096, description="Numbers of the code")
+    code_size: int = Field(default=50, ge=1, le=4096, description="Length of the code")
     code_activation: Literal["relu", "none"] = Field(
-        default="relu", description="What follows the linear layer that makes the code; with relu no number of it is negative"
+        default="relu", description="Activation function of the code; with relu it is not negative"
     )
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder of features (N, C, h, w); the code is (N, D, 1, 1), so that it is read and edited like features."""
+    """Encoder and decoder of features (N, C, h, w); the code is (N, D, 1, 1), so that it can be handled like features."""
 
     def __init__(self, options: AutoencoderOptions, in_channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -52,54 +62,44 @@ class Autoencoder(nn.Module):
         initialise_glorot(self)
 
     def encode(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) -> (N, D, 1, 1)."""
+        """Return the codes (N, D, 1, 1) of features (N, C, h, w)."""
         code: Tensor = self.activation(self.encoder(features))
         return code[:, :, None, None]
 
     def decode(self, code: Tensor) -> Tensor:
-        """(N, D, 1, 1) -> (N, C, h, w)."""
+        """Return the features (N, C, h, w) of codes (N, D, 1, 1)."""
         features: Tensor = self.decoder(code.flatten(1))
         return features
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) -> what the code keeps of it, (N, C, h, w)."""
+        """Return the reconstruction (N, C, h, w) of features (N, C, h, w)."""
         return self.decode(self.encode(features))
 
 
 def _convolutions(widths: Sequence[int]) -> list[nn.Module]:
-    """3x3 convolutions through these widths, a ReLU between any two."""
+    """Return 3x3 convolutions with these numbers of channels and ReLUs in between."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Conv2d(before, after, kernel_size=3, padding=1), nn.ReLU()]
     return layers[:-1]
 
 
-# MERGED from hourglass_autoencoder: The hourglass with an autoencoder in its bottleneck: all that passes the coarsest
-# level passes through a few numbers.
-#
-#     ... level4 ─ bottleneck ─ encoder ─ code ─ decoder ─ restored ─ upsample ...
-#
-# What the skips carry goes round it, as before. All other weights have the names that they have in the plain hourglass,
-# so
-# that a network can be put together from a trained hourglass and an autoencoder that was trained on its features.
-
-
 class HourglassAutoencoderOptions(HourglassOptions):
-    """Options of the hourglass, and of its autoencoder."""
+    """Options of the hourglass and of its autoencoder."""
 
     autoencoder: AutoencoderOptions = Field(
-        default_factory=AutoencoderOptions, description="The autoencoder behind the last bottleneck residual of each stack"
+        default_factory=AutoencoderOptions, description="The autoencoder after the last bottleneck residual of each stack"
     )
 
 
 class HourglassAutoencoder(Hourglass):
     """Component `hourglass_autoencoder`.
 
-    Taps: those of the hourglass, and behind `stack{s}.bottleneck`, which is still what the last bottleneck residual puts
-    out, `stack{s}.code` (N, D, 1, 1) and `stack{s}.restored`, what the upper half goes on from.
+    It has the layers of the hourglass and, after `stack{s}.bottleneck`, the output of the last bottleneck residual,
+    `stack{s}.code` (N, D, 1, 1) and `stack{s}.restored`, from which the upper half of the stack continues.
 
     Raises:
-        OptionsError: as the hourglass does.
+        OptionsError: As for `Hourglass`.
     """
 
     Options: ClassVar[type[Options]] = HourglassAutoencoderOptions
@@ -113,12 +113,12 @@ class HourglassAutoencoder(Hourglass):
         self.autoencoders = nn.ModuleList(Autoencoder(options.autoencoder, options.channels, size) for _ in stacks)
 
     def bottleneck_transform(self, stack: int) -> BottleneckTransform:
-        """(N, C, h, w) -> what the code of this stack keeps of it."""
+        """Return the function from features (N, C, h, w) of a stack to their reconstruction from the code."""
         autoencoder = cast(Autoencoder, self.autoencoders[stack - 1])
 
-        def restore(x: Tensor, tap: ActivationHook) -> Tensor:
-            code = tap("code", autoencoder.encode(x))
-            return tap("restored", autoencoder.decode(code))
+        def restore(x: Tensor, hook: ActivationHook) -> Tensor:
+            code = hook("code", autoencoder.encode(x))
+            return hook("restored", autoencoder.decode(code))
 
         return restore
 
@@ -126,19 +126,19 @@ class HourglassAutoencoder(Hourglass):
 def load_parts(
     network: HourglassAutoencoder, hourglass: Mapping[str, Tensor], autoencoders: Sequence[Mapping[str, Tensor]]
 ) -> None:
-    """Give a network the weights of a plain hourglass and of autoencoders that were trained apart; changes it in place.
+    """Load the weights of a plain hourglass and of separately trained autoencoders into a network, in place.
 
     Args:
-        network: with the same options as they have.
-        hourglass: weights by name (`state_dict`) of a `hourglass`.
-        autoencoders: likewise of an `Autoencoder`, one a stack.
+        network: network with the options of both.
+        hourglass: `state_dict` of a `hourglass`.
+        autoencoders: `state_dict` of an `Autoencoder` per stack.
 
     Raises:
-        OptionsError: if a weight is missing, unknown or of another shape, or there is not one autoencoder a stack; the
-            network is then left as it was.
+        OptionsError: A weight is missing, unknown or of another shape, or the number of autoencoders is not that of the stacks.
+            The network is not changed.
     """
     if len(autoencoders) != len(network.autoencoders):
-        raise OptionsError(f"Expected {len(network.autoencoders)} autoencoders, one a stack, found {len(autoencoders)}.")
+        raise OptionsError(f"Expected {len(network.autoencoders)} autoencoders, one per stack, found {len(autoencoders)}.")
     own = {f"autoencoders.{i}.{name}": value for i, weights in enumerate(autoencoders) for name, value in weights.items()}
     parts = {**hourglass, **own}
     expected = network.state_dict()
@@ -147,7 +147,7 @@ def load_parts(
     if faults:
         shown = ", ".join(sorted(faults)[:5]) + (", ..." if len(faults) > 5 else "")
         raise OptionsError(
-            f"The parts do not fit a network of these options; missing, unknown or of another shape: {shown}. "
-            "Build it with the options of the hourglass and of the autoencoder."
+            f"The weights do not fit the network; missing, unknown or of another shape: {shown}. "
+            "Build the network with the options of the hourglass and of the autoencoder."
         )
     network.load_state_dict(parts)

@@ -1,1 +1,1 @@
-"""Training: from an untrained model and two crop sets to a trained model, the same to the bit after a kill and a resume."""
+"""Training of a pose model: augmentation, the epoch loop, checkpoints and distributed processes."""

@@ -1,4 +1,9 @@
-"""What of `amp`, `compile` and `cuda_graph` is done on the device at hand."""
+"""Acceleration of training steps: the choice of `amp`, `compile` and `cuda_graph` for a device, and regional compilation.
+
+The stacks of a stacked hourglass are identical modules. Regional compilation compiles them separately, so that one compilation
+serves all with the same widths and map sizes; as one graph, eight stacks would take eight times as long. The network defines
+the regions (`PoseNetwork.compiled_parts`). torch's compiler takes a second to import and is imported only if it is used.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,67 +19,47 @@ from posescope.training.options import TrainingOptions
 
 __all__ = ["Acceleration", "choose_acceleration", "compile_parts", "eager", "raise_recompile_limit"]
 
-# What torch's compiler asks of a CUDA device (compute capability).
+# Compute capability that torch's compiler requires of a CUDA device.
 COMPILED_FROM = (7, 0)
+
+# Regions differ in widths and map sizes, and batches in size by one; torch's limit of 8 would leave some uncompiled.
+MAX_GRAPHS = 64
 
 
 @dataclass(frozen=True)
 class Acceleration:
-    """Of one run.
+    """Acceleration of one run.
 
     Attributes:
-        bf16: the forward pass is in mixed precision.
-        compiled: the network's parts are compiled.
-        recorded: a step is recorded and replayed.
+        bf16: mixed precision in the forward pass.
+        compiled: compiled regions.
+        cuda_graph: steps captured as a CUDA graph and replayed.
     """
 
     bf16: bool
     compiled: bool
-    recorded: bool
+    cuda_graph: bool
 
-    def words(self) -> str:
-        """In a sentence's place; empty if there are none."""
-        names = {"bf16": "mixed precision (bf16)", "compiled": "compiled parts", "recorded": "recorded steps"}
-        return ", ".join(words for name, words in names.items() if getattr(self, name))
+    def describe(self) -> str:
+        """Return a list of what is used, for the log; empty if nothing is."""
+        names = {"bf16": "mixed precision (bf16)", "compiled": "compiled stacks", "cuda_graph": "CUDA graph"}
+        return ", ".join(text for name, text in names.items() if getattr(self, name))
 
 
 def choose_acceleration(options: TrainingOptions, device: torch.device) -> Acceleration:
-    """What is asked for, and of what is left open (`auto`) what the device can do well."""
+    """Return the acceleration that the options ask for; `auto` depends on the capabilities of the device."""
     on_gpu = device.type == "cuda"
     return Acceleration(
-        bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and _knows_bf16()),
+        bf16=options.amp == "bf16" or (options.amp == "auto" and on_gpu and _has_bf16()),
         compiled=options.compile is True or (options.compile == "auto" and on_gpu and _can_compile(device)),
-        recorded=options.cuda_graph and on_gpu and options.processes == 1,
+        cuda_graph=options.cuda_graph and on_gpu and options.processes == 1,
     )
 
 
-def _knows_bf16() -> bool:
-    """In its circuits, not by way of float32."""
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-
-
-def _can_compile(device: torch.device) -> bool:
-    return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= COMPILED_FROM
-
-
-# MERGED from compiling: Compiling the training step, part by part.
-#
-# A stacked hourglass is the same stack over and over, and one compilation serves all that have the same widths and read
-# maps of
-# the same size, whatever their number; as one graph, eight stacks would be eight times the work. PyTorch calls this
-# regional
-# compilation. What the parts are, the network says (`PoseNetwork.compiled_parts`).
-#
-# torch's compiler takes a second to import, so that only those who compile do.
-
-# Parts differ in widths and map sizes, and batches in size by one; torch's own limit of 8 would leave some uncompiled.
-MOST_GRAPHS = 64
-
-
 def compile_parts(network: PoseNetwork) -> None:
-    """Compile a network's parts in place, when they are first called.
+    """Compile the regions of a network in place, at their first call.
 
-    Names and values of the weights stay, and a deep copy is not compiled.
+    Names and values of the weights do not change, and a deep copy is not compiled.
     """
     for part in network.compiled_parts():
         part.compile(dynamic=False)
@@ -82,16 +67,24 @@ def compile_parts(network: PoseNetwork) -> None:
 
 @contextmanager
 def raise_recompile_limit() -> Iterator[None]:
-    """Within the block, torch compiles as many kinds of parts as there are."""
+    """Allow `MAX_GRAPHS` compilations of a function within the block."""
     config: Any = import_module("torch._dynamo.config")
-    # Its name until torch 2.6.
-    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
-    with config.patch({limit: MOST_GRAPHS}):
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"  # the latter until torch 2.6
+    with config.patch({limit: MAX_GRAPHS}):
         yield
 
 
 @contextmanager
 def eager() -> Iterator[None]:
-    """Within the block nothing is compiled: a validation has batches of other sizes, and is too short to earn it."""
+    """Compile nothing within the block: a validation has other batch sizes and is too short to be worth it."""
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+def _has_bf16() -> bool:
+    """Return whether the device computes bf16 natively, without emulation by float32."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def _can_compile(device: torch.device) -> bool:
+    return find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= COMPILED_FROM

@@ -1,6 +1,6 @@
-"""Batches of a crop set on the device: read from the memory map one batch ahead, in an order that seed and epoch fix.
+"""Batches of a crop set on the device, read one batch ahead in an order given by seed and epoch.
 
-Where several processes train together, each reads its share of every batch.
+Each process of distributed training reads its slice of each batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,18 +22,18 @@ __all__ = ["Batch", "count_batches", "iterate_batches", "shuffled_order"]
 
 @dataclass(frozen=True)
 class Batch:
-    """N persons, of whom this process has n on its device: all of them, where it trains alone.
+    """Batch of N persons, of which n = N / processes are on the device of this process.
 
     Attributes:
-        targets: joints and visibility of all N in the CPU's memory, where augmentations are planned.
-        fraction: which of the N are the n.
+        targets: joints and visibility of all N persons, in CPU memory, where augmentations are planned.
+        local: slice of the n persons among the N.
         images: (n, H, W, 3) uint8 RGB.
         joints: (n, K, 2) float32 crop px, NaN where unlabelled.
         visibility: (n, K) uint8, 0..2.
     """
 
     targets: PoseTargets
-    share: slice
+    local: slice
     images: Tensor
     joints: Tensor
     visibility: Tensor
@@ -43,17 +43,17 @@ class Batch:
 
     @property
     def person_ids(self) -> NDArray[np.int64]:
-        """(N,), on the CPU."""
+        """Ids (N,) of all persons."""
         return self.targets.person_ids
 
 
 def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """(count,) rows in the order of one epoch; another for each seed and epoch."""
+    """Return `count` row indices in the order of one epoch, a permutation given by seed and epoch."""
     return np.random.default_rng((seed, epoch)).permutation(count).astype(np.int64)
 
 
 def count_batches(count: int, batch_size: int) -> int:
-    """Batches in an epoch of `count` persons."""
+    """Return the number of batches in an epoch of `count` persons."""
     return -(-count // batch_size)
 
 
@@ -64,10 +64,16 @@ def iterate_batches(
     device: torch.device,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Batch]:
-    """Yield the persons at `order` in batches of at most `batch_size`, all processes of the team counted.
+    """Yield the persons in batches, while a thread reads the next batch.
 
-    The sizes of the batches differ by one at most: a last batch of a single person would upset batch norm. While a batch is
-    used, the next one is read in a thread.
+    The sizes of the batches differ by at most one: a last batch of one person would disturb batch norms.
+
+    Args:
+        crop_set: crops of all persons.
+        order: (M,) rows of the crop set.
+        batch_size: largest number of persons per batch, over all processes.
+        device: device of this process.
+        process_group: the processes that share each batch.
     """
     pieces = np.array_split(order, count_batches(len(order), batch_size)) if len(order) else []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-crops") as reader:
@@ -92,11 +98,11 @@ def _read_ahead(
 
 
 def _read_batch(crop_set: CropSet, rows: NDArray[np.int64], device: torch.device, process_group: ProcessGroup) -> Batch:
-    targets, share = crop_set.subset(rows).targets, process_group.share(len(rows))
+    targets, local = crop_set.subset(rows).targets, process_group.local_slice(len(rows))
     return Batch(
         targets=targets,
-        share=share,
-        images=copy_to_device(torch.from_numpy(crop_set.read_images(rows[share])), device),
-        joints=copy_to_device(torch.from_numpy(targets.joints[share]), device),
-        visibility=copy_to_device(torch.from_numpy(targets.visibility[share]), device),
+        local=local,
+        images=copy_to_device(torch.from_numpy(crop_set.read_images(rows[local])), device),
+        joints=copy_to_device(torch.from_numpy(targets.joints[local]), device),
+        visibility=copy_to_device(torch.from_numpy(targets.visibility[local]), device),
     )

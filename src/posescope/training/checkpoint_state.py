@@ -1,15 +1,15 @@
-"""One checkpoint on disk: tensors as safetensors, the rest as JSON, both with checksums. No pickle.
+"""State of a training run: captured after an epoch, written as a checkpoint, read and restored.
 
-    tensors.safetensors   network, average, optimiser, random generators
-    state.json            epoch, step, history, the rest of the optimiser, what the run is made of, the checksums
+    tensors.safetensors   network, EMA, optimiser, random generators
+    state.json            epoch, step, history, the rest of the optimiser, options and data of the run, checksums
 
-Schedules keep no state: their rates follow from the step and the history.
+Both files have checksums, and there is no pickle. Schedules have no state: their rates follow from the step and the history.
 """
 
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,36 +29,36 @@ __all__ = [
     "CheckpointError",
     "DamagedCheckpointError",
     "TrainingState",
-    "read_checkpoint",
-    "write_checkpoint",
     "capture_state",
+    "read_checkpoint",
     "restore_state",
+    "write_checkpoint",
 ]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
 
 class CheckpointError(DataError):
-    """A checkpoint cannot be read, or is not the one that was asked for."""
+    """A checkpoint cannot be read, or it does not belong to the run."""
 
 
 class DamagedCheckpointError(CheckpointError):
-    """A checkpoint is missing, cut short or altered."""
+    """A checkpoint is missing, truncated or altered."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Everything from which a run goes on.
+    """Everything that is needed to continue a run.
 
     Attributes:
-        fingerprint: of options and data.
-        epoch: how many are complete.
-        step: optimiser steps so far.
-        history: one record a complete epoch.
-        tensors: by name; the first word says whose: `network.`, `average.`, `optimiser.`, `generator.`.
-        optimiser: JSON-like: what the optimiser keeps beside tensors.
-        run_identity: JSON-like: the options and data that the fingerprint stands for; empty where nobody told.
+        fingerprint: fingerprint of options and data.
+        epoch: number of complete epochs.
+        step: number of optimiser steps.
+        history: one record per complete epoch.
+        tensors: tensors by name with a prefix: `network.`, `ema.`, `optimiser.` or `generator.`.
+        optimiser: JSON-like state of the optimiser besides tensors.
+        run_identity: JSON-like options and data that the fingerprint is computed of; empty if unknown.
     """
 
     fingerprint: str
@@ -70,87 +70,9 @@ class TrainingState:
     run_identity: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `prefix.`, without it."""
+        """Return the tensors with a prefix, by their names without it."""
         head = f"{prefix}."
         return {name.removeprefix(head): tensor for name, tensor in self.tensors.items() if name.startswith(head)}
-
-
-def write_checkpoint(folder: Path, state: TrainingState) -> None:
-    """Write both files into an existing folder, which the caller puts into its place."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
-    save_file(tensors, folder / TENSORS)
-    content = {**_to_json(state), "tensors_sha256": sha256_of(folder / TENSORS)}
-    write_json(folder / STATE, {**content, "checksum": fingerprint(content)})
-
-
-def read_checkpoint(folder: Path) -> TrainingState:
-    """Read both files and check them.
-
-    Raises:
-        DamagedCheckpointError: if a file is missing, cut short, or not what its checksum says.
-        CheckpointError: if another version wrote it in another format.
-    """
-    try:
-        content = dict(read_json(folder / STATE))
-        if content["format_version"] != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{folder}: format {content['format_version']}; this version reads format {FORMAT_VERSION}. "
-                "Go on with the version that wrote it, or remove the folder of the run."
-            )
-        expected = content.pop("checksum")
-        _check_sum(folder / STATE, fingerprint(content), expected)
-        _check_sum(folder / TENSORS, sha256_of(folder / TENSORS), content["tensors_sha256"])
-        return _from_json(content, load_file(folder / TENSORS))
-    except CheckpointError:
-        raise
-    except (DataError, OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise DamagedCheckpointError(f"{folder}: not a whole checkpoint ({error!r}).") from error
-
-
-def _check_sum(path: Path, found: str, expected: str) -> None:
-    if found != expected:
-        raise DamagedCheckpointError(f"{path}: not a whole checkpoint (checksum {found}, expected {expected}).")
-
-
-def _to_json(state: TrainingState) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "fingerprint": state.fingerprint,
-        "epoch": state.epoch,
-        "step": state.step,
-        "history": [_without_nan(dataclasses.asdict(record)) for record in state.history],
-        # Through text and back, so that a value that JSON cannot hold is refused here and not at the resume.
-        "optimiser": json.loads(json.dumps(state.optimiser, allow_nan=False)),
-        "run_identity": json.loads(json.dumps(state.run_identity, allow_nan=False)),
-    }
-
-
-def _from_json(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingState:
-    return TrainingState(
-        fingerprint=content["fingerprint"],
-        epoch=content["epoch"],
-        step=content["step"],
-        history=_read_history(content["history"]),
-        tensors=tensors,
-        optimiser=content["optimiser"],
-        run_identity=content["run_identity"],
-    )
-
-
-def _without_nan(record: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: null stands for it."""
-    return {name: value if math.isfinite(value) else None for name, value in record.items()}
-
-
-def _read_history(rows: Sequence[Mapping[str, Any]]) -> tuple[EpochRecord, ...]:
-    return tuple(EpochRecord(**_with_nan(row)) for row in rows)
-
-
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: math.nan if value is None else value for name, value in row.items()}
-
-
-# MERGED from state: What changes while a run trains, and its way into a checkpoint and back.
 
 
 def capture_state(
@@ -159,15 +81,15 @@ def capture_state(
     history: tuple[EpochRecord, ...],
     network: PoseNetwork,
     optimiser: torch.optim.Optimizer,
-    average: ExponentialMovingAverage | None,
+    ema: ExponentialMovingAverage | None,
     run_identity: Mapping[str, Any],
 ) -> TrainingState:
-    """All of a run after its last epoch; the tensors are not copied yet."""
+    """Return the state of a run after its last epoch, with views of the tensors; see `TrainingState` for the arguments."""
     content = optimiser.state_dict()
     slots = {f"{index}.{name}": value for index, slot in content["state"].items() for name, value in slot.items()}
     parts: dict[str, Mapping[str, Any]] = {
         "network": network.state_dict(),
-        "average": average.network.state_dict() if average else {},
+        "ema": ema.network.state_dict() if ema else {},
         "optimiser": {name: value for name, value in slots.items() if isinstance(value, Tensor)},
         "generator": _generators(network),
     }
@@ -186,18 +108,18 @@ def capture_state(
 
 
 def restore_state(
-    state: TrainingState, network: PoseNetwork, optimiser: torch.optim.Optimizer, average: ExponentialMovingAverage | None
+    state: TrainingState, network: PoseNetwork, optimiser: torch.optim.Optimizer, ema: ExponentialMovingAverage | None
 ) -> None:
-    """Put a checkpoint into a freshly built network, optimiser and average, and torch's global generators."""
+    """Load a state into a newly built network, optimiser and EMA, and into torch's global generators."""
     network.load_state_dict(state.part("network"))
-    if average:
-        average.network.load_state_dict(state.part("average"))
+    if ema:
+        ema.network.load_state_dict(state.part("ema"))
     slots: dict[int, dict[str, Any]] = {}
     for name, value in {**state.part("optimiser"), **state.optimiser["numbers"]}.items():
         index, _, slot = name.partition(".")
         slots.setdefault(int(index), {})[slot] = value
     optimiser.load_state_dict({"state": slots, "param_groups": state.optimiser["groups"]})
-    _restore_layout(optimiser)
+    _restore_memory_format(optimiser)
     generators = state.part("generator")
     torch.set_rng_state(generators["cpu"])
     device = _device(network)
@@ -205,10 +127,42 @@ def restore_state(
         torch.cuda.set_rng_state(generators["cuda"], device)
 
 
-def _restore_layout(optimiser: torch.optim.Optimizer) -> None:
-    """Lay the optimiser's tensors out as the weights are (channels last): files hold them in plain order.
+def write_checkpoint(folder: Path, state: TrainingState) -> None:
+    """Write both files into an existing folder, which the caller moves to its place."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
+    save_file(tensors, folder / TENSORS)
+    content = {**_to_json(state), "tensors_sha256": sha256_of(folder / TENSORS)}
+    write_json(folder / STATE, {**content, "checksum": fingerprint(content)})
 
-    Otherwise the same sums would be done in another order, and a resumed run would differ in the last bits.
+
+def read_checkpoint(folder: Path) -> TrainingState:
+    """Read and check both files.
+
+    Raises:
+        DamagedCheckpointError: A file is missing or truncated, or its checksum is wrong.
+        CheckpointError: The checkpoint has the format of another version.
+    """
+    try:
+        content = dict(read_json(folder / STATE))
+        if content["format_version"] != FORMAT_VERSION:
+            raise CheckpointError(
+                f"{folder}: expected checkpoint format {FORMAT_VERSION}, found {content['format_version']}. "
+                "Resume the run with the version that wrote it, or remove the folder of the run."
+            )
+        expected = content.pop("checksum")
+        _check_sum(folder / STATE, fingerprint(content), expected)
+        _check_sum(folder / TENSORS, sha256_of(folder / TENSORS), content["tensors_sha256"])
+        return _from_json(content, load_file(folder / TENSORS))
+    except CheckpointError:
+        raise
+    except (DataError, OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise DamagedCheckpointError(f"{folder}: damaged checkpoint ({error!r}).") from error
+
+
+def _restore_memory_format(optimiser: torch.optim.Optimizer) -> None:
+    """Give the tensors of the optimiser the memory format of the weights (channels last), which files do not store.
+
+    Otherwise sums are computed in another order, and a resumed run differs in the last bits.
     """
     for parameter, slot in optimiser.state.items():
         for name, value in slot.items():
@@ -224,3 +178,42 @@ def _generators(network: PoseNetwork) -> dict[str, Tensor]:
 
 def _device(network: PoseNetwork) -> torch.device:
     return next(network.parameters()).device
+
+
+def _check_sum(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise DamagedCheckpointError(f"{path}: damaged checkpoint (expected checksum {expected}, found {found}).")
+
+
+def _to_json(state: TrainingState) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "fingerprint": state.fingerprint,
+        "epoch": state.epoch,
+        "step": state.step,
+        "history": [_without_nan(dataclasses.asdict(record)) for record in state.history],
+        # Through text and back, so that values that JSON cannot hold are refused now and not at the resumption.
+        "optimiser": json.loads(json.dumps(state.optimiser, allow_nan=False)),
+        "run_identity": json.loads(json.dumps(state.run_identity, allow_nan=False)),
+    }
+
+
+def _from_json(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingState:
+    return TrainingState(
+        fingerprint=content["fingerprint"],
+        epoch=content["epoch"],
+        step=content["step"],
+        history=tuple(EpochRecord(**_with_nan(row)) for row in content["history"]),
+        tensors=tensors,
+        optimiser=content["optimiser"],
+        run_identity=content["run_identity"],
+    )
+
+
+def _without_nan(record: Mapping[str, float]) -> dict[str, float | None]:
+    """Replace NaN, which JSON lacks, by null."""
+    return {name: value if math.isfinite(value) else None for name, value in record.items()}
+
+
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in row.items()}

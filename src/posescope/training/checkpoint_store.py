@@ -1,9 +1,9 @@
-"""Checkpoints of training runs: a killed run goes on where its last whole epoch ended, and comes to the same numbers.
+"""Store of the checkpoints of training runs: a killed run continues after its last complete epoch, with the same results.
 
-    <folder>/<fingerprint>/epoch_0003/      one checkpoint (`checkpoint_files`)
-    <folder>/<fingerprint>/finished.json    the run is over: its model is saved elsewhere
+    <folder>/<fingerprint>/epoch_0003/      one checkpoint (`checkpoint_state`)
+    <folder>/<fingerprint>/finished.json    the run is finished and its model is saved elsewhere
 
-The fingerprint stands for options and data: a run of other options has a folder of its own, and is left alone.
+The fingerprint is computed of options and data, so a run with other options has its own folder.
 """
 
 import logging
@@ -32,18 +32,22 @@ _SHOWN_DIFFERENCES = 6
 
 
 class CheckpointStore:
-    """Owns a folder of runs. Nothing is read or made before it is needed. A run is written by one process at a time."""
+    """Folder with the checkpoints of runs, each written by one process at a time.
+
+    Args:
+        folder: folder of the runs; it is created by the first `save`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
 
     def latest(self, fingerprint: str) -> TrainingState | None:
-        """The last whole state of the unfinished run of this fingerprint; None if there is none.
+        """Return the last intact state of an unfinished run, or None if there is no such run.
 
-        A damaged checkpoint is passed over with a warning, and the one before it is taken.
+        A damaged checkpoint is skipped with a warning, and the previous one is used.
 
         Raises:
-            CheckpointError: if there are checkpoints but none is whole, or one is of another format or another run.
+            CheckpointError: All checkpoints are damaged, or one has another format or belongs to another run.
         """
         run = self.root / fingerprint
         epochs = self._epochs(fingerprint)
@@ -53,57 +57,66 @@ class CheckpointStore:
             try:
                 return self._read_with_best(fingerprint, epoch)
             except DamagedCheckpointError as error:
-                log.warning("%s The checkpoint before it is taken.", error)
-        raise CheckpointError(f"{run}: none of its checkpoints is whole. Remove this folder to train from the start.")
+                log.warning("%s Using the previous checkpoint.", error)
+        raise CheckpointError(f"{run}: all checkpoints are damaged. Remove this folder to train from the start.")
 
-    def require(self, run: str, fingerprint: str, run_identity: Mapping[str, Any]) -> None:
-        """See that `run` can be gone on with by a run of this fingerprint.
+    def check_resumable(self, run: str, fingerprint: str, run_identity: Mapping[str, Any]) -> None:
+        """Check that a run can be resumed.
+
+        Args:
+            run: name of the run to resume.
+            fingerprint: fingerprint of the present options and data.
+            run_identity: JSON-like options and data that `fingerprint` is computed of.
 
         Raises:
-            CheckpointError: if it has no checkpoint, is finished, or is of other options or data; the message tells which.
+            CheckpointError: The run has no checkpoint, is finished, or has other options or data, which the message lists.
         """
         epochs = self._epochs(run)
         if not epochs:
             raise CheckpointError(
-                f"{self.root / run}: there is no checkpoint of a run '{run}'. "
-                f"Runs here: {', '.join(self._runs()) or 'none'}. Set modelling.training.resume to one of them or to null."
+                f"{self.root / run}: no checkpoint of a run '{run}'. Found runs: {', '.join(self._runs()) or 'none'}. "
+                "Set modelling.training.resume to one of them or to null."
             )
         if run != fingerprint:
-            there = read_checkpoint(self._place(run, epochs[-1])).run_identity
+            stored = read_checkpoint(self._place(run, epochs[-1])).run_identity
             raise CheckpointError(
-                f"{self.root / run}: refused, for this run is of other options or data ({_differences(there, run_identity)}). "
-                f"Put them back to go on with it, or set modelling.training.resume to null: then run '{fingerprint}' is "
-                "trained, and this one is left alone."
+                f"{self.root / run}: the run has other options or data ({_differences(stored, run_identity)}). Restore them to "
+                f"resume it, or set modelling.training.resume to null to train run '{fingerprint}' and keep this one."
             )
         if (self.root / run / FINISHED).exists():
             raise CheckpointError(
-                f"{self.root / run}: refused, for this run is finished and its model is saved. "
+                f"{self.root / run}: the run is finished and its model is saved. "
                 "Set modelling.training.resume to null to train it again."
             )
 
     def begin(self, fingerprint: str) -> None:
-        """Make room for a run from the start: a finished one of the same fingerprint is removed, with a log message."""
+        """Prepare a run from the start: remove a finished run of the same fingerprint, with a log message."""
         run = self.root / fingerprint
         if (run / FINISHED).exists():
-            log.info("%s: a finished run of the same options and data; its checkpoints make room for the new run.", run)
+            log.info("%s: removing the checkpoints of a finished run with the same options and data.", run)
             for epoch in self._epochs(fingerprint):
                 _remove(self._place(fingerprint, epoch))
-            shutil.rmtree(run)  # the mark goes last: until then a killed process has left a finished run
+            shutil.rmtree(run)  # finished.json is removed last: if the process is killed before, the run is still finished
 
     def clean(self, fingerprint: str) -> None:
-        """Remove what killed processes of this run left half-written."""
+        """Remove incomplete files of killed processes of this run."""
         remove_leftovers(self.root / fingerprint)
 
     def save(self, state: TrainingState, keep: int) -> None:
-        """Write the checkpoint of an epoch; then `prune`."""
+        """Write the checkpoint of an epoch and remove old ones; `keep` as for `prune`."""
         with atomic_folder(self._place(state.fingerprint, state.epoch)) as folder:
             write_checkpoint(folder, state)
         self.prune(state, keep)
 
     def prune(self, state: TrainingState, keep: int) -> None:
-        """Remove all but the last `keep` up to this state, and the best as each of these saw it.
+        """Remove old checkpoints.
 
-        So each of the last `keep` is enough to go on from, should those after it be damaged.
+        The last `keep` stay, and for each of them the best checkpoint until then, so that each of them suffices to continue if
+        later ones are damaged.
+
+        Args:
+            state: the last state.
+            keep: number of latest checkpoints to keep, >= 1.
         """
         last = [epoch for epoch in self._epochs(state.fingerprint) if epoch <= state.epoch][-keep:]
         kept = {*last, *(best_record(state.history[:epoch]).epoch for epoch in last)}
@@ -111,32 +124,36 @@ class CheckpointStore:
             _remove(self._place(state.fingerprint, epoch))
 
     def read(self, fingerprint: str, epoch: int) -> TrainingState:
-        """The state after one epoch.
+        """Return the state after an epoch.
+
+        Args:
+            fingerprint: fingerprint of the run.
+            epoch: number of the epoch, from 1.
 
         Raises:
-            CheckpointError: if it is missing, damaged, of another format or of another run.
+            CheckpointError: The checkpoint is missing or damaged, has another format or belongs to another run.
         """
         place = self._place(fingerprint, epoch)
         state = read_checkpoint(place)
         if state.fingerprint != fingerprint:
             raise CheckpointError(
-                f"{place}: refused, for this checkpoint is of run '{state.fingerprint}', which has other options or data. "
-                "Was the folder renamed or copied? Move it back."
+                f"{place}: expected a checkpoint of run '{fingerprint}', found one of run '{state.fingerprint}', which has other "
+                "options or data. If the folder was renamed or copied, move it back."
             )
         return state
 
     def finish(self, fingerprint: str) -> None:
-        """Mark a run as over: it is never resumed, and its checkpoints go when it is begun again.
+        """Mark a run as finished: it is not resumed, and its checkpoints are removed when it begins again.
 
-        Call it only when the trained model is saved: until then the checkpoints are all there is of it. A run that is marked, or
-        whose checkpoints somebody has removed since, stays as it is.
+        Call it after the trained model is saved: until then the model exists only as checkpoints. A finished run, or one without
+        checkpoints, is not changed.
         """
         epochs, mark = self._epochs(fingerprint), self.root / fingerprint / FINISHED
         if epochs and not mark.is_file():
             write_json(mark, {"epochs": epochs[-1]})
 
     def _read_with_best(self, fingerprint: str, epoch: int) -> TrainingState:
-        """The state, once its best epoch is known to be whole too: the model may have to come from there."""
+        """Return the state if its best epoch is intact too, since the final weights may be those."""
         state = self.read(fingerprint, epoch)
         best = best_record(state.history).epoch
         if best != epoch:
@@ -153,30 +170,30 @@ class CheckpointStore:
         return sorted(path.name for path in self.root.glob("*") if path.is_dir() and self._epochs(path.name))
 
     def log_others(self, fingerprint: str) -> None:
-        """Say which unfinished runs lie here that are not of this fingerprint."""
+        """Log the other unfinished runs of the store."""
         for run in self._runs():
             if run != fingerprint and not (self.root / run / FINISHED).exists():
-                log.info("%s: an unfinished run of other options or data; it is left where it is.", self.root / run)
+                log.info("%s: an unfinished run with other options or data; it is kept.", self.root / run)
 
 
 def _remove(place: Path) -> None:
-    """Rename, then remove: a process killed meanwhile leaves nothing that looks like a checkpoint."""
-    condemned = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    os.replace(place, condemned)
-    shutil.rmtree(condemned)
+    """Rename, then remove, so that a killed process leaves no incomplete checkpoint."""
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    os.replace(place, temporary)
+    shutil.rmtree(temporary)
 
 
-def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """What differs between two runs, as `name: there 1, here 2`."""
-    first, second = _flatten(there), _flatten(here)
+def _differences(stored: Mapping[str, Any], present: Mapping[str, Any]) -> str:
+    """Return the differences of two runs as `name: stored 1, now 2`."""
+    first, second = _flatten(stored), _flatten(present)
     names = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
-    told = [f"{name}: there {first.get(name)!r}, here {second.get(name)!r}" for name in names[:_SHOWN_DIFFERENCES]]
-    more = [f"and {len(names) - len(told)} more"] if len(names) > len(told) else []
-    return "; ".join([*told, *more]) or "their fingerprints differ"
+    shown = [f"{name}: stored {first.get(name)!r}, now {second.get(name)!r}" for name in names[:_SHOWN_DIFFERENCES]]
+    more = [f"and {len(names) - len(shown)} more"] if len(names) > len(shown) else []
+    return "; ".join([*shown, *more]) or "the fingerprints differ"
 
 
 def _flatten(content: Any, name: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}; lists are taken as they are."""
+    """Return nested mappings as one mapping of dotted names, {"a": {"b": 1}} -> {"a.b": 1}; lists are values."""
     if not isinstance(content, Mapping):
         return {name: list(content) if isinstance(content, tuple) else content}
     return {key: value for part, inner in content.items() for key, value in _flatten(inner, f"{name}.{part}".lstrip(".")).items()}

@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights: often better than the last weights themselves."""
+"""Exponential moving average (EMA) of a network's weights."""
 
 import copy
 
@@ -10,9 +10,13 @@ __all__ = ["ExponentialMovingAverage"]
 
 
 class ExponentialMovingAverage:
-    """average <- d * average + (1 - d) * weights after every step, batch norm's statistics included.
+    """Moving average of weights and batch-norm statistics: average <- d * average + (1 - d) * weights after each step.
 
-    The decay starts low, d = min(decay, (1 + step) / (10 + step)), so that the first, random weights are soon forgotten.
+    The decay is d = min(decay, (1 + step) / (10 + step)), so that the first, random weights are soon forgotten.
+
+    Args:
+        network: network with the initial weights; it is copied.
+        decay: upper bound of d, 0..1.
     """
 
     def __init__(self, network: PoseNetwork, decay: float) -> None:
@@ -21,11 +25,11 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, network: PoseNetwork, step: int) -> None:
-        """Take in the weights after the `step`-th step (0-based)."""
+        """Add the weights after step `step`, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         floats, counters = ([pair for pair in pairs if pair[0].is_floating_point() == kind] for kind in (True, False))
-        # All at once: one by one, hundreds of small operations a step would hold up a GPU.
+        # Multi-tensor operations: hundreds of small operations per step would delay a GPU.
         torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], 1 - decay)
         if counters:
             torch._foreach_copy_([average for average, _ in counters], [value for _, value in counters])

@@ -1,4 +1,4 @@
-"""The epochs of a training run, as one process goes through them: steps, a validation and a checkpoint after each epoch."""
+"""The epoch loop of one training process: training steps, a validation and a checkpoint per epoch."""
 
 import copy
 import logging
@@ -17,7 +17,8 @@ from posescope.core.plugins import build
 from posescope.core.skeleton import warn_about_unpaired_joints
 from posescope.data.crops.crop_set import CropSet
 from posescope.training.acceleration import Acceleration, choose_acceleration, compile_parts, eager, raise_recompile_limit
-from posescope.training.augmentation.plan import AugmentedBatch, apply_plan, start_plan
+from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
+from posescope.training.augmentation.plan import start_plan
 from posescope.training.augmentation.transforms import Flip
 from posescope.training.batches import Batch, count_batches, iterate_batches, shuffled_order
 from posescope.training.checkpoint_state import capture_state, restore_state
@@ -45,7 +46,7 @@ OnEpoch = Callable[[EpochRecord], None]
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained, on what, how, and where its checkpoints go; see `loop.train`."""
+    """Arguments of a training run; see `trainer.train`."""
 
     model: PoseModel
     train_set: CropSet
@@ -54,33 +55,33 @@ class TrainingJob:
     store: CheckpointStore
     fingerprint: str
     run_identity: Mapping[str, Any] = field(default_factory=dict)
-    sheets: ImageGridFolder | None = None
+    image_grids: ImageGridFolder | None = None
 
 
 def run_epochs(
     job: TrainingJob, device: torch.device, on_epoch: OnEpoch | None = None, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> None:
-    """Train until the last epoch, from the last checkpoint if there is one; what comes out lies in the checkpoints.
+    """Train until the last epoch, from the last checkpoint if there is one. The results are in the checkpoints.
 
     Args:
-        job: the same in each process of a team.
-        device: of this process.
-        on_epoch: called after each epoch, when its checkpoint is on disk.
+        job: training job, the same in all processes.
+        device: device of this process.
+        on_epoch: function that is called after each epoch, when its checkpoint is written.
         process_group: the processes that train together.
 
     Raises:
-        CheckpointError: if the run named by `options.resume` is missing, finished, or of other options or data; or if there are
-            checkpoints of this run and none of them is whole.
-        NonFiniteLossError: if the loss or the gradient is NaN or infinite, in every process of a team alike.
+        CheckpointError: The run `options.resume` is missing, finished, or has other options or data; or all checkpoints of this
+            run are damaged.
+        NonFiniteLossError: The loss or the gradient is NaN or infinite; it is raised in all processes.
     """
-    speedups = choose_acceleration(job.options, device)
+    acceleration = choose_acceleration(job.options, device)
     with (
         share_folder_lock(job.store.root),
         reproducible(job.options.seed, device, job.options.threads),
         torch.cuda.device(device) if device.type == "cuda" else nullcontext(),
-        raise_recompile_limit() if speedups.compiled else nullcontext(),
+        raise_recompile_limit() if acceleration.compiled else nullcontext(),
     ):
-        run = _Run(job, device, process_group, speedups)
+        run = _Run(job, device, process_group, acceleration)
         run.resume_or_begin()
         for epoch in range(len(run.history) + 1, job.options.epochs + 1):
             run.run_epoch(epoch)
@@ -91,13 +92,13 @@ def run_epochs(
 
 
 class _Run:
-    """One run's working state: what changes epoch by epoch."""
+    """Working state of a run."""
 
-    def __init__(self, job: TrainingJob, device: torch.device, process_group: ProcessGroup, speedups: Acceleration) -> None:
+    def __init__(self, job: TrainingJob, device: torch.device, process_group: ProcessGroup, acceleration: Acceleration) -> None:
         options = job.options
-        self.job, self.options, self.process_group, self.speedups = job, options, process_group, speedups
+        self.job, self.options, self.process_group, self.acceleration = job, options, process_group, acceleration
         self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
-        network = process_group.synchronise(copy.deepcopy(job.model.network).to(device))
+        network = process_group.convert_batch_norms(copy.deepcopy(job.model.network).to(device))
         self.network: Any = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.model = replace(job.model, network=self.network)
         self.optimiser: torch.optim.Optimizer = build(
@@ -107,58 +108,58 @@ class _Run:
         self.augmentations = [build("augmentations", spec) for spec in options.augmentations]
         if process_group.is_main and any(isinstance(augmentation, Flip) for augmentation in self.augmentations):
             warn_about_unpaired_joints(job.model.skeleton, "the augmentation flip")
-        self.average = ExponentialMovingAverage(self.network, options.ema_decay) if options.ema_decay else None
+        self.ema = ExponentialMovingAverage(self.network, options.ema_decay) if options.ema_decay else None
         self.gradients = self._make_gradients(device)
         self.history: tuple[EpochRecord, ...] = ()
         self.step = 0
         self.steps_per_epoch = count_batches(len(job.train_set), options.batch_size)
-        self.watch = LossMonitor()
+        self.monitor = LossMonitor()
         self.progress = TrainingProgress(options.epochs, len(job.train_set), shown=process_group.is_main)
 
     def _make_gradients(self, device: torch.device) -> Gradients:
-        forward = self.process_group.distribute(self.network, device)
-        if self.speedups.compiled:
+        forward = self.process_group.wrap(self.network, device)
+        if self.acceleration.compiled:
             compile_parts(self.network)
-        if self.process_group.is_main and (words := self.speedups.words()):
-            log.info("Training steps on %s: %s.", device, words)
-        direct = EagerGradients(forward, self.loss, self.speedups.bf16, self.layout)
-        return CudaGraphGradients(direct, self.network) if self.speedups.recorded else direct
+        if self.process_group.is_main and (description := self.acceleration.describe()):
+            log.info("Training steps on %s: %s.", device, description)
+        step = EagerGradients(forward, self.loss, self.acceleration.bf16, self.layout)
+        return CudaGraphGradients(step, self.network) if self.acceleration.cuda_graph else step
 
     def resume_or_begin(self) -> None:
-        """Take up the last whole epoch of this run, or make room for a new one."""
-        state = self._make_room() if self.process_group.is_main else None
-        self.process_group.wait()
+        """Restore the last complete epoch of this run, or prepare a new run."""
+        state = self._find_state() if self.process_group.is_main else None
+        self.process_group.barrier()
         if not self.process_group.is_main:
             state = self.job.store.latest(self.job.fingerprint)
-        if self.job.sheets and self.process_group.is_main:
-            self.job.sheets.begin(self.job.fingerprint, state.epoch if state else 0)
+        if self.job.image_grids and self.process_group.is_main:
+            self.job.image_grids.begin(self.job.fingerprint, state.epoch if state else 0)
         if state is None:
-            self.process_group.wait()  # until all have looked: the first checkpoint must not be taken for an old one
+            self.process_group.barrier()  # all processes must have looked for a checkpoint before the first is written
             if self.process_group.is_main:
                 self.job.store.begin(self.job.fingerprint)
-                log.info("A new run, %s.", self.job.fingerprint)
+                log.info("New run %s.", self.job.fingerprint)
             return
-        restore_state(state, self.network, self.optimiser, self.average)
+        restore_state(state, self.network, self.optimiser, self.ema)
         self.history, self.step = state.history, state.step
         self.progress.note_pck(state.history[-1].val_pck_thesis)
-        self.process_group.wait()  # until all have read: after the next epoch the oldest checkpoint goes
+        self.process_group.barrier()  # all processes must have read the checkpoint before the next epoch removes it
         if state.epoch >= self.options.epochs:
             log.warning(
-                "Run %s has all its epochs, but its model was never saved: taken from its checkpoints.", self.job.fingerprint
+                "Run %s has all its epochs, but its model was not saved; it is read from the checkpoints.", self.job.fingerprint
             )
-        log.info("Going on after epoch %d of %d (run %s).", state.epoch, self.options.epochs, self.job.fingerprint)
+        log.info("Resuming run %s after epoch %d of %d.", self.job.fingerprint, state.epoch, self.options.epochs)
 
     def run_epoch(self, epoch: int) -> None:
-        """Train, validate, draw, and note what came out."""
+        """Train one epoch, validate, draw an image grid if it is due, and add to the history."""
         started = time.perf_counter()
         train_loss = self._train_epoch(epoch)
         trained_s = time.perf_counter() - started
-        model = replace(self.model, network=self.average.network if self.average else self.network)
-        with eager() if self.speedups.compiled else nullcontext():
+        model = replace(self.model, network=self.ema.network if self.ema else self.network)
+        with eager() if self.acceleration.compiled else nullcontext():
             result = validate(model, self.job.val_set, self.loss, self.options.batch_size, self.process_group)
             self.progress.note_pck(result.pck_thesis)
             if self.process_group.is_main:
-                self._draw_sheet(model, epoch, result.pck_thesis)
+                self._write_image_grid(model, epoch, result.pck_thesis)
         rate = self.optimiser.param_groups[0]["lr"]
         seconds = time.perf_counter() - started
         self.history = (*self.history, EpochRecord(epoch, train_loss, result.loss, result.pck_thesis, rate, seconds))
@@ -170,27 +171,25 @@ class _Run:
     def save(self) -> None:
         """Write a checkpoint of the last epoch."""
         job = self.job
-        state = capture_state(
-            job.fingerprint, self.step, self.history, self.network, self.optimiser, self.average, job.run_identity
-        )  # fmt: skip
+        state = capture_state(job.fingerprint, self.step, self.history, self.network, self.optimiser, self.ema, job.run_identity)
         job.store.save(state, self.options.keep_checkpoints)
 
-    def _make_room(self) -> TrainingState | None:
+    def _find_state(self) -> TrainingState | None:
         store, fingerprint = self.job.store, self.job.fingerprint
         if self.options.resume:
-            store.require(self.options.resume, fingerprint, self.job.run_identity)
+            store.check_resumable(self.options.resume, fingerprint, self.job.run_identity)
         store.clean(fingerprint)
         store.log_others(fingerprint)
         state = store.latest(fingerprint)
         if state:
-            store.prune(state, self.options.keep_checkpoints)  # the killed process may not have come to it
+            store.prune(state, self.options.keep_checkpoints)  # a killed process may not have done it
         return state
 
-    def _draw_sheet(self, model: PoseModel, epoch: int, pck: float) -> None:
-        every, sheets = self.options.image_grid_every_epochs, self.job.sheets
-        if sheets and every and (epoch % every == 0 or epoch == self.options.epochs):
+    def _write_image_grid(self, model: PoseModel, epoch: int, pck: float) -> None:
+        every, image_grids = self.options.image_grid_every_epochs, self.job.image_grids
+        if image_grids and every and (epoch % every == 0 or epoch == self.options.epochs):
             title = f"Validation persons after epoch {epoch} of {self.options.epochs}: PCK (thesis) {pck:.3f}"
-            sheets.write(self.job.fingerprint, epoch, draw_predictions(model, self.job.val_set, title))
+            image_grids.write(self.job.fingerprint, epoch, draw_predictions(model, self.job.val_set, title))
 
     def _train_epoch(self, epoch: int) -> float:
         self.network.train()
@@ -200,35 +199,35 @@ class _Run:
         loss_sum = 0.0
         for batch in self.progress.watch(batches, epoch):
             loss_sum += self._note(self._train_step(batch, epoch))
-        loss_sum += self._note(self.watch.finish())
+        loss_sum += self._note(self.monitor.finish())
         return loss_sum / len(train_set)
 
     def _note(self, step: StepLoss | None) -> float:
-        """Show the loss of a step; its sum over the persons."""
+        """Show the loss of a step and return its sum over the persons."""
         if step is None:
             return 0.0
         self.progress.note_loss(step.loss)
         return step.loss * step.persons
 
     def _train_step(self, batch: Batch, epoch: int) -> StepLoss | None:
-        """Take a step; what comes back is of the step before."""
+        """Run a training step and return the loss of the previous one."""
         ready = self._augment(batch, epoch)
         targets = encode_in_chunks(self.model.codec, ready.joints, ready.visibility)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.gradients(ready.images, targets, self.process_group.weight(len(batch)))
-        mean, norm = self.process_group.sum(loss) / self.process_group.size, self._clip_gradient()
+        loss = self.gradients(ready.images, targets, self.process_group.loss_weight(len(batch)))
+        mean, norm = self.process_group.all_reduce(loss) / self.process_group.size, self._clip_gradient()
         self.optimiser.step()
-        if self.average:
-            self.average.update(self.network, self.step)
-        before = self.watch.follow(mean, norm, batch, epoch, self.step)
+        if self.ema:
+            self.ema.update(self.network, self.step)
+        previous = self.monitor.record(mean, norm, batch, epoch, self.step)
         self.step += 1
-        return before
+        return previous
 
     def _clip_gradient(self) -> Tensor:
-        """Clip it if so asked; its norm before, over all weights."""
+        """Clip the gradient if `grad_clip` is set, and return its norm over all weights before."""
         if self.options.grad_clip:
             return nn.utils.clip_grad_norm_(self.network.parameters(), self.options.grad_clip)
         return nn.utils.get_total_norm([weight.grad for weight in self.network.parameters() if weight.grad is not None])
@@ -240,7 +239,7 @@ class _Run:
         plan = start_plan(batch.targets, self.model.skeleton, self.job.train_set.crop_size)
         for augmentation in self.augmentations:
             plan = augmentation(generator, plan)
-        return apply_plan(plan.part(batch.share), batch.images, batch.joints, batch.visibility, self.model.mean_rgb)
+        return apply_plan(plan.part(batch.local), batch.images, batch.joints, batch.visibility, self.model.mean_rgb)
 
     def _learning_rate(self) -> float:
         options, pcks = self.options, [record.val_pck_thesis for record in self.history]

@@ -1,11 +1,11 @@
-"""Loss and gradient of a batch: computed operation by operation, or on a GPU as one recorded whole.
+"""Loss and gradients of a batch, computed eagerly or replayed as a CUDA graph.
 
-An hourglass is thousands of small operations a step, and asking a GPU for them one by one takes a host longer than the GPU needs
-to do them, unless batches are very large. A recorded step (a CUDA graph) is asked for at once. It does the same operations in the
-same order on the same places in memory, into which each batch is copied:
+A training step of an hourglass is thousands of small operations. Unless batches are very large, launching them takes the host
+longer than the GPU needs to run them. A CUDA graph is launched at once. It repeats the same operations in the same order on the
+same memory, into which each batch is copied:
 
-    first batch of a size    run a few times to warm up ─ record ─ replay
-    every further one        copy images, heatmaps and weights ─ replay ─> loss, gradients
+    first batch of a size    warm up ─ capture ─ replay
+    further batches          copy images, heatmaps and weights ─ replay ─> loss, gradients
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,29 +23,35 @@ from posescope.training.losses import LossFunction, supervise
 
 __all__ = ["EagerGradients", "Gradients", "CudaGraphGradients"]
 
-# cuDNN, cuBLAS and a compiler choose and prepare what they do in the first passes; PyTorch's own tools take three.
-WARM_UPS = 3
+# cuDNN, cuBLAS and the compiler tune themselves in the first passes; PyTorch's tools run three.
+WARM_UP_PASSES = 3
 
 
 class Gradients(Protocol):
-    """Sets the gradient of every weight, of which there is none before, and gives the loss, a scalar on the device.
+    """Function that sets the gradient of each weight, which must be None before, and returns the loss.
 
-    The gradients may be overwritten by the next call: whoever wants to keep them copies them.
+    The next call may overwrite the gradients.
     """
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
-        """(N, 3, H, W) float32, the targets of the same N, and what the loss is multiplied by."""
+        """Return the loss, a scalar on the device.
+
+        Args:
+            images: (N, 3, H, W) float32, mean RGB subtracted.
+            targets: targets of the same persons.
+            factor: factor of the loss.
+        """
         ...
 
 
 class EagerGradients:
-    """Operation by operation.
+    """Gradients computed eagerly.
 
     Args:
-        forward: images to the heatmaps of every stack.
-        loss: of one stack.
-        bf16: whether the forward pass is of mixed precision.
-        layout: of images and heatmaps in memory.
+        forward: function from images to the heatmaps of each stack.
+        loss: loss of one stack.
+        bf16: whether the forward pass uses mixed precision.
+        layout: memory format of images and heatmaps.
     """
 
     def __init__(
@@ -57,7 +63,7 @@ class EagerGradients:
         """See `Gradients`."""
         with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.forward(images.contiguous(memory_format=self.layout))
-        # In the layout of the outputs: the loss of every stack reads them, and reading across takes many times as long.
+        # In the memory format of the outputs: otherwise the loss of each stack reads them many times more slowly.
         targets = replace(targets, heatmaps=targets.heatmaps.contiguous(memory_format=self.layout))
         loss = supervise(outputs, targets, self.loss) * factor
         loss.backward()  # type: ignore[no-untyped-call]
@@ -65,7 +71,7 @@ class EagerGradients:
 
 
 @dataclass(frozen=True)
-class _Recording:
+class _CapturedStep:
     graph: torch.cuda.CUDAGraph
     images: Tensor
     targets: EncodedTargets
@@ -74,69 +80,69 @@ class _Recording:
 
 
 class CudaGraphGradients:
-    """As one whole, recorded anew for each size of a batch (an epoch has two at most).
+    """Gradients computed by replaying a CUDA graph, captured once for each batch size (at most two per epoch).
 
     Args:
-        direct: what is recorded; it must not read values on the host.
-        network: whose gradients it sets.
+        step: the captured computation; it must not read values on the host.
+        network: network whose gradients it sets.
 
     Raises:
-        OptionsError: on the first batch of a size, if network or loss cannot be recorded.
+        OptionsError: On the first batch of a size, if network or loss cannot be captured.
     """
 
-    def __init__(self, direct: EagerGradients, network: nn.Module) -> None:
-        self.direct, self.network = direct, network
-        self._recordings: dict[tuple[int, float], _Recording] = {}
-        # One stream of this network's device for all recordings, and for the passes that warm up.
-        self._aside: Any = torch.cuda.Stream(next(network.parameters()).device)  # type: ignore[no-untyped-call]
+    def __init__(self, step: EagerGradients, network: nn.Module) -> None:
+        self.step, self.network = step, network
+        self._captured: dict[tuple[int, float], _CapturedStep] = {}
+        # One stream on the network's device for all captures and warm-up passes.
+        self._stream: Any = torch.cuda.Stream(next(network.parameters()).device)  # type: ignore[no-untyped-call]
 
     def __call__(self, images: Tensor, targets: EncodedTargets, factor: float) -> Tensor:
         """See `Gradients`."""
         key = len(images), factor
-        if key not in self._recordings:
-            self._recordings[key] = self._record(images, targets, factor)
-        recording = self._recordings[key]
-        recording.images.copy_(images)
-        recording.targets.heatmaps.copy_(targets.heatmaps)
-        recording.targets.weights.copy_(targets.weights)
-        recording.graph.replay()
-        for weight, gradient in zip(self.network.parameters(), recording.gradients, strict=True):
+        if key not in self._captured:
+            self._captured[key] = self._capture(images, targets, factor)
+        captured = self._captured[key]
+        captured.images.copy_(images)
+        captured.targets.heatmaps.copy_(targets.heatmaps)
+        captured.targets.weights.copy_(targets.weights)
+        captured.graph.replay()
+        for weight, gradient in zip(self.network.parameters(), captured.gradients, strict=True):
             weight.grad = gradient
-        return recording.loss.clone()
+        return captured.loss.clone()
 
-    def _record(self, images: Tensor, targets: EncodedTargets, factor: float) -> _Recording:
-        images = images.clone(memory_format=self.direct.layout)
-        targets = EncodedTargets(targets.heatmaps.clone(memory_format=self.direct.layout), targets.weights.clone())
+    def _capture(self, images: Tensor, targets: EncodedTargets, factor: float) -> _CapturedStep:
+        images = images.clone(memory_format=self.step.layout)
+        targets = EncodedTargets(targets.heatmaps.clone(memory_format=self.step.layout), targets.weights.clone())
         with self._unchanged(images.device):
             self._warm_up(images, targets, factor)
         graph = torch.cuda.CUDAGraph()
         try:
-            # Other threads go on reading crops, which must not break the recording; their work is not recorded.
-            with torch.cuda.graph(graph, self._shared_pool(), self._aside, capture_error_mode="thread_local"):
-                loss = self.direct(images, targets, factor)
+            # thread_local: another thread, which reads crops, must not invalidate the capture.
+            with torch.cuda.graph(graph, self._shared_pool(), self._stream, capture_error_mode="thread_local"):
+                loss = self.step(images, targets, factor)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             raise OptionsError(
-                f"A training step cannot be recorded: {error} A network or loss that reads values on the host, or whose work "
-                "depends on them, cannot; set modelling.training.cuda_graph=false."
+                f"The training step cannot be captured as a CUDA graph: {error} Network and loss must not read values on the "
+                "host; otherwise set modelling.training.cuda_graph=false."
             ) from error
         gradients = tuple(weight.grad for weight in self.network.parameters())
-        return _Recording(graph, images, targets, loss, gradients)
+        return _CapturedStep(graph, images, targets, loss, gradients)
 
     def _warm_up(self, images: Tensor, targets: EncodedTargets, factor: float) -> None:
-        """On a stream of its own, as recording asks for."""
+        """Run warm-up passes on a separate stream, as captures require."""
         here = torch.cuda.current_stream(images.device)
-        self._aside.wait_stream(here)
-        with torch.cuda.stream(self._aside):
-            for _ in range(WARM_UPS):
-                self.direct(images, targets, factor)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            for _ in range(WARM_UP_PASSES):
+                self.step(images, targets, factor)
                 self.network.zero_grad(set_to_none=True)
-        here.wait_stream(self._aside)
+        here.wait_stream(self._stream)
 
     @contextmanager
     def _unchanged(self, device: torch.device) -> Iterator[None]:
-        """What the block does to the statistics of batch norms, and to random numbers, is undone: warming up is no training."""
+        """Restore batch-norm statistics and random generators after the block, since warm-up passes are no training."""
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         with fork_torch_rng([device.index or 0]):
             yield
@@ -144,5 +150,5 @@ class CudaGraphGradients:
             buffer.copy_(before)
 
     def _shared_pool(self) -> Any:
-        """Recordings never run at once, so what each needs on its way may lie in the same memory."""
-        return next((recording.graph.pool() for recording in self._recordings.values()), None)
+        """Return the memory pool that all graphs share, since they never run at the same time."""
+        return next((captured.graph.pool() for captured in self._captured.values()), None)

@@ -1,4 +1,4 @@
-"""The start of a training run: a seeded, untrained model whose parts fit each other."""
+"""Initialisation of a pose model: a network with seeded weights and a codec for heatmaps of its size."""
 
 import logging
 
@@ -28,22 +28,21 @@ def build_untrained(
     crop: CropRecipe,
     seed: int,
 ) -> PoseModel:
-    """Build a network with fresh weights, and its codec, on the CPU.
+    """Build an untrained network and its codec on the CPU, and log the model's complexity.
 
-    The weights depend on the options and the seed alone; torch's global generator is left as it was. Parameters and
-    multiply-accumulates are logged.
+    The weights depend on the options and the seed only; torch's global generator is restored.
 
     Args:
-        model_spec: a component of `models`.
-        codec_spec: a component of `codecs`.
-        skeleton: of the data.
+        model_spec: component of `models`.
+        codec_spec: component of `codecs`.
+        skeleton: skeleton of the data.
         crop_size: (height, width) px of the crops.
-        mean_rgb: 0..1, of the training crops.
-        crop: how the crops were cut.
-        seed: of the weights.
+        mean_rgb: mean RGB of the training crops, 0..1.
+        crop: recipe of the crops.
+        seed: seed of the weights.
 
     Raises:
-        OptionsError: if a component or an option is wrong, or the network's heatmaps are not of the codec's size.
+        OptionsError: A component or an option is invalid, or the heatmap sizes of network and codec differ.
     """
     codec: Codec = build("codecs", codec_spec, crop_size=crop_size, joint_count=len(skeleton))
     with fork_torch_rng():
@@ -51,7 +50,7 @@ def build_untrained(
         network: PoseNetwork = build("models", model_spec, crop_size=crop_size, joint_count=len(skeleton))
     _check_map_sizes(network, codec, model_spec.name, codec_spec.name, crop_size)
     _log.info(
-        "Network %s: %s parameters, %.2f GMAC a crop of %dx%d px.",
+        "Network %s: %s parameters, %.2f GMAC per crop of %dx%d px.",
         model_spec.name, f"{count_parameters(network):,}", count_macs(network, crop_size) / 1e9, *crop_size,
     )  # fmt: skip
     return PoseModel(
@@ -70,7 +69,7 @@ def build_untrained(
 def _check_map_sizes(network: PoseNetwork, codec: Codec, model: str, codec_name: str, crop_size: tuple[int, int]) -> None:
     if tuple(network.map_size) != tuple(codec.map_size):
         raise OptionsError(
-            f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model}' puts out heatmaps of "
-            f"{network.map_size[0]}x{network.map_size[1]} cells, but the codec '{codec_name}' makes targets of "
-            f"{codec.map_size[0]}x{codec.map_size[1]}. Change the codec's stride or map size, or the model."
+            f"For crops of {crop_size[0]}x{crop_size[1]} px the model '{model}' has heatmaps of "
+            f"{network.map_size[0]}x{network.map_size[1]} px, but the codec '{codec_name}' has targets of "
+            f"{codec.map_size[0]}x{codec.map_size[1]} px. Change the stride or the map size of the codec, or the model."
         )

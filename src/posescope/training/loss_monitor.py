@@ -1,9 +1,9 @@
-"""The loss of each step, looked at when the next step has been asked for, so that a GPU never waits for its host.
+"""Monitor of the loss, which reads the loss of a step after the next step is launched, so that a GPU does not wait for the host.
 
-    host   ask for 1 ─ ask for 2 ─ read 1 ─ ask for 3 ─ read 2 ─ ...
-    GPU               1 ───────── 2 ─────────────────── 3 ─────
+    host   launch 1 ─ launch 2 ─ read 1 ─ launch 3 ─ read 2 ─ ...
+    GPU              1 ───────── 2 ────────────────── 3 ─────
 
-A loss that is no number is thus noticed one step late, which loses nothing: what an epoch made is kept only when it is over.
+A NaN is thus detected one step late, which has no consequence: weights are saved at the end of an epoch.
 """
 
 import math
@@ -22,12 +22,12 @@ __all__ = ["NonFiniteLossError", "StepLoss", "LossMonitor"]
 
 
 class NonFiniteLossError(PosescopeError):
-    """The loss or the gradient became NaN or infinite."""
+    """The loss or the gradient is NaN or infinite."""
 
 
 @dataclass(frozen=True)
 class StepLoss:
-    """A finite loss, the mean over so many persons."""
+    """Finite loss, the mean over `persons` persons."""
 
     loss: float
     persons: int
@@ -43,39 +43,46 @@ class _Pending:
 
 
 class LossMonitor:
-    """Holds the figures of the last step until they are asked for."""
+    """Keeps the loss and the gradient norm of the last step until they are read."""
 
     def __init__(self) -> None:
         self._pending: _Pending | None = None
 
-    def follow(self, loss: Tensor, gradient_norm: Tensor, batch: Batch, epoch: int, step: int) -> StepLoss | None:
-        """Take the figures of a step, scalars on its device, and give those of the step before, if there was one.
+    def record(self, loss: Tensor, gradient_norm: Tensor, batch: Batch, epoch: int, step: int) -> StepLoss | None:
+        """Record a step and return the loss of the previous step, if there was one.
+
+        Args:
+            loss: scalar on the device.
+            gradient_norm: scalar on the device.
+            batch: the persons of the step.
+            epoch: number of the epoch, from 1.
+            step: index of the step, from 0.
 
         Raises:
-            NonFiniteLossError: if a figure of the step before is NaN or infinite.
+            NonFiniteLossError: The loss or the gradient norm of the previous step is NaN or infinite.
         """
-        values, ready = _send_home(torch.stack([loss.detach(), gradient_norm.detach()]))
+        values, ready = _copy_to_host(torch.stack([loss.detach(), gradient_norm.detach()]))
         before, self._pending = self._pending, _Pending(values, ready, batch.person_ids, epoch, step)
         return _read(before) if before else None
 
     def finish(self) -> StepLoss | None:
-        """The figures of the last step, of which none are held any more.
+        """Return the loss of the last step and forget it.
 
         Raises:
-            NonFiniteLossError: if one is NaN or infinite.
+            NonFiniteLossError: The loss or the gradient norm of that step is NaN or infinite.
         """
         before, self._pending = self._pending, None
         return _read(before) if before else None
 
 
-def _send_home(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """On their way to the CPU's memory, and what tells that they have arrived; values of the CPU are there already."""
+def _copy_to_host(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Start the copy to CPU memory; return it and the event of its completion, None for values on the CPU."""
     if values.device.type != "cuda":
         return values, None
-    home = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
+    copied = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
     ready: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
     ready.record(torch.cuda.current_stream(values.device))
-    return home, ready
+    return copied, ready
 
 
 def _read(pending: _Pending) -> StepLoss:
@@ -83,10 +90,10 @@ def _read(pending: _Pending) -> StepLoss:
         pending.ready.synchronize()
     loss, norm = pending.values.tolist()
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        what = f"The loss is {loss}" if not math.isfinite(loss) else f"The loss is {loss}, but the gradient's norm is {norm}"
+        found = f"The loss is {loss}" if not math.isfinite(loss) else f"The loss is {loss}, but the gradient norm is {norm}"
         persons = ", ".join(str(person) for person in pending.person_ids)
         raise NonFiniteLossError(
-            f"{what} in epoch {pending.epoch}, step {pending.step}. Persons of the batch: {persons}. "
-            "Look at these crops and their labels; lower learning_rate or set grad_clip. Nothing of this epoch was saved."
+            f"{found} in epoch {pending.epoch}, step {pending.step}. Persons of the batch: {persons}. "
+            "Check these crops and their labels; reduce learning_rate or set grad_clip. This epoch is not saved."
         )
     return StepLoss(loss, len(pending.person_ids))

@@ -1,4 +1,4 @@
-"""Losses as components: `loss(options)(predicted, target, weight) -> scalar`, for one stack; the loop sums over stacks."""
+"""Losses of heatmaps, and intermediate supervision, which sums the loss over all stacks of a network."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
@@ -20,17 +20,16 @@ class MeanSquaredErrorOptions(Options):
         default=0.0,
         ge=0,
         le=1000,
-        description="A cell counts 1 + emphasis x target: 0 is the plain mean, more looks at the peaks",
+        description="Weight of a px is 1 + foreground_weight x target; 0: plain mean",
     )
 
 
 class MeanSquaredError:
-    """Component `mse`: the mean, over persons, joints and cells, of weight x (1 + emphasis x target) x (predicted - target)^2.
+    """Component `mse`: mean over persons, joints and px of weight x (1 + foreground_weight x target) x (predicted - target)^2.
 
-    Nearly all cells of a heatmap are empty, so that the plain mean first teaches a network to say nothing; with an emphasis the
-    few cells of the peak count more.
-
-    A joint of weight 0 adds nothing but is counted in the mean, so that the figure is the study's where all weights are 1.
+    Almost all px of a heatmap are background, and the plain mean is small for empty predictions. The foreground weight increases
+    the influence of the peaks (docs/decisions/0006). A joint of weight 0 counts in the number of the mean, so that with weights
+    of 1 the loss is that of the study.
     """
 
     Options: ClassVar[type[Options]] = MeanSquaredErrorOptions
@@ -39,23 +38,31 @@ class MeanSquaredError:
         self.options = options
 
     def __call__(self, predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """(N, K, H, W), (N, K, H, W), (N, K) -> scalar."""
-        foreground_weight = 1 + self.options.foreground_weight * target
-        return ((foreground_weight * (predicted - target).square()).mean(dim=(2, 3)) * weight).mean()
-
-
-# MERGED from supervision: The loss of a stacked network: every stack is held against the same targets (intermediate
-# supervision).
+        """Return the loss, a scalar; see `LossFunction`."""
+        px_weight = 1 + self.options.foreground_weight * target
+        return ((px_weight * (predicted - target).square()).mean(dim=(2, 3)) * weight).mean()
 
 
 class LossFunction(Protocol):
-    """Component contract of `losses`: `loss(options)(predicted, target, weight) -> scalar`."""
+    """Contract of the components of `posescope.losses`: `loss(options)(predicted, target, weight) -> scalar`, for one stack."""
 
     def __call__(self, predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """(N, K, H, W), (N, K, H, W), (N, K) -> scalar, a mean over persons."""
+        """Return the mean loss over persons.
+
+        Args:
+            predicted: (N, K, H, W) heatmaps.
+            target: (N, K, H, W) heatmaps.
+            weight: (N, K) weight of each heatmap.
+        """
         ...
 
 
 def supervise(outputs: Sequence[Tensor], targets: EncodedTargets, loss: LossFunction) -> Tensor:
-    """The sum of the losses of all stacks, in float32 whatever the network computes in."""
+    """Return the sum of the losses of all stacks (Newell et al. 2016), computed in float32.
+
+    Args:
+        outputs: (N, K, H, W) heatmaps of each stack.
+        targets: targets of the same persons.
+        loss: loss of one stack.
+    """
     return torch.stack([loss(output.float(), targets.heatmaps, targets.weights) for output in outputs]).sum()

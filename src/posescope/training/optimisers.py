@@ -1,4 +1,4 @@
-"""Optimisers as components: `optimiser(options, parameters, learning_rate) -> torch.optim.Optimizer`."""
+"""Optimisers, components `optimiser(options, parameters, learning_rate) -> torch.optim.Optimizer`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
@@ -13,18 +13,18 @@ __all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOpti
 
 
 class RMSPropOptions(Options):
-    """Options of RMSProp; the defaults are those of the study's later recipe."""
+    """Options of `rmsprop`; the defaults are those of the study's later recipe."""
 
     form: Literal["torch", "textbook"] = Field(
-        default="torch", description="Where the constant stands: torch = sqrt(r) + eps, textbook = sqrt(delta + r)"
+        default="torch", description="Denominator of the step: torch = sqrt(r) + eps, textbook = sqrt(delta + r)"
     )
-    alpha: float = Field(default=0.99, ge=0, lt=1, description="Decay a step of the mean square of the gradient")
-    eps: float | None = Field(default=None, gt=0, description="Form torch: added to the root mean square; null: 1e-8")
+    alpha: float = Field(default=0.99, ge=0, lt=1, description="Decay per step of the mean square of the gradient")
+    eps: float | None = Field(default=None, gt=0, description="Form torch: constant added to the root mean square; null: 1e-8")
     delta: float | None = Field(
-        default=None, gt=0, description="Form textbook: added to the mean square, inside the root; null: 1e-6"
+        default=None, gt=0, description="Form textbook: constant added to the mean square, inside the root; null: 1e-6"
     )
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty added to the gradient")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last step that is taken again")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="Fraction of the previous step that is added")
 
     @model_validator(mode="after")
     def _constant_belongs_to_the_form(self) -> "RMSPropOptions":
@@ -37,21 +37,21 @@ class RMSPropOptions(Options):
 
 
 class RMSProp:
-    """Component `rmsprop` (Tieleman and Hinton, 2012): r <- alpha r + (1 - alpha) g^2, then a step in one of two forms.
+    """Component `rmsprop` (Tieleman and Hinton, 2012): r <- alpha r + (1 - alpha) g^2 and a step in one of two forms.
 
         torch      w <- w - rate g / (sqrt(r) + eps)      PyTorch's own
         textbook   w <- w - rate g / sqrt(delta + r)      Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5
 
     The forms differ where r is not much larger than the constant. Gradients of a mean over a heatmap are small: with
-    delta = 1e-6 nearly all weights of a pose network take smaller steps than in the form `torch` (docs/thesis.md).
+    delta = 1e-6 almost all weights of a pose network take smaller steps than in the form `torch` (docs/thesis.md).
     """
 
     Options: ClassVar[type[Options]] = RMSPropOptions
 
-    def __new__(  # type: ignore[misc]  # the form decides which optimiser it is
+    def __new__(  # type: ignore[misc]  # the form selects the class
         cls, options: RMSPropOptions, parameters: Iterable[nn.Parameter], learning_rate: float
     ) -> torch.optim.Optimizer:
-        """Return the optimiser of the form that the options name."""
+        """Return the optimiser of the form in the options."""
         shared = options.model_dump(include={"alpha", "weight_decay", "momentum"})
         if options.form == "textbook":
             return TextbookRMSProp(parameters, learning_rate, delta=options.delta or 1e-6, **shared)
@@ -61,16 +61,16 @@ class RMSProp:
 class TextbookRMSProp(torch.optim.Optimizer):
     """RMSProp with the constant inside the root (Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5).
 
-    On a GPU all weights of a group are updated by a few multi-tensor operations, and nothing waits for the device.
-    Weight decay and momentum enter as in PyTorch's RMSProp.
+    On a GPU a few multi-tensor operations update all weights of a group without synchronisation. Weight decay and momentum work
+    as in PyTorch's RMSProp.
 
     Args:
-        parameters: weights, or groups of weights.
+        parameters: weights or groups of weights.
         learning_rate: eta, > 0.
         alpha: decay rate rho of the mean square, 0..1.
-        delta: added to the mean square, > 0, in units of the squared gradient.
+        delta: constant added to the mean square, > 0, in units of the squared gradient.
         weight_decay: L2 penalty added to the gradient.
-        momentum: share of the last step that is taken again, 0..1.
+        momentum: fraction of the previous step that is added, 0..1.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
@@ -96,14 +96,14 @@ class TextbookRMSProp(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
-        """Update all weights that have a gradient; return what `closure` returns, if it is given."""
+        """Update all weights with a gradient and return the value of `closure`, if given."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            # A GPU takes all weights in a few kernels; on a CPU one weight at a time stays in the cache, which is twice as fast.
+            # A few kernels for all weights on a GPU; on a CPU one weight at a time stays in the cache, which is twice as fast.
             together = [weights] if weights and weights[0].is_cuda else [[weight] for weight in weights]
             for some in together:
                 self._update(some, group)
@@ -127,7 +127,7 @@ class TextbookRMSProp(torch.optim.Optimizer):
             torch._foreach_addcdiv_(weights, gradients, roots, -group["lr"])
 
     def _slots(self, name: str, weights: list[Tensor]) -> list[Tensor]:
-        """Return the state `name` of each weight; it begins with zeros, laid out as the weight is."""
+        """Return the state `name` of each weight, initially zeros in the memory format of the weight."""
         for weight in weights:
             if name not in self.state[weight]:
                 self.state[weight][name] = torch.zeros_like(weight)
@@ -135,12 +135,12 @@ class TextbookRMSProp(torch.optim.Optimizer):
 
 
 class AdamWOptions(Options):
-    """Options of AdamW."""
+    """Options of `adamw`."""
 
-    beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay a step of the mean of the gradient")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay a step of the mean square of the gradient")
-    eps: float = Field(default=1e-8, gt=0, description="Added to the root mean square")
-    weight_decay: float = Field(default=0.01, ge=0, description="Share of the learning rate by which weights shrink a step")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay per step of the mean of the gradient")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay per step of the mean square of the gradient")
+    eps: float = Field(default=1e-8, gt=0, description="Constant added to the root mean square")
+    weight_decay: float = Field(default=0.01, ge=0, description="Fraction of the learning rate by which weights shrink per step")
 
 
 class AdamW(torch.optim.AdamW):
@@ -154,9 +154,9 @@ class AdamW(torch.optim.AdamW):
 
 
 class SGDOptions(Options):
-    """Options of SGD; the momentum is that of the study's autoencoder."""
+    """Options of `sgd`; the default momentum is that of the study's autoencoder."""
 
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the last step that is taken again")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Fraction of the previous step that is added")
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty added to the gradient")
 
 

@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""Records of a training run."""
 
 import math
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ __all__ = ["EpochRecord", "TrainingOutcome", "best_record"]
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch.
+    """Results of one epoch.
 
     Attributes:
-        epoch: 1-based.
-        train_loss: mean over the training persons, while the weights were changing; summed over stacks.
-        val_loss: mean over the validation persons, after the epoch; summed over stacks.
-        val_pck_thesis: 0..1, the study's PCK, mean over the validation persons with a labelled joint.
-        learning_rate: of the epoch's last step.
-        seconds: wall time. Nothing else depends on it.
+        epoch: number of the epoch, from 1.
+        train_loss: mean over the training persons during the epoch, summed over stacks.
+        val_loss: mean over the validation persons after the epoch, summed over stacks.
+        val_pck_thesis: the study's PCK, 0..1, mean over the validation persons with a labelled joint.
+        learning_rate: learning rate of the last step.
+        seconds: wall time, for information only.
     """
 
     epoch: int
@@ -32,11 +32,11 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """A trained model and how it came about.
+    """Trained model and history of its training.
 
     Attributes:
-        model: with the weights of the best epoch by validation PCK, on the training device, in evaluation mode.
-        history: one record an epoch, those before a resume included.
+        model: model with the final weights (`TrainingOptions.final_weights`), on the training device, in evaluation mode.
+        history: one record per epoch, including those before a resumption.
     """
 
     model: PoseModel
@@ -44,7 +44,7 @@ class TrainingOutcome:
 
 
 def best_record(history: Sequence[EpochRecord]) -> EpochRecord:
-    """The epoch with the highest validation PCK; of several, the one with the lowest validation loss, then the first."""
+    """Return the epoch with the highest validation PCK; among equals that with the lowest validation loss, then the first."""
     return min(history, key=lambda record: (-record.val_pck_thesis, _or_infinite(record.val_loss), record.epoch))
 
 

@@ -1,4 +1,4 @@
-"""The same numbers each time: seeds, deterministic algorithms, and leaving torch's global state as it was."""
+"""Reproducible training: seeds and deterministic algorithms, with torch's global state restored afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,23 +16,25 @@ __all__ = ["reproducible", "step_generator"]
 
 
 def step_generator(seed: int, epoch: int, step: int) -> Generator:
-    """A CPU generator for one step: a resumed run draws the same numbers without having drawn those before."""
+    """Return the CPU generator of one step, so that a resumed run samples the same numbers as an uninterrupted one."""
     state = int(np.random.SeedSequence((seed, epoch, step)).generate_state(1, np.uint64)[0])
     return Generator().manual_seed(state >> 1)
 
 
 @contextmanager
 def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[None]:
-    """Within the block: seeded global generators, deterministic algorithms, `threads` CPU threads.
+    """Seed torch's global generators and use deterministic algorithms within the block; restore the state afterwards.
 
-    With `threads` 0 the number stays as it is, but at most one per available CPU.
+    The state belongs to the process, so only one training may run at a time. An operation without a deterministic form warns.
 
-    All of it is as before afterwards, and one training runs at a time: all of it belongs to the process. An operation without a
-    deterministic form warns and runs.
+    Args:
+        seed: seed of the global generators.
+        device: device of the training.
+        threads: CPU threads of torch; 0: the present number, at most one per available CPU.
     """
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     was_threads, was_benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
-    memory: Any = torch.utils.deterministic  # its one setting is unknown to the type stubs
+    memory: Any = torch.utils.deterministic  # its setting is missing in the type stubs
     was_filled = memory.fill_uninitialized_memory
     devices = [device.index or 0] if device.type == "cuda" else []
     with fork_torch_rng(devices):
@@ -40,7 +42,7 @@ def reproducible(seed: int, device: torch.device, threads: int = 0) -> Iterator[
             torch.manual_seed(seed)
             torch.use_deterministic_algorithms(True, warn_only=True)
             torch.backends.cudnn.benchmark = False
-            # Filling each new tensor would only show reads of unset memory, at the price of a pass over it.
+            # Filling new tensors only reveals reads of uninitialised memory, and costs a pass over each.
             memory.fill_uninitialized_memory = False
             torch.set_num_threads(threads or min(was_threads, available_cpus()))
             yield

@@ -1,4 +1,4 @@
-"""The loss and the study's PCK of a network on the validation persons."""
+"""Validation: loss and the study's PCK on the validation persons."""
 
 from dataclasses import dataclass
 
@@ -17,17 +17,17 @@ from posescope.training.losses import LossFunction, supervise
 
 __all__ = ["Validation", "validate"]
 
-# Without a backward pass twice as many fit into the memory of a step; in small batches a GPU waits for its host.
-ENOUGH_ON_GPU = 64
+# Without a backward pass the memory of a step holds twice as many persons; with small batches a GPU waits for the host.
+GPU_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Figures of one validation.
+    """Results of one validation.
 
     Attributes:
         loss: mean over persons, summed over stacks.
-        pck_thesis: 0..1, mean over the persons with a labelled joint; NaN if there is none.
+        pck_thesis: 0..1, mean over the persons with a labelled joint; NaN without such persons.
     """
 
     loss: float
@@ -38,22 +38,30 @@ class Validation:
 def validate(
     model: PoseModel, crop_set: CropSet, loss: LossFunction, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Validation:
-    """Run the model over a crop set in evaluation mode, in the set's order; each process of a team takes a share of it."""
+    """Run the model on a crop set in evaluation mode.
+
+    Args:
+        model: model to validate; its network is left in evaluation mode.
+        crop_set: crops of the model's size, in the order of evaluation.
+        loss: loss of one stack.
+        batch_size: persons per batch, at least; on a GPU up to twice as many.
+        process_group: processes that each validate a slice of the set.
+    """
     model.network.eval()
-    rows = np.arange(len(crop_set), dtype=np.int64)[process_group.share(len(crop_set))]
+    rows = np.arange(len(crop_set), dtype=np.int64)[process_group.local_slice(len(crop_set))]
     loss_sum, pcks = 0.0, [np.empty(0)]
     if model.device.type == "cuda":
-        batch_size = max(batch_size, min(2 * batch_size, ENOUGH_ON_GPU))
+        batch_size = max(batch_size, min(2 * batch_size, GPU_BATCH_SIZE))
     batches = iterate_batches(crop_set, rows, batch_size, model.device)
-    hidden = None if process_group.is_main else True  # None: no bar where nobody watches
-    for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=hidden):
+    disabled = None if process_group.is_main else True  # None: no bar where the output is no terminal
+    for batch in tqdm(batches, "validation", count_batches(len(rows), batch_size), leave=False, disable=disabled):
         outputs = model.network(normalise_images(batch.images, model.mean_rgb))
         loss_sum += float(supervise(outputs, model.codec.encode(batch.joints, batch.visibility), loss)) * len(batch)
         pcks.append(_score(model.codec.decode(outputs[-1].float()), batch, crop_set.crop_size))
     pck = np.concatenate(pcks)
     labelled = pck[~np.isnan(pck)]
     sums = torch.tensor([loss_sum, labelled.sum(), len(labelled)], dtype=torch.float64, device=model.device)
-    loss_sum, pck_sum, count = process_group.sum(sums).tolist()
+    loss_sum, pck_sum, count = process_group.all_reduce(sums).tolist()
     return Validation(loss_sum / len(crop_set), pck_sum / count if count else float("nan"))
 
 

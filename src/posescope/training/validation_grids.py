@@ -1,8 +1,8 @@
-"""Sheets of validation persons while a run trains: what is true beside what is predicted, every few epochs.
+"""Image grids of validation persons during training: annotation beside prediction, every few epochs.
 
     <folder>/<fingerprint>/epoch_0005.png
 
-Drawing needs no random number and changes no weight: a run ends with the same numbers with sheets and without.
+Drawing uses no random numbers and changes no weights, so the results of a run do not depend on the grids.
 """
 
 import shutil
@@ -30,16 +30,16 @@ _PERSONS, _COLUMNS, _PANEL_PX, _SEAM_PX = 12, 3, 160, 2
 
 @dataclass(frozen=True)
 class ImageGridFolder:
-    """Owns the folder of sheets; every run has its own inside."""
+    """Folder of image grids with a subfolder per run."""
 
     root: Path
 
     def is_finished(self) -> bool:
-        """True if the folder is there."""
+        """Return whether the folder exists."""
         return self.root.is_dir()
 
     def begin(self, fingerprint: str, epoch: int) -> None:
-        """Make ready for a run that goes on after `epoch` (0: from the start): sheets of later epochs go."""
+        """Remove the image grids after `epoch`, with which a run continues; 0: those of all epochs."""
         run = self.root / fingerprint
         if epoch == 0:
             shutil.rmtree(run, ignore_errors=True)
@@ -48,27 +48,32 @@ class ImageGridFolder:
             if int(path.stem.removeprefix("epoch_")) > epoch:
                 path.unlink()
 
-    def write(self, fingerprint: str, epoch: int, picture: NDArray[np.uint8]) -> Path:
-        """Write the sheet of an epoch, (H, W, 3) uint8 RGB, atomically; where it lies.
+    def write(self, fingerprint: str, epoch: int, image: NDArray[np.uint8]) -> Path:
+        """Write the image grid of an epoch atomically and return its path.
+
+        Args:
+            fingerprint: fingerprint of the run.
+            epoch: number of the epoch, from 1.
+            image: (H, W, 3) uint8 RGB.
 
         Raises:
-            DrawingError: if it cannot be written.
+            DrawingError: The file cannot be written.
         """
         path = self.root / fingerprint / f"epoch_{epoch:04d}.png"
-        write_png(path, picture)
+        write_png(path, image)
         return path
 
 
 @torch.no_grad()
 def draw_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDArray[np.uint8]:
-    """Some persons twice: left the annotation (hidden joints hollow), right the prediction; all joints are predicted.
+    """Draw some persons twice: the annotation on the left (occluded joints hollow), the prediction of all joints on the right.
 
-    The persons are evenly spread over the set, and so the same in every epoch.
+    The persons are evenly spaced in the set, so they are the same in all epochs.
 
     Args:
-        model: in evaluation mode.
-        crop_set: at least one person.
-        title: above the sheet.
+        model: model in evaluation mode.
+        crop_set: crops of at least one person.
+        title: title above the image grid.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -84,8 +89,8 @@ def draw_predictions(model: PoseModel, crop_set: CropSet, title: str) -> NDArray
         for image, truth, guess, seen in zip(images, joints, predicted, visibility, strict=True)
     ]
     captions = [
-        f"person {person}: {right} of {labelled} joints right"
-        for person, right, labelled in zip(targets.person_ids[rows], hits.sum(axis=1), (visibility > 0).sum(axis=1), strict=True)
+        f"person {person}: {correct} of {labelled} joints correct"
+        for person, correct, labelled in zip(targets.person_ids[rows], hits.sum(1), (visibility > 0).sum(1), strict=True)
     ]
     width = max(pair.shape[1] for pair in pairs)
     return draw_image_grid(pairs, _COLUMNS, captions, (_PANEL_PX, width), title=f"{title} (left annotated, right predicted)")

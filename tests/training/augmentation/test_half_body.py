@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import COCO_PERSON, Skeleton
+from posescope.training.augmentation.execution import apply_plan
 from posescope.training.augmentation.half_body import HalfBody, HalfBodyOptions
-from posescope.training.augmentation.plan import AugmentationPlan, apply_plan, start_plan
+from posescope.training.augmentation.plan import AugmentationPlan, start_plan
 from posescope.training.augmentation.transforms import Flip, FlipOptions, Translate, TranslateOptions
 from posescope.training.reproducibility import step_generator
 

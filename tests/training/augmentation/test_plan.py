@@ -14,7 +14,8 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.flips import flip_joints
 from posescope.geometry.warping import mirror_matrix
-from posescope.training.augmentation.plan import AugmentationPlan, AugmentedBatch, apply_plan, start_plan
+from posescope.training.augmentation.execution import AugmentedBatch, apply_plan
+from posescope.training.augmentation.plan import AugmentationPlan, start_plan
 from posescope.training.reproducibility import step_generator
 
 SIZE = (40, 56)
@@ -112,7 +113,8 @@ def test_marked_pixels_land_on_the_moved_joints(names: tuple[str, ...], size: tu
     assert well_inside.sum() > 40
     distances = (find_marks(after.images) - joints)[well_inside].norm(dim=-1)
     assert distances.max() < TOLERANCE_PX
-    changed = (plan.augmented_from_crop != torch.eye(2, 3)).flatten(1).any(1) | (plan.colour != torch.eye(3, 4)).flatten(1).any(1)
+    moved = (plan.augmented_from_crop != torch.eye(2, 3)).flatten(1).any(1)
+    changed = moved | (plan.colour_matrix != torch.eye(3, 4)).flatten(1).any(1)
     assert changed.sum() > count / 8  # otherwise nothing was tested
 
 
@@ -181,7 +183,7 @@ def test_inputs_are_left_alone() -> None:
 def test_colour_maps_act_on_values_between_black_and_white(factor: int) -> None:
     targets = make_targets(1)
     plan = start_plan(targets, BODY, SIZE)
-    brighter = replace(plan, colour=factor * plan.colour)
+    brighter = replace(plan, colour_matrix=factor * plan.colour_matrix)
     values = carried_out(brighter, torch.full((1, *SIZE, 3), 75, dtype=torch.uint8), targets, MEAN).images
     values = values + torch.tensor(MEAN).view(1, 3, 1, 1)
     assert values.mean().item() == pytest.approx(min(1.0, factor * 75 / 255), abs=1e-5)

@@ -68,7 +68,7 @@ def test_probability_is_the_share_of_persons(name: str) -> None:
     before = start(COUNT)
     plan = build("augmentations", ComponentSpec(name=name, options={"probability": 0.3}))(step_generator(2, 1, 1), before)
     moved = (plan.augmented_from_crop != before.augmented_from_crop).flatten(1).any(1)
-    recoloured = (plan.colour != before.colour).flatten(1).any(1)
+    recoloured = (plan.colour_matrix != before.colour_matrix).flatten(1).any(1)
     assert (moved | recoloured).double().mean().item() == pytest.approx(0.3, abs=3 * math.sqrt(0.3 * 0.7 / COUNT))
 
 
@@ -81,14 +81,14 @@ def test_the_same_generator_draws_the_same_plan_and_another_step_another() -> No
 
 def test_saturation_and_contrast_leave_middle_grey_alone() -> None:
     colour = ColourJitter(ColourJitterOptions(probability=1, brightness=0, channel=0, contrast=0.5, saturation=1))
-    maps = colour(step_generator(0, 0, 0), start(20)).colour
+    maps = colour(step_generator(0, 0, 0), start(20)).colour_matrix
     grey = torch.tensor([0.5, 0.5, 0.5, 1.0])
     torch.testing.assert_close(maps @ grey, torch.full((20, 3), 0.5))
 
 
 def test_brightness_multiplies_by_at_most_its_strength() -> None:
     colour = ColourJitter(ColourJitterOptions(probability=1, brightness=0.2, channel=0, contrast=0, saturation=0))
-    maps = colour(step_generator(0, 0, 0), start(COUNT)).colour
+    maps = colour(step_generator(0, 0, 0), start(COUNT)).colour_matrix
     values = maps @ torch.tensor([0.3, 0.6, 0.9, 1.0])
     factors = values / torch.tensor([0.3, 0.6, 0.9])
     torch.testing.assert_close(factors, factors[:, :1].expand(COUNT, 3))

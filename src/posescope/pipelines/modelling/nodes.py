@@ -50,7 +50,7 @@ def train_model(
     }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     outcome = train(
-        untrained, train_set, val_set, training, checkpoints, fingerprint(run_identity), run_identity=run_identity, sheets=sheets
+        untrained, train_set, val_set, training, checkpoints, fingerprint(run_identity), run_identity=run_identity, image_grids=sheets
     )  # fmt: skip
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     history = add_origin(table_of(History, outcome.history), origin)

@@ -1,10 +1,14 @@
-"""Which joints belong to the upper and which to the lower half of the body: by their names, else by their neighbours.
+"""Augmentation `half_body`: show only the upper or the lower half of a person, as in images that truncate persons.
 
-    words   a joint is called by one of the words below: `left_knee`, `RKnee`, `lknee`, `knees` are all of the lower half
-    limbs   a joint without such a word takes the half of the nearest joints that have one, counted in limbs; where both halves
-            are equally near (`spine`, between neck and pelvis), or nothing is connected, it belongs to neither
+The labelled joints of the half are centred in the crop and enlarged to fill it up to a margin. Joints outside the crop then have
+no loss, as after any other map. Published with HRNet; the defaults are those of mmpose. mmpose crops the half from the image
+again; here the pixels are those of the crop, so that the enlargement is bounded.
 
-No joint is known by its number, so that any skeleton with English names has its halves. One whose names say nothing has none.
+The halves of a skeleton follow from the names of its joints, not from their numbers:
+
+    words   a joint name contains one of the words below: `left_knee`, `RKnee`, `lknee` and `knees` are in the lower half
+    limbs   a joint without such a word is in the half of the nearest joints with one, counted in limbs; if both halves are
+            equally near (`spine`, between neck and pelvis) or nothing is connected, it is in neither
 """
 
 import logging
@@ -23,7 +27,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.geometry.warping import fit_boxes, lies_inside
 from posescope.training.augmentation.plan import AugmentationPlan
 
-__all__ = ["BodyHalves", "find_body_halves", "HalfBody", "HalfBodyOptions"]
+__all__ = ["BodyHalves", "HalfBody", "HalfBodyOptions", "find_body_halves"]
 
 log = logging.getLogger(__name__)
 
@@ -36,34 +40,34 @@ LOWER_WORDS = {"pelvis", "hip", "thigh", "leg", "knee", "shin", "calf", "ankle",
 
 @dataclass(frozen=True)
 class BodyHalves:
-    """Joint numbers of both halves, ascending; hips count as lower, as in the published half-body augmentation."""
+    """Joint indices of both halves, ascending; hips are in the lower half, as in the published augmentation."""
 
     upper: tuple[int, ...]
     lower: tuple[int, ...]
 
     def __bool__(self) -> bool:
-        """Whether there are two halves."""
+        """Return whether both halves have joints."""
         return bool(self.upper and self.lower)
 
 
 @cache
 def find_body_halves(skeleton: Skeleton) -> BodyHalves:
-    """The halves of a skeleton by the rule above. If one is empty, a warning is logged, once a skeleton."""
+    """Return the halves of a skeleton; if one is empty, log a warning, once per skeleton."""
     named = {joint: half for joint, name in enumerate(skeleton.joints) if (half := _half_by_words(name))}
     halves = [named.get(joint) or _half_by_limbs(skeleton, joint, named) for joint in range(len(skeleton))]
     upper, lower = (tuple(joint for joint, half in enumerate(halves) if half == wanted) for wanted in ("upper", "lower"))
     found = BodyHalves(upper, lower)
     if not found:
         log.warning(
-            "half_body leaves everybody as they are: the names of the joints show no %s half. Joints: %s. Call them by the "
-            "parts of the body in English, or do without half_body.",
+            "half_body has no effect: the joint names contain no %s half. Joints: %s. Name them by English body parts, or remove "
+            "half_body.",
             "lower" if upper else "upper" if lower else "upper and no lower", ", ".join(skeleton.joints),
         )  # fmt: skip
     return found
 
 
 def _half_by_words(name: str) -> str | None:
-    """The half whose words stand in a name; None if none does, or words of both."""
+    """Return the half of the words in a joint name; None for words of neither or of both."""
     tokens = [
         token.lower() for token in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", re.sub(r"([A-Z])(?=[A-Z][a-z])", r"\1_", name))
     ]
@@ -72,7 +76,7 @@ def _half_by_words(name: str) -> str | None:
 
 
 def _half_of_token(token: str) -> str | None:
-    """A token is a word, its plural, or a side written together with it (`lknee`, `leftknee`)."""
+    """Return the half of a token: a word, its plural, or a word with a side before it (`lknee`, `leftknee`)."""
     core = re.sub(r"^(left|right|l|r)(?=.)", "", token)
     spellings = {token, core, token.removesuffix("s"), core.removesuffix("s")}
     if spellings & UPPER_WORDS:
@@ -81,7 +85,7 @@ def _half_of_token(token: str) -> str | None:
 
 
 def _half_by_limbs(skeleton: Skeleton, joint: int, named: Mapping[int, str]) -> str | None:
-    """The half of the nearest named joints, if they agree."""
+    """Return the half of the nearest joints in `named`, if they agree."""
     seen, ring = {joint}, {joint}
     while ring:
         near = {end for limb in skeleton.limbs for end in limb if ring & set(limb)}
@@ -93,31 +97,21 @@ def _half_by_limbs(skeleton: Skeleton, joint: int, named: Mapping[int, str]) -> 
     return None
 
 
-# MERGED from half_body: Component `half_body`: show a person's upper or lower half alone, as in photographs that cut
-# people off.
-#
-# The half's labelled joints are put into the middle of the crop and enlarged until they fill it but for a margin. What
-# lies outside
-# of the crop then is gone for the loss, as after any other move. Published with HRNet; the defaults follow mmpose's.
-# There the half
-# is cut anew from the image; here the pixels are those of the crop, so that enlarging is bounded.
-
-
 class HalfBodyOptions(Options):
-    """Options of `half_body`; a labelled joint counts while it lies in the crop."""
+    """Options of `half_body`; labelled joints count if they are in the crop."""
 
-    probability: float = Field(default=0.3, ge=0, le=1, description="Share of the persons with joints enough that are halved")
-    upper_probability: float = Field(default=0.7, ge=0, le=1, description="Share of upper halves where both halves can be shown")
+    probability: float = Field(default=0.3, ge=0, le=1, description="Fraction of the persons with enough joints to augment")
+    upper_probability: float = Field(default=0.7, ge=0, le=1, description="Probability of the upper half where both are possible")
     min_labelled_fraction: float = Field(
-        default=0.5, ge=0, lt=1, description="More than this share of a person's joints must be labelled"
+        default=0.5, ge=0, lt=1, description="Fraction of a person's joints that must be exceeded by the labelled ones"
     )
-    min_joints: int = Field(default=3, ge=2, description="Labelled joints that a half must have to be shown")
-    padding: float = Field(default=1.5, ge=1, description="Side of what is shown, over the longer side of the half's joints' box")
-    max_zoom: float = Field(default=2.0, ge=1, description="Largest enlargement; beyond it the crop has no detail to show")
+    min_joints: int = Field(default=3, ge=2, description="Smallest number of labelled joints of a half")
+    padding: float = Field(default=1.5, ge=1, description="Side of the crop over the longer side of the joints' box")
+    max_zoom: float = Field(default=2.0, ge=1, description="Largest enlargement, beyond which the crop has no further detail")
 
 
 class HalfBody:
-    """Component `half_body`; for skeletons without halves (see `body_halves`) it does nothing, with a warning."""
+    """Component `half_body`; it has no effect for skeletons without halves, with a warning."""
 
     Options: ClassVar[type[Options]] = HalfBodyOptions
 
@@ -126,35 +120,35 @@ class HalfBody:
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""
-        # Drawn for all persons, whether or not they can be halved: a person's numbers do not depend on its neighbours.
-        draws = torch.rand(len(plan), 2, generator=generator, dtype=torch.float64)
+        # Sampled for all persons, so that the numbers of a person do not depend on the others.
+        samples = torch.rand(len(plan), 2, generator=generator, dtype=torch.float64)
         halves = find_body_halves(plan.skeleton)
         if not halves:
             return plan
         joints = plan.moved_joints()
-        here = (plan.visibility > 0) & lies_inside(joints, plan.crop_size)
-        upper, lower = self._shown(here, halves, draws[:, 1] < self.options.upper_probability)
-        shown = torch.where(upper.unsqueeze(1), _mask(halves.upper, here), _mask(halves.lower, here))
-        chosen = (draws[:, 0] < self.options.probability) & (upper | lower)
-        chosen &= here.double().mean(dim=1) > self.options.min_labelled_fraction
+        present = (plan.visibility > 0) & lies_inside(joints, plan.crop_size)
+        upper, lower = self._choose_halves(present, halves, samples[:, 1] < self.options.upper_probability)
+        shown = torch.where(upper.unsqueeze(1), _mask(halves.upper, present), _mask(halves.lower, present))
+        chosen = (samples[:, 0] < self.options.probability) & (upper | lower)
+        chosen &= present.double().mean(dim=1) > self.options.min_labelled_fraction
         moves = fit_boxes(*_boxes(joints, shown), plan.crop_size, self.options.padding, self.options.max_zoom)
         return plan.then_move(torch.where(chosen.view(-1, 1, 1), moves, torch.eye(2, 3, dtype=torch.float64)))
 
-    def _shown(self, here: Tensor, halves: BodyHalves, prefer_upper: Tensor) -> tuple[Tensor, Tensor]:
-        """(N,) bool each: whose upper, and whose lower half is to be shown; neither where neither has joints enough."""
-        upper, lower = (_mask(half, here).sum(dim=1) >= self.options.min_joints for half in (halves.upper, halves.lower))
+    def _choose_halves(self, present: Tensor, halves: BodyHalves, prefer_upper: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N,) bool each for the upper and the lower half; both are False if neither has enough joints."""
+        upper, lower = (_mask(half, present).sum(dim=1) >= self.options.min_joints for half in (halves.upper, halves.lower))
         return upper & (prefer_upper | ~lower), lower & ~(prefer_upper & upper)
 
 
-def _mask(half: tuple[int, ...], here: Tensor) -> Tensor:
-    """(N, K) bool: joints of a half that are there."""
-    of_half = torch.zeros(here.shape[1], dtype=torch.bool)
+def _mask(half: tuple[int, ...], present: Tensor) -> Tensor:
+    """Return (N, K) bool: the present joints of a half."""
+    of_half = torch.zeros(present.shape[1], dtype=torch.bool)
     of_half[list(half)] = True
-    return here & of_half
+    return present & of_half
 
 
 def _boxes(joints: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, K, 2), (N, K) -> lowest and highest corners (N, 2) of the shown joints; of no joint, 0 and 0."""
+    """Return the corners (N, 2) of the boxes of the shown joints (N, K, 2), (N, K); 0 without joints."""
     absent = ~shown.unsqueeze(-1)
     low = joints.masked_fill(absent, torch.inf).amin(dim=1)
     high = joints.masked_fill(absent, -torch.inf).amax(dim=1)

@@ -1,1 +1,1 @@
-"""Training in several processes of one machine."""
+"""Distributed training in several processes of one machine."""

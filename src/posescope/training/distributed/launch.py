@@ -1,12 +1,11 @@
-"""Training in several processes of this machine; see `process_group` for how they share the work.
+"""Launcher of training in several processes of one machine; `process_group` describes how they share the work.
 
-    train ─ run_in_processes ─┬─ process 0: run_epochs ─ checkpoints, sheets, log ─> read back by train
+    train ─ run_in_processes ─┬─ process 0: run_epochs ─ checkpoints, image grids, log ─> read by train
                               └─ process 1: run_epochs
 
-The processes are new (`spawn`), know no Kedro, and get the job as an argument. They find one another by a file in a folder of
-their own (`FileStore`) and exchange numbers over the loopback interface: nothing listens where another machine could connect,
-and nothing that arrives by a socket is unpickled. If one fails, the others are ended, and what it raised is raised here. If this
-process ends, however it ends, they end too.
+The processes are spawned without Kedro and receive the job as an argument. They rendezvous by a file in a temporary folder
+(`FileStore`) and communicate over the loopback interface: no port is open to other machines, and no data from a socket is
+unpickled. If a process fails, the others are terminated and its error is raised here. They also end with their parent process.
 """
 
 import logging
@@ -42,28 +41,28 @@ __all__ = ["TrainingProcessError", "run_in_processes"]
 
 log = logging.getLogger(__name__)
 
-# When one process has failed, the others get this long to fail too and say why, and then to end after SIGTERM.
+# Time for other processes to fail and report after one has failed, and to end after SIGTERM.
 _GRACE_S = 5.0
 _LOOPBACK_NAMES = ("lo", "lo0")  # Linux, macOS
 
 
 class TrainingProcessError(PosescopeError):
-    """One of several training processes died, or they cannot be started."""
+    """A training process died, or the processes cannot be started."""
 
 
 class _RemoteTracebackError(Exception):
-    """The traceback of another process, as text: the cause of the error that is raised for it."""
+    """Traceback of another process as text, the cause of the error that is raised for it."""
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """What ended a process.
+    """Report of a failed process.
 
     Attributes:
         at_s: `time.time()` of the failure.
-        kinds: names of the error's class and its base classes, the nearest first.
-        message: of the error.
-        traceback: as Python prints it.
+        kinds: names of the error's class and its base classes, nearest first.
+        message: message of the error.
+        traceback: traceback as printed by Python.
     """
 
     at_s: float
@@ -73,33 +72,39 @@ class _Failure:
 
 
 def run_in_processes(job: TrainingJob, device: torch.device) -> None:
-    """`run_epochs` in `job.options.processes` processes; on the CPU they share its cores, on CUDA each has a device.
+    """Run `run_epochs` in `job.options.processes` processes.
+
+    Args:
+        job: the training job.
+        device: device of the training; on CUDA each process has its own device, on a CPU they share the cores.
 
     Raises:
-        PosescopeError: what one of them raised, of the same class.
-        TrainingProcessError: if one of them died of something else.
+        PosescopeError: A process raised it; the class is the same.
+        TrainingProcessError: A process died of another cause.
     """
     count, loopback = job.options.processes, _find_loopback_interface()
     log.info("Training in %d processes.", count)
     with TemporaryDirectory(prefix="posescope_training_") as folder:
         shared = (pickle.dumps(job), device.type, log.getEffectiveLevel(), folder, loopback)
         context = multiprocessing.get_context("spawn")
-        processes = [context.Process(target=_work, args=(ProcessGroup(rank, count), *shared)) for rank in range(count)]
+        processes = [context.Process(target=_run_process, args=(ProcessGroup(rank, count), *shared)) for rank in range(count)]
         try:
             for process in processes:
                 process.start()
-            failed = _wait_for_all(processes)
+            failed = _wait(processes)
         finally:
-            _end(processes)
+            _terminate(processes)
         if failed:
             _raise_first(failed, Path(folder))
 
 
-def _work(process_group: ProcessGroup, pickled_job: bytes, device_type: str, log_level: int, folder: str, loopback: str) -> None:
-    """Train in one process of the team."""
+def _run_process(
+    process_group: ProcessGroup, pickled_job: bytes, device_type: str, log_level: int, folder: str, loopback: str
+) -> None:
+    """Train in one process of the group."""
     _end_with_parent()
-    with _reporting(_report_of(Path(folder), process_group.rank)):
-        job: TrainingJob = pickle.loads(pickled_job)  # noqa: S301 (made by the parent process and passed in memory)
+    with _report_errors(_report_path(Path(folder), process_group.rank)):
+        job: TrainingJob = pickle.loads(pickled_job)  # noqa: S301 (from the parent process, passed in memory)
         handler = logging.StreamHandler()
         handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
         logging.basicConfig(handlers=[handler])
@@ -117,11 +122,11 @@ def _work(process_group: ProcessGroup, pickled_job: bytes, device_type: str, log
 
 
 def _join(process_group: ProcessGroup, backend: str, folder: Path, loopback: str) -> None:
-    """Set up torch's process group: found by a file, connected over the loopback interface alone."""
-    # Both libraries would listen on the interface of the host name or on all of them.
+    """Initialise torch's process group with a file store and connections over the loopback interface only."""
+    # By default both libraries listen on the interface of the host name or on all interfaces.
     os.environ["GLOO_SOCKET_IFNAME"] = loopback
-    os.environ["NCCL_SOCKET_IFNAME"] = f"={loopback}"  # "=": this name, not all that begin with it
-    os.environ["NCCL_RAS_ENABLE"] = "0"  # a service for monitoring, with a port of its own
+    os.environ["NCCL_SOCKET_IFNAME"] = f"={loopback}"  # "=": exactly this name, not all names with this prefix
+    os.environ["NCCL_RAS_ENABLE"] = "0"  # a monitoring service with its own port
     store = FileStore(str(folder / "store"), process_group.size)
     dist.init_process_group(backend, store=store, rank=process_group.rank, world_size=process_group.size)
 
@@ -132,13 +137,13 @@ def _find_loopback_interface() -> str:
         if name in names:
             return name
     raise TrainingProcessError(
-        f"Training processes connect over the loopback interface, expected {' or '.join(_LOOPBACK_NAMES)}, found "
+        f"Training processes need a loopback interface: expected {' or '.join(_LOOPBACK_NAMES)}, found "
         f"{', '.join(names) or 'no interface'}. Set modelling.training.processes: 1."
     )
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, and leave Ctrl-C to the parent, which ends all processes."""
+    """End this process when its parent ends, and leave Ctrl-C to the parent, which terminates all processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -151,19 +156,19 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _reporting(path: Path) -> Iterator[None]:
-    """Write what is raised in the block to a file, at once, and end the process with exit code 1."""
+def _report_errors(path: Path) -> Iterator[None]:
+    """Write an error of the block to a file and end the process with exit code 1."""
     try:
         yield
     except BaseException as error:
         kinds = tuple(kind.__name__ for kind in type(error).__mro__)
         text = "".join(traceback.format_exception(error))
         write_json(path, asdict(_Failure(time.time(), kinds, str(error), text)))
-        raise SystemExit(1) from error  # multiprocessing prints no traceback of this one
+        raise SystemExit(1) from error  # multiprocessing prints no traceback of SystemExit
 
 
-def _wait_for_all(processes: Sequence[SpawnProcess]) -> dict[int, int]:
-    """Exit codes by rank of the processes that failed by themselves; empty when all have ended well."""
+def _wait(processes: Sequence[SpawnProcess]) -> dict[int, int]:
+    """Return the exit codes of failed processes by rank; empty if all processes succeeded."""
     running: dict[Any, int] = {process.sentinel: rank for rank, process in enumerate(processes)}
     failed: dict[int, int] = {}
     deadline: float | None = None
@@ -177,8 +182,8 @@ def _wait_for_all(processes: Sequence[SpawnProcess]) -> dict[int, int]:
     return failed
 
 
-def _end(processes: Sequence[SpawnProcess]) -> None:
-    """End those that still run."""
+def _terminate(processes: Sequence[SpawnProcess]) -> None:
+    """Terminate the processes that still run."""
     started = [process for process in processes if process.pid is not None]
     for process in started:
         if process.is_alive():
@@ -192,35 +197,35 @@ def _end(processes: Sequence[SpawnProcess]) -> None:
 
 
 def _raise_first(failed: dict[int, int], folder: Path) -> None:
-    """Raise the failure that came first: a process that was killed reports nothing, and the others only lose it."""
-    silent = [rank for rank in failed if not _report_of(folder, rank).is_file()]
+    """Raise the first failure. A killed process has no report, and the others fail as a consequence, so it comes first."""
+    silent = [rank for rank in failed if not _report_path(folder, rank).is_file()]
     if silent:
-        raise _error_of(silent[0], failed[silent[0]], "no message")
-    failures = {rank: _Failure(**read_json(_report_of(folder, rank))) for rank in failed}
+        raise _process_error(silent[0], failed[silent[0]], "no message")
+    failures = {rank: _Failure(**read_json(_report_path(folder, rank))) for rank in failed}
     rank, failure = min(failures.items(), key=lambda item: item[1].at_s)
     cause = _RemoteTracebackError(f"in training process {rank}:\n{failure.traceback}")
     for name in failure.kinds:
         if kind := _error_classes().get(name):
             raise kind(failure.message) from cause
-    raise _error_of(rank, failed[rank], f"{failure.kinds[0]}: {failure.message}") from cause
+    raise _process_error(rank, failed[rank], f"{failure.kinds[0]}: {failure.message}") from cause
 
 
-def _error_of(rank: int, exit_code: int, message: str) -> TrainingProcessError:
+def _process_error(rank: int, exit_code: int, message: str) -> TrainingProcessError:
     how = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
     return TrainingProcessError(
-        f"Training process {rank} ended with {how}: {message}. Give the same command again to go on after the last whole epoch."
+        f"Training process {rank} ended with {how}: {message}. Run the same command again to resume the run."
     )
 
 
-def _report_of(folder: Path, rank: int) -> Path:
+def _report_path(folder: Path, rank: int) -> Path:
     return folder / f"failure_{rank}.json"
 
 
 def _error_classes() -> dict[str, type[PosescopeError]]:
-    """Our error classes by name, but for those that are not made of a message alone."""
-    found = _kinds(PosescopeError)
+    """Return the error classes of posescope by name, except those with arguments besides the message."""
+    found = _subclasses(PosescopeError)
     return {kind.__name__: kind for kind in found if kind.__init__ is PosescopeError.__init__}
 
 
-def _kinds(kind: type[PosescopeError]) -> list[type[PosescopeError]]:
-    return [kind, *(deeper for child in kind.__subclasses__() for deeper in _kinds(child))]
+def _subclasses(kind: type[PosescopeError]) -> list[type[PosescopeError]]:
+    return [kind, *(deeper for child in kind.__subclasses__() for deeper in _subclasses(child))]
