@@ -1,9 +1,10 @@
-"""Where in the image a joint's answer comes from, whether that map can be believed, and whether it lies where it should.
+"""Analysis `attribution`: which pixels does the prediction of a joint depend on?
 
-Three questions a joint: on which region of the body does the evidence lie (`attribution_regions`), do the pixels named first
-matter most (`attribution_faithfulness`), and would a network with random weights show the same map?
+Per joint: the fraction of the attribution on each body region (`body_regions`), whether the pixels with the highest attribution
+matter most (`faithfulness_curves`), and whether a network with random weights gives the same map.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from posescope.core.plugins import Options
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.explainability.attribution.attribution_findings import (
     claim_curves,
-    claim_mistakes,
+    claim_errors,
     claim_regions,
     claim_shortcuts,
     claim_weight_randomisation,
@@ -49,6 +50,7 @@ from posescope.explainability.attribution.faithfulness_curves import (
 )
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.findings import Finding
+from posescope.models.base import PoseNetwork
 
 __all__ = ["Attribution", "AttributionOptions"]
 
@@ -56,36 +58,40 @@ METHODS = ("integrated_gradients", "occlusion")
 
 
 class AttributionOptions(Options):
-    """Who and what is looked at, and how closely."""
+    """Options of the analysis `attribution`."""
 
-    persons: int = Field(12, ge=2, description="Persons whose answers are explained, at most")
+    persons: int = Field(12, ge=2, description="Maximum number of persons")
     joints: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Joints; null: one of each pair (the left one), and those without a partner"
+        None, min_length=1, description="Joints; null: the left joint of each pair and the joints without a partner"
     )
-    cell: Literal["predicted", "annotated"] = Field("predicted", description="The cell of the heatmap that is explained")
-    around: bool = Field(False, description="Whether the eight cells next to it count too")
-    steps: int = Field(16, ge=4, le=512, description="Points of integrated gradients on the way from the mean colour")
-    window: float = Field(0.2, gt=0, le=0.5, description="Side of the window of occlusion, share of the crop's shorter side")
-    stride: float = Field(0.5, gt=0, le=1, description="From one window to the next, share of the window")
-    joint_radius: float = Field(0.1, gt=0, le=1, description="Of the disc about a joint, share of the person's size")
-    limb_radius: float = Field(0.06, gt=0, le=1, description="Of the capsules about limbs, share of the person's size")
+    location: Literal["predicted", "annotated"] = Field("predicted", description="Heatmap px whose value is explained")
+    sum_neighbours: bool = Field(False, description="Explain the sum over the heatmap px and its eight neighbours")
+    steps: int = Field(16, ge=4, le=512, description="Integration points of integrated gradients")
+    window: float = Field(0.2, gt=0, le=0.5, description="Side of the occlusion window, as a fraction of the crop's shorter side")
+    stride: float = Field(0.5, gt=0, le=1, description="Stride of the occlusion window, as a fraction of its side")
+    joint_radius: float = Field(
+        0.1, gt=0, le=1, description="Radius of the disc around a joint, as a fraction of the person's size"
+    )
+    limb_radius: float = Field(
+        0.06, gt=0, le=1, description="Radius of the capsule around a limb, as a fraction of the person's size"
+    )
     control_persons: int = Field(
-        6, ge=2, description="Persons, of those, for whom the controls are run: random weights, deletion and insertion"
+        6, ge=2, description="Number of these persons for the controls: random weights, deletion and insertion"
     )
-    control_steps: int = Field(8, ge=4, le=512, description="Steps of integrated gradients with random weights")
+    control_steps: int = Field(8, ge=4, le=512, description="Integration points with random weights")
     patches: int = Field(12, ge=3, le=64, description="Patches along a side of the crop, for deletion and insertion")
     fractions: tuple[float, ...] = Field(
-        (0.05, 0.15, 0.35, 0.65), min_length=1, description="Shares of the patches that are deleted or inserted, between 0 and 1"
+        (0.05, 0.15, 0.35, 0.65), min_length=1, description="Fractions of the patches that are deleted or inserted, in 0..1"
     )
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each interval")
-    shown: int = Field(5, ge=1, le=20, description="Persons in the pictures")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
+    shown: int = Field(5, ge=1, le=20, description="Persons in the image grids")
 
 
 class Attribution:
     """Analysis `attribution`; needs the extra `explain`.
 
-    Tables: attribution_regions, attribution_faithfulness. Pictures: maps_integrated_gradients, maps_occlusion,
-    maps_random_weights, attribution_density. Figure: attribution_curves.
+    Tables: attribution_regions, attribution_faithfulness. Images: maps_integrated_gradients, maps_occlusion, maps_random_weights,
+    attribution_density. Plot: attribution_curves.
     """
 
     Options = AttributionOptions
@@ -94,91 +100,91 @@ class Attribution:
         self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
-        """Explain the answers of some persons.
+        """Explain the predictions for some persons.
 
         Raises:
             MissingCaptumError: if Captum is not installed.
-            ExplainError: if the skeleton lacks a joint that the options name, or nobody has these joints annotated.
+            ExplainabilityError: if the skeleton lacks a joint of the options, or no person has these joints labelled.
         """
         load_captum()
-        case = select_explained_joints(inputs, self.options.joints, self.options.persons, self.options.cell)
-        draws = draw_images(case.groups, inputs.seed, self.options.resamples)
-        maps = self._maps(inputs, case)
+        explained = select_explained_joints(inputs, self.options.joints, self.options.persons, self.options.location)
+        draws = draw_images(explained.groups, inputs.seed, self.options.resamples)
+        maps = self._maps(inputs, explained)
         few = slice(0, self.options.control_persons)
-        random = self._random_maps(inputs, case, few)
-        other_random = self._other_random_gradients(inputs, case, few)
-        regions = self._regions(inputs, case)
-        shares = {name: measure_fractions(own, regions, case.labelled) for name, own in maps.items()}
-        random_shares = {name: measure_fractions(own, regions[few], case.labelled[few]) for name, own in random.items()}
+        random = self._random_maps(inputs, explained, few)
+        other_random = self._other_random_gradients(inputs, explained, few)
+        regions = self._regions(inputs, explained)
+        labelled = explained.labelled
+        fractions = {name: measure_fractions(own, regions, labelled) for name, own in maps.items()}
+        random_fractions = {name: measure_fractions(own, regions[few], labelled[few]) for name, own in random.items()}
         moved = {
-            name: measure_fractions(move_maps(own, case.points, case.labelled, case.groups), regions, case.labelled)
+            name: measure_fractions(move_maps(own, explained.points, labelled, explained.groups), regions, labelled)
             for name, own in maps.items()
         }
-        curves = self._curves(inputs, case, few, maps, random["integrated_gradients"])
-        table = pd.concat(
-            [
-                tabulate_regions(
-                    shares[name], random_shares[name], moved[name], method=name, joints=case.names, groups=case.groups,
-                    random_groups=case.groups[few], draws=draws,
-                )
-                for name in METHODS
-            ],
-            ignore_index=True,
-        )  # fmt: skip
-        likeness = [
-            self._likeness(first, second)
-            for first, second in (
-                (maps["integrated_gradients"][few], random["integrated_gradients"]),
-                (random["integrated_gradients"], other_random),
+        curves = self._curves(inputs, explained, few, maps, random["integrated_gradients"])
+        tables = [
+            tabulate_regions(
+                fractions[name], random_fractions[name], moved[name], method=name, joints=explained.names,
+                groups=explained.groups, random_groups=explained.groups[few], draws=draws,
             )
-        ]
-        findings = _findings(case, few, table, shares, random_shares, curves, draws)
-        findings.append(claim_weight_randomisation(likeness[0], likeness[1], case.groups[few], draws, "maps_random_weights"))
-        facts = _facts(case, table, curves, likeness)
+            for name in METHODS
+        ]  # fmt: skip
+        table = pd.concat(tables, ignore_index=True)
+        correlations = (
+            self._correlate(maps["integrated_gradients"][few], random["integrated_gradients"]),
+            self._correlate(random["integrated_gradients"], other_random),
+        )
+        findings = _findings(explained, few, table, fractions, random_fractions, curves, draws)
+        findings.append(claim_weight_randomisation(*correlations, explained.groups[few], draws, "maps_random_weights"))
+        facts = _facts(explained, table, curves, correlations)
         return AnalysisResult(
             facts=facts,
             tables={
                 "attribution_regions": table,
-                "attribution_faithfulness": tabulate_curves(curves, case.groups[few], draws, "random"),
+                "attribution_faithfulness": tabulate_curves(curves, explained.groups[few], draws, "random"),
             },
-            images=self._pictures(inputs, case, maps, random, shares, table),
+            images=self._images(inputs, explained, maps, random, fractions, table),
             note=_note(facts),
             findings=tuple(finding for finding in findings if finding is not None),
             plots={"attribution_curves": plot_curves(curves)},
         )
 
-    def _maps(self, inputs: AnalysisInputs, case: ExplainedJoints) -> dict[str, NDArray[np.float32]]:
-        scores = HeatmapValues(freeze(inputs.model.network), case.joints, around=self.options.around)
-        return self._both(scores, case.images, case.cells, self.options.steps, inputs.batch_size)
+    def _values(self, network: PoseNetwork, explained: ExplainedJoints) -> HeatmapValues:
+        return HeatmapValues(network, explained.joints, sum_neighbours=self.options.sum_neighbours)
 
-    def _other_random_gradients(self, inputs: AnalysisInputs, case: ExplainedJoints, few: slice) -> NDArray[np.float32]:
-        """Once more, with other random weights: how alike are maps of networks that have learned nothing?"""
-        scores = HeatmapValues(randomise_weights(inputs.model.network, inputs.seed + 1), case.joints, around=self.options.around)
-        steps, batch_size = self.options.control_steps, inputs.batch_size
-        return attribute_gradients(scores, case.images[few], case.cells[few], steps=steps, batch_size=batch_size)
+    def _maps(self, inputs: AnalysisInputs, explained: ExplainedJoints) -> dict[str, NDArray[np.float32]]:
+        values = self._values(freeze(inputs.model.network), explained)
+        return self._both_methods(values, explained.images, explained.map_indices, self.options.steps, inputs.batch_size)
 
-    def _random_maps(self, inputs: AnalysisInputs, case: ExplainedJoints, few: slice) -> dict[str, NDArray[np.float32]]:
-        """The same numbers explained in a network with random weights, at the cells of the trained one."""
-        scores = HeatmapValues(randomise_weights(inputs.model.network, inputs.seed), case.joints, around=self.options.around)
-        return self._both(scores, case.images[few], case.cells[few], self.options.control_steps, inputs.batch_size)
+    def _other_random_gradients(self, inputs: AnalysisInputs, explained: ExplainedJoints, few: slice) -> NDArray[np.float32]:
+        """Compute integrated gradients with other random weights, to compare two untrained networks."""
+        values = self._values(randomise_weights(inputs.model.network, inputs.seed + 1), explained)
+        images, indices = explained.images[few], explained.map_indices[few]
+        return attribute_gradients(values, images, indices, steps=self.options.control_steps, batch_size=inputs.batch_size)
 
-    def _both(
-        self, scores: HeatmapValues, images: Tensor, cells: Tensor, steps: int, batch_size: int
+    def _random_maps(self, inputs: AnalysisInputs, explained: ExplainedJoints, few: slice) -> dict[str, NDArray[np.float32]]:
+        """Explain the same heatmap px in a network with random weights."""
+        values = self._values(randomise_weights(inputs.model.network, inputs.seed), explained)
+        images, indices = explained.images[few], explained.map_indices[few]
+        return self._both_methods(values, images, indices, self.options.control_steps, inputs.batch_size)
+
+    def _both_methods(
+        self, values: HeatmapValues, images: Tensor, indices: Tensor, steps: int, batch_size: int
     ) -> dict[str, NDArray[np.float32]]:
         window = max(1, round(self.options.window * min(images.shape[2:])))
         stride = max(1, round(self.options.stride * window))
         return {
-            "integrated_gradients": attribute_gradients(scores, images, cells, steps=steps, batch_size=batch_size),
-            "occlusion": attribute_occlusion(scores, images, cells, window_px=window, stride_px=stride, batch_size=batch_size),
+            "integrated_gradients": attribute_gradients(values, images, indices, steps=steps, batch_size=batch_size),
+            "occlusion": attribute_occlusion(values, images, indices, window_px=window, stride_px=stride, batch_size=batch_size),
         }
 
-    def _regions(self, inputs: AnalysisInputs, case: ExplainedJoints) -> NDArray[np.uint8]:
-        """(N, J, H, W); a joint that is not labelled has none, and does not count."""
-        found = np.zeros((len(case.rows), len(case.joints), *inputs.crops.crop_size), np.uint8)
-        for person, joint in np.argwhere(case.labelled):
+    def _regions(self, inputs: AnalysisInputs, explained: ExplainedJoints) -> NDArray[np.uint8]:
+        """Return the region of each pixel, (N, J, H, W); zeros for unlabelled joints, which do not count."""
+        found = np.zeros((len(explained.rows), len(explained.joints), *inputs.crops.crop_size), np.uint8)
+        for person, joint in np.argwhere(explained.labelled):
             found[person, joint] = region_map(
-                inputs.crops.targets.joints[case.rows[person]],
-                int(case.joints[joint]),
+                inputs.crops.targets.joints[explained.rows[person]],
+                int(explained.joints[joint]),
                 inputs.model.skeleton,
                 inputs.crops.crop_size,
                 joint_radius=self.options.joint_radius,
@@ -192,107 +198,111 @@ class Attribution:
     def _curves(
         self,
         inputs: AnalysisInputs,
-        case: ExplainedJoints,
+        explained: ExplainedJoints,
         few: slice,
         maps: dict[str, NDArray[np.float32]],
         random: NDArray[np.float32],
     ) -> FaithfulnessCurves:
         patch_px = self._patch_px(inputs.crops.crop_size)
         rankings = {name: patch_sums(maps[name][few], patch_px) for name in METHODS}
-        rankings["near_joint"] = patch_nearness(case.points[few], inputs.crops.crop_size, patch_px)
+        rankings["near_joint"] = patch_nearness(explained.points[few], inputs.crops.crop_size, patch_px)
         rankings["random_weights"] = patch_sums(random, patch_px)
         rankings["random"] = np.random.default_rng(inputs.seed).random(rankings["random_weights"].shape)
         return measure_curves(
-            HeatmapValues(freeze(inputs.model.network), case.joints, around=self.options.around),
-            case.images[few],
-            case.cells[few],
+            self._values(freeze(inputs.model.network), explained),
+            explained.images[few],
+            explained.map_indices[few],
             rankings,
-            labelled=case.labelled[few],
+            labelled=explained.labelled[few],
             fractions=self.options.fractions,
             patch_px=patch_px,
             batch_size=inputs.batch_size,
         )
 
-    def _likeness(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, J) rank correlation of two sets of maps, patch by patch, whatever the sign."""
+    def _correlate(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return (n, J) rank correlations of the patches of two sets of absolute maps."""
         patch_px = self._patch_px(first.shape[-2:])
         return rank_correlations(*(patch_sums(np.abs(maps), patch_px) for maps in (first, second)))
 
-    def _pictures(
+    def _images(
         self,
         inputs: AnalysisInputs,
-        case: ExplainedJoints,
+        explained: ExplainedJoints,
         maps: dict[str, NDArray[np.float32]],
         random: dict[str, NDArray[np.float32]],
-        shares: dict[str, RegionFractions],
+        fractions: dict[str, RegionFractions],
         table: pd.DataFrame,
     ) -> dict[str, NDArray[np.uint8]]:
         shown = slice(0, min(self.options.shown, len(random["occlusion"])))
-        crops = inputs.crops.read_images(case.rows[shown])
-        sheets = {
-            name: (maps[name], shares[name], f"{name.replace('_', ' ').capitalize()}: share on the joint") for name in METHODS
-        }
+        crops = inputs.crops.read_images(explained.rows[shown])
         images = {
             f"maps_{name}": draw_maps(
-                crops, own[shown], case.points[shown], joints=case.names, captions=caption_maps(case, part, shown), title=title
+                crops,
+                maps[name][shown],
+                explained.points[shown],
+                joints=explained.names,
+                captions=caption_maps(explained, fractions[name], shown),
+                title=f"{name.replace('_', ' ').capitalize()}: fraction of the attribution on the joint",
             )
-            for name, (own, part, title) in sheets.items()
+            for name in METHODS
         }
-        blank = [name.replace("_", " ") for _ in case.rows[shown] for name in case.names]
+        captions = [name.replace("_", " ") for _ in explained.rows[shown] for name in explained.names]
         title = "The same with random weights (integrated gradients)"
+        gradients = random["integrated_gradients"][shown]
         images["maps_random_weights"] = draw_maps(
-            crops, random["integrated_gradients"][shown], case.points[shown], joints=case.names, captions=blank, title=title
+            crops, gradients, explained.points[shown], joints=explained.names, captions=captions, title=title
         )
         return images | {"attribution_density": draw_density(table, METHODS[0])}
 
 
 def _findings(
-    case: ExplainedJoints,
+    explained: ExplainedJoints,
     few: slice,
     table: pd.DataFrame,
-    shares: dict[str, RegionFractions],
-    random_shares: dict[str, RegionFractions],
+    fractions: dict[str, RegionFractions],
+    random_fractions: dict[str, RegionFractions],
     curves: FaithfulnessCurves,
     draws: ImageDraws,
 ) -> list[Finding | None]:
     found: list[Finding | None] = []
+    groups = explained.groups
     for method in METHODS:
         shown_in = f"maps_{method}"
         found += claim_regions(table, method, shown_in)
         found += claim_shortcuts(
-            shares[method], random_shares[method], case.names, case.groups, case.groups[few], draws, method, shown_in
+            fractions[method], random_fractions[method], explained.names, groups, groups[few], draws, method, shown_in
         )
-        found += claim_curves(curves, method, case.groups[few], draws, "attribution_curves")
-        found.append(claim_mistakes(shares[method], case.right, case.groups, draws, method, shown_in))
+        found += claim_curves(curves, method, groups[few], draws, "attribution_curves")
+        found.append(claim_errors(fractions[method], explained.correct, groups, draws, method, shown_in))
     return found
 
 
 def _facts(
-    case: ExplainedJoints, table: pd.DataFrame, curves: FaithfulnessCurves, likeness: list[NDArray[np.float64]]
+    explained: ExplainedJoints, table: pd.DataFrame, curves: FaithfulnessCurves, correlations: Sequence[NDArray[np.float64]]
 ) -> dict[str, float | int | str | None]:
-    facts: dict[str, float | int | str | None] = {"persons": len(case.rows), "joints": len(case.names)}
+    facts: dict[str, float | int | str | None] = {"persons": len(explained.rows), "joints": len(explained.names)}
     for method in METHODS:
         for region in REGIONS:
             name = f"{method}_{region.replace(' ', '_')}"
             row = table[(table["joint"] == ALL) & (table["method"] == method) & (table["region"] == region)]
-            facts |= {f"{name}_{column}": _number(row[column].to_numpy()[0]) for column in ("fraction", "density")}
-        facts[f"{method}_deletion_area"] = _number(np.trapezoid(curves.mean_curve(method, 0), curves.fractions))
-    facts["random_deletion_area"] = _number(np.trapezoid(curves.mean_curve("random", 0), curves.fractions))
+            facts |= {f"{name}_{column}": _finite(row[column].to_numpy()[0]) for column in ("fraction", "density")}
+        facts[f"{method}_deletion_area"] = _finite(np.trapezoid(curves.mean_curve(method, 0), curves.fractions))
+    facts["random_deletion_area"] = _finite(np.trapezoid(curves.mean_curve("random", 0), curves.fractions))
     facts["rank_correlation_to_random_weights"], facts["rank_correlation_between_random_weights"] = (
-        _number(np.nanmean(own)) for own in likeness
+        _finite(np.nanmean(own)) for own in correlations
     )
     return facts
 
 
-def _number(value: float | np.floating | NDArray[np.float64]) -> float | None:
+def _finite(value: float | np.floating | NDArray[np.float64]) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
 def _note(facts: dict[str, float | int | str | None]) -> str:
-    text = f"Where the answers for {facts['joints']} joints of {facts['persons']} people come from. "
-    places = ("on the joint", "on its limbs", "on the other side", "on the rest of the body", "in the background")
+    text = f"Attribution of the predictions for {facts['joints']} joints of {facts['persons']} persons. "
+    regions = ("on the joint", "on its limbs", "on the other side", "on the rest of the body", "in the background")
     for method in METHODS:
-        shares = [facts[f"{method}_{region.replace(' ', '_')}_share"] for region in REGIONS]
-        parts = [f"{share:.0%} {place}" for share, place in zip(shares, places, strict=True) if share is not None]
+        fractions = [facts[f"{method}_{region.replace(' ', '_')}_fraction"] for region in REGIONS]
+        parts = [f"{fraction:.0%} {where}" for fraction, where in zip(fractions, regions, strict=True) if fraction is not None]
         text += f"By {method.replace('_', ' ')}: {', '.join(parts)}. "
-    return text + "What that is worth beside random weights, and whether these pixels matter, the findings say."
+    return text + "The findings compare this with random weights and test whether these pixels matter."

@@ -1,4 +1,11 @@
-"""What attribution claims, each against its control: random weights, a random order, right answers beside wrong ones."""
+"""Findings of the analysis `attribution`.
+
+regions          the attribution is dense on the joint, sparse in the background   controls: random weights, other persons' maps
+shortcuts        joints with dense attribution in the background                   control: random weights
+faithfulness     pixels with high attribution matter                               control: a random order
+randomisation    the maps depend on the learned weights                            control: two networks with random weights
+errors           wrong predictions use the other side of the body                  control: correct predictions
+"""
 
 from collections.abc import Sequence
 
@@ -13,36 +20,36 @@ from posescope.explainability.findings import Finding, control_of
 
 __all__ = [
     "claim_curves",
-    "claim_weight_randomisation",
-    "claim_mistakes",
+    "claim_errors",
     "claim_regions",
     "claim_shortcuts",
+    "claim_weight_randomisation",
     "rank_correlations",
 ]
 
-_WORDS = {"integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
-_PLACES = {
+_METHODS = {"integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
+_REGIONS = {
     "joint": "the joint itself",
     "limb": "its limbs",
     "other side": "the joint of the other side and its limbs",
     "body": "the rest of the body",
 }
-_FEWEST_ANSWERS = 8  # right and wrong ones, to compare them
+_MIN_PREDICTIONS = 8  # correct ones and wrong ones, to compare them
 
 
 def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Finding]:
-    """On the joint, its limbs, the other side, the body, in the background: over all joints.
+    """Test the density of the attribution in each region, over all joints.
 
-    The joint itself is held against random weights: where a network's evidence lies about the cell is first of all a matter of
-    its architecture. The other regions are held against the stricter of that and of other people's evidence moved here.
+    The control of the joint itself is random weights, since the attribution around the explained px depends first of all on the
+    architecture. The control of the other regions is the stricter one of random weights and shifted maps of other persons.
 
     Args:
-        regions: what `tabulate_regions` puts out.
-        method: whose rows.
-        shown_in: that shows it.
+        regions: table of `tabulate_regions`.
+        method: name of the attribution method.
+        shown_in: name of the image that shows it.
     """
     pooled = regions[(regions["method"] == method) & (regions["joint"] == ALL)]
-    claims = []
+    findings = []
     for row in pooled.to_dict("records"):
         own = Interval(*(float(row[name]) for name in ("density", "low", "high")))
         random, moved = (
@@ -52,48 +59,45 @@ def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Fin
         if not np.isfinite([own.estimate, own.low, random.estimate, random.low, moved.estimate, moved.low]).all():
             continue
         region = str(row["region"])
-        chance, what = _stricter(region, random, moved)
-        passed, verdict = _verdict(region, own, chance)
-        share, area = float(row["fraction"]), float(row["area_fraction"])
+        control, what = _stricter_control(region, random, moved)
+        passed, verdict = _judge_region(region, own, control)
+        fraction, area = float(row["fraction"]), float(row["area_fraction"])
         claim = (
-            f"{verdict}: {share:.0%} of it on {area:.0%} of the pixels, {own.estimate:.2f} times its share [{own.low:.2f}, "
-            f"{own.high:.2f}]; with random weights {random.estimate:.2f} times [{random.low:.2f}, {random.high:.2f}]"
+            f"{verdict}: {fraction:.0%} of it on {area:.0%} of the pixels, density {own.estimate:.2f} [{own.low:.2f}, "
+            f"{own.high:.2f}]; with random weights {random.estimate:.2f} [{random.low:.2f}, {random.high:.2f}]"
         )
         if region != "joint":
-            claim += (
-                f", other people's evidence moved to the joint {moved.estimate:.2f} times [{moved.low:.2f}, {moved.high:.2f}]"
-            )
-        claims.append(
-            Finding(f"{claim} ({_WORDS[method]}).", own.estimate, own.low, own.high, control_of(what, chance), passed, shown_in)
-        )
-    return claims
+            claim += f", shifted maps of other persons {moved.estimate:.2f} [{moved.low:.2f}, {moved.high:.2f}]"
+        claim += f" ({_METHODS[method]})."
+        findings.append(Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in))
+    return findings
 
 
-def _stricter(region: str, random: Interval, moved: Interval) -> tuple[Interval, str]:
-    """The control that is harder to beat, and what it is."""
+def _stricter_control(region: str, random: Interval, moved: Interval) -> tuple[Interval, str]:
+    """Return the control that is harder to beat, and its description."""
     weights = (random, "the same maps of the network with random weights")
-    people = (moved, "the network's maps of other people, moved to the same joint")
+    persons = (moved, "the network's maps of other persons, shifted to the same joint")
     if region == "joint":
         return weights
     if region == "background":
-        return min(weights, people, key=lambda control: control[0].low)
-    return max(weights, people, key=lambda control: control[0].high)
+        return min(weights, persons, key=lambda control: control[0].low)
+    return max(weights, persons, key=lambda control: control[0].high)
 
 
-def _verdict(region: str, own: Interval, chance: Interval) -> tuple[bool, str]:
-    """Whether a claim about a region holds, and how it begins."""
+def _judge_region(region: str, own: Interval, control: Interval) -> tuple[bool, str]:
+    """Return whether the claim about a region passes, and its first words."""
     if region == "background":
-        passed = own.high < min(1.0, chance.low)
-        return (
-            passed,
-            f"The background {'counts little' if passed else 'counts no less than by chance'} in the evidence for a joint",
-        )
-    passed = own.low > max(1.0, chance.high)
-    return passed, f"The evidence for a joint {'lies on' if passed else 'is no denser than by chance on'} {_PLACES[region]}"
+        passed = own.high < min(1.0, control.low)
+        return passed, f"The background {'has little' if passed else 'has no less than chance'} attribution for a joint"
+    passed = own.low > max(1.0, control.high)
+    return (
+        passed,
+        f"The attribution for a joint {'is dense on' if passed else 'is no denser than by chance on'} {_REGIONS[region]}",
+    )
 
 
 def claim_shortcuts(
-    shares: RegionFractions,
+    fractions: RegionFractions,
     random: RegionFractions,
     joints: Sequence[str],
     groups: NDArray[np.int64],
@@ -102,63 +106,88 @@ def claim_shortcuts(
     method: str,
     shown_in: str,
 ) -> list[Finding]:
-    """Joints whose evidence lies in the background more densely than anywhere, and than with random weights.
+    """Find joints whose attribution is denser in the background than elsewhere, and than with random weights.
 
-    Intervals are widened for the number of joints looked at (Bonferroni), for here one joint is picked out of many.
+    Intervals are widened for the number of joints (Bonferroni).
+
+    Args:
+        fractions: of the network.
+        random: of the network with random weights.
+        joints: J names.
+        groups: (N,) images of the persons of `fractions`.
+        random_groups: images of the persons of `random`.
+        draws: bootstrap resamples of images.
+        method: name of the attribution method.
+        shown_in: name of the image that shows it.
     """
     level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
     found = []
-    for place, name in enumerate(joints):
-        own = shares.density(place, background, groups, draws, level)
-        chance = random.density(place, background, random_groups, draws, level)
-        if not own.low > 1.0 or not own.low > chance.high:  # NaN: no answer, no claim
+    for index, name in enumerate(joints):
+        own = fractions.density(index, background, groups, draws, level)
+        control = random.density(index, background, random_groups, draws, level)
+        if not own.low > 1.0 or not own.low > control.high:  # also if NaN
             continue
-        share = float(np.nanmean(shares.of(place, background)[0]))
+        fraction = float(np.nanmean(fractions.of(index, background)[0]))
         claim = (
-            f"A shortcut: {share:.0%} of the evidence for {name.replace('_', ' ')} lies in the background, {own.estimate:.2f} "
-            f"times its share of the pixels [{own.low:.2f}, {own.high:.2f}]; with random weights {chance.estimate:.2f} times "
-            f"({_WORDS[method]})."
+            f"Shortcut: {fraction:.0%} of the attribution for {name.replace('_', ' ')} is in the background, "
+            f"density {own.estimate:.2f} [{own.low:.2f}, {own.high:.2f}]; with random weights {control.estimate:.2f} "
+            f"({_METHODS[method]})."
         )
-        control = control_of("the same maps of the network with random weights", chance)
-        found.append(Finding(claim, own.estimate, own.low, own.high, control, True, shown_in))
+        what = control_of("the same maps of the network with random weights", control)
+        found.append(Finding(claim, own.estimate, own.low, own.high, what, True, shown_in))
     return found
 
 
 def claim_curves(
     curves: FaithfulnessCurves, method: str, groups: NDArray[np.int64], draws: ImageDraws, shown_in: str
 ) -> list[Finding]:
-    """Whether a method names the pixels that matter."""
+    """Test whether the pixels with high attribution matter.
+
+    Args:
+        curves: of deletion and insertion.
+        method: name of the attribution method.
+        groups: (N,) image of each person.
+        draws: bootstrap resamples of images.
+        shown_in: name of the plot that shows it.
+    """
     found = []
-    for place, curve in enumerate(CURVES):
-        own, chance, near = (curves.area(ranking, place, groups, draws) for ranking in (method, "random", "near_joint"))
-        gain = curves.advantage(method, "random", place, groups, draws)
-        on_near = curves.advantage(method, "near_joint", place, groups, draws)
-        if not np.isfinite([own.estimate, own.low, chance.estimate, chance.low, gain.low]).all():
+    for index, curve in enumerate(CURVES):
+        own, control, near = (curves.area(ranking, index, groups, draws) for ranking in (method, "random", "near_joint"))
+        gain = curves.advantage(method, "random", index, groups, draws)
+        gain_over_near = curves.advantage(method, "near_joint", index, groups, draws)
+        if not np.isfinite([own.estimate, own.low, control.estimate, control.low, gain.low]).all():
             continue
         passed = gain.low > 0
-        does = "takes the answer away" if curve == "deletion" else "brings the answer back"
-        beside = "better than" if on_near.low > 0 else "worse than" if on_near.high < 0 else "as good as"
+        comparison = "better than" if gain_over_near.low > 0 else "worse than" if gain_over_near.high < 0 else "as good as"
         claim = (
-            f"{_WORDS[method].capitalize()} {'names' if passed else 'does not surely name'} the pixels that matter: {curve} in "
-            f"its order {does} with an area under the curve of {own.estimate:.2f} [{own.low:.2f}, {own.high:.2f}], in a random "
-            f"order {chance.estimate:.2f} [{chance.low:.2f}, {chance.high:.2f}]; it is {beside} the order of distance "
-            f"from the joint ({near.estimate:.2f})."
+            f"{_METHODS[method].capitalize()} {'ranks' if passed else 'does not significantly rank'} the pixels by their effect: "
+            f"{curve} in its order has an area under the curve of {own.estimate:.2f} [{own.low:.2f}, {own.high:.2f}], in a "
+            f"random order {control.estimate:.2f} [{control.low:.2f}, {control.high:.2f}]; it is {comparison} the order of the "
+            f"distance from the joint ({near.estimate:.2f})."
         )
-        found.append(Finding(claim, own.estimate, own.low, own.high, control_of("a random order", chance), passed, shown_in))
+        what = control_of("a random order", control)
+        found.append(Finding(claim, own.estimate, own.low, own.high, what, passed, shown_in))
     return found
 
 
 def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., P) twice -> (...) Spearman's rank correlation; NaN where one of them is constant."""
+    """Compute Spearman's rank correlation along the last axis.
 
-    def ranked(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    Args:
+        first, second: (..., P).
+
+    Returns:
+        (...); NaN where one of them is constant.
+    """
+
+    def normalised_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
         order = values.argsort(axis=-1, kind="stable").argsort(axis=-1).astype(np.float64)
         centred = order - order.mean(axis=-1, keepdims=True)
         scaled: NDArray[np.float64] = centred / np.linalg.norm(centred, axis=-1, keepdims=True)
         return scaled
 
     constant = (np.ptp(first, axis=-1) == 0) | (np.ptp(second, axis=-1) == 0)
-    return np.where(constant, np.nan, (ranked(first) * ranked(second)).sum(axis=-1))
+    return np.where(constant, np.nan, (normalised_ranks(first) * normalised_ranks(second)).sum(axis=-1))
 
 
 def claim_weight_randomisation(
@@ -168,66 +197,72 @@ def claim_weight_randomisation(
     draws: ImageDraws,
     shown_in: str,
 ) -> Finding | None:
-    """Whether maps show what was learned: they must be less like those of random weights than two of these are like each other.
+    """Test whether maps depend on the learned weights.
+
+    They must correlate less with maps of random weights than maps of two networks with random weights correlate with each other.
 
     Args:
-        to_random: (N, J) rank correlations of the trained network's maps with those of a network of random weights.
-        between_random: (N, J) of two networks of random weights.
-        groups: (N,) photographs.
-        draws: of them.
-        shown_in: that shows it.
+        to_random: (N, J) rank correlations of the network's maps with those of random weights.
+        between_random: (N, J) rank correlations between two networks with random weights.
+        groups: (N,) image of each person.
+        draws: bootstrap resamples of images.
+        shown_in: name of the image that shows it.
     """
     repeated = np.repeat(groups, to_random.shape[1])
-    own, chance = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
-    if not np.isfinite([own.estimate, own.low, chance.estimate, chance.low]).all():
+    own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
+    if not np.isfinite([own.estimate, own.low, control.estimate, control.low]).all():
         return None
-    passed = own.high < chance.low
-    verdict = (
-        "differ from those of random weights"
-        if passed
-        else "are as those of random weights: of the architecture, not of what was learned"
-    )
+    passed = own.high < control.low
+    verdict = "depend on the learned weights" if passed else "may depend on the architecture only"
     claim = (
         f"The maps {verdict}: their rank correlation with those of random weights is {own.estimate:.2f} [{own.low:.2f}, "
-        f"{own.high:.2f}], that of two networks of random weights {chance.estimate:.2f} [{chance.low:.2f}, {chance.high:.2f}] "
-        "(integrated gradients)."
+        f"{own.high:.2f}], that of two networks with random weights {control.estimate:.2f} [{control.low:.2f}, "
+        f"{control.high:.2f}] (integrated gradients)."
     )
-    control = control_of("two networks of random weights, one with the other", chance)
-    return Finding(claim, own.estimate, own.low, own.high, control, passed, shown_in)
+    what = control_of("two networks with random weights", control)
+    return Finding(claim, own.estimate, own.low, own.high, what, passed, shown_in)
 
 
-def claim_mistakes(
-    shares: RegionFractions, right: NDArray[np.bool_], groups: NDArray[np.int64], draws: ImageDraws, method: str, shown_in: str
+def claim_errors(
+    fractions: RegionFractions,
+    correct: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    draws: ImageDraws,
+    method: str,
+    shown_in: str,
 ) -> Finding | None:
-    """Whether wrong answers come from the other side; none where too few answers are wrong, or right.
+    """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
 
     Args:
-        shares: of the evidence.
-        right: (N, J) answers that are right.
-        groups: (N,) photographs.
-        draws: of them.
-        method: whose maps.
-        shown_in: that shows it.
+        fractions: of the network.
+        correct: (N, J) whether a prediction is correct.
+        groups: (N,) image of each person.
+        draws: bootstrap resamples of images.
+        method: name of the attribution method.
+        shown_in: name of the image that shows it.
+
+    Returns:
+        The finding; None if there are too few wrong or correct predictions.
     """
-    other = shares.shares[..., REGIONS.index("other side")]
-    repeated = np.repeat(groups, right.shape[1])
-    right_ones, wrong_ones = (np.where(answers, other, np.nan).ravel() for answers in (right, ~right))
-    counts = [int(np.isfinite(values).sum()) for values in (right_ones, wrong_ones)]
-    if min(counts) < _FEWEST_ANSWERS:
+    other = fractions.fractions[..., REGIONS.index("other side")]
+    repeated = np.repeat(groups, correct.shape[1])
+    of_correct, of_wrong = (np.where(predictions, other, np.nan).ravel() for predictions in (correct, ~correct))
+    counts = [int(np.isfinite(values).sum()) for values in (of_correct, of_wrong)]
+    if min(counts) < _MIN_PREDICTIONS:
         return None
-    own, chance = (draws.mean_interval(values, repeated) for values in (wrong_ones, right_ones))
-    gap = draws.interval(own.estimate - chance.estimate, draws.means(wrong_ones, repeated) - draws.means(right_ones, repeated))
-    if not np.isfinite([own.low, chance.low, gap.low]).all():
+    own, control = (draws.mean_interval(values, repeated) for values in (of_wrong, of_correct))
+    gap = draws.interval(own.estimate - control.estimate, draws.means(of_wrong, repeated) - draws.means(of_correct, repeated))
+    if not np.isfinite([own.low, control.low, gap.low]).all():
         return None
     passed = gap.low > 0
     verdict = (
-        "Where the network is wrong, it looks at the other side"
+        "Wrong predictions use the other side of the body"
         if passed
-        else "Wrong answers do not surely come from the other side"
+        else "Wrong predictions do not significantly use the other side of the body"
     )
     claim = (
-        f"{verdict}: {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the evidence for {counts[1]} wrong "
-        f"answers lies there, {chance.estimate:.0%} [{chance.low:.0%}, {chance.high:.0%}] of that for {counts[0]} right ones "
-        f"({_WORDS[method]})."
+        f"{verdict}: {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the attribution for {counts[1]} wrong predictions "
+        f"is there, {control.estimate:.0%} [{control.low:.0%}, {control.high:.0%}] for {counts[0]} correct ones "
+        f"({_METHODS[method]})."
     )
-    return Finding(claim, own.estimate, own.low, own.high, control_of("right answers", chance), passed, shown_in)
+    return Finding(claim, own.estimate, own.low, own.high, control_of("correct predictions", control), passed, shown_in)

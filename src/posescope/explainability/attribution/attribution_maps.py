@@ -1,18 +1,18 @@
-"""Which pixels a joint's answer comes from: integrated gradients and occlusion, through Captum.
+"""Pixel attribution by integrated gradients and occlusion (Captum).
 
-What is explained is one number a joint: the height of its heatmap at a cell, mostly the one where its peak lies. Both methods
-hold the image against one of the mean colour, which the normalised network sees as nothing (0).
+The explained value f(x) of a joint is its heatmap at one px, by default at its maximum. The baseline is an image of the mean
+colour, which is 0 after normalisation.
 
-    integrated gradients   (x - 0) * mean of the gradient on the straight way from 0 to x (Sundararajan, Taly and Yan, 2017);
-                           the sum over all pixels is f(x) - f(0)
-    occlusion              f(x) - f(x with a window of the mean colour), in a pixel the mean of its windows (Zeiler and Fergus,
-                           2014)
+    integrated gradients    x * mean gradient on the straight line from 0 to x (Sundararajan, Taly and Yan, 2017); the sum over
+                            all pixels is f(x) - f(0)
+    occlusion               f(x) - f(x with a window of the mean colour), averaged over the windows of each pixel (Zeiler and
+                            Fergus, 2014)
 
-A pixel of the mean colour has no integrated gradient, whatever it means: the two methods are to be read together.
+Integrated gradients are zero for pixels of the mean colour, so both methods are reported.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,35 +42,39 @@ __all__ = [
 
 
 class MissingCaptumError(ExplainabilityError):
-    """Attribution was asked for, and Captum is not installed."""
+    """The analysis `attribution` needs Captum, which is not installed."""
 
 
 def load_captum() -> "ModuleType":
-    """Captum's methods.
+    """Import the module `captum.attr`.
 
     Raises:
-        MissingCaptumError: if it is not installed.
+        MissingCaptumError: if Captum is not installed.
     """
     try:
-        from captum import attr  # noqa: PLC0415 - an extra: whoever asks for no attribution need not have it
+        from captum import attr  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         raise MissingCaptumError(
-            "The analysis 'attribution' needs Captum, which is not installed. Run: pip install 'posescope[explain]', or take "
-            "'attribution' out of explainability.analyses.selected."
+            "The analysis 'attribution' needs Captum, which is not installed. Run pip install 'posescope[explain]', or remove "
+            "'attribution' from explainability.analyses.selected."
         ) from error
     return attr  # type: ignore[no-any-return]
 
 
 def freeze(network: PoseNetwork) -> PoseNetwork:
-    """A copy in evaluation mode whose weights ask for no gradients: only the image's are of interest."""
+    """Return a copy in evaluation mode whose weights require no gradients."""
     return deepcopy(network).eval().requires_grad_(requires_grad=False)
 
 
 def randomise_weights(network: PoseNetwork, seed: int) -> PoseNetwork:
-    """A frozen copy that has learned nothing (Adebayo et al., "Sanity checks for saliency maps", 2018).
+    """Return a frozen copy with random weights (Adebayo et al., 2018, "Sanity checks for saliency maps").
 
-    Every module starts afresh by its own `reset_parameters`, running means and variances too; a parameter of a module without
-    one is drawn from the normal distribution of its mean and standard deviation. Other draws of torch are not disturbed.
+    Modules are reset by their `reset_parameters`, including running statistics. Parameters of other modules are drawn from a
+    normal distribution with their mean and standard deviation. The global random state is restored.
+
+    Args:
+        network: the trained network.
+        seed: of the weights.
     """
     fresh = freeze(network)
     with fork_torch_rng(), torch.no_grad():
@@ -91,88 +95,92 @@ def _redraw(parameter: nn.Parameter) -> None:
 
 
 class HeatmapValues:
-    """The numbers that are explained: a network's heatmaps at one cell a joint.
+    """Computes the explained values: heatmaps of a network at one px per joint.
 
     Args:
-        network: frozen.
-        joints: (J,) which of its heatmaps.
-        around: sum the cells next to that one too.
+        network: frozen network.
+        joints: (J,) indices of the heatmaps.
+        sum_neighbours: sum over the px and its eight neighbours.
     """
 
-    def __init__(self, network: PoseNetwork, joints: NDArray[np.int64], *, around: bool = False) -> None:
-        self.network, self.around = network, around
+    def __init__(self, network: PoseNetwork, joints: NDArray[np.int64], *, sum_neighbours: bool = False) -> None:
+        self.network, self.sum_neighbours = network, sum_neighbours
         self.joints = torch.from_numpy(joints).to(next(network.parameters()).device)
 
-    def __call__(self, images: Tensor, cells: Tensor) -> Tensor:
-        """(n, 3, H, W) normalised images, (n or 1, J) cells counted row by row -> (n, J)."""
+    def __call__(self, images: Tensor, map_indices: Tensor) -> Tensor:
+        """Compute the values.
+
+        Args:
+            images: (n, 3, H, W) normalised.
+            map_indices: (n, J) or (1, J) heatmap px, as row-major indices.
+
+        Returns:
+            (n, J).
+        """
         maps = self.network(images)[-1][:, self.joints].float()
-        if self.around:
+        if self.sum_neighbours:
             maps = 9 * F.avg_pool2d(maps, kernel_size=3, stride=1, padding=1)
-        chosen: Tensor = maps.flatten(2).gather(2, cells.expand(len(images), -1)[..., None])[..., 0]
+        chosen: Tensor = maps.flatten(2).gather(2, map_indices.expand(len(images), -1)[..., None])[..., 0]
         return chosen
 
 
 def attribute_gradients(
-    scores: HeatmapValues, images: Tensor, cells: Tensor, *, steps: int, batch_size: int
+    values: HeatmapValues, images: Tensor, map_indices: Tensor, *, steps: int, batch_size: int
 ) -> NDArray[np.float32]:
-    """Integrated gradients.
+    """Compute integrated gradients.
 
     Args:
-        scores: what is explained.
+        values: the explained values.
         images: (N, 3, H, W) normalised, on the network's device.
-        cells: (N, J) of each joint.
-        steps: points of the Gauss-Legendre rule on the way from the mean colour.
-        batch_size: images a pass.
+        map_indices: (N, J) heatmap px.
+        steps: number of points of the Gauss-Legendre rule.
+        batch_size: images per pass.
 
     Returns:
-        (N, J, H, W), summed over colours.
+        (N, J, H, W), summed over the colour channels.
     """
-    method = load_captum().IntegratedGradients(scores)
-    count = cells.shape[1]
+    method = load_captum().IntegratedGradients(values)
+    count = map_indices.shape[1]
     found = np.empty((len(images), count, *images.shape[2:]), np.float32)
     batches = batches_of_rows(np.arange(len(images)), batch_size)
     for joint in tqdm(range(count), desc="integrated gradients", leave=False):
         for batch in batches:
-            values = method.attribute(
+            attributions = method.attribute(
                 images[batch],
                 target=joint,
-                additional_forward_args=(cells[batch],),
+                additional_forward_args=(map_indices[batch],),
                 n_steps=steps,
                 internal_batch_size=batch_size,
             )
-            found[batch, joint] = values.sum(dim=1).detach().float().cpu().numpy()
+            found[batch, joint] = attributions.sum(dim=1).detach().float().cpu().numpy()
     return found
 
 
 def attribute_occlusion(
-    scores: HeatmapValues, images: Tensor, cells: Tensor, *, window_px: int, stride_px: int, batch_size: int
+    values: HeatmapValues, images: Tensor, map_indices: Tensor, *, window_px: int, stride_px: int, batch_size: int
 ) -> NDArray[np.float32]:
-    """Occlusion by windows of the mean colour; one sweep a person serves all joints.
+    """Compute occlusion by windows of the mean colour, for all joints in one sweep per person.
 
     Args:
-        scores, images, cells: as of `attribute_gradients`.
+        values, images, map_indices: as in `attribute_gradients`.
         window_px: side of the window.
-        stride_px: from one window to the next.
-        batch_size: windows a pass.
+        stride_px: stride of the window.
+        batch_size: windows per pass.
 
     Returns:
         (N, J, H, W).
     """
     captum, colours = load_captum(), images.shape[1]
-    found = np.empty((len(images), cells.shape[1], *images.shape[2:]), np.float32)
+    found = np.empty((len(images), map_indices.shape[1], *images.shape[2:]), np.float32)
     with torch.no_grad():
         for row in tqdm(range(len(images)), desc="occlusion", leave=False):
-            method = captum.Occlusion(_of_one(scores, cells[row : row + 1]))
-            # All joints come from the same pass: Captum keeps a map for each number that the function returns.
-            values = method.attribute(
+            method = captum.Occlusion(partial(values, map_indices=map_indices[row : row + 1]))
+            # Captum returns one map for each value of the function, so all joints share a pass.
+            attributions = method.attribute(
                 images[row : row + 1],
                 sliding_window_shapes=(colours, window_px, window_px),
                 strides=(colours, stride_px, stride_px),
                 perturbations_per_eval=batch_size,
             )
-            found[row] = values[:, 0].float().cpu().numpy()
+            found[row] = attributions[:, 0].float().cpu().numpy()
     return found
-
-
-def _of_one(scores: HeatmapValues, cells: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda images: scores(images, cells)

@@ -1,4 +1,4 @@
-"""Pictures of attribution: maps over people, densities by region, and the curves of deletion and insertion."""
+"""Plots of attribution: maps over crops, density by region, and the curves of deletion and insertion."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["caption_maps", "draw_density", "draw_maps", "plot_curves"]
 
 _TILE = (112, 112)
-_SMOOTH = 0.012  # of the crop's side: single pixels are seen, and belong together
+_BLUR = 0.012  # standard deviation as a fraction of the crop's side
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-_LINES = {  # colour and dash of each ranking
+_LINE_STYLES = {  # colour and dash of each ranking
     "integrated_gradients": ("#0072b2", "solid"),
     "occlusion": ("#009e73", "solid"),
     "near_joint": ("#e69f00", "dash"),
@@ -42,22 +42,22 @@ def draw_maps(
     captions: Sequence[str],
     title: str,
 ) -> NDArray[np.uint8]:
-    """A row a joint, a column a person: where the evidence lies, however signed; a dot marks the cell that is explained.
+    """Draw absolute attribution maps in an image grid, one row per joint and one column per person.
 
     Args:
-        crops: (n, H, W, 3).
+        crops: (n, H, W, 3) uint8.
         maps: (n, J, H, W).
-        points: (n, J, 2) crop px of the cells.
+        points: (n, J, 2) explained points, crop px, marked by a dot.
         joints: J names.
         captions: n * J, person by person.
-        title: above.
+        title: of the grid.
     """
     tiles, texts = [], []
     for joint in range(len(joints)):
         for person, crop in enumerate(crops):
-            sigma = max(_SMOOTH * max(crop.shape[:2]), 0.5)
-            seen = cv2.GaussianBlur(np.abs(maps[person, joint]).astype(np.float32), (0, 0), sigma)
-            tile = overlay_heatmaps(dim_image(crop), seen[None], opacity=0.9)
+            sigma = max(_BLUR * max(crop.shape[:2]), 0.5)
+            blurred = cv2.GaussianBlur(np.abs(maps[person, joint]).astype(np.float32), (0, 0), sigma)
+            tile = overlay_heatmaps(dim_image(crop), blurred[None], opacity=0.9)
             radius = crop.shape[1] / 64
             point = points[person, joint].astype(np.float64)
             draw_stroke(tile, point, point, radius + 0.8, _BLACK)
@@ -68,12 +68,12 @@ def draw_maps(
 
 
 def plot_curves(curves: FaithfulnessCurves) -> "go.Figure":
-    """Deletion beside insertion, a line a ranking."""
-    from plotly.subplots import make_subplots  # noqa: PLC0415 - a machine that only computes may lack it
+    """Plot the curves of deletion and insertion side by side, one line per ranking."""
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - plotly is imported only where a plot is made
 
     figure = make_subplots(rows=1, cols=2, subplot_titles=[curve.capitalize() for curve in CURVES], shared_yaxes=True)
     for ranking in curves.values:
-        colour, dash = _LINES.get(ranking, ("#7d8590", "solid"))
+        colour, dash = _LINE_STYLES.get(ranking, ("#7d8590", "solid"))
         for place in range(len(CURVES)):
             figure.add_scatter(
                 x=100 * curves.fractions,
@@ -86,33 +86,33 @@ def plot_curves(curves: FaithfulnessCurves) -> "go.Figure":
                 row=1,
                 col=place + 1,
             )
-    figure.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top"})  # above, it would cover the two titles
+    figure.update_layout(legend={"orientation": "h", "y": -0.22, "yanchor": "top"})  # above, it would cover the titles
     figure.update_xaxes(title_text="patches, %")
-    figure.update_yaxes(title_text="answer left (1: whole image)", row=1, col=1)
+    figure.update_yaxes(title_text="explained value (1: whole image)", row=1, col=1)
     return figure
 
 
-def caption_maps(case: ExplainedJoints, shares: RegionFractions, shown: slice) -> list[str]:
-    """For each person and joint: its name, and how much of the evidence lies on it."""
+def caption_maps(explained: ExplainedJoints, fractions: RegionFractions, shown: slice) -> list[str]:
+    """Caption each person and joint with its name and the fraction of the attribution on it."""
     return [
-        name.replace("_", " ") + (": unlabelled" if np.isnan(share) else f" {share:.0%}{'' if right else ', wrong'}")
-        for own, answers in zip(shares.shares[shown, :, 0], case.right[shown], strict=True)
-        for name, share, right in zip(case.names, own, answers, strict=True)
+        name.replace("_", " ") + (": unlabelled" if np.isnan(fraction) else f" {fraction:.0%}{'' if correct else ', wrong'}")
+        for own, predictions in zip(fractions.fractions[shown, :, 0], explained.correct[shown], strict=True)
+        for name, fraction, correct in zip(explained.names, own, predictions, strict=True)
     ]
 
 
 def draw_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
-    """The densities of one method in colours: log2, so that half and twice are as far from the middle.
+    """Plot the log2 densities of one method by joint and region.
 
     Args:
-        table: what `tabulate_regions` puts out.
-        method: whose rows.
+        table: of `tabulate_regions`.
+        method: name of the method.
     """
     own = table[table["method"] == method]
     joints = list(dict.fromkeys(own["joint"]))
     density = own["density"].to_numpy(dtype=np.float64).reshape(len(joints), len(REGIONS))
     random = own["random_weights"].to_numpy(dtype=np.float64).reshape(len(joints), len(REGIONS))
     values = np.log2(np.maximum(np.concatenate([density, random[-1:]]), 2.0**-6))
-    title = f"How dense the evidence is ({method.replace('_', ' ')})"
+    title = f"Density of the attribution ({method.replace('_', ' ')})"
     names = [*(name.replace("_", " ") for name in joints), "all, random weights"]
-    return plot_matrix(values, names, REGIONS, title=title, unit="log2 of evidence share / area share", min_range=1.0)
+    return plot_matrix(values, names, REGIONS, title=title, unit="log2 of attribution fraction / area fraction", min_range=1.0)

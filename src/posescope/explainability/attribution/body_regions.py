@@ -1,15 +1,15 @@
-"""Where the evidence lies: on the joint, on its limbs, on the other side, on the rest of the body, in the background.
+"""Body regions of a joint, and the fraction and density of the attribution in each.
 
-Every pixel of a crop belongs to one region, the first that holds it (the partner's disc comes before the limbs):
+Every pixel of a crop belongs to the first region that contains it (the partner's disc precedes the limbs):
 
-    joint        a disc about the annotated joint
-    limb         capsules about the limbs that end there
-    other side   the disc and the capsules of the joint's mirror partner (left wrist: right wrist and forearm)
-    body         the hull of all annotated joints, and the capsules of all limbs
-    background   the rest
+    joint         disc around the annotated joint
+    limb          capsules around the limbs that end there
+    other side    disc and capsules of the mirrored joint (for the left wrist: right wrist and forearm)
+    body          convex hull of all annotated joints, and capsules of all limbs
+    background    all other pixels
 
-Radii are shares of the person's size, the longer side of the box about the annotated joints. A region's density is its share
-of the evidence over its share of the pixels: 1 where the evidence does not care, 6 where it is six times as dense.
+Radii are fractions of the person's size, the longer side of the box around the annotated joints. The density of a region is its
+fraction of the attribution divided by its fraction of the pixels: 1 for a uniform map.
 """
 
 from collections.abc import Sequence
@@ -27,45 +27,48 @@ __all__ = ["REGIONS", "RegionFractions", "measure_fractions", "move_maps", "regi
 
 REGIONS = ("joint", "limb", "other side", "body", "background")
 ALL = "all"
-_SMALLEST_SIZE = 0.25  # of the crop's longer side: a person of one labelled joint has no size of its own
+_MIN_SIZE = 0.25  # of the crop's longer side, for persons with few labelled joints
 
 
 @dataclass(frozen=True)
 class RegionFractions:
-    """Shares of the evidence and of the pixels.
+    """Fractions of the attribution and of the pixels in each region.
 
     Attributes:
-        shares: (N, J, 5) of the evidence in each region, summing to 1; NaN where a region is empty, the joint is not
-            labelled, or there is no evidence at all.
-        areas: (N, J, 5) of the pixels; NaN where the share is.
+        fractions: (N, J, 5) of the absolute attribution, summing to 1; NaN if the region is empty, the joint is unlabelled or the
+            map is zero.
+        areas: (N, J, 5) of the pixels; NaN likewise.
     """
 
-    shares: NDArray[np.float64]
+    fractions: NDArray[np.float64]
     areas: NDArray[np.float64]
 
     def of(self, joint: int | None, region: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(n,) shares of evidence and of pixels: of one joint, or of all joints one after the other."""
+        """Return (n,) fractions of attribution and pixels in a region, for one joint or for all joints (None)."""
         joints = slice(None) if joint is None else slice(joint, joint + 1)
-        return self.shares[:, joints, region].ravel(), self.areas[:, joints, region].ravel()
+        return self.fractions[:, joints, region].ravel(), self.areas[:, joints, region].ravel()
 
     def density(
         self, joint: int | None, region: int, groups: NDArray[np.int64], draws: ImageDraws, level: float = 0.95
     ) -> Interval:
-        """Mean share of the evidence over mean share of the pixels, with its interval over photographs.
+        """Compute the density: mean fraction of the attribution over mean fraction of the pixels.
 
         Args:
-            joint: its place; none: all.
-            region: its place in `REGIONS`.
-            groups: (N,) photographs.
-            draws: of them.
+            joint: index of the joint; None: all joints.
+            region: index in `REGIONS`.
+            groups: (N,) image of each person.
+            draws: bootstrap resamples of images.
             level: of the interval.
+
+        Returns:
+            The density with its interval over images; NaN if it is unknown for all persons.
         """
-        shares, areas = self.of(joint, region)
-        repeated = np.repeat(groups, len(shares) // max(1, len(groups)))
-        if np.isnan(shares).all():
+        fractions, areas = self.of(joint, region)
+        repeated = np.repeat(groups, len(fractions) // max(1, len(groups)))
+        if np.isnan(fractions).all():
             return Interval(float("nan"), float("nan"), float("nan"))
-        drawn = draws.means(shares, repeated) / draws.means(areas, repeated)
-        return draws.interval(float(np.nanmean(shares) / np.nanmean(areas)), drawn, level)
+        drawn = draws.means(fractions, repeated) / draws.means(areas, repeated)
+        return draws.interval(float(np.nanmean(fractions) / np.nanmean(areas)), drawn, level)
 
 
 def region_map(
@@ -77,27 +80,28 @@ def region_map(
     joint_radius: float,
     limb_radius: float,
 ) -> NDArray[np.uint8]:
-    """Which region each pixel of a crop belongs to.
+    """Assign each pixel of a crop to a region.
 
     Args:
-        joints: (K, 2) annotated, crop px; NaN where unlabelled.
-        joint: whose evidence is divided; labelled.
+        joints: (K, 2) annotated joints, crop px; NaN where unlabelled.
+        joint: index of the explained joint, which is labelled.
         skeleton: of K joints.
-        size: (height, width) px of the crop.
-        joint_radius, limb_radius: shares of the person's size.
+        size: (height, width) of the crop, px.
+        joint_radius: of the disc, as a fraction of the person's size.
+        limb_radius: of the capsules, as a fraction of the person's size.
 
     Returns:
-        (H, W) places in `REGIONS`.
+        (H, W) indices in `REGIONS`.
     """
     points = np.asarray(joints, dtype=np.float64)
     known = np.asarray(np.isfinite(points).all(axis=1))
     extent = np.ptp(points[known], axis=0).max()
-    person_px = max(float(extent), _SMALLEST_SIZE * max(size))
+    person_px = max(float(extent), _MIN_SIZE * max(size))
     disc_px, limb_px = joint_radius * person_px, limb_radius * person_px
     pixels = np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), axis=-1).astype(np.float64)  # (H, W, 2) of (x, y)
 
     def around(which: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Disc of a joint and capsules of its limbs; nothing where it is not labelled."""
+        """Return the disc of a joint and the capsules of its limbs; empty masks for an unlabelled joint."""
         nothing = np.zeros(size, dtype=np.bool_)
         if not known[which]:
             return nothing, nothing
@@ -109,51 +113,51 @@ def region_map(
     disc, limbs = around(joint)
     other_disc, other_limbs = around(partner) if partner != joint else (np.zeros(size, dtype=np.bool_),) * 2
     body = _union([_hull(points[known], size), *(mask for which in np.flatnonzero(known) for mask in around(int(which)))])
-    # np.select takes the first that holds. A limb may lead to the partner (hip to hip): that end is the other side's.
+    # np.select uses the first true condition. A limb can end at the partner (hip to hip); that end belongs to the other side.
     return np.select([disc, other_disc, limbs, other_limbs, body], [0, 2, 1, 2, 3], default=4).astype(np.uint8)
 
 
 def measure_fractions(maps: NDArray[np.floating], regions: NDArray[np.uint8], labelled: NDArray[np.bool_]) -> RegionFractions:
-    """Shares of the evidence (absolute values) and of the pixels in each region.
+    """Measure the fractions of the absolute attribution and of the pixels in each region.
 
     Args:
-        maps: (N, J, H, W) attributions, of any sign.
-        regions: (N, J, H, W) places in `REGIONS`.
-        labelled: (N, J) whether the joint is annotated.
+        maps: (N, J, H, W) attributions of any sign.
+        regions: (N, J, H, W) indices in `REGIONS`.
+        labelled: (N, J) whether the joint is labelled.
     """
-    evidence = np.abs(maps.astype(np.float64))
-    total = evidence.sum(axis=(2, 3))
-    masks = [regions == place for place in range(len(REGIONS))]
+    absolute = np.abs(maps.astype(np.float64))
+    total = absolute.sum(axis=(2, 3))
+    masks = [regions == index for index in range(len(REGIONS))]
     areas = np.stack([mask.mean(axis=(2, 3)) for mask in masks], axis=-1)
-    sums = np.stack([np.where(mask, evidence, 0.0).sum(axis=(2, 3)) for mask in masks], axis=-1)
-    there = (areas > 0) & (labelled & (total > 0))[..., None]
-    shares = np.divide(sums, total[..., None], out=np.full(sums.shape, np.nan), where=there)
-    return RegionFractions(shares, np.where(there, areas, np.nan))
+    sums = np.stack([np.where(mask, absolute, 0.0).sum(axis=(2, 3)) for mask in masks], axis=-1)
+    known = (areas > 0) & (labelled & (total > 0))[..., None]
+    fractions = np.divide(sums, total[..., None], out=np.full(sums.shape, np.nan), where=known)
+    return RegionFractions(fractions, np.where(known, areas, np.nan))
 
 
 def move_maps(
     maps: NDArray[np.floating], points: NDArray[np.float64], labelled: NDArray[np.bool_], groups: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """For each person and joint the map of somebody else, moved so that the cells that are explained coincide.
+    """Replace each map by that of a person in another image, shifted so that the explained points coincide.
 
-    Evidence thins out with the distance from the cell, in any network. Laid over another person it does so too, but no longer
-    follows the body: what a map has more of on a region than a moved one is owed to what the network sees there.
+    Attribution decreases with the distance from the explained point in any network. A shifted map of another person does so too,
+    but does not follow the body of this person. The difference between the two is due to the image content.
 
     Args:
         maps: (N, J, H, W).
-        points: (N, J, 2) crop px of the cells.
-        labelled: (N, J) whose joints count.
-        groups: (N,) photographs; the somebody is of another one.
+        points: (N, J, 2) explained points, crop px.
+        labelled: (N, J) joints that count.
+        groups: (N,) image of each person.
 
     Returns:
-        (N, J, H, W); zero where nothing was moved to, and throughout where nobody else has the joint.
+        (N, J, H, W); zero outside the shifted map, and everywhere if no person in another image has the joint labelled.
     """
     moved = np.zeros(maps.shape, np.float32)
     for person, joint in np.argwhere(labelled):
         others = np.flatnonzero(labelled[:, joint] & (groups != groups[person]))
         if not len(others):
             continue
-        other = others[np.searchsorted(others, person) % len(others)]  # the next one, and after the last the first
+        other = others[np.searchsorted(others, person) % len(others)]  # the next person, cyclically
         right, down = np.rint(points[person, joint] - points[other, joint]).astype(int)
         height, width = maps.shape[2:]
         source = maps[other, joint, max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)]
@@ -173,38 +177,43 @@ def tabulate_regions(
     random_groups: NDArray[np.int64],
     draws: ImageDraws,
 ) -> pd.DataFrame:
-    """A row a joint (and `all`) and region: share, share of the pixels, density with its interval, and that of both controls.
+    """Tabulate fractions and densities with intervals and both controls, one row per joint (and `all`) and region.
 
     Args:
         trained: of the network.
-        random: of one with random weights, mostly of fewer persons.
-        moved: of the network's maps of other people, moved (`move_maps`).
-        method: name.
+        random: of the network with random weights, usually for fewer persons.
+        moved: of the shifted maps of other persons (`move_maps`).
+        method: name of the attribution method.
         joints: J names.
-        groups, random_groups: photographs of the persons of each.
-        draws: of all photographs.
+        groups: (N,) images of the persons of `trained` and `moved`.
+        random_groups: images of the persons of `random`.
+        draws: bootstrap resamples of all images.
+
+    Returns:
+        Columns method, joint, region, cases, fraction, area_fraction, density, low, high, and the density of the controls in
+        random_weights and other_person with _low and _high.
     """
     records = []
-    for place, name in [*enumerate(joints), (None, ALL)]:
+    for index, name in [*enumerate(joints), (None, ALL)]:
         for number, region in enumerate(REGIONS):
-            shares, areas = trained.of(place, number)
-            own = trained.density(place, number, groups, draws)
-            chance = random.density(place, number, random_groups, draws)
-            other = moved.density(place, number, groups, draws)
+            fractions, areas = trained.of(index, number)
+            own = trained.density(index, number, groups, draws)
+            untrained = random.density(index, number, random_groups, draws)
+            other = moved.density(index, number, groups, draws)
             records.append(
                 {
                     "method": method,
                     "joint": name,
                     "region": region,
-                    "cases": int(np.isfinite(shares).sum()),
-                    "fraction": _mean(shares),
+                    "cases": int(np.isfinite(fractions).sum()),
+                    "fraction": _mean(fractions),
                     "area_fraction": _mean(areas),
                     "density": own.estimate,
                     "low": own.low,
                     "high": own.high,
-                    "random_weights": chance.estimate,
-                    "random_weights_low": chance.low,
-                    "random_weights_high": chance.high,
+                    "random_weights": untrained.estimate,
+                    "random_weights_low": untrained.low,
+                    "random_weights_high": untrained.high,
                     "other_person": other.estimate,
                     "other_person_low": other.low,
                     "other_person_high": other.high,
@@ -219,10 +228,10 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _distance_px(pixels: NDArray[np.float64], start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(H, W) distance of each pixel from the segment between two points."""
+    """Return the (H, W) distance of each pixel from the segment between two points."""
     along, length = end - start, float(((end - start) ** 2).sum())
-    share = np.clip(((pixels - start) @ along) / length, 0.0, 1.0) if length > 0 else np.zeros(pixels.shape[:2])
-    offset = pixels - start - share[..., None] * along
+    position = np.clip(((pixels - start) @ along) / length, 0.0, 1.0) if length > 0 else np.zeros(pixels.shape[:2])
+    offset = pixels - start - position[..., None] * along
     distance: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
     return distance
 
@@ -232,7 +241,7 @@ def _union(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
 
 
 def _hull(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) inside the convex hull of the points."""
+    """Return the (H, W) mask of the convex hull of the points."""
     mask = np.zeros(size, dtype=np.uint8)
     if len(points) >= 3:
         cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(points).astype(np.int32)), 1)
