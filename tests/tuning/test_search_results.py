@@ -1,4 +1,4 @@
-"""Tests of posescope.tuning.search_results: the table, and the winner as an environment's parameters."""
+"""The table of trials, and the best parameters as those of an environment."""
 
 import pandas as pd
 import pytest
@@ -33,7 +33,7 @@ def record(recipe) -> TuningRecord:
     return TuningRecord("f00d", "data", recipe, SPACE, trials)
 
 
-def test_the_table(record, tmp_path) -> None:
+def test_table_of_trials(record, tmp_path) -> None:
     table = tabulate_trials(record)
     assert table.columns.tolist() == ["number", "state", "value", "epochs", "seconds", "reason", *SPACE]
     assert table["value"].tolist()[:3] == [0.2, 0.4, 0.9]
@@ -45,18 +45,18 @@ def test_the_table(record, tmp_path) -> None:
     ]  # fmt: skip
 
 
-def test_the_table_of_no_trials_has_its_columns(record) -> None:
+def test_table_without_trials_has_its_columns(record) -> None:
     empty = tabulate_trials(TuningRecord("f00d", "data", record.recipe, SPACE, ()))
     assert isinstance(empty, pd.DataFrame)
     assert empty.columns.tolist() == ["number", "state", "value", "epochs", "seconds", "reason", *SPACE]
     assert len(empty) == 0
 
 
-def test_the_first_of_the_best_completed_trials_wins(record) -> None:
+def test_the_best_trial_is_the_first_of_equals(record) -> None:
     assert record.best_trial.number == 2
 
 
-def test_the_winner_is_what_was_trained_when_merged_over_the_parameters(record) -> None:
+def test_best_parameters_merged_with_the_others_are_the_trained_recipe(record) -> None:
     text = format_best_parameters(record)
     assert text.startswith("# Trial 2 of 5 of the search f00d: validation PCK (thesis) 0.4000 after 2 epochs.\n")
     best_trial = yaml.safe_load(text)
@@ -70,7 +70,7 @@ def test_the_winner_is_what_was_trained_when_merged_over_the_parameters(record) 
     assert merge_parameters(below, best_trial) == as_parameters(recipe_with(record.recipe, record.values_of(record.best_trial)))
 
 
-def test_a_component_as_a_whole(recipe) -> None:
+def test_a_whole_component_as_best_parameter(recipe) -> None:
     space = {"data_engineering.codec": SearchDimension(choices=[{"name": "thesis", "options": {"sigma_occluded": 2.0}}])}
     sampled = TrialRecord(1, "completed", {"data_engineering.codec": 0}, (0.5,), 1.0)
     best_trial = yaml.safe_load(format_best_parameters(TuningRecord("f00d", "data", recipe, space, (sampled,))))

@@ -1,1 +1,1 @@
-"""What explainability has found, put to use: an autoencoder in the bottleneck, trained, inserted, fine-tuned, compared."""
+"""Autoencoders in the bottlenecks of a trained hourglass: training, insertion, fine-tuning and comparison."""

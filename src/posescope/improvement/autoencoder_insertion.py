@@ -1,4 +1,4 @@
-"""From the features of every stack to a network with an autoencoder in each bottleneck, and what those autoencoders are worth."""
+"""Insertion of trained autoencoders into the bottlenecks of a network, and measurement of their reconstruction."""
 
 import dataclasses
 import math
@@ -18,6 +18,7 @@ from posescope.explainability.components.pca import LARGEST_MATRIX, principal_co
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import MIN_IMAGES
+from posescope.explainability.study import image_groups_of
 from posescope.improvement.autoencoder_training import (
     FeatureSplit,
     TrainedAutoencoder,
@@ -31,31 +32,24 @@ from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
 from posescope.models.hourglass_autoencoder import Autoencoder
 
-__all__ = ["InsertedAutoencoders", "image_groups_of", "reconstruction_table", "train_and_insert"]
+__all__ = ["InsertedAutoencoders", "reconstruction_table", "train_and_insert"]
 
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class InsertedAutoencoders:
-    """A network with autoencoders that were trained apart, and how their training went.
+    """A network with separately trained autoencoders.
 
     Attributes:
-        model: not trained as a whole yet.
-        history: a row an epoch and stack: stack, and the fields of `AutoencoderEpoch`.
-        reconstruction: see `reconstruction_table`, for every stack.
+        model: not fine-tuned yet.
+        history: a row per stack and epoch: stack, and the fields of `AutoencoderEpoch`.
+        reconstruction: `reconstruction_table` of every stack, with the column stack.
     """
 
     model: PoseModel
     history: pd.DataFrame
     reconstruction: pd.DataFrame
-
-
-def image_groups_of(persons: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N,) the photograph of each person, as a number."""
-    rows = persons.set_index("person_id").loc[person_ids]
-    # The same image_id may stand in several files of annotations.
-    return np.asarray(rows.groupby(["source_split", "image_id"], sort=False).ngroup(), dtype=np.int64)
 
 
 def train_and_insert(
@@ -67,21 +61,21 @@ def train_and_insert(
     device: torch.device,
     threads: int = 0,
 ) -> InsertedAutoencoders:
-    """Train an autoencoder on the features of each stack, and put them into the bottlenecks.
+    """Train an autoencoder on the features of each stack and insert them into the bottlenecks.
 
     Args:
         model: a trained `hourglass`.
         features: of its bottlenecks, the first stack first.
-        persons: a `Persons` table that has whose features these are.
-        code_size: numbers of each code.
-        options: how they are trained.
-        device: where.
-        threads: CPU threads of torch; 0 leaves its own number.
+        persons: a `Persons` table with the persons of the features.
+        code_size: of each autoencoder.
+        options: of the training.
+        device: of the training.
+        threads: CPU threads of torch; 0: torch's default.
 
     Raises:
         OptionsError: if the model is no plain hourglass.
-        ImprovementError: if the code is as large as the features, the persons are of fewer than three photographs, or a
-            training comes to no finite error.
+        ImprovementError: if the code is not smaller than the features, the persons are of fewer than three images, or a loss is
+            NaN or infinite.
     """
     trained, histories, tables = [], [], []
     for stack, values in enumerate(features, start=1):
@@ -101,33 +95,30 @@ def train_and_insert(
 def reconstruction_table(
     autoencoder: Autoencoder, features: FeatureSet, split: FeatureSplit, image_groups: NDArray[np.int64], seed: int
 ) -> pd.DataFrame:
-    """How well an autoencoder gives back the features of persons it has not seen, beside two controls that learned from the same.
-
-    Those persons did not choose its epoch either (`FeatureSplit.evaluation`), so it has no advantage over the controls, which choose
-    nothing.
+    """Measure the reconstruction of evaluation persons by an autoencoder, and by PCA and the mean of the same training persons.
 
     Args:
         autoencoder: trained.
         features: of N persons.
-        split: rows of them.
-        image_groups: (N,) the photograph of each, by which intervals are drawn.
-        seed: of the draws.
+        split: of these persons.
+        image_groups: (N,) the image of each, the unit of the bootstrap.
+        seed: of the bootstrap.
 
     Returns:
-        A row each for the autoencoder, as many principal components as its code has numbers, and the mean feature: what;
-        dimensions: that are kept of a person; numbers_in_use: those that differ between persons; persons: measured on; mse;
-        explained_variance: 1 - mse / (mse of the mean feature); against_pca: how much more that is than PCA's; low and high: of its
-        95 % interval, NaN where fewer than ten photographs are there to measure on.
+        A row per method (autoencoder, pca, mean): method; dimensions of the code; active_dimensions, which vary between persons;
+        persons; mse; explained_variance, 1 - mse / (mse of the mean); difference_to_pca in explained variance, with low and high
+        of its 95 % interval, NaN for fewer than ten images.
     """
     rows, size = split.evaluation, autoencoder.options.code_size
     truth = features.values[rows].astype(np.float64)
-    pca = principal_components(_learned(features, split.train, seed), size)
+    pca = principal_components(_training_features(features, split.train, seed), size)
     found = [
-        (back.flatten(1).double().cpu(), code.flatten(1).cpu()) for _, code, back in reconstruct(autoencoder, features, rows)
+        (restored.flatten(1).double().cpu(), code.flatten(1).cpu())
+        for _, code, restored in reconstruct(autoencoder, features, rows)
     ]
-    code = np.concatenate([dimensions.numpy() for _, dimensions in found])
+    code = np.concatenate([own.numpy() for _, own in found])
     errors = {
-        "autoencoder": _errors(np.concatenate([back.numpy() for back, _ in found]), truth),
+        "autoencoder": _errors(np.concatenate([restored.numpy() for restored, _ in found]), truth),
         "pca": _errors(pca.reconstruct(pca.project(truth)), truth),
         "mean": _errors(pca.mean, truth),
     }
@@ -156,15 +147,15 @@ def reconstruction_table(
     return pd.DataFrame(table)
 
 
-def _learned(features: FeatureSet, rows: NDArray[np.int64], seed: int) -> FeatureSet:
-    """The features that the autoencoder learned from, in memory; some, where neither they nor their numbers are few enough."""
+def _training_features(features: FeatureSet, rows: NDArray[np.int64], seed: int) -> FeatureSet:
+    """The features of the training persons in memory; a sample of them if both persons and dimensions are many."""
     width = features.values.shape[1]
     chosen = rows if width <= LARGEST_MATRIX else rows[sample_rows(len(rows), LARGEST_MATRIX, seed)]
     return dataclasses.replace(features, person_ids=features.person_ids[chosen], values=np.asarray(features.values[chosen]))
 
 
 def _errors(found: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) mean squared error of each person."""
+    """(n,) mean squared error per person."""
     return np.asarray(((found - truth) ** 2).mean(axis=1))
 
 

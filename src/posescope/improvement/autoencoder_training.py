@@ -1,11 +1,10 @@
-"""Training an autoencoder alone, on bottleneck features: noise is put on them, and it learns to give them back without.
+"""Training of a denoising autoencoder on bottleneck features, without the rest of the network.
 
     features ─ + noise x value ─ autoencoder ─ mean squared error against the features
 
-Features are read batch by batch from their memory map. There are three groups of photographs, and persons of one photograph
-stand in one group: they are learned from, held out, or kept for the end. The weights of the epoch with the lowest error on the
-persons held out are kept; what those weights are worth is measured on the third group (`insertion.reconstruction_table`), for
-an epoch looks a little better on whoever chose it than on others.
+Features are read batch by batch from their memory map. The images are split into three groups: training, validation, which
+selects the epoch, and evaluation, on which the reconstruction is measured (`reconstruction_table`), since the loss of the
+selected epoch is biased on the persons that selected it.
 """
 
 import copy
@@ -33,16 +32,16 @@ __all__ = [
     "FeatureSplit",
     "TrainedAutoencoder",
     "autoencoder_options",
-    "split_features",
     "reconstruct",
+    "split_features",
     "train_autoencoder",
 ]
 
 _log = logging.getLogger(__name__)
 
-# The study's, for its 256 channels.
+# The study's widths for its 256 channels.
 _STUDY_CHANNELS, _STUDY_WIDTHS = 256, (192, 128, 64)
-_PERSONS_AT_ONCE = 1024
+_BLOCK_PERSONS = 1024
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class AutoencoderEpoch:
 
     Attributes:
         epoch: 1-based.
-        train_loss: mean over the persons learned from, of noisy features, while the weights were changing.
-        val_loss: mean over the persons held out, without noise, after the epoch.
+        train_loss: mean over the training persons, of noisy features, during the epoch.
+        val_loss: mean over the validation persons, without noise, after the epoch.
         learning_rate: of the epoch.
         seconds: wall time.
     """
@@ -66,12 +65,12 @@ class AutoencoderEpoch:
 
 @dataclass(frozen=True)
 class FeatureSplit:
-    """Rows of features, ascending; persons of one photograph stand in one group.
+    """Rows of features, ascending; all persons of an image are in one group.
 
     Attributes:
-        train: (n,) learned from.
-        validation: (m,) not learned from: they choose the epoch.
-        evaluation: (k,) neither learned from nor chosen by: what comes out is measured on them.
+        train: (n,) of the training.
+        validation: (m,) that select the epoch.
+        evaluation: (k,) on which the reconstruction is measured.
     """
 
     train: NDArray[np.int64]
@@ -81,11 +80,11 @@ class FeatureSplit:
 
 @dataclass(frozen=True)
 class TrainedAutoencoder:
-    """What the training came to.
+    """Result of the training.
 
     Attributes:
         autoencoder: with the weights of the best epoch, on the device, in evaluation mode.
-        history: an epoch each.
+        history: one record per epoch.
     """
 
     autoencoder: Autoencoder
@@ -93,12 +92,18 @@ class TrainedAutoencoder:
 
     @property
     def best(self) -> AutoencoderEpoch:
-        """The epoch whose weights were kept."""
+        """The epoch with the lowest validation loss."""
         return min(self.history, key=lambda record: record.val_loss)
 
 
 def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channels: int) -> AutoencoderOptions:
-    """The architecture: the widths that are given, or the study's in proportion to the channels of the features."""
+    """Return the architecture: the given widths, or the study's in proportion to the channels of the features.
+
+    Args:
+        options: of the training.
+        code_size: numbers of the code.
+        in_channels: of the features.
+    """
     scaled = tuple(max(1, round(width * in_channels / _STUDY_CHANNELS)) for width in _STUDY_WIDTHS)
     return AutoencoderOptions(
         channels=options.channels or scaled, code_size=code_size, code_activation=options.code_activation
@@ -108,36 +113,35 @@ def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channel
 def split_features(
     image_groups: NDArray[np.int64], validation_fraction: float, evaluation_fraction: float, seed: int
 ) -> FeatureSplit:
-    """Draw the photographs whose persons choose the epoch, and those whose persons it is measured on.
+    """Split persons by image into training, validation and evaluation, each of at least one image.
 
     Args:
-        image_groups: (N,) the photograph of each person.
-        validation_fraction: of the photographs, 0..1, by which the epoch is chosen.
-        evaluation_fraction: of the photographs, 0..1, likewise to measure on; with the other below 1. Each group, and the rest that
-            is learned from, has one photograph at least.
-        seed: of the draw.
+        image_groups: (N,) the image of each person.
+        validation_fraction: of the images, 0..1.
+        evaluation_fraction: of the images, 0..1; together with validation_fraction below 1.
+        seed: of the split.
 
     Raises:
-        ImprovementError: if there are fewer than three photographs, or a single person is left to learn from.
+        ImprovementError: if there are fewer than three images, or fewer than two training persons.
     """
     groups = np.unique(image_groups)
     if len(groups) < 3:
         raise ImprovementError(
-            "Expected persons of three photographs or more for an autoencoder (some to learn from, some to choose the epoch by, "
-            f"some to measure on), found {len(groups)}. Take more persons."
+            "Expected persons of at least three images for an autoencoder (training, validation and evaluation), found "
+            f"{len(groups)}. Use more persons."
         )
     validation = min(max(round(validation_fraction * len(groups)), 1), len(groups) - 2)
     evaluation = min(max(round(evaluation_fraction * len(groups)), 1), len(groups) - 1 - validation)
-    drawn = np.random.default_rng(seed).permutation(groups)
-    parts = np.split(drawn, [validation, validation + evaluation])
-    chosen_by, measured_on, train = (np.flatnonzero(np.isin(image_groups, part)) for part in parts)
+    shuffled = np.random.default_rng(seed).permutation(groups)
+    parts = np.split(shuffled, [validation, validation + evaluation])
+    validation_rows, evaluation_rows, train = (np.flatnonzero(np.isin(image_groups, part)) for part in parts)
     if len(train) < 2:
         raise ImprovementError(
-            f"Expected two persons or more for an autoencoder to learn from, found {len(train)} ({len(groups)} photographs, of "
-            f"which {validation} choose the epoch and {evaluation} are measured on). Take more persons, or lower "
-            "improve.autoencoder.validation_fraction or measured_share."
+            f"Expected at least two training persons for an autoencoder, found {len(train)} ({len(groups)} images, of which "
+            f"{validation} are for validation and {evaluation} for evaluation). Use more persons, or lower "
+            "improve.autoencoder.validation_fraction or evaluation_fraction."
         )
-    return FeatureSplit(train, chosen_by, measured_on)
+    return FeatureSplit(train, validation_rows, evaluation_rows)
 
 
 def train_autoencoder(
@@ -151,15 +155,15 @@ def train_autoencoder(
     """Train an autoencoder on the features of one stack.
 
     Args:
-        features: of N persons, a value (C, h, w) each.
-        split: rows of them; those that are to be measured on are not read.
+        features: of N persons, (C, h, w) each.
+        split: of the persons; those for evaluation are not read.
         architecture: of the autoencoder.
-        options: how it is trained.
-        device: where.
-        threads: CPU threads of torch; 0 leaves its own number.
+        options: of the training.
+        device: of the training.
+        threads: CPU threads of torch; 0: torch's default.
 
     Raises:
-        ImprovementError: if the error is NaN or infinite.
+        ImprovementError: if the loss is NaN or infinite.
     """
     channels, *size = features.shape
     with reproducible(options.seed, device, threads):
@@ -174,7 +178,7 @@ def train_autoencoder(
     autoencoder.load_state_dict(best)
     trained = TrainedAutoencoder(autoencoder.eval(), tuple(history))
     _log.info(
-        "Autoencoder of %s, %d numbers: error on the persons held out %.4g after epoch %d of %d.",
+        "Autoencoder of %s, code size %d: validation loss %.4g after epoch %d of %d.",
         features.layer, architecture.code_size, trained.best.val_loss, trained.best.epoch, options.epochs,
     )  # fmt: skip
     return trained
@@ -184,16 +188,25 @@ def train_autoencoder(
 def reconstruct(
     autoencoder: Autoencoder, features: FeatureSet, rows: NDArray[np.int64]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Features, their code and what comes back: (n, C, h, w), (n, D, 1, 1), (n, C, h, w), block by block."""
+    """Encode and decode features block by block.
+
+    Args:
+        autoencoder: trained.
+        features: of N persons, (C, h, w) each.
+        rows: of the persons.
+
+    Yields:
+        Features (n, C, h, w), code (n, D, 1, 1) and reconstruction (n, C, h, w).
+    """
     device = next(autoencoder.parameters()).device
-    for start in range(0, len(rows), _PERSONS_AT_ONCE):
-        values = _read(features, rows[start : start + _PERSONS_AT_ONCE], device)
+    for start in range(0, len(rows), _BLOCK_PERSONS):
+        values = _read(features, rows[start : start + _BLOCK_PERSONS], device)
         code = autoencoder.encode(values)
         yield values, code, autoencoder.decode(code)
 
 
 class _Run:
-    """One training's working state."""
+    """State of one training."""
 
     def __init__(self, features: FeatureSet, split: FeatureSplit, options: AutoencoderTraining, autoencoder: Autoencoder) -> None:
         self.features, self.split, self.options, self.autoencoder = features, split, options, autoencoder
@@ -210,8 +223,8 @@ class _Run:
         train_loss, val_loss = self._learn(epoch), self._test()
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             raise ImprovementError(
-                f"Autoencoder of '{self.features.layer}': in epoch {epoch} the error is {train_loss}, on the persons held out "
-                f"{val_loss}. Lower improve.autoencoder.learning_rate (now {self.options.learning_rate:g})."
+                f"Autoencoder of '{self.features.layer}': expected finite losses, found {train_loss} (training) and {val_loss} "
+                f"(validation) in epoch {epoch}. Lower improve.autoencoder.learning_rate (now {self.options.learning_rate:g})."
             )
         return AutoencoderEpoch(epoch, train_loss, val_loss, rate, time.perf_counter() - started)
 

@@ -1,8 +1,8 @@
-"""The bottleneck features of every stack, on disk: a `FeatureStore` a stack.
+"""Bottleneck features of every stack on disk, and the dimensionality of bottlenecks.
 
 improve/
-    stack1/        see `feature_store`
-    stacks.json    how many there are; written last
+    stack1/        a `FeatureStore`
+    stacks.json    number of stacks; written last
 """
 
 from collections.abc import Mapping
@@ -26,38 +26,40 @@ from posescope.explainability.features.row_blocks import batches_of_rows
 
 __all__ = ["BottleneckFeatureStore", "bottleneck_layers", "extract_bottleneck_features", "measure_bottlenecks"]
 
+_MEASURED_LAYERS = ("bottleneck", "code", "restored")
+
 
 class BottleneckFeatureStore:
-    """Owns a folder of features, stack by stack. Nothing is made before it is needed."""
+    """Folder with the features of every stack, created on the first write."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
 
     def of_stack(self, stack: int) -> FeatureStore:
-        """The store of one stack; 1 is the first."""
+        """Return the store of one stack, from 1."""
         return FeatureStore(self.root / f"stack{stack}")
 
     def is_finished(self) -> bool:
-        """Whether the features of all stacks are there."""
+        """Whether the features of all stacks are complete."""
         return (self.root / "stacks.json").is_file()
 
     def begin(self) -> None:
-        """What is here is not finished from now on."""
+        """Mark the folder as incomplete."""
         (self.root / "stacks.json").unlink(missing_ok=True)
 
     def finish(self, stacks: int) -> None:
-        """So many stacks are there."""
+        """Mark the folder as complete with so many stacks."""
         write_checksummed_json(self.root / "stacks.json", {"stacks": stacks})
 
     def open(self) -> tuple[FeatureSet, ...]:
-        """The features of each stack, the first one first; all of the same persons.
+        """Open the features of each stack, in order, all of the same persons.
 
         Raises:
-            DataError: if they are not finished.
+            DataError: if they are not complete.
         """
+        remedy = "Run the whole pipeline improve."
         if not self.is_finished():
-            raise DataError(f"{self.root}: there are no finished features here. Run the pipeline improve from its beginning.")
-        remedy = "Run the pipeline improve from its beginning."
+            raise DataError(f"{self.root}: expected complete features, found none. {remedy}")
         stacks = read_checksummed_json(self.root / "stacks.json", remedy).get("stacks")
         if not isinstance(stacks, int):
             raise DataError(f"{self.root / 'stacks.json'}: expected a number of stacks, found {stacks!r}. {remedy}")
@@ -65,50 +67,51 @@ class BottleneckFeatureStore:
 
 
 def bottleneck_layers(model: PoseModel) -> tuple[str, ...]:
-    """The bottleneck of each stack, the first one first."""
+    """Return the names of the bottleneck layers, the first stack first."""
     return tuple(name for name in model.network.layer_names if name.endswith(".bottleneck"))
 
 
 def extract_bottleneck_features(
     model: PoseModel, crops: CropSet, store: BottleneckFeatureStore, data_fingerprint: str, batch_size: int
 ) -> BottleneckFeatureStore:
-    """Stream persons through the network, and keep what each stack's bottleneck puts out, as float32.
+    """Run persons through the network and store the bottleneck activations of each stack as float32.
 
-    Nothing is done for a stack whose features of the same weights and persons are there.
+    Stacks with features of the same weights and persons are skipped.
+
+    Args:
+        model: the network.
+        crops: of the persons.
+        store: target.
+        data_fingerprint: of the crops, joints and splits.
+        batch_size: persons per forward pass.
     """
     store.begin()
     layers = bottleneck_layers(model)
     for stack, layer in enumerate(layers, start=1):
-        place = store.of_stack(stack)
         extract_features(
-            model, crops, layer, place, data_fingerprint=data_fingerprint, batch_size=batch_size, dtype="float32"
+            model, crops, layer, store.of_stack(stack), data_fingerprint=data_fingerprint, batch_size=batch_size, dtype="float32"
         )  # fmt: skip
     store.finish(len(layers))
     return store
 
 
-# MERGED from bottlenecks: How many directions a bottleneck uses, before and after.
-
-_PLACES = ("bottleneck", "code", "restored")
-
-
 def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch_size: int) -> pd.DataFrame:
-    """Principal components of each network's bottlenecks over the same persons.
+    """Measure the dimensionality of the bottlenecks of several networks on the same persons.
 
     Args:
         variants: networks by name.
-        crops: N persons.
-        batch_size: persons a forward pass.
+        crops: of N persons.
+        batch_size: persons per forward pass.
 
     Returns:
-        A row a network and tap: what the last bottleneck residual puts out, and, behind it, the code and what is restored from
-        it. variant, tap, persons, numbers (of a person), components_95 (that hold 95 % of the variance) and participation_ratio;
-        both are 0 where nothing varies.
+        A row per network and layer (the bottleneck and, with an autoencoder, its code and its output): variant, layer, persons,
+        dimensions, components_95 (number of principal components with 95 % of the variance) and participation_ratio; both are 0
+        without variance.
     """
     rows = []
     for name, model in variants.items():
         for layer, values in _read(model, crops, batch_size, name).items():
-            components_95, participation = _directions(values)
+            components_95, participation = _dimensionality(values)
             row = {"variant": name, "layer": layer, "persons": len(values), "dimensions": values.values.shape[1]}
             rows.append({**row, "components_95": components_95, "participation_ratio": participation})
     return pd.DataFrame(rows)
@@ -116,7 +119,7 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
 
 def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[str, FeatureSet]:
     crops = match_crops(model, crops).crops
-    layers = [layer for layer in model.network.layer_names if layer.rpartition(".")[2] in _PLACES]
+    layers = [layer for layer in model.network.layer_names if layer.rpartition(".")[2] in _MEASURED_LAYERS]
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
     for batch in tqdm(batches, desc=f"bottlenecks of {name}", leave=False):
@@ -129,7 +132,7 @@ def _as_features(layer: str, values: torch.Tensor, crops: CropSet) -> FeatureSet
     return FeatureSet(crops.targets.person_ids, values.flatten(1).numpy(), layer, tuple(values.shape[1:]))
 
 
-def _directions(features: FeatureSet) -> tuple[int, float]:
+def _dimensionality(features: FeatureSet) -> tuple[int, float]:
     if not np.ptp(features.values, axis=0).any():
         return 0, 0.0
     found = principal_components(features, 1)

@@ -1,4 +1,4 @@
-"""How many numbers the bottleneck needs, from what the explainability of the same network has measured."""
+"""Selection of the code size of an autoencoder from the explainability results of the same network."""
 
 import logging
 from collections.abc import Mapping
@@ -17,26 +17,26 @@ __all__ = ["CodeSize", "choose_code_size"]
 
 _log = logging.getLogger(__name__)
 
-# Of the network as it runs: with everybody's own skips, or without any where it has none. Another analysis in the place of the
-# built-in one may say it in one word.
+# The built-in analysis reports the number for intact skip connections (own) or for a network without them (none); another
+# analysis named truncation may report one number.
 _FACTS = ("components_enough", "components_sufficient_own", "components_sufficient_none")
-_SHARE = 0.95
+_VARIANCE_FRACTION = 0.95
 
 
 @dataclass(frozen=True)
 class CodeSize:
-    """How many numbers the autoencoder keeps of a person, and why.
+    """Size of the code of an autoencoder.
 
     Attributes:
-        dimensions: of the code.
-        reason: in words.
+        dimensions: numbers of the code per person.
+        reason: why this size was selected.
     """
 
     dimensions: int
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON-like content."""
         return asdict(self)
 
     @classmethod
@@ -46,49 +46,49 @@ class CodeSize:
 
 
 def choose_code_size(model: PoseModel, components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
-    """The size of the code: as the options say, else from the truncation curve, else from the variance.
+    """Select the code size: the given one, else from the truncation curve, else from the variance.
 
     Args:
-        model: that the autoencoder is for.
+        model: for which the autoencoder is.
         components: of its bottleneck.
-        curve: result of the analysis `truncation`: the smallest number of components whose PCK cannot be told from the intact
-            network's is among its facts; it is none if there is no such number, or nobody has measured the curve.
-        options: a given size, and the bounds of a chosen one.
+        curve: result of the analysis `truncation`, whose facts name the smallest sufficient number of components; none if there
+            is no such number or the curve was not measured.
+        options: the given size, and the bounds of a selected one.
 
     Raises:
-        OptionsError: if autoencoders cannot be put into the model.
-        ImprovementError: if a size must be chosen, and the components or the curve are of another network, or the components of
-            another place in it.
+        OptionsError: if the model does not accept autoencoders.
+        ImprovementError: if the size must be selected, and the components or the curve are of another network or layer.
     """
     check_accepts_autoencoders(model)
     if options.code_size is not None:
-        return CodeSize(options.code_size, f"{options.code_size} numbers, as the parameters say")
+        return CodeSize(options.code_size, f"{options.code_size} numbers, from the parameters")
     _check_same_model(model, {"components": components.model, "truncation curve": curve.model})
     if components.layer != model.network.bottleneck_layer:
         raise ImprovementError(
-            f"The components are of '{components.layer}', but the autoencoder stands behind '{model.network.bottleneck_layer}'. Run "
-            "the pipeline explainability with explainability.persons.layer=null, or give improve.autoencoder.code_size."
+            f"Expected components of the layer '{model.network.bottleneck_layer}', found those of '{components.layer}'. Run the "
+            "pipeline explainability with explainability.persons.layer=null, or set improve.autoencoder.code_size."
         )
     found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)
     if isinstance(found, int | float):
-        wanted, why = int(found), f"the first {int(found)} components lose nothing of the PCK for certain"
+        wanted, why = int(found), f"{int(found)} components are sufficient by the truncation curve"
     else:
-        wanted = components.components_for(_SHARE)
-        why = f"{wanted} components hold {_SHARE:.0%} of the variance; the truncation curve does not tell"
-        _log.warning("The size of the code comes from the variance, for the truncation curve does not tell it. %s", curve.note)
+        wanted = components.components_for(_VARIANCE_FRACTION)
+        why = f"{wanted} components explain {_VARIANCE_FRACTION:.0%} of the variance; the truncation curve names no number"
+        _log.warning(
+            "The code size is selected by the explained variance, since the truncation curve names no number. %s", curve.note
+        )
     dimensions = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
     bounded = "" if dimensions == wanted else f"; brought to {dimensions} by its bounds"
     chosen = CodeSize(dimensions, why + bounded)
-    _log.info("Size of the code: %d (%s).", chosen.dimensions, chosen.reason)
+    _log.info("Code size: %d (%s).", chosen.dimensions, chosen.reason)
     return chosen
 
 
 def _check_same_model(model: PoseModel, marks: Mapping[str, str]) -> None:
-    """After another training, what was found of the model before is still there; what does not say whose it is passes."""
-    told = {what: found for what, found in marks.items() if found}
-    for what, found in told.items():
-        if found != (own := fingerprint_of_model(model)):
+    """Refuse results of another model, for example of an earlier training; results without a fingerprint pass."""
+    for what, found in marks.items():
+        if found and found != (own := fingerprint_of_model(model)):
             raise ImprovementError(
-                f"The {what} to choose a size by: expected of the model at hand ({own}), found of another ({found}). Run the "
-                "pipeline explainability again (with the analysis truncation), or give improve.autoencoder.code_size."
+                f"Code size: expected {what} of the present model ({own}), found those of another one ({found}). Run the "
+                "pipeline explainability again (with the analysis truncation), or set improve.autoencoder.code_size."
             )

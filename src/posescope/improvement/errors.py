@@ -1,4 +1,4 @@
-"""The error of this room."""
+"""The error of the pipeline improve."""
 
 from posescope.core.errors import PosescopeError
 
@@ -6,4 +6,4 @@ __all__ = ["ImprovementError"]
 
 
 class ImprovementError(PosescopeError):
-    """A network cannot be improved from what there is."""
+    """The network cannot be improved with these inputs."""

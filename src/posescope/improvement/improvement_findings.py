@@ -1,4 +1,4 @@
-"""What came out, whichever way it went: claims with their controls, and a note made from the numbers."""
+"""Findings of the pipeline improve, with their controls, and a note made from the numbers."""
 
 import math
 from collections.abc import Iterable
@@ -13,63 +13,63 @@ from posescope.improvement.code_size import CodeSize
 
 __all__ = ["conclude"]
 
-_TOLERANCE = 0.01  # of PCK: not more than this is lost, for certain
+_TOLERANCE = 0.01  # of PCK: the whole interval of a loss must be below it
 _COMMAND = "kedro run --pipelines improve"
-_IMAGE = "improvement_plot.json"
-_MEASURE = "pck_thesis"
+_PLOT = "improvement_plot.json"
+_METRIC = "pck_thesis"
 
 
 def conclude(
     code_size: CodeSize,
-    figures: pd.DataFrame,
+    metrics: pd.DataFrame,
     joints: pd.DataFrame,
     reconstruction: pd.DataFrame,
     bottlenecks: pd.DataFrame,
     epochs: int,
 ) -> dict[str, Any]:
-    """Put the numbers into sentences.
+    """Derive the findings from the tables.
 
     Args:
         code_size: of the autoencoders.
-        figures, joints: as `compare_by_person` and `compare_by_joint` have them.
-        reconstruction: as `train_and_insert` has it.
-        bottlenecks: as `measure_bottlenecks` has it.
+        metrics, joints: tables of `compare_by_person` and `compare_by_joint`.
+        reconstruction: table of `train_and_insert`.
+        bottlenecks: table of `measure_bottlenecks`.
         epochs: of the fine-tuning.
 
     Returns:
-        JSON-like: model, data (`posescope.core.origin`: of the model that all began with), models (fingerprint of each network),
+        JSON-like: model and data (`posescope.core.origin`, of the original model), models (fingerprint of each network),
         code_size, epochs, scores (of each network), findings (the fields of `Finding`, and `command`), note.
 
     Raises:
         OriginMismatchError: if the tables are of different models or data.
     """
-    origin = origin_of_table(figures)
+    origin = origin_of_table(metrics)
     found = {"joints": joints, "reconstruction": reconstruction, "bottlenecks": bottlenecks}
     check_origins(origin, {name: origin_of_table(table) for name, table in found.items()}, "improve")
     claims = [
-        *_claims_of_score(figures, code_size, epochs),
-        *_claims_of_inserted(figures, code_size),
+        *_claims_of_score(metrics, code_size, epochs),
+        *_claims_of_inserted(metrics, code_size),
         *_claims_of_reconstruction(reconstruction),
-        *_claims_of_directions(bottlenecks),
+        *_claims_of_dimensionality(bottlenecks),
     ]
     return {
         **({} if origin is None else origin.to_dict()),
-        "models": _models(figures),
+        "models": _models(metrics),
         "code_size": code_size.to_dict(),
         "epochs": epochs,
-        "scores": _scores(figures),
+        "scores": _scores(metrics),
         "findings": [{**asdict(claim), "command": _COMMAND} for claim in claims],
         "note": " ".join([*(claim.claim for claim in claims), _note_of_joints(joints)]).strip(),
     }
 
 
-def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
-    """That the autoencoder helps; the control is what more training alone does."""
-    fair, control = _compared(figures, "continued", "improved"), _compared(figures, "original", "continued")
+def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
+    """The claim that the autoencoder helps; the control is fine-tuning alone."""
+    fair, control = _compared(metrics, "continued", "improved"), _compared(metrics, "original", "continued")
     if not _all_known(fair, control):
         return
     helped, harmed = fair["low"] > 0, fair["high"] < 0
-    verdict = "helps" if helped else "harms" if harmed else "makes no difference that could not be chance"
+    verdict = "helps" if helped else "harms" if harmed else "makes no significant difference"
     yield Finding(
         claim=(
             f"An autoencoder of {code_size.dimensions} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
@@ -86,51 +86,51 @@ def _claims_of_score(figures: pd.DataFrame, code_size: CodeSize, epochs: int) ->
             control["high"],
         ),
         passed=helped,
-        shown_in=_IMAGE,
+        shown_in=_PLOT,
         pck_at_stake=fair["difference"] if helped else 0.0,
     )
 
 
-def _claims_of_inserted(figures: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
-    """That the code, not fine-tuned, passes on what the network uses; the control is a bottleneck that passes on nothing."""
-    put_in, nothing = _compared(figures, "original", "inserted"), _compared(figures, "original", "mean_ablated")
-    if not _all_known(put_in, nothing):
+def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
+    """The claim that the code without fine-tuning is sufficient; the control is a mean-ablated bottleneck."""
+    inserted, ablated = _compared(metrics, "original", "inserted"), _compared(metrics, "original", "mean_ablated")
+    if not _all_known(inserted, ablated):
         return
-    enough = put_in["low"] >= -_TOLERANCE
-    verdict = "is enough" if enough else "is not enough" if put_in["high"] < 0 else "may or may not be enough"
-    needed = "" if nothing["high"] < 0 else ": this network hardly needs its bottleneck, and no code can be told from any other"
+    enough = inserted["low"] >= -_TOLERANCE
+    verdict = "is enough" if enough else "is not enough" if inserted["high"] < 0 else "may or may not be enough"
+    needed = "" if ablated["high"] < 0 else ": this network hardly needs its bottleneck, so codes cannot be distinguished"
     yield Finding(
         claim=(
-            f"Put in and not fine-tuned, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
-            f"{_with_interval(put_in)}. With the bottleneck at its mean, a code of none, it changes by "
-            f"{_with_interval(nothing)}{needed}."
+            f"Without fine-tuning, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
+            f"{_with_interval(inserted)}. With the bottleneck at its mean it changes by "
+            f"{_with_interval(ablated)}{needed}."
         ),
-        value=put_in["difference"],
-        low=put_in["low"],
-        high=put_in["high"],
-        control=Control("the bottleneck held at its mean", nothing["difference"], nothing["low"], nothing["high"]),
-        passed=bool(enough and nothing["high"] < -_TOLERANCE),
+        value=inserted["difference"],
+        low=inserted["low"],
+        high=inserted["high"],
+        control=Control("the bottleneck at its mean", ablated["difference"], ablated["low"], ablated["high"]),
+        passed=bool(enough and ablated["high"] < -_TOLERANCE),
     )
 
 
 def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
-    """One a stack; none where the persons measured are of so few photographs that there is no interval."""
+    """One claim per stack; none without an interval."""
     for _, rows in reconstruction.groupby("stack", sort=True):
         if rows["low"].notna().all():
             yield _claim_of_reconstruction(rows)
 
 
 def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
-    """That the autoencoder keeps more than as many principal components, in persons whom neither has seen."""
+    """The claim that the autoencoder explains more variance than as many principal components, on evaluation persons."""
     by = {row["method"]: row for row in rows.to_dict("records")}
     own, pca = by["autoencoder"], by["pca"]
     better, worse = own["low"] > 0, own["high"] < 0
-    verdict = "more than" if better else "less than" if worse else "no more and no less, as far as can be told, than"
+    verdict = "more than" if better else "less than" if worse else "not significantly more or less than"
     return Finding(
         claim=(
-            f"Of the variance of stack {own['stack']}'s bottleneck in {own['persons']} persons, of photographs that were neither "
-            f"learned from nor chose the epoch, the {own['dimensions']} numbers of the autoencoder ({own['active_dimensions']} in use) "
-            f"keep {own['explained_variance']:.1%}, {verdict} as many principal components ({pca['explained_variance']:.1%})."
+            f"On {own['persons']} evaluation persons the {own['dimensions']} numbers of the autoencoder of stack {own['stack']} "
+            f"({own['active_dimensions']} in use) explain {own['explained_variance']:.1%} of the variance of the bottleneck, "
+            f"{verdict} as many principal components ({pca['explained_variance']:.1%})."
         ),
         value=float(own["explained_variance"]),
         low=float(pca["explained_variance"] + own["low"]),
@@ -140,8 +140,8 @@ def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
     )
 
 
-def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
-    """That what the upper half goes on from needs fewer directions than before, stack by stack."""
+def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
+    """The claims that the input of the decoder of each stack has fewer dimensions than before."""
     by = {(row["variant"], row["layer"]): row for row in bottlenecks.to_dict("records")}
     for layer in [layer for variant, layer in by if variant == "continued"]:
         before, control = by["original", layer], by["continued", layer]
@@ -149,9 +149,9 @@ def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
         passed = 0 < after["components_95"] < control["components_95"]
         yield Finding(
             claim=(
-                f"What the upper half of {layer.partition('.')[0]} goes on from needs {after['components_95']} components for 95 % "
-                f"of its variance, against {before['components_95']} in the original and {control['components_95']} in that "
-                f"trained on without it (participation ratio {after['participation_ratio']:.1f}, "
+                f"The input of the decoder of {layer.partition('.')[0]} has 95 % of its variance in {after['components_95']} "
+                f"components, in {before['components_95']} in the original, and in {control['components_95']} after fine-tuning "
+                f"without an autoencoder (participation ratio {after['participation_ratio']:.1f}, "
                 f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
             ),
             value=float(after["components_95"]),
@@ -163,32 +163,32 @@ def _claims_of_directions(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
 
 
 def _note_of_joints(joints: pd.DataFrame) -> str:
-    rows = joints[(joints["a"] == "continued") & (joints["b"] == "improved") & (joints["metric"] == _MEASURE)]
+    rows = joints[(joints["a"] == "continued") & (joints["b"] == "improved") & (joints["metric"] == _METRIC)]
     better, worse = (rows.loc[chosen, "joint"].tolist() for chosen in (rows["low"] > 0, rows["high"] < 0))
     return (
         f"Of {len(rows)} joints {len(better)} are better with it ({', '.join(better) or 'none'}) and {len(worse)} worse "
-        f"({', '.join(worse) or 'none'}); of so many intervals about {0.05 * len(rows):.1f} miss zero by chance."
+        f"({', '.join(worse) or 'none'}); about {0.05 * len(rows):.1f} of so many intervals exclude zero by chance."
     )
 
 
-def _scores(figures: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Every figure of every network."""
+def _scores(metrics: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Every metric value of every network."""
     scores: dict[str, dict[str, float | None]] = {}
-    for row in figures.to_dict("records"):
+    for row in metrics.to_dict("records"):
         for side in "ab":
             value = row[f"value_{side}"]
             scores.setdefault(row[side], {})[row["metric"]] = value if math.isfinite(value) else None
     return scores
 
 
-def _models(figures: pd.DataFrame) -> dict[str, str]:
-    """Fingerprint of every network, where the table says it."""
-    sides = [figures[[side, f"model_{side}"]].to_numpy().tolist() for side in "ab" if f"model_{side}" in figures]
+def _models(metrics: pd.DataFrame) -> dict[str, str]:
+    """Fingerprint of every network, if the table has it."""
+    sides = [metrics[[side, f"model_{side}"]].to_numpy().tolist() for side in "ab" if f"model_{side}" in metrics]
     return {str(name): str(mark) for rows in sides for name, mark in rows}
 
 
-def _compared(figures: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
-    chosen = figures[(figures["a"] == a) & (figures["b"] == b) & (figures["metric"] == _MEASURE)]
+def _compared(metrics: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
+    chosen = metrics[(metrics["a"] == a) & (metrics["b"] == b) & (metrics["metric"] == _METRIC)]
     return {str(name): value for name, value in chosen.to_dict("records")[0].items()}
 
 

@@ -1,12 +1,12 @@
-"""The networks on the same validation persons: what each of them scores, and what differs between two.
+"""Scores of the variants of a network on the same validation persons, and their differences.
 
-    original     as it was trained
-    emptied      the original, its bottlenecks held at their mean: what a code of no numbers would leave
-    inserted     with the autoencoders, not trained further
-    continued    the original, trained further: the fair control
-    improved     with the autoencoders, trained further for as many epochs
+    original     the trained network
+    emptied      the original with its bottlenecks at their mean: a code of size 0
+    inserted     with the autoencoders, not fine-tuned
+    continued    the original, fine-tuned: the control of `improved`
+    improved     with the autoencoders, fine-tuned for as many epochs
 
-More training alone may explain a gain over `original`; what `improved` has more than `continued` is the autoencoders'.
+Fine-tuning alone may explain a gain over `original`; the gain of `improved` over `continued` is that of the autoencoders.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ COMPARISONS = (
     ("continued", "improved"),
 )
 
-# A network that is run in another way has the weights, and the fingerprint, of this one.
+# An ablated network has the weights, and so the fingerprint, of the network that it was made from.
 _WEIGHTS_OF = {"mean_ablated": "original"}
 
 
@@ -49,12 +49,19 @@ def score_variants(
     prediction: PredictionOptions,
     metrics: Sequence[ComponentSpec],
 ) -> dict[str, pd.DataFrame]:
-    """Run every network on the same crops.
+    """Predict and score the same crops with every network.
+
+    Args:
+        variants: networks by name.
+        crops: of the persons.
+        persons, keypoints, crop_boxes: tables with these persons.
+        skeleton: of the annotations.
+        prediction: options of the prediction.
+        metrics: metrics per person.
 
     Returns:
-        `person_scores`, a `PersonScores` table, and `joint_hits`, a `JointHits` table, each of all networks one below the
-        other, with the further columns `variant` and `variant_model`, its fingerprint. `mean_ablated` is the original with held
-        bottlenecks, and has its fingerprint.
+        `person_scores`, a `PersonScores` table, and `joint_hits`, a `JointHits` table, with the rows of all networks and the
+        columns `variant` and `variant_model`, its fingerprint (of `mean_ablated` that of the original).
     """
     scores, hits = [], []
     prints = {name: fingerprint_of_model(variants[_WEIGHTS_OF.get(name, name)]) for name in variants}
@@ -68,15 +75,16 @@ def score_variants(
 
 
 def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
-    """Return every figure of any two networks that are compared, by paired bootstrap over images.
+    """Compare pairs of networks (`COMPARISONS`) in every metric by a paired bootstrap over images.
 
     Args:
-        person_scores: as `score_variants` has it.
-        seed, resamples: of the draws.
+        person_scores: table of `score_variants`.
+        seed, resamples: of the bootstrap.
 
     Returns:
-        A row a comparison and figure: a, b (networks), model_a, model_b (their fingerprints, where they are known), figure,
-        persons, value_a, value_b, difference (b - a), low, high, excludes_zero.
+        A row per comparison and metric: a, b (networks), model_a, model_b (their fingerprints, if known), metric, persons,
+            value_a,
+        value_b, difference (b - a), low, high, excludes_zero.
     """
     rows = []
     for a, b in COMPARISONS:
@@ -86,7 +94,15 @@ def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) ->
 
 
 def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.DataFrame:
-    """As `compare_by_person`, joint by joint: joint stands beside the figures pck_thesis and oks, and persons count joints."""
+    """Compare pairs of networks joint by joint in pck_thesis and oks by a paired bootstrap over images.
+
+    Args:
+        joint_hits: table of `score_variants`.
+        seed, resamples: of the bootstrap.
+
+    Returns:
+        The columns of `compare_by_person` and joint; persons counts the persons with this joint.
+    """
     rows = []
     for a, b in COMPARISONS:
         for joint in compare_joints(_of(joint_hits, a), _of(joint_hits, b), seed, resamples):
@@ -107,16 +123,16 @@ def _with_models(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(model_a=rows["a"].map(prints), model_b=rows["b"].map(prints))
 
 
-def _row(a: str, b: str, name: str, figure: PairedMetric) -> dict[str, object]:
+def _row(a: str, b: str, name: str, paired: PairedMetric) -> dict[str, object]:
     return {
         "a": a,
         "b": b,
         "metric": name,
-        "persons": figure.count,
-        "value_a": figure.a,
-        "value_b": figure.b,
-        "difference": figure.difference,
-        "low": figure.low,
-        "high": figure.high,
-        "excludes_zero": figure.excludes_zero,
+        "persons": paired.count,
+        "value_a": paired.a,
+        "value_b": paired.b,
+        "difference": paired.difference,
+        "low": paired.low,
+        "high": paired.high,
+        "excludes_zero": paired.excludes_zero,
     }

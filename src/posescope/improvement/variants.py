@@ -1,4 +1,4 @@
-"""A network whose bottlenecks tell nothing of a person: the control for whatever is put into them."""
+"""Variants of a network: mean-ablated bottlenecks, and checks that variants have the same original and test set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,11 +18,11 @@ from posescope.explainability.features.feature_store import FeatureSet
 from posescope.improvement.errors import ImprovementError
 from posescope.models.base import Interventions, PoseNetwork
 
-__all__ = ["mean_ablate_bottlenecks", "check_same_start", "describe_training_data"]
+__all__ = ["check_same_start", "describe_training_data", "mean_ablate_bottlenecks"]
 
 
-class _Held(PoseNetwork):
-    """A network with some taps held at a value."""
+class _Ablated(PoseNetwork):
+    """A network with interventions in every forward pass."""
 
     def __init__(self, inner: PoseNetwork, interventions: Interventions) -> None:
         super().__init__()
@@ -36,25 +36,22 @@ class _Held(PoseNetwork):
 
 
 def mean_ablate_bottlenecks(model: PoseModel, features: Sequence[FeatureSet]) -> PoseModel:
-    """The same model, in every forward pass of which each bottleneck is the mean over the persons of its features.
+    """Return a model whose bottlenecks are constant at their mean over persons: the control of any code inserted there.
 
     Args:
-        model: it is not changed, and shares its weights with the result, which can be run but not written.
+        model: unchanged; the result shares its weights and cannot be saved.
         features: of its bottlenecks.
     """
     means = {one.layer: torch.from_numpy(_mean(one).reshape(1, *one.shape)) for one in features}
-    return replace(model, network=_Held(model.network, constant_patches(means)).eval())
+    return replace(model, network=_Ablated(model.network, constant_patches(means)).eval())
 
 
 def _mean(features: FeatureSet) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return np.asarray(features.values.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
-# MERGED from start: What stands for the data of a fine-tuning, and whether models belong to it and to each other.
-
-
 def describe_training_data(model: PoseModel, statistics: CropStatistics, persons: pd.DataFrame) -> dict[str, Any]:
-    """JSON-like: the crops, the skeleton, and who is set aside for the test.
+    """Return a JSON-like description of crops, skeleton and test set, from which fine-tuning runs are identified.
 
     Args:
         model: trained on these persons.
@@ -62,34 +59,33 @@ def describe_training_data(model: PoseModel, statistics: CropStatistics, persons
         persons: a `Persons` table of all splits.
 
     Raises:
-        ImprovementError: if other persons were set aside when the model was trained: it would pass for one that has seen none
-            of those who are set aside now.
+        ImprovementError: if the test set was another one when the model was trained, so that it may have seen test persons.
     """
-    then, now = _set_aside(model.provenance), split_fingerprint(persons, "test")
+    then, now = _test_set_of(model.provenance), split_fingerprint(persons, "test")
     if then not in (None, now):
         raise ImprovementError(
-            f"The model was trained beside another test set ({then}) than that of the split now ({now}): it may have learned "
-            "from test persons. Train again (the pipeline modelling), or bring the split back."
+            f"Expected a model with the test set of the present split ({now}), found {then}: the model may have been trained on "
+            "test persons. Train again (pipeline modelling) or restore the split."
         )
     return {"crop_statistics": statistics.to_dict(), "skeleton": model.skeleton.to_dict(), "test_set_fingerprint": then}
 
 
 def check_same_start(original: PoseModel, variants: Mapping[str, PoseModel]) -> None:
-    """Check that networks were made from the model at hand, and not from the one before another training.
+    """Check that variants were made from the original, and not from a model of an earlier training.
 
     Args:
-        original: the model at hand.
-        variants: by name; with autoencoders, trained further, or both.
+        original: the trained model.
+        variants: by name, with autoencoders, fine-tuned, or both.
 
     Raises:
-        ImprovementError: if one was made from another model; the message names all of them.
+        ImprovementError: naming all variants of another model.
     """
     own = fingerprint(dict(original.provenance))
-    strangers = [name for name, model in variants.items() if fingerprint(dict(_made_from(model.provenance))) != own]
-    if strangers:
+    unrelated = [name for name, model in variants.items() if fingerprint(dict(_made_from(model.provenance))) != own]
+    if unrelated:
         raise ImprovementError(
-            f"Models that were not made from the model at hand: {', '.join(strangers)}. They are of an earlier training. Run the "
-            "whole pipeline improve, not a part of it."
+            f"Expected variants of the present model, found variants of another one: {', '.join(unrelated)}. Run the whole "
+            "pipeline improve, not only some of its nodes."
         )
 
 
@@ -100,7 +96,7 @@ def _made_from(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _set_aside(provenance: Mapping[str, Any]) -> str | None:
-    """The mark of the test persons; that of a model that was put together is its hourglass's."""
+def _test_set_of(provenance: Mapping[str, Any]) -> str | None:
+    """Fingerprint of the test set; that of a combined model is its hourglass's."""
     found: str | None = provenance.get("parts", {}).get("hourglass", provenance).get("test_set_fingerprint")
     return found

@@ -1,1 +1,1 @@
-"""Choosing by validation: trials that train with parameters drawn from a declared space, the poor ones stopped early."""
+"""Hyperparameter search: trials with parameters sampled from a declared space, scored on the validation persons."""

@@ -1,8 +1,7 @@
-"""Optuna, kept behind one door: it draws the parameters of a trial, and says when to give it up.
+"""Optuna samples the parameters of a trial and decides when to prune it. No other module imports it.
 
-Optuna keeps nothing here. For each trial a study is made in memory from the records of those before it, with a sampler whose seed
-follows from the search's and the trial's number: so a search that was killed draws what it would have drawn.
-See docs/decisions/0011-tuning.md.
+For each trial a study is created in memory from the records of the earlier trials, with a sampler seeded from the search and the
+number of the trial, so an interrupted search samples the same parameters (docs/decisions/0011-tuning.md).
 """
 
 import math
@@ -30,13 +29,13 @@ class MissingOptunaError(PosescopeError):
 
 
 def load_optuna() -> "ModuleType":
-    """Optuna, quiet but for warnings.
+    """Import Optuna and set its log level to warnings.
 
     Raises:
-        MissingOptunaError: if it is not installed; the message says how to install it.
+        MissingOptunaError: if it is not installed.
     """
     try:
-        import optuna  # noqa: PLC0415 - an extra: whoever does not tune need not have it
+        import optuna  # noqa: PLC0415 - optional dependency
     except ImportError as error:
         raise MissingOptunaError(
             f"The pipeline tune needs Optuna, which cannot be imported ({error}). Install it: pip install 'posescope[tune]'."
@@ -46,30 +45,30 @@ def load_optuna() -> "ModuleType":
 
 
 class LiveTrial:
-    """A trial that is running."""
+    """A running trial."""
 
     def __init__(self, trial: "Trial") -> None:
         self._trial = trial
         self.sampled: Mapping[str, float] = dict(trial.params)
 
     def should_prune(self, epoch: int, pck: float) -> bool:
-        """Report the validation PCK of an epoch; True where the trial should be given up."""
+        """Report the validation PCK of an epoch (from 1) and return whether the trial should be pruned."""
         self._trial.report(pck, epoch)
         return bool(self._trial.should_prune())
 
     @property
     def sampler_attrs(self) -> dict[str, Any]:
-        """What sampler and pruner have noted about the trial."""
+        """Attributes that sampler and pruner store with the trial."""
         return dict(self._trial.study.get_trials(deepcopy=False)[-1].system_attrs)
 
 
 def start_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) -> LiveTrial:
-    """Draw the parameters of the trial after these.
+    """Sample the parameters of the next trial.
 
     Args:
         options: of the search.
-        name: of the search; Hyperband deals its brackets by it.
-        past: all trials before, in order.
+        name: of the search; Hyperband assigns brackets by it.
+        past: all earlier trials, in order.
     """
     optuna = load_optuna()
     space = {path: _distribution(entry) for path, entry in options.dimensions.items()}

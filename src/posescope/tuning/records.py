@@ -1,4 +1,4 @@
-"""What a search leaves behind: a record of each trial, and of the whole."""
+"""Records of trials and of a search."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,21 +13,21 @@ TrialState = Literal["completed", "pruned", "failed"]
 
 
 class NoCompletedTrialError(DataError):
-    """No trial came to its end."""
+    """No trial was completed."""
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial that is over.
+    """One finished trial.
 
     Attributes:
-        number: 1-based.
-        state: completed: it had all its epochs; pruned: it was given up; failed: `reason` says why.
-        sampled: by dotted path: the number that was drawn, or the index of a choice.
+        number: from 1.
+        state: completed (all epochs), pruned, or failed (for `reason`).
+        sampled: the sampled number, or the index of a choice, by dotted path.
         pcks: 0..1, the study's PCK on the validation persons after each epoch.
-        seconds: wall time of its epochs. Nothing depends on it.
-        reason: why it failed; '' otherwise.
-        sampler_attrs: what sampler and pruner remember of it.
+        seconds: wall time of its epochs.
+        reason: of the failure, else ''.
+        sampler_attrs: attributes that sampler and pruner store with it.
     """
 
     number: int
@@ -40,11 +40,11 @@ class TrialRecord:
 
     @property
     def value(self) -> float:
-        """The best PCK of its epochs, for training keeps the best epoch; NaN where there was none."""
+        """The best PCK of its epochs, since training keeps the best epoch; NaN without an epoch."""
         return max(self.pcks, default=float("nan"))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-like content."""
+        """Return JSON-like content."""
         return asdict(self)
 
     @classmethod
@@ -52,23 +52,25 @@ class TrialRecord:
         """Inverse of `to_dict`.
 
         Raises:
-            DataError: if it holds something else.
+            DataError: if it is no record of a trial.
         """
         try:
             return cls(**{**content, "pcks": tuple(content["pcks"])})
         except (KeyError, TypeError) as error:
-            raise DataError(f"Expected the record of a trial, found {content!r}.") from error
+            raise DataError(
+                f"Expected the record of a trial, found {content!r}. Remove the folder of the search to start it again."
+            ) from error
 
 
 @dataclass(frozen=True)
 class TuningRecord:
-    """A search so far.
+    """State of a search.
 
     Attributes:
-        fingerprint: of space, recipe, data and everything else but the number of trials and the time.
+        fingerprint: of space, recipe, data and all options but the budget.
         data_fingerprint: of crops, joints and splits.
-        recipe: as the parameters stood.
-        space: what was searched.
+        recipe: from the parameters.
+        space: searched parameters by dotted path.
         trials: in order.
     """
 
@@ -80,26 +82,26 @@ class TuningRecord:
 
     @property
     def best_trial(self) -> TrialRecord:
-        """The trial with the highest value among those with all their epochs; of several, the first.
+        """The completed trial with the highest value; of several, the first.
 
         Raises:
-            NoWinnerError: if there is none.
+            NoCompletedTrialError: if no trial was completed.
         """
         completed = [trial for trial in self.trials if trial.state == "completed"]
         if not completed:
             reasons = sorted({trial.reason for trial in self.trials if trial.reason})
             raise NoCompletedTrialError(
-                f"None of {len(self.trials)} trials had all its epochs, so there is no winner. Raise tune.trials, or choose "
-                f"another tune.space or tune.pruner. Why trials failed: {'; '.join(reasons) or 'none did'}."
+                f"Expected a completed trial, found none among {len(self.trials)}. Raise tune.trials, or change tune.space or "
+                f"tune.pruner. Reasons of failures: {'; '.join(reasons) or 'none'}."
             )
         return max(completed, key=lambda trial: (trial.value, -trial.number))
 
     def values_of(self, trial: TrialRecord) -> dict[str, Any]:
-        """What was drawn for a trial, by dotted path."""
+        """Return the parameter values of a trial by dotted path."""
         return {path: entry.value_of(trial.sampled[path]) for path, entry in self.space.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-like content."""
+        """Return JSON-like content."""
         return {
             "fingerprint": self.fingerprint,
             "data_fingerprint": self.data_fingerprint,
@@ -120,4 +122,4 @@ class TuningRecord:
                 trials=tuple(TrialRecord.from_dict(trial) for trial in content["trials"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"Not the record of a search ({error!r}).") from error
+            raise DataError(f"Expected the record of a search, found other content ({error!r}).") from error

@@ -1,4 +1,4 @@
-"""What people take from a search: the table of trials, and the winner as a parameters file."""
+"""Results of a search: the table of trials, and the best parameters as a parameters file."""
 
 import json
 from collections.abc import Mapping
@@ -16,10 +16,7 @@ __all__ = ["tabulate_trials", "format_best_parameters"]
 
 
 def tabulate_trials(record: TuningRecord) -> pd.DataFrame:
-    """A row a trial, with a column for each searched parameter.
-
-    Values of a range are numbers; a choice stands as it would in JSON where it is no plain number or word.
-    """
+    """Return a row per trial with a column per searched parameter; choices that are no number or string are JSON."""
     rows = [
         {
             "number": trial.number,
@@ -37,27 +34,25 @@ def tabulate_trials(record: TuningRecord) -> pd.DataFrame:
 
 
 def format_best_parameters(record: TuningRecord) -> str:
-    """The searched parameters of the best trial as the text of a `parameters.yml`, to be put into an environment.
-
-    Only what was searched stands in it: the rest comes from the environment, as it did in the search.
+    """Return the searched parameters of the best trial as the text of a `parameters.yml` of an environment.
 
     Raises:
-        NoWinnerError: if no trial had all its epochs.
+        NoCompletedTrialError: if no trial was completed.
     """
-    best_trial = record.best_trial
-    values = nest_values(record.values_of(best_trial))
+    best = record.best_trial
+    values = nest_values(record.values_of(best))
     complete = merge_parameters(_names_for(values, as_parameters(record.recipe)), values)
     head = (
-        f"# Trial {best_trial.number} of {len(record.trials)} of the search {record.fingerprint}:"
-        f" validation PCK (thesis) {best_trial.value:.4f} after {len(best_trial.pcks)} epochs.\n"
+        f"# Trial {best.number} of {len(record.trials)} of the search {record.fingerprint}:"
+        f" validation PCK (thesis) {best.value:.4f} after {len(best.pcks)} epochs.\n"
         f"# Data: {record.data_fingerprint}.\n"
-        "# It was found on top of the parameters that the search ran with. The test set had no part in it.\n"
+        "# Found with the other parameters of the search. The test set was not used.\n"
     )
     return head + OmegaConf.to_yaml(OmegaConf.create(complete))
 
 
 def _names_for(values: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
-    """The name of every component of which an option was searched: an option without its component says little."""
+    """The names of the components of which options were searched, since options are of a component."""
     found: dict[str, Any] = {"name": below["name"]} if "options" in values and "name" in below else {}
     for key, value in values.items():
         lower = below.get(key)

@@ -1,4 +1,4 @@
-"""From drawn values to a recipe: merged as an environment's file would be, and checked before anything is trained."""
+"""Values of a search space: merged with the recipe as an environment's file, and checked before training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ __all__ = ["SearchSpaceError", "as_parameters", "check_space", "nest_values", "r
 
 
 class SearchSpaceError(OptionsError):
-    """Entries of the search space, or values in them, are wrong."""
+    """The search space has invalid parameters or values."""
 
 
 def as_parameters(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as it would stand in a parameters file."""
+    """Return a recipe as nested parameters."""
     content = recipe.model_dump(mode="json")
     tree: dict[str, Any] = {}
     for field, place in SEARCHABLE.items():
@@ -27,7 +27,7 @@ def as_parameters(recipe: Recipe) -> dict[str, Any]:
 
 
 def nest_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted path as nested parameters."""
+    """Return values by dotted path as nested parameters."""
     tree: dict[str, Any] = {}
     for path, value in values.items():
         tree = merge_parameters(tree, _nest(path.split("."), value))
@@ -35,14 +35,14 @@ def nest_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe in which these parameters have other values, merged as those of an environment are.
+    """Return the recipe with other values of some parameters, merged as those of an environment.
 
     Args:
-        recipe: as the parameters stand.
+        recipe: from the parameters.
         values: by dotted path.
 
     Raises:
-        SearchSpaceError: naming every fault of the result.
+        SearchSpaceError: naming every invalid parameter.
     """
     tree = merge_parameters(as_parameters(recipe), nest_values(values))
     content = {field: _find(tree, place.split(".")) for field, place in SEARCHABLE.items()}
@@ -54,18 +54,24 @@ def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
 
 
 def check_space(recipe: Recipe, space: Mapping[str, SearchDimension]) -> None:
-    """Check every choice, and both ends of every range, one at a time on top of the parameters as they stand.
+    """Check every choice and both ends of every range, each with the other parameters of the recipe.
+
+    Args:
+        recipe: from the parameters.
+        space: searched parameters by dotted path.
 
     Raises:
-        SearchSpaceError: if nothing is searched, or naming every wrong entry with its value.
+        SearchSpaceError: if the space is empty, or naming every invalid value.
     """
     if not space:
-        raise SearchSpaceError("tune.space: nothing is searched. Name a parameter, such as modelling.training.learning_rate.")
+        raise SearchSpaceError(
+            "tune.space: expected at least one parameter, found none. Add one, for example modelling.training.learning_rate."
+        )
     tried = [(path, value) for path, entry in space.items() for value in entry.values_to_check()]
     faults = [fault for path, value in tried if (fault := _fault(recipe, path, value))]
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
-        raise SearchSpaceError(f"{len(faults)} wrong values in tune.space:\n{lines}")
+        raise SearchSpaceError(f"{len(faults)} invalid values in tune.space:\n{lines}")
 
 
 def _fault(recipe: Recipe, path: str, value: Any) -> str:

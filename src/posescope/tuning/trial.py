@@ -1,4 +1,4 @@
-"""One trial: train with a drawn recipe by the training loop of `modelling`, and watch its validation PCK."""
+"""One trial: training with a sampled recipe, with pruning by its validation PCK."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ __all__ = ["TuningData", "build_model", "run_trial"]
 
 @dataclass(frozen=True)
 class TuningData:
-    """What all trials learn from and are measured by. There is no test set in it.
+    """Data of all trials; the test set is not part of it.
 
     Attributes:
         train_set, val_set: crops of the training and validation persons.
@@ -38,16 +38,16 @@ class TuningData:
     statistics: CropStatistics
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-like content that stands for the data."""
+        """Return JSON-like content that identifies the data."""
         return {"statistics": self.statistics.to_dict(), "skeleton": self.skeleton.to_dict()}
 
 
-class _GivenUpError(Exception):
-    """Ends a training from within; never leaves this module."""
+class _PrunedError(Exception):
+    """Stops the training of a pruned trial; caught in this module."""
 
 
-class _Watch:
-    """Follows a trial epoch by epoch."""
+class _Monitor:
+    """Callback of the training: collects PCKs and stops a pruned trial."""
 
     def __init__(self, live: LiveTrial, epochs: int) -> None:
         self.live, self.epochs = live, epochs
@@ -57,16 +57,20 @@ class _Watch:
     def __call__(self, record: EpochRecord) -> None:
         self.pcks.append(record.val_pck_thesis)
         self.seconds += record.seconds
-        # After the last epoch there is nothing left to save.
+        # Pruning after the last epoch would save nothing.
         if self.live.should_prune(record.epoch, record.val_pck_thesis) and record.epoch < self.epochs:
-            raise _GivenUpError
+            raise _PrunedError
 
 
 def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
-    """The untrained model of a recipe.
+    """Return the untrained model of a recipe.
+
+    Args:
+        recipe: codec, network and training.
+        data: for skeleton and crop statistics.
 
     Raises:
-        OptionsError: if codec and network do not fit each other.
+        OptionsError: if codec and network have different heatmap sizes.
     """
     statistics, seed = data.statistics, recipe.training.seed
     return build_untrained(
@@ -75,29 +79,36 @@ def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
 
 
 def run_trial(number: int, recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: CheckpointStore) -> TrialRecord:
-    """Train, until the last epoch or until the trial is given up; from its last checkpoint, if its process died before.
+    """Train until the last epoch or until the trial is pruned, from the last checkpoint if its process died before.
 
-    A loss that is not finite, a network that does not fit its codec, and too little memory on the GPU end the trial as failed,
-    not the search.
+    A loss that is NaN or infinite, a network that does not match its codec, and insufficient GPU memory end the trial as failed,
+    but not the search.
+
+    Args:
+        number: of the trial, from 1.
+        recipe: with the sampled values.
+        data: training and validation persons.
+        live: the trial in Optuna.
+        checkpoints: of this trial.
     """
-    watch = _Watch(live, recipe.training.epochs)
+    monitor = _Monitor(live, recipe.training.epochs)
     try:
-        _train(recipe, data, watch, checkpoints)
-    except _GivenUpError:
-        return _over(number, "pruned", watch)
+        _train(recipe, data, monitor, checkpoints)
+    except _PrunedError:
+        return _finished(number, "pruned", monitor)
     except (NonFiniteLossError, OptionsError, torch.OutOfMemoryError) as error:
-        return _over(number, "failed", watch, f"{type(error).__name__}: {' '.join(str(error).split())}")
-    return _over(number, "completed", watch)
+        return _finished(number, "failed", monitor, f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return _finished(number, "completed", monitor)
 
 
-def _train(recipe: Recipe, data: TuningData, watch: _Watch, checkpoints: CheckpointStore) -> None:
+def _train(recipe: Recipe, data: TuningData, monitor: _Monitor, checkpoints: CheckpointStore) -> None:
     mark = fingerprint([recipe.model_dump(mode="json"), data.to_dict()])
     before = checkpoints.latest(mark)
     for record in before.history if before else ():
-        watch(record)
-    train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, mark, on_epoch=watch)
+        monitor(record)
+    train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, mark, on_epoch=monitor)
 
 
-def _over(number: int, state: TrialState, watch: _Watch, reason: str = "") -> TrialRecord:
-    live = watch.live
-    return TrialRecord(number, state, live.sampled, tuple(watch.pcks), watch.seconds, reason, live.sampler_attrs)
+def _finished(number: int, state: TrialState, monitor: _Monitor, reason: str = "") -> TrialRecord:
+    live = monitor.live
+    return TrialRecord(number, state, live.sampled, tuple(monitor.pcks), monitor.seconds, reason, live.sampler_attrs)
