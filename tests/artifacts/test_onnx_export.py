@@ -17,10 +17,11 @@ from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, read_description
 from posescope.artifacts.model_folder import read_model
 from posescope.artifacts.onnx_export import export_onnx
-from posescope.artifacts.onnx_model import NETWORK, CropJoints, OnnxModel
+from posescope.artifacts.onnx_model import NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import sha256_of
+from posescope.core.records import CropJoints
 from posescope.core.skeleton import COCO_PERSON
 from posescope.prediction.estimator import PoseEstimator
 

@@ -124,12 +124,12 @@ def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_answer(model):
     torch.testing.assert_close(mirrored, straight[:, [1, 0, 2]].flip(-1))
 
 
-def test_edits_reach_the_network(model):
+def test_interventions_reach_the_network(model):
     assert model.heatmaps(dots((0, 1, 2)), interventions={"in": lambda value: value * 3})[0, 0, 1, 2] == 3
 
 
-def test_edits_and_the_flip_test_exclude_each_other(model):
-    with pytest.raises(ValueError, match="flip_test and edits cannot be combined"):
+def test_interventions_and_the_flip_test_exclude_each_other(model):
+    with pytest.raises(ValueError, match="flip_test"):
         model.heatmaps(dots(), interventions={"in": torch.zeros_like}, flip_test=True)
 
 

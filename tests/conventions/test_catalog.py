@@ -24,7 +24,7 @@ PIPELINES = register_pipelines()
 MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 # Handed from one node to the next and never written.
 IN_MEMORY = {
-    "detected_people", "posed_people", "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
+    "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
     "setting_val", "setting_test",
 }  # fmt: skip
 # Read by a hook, by no node.

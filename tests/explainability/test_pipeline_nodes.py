@@ -16,7 +16,7 @@ from posescope.explainability.features.feature_extraction import FeatureStore, e
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.pipelines.explainability import nodes
 from posescope.pipelines.explainability.options import AnalysesOptions, ExplainabilityOptions, PersonsOptions
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 
 STATISTICS = CropStatistics((0.0, 0.0, 0.0), (32, 32), CropRecipe(rule=ComponentSpec(name="centred_square")), "data-1")
 # No machine has so many: whoever resolves the device says so.

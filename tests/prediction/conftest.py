@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.base import Interventions, PoseNetwork
+from posescope.prediction.backends.torch_backend import TorchBackend
+from posescope.prediction.estimator import PoseEstimator
 
 CROP = (64, 64)
 HANDS = Skeleton(joints=("left_hand", "right_hand"), limbs=((0, 1),), oks_sigmas=(0.05, 0.05), category_id=5)
@@ -51,6 +54,12 @@ def spots() -> PoseModel:
         codec_spec=codec,
         crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
     )
+
+
+@pytest.fixture
+def spots_estimator(spots: PoseModel) -> PoseEstimator:
+    """The same model for whole images."""
+    return PoseEstimator(cast(Any, spots), TorchBackend(spots))
 
 
 WriteImage = Callable[..., NDArray[np.uint8]]

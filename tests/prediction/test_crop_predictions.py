@@ -17,7 +17,8 @@ from posescope.core.joint_matching import JointMismatchError
 from posescope.core.records import PosePredictions, PoseTargets
 from posescope.data.crops.crop_set import CropSet
 from posescope.geometry.affine import crop_from_image
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_table
+from posescope.prediction.crop_predictions import predict_crops, predictions_table
+from posescope.prediction.options import PredictionOptions
 
 HANDS = ("left_hand", "right_hand")
 SPOTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]], [[60, 2], [3, 61]]], dtype=np.float32)

@@ -1,5 +1,6 @@
 """`PoseEstimator`: what it takes, where the joints come out, and what is refused."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from posescope.artifacts.description import ModelFolderError, read_description
-from posescope.artifacts.model_folder import read_model
-from posescope.artifacts.onnx_model import CropJoints
 from posescope.core.errors import DataError
+from posescope.core.records import CropJoints
 from posescope.core.skeleton import Skeleton
 from posescope.data.images.decoding import MissingImageError
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_inputs import ImageInputError
 from posescope.prediction.image_io.image_source import NamedImage
-from posescope.prediction.poses import DetectedPerson, ImageInfo
-from posescope.prediction.predictor import predict_people
+from posescope.prediction.options import PredictionOptions
+from posescope.prediction.overlays import OverlayFolder
+from posescope.prediction.prediction_run import predict_folder
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -142,7 +143,7 @@ def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None
 
 def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
     assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
-    with pytest.raises(DataError, match=r"^0: a box lies outside the picture of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
+    with pytest.raises(DataError, match=r"^0: a box lies outside the image of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
         estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
     for side in (10_001, 9e8, 1e300):  # the square of one of 9e8 px would take all memory
         with pytest.raises(DataError, match="or is far larger"):
@@ -228,12 +229,15 @@ def test_images_of_every_kind_are_posed_alike(estimator: PoseEstimator, tmp_path
         estimator.predict_one(image / 255)
 
 
-def test_the_pipelines_predictor_gives_the_same(model_folders: Any, tmp_path: Path) -> None:
+def test_the_pipeline_predicts_the_same(model_folders: Any, tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
-    assert cv2.imwrite(str(tmp_path / "1.png"), image[..., ::-1])
-    person = DetectedPerson(ImageInfo("1.png", 1, (50, 70)), (4.5, 4.5, 30.0, 40.0), 0.5)
-    options = PredictionOptions(device="cpu")
-    (expected,) = predict_people(read_model(model_folders.torch), ImageFolder(tmp_path), [person], options)
-    found = PoseEstimator.load(model_folders.torch, device="cpu").predict_one(tmp_path / "1.png", [[5, 5, 30, 40, 0.5]])
-    np.testing.assert_array_equal(found.joints[0], expected.joints)
-    assert found.persons[0].score == expected.score
+    (tmp_path / "images").mkdir()
+    assert cv2.imwrite(str(tmp_path / "images" / "1.png"), image[..., ::-1])
+    detections = Detections(tmp_path / "boxes.json")
+    detections.root.write_text(json.dumps([{"file_name": "1.png", "bbox": [5, 5, 30, 40], "score": 0.5}]))
+    for folder in (model_folders.torch, model_folders.onnx):
+        model, overlays = PoseEstimator.load(folder, device="cpu"), OverlayFolder(tmp_path / "overlays")
+        images, detector = ImageFolder(tmp_path / "images"), BoxesFile(BoxesFileOptions())
+        found = predict_folder(model, images, detector, detections, overlays, PredictionOptions(device="cpu"))
+        expected = model.predict_one(tmp_path / "images" / "1.png", [[5, 5, 30, 40, 0.5]])
+        assert found.results == expected.to_coco()

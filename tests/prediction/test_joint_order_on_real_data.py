@@ -20,7 +20,8 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.evaluation.metrics.pck_thesis import pck_thesis
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
+from posescope.prediction.crop_predictions import predict_crops
+from posescope.prediction.options import PredictionOptions
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions

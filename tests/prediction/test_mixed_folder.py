@@ -1,7 +1,6 @@
 """A folder of whatever people have: every picture is posed or named, and the rest goes on."""
 
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,17 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.artifacts.pose_model import PoseModel
-from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
+from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.image_io.image_source import ImageSource
+from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayFolder
-from posescope.prediction.poses import pose_results
-from posescope.prediction.prediction_run import find_persons_in
-from posescope.prediction.predictor import predict_people
+from posescope.prediction.poses import PersonPose
+from posescope.prediction.prediction_run import PredictionRun, predict_folder
 
 BACKGROUND = (20, 20, 20)
-OPTIONS = PredictionOptions(device="cpu")
 NOWHERE = Detections(Path("none"))
 Write = Callable[[Path], object]
 
@@ -89,44 +87,47 @@ def folder(tmp_path: Path) -> ImageFolder:
     return ImageFolder(root)
 
 
-def test_everything_is_posed_or_named(
-    folder: ImageFolder, spots: PoseModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        persons = list(find_persons_in(folder, FullImage(FullImageOptions()), NOWHERE))
-    posed = {one.person.image.name: one for one in predict_people(spots, folder, persons, OPTIONS)}
-    assert set(posed) == {*READABLE, *ODD}
+def predict(estimator: PoseEstimator, root: Path) -> list[PersonPose]:
+    """One person per image."""
+    run = PredictionRun(ImageSource([root]), FullImage(FullImageOptions()), NOWHERE, print)
+    return [person for poses in run.predict(estimator.predictor(64)) for person in poses.persons]
+
+
+def test_every_file_is_predicted_or_skipped_by_name(folder: ImageFolder, spots_estimator: PoseEstimator, tmp_path: Path) -> None:
+    found = {one.person.image.name: one for one in predict(spots_estimator, folder.root)}
+    assert set(found) == {*READABLE, *ODD}
     for name in READABLE:
-        # The squares span 8 px around the place; which of their equal pixels is taken is not said.
-        np.testing.assert_allclose(posed[name].joints, [(20, 20), (60, 40)], atol=6, err_msg=name)
-    named = [record.getMessage() for record in caplog.records]
-    assert all(message.startswith("left out: ") and name in message for message, name in zip(named, sorted(BAD), strict=True))
-    json.dumps(pose_results(list(posed.values()), spots.skeleton), allow_nan=False)
+        # The squares span 8 px around the place; which of their equal pixels is taken is not specified.
+        np.testing.assert_allclose(found[name].joints, [(20, 20), (60, 40)], atol=6, err_msg=name)
     overlays = OverlayFolder(tmp_path / "overlays")
-    overlays.draw(list(posed.values()), folder, spots.skeleton)
-    assert {path.name for path in overlays.root.glob("*.png")} == {f"{name}.png" for name in posed}
+    written = predict_folder(
+        spots_estimator, folder, FullImage(FullImageOptions()), NOWHERE, overlays, PredictionOptions(batch_size=4)
+    )
+    json.dumps(written.results, allow_nan=False)
+    assert [record["file_name"] for record in written.results] == sorted(found)
+    assert {one["file_name"] for one in written.summary["skipped_files"]} == {*BAD, "notes.txt"}
+    assert {path.name for path in overlays.root.glob("*.png")} == {f"{name}.png" for name in found}
 
 
-def test_twenty_megapixels(tmp_path: Path, spots: PoseModel) -> None:
+def test_an_image_of_twenty_megapixels(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     scene((4000, 5000), RED, GREEN).save(tmp_path / "large.jpg")
-    folder = ImageFolder(tmp_path)
-    (posed,) = predict_people(spots, folder, list(find_persons_in(folder, FullImage(FullImageOptions()), NOWHERE)), OPTIONS)
-    assert posed.person.image.size == (4000, 5000)
-    np.testing.assert_allclose(posed.joints, [(1250, 1000), (3750, 2000)], atol=300)
+    (found,) = predict(spots_estimator, tmp_path)
+    assert found.person.image.size == (4000, 5000)
+    np.testing.assert_allclose(found.joints, [(1250, 1000), (3750, 2000)], atol=300)
 
 
-def test_two_boxes_in_one_picture_are_two_poses(tmp_path: Path, spots: PoseModel) -> None:
-    """Each box has its own red and green square, and sees those of nobody else."""
+def test_two_boxes_in_one_image_are_two_poses(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+    """Each box has its own red and green square, and does not see those of the other."""
     pair = Image.new("RGB", (240, 100), BACKGROUND)
     pair.paste(SCENE, (10, 10))
     pair.paste(SCENE.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (150, 10))
     (tmp_path / "images").mkdir()
     pair.save(tmp_path / "images" / "pair.png")
-    detections, folder = Detections(tmp_path / "boxes.json"), ImageFolder(tmp_path / "images")
+    detections = Detections(tmp_path / "boxes.json")
     boxes = [{"file_name": "pair.png", "bbox": [left, 10, 80, 80], "score": score} for left, score in ((150, 0.5), (10, 1.0))]
     detections.root.write_text(json.dumps(boxes))
-    persons = list(find_persons_in(folder, BoxesFile(BoxesFileOptions()), detections))
-    right, left = predict_people(spots, folder, persons, OPTIONS)
+    run = PredictionRun(ImageSource([tmp_path / "images"]), BoxesFile(BoxesFileOptions()), detections, print)
+    ((right, left),) = [poses.persons for poses in run.predict(spots_estimator.predictor())]
     np.testing.assert_allclose(left.joints, [(30, 30), (70, 50)], atol=6)
     np.testing.assert_allclose(right.joints, [(210, 30), (170, 50)], atol=6)
     assert (left.person.score, right.person.score) == (1.0, 0.5)

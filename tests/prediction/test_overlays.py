@@ -1,101 +1,88 @@
 """Tests of posescope.prediction.overlays."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.overlays import OverlayFolder
-from posescope.prediction.poses import DetectedPerson, ImageInfo, PersonPose, pose_results
-
-INFO = ImageInfo("7.png", 7, (60, 80))
-
-
-def posed(
-    box: tuple[float, float, float, float] = (9.5, 19.5, 30.0, 40.0), info: ImageInfo = INFO, shift: float = 0
-) -> PersonPose:
-    joints = np.array([[20.25, 30.0], [50.0, 40.5]]) + shift
-    return PersonPose(DetectedPerson(info, box, 0.5), joints, np.array([0.75, 0.25], dtype=np.float32))
+from posescope.drawing.rgb_images import DrawingError
+from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.overlays import OverlayFolder, OverlayWriter
+from posescope.prediction.poses import DetectedPerson, ImagePoses, PersonPose
 
 
-def test_results_are_cocos(spots: PoseModel) -> None:
-    assert pose_results([posed()], spots.skeleton) == [
-        {
-            "image_id": 7,
-            "file_name": "7.png",
-            "category_id": 5,
-            "keypoints": [20.25, 30.0, 0.75, 50.0, 40.5, 0.25],
-            "score": 0.25,
-            "bbox": [10.0, 20.0, 30.0, 40.0],
-        }
-    ]
+def image(name: str = "7.png", size: tuple[int, int] = (60, 80)) -> NamedImage:
+    """Black with one red pixel."""
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[1, 1] = (255, 0, 0)
+    return NamedImage(name, pixels, 7)
 
 
-def test_results_are_plain_json(spots: PoseModel) -> None:
-    results = pose_results([posed(), posed()], spots.skeleton)
-    assert json.loads(json.dumps(results, allow_nan=False)) == results
+def poses(spots: PoseModel, named: NamedImage, *shifts: float, scores: tuple[float, float] = (0.75, 0.25)) -> ImagePoses:
+    persons = []
+    for shift in shifts:
+        joints = np.array([[20.25, 30.0], [50.0, 40.5]]) + shift
+        person = DetectedPerson(named.info, (9.5, 19.5, 30.0, 40.0), 0.5)
+        persons.append(PersonPose(person, joints, np.array(scores, np.float32), joints.astype(np.float32)))
+    return ImagePoses(named.info, tuple(persons), spots.skeleton)
 
 
-def test_nobody_has_no_results(spots: PoseModel) -> None:
-    assert pose_results([], spots.skeleton) == []
-
-
-@pytest.fixture
-def images(tmp_path: Path, write_image: Any) -> ImageFolder:
-    write_image("7.png", (60, 80), (1, 1), (2, 2))
-    write_image("below/8.jpg", (60, 80), (1, 1), (2, 2))
-    return ImageFolder(tmp_path / "images")
-
-
-def test_overlays_show_everybody_of_an_image(tmp_path: Path, spots: PoseModel, images: ImageFolder) -> None:
-    overlays = OverlayFolder(tmp_path / "overlays")
-    assert not overlays.is_finished()
-    other = ImageInfo("below/8.jpg", 8, (60, 80))
-    overlays.draw([posed(), posed(shift=10), posed(info=other)], images, spots.skeleton)
-    assert overlays.is_finished()
-    assert sorted(str(path.relative_to(overlays.root)) for path in overlays.root.rglob("*.png")) == [
-        "7.png.png",
-        "below/8.jpg.png",
-    ]
-    overlay = cv2.imread(str(overlays.root / "7.png.png"))[..., ::-1]
+def test_an_overlay_shows_all_persons_of_its_image(tmp_path: Path, spots: PoseModel) -> None:
+    assert not OverlayFolder(tmp_path / "overlays").is_finished()
+    with OverlayWriter(tmp_path / "overlays") as overlays:
+        overlays.draw(image(), poses(spots, image(), 0, 10))
+        overlays.draw(image("below/8.jpg"), poses(spots, image("below/8.jpg"), 0))
+    assert OverlayFolder(tmp_path / "overlays").is_finished()
+    written = sorted(str(path.relative_to(tmp_path / "overlays")) for path in (tmp_path / "overlays").rglob("*.png"))
+    assert written == ["7.png.png", "below/8.jpg.png"]
+    overlay = cv2.imread(str(tmp_path / "overlays" / "7.png.png"))[..., ::-1]
     assert overlay.shape == (60, 80, 3)
-    # The left hand is orange (red over blue), the right one blue: both people's are there, as is the image's own red pixel.
+    # The left hand is orange (red over blue), the right one blue: those of both persons are there, and the image's red pixel.
     assert all(overlay[y, x, 0] > 150 > overlay[y, x, 2] for x, y in ((20, 30), (30, 40)))
     assert all(overlay[y, x, 2] > 150 > overlay[y, x, 0] for x, y in ((50, 40), (60, 50)))
     np.testing.assert_array_equal(overlay[1, 1], (255, 0, 0))
 
 
-def test_images_that_differ_in_the_suffix_alone_have_an_overlay_each(
-    tmp_path: Path, spots: PoseModel, images: ImageFolder, write_image: Any
+def test_images_that_differ_in_the_suffix_alone_have_an_overlay_each(tmp_path: Path, spots: PoseModel) -> None:
+    with OverlayWriter(tmp_path) as overlays:
+        for named in (image("7.jpg", (50, 70)), image("7.png")):
+            overlays.draw(named, poses(spots, named, 0))
+    assert {path.name: cv2.imread(str(path)).shape[:2] for path in tmp_path.glob("*.png")} == {
+        "7.jpg.png": (50, 70),
+        "7.png.png": (60, 80),
+    }
+
+
+@pytest.mark.parametrize(("empty_images", "written"), [(True, 1), (False, 0)])
+def test_images_without_persons_are_written_if_asked_for(
+    empty_images: bool, written: int, tmp_path: Path, spots: PoseModel
 ) -> None:
-    write_image("7.jpg", (50, 70), (1, 1), (2, 2))
-    overlays = OverlayFolder(tmp_path / "overlays")
-    overlays.draw([posed(info=ImageInfo("7.jpg", 7, (50, 70))), posed()], images, spots.skeleton)
-    shapes = {path.name: cv2.imread(str(path)).shape[:2] for path in overlays.root.glob("*.png")}
-    assert shapes == {"7.jpg.png": (50, 70), "7.png.png": (60, 80)}
+    with OverlayWriter(tmp_path, empty_images=empty_images) as overlays:
+        overlays.draw(image(), poses(spots, image()))
+    assert len(list(tmp_path.glob("*.png"))) == written
 
 
-def test_overlays_of_an_earlier_run_go(tmp_path: Path, spots: PoseModel, images: ImageFolder) -> None:
-    overlays = OverlayFolder(tmp_path / "overlays")
-    overlays.draw([posed(info=ImageInfo("below/8.jpg", 8, (60, 80)))], images, spots.skeleton)
-    overlays.draw([posed()], images, spots.skeleton)
-    assert [path.name for path in overlays.root.rglob("[!.]*")] == ["7.png.png"]
-    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+def test_persons_below_the_threshold_are_counted(tmp_path: Path, spots: PoseModel) -> None:
+    with OverlayWriter(tmp_path, min_score=0.5) as overlays:
+        overlays.draw(image(), poses(spots, image(), 0))
+        overlays.draw(image("8.png"), poses(spots, image("8.png"), 0, 1, scores=(0.4, 0.4)))
+    messages: list[str] = []
+    overlays.warn_about_undrawn(3, "--threshold", messages.append)
+    assert overlays.undrawn == 2
+    assert len(messages) == 1
+    assert "2 of 3" in messages[0]
 
 
-def test_no_people_leave_an_empty_finished_folder(tmp_path: Path, spots: PoseModel, images: ImageFolder) -> None:
-    overlays = OverlayFolder(tmp_path / "overlays")
-    overlays.draw([], images, spots.skeleton)
-    assert overlays.is_finished()
-    assert list(overlays.root.glob("[!.]*")) == []
+def test_pixels_of_the_image_are_not_changed(tmp_path: Path, spots: PoseModel) -> None:
+    named = image()
+    with OverlayWriter(tmp_path) as overlays:
+        overlays.draw(named, poses(spots, named, 0))
+    np.testing.assert_array_equal(named.pixels, image().pixels)
 
 
-def test_the_image_itself_is_left_alone(tmp_path: Path, spots: PoseModel, images: ImageFolder) -> None:
-    before = (images.root / "7.png").read_bytes()
-    OverlayFolder(tmp_path / "overlays").draw([posed()], images, spots.skeleton)
-    assert (images.root / "7.png").read_bytes() == before
+def test_an_overlay_that_cannot_be_written_is_an_error(tmp_path: Path, spots: PoseModel) -> None:
+    (tmp_path / "7.png.png").mkdir()
+    with pytest.raises((DrawingError, OSError)), OverlayWriter(tmp_path) as overlays:
+        overlays.draw(image(), poses(spots, image(), 0))

@@ -12,9 +12,14 @@ HANDS = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1), category_id
 
 @pytest.fixture
 def poses() -> ImagePoses:
-    """Two people; boxes in our convention."""
+    """Two persons; boxes in our convention."""
     persons = [
-        PersonPose(DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5), np.array([[x, 3.0], [x + 1, 4.25]]), scores)
+        PersonPose(
+            DetectedPerson(INFO, (x - 0.5, 1.5, 10.0, 20.0), 0.5),
+            np.array([[x, 3.0], [x + 1, 4.25]]),
+            scores,
+            np.array([[1, x], [2, x]], np.float32),
+        )
         for x, scores in ((5.0, np.array([0.8, 0.4], np.float32)), (30.0, np.array([0.2, 0.6], np.float32)))
     ]
     return ImagePoses(INFO, tuple(persons), HANDS)
@@ -34,6 +39,7 @@ def test_a_table_of_joints(poses: ImagePoses) -> None:
     assert table["person"].tolist() == [0, 0, 1, 1]
     assert table["joint"].tolist() == ["left_hand", "right_hand"] * 2
     assert table["x"].tolist() == [5, 6, 30, 31]
+    assert table["crop_y"].tolist() == [5, 5, 30, 30]
     assert table["person_score"].tolist() == pytest.approx([0.3, 0.3, 0.2, 0.2])
     assert (table["image_id"] == 7).all()
 

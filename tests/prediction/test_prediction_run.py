@@ -1,10 +1,11 @@
 """Tests of posescope.prediction.prediction_run."""
 
 import json
-import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,9 +13,16 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import ImageError
 from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
+from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.poses import DetectedPerson, ImageInfo
-from posescope.prediction.prediction_run import GENERATED_IDS, find_in_folder, find_persons_in
+from posescope.prediction.image_io.image_source import ImageSource
+from posescope.prediction.options import PredictionOptions
+from posescope.prediction.overlays import OverlayFolder
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
+from posescope.prediction.prediction_run import GENERATED_IDS, FolderPredictions, PredictionRun, predict_folder
+
+NO_FILE = Detections(Path("none"))
+WHOLE = FullImage(FullImageOptions())
 
 
 @pytest.fixture
@@ -24,74 +32,108 @@ def folder(tmp_path: Path, write_image: Any) -> ImageFolder:
     return ImageFolder(tmp_path / "images")
 
 
-def test_everybody_of_a_file_image_by_image(folder: ImageFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+class Session:
+    """A run over a folder, and its messages."""
+
+    def __init__(self, folder: ImageFolder, detector: Any, detections: Detections = NO_FILE, videos: bool = True) -> None:
+        self.messages: list[str] = []
+        self.run = PredictionRun(ImageSource([folder.root], videos=videos), detector, detections, self.messages.append)
+
+    def predict(self, estimator: PoseEstimator, batch_size: int = 1) -> list[ImagePoses]:
+        return list(self.run.predict(estimator.predictor(batch_size)))
+
+
+def test_persons_of_a_file_come_image_by_image(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     boxes = [{"image_id": image, "bbox": [0, 0, side, 9]} for image, side in ((3, 5), (1, 6), (3, 7))]
     detections = Detections(tmp_path / "boxes.json")
     detections.root.write_text(json.dumps(boxes))
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        persons = list(find_persons_in(folder, BoxesFile(BoxesFileOptions()), detections))
-    assert [(person.image.name, person.box[2]) for person in persons] == [("1.png", 6.0), ("3.png", 5.0), ("3.png", 7.0)]
-    assert f"{folder.root}: no box for 1 of 3 images, 2.png for one" in caplog.text
+    session = Session(folder, BoxesFile(BoxesFileOptions()), detections)
+    found = session.predict(spots_estimator)
+    assert [(poses.image.name, poses.boxes[:, 2].tolist()) for poses in found] == [
+        ("1.png", [6]),
+        ("2.png", []),
+        ("3.png", [5, 7]),
+    ]
+    session.run.warn_about_images_without_persons()
+    assert session.messages[-1] == "No box for 1 of 3 images, 2.png for one."
 
 
-def test_the_detector_sees_each_image_once_and_the_next_only_when_asked(folder: ImageFolder) -> None:
-    seen: list[tuple[ImageInfo, NDArray[np.uint8]]] = []
+def test_each_image_is_decoded_once_and_the_next_only_when_it_is_needed(
+    folder: ImageFolder, spots_estimator: PoseEstimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[str] = Counter()
+    read = ImageFolder.read
 
-    def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
-        seen.append((info, image))
-        return [DetectedPerson(info, (0.0, 0.0, 1.0, 1.0))] * 2
+    def counted(self: ImageFolder, name: str) -> NDArray[np.uint8]:
+        reads[name] += 1
+        return read(self, name)
 
-    persons = find_persons_in(folder, detector, Detections(Path("none")))
-    next(persons)
-    assert [info.name for info, _ in seen] == ["1.png"]
-    assert len(list(persons)) == 5
-    assert [info for info, _ in seen] == [ImageInfo(f"{number}.png", number, (40, 30)) for number in (1, 2, 3)]
-    assert tuple(seen[0][1][1, 1]) == (255, 0, 0)
+    monkeypatch.setattr(ImageFolder, "read", counted)
+    found = Session(folder, WHOLE).run.predict(spots_estimator.predictor(1))
+    assert next(found).image == ImageInfo("1.png", 1, (40, 30))
+    assert reads == {"1.png": 1}
+    assert len(list(found)) == 2
+    assert reads == {"1.png": 1, "2.png": 1, "3.png": 1}
 
 
-def test_a_box_outside_its_picture_is_named_and_left_out(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_box_outside_its_image_is_reported_and_skipped(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
     def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         boxes = {"1.png": [(29.5, 0.0, 5.0, 5.0), (29.4, 0.0, 5.0, 5.0)], "2.png": [(0.0, -9.5, 5.0, 9.0)]}
         return [DetectedPerson(info, box) for box in boxes.get(info.name, [(0.0, 0.0, 1.0, 1.0)])]
 
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        persons = list(find_persons_in(folder, detector, Detections(Path("none"))))
-    assert [(person.image.name, person.box[0]) for person in persons] == [("1.png", 29.4), ("3.png", 0.0)]
-    assert (
-        "1.png: left out, outside the picture of (40, 30) px or far larger: 1 of its boxes, [30, 0.5, 5, 5] for one"
-        in caplog.text
-    )
-    assert "2.png: left out, outside the picture" in caplog.text
-
-
-def test_a_broken_image_is_named_and_the_rest_goes_on(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
-    (folder.root / "2.png").write_text("no image")
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        persons = list(find_persons_in(folder, FullImage(FullImageOptions()), Detections(Path("none"))))
-    assert [person.image.name for person in persons] == ["1.png", "3.png"]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"left out: {folder.root / '2.png'}: cannot be decoded as an image."
+    session = Session(folder, detector)
+    found = session.predict(spots_estimator)
+    assert [(poses.image.name, poses.boxes[:, 0].tolist()) for poses in found] == [
+        ("1.png", [29.9]),
+        ("2.png", []),
+        ("3.png", [0.5]),
     ]
+    assert "1.png" in session.messages[0]
+    assert "[30, 0.5, 5, 5]" in session.messages[0]
+    assert "2.png" in session.messages[1]
 
 
-def test_an_image_that_the_detector_cannot_answer_for_is_named(folder: ImageFolder, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_image_is_reported_and_the_run_goes_on(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
+    (folder.root / "2.png").write_text("no image")
+    session = Session(folder, WHOLE)
+    assert [poses.image.name for poses in session.predict(spots_estimator)] == ["1.png", "3.png"]
+    assert [one.name for one in session.run.skipped] == ["2.png"]
+    assert len(session.messages) == 1
+
+
+def test_an_image_that_the_detector_rejects_is_reported(folder: ImageFolder, spots_estimator: PoseEstimator) -> None:
     def detector(image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         if info.name == "2.png":
-            raise ImageError("a kind", "2.png: cannot be answered for.")
+            raise ImageError("a kind", "2.png: no answer.")
         return [DetectedPerson(info, (0.0, 0.0, 1.0, 1.0))]
 
-    with caplog.at_level(logging.WARNING, logger="posescope"):
-        persons = list(find_persons_in(folder, detector, Detections(Path("none"))))
-    assert [person.image.name for person in persons] == ["1.png", "3.png"]
-    assert [record.getMessage() for record in caplog.records] == ["left out: 2.png: cannot be answered for."]
+    session = Session(folder, detector)
+    assert [poses.image.name for poses in session.predict(spots_estimator)] == ["1.png", "3.png"]
+    assert [(one.name, one.reason) for one in session.run.skipped] == [("2.png", "a kind")]
 
 
-def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no images here"):
-        list(find_persons_in(ImageFolder(tmp_path), FullImage(FullImageOptions()), Detections(Path("none"))))
+def predict(
+    estimator: PoseEstimator, folder: ImageFolder, detector: Any = WHOLE, detections: Detections = NO_FILE
+) -> FolderPredictions:
+    overlays = OverlayFolder(folder.root.parent / "overlays")
+    return predict_folder(estimator, folder, detector, detections, overlays, PredictionOptions(), draw_threshold=0.2)
 
 
-def test_an_account_of_a_folder(folder: ImageFolder, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no images"):
+        predict(spots_estimator, ImageFolder(tmp_path / "empty"))
+
+
+def test_a_folder_of_unreadable_images_is_an_error(tmp_path: Path, spots_estimator: PoseEstimator) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_text("no image")
+    with pytest.raises(DataError, match="none"):
+        predict(spots_estimator, ImageFolder(tmp_path / "images"))
+    assert not (tmp_path / "overlays").exists()
+
+
+def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     (folder.root / "broken.png").write_text("no image")
     (folder.root / "notes.txt").write_text("no image")
     (folder.root / "clip.mp4").write_text("")
@@ -99,30 +141,41 @@ def test_an_account_of_a_folder(folder: ImageFolder, tmp_path: Path) -> None:
     images = [{"id": 70 + number, "file_name": f"{number}.png"} for number in (1, 2, 3)]
     boxes = [{"image_id": 70 + number, "category_id": 1, "bbox": [0, 0, 9, 9]} for number in (1, 3)]
     detections.root.write_text(json.dumps({"images": images, "annotations": boxes}))
-    found = find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
-    assert [(person.image.name, person.image.image_id) for person in found.persons] == [("1.png", 71), ("3.png", 73)]
-    assert found.summary.to_dict() == {
+    found = predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
+    assert [(record["file_name"], record["image_id"]) for record in found.results] == [("1.png", 71), ("3.png", 73)]
+    assert found.summary == {
         "images": 3,
         "persons": 2,
         "image_ids": f"those of {detections.root} for 3 of 4 images, else {GENERATED_IDS}",
         "skipped_files": [
-            {"file_name": "notes.txt", "reason": "no image or video by its suffix", "detail": ""},
-            {"file_name": "clip.mp4", "reason": "video: only posescope predict poses videos", "detail": ""},
             {
                 "file_name": "broken.png",
                 "reason": "image cannot be decoded",
                 "detail": f"{folder.root / 'broken.png'}: cannot be decoded as an image.",
             },
+            {"file_name": "notes.txt", "reason": "no image or video by its suffix", "detail": ""},
+            {"file_name": "clip.mp4", "reason": "video: only posescope predict poses videos", "detail": ""},
         ],
         "notes": [],
     }
 
 
-def test_boxes_that_lie_in_no_picture_are_an_error(folder: ImageFolder, tmp_path: Path) -> None:
+def test_boxes_that_lie_in_no_image_are_an_error(folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator) -> None:
     detections = Detections(tmp_path / "boxes.json")
-    detections.root.write_text(json.dumps([{"file_name": "1.png", "bbox": [50, 0, 5, 5]}]))
-    with pytest.raises(DataError, match=r"found no person to pose: no box of .* is in a readable image"):
-        find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
-    detections.root.write_text(json.dumps([{"file_name": "else.png", "bbox": [0, 0, 5, 5]}]))
-    with pytest.raises(DataError, match="none of its 1 record is a box of the 3 images"):
-        find_in_folder(folder, BoxesFile(BoxesFileOptions()), detections)
+    for record in ({"file_name": "1.png", "bbox": [50, 0, 5, 5]}, {"file_name": "else.png", "bbox": [0, 0, 5, 5]}):
+        detections.root.write_text(json.dumps([record]))
+        with pytest.raises(DataError, match="box"):
+            predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
+
+
+def test_overlays_of_images_with_persons_replace_those_of_an_earlier_run(
+    folder: ImageFolder, tmp_path: Path, spots_estimator: PoseEstimator
+) -> None:
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "overlays" / "old.png").write_text("")
+    detections = Detections(tmp_path / "boxes.json")
+    detections.root.write_text(json.dumps([{"file_name": "1.png", "bbox": [0, 0, 30, 40]}]))
+    predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
+    assert [path.name for path in (tmp_path / "overlays").rglob("[!.]*")] == ["1.png.png"]
+    assert cv2.imread(str(tmp_path / "overlays" / "1.png.png")).shape == (40, 30, 3)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]

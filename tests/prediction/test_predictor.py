@@ -1,23 +1,28 @@
 """Tests of posescope.prediction.predictor."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from posescope.artifacts.pose_model import PoseModel
+from posescope.core.errors import DataError
 from posescope.core.plugins import ComponentSpec
+from posescope.core.records import CropJoints
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction import predictor
+from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.poses import DetectedPerson, ImageInfo, PersonPose
-from posescope.prediction.predictor import predict_people
-
-OPTIONS = PredictionOptions(device="cpu")
+from posescope.prediction.predictor import ImagePersons, PosedImage, Predictor
 
 
 @pytest.fixture
@@ -33,7 +38,12 @@ def centre_of_cell(value: float, first: int, side: int, size: int = 64) -> float
 
 
 def pose(model: PoseModel, folder: ImageFolder, persons: list[DetectedPerson], **options: Any) -> list[PersonPose]:
-    return list(predict_people(model, folder, persons, OPTIONS.model_copy(update=options)))
+    engine = Predictor(model, TorchBackend(model), **options)
+    images = [
+        ImagePersons(NamedImage(image.name, folder.read(image.name), image.image_id), list(group))
+        for image, group in groupby(persons, key=lambda person: person.image)
+    ]
+    return [one for posed in engine.predict_images(images) for one in posed.poses.persons]
 
 
 def test_a_person_in_a_big_image_is_found_where_it_is(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
@@ -118,3 +128,109 @@ def test_flip_test_averages_with_the_mirrored_image(spots: PoseModel, folder: Im
 
 def test_nobody_is_nobody(spots: PoseModel, folder: ImageFolder) -> None:
     assert pose(spots, folder, []) == []
+
+
+class Counting(TorchBackend):
+    """Remembers how many crops each forward pass had."""
+
+    def __init__(self, model: PoseModel) -> None:
+        super().__init__(model)
+        self.batches: list[int] = []
+
+    def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
+        self.batches.append(len(crops))
+        return super().run(crops, flip_test)
+
+
+def entries(counts: Sequence[int], *, keep_pixels: bool = False, size: tuple[int, int] = (70, 90)) -> Iterator[ImagePersons]:
+    """Images with so many persons each; the red pixel of image i is at (i, i)."""
+    for number, count in enumerate(counts):
+        pixels = np.zeros((*size, 3), np.uint8)
+        pixels[number, number] = (255, 255, 0)
+        image = NamedImage(f"{number}.png", pixels, number)
+        yield ImagePersons(image, [DetectedPerson(image.info, (-0.5, -0.5, 58.2, 50.0))] * count, keep_pixels)
+
+
+def collect(engine: Predictor, counts: Sequence[int]) -> list[PosedImage]:
+    return list(engine.predict_images(entries(counts)))
+
+
+def test_ten_images_of_one_person_make_one_pass(spots: PoseModel) -> None:
+    backend = Counting(spots)
+    found = collect(Predictor(spots, backend, batch_size=64), [1] * 10)
+    assert backend.batches == [10]
+    assert [posed.poses.image.image_id for posed in found] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("counts", "batches"),
+    [
+        ([1] * 9, [4, 4, 1]),
+        ([3, 3, 3], [4, 4, 1]),
+        ([9], [4, 4, 1]),
+        ([0, 5, 0, 0, 2], [4, 3]),
+        ([0] * 9, []),
+        ([1, 0, 0, 0, 0, 0, 0, 1], [1, 1]),  # no more than 4 images wait
+    ],
+)
+def test_batches_are_filled_across_images(counts: list[int], batches: list[int], spots: PoseModel) -> None:
+    backend = Counting(spots)
+    found = collect(Predictor(spots, backend, batch_size=4), counts)
+    assert backend.batches == batches
+    assert [len(posed.poses) for posed in found] == counts
+    whole = collect(Predictor(spots, TorchBackend(spots), batch_size=1), counts)
+    for one, two in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one.poses.joints, two.poses.joints, atol=1e-4)
+
+
+def test_predictions_carry_crop_and_image_coordinates(spots: PoseModel) -> None:
+    ((posed,),) = [one.poses.persons for one in collect(Predictor(spots, TorchBackend(spots)), [1])]
+    # The square of 64 px around the centre (28.6, 24.5) starts at (-3, -7): image pixel (0, 0) is crop pixel (3, 7).
+    np.testing.assert_array_equal(posed.crop_joints, [[3, 7], [3, 7]])
+    np.testing.assert_allclose(posed.joints, [[0, 0], [0, 0]], atol=1e-9)
+    assert posed.crop_joints.dtype == np.float32
+
+
+def test_pixels_are_returned_only_if_asked_for(spots: PoseModel) -> None:
+    engine = Predictor(spots, TorchBackend(spots), batch_size=4)
+    assert [posed.image for posed in engine.predict_images(entries([1, 0, 2]))] == [None] * 3
+    kept = list(engine.predict_images(entries([1, 0, 2], keep_pixels=True)))
+    assert [posed.image.name for posed in kept if posed.image is not None] == ["0.png", "1.png", "2.png"]
+
+
+def test_large_kept_images_end_a_batch_early(spots: PoseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "_MAX_KEPT_BYTES", 2 * 70 * 90 * 3)
+    backend = Counting(spots)
+    list(Predictor(spots, backend, batch_size=64).predict_images(entries([1] * 5, keep_pixels=True)))
+    assert backend.batches == [2, 2, 1]
+
+
+def test_images_before_an_error_are_predicted_first(spots: PoseModel) -> None:
+    def stream() -> Iterator[ImagePersons]:
+        yield from entries([1, 1, 1])
+        raise DataError("broken")
+
+    found = Predictor(spots, TorchBackend(spots), batch_size=2).predict_images(stream())
+    assert [next(found).poses.image.image_id for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(DataError):
+        next(found)
+
+
+class Crops:
+    """Five crops; the red pixel of crop i is at (i, 2 * i)."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        crops = np.zeros((len(rows), 64, 64, 3), np.uint8)
+        crops[np.arange(len(rows)), 2 * rows, rows] = (255, 255, 0)
+        return crops
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
+def test_crops_are_predicted_in_order(batch_size: int, spots: PoseModel) -> None:
+    found = Predictor(spots, TorchBackend(spots), batch_size).predict_crops(Crops())
+    expected = np.stack([np.arange(5), 2 * np.arange(5)], axis=-1)
+    np.testing.assert_array_equal(found.joints, np.stack([expected, expected], axis=1))
+    np.testing.assert_array_equal(found.scores, np.ones((5, 2)))

@@ -35,8 +35,8 @@ def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path:
     decoded = model.predict(torch.from_numpy(crops)).joints.numpy()
     expected = apply_affine(invert_affine(matrices_of(boxed.crop_boxes)), decoded)
 
-    estimator = PoseEstimator(read_description(model_folders.torch), TorchBackend(model_folders.torch, "cpu"))
-    margin = estimator.about.crop.margin
+    estimator = PoseEstimator(read_description(model_folders.torch), TorchBackend.load(model_folders.torch, "cpu"))
+    margin = estimator.description.crop.margin
     persons = boxed.persons.set_index("person_id")
     assert len(ids) >= 3
     for row, (person_id, box) in enumerate(zip(ids, boxed.crop_boxes.itertuples(), strict=True)):

@@ -13,7 +13,7 @@ from posescope.core.tables import CropBoxes, Keypoints, Persons, Predictions, jo
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.table_schemas import HeatmapErrors
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 from posescope.prediction.split_predictions import origin_of_predictions, predict_split
 
 JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)

@@ -22,11 +22,12 @@ from torch import Tensor, nn
 
 from posescope.artifacts.description import DESCRIPTION, add_description_checksum, read_description, read_description_content
 from posescope.artifacts.model_folder import read_model
-from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, CropJoints, OnnxModel
+from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import DecodedJoints
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.files import atomic_folder, sha256_of, write_json
+from posescope.core.records import CropJoints
 
 __all__ = ["OPSET", "ExportCheck", "export_onnx"]
 

@@ -1,6 +1,5 @@
 """An exported model at work, by onnxruntime, without torch."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,11 @@ from numpy.typing import NDArray
 from posescope.artifacts.description import DESCRIPTION, ModelDescription, ModelFolderError, check_file
 from posescope.artifacts.onnx_file import check_self_contained
 from posescope.artifacts.onnx_runtime import OnnxRuntime, load_onnxruntime
+from posescope.core.records import CropJoints
 
-__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "CropJoints", "OnnxModel", "check_finite_joints"]
+__all__ = ["DECODER", "FLIP_TEST_DECODER", "NETWORK", "OnnxModel", "check_finite_joints"]
 
 NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_decoder.onnx"
-
-
-@dataclass(frozen=True)
-class CropJoints:
-    """Joints of N crops: joints (N, K, 2) float32 crop px, scores (N, K) float32 (the height of the peak)."""
-
-    joints: NDArray[np.float32]
-    scores: NDArray[np.float32]
 
 
 def check_finite_joints(found: CropJoints, folder: Path) -> None:

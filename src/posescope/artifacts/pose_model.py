@@ -83,29 +83,34 @@ class PoseModel:
 
     @torch.no_grad()
     def heatmaps(self, images: Tensor, interventions: Interventions | None = None, flip_test: bool = False) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32, on the model's device, in evaluation mode.
+        """Return the heatmaps of the last stack, in evaluation mode.
 
-        `flip_test` averages with the mirrored image's maps, mirrored back by the codec; edits are not applied to the mirrored
-        pass, so both at once are refused.
+        Args:
+            images: (N, H, W, 3) uint8 RGB on any device.
+            interventions: changes of layers' activations, by layer name; refused together with `flip_test`, because they hold
+                values of the unmirrored pass.
+            flip_test: whether the heatmaps are averaged with those of the mirrored images.
+
+        Returns:
+            (N, K, h, w) float32 on the model's device.
         """
-        if flip_test and interventions:
-            raise ValueError("flip_test and edits cannot be combined: an edit holds values of the unmirrored pass.")
+        if flip_test:
+            if interventions:
+                raise ValueError("flip_test and interventions cannot be combined: they hold values of the unmirrored pass.")
+            plain, mirrored = self.heatmap_pair(images)
+            return (plain + mirrored) / 2
         self.network.eval()
-        batch = normalise_images(images.to(self.device), self.mean_rgb)
-        maps: Tensor = self.network(batch, interventions)[-1].float()
-        if not flip_test:
-            return maps
-        return (maps + self._run_mirrored(batch)) / 2
+        maps: Tensor = self.network(normalise_images(images.to(self.device), self.mean_rgb), interventions)[-1].float()
+        return maps
 
     @torch.no_grad()
-    def mirrored_heatmaps(self, images: Tensor) -> Tensor:
-        """As `heatmaps`, of the mirrored images, mirrored back by the codec: the other half of a flip test."""
+    def heatmap_pair(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the heatmaps of the images, and those of the mirrored images, mirrored back by the codec; as `heatmaps`."""
         self.network.eval()
-        return self._run_mirrored(normalise_images(images.to(self.device), self.mean_rgb))
-
-    def _run_mirrored(self, batch: Tensor) -> Tensor:
+        batch = normalise_images(images.to(self.device), self.mean_rgb)
+        maps: Tensor = self.network(batch)[-1].float()
         mirrored: Tensor = self.network(flip_images(batch))[-1].float()
-        return self.codec.unflip(mirrored, self.skeleton.flip_indices)
+        return maps, self.codec.unflip(mirrored, self.skeleton.flip_indices)
 
     @torch.no_grad()
     def pause(self, images: Tensor, interventions: Interventions | None = None) -> PausedPass:

@@ -31,10 +31,10 @@ def export(target: str, model: Path | None, out: Path, images: Path | None, allo
       posescope export --model data/06_models/model --out model_onnx --images photos
     """  # noqa: D301 (\b keeps click from filling the lines)
     from posescope.artifacts.onnx_export import export_onnx  # noqa: PLC0415  (torch)
-    from posescope.prediction.example_crops import example_crops  # noqa: PLC0415
+    from posescope.prediction.example_crops import load_example_crops  # noqa: PLC0415
 
     source = find_model(model)
-    crops, what = example_crops(source, images, project_data_dir(), _CROPS_COMPARED, allow)
+    crops, what = load_example_crops(source, images, project_data_dir(), _CROPS_COMPARED, allow)
     check = export_onnx(source, out, crops, allow=allow)
     click.echo(
         f"{source} -> {out}: on {check.crops} {what} its joints differ from PyTorch's by {check.joints_px:.2g} px at most, "

@@ -1,19 +1,15 @@
-"""`posescope predict`: the poses of people in images, without a pipeline."""
+"""`posescope predict`: predict the poses of persons in images, without a pipeline."""
 
 import json
 import sys
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 import click
 import cv2
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from posescope.cli.base import LocalPathType, PosescopeCommand, allow_component, echo
@@ -21,21 +17,20 @@ from posescope.core.errors import DataError, pluralise
 from posescope.core.files import write_json
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.text_escaping import escape_control
-from posescope.data.images.decoding import ImageError
 from posescope.data.images.headers import ImageLimits
 from posescope.drawing.skeletons import DRAW_THRESHOLD
-from posescope.prediction.detectors.detector import Detections, Detector, ImageIndexedDetector, MatchedImages
+from posescope.prediction.detectors.detector import Detections, Detector
 from posescope.prediction.estimator import PoseEstimator
-from posescope.prediction.image_io.folder_listing import UNREADABLE, SkippedFile, count_reasons
-from posescope.prediction.image_io.image_source import ImageSource, NamedImage
-from posescope.prediction.overlays import OverlayWriter, describe_undrawn
-from posescope.prediction.poses import ImageInfo, ImagePoses
-from posescope.prediction.prediction_run import PoseSummary, describe_image_ids, describe_outside_boxes
+from posescope.prediction.image_io.folder_listing import count_reasons
+from posescope.prediction.image_io.image_source import ImageSource
+from posescope.prediction.overlays import OverlayWriter
+from posescope.prediction.poses import ImagePoses
+from posescope.prediction.prediction_run import PredictionRun
 from posescope.runs.project_models import find_model
 
 __all__ = ["predict"]
 
-_WITHOUT_FILE = ("full_image", "onnx")  # of others, which a plug-in brings, nobody knows here
+_DETECTORS_WITHOUT_FILE = ("full_image", "onnx")  # detectors of plug-ins may read a file
 _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 
 
@@ -63,9 +58,15 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     show_default=True,
     help="Joints with a lower score are not drawn; poses.json keeps them all.",
 )
-@click.option("--flip-test", is_flag=True, help="Average with the mirrored image: better, and twice the time.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="People a pass of the network.")
-@click.option("--backend", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True, help="What runs it.")
+@click.option("--flip-test", is_flag=True, help="Average with the mirrored crop: more accurate, takes twice the time.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Persons per forward pass.")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "onnx", "torch"]),
+    default="auto",
+    show_default=True,
+    help="Backend that runs the model.",
+)
 @click.option("--device", default="auto", show_default=True, help="For torch: auto, cpu, cuda or cuda:1.")
 @allow_component
 @click.option(
@@ -73,22 +74,22 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
     type=click.FloatRange(min=0, min_open=True, max=1000),
     default=ImageLimits().max_megapixels,
     show_default=True,
-    help="Larger pictures are left out before they are decoded.",
+    help="Larger images are skipped before they are decoded.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print COCO results, a JSON list a line for each image.")
 def predict(images: tuple[Path, ...], **options: Any) -> None:
-    """Find the joints of the people in images.
+    """Predict the joints of the persons in images.
 
-    IMAGES: image files, videos, folders of them. A line an image (or frame) is printed as soon as its people are posed. A file
-    that cannot be read is named and left out; the rest goes on. Hidden and system files, and what posescope has written itself,
-    are not posed. OUT/summary.json lists every file that was left out, with the reason, and says where the image ids come from.
+    IMAGES: image files, videos, and folders of them. One line per image (or frame) is printed as soon as its persons are
+    predicted. A file that cannot be read is reported and skipped. Hidden files, system files and output of posescope are skipped,
+    too. OUT/summary.json lists every skipped file with the reason, and the source of the image ids.
 
     \b
     Exit codes:
-      0  everything was posed
-      1  nothing was posed (no image could be read, no box fits an image), or an error
-      2  a wrong command line
-      3  some images were left out
+      0  all images were predicted
+      1  no image was predicted (none could be read, or no box lies in an image), or an error
+      2  invalid command line
+      3  some images were skipped
 
     \b
     Examples:
@@ -102,125 +103,53 @@ def predict(images: tuple[Path, ...], **options: Any) -> None:
         raise click.UsageError("--draw needs --out: the folder for the overlays.")
     if options["out"] is not None:
         _check_writable(options["out"])  # before the work, not after it
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what cannot be read is told in our words
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the command reports unreadable files itself
     folder = find_model(options["model"])
     estimator = PoseEstimator.load(folder, backend=options["backend"], device=options["device"], allow=options["allow"])
-    _say_model(estimator, named=options["model"] is not None)
-    job = _Job(
-        ImageSource(images, ImageLimits(max_megapixels=options["max_megapixels"])),
-        _find_detector(options),
-        Detections(options["boxes"] or Path()),
-        options,
-    )
+    _report_model(estimator, named=options["model"] is not None)
+    source = ImageSource(images, ImageLimits(max_megapixels=options["max_megapixels"]))
+    run = PredictionRun(source, _find_detector(options), Detections(options["boxes"] or Path()), _warn)
     with OverlayWriter((options["out"] or Path()) / "overlays", options["draw_threshold"]) as overlays:
-        job.run(estimator, overlays)
-    job.tell(overlays)
-    if job.skipped or (options["boxes"] and not job.persons):
-        sys.exit(_SOME_SKIPPED if job.posed and (job.persons or not options["boxes"]) else _ALL_SKIPPED)
+        predictor = estimator.predictor(options["batch_size"], options["flip_test"])
+        _predict(run, run.predict(predictor, overlays if options["draw"] else None), options)
+    _report_end(run, overlays, options)
+    if run.skipped or (options["boxes"] and not run.persons):
+        sys.exit(_SOME_SKIPPED if run.images and (run.persons or not options["boxes"]) else _ALL_SKIPPED)
 
 
-@dataclass
-class _Job:
-    """Everything that one command does, picture by picture."""
+def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str, Any]) -> None:
+    """Print the poses of each image as they come, and write them at the end, also where an error ends the run early."""
+    out: Path | None = options["out"]
+    records: list[dict[str, Any]] = []
+    finished = False
+    try:
+        for poses in found:
+            records += poses.to_coco() if out else []
+            with tqdm.external_write_mode():  # the progress bar is not in the way
+                _print(poses, options["as_json"])
+        finished = True
+    finally:
+        if out and (finished or run.images):
+            write_json(out / "poses.json", records)
+            write_json(out / "summary.json", run.summary().to_dict())
+        if out and run.images and not finished:
+            echo(f"{out / 'poses.json'}: the {pluralise(run.images, 'image')} until then.", err=True)
 
-    source: ImageSource
-    detector: Detector
-    detections: Detections
-    options: dict[str, Any]
-    skipped: list[SkippedFile] = field(default_factory=list)
-    posed: int = 0
-    persons: int = 0
-    known: MatchedImages = field(default_factory=MatchedImages)
-    alone: list[str] = field(default_factory=list)  # pictures with nobody in them
-    waiting: deque[NamedImage | None] = field(default_factory=deque)  # until their people are posed; none: no need to keep it
-    boxes: deque[NDArray[np.float64]] = field(default_factory=deque)  # of pictures that are handed over, until they are asked for
 
-    def run(self, estimator: PoseEstimator, overlays: OverlayWriter) -> None:
-        """Pose all, print as they come, write what was asked for."""
-        if isinstance(self.detector, ImageIndexedDetector):
-            self.known = self.detector.prepare(self.source.names(), self.detections)
-            for note in self.known.notes:
-                echo(note, err=True)
-        found = estimator.predict(
-            self._photos(),
-            self._boxes(),
-            batch_size=self.options["batch_size"],
-            flip_test=self.options["flip_test"],
-        )
-        out: Path | None = self.options["out"]
-        records: list[dict[str, Any]] = []
-        finished = False
-        try:
-            for poses in found:
-                self.posed, self.persons = self.posed + 1, self.persons + len(poses)
-                photo = self.waiting.popleft()
-                records += poses.to_coco() if out else []
-                with tqdm.external_write_mode():  # the bar steps aside
-                    _print(poses, self.options["as_json"])
-                if photo is not None:
-                    overlays.draw(photo, poses)
-            finished = True
-        finally:
-            if out and (finished or self.posed):  # what is posed is not lost, whatever ends the rest
-                write_json(out / "poses.json", records)
-                write_json(out / "summary.json", self.summary().to_dict())
-            if out and self.posed and not finished:
-                echo(f"{out / 'poses.json'}: the {pluralise(self.posed, 'image')} until then.", err=True)
+def _report_end(run: PredictionRun, overlays: OverlayWriter, options: dict[str, Any]) -> None:
+    run.warn_about_images_without_persons()
+    overlays.warn_about_undrawn(run.persons, "--draw-threshold", _warn)
+    if others := run.source.skipped_files:
+        _warn(f"Skipped: {pluralise(len(others), 'other file')} ({count_reasons(others)}).")
+    if run.skipped:
+        _warn(f"Left out: {len(run.skipped)} of {len(run.skipped) + run.images} images.")
+    if options["boxes"] and not run.persons:
+        _warn(f"No person was predicted: no box of {run.detections.root} lies in one of these images.")
 
-    def summary(self) -> PoseSummary:
-        """An account of all that was asked for, as far as it has come."""
-        ids = describe_image_ids(str(self.detections.root), len(self.known.ids), len(self.source.names()))
-        return PoseSummary(self.posed, self.persons, ids, (*self.skipped, *self.source.skipped_files), self.known.notes)
 
-    def tell(self, overlays: OverlayWriter) -> None:
-        """Say what is not as somebody may expect."""
-        if self.alone:
-            echo(
-                f"No box for {len(self.alone)} of {pluralise(self.posed, 'image')}, {escape_control(self.alone[0])} for one.",
-                err=True,
-            )
-        if overlays.undrawn:
-            echo(
-                describe_undrawn(overlays.undrawn, self.persons, self.options["draw_threshold"], "--draw-threshold") + ".",
-                err=True,
-            )
-        if self.source.skipped_files:
-            others = self.source.skipped_files
-            echo(f"Not posed: {pluralise(len(others), 'other file')} ({count_reasons(others)}).", err=True)
-        if self.skipped:
-            echo(f"Left out: {len(self.skipped)} of {len(self.skipped) + self.posed} images.", err=True)
-        if self.options["boxes"] and not self.persons:
-            echo(f"Nobody was posed: no box of {self.detections.root} lies in one of these images.", err=True)
-
-    def _photos(self) -> Iterator[NamedImage]:
-        """Every picture whose people are known; their boxes wait in `boxes`. Only what is drawn on is kept."""
-        photos = self.source.read(self._leave_out, self.known.ids)
-        for photo in tqdm(photos, unit="image", total=self.source.count(), disable=None, leave=False):
-            info = ImageInfo(photo.name, photo.image_id, (photo.pixels.shape[0], photo.pixels.shape[1]))
-            try:
-                persons = self.detector(photo.pixels, info, self.detections)
-            except ImageError as error:  # of this picture alone; any other error means that none can go on
-                self._leave_out(photo.name, error)
-                continue
-            if outside := [person for person in persons if not person.is_in_image]:
-                with tqdm.external_write_mode():
-                    echo(describe_outside_boxes(outside), err=True)
-            persons = [person for person in persons if person.is_in_image]
-            if not persons:
-                self.alone.append(photo.name)
-            boxes = [[person.box[0] + 0.5, person.box[1] + 0.5, *person.box[2:], person.score] for person in persons]
-            self.waiting.append(photo if self.options["draw"] else None)
-            self.boxes.append(np.array(boxes, dtype=np.float64).reshape(-1, 5))
-            yield photo
-
-    def _boxes(self) -> Iterator[NDArray[np.float64]]:
-        while self.boxes:
-            yield self.boxes.popleft()
-
-    def _leave_out(self, name: str, error: DataError) -> None:
-        with tqdm.external_write_mode():
-            echo(f"left out: {escape_control(error)}", err=True)
-        self.skipped.append(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
+def _warn(text: str) -> None:
+    with tqdm.external_write_mode():  # the progress bar is not in the way
+        echo(escape_control(text), err=True)
 
 
 def _check_writable(folder: Path) -> None:
@@ -234,7 +163,7 @@ def _check_writable(folder: Path) -> None:
 
 def _find_detector(options: dict[str, Any]) -> Detector:
     name = options["detector"] or ("boxes_file" if options["boxes"] else "full_image")
-    if options["boxes"] and name in _WITHOUT_FILE:
+    if options["boxes"] and name in _DETECTORS_WITHOUT_FILE:
         raise click.UsageError(f"--boxes: the detector {name} reads no file of boxes; boxes_file does.")
     if name == "boxes_file" and not options["boxes"]:
         raise click.UsageError("--detector boxes_file needs --boxes: the file.")
@@ -247,7 +176,7 @@ def _find_detector(options: dict[str, Any]) -> Detector:
 
 
 def _parse(text: str) -> Any:
-    """Lists, mappings and null as YAML has them; anything else stays as it stands, for the options to read (a path may be 12)."""
+    """Return lists, mappings and null as YAML reads them, any other text unchanged: a path may be called 12."""
     if not text:
         return text
     try:
@@ -257,12 +186,12 @@ def _parse(text: str) -> Any:
     return value if value is None or isinstance(value, list | dict) else text
 
 
-def _say_model(estimator: PoseEstimator, *, named: bool) -> None:
+def _report_model(estimator: PoseEstimator, *, named: bool) -> None:
     description = estimator.description
     if not named:
         echo(f"Model: {description.folder} ({description.architecture.name}, {len(description.skeleton)} joints)", err=True)
     if description.provenance.get("generated_sample"):
-        echo("This model was trained on the generated sample: it is not for photographs.", err=True)
+        echo("This model was trained on the generated sample; it does not work on photographs.", err=True)
 
 
 def _print(poses: ImagePoses, as_json: bool) -> None:

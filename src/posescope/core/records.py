@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
 
-__all__ = ["PosePredictions", "PoseTargets"]
+__all__ = ["CropJoints", "PosePredictions", "PoseTargets"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,19 @@ class PoseTargets:
                 return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "", joint_names=names)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
+
+
+@dataclass(frozen=True)
+class CropJoints:
+    """Predictions for N crops.
+
+    Attributes:
+        joints: (N, K, 2) float32 crop px.
+        scores: (N, K) float32: the height of the heatmap's peak.
+    """
+
+    joints: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
 from posescope.artifacts.model_folder import read_model, write_model
 from posescope.artifacts.pose_model import PoseModel
+from posescope.prediction.estimator import ModelFolder
 
 __all__ = ["ModelDataset", "find_versions"]
 
 
-class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
+class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder]):
     """A model folder; with `versioned: true` each run keeps its own and the newest one is loaded.
 
     Example:
@@ -47,10 +48,11 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel]):
         self.allow = tuple(allow)
         self.metadata = metadata
 
-    def load(self) -> PoseModel:
-        """The model, on the CPU."""
-        folder = self.newest_folder() if self.takes_newest else Path(self._get_load_path())
-        return read_model(folder, allow=self.allow)
+    def load(self) -> PoseModel | ModelFolder:
+        """Return the model, on the CPU; with `newest` its folder, which may also hold an exported model."""
+        if self.takes_newest:
+            return ModelFolder(self.newest_folder(), self.allow)
+        return read_model(Path(self._get_load_path()), allow=self.allow)
 
     def save(self, data: PoseModel) -> None:
         """Write the model folder, all of it or nothing."""

@@ -23,7 +23,8 @@ from posescope.evaluation.metric_evaluation import evaluate_persons
 from posescope.evaluation.paired_comparison import PairedMetric, compare_joints, compare_persons
 from posescope.evaluation.per_joint import tabulate_joint_hits
 from posescope.evaluation.scored_persons import gather_scored
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops, predictions_table
+from posescope.prediction.crop_predictions import predict_crops, predictions_table
+from posescope.prediction.options import PredictionOptions
 
 __all__ = ["COMPARISONS", "compare_by_joint", "compare_by_person", "score_variants"]
 

@@ -26,7 +26,7 @@ from posescope.evaluation.metric_values import (
 from posescope.evaluation.protocols import images_to_evaluate, select_evaluated_persons
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.evaluation.scoring_options import ScoringOptions
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 from posescope.prediction.split_predictions import origin_of_predictions, predict_split
 
 __all__ = ["SplitNodes"]

@@ -1,4 +1,4 @@
-"""Running a model over the crops of a data set."""
+"""Predictions for the crops of a data set, and the errors of their heatmaps."""
 
 from dataclasses import dataclass
 
@@ -6,40 +6,32 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
-from tqdm import tqdm
 
 from posescope.artifacts.crop_matching import match_crops
-from posescope.artifacts.devices import DEVICE_PATTERN, resolve_device
+from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.plugins import Options
 from posescope.core.records import PosePredictions
 from posescope.core.tables import Predictions, join_joints, matrices_of
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.table_schemas import HeatmapErrors
 from posescope.geometry.affine import apply_affine, invert_affine
+from posescope.prediction.backends.torch_backend import TorchBackend
+from posescope.prediction.options import PredictionOptions
+from posescope.prediction.predictor import Predictor
 
-__all__ = ["CropPredictions", "PredictionOptions", "heatmap_errors", "predict_crops", "predictions_table"]
-
-
-class PredictionOptions(Options):
-    """How a model is run."""
-
-    batch_size: int = Field(64, ge=1, description="crops at once")
-    flip_test: bool = Field(False, description="average with the mirrored image's heatmaps")
-    device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
+__all__ = ["CropPredictions", "heatmap_errors", "predict_crops", "predictions_table"]
 
 
 @dataclass(frozen=True)
 class CropPredictions:
-    """What a model says of N crops.
+    """Predictions for N crops.
 
     Attributes:
         predictions: joints in crop px, and scores.
-        mse: mean over cells of the squared difference between heatmaps and targets, then over all maps, each counting with the
-            codec's weight; NaN where no map counts.
-        person_mse: (N,) float64 the same of each person.
-        person_weights: (N,) float64 sum of the weights of each person's maps: `mse` is the mean of `person_mse` with them.
+        mse: mean squared difference between heatmaps and targets over heatmap px, then over all heatmaps with the codec's
+            weights; NaN where no heatmap has a weight.
+        person_mse: (N,) float64, the same of each person.
+        person_weights: (N,) float64, sum of the weights of each person's heatmaps. `mse` is the mean of `person_mse` with them.
     """
 
     predictions: PosePredictions
@@ -49,7 +41,7 @@ class CropPredictions:
 
 
 def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) -> CropPredictions:
-    """Run the model over all crops, batch by batch.
+    """Predict all persons of a crop set, batch by batch.
 
     Args:
         model: its joints are matched with those of the crops by name.
@@ -57,29 +49,27 @@ def predict_crops(model: PoseModel, crops: CropSet, options: PredictionOptions) 
         options: how the model is run.
 
     Returns:
-        Joints in the order of the crops' own targets, whatever the model's order.
+        Predictions in the joint order of the crops' targets, whatever the model's order.
 
     Raises:
         JointMismatchError: if the joints cannot be matched by name.
-        CropMismatchError: if the crops have another size than the model's, or were cut in another way.
+        CropMismatchError: if the crops have another size than the model's, or were made in another way.
     """
     matched = match_crops(model, crops)
     crops, order = matched.crops, matched.joints
-    model = model.to(resolve_device(options.device))
-    # Filled in place: thousands of small answers, kept between large maps that come and go, would tear holes in the memory (3 GB
-    # for 124,000 persons).
+    backend = TorchBackend(model.to(resolve_device(options.device)))
+    predictor = Predictor(model, backend, options.batch_size, options.flip_test)
+    # Filled in place: thousands of small arrays kept between large heatmaps fragment the memory (3 GB for 124,000 persons).
     shape = (len(crops), crops.joint_count)
     joints, scores = np.empty((*shape, 2), dtype=np.float32), np.empty(shape, dtype=np.float32)
     errors, weights = np.empty(len(crops)), np.empty(len(crops))
-    starts = range(0, len(crops), options.batch_size)
-    for start in tqdm(starts, desc="predicting", unit="batch", disable=len(starts) < 2):
-        rows = np.arange(start, min(start + options.batch_size, len(crops)))
-        heatmaps = model.heatmaps(torch.from_numpy(crops.read_images(rows)), flip_test=options.flip_test)
+    for rows, images in predictor.read_batches(crops, "predicting"):
+        heatmaps = backend.heatmaps(images, options.flip_test)
         errors[rows], weights[rows] = _squared_errors(model, crops, rows, heatmaps)
-        decoded = model.codec.decode(heatmaps)
-        joints[rows], scores[rows] = decoded.joints.cpu().numpy(), decoded.scores.cpu().numpy()
-    found = PosePredictions(crops.targets.person_ids, order.to_data_order(joints), order.to_data_order(scores))
-    return CropPredictions(found, *_mean_errors(errors, weights))
+        found = backend.decode(heatmaps)
+        joints[rows], scores[rows] = found.joints, found.scores
+    predictions = PosePredictions(crops.targets.person_ids, order.to_data_order(joints), order.to_data_order(scores))
+    return CropPredictions(predictions, *_mean_errors(errors, weights))
 
 
 def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from posescope.artifacts.crop_matching import match_crops
 from posescope.artifacts.devices import resolve_device
@@ -23,7 +22,10 @@ from posescope.evaluation.error_analysis.decoding_effects import (
     decoding_effect_table,
 )
 from posescope.evaluation.scored_persons import gather_scored
-from posescope.prediction.crop_predictions import PredictionOptions, predictions_table
+from posescope.prediction.backends.torch_backend import TorchBackend
+from posescope.prediction.crop_predictions import predictions_table
+from posescope.prediction.options import PredictionOptions
+from posescope.prediction.predictor import Predictor
 
 __all__ = ["decode_argmax", "decode_in_four_variants", "measure_decoding_effects"]
 
@@ -67,12 +69,9 @@ def decode_in_four_variants(model: PoseModel, crops: CropSet, options: Predictio
     model = model.to(resolve_device(options.device))
     shape = (len(crops), crops.joint_count, 2)
     found = {variant: np.empty(shape, dtype=np.float32) for variant in (PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN)}
-    starts = range(0, len(crops), options.batch_size)
-    for start in tqdm(starts, desc="decoding in four variants", unit="batch", disable=len(starts) < 2):
-        rows = np.arange(start, min(start + options.batch_size, len(crops)))
-        images = torch.from_numpy(crops.read_images(rows))
-        maps = model.heatmaps(images)
-        mirrored = model.mirrored_heatmaps(images)  # `flip_test=True` would run the crops once more
+    predictor = Predictor(model, TorchBackend(model), options.batch_size)
+    for rows, images in predictor.read_batches(crops, "decoding in four variants"):
+        maps, mirrored = model.heatmap_pair(torch.from_numpy(images))
         for heatmaps, plain, own in ((maps, PLAIN, OWN), ((maps + mirrored) / 2, FLIPPED_PLAIN, FLIPPED_OWN)):
             found[plain][rows] = decode_argmax(model.codec, heatmaps).cpu().numpy()
             found[own][rows] = model.codec.decode(heatmaps).joints.cpu().numpy()

@@ -1,10 +1,10 @@
-"""What inference leaves behind: overlays."""
+"""Images with the skeletons drawn on them: a PNG per image, a video per video."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.errors import pluralise
-from posescope.core.files import atomic_folder
+from posescope.core.hardware import available_cpus
 from posescope.core.plugins import Options
-from posescope.core.skeleton import Skeleton
 from posescope.drawing.rgb_images import write_png
-from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
+from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.prediction.image_io.folder_listing import mark_output
-from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.image_io.video import VideoFile, choose_video_suffix, open_video_writer
-from posescope.prediction.poses import ImagePoses, PersonPose
+from posescope.prediction.poses import ImagePoses
 
-__all__ = ["OverlayFolder", "OverlayOptions", "describe_undrawn", "OverlayWriter"]
+__all__ = ["OverlayFolder", "OverlayOptions", "OverlayWriter"]
 
-logger = logging.getLogger(__name__)
+_MAX_WORKERS = 4
+_MAX_WAITING_BYTES = 256 * 1024**2
 
 
 class OverlayOptions(Options):
@@ -39,67 +38,36 @@ class OverlayOptions(Options):
 
 @dataclass(frozen=True)
 class OverlayFolder:
-    """Owns the folder of images with the skeletons drawn on them."""
+    """The folder of overlays, as the catalog hands it to a node."""
 
     root: Path
 
     def is_finished(self) -> bool:
-        """True if the folder is there."""
+        """Return True if the folder is there."""
         return self.root.is_dir()
-
-    def draw(
-        self, persons: Sequence[PersonPose], images: ImageFolder, skeleton: Skeleton, min_score: float = DRAW_THRESHOLD
-    ) -> None:
-        """Write one PNG an image, `<name>.png` (a.jpg.png); overlays of earlier runs are removed.
-
-        The folder is marked as output, so that nobody poses its pictures (`listing`).
-
-        Args:
-            persons: those of one image stand together.
-            images: the folder that they are in.
-            skeleton: names the joints.
-            min_score: joints with a lower score are not drawn.
-        """
-        undrawn = sum(not (posed.scores >= min_score).any() for posed in persons)
-        if undrawn:
-            logger.warning("%s", describe_undrawn(undrawn, len(persons), min_score, "inference.overlays.draw_threshold"))
-        with atomic_folder(self.root) as folder:
-            mark_output(folder)
-            for image_info, group in groupby(persons, key=lambda posed: posed.person.image):
-                canvas = images.read(image_info.name)
-                for posed in group:
-                    canvas = draw_skeleton(canvas, posed.joints, skeleton, scores=posed.scores, min_score=min_score)
-                write_png(folder / f"{image_info.name}.png", canvas)
-
-
-def describe_undrawn(undrawn: int, persons: int, min_score: float, option: str) -> str:
-    """Say that people are not drawn, though their poses are written."""
-    return (
-        f"{undrawn} of {pluralise(persons, 'person')} have no joint with a score of {min_score:g}, and are not drawn; a lower "
-        f"{option} draws them (the codecs thesis and thesis_256 have peaks far below 1)"
-    )
-
-
-# MERGED from overlays: Pictures with the skeletons drawn on them, written as they come: a file an image, a video a video.
 
 
 class OverlayWriter:
-    """Context manager that owns a folder of overlays: `<image>.png` (a.jpg.png), `<video>.webm` (a.avi.webm).
+    """Context manager that writes overlays: `<image>.png` (a.jpg.png), `<video>.webm` (a.avi.webm).
 
-    Frames of one video must come together; its file is whole when the next one begins, or at the end. The folder is marked as
-    output, so that nobody poses its pictures (`listing`).
+    Images are drawn and written by threads while the next ones are predicted. Frames of one video must come together; its file
+    is complete when the next video begins, or at the end. The folder is marked as output, so that its images are never
+    predicted (`folder_listing`).
 
     Args:
-        folder: made with the first picture.
+        folder: made with the first image.
         min_score: joints with a lower score are not drawn.
+        empty_images: whether images without persons are written, too.
 
     Attributes:
-        undrawn: how many people had no joint of this score.
+        undrawn: number of persons without a joint of this score.
     """
 
-    def __init__(self, folder: Path, min_score: float = DRAW_THRESHOLD) -> None:
-        self._folder, self._min_score, self.undrawn = folder, min_score, 0
+    def __init__(self, folder: Path, min_score: float = DRAW_THRESHOLD, *, empty_images: bool = True) -> None:
+        self._folder, self._min_score, self._empty_images, self.undrawn = folder, min_score, empty_images, 0
         self._is_marked = False
+        self._pool = ThreadPoolExecutor(min(_MAX_WORKERS, available_cpus()), thread_name_prefix="overlays")
+        self._writing: deque[tuple[int, Future[None]]] = deque()
         self._open = ExitStack()
         self._video: VideoFile | None = None
         self._append: Callable[[NDArray[np.uint8]], None] | None = None
@@ -108,21 +76,54 @@ class OverlayWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._open.__exit__(kind, error, trace)
+        try:
+            while self._writing and error is None:
+                self._writing.popleft()[1].result()
+        finally:
+            self._pool.shutdown()
+            self._open.__exit__(kind, error, trace)
 
-    def draw(self, photo: NamedImage, poses: ImagePoses) -> None:
-        """Draw the people of a picture and write it."""
+    def draw(self, image: NamedImage, poses: ImagePoses) -> None:
+        """Draw the persons of an image and write it.
+
+        Args:
+            image: must not be changed afterwards.
+            poses: of the image.
+
+        Raises:
+            DrawingError: if this image, or one of those before it, cannot be written.
+        """
         if not self._is_marked:
             mark_output(self._folder)
             self._is_marked = True
-        self.undrawn += sum(not (posed.scores >= self._min_score).any() for posed in poses.persons)
-        drawn = poses.draw(photo.pixels, self._min_score)
-        if photo.video is not None:
-            self._append_frame(photo.video, photo.name.rpartition("#")[0], drawn)
+        self.undrawn += sum(not (person.scores >= self._min_score).any() for person in poses.persons)
+        if not len(poses) and not self._empty_images:
             return
-        target = self._folder / f"{photo.name}.png"
+        if image.video is not None:
+            self._append_frame(image.video, image.name.rpartition("#")[0], poses.draw(image.pixels, self._min_score))
+            return
+        self._writing.append((image.pixels.nbytes, self._pool.submit(self._write, image, poses)))
+        while sum(size for size, _ in self._writing) > _MAX_WAITING_BYTES or len(self._writing) > 4 * _MAX_WORKERS:
+            self._writing.popleft()[1].result()
+
+    def warn_about_undrawn(self, persons: int, option: str, warn: Callable[[str], None]) -> None:
+        """Name the number of persons that are predicted but not drawn, if any.
+
+        Args:
+            persons: that were predicted.
+            option: that sets the threshold, for the message.
+            warn: receives the message.
+        """
+        if self.undrawn:
+            warn(
+                f"{self.undrawn} of {pluralise(persons, 'person')} have no joint with a score of {self._min_score:g} and are not "
+                f"drawn; a lower {option} draws them (peaks of the codecs thesis and thesis_256 are far below 1)."
+            )
+
+    def _write(self, image: NamedImage, poses: ImagePoses) -> None:
+        target = self._folder / f"{image.name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_png(target, drawn)
+        write_png(target, poses.draw(image.pixels, self._min_score))
 
     def _append_frame(self, video: VideoFile, name: str, drawn: NDArray[np.uint8]) -> None:
         if self._append is None or self._video != video:

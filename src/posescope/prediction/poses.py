@@ -1,7 +1,7 @@
-"""Images, the people found in them, and their poses: what detectors, predictor and outputs hand each other.
+"""Images, the persons detected in them, and their poses: the records that detectors, engine and outputs exchange.
 
-Boxes and joints are in our convention: x, y are the upper left edge, pixel i spans [i - 0.5, i + 0.5]; they lie in the upright
-picture (see `prediction.image_io.image_folder`). Nothing here needs torch: whoever runs an exported model does not load it.
+Boxes and joints are in px of the upright image, in the project's convention: an integer is a pixel's centre, so pixel i spans
+[i - 0.5, i + 0.5]. Only `ImagePoses.to_dataframe` and `to_supervision` import pandas and supervision, when they are called.
 """
 
 from __future__ import annotations
@@ -18,16 +18,24 @@ from posescope.core.errors import OptionsError
 from posescope.core.skeleton import Skeleton
 from posescope.drawing.skeletons import DRAW_THRESHOLD, draw_skeleton
 
-__all__ = ["DetectedPerson", "ImageInfo", "PersonPose", "image_id_from_name", "ImagePoses", "pose_results"]
+if TYPE_CHECKING:
+    import pandas as pd
 
+__all__ = ["DetectedPerson", "ImageInfo", "ImagePoses", "PersonPose", "image_id_from_name"]
 
-# A box may be so many times as long as the picture, or so many px.
-_LARGEST_BOX, _LARGEST_BOX_PX = 20, 10_000
+# Longest side of a box: as a multiple of the image's longer side, or in px, whichever is more.
+_MAX_BOX_RATIO, _MAX_BOX_PX = 20, 10_000
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """Attributes: name: relative to the folder; image_id: in the results; size: (height, width) px."""
+    """An image without its pixels.
+
+    Attributes:
+        name: path relative to the folder.
+        image_id: as in the results.
+        size: (height, width) px.
+    """
 
     name: str
     image_id: int
@@ -35,15 +43,12 @@ class ImageInfo:
 
     @property
     def id_from_name(self) -> int | None:
-        """The number that is the image's name; `image_id` may be another, where two images have the same."""
+        """The number in the name, if any; `image_id` differs from it where two images have the same number."""
         return image_id_from_name(self.name)
 
 
 def image_id_from_name(name: str) -> int | None:
-    """The number that is an image's name, as COCO does it (`000000000139.jpg`); none for all others, and frames of videos.
-
-    The number of any other image was given by us, and means nothing elsewhere.
-    """
+    """Return the number that is an image's name, as in COCO (`000000000139.jpg`); None for other names and for frames."""
     last = PurePosixPath(name)
     stem = last.name.partition(".")[0]
     # 12.mp4#3 is the fourth frame of a video: neither 12 nor 3 is an image's name.
@@ -52,7 +57,13 @@ def image_id_from_name(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class DetectedPerson:
-    """Attributes: image: where; box: (x, y, w, h) px, our convention; score: of the box, 0..1."""
+    """The box of one person.
+
+    Attributes:
+        image: in which the person is.
+        box: (x, y, w, h) px in the project's convention: x, y are the upper left edge.
+        score: of the box, 0..1.
+    """
 
     image: ImageInfo
     box: tuple[float, float, float, float]
@@ -60,69 +71,63 @@ class DetectedPerson:
 
     @property
     def is_in_image(self) -> bool:
-        """Whether the box and the picture have a part in common, and the box is not many times as large."""
+        """Whether the box overlaps the image and is not far larger, so that its crop fits into memory."""
         x, y, width, height = self.box
         image_height, image_width = self.image.size
-        if max(width, height) > max(_LARGEST_BOX * max(image_height, image_width), _LARGEST_BOX_PX):  # no memory holds its square
+        if max(width, height) > max(_MAX_BOX_RATIO * max(image_height, image_width), _MAX_BOX_PX):
             return False
         return x < image_width - 0.5 and y < image_height - 0.5 and x + width > -0.5 and y + height > -0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PersonPose:
-    """A person whose pose was found.
+    """The predicted pose of one person, in both coordinate frames.
 
     Attributes:
         person: image, box and score of the detection.
         joints: (K, 2) float64 image px.
-        scores: (K,) float32: the height of the heatmaps' peaks.
+        scores: (K,) float32: the height of the heatmap's peak.
+        crop_joints: (K, 2) float32 crop px, as the decoder gave them.
     """
 
     person: DetectedPerson
     joints: NDArray[np.float64]
     scores: NDArray[np.float32]
+    crop_joints: NDArray[np.float32]
 
     @property
     def score(self) -> float:
-        """Mean joint score times the score of the box, as COCO's evaluation is fed."""
+        """Mean joint score times the score of the box, as COCO's evaluation expects it."""
         return float(self.scores.mean()) * self.person.score
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """x, y, w, h px as COCO and detectors have it: the image's left and upper edges are 0."""
+        """x, y, w, h px as in COCO and in detectors: the image's left and upper edges are 0."""
         x, y, width, height = self.person.box
         return x + 0.5, y + 0.5, width, height
 
 
-# MERGED from poses: The poses of everybody in an image, in the forms that other programs read.
-
-if TYPE_CHECKING:  # heavy, or an extra: imported where they are used
-    import pandas as pd
-
-
-def pose_results(persons: Sequence[PersonPose], skeleton: Skeleton) -> list[dict[str, Any]]:
-    """COCO keypoint results: image_id, category_id, file_name, keypoints (x, y, score a joint), score, bbox (COCO's edges)."""
-    return [
-        {
-            "image_id": posed.person.image.image_id,
-            "file_name": posed.person.image.name,
-            "category_id": skeleton.category_id,
-            "keypoints": np.column_stack([posed.joints.round(3), posed.scores.astype(np.float64).round(4)]).ravel().tolist(),
-            "score": round(posed.score, 6),
-            "bbox": [round(value, 3) for value in posed.box],
-        }
-        for posed in persons
-    ]
-
-
 @dataclass(frozen=True)
 class ImagePoses:
-    """Everybody in one image.
+    """The poses of all persons of one image.
 
     Attributes:
-        image: its name, number and (height, width) px.
-        persons: in the order of their boxes; nobody where there was no box.
-        skeleton: names the joints.
+        image: its name, id and (height, width) px.
+        persons: in the order of their boxes; empty if there was no box.
+        skeleton: names the K joints.
+
+    Example:
+        >>> import numpy as np
+        >>> from posescope.core.skeleton import Skeleton
+        >>> image = ImageInfo("a.jpg", 7, (60, 80))
+        >>> person = DetectedPerson(image, (9.5, 19.5, 30.0, 40.0), score=0.5)
+        >>> joints, scores = np.array([[20.25, 30.0], [50.0, 40.5]]), np.array([0.75, 0.25], np.float32)
+        >>> skeleton = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.05, 0.05))
+        >>> poses = ImagePoses(image, (PersonPose(person, joints, scores, np.zeros((2, 2), np.float32)),), skeleton)
+        >>> poses.joints.shape, poses.boxes.tolist()
+        ((1, 2, 2), [[10.0, 20.0, 30.0, 40.0]])
+        >>> poses.to_coco()[0]["keypoints"]
+        [20.25, 30.0, 0.75, 50.0, 40.5, 0.25]
     """
 
     image: ImageInfo
@@ -134,31 +139,51 @@ class ImagePoses:
 
     @property
     def joints(self) -> NDArray[np.float64]:
-        """(n, K, 2) image px; an integer is a pixel's centre."""
-        return np.stack([posed.joints for posed in self.persons]) if self.persons else np.empty((0, len(self.skeleton), 2))
+        """(n, K, 2) image px."""
+        return self._stack([person.joints for person in self.persons], np.float64, 2)
+
+    @property
+    def crop_joints(self) -> NDArray[np.float32]:
+        """(n, K, 2) px of each person's own crop."""
+        return self._stack([person.crop_joints for person in self.persons], np.float32, 2)
 
     @property
     def scores(self) -> NDArray[np.float32]:
         """(n, K): the height of the heatmaps' peaks."""
-        if not self.persons:
-            return np.empty((0, len(self.skeleton)), dtype=np.float32)
-        return np.stack([posed.scores for posed in self.persons])
+        return self._stack([person.scores for person in self.persons], np.float32)
 
     @property
     def boxes(self) -> NDArray[np.float64]:
         """(n, 4) x, y, w, h px as they were given: the image's left and upper edges are 0."""
-        return np.array([posed.box for posed in self.persons], dtype=np.float64).reshape(-1, 4)
+        return np.array([person.box for person in self.persons], dtype=np.float64).reshape(-1, 4)
 
     def to_coco(self) -> list[dict[str, Any]]:
-        """COCO keypoint results, a record a person."""
-        return pose_results(self.persons, self.skeleton)
+        """Return COCO keypoint results, a record per person.
+
+        Each has image_id, file_name, category_id, keypoints (x, y, score per joint; image px), score, and bbox with COCO's edges.
+        """
+        return [
+            {
+                "image_id": self.image.image_id,
+                "file_name": self.image.name,
+                "category_id": self.skeleton.category_id,
+                "keypoints": np.column_stack([one.joints.round(3), one.scores.astype(np.float64).round(4)]).ravel().tolist(),
+                "score": round(one.score, 6),
+                "bbox": [round(value, 3) for value in one.box],
+            }
+            for one in self.persons
+        ]
 
     def to_dataframe(self) -> pd.DataFrame:
-        """A row a person and joint: file_name, image_id, person (0-based), joint (its name), x, y, score, person_score."""
+        """Return a table with a row per person and joint.
+
+        Columns: file_name, image_id, person (0-based), joint (its name), x, y (image px), crop_x, crop_y (crop px), score,
+        person_score.
+        """
         import pandas as pd  # noqa: PLC0415
 
         count, names = len(self.persons), self.skeleton.joints
-        joints = self.joints.reshape(-1, 2)
+        joints, crop_joints = self.joints.reshape(-1, 2), self.crop_joints.reshape(-1, 2)
         return pd.DataFrame(
             {
                 "file_name": self.image.name,
@@ -167,13 +192,15 @@ class ImagePoses:
                 "joint": np.tile(np.array(names, dtype=object), count),
                 "x": joints[:, 0],
                 "y": joints[:, 1],
+                "crop_x": crop_joints[:, 0],
+                "crop_y": crop_joints[:, 1],
                 "score": self.scores.ravel(),
-                "person_score": np.repeat([posed.score for posed in self.persons], len(names)),
+                "person_score": np.repeat([person.score for person in self.persons], len(names)),
             }
         )
 
     def to_supervision(self) -> Any:
-        """`supervision.KeyPoints` (0.30 or newer): xy (n, K, 2), the joints' and the persons' scores as confidences, class 0.
+        """Return `supervision.KeyPoints` (0.30 or newer): xy (n, K, 2), scores of joints and persons as confidences, class 0.
 
         Raises:
             OptionsError: if supervision is not installed.
@@ -182,25 +209,24 @@ class ImagePoses:
             import supervision  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
         except ImportError as error:
             raise OptionsError("to_supervision: supervision is not installed; pip install supervision.") from error
-        return _as_key_points(supervision, self)
+        return supervision.KeyPoints(
+            xy=self.joints.astype(np.float32),
+            class_id=np.zeros(len(self), dtype=int),
+            keypoint_confidence=self.scores,
+            detection_confidence=np.array([person.score for person in self.persons], dtype=np.float32),
+        )
 
     def draw(self, image: NDArray[np.uint8], min_score: float = DRAW_THRESHOLD) -> NDArray[np.uint8]:
-        """Draw everybody's skeleton on a copy of the image.
+        """Draw the skeletons of all persons on a copy of the image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             min_score: joints with a lower score are not drawn.
         """
         canvas = image
-        for posed in self.persons:
-            canvas = draw_skeleton(canvas, posed.joints, self.skeleton, scores=posed.scores, min_score=min_score)
+        for person in self.persons:
+            canvas = draw_skeleton(canvas, person.joints, self.skeleton, scores=person.scores, min_score=min_score)
         return canvas.copy() if canvas is image else canvas
 
-
-def _as_key_points(supervision: Any, poses: ImagePoses) -> Any:
-    return supervision.KeyPoints(
-        xy=poses.joints.astype(np.float32),
-        class_id=np.zeros(len(poses), dtype=int),
-        keypoint_confidence=poses.scores,
-        detection_confidence=np.array([posed.score for posed in poses.persons], dtype=np.float32),
-    )
+    def _stack(self, arrays: Sequence[NDArray[Any]], dtype: type[np.generic], *shape: int) -> NDArray[Any]:
+        return np.stack(arrays) if arrays else np.empty((0, len(self.skeleton), *shape), dtype=dtype)

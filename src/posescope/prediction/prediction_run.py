@@ -1,28 +1,29 @@
-"""What was posed and what was left out, written beside the poses as `summary.json`."""
+"""Prediction for all images of a source: detect, predict, draw, and account for every file."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm import tqdm
 
-from posescope.core.errors import DataError
+from posescope.core.errors import DataError, pluralise
+from posescope.core.files import atomic_folder
 from posescope.data.images.decoding import ImageError
+from posescope.drawing.skeletons import DRAW_THRESHOLD
 from posescope.prediction.detectors.detector import Detections, Detector, ImageIndexedDetector, MatchedImages
-from posescope.prediction.image_io.folder_listing import VIDEO, SkippedFile, count_reasons
-from posescope.prediction.image_io.image_folder import ImageFolder, read_images
-from posescope.prediction.poses import DetectedPerson
+from posescope.prediction.estimator import PoseEstimator
+from posescope.prediction.image_io.folder_listing import UNREADABLE, SkippedFile, count_reasons, mark_output
+from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.image_io.image_source import ImageSource
+from posescope.prediction.options import PredictionOptions
+from posescope.prediction.overlays import OverlayFolder, OverlayWriter
+from posescope.prediction.poses import DetectedPerson, ImagePoses
+from posescope.prediction.predictor import ImagePersons, Predictor
 
-__all__ = [
-    "GENERATED_IDS",
-    "PoseSummary",
-    "describe_image_ids",
-    "FoundInFolder",
-    "find_in_folder",
-    "find_persons_in",
-    "describe_outside_boxes",
-]
+__all__ = ["GENERATED_IDS", "FolderPredictions", "PredictionRun", "PredictionSummary", "predict_folder"]
+
+_log = logging.getLogger(__name__)
 
 GENERATED_IDS = (
     "numbers of posescope's own: the number that is the image's name, else the next free one; file_name tells the images apart"
@@ -30,15 +31,15 @@ GENERATED_IDS = (
 
 
 @dataclass(frozen=True)
-class PoseSummary:
-    """An account of all files that were asked for.
+class PredictionSummary:
+    """What a run predicted and what it skipped; written as `summary.json` beside the poses.
 
     Attributes:
-        images: how many images (or frames) were posed, those without people included.
-        persons: how many people were posed.
-        image_ids: where the image_id of the poses come from (`describe_image_ids`).
-        skipped_files: every file that was not posed; hidden folders, and those of earlier output, count as one.
-        notes: what else the user was told.
+        images: number of images (or frames) that were predicted, those without persons included.
+        persons: number of persons that were predicted.
+        image_ids: where the `image_id` of the poses comes from.
+        skipped_files: every file that was not predicted; a hidden folder, or one of earlier output, counts once.
+        notes: other messages that the user was shown.
     """
 
     images: int
@@ -48,7 +49,7 @@ class PoseSummary:
     notes: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-like."""
+        """Return the JSON form."""
         return {
             "images": self.images,
             "persons": self.persons,
@@ -58,108 +59,145 @@ class PoseSummary:
         }
 
 
-def describe_image_ids(source: str, known: int, images: int) -> str:
-    """Say where the image_id of poses come from.
+@dataclass
+class PredictionRun:
+    """One pass over a source of images.
 
-    Args:
-        source: the file of boxes.
-        known: of how many images it has the id.
-        images: how many images there are.
+    Attributes:
+        source: images and videos.
+        detector: gives each image the boxes of its persons.
+        detections: the file of boxes, for a detector that reads one.
+        warn: receives every message for the user.
+        skipped: images that could not be read, or that the detector rejected.
+        images, persons: number of images and persons that were predicted.
+        images_without_persons: number of images for which the detector has no box.
+        matched: what a file of boxes says of the images.
     """
-    if not known:
-        return GENERATED_IDS
-    return f"those of {source}" + ("" if known >= images else f" for {known} of {images} images, else {GENERATED_IDS}")
 
+    source: ImageSource
+    detector: Detector
+    detections: Detections
+    warn: Callable[[str], None]
+    skipped: list[SkippedFile] = field(default_factory=list)
+    images: int = 0
+    persons: int = 0
+    images_without_persons: int = 0
+    matched: MatchedImages = field(default_factory=MatchedImages)
+    _first_without: str = ""
 
-# MERGED from finding: The people of a folder of images, one image in memory at a time.
+    def predict(self, predictor: Predictor, overlays: OverlayWriter | None = None) -> Iterator[ImagePoses]:
+        """Predict all images, one after the other; each is decoded once.
 
-logger = logging.getLogger(__name__)
+        Args:
+            predictor: runs the model.
+            overlays: writes each image with its skeletons, if given.
+
+        Yields:
+            The poses of each image that can be read.
+
+        Raises:
+            DataError: if the detector cannot work for any image.
+        """
+        if isinstance(self.detector, ImageIndexedDetector):
+            self.matched = self.detector.prepare(self.source.names(), self.detections)
+            for note in self.matched.notes:
+                self.warn(note)
+        for posed in predictor.predict_images(self._detect(keep_pixels=overlays is not None)):
+            self.images, self.persons = self.images + 1, self.persons + len(posed.poses)
+            yield posed.poses
+            if overlays is not None and posed.image is not None:
+                overlays.draw(posed.image, posed.poses)
+
+    def summary(self) -> PredictionSummary:
+        """Return the account of the run so far."""
+        known, count = len(self.matched.ids), len(self.source.names())
+        ids = GENERATED_IDS
+        if known:
+            ids = f"those of {self.detections.root}" + ("" if known >= count else f" for {known} of {count} images, else {ids}")
+        return PredictionSummary(self.images, self.persons, ids, (*self.skipped, *self.source.skipped_files), self.matched.notes)
+
+    def warn_about_images_without_persons(self) -> None:
+        """Name the number of images for which there is no box, if any."""
+        if self.images_without_persons:
+            count, first = self.images_without_persons, self._first_without
+            self.warn(f"No box for {count} of {pluralise(self.images, 'image')}, {first} for one.")
+
+    def _detect(self, *, keep_pixels: bool) -> Iterator[ImagePersons]:
+        images = self.source.read(self._skip, self.matched.ids)
+        for image in tqdm(images, desc="predicting", unit="image", total=self.source.count(), disable=None, leave=False):
+            try:
+                persons = self.detector(image.pixels, image.info, self.detections)
+            except ImageError as error:  # concerns this image only; any other error ends the run
+                self._skip(image.name, error)
+                continue
+            inside = [person for person in persons if person.is_in_image]
+            if len(inside) < len(persons):
+                self.warn(_describe_outside_boxes([person for person in persons if not person.is_in_image]))
+            if not inside:
+                self.images_without_persons += 1
+                self._first_without = self._first_without or image.name
+            yield ImagePersons(image, inside, keep_pixels)
+
+    def _skip(self, name: str, error: DataError) -> None:
+        self.warn(f"left out: {error}")
+        self.skipped.append(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
 @dataclass(frozen=True)
-class FoundInFolder:
-    """What was found in a folder of images.
+class FolderPredictions:
+    """Attributes: results: COCO keypoint results; summary: the account of the run, JSON-like."""
 
-    Attributes:
-        persons: image by image; those of one image come together.
-        summary: what was looked at, and what was left out.
-    """
-
-    persons: tuple[DetectedPerson, ...]
-    summary: PoseSummary
+    results: list[dict[str, Any]]
+    summary: dict[str, Any]
 
 
-def find_persons_in(folder: ImageFolder, detector: Detector, detections: Detections) -> Iterator[DetectedPerson]:
-    """As `find_in_folder`, image by image, without an account of what was left out."""
-    yield from _Search(folder, detector, detections).run()
-
-
-def find_in_folder(folder: ImageFolder, detector: Detector, detections: Detections) -> FoundInFolder:
-    """Ask the detector about every image that can be read, and keep account of every other file.
-
-    An image is read once. What cannot be read or answered for is named in the log; at the end, how many have nobody.
+def predict_folder(
+    estimator: PoseEstimator,
+    images: ImageFolder,
+    detector: Detector,
+    detections: Detections,
+    overlays: OverlayFolder,
+    options: PredictionOptions,
+    draw_threshold: float = DRAW_THRESHOLD,
+) -> FolderPredictions:
+    """Predict all images of a folder and write their overlays; videos are skipped.
 
     Args:
-        folder: of the images.
+        estimator: the trained model.
+        images: the folder.
         detector: a component of `posescope.detectors`.
-        detections: the file of boxes, for who reads one.
+        detections: the file of boxes, for a detector that reads one.
+        overlays: the folder for the drawn images; earlier ones are replaced when the run ends well.
+        options: batch size and flip test.
+        draw_threshold: joints with a lower score are not drawn.
 
     Raises:
-        DataError: if there is no image, or not one that can be read; if no box of a file lies in its picture; or what the
-            detector raises.
+        DataError: if there is no image, none that can be read, or no box of a file lies in its image.
     """
-    search = _Search(folder, detector, detections)
-    persons = tuple(search.run())
-    if isinstance(detector, ImageIndexedDetector) and not persons:
-        raise DataError(f"{folder.root}: found no person to pose: no box of {detections.root} is in a readable image.")
-    return FoundInFolder(persons, search.summary(len(persons)))
+    source = ImageSource([images.root], images.limits, videos=False)
+    if source.skipped_files:
+        _log.info("%s: skipped: %s", images.root, count_reasons(source.skipped_files))
+    run = PredictionRun(source, detector, detections, lambda text: _log.warning("%s", text))
+    results: list[dict[str, Any]] = []
+    with atomic_folder(overlays.root) as folder:
+        mark_output(folder)
+        with OverlayWriter(folder, draw_threshold, empty_images=False) as writer:
+            for poses in run.predict(estimator.predictor(options.batch_size, options.flip_test), writer):
+                results += poses.to_coco()
+        if not run.images:
+            raise DataError(f"{images.root}: none of the {len(source.names())} images can be read.")
+        if isinstance(detector, ImageIndexedDetector) and not run.persons:
+            raise DataError(f"{images.root}: found no person to pose: no box of {detections.root} is in a readable image.")
+    run.warn_about_images_without_persons()
+    writer.warn_about_undrawn(run.persons, "inference.overlays.draw_threshold", run.warn)
+    return FolderPredictions(results, run.summary().to_dict())
 
 
-class _Search:
-    """One pass over a folder."""
-
-    def __init__(self, folder: ImageFolder, detector: Detector, detections: Detections) -> None:
-        self.folder, self.detector, self.detections = folder, detector, detections
-        self.names = folder.names()
-        listing = folder.listing()
-        self.skipped_files = [*listing.skipped_files, *(SkippedFile(name, VIDEO) for name in listing.videos)]
-        self.known = MatchedImages()
-        self.count = 0
-
-    def run(self) -> Iterator[DetectedPerson]:
-        if self.skipped_files:
-            logger.info("%s: not posed: %s", self.folder.root, count_reasons(self.skipped_files))
-        if isinstance(self.detector, ImageIndexedDetector):
-            self.known = self.detector.prepare(self.names, self.detections)
-        for note in self.known.notes:
-            logger.warning("%s", note)
-        alone = []
-        images = read_images(self.folder, self.known.ids, self.skipped_files.append)
-        for info, image in tqdm(images, desc="finding people", unit="image", total=len(self.names), disable=None):
-            try:
-                persons = self.detector(image, info, self.detections)
-            except ImageError as error:
-                logger.warning("left out: %s", error)
-                self.skipped_files.append(SkippedFile(info.name, error.kind, str(error)))
-                continue
-            self.count += 1
-            if outside := [person for person in persons if not person.is_in_image]:
-                logger.warning("%s", describe_outside_boxes(outside))
-            alone += [] if persons else [info.name]
-            yield from (person for person in persons if person.is_in_image)
-        if alone:
-            logger.warning("%s: no box for %d of %d images, %s for one", self.folder.root, len(alone), self.count, alone[0])
-
-    def summary(self, persons: int) -> PoseSummary:
-        ids = describe_image_ids(str(self.detections.root), len(self.known.ids), len(self.names))
-        return PoseSummary(self.count, persons, ids, tuple(self.skipped_files), self.known.notes)
-
-
-def describe_outside_boxes(persons: Sequence[DetectedPerson]) -> str:
-    """What to say of people of one image whose boxes lie outside it, or are far larger; there is at least one."""
+def _describe_outside_boxes(persons: Sequence[DetectedPerson]) -> str:
+    """Name the boxes of one image that lie outside it or are far larger; there is at least one."""
     x, y, width, height = persons[0].box
     first, image = f"[{x + 0.5:g}, {y + 0.5:g}, {width:g}, {height:g}]", persons[0].image
     return (
-        f"{image.name}: left out, outside the picture of {image.size} px or far larger: {len(persons)} of its boxes, "
+        f"{image.name}: left out, outside the image of {image.size} px or far larger: {len(persons)} of its boxes, "
         f"{first} for one"
     )

@@ -1,54 +1,220 @@
-"""Poses of the people in a folder of images, by a model in memory."""
+"""The prediction engine: runs persons through a trained model, in batches.
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+    images with boxes -> crops -+
+                                +-> batches -> backend -> joints and scores
+    crops of a data set --------+
+
+The command line, the pipeline `inference`, evaluation and explainability all predict persons through this module. It does not
+import PyTorch; the backends do (see `prediction.backends`).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from posescope.artifacts.devices import resolve_device
-from posescope.artifacts.pose_model import PoseModel
-from posescope.core.skeleton import warn_about_unpaired_joints
-from posescope.prediction.crop_predictions import PredictionOptions
-from posescope.prediction.image_io.image_folder import ImageFolder
-from posescope.prediction.person_crops import crop_persons
-from posescope.prediction.poses import DetectedPerson, PersonPose
+from posescope.core.errors import PosescopeError
+from posescope.core.records import CropJoints
+from posescope.core.skeleton import Skeleton, warn_about_unpaired_joints
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.prediction.backends.backend import Backend
+from posescope.prediction.image_io.image_source import NamedImage
+from posescope.prediction.person_crops import PersonCrops, crop_persons
+from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
 
-__all__ = ["predict_people"]
+__all__ = ["CropReader", "ImagePersons", "PosedImage", "PredictableModel", "Predictor"]
+
+# A batch is run before it is full when the images kept for it reach this size: 64 large photographs would take gigabytes.
+_MAX_KEPT_BYTES = 256 * 1024**2
 
 
-def predict_people(
-    model: PoseModel, folder: ImageFolder, persons: Sequence[DetectedPerson], options: PredictionOptions
-) -> Iterator[PersonPose]:
-    """Pose people, image by image: an image is read once, and forgotten when its people are done.
+class PredictableModel(Protocol):
+    """What the engine needs to know of a model; `ModelDescription` and `PoseModel` both tell it."""
 
-    Args:
-        model: the trained model.
-        folder: of the images.
-        persons: those of one image stand together.
-        options: batch size (of one image's people), flip test, device.
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names the joints."""
+        ...
 
-    Raises:
-        OptionsError: if the device does not exist, or the crop rule of the model's training is not installed.
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """(height, width) px of the network's input."""
+        ...
+
+    @property
+    def crop(self) -> CropRecipe:
+        """Recipe of the training crops."""
+        ...
+
+
+class CropReader(Protocol):
+    """Crops of N persons that are read batch by batch, such as a `CropSet`."""
+
+    def __len__(self) -> int: ...
+
+    def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the crops at `rows`, (n, H, W, 3) uint8 RGB."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePersons:
+    """An image and its persons, before prediction.
+
+    Attributes:
+        image: upright, with a name and an id.
+        persons: in the order in which they are returned; may be empty.
+        keep_pixels: whether the image is returned with its poses. Otherwise its pixels are freed as soon as its persons are
+            cropped.
     """
-    if options.flip_test:
-        warn_about_unpaired_joints(model.skeleton, "flip_test")
-    model = model.to(resolve_device(options.device))
-    by_image = groupby(persons, key=lambda person: person.image)
-    for image_info, group in tqdm(by_image, desc="posing", unit="image", disable=None):
-        image = folder.read(image_info.name)
-        members = list(group)
-        for start in range(0, len(members), options.batch_size):
-            yield from _predict_batch(model, image, members[start : start + options.batch_size], options.flip_test)
+
+    image: NamedImage
+    persons: Sequence[DetectedPerson]
+    keep_pixels: bool = False
 
 
-def _predict_batch(
-    model: PoseModel, image: NDArray[np.uint8], persons: Sequence[DetectedPerson], flip_test: bool
-) -> Iterator[PersonPose]:
-    cut = crop_persons(image, np.array([person.box for person in persons], dtype=np.float64), model.crop, model.crop_size)
-    decoded = model.predict(torch.from_numpy(cut.crops), flip_test=flip_test)
-    joints, scores = cut.place(decoded.joints.cpu().numpy()), decoded.scores.cpu().numpy()
-    for person, points, heights in zip(persons, joints, scores, strict=True):
-        yield PersonPose(person, points, heights)
+@dataclass(frozen=True, eq=False)
+class PosedImage:
+    """The poses of one image, and the image itself if it was kept."""
+
+    poses: ImagePoses
+    image: NamedImage | None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model, the backend that runs it, and how persons are batched.
+
+    Attributes:
+        model: crop recipe, crop size and skeleton.
+        backend: runs the network and its decoder.
+        batch_size: persons per forward pass.
+        flip_test: whether predictions are averaged with those of the mirrored crop.
+    """
+
+    model: PredictableModel
+    backend: Backend
+    batch_size: int = 64
+    flip_test: bool = False
+
+    def predict_images(self, images: Iterable[ImagePersons]) -> Iterator[PosedImage]:
+        """Predict the persons of a stream of images.
+
+        Batches are filled across images. At most `batch_size` crops and `batch_size` images wait at a time, so a stream of any
+        length takes bounded memory.
+
+        Args:
+            images: read lazily, one at a time.
+
+        Yields:
+            The poses of each image, in the order of `images`.
+
+        Raises:
+            PosescopeError: whatever `images` or the backend raises, after the poses of the images before it.
+        """
+        if self.flip_test:
+            warn_about_unpaired_joints(self.model.skeleton, "flip_test")
+        queue = _Queue(self)
+        try:
+            for image in images:
+                yield from queue.add(image)
+        except PosescopeError:
+            yield from queue.flush()
+            raise
+        yield from queue.flush()
+
+    def predict_crops(self, crops: CropReader, label: str = "predicting") -> CropJoints:
+        """Predict N persons whose crops exist already.
+
+        Args:
+            crops: of the model's crop size.
+            label: of the progress bar.
+
+        Returns:
+            Joints in crop px and scores, in the order of the crops.
+        """
+        shape = (len(crops), len(self.model.skeleton))
+        joints, scores = np.empty((*shape, 2), dtype=np.float32), np.empty(shape, dtype=np.float32)
+        for rows, images in self.read_batches(crops, label):
+            found = self.backend.run(images, self.flip_test)
+            joints[rows], scores[rows] = found.joints, found.scores
+        return CropJoints(joints, scores)
+
+    def read_batches(self, crops: CropReader, label: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """Yield the rows and the pixels (n, H, W, 3) uint8 RGB of one batch after the other, with a progress bar."""
+        starts = range(0, len(crops), self.batch_size)
+        for start in tqdm(starts, desc=label, unit="batch", disable=len(starts) < 2):
+            rows = np.arange(start, min(start + self.batch_size, len(crops)))
+            yield rows, crops.read_images(rows)
+
+
+@dataclass(eq=False)
+class _Open:
+    """An image that waits for the poses of its persons."""
+
+    info: ImageInfo
+    persons: Sequence[DetectedPerson]
+    image: NamedImage | None
+    poses: list[PersonPose] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        return len(self.poses) == len(self.persons)
+
+    def add(self, crops: PersonCrops, found: CropJoints) -> None:
+        first = len(self.poses)
+        persons = self.persons[first : first + len(crops)]
+        self.poses += map(PersonPose, persons, crops.to_image(found.joints), found.scores, found.joints)
+
+
+class _Queue:
+    """Images in order until all their persons are predicted, and the crops that wait for the next forward pass."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._images: deque[_Open] = deque()
+        self._batch: list[tuple[_Open, PersonCrops]] = []
+
+    def add(self, entry: ImagePersons) -> Iterator[PosedImage]:
+        """Crop the persons of an image; yield what a full batch completes."""
+        model, batch_size, image = self._predictor.model, self._predictor.batch_size, entry.image
+        opened = _Open(image.info, entry.persons, image if entry.keep_pixels else None)
+        self._images.append(opened)
+        boxes = np.array([person.box for person in entry.persons], dtype=np.float64).reshape(-1, 4)
+        while len(boxes):
+            room = batch_size - sum(len(crops) for _, crops in self._batch)
+            self._batch.append((opened, crop_persons(image.pixels, boxes[:room], model.crop, model.crop_size)))
+            if len(boxes) >= room:
+                self._run()
+            boxes = boxes[room:]
+        if len(self._images) >= batch_size or self._kept_bytes() >= _MAX_KEPT_BYTES:
+            self._run()
+        yield from self._finished()
+
+    def flush(self) -> Iterator[PosedImage]:
+        """Predict what waits, and yield every image that is complete."""
+        self._run()
+        yield from self._finished()
+
+    def _run(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        found = self._predictor.backend.run(np.concatenate([crops.crops for _, crops in batch]), self._predictor.flip_test)
+        first = 0
+        for opened, crops in batch:
+            rows = slice(first, first + len(crops))
+            opened.add(crops, CropJoints(found.joints[rows], found.scores[rows]))
+            first = rows.stop
+
+    def _finished(self) -> Iterator[PosedImage]:
+        while self._images and self._images[0].is_done:
+            opened = self._images.popleft()
+            yield PosedImage(ImagePoses(opened.info, tuple(opened.poses), self._predictor.model.skeleton), opened.image)
+
+    def _kept_bytes(self) -> int:
+        return sum(opened.image.pixels.nbytes for opened in self._images if opened.image is not None)

@@ -23,7 +23,8 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.external_results import match_results, read_results
 from posescope.evaluation.result_validation import check_results
 from posescope.evaluation.table_schemas import HeatmapErrors
-from posescope.prediction.crop_predictions import PredictionOptions, heatmap_errors, predict_crops, predictions_table
+from posescope.prediction.crop_predictions import heatmap_errors, predict_crops, predictions_table
+from posescope.prediction.options import PredictionOptions
 
 __all__ = ["SplitPredictions", "origin_of_predictions", "predict_split"]
 

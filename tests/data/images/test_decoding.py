@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -19,7 +19,8 @@ from posescope.core.errors import DataError
 from posescope.data.images.decoding import ImageError, decode_image, read_image
 from posescope.data.images.headers import ImageLimits, read_header
 from posescope.data.images.orientation import apply_orientation
-from posescope.prediction.image_io.image_folder import read_upright
+
+read_upright = partial(read_image, frame="upright")
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
 # JPEG keeps smooth pictures nearly as they are.

@@ -7,7 +7,7 @@ import pandas as pd
 from posescope.evaluation.table_schemas import DecodingEffects
 from posescope.pipelines.evaluation.nodes import measure_decoding
 from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 
 
 def test_without_wish_nothing_is_decoded_again_and_the_table_is_empty() -> None:

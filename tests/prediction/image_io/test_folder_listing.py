@@ -10,6 +10,7 @@ from PIL import Image
 
 from posescope.prediction.image_io.folder_listing import IMAGE_SUFFIXES, SkippedFile, count_reasons, list_media, mark_output
 from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.image_io.image_source import ImageSource
 
 PNG = cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
 
@@ -66,7 +67,7 @@ def test_links_are_followed_and_never_loop(tmp_path: Path) -> None:
     assert SkippedFile("sub/up", "folder is listed already", "as the folder itself") in listing.skipped_files
     assert reasons(root)["gone.jpg"] == reasons(root)["self.jpg"] == "link to nothing"
     assert len(listing.skipped_files) == 4
-    assert ImageFolder(root).names() == listing.images
+    assert ImageSource([root], videos=False).names() == listing.images
 
 
 def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_the_decoder_reads_every_suffix(tmp_path: Path, suffix: str) -> None:
     picture = Image.new({".pbm": "1", ".pgm": "L"}.get(suffix, "RGB"), (60, 40), "white")
     picture.save(tmp_path / f"a{suffix}", SUFFIX_FORMATS[suffix])
     folder = ImageFolder(tmp_path)
-    assert folder.names() == (f"a{suffix}",)
+    assert list_media(tmp_path).images == (f"a{suffix}",)
     image = folder.read(f"a{suffix}")
     assert image.shape == (40, 60, 3)
     assert image.min() >= 250

@@ -14,6 +14,8 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.models.base import Interventions
+from posescope.prediction.backends.torch_backend import TorchBackend
+from posescope.prediction.predictor import Predictor
 
 __all__ = ["mean_activations", "mean_colour_image", "predict_persons", "read_activations"]
 
@@ -88,16 +90,9 @@ def predict_persons(
     Returns:
         Joints in crop px.
     """
-    decoded = [
-        model.predict(torch.from_numpy(crops.read_images(batch)), interventions)
-        for batch in tqdm(batches_of_rows(rows, batch_size), desc="predict", leave=False)
-    ]
-    count = len(model.skeleton)
-    return PosePredictions(
-        person_ids=crops.targets.person_ids[rows],
-        joints=np.concatenate([np.empty((0, count, 2), np.float32), *(d.joints.float().cpu().numpy() for d in decoded)]),
-        scores=np.concatenate([np.empty((0, count), np.float32), *(d.scores.float().cpu().numpy() for d in decoded)]),
-    )
+    chosen = crops.subset(rows)
+    found = Predictor(model, TorchBackend(model, interventions), batch_size).predict_crops(chosen)
+    return PosePredictions(chosen.targets.person_ids, found.joints, found.scores)
 
 
 def mean_colour_image(model: PoseModel) -> Tensor:

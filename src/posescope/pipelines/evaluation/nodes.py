@@ -27,8 +27,8 @@ from posescope.evaluation.scored_persons import Cases, gather_cases, gather_scor
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.evaluation.table_schemas import DecodingEffects, join_error_types
 from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
-from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.decoding_effects import measure_decoding_effects
+from posescope.prediction.options import PredictionOptions
 from posescope.reporting.image_grids.worst_persons import draw_worst_persons
 from posescope.reporting.plots.evaluation_plots import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.reporting.result_filter import add_image_origin, add_plot_origin

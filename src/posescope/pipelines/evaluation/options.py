@@ -5,7 +5,7 @@ from pydantic import Field
 from posescope.core.paths import LocalPath
 from posescope.core.plugins import Options
 from posescope.evaluation.scoring_options import ScoringOptions
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 
 __all__ = ["EvaluationOptions", "ErrorAnalysisOptions", "ScoringOptions"]
 

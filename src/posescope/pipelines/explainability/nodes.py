@@ -21,7 +21,8 @@ from posescope.explainability.features.feature_store import FeatureStore
 from posescope.explainability.study import choose_persons, run_analysis, score_persons
 from posescope.explainability.study import list_findings as rank_claims
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
-from posescope.prediction.crop_predictions import PredictionOptions, predict_crops
+from posescope.prediction.crop_predictions import predict_crops
+from posescope.prediction.options import PredictionOptions
 
 __all__ = ["AnalysisNodes"]
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWr
 
 from posescope.core.plugins import ComponentSpec, Options, component_field, installed
 from posescope.explainability.features.feature_store import Pooling
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 
 
 def _check_has_node(spec: ComponentSpec) -> ComponentSpec:

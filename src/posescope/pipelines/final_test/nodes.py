@@ -13,7 +13,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.evaluation.access_log import AccessLog, AccessRecord, check_unseen, describe_final_test
 from posescope.evaluation.metric_values import MetricValues
 from posescope.pipelines.final_test.options import FinalTestOptions
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 
 __all__: list[str] = []
 

@@ -29,7 +29,7 @@ from posescope.improvement.options import AutoencoderTraining, ComparisonOptions
 from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
 from posescope.improvement.variant_comparison import score_variants as score
 from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
 from posescope.reporting.result_filter import add_plot_origin
 from posescope.training.checkpoint_store import CheckpointStore

@@ -1,53 +1,37 @@
-"""Nodes of inference: unpack, one call, return."""
+"""Nodes of the pipeline `inference`."""
 
 from typing import Any
 
-from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
 from posescope.data.images.headers import ImageLimits
-from posescope.prediction.crop_predictions import PredictionOptions
 from posescope.prediction.detectors.detector import Detections
+from posescope.prediction.estimator import ModelFolder
 from posescope.prediction.image_io.image_folder import ImageFolder
+from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayFolder, OverlayOptions
-from posescope.prediction.poses import DetectedPerson, PersonPose, pose_results
-from posescope.prediction.prediction_run import find_in_folder
-from posescope.prediction.predictor import predict_people
+from posescope.prediction.prediction_run import predict_folder
 
 __all__: list[str] = []
 
 
-def find_people(
-    images: ImageFolder, detections: Detections, detector: ComponentSpec, image_limits: ImageLimits
-) -> dict[str, Any]:
-    """Boxes of the people in all images, and an account of what was left out."""
-    found = find_in_folder(images.with_limits(image_limits), build("detectors", detector), detections)
-    return {"people": list(found.persons), "summary": found.summary.to_dict()}
-
-
-def pose_people(
-    model: PoseModel,
+def predict_poses(
+    model: ModelFolder,
     images: ImageFolder,
-    people: list[DetectedPerson],
-    prediction: PredictionOptions,
-    image_limits: ImageLimits,
-) -> list[PersonPose]:
-    """Everybody's joints, in image px."""
-    return list(predict_people(model, images.with_limits(image_limits), people, prediction))
-
-
-def write_poses(model: PoseModel, posed: list[PersonPose]) -> list[dict[str, Any]]:
-    """The poses as COCO results."""
-    return pose_results(posed, model.skeleton)
-
-
-def draw_overlays(
-    model: PoseModel,
-    images: ImageFolder,
-    posed: list[PersonPose],
+    detections: Detections,
     overlays_workspace: OverlayFolder,
+    detector: ComponentSpec,
+    prediction: PredictionOptions,
     overlays: OverlayOptions,
     image_limits: ImageLimits,
-) -> OverlayFolder:
-    """The poses drawn on the images."""
-    overlays_workspace.draw(posed, images.with_limits(image_limits), model.skeleton, overlays.draw_threshold)
-    return overlays_workspace
+) -> dict[str, Any]:
+    """Predict the persons of all images, image by image, and draw them."""
+    found = predict_folder(
+        model.load(prediction.device),
+        images.with_limits(image_limits),
+        build("detectors", detector),
+        detections,
+        overlays_workspace,
+        prediction,
+        overlays.draw_threshold,
+    )
+    return {"results": found.results, "summary": found.summary, "overlays": overlays_workspace}

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from posescope.core.plugins import ComponentSpec, Options, component_field
 from posescope.data.images.headers import ImageLimits
-from posescope.prediction.crop_predictions import PredictionOptions
+from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayOptions
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["InferenceOptions"]
 class InferenceOptions(Options):
     """All parameters of the pipeline."""
 
-    detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="who is in the picture")
+    detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="finds the persons of an image")
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
-    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest picture that is decoded")
-    overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="how the poses are drawn")
+    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest image that is decoded")
+    overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="how poses are drawn")

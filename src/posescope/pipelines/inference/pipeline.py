@@ -1,4 +1,4 @@
-"""The flow of inference."""
+"""The pipeline `inference`."""
 
 from kedro.pipeline import Pipeline, pipeline
 
@@ -8,35 +8,18 @@ from posescope.pipelines.steps import step
 __all__ = ["create_pipeline"]
 
 
-LIMITS = "params:inference.image_limits"
-
-
 def create_pipeline() -> Pipeline:
-    """A folder of images -> boxes, poses, COCO results, overlays."""
+    """Return the pipeline: a folder of images -> COCO results, overlays and an account of the run, in one streaming node."""
+    options = ("detector", "prediction", "overlays", "image_limits")
     return pipeline(
         [
             step(
-                nodes.find_people,
-                ["inference_images", "inference_boxes", "params:inference.detector", LIMITS],
-                {"people": "detected_people", "summary": "inference_summary"},
-            ),
-            step(
-                nodes.pose_people,
-                ["inference_model", "inference_images", "detected_people", "params:inference.prediction", LIMITS],
-                "posed_people",
-            ),
-            step(nodes.write_poses, ["inference_model", "posed_people"], "inference_results"),
-            step(
-                nodes.draw_overlays,
+                nodes.predict_poses,
                 [
-                    "inference_model",
-                    "inference_images",
-                    "posed_people",
-                    "overlays_workspace",
-                    "params:inference.overlays",
-                    LIMITS,
+                    *("inference_model", "inference_images", "inference_boxes", "overlays_workspace"),
+                    *(f"params:inference.{name}" for name in options),
                 ],
-                "overlays",
+                {"results": "inference_results", "summary": "inference_summary", "overlays": "overlays"},
             ),
         ],
         tags="inference",

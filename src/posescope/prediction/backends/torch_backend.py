@@ -1,4 +1,4 @@
-"""A trained model at work in PyTorch: what `OnnxModel` is for an exported one."""
+"""The PyTorch backend. It is the only module of the engine's core that imports torch; others import it where they use it."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,35 +6,66 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from posescope.artifacts.model_folder import read_model
-from posescope.artifacts.onnx_model import CropJoints, check_finite_joints
+from posescope.artifacts.onnx_model import check_finite_joints
+from posescope.artifacts.pose_model import PoseModel
+from posescope.core.records import CropJoints
+from posescope.models.base import Interventions
 
 __all__ = ["TorchBackend"]
 
 
 class TorchBackend:
-    """A model folder with `model.safetensors`.
+    """A trained model in PyTorch.
 
     Args:
-        folder: as `write_model` left it.
-        device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-        allow: dotted paths of components that the folder may name.
-
-    Raises:
-        ModelFolderError: if it cannot be read.
-        OptionsError: if the device does not exist.
+        model: on the device where it runs.
+        interventions: changes of layers' activations, by layer name; not together with a flip test.
+        folder: of the model. If given, predictions that are not finite are refused in its name.
     """
 
     name = "torch"
 
-    def __init__(self, folder: Path, device: str = "auto", allow: Collection[str] = ()) -> None:
-        self._folder = folder
-        self._model = read_model(folder, device, allow)
+    def __init__(self, model: PoseModel, interventions: Interventions | None = None, folder: Path | None = None) -> None:
+        self.model, self._interventions, self._folder = model, interventions, folder
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "auto", allow: Collection[str] = ()) -> "TorchBackend":
+        """Read a model folder that has `model.safetensors`.
+
+        Args:
+            folder: as `write_model` left it.
+            device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
+            allow: dotted paths of components that the folder may name.
+
+        Raises:
+            ModelFolderError: if it cannot be read.
+            OptionsError: if the device does not exist.
+        """
+        return cls(read_model(folder, device, allow), folder=folder)
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
-        """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
-        decoded = self._model.predict(torch.from_numpy(crops), flip_test=flip_test)
-        found = CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())
-        check_finite_joints(found, self._folder)
+        """Return joints and scores of N crops.
+
+        Args:
+            crops: (N, H, W, 3) uint8 RGB.
+            flip_test: whether heatmaps are averaged with those of the mirrored crops.
+
+        Raises:
+            ModelFolderError: if the model of a folder predicts NaN or infinite numbers.
+        """
+        found = self.decode(self.heatmaps(crops, flip_test))
+        if self._folder is not None:
+            check_finite_joints(found, self._folder)
         return found
+
+    def heatmaps(self, crops: NDArray[np.uint8], flip_test: bool = False) -> Tensor:
+        """Return the heatmaps that are decoded, (N, K, h, w) float32 on the model's device; arguments as for `run`."""
+        return self.model.heatmaps(torch.from_numpy(crops), self._interventions, flip_test)
+
+    def decode(self, heatmaps: Tensor) -> CropJoints:
+        """Return the joints (crop px) and scores that the model's codec reads from heatmaps (N, K, h, w)."""
+        decoded = self.model.codec.decode(heatmaps)
+        return CropJoints(decoded.joints.float().cpu().numpy(), decoded.scores.float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""What Python programs may hand over as an image: a path, an encoded file's bytes, a PIL image, an array, a photo."""
+"""Images as Python programs have them: paths, bytes of image files, PIL images, arrays."""
 
 import os
 import sys
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
-from posescope.data.images.decoding import check_bit_depth, composite_on_white, decode_image
+from posescope.data.images.decoding import check_bit_depth, composite_on_white, decode_image, read_image
 from posescope.data.images.headers import ImageLimits
-from posescope.prediction.image_io.image_folder import ImageIdAllocator, read_upright
+from posescope.prediction.image_io.image_folder import ImageIdAllocator
 from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.poses import image_id_from_name
 
-if TYPE_CHECKING:  # slow to load, and not needed by who uses no PIL images
+if TYPE_CHECKING:  # PIL is slow to import, and only its own images need it
     from PIL import Image
 
-__all__ = ["ImageInputError", "ImageLike", "is_one_image", "expected_image_ids", "as_named_image"]
+__all__ = ["ImageInputError", "ImageLike", "as_named_image", "expected_image_ids", "is_one_image"]
 
 ImageLike: TypeAlias = Union[str, "os.PathLike[str]", bytes, NDArray[np.uint8], NamedImage, "Image.Image"]
 
@@ -28,31 +28,31 @@ _PIL_MODES_REFUSED = frozenset({"I", "F"})
 
 
 class ImageInputError(DataError):
-    """An image in memory is of a type, a shape or a range that cannot be posed."""
+    """An image in memory is of a type, shape or range that cannot be used."""
 
 
 def is_one_image(images: Any) -> bool:
-    """Whether this is one image, and not several."""
+    """Return True for one image, False for several."""
     return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | NamedImage) or _is_pil(images)
 
 
 def expected_image_ids(images: Iterable[Any]) -> set[int]:
-    """Return the numbers that images of a list will have; nothing is known of a stream."""
+    """Return the ids that the images of a list will have; empty for a stream."""
     if not isinstance(images, Sequence):
         return set()
     numbers = (image_id_from_name(name) for image in images if (name := _name_of(image)) is not None)
-    photos = {image.image_id for image in images if isinstance(image, NamedImage)}
-    return photos | {number for number in numbers if number is not None}
+    given = {image.image_id for image in images if isinstance(image, NamedImage)}
+    return given | {number for number in numbers if number is not None}
 
 
-def as_named_image(image: Any, place: int, numbers: ImageIdAllocator) -> NamedImage:
-    """Return an image as a photo: upright, RGB, with a name and a number.
+def as_named_image(image: Any, index: int, ids: ImageIdAllocator) -> NamedImage:
+    """Return an image upright, in RGB, with a name and an id.
 
     Args:
         image: a path; the bytes of an encoded image file; an array (H, W, 3) uint8 RGB; a PIL image of any mode but `I` and `F`,
-            turned upright by its EXIF and laid on white where it is transparent; a photo.
-        place: of the image among those that were handed over, from 0: its name where it has none.
-        numbers: give the image a number.
+            turned upright by its EXIF orientation and composited on white; a `NamedImage`.
+        index: of the image among all that were given, from 0; the name of an image without one.
+        ids: allocates the id.
 
     Raises:
         MissingImageError: if there is no file at the path.
@@ -61,25 +61,25 @@ def as_named_image(image: Any, place: int, numbers: ImageIdAllocator) -> NamedIm
     """
     if isinstance(image, NamedImage):
         _check_pixels(image.pixels, f"image {image.name}")
-        numbers.give(image.image_id)
+        ids.allocate(image.image_id)
         return image
     name = _name_of(image)
-    number = numbers.give(None if name is None else image_id_from_name(name))
-    return NamedImage(str(place) if name is None else name, _pixels_of(image, place), number)
+    image_id = ids.allocate(None if name is None else image_id_from_name(name))
+    return NamedImage(str(index) if name is None else name, _pixels_of(image, index), image_id)
 
 
-def _pixels_of(image: Any, place: int) -> NDArray[np.uint8]:
+def _pixels_of(image: Any, index: int) -> NDArray[np.uint8]:
     if isinstance(image, str | os.PathLike):
-        return read_upright(Path(image))
+        return read_image(Path(image), frame="upright")
     if isinstance(image, bytes | bytearray | memoryview):
-        return decode_image(bytes(image), Path(f"image {place}"), frame="upright")
+        return decode_image(bytes(image), Path(f"image {index}"), frame="upright")
     if _is_pil(image):
-        return _pixels_of_pil(image, f"image {place}")
+        return _pixels_of_pil(image, f"image {index}")
     if isinstance(image, np.ndarray):
-        _check_pixels(image, f"image {place}")
+        _check_pixels(image, f"image {index}")
         return image
     raise ImageInputError(
-        f"image {place}: expected a path, bytes of an image file, a PIL image or an array (H, W, 3) uint8 RGB, found "
+        f"image {index}: expected a path, bytes of an image file, a PIL image or an array (H, W, 3) uint8 RGB, found "
         f"{type(image).__name__}. A tensor becomes an array by .cpu().numpy()."
     )
 
@@ -93,7 +93,7 @@ def _name_of(image: Any) -> str | None:
 
 
 def _is_pil(image: Any) -> bool:
-    """Whether it is a PIL image; nobody can have one who has not loaded PIL."""
+    """Return True for a PIL image, without importing PIL."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(image, module.Image)
 
@@ -136,13 +136,13 @@ def _remedy(pixels: NDArray[Any]) -> str:
     if not pixels.size:
         return "It has no pixels."
     if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 1):
-        return "A grey picture: repeat it three times along the last axis."
+        return "A grey image: repeat it three times along the last axis."
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         return "Four channels: drop the opacity, and turn OpenCV's BGRA into RGB."
     if pixels.ndim == 3 and pixels.shape[0] == 3:
         return "Channels come last: transpose(1, 2, 0)."
     if pixels.ndim == 4:
-        return "Several pictures: hand over a list of them."
+        return "Several images: hand over a list of them."
     if np.issubdtype(pixels.dtype, np.floating):
         low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
         scale = " Multiply it by 255 and round." if low >= 0 and high <= 1 else ""

@@ -1,6 +1,7 @@
-"""Tests of posescope.prediction.image_io.image_folder and .transparency: what pictures of all kinds become."""
+"""Upright reading of images of all kinds: `read_image` with EXIF orientation, and `read_header`."""
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from posescope.data.images.decoding import ImageError, composite_on_white, read_image
-from posescope.prediction.image_io.image_folder import read_size, read_upright
+from posescope.data.images.decoding import ImageError, composite_on_white, read_bytes, read_image
+from posescope.data.images.headers import read_header
+
+read_upright = partial(read_image, frame="upright")
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 # Four fields, no two alike: JPEG keeps them, and every way of turning shows.
@@ -29,6 +32,10 @@ STORED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    return read_header(read_bytes(path), path).upright_size
 
 
 def save(path: Path, picture: NDArray[Any] | Image.Image, **options: Any) -> Path:
