@@ -36,7 +36,7 @@ def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int
     runs = [open_explained_run(data_dir) for data_dir in data_dirs]
     names = ascii_uppercase[: len(runs)]
     persons = common_persons(runs)
-    images = runs[0].photographs_of(persons)
+    images = runs[0].image_ids_of(persons)
     explained = dict(zip(names, (run.of_persons(persons) for run in runs), strict=True))
     # The text shows components of the first network alone, and figures that are the same both ways.
     asked = list((permutations if as_json else combinations)(names, 2))

@@ -1,9 +1,9 @@
-"""What the pipeline explainability left in a data_dir, as it is needed to hold several networks side by side.
+"""The outputs of the pipeline explainability in a data_dir, as the comparison of several networks needs them.
 
-<data_dir>/03_primary/persons.parquet                                      which photograph a person is in
-           07_model_output/features/bottleneck/, components.npz                          features and their components
-           08_reporting/explainability/clusters/cluster_members.csv        each person's cluster, if that analysis was run
-                                      component_names/attribute_probes.csv what can be read from the features, likewise
+<data_dir>/03_primary/persons.parquet                                        image and annotation of each person
+           04_feature/bottleneck/, components.npz                            features and their principal components
+           08_reporting/explainability/clusters/cluster_members.csv          cluster of each person, if this analysis was run
+                                      component_names/attribute_probes.csv   attributes predicted from the features, likewise
 """
 
 from collections.abc import Sequence
@@ -23,28 +23,27 @@ from posescope.explainability.similarity.representation_similarity import Repres
 
 __all__ = ["ExplainedRun", "common_persons", "open_explained_run"]
 
-SHARE, MOST = 0.95, 256  # of the variance that is compared, and components that may take
+VARIANCE_FRACTION, MAX_COMPONENTS, MIN_PERSONS = 0.95, 256, 20
 
 _ANALYSES = Path("08_reporting") / "explainability"
-# By the image's number alone, two generated samples of different seeds would pass for the same people.
-_IDENTITY = ("source_split", "image_id", "annotation_id", "file_name", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
-_MEND = "Run the pipelines up to explainability there."
+# image_id does not identify a person: two generated samples of different seeds have the same ids.
+_IDENTITY = ["source_split", "image_id", "annotation_id", "file_name", "bbox_x", "bbox_y", "bbox_w", "bbox_h"]
+_REMEDY = "Run the pipelines up to explainability there."
 
 
 @dataclass(frozen=True)
 class ExplainedRun:
-    """One network's features, seen through its components.
+    """The features of one network, projected on their principal components; every table is indexed by person_id.
 
     Attributes:
-        data_dir: where it was found.
-        layer: where in the network the features were read.
-        model: fingerprint of the network; empty: unknown.
-        scores: a row a person (index person_id), a column a component.
-        explained_variance_ratio: (P,) of the variance that each of these components holds.
-        photographs: image_id by person_id.
-        people: whose annotation each person_id is (`_IDENTITY`), by person_id.
-        clusters: number of the cluster by person_id; None where they were not sought, or are of another network.
-        attributes: table `attribute_probes` by attribute; None likewise.
+        data_dir: folder of the run.
+        layer: layer of the network that the features are of.
+        model: fingerprint of the network; '' if unknown.
+        scores: one row per person, one column per component.
+        explained_variance_ratio: (P,) of these components.
+        annotations: source_split, image_id, annotation_id, file_name and box of each person.
+        clusters: number of the cluster; None without this analysis, or if it is of another network.
+        attributes: table `attribute_probes`, indexed by attribute; None likewise.
     """
 
     data_dir: Path
@@ -52,96 +51,92 @@ class ExplainedRun:
     model: str
     scores: pd.DataFrame
     explained_variance_ratio: NDArray[np.float64]
-    photographs: "pd.Series[int]"
-    people: pd.DataFrame
+    annotations: pd.DataFrame
     clusters: "pd.Series[int] | None"
     attributes: pd.DataFrame | None
 
     def of_persons(self, person_ids: NDArray[np.int64]) -> Representation:
-        """What it says of these persons, in this order."""
-        scores: NDArray[np.float64] = self.scores.loc[person_ids.tolist()].to_numpy(dtype=np.float64)
-        if self.clusters is None or not set(person_ids.tolist()) <= set(self.clusters.index):
+        """Return scores and clusters of (N,) persons, in this order."""
+        ids = person_ids.tolist()
+        scores: NDArray[np.float64] = self.scores.loc[ids].to_numpy(dtype=np.float64)
+        if self.clusters is None or not set(ids) <= set(self.clusters.index):
             return Representation(scores)
-        clusters: NDArray[np.int64] = np.asarray(self.clusters.loc[person_ids.tolist()], dtype=np.int64)
+        clusters: NDArray[np.int64] = np.asarray(self.clusters.loc[ids], dtype=np.int64)
         return Representation(scores, clusters)
 
-    def photographs_of(self, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) image_id of each."""
-        return np.asarray(self.photographs.loc[person_ids.tolist()], dtype=np.int64)
+    def image_ids_of(self, person_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (N,) the image_id of (N,) persons."""
+        return np.asarray(self.annotations["image_id"].loc[person_ids.tolist()], dtype=np.int64)
 
 
 def open_explained_run(data_dir: Path) -> ExplainedRun:
-    """Read it.
+    """Read the outputs of the pipeline explainability.
 
     Raises:
-        DataError: if there are no features or components, or they do not belong together.
+        DataError: if features or components are missing, or do not belong together.
     """
     features = _open_features(data_dir)
-    components = Components.load(data_dir / "07_model_output/features" / "components.npz")
+    components = Components.load(data_dir / "04_feature" / "components.npz")
     if components.features_fingerprint not in ("", features.fingerprint):
-        raise DataError(f"{data_dir}: the components are of other features than those that lie beside them. {_MEND}")
-    count = min(components.components_for(SHARE), MOST, len(components))
-    persons = _read_persons(data_dir).set_index("person_id")
+        raise DataError(f"{data_dir}: the components were computed from other features than those beside them. {_REMEDY}")
+    count = min(components.components_for(VARIANCE_FRACTION), MAX_COMPONENTS, len(components))
     return ExplainedRun(
         data_dir=data_dir,
         layer=features.layer,
         model=features.model,
         scores=pd.DataFrame(components.project(features.values, count), index=features.person_ids),
         explained_variance_ratio=components.explained_variance_ratio[:count],
-        photographs=persons["image_id"],
-        people=persons[[*_IDENTITY]],
-        clusters=_column(_read_table(data_dir, "clusters", "cluster_members", features.model), "person_id", "cluster"),
-        attributes=_indexed(_read_table(data_dir, "component_names", "attribute_probes", features.model), "attribute"),
+        annotations=_read_persons(data_dir),
+        clusters=_cluster_column(_read_table(data_dir, "clusters", "cluster_members", "person_id", features.model)),
+        attributes=_read_table(data_dir, "component_names", "attribute_probes", "attribute", features.model),
     )
 
 
 def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
-    """(N,) persons whose features all runs have, ascending.
+    """Return (N,) the persons whose features all runs have, ascending.
 
     Raises:
-        DataError: if there are fewer than 20, or the same number means another annotation, photograph or box.
+        DataError: if there are fewer than 20 persons, or if a person_id is another annotation, image or box in another run.
     """
-    shared = sorted(set.intersection(*(set(run.scores.index) & set(run.photographs.index) for run in runs)))
+    shared = sorted(set.intersection(*(set(run.scores.index) & set(run.annotations.index) for run in runs)))
     first = runs[0]
     for run in runs[1:]:
-        if not first.people.loc[shared].equals(run.people.loc[shared]):
+        if not first.annotations.loc[shared].equals(run.annotations.loc[shared]):
             raise DataError(
-                f"{first.data_dir} and {run.data_dir} are of different people: the same person_id is another annotation, or in "
-                "another image or box. Explain the networks on the same data."
+                f"{first.data_dir} and {run.data_dir} have different persons: the same person_id has another annotation, image "
+                f"or "
+                "box. Explain the networks on the same data."
             )
-    if len(shared) < 20:
+    if len(shared) < MIN_PERSONS:
         raise DataError(
-            f"Only {len(shared)} persons have features in all of {', '.join(str(run.data_dir) for run in runs)}; at least 20 are "
-            "needed. Explain the networks on the same split of the same data (explainability.persons)."
+            f"Expected at least {MIN_PERSONS} persons with features in all of {', '.join(str(run.data_dir) for run in runs)}, "
+            f"found "
+            f"{len(shared)}. Explain the networks on the same split of the same data (explainability.persons)."
         )
     return np.array(shared, dtype=np.int64)
 
 
 def _open_features(data_dir: Path) -> FeatureSet:
-    store = FeatureStore(data_dir / "07_model_output/features" / "bottleneck")
+    store = FeatureStore(data_dir / "04_feature" / "bottleneck")
     if not store.is_finished():
-        raise DataError(f"{data_dir}: no features of a network lie here (07_model_output/features/bottleneck). {_MEND}")
+        raise DataError(f"{data_dir}: expected features of a network in 04_feature/bottleneck, found none. {_REMEDY}")
     return store.open()
 
 
 def _read_persons(data_dir: Path) -> pd.DataFrame:
     path = data_dir / "03_primary" / "persons.parquet"
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file. {_MEND}")
-    return pd.read_parquet(path, columns=["person_id", *_IDENTITY])
+        raise DataError(f"{path}: file not found. {_REMEDY}")
+    return pd.read_parquet(path, columns=["person_id", *_IDENTITY]).set_index("person_id")
 
 
-def _read_table(data_dir: Path, analysis: str, table: str, model: str) -> pd.DataFrame | None:
-    """None where the analysis was not run, or was run on another network."""
+def _read_table(data_dir: Path, analysis: str, table: str, index: str, model: str) -> pd.DataFrame | None:
+    """Return None if the analysis was not run, or was run on another network."""
     folder = data_dir / _ANALYSES / analysis
     if not (folder / f"{table}.csv").is_file() or read_json(folder / "result.json").get("model", "") not in ("", model):
         return None
-    return read_csv(folder / f"{table}.csv")
+    return read_csv(folder / f"{table}.csv").set_index(index)
 
 
-def _indexed(table: pd.DataFrame | None, key: str) -> pd.DataFrame | None:
-    return None if table is None else table.set_index(key)
-
-
-def _column(table: pd.DataFrame | None, key: str, column: str) -> "pd.Series[int] | None":
-    return None if table is None else table.set_index(key)[column]
+def _cluster_column(members: pd.DataFrame | None) -> "pd.Series[int] | None":
+    return None if members is None else members["cluster"]

@@ -1,4 +1,4 @@
-"""The record of a run: what was asked, of what data, with what versions, what came out, where it lies."""
+"""The record of a run: its parameters, data, versions, metrics, and the places of its outputs."""
 
 import os
 import platform
@@ -25,28 +25,27 @@ _GIT_TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run.
+    """The content of `run.json`.
 
     Attributes:
-        status: "running" from its first node on; "completed", "failed" when an error was raised, or "interrupted" (Ctrl-C) at its
-            end. A killed run stays "running": its process is gone, and `journal.jsonl` beside the record tells how far it came.
-        error: kind and message of that error in one line; none if the run completed.
-        run_id: Kedro's, also the version of what is versioned in the catalog.
-        started_utc, ended_utc: ISO 8601, to the second; none while it runs.
-        process: pid and host of the process that ran it.
-        pipelines: which were asked for.
-        selection: the options that choose among their nodes, and versions to load; those that were not given are left out.
-        nodes: names of the nodes that ran to their end, in the order of their beginning. With `only_missing_outputs` and slices
-            these are fewer than the pipelines have.
-        unfinished_nodes: names of the nodes that began and did not end.
+        status: "running" from the first node on, then "completed", "failed" (an error was raised) or "interrupted" (Ctrl-C). A
+            killed run stays "running"; `journal.jsonl` beside the record holds its finished nodes.
+        error: type and message of the error in one line; None without error.
+        run_id: the id given by Kedro, also the version of versioned datasets.
+        started_utc, ended_utc: ISO 8601, to the second; ended_utc is None while it runs.
+        process: pid and host of the process.
+        pipelines: names of the pipelines.
+        selection: the options that select nodes, and versions to load; options that were not given are left out.
+        nodes: names of the finished nodes, in the order of their start; fewer than the pipelines have if nodes were selected.
+        unfinished_nodes: names of the nodes that started and did not finish.
         runner: name of the class.
         env: the environment; without `--env` and KEDRO_ENV, the default one.
-        parameters: merged, as they stood.
+        parameters: merged parameters.
         versions: of Python, the packages, and the commit of the code.
-        inputs: where each dataset lies that a node has read and no node has made, with the version that was read.
-        outputs: where each dataset lies that was saved, with its version.
+        inputs: path and version of each dataset that a node read and no node made.
+        outputs: path and version of each dataset that was saved.
         data_fingerprint: of the crops, joints and splits, if the run read or made them.
-        metrics: content of metrics.json, if the run has made it.
+        metrics: content of metrics.json, if the run made it.
     """
 
     status: Status
@@ -71,41 +70,53 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Owns the folder of run records."""
+    """The folder of run records."""
 
     root: Path
 
     def folder_of(self, run_id: str) -> Path:
-        """The folder of one run's record."""
+        """Return the folder of the record of a run."""
         return self.root / run_id.replace(":", ".")
 
     def is_finished(self) -> bool:
-        """True once there is a record."""
+        """Whether there is a record."""
         return any(self.root.glob("*/run.json"))
 
 
 def begin_record(folder: Path, record: RunRecord) -> Path:
-    """Write `<folder>/run.json` of a run that begins.
+    """Write `<folder>/run.json` of a run that starts.
+
+    Args:
+        folder: of the run; it must not exist yet.
+        record: of the run.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        DataError: if there is a record of that run already: records are never overwritten.
+        DataError: if the folder exists.
     """
     path = folder / "run.json"
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise DataError(f"{path}: there is a record of this run already; records are never overwritten.") from error
+        raise DataError(f"{path}: this run has a record already; records are never overwritten.") from error
     write_json(path, asdict(record))
     return path
 
 
 def finish_record(path: Path, record: RunRecord) -> None:
-    """Put the record of the run at its end in the place of the one at its beginning."""
+    """Replace the record of a started run by that of the finished run.
+
+    Args:
+        path: as returned by `begin_record`.
+        record: of the run.
+    """
     write_json(path, asdict(record))
 
 
 def describe_versions() -> dict[str, str | bool | None]:
-    """Return the versions of Python and the packages that shape the numbers, and the commit of this package's code."""
+    """Return the versions of Python and of the packages that affect results, and the commit of this package."""
     found: dict[str, str | bool | None] = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:
@@ -116,13 +127,13 @@ def describe_versions() -> dict[str, str | bool | None]:
 
 
 def commit_of(source: Path) -> dict[str, str | bool | None]:
-    """Return the commit that a source file is of, and whether the working tree has more than that commit.
+    """Return the commit of a source file, and whether its working tree has uncommitted changes.
 
     Args:
-        source: the file. Git must track it: an installed package may lie below somebody's repository, of which it is no part.
+        source: a file tracked by git. An installed package may be inside a repository that does not track it.
 
     Returns:
-        `commit` and `dirty`; both None where the file is tracked by no repository, or git is not installed.
+        `commit` and `dirty`; both None if no repository tracks the file, or git is not installed.
     """
     if _git(source.parent, "ls-files", "--error-unmatch", "--", source.name) is None:
         return {"commit": None, "dirty": None}
@@ -131,7 +142,7 @@ def commit_of(source: Path) -> dict[str, str | bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    # Variables such as GIT_DIR, which git sets for its own hooks, would name another repository.
+    # Git sets variables such as GIT_DIR for its hooks; they would point to another repository.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         result = subprocess.run(
