@@ -101,7 +101,7 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert "Joints better in A by oks: 0 of 2" in lines
 
 
-def test_who_was_missed_counts_as_nothing(make_run: Callable[..., Path]) -> None:
+def test_a_person_without_prediction_counts_with_0(make_run: Callable[..., Path]) -> None:
     """B is better with all whom it has found; it has not found person 3 and 4."""
     make_run(A, ids=(1, 2, 3, 4))
     make_run(B, better=0.1, missed=(3, 4))
@@ -183,8 +183,8 @@ def test_an_unknown_run_names_those_that_exist(make_run: Callable[..., Path]) ->
     make_run(A)
     make_run(B, outputs={})
     message = told(compare(A, "yesterday"))
-    assert message.startswith("There is no run 'yesterday' in data/08_reporting/runs")
-    assert f"Runs with scores: {A}. --data-dir names another place." in message
+    assert "'yesterday'" in message
+    assert f"Runs with scores: {A}." in message
 
 
 def test_no_runs_at_all(tmp_path: Path) -> None:
@@ -194,8 +194,8 @@ def test_no_runs_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", [{"outputs": {}}, {"status": "failed"}], ids=["no evaluation", "failed"])
 def test_a_run_without_scores(make_run: Callable[..., Path], data_dir: Path, changes: dict[str, Any]) -> None:
     make_run(A, **changes)
-    assert f"The run {A} ({changes.get('status', 'completed')}: evaluation) has no scores of persons" in told(compare(A, A))
-    assert "no run here came to its end" in told(compare(data_dir, A))
+    assert f"{A} ({changes.get('status', 'completed')}: evaluation)" in told(compare(A, A))
+    assert str(data_dir) in told(compare(data_dir, A))
 
 
 def test_no_person_in_common(make_run: Callable[..., Path]) -> None:
@@ -220,39 +220,39 @@ def test_another_skeleton(make_run: Callable[..., Path], data_dir: Path) -> None
     assert told(compare(A, B)) == "The runs have different skeletons: only in A: nose; only in B: neck.\n"
 
 
-def test_other_crops_are_said(make_run: Callable[..., Path]) -> None:
+def test_other_crops_are_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B, data_fingerprint="2" * 16)
     assert "their data fingerprints differ" in compare(A, B).output
     assert "fingerprint" not in compare(A, A).output
 
 
-def test_data_that_nobody_knows_are_said(make_run: Callable[..., Path]) -> None:
+def test_a_missing_data_fingerprint_is_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, data_fingerprint="1" * 16)
     make_run(B)
-    assert "is not known: a run has no data fingerprint" in compare(A, B).output
+    assert "no data fingerprint" in compare(A, B).output
 
 
-def test_another_raw_dir_is_said(make_run: Callable[..., Path]) -> None:
+def test_another_raw_dir_is_noted(make_run: Callable[..., Path]) -> None:
     make_run(A, inputs={"raw_source": "/here/coco"})
     make_run(B, inputs={"raw_source": "/there/coco"})
-    words = "The data were read from other folders (raw_dir: A /here/coco, B /there/coco); the labels of all persons"
+    words = "(raw_dir: A /here/coco, B /there/coco)"
     assert words in compare(A, B).output
     notes = json.loads(compare(A, B, "--json").output)["notes"]
-    assert notes[0].startswith(words)
+    assert words in notes[0]
     assert not any("folders" in note for note in json.loads(compare(A, A, "--json").output)["notes"])
 
 
-def test_other_people_and_other_metrics_are_said(make_run: Callable[..., Path]) -> None:
+def test_other_protocols_and_metrics_are_noted(make_run: Callable[..., Path]) -> None:
     sigmas = [{"name": "oks", "options": {"sigmas": [0.1, 0.1]}}]
     make_run(A, parameters={"evaluation": {"scoring": {"protocol": None, "metrics": [{"name": "oks"}]}}})
     make_run(B, parameters={"evaluation": {"scoring": {"protocol": "coco", "metrics": sigmas}}})
     output = compare(A, B).output
-    assert "Other people count (evaluation.scoring.protocol): in A None, in B coco." in output
-    assert "The runs were scored by other metrics (evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
+    assert "(evaluation.scoring.protocol): A None, B coco." in output
+    assert "(evaluation.scoring.metrics): A [{'name': 'oks'}], B [{" in output
 
 
-def test_of_a_data_dir_the_newest_run_of_a_model_is_taken(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_the_newest_run_of_a_model_is_selected_from_a_data_dir(make_run: Callable[..., Path], data_dir: Path) -> None:
     given = {"evaluation": {"results": "theirs.json"}}
     make_run(A, parameters=given)
     assert json.loads(compare(data_dir, A, "--json").output)["a"]["run_id"] == A, "there is no other"
@@ -260,18 +260,15 @@ def test_of_a_data_dir_the_newest_run_of_a_model_is_taken(make_run: Callable[...
     make_run("2026-01-03T10.00.00.000Z", parameters=given)
     result = compare(data_dir, A)
     assert result.output.splitlines()[0].startswith(f"A  {B}")
-    assert (
-        f"{data_dir}: the newest run of a model is taken, {B}; the newest of all, 2026-01-03T10.00.00.000Z, has scored the "
-        "results theirs.json: name it by its id to compare it."
-    ) in result.output
-    assert f"{data_dir}: of 3 runs with scores" not in result.output
-    assert compare(B, A).output.count("is taken") == 0
+    assert f"{data_dir}: selected {B}, the newest run of a model. The newest run, 2026-01-03T10.00.00.000Z" in result.output
+    assert f"{data_dir}: selected {B}, the newest of 3" not in result.output
+    assert "selected" not in compare(B, A).output
 
 
-def test_which_run_of_a_data_dir_was_taken_is_said(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_the_run_selected_from_a_data_dir_is_printed(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     make_run(B)
-    assert f"{data_dir}: of 2 runs with scores the newest is taken, {B}." in compare(A, data_dir).output
+    assert f"{data_dir}: selected {B}, the newest of 2 runs" in compare(A, data_dir).output
 
 
 def test_another_systems_results_are_no_model(make_run: Callable[..., Path]) -> None:
@@ -286,29 +283,26 @@ def test_model_and_data_are_those_that_the_tables_name(make_run: Callable[..., P
     content = json.loads(compare(A, B, "--json").output)
     told = [(content[run]["model_fingerprint"], content[run]["data_fingerprint"]) for run in "ab"]
     assert told == [("a" * 16, "1" * 16), ("b" * 16, "2" * 16)]
-    assert content["notes"] == [
-        f"The run {B}: its scores are of the data {'2' * 16}; its record says {'1' * 16}.",
-        "The runs had other crops, joints or splits (their data fingerprints differ).",
-    ]
+    assert len(content["notes"]) == 2
+    assert all(part in content["notes"][0] for part in (B, "1" * 16, "2" * 16))
+    assert "fingerprints" in content["notes"][1]
     assert [figure["name"] for figure in content["metric_values"]] == ["oks"], "fingerprints are no figures"
 
 
-def test_a_model_folder_that_was_exchanged_since_is_named(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_model_folder_is_noted(make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """The record names a folder; the model in it is no longer the one that was scored."""
     monkeypatch.setattr("posescope.runs.finished_runs.model_fingerprint", lambda folder: "c" * 16)
     make_run(A, origin=Origin("a" * 16, "1" * 16, ""), inputs={"model": "06_models/model"}, data_fingerprint="1" * 16)
     content = json.loads(compare(A, A, "--json").output)
     assert content["a"]["model_fingerprint"] == "a" * 16
-    assert content["notes"] == [
-        f"The run {A}: its scores are of the model {'a' * 16}; in the folder that its record names is another model now "
-        f"({'c' * 16})."
-    ]
+    (note,) = content["notes"]
+    assert all(part in note for part in (A, "a" * 16, "c" * 16))
 
 
 @pytest.mark.parametrize("hits_origin", [Origin("b" * 16, "1" * 16, ""), Origin("a" * 16, "2" * 16, ""), Origin(results="")])
 def test_tables_of_one_run_are_of_one_model_and_data(make_run: Callable[..., Path], hits_origin: Origin) -> None:
     make_run(A, origin=Origin("a" * 16, "1" * 16, ""), hits_origin=hits_origin)
-    assert "joint_hits_val of the run" in told(compare(A, A))
+    assert f"joint_hits_val of run {A}" in told(compare(A, A))
 
 
 def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir: Path) -> None:
@@ -316,7 +310,7 @@ def test_rows_of_two_models_are_refused(make_run: Callable[..., Path], data_dir:
     (path,) = data_dir.glob("07_model_output/val/person_scores.parquet/*/*")
     table = pd.read_parquet(path)
     table.assign(model=["a" * 16] * 3 + ["b" * 16]).to_parquet(path)
-    assert "the rows of person_scores_val are of different models or data" in told(compare(A, A))
+    assert "person_scores_val" in told(compare(A, A))
 
 
 @pytest.mark.parametrize(("results", "found"), [(None, Origin("", "1", "f" * 16)), ("theirs.json", Origin("a" * 16, "1", ""))])
@@ -324,19 +318,19 @@ def test_a_models_record_with_a_table_of_others_is_refused(
     make_run: Callable[..., Path], results: str | None, found: Origin
 ) -> None:
     make_run(A, origin=found, parameters={"evaluation": {"results": results}})
-    assert "They are of different runs." in told(compare(A, A))
+    assert "different runs" in told(compare(A, A))
 
 
-def test_a_table_that_is_gone(make_run: Callable[..., Path], data_dir: Path) -> None:
+def test_a_missing_table_is_an_error(make_run: Callable[..., Path], data_dir: Path) -> None:
     make_run(A)
     shutil.rmtree(data_dir / "07_model_output")
-    assert "there is no such file; the run" in told(compare(A, A))
+    assert "person_scores.parquet" in told(compare(A, A))
 
 
-def test_a_file_that_is_no_record(make_run: Callable[..., Path]) -> None:
+def test_an_invalid_record_is_an_error(make_run: Callable[..., Path]) -> None:
     folder = make_run(A)
     (folder / "run.json").write_text("{}")
-    assert "this is no record of a run: it lacks data_fingerprint, inputs" in told(compare(A, A))
+    assert "data_fingerprint, inputs" in told(compare(A, A))
 
 
 def test_the_projects_own_data_dir_is_the_default(make_run: Callable[..., Path], tmp_path: Path) -> None:
