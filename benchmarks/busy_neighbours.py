@@ -1,17 +1,17 @@
-"""How much of its fair share training keeps while other processes use the same cores, for several ways of waiting at barriers.
+"""Measure training beside busy processes, for several ways of waiting at barriers.
 
 Training divides each operation among threads, which meet at a barrier after it. GNU OpenMP, which PyTorch uses on Linux, lets
-threads spin at a barrier for a while before they sleep. On idle cores that saves the time of waking up. On shared cores a
-spinning thread uses up the time slice that the thread it waits for needs.
+threads spin at a barrier before they sleep. On idle cores this avoids the cost of waking up. On shared cores a spinning thread
+uses the time slice of the thread that it waits for.
 
-Each measurement is a new process, which takes steps of the default network (96 px, batch 8) as training does. It is taken on
-idle cores and beside one busy process per core. A scheduler that treats all threads alike gives one training thread per core
-beside one neighbour per core half of the machine: that is the fair share. Every variant is compared with the same figure:
+Each measurement is a new process that trains the default network (96 px, batch 8), on idle cores and beside one busy process per
+core. With one training thread and one busy process per core, a fair scheduler gives training half of the machine. That is the
+fair share, the reference of all variants:
 
-    kept = rate beside the neighbours / (idle rate of `spinning` / 2)
+    kept = rate beside the busy processes / (idle rate of `spinning` / 2)
 
-`spinning` is one thread per core with OpenMP's default. Rounds alternate between all variants. Medians are taken. The last line
-is JSON.
+`spinning` is one thread per core with OpenMP's default. Rounds alternate between the variants; medians are reported. The last
+line is JSON.
 
     python benchmarks/busy_neighbours.py [--rounds N] [--seconds S] [--variants NAME ...]
 """
@@ -38,7 +38,7 @@ _THREADS = "POSESCOPE_MEASURE_THREADS"
 
 @dataclass(frozen=True)
 class Variant:
-    """Threads of training, and the environment variables with which its process starts."""
+    """Number of training threads, and environment variables of the process."""
 
     threads: int
     environment: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ VARIANTS = {
 
 
 def train_for(seconds: float, threads: int) -> float:
-    """Persons per second of training steps, after a warm-up of a third of the time."""
+    """Return the persons per second of training steps, after a warm-up of a third of the time."""
     import torch  # noqa: PLC0415  OpenMP reads its environment when torch is imported
 
     import training  # noqa: PLC0415  the benchmark beside this one
@@ -76,7 +76,7 @@ def _run_until(step: Callable[[], None], deadline: float) -> int:
 
 
 def measure(variant: Variant, seconds: float, neighbours: int) -> float:
-    """Persons per second of a new process, beside so many busy ones."""
+    """Return the persons per second of a new process beside busy processes."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_", "KMP_"))}
     environment |= variant.environment | {_MEASURES_FOR: str(seconds), _THREADS: str(variant.threads)}
     with busy(neighbours):
@@ -86,7 +86,7 @@ def measure(variant: Variant, seconds: float, neighbours: int) -> float:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Processes that calculate without a pause."""
+    """Run busy processes within the block."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_calculate, daemon=True) for _ in range(count)]
     for process in processes:
@@ -106,7 +106,7 @@ def _calculate() -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6)

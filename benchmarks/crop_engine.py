@@ -1,17 +1,16 @@
-"""How fast people are cut, against decoding alone and against the study's way, as ratios from one run on the same images.
+"""Compare cropping with decoding alone and with the thesis's way, as ratios from one run on the same images.
 
-    engine   `write_crops` with everything: planning, decoding, cutting, checksums, writing, the index
-    decode   the same images through the same decoder by the same number of processes, and nothing else
-    study    person by person: read the image, crop, resize with scikit-image, filter a map of 256 x 256 a joint and resize it to
-             64 x 64, write one PNG a crop and one a map; one process
+    engine   `write_crops` as a whole: planning, decoding, cropping, checksums, writing, the index
+    decode   the same images through the same decoder, with the same number of processes
+    study    one person at a time: read the image, crop, resize with scikit-image, filter a map of 256 x 256 px per joint and
+             resize it to 64 x 64, write one PNG per crop and per map; one process
 
-The images are repeated (`--repeats`), so that two processes have shards enough; the pool of processes is warm before anything is
-timed. Rounds follow one another engine, decode, engine, decode, so that a drift of the machine hits all alike; medians are taken.
-Nobody is discarded: the rule is `padded_square`.
+The images are repeated (`--repeats`), so that two processes have enough shards. The process pool is warm before timing starts.
+Rounds alternate between engine and decode; medians are reported. The rule is `padded_square`, which rejects no person.
 
     python benchmarks/crop_engine.py --images ../shared/data/coco_subset --split val2017
 
-The last line is JSON. `engine_persons_per_s` and `decode_images_per_s` are with two processes, `speedup_over_study` is with one.
+The last line is JSON. `engine_persons_per_s` and `decode_images_per_s` use two processes, `speedup_over_study` uses one.
 """
 
 import argparse
@@ -48,7 +47,7 @@ STUDY_PERSONS = 40
 
 @dataclass(frozen=True)
 class Work:
-    """People of one split, their images repeated under other names of the split."""
+    """Persons of one split, with the images repeated under other split names."""
 
     folder: CocoFolder
     source: SourceOptions
@@ -58,7 +57,7 @@ class Work:
 
 
 def prepare(root: Path, split: str, repeats: int, links: Path) -> Work:
-    """The split's people, `repeats` times; a link to the image folder stands for each time."""
+    """Return the persons of the split, `repeats` times; each repeat is a link to the image folder."""
     source = SourceOptions(train_split=split, val_split=split)
     annotations = read_annotations(CocoFolder(root), source.model_copy(update={"images": None}))
     persons = filter_persons(annotations.persons, annotations.keypoints, []).persons
@@ -74,14 +73,14 @@ def prepare(root: Path, split: str, repeats: int, links: Path) -> Work:
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Seconds."""
+    """Return the seconds of a call."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
 
 
 def run_engine(work: Work, store: Path, workers: int) -> float:
-    """Seconds of cutting everybody into an empty store."""
+    """Return the seconds of cropping all persons into an empty store."""
     shutil.rmtree(store, ignore_errors=True)
     options = OPTIONS.model_copy(update={"workers": workers})
     return timed(lambda: write_crops(work.folder, work.source, work.persons, work.crop_boxes, CropStore(store), options))
@@ -93,12 +92,12 @@ def decode_shard(task: ShardTask) -> int:
 
 
 def run_decoding(tasks: list[ShardTask], workers: int) -> float:
-    """Seconds of decoding all images."""
+    """Return the seconds of decoding all images."""
     return timed(lambda: Parallel(n_jobs=workers, batch_size=1)(delayed(decode_shard)(task) for task in tasks))
 
 
 def cut_like_the_study(work: Work, target: Path) -> float:
-    """Persons a second of the study's way."""
+    """Return the persons per second of the thesis's way."""
     table = work.persons.merge(work.crop_boxes, on="person_id").iloc[:STUDY_PERSONS]
     joints = joints_of(work.keypoints, table["person_id"].to_numpy())
     rows = list(zip(table.itertuples(), joints, strict=True))
@@ -106,7 +105,7 @@ def cut_like_the_study(work: Work, target: Path) -> float:
 
 
 def study_person(root: Path, row: object, joints: np.ndarray, target: Path) -> None:
-    """One person's crop and 17 maps, as files."""
+    """Write the crop and the 17 maps of one person as files."""
     image = np.pad(imread(root / row.source_split / row.file_name), ((row.side, row.side), (row.side, row.side), (0, 0)))
     square = image[row.top + row.side : row.top + 2 * row.side, row.left + row.side : row.left + 2 * row.side]
     crop = resize(square, (256, 256), anti_aliasing=True)
@@ -124,7 +123,7 @@ def study_person(root: Path, row: object, joints: np.ndarray, target: Path) -> N
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--images", type=Path, default=Path("../shared/data/coco_subset"), help="folder of a COCO-format data set"
@@ -151,7 +150,7 @@ def main() -> None:
 
 
 def report(seconds: dict[str, list[float]], study_rate: float, persons: int, images: int) -> None:
-    """A line a measurement, then the JSON."""
+    """Print one line per measurement, then the JSON."""
     middle = {name: statistics.median(values) for name, values in seconds.items()}
     for name, values in seconds.items():
         print(f"{name}: median {middle[name]:.3f} s, from {min(values):.3f} to {max(values):.3f}")

@@ -1,7 +1,7 @@
 """Measure the default run with several seeds; write `docs/default-run.md` and the images of the README.
 
-The default run (`kedro run`: generated sample, small network) is trained with each seed in its own `data_dir`. The first seed runs
-the whole pipeline; the others run until the metrics. `--rates` compares learning rates.
+The default run (`kedro run`: generated sample, small network) is trained with each seed in its own `data_dir`. The first seed
+runs the whole pipeline; the others run until the metrics. `--rates` compares learning rates.
 
     python benchmarks/default_run.py [--seeds S ...] [--rates R ...] [--work FOLDER] [--write]
 

@@ -1,10 +1,10 @@
-"""How long the figures of a whole validation set take with their intervals, against what pycocotools takes for its own alone.
+"""Measure the time of all metrics of a validation set with intervals, and the time of pycocotools alone.
 
-    match once by OKS -> AP and AR of every draw of images -> PCK and OKS of every person, with the same draws
+    match once by OKS -> AP and AR of every resample of images -> PCK and OKS of every person, with the same resamples
 
-Predictions are noisy copies of the truth, so no network runs. The folder holds `person_keypoints_val2017.json` or `.json.gz`;
-reading it is not counted. The last line is JSON: `seconds` for everything, `pycocotools_once_s` for pycocotools alone
-(evaluate, accumulate, summarise), how many people and how many resamples.
+Predictions are noisy copies of the ground truth; no network runs. The folder contains `person_keypoints_val2017.json` or
+`.json.gz`; reading it is not timed. The last line is JSON: `seconds` of all metrics, `pycocotools_once_s` of pycocotools
+(evaluate, accumulate, summarise), the number of persons and of resamples.
 """
 
 import argparse
@@ -37,7 +37,7 @@ CROP_PX = 256
 
 
 def noisy_people(labels: Path, seed: int) -> tuple[ScoredPersons, list[dict], Skeleton]:
-    """Everybody labelled in the validation set, with predictions 2 % or 10 % of the person's size beside the truth."""
+    """Return all labelled persons of the validation set, with predictions 2 % or 10 % of their size from the ground truth."""
     read = read_annotations(CocoFolder(labels), SOURCE)
     kept = filter_persons(read.persons, read.keypoints, ()).persons
     kept = kept[kept["split"] == "val"].sort_values("person_id")
@@ -67,7 +67,7 @@ def noisy_people(labels: Path, seed: int) -> tuple[ScoredPersons, list[dict], Sk
 
 
 def time_pycocotools(truth: dict, results: list[dict]) -> float:
-    """Seconds of pycocotools itself, from its evaluator's making on."""
+    """Return the seconds of pycocotools, including the creation of its evaluator."""
     with contextlib.redirect_stdout(io.StringIO()):
         expected = COCO()
         expected.dataset = copy.deepcopy(truth)
@@ -82,7 +82,7 @@ def time_pycocotools(truth: dict, results: list[dict]) -> float:
 
 
 def main() -> None:
-    """Measure once."""
+    """Measure once and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=Path, required=True, help="folder of the annotation files")
     parser.add_argument("--resamples", type=int, default=1000, help="draws of images")

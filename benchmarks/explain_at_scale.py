@@ -1,13 +1,13 @@
-"""Whether everything that is asked of a network can be asked of as many persons as COCO has: seconds and memory, step by step.
+"""Measure time and memory of all explainability steps on as many persons as COCO has.
 
-The persons are those of a finished run, again and again under other ids and photographs, until there are enough; the network has
-random weights, and as many numbers a person at its bottleneck as are asked for. All steps of the pipeline explainability follow
-with their default options: features, scores, pose attributes, components, and every default analysis.
+The persons are those of a finished run, repeated under other person and image ids. The network has random weights and the
+requested number of features at its bottleneck. The steps of the pipeline explainability run with their default options: features,
+scores, pose attributes, components, and every default analysis.
 
     kedro run && python benchmarks/explain_at_scale.py --data data --persons 124040
 
-`GB` is the process's own memory at its peak (without the pages of memory-mapped files, which the system takes back when it needs
-them), sampled every 50 ms. The last line is JSON: `persons`, `numbers`, `seconds`, `peak_gb`, and both of every step.
+`GB` is the peak of the process's anonymous memory (without pages of memory-mapped files), sampled every 50 ms. The last line is
+JSON: `persons`, `numbers`, `seconds`, `peak_gb`, and seconds and peak of every step.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Meter:
-    """Seconds and memory of named steps."""
+    """Seconds and peak memory of named steps."""
 
     steps: dict[str, dict[str, float]] = field(default_factory=dict)
     _peak_kb: int = 0
@@ -51,7 +51,7 @@ class Meter:
         threading.Thread(target=self._sample, daemon=True).start()
 
     def measure(self, name: str, step: Callable[[], Answer]) -> Answer:
-        """Run a step and note what it took."""
+        """Run a step and record its time and memory."""
         self._peak_kb, started = 0, time.perf_counter()
         answer = step()
         time.sleep(0.1)  # for a last sample
@@ -78,7 +78,7 @@ class People:
 
 
 def repeat(data: Path, count: int) -> People:
-    """The persons of a run, as often as it takes, each time with other ids in other photographs."""
+    """Repeat the persons of a run under other person and image ids."""
     targets = replace(PoseTargets.load(data / "05_model_input" / "targets.npz"), squares="")
     store = CropStore(data / "05_model_input" / "crops")
     once = store.select(targets, store.person_ids())
@@ -108,7 +108,7 @@ def _repeat_table(table: pd.DataFrame, times: int, step: int) -> pd.DataFrame:
 
 
 def untrained_model(crops: CropSet, channels: int, depth: int) -> PoseModel:
-    """A network of random weights."""
+    """Return a network with random weights."""
     options = {"stacks": 1, "channels": channels, "depth": depth, "stem_channels": 32, "skip": "identity"}
     model_spec = ComponentSpec(name="hourglass", options=options)
     codec_spec = ComponentSpec(name="gaussian", options={"sigma_heatmap_px": 1.5, "stride": 4})
@@ -125,20 +125,20 @@ def untrained_model(crops: CropSet, channels: int, depth: int) -> PoseModel:
     )
 
 
-def study(people: People, model: PoseModel, folder: Path, analyses: list[str], meter: Meter) -> int:
-    """Every step of the pipeline; how many numbers a person has at the bottleneck."""
-    crops = people.crops
+def study(persons: People, model: PoseModel, folder: Path, analyses: list[str], meter: Meter) -> int:
+    """Run every step of the pipeline; return the number of features per person."""
+    crops = persons.crops
     features = meter.measure("features", lambda: extract_features(model, crops, None, FeatureStore(folder), batch_size=64))
     print(f"{len(features)} persons, {features.values.shape[1]} numbers each")
     predictions = meter.measure("predictions", lambda: predict_crops(model, crops, PredictionOptions()).predictions)
     scores = meter.measure(
         "scores",
         lambda: score_persons(
-            predictions, crops.targets, people.persons, people.crop_boxes, model.skeleton.oks_sigmas, crops.crop_size
+            predictions, crops.targets, persons.persons, persons.crop_boxes, model.skeleton.oks_sigmas, crops.crop_size
         ),
     )
     attributes = meter.measure(
-        "attributes", lambda: measure_attributes(features.person_ids, people.persons, people.keypoints, model.skeleton)
+        "attributes", lambda: measure_attributes(features.person_ids, persons.persons, persons.keypoints, model.skeleton)
     )
     components = meter.measure("components", lambda: PrincipalComponents(PrincipalComponentsOptions())(features))
     print(f"{components.components_for(0.95)} components hold 95 % of the variance")
@@ -163,7 +163,7 @@ def study(people: People, model: PoseModel, folder: Path, analyses: list[str], m
 
 
 def main() -> None:
-    """Measure once."""
+    """Measure once and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="data_dir of a finished run")
     parser.add_argument("--persons", type=int, default=124_040)
@@ -171,11 +171,11 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=2, help="of 96 px, 2 leaves 6 x 6 places at the bottleneck")
     parser.add_argument("--analyses", nargs="*", default=list(ANALYSES))
     arguments = parser.parse_args()
-    people, meter = repeat(arguments.data, arguments.persons), Meter()
-    model = untrained_model(people.crops, arguments.channels, arguments.depth)
+    persons, meter = repeat(arguments.data, arguments.persons), Meter()
+    model = untrained_model(persons.crops, arguments.channels, arguments.depth)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
-        numbers = study(people, model, Path(scratch) / "features", arguments.analyses, meter)
+        numbers = study(persons, model, Path(scratch) / "features", arguments.analyses, meter)
     peak = max(step["gb"] for step in meter.steps.values())
     figures = {"persons": arguments.persons, "numbers": numbers, "seconds": round(time.perf_counter() - started), "peak_gb": peak}
     print(json.dumps({**figures, **meter.steps}))

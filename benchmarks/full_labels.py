@@ -1,10 +1,10 @@
-"""How long the annotations of a whole data set take from the file to the splits, and in how much memory; who is kept.
+"""Measure time and memory from the annotation file to the splits, and count the persons that are kept.
 
-    read and check -> filter -> square boxes (`centred_square`, --box: its option `box`) -> test set
+    read and validate -> filter -> square boxes (`centred_square`, --box: its option `box`) -> test set
 
-The folder holds `person_keypoints_{train,val}2017.json` or `.json.gz`; no image is looked for. The memory is the peak of the
-whole process, the imported libraries included. The last line is JSON: the seconds, the peak in GB (10^9 bytes), and how many
-people are kept; `train_kept` counts them before the test set is drawn.
+The folder contains `person_keypoints_{train,val}2017.json` or `.json.gz`; no images are needed. The memory is the peak of the
+whole process, imported libraries included. The last line is JSON: seconds, peak in GB (10^9 bytes), and persons kept;
+`train_kept` is counted before the test set is sampled.
 """
 
 import argparse
@@ -34,14 +34,14 @@ SMALL_PX = 16
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print how long a step takes."""
+    """Print the time of a step."""
     started = time.perf_counter()
     yield
     print(f"{name:<8} {time.perf_counter() - started:5.2f} s, peak so far {peak_gb():.2f} GB")
 
 
 def peak_gb() -> float:
-    """Most memory that this process has held; where /proc tells it, without what the process that started it held."""
+    """Return the peak memory of this process; from /proc where available, because `ru_maxrss` is inherited."""
     status = Path("/proc/self/status")
     if status.exists():
         return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) * 1024 / 1e9
@@ -50,7 +50,7 @@ def peak_gb() -> float:
 
 
 def print_small_squares(boxed: BoxedPersons) -> None:
-    """Print how many kept squares are smaller than the person's box, than half of it, or show next to nothing."""
+    """Print how many squares are smaller than the annotated box, than half of it, or than a few px."""
     longer = boxed.persons[["bbox_w", "bbox_h"]].to_numpy().max(axis=1)
     sides = boxed.crop_boxes["side"].to_numpy()
     table = pd.DataFrame(
@@ -70,7 +70,7 @@ def print_small_squares(boxed: BoxedPersons) -> None:
 
 
 def main() -> None:
-    """Run the four steps once."""
+    """Run the four steps once and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=Path, required=True, help="folder of the two annotation files")
     parser.add_argument("--box", choices=get_args(MeasuredBox), default="annotated_and_keypoints", help="of the crop rule")
@@ -86,7 +86,7 @@ def main() -> None:
     with step("split"):
         persons = draw_test_set(boxed.persons, SplitOptions())
     seconds, peak = time.perf_counter() - started, peak_gb()
-    print(f"{len(read.persons)} people read, {len(read.issues) + len(filtered.issues) + len(boxed.issues)} set aside")
+    print(f"{len(read.persons)} persons read, {len(read.issues) + len(filtered.issues) + len(boxed.issues)} rejected")
     print_small_squares(boxed)
     kept = boxed.persons["split"].value_counts()
     figures = {"val_kept": int(kept["val"]), "train_kept": int(kept["train"])}

@@ -1,25 +1,23 @@
-"""How fast crops become batches that a network can train on, against the usual way, as ratios from one run on the same crops.
+"""Compare the input pipeline with the usual way, as ratios from one run on the same crops.
 
-    ours    uint8 crops from a memory map -> normalise, augment, render heatmaps: in batch, as the training loop does it
-    usual   person by person: read the crop's JPEG, change colours (NumPy), one warpAffine, normalise, 17 maps (NumPy); then stack
+    ours    uint8 crops from a memory map -> normalise, augment, render heatmaps, in batches as in the training loop
+    usual   one person at a time: read a JPEG, change colours (NumPy), one warpAffine, normalise, 17 maps (NumPy); then stack
 
-Both ways make float32 images of 256 px, 17 maps of 64 cells and weights, in batches of 32. The usual way warps in the plain run
-too, as public loaders do, and pastes Gaussians of 13 cells, their quickest form. With `augmented`, both draw flip, half body,
-rotation, scale, translation and colour anew for each person. Cores are counted alike: one thread of ours against one process of
-theirs, two threads against two processes; OpenCV has one thread a process. (Ours has one more thread in each case, which copies
-crops from the map one batch ahead.) The processes are warm, and what they make stays with them: nothing is sent back. Rounds
-alternate between all ways, so that a drift of the machine hits all alike; medians are taken.
+Both make float32 images of 256 px, 17 heatmaps of 64 px and weights, in batches of 32. The usual way warps in the plain run, too,
+as public loaders do, and pastes Gaussians of 13 px, their fastest form. With `augmented`, both sample flip, half body, rotation,
+scale, translation and colour for each person. One thread of ours is compared with one process of the usual way, two threads with
+two processes; OpenCV has one thread per process. (Ours has one more thread in each case, which copies crops one batch ahead.) The
+processes are warm and send no results. Rounds alternate; medians are reported.
 
-A training step of the network of `conf/coco` (256 channels, two stacks) is timed besides, on the CPU with two threads: the share
-that its input takes, all of it counted as waiting, although the reading of crops runs beside the step. On a GPU (bf16, channels
-last, recorded steps): how much longer a step with its input lasts than one with a batch that lies ready (`input_share`); without
-the GPU's own work on images and heatmaps (`input_on_gpu_ms`, measured alone) that is the share in which it waits. `--compile`
-compiles it too; `--rounds 0` leaves out all but this.
+A training step of the network of `conf/coco` (256 channels, two stacks) is timed as well, on the CPU with two threads: the
+fraction of its input, all of it counted as waiting. On a GPU (bf16, channels last, CUDA graph): how much longer a step with its
+input lasts than one with a batch in memory (`input_share`); without the GPU's own work on images and heatmaps
+(`input_on_gpu_ms`) that is the fraction of waiting. `--compile` compiles it; `--rounds 0` measures only this.
 
     python benchmarks/input_pipeline.py [--crops FOLDER]
 
-FOLDER holds images (.jpg, .png), or images in its subfolders; the middle square of each is taken. Without it, noisy
-colours are painted. The last line is JSON; `speedup_*` are with two cores, `*_1_core` with one.
+FOLDER contains images (.jpg, .png), possibly in subfolders; the central square of each is used. Without it, noisy colours are
+generated. The last line is JSON; `speedup_*` use two cores, `*_1_core` one.
 """
 
 import argparse
@@ -77,14 +75,14 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 @dataclass(frozen=True)
 class Cached:
-    """The same crops as both ways find them on disk."""
+    """The same crops in the files of both ways."""
 
     crop_set: CropSet
     jpegs: tuple[Path, ...]
 
 
 def paint_crops(count: int) -> NDArray[np.uint8]:
-    """Smooth colours with noise, about as hard to decode as photographs."""
+    """Return smooth colours with noise, about as costly to decode as photographs."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, size=(count, 24, 24, 3), dtype=np.uint8)
     smooth = np.stack([cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for image in coarse])
@@ -92,14 +90,14 @@ def paint_crops(count: int) -> NDArray[np.uint8]:
 
 
 def load_crops(folder: Path, count: int) -> NDArray[np.uint8]:
-    """The middle squares of a folder's images, repeated if there are too few."""
+    """Return the central squares of the images of a folder, repeated if there are too few."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})[:count]
     crops = [middle_square(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)) for path in paths]
     return np.stack([crops[index % len(crops)] for index in range(count)])
 
 
 def middle_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The largest square of the middle, as a crop."""
+    """Return the largest central square as a crop."""
     side = min(image.shape[:2])
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     return cv2.resize(image[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -120,7 +118,7 @@ def cache_crops(crops: NDArray[np.uint8], folder: Path) -> Cached:
 
 
 def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Tensor, ...]:
-    """What the training loop does before the network: images, heatmaps, weights."""
+    """Prepare images, heatmaps and weights as the training loop does."""
     if augmented:
         generator, plan = step_generator(0, 1, number), start_plan(batch.targets, COCO_PERSON, (SIZE, SIZE))
         for augmentation in AUGMENTATIONS:
@@ -133,7 +131,7 @@ def prepare_batch(batch: Batch, number: int, augmented: bool) -> tuple[torch.Ten
 
 
 def run_ours(cached: Cached, augmented: bool, threads: int) -> float:
-    """Seconds for all crops."""
+    """Return the seconds for all crops."""
     torch.set_num_threads(threads)
     started = time.perf_counter()
     order = shuffled_order(len(cached.crop_set), 0, 1)
@@ -143,7 +141,7 @@ def run_ours(cached: Cached, augmented: bool, threads: int) -> float:
 
 
 def draw_matrix(rng: np.random.Generator, joints: NDArray[np.float32], augmented: bool) -> tuple[NDArray[np.float64], bool]:
-    """`augmented_from_crop` of one person and whether it is mirrored: half body, rotation, scale, shift, flip in one matrix."""
+    """Return `augmented_from_crop` of one person (half body, rotation, scale, translation, flip) and whether it is flipped."""
     centre, zoom, middle = np.array([SIZE - 1, SIZE - 1]) / 2, 1.0, np.array([SIZE - 1, SIZE - 1]) / 2
     if not augmented:
         return np.eye(2, 3), False
@@ -162,7 +160,7 @@ def draw_matrix(rng: np.random.Generator, joints: NDArray[np.float32], augmented
 
 
 def change_colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brightness and tint, saturation, contrast: the usual sequence on float32."""
+    """Change brightness, tint, saturation and contrast on float32."""
     values = image.astype(np.float32) * (rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3)).astype(np.float32)
     saturation, contrast = np.float32(rng.uniform(0.8, 1.2)), np.float32(rng.uniform(0.8, 1.2))
     values = values * saturation + (values @ LUMA)[..., None] * (1 - saturation)
@@ -170,7 +168,7 @@ def change_colours(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArra
 
 
 def change_colours_quickly(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same as one linear map by OpenCV, on bytes: quicker than arithmetic on floats."""
+    """Change colours by one linear map of OpenCV on bytes, faster than arithmetic on floats."""
     gains = rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3)
     saturation, contrast = rng.uniform(0.8, 1.2), rng.uniform(0.8, 1.2)
     linear = contrast * (saturation * np.eye(3) + (1 - saturation) * LUMA) * gains
@@ -178,7 +176,7 @@ def change_colours_quickly(rng: np.random.Generator, image: NDArray[np.uint8]) -
 
 
 def render_maps(joints: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """17 Gaussians, each pasted into its map where it is not 0; weight 0 where nothing of it is inside."""
+    """Paste 17 Gaussians into their heatmaps; weight 0 for a Gaussian outside."""
     side, reach = SIZE // STRIDE, int(3 * SIGMA)
     maps, weights = np.zeros((len(joints), side, side), dtype=np.float32), np.ones(len(joints), dtype=np.float32)
     for number, (x, y) in enumerate((joints + 0.5) / STRIDE - 0.5):
@@ -196,7 +194,7 @@ def render_maps(joints: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArr
 def usual_person(
     path: Path, joints: NDArray[np.float32], rng: np.random.Generator, colours: str
 ) -> tuple[NDArray[np.float32], ...]:
-    """One person of the usual way; `colours` is '', 'numpy' or 'opencv', and nothing is augmented where it is ''."""
+    """Prepare one person in the usual way; `colours` is '' (no augmentation), 'numpy' or 'opencv'."""
     image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     if colours and rng.random() < 0.8:
         image = (change_colours if colours == "numpy" else change_colours_quickly)(rng, image)
@@ -211,7 +209,7 @@ def usual_person(
 
 
 def usual_batches(paths: tuple[Path, ...], joints: NDArray[np.float32], colours: str) -> int:
-    """One process's share, in batches; the number of persons."""
+    """Prepare the persons of one process in batches; return their number."""
     cv2.setNumThreads(0)
     rng = np.random.default_rng(0)
     for first in range(0, len(paths), BATCH):
@@ -222,7 +220,7 @@ def usual_batches(paths: tuple[Path, ...], joints: NDArray[np.float32], colours:
 
 
 def run_usual(cached: Cached, pool: ProcessPoolExecutor, colours: str, processes: int) -> float:
-    """Seconds for all crops; every process gets an equal share."""
+    """Return the seconds for all crops, divided equally among processes."""
     joints = cached.crop_set.targets.joints
     shares = [slice(part, None, processes) for part in range(processes)]
     started = time.perf_counter()
@@ -234,7 +232,7 @@ def run_usual(cached: Cached, pool: ProcessPoolExecutor, colours: str, processes
 def run_step(
     cached: Cached, network: Hourglass, optimiser: torch.optim.Optimizer, rows: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Seconds of the input of one step, rendering included, and of the step without it."""
+    """Return the seconds of the input of one step, rendering included, and of the step without it."""
     started = time.perf_counter()
     (batch,) = iterate_batches(cached.crop_set, rows, len(rows), CPU)
     images, heatmaps, _ = prepare_batch(batch, 0, augmented=True)
@@ -246,7 +244,7 @@ def run_step(
 
 
 def measure_waiting(cached: Cached, persons: int, steps: int) -> float:
-    """Median share of a training step that its input takes."""
+    """Return the median fraction of a training step that its input takes."""
     torch.set_num_threads(2)
     network = Hourglass(HourglassOptions(stacks=2, channels=256, depth=4), (SIZE, SIZE), len(COCO_PERSON))
     network = network.to(memory_format=torch.channels_last).train()
@@ -258,7 +256,7 @@ def measure_waiting(cached: Cached, persons: int, steps: int) -> float:
 
 
 class GpuStep:
-    """Steps of the network of `conf/coco` on a GPU, the loss looked at one step late, as the training loop does it."""
+    """Steps of the network of `conf/coco` on a GPU; the loss is read one step late, as in training."""
 
     def __init__(self, cached: Cached, batch: int, compiled: bool) -> None:
         self.cached, self.batch, self.device = cached, batch, torch.device("cuda")
@@ -271,11 +269,11 @@ class GpuStep:
         self.gradients, self.watch = CudaGraphGradients(direct, self.network), LossMonitor()
 
     def batches(self) -> Iterator[Batch]:
-        """Of one epoch."""
+        """Return the seconds of one epoch."""
         yield from iterate_batches(self.cached.crop_set, shuffled_order(len(self.cached.crop_set), 0, 1), self.batch, self.device)
 
     def step(self, batch: Batch, ready: tuple[torch.Tensor, ...]) -> None:
-        """One step."""
+        """Run one step."""
         images, heatmaps, weights = ready
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.gradients(images, EncodedTargets(heatmaps, weights), 1.0)
@@ -284,7 +282,7 @@ class GpuStep:
         self.watch.record(loss, norm, batch, 1, 1)
 
     def epoch_s(self, with_input: bool) -> float:
-        """Seconds of an epoch, with its input or with one batch again and again."""
+        """Return the seconds of an epoch, with its input or with one repeated batch."""
         batches = list(self.batches()) if not with_input else []
         fixed = prepare_batch(batches[0], 0, augmented=True) if batches else ()
         torch.cuda.synchronize()
@@ -295,10 +293,10 @@ class GpuStep:
         return time.perf_counter() - started
 
     def input_on_gpu_ms(self) -> float:
-        """The GPU's own time for the images and heatmaps of a batch; median of ten, all asked for before the first is done."""
+        """Return the GPU time for the images and heatmaps of a batch, median of ten queued repeats."""
         batch = next(self.batches())
         events = [torch.cuda.Event(enable_timing=True) for _ in range(11)]
-        torch.cuda._sleep(200_000_000)  # the GPU is kept busy while the work is queued, so that no gap is measured
+        torch.cuda._sleep(200_000_000)  # keep the GPU busy while the work is queued, so that no gap is measured
         for number, event in enumerate(events):
             if number:
                 prepare_batch(batch, number, augmented=True)
@@ -308,7 +306,7 @@ class GpuStep:
 
 
 def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> dict[str, float | int | bool]:
-    """Medians over rounds."""
+    """Return the medians over rounds."""
     step = GpuStep(cached, batch, compiled)
     with reproducible(0, step.device), raise_recompile_limit():
         times = [(step.epoch_s(with_input=True), step.epoch_s(with_input=False)) for _ in range(rounds + 1)][1:]
@@ -328,7 +326,7 @@ def measure_on_gpu(cached: Cached, batch: int, rounds: int, compiled: bool) -> d
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crops", type=Path, help="folder of images; default: painted ones")
     parser.add_argument("--persons", type=int, default=512)
@@ -361,7 +359,7 @@ def main() -> None:
 
 
 def report(seconds: dict[str, list[float]], persons: int, figures: dict[str, Any]) -> None:
-    """A line a way, then the JSON; ratios are medians over rounds, of the ways that were measured."""
+    """Print one line per way, then the JSON with the medians of the ratios."""
     for name, values in seconds.items():
         rates = [persons / value for value in values]
         print(f"{name:<24} {statistics.median(rates):6.0f} persons/s ({min(rates):.0f} to {max(rates):.0f})")

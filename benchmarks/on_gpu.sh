@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is measured on a machine with a GPU, stage by stage; each has a time limit, and one that fails does not stop the others.
+# Run the GPU measurements stage by stage. Each stage has a time limit; a failing stage does not stop the others.
 #
 #     bash benchmarks/on_gpu.sh OUT STAGE...        stages: check input step pilots recipes explain
 #
@@ -11,7 +11,7 @@
 # TESTS                       of check: which tests (pytest -k)
 # INPUT                       of input: more arguments (--compile needs an INPUT_LIMIT of 200)
 # CHECK_LIMIT INPUT_LIMIT STEP_LIMIT PILOTS_LIMIT RECIPES_LIMIT    seconds
-# LINES_SHOWN                 of each log; the whole lies in OUT
+# LINES_SHOWN                 lines of each log on the screen; the whole log is in OUT
 set -u
 out=$1
 shift
@@ -39,7 +39,7 @@ for name in "$@"; do
         step) stage "${STEP_LIMIT:-170}" step python3 "$here/training.py" --rounds 3 --batch ${BATCHES:-64 128} \
             --variants ${VARIANTS:-tf32_channels_last bf16_channels_last graphed compiled residuals} ;;
         pilots) unpack; stage "${PILOTS_LIMIT:-60}" pilots python3 "$here/recipes.py" --data "$data" --network coco --epochs 4 \
-            --recipes "${PILOTS:-bf16 at 0.004, sigma 2, emphasis 40;bf16 at 0.004, sigma 2, emphasis 100;bf16 at 0.004, sigma 3, emphasis 40}" ;;
+            --recipes "${PILOTS:-bf16 at 0.004, sigma 2, foreground weight 40;bf16 at 0.004, sigma 2, foreground weight 100;bf16 at 0.004, sigma 3, foreground weight 40}" ;;
         recipes) unpack; stage "${RECIPES_LIMIT:-400}" recipes python3 "$here/recipes.py" --data "$data" --network "${NETWORK:-coco}" \
             --epochs "${EPOCHS:-50}" --batch-size "${BATCH:-32}" --recipes "${RECIPES:-on a GPU;thesis_final recorded}" --out "$out/curves" ;;
         explain) stage 60 explain python3 "$here/explain.py" --device cuda ;;

@@ -1,9 +1,9 @@
-"""Carry a finished data_dir to a machine without Kedro, small enough to send: its crops as JPEG files of quality 95 in one file.
+"""Pack the crops of a finished data_dir into one file, as JPEG of quality 95, for a machine without Kedro.
 
-    python benchmarks/pack_crops.py pack DATA FILE      what `recipes.py` reads of a data_dir, in one .npz
-    python benchmarks/pack_crops.py unpack FILE DATA    the data_dir again; its crops differ from the first ones by JPEG's losses
+    python benchmarks/pack_crops.py pack DATA FILE      write what `recipes.py` reads of a data_dir into one .npz
+    python benchmarks/pack_crops.py unpack FILE DATA    write the data_dir; its crops have JPEG losses
 
-The checksums of its shards are those of the crops with losses.
+The checksums of the shards are those of the crops with losses.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BESIDE = (
 
 
 def pack(data: Path, file: Path, quality: int) -> None:
-    """Write everything into one file, uncompressed: JPEGs do not get smaller."""
+    """Write all crops into one file, uncompressed because JPEG files do not shrink further."""
     shards = sorted((data / CROPS).glob("shard-*.npy"))
     records = [path.with_suffix(".json").relative_to(data).as_posix() for path in shards]
     parts = {name: np.frombuffer((data / name).read_bytes(), dtype=np.uint8) for name in (*BESIDE, *records)}
@@ -62,7 +62,7 @@ def unpack(file: Path, data: Path) -> None:
 
 
 def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None:
-    """Write a shard anew, with the checksums of these crops."""
+    """Write a shard with the checksums of these crops."""
     old = store.record(name)
     with store.shard_writer(name, old.fingerprint, len(crops), crops[0].shape[0]) as writer:
         for crop, person, colour, count in zip(crops, old.person_ids, old.rgb_sums, old.pixel_counts, strict=True):
@@ -72,7 +72,7 @@ def rewrite(store: CropStore, name: str, crops: list[NDArray[np.uint8]]) -> None
 
 
 def encode(crop: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB -> the bytes of a JPEG file."""
+    """Return the bytes of a JPEG file of an image (H, W, 3) RGB."""
     done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError("A crop could not be written as JPEG.")
@@ -80,7 +80,7 @@ def encode(crop: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def decode(jpeg: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The other way."""
+    """Return the image (H, W, 3) RGB of a JPEG file."""
     return np.asarray(cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 

@@ -1,7 +1,7 @@
-"""How much a recipe's parts are worth on real people: the study's recipe, ours, and ours with one thing changed.
+"""Compare training recipes on photographs: the thesis's, ours, and ours with one setting changed.
 
-The same network, the same crops, the same number of persons a step and of steps; only what is named differs. One seed each,
-so differences of one or two hundredths of PCK mean nothing. The crops come from a finished data_dir, for example of LSPET:
+All recipes use the same network, crops, batch size and number of steps. One seed each, so differences of 0.01 to 0.02 PCK are not
+significant. The crops come from a finished data_dir, for example of LSPET:
 
     kedro run --pipelines data_engineering --params "raw_dir=FOLDER,data_dir=DATA,data_engineering.sample=null,
         data_engineering.source.train_split=train,data_engineering.source.val_split=val,
@@ -9,8 +9,8 @@ so differences of one or two hundredths of PCK mean nothing. The crops come from
     python benchmarks/recipes.py --data DATA [--epochs 8] [--recipes "thesis_final;ours"] [--network coco] [--threads 2]
         [--out FOLDER]
 
-Each recipe is scored by `pck_thesis` and by PCK at 0.2 of the torso (left shoulder to right hip), with the flip test where it has
-one. With --out, the history of each goes there as CSV, and the curves as a picture. The last line is JSON.
+Each recipe is evaluated by `pck_thesis` and by PCK at 0.2 of the torso (left shoulder to right hip), with the flip test if it
+uses one. --out is the folder of the histories (CSV) and the plot. The last line is JSON.
 """
 
 import argparse
@@ -74,7 +74,7 @@ OURS = {
     "codec": OUR_CODEC, "flip_test": True, "learning_rate": 0.016, "loss": {"name": "mse", "options": {"foreground_weight": 40}},
     "schedule": ONE_CYCLE, "augmentations": [FLIP, TURN],
 }  # fmt: skip
-# What only a GPU can do, and the rates of a network of 256 channels: the wider a layer, the smaller the steps that it bears.
+# Options for GPUs, and learning rates for 256 channels: wider layers need smaller rates.
 ON_GPU = {**OURS, "amp": "bf16", "cuda_graph": True}
 RATES = (0.001, 0.002, 0.004, 0.008)
 RECIPES: dict[str, dict[str, Any]] = {
@@ -101,14 +101,14 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 RECIPES["on a GPU"] = {**ON_GPU, "learning_rate": 0.004, "loss": {"name": "mse", "options": {"foreground_weight": 60}}}
 for sigma, foreground_weight in itertools.product((2, 3), (40, 100)):
-    RECIPES[f"bf16 at 0.004, sigma {sigma}, emphasis {foreground_weight}"] = {
+    RECIPES[f"bf16 at 0.004, sigma {sigma}, foreground weight {foreground_weight}"] = {
         **ON_GPU,
         "learning_rate": 0.004,
         "loss": {"name": "mse", "options": {"foreground_weight": foreground_weight}},
         "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": sigma, "decoder": "dark"}},
     }
 
-# The recipe of `conf/coco` but for `compile`, at several rates and emphases.
+# The recipe of `conf/coco` but for `compile`, at several rates and foreground weights.
 COCO = {
     "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 2.0, "decoder": "dark", "blur_sigma_heatmap_px": 2.0}},
     "flip_test": True, "amp": "auto", "cuda_graph": True,
@@ -123,11 +123,11 @@ COCO = {
 }  # fmt: skip
 for rate, foreground_weight in itertools.product((0.0005, 0.001, 0.002, 0.004), (0, 20, 60)):
     loss = {"name": "mse", "options": {"foreground_weight": foreground_weight}}
-    RECIPES[f"coco at {rate}, emphasis {foreground_weight}"] = {**COCO, "learning_rate": rate, "loss": loss}
+    RECIPES[f"coco at {rate}, foreground weight {foreground_weight}"] = {**COCO, "learning_rate": rate, "loss": loss}
 
 
 class Data:
-    """Training and validation persons of a finished data_dir."""
+    """Return the training and validation persons of a finished data_dir."""
 
     def __init__(self, folder: Path) -> None:
         store = CropStore(folder / "05_model_input" / "crops")
@@ -139,7 +139,7 @@ class Data:
 
 
 def run_recipe(data: Data, network: str, recipe: dict[str, Any], epochs: int, batch_size: int, threads: int) -> TrainingOutcome:
-    """Train it."""
+    """Train a recipe."""
     settings = {name: value for name, value in recipe.items() if name not in ("codec", "flip_test")}
     options = TrainingOptions(
         epochs=epochs, batch_size=batch_size, device="auto", threads=threads, image_grid_every_epochs=0, **settings
@@ -154,7 +154,7 @@ def run_recipe(data: Data, network: str, recipe: dict[str, Any], epochs: int, ba
 
 
 def score(outcome: TrainingOutcome, crop_set: CropSet, skeleton: Skeleton, flip_test: bool) -> dict[str, float]:
-    """Means over the validation persons."""
+    """Return the means over the validation persons."""
     rows = np.array_split(np.arange(len(crop_set)), max(1, len(crop_set) // 64))
     found = np.concatenate(
         [
@@ -174,7 +174,7 @@ def score(outcome: TrainingOutcome, crop_set: CropSet, skeleton: Skeleton, flip_
 
 
 def draw_curves(histories: dict[str, pd.DataFrame], path: Path) -> None:
-    """Validation PCK epoch by epoch."""
+    """Plot the validation PCK by epoch."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for name, history in histories.items():
@@ -186,7 +186,7 @@ def draw_curves(histories: dict[str, pd.DataFrame], path: Path) -> None:
 
 
 def main() -> None:
-    """Train, score, print."""
+    """Train, evaluate and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--network", choices=list(NETWORKS), default="default")

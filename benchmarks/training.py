@@ -1,20 +1,18 @@
-"""How fast a training step is: ours against a plain eager float32 step of the same network and batch, as ratios from one run.
+"""Compare the training step with a plain eager float32 step of the same network and batch, as ratios from one run.
 
-    plain   channels first, float32 (no TF32), nothing compiled: forward, loss of every stack, backward, RMSProp
-    ours    the same with what the options of `modelling.training` offer: `channels_last`, and on a GPU `amp: bf16`, `compile` and
-            `cuda_graph`; as in the training loop, operations are deterministic where they can be, and the loss is looked at, one
-            step late
+    plain   channels first, float32 (no TF32), not compiled: forward, loss of every stack, backward, RMSProp
+    ours    the same with the options of `modelling.training`: `channels_last`, and on a GPU `amp: bf16`, `compile`, `cuda_graph`;
+            as in the training loop, operations are deterministic where possible, and the loss is read one step late
 
-Options are measured one by one too. On a CPU all variants take turns, round after round, so that a drift of the machine hits all
-alike; on a GPU, whose memory does not hold them all, one follows the other. Medians of the rounds' ratios are taken. The images
-are random: input is measured by `input_pipeline.py`.
+Each option is measured alone, too. On a CPU rounds alternate between the variants; on a GPU, whose memory does not hold all of
+them, they run in sequence. Medians of the ratios are reported. The images are random; `input_pipeline.py` measures the input.
 
     python benchmarks/training.py [--network default|coco|newell8] [--batch N ...] [--rounds N] [--compile]
 
-On a CPU the network is that of `conf/base` (96 px, batch 8), on a GPU that of Newell with eight stacks (256 px, as its common
-port to PyTorch has it) at the best of several batches: that with the fastest recorded bf16 step. `share_of_matrix_rate`:
-arithmetic of a step (three times that of a forward pass, two operations a multiply-accumulate) over the rate of a large matrix
-product in the same number format on the same device, measured here. The last line is JSON.
+The network is that of `conf/base` (96 px, batch 8) on a CPU, and Newell's with eight stacks (256 px) on a GPU, at the batch size
+with the fastest bf16 step with a CUDA graph. `share_of_matrix_rate`: operations of a step (three times those of a forward pass,
+two per multiply-accumulate) divided by the rate of a large matrix product in the same number format on the same device. The last
+line is JSON.
 """
 
 import argparse
@@ -52,7 +50,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the plain step."""
+    """Settings that differ from the plain step."""
 
     channels_last: bool = False
     tf32: bool = False
@@ -64,7 +62,7 @@ class Variant:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within the block, torch works so."""
+        """Apply the settings of a variant to torch within the block."""
         torch.use_deterministic_algorithms(self.checked, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
@@ -73,14 +71,14 @@ class Variant:
 
 
 def compile_residuals(network: Any) -> None:
-    """Each residual for itself, what training did before it compiled whole stacks."""
+    """Compile each residual separately, as training did before it compiled whole stacks."""
     for module in network.modules():
         if isinstance(module, Residual):
             module.compile(dynamic=False)
 
 
 class Step:
-    """A network with its optimiser and one batch."""
+    """Network, optimiser and one batch."""
 
     def __init__(self, network: str, variant: Variant, batch: int, device: torch.device) -> None:
         options, side = NETWORKS[network]
@@ -102,7 +100,7 @@ class Step:
         self.persons = Batch(nobody, slice(None), self.images, self.images, self.images)
 
     def __call__(self) -> None:
-        """One step."""
+        """Run one step."""
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.gradients(self.images, self.targets, 1.0)
         if self.first_loss is None:
@@ -113,13 +111,13 @@ class Step:
             self.watch.record(loss, norm, self.persons, 0, 0)
 
     def persons_per_s(self, steps: int) -> float:
-        """Of a few steps."""
+        """Return the seconds of several steps."""
         with self.variant.applied():
             return steps * self.batch / seconds_of(lambda: [self() for _ in range(steps)], self.device)
 
 
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
-    """Wall time until the device has done it."""
+    """Return the wall time until the device has finished."""
     _finish(device)
     started = time.perf_counter()
     work()
@@ -133,7 +131,7 @@ def _finish(device: torch.device) -> None:
 
 
 def measure_matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations a second of a large matrix product; the best of five."""
+    """Return the operations per second of a large matrix product, best of five."""
     side = 8192 if device.type == "cuda" else 2048
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     product: Tensor = left @ right
@@ -142,7 +140,7 @@ def measure_matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def variants_of(device: torch.device, compiled: bool) -> dict[str, Variant]:
-    """By name; `ours` is last."""
+    """Return the variants by name; `ours` is last."""
     plain, last = Variant(), Variant(channels_last=True, checked=True)
     if device.type == "cuda":
         bf16 = Variant(channels_last=True, bf16=True, checked=True)
@@ -164,7 +162,7 @@ def variants_of(device: torch.device, compiled: bool) -> dict[str, Variant]:
 
 
 def measure(variants: dict[str, Variant], network: str, batch: int, device: torch.device, rounds: int) -> dict[str, list[float]]:
-    """Persons a second of each variant, round by round."""
+    """Return the persons per second of each variant and round."""
     if device.type == "cuda":
         return {name: speeds_of({name: variant}, network, batch, device, rounds)[name] for name, variant in variants.items()}
     return speeds_of(variants, network, batch, device, rounds)
@@ -173,7 +171,7 @@ def measure(variants: dict[str, Variant], network: str, batch: int, device: torc
 def speeds_of(
     variants: dict[str, Variant], network: str, batch: int, device: torch.device, rounds: int
 ) -> dict[str, list[float]]:
-    """Of variants that take turns; the first round warms up, and compiles."""
+    """Measure alternating variants; the first round warms up and compiles."""
     steps = {name: Step(network, variant, batch, device) for name, variant in variants.items()}
     speeds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 1):
@@ -208,7 +206,7 @@ def profile(step: Step) -> None:
 
 
 def best_batch(network: str, batches: list[int], device: torch.device) -> int:
-    """The batch with the fastest step of bf16 in channels-last that fits into memory; of a single one, that one."""
+    """Return the batch size with the fastest bf16 step in channels last that fits into memory."""
     if len(batches) == 1:
         return batches[0]
     found: dict[int, float] = {}
@@ -229,12 +227,12 @@ def best_batch(network: str, batches: list[int], device: torch.device) -> int:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all variants and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=list(NETWORKS), help="default: `default` on a CPU, `newell8` on a GPU")
     parser.add_argument("--batch", type=int, nargs="+", help="default: 8 on a CPU; 32, 64, 128 on a GPU")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--variants", nargs="*", help="beside plain and ours; none: no other; default: all")
+    parser.add_argument("--variants", nargs="*", help="besides plain and ours; none: no other; default: all")
     parser.add_argument("--compile", action="store_true", help="measure compiled steps on a CPU too (minutes)")
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,8 +1,7 @@
-"""How fast one training step of the default network is, and what each choice is worth, as ratios from one run.
+"""Measure one training step of the default network and the effect of each choice, as ratios from one run.
 
-Every variant is timed in turn, round after round, so that a drift of the machine's speed hits all alike; medians are taken.
-The images are random: reading and rendering are not timed. The last line is JSON: persons a second by variant, and their ratios
-to `default`.
+Rounds alternate between the variants; medians are reported. The images are random; reading and rendering are not timed. The last
+line is JSON: persons per second of each variant, and the ratios to `default`.
 """
 
 import argparse
@@ -22,7 +21,7 @@ STEPS = 12
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the default run."""
+    """Settings that differ from the default run."""
 
     options: dict[str, Any] = field(default_factory=dict)
     batch: int = 8
@@ -43,7 +42,7 @@ VARIANTS = {
 
 
 class Trainer:
-    """A network with its optimiser and one batch."""
+    """Network, optimiser and one batch."""
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
@@ -54,7 +53,7 @@ class Trainer:
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 1e-3)
 
     def persons_per_s(self) -> float:
-        """Forward, backward and update, a few times over."""
+        """Run several steps: forward, backward, update."""
         torch.set_num_threads(self.variant.threads)
         started = time.perf_counter()
         for _ in range(STEPS):
