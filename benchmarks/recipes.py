@@ -110,7 +110,9 @@ for sigma, foreground_weight in itertools.product((2, 3), (40, 100)):
 
 # The recipe of `conf/coco` but for `compile`, at several rates and foreground weights.
 COCO = {
-    "codec": {"name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 2.0, "decoder": "dark", "blur_sigma_heatmap_px": 2.0}},
+    "codec": {
+        "name": "gaussian", "options": {"stride": 4, "sigma_heatmap_px": 2.0, "decoder": "dark", "blur_sigma_heatmap_px": 2.0}
+    },
     "flip_test": True, "amp": "auto", "cuda_graph": True,
     "schedule": {"name": "one_cycle", "options": {"warmup_fraction": 0.05}},
     "augmentations": [
