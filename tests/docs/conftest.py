@@ -23,14 +23,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_TYPED: Mapping[str, str] = {
     "make test": "it is what runs this test",
     "make install *": "it makes the environment that runs this test",
-    "make package": "tests/test_package.py builds the wheel",
+    "make package": "tests/integration/test_package.py builds the wheel",
     "make viz": "a server: it never ends",
     "make viz-site": "needs the extra `viz`, and a minute",
-    "python -m posescope --conf-source=*": "needs the installed wheel: tests/test_package.py",
+    "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
     "kedro run --pipelines download *": "20 GB from the network: tests/coco/download fetches from a server of its own",
     "source .venv/bin/activate": "the tests have the environment on their PATH",
     "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
-    "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/test_real_data.py, with one epoch",
+    "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
 # What is typed in the place of what cannot be: a recipe of the Makefile, and a page's words for something that a run has named.
 STAND_INS = {

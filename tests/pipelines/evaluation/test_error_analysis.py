@@ -1,4 +1,4 @@
-"""Nodes that say where the model fails; the whole flow is in `tests/test_end_to_end.py`."""
+"""Nodes that say where the model fails; the whole flow is in `tests/integration/test_end_to_end.py`."""
 
 import io
 

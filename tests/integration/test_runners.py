@@ -20,7 +20,7 @@ from posescope.pipeline_registry import register_pipelines
 from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner")
 

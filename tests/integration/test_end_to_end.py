@@ -25,7 +25,7 @@ from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png_text
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")  # as in the processes that are started
 
 FIGURES = {
