@@ -83,18 +83,18 @@ def test_killed_and_run_again(tiny_coco, cut, monkeypatch, tmp_path, event, numb
 PROGRAM = """
 import sys
 from pathlib import Path
-from posescope.coco.folder import CocoFolder, SourceOptions
-from posescope.coco.reader import read_annotations
-from posescope.crops.boxing import box_persons
-from posescope.crops.engine import cut_all
-from posescope.crops.options import CropOptions
-from posescope.crops.store import CropStore
+from posescope.data.coco.folder import CocoFolder, SourceOptions
+from posescope.data.coco.reader import read_annotations
+from posescope.data.crops.crop_boxes import box_persons
+from posescope.data.crops.cropping import write_crops
+from posescope.data.crops.options import CropOptions
+from posescope.data.crops.crop_store import CropStore
 
 options = CropOptions(rule="padded_square", size_px=1024, workers=2, shard_persons=1)
 folder, source = CocoFolder(Path(sys.argv[1])), SourceOptions()
 found = read_annotations(folder, source)
 boxed = box_persons(found.persons, found.keypoints, options)
-cut_all(folder, source, boxed.persons, boxed.crop_boxes, CropStore(Path(sys.argv[2])), options)
+write_crops(folder, source, boxed.persons, boxed.crop_boxes, CropStore(Path(sys.argv[2])), options)
 """
 
 

@@ -75,16 +75,16 @@ MANY_SHARDS = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from posescope.crops.shard_file import CropColour
-from posescope.crops.store import CropStore
-from posescope.records import PoseTargets
+from posescope.data.crops.shard_writer import ColourSums
+from posescope.data.crops.crop_store import CropStore
+from posescope.core.records import PoseTargets
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 store, count = CropStore(Path(sys.argv[1])), 250
 store.begin()
 for number in range(count):
     with store.shard_writer(f"shard-{number:05d}", "f", 1, 2) as writer:
-        writer.append(number, np.full((2, 2, 3), number, np.uint8), CropColour((0, 0, 0), 4))
+        writer.append(number, np.full((2, 2, 3), number, np.uint8), ColourSums((0, 0, 0), 4))
 store.finish([f"shard-{number:05d}" for number in range(count)], "whole")
 ids = np.arange(count)
 targets = PoseTargets(ids, np.zeros((count, 1, 2), np.float32), np.full((count, 1), 2, np.uint8))

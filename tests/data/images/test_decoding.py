@@ -259,10 +259,10 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from posescope.crops.cutting import cut_square
-from posescope.crops.decoding import ImageError, read_image
-from posescope.drawing.panels import fit_height
-from posescope.images.limits import ImageLimits
+from posescope.data.crops.square_crop import crop_square
+from posescope.data.images.decoding import ImageError, read_image
+from posescope.drawing.image_grids import resize_to_height
+from posescope.data.images.headers import ImageLimits
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -276,8 +276,8 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 after = peak()
 wide = read_image(Path(sys.argv[2]), limits=ImageLimits(max_side_px=65_535))
 side = round(1.25 * max(wide.shape))
-cut_square(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, side, 256, (124, 116, 104))
-fit_height(wide, 200)
+crop_square(wide, (wide.shape[1] - side) // 2, (1 - side) // 2, side, 256, (124, 116, 104))
+resize_to_height(wide, 200)
 print(refused, after - before, peak() - after)
 """
 
