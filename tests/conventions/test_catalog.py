@@ -87,7 +87,7 @@ def test_every_parameter_of_a_node_comes_as_its_options_model(context: KedroCont
 
 def test_every_dataset_can_be_made_and_is_declared(catalog: DataCatalog) -> None:
     names = set().union(*(datasets_of(pipeline) for pipeline in PIPELINES.values()))
-    assert {"crops", "model", "report", "inference_results", "analysis_latent_traversal", "issues_cut"} <= names
+    assert {"crops", "model", "report", "inference_results", "analysis_latent_traversal", "issues_crop"} <= names
     undeclared = {name for name in names if name not in catalog or isinstance(catalog.get(name), MemoryDataset)}
     assert undeclared == IN_MEMORY
 

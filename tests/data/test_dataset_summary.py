@@ -35,13 +35,13 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
     table = count_rejected(
         read(1, 1, 1, 2, 2, 3, 3),
         issues(
-            issue("cut", "cut short", 2, 5),
+            issue("crop", "cut short", 2, 5),
             issue("read", "image without people", 8, -1),
             issue("read", "image without people", 9, -1),
             issue("read", "no box", 3, 99),
             issue("read", "area is missing", 3, 7, "repaired"),  # goes on, and is not counted
             issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
-            issue("crop", "does not fit", 1, 1),
+            issue("box", "does not fit", 1, 1),
             issue("filter", "crowd", 1, 2),
             issue("filter", "no labelled joints", 1, 3),
             issue("filter", "no labelled joints", 2, 4),
@@ -53,8 +53,8 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
         ["read", "image", "image without people", 2, 2 / 5],
         ["filter", "person", "no labelled joints", 2, 2 / 8],
         ["filter", "person", "crowd", 1, 1 / 8],
-        ["crop", "person", "does not fit", 1, 1 / 8],
-        ["cut", "person", "cut short", 1, 1 / 8],
+        ["box", "person", "does not fit", 1, 1 / 8],
+        ["crop", "person", "cut short", 1, 1 / 8],
         ["accepted", "person", "persons with a crop", 2, 2 / 8],
         ["accepted", "image", "images of these persons", 1, 1 / 5],
     ]

@@ -9,7 +9,7 @@ from posescope.data.crops.crop_store import CropStore
 
 __all__ = ["STEPS", "count_rejected", "count_joint_labels", "persons_with_crops"]
 
-STEPS = ("read", "filter", "crop", "cut", "accepted")  # in the order in which a record meets them
+STEPS = ("read", "filter", "box", "crop", "accepted")  # in the order in which a record meets them
 
 
 def persons_with_crops(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def test_nothing_of_nothing_is_no_failure():
 
 def test_the_summary_counts_by_reason_the_most_frequent_first():
     with pytest.raises(DataError) as caught:
-        check_failures(issues("rare", "often", "often"), 10, FailureLimits(), step="cut")
+        check_failures(issues("rare", "often", "often"), 10, FailureLimits(), step="crop")
     _, *lines = str(caught.value).splitlines()
     assert lines == ["  2 x often; the first: record 1", "  1 x rare; the first: record 0"]
 

@@ -167,8 +167,8 @@ def test_an_unknown_filter_is_refused(annotations):
 
 
 def test_issues_of_a_step_with_details(annotations):
-    found = issues_of(annotations.persons[2:4], "crop", np.array(["a", "b"]), detail="rule x")
+    found = issues_of(annotations.persons[2:4], "box", np.array(["a", "b"]), detail="rule x")
     assert found[["annotation_id", "step", "reason", "detail"]].to_numpy().tolist() == [
-        [3, "crop", "a", "rule x"],
-        [4, "crop", "b", "rule x"],
+        [3, "box", "a", "rule x"],
+        [4, "box", "b", "rule x"],
     ]

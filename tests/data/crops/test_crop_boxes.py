@@ -46,7 +46,7 @@ def test_who_cannot_be_centred_goes_into_the_issues(tiny_coco):
     found = box_persons(annotations.persons, annotations.keypoints, CropOptions(size_px=32))
     assert found.persons["person_id"].tolist() == found.crop_boxes["person_id"].tolist() == [0, 2, 3, 4, 5, 6]
     issue = found.issues.iloc[0]
-    assert issue[["annotation_id", "file_name", "step", "detail"]].tolist() == [2, "one.png", "crop", "rule centred_square"]
+    assert issue[["annotation_id", "file_name", "step", "detail"]].tolist() == [2, "one.png", "box", "rule centred_square"]
     assert "do not fit" in issue["reason"]
 
 

@@ -146,7 +146,7 @@ def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, t
     store = CropStore(tmp_path / "again")
     issues = write_crops(folder, source, first.persons, first.crop_boxes, store, options, FailureLimits(max_fraction=1))
     assert issues["annotation_id"].tolist() == [1, 2]
-    assert set(issues["step"]) == {"cut"}
+    assert set(issues["step"]) == {"crop"}
     assert set(issues["reason"]) <= {"image cannot be decoded", "image cannot be read", "image file is missing"}
     assert issues["detail"].str.contains(r"one\.png: (?:cannot be decoded|there is no such image file)").all()
     everybody = store.select(targets_in_crops(first.crop_boxes, first.keypoints), np.arange(7))

@@ -17,7 +17,7 @@ PICTURES = {"crop_grid", "target_grid", "average_crop"}
 PLOTS = {"distribution_plot", "rejected_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
 TABLES = {
     "persons_read", "keypoints", "persons_filtered", "persons_boxed", "crop_boxes", "persons", "issues", "issues_read",
-    "issues_filter", "issues_crop", "issues_cut", "data_distribution", "data_quality", "data_quality_read",
+    "issues_filter", "issues_box", "issues_crop", "data_distribution", "data_quality", "data_quality_read",
     "data_quality_images", "rejected", "joint_labels",
 }  # fmt: skip
 RECORDS = {"skeleton", "crop_statistics"}

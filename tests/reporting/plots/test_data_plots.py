@@ -72,7 +72,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
         rejected(
             ("read", "image", "image without people", 2, 0.04),
             ("filter", "person", "crowd", 19, 0.19),
-            ("cut", "person", "cut short", 1, 0.0001),
+            ("crop", "person", "cut short", 1, 0.0001),
             *KEPT,
         )
     )
@@ -90,7 +90,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
 
 
 def test_rare_reasons_are_drawn_as_one():
-    many = [("cut", "person", f"reason {number}", 20 - number, 0.01) for number in range(12)]
+    many = [("crop", "person", f"reason {number}", 20 - number, 0.01) for number in range(12)]
     figure = plot_rejected(rejected(*many, *KEPT))
     people = figure.data[0]
     assert people.y[0] == "cut: 5 other reasons"
@@ -102,7 +102,7 @@ def test_rare_reasons_are_drawn_as_one():
 
 def test_long_reasons_are_wrapped():
     figure = plot_rejected(
-        rejected(("crop", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
+        rejected(("box", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
     )
     assert figure.data[0].y[0] == "crop: joints do not fit in the largest<br>square that is centred on them"
 

@@ -36,7 +36,7 @@ def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOpt
     return BoxedPersons(
         persons=persons[accepted].reset_index(drop=True),
         crop_boxes=_boxes_table(persons["person_id"].to_numpy()[accepted], squares, options),
-        issues=issues_of(persons[~accepted], "crop", squares.reasons[~accepted], detail=f"rule {options.rule}"),
+        issues=issues_of(persons[~accepted], "box", squares.reasons[~accepted], detail=f"rule {options.rule}"),
     )
 
 

@@ -72,7 +72,7 @@ def write_crops(
     _cut(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
     if failures is not None:
-        check_failures(issues, len(persons), failures, step="cut")
+        check_failures(issues, len(persons), failures, step="crop")
     if len(persons) and len(issues) == len(persons):
         raise DataError(f"Not a single image could be read; the first: {issues['detail'].iloc[0]}")
     names, whole = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
@@ -97,7 +97,7 @@ def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd
     kinds, details = ([failed[person][part] for person in rows["person_id"]] for part in (0, 1))
     if failed:
         logger.warning("%d persons have no crop, because their image could not be read; see the table of issues", len(failed))
-    return issues_of(rows, "cut", kinds, details)
+    return issues_of(rows, "crop", kinds, details)
 
 
 # MERGED from shards: Cut one shard: every image is read and decoded once for all its people, and let go before the next.

@@ -68,7 +68,7 @@ def filter_people(persons_read: pd.DataFrame, keypoints: pd.DataFrame, options: 
 def box_people(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: CropOptions) -> dict[str, pd.DataFrame]:
     """Find everybody's square box."""
     result = box_persons(persons_filtered, keypoints, crop)
-    return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_crop": result.issues}
+    return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_box": result.issues}
 
 
 def split_people(persons_boxed: pd.DataFrame, split: SplitOptions) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def cut_crops(
 ) -> dict[str, Any]:
     """Cut and resize everybody into shards."""
     issues = write_crops(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
-    return {"crops": crops_workspace, "issues_cut": issues}
+    return {"crops": crops_workspace, "issues_crop": issues}
 
 
 def check_pictures(crops: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:

@@ -13,7 +13,7 @@ FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
 STATISTICS = "crop_statistics"
 PREVIEW = "params:data_engineering.preview"
-ISSUES = ["issues_read", "issues_filter", "issues_crop", "issues_cut"]
+ISSUES = ["issues_read", "issues_filter", "issues_box", "issues_crop"]
 QUALITY = ["data_quality_read", "data_quality_images"]
 
 
@@ -35,13 +35,13 @@ def create_pipeline() -> Pipeline:
             step(
                 nodes.box_people,
                 ["persons_filtered", "keypoints", CROP],
-                named_outputs("persons_boxed", "crop_boxes", "issues_crop"),
+                named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
             step(nodes.split_people, ["persons_boxed", "params:data_engineering.split"], "persons"),
             step(
                 nodes.cut_crops,
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
-                named_outputs("crops", "issues_cut"),
+                named_outputs("crops", "issues_crop"),
             ),
             step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_images"),
             step(nodes.count_people, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
