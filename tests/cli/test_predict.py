@@ -123,10 +123,10 @@ def test_a_picture_that_declares_too_large_a_size_is_left_out(photos: Path, mode
     (photos / "text.jpg").write_bytes(raw)
     result = call("predict", photos, "--model", model_folders.onnx)
     assert (result.exit_code, len(result.stdout.splitlines())) == (3, 2), result.output
-    assert "text.jpg: the file declares a picture of 60000 x 60000 px" in result.stderr
+    assert "text.jpg: the file declares an image of 60000 x 60000 px" in result.stderr
     small = call("predict", photos, "--model", model_folders.onnx, "--max-megapixels", "0.003")
     assert (small.exit_code, small.stdout) == (1, "")
-    assert "a.png: the file declares a picture of 50 x 70 px" in small.stderr
+    assert "a.png: the file declares an image of 50 x 70 px" in small.stderr
 
 
 def test_videos_of_a_folder_are_taken(model_folders: Any, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_fingerprint_follows_splits_and_joints(tiny_coco, cut):
 
 def test_nobody_to_train_on_is_an_error(tiny_coco, cut):
     found = cut(tiny_coco.root)
-    with pytest.raises(DataError, match="No training person has a crop"):
+    with pytest.raises(DataError, match="training"):
         measure(found, persons=found.persons.assign(split="val"))
 
 
@@ -77,10 +77,10 @@ def test_what_was_measured_is_what_lies_there(tiny_coco, cut):
     statistics = measure(found)
     check_current(statistics, found.store, found.persons, targets)
     other = cut(tiny_coco.root, rule_options={"margin": 0.3})
-    with pytest.raises(DataError, match=r"are not those that were measured .* Run the pipeline data_engineering"):
+    with pytest.raises(DataError, match="fingerprint"):
         check_current(statistics, other.store, other.persons, targets_in_crops(other.crop_boxes, other.keypoints))
     drawn = found.persons.assign(split=["test", *found.persons["split"][1:]])
-    with pytest.raises(DataError, match="are not those that were measured"):
+    with pytest.raises(DataError, match="fingerprint"):
         check_current(measure(other), other.store, drawn, targets)
 
 
@@ -89,9 +89,9 @@ def test_joints_and_boxes_of_another_run_are_refused(tiny_coco, cut):
     old = cut(tiny_coco.root)
     new = box_persons(old.persons, old.keypoints, old.options.model_copy(update={"rule_options": {"margin": 0.5}}))
     everybody = old.persons["person_id"].to_numpy()
-    with pytest.raises(DataError, match=r"cut from other squares .* than targets speak of"):
+    with pytest.raises(DataError, match="targets"):
         old.store.select(targets_in_crops(new.crop_boxes, old.keypoints), everybody)
-    with pytest.raises(DataError, match=r"cut from other squares .* than crop_boxes speak of"):
+    with pytest.raises(DataError, match="crop_boxes"):
         old.store.check_boxes(new.crop_boxes)
     old.store.check_boxes(old.crop_boxes.iloc[::-1])
     assert len(old.store.select(targets_in_crops(old.crop_boxes, old.keypoints), everybody)) == 7

@@ -1,4 +1,4 @@
-"""Tests of posescope.data.crops.image_checks: orientations, and pictures and persons that stand twice."""
+"""Tests of posescope.data.crops.image_checks: orientations, and images and persons that stand twice."""
 
 import shutil
 
@@ -15,8 +15,8 @@ from posescope.data.crops.image_checks import check_images, image_quality_table
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
 
 
-def record(pictures, people):
-    """The record of a shard: pictures (name, digest, orientation, height, width), people (person id, digest of the crop)."""
+def record(images, people):
+    """The record of a shard: images (name, digest, orientation, height, width), people (person id, digest of the crop)."""
     return ShardRecord(
         name="shard-00000",
         fingerprint="f",
@@ -27,7 +27,7 @@ def record(pictures, people):
         size_bytes=0,
         checksum="",
         row_digests=tuple(digest for _, digest in people),
-        pictures=tuple(ImageFacts(*facts) for facts in pictures),
+        images=tuple(ImageFacts(*facts) for facts in images),
     )
 
 
@@ -53,11 +53,11 @@ def test_no_person_gives_no_finding():
 
 
 def test_the_same_file_in_two_splits_is_told_from_one_twice_in_a_split():
-    pictures = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
+    images = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
     persons = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val"))
     crops = [(0, "c0"), (1, "c0"), (2, "c2"), (3, "c3")]
-    found = check_images([record(pictures[:2], crops[:2]), record(pictures[2:], crops[2:])], persons, SourceOptions())
-    assert summary(found) == [("same_picture_in_two_splits", "a", 2, 4), ("same_picture_twice", "b", 2, 4)]
+    found = check_images([record(images[:2], crops[:2]), record(images[2:], crops[2:])], persons, SourceOptions())
+    assert summary(found) == [("images_in_two_splits", "a", 2, 4), ("duplicate_images", "b", 2, 4)]
     assert "'a/1.jpg' = 'a/2.jpg'" in found[0].detail
     assert {finding.severity for finding in found} == {"warned"}
 
@@ -66,32 +66,32 @@ def test_the_same_pixels_in_other_files_are_found_by_their_crops():
     found = check_images([record(PLAIN, [(0, "same"), (1, "other"), (2, "same")])], THREE, SourceOptions())
     assert summary(found) == [("persons_in_two_splits", "all", 2, 3)]
     assert "'a/1.jpg person 0' = 'b/1.jpg person 2'" in found[0].detail
-    # Two records of one picture are no finding of this check: the annotations' own checks see them.
+    # Two records of one image are no finding of this check: the annotations' own checks see them.
     twice = people((0, "a", "1.jpg", "train"), (1, "a", "1.jpg", "train"), (2, "b", "1.jpg", "val"))
     assert check_images([record(PLAIN[::2], [(0, "same"), (1, "same"), (2, "c")])], twice, SourceOptions()) == []
 
 
 def test_orientations_are_counted_by_what_the_size_tells():
-    pictures = [("a/1.jpg", "d1", 3, 40, 60), ("a/2.jpg", "d2", 6, 40, 60), ("b/1.jpg", "d3", 6, 50, 50)]
-    shard = record(pictures, [(0, "c0"), (1, "c1"), (2, "c2")])
+    images = [("a/1.jpg", "d1", 3, 40, 60), ("a/2.jpg", "d2", 6, 40, 60), ("b/1.jpg", "d3", 6, 50, 50)]
+    shard = record(images, [(0, "c0"), (1, "c1"), (2, "c2")])
     (finding,) = check_images([shard], THREE, SourceOptions())
     assert summary([finding]) == [("exif_orientation", "all", 3, 3)]
-    assert "'a/1.jpg' has orientation 3" in finding.detail
-    assert "for 2 of them" in finding.detail, "upside down, and the square one"
+    assert "'a/1.jpg': 3" in finding.detail
+    assert "2 of them" in finding.detail, "rotated by 180 degrees, and the square one"
     assert "data_engineering.source.orientation" in finding.remedy
     assert check_images([shard], THREE, SourceOptions(orientation="upright")) == []
 
 
 def test_many_groups_are_shown_in_part():
-    pictures = [(f"a/{number}.jpg", f"d{number // 2}", 1, 4, 4) for number in range(10)]
+    images = [(f"a/{number}.jpg", f"d{number // 2}", 1, 4, 4) for number in range(10)]
     persons = people(*((number, "a", f"{number}.jpg", "train") for number in range(10)))
-    (finding,) = check_images([record(pictures, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
+    (finding,) = check_images([record(images, [(n, f"c{n}") for n in range(10)])], persons, SourceOptions())
     assert finding.records == 10
     assert "'a/4.jpg' = 'a/5.jpg', and 2 more" in finding.detail
 
 
 def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, caplog):
-    """A validation picture that is a training file, and one that has its pixels in another format."""
+    """A validation image that is a training file, and one that has its pixels in another format."""
     shutil.copy(tiny_coco.image_file("train2017", "one.png"), tiny_coco.image_file("val2017", "one.png"))
     tiny_coco.change("val2017", lambda content: content["annotations"][0].update(tiny_coco.read("train2017")["annotations"][0]))
     two = cv2.imread(str(tiny_coco.image_file("train2017", "two.png")))
@@ -100,7 +100,7 @@ def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, capl
     tiny_coco.change("val2017", lambda content: content["annotations"][1].update(same))
     found = cut(tiny_coco.root)
     table = DataQuality.validate(image_quality_table(found.store, found.persons, SourceOptions()))
-    assert table[["check", "records"]].values.tolist() == [["same_picture_in_two_splits", 2], ["persons_in_two_splits", 2]]
+    assert table[["check", "records"]].values.tolist() == [["images_in_two_splits", 2], ["persons_in_two_splits", 2]]
     assert "'train2017/one.png' = 'val2017/one.png'" in caplog.text
     again = cut(tiny_coco.root)  # nothing is read again, and the records still know it
     pd.testing.assert_frame_equal(table, image_quality_table(again.store, again.persons, SourceOptions()))
@@ -108,7 +108,7 @@ def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, capl
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6])
 def test_labels_of_upright_pictures(tiny_coco, cut, caplog, orientation):
-    """Turned files with labels of the upright pictures give the crops of the plain files, if the option says so."""
+    """Turned files with labels of the upright images give the crops of the plain files, if the option says so."""
     plain = cut(tiny_coco.root)
     expected = [np.array(np.load(path)) for path in sorted(plain.store.root.glob("*.npy"))]
     undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -125,11 +125,11 @@ def test_labels_of_upright_pictures(tiny_coco, cut, caplog, orientation):
     for shard, path in zip(expected, sorted(upright.store.root.glob("*.npy")), strict=True):
         np.testing.assert_array_equal(np.load(path), shard)
     if orientation == 6:  # the sizes do not fit, and the reason names the option
-        with pytest.raises(DataError, match=r"data_engineering\.source\.orientation to upright"):
+        with pytest.raises(DataError, match="upright"):
             cut(tiny_coco.root)
     else:
         stored = cut(tiny_coco.root)
         assert "exif_orientation" in caplog.text
-        assert "'train2017/one.png' has orientation" in caplog.text
+        assert "'train2017/one.png': " in caplog.text
         shards = zip(expected, sorted(stored.store.root.glob("*.npy")), strict=True)
         assert any((np.load(path) != shard).any() for shard, path in shards)

@@ -53,7 +53,7 @@ def test_shards_of_two_sizes_do_not_belong_together(tmp_path):
     reader, _ = make_reader(tmp_path, 1)
     other, _ = make_reader(tmp_path / "b", 1, side=3)
     both = ShardReader(reader.paths + other.paths, reader.digests + other.digests)
-    with pytest.raises(DataError, match=r"expected crops \(2, 2, 3\) .* found \(3, 3, 3\)"):
+    with pytest.raises(DataError, match=r"\(3, 3, 3\)"):
         both.read_into(np.empty((1, 2, 2, 3), np.uint8), np.array([[1, 0]]))
 
 

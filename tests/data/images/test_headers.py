@@ -110,15 +110,15 @@ def test_tiffs_that_would_come_out_wrong_are_refused_with_the_reason(more: dict[
         (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"P7\nWIDTH 2\n", "PAM"),
-        (b"P5\n30 20\n15\n", "largest value"),
+        (b"P5\n30 20\n15\n", "maximum"),
         (b"P6\n30 20\n4095\n", "4095"),
-        (tiff()[:40], "cut short"),
-        (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "cut short"),
+        (tiff()[:40], "truncated"),
+        (tiff().replace(b"II*\0\x08", b"II*\0\xf8"), "truncated"),
         (b"RIFF\0\0\0\0WEBPJUNK" + bytes(20), "first chunk"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI" + bytes(30), "IHDR"),
         (encoded("PNG").replace(struct.pack(">I", 0) + b"IEND", b"\x7f\xff\xff\xfftEXt"), "declares 2147483647 bytes"),
-        (b"GIF89a", "cut short"),
-        (b"BM", "cut short"),
+        (b"GIF89a", "truncated"),
+        (b"BM", "truncated"),
         (b"\xff\xd8", "cannot be decoded"),
         (b"", "cannot be decoded"),
         (b"text", "cannot be decoded"),
@@ -168,9 +168,9 @@ def test_limits_are_of_the_area_the_longer_side_and_the_file() -> None:
     limits.check_size((1_000, 1_000), PLACE)
     limits.check_size((2_000, 500), PLACE)
     for size in ((1_001, 1_000), (1, 2_001), (2_001, 1)):
-        with pytest.raises(ImageError, match=r"a\.image: the file declares") as caught:
+        with pytest.raises(ImageError, match="megapixels") as caught:
             limits.check_size(size, PLACE)
         assert caught.value.kind == "image is too large"
     limits.check_file(8_000_000 + 2**26, PLACE)
-    with pytest.raises(ImageError, match=r"a\.image: the file has 75 MB"):
+    with pytest.raises(ImageError, match="75 MB"):
         limits.check_file(8_000_001 + 2**26, PLACE)

@@ -104,7 +104,7 @@ def test_what_is_no_image_is_refused_by_name(image: Any, told: str) -> None:
 def test_a_missing_file_and_a_broken_one_are_different_errors(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     for missing in (tmp_path / "absent.jpg", tmp_path / "broken.jpg" / "a.jpg"):
-        with pytest.raises(MissingImageError, match="there is no such image file"):
+        with pytest.raises(MissingImageError, match="exist"):
             pixels_of(missing)
     for broken in (tmp_path / "broken.jpg", tmp_path, b"no image", b""):
         with pytest.raises(ImageError) as caught:
@@ -121,7 +121,7 @@ def test_a_pil_image_that_is_too_large_is_refused_before_it_is_decoded() -> None
     Image.new("RGB", (9, 9)).save(stream, "BMP")
     raw = bytearray(stream.getvalue())
     raw[18:26] = (11_000).to_bytes(4, "little") * 2
-    with pytest.raises(ImageError, match="declares a picture of 11000 x 11000 px"):
+    with pytest.raises(ImageError, match="11000 x 11000"):
         as_named_image(Image.open(BytesIO(raw)), 0, ImageIdAllocator())
 
 

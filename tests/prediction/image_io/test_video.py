@@ -159,5 +159,5 @@ def test_without_an_encoder_that_browsers_know_it_says_so_once(
 def test_a_video_of_larger_frames_than_images_may_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = write(tmp_path / "a.avi")
     monkeypatch.setattr(video_module, "_LIMITS", ImageLimits(max_side_px=63))
-    with pytest.raises(DataError, match=r"a\.avi: the file declares a picture of 48 x 64 px"):
+    with pytest.raises(DataError, match="48 x 64"):
         next(video.frames())

@@ -101,9 +101,7 @@ def test_rare_reasons_are_drawn_as_one():
 
 
 def test_long_reasons_are_wrapped():
-    figure = plot_rejected(
-        rejected(("box", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3))
-    )
+    figure = plot_rejected(rejected(("box", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3)))
     assert figure.data[0].y[0] == "crop: joints do not fit in the largest<br>square that is centred on them"
 
 

@@ -1,1 +1,1 @@
-"""Images -> shards of square, person-centred crops, and reading them back."""
+"""Square, person-centred crops: crop boxes, cropping of images into shards, and reading of the shards."""

@@ -1,4 +1,4 @@
-"""Square boxes for a table of persons, by the crop rule that the options name."""
+"""Crop boxes: the square of each person by a crop rule, and the joints in crop coordinates."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,13 @@ __all__ = ["BoxedPersons", "box_persons", "targets_in_crops"]
 
 @dataclass(frozen=True)
 class BoxedPersons:
-    """Attributes: persons: who stays; crop_boxes: a `CropBoxes` table of them; issues: the others, with the rule's reason."""
+    """The result of a crop rule.
+
+    Attributes:
+        persons: the `Persons` table of the accepted persons.
+        crop_boxes: their `CropBoxes` table.
+        issues: an `Issues` table of the rejected persons, with the reason of the rule.
+    """
 
     persons: pd.DataFrame
     crop_boxes: pd.DataFrame
@@ -27,7 +33,13 @@ class BoxedPersons:
 
 
 def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOptions) -> BoxedPersons:
-    """Find everybody's square; who gets none goes into the issues."""
+    """Compute the square crop box of each person; reject persons that the crop rule has no square for.
+
+    Args:
+        persons: a `Persons` table.
+        keypoints: a `Keypoints` table of these persons, image px.
+        options: of the crop step; they name the rule.
+    """
     joints = joints_of(keypoints, persons["person_id"].to_numpy())[..., :2]
     boxes = persons[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)
     sizes = persons[["image_h", "image_w"]].to_numpy(dtype=np.int64)
@@ -41,10 +53,19 @@ def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOpt
 
 
 def targets_in_crops(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
-    """Where the labelled joints are in the crops (crop px).
+    """Transform the joints from image px to crop px.
 
-    A joint may lie outside its crop by less than 1.5 px of the image: squares are snapped to whole px after the rule has seen
-    that the joints fit.
+    A joint may lie outside its crop by less than 1.5 image px, because a rule snaps the square to whole px after its check.
+
+    Args:
+        crop_boxes: a `CropBoxes` table of N persons.
+        keypoints: a `Keypoints` table that holds them.
+
+    Returns:
+        Joints (N, K, 2) float32, NaN where unlabelled, and visibility (N, K) uint8, in the order of `crop_boxes`.
+
+    Raises:
+        DataError: if a person is not in `keypoints`.
     """
     person_ids = crop_boxes["person_id"].to_numpy()
     values = joints_of(keypoints, person_ids)

@@ -1,4 +1,4 @@
-"""What training, evaluation and explainability read: crops of N persons with their joints, never all in memory."""
+"""Crops and targets of N persons, read from disk on demand: the input of training, evaluation and explainability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +22,10 @@ class CropSet:
     """Crops and targets of N persons.
 
     Attributes:
-        targets: joints in crop px and visibility, (N, ...).
+        targets: joints (N, K, 2) in crop px and visibility (N, K).
         shards: the reader of a store's shards, or uint8 arrays (n_i, H, W, 3) RGB.
-        locations: (N, 2) int64: for each person the shard and the row in it.
-        recipe: how the crops were cut; None for crops that were made in memory.
+        locations: (N, 2) int64, the shard and the row of each person's crop.
+        recipe: crop rule and padding; None for crops made in memory.
     """
 
     targets: PoseTargets
@@ -37,7 +37,7 @@ class CropSet:
         return len(self.targets)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """To another process memory maps go as the names of their files, which it maps for itself."""
+        """Pickle memory maps as file names; the other process opens the files itself."""
         if isinstance(self.shards, ShardReader):
             return CropSet, (self.targets, self.shards, self.locations, self.recipe)
         sources = [_file_of(shard) or shard for shard in self.shards]
@@ -51,35 +51,41 @@ class CropSet:
 
     @property
     def joint_count(self) -> int:
-        """K."""
+        """Number of joints K."""
         return int(self.targets.visibility.shape[1])
 
     def read_images(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """(n,) rows of this set, in any order -> (n, H, W, 3) uint8 RGB, a fresh array.
+        """Read crops as (n, H, W, 3) uint8 RGB into a new array.
+
+        Args:
+            rows: (n,) positions in this set, in any order.
 
         Raises:
-            DataError: if a shard of a store cannot be read, or a crop is not what was written.
+            DataError: if a shard of a store cannot be read, or the checksum of a crop differs.
         """
         images = np.empty((len(rows), *self.crop_size, 3), dtype=np.uint8)
         if isinstance(self.shards, ShardReader):
             self.shards.read_into(images, self.locations[rows])
             return images
-        # One copy a crop, straight to its place; picking many rows of a shard at once would copy them twice.
+        # One copy per crop; indexing many rows of a shard at once would copy them twice.
         for image, (shard, row) in zip(images, self.locations[rows], strict=True):
             image[...] = self.shards[shard][row]
         return images
 
     def subset(self, rows: NDArray[np.int64]) -> "CropSet":
-        """The same crops, only the persons at `rows` (in that order); nothing is read."""
+        """Return the set of the persons at `rows` (n,), in this order, without reading a crop."""
         return replace(self, targets=self.targets.subset(rows), locations=self.locations[rows])
 
     def with_joint_order(self, joints: Sequence[str]) -> "CropSet":
-        """Return the same crops with the joints of their targets in another order; the same object where it is theirs.
+        """Return the set with its joints in another order; the set itself if the order is equal.
+
+        Args:
+            joints: names of the targets' joints in the new order.
 
         Raises:
-            JointMismatchError: if these are not the names of the targets' joints.
+            JointMismatchError: if the names are not those of the targets' joints.
         """
-        order = match_joints(joints, self.targets.joint_names, model_name="the wanted order")
+        order = match_joints(joints, self.targets.joint_names, model_name="the requested order")
         if order.is_identity:
             return self
         changed = replace(
@@ -92,7 +98,7 @@ class CropSet:
 
 
 def _file_of(shard: NDArray[np.uint8]) -> Path | None:
-    """Of a memory map of a whole file, no view of a part of it."""
+    """Return the file of a memory map; None for another array, or a view of a part of a map."""
     whole = isinstance(shard, np.memmap) and isinstance(shard.base, mmap)
     return Path(shard.filename) if whole and shard.filename else None  # type: ignore[attr-defined]
 

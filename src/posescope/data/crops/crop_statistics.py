@@ -1,4 +1,4 @@
-"""What is measured of the finished crops: the mean colour, and a fingerprint of all that a network will see."""
+"""Statistics of the finished crops: the mean colour, and the fingerprint of the data."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ __all__ = ["CropStatistics", "check_current", "mean_rgb", "measure_crops"]
 
 @dataclass(frozen=True)
 class CropStatistics:
-    """Of one run of data engineering.
+    """Statistics of one run of data engineering.
 
     Attributes:
-        mean_rgb: 0..1, over the real pixels of the training crops.
+        mean_rgb: 0..1, over the valid (not padded) pixels of the training crops.
         crop_size: (height, width) px.
-        crop: rule and padding.
-        data_fingerprint: changes whenever a crop, a joint or a split does; how the crops are parted into shards does not matter.
-        generated: whether the people are those of the generated sample: a model of them is not for photographs.
+        crop: crop rule and padding.
+        data_fingerprint: changes with every crop, joint and split, but not with the division into shards.
+        generated: whether the images are those of the generated sample; a model trained on them is not for photographs.
     """
 
     mean_rgb: tuple[float, float, float]
@@ -37,7 +37,7 @@ class CropStatistics:
     generated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-like content."""
+        """Return JSON-like content."""
         return {
             "mean_rgb": list(self.mean_rgb),
             "crop_size": list(self.crop_size),
@@ -48,7 +48,7 @@ class CropStatistics:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "CropStatistics":
-        """Inverse of `to_dict`."""
+        """Return the statistics from the content of `to_dict`."""
         red, green, blue = content["mean_rgb"]
         height, width = content["crop_size"]
         return cls(
@@ -63,7 +63,18 @@ class CropStatistics:
 def measure_crops(
     store: CropStore, persons: pd.DataFrame, targets: PoseTargets, options: CropOptions, generated: bool = False
 ) -> CropStatistics:
-    """Measure the finished store; `generated`: of the sample."""
+    """Compute the statistics of a finished store.
+
+    Args:
+        store: the crops.
+        persons: a `Persons` table with the final splits.
+        targets: joints in crop px.
+        options: of the crop step.
+        generated: whether the images are those of the generated sample.
+
+    Raises:
+        DataError: if no training person has a crop.
+    """
     train = persons.loc[persons["split"] == "train", "person_id"].to_numpy()
     return CropStatistics(
         mean_rgb=mean_rgb(store, train),
@@ -75,25 +86,35 @@ def measure_crops(
 
 
 def check_current(statistics: CropStatistics, store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> None:
-    """See that what was measured is what lies there now.
+    """Check that crops, splits and joints are those of the statistics.
+
+    Args:
+        statistics: of an earlier step.
+        store: the crops.
+        persons: a `Persons` table with the final splits.
+        targets: joints in crop px.
 
     Raises:
-        DataError: if crops, splits or joints are of another run than the statistics.
+        DataError: if they are of another run.
     """
     found = _fingerprint(store, persons, targets)
     if found != statistics.data_fingerprint:
         raise DataError(
-            f"{store.root}: crops, persons and targets (fingerprint {found}) are not those that were measured "
-            f"({statistics.data_fingerprint}): they are of different runs, one of which did not come to its end. "
+            f"{store.root}: expected crops, persons and targets with the fingerprint {statistics.data_fingerprint} of "
+            f"crop_statistics.json, found {found}: they are of different runs, one of which was interrupted. "
             "Run the pipeline data_engineering."
         )
 
 
 def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Mean colour, 0..1, over the real pixels of these persons' crops (padding does not count).
+    """Return the mean colour, 0..1, over the valid (not padded) pixels of crops.
+
+    Args:
+        store: the crops.
+        person_ids: (N,) persons whose crops count.
 
     Raises:
-        DataError: if none of them has a crop.
+        DataError: if none of the persons has a crop.
     """
     sums, count = np.zeros(3, dtype=np.int64), 0
     for record in store.records():
@@ -101,13 +122,13 @@ def mean_rgb(store: CropStore, person_ids: NDArray[np.int64]) -> tuple[float, fl
         sums += np.array(record.rgb_sums, dtype=np.int64).reshape(-1, 3)[wanted].sum(axis=0)
         count += int(np.array(record.pixel_counts, dtype=np.int64)[wanted].sum())
     if count == 0:
-        raise DataError("No training person has a crop: the mean colour cannot be measured. See the table of issues.")
+        raise DataError("No training person has a crop, so there is no mean colour; see issues.csv for the reasons.")
     red, green, blue = sums / count / 255.0
     return float(red), float(green), float(blue)
 
 
 def _fingerprint(store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> str:
-    """Over the crops' digests (the pixels themselves) by person id, the splits, the joints and their names."""
+    """Return the fingerprint of pixels (by their digests), splits, joints and joint names, by person id."""
     digest = hashlib.sha256()
     crops = (pair for record in store.records() for pair in zip(record.person_ids, record.row_digests, strict=True))
     for person_id, crop in sorted(crops):

@@ -1,13 +1,12 @@
-"""The folder of crops: shards, their index, and what is finished.
+"""The store of crops: a folder of shards, their records, and a manifest of the finished store.
 
     crops/
       shard-00000.npy     (n, S, S, 3) uint8 RGB
-      shard-00000.json    person ids by row, colour sums, checksum, the fingerprint of what made it, its own seal
-      crops.json          written last: names the shards of the finished whole and the seals of their records; its own seal
+      shard-00000.json    the record: person ids per row, colour sums, checksums, fingerprint of inputs and options
+      crops.json          the manifest, written last: names the shards and the checksums (`seals`) of their records
 
-A shard counts as done only if its JSON carries the fingerprint of the same inputs and options, its pixels are those that were
-written, and every image of it could be read: existence alone is not enough, and a failure may have been of the moment. Checksums
-are XXH3: they find accidents, at the speed of the memory.
+A shard counts as finished only if its record has the fingerprint of the same inputs and options, its pixels match their
+checksums, and all its images could be read: a read error may be temporary. Checksums are XXH3, which detects accidental changes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,22 +36,20 @@ _REMEDY = "Run the pipeline data_engineering."
 
 @dataclass(frozen=True)
 class CropStore:
-    """Owns the folder of crops. Nodes get it from the catalog."""
+    """Owns the folder `root` of the crops. The nodes of the pipelines get it from the catalog."""
 
     root: Path
 
     def is_finished(self) -> bool:
-        """True once all shards of a run are written."""
+        """Return whether all shards of a run are written."""
         return (self.root / _MANIFEST).is_file()
 
     def finished_shard(self, name: str, fingerprint: str) -> ShardRecord | None:
-        """The record of a shard that is done, without failures, and was made from exactly these inputs and options, or None.
-
-        All pixels are read and compared with their checksum: a damaged shard is not done.
+        """Return the record of an intact shard without failures that was made from the same inputs and options, or None.
 
         Args:
             name: of the shard.
-            fingerprint: of the inputs and options that are wanted.
+            fingerprint: of the inputs and options.
         """
         record = self._written(name)
         if record is None or record.fingerprint != fingerprint or record.failures:
@@ -60,7 +57,7 @@ class CropStore:
         return record if self.is_intact(record) else None
 
     def is_intact(self, record: ShardRecord) -> bool:
-        """Whether the pixels of a shard are those that were written."""
+        """Return whether the pixels of a shard match its checksum; all are read."""
         try:
             pixels = ShardReader.of_records(self.root, [record])[0]
         except DataError:
@@ -69,19 +66,19 @@ class CropStore:
 
     @contextmanager
     def shard_writer(self, name: str, fingerprint: str, person_count: int, size_px: int) -> Iterator["ShardWriter"]:
-        """Write a shard crop by crop, never all in memory; when the block ends well, its two files are there, whole.
+        """Yield a writer of one shard; its two files appear when the block ends without an error.
 
         Args:
             name: of the shard.
-            fingerprint: of the inputs and options that make it.
-            person_count: crops at most.
+            fingerprint: of the inputs and options.
+            person_count: maximum number of crops.
             size_px: side of the crops.
 
         Raises:
-            DataError: if it cannot be written.
+            DataError: if the shard cannot be written.
         """
         path = self.root / f"{name}.npy"
-        (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record must not vouch for the new pixels
+        (self.root / f"{name}.json").unlink(missing_ok=True)  # the old record does not belong to the new pixels
         try:
             with atomic_write(path) as temporary, open_raw(temporary) as stream:
                 writer = ShardWriter(stream, name, fingerprint, person_count, size_px)
@@ -91,23 +88,27 @@ class CropStore:
         except OSError as error:
             raise DataError(
                 f"{path}: this shard of {person_count * size_px**2 * 3 / 1e6:.0f} MB cannot be written "
-                f"({error.strerror or error}). Make room or take another data_dir, and give the same command again: "
+                f"({error.strerror or error}). Free some space or choose another data_dir, and run the same command again: "
                 "finished shards stay."
             ) from error
 
     def has_shards(self) -> bool:
-        """True if there is a shard, of whatever run."""
+        """Return whether the folder has a shard of any run."""
         return any(self.root.glob("shard-*.npy"))
 
     def begin(self) -> None:
-        """The store is being filled: until `finish` it does not count as finished."""
+        """Create the folder and remove the manifest: the store is not finished until `finish`."""
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / _MANIFEST).unlink(missing_ok=True)
 
     def finish(self, names: list[str], fingerprint: str, squares: str = "", recipe: CropRecipe | None = None) -> None:
-        """All of `names` are written, from crop boxes with the fingerprint `squares`, cut as `recipe` says: say so.
+        """Write the manifest of the finished store; remove shards of other runs and incomplete files.
 
-        Shards of earlier, larger runs go, and the half files of killed ones.
+        Args:
+            names: of all shards, in order.
+            fingerprint: of the inputs and options of the run.
+            squares: fingerprint of the crop boxes; '' if unknown.
+            recipe: crop rule and padding; None if unknown.
         """
         wanted = set(names)
         for path in self.root.glob("shard-*"):
@@ -115,62 +116,67 @@ class CropStore:
                 path.unlink()
         remove_leftovers(self.root)
         seals = [self._sealed(name)["seal"] for name in names]
-        told = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
-        content = {"shards": names, "seals": seals, "fingerprint": fingerprint, "squares": squares, **told}
+        crop = {} if recipe is None else {"crop": recipe.model_dump(mode="json")}
+        content = {"shards": names, "seals": seals, "fingerprint": fingerprint, "squares": squares, **crop}
         write_checksummed_json(self.root / _MANIFEST, content)
 
     @property
     def fingerprint(self) -> str:
-        """Of the inputs and options of the finished whole."""
+        """Fingerprint of the inputs and options of the finished store."""
         return str(self._manifest()["fingerprint"])
 
     @property
     def recipe(self) -> CropRecipe | None:
-        """How the crops were cut; None where the store does not say."""
+        """Crop rule and padding; None if the manifest has none."""
         content = self._manifest().get("crop")
         return None if content is None else CropRecipe.model_validate(content)
 
     def record(self, name: str) -> ShardRecord:
-        """Of one shard that is written, whether or not the whole is finished.
+        """Return the record of a written shard; the store need not be finished.
 
         Raises:
-            DataError: if it is missing or damaged.
+            DataError: if the record is missing or damaged.
         """
         return _record_of(self.root / f"{name}.json", self._sealed(name))
 
     def records(self) -> list[ShardRecord]:
-        """Of all shards, in order.
+        """Return the records of all shards, in order.
 
         Raises:
-            DataError: if the crops are not finished, or a record is missing, damaged, or of another run.
+            DataError: if the store is not finished, or a record is missing, damaged, or of another run.
         """
         manifest, found = self._manifest(), []
         for name, seal in zip(manifest["shards"], manifest["seals"], strict=True):
             content, path = self._sealed(name), self.root / f"{name}.json"
             if content["seal"] != seal:
-                raise DataError(f"{path}: this shard is of another run than {_MANIFEST}. {_REMEDY}")
+                raise DataError(f"{path}: the shard is of another run than {_MANIFEST}. {_REMEDY}")
             found.append(_record_of(path, content))
         return found
 
     @property
     def crop_size(self) -> tuple[int, int]:
-        """(height, width) px of the crops; (1, 1) where there are none."""
+        """(height, width) px of the crops; (1, 1) without crops."""
         return ShardReader.of_records(self.root, self.records()[:1]).crop_size
 
     def person_ids(self) -> NDArray[np.int64]:
-        """(N,) ids of all who have a crop, ascending."""
-        return np.array(sorted(_places(self.records())), dtype=np.int64)
+        """Return the ids (N,) of all persons with a crop, ascending."""
+        return np.array(sorted(_locations(self.records())), dtype=np.int64)
 
     def select(self, targets: PoseTargets, person_ids: NDArray[np.int64]) -> CropSet:
-        """The crops of these persons, in this order, with their targets; whose image could not be read is left out.
+        """Return the crops and targets of persons in the given order, without those whose image could not be read.
+
+        Each crop is checked when it is read.
+
+        Args:
+            targets: joints in crop px of at least these persons.
+            person_ids: (N,) persons.
 
         Raises:
-            DataError: if the joints were placed in other squares than those that were cut, or a shard is missing or damaged.
-                Each crop is checked when it is read.
+            DataError: if targets and crops belong to different crop boxes, or a shard is missing or damaged.
         """
         self._check_squares(targets.squares, "targets")
         records = self.records()
-        locations = _places(records)
+        locations = _locations(records)
         present = np.array([person for person in person_ids.tolist() if person in locations], dtype=np.int64)
         row_of = {person: row for row, person in enumerate(targets.person_ids.tolist())}
         missing = [person for person in present.tolist() if person not in row_of]
@@ -183,23 +189,23 @@ class CropStore:
         return CropSet(targets=chosen, shards=shards, locations=where, recipe=self.recipe)
 
     def check_boxes(self, crop_boxes: pd.DataFrame) -> None:
-        """See that a `CropBoxes` table is the one that was cut.
+        """Check that the crops were made from a `CropBoxes` table.
 
         Raises:
-            DataError: if it is of another run.
+            DataError: if the table is of another run.
         """
         self._check_squares(crop_boxes_fingerprint(crop_boxes), "crop_boxes")
 
-    def _check_squares(self, found: str, what: str) -> None:
+    def _check_squares(self, found: str, source: str) -> None:
         expected = self._manifest().get("squares", "")
         if expected and found and expected != found:
             raise DataError(
-                f"{self.root}: the crops were cut from other squares (fingerprint {expected}) than {what} speak of ({found}): "
-                "they are of different runs, one of which did not come to its end. Run the pipeline data_engineering."
+                f"{self.root}: the crops have the crop boxes {expected} (fingerprint), {source} those of {found}: they are of "
+                "different runs, one of which was interrupted. Run the pipeline data_engineering."
             )
 
     def _written(self, name: str) -> ShardRecord | None:
-        """The record of a shard whose two files are there, whole and of this version, or None."""
+        """Return the record of a shard whose two files exist with the right size and format, or None."""
         pixels, path = self.root / f"{name}.npy", self.root / f"{name}.json"
         if not path.is_file() or not pixels.is_file():
             return None
@@ -214,20 +220,22 @@ class CropStore:
 
     def _manifest(self) -> dict[str, Any]:
         if not self.is_finished():
-            raise DataError(f"{self.root}: the crops are not finished; run the pipeline data_engineering.")
+            raise DataError(f"{self.root}: the crops are not finished. Run the pipeline data_engineering.")
         content = read_checksummed_json(self.root / _MANIFEST, _REMEDY)
         if not {"shards", "seals", "fingerprint", "squares"} <= set(content):
-            raise DataError(f"{self.root / _MANIFEST}: expected the list of the shards, found {sorted(content)}. {_REMEDY}")
+            raise DataError(
+                f"{self.root / _MANIFEST}: expected the list of shards, found the fields {sorted(content)}. {_REMEDY}"
+            )
         return content
 
 
 def open_raw(path: Path) -> IO[bytes]:
-    """A new file without a buffer: crops are large, and a short write is seen at once."""
+    """Open a new file without a buffer: crops are large, and a short write is detected at once."""
     return path.open("wb", buffering=0)
 
 
-def _places(records: Sequence[ShardRecord]) -> dict[int, tuple[int, int]]:
-    """Shard and row by person."""
+def _locations(records: Sequence[ShardRecord]) -> dict[int, tuple[int, int]]:
+    """Return shard and row by person id."""
     return {person: (shard, row) for shard, record in enumerate(records) for row, person in enumerate(record.person_ids)}
 
 

@@ -1,4 +1,4 @@
-"""Images -> shards of crops: by several processes, resumable, with everybody who failed named."""
+"""Crop all persons into the shards of a store, by several processes; an interrupted run resumes."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -43,79 +43,64 @@ def write_crops(
     options: CropOptions,
     failures: FailureLimits | None = None,
 ) -> pd.DataFrame:
-    """Fill the store with everybody's crop.
+    """Write the crops of all persons into a store.
 
-    Shards that are done already, from the same inputs and options, are kept if their pixels fit their checksums; damaged shards,
-    and those with images that could not be read, are cut again. What the pictures say about the data set's quality
-    (`picture_checks`) is logged.
+    Existing shards of the same inputs and options are kept if their pixels match their checksums. Damaged shards, and those with
+    unreadable images, are written again. Findings of `image_checks` are logged.
 
     Args:
-        folder: the data set.
-        source: how its files are called.
+        folder: of the data set.
+        source: names and conventions of the data set.
         persons: a `Persons` table.
         crop_boxes: a `CropBoxes` table of the same persons.
-        store: to be filled; finished when this returns.
+        store: receives the crops; it is finished when the function returns.
         options: of the crop step.
-        failures: how many may fail; none: any number, but not all.
+        failures: maximum fraction of failures; None: any but all.
 
     Returns:
-        An `Issues` table of the people whose image could not be read.
+        An `Issues` table of the persons whose image could not be read.
 
     Raises:
-        DataError: if more people than allowed, or all, have no crop; the store is not finished then, but what was cut stays.
+        DataError: if too many persons, or all, have no crop. The store is not finished then; complete shards stay.
     """
     tasks = plan_shards(folder, source, persons, crop_boxes, options)
-    looked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.has_shards())
+    checked = tqdm(tasks, desc="checking shards", unit="shard", disable=not store.has_shards())
     store.begin()
-    todo = [task for task in looked if store.finished_shard(task.name, task.fingerprint) is None]
-    logger.info("%d persons in %d shards, %d of them done already", len(persons), len(tasks), len(tasks) - len(todo))
-    _cut(todo, store, options)
+    todo = [task for task in checked if store.finished_shard(task.name, task.fingerprint) is None]
+    logger.info("%d persons in %d shards, %d of them already complete", len(persons), len(tasks), len(tasks) - len(todo))
+    _write_shards(todo, store, options)
     issues = _failed_persons([store.record(task.name) for task in tasks], persons)
     if failures is not None:
         check_failures(issues, len(persons), failures, step="crop")
     if len(persons) and len(issues) == len(persons):
-        raise DataError(f"Not a single image could be read; the first: {issues['detail'].iloc[0]}")
-    names, whole = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
-    store.finish(names, whole, crop_boxes_fingerprint(crop_boxes), options.recipe)
+        raise DataError(f"None of the images could be read; the first: {issues['detail'].iloc[0]}")
+    names, run_fingerprint = [task.name for task in tasks], fingerprint([task.fingerprint for task in tasks])
+    store.finish(names, run_fingerprint, crop_boxes_fingerprint(crop_boxes), options.recipe)
     report_findings(check_images(store.records(), persons, source))
     return issues
 
 
-def _cut(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
-    workers = min(options.workers or available_cpus(), max(len(tasks), 1))
-    # One shard at a time to each process: the last of a larger batch would keep one busy while the others have nothing left.
-    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
-    jobs = pool(delayed(write_shard)(task, store, options) for task in tasks)
-    with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
-        for person_count in jobs:
-            progress.update(person_count)
-
-
-def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
-    failed = {person: (kind, detail) for record in records for person, kind, detail in record.failures}
-    rows = persons[persons["person_id"].isin(failed)]
-    kinds, details = ([failed[person][part] for person in rows["person_id"]] for part in (0, 1))
-    if failed:
-        logger.warning("%d persons have no crop, because their image could not be read; see the table of issues", len(failed))
-    return issues_of(rows, "crop", kinds, details)
-
-
-# MERGED from shards: Cut one shard: every image is read and decoded once for all its people, and let go before the next.
-
-
 def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
-    """Cut everybody of a shard and write it; the number of people, the failed ones included. Runs in a process of its own.
+    """Write one shard in a process of its own; each image is read and decoded once for all its persons.
 
-    Whose image cannot be read has no row; the record names them with the reason.
+    Persons of an unreadable image have no row; the shard's record names them with the reason.
+
+    Args:
+        task: the images and squares.
+        store: receives the shard.
+        options: of the crop step.
+
+    Returns:
+        The number of persons, those without a crop included.
     """
-    cv2.setNumThreads(1)  # the processes share the cores already
+    cv2.setNumThreads(1)  # the processes use all cores already
     size_px, padding_rgb = options.size_px, options.padding_rgb
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8)
     with (
         share_folder_lock(store.root),
         store.shard_writer(task.name, task.fingerprint, task.person_count, size_px) as writer,
     ):
-        for image_task, windows in zip(task.images, _real_windows(task, size_px), strict=True):
+        for image_task, windows in zip(task.images, _valid_windows(task, size_px), strict=True):
             try:
                 raw = read_bytes(image_task.path, task.limits)
                 header = read_header(raw, image_task.path)
@@ -126,12 +111,31 @@ def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
             writer.add_image(ImageFacts(image_task.name, digest_of(raw), header.orientation, *header.stored_size))
             for square, window in zip(image_task.squares, windows, strict=True):
                 crop_square(image, square.left, square.top, square.side, size_px, padding_rgb, out=crop)
-                writer.append(square.person_id, crop, _sum_colour(crop, window))
+                writer.append(square.person_id, crop, _sum_colours(crop, window))
     return task.person_count
 
 
-def _real_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
-    """Image by image, the window of each crop that shows nothing but the image; worked out for the whole shard at once."""
+def _write_shards(tasks: Sequence[ShardTask], store: CropStore, options: CropOptions) -> None:
+    workers = min(options.workers or available_cpus(), max(len(tasks), 1))
+    # One shard at a time per process: with larger batches the last one would keep a single process busy.
+    pool = Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")
+    counts = pool(delayed(write_shard)(task, store, options) for task in tasks)
+    with tqdm(total=sum(task.person_count for task in tasks), desc="crops", unit="person") as progress:
+        for person_count in counts:
+            progress.update(person_count)
+
+
+def _failed_persons(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
+    failed = {person: (kind, detail) for record in records for person, kind, detail in record.failures}
+    rows = persons[persons["person_id"].isin(failed)]
+    kinds, details = ([failed[person][part] for person in rows["person_id"]] for part in (0, 1))
+    if failed:
+        logger.warning("%d persons have no crop because their image could not be read; see issues.csv", len(failed))
+    return issues_of(rows, "crop", kinds, details)
+
+
+def _valid_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
+    """Yield per image the window of valid (not padded) px of each crop, computed for the whole shard at once."""
     squares = np.array([(s.left, s.top, s.side, *image.size) for image in task.images for s in image.squares], dtype=np.int64)
     left, top, side = squares[:, :3].T
     windows = valid_windows(left, top, side, squares[:, 3:], (size_px, size_px)).tolist()
@@ -140,8 +144,8 @@ def _real_windows(task: ShardTask, size_px: int) -> Iterator[list[list[int]]]:
         windows = windows[len(image.squares) :]
 
 
-def _sum_colour(crop: NDArray[np.uint8], window: list[int]) -> ColourSums:
-    """Sums of R, G, B over the crop's px that show nothing but the image."""
+def _sum_colours(crop: NDArray[np.uint8], window: list[int]) -> ColourSums:
+    """Return the sums of R, G and B over a window (left, top, right, bottom) of a crop."""
     left, top, right, bottom = window
     if right <= left or bottom <= top:
         return ColourSums((0, 0, 0), 0)

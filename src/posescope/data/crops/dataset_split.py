@@ -1,4 +1,4 @@
-"""The test set (as many persons as the validation set, drawn from the training set by whole image), and the splits' sizes."""
+"""Draw the test set from the training set by whole image, and count the images and persons of each split."""
 
 import logging
 
@@ -16,26 +16,30 @@ logger = logging.getLogger(__name__)
 
 
 def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
-    """Move whole images from train to test, in a seeded random order, until the test set is full.
+    """Move whole images from train to test in a seeded random order until the test set is complete.
 
-    Full: as many persons as the validation set has, at most `max_test_fraction` of the training persons. An image that would
-    overfill it is passed over, so the number is met exactly whenever single-person images are left.
+    The test set gets as many persons as the validation set, at most `max_test_fraction` of the training persons. An image with
+    too many persons is skipped, so that the number is met exactly while single-person images remain.
+
+    Args:
+        persons: a `Persons` table with the splits train and val.
+        options: of the draw.
 
     Returns:
-        A `Persons` table: the same people in the same order, with their final splits.
+        The same `Persons` table with the final splits.
 
     Raises:
-        DataError: if nobody is left to train or to validate on.
+        DataError: if train or val has no person.
     """
     counts = persons["split"].value_counts()
     for split in ("train", "val"):
         if counts.get(split, 0) == 0:
-            raise DataError(f"No person of the split '{split}' is left after filtering and cropping; see the table of issues.")
+            raise DataError(f"The split '{split}' has no person after filtering and cropping; see issues.csv for the reasons.")
     wanted = int(counts["val"])
     limit = int(options.max_test_fraction * counts["train"])
     if limit < wanted:
         logger.warning(
-            "The test set is capped: %d persons, not the %d of the validation set (test_share_max = %g of %d training persons)",
+            "The test set is limited to %d persons; the validation set has %d (max_test_fraction = %g of %d training persons)",
             limit, wanted, options.max_test_fraction, counts["train"],
         )  # fmt: skip
     train = persons["split"] == "train"
@@ -46,31 +50,31 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
 
 
 def count_distribution(persons: pd.DataFrame, store: CropStore, persons_read: pd.DataFrame) -> pd.DataFrame:
-    """Count the images and persons of each split; persons without a crop, because the image could not be read, do not count.
+    """Count the images and persons of each split that have a crop.
 
     Args:
         persons: a `Persons` table with the final splits.
-        store: the finished crops, of at least one person.
-        persons_read: the `Persons` table of all well-formed records, before any person was rejected. Its images with persons
-            count in the split that they belong to: a training image of which persons were drawn for the test set, to that.
+        store: the finished crops of at least one person.
+        persons_read: the `Persons` table of all valid records, before any person was rejected. Its images count in their final
+            split: those drawn for the test set in `test`.
 
     Returns:
         A `Distribution` table.
     """
-    cut = persons[persons["person_id"].isin(store.person_ids())]
-    with_persons = _count_images(_put_into_splits(persons_read, persons))
-    images, people = _count_images(cut), cut["split"].value_counts()
+    cropped = persons[persons["person_id"].isin(store.person_ids())]
+    with_persons = _count_images(_assign_final_splits(persons_read, persons))
+    images, counts = _count_images(cropped), cropped["split"].value_counts()
     rows = []
     for split in (*SPLITS, "all"):
-        count = len(cut) if split == "all" else int(people.get(split, 0))
-        shares = (images[split] / images["all"], count / len(cut))
-        rows.append((split, with_persons[split], images[split], count, *shares))
+        count = len(cropped) if split == "all" else int(counts.get(split, 0))
+        fractions = (images[split] / images["all"], count / len(cropped))
+        rows.append((split, with_persons[split], images[split], count, *fractions))
     columns = ["split", "images_with_persons", "images", "persons", "images_fraction", "persons_fraction"]
     return pd.DataFrame(Distribution.validate(pd.DataFrame(rows, columns=columns)))
 
 
-def _put_into_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
-    """Return `persons_read` with the final splits: everybody on an image that was drawn for the test set belongs to it."""
+def _assign_final_splits(persons_read: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    """Return `persons_read` with the final splits: all persons of an image drawn for the test set belong to it."""
     drawn = persons.loc[persons["split"] == "test", "file_name"]
     of_test = (persons_read["split"] == "train") & persons_read["file_name"].isin(drawn)
     return persons_read.assign(split=persons_read["split"].mask(of_test, "test"))
@@ -84,9 +88,9 @@ def _count_images(persons: pd.DataFrame) -> dict[str, int]:
 
 
 def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
-    """File names: two records may name the same picture, and it must not stand on both sides."""
-    images = train.groupby("file_name").agg(image_id=("image_id", "min"), people=("image_id", "size")).sort_values("image_id")
-    names, sizes = images.index.tolist(), images["people"].tolist()
+    """Return file names, not image ids: two records may name the same file, which must not be in both splits."""
+    images = train.groupby("file_name").agg(image_id=("image_id", "min"), persons=("image_id", "size")).sort_values("image_id")
+    names, sizes = images.index.tolist(), images["persons"].tolist()
     drawn: list[str] = []
     left = wanted
     for place in np.random.default_rng(seed).permutation(len(images)).tolist():
@@ -101,9 +105,9 @@ def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
 def _check_disjoint(persons: pd.DataFrame) -> None:
     for key in ("image_id", "file_name"):
         splits_of_image = persons.groupby(["source_split", key])["split"].nunique()
-        torn = splits_of_image[splits_of_image > 1]
-        if len(torn):
-            source_split, image = torn.index[0]
+        shared = splits_of_image[splits_of_image > 1]
+        if len(shared):
+            source_split, image = shared.index[0]
             raise DataError(
-                f"Image {image} ({key}) of '{source_split}' stands in more than one split: the splits must be disjoint by image."
+                f"Image {image} ({key}) of '{source_split}' is in more than one split; expected splits that share no image."
             )

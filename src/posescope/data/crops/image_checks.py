@@ -1,6 +1,6 @@
-"""What the files of the cut pictures say about the data set: the same picture or person twice, and EXIF orientations.
+"""Checks of the image files of a data set: duplicates within and across splits, and EXIF orientations.
 
-All of it is read from the records of the shards: files were hashed and their headers read when they were cut.
+The checks read the records of the shards: files are hashed and their headers read while crops are written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,24 +20,20 @@ _EXAMPLES = 3
 
 
 def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[Finding]:
-    """Look for pictures and persons that stand twice, and for orientations that change what labels mean.
+    """Find duplicate images and persons, and EXIF orientations that may contradict the labels.
 
-    Near duplicates (another JPEG quality, another size, a frame later) are not found.
+    Near duplicates (another JPEG quality, another size, the next frame) are not found.
 
     Args:
         records: of all shards.
         persons: a `Persons` table with the final splits.
-        source: how the data set's files are called.
+        source: names and conventions of the data set.
 
     Returns:
-        The findings, one a check; those across splits first.
+        One finding per check; those across splits first.
     """
-    pictures, crops = _pictures_table(records, persons), _crops_table(records, persons)
-    return [
-        *_check_orientations(pictures, source),
-        *_check_same_files(pictures),
-        *_check_same_crops(crops),
-    ]
+    images, crops = _images_table(records, persons), _crops_table(records, persons)
+    return [*_check_orientations(images, source), *_check_duplicate_files(images), *_check_duplicate_crops(crops)]
 
 
 def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
@@ -45,21 +41,21 @@ def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceO
     return table_of(DataQuality, check_images(store.records(), persons, source))
 
 
-def _pictures_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
-    """One row an image file: the facts, the data set's split and the final one."""
-    facts = [picture for record in records for picture in record.pictures]
+def _images_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per image file: its facts, the split of the data set and the final split."""
+    facts = [image for record in records for image in record.images]
     table = pd.DataFrame(facts, columns=list(ImageFacts._fields))
     splits = persons.assign(name=_names_of(persons)).drop_duplicates("name")[["name", "source_split", "split"]]
     return table.merge(splits, on="name", validate="one_to_one")
 
 
 def _crops_table(records: Sequence[ShardRecord], persons: pd.DataFrame) -> pd.DataFrame:
-    """One row a crop: digest, and the person's id, split, picture and the digest of its file."""
+    """Return one row per crop: its digest, the person's id and splits, the image file and its digest."""
     digests = [pair for record in records for pair in zip(record.person_ids, record.row_digests, strict=True)]
-    files = {picture.name: picture.digest for record in records for picture in record.pictures}
+    files = {image.name: image.digest for record in records for image in record.images}
     table = pd.DataFrame(digests, columns=["person_id", "digest"])
-    people = persons.assign(name=_names_of(persons))[["person_id", "source_split", "split", "name"]]
-    table = table.merge(people, on="person_id", validate="one_to_one")
+    splits = persons.assign(name=_names_of(persons))[["person_id", "source_split", "split", "name"]]
+    table = table.merge(splits, on="person_id", validate="one_to_one")
     return table.assign(file_digest=table["name"].map(files))
 
 
@@ -67,54 +63,60 @@ def _names_of(persons: pd.DataFrame) -> pd.Series:
     return persons["source_split"] + "/" + persons["file_name"]
 
 
-def _check_orientations(pictures: pd.DataFrame, source: SourceOptions) -> Iterator[Finding]:
-    """Pictures that EXIF turns while the labels are taken to refer to the stored pixels."""
-    turned = pictures[pictures["orientation"] != UPRIGHT]
-    if source.orientation == "upright" or turned.empty:
+def _check_orientations(images: pd.DataFrame, source: SourceOptions) -> Iterator[Finding]:
+    """Find images with an EXIF rotation or reflection whose labels are read as stored pixels."""
+    rotated = images[images["orientation"] != UPRIGHT]
+    if source.orientation == "upright" or rotated.empty:
         return
-    keeps_size = ~turned["orientation"].isin(SIDEWAYS) | (turned["height"] == turned["width"])
-    first = (turned[keeps_size] if keeps_size.any() else turned).iloc[0]
+    keeps_size = ~rotated["orientation"].isin(SIDEWAYS) | (rotated["height"] == rotated["width"])
+    first = (rotated[keeps_size] if keeps_size.any() else rotated).iloc[0]
     yield Finding(
         severity="warned",
         split="all",
         check="exif_orientation",
-        records=len(turned),
-        total=len(pictures),
+        records=len(rotated),
+        total=len(images),
         detail=(
-            f"EXIF turns these pictures ('{first['name']}' has orientation {first['orientation']}), and the labels are taken to "
-            f"refer to the stored pixels; for {int(keeps_size.sum())} of them the annotated size cannot tell if that is right."
+            f"These images have an EXIF orientation ('{first['name']}': {first['orientation']}), and their labels are read in "
+            f"stored pixels; for {int(keeps_size.sum())} of them the annotated size cannot confirm that."
         ),
         remedy=(
-            "If the labels were drawn on upright pictures, as most tools show them, set data_engineering.source.orientation to "
-            "upright; crop_grid.png shows which it is."
+            "If the labels were drawn on upright images, as most tools show them, set data_engineering.source.orientation to "
+            "upright; crop_grid.png shows which frame is right."
         ),
     )
 
 
-def _check_same_files(pictures: pd.DataFrame) -> Iterator[Finding]:
-    """Warn of files with the same bytes."""
-    repeated = pictures[pictures.duplicated("digest", keep=False)]
-    spread = repeated.groupby("digest")["split"].transform("nunique") > 1
-    yield from _warn_of_repeated(repeated, spread, len(pictures), "picture", "images", "Files with the same bytes")
+def _check_duplicate_files(images: pd.DataFrame) -> Iterator[Finding]:
+    """Find files with the same bytes."""
+    repeated = images[images.duplicated("digest", keep=False)]
+    across = repeated.groupby("digest")["split"].transform("nunique") > 1
+    yield from _duplicate_findings(repeated, across, len(images), "images", "Files with the same bytes")
 
 
-def _check_same_crops(crops: pd.DataFrame) -> Iterator[Finding]:
-    """Warn of persons whose crops have the same pixels though their files differ: the same picture in another encoding."""
+def _check_duplicate_crops(crops: pd.DataFrame) -> Iterator[Finding]:
+    """Find persons whose crops have the same pixels although their files differ: the same image in another encoding."""
     repeated = crops[crops.duplicated("digest", keep=False)]
     repeated = repeated[repeated.groupby("digest")["file_digest"].transform("nunique") > 1]
-    spread = repeated.groupby("digest")["split"].transform("nunique") > 1
+    across = repeated.groupby("digest")["split"].transform("nunique") > 1
     named = repeated.assign(name=repeated["name"] + " person " + repeated["person_id"].astype(str))
-    what = "Crops with the same pixels, from files with different bytes,"
-    yield from _warn_of_repeated(named, spread, len(crops), "person", "persons", what)
+    subject = "Crops with the same pixels, from files with different bytes,"
+    yield from _duplicate_findings(named, across, len(crops), "persons", subject)
 
 
-def _warn_of_repeated(
-    repeated: pd.DataFrame, spread: pd.Series, total: int, kind: str, records: str, what: str
-) -> Iterator[Finding]:
-    """Warn of records with equal digests: those in several splits, and those within one, each as a finding of its own."""
+def _duplicate_findings(repeated: pd.DataFrame, across: pd.Series, total: int, kind: str, subject: str) -> Iterator[Finding]:
+    """Return one finding for the duplicates across splits and one for those within a split.
+
+    Args:
+        repeated: the records with equal digests.
+        across: which of them occur in several splits.
+        total: number of records checked.
+        kind: images or persons.
+        subject: of the sentence that describes them.
+    """
     for part, check, where in (
-        (repeated[spread], f"same_{kind}_in_two_splits", "in more than one of train, val and test"),
-        (repeated[~spread], f"same_{kind}_twice", "more than once in one split"),
+        (repeated[across], f"{kind}_in_two_splits", "in more than one of train, val and test"),
+        (repeated[~across], f"duplicate_{kind}", "more than once in one split"),
     ):
         if len(part):
             yield Finding(
@@ -123,8 +125,8 @@ def _warn_of_repeated(
                 check=check,
                 records=len(part),
                 total=total,
-                detail=f"{what} occur {where}: {_show_groups(part)}.",
-                remedy=_remedy_of(check, records),
+                detail=f"{subject} occur {where}: {_show_groups(part)}.",
+                remedy=_remedy_of(check, kind),
             )
 
 
@@ -133,10 +135,10 @@ def _split_of(part: pd.DataFrame) -> str:
     return str(splits[0]) if len(splits) == 1 else "all"
 
 
-def _remedy_of(check: str, what: str) -> str:
+def _remedy_of(check: str, kind: str) -> str:
     if check.endswith("in_two_splits"):
-        return f"Remove these {what} from one of the annotation files: scores on pictures that were trained on say nothing."
-    return f"Remove the repeated {what} from the annotation file, unless they are meant to count more than once."
+        return f"Remove these {kind} from one of the annotation files: metrics on training images are too high."
+    return f"Remove the duplicate {kind} from the annotation file, unless they are meant to count more than once."
 
 
 def _show_groups(part: pd.DataFrame) -> str:

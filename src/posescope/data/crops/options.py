@@ -1,4 +1,4 @@
-"""Options of the crop step."""
+"""Options of the crops and of the split."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ ChannelValue = Annotated[int, Field(ge=0, le=255)]
 
 
 class CropOptions(Options):
-    """How people are cut out of their images."""
+    """How persons are cropped from their images."""
 
     rule: str = Field("centred_square", description="name of the crop rule")
     rule_options: dict[str, Any] = Field(default_factory=dict, description="options of that rule")
@@ -22,8 +22,10 @@ class CropOptions(Options):
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
         (124, 116, 104), description="colour outside the image, 0..255 each"
     )
-    shard_persons: int = Field(512, ge=1, description="people a shard, at least (images are not torn apart)")
-    workers: int = Field(0, ge=0, description="processes that cut; 0: one per available CPU; never changes the result")
+    shard_persons: int = Field(
+        512, ge=1, description="minimum number of persons per shard (the persons of an image share a shard)"
+    )
+    workers: int = Field(0, ge=0, description="number of processes; 0: one per available CPU; does not change the result")
 
     @model_validator(mode="after")
     def _rule_is_known(self) -> "CropOptions":
@@ -35,12 +37,12 @@ class CropOptions(Options):
 
     @property
     def rule_spec(self) -> ComponentSpec:
-        """The rule as a component."""
+        """The crop rule as a component."""
         return ComponentSpec(name=self.rule, options=self.rule_options)
 
     @property
     def recipe(self) -> CropRecipe:
-        """What a model must be told to cut alike."""
+        """Crop rule and padding, stored with the model so that prediction crops alike."""
         return CropRecipe(rule=self.rule_spec, padding_rgb=self.padding_rgb)
 
     @property
@@ -53,6 +55,6 @@ class SplitOptions(Options):
     """How the test set is drawn from the training set."""
 
     max_test_fraction: float = Field(
-        0.2, ge=0, le=0.9, description="at most this share of the training persons goes to the test set"
+        0.2, ge=0, le=0.9, description="maximum fraction of the training persons that goes to the test set"
     )
-    seed: int = Field(0, ge=0, description="seed of the draw")
+    seed: int = Field(0, ge=0, description="seed of the random draw")

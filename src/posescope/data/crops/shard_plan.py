@@ -1,4 +1,4 @@
-"""Who is cut with whom: whole images, in the order of the table, gathered into shards; and what makes a shard stale."""
+"""Plan the shards: whole images in the order of the table, and the fingerprint that tells whether a shard is up to date."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 
-# Raise it whenever the same inputs and options come to other pixels than before: shards of older code are then cut again.
+# Increase it whenever the same inputs and options give other pixels: shards of older code are then written again.
 ENGINE_VERSION = 5
 
 
 @dataclass(frozen=True)
 class Square:
-    """Attributes: person_id; left, top, side: whole px of the image, may reach outside."""
+    """Attributes: person_id; left, top, side: square in whole image px, may reach outside."""
 
     person_id: int
     left: int
@@ -32,8 +32,13 @@ class Square:
 
 @dataclass(frozen=True)
 class ImageTask:
-    """Attributes: path: of the image; name: the same within its data set; size: (height, width) px as annotated; squares: of all
-    its people.
+    """An image and the squares to crop from it.
+
+    Attributes:
+        path: of the file.
+        name: `<split>/<file name>` in the data set.
+        size: annotated (height, width), px.
+        squares: of all its persons.
     """
 
     path: Path
@@ -43,20 +48,20 @@ class ImageTask:
 
     @property
     def person_ids(self) -> tuple[int, ...]:
-        """Of its people, in the order of the squares."""
+        """Ids of its persons, in the order of the squares."""
         return tuple(square.person_id for square in self.squares)
 
 
 @dataclass(frozen=True)
 class ShardTask:
-    """What one process cuts.
+    """A shard that one process writes.
 
     Attributes:
         name: of the shard's files.
-        fingerprint: of all that its pixels depend on.
+        fingerprint: of everything that determines the pixels.
         images: in order.
-        frame: of the squares: the pictures as they are stored, or upright.
-        limits: the largest picture that is decoded.
+        frame: pixel frame of the squares.
+        limits: maximum size of an image.
     """
 
     name: str
@@ -67,14 +72,14 @@ class ShardTask:
 
     @property
     def person_count(self) -> int:
-        """People to cut."""
+        """Number of persons to crop."""
         return sum(len(image.squares) for image in self.images)
 
 
 def plan_shards(
     folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, crop_boxes: pd.DataFrame, options: CropOptions
 ) -> list[ShardTask]:
-    """Whole images until a shard has `shard_persons` people.
+    """Group whole images into shards of at least `shard_persons` persons.
 
     Args:
         folder, source: where the images are.
@@ -83,22 +88,22 @@ def plan_shards(
         options: of the crop step.
 
     Returns:
-        The shards in order; every person is in exactly one.
+        The shards in order; each person is in exactly one.
     """
     shards: list[ShardTask] = []
     images: list[ImageTask] = []
-    people = 0
+    count = 0
     for image in _images(folder, source, persons, crop_boxes):
         images.append(image)
-        people += len(image.squares)
-        if people >= options.shard_persons:
+        count += len(image.squares)
+        if count >= options.shard_persons:
             shards.append(_shard(len(shards), images, source, options))
-            images, people = [], 0
+            images, count = [], 0
     return [*shards, _shard(len(shards), images, source, options)] if images else shards
 
 
 def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, crop_boxes: pd.DataFrame) -> Iterator[ImageTask]:
-    """The images in the order in which they first appear in the table."""
+    """Yield the images in the order of their first person in the table."""
     table = persons.merge(crop_boxes, on="person_id", validate="one_to_one")
     folders = {split: folder.image_folder(source, split) for split in table["source_split"].unique()}
     number = table.groupby(["source_split", "file_name"], sort=False).ngroup().to_numpy()
@@ -113,8 +118,8 @@ def _images(folder: CocoFolder, source: SourceOptions, persons: pd.DataFrame, cr
 
 
 def _shard(number: int, images: list[ImageTask], source: SourceOptions, options: CropOptions) -> ShardTask:
-    # The number of workers and the shards' size are no part of the pixels; the images' time and size stand for their content.
-    # Nor are the limits: a picture beyond them is a failure, and shards with failures are always tried again.
+    # Time and size of an image file stand for its content. Workers, shard size and limits do not change pixels: an image beyond
+    # the limits is a failure, and shards with failures are always written again.
     content = {
         "engine": ENGINE_VERSION,
         "frame": source.orientation,
@@ -131,5 +136,5 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
     except OSError:
-        return -1, -1  # reading it will fail and say so; if it comes back, the shard is made again
+        return -1, -1  # reading the image will fail; if the file returns, the shard is written again
     return stat.st_size, stat.st_mtime_ns

@@ -1,4 +1,4 @@
-"""The pixels of a store's shards: opened when they are first read, a bounded number at a time, and checked when first read."""
+"""Read crops from shards on demand, with a bounded number of open files and a checksum check at the first read."""
 
 import os
 from collections import OrderedDict
@@ -16,15 +16,15 @@ from posescope.data.crops.shard_writer import ShardRecord, digest_bytes_of
 
 __all__ = ["ShardReader"]
 
-# A process may have 1,024 files open on most systems, and several readers are in use at a time.
+# Most systems allow 1,024 open files per process, and several readers are in use at a time.
 OPEN_FILES = 32
 
-_REMEDY = "Run the pipeline data_engineering: it cuts damaged shards again."
+_REMEDY = "Run the pipeline data_engineering: it writes damaged shards again."
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Attributes: shape: (n, H, W, 3); offset: of the first crop in the file, in bytes."""
+    """Attributes: shape: (n, H, W, 3); offset: of the first crop in the file, bytes."""
 
     shape: tuple[int, int, int, int]
     offset: int
@@ -35,7 +35,7 @@ class _Layout:
 
 
 class _OpenFile:
-    """A file descriptor that is closed when nobody holds it any more: another thread may still read from it."""
+    """A file descriptor that is closed with its last reference, because another thread may still read from it."""
 
     def __init__(self, path: Path) -> None:
         self.number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -46,16 +46,14 @@ class _OpenFile:
 
 
 class ShardReader(Sequence[NDArray[np.uint8]]):
-    """Reads crops of any number of shards with a bounded number of open files; threads may share it.
+    """Reads crops from any number of shards with a bounded number of open files; threads may share a reader.
 
-    Crops are read with `pread`, not through a memory map: a memory map keeps a descriptor a shard, and a shard that is cut
-    short while it is read would end the process without a message.
-
-    Each crop is compared with its digest when this process reads it for the first time.
+    Crops are read with `pread`, not through a memory map: a map keeps one descriptor per shard, and a shard truncated during
+    reading would end the process without a message. Each crop is compared with its digest at its first read by this process.
 
     Args:
         paths: of the `.npy` files.
-        digests: for each shard (n, 16) uint8: XXH3-128 of each crop.
+        digests: per shard (n, 16) uint8, the XXH3-128 of each crop.
     """
 
     def __init__(self, paths: Sequence[Path], digests: Sequence[NDArray[np.uint8]]) -> None:
@@ -67,10 +65,14 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
 
     @classmethod
     def of_records(cls, folder: Path, records: Sequence[ShardRecord]) -> "ShardReader":
-        """The shards of these records.
+        """Return the reader of the shards of these records.
+
+        Args:
+            folder: of the `.npy` files.
+            records: of the shards.
 
         Raises:
-            DataError: if a file is missing or of another size than it was written with.
+            DataError: if a file is missing or has another size than was written.
         """
         paths = [folder / f"{record.name}.npy" for record in records]
         for path, record in zip(paths, records, strict=True):
@@ -79,7 +81,7 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
         return cls(paths, [digests.reshape(-1, 16) for digests in rows])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process opens and checks for itself."""
+        """Pickle without open files; the other process opens and checks the files itself."""
         return ShardReader, (self.paths, self.digests)
 
     def __len__(self) -> int:
@@ -90,7 +92,7 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
     @overload
     def __getitem__(self, index: slice) -> "ShardReader": ...
     def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | ShardReader":
-        """One shard as a read-only memory map of its file, unchecked; or the reader of some of the shards."""
+        """Return one shard as a read-only, unchecked memory map, or the reader of a slice of the shards."""
         if isinstance(index, slice):
             return ShardReader(self.paths[index], self.digests[index])
         layout = self._layout_of(range(len(self))[index])
@@ -101,14 +103,18 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
 
     @property
     def crop_size(self) -> tuple[int, int]:
-        """(height, width) px of the crops; (1, 1) where there is no shard."""
+        """(height, width) px of the crops; (1, 1) without shards."""
         return self._layout_of(0).shape[1:3] if self.paths else (1, 1)
 
     def read_into(self, images: NDArray[np.uint8], locations: NDArray[np.int64]) -> None:
-        """Read the crops at `locations` (n, 2), shard and row each, into `images` (n, H, W, 3).
+        """Read crops into an array.
+
+        Args:
+            images: (n, H, W, 3) uint8, receives the crops.
+            locations: (n, 2) shard and row of each crop.
 
         Raises:
-            DataError: if a shard cannot be read, or a crop is not what was written.
+            DataError: if a shard cannot be read, or the checksum of a crop differs.
         """
         for image, (shard, row) in zip(images, locations.tolist(), strict=True):
             self._read_row(image, shard, row)
@@ -118,15 +124,15 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
         if not 0 <= row < layout.shape[0]:
             raise IndexError(f"{path}: row {row} of {layout.shape[0]}")
         if image.shape != layout.shape[1:]:
-            raise DataError(f"{path}: expected crops {image.shape} as in the other shards, found {layout.shape[1:]}. {_REMEDY}")
-        file = self._file_of(shard)  # held until the crop is read: another thread may take it out of the open ones meanwhile
+            raise DataError(f"{path}: expected crops of shape {image.shape}, found {layout.shape[1:]}. {_REMEDY}")
+        file = self._file_of(shard)  # keeps the descriptor open if another thread evicts it from the open files
         found = _pread(file.number, image, layout.offset + row * layout.row_bytes, path)
         del file
         if found != layout.row_bytes:
-            raise DataError(f"{path}: ends within crop {row}: it was cut short since it was opened. {_REMEDY}")
+            raise DataError(f"{path}: ends within crop {row}: it was truncated since it was opened. {_REMEDY}")
         if not self._checked[shard][row]:
             if digest_bytes_of(image) != self.digests[shard][row].tobytes():
-                raise DataError(f"{path}: crop {row} is not what was written: its checksum differs. {_REMEDY}")
+                raise DataError(f"{path}: crop {row} has changed since it was written: its checksum differs. {_REMEDY}")
             self._checked[shard][row] = True
 
     def _file_of(self, shard: int) -> _OpenFile:
@@ -155,9 +161,11 @@ def _opened(path: Path) -> _OpenFile:
 
 
 def _pread(descriptor: int, image: NDArray[np.uint8], offset: int, path: Path) -> int:
-    """Bytes read into the C-contiguous `image`; fewer than it holds only at the end of the file."""
+    """Read into the C-contiguous `image`, and return the number of bytes; fewer than its size only at the end of the file."""
     try:
-        if not hasattr(os, "preadv"):  # Windows and older macOS: no other thread may move the position meanwhile
+        if not hasattr(
+            os, "preadv"
+        ):  # Windows and older macOS: a file object of its own, because threads would share the position
             with path.open("rb", buffering=0) as stream:
                 stream.seek(offset)
                 return _read_all(stream, image.data.cast("B"))
@@ -176,7 +184,7 @@ def _read_all(stream: IO[bytes], view: memoryview) -> int:
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: this shard cannot be read ({error.strerror or error}). {_REMEDY}")
+    return DataError(f"{path}: the shard cannot be read ({error.strerror or error}). {_REMEDY}")
 
 
 def _check_size(path: Path, expected_bytes: int) -> None:
@@ -197,7 +205,7 @@ def _read_layout(path: Path, count: int) -> _Layout:
     except OSError as error:
         raise _unreadable(path, error) from error
     except ValueError as error:
-        raise DataError(f"{path}: no NumPy file ({error}). {_REMEDY}") from error
+        raise DataError(f"{path}: not a NumPy file ({error}). {_REMEDY}") from error
     if dtype != np.uint8 or fortran or len(shape) != 4 or shape[0] != count or shape[3] != 3 or min(shape[1:]) < 1:
         raise DataError(f"{path}: expected {count} crops (n, H, W, 3) of uint8, found {shape} of {dtype}. {_REMEDY}")
     return _Layout((shape[0], shape[1], shape[2], shape[3]), offset)

@@ -1,4 +1,4 @@
-"""One shard on disk: pixels as `.npy`, written crop by crop, and the record of what they are."""
+"""Write one shard: the crops as `.npy`, crop by crop, and the record of its content."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-# File systems that cannot give room beforehand: writing works all the same.
+# File systems that cannot allocate space in advance can still be written to.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 __all__ = [
@@ -20,13 +20,13 @@ __all__ = [
 
 
 class ImageFacts(NamedTuple):
-    """What is known of one image file that was read.
+    """Facts about an image file that was read.
 
     Attributes:
-        name: of the file within its data set, `<split>/<file name>`.
-        digest: 32 hex digits of XXH3-128 over the file's bytes.
-        orientation: EXIF's, 1..8.
-        height, width: px of the picture as it is stored.
+        name: `<split>/<file name>` in the data set.
+        digest: XXH3-128 of the file's bytes, 32 hex digits.
+        orientation: EXIF orientation, 1..8.
+        height, width: px of the image as stored.
     """
 
     name: str
@@ -38,19 +38,19 @@ class ImageFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """What is known of one shard.
+    """The record of one shard, stored as JSON beside it.
 
     Attributes:
         name: of its files, without suffix.
-        fingerprint: of the inputs and options that made it.
-        person_ids: by row.
-        rgb_sums: per row, the sums of the three channels over the real (not padded) pixels of the crop.
-        pixel_counts: per row, the number of those pixels.
-        failures: (person_id, kind, message) of people whose image could not be read.
+        fingerprint: of the inputs and options that it was made from.
+        person_ids: per row.
+        rgb_sums: per row, the sums of R, G and B over the valid (not padded) pixels of the crop.
+        pixel_counts: per row, the number of valid pixels.
+        failures: (person_id, kind, message) per person whose image could not be read.
         size_bytes: of the `.npy` file.
-        checksum: of all its pixels: 32 hex digits of XXH3-128 over the digests of the rows.
-        row_digests: per row, 32 hex digits of XXH3-128 over the crop's pixels.
-        pictures: the image files that were read, in order.
+        checksum: XXH3-128 over the row digests, 32 hex digits.
+        row_digests: per row, XXH3-128 of the crop's pixels, 32 hex digits.
+        images: the image files that were read, in order.
     """
 
     name: str
@@ -62,14 +62,14 @@ class ShardRecord:
     size_bytes: int
     checksum: str
     row_digests: tuple[str, ...]
-    pictures: tuple[ImageFacts, ...] = ()
+    images: tuple[ImageFacts, ...] = ()
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ShardRecord":
-        """From the content of its JSON file; that of an older version has other fields, and is not done.
+        """Return the record from the content of its JSON file.
 
         Raises:
-            KeyError, TypeError, ValueError: if it is something else.
+            KeyError, TypeError, ValueError: if the content is no record, or that of an older version with other fields.
         """
         rows = {name: len(content[name]) for name in ("person_ids", "rgb_sums", "pixel_counts", "row_digests")}
         if len(set(rows.values())) > 1:
@@ -84,13 +84,13 @@ class ShardRecord:
             size_bytes=content["size_bytes"],
             checksum=content["checksum"],
             row_digests=tuple(content["row_digests"]),
-            pictures=tuple(ImageFacts(*facts) for facts in content["pictures"]),
+            images=tuple(ImageFacts(*facts) for facts in content["images" if "images" in content else "pictures"]),
         )
 
 
 @dataclass(frozen=True)
 class ColourSums:
-    """Attributes: rgb_sum: of the real px of a crop, channel by channel; pixel_count: how many px those are."""
+    """Attributes: rgb_sum: sums of R, G and B over the valid px of a crop; pixel_count: the number of these px."""
 
     rgb_sum: tuple[int, int, int]
     pixel_count: int
@@ -98,12 +98,12 @@ class ColourSums:
 
 @dataclass
 class ShardWriter:
-    """Appends crops to an open `.npy` file, and gathers the record on the way.
+    """Appends crops to an open `.npy` file and collects the shard's record.
 
     Attributes:
-        stream: of the file, empty and unbuffered.
+        stream: the empty, unbuffered file.
         name, fingerprint: of the shard.
-        person_count: crops at most: failed ones are left out.
+        person_count: maximum number of crops; persons without a readable image have none.
         size_px: side of the crops.
     """
 
@@ -112,53 +112,62 @@ class ShardWriter:
     fingerprint: str
     person_count: int
     size_px: int
-    _people: list[int] = field(default_factory=list)
+    _person_ids: list[int] = field(default_factory=list)
     _colours: list[ColourSums] = field(default_factory=list)
     _digests: list[str] = field(default_factory=list)
     _failures: list[tuple[int, str, str]] = field(default_factory=list)
-    _pictures: list[ImageFacts] = field(default_factory=list)
+    _images: list[ImageFacts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._write_header(self.person_count)
         self._reserve()
 
     def append(self, person_id: int, crop: NDArray[np.uint8], colour: ColourSums) -> None:
-        """Add the (size_px, size_px, 3) crop of a person. Crop by crop, because what was just computed is still in the cache."""
+        """Write the crop of a person while it is still in the processor's cache.
+
+        Args:
+            person_id: of the person.
+            crop: (size_px, size_px, 3) uint8 RGB, contiguous.
+            colour: sums over its valid pixels.
+
+        Raises:
+            OSError: if the disk is full.
+        """
         written = self.stream.write(crop.data)
         if written != crop.nbytes:
             raise OSError(errno.ENOSPC, f"only {written} of {crop.nbytes} bytes of a crop could be written")
         self._digests.append(digest_of(crop))
-        self._people.append(person_id)
+        self._person_ids.append(person_id)
         self._colours.append(colour)
 
     def add_image(self, facts: ImageFacts) -> None:
-        """Note an image file that was read."""
-        self._pictures.append(facts)
+        """Record an image file that was read."""
+        self._images.append(facts)
 
     def add_failure(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
-        """Note people who have no crop, and why."""
+        """Record persons without a crop, with the kind of error and its message."""
         self._failures.extend((person, kind, message) for person in person_ids)
 
     def close(self) -> ShardRecord:
-        """State the number of crops in the file; the record of the shard."""
+        """Write the final number of crops into the file's header, and return the shard's record."""
         size_bytes = self.stream.tell()
         self.stream.truncate(size_bytes)
-        self._write_header(len(self._people))
+        self._write_header(len(self._person_ids))
         return ShardRecord(
             name=self.name,
             fingerprint=self.fingerprint,
-            person_ids=tuple(self._people),
+            person_ids=tuple(self._person_ids),
             rgb_sums=tuple(colour.rgb_sum for colour in self._colours),
             pixel_counts=tuple(colour.pixel_count for colour in self._colours),
             failures=tuple(self._failures),
             size_bytes=size_bytes,
             checksum=checksum_of_rows(self._digests),
             row_digests=tuple(self._digests),
-            pictures=tuple(self._pictures),
+            images=tuple(self._images),
         )
 
     def _reserve(self) -> None:
-        """Ask for all the room at once: it is cheaper, and a full disk shows before any work is done."""
+        """Allocate the space of all crops at once: it is faster, and a full disk fails before any work is done."""
         size = self.stream.tell() + self.person_count * self.size_px**2 * 3
         try:
             if hasattr(os, "posix_fallocate"):
@@ -168,22 +177,22 @@ class ShardWriter:
                 raise
 
     def _write_header(self, count: int) -> None:
-        """NumPy keeps room in the header for a longer number, so that it can be written again in the same place."""
+        """Write the NumPy header; it is padded, so that it can be overwritten with another count."""
         self.stream.seek(0)
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, self.size_px, self.size_px, 3)}
         np.lib.format.write_array_header_1_0(self.stream, header)
 
 
 def digest_of(content: NDArray[np.uint8] | bytes) -> str:
-    """Return 32 hex digits of XXH3-128 over contiguous pixels, or over the bytes of a file."""
+    """Return XXH3-128 of contiguous pixels or of the bytes of a file as 32 hex digits."""
     return xxhash.xxh3_128_hexdigest(content if isinstance(content, bytes) else content.data)
 
 
 def digest_bytes_of(crop: NDArray[np.uint8]) -> bytes:
-    """The same as 16 bytes."""
+    """Return XXH3-128 of contiguous pixels as 16 bytes."""
     return xxhash.xxh3_128_digest(crop.data)
 
 
 def checksum_of_rows(digests: Sequence[str]) -> str:
-    """One checksum of many crops, from their digests."""
+    """Return the checksum of a shard from the digests of its rows."""
     return xxhash.xxh3_128_hexdigest("".join(digests).encode())

@@ -1,4 +1,4 @@
-"""Cut squares out of decoded images and resize them."""
+"""Crop a square from a decoded image and resize it."""
 
 import cv2
 import numpy as np
@@ -18,20 +18,25 @@ def crop_square(
     padding_rgb: tuple[int, int, int],
     out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """The square at (left, top), `side` px wide, resized to `size_px`.
+    """Crop a square from an image and resize it to `size_px`.
 
-    Shrinking averages over the area (anti-aliased), enlarging is bilinear; both keep the outer edges, as
-    `geometry.affine.crop_from_image` has it. The part outside the image has the padding's colour.
+    Downscaling averages over areas (anti-aliased), upscaling is bilinear. Both keep the outer edges, as
+    `geometry.affine.crop_from_image` states. The part outside the image is filled with one colour.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        left, top, side: whole px of the image; may reach outside.
+        left, top, side: square in whole image px; it may reach outside.
         size_px: side of the crop, px.
-        padding_rgb: 0..255 each.
-        out: (size_px, size_px, 3) uint8, contiguous: where the crop is to go; none: into a new array.
+        padding_rgb: colour outside the image, 0..255 each.
+        out: (size_px, size_px, 3) uint8, contiguous, receives the crop; None: a new array.
 
     Returns:
-        (size_px, size_px, 3) uint8 RGB: `out`, if it was given.
+        (size_px, size_px, 3) uint8 RGB; `out` if given.
+
+    Example:
+        >>> image = np.full((4, 4, 3), 200, np.uint8)
+        >>> crop_square(image, left=2, top=0, side=4, size_px=2, padding_rgb=(0, 0, 0))[:, :, 0].tolist()
+        [[200, 0], [200, 0]]
     """
     crop = np.empty((size_px, size_px, 3), dtype=np.uint8) if out is None else out
     x0, y0 = max(left, 0), max(top, 0)
@@ -39,7 +44,7 @@ def crop_square(
     if inside.size == 0:
         crop[...] = padding_rgb
     elif side > max(size_px, LARGEST_WHOLE_PX) and inside.shape[:2] != (side, side):
-        # Of a wide picture the whole square would be mostly padding, in gigabytes.
+        # The padded square of a very wide or tall image may take gigabytes.
         shrink_part(inside, x0 - left, y0 - top, side, padding_rgb, crop)
     else:
         _resize(_pad(inside, x0 - left, y0 - top, side, padding_rgb), crop)
@@ -57,7 +62,7 @@ def _resize(square: NDArray[np.uint8], crop: NDArray[np.uint8]) -> None:
 
 
 def _pad(inside: NDArray[np.uint8], left: int, top: int, side: int, padding_rgb: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """(h, w, 3), at (left, top) of a square -> (side, side, 3): itself, or a padded copy where the square reaches outside."""
+    """Return the (side, side, 3) square that holds `inside` at (left, top): a padded copy, or `inside` if it fills the square."""
     height, width = inside.shape[:2]
     if (height, width) == (side, side):
         return inside

@@ -1,12 +1,13 @@
-"""How a camera was held: EXIF's orientation, read from the bytes of a file, and pictures turned by it.
+"""EXIF orientation: read it from the bytes of a file, and rotate or reflect images by it.
 
-Labels are in one of two frames: the px of the picture as it is `stored` (COCO, and readers that ignore EXIF), or those of the
-`upright` picture (browsers, most labelling tools, cv2.imread).
+Labels refer to one of two pixel frames: the image as `stored` (COCO, and readers that ignore EXIF), or the `upright` image
+(browsers, most labelling tools, cv2.imread).
 
-    1 upright   2 mirrored   3 upside down   4 3 mirrored   5 6 mirrored   6 turn it right   7 8 mirrored   8 turn it left
+    1 upright          2 flip left-right   3 rotate by 180       4 flip top-bottom
+    5 transpose        6 rotate by 90      7 transverse          8 rotate by 270     (clockwise: what makes the image upright)
 
-JPEG, PNG and WebP say it in a block of EXIF, which is a small TIFF file. TIFF files say it in their first directory (`tiff`).
-Follows: CIPA DC-008 (EXIF 2.32), tag 0x0112.
+JPEG, PNG and WebP files hold it in an EXIF block, a small TIFF file; TIFF files in their first directory (`tiff_header`).
+Source: CIPA DC-008 (EXIF 2.32), tag 0x0112.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +22,11 @@ __all__ = ["SIDEWAYS", "UPRIGHT", "PixelFrame", "exif_orientation", "undo_orient
 PixelFrame: TypeAlias = Literal["stored", "upright"]
 
 UPRIGHT = 1
-SIDEWAYS = frozenset({5, 6, 7, 8})  # height and width change places
+SIDEWAYS = frozenset({5, 6, 7, 8})  # height and width are swapped
 _ORIENTATION_TAG = 0x0112
 _LONG = 4
-_BACK = {6: 8, 8: 6}  # the other turns are their own inverse
-_TURNS: Mapping[int, Callable[[Any], Any]] = {
+_INVERSE = {6: 8, 8: 6}  # the others are their own inverse
+_TRANSFORMS: Mapping[int, Callable[[Any], Any]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
     4: lambda image: cv2.flip(image, 0),
@@ -37,7 +38,7 @@ _TURNS: Mapping[int, Callable[[Any], Any]] = {
 
 
 def exif_orientation(raw: bytes) -> int:
-    """EXIF's orientation of an encoded image, 1..8; 1 where there is none, or one that means nothing."""
+    """Return the EXIF orientation of an encoded image, 1..8; 1 if it is absent or invalid."""
     if raw.startswith(b"\xff\xd8"):
         exif = _exif_of_jpeg(raw)
     elif raw.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -50,32 +51,37 @@ def exif_orientation(raw: bytes) -> int:
 
 
 def apply_orientation(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return the picture as it was seen.
+    """Return the upright image.
 
     Args:
-        image: (H, W, 3) uint8, as it is stored.
-        orientation: EXIF's, 1..8.
+        image: (H, W, 3) uint8, as stored.
+        orientation: EXIF orientation, 1..8.
 
     Returns:
-        (H, W, 3) uint8, or (W, H, 3) for 5 to 8.
+        (H, W, 3) uint8, or (W, H, 3) for the orientations 5 to 8.
     """
-    turn = _TURNS.get(orientation)
-    return image if turn is None else np.asarray(turn(image), dtype=np.uint8)
+    transform = _TRANSFORMS.get(orientation)
+    return image if transform is None else np.asarray(transform(image), dtype=np.uint8)
 
 
 def undo_orientation(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return the picture as it is stored: the inverse of `apply_orientation`."""
-    return apply_orientation(image, _BACK.get(orientation, orientation))
+    """Return the image as stored: the inverse of `apply_orientation`.
+
+    Args:
+        image: the upright image.
+        orientation: EXIF orientation, 1..8.
+    """
+    return apply_orientation(image, _INVERSE.get(orientation, orientation))
 
 
 def _exif_of_jpeg(raw: bytes) -> bytes:
     at = 2
     while raw[at : at + 1] == b"\xff":
         marker = raw[at + 1 : at + 2]
-        if marker == b"\xff":  # a byte of filling
+        if marker == b"\xff":  # a fill byte
             at += 1
             continue
-        if marker in (b"\xda", b"\xd9"):  # the picture itself, or the end
+        if marker in (b"\xda", b"\xd9"):  # image data or end of file
             break
         end = at + 2 + int.from_bytes(raw[at + 2 : at + 4], "big")
         if marker == b"\xe1" and raw[at + 4 : at + 10] == b"Exif\0\0":
@@ -90,7 +96,7 @@ def _exif_of_png(raw: bytes) -> bytes:
         length = int.from_bytes(raw[at : at + 4], "big")
         if raw[at + 4 : at + 8] == b"eXIf":
             return raw[at + 8 : at + 8 + length]
-        at += length + 12  # with its own length, its name and its checksum
+        at += length + 12  # length, name and checksum included
     return b""
 
 
@@ -105,7 +111,7 @@ def _exif_of_webp(raw: bytes) -> bytes:
 
 
 def _orientation_of(exif: bytes) -> int:
-    """From the first directory of a block of EXIF; what lies behind its end reads as 0."""
+    """Return the orientation in the first directory of an EXIF block; bytes behind its end read as 0."""
     if exif[:2] not in (b"II", b"MM"):
         return UPRIGHT
     order = "little" if exif[:2] == b"II" else "big"
@@ -117,5 +123,5 @@ def _orientation_of(exif: bytes) -> int:
     for entry in range(first + 2, first + 2 + 12 * number(first, 2), 12):
         if number(entry, 2) == _ORIENTATION_TAG:
             value = number(entry + 8, 4 if number(entry + 2, 2) == _LONG else 2)
-            return value if value in _TURNS else UPRIGHT
+            return value if value in _TRANSFORMS else UPRIGHT
     return UPRIGHT
