@@ -1,7 +1,7 @@
 """The outputs of the pipeline explainability in a data_dir, as the comparison of several networks needs them.
 
 <data_dir>/03_primary/persons.parquet                                        image and annotation of each person
-           04_feature/bottleneck/, components.npz                            features and their principal components
+           07_model_output/features/bottleneck/, components.npz               features and their principal components
            08_reporting/explainability/clusters/cluster_members.csv          cluster of each person, if this analysis was run
                                       component_names/attribute_probes.csv   attributes predicted from the features, likewise
 """
@@ -76,7 +76,7 @@ def open_explained_run(data_dir: Path) -> ExplainedRun:
         DataError: if features or components are missing, or do not belong together.
     """
     features = _open_features(data_dir)
-    components = Components.load(data_dir / "04_feature" / "components.npz")
+    components = Components.load(data_dir / "07_model_output" / "features" / "components.npz")
     if components.features_fingerprint not in ("", features.fingerprint):
         raise DataError(f"{data_dir}: the components were computed from other features than those beside them. {_REMEDY}")
     count = min(components.components_for(VARIANCE_FRACTION), MAX_COMPONENTS, len(components))
@@ -117,9 +117,11 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
 
 
 def _open_features(data_dir: Path) -> FeatureSet:
-    store = FeatureStore(data_dir / "04_feature" / "bottleneck")
+    store = FeatureStore(data_dir / "07_model_output" / "features" / "bottleneck")
     if not store.is_finished():
-        raise DataError(f"{data_dir}: expected features of a network in 04_feature/bottleneck, found none. {_REMEDY}")
+        raise DataError(
+            f"{data_dir}: expected features of a network in 07_model_output/features/bottleneck, found none. {_REMEDY}"
+        )
     return store.open()
 
 
