@@ -94,8 +94,8 @@ def draw_extremes(
         images += _draw_persons(inputs, rows)
         captions += [_caption(inputs, row, component, scores, shown.get(component + 1)) for row in rows]
     title = f"Persons at the ends of each component: the {count} lowest, then the {count} highest, one component per row"
-    sheet = draw_image_grid(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
-    return {"component_extremes": sheet}
+    grid = draw_image_grid(images, columns=2 * count, captions=captions, tile_size=_TILE, title=title)
+    return {"component_extremes": grid}
 
 
 def _draw_persons(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
