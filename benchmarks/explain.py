@@ -1,19 +1,22 @@
-"""How long components and clusters of many persons take, and how much memory, against plain k-means on the features.
+"""Time and memory of PCA and clustering for many persons, beside scikit-learn on the same coordinates and on the raw features.
 
-    ours           exact PCA -> coordinates that hold 95 % of the variance -> k-means k = 2..10, 10 starts each -> silhouettes
-    scikit-learn   KMeans on the raw features, k = 2..10, n_init=10, and silhouette_score on a sample of the same size
+    posescope                       exact PCA -> coordinates with 95 % of the variance -> k-means, k = 2..10 with 10 starts each
+    ->
+                                    silhouettes
+    scikit-learn, same coordinates  KMeans on these coordinates, k = 2..10, n_init=10, and silhouette_score on as large a sample:
+                                    the comparison of the implementations
+    scikit-learn, raw features      the same on the features without PCA: what a user would do without the pipeline
 
-The features are synthetic: a Gaussian of rank 100 plus a little noise. It has no clusters, which is the slow case: k-means takes
-most iterations where nothing tells one division from another. Of scikit-learn's work one fit (k = 6, one start) and one
-silhouette_score are timed, and the rest is **extrapolated** from them: 90 fits and 9 scores. Ours is timed whole.
-CPU seconds are those of all threads; they say more than the clock where other work shares the cores. With `--device cuda` ours
-is done on the GPU. The last line is JSON: `device`, `seconds`, `peak_gb` (of the process, with all libraries, before
-scikit-learn's turn), `sklearn_seconds`, `speedup`, and the same in CPU seconds.
+The features are synthetic: a Gaussian of rank 100 plus noise. It has no clusters, which is the slow case for k-means. posescope
+is timed completely; of scikit-learn one fit (k = 6, one start) and one silhouette_score are timed and **extrapolated** to 90 fits
+and 9 scores. CPU seconds are those of all threads; they are the better measure on cores that are shared. `--device` is that of
+the PCA. The last line is JSON: `device`, `pca_seconds`, `clustering_seconds`, `seconds` (both), `peak_gb` (of the process, before
+scikit-learn runs), `sklearn_seconds_same_coordinates` with `speedup_same_coordinates` (over the clustering),
+`sklearn_seconds_raw_features` with `speedup_raw_features` (over both), and the same in CPU seconds.
 
-`--raw` measures something else: what the analysis `clusters` with `space: raw` goes through with all features as they are, stored
-as float16 in a memory map: k-means, everybody's silhouette and distance, and the evidence (clouds without clusters, halves). Its
-JSON has the seconds of each step and two peaks: `peak_gb`, in which the pages of the map count as far as they are in memory, and
-`peak_own_gb`, in which they do not (Linux; the highest of ten samples a second).
+`--raw` measures the analysis `clusters` with `space: raw` on features stored as float16 in a memory map: k-means, silhouettes and
+distances, and the validation (null reference data, split-half stability). Its JSON has the seconds of each step and two peaks:
+`peak_gb`, which includes the pages of the map in memory, and `peak_own_gb`, which does not (Linux; ten samples per second).
 """
 
 import argparse
@@ -27,41 +30,52 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from posescope.artifacts.devices import resolve_gpu
-from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import row_slices
 
+Floats = NDArray[np.floating]
+
 RANK = 100
 OPTIONS = KMeansOptions()
 TIMED_K = 6
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds by the clock and of all threads' work."""
+    """Wall-clock seconds and CPU seconds of all threads."""
 
     wall: float
     cpu: float
 
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
 
-def timed(function: Callable[[], object]) -> Spent:
-    """How long a call takes."""
+    def __mul__(self, factor: int) -> "Spent":
+        return Spent(self.wall * factor, self.cpu * factor)
+
+
+def timed(function: Callable[[], Result]) -> tuple[Result, Spent]:
+    """Call a function; return its result and the time."""
     started, worked = time.perf_counter(), time.process_time()
-    function()
-    return Spent(time.perf_counter() - started, time.process_time() - worked)
+    result = function()
+    return result, Spent(time.perf_counter() - started, time.process_time() - worked)
 
 
 def synthetic_features(persons: int, width: int, seed: int, file: Path | None = None) -> FeatureSet:
-    """A Gaussian of rank 100 in a random subspace, with falling standard deviations, plus noise; a file holds it as float16."""
+    """Sample a Gaussian of rank 100 with falling standard deviations, plus noise; with a file as float16 in a memory map."""
     rng, shape = np.random.default_rng(seed), (persons, width)
     scores = rng.standard_normal((persons, RANK), dtype=np.float32) * np.linspace(3, 0.3, RANK, dtype=np.float32)
     axes = np.linalg.qr(rng.standard_normal((width, RANK)))[0].astype(np.float32)
@@ -72,68 +86,61 @@ def synthetic_features(persons: int, width: int, seed: int, file: Path | None = 
     return FeatureSet(np.arange(persons), np.load(file, mmap_mode="r") if file else values, "synthetic", (width, 1, 1))
 
 
-def ours(features: FeatureSet, seed: int, device: str) -> Clustering:
-    """Components, and clusters along those that hold 95 % of the variance."""
-    started = time.perf_counter()
+def reduce(features: FeatureSet, device: str) -> Floats:
+    """Coordinates along the components with 95 % of the variance."""
     components = principal_components(features, device=resolve_gpu(device))
-    points = components.project(features.values, components.components_for(0.95)).astype(np.float32)
-    print(f"components after {time.perf_counter() - started:.1f} s: {points.shape[1]} hold 95 %")
-    found = KMeansClusterer(OPTIONS.model_copy(update={"device": device}))(points, seed=seed)
-    text = ", ".join(f"{k}: {silhouette:.3f}" for k, silhouette in found.silhouettes.items())
-    print(f"clusters after {time.perf_counter() - started:.1f} s; silhouettes {text}")
-    return found
+    return components.project(features.values, components.components_for(0.95)).astype(np.float32)
 
 
-def scikit_learn(features: FeatureSet, seed: int) -> Spent:
-    """One fit and one silhouette, extrapolated to all."""
+def scikit_learn(points: Floats, seed: int, name: str) -> Spent:
+    """Time one fit and one silhouette, extrapolated to all numbers of clusters and starts."""
     model = KMeans(n_clusters=TIMED_K, n_init=1, random_state=seed)
-    fit = timed(lambda: model.fit(features.values))
-    sample = min(OPTIONS.silhouette_persons, len(features))
-    score = timed(lambda: silhouette_score(features.values, model.labels_, sample_size=sample, random_state=seed))
-    numbers = OPTIONS.largest - OPTIONS.smallest + 1
-    print(f"scikit-learn: one fit {fit.wall:.1f} s ({model.n_iter_} iterations), one silhouette {score.wall:.1f} s")
-    return Spent(*(numbers * (OPTIONS.restarts * a + b) for a, b in ((fit.wall, score.wall), (fit.cpu, score.cpu))))
+    _, fit = timed(lambda: model.fit(points))
+    sample = min(OPTIONS.silhouette_persons, len(points))
+    _, score = timed(lambda: silhouette_score(points, model.labels_, sample_size=sample, random_state=seed))
+    print(f"scikit-learn, {name}: one fit {fit.wall:.2f} s ({model.n_iter_} iterations), one silhouette {score.wall:.2f} s")
+    return (fit * OPTIONS.restarts + score) * (OPTIONS.largest - OPTIONS.smallest + 1)
 
 
 def name_of(device: str) -> str:
-    """Where the work is done."""
+    """Name of the device of the PCA."""
     gpu = resolve_gpu(device)
     return "cpu" if gpu is None else f"{gpu} ({torch.cuda.get_device_name(gpu)})"
 
 
 def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
-    """Cluster the features as they are, as the analysis does."""
-    # They need pandas, which a GPU machine may lack.
+    """Cluster raw features as the analysis does."""
+    # They need pandas, which a GPU host may lack.
     from posescope.evaluation.bootstrap import draw_images  # noqa: PLC0415
     from posescope.explainability.clusters.cluster_members import measure_members  # noqa: PLC0415
     from posescope.explainability.clusters.cluster_validation import ClusterValidationOptions, validate_clusters  # noqa: PLC0415
 
-    seed, device, figures = arguments.seed, arguments.device, {"device": name_of(arguments.device)}
-    clusterer = KMeansClusterer(OPTIONS.model_copy(update={"device": device, "restarts": arguments.restarts}))
+    seed, values = arguments.seed, {"device": "cpu"}
+    clusterer = KMeansClusterer(OPTIONS.model_copy(update={"restarts": arguments.restarts}))
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, own_memory() as peak:
         features = synthetic_features(arguments.persons, arguments.features, seed, Path(folder) / "values.npy")
         groups, started = np.arange(len(features)), time.perf_counter()
 
         def note(step: str) -> None:
-            figures[f"{step}_after_s"] = round(time.perf_counter() - started, 1)
-            print(f"{step}: {figures[f'{step}_after_s']} s, at most {max(peak):.2f} GB of its own so far", flush=True)
+            values[f"{step}_after_s"] = round(time.perf_counter() - started, 1)
+            print(f"{step}: {values[f'{step}_after_s']} s, peak {max(peak):.2f} GB without the map", flush=True)
 
         points = np.asarray(features.values, dtype=np.float32)
         note("float32")
         clustering = clusterer(points, seed=seed)
         note("k_means")
-        measured = measure_members(points, clustering, OPTIONS.silhouette_persons, seed, resolve_gpu(device))
+        measured = measure_members(points, clustering, OPTIONS.silhouette_persons, seed)
         note("persons")
         silhouette = measured.interval(groups, draw_images(groups, seed, 1000))
-        structure = validate_clusters(points, groups, clusterer, clustering, silhouette, ClusterValidationOptions(), seed)
-        note("structure")
-        print(structure.describe())
-    return {**figures, "peak_gb": peak_gb(), "peak_own_gb": round(max(peak), 2)}
+        validation = validate_clusters(points, groups, clusterer, clustering, silhouette, ClusterValidationOptions(), seed)
+        note("validation")
+        print(validation.describe())
+    return {**values, "peak_gb": peak_gb(), "peak_own_gb": round(max(peak), 2)}
 
 
 @contextmanager
 def own_memory() -> Iterator[list[float]]:
-    """The memory that is no file's, in GB, sampled meanwhile."""
+    """Sample the memory without file pages, in GB."""
     found, over = [0.0], threading.Event()
 
     def sample() -> None:
@@ -151,41 +158,49 @@ def own_memory() -> Iterator[list[float]]:
 
 
 def peak_gb() -> float:
-    """The most memory that the process ever had, in GB."""
+    """Peak memory of the process in GB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
 
 
 def compare(arguments: argparse.Namespace) -> dict[str, float | str]:
-    """Components and clusters along them, against plain k-means on the features."""
+    """PCA and clustering beside scikit-learn."""
     features = synthetic_features(arguments.persons, arguments.features, arguments.seed)
-    spent = timed(lambda: ours(features, arguments.seed, arguments.device))
-    peak = peak_gb()
-    print(f"ours: {spent.wall:.1f} s, {spent.cpu:.1f} s of CPU, {peak:.2f} GB at most")
-    plain = scikit_learn(features, arguments.seed)
+    points, pca = timed(lambda: reduce(features, arguments.device))
+    print(f"PCA: {pca.wall:.1f} s, {points.shape[1]} components with 95 % of the variance")
+    found, clustering = timed(lambda: KMeansClusterer(OPTIONS)(points, seed=arguments.seed))
+    both, peak = pca + clustering, peak_gb()
+    print("silhouettes " + ", ".join(f"{k}: {silhouette:.3f}" for k, silhouette in found.silhouettes.items()))
+    print(f"posescope: {both.wall:.1f} s, {both.cpu:.1f} s of CPU, peak {peak:.2f} GB")
+    same = scikit_learn(points, arguments.seed, "same coordinates")
+    raw_features = scikit_learn(features.values, arguments.seed, "raw features")
+    print(f"speed-up of the clustering over scikit-learn on the same coordinates: {same.wall / clustering.wall:.1f}")
+    print(f"speed-up of PCA and clustering over scikit-learn on the raw features: {raw_features.wall / both.wall:.1f}")
     return {
         "device": name_of(arguments.device),
-        "seconds": round(spent.wall, 1),
+        "pca_seconds": round(pca.wall, 1),
+        "clustering_seconds": round(clustering.wall, 1),
+        "seconds": round(both.wall, 1),
         "peak_gb": peak,
-        "sklearn_seconds": round(plain.wall, 1),
-        "speedup": round(plain.wall / spent.wall, 1),
-        "cpu_seconds": round(spent.cpu, 1),
-        "sklearn_cpu_seconds": round(plain.cpu, 1),
-        "cpu_speedup": round(plain.cpu / spent.cpu, 1),
+        "sklearn_seconds_same_coordinates": round(same.wall, 1),
+        "speedup_same_coordinates": round(same.wall / clustering.wall, 1),
+        "sklearn_seconds_raw_features": round(raw_features.wall, 1),
+        "speedup_raw_features": round(raw_features.wall / both.wall, 1),
+        "cpu_seconds": round(both.cpu, 1),
+        "cpu_speedup_same_coordinates": round(same.cpu / clustering.cpu, 1),
+        "cpu_speedup_raw_features": round(raw_features.cpu / both.cpu, 1),
     }
 
 
 def main() -> None:
-    """Measure once."""
+    """Run one measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--persons", type=int, default=50_000)
-    parser.add_argument("--features", type=int, default=1024, help="numbers a person")
+    parser.add_argument("--features", type=int, default=1024, help="values per person")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help="cpu, auto, cuda or cuda:1")
-    parser.add_argument(
-        "--raw", action="store_true", help="cluster the features as they are, out of a file, and watch the memory"
-    )
-    parser.add_argument("--restarts", type=int, default=OPTIONS.restarts, help="with --raw: starts a number of clusters")
-    parser.add_argument("--folder", type=Path, help="with --raw: where the file is made meanwhile; none: among temporary files")
+    parser.add_argument("--device", default="cpu", help="of the PCA: cpu, auto, cuda or cuda:1")
+    parser.add_argument("--raw", action="store_true", help="cluster raw features from a file and measure the memory")
+    parser.add_argument("--restarts", type=int, default=OPTIONS.restarts, help="with --raw: starts per number of clusters")
+    parser.add_argument("--folder", type=Path, help="with --raw: folder of the file; default: temporary files")
     arguments = parser.parse_args()
     print(json.dumps((raw if arguments.raw else compare)(arguments)))
 
