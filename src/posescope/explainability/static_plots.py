@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["Curve", "plot_curve_panels", "plot_matrix"]
+__all__ = ["Curve", "plot_curve_panels", "plot_matrix", "render"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def plot_matrix(
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(2.6 + 0.55 * len(columns), 1.9 + 0.38 * len(rows)), dpi=110, layout="constrained")
-    canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
+    axes = figure.add_subplot()
     limit = max(float(np.nanmax(np.abs(values), initial=0.0)), min_range)
     axes.set_facecolor("0.85")
     mesh = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
@@ -64,7 +64,7 @@ def plot_matrix(
             axes.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=7, color=ink)
     axes.set_title(title, fontsize=10)
     figure.colorbar(mesh, ax=axes, label=unit)
-    return _pixels(canvas)
+    return render(figure)
 
 
 def plot_curve_panels(
@@ -87,7 +87,6 @@ def plot_curve_panels(
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(1.2 + max(3.6, 0.42 * len(ticks)) * len(panels), 4.2), dpi=110, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     for axes, (title, lines) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
         for line in lines:
             axes.plot(line.positions, line.values, color=line.colour, marker="o", markersize=3, label=line.name)
@@ -100,10 +99,12 @@ def plot_curve_panels(
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     figure.axes[0].set_ylabel(y_label)
-    return _pixels(canvas)
+    return render(figure)
 
 
-def _pixels(canvas: FigureCanvasAgg) -> NDArray[np.uint8]:
+def render(figure: Figure) -> NDArray[np.uint8]:
+    """Render a figure as (H, W, 3) uint8 RGB."""
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     return pixels[..., :3].copy()

@@ -156,7 +156,7 @@ class TuneOptions(Options):
 def _fault_of(path: str) -> str:
     if path in _NOT_SEARCHED:
         return f"'{path}' is not searched: {_NOT_SEARCHED[path]}"
-    if any(path == place or path.startswith(f"{place}.") for place in SEARCHABLE.values()):
+    if any(path == outer or path.startswith(f"{outer}.") for outer in SEARCHABLE.values()):
         return ""
     return f"'{path}' cannot be searched: expected a path in {', '.join(SEARCHABLE.values())}, since the crops must not change"
 

@@ -21,8 +21,8 @@ def as_parameters(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as nested parameters."""
     content = recipe.model_dump(mode="json")
     tree: dict[str, Any] = {}
-    for field, place in SEARCHABLE.items():
-        tree = merge_parameters(tree, _nest(place.split("."), content[field]))
+    for field, path in SEARCHABLE.items():
+        tree = merge_parameters(tree, _nest(path.split("."), content[field]))
     return tree
 
 
@@ -45,11 +45,11 @@ def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         SearchSpaceError: naming every invalid parameter.
     """
     tree = merge_parameters(as_parameters(recipe), nest_values(values))
-    content = {field: _find(tree, place.split(".")) for field, place in SEARCHABLE.items()}
+    content = {field: _find(tree, path.split(".")) for field, path in SEARCHABLE.items()}
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_with_place(fault) for fault in describe_validation_error(error))
+        faults = "; ".join(_with_path(fault) for fault in describe_validation_error(error))
         raise SearchSpaceError(faults) from error
 
 
@@ -95,7 +95,7 @@ def _find(tree: Mapping[str, Any], names: list[str]) -> Any:
     return found
 
 
-def _with_place(fault: str) -> str:
+def _with_path(fault: str) -> str:
     field, dot, rest = fault.partition(".")
     if dot and field in SEARCHABLE:
         return f"{SEARCHABLE[field]}.{rest}"

@@ -102,11 +102,11 @@ def run_trial(number: int, recipe: Recipe, data: TuningData, live: LiveTrial, ch
 
 
 def _train(recipe: Recipe, data: TuningData, monitor: _Monitor, checkpoints: CheckpointStore) -> None:
-    mark = fingerprint([recipe.model_dump(mode="json"), data.to_dict()])
-    before = checkpoints.latest(mark)
+    run_id = fingerprint([recipe.model_dump(mode="json"), data.to_dict()])
+    before = checkpoints.latest(run_id)
     for record in before.history if before else ():
         monitor(record)
-    train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, mark, on_epoch=monitor)
+    train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=monitor)
 
 
 def _finished(number: int, state: TrialState, monitor: _Monitor, reason: str = "") -> TrialRecord:

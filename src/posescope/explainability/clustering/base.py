@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from posescope.core.plugins import Options
 from posescope.explainability.errors import ExplainabilityError
 
 __all__ = [
+    "ClusterCountOptions",
     "Clusterer",
     "Clustering",
     "QuickClusterer",
@@ -62,6 +65,34 @@ class Clustering:
     def silhouette(self) -> float:
         """Mean silhouette of this clustering."""
         return self.silhouettes[len(self)]
+
+
+class ClusterCountOptions(Options):
+    """Range of the number of clusters."""
+
+    smallest: int = Field(2, ge=2, le=100, description="Smallest number of clusters tried")
+    largest: int = Field(10, ge=2, le=100, description="Largest number of clusters tried")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.largest < self.smallest:
+            raise ValueError(f"largest ({self.largest}) must not be below smallest ({self.smallest})")
+        return self
+
+    def counts_for(self, points: NDArray[np.floating], name: str) -> range:
+        """Return the numbers of clusters to try for (N, P) finite points: all of the range below N.
+
+        Args:
+            points: (N, P).
+            name: of the component, for the messages.
+
+        Raises:
+            ExplainabilityError: if there are no more points than the smallest number, or a value is NaN or infinite.
+        """
+        check_finite(points, name)
+        if len(points) <= self.smallest:
+            raise ExplainabilityError(f"{name}: expected more than {self.smallest} points, found {len(points)}.")
+        return range(self.smallest, min(self.largest, len(points) - 1) + 1)
 
 
 class Clusterer(Protocol):

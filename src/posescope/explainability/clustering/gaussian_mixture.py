@@ -6,11 +6,10 @@ it does not require gaps between clusters. Covariances are diagonal, as that of 
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 from sklearn.mixture import GaussianMixture as Mixture
 
-from posescope.core.plugins import Options
-from posescope.explainability.clustering.base import Clustering, check_finite, sort_by_size
+from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, sort_by_size
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.errors import ExplainabilityError
@@ -21,11 +20,9 @@ __all__ = ["GaussianMixture", "GaussianMixtureOptions"]
 _MIN_VARIANCE = 1e-4  # of a cluster along an axis, as a fraction of the points' mean variance: copies of one point are no cluster
 
 
-class GaussianMixtureOptions(Options):
+class GaussianMixtureOptions(ClusterCountOptions):
     """Range of the number of clusters and effort."""
 
-    smallest: int = Field(2, ge=2, le=100, description="Smallest number of clusters tried")
-    largest: int = Field(10, ge=2, le=100, description="Largest number of clusters tried")
     restarts: int = Field(
         3, ge=1, le=1000, description="Starts per number of clusters, each from k-means; the highest likelihood is kept"
     )
@@ -35,12 +32,6 @@ class GaussianMixtureOptions(Options):
     silhouette_persons: int = Field(
         10_000, ge=10, description="Maximum number of points with a silhouette, each against all points"
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "GaussianMixtureOptions":
-        if self.largest < self.smallest:
-            raise ValueError(f"largest ({self.largest}) must not be below smallest ({self.smallest})")
-        return self
 
 
 class GaussianMixture:
@@ -62,15 +53,9 @@ class GaussianMixture:
             ExplainabilityError: if there are no more points than the smallest number of clusters, no mixture has a point in each
                 of its clusters, or a value is NaN or infinite.
         """
-        check_finite(points, "gaussian_mixture")
-        largest = min(self.options.largest, len(points) - 1)
-        if largest < self.options.smallest:
-            raise ExplainabilityError(
-                f"gaussian_mixture: expected more than {self.options.smallest} points, found {len(points)}."
-            )
+        counts = self.options.counts_for(points, "gaussian_mixture")
         mean = points.mean(axis=0, dtype=np.float64)
         sample = points[sample_rows(len(points), self.options.fitted_persons, seed)] - mean
-        counts = range(self.options.smallest, largest + 1)
         mixtures = map_in_threads(lambda count: self._fit(sample, count, seed), counts, "mixtures")
         found = {count: _predict(mixture, points, mean) for count, mixture in zip(counts, mixtures, strict=True)}
         complete = {count: labels for count, labels in found.items() if len(np.unique(labels)) == count}

@@ -5,7 +5,8 @@
     refinement Lloyd's algorithm on all points, from the selected centres
 
 The starts only select the local minimum, for which a sample of ten thousand points is enough. With fewer points than the sample
-size this is plain k-means. scikit-learn does the work, one fit per thread. There is no GPU version: docs/decisions/0029-k-means-on-the-cpu.md.
+size this is plain k-means. scikit-learn does the work, one fit per thread. There is no GPU version:
+docs/decisions/0029-k-means-on-the-cpu.md.
 """
 
 from collections.abc import Iterable
@@ -13,12 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from posescope.core.plugins import Options
-from posescope.explainability.clustering.base import Clustering, check_finite, nearest_centres, sort_by_size, working_dtype
+from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, nearest_centres, sort_by_size, working_dtype
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
 from posescope.explainability.errors import ExplainabilityError
@@ -30,11 +30,9 @@ _COPIES = 2  # of its points that a scikit-learn fit holds: its own, and the dif
 _QUICK_RESTARTS, _QUICK_SILHOUETTES = 2, 2000
 
 
-class KMeansOptions(Options):
+class KMeansOptions(ClusterCountOptions):
     """Range of k and effort."""
 
-    smallest: int = Field(2, ge=2, le=100, description="Smallest number of clusters tried")
-    largest: int = Field(10, ge=2, le=100, description="Largest number of clusters tried")
     restarts: int = Field(10, ge=1, le=1000, description="Starts per number of clusters; the smallest inertia is kept")
     start_persons: int = Field(
         10_000, ge=10, description="Maximum number of points in the starts; the selected start is refined on all points"
@@ -42,12 +40,6 @@ class KMeansOptions(Options):
     silhouette_persons: int = Field(
         10_000, ge=10, description="Maximum number of points with a silhouette, each against all points; exact for fewer points"
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "KMeansOptions":
-        if self.largest < self.smallest:
-            raise ValueError(f"largest ({self.largest}) must not be below smallest ({self.smallest})")
-        return self
 
 
 class KMeansClusterer:
@@ -69,11 +61,7 @@ class KMeansClusterer:
             ExplainabilityError: if there are no more points than the smallest k, a value is NaN or infinite, or all points
                 coincide.
         """
-        check_finite(points, "kmeans")
-        largest = min(self.options.largest, len(points) - 1)
-        if largest < self.options.smallest:
-            raise ExplainabilityError(f"kmeans: expected more than {self.options.smallest} points, found {len(points)}.")
-        counts = range(self.options.smallest, largest + 1)
+        counts = self.options.counts_for(points, "kmeans")
         fits = fit_kmeans(points, counts, self.options.restarts, self.options.start_persons, seed)
         silhouettes = self._silhouettes(points, fits, seed)
         best = max(silhouettes, key=lambda k: silhouettes[k])

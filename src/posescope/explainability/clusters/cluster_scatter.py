@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
+from posescope.explainability.static_plots import render
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -65,7 +65,7 @@ def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(8, 6), dpi=110, layout="constrained")
-    canvas, chart = FigureCanvasAgg(figure), figure.add_subplot()
+    chart = figure.add_subplot()
     # In random order, so that the last cluster does not cover the others.
     shown = np.random.default_rng(0).permutation(sample_rows(len(labels), _MAX_POINTS, 0))
     colours = [_colour(int(label)) for label in labels[shown]]
@@ -76,9 +76,7 @@ def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str
     chart.set_ylabel(plane.titles[1])
     chart.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=1 if max(map(len, names)) > 40 else 2, fontsize=8, frameon=False)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
-    return pixels[..., :3].copy()
+    return render(figure)
 
 
 def plot_interactive_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str], hover: list[str]) -> "go.Figure":

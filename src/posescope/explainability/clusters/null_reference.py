@@ -12,8 +12,8 @@ A skewed density: bins with equally many points; for every bin as the mode the c
 from it (Grenander, 1956); the likeliest of these. k-means splits skewed data where they are sparse, which Gaussian data of the
 same covariance do not show.
 
-Distances are invariant to rotation, so null data are sampled along the principal axes. Silhouettes are compared at the same number
-of clusters, since those of null data decrease with it. Data in one curved piece may still exceed all three.
+Distances are invariant to rotation, so null data are sampled along the principal axes. Silhouettes are compared at the same
+number of clusters, since those of null data decrease with it. Data in one curved piece may still exceed all three.
 """
 
 from collections.abc import Mapping
