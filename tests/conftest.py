@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real data, a tiny data set, quiet threads."""
+"""Shared fixtures: the folder of real data, a tiny data set, one thread per process."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
-# Where several processes test at once (pytest-xdist), each has a core.
+# With pytest-xdist each process has one core.
 torch.set_num_threads(int(os.environ.get("POSESCOPE_TEST_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")))
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -30,7 +30,7 @@ def real_data() -> Path:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """torch on one thread: quickest for small networks, and the order of sums, and so the last digits, hang on the number."""
+    """Run torch on one thread: fastest for small networks, and the order of sums depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -41,7 +41,7 @@ JOINTS = ("nose", "left_hand", "right_hand")
 
 
 class TinyCoco:
-    """A COCO-format data set of five noisy images and seven persons with three joints; a test may spoil its files.
+    """A COCO-format data set of five noisy images and seven persons with three joints; tests may corrupt its files.
 
     train2017: one.png (60 x 80 px, annotations 1 and 2), two.png (50 x 70, annotation 3), three.png (100 x 90, annotation 4).
     val2017: one.png (60 x 80; image 1 and annotation 1 again), two.png (50 x 70, annotations 2 and 3).
@@ -83,7 +83,7 @@ class TinyCoco:
 
     @staticmethod
     def person(number: int, image: int, box: tuple[float, ...], joints: list[tuple[float, ...]]) -> dict[str, Any]:
-        """An annotation record; its area is half its box."""
+        """Return an annotation record; its area is half of its box."""
         return {
             "id": number,
             "image_id": image,
@@ -107,7 +107,7 @@ class TinyCoco:
         self.annotation_file(split).write_text(json.dumps(content))
 
     def change(self, split: str, edit: Callable[[dict[str, Any]], object]) -> None:
-        """Let `edit` alter the content of a split's annotation file in place."""
+        """Edit the content of the annotation file of a split in place."""
         content = self.read(split)
         edit(content)
         self.write(split, content)
@@ -122,13 +122,13 @@ class TinyCoco:
 
 @pytest.fixture
 def tiny_coco(tmp_path: Path) -> TinyCoco:
-    """A fresh tiny data set, to be read with the default `SourceOptions`."""
+    """Return a new tiny data set for the default `SourceOptions`."""
     return TinyCoco(tmp_path / "coco")
 
 
 @pytest.fixture(scope="session")
 def untrained_model() -> Any:
-    """An hourglass of random weights for three joints in crops of 32 px, as `PoseModel`."""
+    """Return an hourglass with random weights for three joints and crops of 32 px, as `PoseModel`."""
     from posescope.artifacts.pose_model import PoseModel  # noqa: PLC0415  (few tests need it)
     from posescope.core.plugins import ComponentSpec, build  # noqa: PLC0415
     from posescope.core.skeleton import Skeleton  # noqa: PLC0415
@@ -152,7 +152,7 @@ def untrained_model() -> Any:
 
 @pytest.fixture(scope="session")
 def model_folders(untrained_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Its model folder, and what was exported from it: paths `torch` and `onnx`, and the check of the export (`check`)."""
+    """Return the model folder and its export: paths `torch` and `onnx`, and the check of the export (`check`)."""
     from types import SimpleNamespace  # noqa: PLC0415
 
     from posescope.artifacts.model_folder import write_model  # noqa: PLC0415

@@ -18,7 +18,7 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def words(tmp_path: Path) -> list[str]:
-    """A run that needs no data, fetches nothing and leaves its output in memory."""
+    """Return the arguments of a run without data and downloads, with its output in memory."""
     nothing = "data_engineering.sample=null,download.dry_run=true,download.archives.train2017=null,download.archives.val2017=null"
     places = f"data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'},{nothing}"
     return ["--env", "test", "--pipelines", "download", "--params", places]
@@ -29,7 +29,7 @@ def test_it_returns_the_outputs(words: list[str]) -> None:
     assert [archive.state for archive in result["fetched_archives"].load()] == ["not fetched"]
 
 
-def test_without_arguments_it_takes_the_words_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_arguments_it_reads_the_arguments_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["anything", *words])
     assert set(main()) == {"fetched_archives"}
 

@@ -11,13 +11,13 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES, parameter_models, reg
 PIPELINES = register_pipelines()
 
 
-def test_every_installed_pipeline_is_there() -> None:
+def test_every_installed_pipeline_is_registered() -> None:
     installed = {entry.name for entry in entry_points(group="posescope.pipelines")}
     assert set(PIPELINES) == installed | {"__default__"}
     assert {"data_engineering", "modelling", "evaluation", "explainability", "inference", "reporting"} <= installed
 
 
-def test_the_default_is_everything_but_inference() -> None:
+def test_the_default_pipeline_has_the_expected_stages() -> None:
     together = {node.name for name in DEFAULT_PIPELINES for node in PIPELINES[name].nodes}
     assert {node.name for node in PIPELINES["__default__"].nodes} == together
     assert "inference" not in DEFAULT_PIPELINES
@@ -35,7 +35,7 @@ def test_the_default_needs_only_stores_and_parameters() -> None:
 
 
 def test_all_pipelines_can_be_run_together() -> None:
-    """Kedro refuses two nodes of one name, and two that write one dataset."""
+    """Kedro rejects two nodes of one name, and two that write one dataset."""
     everything = sum(PIPELINES.values(), PIPELINES["__default__"])
     assert len({node.name for node in everything.nodes}) == len(everything.nodes)
 
@@ -63,7 +63,7 @@ def test_every_parameter_that_a_node_reads_is_a_field() -> None:
             assert field in models[namespace].model_fields, name
 
 
-def test_every_field_says_what_it_is() -> None:
+def test_every_field_has_a_description() -> None:
     silent = [
         f"{namespace}.{name}" for namespace, model in parameter_models().items()
         for name, field in model.model_fields.items() if not field.description

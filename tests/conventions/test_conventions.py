@@ -1,4 +1,4 @@
-"""The house's conventions, held by reading the source."""
+"""The conventions of CONTRIBUTING.md, checked on the source code."""
 
 import ast
 import importlib
@@ -26,12 +26,12 @@ def name_of(path: Path) -> str:
 
 
 def places(path: Path, *kinds: type[ast.AST]) -> list[str]:
-    """`file:line` of every node of these kinds."""
+    """Return `file:line` of every node of these kinds."""
     return [f"{name_of(path)}:{item.lineno}" for item in ast.walk(tree_of(path)) if isinstance(item, kinds)]  # type: ignore[attr-defined]
 
 
 def calls_of(path: Path, *names: str) -> list[str]:
-    """`file:line` of every call of these bare names."""
+    """Return `file:line` of every call of these names."""
     return [
         f"{name_of(path)}:{item.lineno}"
         for item in ast.walk(tree_of(path))
@@ -40,7 +40,7 @@ def calls_of(path: Path, *names: str) -> list[str]:
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level packages that a file imports, wherever in it."""
+    """Return the top-level packages that a file imports."""
     found: set[str] = set()
     for item in ast.walk(tree_of(path)):
         if isinstance(item, ast.Import):
@@ -51,7 +51,7 @@ def imported(path: Path) -> set[str]:
 
 
 def public_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Definition]]:
-    """Public functions, classes and their public methods."""
+    """Yield public functions, classes and their public methods."""
     for item in body:
         if isinstance(item, Definition) and not item.name.startswith("_"):
             yield prefix + item.name, item
@@ -59,7 +59,7 @@ def public_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple
                 yield from public_definitions(item.body, f"{prefix}{item.name}.")
 
 
-def test_there_is_something_to_read() -> None:
+def test_source_files_are_found() -> None:
     assert len(FILES) > 50
     assert len(NODES) == 11
 
@@ -81,7 +81,7 @@ def test_nothing_is_asserted_in_the_source() -> None:
 
 
 def test_nothing_is_pickled() -> None:
-    """Only the training processes of one machine hand each other an object, in memory."""
+    """Only training processes exchange an object, in memory."""
     forbidden = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
     assert {name_of(path): imported(path) & forbidden for path in FILES if imported(path) & forbidden} == {
         "training/distributed/launch.py": {"pickle"}
@@ -89,7 +89,7 @@ def test_nothing_is_pickled() -> None:
 
 
 def test_modules_are_imported_by_name_in_known_places_only() -> None:
-    """Names from files never reach an import: components go through `plugins`, the others import names of their own."""
+    """Names from files are never imported: `plugins` imports components, the others import fixed names."""
     loaders = {"import_module", "__import__", "load_obj", "load_object"}
     found = {
         name_of(path)
@@ -107,7 +107,7 @@ def test_modules_are_imported_by_name_in_known_places_only() -> None:
     }
 
 
-def test_what_a_file_names_is_built_only_once_it_is_trusted() -> None:
+def test_components_named_by_files_are_built_only_if_trusted() -> None:
     """`build` takes a `ComponentSpec`, made of parameters, of code or by `trust_component`; files give a `StoredComponent`."""
     made = {
         name_of(path)
@@ -118,7 +118,7 @@ def test_what_a_file_names_is_built_only_once_it_is_trusted() -> None:
         and item.func.id == "ComponentSpec"
         and not all(isinstance(keyword.value, ast.Constant) for keyword in item.keywords)
     }
-    # Of parameters; of --detector and --set; a network with its autoencoder, of the options of a trusted one.
+    # From parameters; from --detector and --set; a network with autoencoder, from the options of a trusted one.
     assert made == {
         "core/plugins.py",
         "data/crops/options.py",
@@ -139,7 +139,7 @@ def test_what_a_file_names_is_built_only_once_it_is_trusted() -> None:
 
 
 def test_torch_load_is_not_used() -> None:
-    """It unpickles; models and checkpoints are safetensors and JSON."""
+    """`torch.load` unpickles; models and checkpoints are safetensors and JSON."""
     found = [
         f"{name_of(path)}:{item.lineno}"
         for path in FILES
@@ -152,12 +152,12 @@ def test_torch_load_is_not_used() -> None:
     assert found == []
 
 
-def test_nothing_is_printed_but_by_the_command_line() -> None:
+def test_only_the_command_line_prints() -> None:
     assert [place for path in FILES if not name_of(path).startswith("cli/") for place in calls_of(path, "print")] == []
 
 
-def test_nothing_is_swallowed() -> None:
-    """No bare `except`, no `except Exception` that may end without raising, no handler that only passes."""
+def test_no_exception_is_swallowed() -> None:
+    """No bare `except`, no `except Exception` without raise, no handler that only passes."""
 
     def always_raises(handler: ast.ExceptHandler) -> bool:
         return isinstance(handler.body[-1], ast.Raise) and not any(isinstance(item, ast.Return) for item in ast.walk(handler))
@@ -181,7 +181,7 @@ def test_files_are_short() -> None:
     assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 
-def test_every_file_says_what_it_is_for() -> None:
+def test_every_file_has_a_docstring() -> None:
     assert [name_of(path) for path in FILES if not ast.get_docstring(tree_of(path))] == []
 
 
@@ -192,7 +192,7 @@ def test_everything_public_has_a_docstring() -> None:
         for name, item in public_definitions(tree_of(path).body)
         if not ast.get_docstring(item)
     ]
-    # What these do is said by the method that they override; pandera's `Config` only switches.
+    # Documented by the method that they override; pandera's `Config` has switches only.
     exempt = ("forward", "invoke", "Config")
     assert [place for place in silent if place.rpartition(".")[2] not in exempt] == []
 
@@ -206,17 +206,17 @@ def test_every_name_in_all_exists(path: Path) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_what_a_file_offers_is_in_its_all() -> None:
-    """Who defines public functions or classes says which of them are for others."""
+def test_public_definitions_are_in_all() -> None:
+    """A module with public functions or classes lists them in `__all__`."""
     silent = [
         name_of(path) for path in FILES if list(public_definitions(tree_of(path).body)) and "__all__" not in path.read_text()
     ]
     assert silent == []
 
 
-def test_nobody_assumes_seventeen_joints() -> None:
-    """The number of joints is the data's. Only COCO's own description knows 17."""
-    # Here 17 is a height in px, and the number of a surface.
+def test_no_module_assumes_seventeen_joints() -> None:
+    """The number of joints comes from the data. Only COCO's skeleton contains 17."""
+    # 17 is a height in px here, and the number of a surface.
     exempt = ("core/skeleton.py", "drawing/image_grids.py", "sample/solids.py")
     found = [
         f"{name_of(path)}:{item.lineno}"

@@ -1,4 +1,4 @@
-"""Kedro-Viz shows the layers only if no layer stands both before and after another; and its site must really be made."""
+"""Kedro-Viz needs layers without cycles; its site can be built."""
 
 import json
 import os
@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def layers() -> dict[str, str]:
-    """Dataset or pattern -> layer, of all base catalogs."""
+    """Return the layer of each dataset or pattern of all base catalogs."""
     entries: dict[str, dict] = {}
     for path in (REPOSITORY / "conf" / "base").glob("**/catalog*.yml"):
         entries |= {name: entry for name, entry in yaml.safe_load(path.read_text()).items() if not name.startswith("_")}
@@ -38,7 +38,7 @@ def test_the_layers_have_an_order(name):
         sources = {layer_of(item, known) for item in node.inputs} - {None}
         for target in {layer_of(item, known) for item in node.outputs} - {None}:
             before.setdefault(target, set()).update(sources - {target})
-    order = list(TopologicalSorter(before).static_order())  # raises CycleError if there is none
+    order = list(TopologicalSorter(before).static_order())  # raises CycleError for a cycle
     assert order.index("raw") < order.index("model_output")
     assert order.index("models") < order.index("model_output")
 
@@ -56,6 +56,6 @@ def test_the_site_of_kedro_viz_is_made(tmp_path):
         text=True,
         check=False,
     )
-    # A crash inside a preview still exits with 0: only the page tells.
+    # A crash inside a preview exits with 0; the page is missing then.
     assert (tmp_path / "build" / "index.html").is_file(), result.stdout + result.stderr
     assert json.loads((tmp_path / "build" / "api" / "main").read_text())["layers"][0] == "raw"

@@ -1,4 +1,4 @@
-"""The recipes of the environments, as they come out merged over the base."""
+"""The recipes of the environments, merged over the base."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_the_thesis_environment_follows_the_document(parameters):
 
 
 def test_what_the_document_leaves_open_comes_from_the_later_recipe(parameters):
-    """The recipes differ in the square's box, the codec with its peaks, and the optimiser's form, and in nothing else."""
+    """The recipes differ in the box of the square, the codec and the form of the optimiser only."""
     document, later = parameters("thesis"), parameters("thesis_final")
     assert document != later
     optimiser = document["modelling"]["training"]["optimiser"]["options"]

@@ -1,4 +1,4 @@
-"""What a page of the documentation says to type, and a small copy of the project to type it in."""
+"""Commands of the documentation pages, and a small copy of the project to run them in."""
 
 import os
 import re
@@ -19,8 +19,8 @@ from posescope.sample import SampleOptions, generate_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Commands that no test of the pages types, as patterns, and why.
-NOT_TYPED: Mapping[str, str] = {
+# Commands that the page tests do not run, as patterns, with the reason.
+NOT_RUN: Mapping[str, str] = {
     "make test": "it is what runs this test",
     "make install *": "it makes the environment that runs this test",
     "make package": "tests/integration/test_package.py builds the wheel",
@@ -32,7 +32,7 @@ NOT_TYPED: Mapping[str, str] = {
     "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
 }
-# What is typed in the place of what cannot be: a recipe of the Makefile, and a page's words for something that a run has named.
+# Replacements of commands: recipes of the Makefile, and placeholders of the pages.
 STAND_INS = {
     "make run": "kedro run",
     "<version>": "$(ls -t data/06_models/model | head -n 1)",
@@ -44,19 +44,19 @@ _COMMANDS = ("kedro", "posescope", "make", "pip", "python", "source", "git")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.(?:yml|toml|py))\n")
 _INLINE = re.compile(r"`([^`]+)`")
-_BARE = ("", "json", "mermaid")  # blocks with nothing to type or to write: drawings of folders, examples
+_BARE = ("", "json", "mermaid")  # blocks without commands or files: folder trees, examples
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a page asks for: a command to type, or a file to write."""
+    """One step of a page: a command or a file."""
 
     text: str
     file: str = ""
 
     @property
-    def why_not_typed(self) -> str:
-        return next((reason for pattern, reason in NOT_TYPED.items() if fnmatchcase(self.text, pattern)), "")
+    def why_not_run(self) -> str:
+        return next((reason for pattern, reason in NOT_RUN.items() if fnmatchcase(self.text, pattern)), "")
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class Page:
     text: str
 
     def blocks(self) -> list[tuple[str, str]]:
-        """Language and content of every fenced block."""
+        """Return language and content of every fenced block."""
         return [(found[1], found[2]) for found in _FENCE.finditer(self.text)]
 
     def words(self) -> list[str]:
-        """What stands between single backquotes outside of the fenced blocks."""
+        """Return the inline code spans outside of the fenced blocks."""
         return _words_of(_FENCE.sub("", self.text))
 
     def steps(self) -> list[Step]:
-        """Files and commands in the order of the page; those in running text once, and only if they stand in no block."""
+        """Return files and commands in the order of the page; inline commands once, and only if they are in no block."""
         blocks = [step for language, content in self.blocks() for step in _steps_of_block(language, content, self.path.name)]
         steps: list[Step] = []
         place = 0
@@ -89,7 +89,7 @@ class Page:
 
 
 def _words_of(prose: str) -> list[str]:
-    return [" ".join(word.split()) for word in _INLINE.findall(prose)]  # one may be broken over two lines
+    return [" ".join(word.split()) for word in _INLINE.findall(prose)]  # a command may span two lines
 
 
 def _is_command(text: str) -> bool:
@@ -111,33 +111,33 @@ def _steps_of_block(language: str, content: str, page: str) -> Iterator[Step]:
 
 @dataclass
 class Checkout:
-    """A copy of the project whose runs take seconds: the recipes keep their components, in the sizes of `conf/test`."""
+    """A copy of the project whose runs take seconds: recipes keep their components, with the sizes of `conf/test`."""
 
     root: Path
-    told: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def write(self, step: Step) -> None:
-        """Write the file of a step, if it is one."""
+        """Write the file of a step."""
         if step.file:
             path = self.root / step.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(step.text, encoding="utf-8")
 
     def type(self, command: str) -> None:
-        """Type a command as it stands; it must end well. What it says is in `told` (the last time, if it is typed twice)."""
+        """Run a command, which must succeed. `outputs` holds its output (the last one of repeated commands)."""
         typed = command
         for words, others in STAND_INS.items():
             typed = typed.replace(words, others)
         shell = ["bash", "-c", typed]
         ended = subprocess.run(shell, cwd=self.root, env=self._environment(), capture_output=True, text=True, check=False)
-        self.told[command] = ended.stdout + ended.stderr
-        assert ended.returncode == 0, f"{typed}\n{self.told[command][-4000:]}"
+        self.outputs[command] = ended.stdout + ended.stderr
+        assert ended.returncode == 0, f"{typed}\n{self.outputs[command][-4000:]}"
 
     def follow(self, page: Page) -> None:
-        """Do what a page says, from its beginning to its end."""
+        """Run all steps of a page."""
         for step in page.steps():
             self.write(step)
-            if not step.file and not step.why_not_typed:
+            if not step.file and not step.why_not_run:
                 self.type(step.text)
 
     def _environment(self) -> dict[str, str]:
@@ -160,7 +160,7 @@ def _shrink(conf: Path) -> None:
     small: dict[str, Any] = yaml.safe_load((conf / "test" / "parameters.yml").read_text())
     for namespace, values in small.items():
         _merge_into(conf / "base" / namespace / "parameters.yml", {namespace: values})
-    del small["data_engineering"]["sample"]  # theirs is null: the data is real
+    del small["data_engineering"]["sample"]  # null in these recipes: real data
     for recipe in ("coco", "thesis", "thesis_final"):
         _merge_into(conf / recipe / "parameters.yml", small)
 
@@ -172,14 +172,14 @@ def _merge_into(path: Path, values: dict[str, Any]) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    """A fresh small copy of the project, with nothing in `data` and in `conf/local`."""
+    """Return a small copy of the project with empty `data` and `conf/local`."""
     root = tmp_path / "posescope"
     shutil.copytree(REPOSITORY / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
     (root / "conf" / "local").mkdir()
     _shrink(root / "conf")
     shutil.copy(REPOSITORY / "pyproject.toml", root)
     (root / "src").mkdir()
-    (root / "src" / "posescope").symlink_to(REPOSITORY / "src" / "posescope")  # Kedro wants `src` itself inside the project
+    (root / "src" / "posescope").symlink_to(REPOSITORY / "src" / "posescope")  # Kedro needs `src` inside the project
     example = Path("tests", "extension", "package")
     shutil.copytree(REPOSITORY / example, root / example, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
     return Checkout(root)
@@ -187,7 +187,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 @pytest.fixture(scope="session")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set in the layout of COCO 2017."""
+    """Return a small data set in the layout of COCO 2017."""
     folder = tmp_path_factory.mktemp("painted") / "coco"
     generate_sample(folder, SampleOptions(train_persons=60, val_persons=20, workers=1))
     return folder
@@ -195,13 +195,13 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def read_page() -> Callable[[str], Page]:
-    """Reads the page with a path from the repository."""
+    """Return a function that reads a page of the repository."""
     return lambda name: Page(REPOSITORY / name, (REPOSITORY / name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, read_page: Callable[[str], Page]) -> Page:
-    """The page that the parameter names."""
+    """Return the page of the parameter."""
     return read_page(request.param)
 
 
@@ -211,5 +211,5 @@ def readme(read_page: Callable[[str], Page]) -> Page:
 
 
 @pytest.fixture
-def not_typed() -> Mapping[str, str]:
-    return NOT_TYPED
+def not_run() -> Mapping[str, str]:
+    return NOT_RUN

@@ -1,7 +1,7 @@
-"""The README and the how-to pages, followed: every command is typed as it stands there, in a small copy of the project.
+"""Run every command of the README and the how-to pages in a small copy of the project.
 
-A page is followed from its beginning to its end; what it says will be there must be there then. Which commands are not
-typed, and why: `NOT_TYPED` in conftest.py.
+A page runs from its beginning to its end; the files that it names must exist then. `NOT_RUN` in conftest.py lists commands that
+are not run.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-# Of the body alone, with two joints that COCO lacks: what a data set of sports pictures may have.
+# Body joints only, with two joints that COCO does not have, as in data sets of sports images.
 BODY = [
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
 ]  # fmt: skip
@@ -23,12 +23,12 @@ CATEGORY = {
     "keypoints": ["head_top", "neck", *BODY],
     "skeleton": [[1, 2], [2, 3], [2, 4], [3, 5], [5, 7], [4, 6], [6, 8], [9, 11], [11, 13], [10, 12], [12, 14]],
 }
-# Where runs with `--env test` write: the README says so, but has none.
+# Outputs of `--env test`, which the README mentions.
 OF_TESTS = {"data/test"}
 
 
 def other_skeleton(keypoints: list[float], names: list[str]) -> list[float]:
-    """COCO's joints -> ours: the nose stands for the head's top, the middle of the shoulders is the neck."""
+    """Map COCO's joints to these: the nose is the top of the head, the middle of the shoulders is the neck."""
     of = {name: keypoints[3 * i : 3 * i + 3] for i, name in enumerate(names)}
     left, right = of["left_shoulder"], of["right_shoulder"]
     middle = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2, min(left[2], right[2])]
@@ -37,7 +37,7 @@ def other_skeleton(keypoints: list[float], names: list[str]) -> list[float]:
 
 
 def make_my_data(source: Path, target: Path) -> None:
-    """Data as your-own-data.md describes it: another skeleton, splits `train` and `val`, no `num_keypoints`."""
+    """Return data as in your-own-data.md: another skeleton, splits `train` and `val`, no `num_keypoints`."""
     for split in ("train", "val"):
         content = json.loads((source / "annotations" / f"person_keypoints_{split}2017.json").read_text())
         names = content["categories"][0]["keypoints"]
@@ -49,7 +49,7 @@ def make_my_data(source: Path, target: Path) -> None:
 
 
 def take_some(source: Path, target: Path, images_of: dict[str, int]) -> None:
-    """The first images of each split, with their people."""
+    """Write the first images of each split with their persons."""
     for split, count in images_of.items():
         content = json.loads((source / "annotations" / f"person_keypoints_{split}.json").read_text())
         content["images"] = content["images"][:count]
@@ -57,7 +57,7 @@ def take_some(source: Path, target: Path, images_of: dict[str, int]) -> None:
         content["annotations"] = [record for record in content["annotations"] if record["image_id"] in ids]
         (target / split).mkdir(parents=True)
         for image in content["images"]:
-            shutil.copy(source / split / image["file_name"], target / split)  # links that leave the folder are refused
+            shutil.copy(source / split / image["file_name"], target / split)  # links that leave the folder are rejected
         write_annotations(target, split, content)
 
 
@@ -67,7 +67,7 @@ def write_annotations(folder: Path, split: str, content: dict[str, Any]) -> None
 
 
 def follow(checkout, page) -> None:
-    """Follow a page; every place below `data/` that it names is there afterwards."""
+    """Run a page; every path below `data/` that it names exists afterwards."""
     checkout.follow(page)
     named = {re.sub(r"<\w+>", "*", word) for word in page.words() if re.fullmatch(r"data/\S+", word)} - OF_TESTS
     missing = [place for place in named if not list(checkout.root.glob(place.rstrip("/")))]
@@ -82,13 +82,13 @@ def read(path: Path) -> Any:
 
 
 def records(checkout, data_dir: str) -> list[dict[str, Any]]:
-    """The records of all runs with this `data_dir`, the first one first."""
+    """Return the records of all runs with this `data_dir`, oldest first."""
     paths = sorted((checkout.root / data_dir / "08_reporting" / "runs").glob("*/run.json"))
     return [read(path) for path in paths]
 
 
 def follow_your_own_data(checkout, page, joints: list[str]) -> None:
-    """The page holds for the data set in `my_data`."""
+    """Run the page on the data set in `my_data`."""
     follow(checkout, page)
     data = checkout.root / "data" / "my_data"
     skeleton = read(data / "02_intermediate" / "skeleton.json")
@@ -98,7 +98,7 @@ def follow_your_own_data(checkout, page, joints: list[str]) -> None:
     assert [record["pipelines"] for record in records(checkout, "data/my_data")] == [
         ["data_engineering"], ["__default__"], ["inference"], ["inference"]
     ]  # fmt: skip
-    # The last command takes the people from the annotations: everybody but the crowds, each in their own picture.
+    # The last command reads the boxes of the annotations: all persons except crowds.
     truth = read(checkout.root / "my_data" / "annotations" / "person_keypoints_val.json")
     names = {image["id"]: image["file_name"] for image in truth["images"]}
     people = [(names[item["image_id"]], item["bbox"]) for item in truth["annotations"] if not item["iscrowd"]]
@@ -124,14 +124,14 @@ def test_your_own_data(page, checkout, painted) -> None:
 @pytest.mark.real_data
 @pytest.mark.parametrize("page", ["docs/how-to/your-own-data.md"], indirect=True)
 def test_your_own_data_with_sports_photographs(page, checkout, real_data) -> None:
-    """LSPET: 14 joints in another order, images whose names are no numbers."""
+    """LSPET: 14 joints in another order, image names that are not numbers."""
     take_some(real_data / "lspet", checkout.root / "my_data", {"train": 60, "val": 30})
     category = read(real_data / "lspet" / "annotations" / "person_keypoints_val.json")["categories"][0]
     follow_your_own_data(checkout, page, category["keypoints"])
 
 
 def follow_run_on_coco(checkout, page) -> None:
-    """The page holds for the data set in `data/01_raw/coco`."""
+    """Run the page on the data set in `data/01_raw/coco`."""
     raw = checkout.root / "data" / "01_raw" / "coco"
     shutil.copytree(raw / "val2017", checkout.root / "photos")
     follow(checkout, page)
@@ -142,11 +142,11 @@ def follow_run_on_coco(checkout, page) -> None:
         )
         model = read(models[-1])
         assert (model["codec"]["name"], model["architecture"]["options"]["stacks"]) == (codec, stacks)
-    # The padded square loses nobody: every labelled person of the validation images is in the results.
+    # The padded square rejects no person: all labelled persons of the validation images are in the results.
     truth = read(raw / "annotations" / "person_keypoints_val2017.json")["annotations"]
     labelled = [item for item in truth if any(item["keypoints"][2::3]) and not item["iscrowd"]]
     assert len(read(checkout.root / "data" / "coco" / "07_model_output" / "val" / "coco_results.json")) == len(labelled)
-    # The last command has posed whom the annotations name, in all validation images.
+    # The last command predicts all annotated persons of the validation images.
     posed = read(checkout.root / "data" / "coco" / "07_model_output" / "inference" / "coco_results.json")
     assert len(posed) == sum(not item["iscrowd"] for item in truth)
     shares = pd.read_csv(checkout.root / "data" / "coco" / "08_reporting" / "data_distribution.csv", index_col="split")
@@ -190,13 +190,13 @@ def test_swap_an_environment(page, checkout, painted) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["docs/how-to/add-a-plugin.md"], indirect=True)
 def test_add_a_plugin(page, readme, checkout) -> None:
-    for step in readme.steps():  # the page names the loss that stands there
+    for step in readme.steps():  # the page names the configured loss
         checkout.write(step)
     follow(checkout, page)
-    assert "[my-poses 0.1.0, my_poses.huber:Huber]" in checkout.told["posescope plugins losses"]
+    assert "[my-poses 0.1.0, my_poses.huber:Huber]" in checkout.outputs["posescope plugins losses"]
     losses = [record["parameters"]["modelling"]["training"]["loss"] for record in records(checkout, "data")]
     assert losses[:2] == [{"name": "my_poses.huber:Huber"}, {"name": "huber", "options": {"delta": 0.05}}]
-    assert "persons are at least 10 px wide and high" in checkout.told["kedro run --pipelines extension"]
+    assert "persons are at least 10 px wide and high" in checkout.outputs["kedro run --pipelines extension"]
 
 
 @pytest.mark.slow
@@ -207,9 +207,9 @@ def test_use_a_model(page, checkout, painted) -> None:
     images = {path.name for path in (checkout.root / "photos").iterdir()}
     assert {record["file_name"] for record in read(checkout.root / "poses" / "poses.json")} == images
     assert {path.name for path in (checkout.root / "poses" / "overlays").glob("*.png")} == {f"{name}.png" for name in images}
-    assert "trained_on_generated_sample: True" in checkout.told["posescope info"]
-    assert "its joints differ from PyTorch's by" in checkout.told["posescope export --out model_onnx"]
-    lines = checkout.told["python pose.py"].splitlines()
+    assert "trained_on_generated_sample: True" in checkout.outputs["posescope info"]
+    assert "its joints differ from PyTorch's by" in checkout.outputs["posescope export --out model_onnx"]
+    lines = checkout.outputs["python pose.py"].splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["(1, 17, 2) (1, 17)", "(2, 17, 2) (2, 17)"]
 
 
@@ -233,7 +233,7 @@ def test_tune(page, checkout) -> None:
     cut, searched, more, wider, trained = records(checkout, "data")
     assert cut["pipelines"] == ["data_engineering"]
     assert [record["pipelines"] for record in (searched, more, wider)] == [["tune"]] * 3
-    assert "Going on after 3 of 5 trials" in checkout.told["kedro run --pipelines tune --params tune.trials=5"]
+    assert "Going on after 3 of 5 trials" in checkout.outputs["kedro run --pipelines tune --params tune.trials=5"]
     trials = pd.read_csv(checkout.root / "data" / "08_reporting" / "tune" / "trials.csv")
     assert {"data_engineering.codec", "modelling.training.augmentations"} <= set(trials.columns)
     best = trials[trials["state"] == "completed"].sort_values("value", kind="stable", ascending=False).iloc[0]
@@ -278,20 +278,20 @@ def test_final_test(page, checkout) -> None:
 @pytest.mark.parametrize("page", ["docs/how-to/compare-runs.md"], indirect=True)
 def test_compare_runs(page, checkout) -> None:
     follow(checkout, page)
-    folders = checkout.told["posescope compare data/plain data/seeded"]
+    folders = checkout.outputs["posescope compare data/plain data/seeded"]
     (plain,), (seeded,) = records(checkout, "data/plain"), records(checkout, "data/seeded")
     for record in (plain, seeded):
         assert record["run_id"] in folders
-    agreement = checkout.told["posescope agree data/plain data/seeded"]
+    agreement = checkout.outputs["posescope similarity data/plain data/seeded"]
     assert "persons in common" in agreement
     assert all(part in agreement for part in ("Features (linear CKA", "Components of A", "What can be read linearly"))
     first, second = records(checkout, "data")
-    ids = checkout.told["posescope compare <first> <second>"]
+    ids = checkout.outputs["posescope compare <first> <second>"]
     assert ids.index(first["run_id"]) < ids.index(second["run_id"])
-    for told in (folders, ids):
-        assert all(f"\n{name} " in told for name in ("pck_thesis", "pck@0.2", "oks"))
-        assert "Joints better in B by oks: " in told
-    content = json.loads(checkout.told["posescope compare <first> <second> --json --seed 1 --resamples 5000"])
+    for output in (folders, ids):
+        assert all(f"\n{name} " in output for name in ("pck_thesis", "pck@0.2", "oks"))
+        assert "Joints better in B by oks: " in output
+    content = json.loads(checkout.outputs["posescope compare <first> <second> --json --seed 1 --resamples 5000"])
     assert (content["seed"], content["resamples"], content["persons"] > 0) == (1, 5000, True)
 
 
@@ -300,15 +300,15 @@ def test_compare_runs(page, checkout) -> None:
 def test_no_skips(page, checkout) -> None:
     follow(checkout, page)
     with_skips, without, explained, again = records(checkout, "data")
-    # Kedro hands on the names of several pipelines in any order.
+    # Kedro passes the names of several pipelines in any order.
     assert [set(record["pipelines"]) for record in (with_skips, without, explained, again)] == [
         {"__default__"}, {"modelling", "evaluation"}, {"explainability"}, {"explainability"}
     ]  # fmt: skip
     models = sorted((checkout.root / "data" / "06_models" / "model").glob("*/model/model.json"))
     skips = [read(model)["architecture"]["options"]["skip"] for model in models]
     assert (skips[0] != "none", skips[1]) == (True, "none")
-    told = checkout.told["posescope compare <first> <second>"]
-    assert told.index(with_skips["run_id"]) < told.index(without["run_id"])
-    # The last command looks at the first model again, which has skips to cut.
+    output = checkout.outputs["posescope compare <first> <second>"]
+    assert output.index(with_skips["run_id"]) < output.index(without["run_id"])
+    # The last command analyses the first model, which has skips.
     result = read(checkout.root / "data" / "08_reporting" / "explainability" / "skip_ablation" / "result.json")
     assert result["facts"]["skips"] > 0

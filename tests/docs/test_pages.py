@@ -1,6 +1,6 @@
-"""The README and the how-to pages, read: every command is known, its parameters are right, every name and link leads somewhere.
+"""The README and the how-to pages contain only known commands, valid parameters, existing names and links.
 
-What is typed on them, and what comes of it: `test_follow_pages.py`.
+`test_follow_pages.py` runs the commands.
 """
 
 import json
@@ -31,8 +31,8 @@ HOW_TO = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "doc
 PAGES = ["README.md", *HOW_TO]
 
 every_page = pytest.mark.parametrize("page", PAGES, indirect=True)
-# Names that a page's own package brings: only who follows the page, and installs it, has them.
-BROUGHT = ("huber", "extension")
+# Names of packages that a page creates.
+PAGE_PACKAGES = ("huber", "extension")
 OF_KEDRO = {"kedro registry list"}
 
 
@@ -42,14 +42,14 @@ def project() -> None:
 
 
 def read_options(command: str) -> Context:
-    """A `kedro run` or `python -m posescope` as the command line reads it."""
+    """Parse a `kedro run` or `python -m posescope` command."""
     words = command.replace("<version>", "1").split()
     first = words.index("run" if "run" in words else "posescope") + 1
     return run.make_context("run", [word for word in words[first:] if not word.startswith("--conf-source=")])
 
 
 def check_run(command: str, conf: Path) -> None:
-    """The pipelines and the environment exist, and the parameters pass the check of every run."""
+    """Check that pipelines and environment exist and that the parameters are valid."""
     options = read_options(command).params
     known = register_pipelines()
     assert set(options["pipelines"] or ()) <= set(known), command
@@ -61,11 +61,11 @@ def check_run(command: str, conf: Path) -> None:
 
 
 def check_command(command: str, conf: Path) -> None:
-    """Fail unless it is known."""
+    """Fail if a command is unknown."""
     if command.startswith("posescope plugins"):
         result = CliRunner().invoke(cli, command.split()[1:])
         assert result.exit_code == 0, result.output
-    elif command.startswith("posescope "):  # of runs, images and models that only who follows the page has
+    elif command.startswith("posescope "):  # of runs, images and models that a page creates
         name, *words = command.split()[1:]
         known = cli.get_command(Context(cli), name)
         assert known is not None, command
@@ -77,7 +77,7 @@ def check_command(command: str, conf: Path) -> None:
         assert (conf.parent / command.rpartition(" ")[2] / "pyproject.toml").is_file(), command
     elif command.startswith("mkdir conf/"):
         (conf.parent / command.rpartition(" ")[2]).mkdir()
-    elif command.startswith("cp data/"):  # what a run has made, into an environment
+    elif command.startswith("cp data/"):  # an output of a run, into an environment
         assert (conf.parent / command.rpartition(" ")[2]).parent.is_dir(), command
     elif command.startswith("python ") and command.endswith(".py"):  # a file that the page writes
         assert (conf.parent / command.split()[1]).is_file(), command
@@ -93,21 +93,21 @@ def test_there_are_pages() -> None:
 
 @every_page
 def test_every_command_is_known_and_its_parameters_are_right(page, readme, checkout) -> None:
-    if page.path != readme.path:  # a page may lean on what the README has said
+    if page.path != readme.path:  # a page may use what the README defines
         for step in readme.steps():
             checkout.write(step)
-    brought = ()
+    page_packages = ()
     for step in page.steps():
         checkout.write(step)
         if step.text.startswith("pip install"):
-            brought = BROUGHT
-        if not step.file and not any(name in step.text for name in brought):
+            page_packages = PAGE_PACKAGES
+        if not step.file and not any(name in step.text for name in page_packages):
             check_command(step.text, checkout.root / "conf")
 
 
 @every_page
 def test_every_parameter_in_the_text_exists(page, checkout) -> None:
-    """`a.b=1,c.d=2` passes the check; `a.b` is there (the options of components are looked at when they are given)."""
+    """`a.b=1,c.d=2` is valid; `a.b` exists (options of components are checked when they are given)."""
     conf = checkout.root / "conf"
     merged = ComponentConfigLoader(str(conf), env="local", **CONFIG_LOADER_ARGS)["parameters"]
     complete = {name: model.model_validate(merged[name]).model_dump() for name, model in parameter_models().items()}
@@ -122,12 +122,12 @@ def is_there(names: list[str], values: Any) -> bool:
     return not names or names[0] == "options" or (names[0] in values and is_there(names[1:], values[names[0]]))
 
 
-def test_whatever_is_not_typed_stands_on_a_page(not_typed, read_page) -> None:
+def test_every_exempted_command_is_on_a_page(not_run, read_page) -> None:
     commands = [step.text for name in PAGES for step in read_page(name).steps()]
-    assert [pattern for pattern in not_typed if not filter_names(commands, pattern)] == []
+    assert [pattern for pattern in not_run if not filter_names(commands, pattern)] == []
 
 
-def test_make_run_is_what_is_typed_in_its_place() -> None:
+def test_make_run_is_replaced_by_its_recipe() -> None:
     assert "\nrun: $(INSTALLED)\n\t$(BIN)/kedro run\n" in (REPOSITORY / "Makefile").read_text()
 
 
@@ -140,7 +140,7 @@ def test_every_path_of_the_project_exists(page) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/architecture.md", "conf/README.md"], indirect=True)
-def test_every_link_leads_somewhere(page) -> None:
+def test_every_link_target_exists(page) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", page.text) + re.findall(r'src="([^"]+)"', page.text)
     assert targets
     for target in targets:
@@ -152,7 +152,7 @@ def test_every_link_leads_somewhere(page) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Return GitHub's anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -170,7 +170,7 @@ def test_the_names_of_a_data_set_are_those_of_the_source_options(read_page) -> N
     assert dict(rows) == defaults
 
 
-def test_the_example_of_an_annotation_file_is_read_without_a_complaint(read_page, tmp_path) -> None:
+def test_the_example_of_an_annotation_file_has_no_issues(read_page, tmp_path) -> None:
     (example,) = [text for language, text in read_page("docs/how-to/your-own-data.md").blocks() if language == "json"]
     content = json.loads(example)
     for split in ("train", "val"):
@@ -181,7 +181,7 @@ def test_the_example_of_an_annotation_file_is_read_without_a_complaint(read_page
             cv2.imwrite(str(tmp_path / split / image["file_name"]), np.zeros((image["height"], image["width"], 3), np.uint8))
     read = read_annotations(CocoFolder(tmp_path), SourceOptions(train_split="train", val_split="val"))
     assert len(read.persons) == 2
-    # Both splits are the same example here, which is the only thing to say.
+    # Both splits are the same example, which is the only finding.
     assert set(read.issues["detail"]) == {"persons_in_two_splits"}
     assert read.skeleton.joints == ("head_top", "neck", "left_shoulder", "right_shoulder")
     assert read.skeleton.flip_indices == (0, 1, 3, 2)

@@ -1,4 +1,4 @@
-"""`docs/thesis.md` says what the configuration and the code do."""
+"""`docs/thesis.md` agrees with the configuration and the code."""
 
 import re
 from itertools import takewhile
@@ -26,12 +26,12 @@ def value_at(content: object, path: str) -> object:
 
 
 def count(cell: str) -> int:
-    """The number that a cell begins with."""
+    """Return the number at the beginning of a cell."""
     return int(re.match(r"[\d,]+", cell)[0].replace(",", ""))
 
 
 def rows_of_table(head: str) -> dict[str, list[str]]:
-    """The table whose first cell is `head`: its cells by the first one of each row."""
+    """Return the table whose first cell is `head`, by the first cell of each row."""
     lines = [line.strip() for line in TEXT.splitlines()]
     first = next(number for number, line in enumerate(lines) if line.startswith(f"| {head} |"))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in takewhile(bool, lines[first + 2 :])]
@@ -39,7 +39,7 @@ def rows_of_table(head: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("env", ["thesis", "thesis_final"])
-def test_what_is_open_has_the_value_of_the_later_recipe(env: str) -> None:
+def test_open_values_are_those_of_the_later_recipe(env: str) -> None:
     parameters = ComponentConfigLoader(conf_source=str(REPOSITORY / "conf"), env=env, **CONFIG_LOADER_ARGS)["parameters"]
     training = {**TrainingOptions().model_dump(), **parameters["modelling"]["training"]}
     parameters["modelling"]["training"] = training
@@ -67,7 +67,7 @@ def test_the_table_compares_counts_of_the_same_persons() -> None:
     assert len(differences) == 8
 
 
-def test_the_peak_of_the_targets_is_what_the_page_says() -> None:
+def test_the_peak_of_the_targets_agrees_with_the_page() -> None:
     codec = Thesis256Codec(ThesisOptions(), (256, 256), 1)
     places = torch.cartesian_prod(torch.arange(100.0, 104.0), torch.arange(100.0, 104.0))[:, None]
     peaks = codec.encode(places, torch.full((16, 1), 2, dtype=torch.uint8)).heatmaps.amax(dim=(1, 2, 3))
@@ -76,7 +76,7 @@ def test_the_peak_of_the_targets_is_what_the_page_says() -> None:
 
 
 def test_every_file_and_link_of_the_page_exists() -> None:
-    sources = re.findall(r"`((?:coco|crops|geometry|training)/\w+\.py)`", TEXT)
+    sources = re.findall(r"`((?:data|geometry|training|codecs|models)/[\w/]+\.py)`", TEXT)
     assert len(sources) >= 6
     assert [name for name in sources if not (REPOSITORY / "src" / "posescope" / name).is_file()] == []
     assert [link for link in re.findall(r"\]\(([^)#]+)", TEXT) if not (REPOSITORY / "docs" / link).exists()] == []

@@ -1,7 +1,7 @@
-"""A hundred damaged states of a finished data folder: each is an error that names the file, and none is used silently.
+"""A hundred damaged states of a finished data folder: each is an error that names the file.
 
-The folder is made once: data engineering on a tiny data set, and what later pipelines write, saved through the same catalog.
-A state is one file that is damaged or exchanged; the datasets that read it must refuse it.
+The folder is made once: data engineering on a tiny data set, and files of later pipelines, saved through the same catalog.
+In each state one file is damaged or exchanged; the datasets that read it must reject it.
 """
 
 import json
@@ -48,7 +48,7 @@ class Finished:
             session.run(pipeline_names=["data_engineering"])
 
     def open(self) -> None:
-        """Read with the check of saved files, as a run does."""
+        """Read with the checksum checks of a run."""
         with self._session() as session:
             self.catalog = session.load_context().catalog
         made = pipelines["data_engineering"].all_outputs() - {"raw_source"}
@@ -57,7 +57,7 @@ class Finished:
         ChecksumCheck().before_pipeline_run(watched, self.catalog)
 
     def save_later_results(self, model: Any, seed: int) -> None:
-        """What the later pipelines write."""
+        """Save files of later pipelines."""
         values = np.random.default_rng(seed).random((7, 12)).astype(np.float32)
         store = FeatureStore(self.data / "07_model_output/features" / "bottleneck")
         store.write(np.arange(7), [values], layer="t", shape=(3, 2, 2), fingerprint=f"features {seed}")
@@ -76,20 +76,20 @@ class Finished:
             self.catalog.save(name, data)
 
     def files(self) -> list[Path]:
-        """All that is read, and the notes of what was saved."""
+        """Return all files that are read, and the checksum records."""
         self.places = {name: self._place(name) for name in self.names}
         found = [path for path in sorted(self.data.rglob("*")) if path.is_file() and not path.name.startswith(".lock")]
         return [path for path in found if self.readers_of(path)]
 
     def readers_of(self, path: Path) -> list[str]:
-        """The datasets that read a file, or whose note it is."""
+        """Return the datasets that read a file or have it as checksum record."""
         relative = path.relative_to(self.data)
         if relative.parts[0] == CHECKSUMS:
             relative = Path(*relative.parts[1:]).with_suffix("")
         return [name for name, place in self.places.items() if relative == place or place in relative.parents]
 
     def read(self, name: str) -> None:
-        """Load a dataset, and from a store all its content."""
+        """Load a dataset; of a store, all its content."""
         content = self.catalog.load(name)
         if isinstance(content, CropStore):
             chosen = content.select(self.catalog.load("targets"), content.person_ids())
@@ -134,7 +134,7 @@ def another(tmp_path_factory: pytest.TempPathFactory, untrained_model: Any) -> F
 
 
 def damaged(random: Random, path: Path, files: list[Path], finished: Finished, another: Finished) -> tuple[str, bytes] | None:
-    """A kind of damage and the file's new content; None where what the file says would stay as it is."""
+    """Return a kind of damage and the new content of the file; None where its meaning would not change."""
     kind, raw = random.choice(KINDS), path.read_bytes()
     alike = [other for other in files if other.suffix == path.suffix and other != path]
     theirs = another.data / path.relative_to(finished.data)
@@ -155,7 +155,7 @@ def damaged(random: Random, path: Path, files: list[Path], finished: Finished, a
 
 
 def checksum_in(note: bytes) -> object:
-    """The checksum of a note; None where it is none."""
+    """Return the checksum of a checksum record; None for other files."""
     try:
         return json.loads(note)["checksum"]
     except (ValueError, TypeError, KeyError):
@@ -174,7 +174,7 @@ def states(finished: Finished, another: Finished, seed: int) -> Iterator[tuple[s
 
 
 def outcome(finished: Finished, path: Path) -> str:
-    """What the readers of a file say: "named", "silent", or the error that nobody foresaw."""
+    """Return the outcome of reading: "named", "silent", or the unexpected error."""
     said = []
     for name in finished.readers_of(path):
         try:
@@ -198,7 +198,7 @@ def test_an_undamaged_folder_is_read(finished: Finished) -> None:
 
 
 @pytest.mark.parametrize("seed", [0])
-def test_damaged_states_are_named_and_never_used(finished: Finished, another: Finished, seed: int) -> None:
+def test_damaged_states_are_rejected_and_named(finished: Finished, another: Finished, seed: int) -> None:
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for kind, path, content in states(finished, another, seed):
@@ -213,8 +213,8 @@ def test_damaged_states_are_named_and_never_used(finished: Finished, another: Fi
     assert set(kinds) == set(KINDS)
 
 
-def test_without_checksums_some_damage_is_used_silently(finished: Finished, tmp_path: Path, monkeypatch: Any) -> None:
-    """The control: the hundred states are found by what is tested here, and not by the file formats alone."""
+def test_without_checksums_some_damage_is_not_detected(finished: Finished, tmp_path: Path, monkeypatch: Any) -> None:
+    """Control: the file formats alone do not detect all states."""
     silent = 0
     notes = finished.data / CHECKSUMS
     notes.rename(tmp_path / "notes")
@@ -228,8 +228,8 @@ def test_without_checksums_some_damage_is_used_silently(finished: Finished, tmp_
     assert silent > 0
 
 
-def test_the_pipeline_that_makes_them_repairs_damaged_files(finished: Finished, tmp_path: Path) -> None:
-    """Many at once: crops, their records, tables, pictures, figures, notes, and a table that was saved by a spreadsheet."""
+def test_rerunning_the_pipeline_replaces_damaged_files(finished: Finished, tmp_path: Path) -> None:
+    """Several files at once: crops, their records, tables, images, plots, checksum records, a table saved by a spreadsheet."""
     shutil.copytree(finished.root, tmp_path / "copy")
     copy = Finished(tmp_path / "copy")
     copy.open()

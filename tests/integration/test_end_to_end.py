@@ -1,4 +1,4 @@
-"""The whole flow, once, on the small sample of conf/test; and each pipeline on its own after it."""
+"""The default pipeline on the small sample of conf/test, then each pipeline alone."""
 
 import json
 import math
@@ -26,17 +26,17 @@ from posescope.drawing.rgb_images import read_png_text
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.usefixtures("one_thread")  # as in the processes that are started
+pytestmark = pytest.mark.usefixtures("one_thread")  # as in the subprocesses
 
 FIGURES = {
     "mse", "oks", "oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "pck@0.2", "pck_thesis", "pck_thesis_visible"
 }  # fmt: skip
-# AP and AR are against everybody annotated, all else is of those with a crop.
+# AP and AR count all annotated persons, the other metrics persons with a crop.
 AGAINST_EVERYBODY = {"oks_ap", "oks_ap50", "oks_ap75", "oks_ar"}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python <arguments>` in the repository."""
+    """Run `python <arguments>` in the repository."""
     quiet = {**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, env=quiet, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-4000:]
@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(run: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run to work on."""
+    """Return a writable copy of the finished run."""
     shutil.copytree(run, tmp_path / "run")
     return tmp_path / "run"
 
@@ -95,7 +95,7 @@ def test_metrics_have_the_documented_shape(run: Path) -> None:
     assert table["metric"].tolist() == sorted(FIGURES)
 
 
-def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
+def test_error_analysis_agrees_with_the_metrics(run: Path) -> None:
     reporting = run / "data" / "08_reporting"
     value = {name: figure["value"] for name, figure in json.loads(metrics_file(run).read_text())["val"].items()}
     everybody = pd.read_csv(reporting / "strata.csv").set_index("stratum").loc["all persons"]
@@ -103,7 +103,7 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     assert everybody["pck_thesis"] == pytest.approx(value["pck_thesis"])
     costs = pd.read_csv(reporting / "error_costs.csv").set_index("type")
     assert costs["oks_gain"].drop("all").sum() == pytest.approx(costs.loc["all", "oks_gain"])
-    # What is good has little to win, and is not put right.
+    # The type good is not corrected.
     assert value["oks"] + costs.loc["all", "oks_gain"] == pytest.approx(1, abs=0.15)
     setting = {"split": "val", "box_source": "ground_truth", "protocol": "crops", "flip_test": False}
     for name in ("strata", "error_types", "error_costs", "reliability", "rank_correlations", "joint_scores"):
@@ -119,7 +119,7 @@ def test_where_it_fails_agrees_with_the_metrics(run: Path) -> None:
     assert (joints["type"] != "unlabelled").sum() == types.loc[types["joint"] == "all", "count"].sum()
 
 
-def test_what_shows_results_names_its_model_and_its_data(run: Path) -> None:
+def test_results_name_their_model_and_data(run: Path) -> None:
     reporting = run / "data" / "08_reporting"
     (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
     own = {"model": model_fingerprint(folder), "data": json.loads(records(run)[0].read_text())["data_fingerprint"]}
@@ -153,7 +153,7 @@ def test_what_shows_results_names_its_model_and_its_data(run: Path) -> None:
     assert "left out" not in (reporting / "model_card.md").read_text(encoding="utf-8")
 
 
-def test_a_new_model_does_not_wear_the_figures_of_the_one_before(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_new_model_is_not_shown_with_metrics_of_the_former_one(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     value = json.loads(metrics_file(copy).read_text())["val"]["oks"]["value"]
     card = copy / "data" / "08_reporting" / "model_card.md"
     assert f"| oks | {value:.3f} |" in card.read_text()
@@ -167,8 +167,8 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(copy: Path, cap
     assert "| oks |" in card.read_text()
 
 
-def test_figures_of_the_model_before_get_into_no_metrics_of_a_new_one(copy: Path) -> None:
-    """`metrics.json` alone is missing: its parts are still there, and of the model before."""
+def test_metric_values_of_the_former_model_are_rejected(copy: Path) -> None:
+    """Only `metrics.json` is missing; its parts are of the former model."""
     run_pipeline(copy, "modelling", modelling={"training": {"learning_rate": 1e-6, "epochs": 1}})
     metrics_file(copy).unlink()
     bootstrap_project(REPOSITORY)
@@ -182,7 +182,7 @@ def test_figures_of_the_model_before_get_into_no_metrics_of_a_new_one(copy: Path
     assert not metrics_file(copy).exists()
 
 
-def test_other_data_does_not_stand_beside_the_figures_of_the_data_before(copy: Path) -> None:
+def test_results_of_former_data_are_left_out(copy: Path) -> None:
     run_pipeline(copy, "data_engineering", data_engineering={"split": {"seed": 5}})
     run_pipeline(copy, "reporting")
     page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
@@ -190,7 +190,7 @@ def test_other_data_does_not_stand_beside_the_figures_of_the_data_before(copy: P
     assert "There are no scores of this model on this data" in page
 
 
-def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
+def test_the_run_record_lists_the_outputs(run: Path) -> None:
     (path,) = records(run)
     record = json.loads(path.read_text())
     assert record["run_id"] == path.parent.name
@@ -203,7 +203,7 @@ def test_the_run_left_one_record_that_points_to_what_it_made(run: Path) -> None:
     assert [name for name, place in record["outputs"].items() if not Path(place).exists()] == []
 
 
-def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path) -> None:
+def test_no_file_is_outside_the_data_folder_and_none_is_temporary(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == ["data", "raw"]
     layers = [
         "02_intermediate",
@@ -218,9 +218,9 @@ def test_nothing_lies_outside_the_data_folder_and_no_half_file_is_left(run: Path
     assert [path for path in run.rglob("*") if ".tmp" in path.name or path.suffix in (".pkl", ".pickle", ".pt", ".pth")] == []
 
 
-def test_the_report_needs_nothing_from_elsewhere(run: Path) -> None:
+def test_the_report_is_self_contained(run: Path) -> None:
     page = (run / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
-    # Scripts that stand in the page may speak of addresses; attributes and style sheets that fetch may not.
+    # Embedded scripts may contain addresses; attributes and style sheets that fetch may not.
     fetches = re.findall(
         r"""<(?:script|img|link|iframe|source|video|audio)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?!data:|#)([^"'\s>]+)""", page
     )
@@ -231,7 +231,7 @@ def test_the_report_needs_nothing_from_elsewhere(run: Path) -> None:
     assert "posescope report" in page
 
 
-def test_the_model_folder_loads_and_knows_where_it_comes_from(run: Path) -> None:
+def test_the_model_folder_loads_with_its_provenance(run: Path) -> None:
     (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
     model = read_model(folder)
     assert model.crop_size == (64, 64)
@@ -248,7 +248,7 @@ def test_images_keep_to_their_split(run: Path) -> None:
     assert set(persons["split"]) == {"train", "val", "test"}
 
 
-def test_inference_answers_for_every_image_of_a_folder(copy: Path) -> None:
+def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
     images = copy / "raw" / "val2017"
     run_pipeline(copy, "inference", images=str(images), model=str(copy / "data" / "06_models" / "model"))
     folder = copy / "data" / "07_model_output" / "inference"
@@ -266,7 +266,7 @@ def test_inference_answers_for_every_image_of_a_folder(copy: Path) -> None:
     assert sorted(path.stem for path in (folder / "overlays").glob("*.png")) == sorted(Path(name).name for name in names)
 
 
-def test_inference_takes_the_boxes_of_a_file(copy: Path) -> None:
+def test_inference_reads_boxes_from_a_file(copy: Path) -> None:
     images, truth = copy / "raw" / "val2017", copy / "raw" / "annotations" / "person_keypoints_val2017.json"
     places = {"images": str(images), "model": str(copy / "data" / "06_models" / "model"), "boxes": str(truth)}
     run_pipeline(copy, "inference", inference={"detector": {"name": "boxes_file"}}, **places)
@@ -279,7 +279,7 @@ def test_inference_takes_the_boxes_of_a_file(copy: Path) -> None:
     assert sorted(map(key, results)) == sorted(map(key, wanted)), "half a pixel goes and comes back"
 
 
-def test_inference_leaves_broken_images_out(copy: Path) -> None:
+def test_inference_skips_broken_images(copy: Path) -> None:
     images = copy / "raw" / "val2017"
     readable = len(list(images.iterdir()))
     (images / "broken.jpg").write_bytes(b"no image")
@@ -289,7 +289,7 @@ def test_inference_leaves_broken_images_out(copy: Path) -> None:
 
 
 def run_alone(root: Path, name: str) -> None:
-    """Run one pipeline; it leaves a record of its own, and nothing of the first run changes that should not."""
+    """Run one pipeline; it writes its own record and changes no other outputs."""
     before, metrics = {path: path.read_bytes() for path in records(root)}, metrics_file(root).read_bytes()
     run_pipeline(root, name)
     assert len(records(root)) == len(before) + 1
@@ -301,15 +301,15 @@ def run_alone(root: Path, name: str) -> None:
 
 
 def true_results(root: Path) -> list[dict[str, Any]]:
-    """The annotation of the validation images as COCO results, in the order of the images."""
+    """Return the annotations of the validation images as COCO results, in the order of the images."""
     truth = json.loads((root / "raw" / "annotations" / "person_keypoints_val2017.json").read_text())
     labelled = [one for one in truth["annotations"] if one["num_keypoints"] and not one["iscrowd"]]
     wanted = ("image_id", "category_id", "keypoints")
     return sorted(({**{key: one[key] for key in wanted}, "score": 1} for one in labelled), key=lambda one: one["image_id"])
 
 
-def test_whom_another_system_has_not_found_counts_as_missed(copy: Path) -> None:
-    """The truth itself, but for the people of one image: in the figures, and in the comparison with the model's run."""
+def test_persons_that_another_system_did_not_find_count_as_missed(copy: Path) -> None:
+    """Ground truth as results, without the persons of one image: in the metrics and in the comparison of runs."""
     everything = true_results(copy)
     first = everything[0]["image_id"]
     results = copy / "theirs.json"
@@ -341,11 +341,11 @@ def test_whom_another_system_has_not_found_counts_as_missed(copy: Path) -> None:
     )
 
 
-def test_another_systems_results_are_scored_in_place_of_the_models(copy: Path) -> None:
-    """The truth itself, in a file of COCO results: everything is perfect, whatever the model has learned."""
+def test_results_of_another_system_are_evaluated(copy: Path) -> None:
+    """Ground truth as a file of COCO results: all metrics are perfect."""
     results = copy / "theirs.json"
     results.write_text(json.dumps(true_results(copy)))
-    shutil.rmtree(copy / "data" / "06_models")  # nobody needs a model of ours to score another's results
+    shutil.rmtree(copy / "data" / "06_models")  # evaluating results of another system needs no model
     run_pipeline(copy, "evaluation", evaluation={"results": str(results), "scoring": {"protocol": "coco"}})
     found = json.loads(metrics_file(copy).read_text())["val"]
     assert set(found) == FIGURES - {"mse"}  # there are no heatmaps
@@ -391,9 +391,9 @@ def test_the_same_seed_gives_the_same_numbers(run: Path, tmp_path: Path) -> None
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_only_what_is_missing_is_made_again(copy: Path) -> None:
+def test_only_missing_outputs_are_made_again(copy: Path) -> None:
     def made() -> dict[str, int]:
-        """When each file was written, but for the records of runs, the lock and the checksums."""
+        """Return the modification times of all files except run records, lock and checksums."""
         files = (path for path in copy.rglob("*") if path.is_file() and not {"runs", ".lock", ".checksums"} & set(path.parts))
         return {str(path.relative_to(copy)): path.stat().st_mtime_ns for path in files}
 

@@ -1,4 +1,4 @@
-"""The notebooks: stripped, without logic, and executed from end to end on one small run."""
+"""The notebooks are stripped, contain no logic, and execute on a small run."""
 
 import ast
 import base64
@@ -39,7 +39,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def logic_of(source: str) -> list[str]:
-    """Names of the statements and expressions of a cell that decide, repeat or define."""
+    """Return the branches, loops and definitions of a cell."""
     tree = ast.parse(TransformerManager().transform_cell(source))
     return [type(node).__name__ for node in ast.walk(tree) if isinstance(node, LOGIC)]
 
@@ -79,7 +79,7 @@ def test_one_tagged_cell_chooses_the_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_heading_says_what_one_sees(path: Path) -> None:
+def test_every_heading_is_followed_by_text(path: Path) -> None:
     for cell in read(path).cells:
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
             assert len(cell.source.partition("\n")[2].split()) >= 15, cell.id
@@ -87,7 +87,7 @@ def test_every_heading_says_what_one_sees(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[None]:
-    """One thread, nothing phones home; plots as data, whatever the caller's front end is."""
+    """Environment of the kernel: one thread, no telemetry, plots as data."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DO_NOT_TRACK", "1")
         patch.setenv("OMP_NUM_THREADS", "1")
@@ -97,7 +97,7 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def run(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a finished run; the notebooks only read it."""
+    """Return the folder of a finished run."""
     root = tmp_path_factory.mktemp("notebooks")
     command = [sys.executable, "-m", "kedro", "run", *options_of(root).split()]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -107,7 +107,7 @@ def run(quiet: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The kernel `python3` is the interpreter that runs the tests, and nobody's own settings reach it."""
+    """Use the interpreter of the tests as kernel `python3`, without user settings."""
     root = tmp_path_factory.mktemp("jupyter")
     write_kernel_spec(root / "kernels" / "python3")
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +123,7 @@ def options_of(root: Path) -> str:
 
 
 def execute(name: str, root: Path) -> dict[str, NotebookNode]:
-    """The executed code cells of a notebook by their ids; the run is the one below `root`."""
+    """Execute a notebook on the run below `root`; return its code cells by id."""
     notebook = read(REPOSITORY / "notebooks" / f"{name}.ipynb")
     for cell in code_cells(notebook):
         if "parameters" in cell.metadata.get("tags", []):
@@ -139,7 +139,7 @@ def files_of(root: Path) -> dict[Path, tuple[int, int]]:
 
 @pytest.fixture(scope="module")
 def executed(run: Path, kernel: None) -> dict[str, dict[str, NotebookNode]]:
-    """Both notebooks, executed; the run is as it was before."""
+    """Execute both notebooks; the run must not change."""
     before = files_of(run)
     cells = {path.stem: execute(path.stem, run) for path in NOTEBOOKS}
     assert files_of(run) == before, "notebooks write nothing"
@@ -151,7 +151,7 @@ def reporting(root: Path) -> Path:
 
 
 def shown(cell: NotebookNode, kind: str) -> list[Any]:
-    """What a cell showed of one MIME type."""
+    """Return the outputs of one MIME type of a cell."""
     return [output.data[kind] for output in cell.outputs if "data" in output and kind in output.data]
 
 
@@ -160,7 +160,7 @@ def pictures(cell: NotebookNode) -> list[np.ndarray[Any, Any]]:
 
 
 def table(cell: NotebookNode) -> pd.DataFrame:
-    """The one table of a cell; no cell of it may hold a space."""
+    """Return the only table of a cell; its cells contain no spaces."""
     (text,) = shown(cell, "text/plain")
     return pd.read_csv(io.StringIO(text), sep=r"\s+")
 
@@ -197,7 +197,7 @@ def test_every_cell_runs_and_nothing_warns(executed: dict[str, dict[str, Noteboo
         ("run", "skips", ["explainability/skip_ablation/skip_ablation.png"]),
     ],
 )
-def test_pictures_are_those_of_the_run_in_their_own_size(
+def test_images_are_those_of_the_run_in_their_size(
     executed: dict[str, dict[str, NotebookNode]], run: Path, name: str, cell: str, files: list[str]
 ) -> None:
     found = pictures(executed[name][cell])
@@ -227,7 +227,7 @@ def test_the_plots_are_those_of_the_run(executed: dict[str, dict[str, NotebookNo
 
 
 @pytest.mark.slow
-def test_the_words_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_the_notes_of_the_analyses_are_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     for cell, analysis in {"latent_traversal": "latent_traversal", "clusters": "clusters", "skips": "skip_ablation"}.items():
         result = json.loads((reporting(run) / "explainability" / analysis / "result.json").read_text())
         assert shown(executed["run"][cell], "text/markdown") == [result["note"]]
@@ -254,7 +254,7 @@ def test_the_mean_colour_is_that_of_the_crops(executed: dict[str, dict[str, Note
 
 
 @pytest.mark.slow
-def test_it_is_the_run_that_was_asked_for(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
+def test_the_requested_run_is_shown(executed: dict[str, dict[str, NotebookNode]], run: Path) -> None:
     (record,) = (json.loads(path.read_text()) for path in reporting(run).glob("runs/*/run.json"))
     (text,) = shown(executed["run"]["records"], "text/html")
     assert record["run_id"] in text

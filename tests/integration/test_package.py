@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and the whole flow from it in a clean environment, far from the checkout."""
+"""The wheel: its content, and the default pipeline from it in a clean environment."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCK = REPOSITORY / "requirements.lock"
 
-# What the small run needs beyond conf/production: conf/base paints no sample there, and its network is for minutes.
+# Parameters of the small run beyond conf/production, which generates no sample.
 SMALL = {
     "data_engineering.crop.size_px": "64",
     "data_engineering.crop.workers": "1",
@@ -28,7 +28,7 @@ SMALL = {
 
 
 def call(*words: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command without any trace of the checkout in its environment."""
+    """Run a command without the checkout in its environment."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KEDRO", "DO_NOT_TRACK"))}
     ended = subprocess.run(
         [str(word) for word in words], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
@@ -39,7 +39,7 @@ def call(*words: str | Path, cwd: Path, check: bool = True, **environment: str) 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`kedro package` in a copy of the checkout (building writes into the source folder): the folder with what it made."""
+    """Run `kedro package` in a copy of the checkout (it writes into the source folder); return the output folder."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in ("src", "conf"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
@@ -56,13 +56,13 @@ def wheel_of(dist: Path) -> Path:
     return wheel
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(dist: Path) -> None:
+def test_the_wheel_contains_the_package_only(dist: Path) -> None:
     names = zipfile.ZipFile(wheel_of(dist)).namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"posescope"}
     assert {"posescope/report/template.html", "posescope/logging.yml", "posescope/__main__.py"} <= set(names)
 
 
-def test_the_wheel_asks_for_nothing_that_only_developers_or_viewers_need(dist: Path) -> None:
+def test_the_wheel_does_not_depend_on_developer_tools(dist: Path) -> None:
     with zipfile.ZipFile(wheel_of(dist)) as wheel:
         (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
         lines = wheel.read(metadata).decode().splitlines()
@@ -71,7 +71,7 @@ def test_the_wheel_asks_for_nothing_that_only_developers_or_viewers_need(dist: P
     assert [line for line in needed if re.search("viz|captum|optuna|onnx|pytest|mypy|jupyter|ipykernel", line)] == []
 
 
-def test_the_configuration_comes_beside_the_wheel_without_anybodys_secrets(dist: Path) -> None:
+def test_the_configuration_excludes_local_settings(dist: Path) -> None:
     with tarfile.open(dist / "conf-posescope.tar.gz") as archive:
         names = archive.getnames()
     assert {
@@ -83,18 +83,18 @@ def test_the_configuration_comes_beside_the_wheel_without_anybodys_secrets(dist:
     assert [name for name in names if "credentials" in name] == []
 
 
-def test_the_wheels_logging_is_the_checkouts() -> None:
+def test_the_wheel_has_the_logging_of_the_checkout() -> None:
     packed = REPOSITORY / "src" / "posescope" / "logging.yml"
     assert packed.read_text() == (REPOSITORY / "conf" / "logging.yml").read_text()
 
 
 @pytest.fixture(scope="module")
 def clean(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts folder of a new virtual environment in which the wheel alone was installed, in the locked versions."""
+    """Return the scripts folder of a new virtual environment with the wheel in the locked versions."""
     folder = tmp_path_factory.mktemp("clean")
     call(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     pip = [folder / "venv" / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", LOCK]
-    # As in the Makefile: torch first, by exact version, or pip may choose a build of several gigabytes.
+    # As in the Makefile: torch first, by exact version, because pip may choose a build of several gigabytes.
     (torch,) = re.findall(r"^torch==\S+$", LOCK.read_text(), re.MULTILINE)
     call(*pip, torch, cwd=folder)
     call(*pip, wheel_of(dist), cwd=folder)
@@ -103,7 +103,7 @@ def clean(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def desk(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where somebody works who has no checkout: an empty folder with the configuration in it."""
+    """Return a folder that contains the configuration only."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copy(dist / "conf-posescope.tar.gz", folder)
     return folder
@@ -111,7 +111,7 @@ def desk(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(clean: Path, desk: Path) -> Path:
-    """The desk after the sample was painted there and the default pipelines have run in `--env production`."""
+    """Return the folder after the default pipelines have run on a generated sample with `--env production`."""
     paint = (
         "from pathlib import Path; from posescope.sample.generator import ensure_sample; "
         "from posescope.sample.options import SampleOptions; "
@@ -124,7 +124,7 @@ def trained(clean: Path, desk: Path) -> Path:
 
 
 def run_from_wheel(clean: Path, desk: Path, *words: str, **parameters: str) -> subprocess.CompletedProcess[str]:
-    """`python -m posescope --env production --conf-source conf-posescope.tar.gz ...` at the desk."""
+    """Run `python -m posescope --env production --conf-source conf-posescope.tar.gz ...` in the folder."""
     return call(
         clean / "python", "-m", "posescope", "--env", "production", "--conf-source", "conf-posescope.tar.gz", *words,
         "--params", ",".join(f"{name}={value}" for name, value in parameters.items()), cwd=desk, OMP_NUM_THREADS="2",
@@ -161,12 +161,12 @@ def test_inference_runs_from_the_wheel(clean: Path, trained: Path) -> None:
     assert (
         len(json.loads((made / "coco_results.json").read_text())) == len(images) == len(list((made / "overlays").glob("*.png")))
     )
-    # Paths are told whole: a path that is broken over lines cannot be copied.
+    # Paths are not wrapped, so that they can be copied.
     assert "posed/07_model_output/inference/coco_results.json" in ended.stderr
 
 
 @pytest.mark.slow
-def test_the_command_line_comes_with_the_wheel(clean: Path, desk: Path) -> None:
+def test_the_wheel_installs_the_command_line(clean: Path, desk: Path) -> None:
     listed = call(clean / "posescope", "plugins", "models", cwd=desk)
     assert "hourglass" in listed.stdout
     assert listed.stderr == ""
@@ -177,5 +177,5 @@ def test_the_command_line_comes_with_the_wheel(clean: Path, desk: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_was_written_beside_what_was_asked_for(trained: Path, clean: Path) -> None:
+def test_nothing_is_written_outside_data_dir(trained: Path, clean: Path) -> None:
     assert sorted(path.name for path in trained.iterdir() if path.name != "posed") == ["conf-posescope.tar.gz", "made", "people"]

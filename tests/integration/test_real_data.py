@@ -1,4 +1,4 @@
-"""The flow on real photographs, with the command that stands in the README, and the full-size recipes for two steps."""
+"""The default pipeline on photographs, with the command of the README, and the full-size recipes for two steps."""
 
 import json
 import os
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def readme_command() -> list[str]:
-    """The real-data command of the README, as words."""
+    """Return the arguments of the real-data command of the README."""
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     block = text.split("<!-- REAL DATA COMMAND -->")[1]
     code = re.search(r"```(?:bash|sh|console)?\n(.*?)```", block, re.DOTALL)
@@ -26,7 +26,7 @@ def readme_command() -> list[str]:
 
 
 def run_kedro(words: list[str], replacements: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """`kedro run ...` with some of the comma-separated parameters replaced or added."""
+    """Run `kedro run ...` with some of the comma-separated parameters replaced or added."""
     place = words.index("--params") + 1
     parameters = dict(pair.split("=", 1) for pair in words[place].split(",")) | replacements
     arguments = [*words[1:place], ",".join(f"{key}={value}" for key, value in parameters.items()), *words[place + 1 :]]
@@ -48,7 +48,7 @@ def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
     metrics = json.loads((tmp_path / "08_reporting" / "metrics.json").read_text())["val"]
     assert 0 <= metrics["oks_ap"]["value"] <= 1
-    # Every labelled person of the validation images is in: the padded square discards nobody.
+    # All labelled persons of the validation images are present: the padded square rejects none.
     results = json.loads((tmp_path / "07_model_output" / "val" / "coco_results.json").read_text())
     assert len(results) == 374
     truth = real_data / "coco_subset" / "annotations" / "person_keypoints_val2017.json"
@@ -58,7 +58,7 @@ def test_the_command_of_the_readme_runs_on_real_photographs(real_data, tmp_path)
 
 
 def plain_pycocotools(truth: Path, data_dir: Path) -> float:
-    """AP of the results file against the annotation file as it is, by pycocotools alone."""
+    """Return the AP of the results file by pycocotools alone."""
     expected = COCO(str(truth))
     found = expected.loadRes(str(data_dir / "07_model_output" / "val" / "coco_results.json"))
     evaluation = COCOeval(expected, found, "keypoints")
@@ -112,7 +112,7 @@ def test_full_size_recipes_take_optimiser_steps(real_data, tmp_path, env):
 
 
 def subset_of(source: Path, target: Path, images_of: dict[str, int]) -> Path:
-    """The first images of each split that show labelled people, with their annotations, as a COCO folder."""
+    """Write the first images of each split with labelled persons as a COCO folder."""
     for split, images in images_of.items():
         content = json.loads((source / "annotations" / f"person_keypoints_{split}.json").read_text())
         labelled = sorted({record["image_id"] for record in content["annotations"] if record["num_keypoints"]})[:images]

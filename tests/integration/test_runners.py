@@ -1,4 +1,4 @@
-"""Every runner of Kedro runs the pipelines, and makes the same bytes."""
+"""Every runner of Kedro makes the same bytes."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner")
 
-# What has times in it.
+# Files that contain times.
 TIMED = re.compile(r"state\.json|history\.(csv|parquet)|report\.html|run\.json")
 
 
@@ -40,9 +40,9 @@ def call(runner: str, places: str, *words: str) -> Any:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """SHA-256 of every file without times in it, by its path without the version.
+    """Return the SHA-256 of every file without times, by its path without the version.
 
-    The lock and the notes in `.checksums` do not count: a note repeats the checksum of a file, and some files hold times.
+    The lock and `.checksums` are excluded, because they contain checksums of files with times.
     """
     return {
         re.sub(r"\d{4}-\d\d-\d\dT[\d.]+Z", "version", str(path.relative_to(root))): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -53,7 +53,7 @@ def digests(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight small photographs with a person each, as a data set."""
+    """Write a data set of eight small photographs with one person each."""
     root = tmp_path_factory.mktemp("runners") / "raw"
     rng = np.random.default_rng(0)
     for split, count in (("train2017", 6), ("val2017", 2)):
@@ -104,12 +104,12 @@ def test_every_runner_makes_the_same_bytes_of_the_default_pipeline(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", sorted(register_pipelines()))
-def test_every_node_can_be_sent_to_another_process(name: str) -> None:
+def test_every_node_can_run_in_another_process(name: str) -> None:
     for node in register_pipelines()[name].nodes:
         assert pickle.loads(pickle.dumps(node)).name == node.name
 
 
-def test_errors_come_back_from_another_process() -> None:
+def test_errors_of_another_process_are_reported() -> None:
     with pytest.raises(OptionsError) as caught:
         build("models", ComponentSpec(name="hourglass", options={"stacks": 99}), crop_size=(64, 64), joint_count=2)
     again = pickle.loads(pickle.dumps(caught.value))
@@ -117,7 +117,7 @@ def test_errors_come_back_from_another_process() -> None:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_a_foreseen_error_in_a_dataset_is_one_line_whatever_the_runner(runner: str, raw: Path, tmp_path: Path) -> None:
+def test_an_expected_error_of_a_dataset_is_one_line_with_every_runner(runner: str, raw: Path, tmp_path: Path) -> None:
     places = f"raw_dir={raw},data_dir={tmp_path}"
     (tmp_path / "07_model_output").mkdir()
     (tmp_path / "07_model_output" / "tuning.json").write_text("{")
