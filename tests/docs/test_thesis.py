@@ -48,7 +48,7 @@ def test_open_values_are_those_of_the_later_recipe(env: str) -> None:
 
 
 def test_the_table_compares_counts_of_the_same_persons() -> None:
-    table = rows_of_table("persons kept")
+    table = rows_of_table("persons accepted")
     validation, training, test, rest, total = table.values()
     for column in range(3):
         assert count(training[column]) - count(test[column]) == count(rest[column])
