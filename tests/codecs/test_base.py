@@ -1,4 +1,4 @@
-"""The highest cell of a map."""
+"""Tests of posescope.codecs.base."""
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ def test_equals_numpys_argmax():
     np.testing.assert_array_equal(peaks.scores, maps.numpy().max(axis=(2, 3)))
 
 
-def test_the_first_of_equals_wins_row_by_row():
+def test_first_of_equal_peaks_in_row_order():
     maps = torch.zeros(1, 1, 4, 4)
     maps[0, 0, 1, 3] = maps[0, 0, 2, 0] = 1
     peaks = find_peaks(maps)
@@ -32,19 +32,19 @@ def test_the_first_of_equals_wins_row_by_row():
     assert (flat.x.item(), flat.y.item(), flat.scores.item()) == (0, 0, 0)
 
 
-def test_negative_maps_have_peaks_too():
+def test_peaks_of_negative_heatmaps():
     maps = torch.full((1, 1, 2, 2), -5.0)
     maps[0, 0, 1, 0] = -1
     peaks = find_peaks(maps)
     assert (peaks.x.item(), peaks.y.item(), peaks.scores.item()) == (0, 1, -1)
 
 
-def test_the_gradient_of_a_score_is_at_its_peak():
+def test_gradient_of_a_score_is_at_its_peak():
     maps = torch.tensor([[[[0.0, 3.0], [1.0, 2.0]]]], requires_grad=True)
     find_peaks(maps).scores.sum().backward()
     assert maps.grad.tolist() == [[[[0, 1], [0, 0]]]]
 
 
-def test_no_maps():
+def test_no_heatmaps():
     peaks = find_peaks(torch.zeros(0, 17, 8, 8))
     assert (peaks.x.shape, peaks.y.shape, peaks.scores.shape) == ((0, 17),) * 3

@@ -1,4 +1,4 @@
-"""The sub-pixel codec: by hand, round trips, decoders."""
+"""Tests of posescope.codecs.gaussian: by hand, round trips, decoders."""
 
 import math
 
@@ -18,7 +18,7 @@ def test_values_by_hand():
     encoded = codec.encode(joints, torch.tensor([[2, 0]]))
     assert encoded.heatmaps.shape == (1, 2, 16, 24)
     assert encoded.heatmaps[0, 0, 5, 10].item() == pytest.approx(1.0)
-    # Two cells right, one down: exp(-(4 + 1) / (2 * 4)).
+    # Two px right, one down: exp(-(4 + 1) / (2 * 4)).
     assert encoded.heatmaps[0, 0, 6, 12].item() == pytest.approx(math.exp(-5 / 8))
     assert encoded.heatmaps[0, 1].abs().max() == 0
     assert encoded.weights.tolist() == [[1.0, 0.0]]
@@ -32,7 +32,7 @@ def test_weights_follow_visibility():
 
 @pytest.mark.parametrize(
     ("decoder", "blur", "tolerance_px"),
-    # arg-max is off by half a cell (2 px) at most; a quarter step leaves a quarter of a cell (1 px); Newton's step on the
+    # arg-max is off by at most half a heatmap px (2 px); `quarter` by a quarter (1 px); Newton's step on the
     # logarithm of a Gaussian is exact up to the single precision of the map.
     [("argmax", 0, 2.0), ("quarter", 0, 1.0), ("dark", 0, 0.01), ("dark", 1.0, 0.05)],
 )
@@ -58,6 +58,6 @@ def test_empty_maps_decode_to_finite_points_with_score_zero():
     assert decoded.scores.tolist() == [[0.0, 0.0]]
 
 
-def test_flat_map_takes_no_step():
+def test_flat_heatmap_has_no_offset():
     decoded = make(decoder="dark").decode(torch.full((1, 2, 16, 24), 0.3))
-    assert decoded.joints.tolist() == [[[1.5, 1.5], [1.5, 1.5]]]  # cell 0 -> (0 + 0.5) * 4 - 0.5
+    assert decoded.joints.tolist() == [[[1.5, 1.5], [1.5, 1.5]]]  # px 0 -> (0 + 0.5) * 4 - 0.5

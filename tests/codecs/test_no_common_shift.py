@@ -1,4 +1,4 @@
-"""Joints of an image through crop, heatmap and decoder back into the image, plain and mirrored: none of it shifts them all."""
+"""Round trip of joints through crop, heatmap and decoder, plain and flipped, has no common shift."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ FLIP = list(COCO_PERSON.flip_indices)
     ids=["dark", "quarter", "argmax", "thesis", "thesis_256"],
 )
 def test_no_shift_is_common_to_all_joints(name, options, size):
-    """Half a pixel in any of the conventions would be 0.125 of a cell and more; the mean of 6,800 roundings is below 0.01."""
+    """Half a pixel in any of the conventions would be 0.125 heatmap px and more; the mean of 6,800 roundings is below 0.01."""
     rng = np.random.default_rng(0)
     codec = build("codecs", ComponentSpec(name=name, options=options), crop_size=(size, size), joint_count=17)
     left, top, side = rng.integers(-20, 40, 400), rng.integers(-20, 40, 400), rng.integers(80, 400, 400)
@@ -42,6 +42,6 @@ def test_no_shift_is_common_to_all_joints(name, options, size):
     mirrored[..., 0] = size - 1 - crop[..., 0]
     heatmaps = codec.encode(torch.tensor(mirrored[:, FLIP], dtype=torch.float32), visible).heatmaps
     back = codec.decode(codec.unflip(heatmaps, COCO_PERSON.flip_indices)).joints.numpy() - crop
-    # Cell c of the study's final codec stands for 4 c: the mirror of a cell lies a quarter of a cell off (docs/thesis.md).
+    # Px c of the study's final codec stands for 4 c: its flip is a quarter of a heatmap px off (docs/thesis.md).
     expected = (1.0, 0.0) if name == "thesis" else (0.0, 0.0)
     assert np.abs(back.reshape(-1, 2).mean(axis=0) - expected).max() < 0.03 * cell_px

@@ -1,4 +1,4 @@
-"""The study's codecs against SciPy and OpenCV, and by hand."""
+"""Tests of posescope.codecs.thesis: against SciPy and OpenCV, and by hand."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from posescope.codecs.separable_rendering import filtered_impulses
 from posescope.codecs.thesis import Thesis256Codec, ThesisCodec, ThesisOptions
 from posescope.core.errors import OptionsError
 
-# Middle, corners, edges, and x = 254 whose cell 63.5 rounds to 64 and is clipped to 63.
+# Middle, corners, edges, and x = 254, which is px 63.5, rounds to 64 and is clipped to 63.
 POINTS = [(100.0, 37.2), (0.0, 0.0), (255.0, 255.0), (254.0, 3.0), (1.9, 130.0), (6.0, 10.0)]
 
 
@@ -43,9 +43,9 @@ def test_thesis_256_equals_scipy_filter_then_area_resize(visibility, sigma):
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
-def test_thesis_256_peaks_are_faint():
+def test_thesis_256_peaks_are_at_most_a_sixteenth():
     maps = encode(Thesis256Codec(ThesisOptions(), (256, 256), 1), [(102.0, 102.0)], 2)
-    # Nearly the whole mass of 1 falls into one cell, and a cell is the mean of 16 pixels: 1 / 16 at most.
+    # Almost the whole mass of 1 is in one heatmap px, the mean of 16 crop px: at most 1 / 16.
     assert 0.04 < maps.max() <= 1 / 16
 
 
@@ -58,7 +58,7 @@ def test_unlabelled_joint_has_an_empty_map():
     assert torch.argmax(maps[0, 1]).item() == 20 * 64 + 10
 
 
-def test_decode_is_the_inverse_on_cells():
+def test_decode_inverts_encode_at_px_centres():
     codec = ThesisCodec(ThesisOptions(), (256, 256), 3)
     joints = torch.tensor([[[0.0, 0.0], [4.0 * 31, 4.0 * 7], [252.0, 252.0]]])
     decoded = codec.decode(codec.encode(joints, torch.full((1, 3), 2)).heatmaps)
@@ -83,5 +83,5 @@ def test_filtered_impulse_by_hand():
     weights /= weights.sum()
     table = filtered_impulses(9, 0.5).numpy()
     np.testing.assert_allclose(table[4, 2:7], weights, atol=1e-15)
-    # At the border the signal goes on with its last value: cell 0 sees the 1 also at places -1 and -2.
+    # At the border the last value is repeated: sample 0 includes the 1 also at -1 and -2.
     np.testing.assert_allclose(table[0, 0], weights[:3].sum(), atol=1e-15)

@@ -1,4 +1,4 @@
-"""Affine maps by hand, and there and back."""
+"""Tests of posescope.geometry.affine: by hand, round trips, and against OpenCV."""
 
 import cv2
 import numpy as np
@@ -28,16 +28,16 @@ def test_crop_and_back_is_the_identity():
     np.testing.assert_allclose(compose_affine(invert_affine(maps), maps), eye, atol=1e-9)
 
 
-def test_missing_stays_missing():
+def test_nan_stays_nan():
     assert np.isnan(apply_affine(crop_from_image(0, 0, 10, (20, 20)), [[np.nan, np.nan]])).all()
 
 
-def test_nobody():
+def test_no_persons():
     assert crop_from_image(np.empty(0), np.empty(0), np.empty(0), (64, 64)).shape == (0, 2, 3)
 
 
 def test_agrees_with_opencv_resize():
-    # A bright 4 x 4 block whose middle is (21.5, 13.5): after slicing and area-resizing its centre of mass is where the map says.
+    # A bright 4 x 4 block whose middle is (21.5, 13.5): after slicing and area-resizing its centre of mass is mapped too.
     image = np.zeros((60, 80), np.float32)
     image[12:16, 20:24] = 1
     crop = cv2.resize(image[8:40, 10:42], (16, 16), interpolation=cv2.INTER_AREA)

@@ -10,12 +10,12 @@ from posescope.geometry.crop_recipe import CropRecipe, read_crop_recipe
 PADDED = ComponentSpec(name="padded_square", options={"margin": 0.3})
 
 
-def test_the_margin_is_the_rules() -> None:
+def test_margin_is_that_of_the_rule() -> None:
     assert CropRecipe(rule=PADDED).margin == 0.3
     assert CropRecipe(rule=ComponentSpec(name="centred_square")).margin == 0.1
 
 
-def test_a_rule_that_is_not_installed_has_no_margin() -> None:
+def test_margin_of_an_unknown_rule_is_an_error() -> None:
     with pytest.raises(OptionsError, match="No component 'round'"):
         _ = CropRecipe(rule=ComponentSpec(name="round")).margin
 
@@ -25,12 +25,12 @@ def test_round_trip() -> None:
     assert read_crop_recipe({"crop": recipe.model_dump(mode="json")}).trusted(()) == recipe
 
 
-def test_an_older_description_has_the_name_alone() -> None:
+def test_older_description_with_the_rule_name_only() -> None:
     found = read_crop_recipe({"crop_rule": "padded_square"})
     assert (found.rule, found.padding_rgb) == (StoredComponent(name="padded_square"), (124, 116, 104))
 
 
-def test_a_rule_of_a_file_is_loaded_if_it_is_installed_or_allowed() -> None:
+def test_rule_of_a_file_is_loaded_if_installed_or_allowed() -> None:
     dotted = "posescope.geometry.square_boxes:PaddedSquare"
     assert read_crop_recipe({"crop_rule": "centred_square"}).margin == 0.1
     stored = read_crop_recipe({"crop": {"rule": {"name": dotted, "options": {"margin": 0.25}}}})
@@ -41,6 +41,6 @@ def test_a_rule_of_a_file_is_loaded_if_it_is_installed_or_allowed() -> None:
     assert stored.trusted([dotted]).margin == 0.25
 
 
-def test_a_colour_is_a_byte() -> None:
+def test_padding_colour_out_of_range_is_refused() -> None:
     with pytest.raises(ValidationError, match="less than or equal to 255"):
         CropRecipe(rule=PADDED, padding_rgb=(0, 0, 256))

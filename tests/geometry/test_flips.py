@@ -1,27 +1,17 @@
-"""Cells of heatmaps and mirror images: by hand, and twice is the identity."""
+"""Tests of posescope.geometry.flips: by hand, and twice is the identity."""
 
 import numpy as np
 import torch
 
 from posescope.core.skeleton import COCO_PERSON
 from posescope.geometry.flips import flip_heatmaps, flip_images, flip_joints, flip_points
-from posescope.geometry.heatmap_px import crop_from_heatmap, heatmap_from_crop
-
-
-def test_cells_by_hand():
-    # Stride 4: the middle of the pixels 0..3 is 1.5, the middle of cell 0.
-    assert heatmap_from_crop(1.5, 4) == 0
-    assert crop_from_heatmap(0.0, 4) == 1.5
-    assert heatmap_from_crop(-0.5, 4) == -0.5  # the outer edges coincide
-    points = np.linspace(-3, 300, 50)
-    np.testing.assert_allclose(crop_from_heatmap(heatmap_from_crop(points, 4), 4), points)
 
 
 def test_flip_by_hand():
     np.testing.assert_allclose(flip_points(np.array([[0.0, 5.0], [99.0, 6.0], [np.nan, 1.0]]), 100)[:2], [[99, 5], [0, 6]])
 
 
-def test_left_becomes_right():
+def test_left_and_right_are_exchanged():
     joints = torch.zeros(1, 17, 2)
     left_wrist, right_wrist = COCO_PERSON.index("left_wrist"), COCO_PERSON.index("right_wrist")
     joints[0, left_wrist] = torch.tensor([10.0, 7.0])
@@ -33,7 +23,7 @@ def test_left_becomes_right():
     assert seen[0, left_wrist] == 0
 
 
-def test_twice_is_the_identity():
+def test_flipping_twice_is_the_identity():
     generator = torch.Generator().manual_seed(0)
     joints, visibility = torch.rand(4, 17, 2, generator=generator) * 64, torch.randint(0, 3, (4, 17), generator=generator)
     once = flip_joints(joints, visibility, 64, COCO_PERSON.flip_indices)

@@ -1,4 +1,4 @@
-"""The square-crop rules by hand, as properties, and on all of COCO."""
+"""Tests of posescope.geometry.square_boxes: by hand, and on all of COCO."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ ANKLE_BELOW = ([39.5, 29.5, 22, 40], [[40, 30], [60, 79.5]], (200, 300))
 
 
 @pytest.mark.parametrize(("rule", "reason"), [(CentredSquare, CANNOT_CENTRE), (PaddedSquare, NOT_IN_BOX)])
-def test_of_the_annotated_box_alone_the_square_may_not_hold_the_joints(rule, reason):
+def test_square_of_the_annotated_box_may_not_contain_the_joints(rule, reason):
     # annotated: side 1.1 * 40 = 44 around (50, 54.75), y 32.75..76.75: neither joint is in it.
     assert rule(SquareOptions(box="annotated"))(extents(*ANKLE_BELOW)).reasons.tolist() == [reason]
     # The union is 50 px high: side 55 around (50, 54.75), y 27.25..82.25.
@@ -46,7 +46,7 @@ def test_of_the_annotated_box_alone_the_square_may_not_hold_the_joints(rule, rea
 
 
 @pytest.mark.parametrize("rule", [CentredSquare, PaddedSquare])
-def test_the_square_of_the_annotated_box_by_hand(rule):
+def test_square_of_the_annotated_box_by_hand(rule):
     # One joint a little below the box: y 30..71. annotated: 44 px around (50, 50.5) -> y 28.5..72.5; union: 1.1 * 41.5 = 45.65.
     person = ([39.5, 29.5, 22, 40], [[40, 30], [60, 71]], (200, 300))
     annotated, union = (rule(SquareOptions(box=box))(extents(*person)) for box in ("annotated", "annotated_and_keypoints"))
@@ -54,7 +54,7 @@ def test_the_square_of_the_annotated_box_by_hand(rule):
     assert union.side[0] == {CentredSquare: 45, PaddedSquare: 46}[rule]
 
 
-def test_the_joints_hold_at_the_very_edge_of_the_annotated_square():
+def test_joints_on_the_edge_of_the_annotated_square_fit():
     # Margin 0, joints on the edges of the square: y 29.5..69.5.
     person = ([39.5, 29.5, 22, 40], [[40, 29.5], [60, 69.5]], (200, 300))
     for rule in (CentredSquare, PaddedSquare):
@@ -62,19 +62,19 @@ def test_the_joints_hold_at_the_very_edge_of_the_annotated_square():
 
 
 def test_square_is_limited_by_the_nearer_side_border():
-    # Centre x = 20: the image holds 20.5 px to the left, so the side is 41, centred on x = 20.
+    # Centre x = 20: the image has 20.5 px to the left, so the side is 41, centred on x = 20.
     boxes = CentredSquare(SquareOptions())(extents([4.5, 19.5, 31, 60], [[10, 40], [30, 60]], (200, 300)))
     assert (boxes.left[0], boxes.side[0]) == (0, 41)
 
 
 def test_square_above_the_image_is_moved_down():
-    # Wanted 66 around y = 20: top edge -13 lies above -0.5; it is moved to row 0.
+    # Desired side 66 around y = 20: top edge -13 is above -0.5; it is moved to row 0.
     boxes = CentredSquare(SquareOptions())(extents([99.5, -0.5, 30, 60], [[110, 5], [120, 35]], (200, 300)))
     assert (boxes.top[0], boxes.side[0]) == (0, 66)
 
 
-def test_who_cannot_be_centred_goes_with_the_reason():
-    # Centre x = 10 holds 21 px; the joints are 100 px apart in y and the image is 300 high: they do not fit in 21 px.
+def test_person_that_cannot_be_centred_is_rejected_with_a_reason():
+    # Centre x = 10 allows 21 px; the joints are 100 px apart in y and the image is 300 high: they do not fit in 21 px.
     boxes = CentredSquare(SquareOptions())(extents([4.5, 49.5, 11, 100], [[8, 50], [12, 149]], (300, 300)))
     assert boxes.reasons.tolist() == [CANNOT_CENTRE]
     assert not boxes.accepted.any()
@@ -83,37 +83,37 @@ def test_who_cannot_be_centred_goes_with_the_reason():
 @pytest.mark.parametrize(
     ("joint", "accepted"), [((100, 199.5), True), ((100, 199.75), False), ((100, -0.5), True), ((100, -0.75), False)]
 )
-def test_a_joint_beyond_the_image_cannot_be_centred(joint, accepted):
-    # The image spans -0.5..199.5 in y; one more joint in its middle leaves room for a square as high as the image.
+def test_joint_beyond_the_image_cannot_be_centred(joint, accepted):
+    # The image spans -0.5..199.5 in y; one more joint in its middle allows a square as high as the image.
     boxes = CentredSquare(SquareOptions())(extents([89.5, 39.5, 20, 120], [joint, [100, 100]], (200, 300)))
     assert boxes.accepted.tolist() == [accepted]
 
 
-def test_a_square_of_padding_alone_is_discarded():
+def test_square_of_padding_only_is_rejected():
     # Side rint(1.1 * 8) = 9 around (310, 50) on an image of 300 px: columns 306 to 314.
     boxes = PaddedSquare(SquareOptions())(extents([302, 48, 4, 4], [[310, 50]], (200, 300)))
     assert (boxes.left[0], boxes.side[0], boxes.reasons.tolist()) == (306, 9, [OFF_IMAGE])
 
 
-def test_padded_square_keeps_everybody():
+def test_padded_square_accepts_all_persons():
     boxes = PaddedSquare(SquareOptions())(extents([4.5, 49.5, 11, 100], [[8, 50], [12, 149]], (300, 300)))
     # Side 110 around (10, 99.5): left edge -45, first px -44.5, rounded to even: -44.
     assert (boxes.left[0], boxes.top[0], boxes.side[0]) == (-44, 45, 110)
     assert boxes.accepted.all()
 
 
-def test_small_squares_go_when_asked():
+def test_small_squares_are_rejected_by_min_side():
     small = extents([50, 50, 4, 4], [[51, 51], [53, 53]], (100, 100))
     for rule in (CentredSquare, PaddedSquare):
         assert rule(SquareOptions(min_side_px=16))(small).reasons.tolist() == [TOO_SMALL]
 
 
-def test_one_joint_without_extent_still_gets_a_square():
+def test_single_joint_without_extent_has_a_square():
     boxes = CentredSquare(SquareOptions())(extents([50, 50, 20, 20], [[np.nan, np.nan], [55, 55]], (100, 100)))
     assert boxes.side[0] == 22
 
 
-def test_nobody():
+def test_no_persons():
     nobody = measure_extents(np.empty((0, 4)), np.empty((0, 3, 2)), np.empty((0, 2), dtype=np.int64))
     assert len(CentredSquare(SquareOptions())(nobody).left) == 0
 
@@ -126,7 +126,7 @@ def test_person_without_joints_is_an_error():
 @given(
     x=st.floats(0, 299), y=st.floats(0, 199), dx=st.floats(0, 150), dy=st.floats(0, 150), w=st.floats(1, 150), h=st.floats(1, 150)
 )
-def test_centred_square_lies_inside_the_image(x, y, dx, dy, w, h):
+def test_centred_square_is_inside_the_image(x, y, dx, dy, w, h):
     joints = [[x, y], [min(x + dx, 299), min(y + dy, 199)]]
     boxes = CentredSquare(SquareOptions())(extents([x, y, w, h], joints, (200, 300)))
     if boxes.accepted[0]:

@@ -1,4 +1,4 @@
-"""What holds for every person, of both square rules.
+"""Properties of both square rules.
 
 Coordinates are multiples of a quarter, which floats hold exactly: at a tie, rounding to even may take either side, so a square
 that is moved, mirrored or enlarged may differ from the expected one by a whole pixel, but never by more.
@@ -28,12 +28,12 @@ from posescope.geometry.square_boxes import (
 
 RULES = pytest.mark.parametrize("rule", [CentredSquare, PaddedSquare])
 SNAPPING_PX = 1.5  # the side loses up to one px, and each edge moves by up to half a px
-FURTHER_PX = 400  # beyond the reach of every square
+FURTHER_PX = 400  # farther than any square extends
 
 
 @dataclass(frozen=True)
 class Scene:
-    """People of one image: boxes (N, 4), joints (N, K, 2), NaN where unlabelled; and its size (height, width)."""
+    """Persons of one image: boxes (N, 4), joints (N, K, 2), NaN where unlabelled; and its size (height, width)."""
 
     boxes: NDArray[np.float64]
     joints: NDArray[np.float64]
@@ -60,7 +60,7 @@ class Scene:
         return Scene(boxes, self.joints * times + (times - 1) / 2, (self.size[0] * times, self.size[1] * times))
 
     def on_larger_image(self, px: int) -> "Scene":
-        """With so many px more on every side."""
+        """Return the scene with more px on all sides."""
         return dataclasses.replace(self.moved(px, px), size=(self.size[0] + 2 * px, self.size[1] + 2 * px))
 
 
@@ -74,7 +74,7 @@ def quarters(low: float, high: float) -> st.SearchStrategy[float]:
 
 @st.composite
 def scenes(draw: st.DrawFn, *, outside_px: float = 0) -> Scene:
-    """One to four people with one to three labelled joints of three; joints inside the image, or up to `outside_px` beyond it."""
+    """One to four persons with one to three labelled joints of three, inside the image or up to `outside_px` beyond it."""
     height, width = draw(st.integers(4, 90)), draw(st.integers(4, 120))
     x = quarters(-0.5 - outside_px, width - 0.5 + outside_px)
     y = quarters(-0.5 - outside_px, height - 0.5 + outside_px)
@@ -93,7 +93,7 @@ boxes = st.sampled_from(["annotated", "annotated_and_keypoints"])
 
 @RULES
 @given(scene=scenes(outside_px=30), margin=margins, min_side=st.integers(1, 20), box=boxes)
-def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
+def test_each_person_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
     found = squares_of(rule, scene, margin=margin, min_side_px=min_side, box=box)
     assert len(found.left) == len(found.top) == len(found.side) == len(found.reasons) == len(scene.boxes)
     reasons = {CANNOT_CENTRE} if rule is CentredSquare else {OFF_IMAGE, *([NOT_IN_BOX] if box == "annotated" else [])}
@@ -104,7 +104,7 @@ def test_everybody_has_a_square_or_a_reason(rule, scene, margin, min_side, box):
 
 
 @given(scene=scenes(outside_px=30), margin=margins)
-def test_a_centred_square_lies_in_the_image(scene, margin):
+def test_centred_square_is_in_the_image(scene, margin):
     found = squares_of(CentredSquare, scene, margin=margin)
     accepted = found.accepted
     assert (found.left[accepted] >= 0).all()
@@ -122,15 +122,15 @@ def test_a_padded_square_shows_some_of_the_image(scene, margin):
 
 
 @given(scene=scenes(), margin=margins)
-def test_padding_loses_nobody_whose_joints_are_in_the_image(scene, margin):
+def test_padding_accepts_all_persons_with_joints_in_the_image(scene, margin):
     inside = (scene.extents.joint_max < np.array(scene.size[::-1]) - 0.5).all()
-    assume(inside)  # on the very edge of the last px, rounding decides
+    assume(inside)  # on the edge of the last px the result depends on rounding
     assert squares_of(PaddedSquare, scene, margin=margin).accepted.all()
 
 
 @RULES
 @given(scene=scenes(outside_px=10), margin=margins, box=boxes)
-def test_all_labelled_joints_lie_in_the_square(rule, scene, margin, box):
+def test_all_labelled_joints_are_in_the_square(rule, scene, margin, box):
     found = squares_of(rule, scene, margin=margin, box=box)
     first = np.stack([found.left, found.top], axis=1)[:, None] - 0.5
     last = first + found.side[:, None, None]
@@ -140,7 +140,7 @@ def test_all_labelled_joints_lie_in_the_square(rule, scene, margin, box):
 
 @RULES
 @given(scene=scenes(outside_px=10), margin=margins)
-def test_the_annotated_box_alone_never_has_a_larger_square(rule, scene, margin):
+def test_square_of_the_annotated_box_is_never_larger(rule, scene, margin):
     annotated, union = (squares_of(rule, scene, margin=margin, box=box) for box in ("annotated", "annotated_and_keypoints"))
     assert (annotated.side <= union.side).all()
     if rule is CentredSquare:
@@ -149,10 +149,10 @@ def test_the_annotated_box_alone_never_has_a_larger_square(rule, scene, margin):
 
 @RULES
 @given(scene=scenes(), dx=st.integers(-8, 8), dy=st.integers(-8, 8))
-def test_a_moved_person_has_a_moved_square(rule, scene, dx, dy):
+def test_translated_person_has_a_translated_square(rule, scene, dx, dy):
     scene = scene.on_larger_image(FURTHER_PX)  # far from every border
     still, moved = squares_of(rule, scene), squares_of(rule, scene.moved(dx, dy))
-    assert set(still.reasons) <= {"", TOO_SMALL}  # less than one whole px
+    assert set(still.reasons) <= {"", TOO_SMALL}  # smaller than one px
     assert still.reasons.tolist() == moved.reasons.tolist()
     np.testing.assert_array_equal(still.side, moved.side)
     # An even number of px changes nothing at a tie, so then it is exact; but the centred square's side is not whole yet in y.
@@ -161,7 +161,7 @@ def test_a_moved_person_has_a_moved_square(rule, scene, dx, dy):
 
 
 @given(scene=scenes(outside_px=10), dx=st.integers(-40, 40), dy=st.integers(-40, 40), margin=margins)
-def test_padding_does_not_know_where_the_image_ends(scene, dx, dy, margin):
+def test_padded_square_does_not_depend_on_the_image_border(scene, dx, dy, margin):
     still, moved = squares_of(PaddedSquare, scene, margin=margin), squares_of(PaddedSquare, scene.moved(dx, dy), margin=margin)
     np.testing.assert_array_equal(still.side, moved.side)
     assert (np.abs(moved.left - still.left - dx) <= dx % 2).all()
@@ -169,7 +169,7 @@ def test_padding_does_not_know_where_the_image_ends(scene, dx, dy, margin):
 
 @RULES
 @given(scene=scenes(outside_px=10), margin=margins)
-def test_a_mirrored_person_has_a_mirrored_square(rule, scene, margin):
+def test_flipped_person_has_a_flipped_square(rule, scene, margin):
     found, mirrored = squares_of(rule, scene, margin=margin), squares_of(rule, scene.mirrored(), margin=margin)
     # Whether a padded square still shows one column of the image may depend on the rounding.
     if rule is CentredSquare:
@@ -183,10 +183,10 @@ def test_a_mirrored_person_has_a_mirrored_square(rule, scene, margin):
 
 @RULES
 @given(scene=scenes(), times=st.integers(2, 5), margin=margins)
-def test_an_enlarged_image_has_enlarged_squares(rule, scene, times, margin):
+def test_enlarged_image_has_enlarged_squares(rule, scene, times, margin):
     found, large = squares_of(rule, scene, margin=margin), squares_of(rule, scene.enlarged(times), margin=margin)
     both = found.accepted & large.accepted
-    # Who is too small for one whole px may fit on the larger image; nobody else changes sides.
+    # A square below one px may fit on the larger image; no other person changes.
     assert (large.accepted >= found.accepted).all()
     assert (found.side[large.accepted & ~found.accepted] == 0).all()
     assert (np.abs(large.side - times * found.side)[both] <= times).all()
@@ -196,7 +196,7 @@ def test_an_enlarged_image_has_enlarged_squares(rule, scene, times, margin):
 
 @RULES
 @given(scene=scenes(), smaller=margins, larger=margins)
-def test_a_larger_margin_never_shows_less(rule, scene, smaller, larger):
+def test_larger_margin_never_shrinks_the_square(rule, scene, smaller, larger):
     assume(smaller <= larger)
     small, large = squares_of(rule, scene, margin=smaller), squares_of(rule, scene, margin=larger)
     assert (large.accepted >= small.accepted).all()
@@ -209,7 +209,7 @@ def test_a_larger_margin_never_shows_less(rule, scene, smaller, larger):
 
 @RULES
 @given(scene=scenes(), min_side=st.integers(1, 60))
-def test_a_least_side_only_discards(rule, scene, min_side):
+def test_min_side_only_rejects(rule, scene, min_side):
     all_, some = squares_of(rule, scene), squares_of(rule, scene, min_side_px=min_side)
     np.testing.assert_array_equal(some.accepted, all_.accepted & (all_.side >= min_side))
     assert set(some.reasons[all_.accepted & ~some.accepted]) <= {TOO_SMALL}
@@ -219,7 +219,7 @@ def test_a_least_side_only_discards(rule, scene, min_side):
 
 @RULES
 @given(scene=scenes(outside_px=10))
-def test_people_do_not_know_of_one_another(rule, scene):
+def test_persons_are_independent(rule, scene):
     found = squares_of(rule, scene)
     for i in range(len(scene.boxes)):
         alone = squares_of(rule, Scene(scene.boxes[i : i + 1], scene.joints[i : i + 1], scene.size))

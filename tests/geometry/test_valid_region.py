@@ -1,4 +1,4 @@
-"""Which pixels of a crop are free of padding: by hand, and against OpenCV's own resizing."""
+"""Tests of posescope.geometry.valid_region: by hand, and against OpenCV's resizing."""
 
 import cv2
 import numpy as np
@@ -12,41 +12,41 @@ def span(first: int, side: int, image_side: int, size_px: int) -> tuple[int, int
     return int(low[0]), int(high[0])
 
 
-def test_a_square_inside_its_image_is_real_from_end_to_end() -> None:
+def test_square_inside_the_image_is_valid_as_a_whole() -> None:
     assert span(3, 40, 100, 20) == (0, 20)
     assert span(3, 10, 100, 20) == (0, 20)
     assert span(0, 100, 100, 20) == (0, 20)
 
 
-def test_shrunk_by_hand() -> None:
-    # Square px 0..7, of which 3..7 are the image; crop px c holds square px 2c and 2c + 1: 1 is mixed, 2 and 3 are real.
+def test_downscaled_by_hand() -> None:
+    # Square px 0..7, of which 3..7 are the image; crop px c holds square px 2c and 2c + 1: 1 is blended, 2 and 3 are valid.
     assert span(-3, 8, 100, 4) == (2, 4)
     # Square px 0..4 are the image: crop px 2 holds 4 and 5, which is padding.
     assert span(95, 8, 100, 4) == (0, 2)
 
 
-def test_enlarged_by_hand() -> None:
-    # Twice as large: crop px c is centred on square px (c + 0.5) / 2 - 0.5. Square px 1 is the first real one: c = 2 is at 0.75,
-    # which mixes in px 0; c = 3 is at 1.25.
+def test_upscaled_by_hand() -> None:
+    # Twice as large: crop px c is centred on square px (c + 0.5) / 2 - 0.5. Square px 1 is the first valid one: c = 2 is at 0.75,
+    # which blends px 0; c = 3 is at 1.25.
     assert span(-1, 4, 100, 8) == (3, 8)
-    # Square px 2 is the last real one: c = 4 is at 1.75, c = 5 at 2.25, which mixes in px 3.
+    # Square px 2 is the last valid one: c = 4 is at 1.75, c = 5 at 2.25, which blends px 3.
     assert span(97, 4, 100, 8) == (0, 5)
 
 
-def test_a_square_outside_its_image_has_no_real_pixel() -> None:
+def test_square_outside_the_image_has_no_valid_px() -> None:
     for first in (-50, 120):
         low, high = span(first, 40, 100, 20)
         assert high <= low
 
 
-def test_many_at_once_are_each_alone() -> None:
+def test_many_squares_equal_single_ones() -> None:
     first, side, image = np.array([-3, -1, 95]), np.array([8, 4, 8]), np.array([100, 100, 100])
     low, high = valid_span(first, side, image, 8)
     assert list(zip(low.tolist(), high.tolist(), strict=True)) == [span(*row, 8) for row in zip(first, side, image, strict=True)]
 
 
 @pytest.mark.parametrize("size_px", [16, 33, 64])
-def test_it_is_what_resizing_leaves_unmixed(size_px: int) -> None:
+def test_valid_px_are_those_without_blended_padding(size_px: int) -> None:
     rng = np.random.default_rng(size_px)
     for _ in range(100):
         side, image_side = int(rng.integers(4, 150)), int(rng.integers(10, 150))

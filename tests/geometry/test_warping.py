@@ -22,19 +22,19 @@ OTHERS = RNG.normal(size=(4, 2, 3))
 POINTS = RNG.normal(size=(4, 5, 2))
 
 
-def test_the_same_numbers_as_the_numpy_maps() -> None:
+def test_equals_the_numpy_maps() -> None:
     maps, others, points = (torch.from_numpy(array) for array in (MAPS, OTHERS, POINTS))
     np.testing.assert_allclose(apply_affine_batch(maps, points), apply_affine(MAPS, POINTS))
     np.testing.assert_allclose(compose_affine_batch(maps, others), compose_affine(MAPS, OTHERS))
     np.testing.assert_allclose(invert_affine_batch(maps), invert_affine(MAPS))
 
 
-def test_a_missing_point_stays_missing() -> None:
+def test_nan_points_stay_nan() -> None:
     moved = apply_affine_batch(torch.from_numpy(MAPS[:1]), torch.full((1, 1, 2), torch.nan, dtype=torch.float64))
     assert torch.isnan(moved).all()
 
 
-def test_the_mirror_is_that_of_flips() -> None:
+def test_mirror_matrix_equals_flips() -> None:
     points = torch.from_numpy(POINTS)
     np.testing.assert_allclose(apply_affine_batch(mirror_matrix(9).expand(4, 2, 3), points), flip_points(POINTS, 9))
     images = torch.rand(4, 3, 6, 9)
@@ -42,7 +42,7 @@ def test_the_mirror_is_that_of_flips() -> None:
     torch.testing.assert_close(mirrored, flip_images(images), atol=1e-5, rtol=0)
 
 
-def test_a_whole_shift_moves_pixels_and_fills_with_zero() -> None:
+def test_integer_shift_moves_pixels_and_fills_with_zero() -> None:
     images = torch.rand(1, 1, 4, 5) + 1
     shift = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]], dtype=torch.float64)
     moved = warp_images(images, SeparableGrid.from_maps(shift, (4, 5)))
@@ -51,14 +51,14 @@ def test_a_whole_shift_moves_pixels_and_fills_with_zero() -> None:
     assert moved[:, :, :, :2].abs().max() < 1e-5
 
 
-def test_the_layout_in_memory_is_kept() -> None:
+def test_memory_format_is_kept() -> None:
     images = torch.rand(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     warped = warp_images(images, SeparableGrid.from_maps(torch.eye(2, 3, dtype=torch.float64).expand(2, 2, 3), (4, 4)))
     assert warped.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(warped, images, atol=1e-6, rtol=0)
 
 
-def test_the_frame_reaches_half_a_pixel_beyond_the_centres() -> None:
+def test_frame_extends_half_a_pixel_beyond_the_centres() -> None:
     points = torch.tensor([[-0.5, 0.0], [-0.51, 0.0], [7.5, 3.5], [7.5, 3.6], [torch.nan, 1.0]])
     assert lies_inside(points, (4, 8)).tolist() == [True, False, True, False, False]
 
@@ -70,7 +70,7 @@ def test_gradients_flow_through_the_warp() -> None:
     assert torch.autograd.gradcheck(lambda x: warp_images(x, grid), (images,))
 
 
-def test_a_part_of_the_lines_is_the_lines_of_a_part() -> None:
+def test_part_of_a_grid_equals_the_grid_of_the_part() -> None:
     maps = torch.from_numpy(MAPS)
     part, alone = SeparableGrid.from_maps(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.from_maps(maps[1:3], (6, 9))
     assert torch.equal(part.to_tensor(), alone.to_tensor())
@@ -78,7 +78,7 @@ def test_a_part_of_the_lines_is_the_lines_of_a_part() -> None:
 
 
 def test_fitted_boxes_by_hand() -> None:
-    """A frame 40 px high and 60 px wide: the longer of the two limits counts, the zoom is bounded, a point is no error."""
+    """A frame 40 px high and 60 px wide: the tighter limit counts, the zoom is bounded, a point is no error."""
     low, high = (
         torch.tensor([[10.0, 10.0], [0.0, 0.0], [5.0, 7.0]]).double(),
         torch.tensor([[20.0, 14.0], [4.0, 40.0], [5.0, 7.0]]),

@@ -16,7 +16,7 @@ def make(options: AutoencoderOptions = SMALL) -> Autoencoder:
     return Autoencoder(options, in_channels=8, size=(2, 3))
 
 
-def test_the_study_has_its_published_size() -> None:
+def test_study_network_has_the_published_size() -> None:
     # 3x3: 256->192 442,560; 192->128 221,312; 128->64 73,792; and mirrored 73,856, 221,376, 442,624.
     # Linear: 1024->50 51,250; 50->1024 52,224.
     study = Autoencoder(AutoencoderOptions(), in_channels=256, size=(4, 4))
@@ -24,7 +24,7 @@ def test_the_study_has_its_published_size() -> None:
     assert study.encode(torch.zeros(2, 256, 4, 4)).shape == (2, 50, 1, 1)
 
 
-def test_the_shapes_on_the_way() -> None:
+def test_shapes_of_code_and_features() -> None:
     features = torch.randn(4, 8, 2, 3)
     code = make().encode(features)
     assert code.shape == (4, 3, 1, 1)
@@ -36,27 +36,27 @@ def test_channels_last_features_have_the_same_code() -> None:
     torch.testing.assert_close(make().encode(features.contiguous(memory_format=torch.channels_last)), make().encode(features))
 
 
-def test_the_code_has_no_negative_number_unless_its_relu_is_left_out() -> None:
+def test_code_is_non_negative_with_relu_only() -> None:
     features = 5 * torch.randn(64, 8, 2, 3)
     signed = make(SMALL.model_copy(update={"code_activation": "none"})).encode(features)
     assert (signed < 0).any()
     torch.testing.assert_close(make().encode(features), signed.relu())
 
 
-def test_what_comes_back_has_either_sign() -> None:
+def test_reconstruction_has_both_signs() -> None:
     restored = make()(5 * torch.randn(64, 8, 2, 3))
     assert (restored < 0).any()
     assert (restored > 0).any()
 
 
-def test_everything_depends_on_the_code_alone() -> None:
+def test_reconstruction_depends_on_the_code_only() -> None:
     autoencoder, features = make(), torch.randn(2, 8, 2, 3)
     assert torch.equal(autoencoder(features), autoencoder.decode(autoencoder.encode(features)))
 
 
-def test_it_learns_to_give_back_what_few_numbers_describe() -> None:
+def test_autoencoder_learns_low_dimensional_features() -> None:
     torch.manual_seed(0)
-    # Features on a line through the origin: one number a person describes them.
+    # Features on a line through the origin: one number per person describes them.
     features = torch.linspace(0.5, 1.5, 16)[:, None, None, None] * torch.randn(1, 8, 2, 3)
     autoencoder = make()
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=0.01)
@@ -71,7 +71,7 @@ def test_it_learns_to_give_back_what_few_numbers_describe() -> None:
 @pytest.mark.parametrize(
     "options", [{"channels": []}, {"channels": [0]}, {"code_size": 0}, {"code_activation": "tanh"}, {"dims": 3}]
 )
-def test_an_option_out_of_bounds_is_named(options: dict[str, object]) -> None:
+def test_option_out_of_bounds_is_named(options: dict[str, object]) -> None:
     (name,) = options
     with pytest.raises(OptionsError, match=rf"autoencoder\.{name}"):
         check_options("models", ComponentSpec(name="hourglass_autoencoder", options={"autoencoder": options}))

@@ -9,7 +9,7 @@ from posescope.models.blocks import Residual, downsample, initialise_glorot, ups
 from posescope.models.complexity import count_parameters
 
 
-def test_a_residual_keeps_the_size_and_changes_the_channels() -> None:
+def test_residual_keeps_the_size_and_changes_the_channels() -> None:
     assert Residual(8, 12, "identity_or_1x1")(torch.zeros(2, 8, 4, 6)).shape == (2, 12, 4, 6)
 
 
@@ -20,7 +20,7 @@ def test_parameters_counted_by_hand(path: str, expected: int) -> None:
     assert count_parameters(Residual(256, 256, path)) == expected
 
 
-def test_with_a_silent_branch_the_residual_is_the_identity() -> None:
+def test_residual_with_a_zero_branch_is_the_identity() -> None:
     block = Residual(4, 4, "identity_or_1x1").eval()
     torch.nn.init.zeros_(block.conv3.weight)
     torch.nn.init.zeros_(block.conv3.bias)
@@ -28,7 +28,7 @@ def test_with_a_silent_branch_the_residual_is_the_identity() -> None:
     assert torch.equal(block(x), x)
 
 
-def test_the_input_is_not_changed_by_the_relus_in_place() -> None:
+def test_input_is_not_changed_by_in_place_relus() -> None:
     x = torch.randn(2, 4, 5, 5)
     before = x.clone()
     Residual(4, 4, "identity_or_1x1")(x).sum().backward()
@@ -41,13 +41,13 @@ def test_gradients_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(block, (x,), fast_mode=True)
 
 
-def test_halving_takes_the_largest_and_upsampling_repeats() -> None:
+def test_downsampling_is_max_pooling_and_upsampling_repeats() -> None:
     x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
     assert downsample(x).tolist() == [[[[4.0]]]]
     assert upsample(x)[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
 
 
-def test_glorot_has_the_published_spread_and_zero_biases() -> None:
+def test_glorot_standard_deviation_and_zero_biases() -> None:
     torch.manual_seed(0)
     conv = torch.nn.Conv2d(64, 32, kernel_size=3)
     initialise_glorot(conv)

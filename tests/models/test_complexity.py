@@ -20,7 +20,7 @@ class Tiny(PoseNetwork):
 
 
 def test_macs_by_hand() -> None:
-    # 4x4 places x 6 channels x (1 input channel a group x 9), then 6 x 2.
+    # 4x4 px x 6 channels x (1 input channel per group x 9), then 6 x 2.
     assert count_macs(Tiny(), (8, 8)) == 16 * 6 * 9 + 12
 
 
@@ -31,7 +31,7 @@ def test_parameters_by_hand_without_frozen_ones() -> None:
     assert count_parameters(network) == 14
 
 
-def test_counting_leaves_the_network_as_it_was() -> None:
+def test_counting_macs_does_not_change_the_network() -> None:
     network = Tiny().train()
     count_macs(network, (8, 8))
     assert network.training

@@ -21,13 +21,13 @@ def make(crop_size: tuple[int, int] = (32, 48), joints: int = 5, **options: Any)
     return Hourglass(HourglassOptions(**{**SMALL, **options}), crop_size, joints)
 
 
-def test_the_study_has_its_published_size() -> None:
+def test_study_network_has_the_published_size() -> None:
     study = Hourglass(HourglassOptions(residual_skip="3x3", head="thesis"), (256, 256), 17)
     assert count_parameters(study) == 14_526_053
     assert count_macs(study, (256, 256)) / 1e9 == pytest.approx(30.2, abs=0.05)
 
 
-def test_the_study_with_identity_paths_has_its_published_size() -> None:
+def test_study_network_with_identity_paths_has_the_published_size() -> None:
     study = Hourglass(HourglassOptions(head="thesis"), (256, 256), 17)
     assert count_parameters(study) / 1e6 == pytest.approx(3.9, abs=0.05)
     assert count_macs(study, (256, 256)) / 1e9 == pytest.approx(8.5, abs=0.05)
@@ -37,14 +37,14 @@ def test_the_study_with_identity_paths_has_its_published_size() -> None:
     "options",
     [{}, {"stacks": 3}, {"stacks": 2, "head": "thesis"}, {"skip": "identity"}, {"skip": "none"}, {"stem_channels": 4}],
 )
-def test_every_stack_puts_out_a_quarter_of_the_crop(options: dict[str, Any]) -> None:
+def test_heatmaps_of_all_stacks_are_a_quarter_of_the_crop(options: dict[str, Any]) -> None:
     network = make(**options)
     outputs = network(torch.randn(2, 3, 32, 48))
     assert network.map_size == (8, 12)
     assert [tuple(output.shape) for output in outputs] == [(2, 5, 8, 12)] * options.get("stacks", 1)
 
 
-def test_every_parameter_of_every_stack_gets_a_gradient() -> None:
+def test_all_parameters_of_all_stacks_have_gradients() -> None:
     network = make(stacks=2)
     sum(output.square().mean() for output in network(torch.randn(2, 3, 32, 48))).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
@@ -61,7 +61,7 @@ def test_the_last_stack_depends_on_the_heatmaps_of_the_first() -> None:
 
 
 @pytest.mark.parametrize("skip", ["residual", "identity", "none"])
-def test_reading_edits_are_called_in_the_order_of_the_tap_names_and_change_nothing(skip: str) -> None:
+def test_reading_interventions_are_called_in_the_order_of_layer_names(skip: str) -> None:
     network, met = make(stacks=2, skip=skip).eval(), []
 
     def reader(name: str) -> Any:
@@ -82,12 +82,12 @@ def test_reading_edits_are_called_in_the_order_of_the_tap_names_and_change_nothi
 
 
 @pytest.mark.parametrize("tap", ["stack1.skip1", "stack1.level2", "stack1.bottleneck", "stack1.up2", "stack1.up1"])
-def test_every_tap_applies_its_edit(tap: str) -> None:
+def test_intervention_of_each_layer_is_applied(tap: str) -> None:
     network, images = make().eval(), torch.randn(1, 3, 32, 48)
     assert not torch.allclose(network(images)[-1], network(images, {tap: torch.zeros_like})[-1])
 
 
-def test_silenced_skips_are_a_network_without_skips() -> None:
+def test_zeroed_skips_equal_a_network_without_skips() -> None:
     with_skips, without = make().eval(), make(skip="none").eval()
     kept = {name: value for name, value in with_skips.state_dict().items() if ".skips." not in name}
     without.load_state_dict(kept)
@@ -96,7 +96,7 @@ def test_silenced_skips_are_a_network_without_skips() -> None:
     assert torch.equal(silenced[-1], without(images)[-1])
 
 
-def test_names_of_special_taps() -> None:
+def test_bottleneck_and_skip_layers() -> None:
     network = make(stacks=2)
     assert network.skip_layers == ("stack1.skip1", "stack1.skip2", "stack2.skip1", "stack2.skip2")
     assert network.bottleneck_layer == "stack2.bottleneck"
@@ -104,17 +104,17 @@ def test_names_of_special_taps() -> None:
     assert make(skip="none").skip_layers == ()
 
 
-def test_an_edit_at_no_tap_is_refused_and_the_taps_are_listed() -> None:
+def test_intervention_of_an_unknown_layer_is_refused_with_the_layers() -> None:
     with pytest.raises(OptionsError, match=r"stack1\.skip9\b.*stack1\.skip1"):
         make()(torch.zeros(1, 3, 32, 48), {"stack1.skip9": torch.zeros_like})
 
 
-def test_a_crop_that_cannot_be_halved_often_enough_is_refused() -> None:
+def test_crop_of_unsuitable_size_is_refused() -> None:
     with pytest.raises(OptionsError, match=r"\b16\b.*32x40"):
         make((32, 40))
 
 
-def test_an_option_out_of_bounds_is_named() -> None:
+def test_option_out_of_bounds_is_named() -> None:
     with pytest.raises(OptionsError, match="stacks"):
         build("models", ComponentSpec(name="hourglass", options={"stacks": 9}), crop_size=(64, 64), joint_count=3)
 
@@ -124,30 +124,30 @@ def test_an_option_out_of_bounds_is_named() -> None:
     [
         # As released: 352,640 + 8 * (2,788,864 + 70,416) + 7 * 70,144.
         ({"stem_channels": (64, 128, 128), "head_residual": False}, 23_717_888),
-        # As it is commonly rebuilt in PyTorch: 513,152 + 8 * (2,788,864 + 214,528 + 70,416) + 7 * 70,144.
+        # As in common PyTorch ports: 513,152 + 8 * (2,788,864 + 214,528 + 70,416) + 7 * 70,144.
         ({"stem_channels": (64, 128, 256)}, 25_594_624),
     ],
 )
-def test_newells_eight_stacks_have_their_size(options: dict[str, Any], expected: int) -> None:
+def test_newells_network_has_its_published_size(options: dict[str, Any], expected: int) -> None:
     # A residual has 214,528 parameters, an hourglass 13 of them; a head 65,792 + 512 + 4,112; between two stacks 65,792 +
     # 4,352. Stem: 9,472 + 128 + (64->128) 58,112, then (128->128) 54,016 + (128->256) 230,912, or 230,912 + 214,528.
     newell = Hourglass(HourglassOptions(stacks=8, bottleneck_residuals=2, **options), (256, 256), 16)
     assert count_parameters(newell) == expected
 
 
-def test_the_widths_of_the_stem_stand_where_they_are_said_to() -> None:
+def test_stem_channels_are_those_of_the_options() -> None:
     stem = make(stem_channels=(4, 6, 10)).stem
     assert stem.conv.out_channels == 4
     assert [stem.residual1.conv3.out_channels, stem.residual2.conv3.out_channels, stem.residual3.conv3.out_channels] == [6, 10, 8]
 
 
 @pytest.mark.parametrize("value", [3, 5, [4, 6], [4, 6, 7], "wide"])
-def test_other_widths_of_the_stem_are_refused(value: object) -> None:
+def test_invalid_stem_channels_are_refused(value: object) -> None:
     with pytest.raises(OptionsError, match="stem_channels"):
         check_options("models", ComponentSpec(name="hourglass", options={"stem_channels": value}))
 
 
-def test_the_last_heatmaps_alone_teach_the_first_stack_and_the_first_alone_no_later_one() -> None:
+def test_gradients_flow_to_earlier_stacks_only() -> None:
     network, images = make(stacks=2), torch.randn(2, 3, 32, 48)
     network(images)[-1].square().mean().backward()
     assert network.heads[0].project.weight.grad.any(), "through the heatmaps that the second stack reads"
@@ -160,14 +160,14 @@ def test_the_last_heatmaps_alone_teach_the_first_stack_and_the_first_alone_no_la
 
 
 @pytest.mark.parametrize("options", [{}, {"skip": "none"}])
-def test_one_tiny_batch_is_learnt_by_heart_by_every_stack(options: dict[str, Any]) -> None:
+def test_all_stacks_overfit_one_batch(options: dict[str, Any]) -> None:
     network = make((32, 32), stacks=2, channels=16, **options)
     torch.manual_seed(0)
     images, cells = torch.randn(2, 3, 32, 32), torch.randint(0, 8 * 8, (2, 5))
     row, column = (axis.float() for axis in torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij"))
     squared = (column - (cells % 8)[..., None, None]) ** 2 + (row - (cells // 8)[..., None, None]) ** 2
-    targets = torch.exp(-squared / 2)  # peaks of 1, a cell wide
-    silence = 2 * targets.square().mean().item()  # what an all-zero answer of both stacks costs
+    targets = torch.exp(-squared / 2)  # peaks of 1 with a sigma of one px
+    silence = 2 * targets.square().mean().item()  # loss of zero heatmaps of both stacks
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(400):
         outputs = network(images)
@@ -180,13 +180,13 @@ def test_one_tiny_batch_is_learnt_by_heart_by_every_stack(options: dict[str, Any
     assert loss.item() < 0.05 * silence
     for output in outputs:
         peaks = output.flatten(2).argmax(dim=2)
-        # The cell beside the peak has 0.6 of it: that near, for every joint of every image.
+        # The px beside the peak has 0.6 of it: the error is below that for each joint of each image.
         assert torch.hypot((peaks % 8 - cells % 8).float(), (peaks // 8 - cells // 8).float()).max() <= 1
 
 
 @pytest.mark.parametrize("stack", [1, 2, None])
 @pytest.mark.parametrize("skip", ["residual", "identity", "none"])
-def test_a_resumed_pass_ends_as_the_whole_one(skip: str, stack: int | None) -> None:
+def test_resumed_pass_equals_forward(skip: str, stack: int | None) -> None:
     network, images = make(stacks=2, skip=skip).eval(), torch.randn(2, 3, 32, 48)
     paused = network.pause(images, stack)
     assert paused.stack == (stack or 2)
@@ -207,7 +207,7 @@ def test_resuming_computes_nothing_before_the_bottleneck(stack: int) -> None:
     assert ("heads.0" in called) == (stack == 1)
 
 
-def test_a_part_that_is_exchanged_is_the_one_that_works() -> None:
+def test_replaced_module_is_used() -> None:
     network = Hourglass(HourglassOptions(stacks=2, channels=8, depth=1, bottleneck_residuals=1), (16, 16), 3)
     images = torch.randn(1, 3, 16, 16)
     for exchanged in (network.heads, network.hourglasses):
@@ -218,7 +218,7 @@ def test_a_part_that_is_exchanged_is_the_one_that_works() -> None:
         assert all(not torch.equal(*pair) for pair in zip(before, network(images), strict=True))
 
 
-def test_many_bottlenecks_go_on_with_the_skips_of_one_image() -> None:
+def test_many_bottlenecks_share_the_skips_of_one_image() -> None:
     network, image, values = make(stacks=2).eval(), torch.randn(1, 3, 32, 48), torch.randn(4, 8, 2, 3)
     resumed = network.resume(replace(network.pause(image), bottleneck=values))
     edited = network(image.expand(4, -1, -1, -1), {"stack2.bottleneck": lambda _: values})
@@ -226,7 +226,7 @@ def test_many_bottlenecks_go_on_with_the_skips_of_one_image() -> None:
     torch.testing.assert_close(resumed[-1], edited[-1])
 
 
-def test_edits_belong_to_their_side_of_the_bottleneck() -> None:
+def test_interventions_are_restricted_to_their_part_of_the_pass() -> None:
     network, images = make(stacks=2).eval(), torch.randn(2, 3, 32, 48)
     before, behind = {"stack1.skip1": torch.zeros_like, "stack1.bottleneck": torch.neg}, {"stack2.skip2": torch.zeros_like}
     resumed = network.resume(network.pause(images, 1, before), behind)
@@ -238,6 +238,6 @@ def test_edits_belong_to_their_side_of_the_bottleneck() -> None:
 
 
 @pytest.mark.parametrize("stack", [0, 3])
-def test_a_stack_that_is_not_there_is_named(stack: int) -> None:
+def test_unknown_stack_is_refused(stack: int) -> None:
     with pytest.raises(OptionsError, match=rf"\b2 stacks.*stack {stack}\b"):
         make(stacks=2).pause(torch.zeros(1, 3, 32, 48), stack)

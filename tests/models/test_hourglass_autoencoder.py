@@ -48,7 +48,7 @@ def read(network: Hourglass, images: Tensor) -> dict[str, Tensor]:
     return values
 
 
-def test_the_study_has_its_published_size() -> None:
+def test_study_network_has_the_published_size() -> None:
     options = {"residual_skip": "3x3", "head": "thesis"}
     study = build("models", ComponentSpec(name="hourglass_autoencoder", options=options), crop_size=(256, 256), joint_count=17)
     assert count_parameters(study) == 14_526_053 + 1_578_994
@@ -59,7 +59,7 @@ def test_the_study_has_its_published_size() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"stacks": 2}, {"skip": "none"}])
-def test_the_taps_are_met_in_order_and_the_code_is_one_of_them(options: dict[str, Any]) -> None:
+def test_layers_include_the_code_in_order_of_the_pass(options: dict[str, Any]) -> None:
     network, images = make(**options).eval(), torch.randn(2, 3, *CROP)
     values = read(network, images)
     assert tuple(values) == network.layer_names
@@ -71,7 +71,7 @@ def test_the_taps_are_met_in_order_and_the_code_is_one_of_them(options: dict[str
     assert [tuple(output.shape) for output in network(images)] == [(2, 5, 8, 12)] * last
 
 
-def test_what_stands_at_the_taps_is_the_autoencoders_work() -> None:
+def test_activations_of_code_and_restored_are_those_of_the_autoencoder() -> None:
     network = make().eval()
     values = read(network, torch.randn(2, 3, *CROP))
     own = network.autoencoders[0]
@@ -79,7 +79,7 @@ def test_what_stands_at_the_taps_is_the_autoencoders_work() -> None:
     assert torch.equal(values["stack1.restored"], own.decode(values["stack1.code"]))
 
 
-def test_a_code_decides_the_answer_once_the_skips_are_silent() -> None:
+def test_output_depends_on_the_code_only_without_skips() -> None:
     network = make(skip="none").eval()
     code = torch.rand(1, 3, 1, 1)
     interventions = {"stack1.code": code.expand_as}
@@ -88,13 +88,13 @@ def test_a_code_decides_the_answer_once_the_skips_are_silent() -> None:
     assert not torch.allclose(first, network(torch.randn(1, 3, *CROP), {"stack1.code": torch.zeros_like})[-1])
 
 
-def test_every_parameter_gets_a_gradient() -> None:
+def test_all_parameters_have_gradients() -> None:
     network = make(stacks=2)
     sum(output.square().mean() for output in network(torch.randn(2, 3, *CROP))).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-def test_resuming_passes_through_the_autoencoder() -> None:
+def test_resumed_pass_includes_the_autoencoder() -> None:
     network, images = make(stacks=2).eval(), torch.randn(2, 3, *CROP)
     whole = network(images)
     assert all(torch.equal(a, b) for a, b in zip(whole, network.resume(network.pause(images)), strict=True))
@@ -103,17 +103,17 @@ def test_resuming_passes_through_the_autoencoder() -> None:
 
 
 @pytest.mark.parametrize("stacks", [1, 2])
-def test_parts_that_were_trained_apart_are_put_together(stacks: int) -> None:
+def test_separately_trained_parts_are_composed(stacks: int) -> None:
     plain, autoencoders = make_plain(stacks=stacks).eval(), [make_autoencoder(seed) for seed in range(stacks)]
     network = make(stacks=stacks).eval()
     load_parts(network, plain.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
     images = torch.randn(2, 3, *CROP)
-    # The plain network with its bottlenecks sent through the autoencoders by hand, and the one put together.
+    # The plain network with the autoencoders applied at its bottlenecks by hand, and the composed one.
     interventions = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
     assert all(torch.equal(a, b) for a, b in zip(plain(images, interventions), network(images), strict=True))
 
 
-def test_an_autoencoder_that_changes_nothing_leaves_the_answer() -> None:
+def test_identity_autoencoder_does_not_change_the_output() -> None:
     plain, network, images = make_plain().eval(), make().eval(), torch.randn(2, 3, *CROP)
     load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
     kept = read(plain, images)["stack1.bottleneck"]
@@ -137,7 +137,7 @@ def test_parts_are_copied() -> None:
         ({}, [AutoencoderOptions(channels=(6, 5), code_size=3)], r"autoencoders\.0"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused_and_nothing_changes(
+def test_parts_that_do_not_match_are_refused_without_changes(
     hourglass: dict[str, Any], autoencoders: list[AutoencoderOptions], message: str
 ) -> None:
     network = make()

@@ -1,4 +1,4 @@
-"""Crops of coloured dots whose places are the joints: learnt within seconds."""
+"""Crops with coloured dots at the joints, which a network learns within seconds."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.training.initialisation import build_untrained
 
-# At 64 px the study's PCK allows 3.2 px, more than the half diagonal of a cell of 4 px: perfect heatmaps score 1.
+# At 64 px the study's PCK allows 3.2 px, more than half the diagonal of a heatmap px (4 px): perfect heatmaps score 1.
 SIZE = 64
 DOTS = Skeleton(joints=("nose", "left_hand", "right_hand"), limbs=((0, 1), (0, 2)), oks_sigmas=(0.05, 0.05, 0.05))
 COLOURS = np.array([[250, 30, 30], [30, 250, 30], [30, 30, 250]], dtype=np.uint8)
@@ -58,4 +58,4 @@ def untrained() -> PoseModel:
 
 @pytest.fixture(autouse=True)
 def few_threads(one_thread: None) -> None:
-    """Small networks are fastest, and other tests undisturbed, on one thread."""
+    """Small networks are fastest on one thread, which also does not disturb other tests."""

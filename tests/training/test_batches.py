@@ -15,7 +15,7 @@ def rows(*values: int) -> NDArray[np.int64]:
     return np.array(values, dtype=np.int64)
 
 
-def test_every_person_once_with_own_image_and_joints(train_set: CropSet) -> None:
+def test_each_person_occurs_once_with_its_image_and_joints(train_set: CropSet) -> None:
     order = shuffled_order(len(train_set), seed=3, epoch=1)
     batches = list(iterate_batches(train_set, order, 8, CPU))
     seen = np.concatenate([batch.person_ids for batch in batches])
@@ -24,18 +24,18 @@ def test_every_person_once_with_own_image_and_joints(train_set: CropSet) -> None
     np.testing.assert_array_equal(torch.cat([batch.joints for batch in batches]), train_set.targets.joints[order])
 
 
-def test_sizes_differ_by_one_at_most(train_set: CropSet) -> None:
+def test_batch_sizes_differ_by_at_most_one(train_set: CropSet) -> None:
     sizes = [len(batch) for batch in iterate_batches(train_set, rows(*range(43)), 14, CPU)]
     assert sizes == [11, 11, 11, 10]
     assert len(sizes) == count_batches(43, 14)
 
 
-def test_no_rows_no_batches(train_set: CropSet) -> None:
+def test_no_batches_of_no_rows(train_set: CropSet) -> None:
     assert list(iterate_batches(train_set, rows(), 4, CPU)) == []
     assert count_batches(0, 4) == 0
 
 
-def test_the_order_is_fixed_by_seed_and_epoch() -> None:
+def test_order_depends_on_seed_and_epoch() -> None:
     order = shuffled_order(50, seed=1, epoch=2)
     np.testing.assert_array_equal(order, shuffled_order(50, seed=1, epoch=2))
     assert sorted(order) == list(range(50))
@@ -43,6 +43,6 @@ def test_the_order_is_fixed_by_seed_and_epoch() -> None:
     assert (order != shuffled_order(50, seed=2, epoch=2)).any()
 
 
-def test_an_error_of_the_reading_thread_reaches_the_caller(train_set: CropSet) -> None:
+def test_error_of_the_reading_thread_is_raised(train_set: CropSet) -> None:
     with pytest.raises(IndexError):
         list(iterate_batches(train_set, rows(0, 1, 999), 1, CPU))

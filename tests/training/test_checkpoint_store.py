@@ -29,7 +29,7 @@ def kept(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_round_trip_to_the_bit(tmp_path: Path) -> None:
+def test_round_trip_is_exact(tmp_path: Path) -> None:
     store, state = CheckpointStore(tmp_path), make_state(2)
     store.save(state, keep=2)
     read = store.latest("aaaa")
@@ -41,14 +41,14 @@ def test_round_trip_to_the_bit(tmp_path: Path) -> None:
     assert torch.equal(read.part("network")["weight"], state.tensors["network.weight"])
 
 
-def test_the_last_k_and_the_best_stay(tmp_path: Path) -> None:
+def test_last_k_and_best_checkpoints_are_kept(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     for epoch in range(1, 6):
         store.save(make_state(epoch), keep=2)
     assert kept(tmp_path / "aaaa") == ["epoch_0002", "epoch_0004", "epoch_0005"]
 
 
-def test_half_written_folders_of_a_killed_run_are_not_read_and_go(tmp_path: Path) -> None:
+def test_incomplete_folders_of_a_killed_run_are_ignored_and_removed(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.clean("aaaa")  # nothing there yet
     store.save(make_state(1), keep=1)
@@ -61,11 +61,11 @@ def test_half_written_folders_of_a_killed_run_are_not_read_and_go(tmp_path: Path
     assert kept(tmp_path / "aaaa") == ["epoch_0001", "epoch_0002"]
 
 
-def test_nothing_there_is_no_state(tmp_path: Path) -> None:
+def test_no_state_in_an_empty_store(tmp_path: Path) -> None:
     assert CheckpointStore(tmp_path / "none").latest("aaaa") is None
 
 
-def test_a_finished_run_is_not_resumed_and_makes_room_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_finished_run_is_not_resumed_and_its_removal_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = CheckpointStore(tmp_path)
     store.save(make_state(1), keep=1)
     store.finish("aaaa")
@@ -76,12 +76,12 @@ def test_a_finished_run_is_not_resumed_and_makes_room_with_a_message(tmp_path: P
     assert not (tmp_path / "aaaa").exists()
 
 
-def test_a_run_whose_checkpoints_are_gone_has_nothing_to_mark(tmp_path: Path) -> None:
+def test_run_without_checkpoints_is_not_marked_as_finished(tmp_path: Path) -> None:
     CheckpointStore(tmp_path).finish("aaaa")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_of_other_options_is_left_aside_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unfinished_run_of_other_options_is_kept_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = CheckpointStore(tmp_path)
     store.save(make_state(1, "bbbb"), keep=1)
     assert store.latest("aaaa") is None
@@ -94,7 +94,7 @@ def test_a_run_of_other_options_is_left_aside_with_a_message(tmp_path: Path, cap
 
 
 def damage(file: Path, how: str) -> None:
-    """Cut a file short, change one byte in its middle, or remove it."""
+    """Truncate a file, change a byte in its middle, or remove it."""
     content = bytearray(file.read_bytes())
     content[-1 if file.suffix == ".safetensors" else content.index(b'"step": ') + 8] ^= 1
     file.write_bytes(bytes(content) if how == "changed" else bytes(content[: len(content) // 2]))
@@ -104,7 +104,7 @@ def damage(file: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["cut", "changed", "missing"])
 @pytest.mark.parametrize("file", ["tensors.safetensors", "state.json"])
-def test_of_a_damaged_checkpoint_the_one_before_is_taken(
+def test_previous_checkpoint_replaces_a_damaged_one(
     tmp_path: Path, file: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = CheckpointStore(tmp_path)
@@ -117,21 +117,21 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(
         state = store.latest("aaaa")
     assert (state.epoch, state.step) == (2, 20)
     assert "epoch_0003" in caplog.text
-    store.save(make_state(3), keep=2)  # the epoch is trained again, and takes the place of the damaged one
+    store.save(make_state(3), keep=2)  # the epoch is trained again and replaces the damaged one
     assert store.latest("aaaa").epoch == 3
 
 
-def test_a_state_whose_best_epoch_is_damaged_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_state_with_a_damaged_best_epoch_is_not_resumed(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     for epoch in range(1, 5):
-        store.save(make_state(epoch), keep=3)  # 2 is the best of all
+        store.save(make_state(epoch), keep=3)  # 2 is the best
     damage(tmp_path / "aaaa" / "epoch_0002" / "tensors.safetensors", "cut")
     with pytest.raises(CheckpointError, match="aaaa"):
         store.latest("aaaa")
 
 
-def test_each_of_the_last_k_has_its_own_best(tmp_path: Path) -> None:
-    """Epochs 1 0.5, 2 0.1, 3 0.9: should 3 be damaged, 2 is gone on with, and may need the weights of 1."""
+def test_best_checkpoint_of_each_of_the_last_k_is_kept(tmp_path: Path) -> None:
+    """PCK of epochs 0.5, 0.1, 0.9: if 3 is damaged, the run resumes after 2 and may need the weights of 1."""
     store = CheckpointStore(tmp_path)
     history = tuple(EpochRecord(index + 1, 0.1, 0.1, pck, 1e-3, 1.0) for index, pck in enumerate((0.5, 0.1, 0.9)))
     for epoch in (1, 2, 3):
@@ -140,7 +140,7 @@ def test_each_of_the_last_k_has_its_own_best(tmp_path: Path) -> None:
     assert store.latest("aaaa").epoch == 2
 
 
-def test_only_an_unfinished_run_of_these_options_can_be_required(tmp_path: Path) -> None:
+def test_only_an_unfinished_run_of_the_same_options_is_resumable(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     there = {"training": {"epochs": 3, "augmentations": ["flip"]}, "data": "d1"}
     with pytest.raises(CheckpointError, match="'aaaa'"):
@@ -159,7 +159,7 @@ def test_only_an_unfinished_run_of_these_options_can_be_required(tmp_path: Path)
     assert kept(tmp_path) == ["aaaa"]
 
 
-def test_a_checkpoint_in_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_in_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(make_state(1), keep=1)
     (tmp_path / "aaaa").rename(tmp_path / "bbbb")
@@ -167,7 +167,7 @@ def test_a_checkpoint_in_the_folder_of_another_run_is_refused(tmp_path: Path) ->
         store.latest("bbbb")
 
 
-def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+def test_other_format_is_refused(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(make_state(1), keep=1)
     path = tmp_path / "aaaa" / "epoch_0001" / "state.json"

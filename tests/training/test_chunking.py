@@ -8,7 +8,7 @@ from posescope.training.chunking import encode_in_chunks
 
 
 @pytest.mark.parametrize("name", ["gaussian", "thesis", "thesis_256"])
-def test_maps_in_parts_are_the_same_bits(name: str) -> None:
+def test_heatmaps_in_chunks_are_identical(name: str) -> None:
     torch.set_num_threads(2)
     codec = build("codecs", ComponentSpec(name=name), crop_size=(64, 64), joint_count=5)
     joints = 64 * torch.rand(19, 5, 2, generator=torch.Generator().manual_seed(1))

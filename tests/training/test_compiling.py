@@ -1,4 +1,4 @@
-"""Tests of posescope.training.acceleration: which parts are compiled, how often, and what stays as it was."""
+"""Tests of posescope.training.acceleration: compiled regions and the recompile limit."""
 
 import copy
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 
 
 
 class Plain(PoseNetwork):
-    """A network that says nothing of its parts."""
+    """Network without `compiled_parts`."""
 
     def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
         return [images]
@@ -27,7 +27,7 @@ class Plain(PoseNetwork):
 
 @pytest.fixture
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
-    """What is compiled from now on; it goes through autograd's compiler and is then run as it is, without C++."""
+    """Graphs that are compiled from now on; they pass through AOTAutograd and run without C++."""
     found: list[torch.fx.GraphModule] = []
 
     def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
@@ -42,9 +42,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
 
 
 @pytest.mark.parametrize("kind", [Hourglass, HourglassAutoencoder])
-def test_all_stacks_share_what_is_compiled_and_put_out_the_same(
-    kind: type[Hourglass], graphs: list[torch.fx.GraphModule]
-) -> None:
+def test_stacks_share_a_compilation_with_equal_outputs(kind: type[Hourglass], graphs: list[torch.fx.GraphModule]) -> None:
     torch.manual_seed(0)
     network = kind(kind.Options(stacks=4, **SMALL), (64, 64), 5)
     plain, images = copy.deepcopy(network), torch.randn(2, 3, 64, 64)
@@ -56,7 +54,7 @@ def test_all_stacks_share_what_is_compiled_and_put_out_the_same(
             network.zero_grad()
             outputs = network(images)
             torch.stack(outputs).square().mean().backward()
-    # The stem; three stacks, all of one kind; the last, which leads on to none.
+    # The stem; three equal stacks; the last stack, which has no successor.
     assert len(network.compiled_parts()) == 1 + 4
     assert len(graphs) == 3
     expected = plain(images)
@@ -67,8 +65,8 @@ def test_all_stacks_share_what_is_compiled_and_put_out_the_same(
     assert list(network.state_dict()) == names
 
 
-def test_upsampling_says_itself_how_it_goes_back() -> None:
-    # torch's compiler makes a scattered addition of PyTorch's own way back, the slowest operation of a deterministic step.
+def test_backward_pass_of_upsampling_has_no_scatter() -> None:
+    # For PyTorch's own backward pass torch's compiler generates a scattered addition, the slowest operation of a step.
     operations: list[str] = []
 
     def list_operations(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Callable[..., object]:
@@ -93,12 +91,12 @@ def test_validation_and_copies_are_not_compiled(graphs: list[torch.fx.GraphModul
     assert graphs == []
 
 
-def test_a_network_that_names_no_parts_is_compiled_whole() -> None:
+def test_network_without_parts_is_compiled_as_one() -> None:
     network = Plain()
     assert network.compiled_parts() == (network,)
 
 
-def test_torch_has_its_own_limit_again_afterwards() -> None:
+def test_recompile_limit_is_restored() -> None:
     before = torch._dynamo.config.recompile_limit
     with raise_recompile_limit():
         assert torch._dynamo.config.recompile_limit == MAX_GRAPHS

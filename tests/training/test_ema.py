@@ -21,7 +21,7 @@ def test_by_hand(untrained: PoseModel) -> None:
     assert average.network.stem.conv.bias[0].item() == pytest.approx((0.9 + 3.0) / 2)
 
 
-def test_batch_norm_is_averaged_and_its_counter_copied(untrained: PoseModel) -> None:
+def test_batch_norm_statistics_are_averaged_and_counters_copied(untrained: PoseModel) -> None:
     network = untrained.network.train()
     average = ExponentialMovingAverage(network, decay=0.9)
     network(torch.randn(4, 3, 64, 64))
@@ -31,7 +31,7 @@ def test_batch_norm_is_averaged_and_its_counter_copied(untrained: PoseModel) -> 
     assert averaged.num_batches_tracked == norm.num_batches_tracked == 1
 
 
-def test_the_network_itself_is_untouched(untrained: PoseModel) -> None:
+def test_network_is_not_changed(untrained: PoseModel) -> None:
     before = {name: value.clone() for name, value in untrained.network.state_dict().items()}
     ExponentialMovingAverage(untrained.network, decay=0.9).update(untrained.network, step=3)
     assert all(torch.equal(value, before[name]) for name, value in untrained.network.state_dict().items())

@@ -1,4 +1,4 @@
-"""Tests of posescope.training.trainer: training goes on from the weights that are given."""
+"""Tests of posescope.training.trainer.fine_tune."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,9 @@ def parameters_of(model: PoseModel) -> torch.Tensor:
     return torch.cat([value.detach().flatten().cpu() for value in model.network.parameters()])
 
 
-def test_it_starts_from_the_given_weights(start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_fine_tuning_starts_from_the_given_weights(
+    start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
     before = parameters_of(start)
     outcome = fine_tune(start, train_set, val_set, TINY_STEPS, CheckpointStore(tmp_path), {"test_set_fingerprint": "f00d"})
     torch.testing.assert_close(parameters_of(outcome.model), before, atol=1e-6, rtol=0)
@@ -35,7 +37,7 @@ def test_it_starts_from_the_given_weights(start: PoseModel, train_set: CropSet, 
     assert (provenance["epochs"], provenance["start"], provenance["test_set_fingerprint"]) == (1, start.provenance, "f00d")
 
 
-def test_other_weights_are_another_run(start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_other_initial_weights_are_another_run(start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     first = fine_tune(start, train_set, val_set, TINY_STEPS, store, {})
     with torch.no_grad():
@@ -47,7 +49,7 @@ def test_other_weights_are_another_run(start: PoseModel, train_set: CropSet, val
     }  # fmt: skip
 
 
-def test_what_was_interrupted_goes_on_to_the_same_weights(
+def test_interrupted_fine_tuning_resumes_to_the_same_weights(
     start: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fine_tune(start, train_set, val_set, STEPS, CheckpointStore(tmp_path / "whole"), {})

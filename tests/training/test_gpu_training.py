@@ -1,4 +1,4 @@
-"""Training on a CUDA device: the same as on the CPU but for rounding, the same each time, and without waiting for the device."""
+"""Training on a CUDA device: as on the CPU up to rounding, reproducible, and without synchronisation in a step."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ EVERYTHING = {"augmentations": AUGMENTED, "ema_decay": 0.9, "grad_clip": 1.0, "a
 
 
 class KilledError(Exception):
-    """Stands for a killed process."""
+    """Represents a killed process."""
 
 
 def kill_after_first(record: EpochRecord) -> None:
@@ -41,7 +41,7 @@ def full_float32() -> Iterator[None]:
 
 
 def make_options(**changes: Any) -> TrainingOptions:
-    # RMSProp's first steps are signs of gradients, which make much of a rounding; plain descent does not.
+    # RMSProp's first steps are signs of gradients, which amplify rounding; plain gradient descent does not.
     plain = {"name": "sgd", "options": {"momentum": 0.0}}
     defaults = {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "device": "cuda", "seed": 5, "optimiser": plain}
     return TrainingOptions.model_validate({**defaults, **changes})
@@ -52,10 +52,10 @@ def losses(outcome: TrainingOutcome) -> list[float]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"augmentations": AUGMENTED, "ema_decay": 0.9}])
-def test_it_learns_as_on_the_cpu(
+def test_losses_equal_those_on_the_cpu(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    # One step an epoch: the first loss is that of the same weights, the second one of weights after the same step.
+    # One step per epoch: the first loss is that of the same weights, the second one of weights after the same step.
     options = {"batch_size": 43, "learning_rate": 1e-3, **changes}
     on_cpu, on_gpu = (
         train(untrained, train_set, val_set, make_options(device=device, **options), CheckpointStore(tmp_path / device), "f")
@@ -74,7 +74,7 @@ def test_it_learns_as_on_the_cpu(
     ],
     ids=["recorded", "recorded_and_clipped", "compiled_and_recorded"],
 )
-def test_a_recorded_or_compiled_step_learns_the_same(
+def test_losses_with_cuda_graph_or_compilation_equal_eager_losses(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     quick_ways = {"compile", "cuda_graph"}
@@ -88,7 +88,7 @@ def test_a_recorded_or_compiled_step_learns_the_same(
         assert torch.allclose(value, buffers[name], rtol=1e-2, atol=1e-4), name
 
 
-def test_mixed_precision_learns_the_same_but_for_rounding(
+def test_losses_with_mixed_precision_equal_up_to_rounding(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     # bf16 has eight binary digits; the losses are those of the same weights, and of weights after one step.
@@ -106,7 +106,7 @@ def test_mixed_precision_learns_the_same_but_for_rounding(
 @pytest.mark.parametrize(
     "changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True, "batch_size": 22}], ids=["plain", "recorded", "compiled"]
 )
-def test_a_killed_run_goes_on_to_the_same_weights(
+def test_killed_run_resumes_to_the_same_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = make_options(epochs=3, **changes)
@@ -119,14 +119,14 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert [name for name, value in ours.items() if not torch.equal(value, theirs[name])] == []
 
 
-def test_no_step_waits_for_the_device(
+def test_no_step_synchronises_with_the_device(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
     take_step = run._Run._train_step
 
     def take_step_watched(self: run._Run, *arguments: Any) -> Any:
-        if self.step > 1:  # the first steps, one of each size of a batch, set libraries up and are recorded
+        if self.step > 1:  # the first steps, one per batch size, initialise libraries and are captured
             torch.cuda.set_sync_debug_mode("error")
         try:
             steps.append(self.step)
@@ -142,7 +142,7 @@ def test_no_step_waits_for_the_device(
     assert steps == [*range(6), *range(6), *range(6)]
 
 
-def test_the_textbook_form_of_rmsprop_may_be_captured(untrained: PoseModel) -> None:
+def test_textbook_rmsprop_can_be_captured(untrained: PoseModel) -> None:
     weights = [torch.nn.Parameter(weight.detach().cuda()) for weight in untrained.network.parameters()]
     captured, eager = ([torch.nn.Parameter(weight.detach().clone()) for weight in weights] for _ in range(2))
     gradients = [torch.randn_like(weight) for weight in weights]
@@ -164,16 +164,14 @@ def test_the_textbook_form_of_rmsprop_may_be_captured(untrained: PoseModel) -> N
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(captured, eager, strict=True))
 
 
-def test_a_loss_that_is_no_number_names_its_persons(
-    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
-) -> None:
+def test_nan_loss_names_the_persons(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     with torch.no_grad():
         untrained.network.stem.conv.bias.fill_(torch.nan)
     with pytest.raises(NonFiniteLossError, match=r"nan in epoch 1, step 0\b.*\b10\d\d"):
         train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f")
 
 
-def test_sent_tensors_arrive_whole() -> None:
+def test_copied_tensors_are_complete() -> None:
     device = torch.device("cuda")
     for tensor in (torch.arange(10.0), torch.eye(2, 3).expand(5, 2, 3), torch.tensor(3)):
         assert torch.equal(copy_to_device(tensor, device).cpu(), tensor)

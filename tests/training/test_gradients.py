@@ -1,4 +1,4 @@
-"""Tests of posescope.training.gradients without a GPU; what is recorded is tested in test_on_gpu.py."""
+"""Tests of posescope.training.gradients on a CPU; CUDA graphs are tested in test_gpu_training.py."""
 
 import pytest
 import torch
@@ -10,8 +10,8 @@ from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-def test_loss_and_gradient_are_those_worked_out_by_hand(bf16: bool) -> None:
-    # One image of one cell, value 2; the network multiplies by w = 3; target 4, weight 1; loss = factor (2 w - 4)^2.
+def test_loss_and_gradient_by_hand(bf16: bool) -> None:
+    # One image of one px, value 2; the network multiplies by w = 3; target 4, weight 1; loss = factor (2 w - 4)^2.
     network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
     nn.init.constant_(network.weight, 3.0)
     gradients = EagerGradients(

@@ -32,35 +32,35 @@ def weights(model: PoseModel) -> torch.Tensor:
     return torch.cat([parameter.flatten() for parameter in model.network.parameters()])
 
 
-def test_weights_follow_from_the_seed_alone() -> None:
+def test_weights_depend_on_the_seed_only() -> None:
     torch.manual_seed(5)
     first = weights(make(seed=1))
     expected_next = torch.rand(1)
     torch.manual_seed(5)
-    assert torch.rand(1) == expected_next  # the global generator was left alone
+    assert torch.rand(1) == expected_next  # the global generator is not changed
     assert torch.equal(first, weights(make(seed=1)))
     assert not torch.equal(first, weights(make(seed=2)))
 
 
-def test_the_parts_are_there() -> None:
+def test_model_has_network_codec_and_provenance() -> None:
     model = make(seed=3)
     assert model.network.map_size == model.codec.map_size == (16, 16)
     assert model.network(torch.zeros(2, 3, 64, 64))[-1].shape == (2, 17, 16, 16)
     assert model.provenance == {"init_seed": 3}
 
 
-def test_the_size_of_the_network_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_complexity_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         model = make()
     parameters, macs = count_parameters(model.network), count_macs(model.network, (64, 64))
     assert f"{parameters:,} parameters, {macs / 1e9:.2f} GMAC" in caplog.text
 
 
-def test_maps_of_different_sizes_are_refused() -> None:
+def test_different_heatmap_sizes_are_refused() -> None:
     with pytest.raises(OptionsError, match=r"'hourglass'.*16x16.*'gaussian'.*32x32"):
         make(stride=2)
 
 
-def test_an_unknown_model_lists_what_is_installed() -> None:
+def test_unknown_model_is_refused_with_the_installed_ones() -> None:
     with pytest.raises(OptionsError, match=r"'hourglas'.*Installed: hourglass"):
         make(model="hourglas")

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment of a training, and the same again: the weights are those of a run that nobody killed, to the bit."""
+"""A training that is killed at any moment and run again has the weights of an uninterrupted run, bit by bit."""
 
 import os
 import shutil
@@ -34,8 +34,8 @@ OPTIONS = TrainingOptions.model_validate(
     }
 )  # fmt: skip
 
-# Where the process kills itself: at the n-th call of what is named. Six steps an epoch; an epoch renames three times: its sheet,
-# `state.json` within the temporary folder, that folder. The tenth renaming is that of the one checkpoint that goes.
+# The process kills itself at the n-th call of a function. An epoch has six steps and three renamings: its image grid,
+# `state.json` in the temporary folder, and that folder. The tenth renaming is that of the removed checkpoint.
 MOMENTS = [
     *[("step", number) for number in (1, 4, 7, 18)],
     *[("tensors half written", number) for number in (1, 3)],
@@ -51,7 +51,7 @@ def kill_myself() -> None:
 
 
 class Deadly:
-    """A function that kills the process at its n-th call: `before` it does its work, or `after`."""
+    """Return a function that kills the process at its n-th call, `before` or `after` its work."""
 
     def __init__(self, function: Callable[..., Any], number: int, before: Callable[..., Any] | None, after: Any = None) -> None:
         self.function, self.left, self.before, self.after = function, number, before, after
@@ -78,7 +78,7 @@ def remove_one_file(folder: Path) -> None:
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
-    """Let the process kill itself at a moment of `MOMENTS`."""
+    """Make the process kill itself at a moment of `MOMENTS`."""
 
     def nothing(*_: Any) -> None:
         pass
@@ -94,7 +94,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
             monkeypatch.setattr(os, "replace", Deadly(os.replace, number, None))
         case "checkpoint half removed":
             removals = Deadly(shutil.rmtree, number, remove_one_file)
-            # Only whole checkpoints count, not the search for temporary folders that are not there.
+            # Only complete checkpoints count, not temporary folders.
             monkeypatch.setattr("posescope.training.checkpoint_store.shutil.rmtree", _of_existing(shutil.rmtree, removals))
 
 
@@ -106,7 +106,7 @@ def _of_existing(whole: Callable[..., Any], deadly: Deadly) -> Callable[..., Any
 
 
 def run_and_die(monkeypatch: pytest.MonkeyPatch, moment: str, number: int, work: Callable[[], object]) -> int:
-    """Do the work in a forked process that kills itself; the signal that ended it."""
+    """Run the work in a forked process that kills itself, and return the signal that ended it."""
     child = os.fork()
     if child == 0:
         try:
@@ -127,7 +127,7 @@ def assert_same(first: TrainingOutcome, second: TrainingOutcome) -> None:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, hidden ones too; the states without what differs from run to run, the seconds."""
+    """Return all files below a folder, hidden ones too; the states without the seconds, which differ between runs."""
     return {
         str(path.relative_to(folder)): b"" if path.name == "state.json" else path.read_bytes()
         for path in folder.rglob("*")
@@ -137,12 +137,12 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def whole_runs() -> dict[str, tuple[TrainingOutcome, dict[str, bytes]]]:
-    """The run that nobody killed; trained by the first test, the same for all."""
+    """The uninterrupted run, trained by the first test and shared by all."""
     return {}
 
 
 @pytest.mark.parametrize(("moment", "number"), MOMENTS)
-def test_killed_and_run_again(
+def test_killed_run_resumes_with_the_same_results(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     whole_runs: dict[str, tuple[TrainingOutcome, dict[str, bytes]]], moment: str, number: int,
 ) -> None:  # fmt: skip
@@ -159,7 +159,7 @@ def test_killed_and_run_again(
     assert files_of(tmp_path / "killed") == files
 
 
-def test_killed_while_a_finished_run_makes_room(
+def test_killed_while_a_finished_run_is_removed(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     options, store = OPTIONS.model_copy(update={"epochs": 2, "keep_checkpoints": 2}), CheckpointStore(tmp_path)
@@ -201,8 +201,8 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(program, stderr=subprocess.DEVNULL)
 
 
-@pytest.mark.slow  # seconds alone; but the default run has ten minutes, and processes that kill themselves stand for it there
-def test_a_process_killed_from_outside_and_started_again(tmp_path: Path) -> None:
+@pytest.mark.slow  # slow: the tests above cover it in the default run
+def test_process_killed_by_a_signal_resumes(tmp_path: Path) -> None:
     assert start(tmp_path / "whole").wait() == 0
     process = start(tmp_path / "killed")
     deadline = time.monotonic() + 120

@@ -1,4 +1,4 @@
-"""Tests of posescope.training.loss_monitor: figures come one step late, and none is lost."""
+"""Tests of posescope.training.loss_monitor: losses are read one step late, and none is lost."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def make_batch(*person_ids: int) -> Batch:
     return Batch(targets, slice(None), nothing, nothing, nothing)
 
 
-def test_each_loss_comes_with_the_next_step_and_the_last_one_at_the_end() -> None:
+def test_loss_is_returned_one_step_late_and_the_last_at_the_end() -> None:
     monitor, norm = LossMonitor(), torch.tensor(1.0)
     assert monitor.finish() is None
     assert monitor.record(torch.tensor(0.5), norm, make_batch(1, 2), 1, 0) is None
@@ -26,14 +26,14 @@ def test_each_loss_comes_with_the_next_step_and_the_last_one_at_the_end() -> Non
 
 
 @pytest.mark.parametrize(("loss", "norm", "value"), [(torch.nan, 1.0, "nan"), (0.5, torch.inf, "inf")])
-def test_the_persons_named_are_those_of_the_step_that_failed(loss: float, norm: float, value: str) -> None:
+def test_error_names_the_persons_of_the_failed_step(loss: float, norm: float, value: str) -> None:
     monitor = LossMonitor()
     monitor.record(torch.tensor(loss), torch.tensor(norm), make_batch(7, 8), 3, 41)
     with pytest.raises(NonFiniteLossError, match=rf"{value}.*epoch 3, step 41\b.*\b7, 8\b"):
         monitor.record(torch.tensor(0.1), torch.tensor(1.0), make_batch(9), 3, 42)
 
 
-def test_a_fault_of_the_last_step_is_told_at_the_end() -> None:
+def test_nan_of_the_last_step_is_raised_at_the_end() -> None:
     monitor = LossMonitor()
     monitor.record(torch.tensor(torch.nan), torch.tensor(1.0), make_batch(7), 1, 5)
     with pytest.raises(NonFiniteLossError, match="step 5"):

@@ -1,4 +1,4 @@
-"""Tests of posescope.training.losses and posescope.training.losses."""
+"""Tests of posescope.training.losses."""
 
 import pytest
 import torch
@@ -15,13 +15,13 @@ def test_by_hand_with_weights() -> None:
     assert LOSS(predicted, target, torch.tensor([[2.0, 0.5]])).item() == 5.5
 
 
-def test_with_weights_of_one_it_is_the_plain_mean() -> None:
+def test_weights_of_one_give_the_plain_mean() -> None:
     predicted, target = torch.rand(3, 4, 5, 6), torch.rand(3, 4, 5, 6)
     expected = torch.nn.functional.mse_loss(predicted, target)
     torch.testing.assert_close(LOSS(predicted, target, torch.ones(3, 4)), expected)
 
 
-def test_a_joint_of_weight_zero_gets_no_gradient() -> None:
+def test_joint_of_weight_zero_has_no_gradient() -> None:
     predicted = torch.rand(1, 2, 3, 3, requires_grad=True)
     LOSS(predicted, torch.zeros(1, 2, 3, 3), torch.tensor([[0.0, 1.0]])).backward()
     assert not predicted.grad[0, 0].any()
@@ -34,7 +34,7 @@ def test_gradients_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda x: LOSS(x, target, weight), (predicted,))
 
 
-def test_stacks_are_summed() -> None:
+def test_losses_of_stacks_are_summed() -> None:
     targets = EncodedTargets(torch.ones(1, 1, 2, 2), torch.ones(1, 1))
     outputs = [torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.0, dtype=torch.bfloat16)]
     assert supervise(outputs, targets, LOSS).item() == pytest.approx(1 + 4)

@@ -25,13 +25,13 @@ def test_rmsprop_by_hand() -> None:
     assert one_step("rmsprop", alpha=0.75) == pytest.approx(0.8)
 
 
-def test_rmsprop_has_the_study_decay() -> None:
+def test_rmsprop_default_decay_is_the_studys() -> None:
     # mean square 0.01 * 4 = 0.04, so the step is 0.1 * 2 / 0.2
     assert one_step("rmsprop") == pytest.approx(0.0, abs=1e-6)
 
 
 def test_rmsprop_follows_the_textbook_with_the_constant_outside_the_root() -> None:
-    """Five steps. Where the mean square is small, sqrt(v + eps) in the place of sqrt(v) + eps would be another algorithm."""
+    """Five steps. Where the mean square is small, sqrt(v + eps) instead of sqrt(v) + eps would differ."""
     gradients, alpha, eps, rate = np.array([0.5, -0.2, 0.05, 1.5, -0.7]), 0.9, 0.1, 0.01
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
     spec = ComponentSpec(name="rmsprop", options={"alpha": alpha, "eps": eps})
@@ -52,7 +52,7 @@ def test_textbook_rmsprop_by_hand() -> None:
     assert one_step("rmsprop", form="textbook", alpha=0.75, delta=3.0) == pytest.approx(0.9)
 
 
-def test_textbook_rmsprop_takes_the_delta_of_the_book() -> None:
+def test_textbook_rmsprop_default_delta_is_that_of_the_book() -> None:
     # alpha 0.99, gradient 1e-3: r = 1e-8, the step is 0.1 * 1e-3 / sqrt(1e-6 + 1e-8); PyTorch's form would take 0.1 * 10
     weight = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
     optimiser = textbook([weight])
@@ -110,12 +110,12 @@ def test_textbook_rmsprop_takes_scalars_empty_weights_and_weights_without_gradie
     assert torch.equal(frozen, torch.ones(2))
     assert frozen not in optimiser.state
     optimiser.zero_grad()
-    optimiser.step()  # nothing has a gradient
+    optimiser.step()  # no weight has a gradient
     assert scalar.item() == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "weight_decay": 0.01}])
-def test_weights_updated_together_as_on_a_gpu_are_those_updated_one_by_one(options: dict[str, float]) -> None:
+def test_multi_tensor_update_equals_single_updates(options: dict[str, float]) -> None:
     generator = torch.Generator().manual_seed(2)
     starts = [torch.randn(shape, generator=generator) for shape in ((3, 2), (), (0, 4), (5,))]
     together, alone = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
@@ -130,7 +130,7 @@ def test_weights_updated_together_as_on_a_gpu_are_those_updated_one_by_one(optio
     assert all(torch.equal(one, other) for one, other in zip(together, alone, strict=True))
 
 
-def test_textbook_rmsprop_resumes_to_the_bit_from_its_state() -> None:
+def test_textbook_rmsprop_resumes_exactly_from_its_state() -> None:
     generator = torch.Generator().manual_seed(1)
     weight = torch.nn.Parameter(torch.randn(7, 5, generator=generator))
     optimiser = textbook([weight], momentum=0.9)
@@ -166,7 +166,7 @@ def test_textbook_rmsprop_obeys_the_rate_of_its_group_and_returns_the_loss_of_a_
     ("options", "form"),
     [({}, torch.optim.RMSprop), ({"form": "torch", "delta": None}, torch.optim.RMSprop), ({"form": "textbook"}, TextbookRMSProp)],
 )
-def test_the_form_is_torchs_unless_asked_otherwise(options: dict[str, str | None], form: type) -> None:
+def test_default_form_is_that_of_torch(options: dict[str, str | None], form: type) -> None:
     spec = ComponentSpec(name="rmsprop", options=options)
     weight = torch.nn.Parameter(torch.zeros(1))
     assert type(build("optimisers", spec, parameters=[weight], learning_rate=0.1)) is form
@@ -181,7 +181,7 @@ def test_the_form_is_torchs_unless_asked_otherwise(options: dict[str, str | None
         ({"form": "keras"}, "form"),
     ],
 )
-def test_a_constant_that_the_form_does_not_use_is_refused(options: dict[str, float | str], named: str) -> None:
+def test_unused_constant_of_a_form_is_refused(options: dict[str, float | str], named: str) -> None:
     with pytest.raises(OptionsError, match=named):
         check_options("optimisers", ComponentSpec(name="rmsprop", options=options))
 
@@ -203,7 +203,7 @@ def test_adamw_by_hand() -> None:
     assert one_step("adamw", weight_decay=0.5) == pytest.approx(0.95 - 0.1)
 
 
-def test_sgd_takes_the_last_step_again() -> None:
+def test_sgd_with_momentum_by_hand() -> None:
     # steps of 0.1 * 2, then of 0.1 * (0.9 * 2 + 2)
     weight = torch.nn.Parameter(torch.tensor([1.0]))
     optimiser = build("optimisers", ComponentSpec(name="sgd"), parameters=[weight], learning_rate=0.1)

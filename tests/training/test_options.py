@@ -7,7 +7,7 @@ from posescope.training.options import TrainingOptions
 from posescope.training.schedules import OneCycle, ReduceOnPlateau
 
 
-def test_the_defaults_are_the_study_recipe() -> None:
+def test_defaults_are_the_study_recipe() -> None:
     options = TrainingOptions()
     assert (options.epochs, options.batch_size, options.learning_rate) == (50, 16, 2.5e-4)
     assert (options.optimiser.name, options.loss.name, options.augmentations) == ("rmsprop", "mse", ())
@@ -19,7 +19,7 @@ def test_the_defaults_are_the_study_recipe() -> None:
     )
 
 
-def test_parameters_as_a_file_has_them_survive_json() -> None:
+def test_options_round_trip_through_json() -> None:
     options = TrainingOptions.model_validate(
         {
             "optimiser": {"name": "adamw", "options": {"weight_decay": 0.1}},
@@ -31,13 +31,13 @@ def test_parameters_as_a_file_has_them_survive_json() -> None:
     assert TrainingOptions.model_validate(options.model_dump(mode="json")) == options
 
 
-def test_off_without_quotes_is_off() -> None:
-    assert TrainingOptions.model_validate({"amp": False}).amp == "off"  # what YAML makes of `amp: off`
+def test_false_is_read_as_off() -> None:
+    assert TrainingOptions.model_validate({"amp": False}).amp == "off"  # YAML reads `amp: off` as false
     with pytest.raises(ValidationError, match="'off', 'bf16' or 'auto'"):
         TrainingOptions.model_validate({"amp": True})
 
 
-def test_the_identity_leaves_out_what_changes_no_weight() -> None:
+def test_identity_excludes_options_that_change_no_weights() -> None:
     options = TrainingOptions(keep_checkpoints=7, resume="f00d", image_grid_every_epochs=0)
     assert options.identity() == TrainingOptions().identity()
     assert set(TrainingOptions.model_fields) - set(options.identity()) == {
@@ -65,6 +65,6 @@ def test_the_identity_leaves_out_what_changes_no_weight() -> None:
         ({"augmentations": [{"name": "flip", "options": {"p": 1}}]}, "unknown name"),
     ],
 )
-def test_a_wrong_option_is_named(wrong: dict[str, object], named: str) -> None:
+def test_invalid_option_is_named(wrong: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         TrainingOptions.model_validate(wrong)

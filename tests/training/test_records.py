@@ -9,12 +9,12 @@ def record(epoch: int, pck: float, val_loss: float = 1.0) -> EpochRecord:
     return EpochRecord(epoch, 1.0, val_loss, pck, 0.1, 2.0)
 
 
-def test_the_best_has_the_highest_pck_then_the_lowest_loss_then_is_the_first() -> None:
+def test_best_record_by_pck_then_loss_then_epoch() -> None:
     assert best_record([record(1, 0.2), record(2, 0.4), record(3, 0.3)]).epoch == 2
     assert best_record([record(1, 0.4, 0.9), record(2, 0.4, 0.8), record(3, 0.4, 0.8)]).epoch == 2
     assert best_record([record(1, 0.4, float("nan")), record(2, 0.4, 0.8)]).epoch == 2
 
 
-def test_an_empty_history_has_no_best() -> None:
+def test_best_record_of_an_empty_history_is_an_error() -> None:
     with pytest.raises(ValueError, match="empty"):
         best_record([])

@@ -19,14 +19,14 @@ def fail_within(threads: int, seen: list[int]) -> None:
         raise ZeroDivisionError
 
 
-def test_the_same_seed_draws_the_same() -> None:
+def test_same_seed_samples_the_same_numbers() -> None:
     torch.manual_seed(0)
     first = draw()
     torch.manual_seed(1)
     assert draw() == first
 
 
-def test_global_state_is_as_before_even_after_an_error() -> None:
+def test_global_state_is_restored_even_after_an_error() -> None:
     torch.manual_seed(4)
     expected = torch.rand(2).tolist()
     torch.manual_seed(4)

@@ -16,27 +16,27 @@ from posescope.training.schedules import (
 RISE_THEN_FLAT = [0.1, 0.2, 0.3, 0.3, 0.29, 0.3, 0.2, 0.3]
 
 
-def test_constant_stays() -> None:
+def test_constant_rate() -> None:
     assert learning_rate_at(Constant(), 0.1, step=7, step_count=9, val_pcks=[0.5, 0.1]) == 0.1
 
 
-def test_the_study_divides_by_five_once_after_five_epochs_without_better_pck() -> None:
+def test_default_divides_by_five_once_after_five_epochs_without_improvement() -> None:
     study = ReduceOnPlateau(name="reduce_on_plateau")
     rates = [learning_rate_at(study, 1.0, 0, 1, RISE_THEN_FLAT[:epochs]) for epochs in range(9)]
     assert rates == [1.0] * 8 + [0.2]  # the best is the third; the fourth to eighth are no better
     assert learning_rate_at(study, 1.0, 0, 1, RISE_THEN_FLAT + [0.1] * 20) == 0.2
 
 
-def test_the_count_begins_anew_after_a_reduction() -> None:
+def test_patience_restarts_after_a_reduction() -> None:
     options = ReduceOnPlateauOptions(patience=2, max_reductions=3)
     assert [count_reductions(options, [0.5] * epochs) for epochs in range(1, 10)] == [0, 0, 1, 1, 2, 2, 3, 3, 3]
 
 
-def test_a_pck_that_is_not_a_number_is_no_better() -> None:
+def test_nan_pck_is_no_improvement() -> None:
     assert count_reductions(ReduceOnPlateauOptions(patience=1), [0.5, float("nan")]) == 1
 
 
-def test_one_cycle_begins_peaks_and_ends_where_it_says() -> None:
+def test_one_cycle_start_peak_and_end_by_hand() -> None:
     cycle = OneCycle(name="one_cycle", options=OneCycleOptions(warmup_fraction=0.2, start_fraction=0.1, final_fraction=0.01))
     rates = [learning_rate_at(cycle, 2.0, step, 101, []) for step in range(101)]
     assert rates[0] == pytest.approx(0.2)
@@ -47,11 +47,11 @@ def test_one_cycle_begins_peaks_and_ends_where_it_says() -> None:
 
 
 @pytest.mark.parametrize("step_count", [1, 2, 3])
-def test_one_cycle_of_a_very_short_run_is_finite(step_count: int) -> None:
+def test_one_cycle_of_few_steps_is_finite(step_count: int) -> None:
     cycle = OneCycle(name="one_cycle")
     assert all(0 < learning_rate_at(cycle, 1.0, step, step_count, []) <= 1 for step in range(step_count))
 
 
-def test_a_factor_that_would_raise_the_rate_is_refused() -> None:
+def test_factor_below_one_is_refused() -> None:
     with pytest.raises(ValidationError, match="factor"):
         ReduceOnPlateauOptions(factor=0.2)

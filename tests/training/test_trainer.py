@@ -1,4 +1,4 @@
-"""Tests of posescope.training.trainer and posescope.training.checkpoint_state: learning, reproducing, resuming."""
+"""Tests of posescope.training.trainer and checkpoint_state: learning, reproducibility, resumption."""
 
 import logging
 import re
@@ -27,7 +27,7 @@ AUGMENTED = [{"name": "flip"}, {"name": "rotate_scale", "options": {"rotation_de
 
 
 class KilledError(Exception):
-    """Stands for a killed process."""
+    """Represents a killed process."""
 
 
 def kill_after_first(record: EpochRecord) -> None:
@@ -60,7 +60,7 @@ def assert_same(first: TrainingOutcome, second: TrainingOutcome) -> None:
         {"optimiser": {"name": "rmsprop", "options": {"form": "textbook", "momentum": 0.5}}, "channels_last": True},
     ],
 )
-def test_a_killed_run_goes_on_to_the_same_bits(
+def test_killed_run_resumes_to_identical_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = make_options(**changes)
@@ -75,7 +75,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert_same(whole, resumed)
 
 
-def test_training_leaves_its_inputs_and_torch_as_they_were(
+def test_inputs_and_global_state_are_not_changed(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     before = {name: value.clone() for name, value in untrained.network.state_dict().items()}
@@ -87,7 +87,7 @@ def test_training_leaves_its_inputs_and_torch_as_they_were(
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_dots_are_learnt_and_the_best_epoch_is_kept(
+def test_dots_are_learnt_and_the_best_epoch_is_the_result(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = make_options(epochs=12, schedule={"name": "one_cycle"}, learning_rate=4e-3)
@@ -98,14 +98,14 @@ def test_dots_are_learnt_and_the_best_epoch_is_kept(
     assert outcome.history[-1].train_loss < 0.3 * outcome.history[0].train_loss
     assert max(pcks) > 0.7
     assert outcome.model.provenance["val_pck_thesis"] == max(pcks)
-    # The returned weights are those of that epoch: validating them again gives its figures.
+    # The returned weights are those of that epoch: a second validation gives the same values.
     again = validate(outcome.model, val_set, MeanSquaredError(MeanSquaredErrorOptions()), options.batch_size)
     assert again.pck_thesis == max(pcks)
     assert again.loss == pytest.approx(outcome.model.provenance["val_loss"], rel=1e-6)
     assert caplog.text.count("persons/s") == 12
 
 
-def test_provenance_tells_how_it_was_trained(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_provenance_describes_the_training(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     outcome = train(untrained, train_set, val_set, make_options(epochs=2), CheckpointStore(tmp_path), "f00d")
     provenance = outcome.model.provenance
     assert provenance["init_seed"] == 7
@@ -116,7 +116,7 @@ def test_provenance_tells_how_it_was_trained(untrained: PoseModel, train_set: Cr
     assert not outcome.model.network.training
 
 
-def test_a_finished_run_is_trained_again(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_finished_run_is_trained_again(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     store, options = CheckpointStore(tmp_path), make_options(epochs=1)
     first = train(untrained, train_set, val_set, options, store, "f")
     store.finish("f")
@@ -126,12 +126,12 @@ def test_a_finished_run_is_trained_again(untrained: PoseModel, train_set: CropSe
     assert_same(first, second)
 
 
-def test_a_run_whose_model_was_never_saved_is_not_lost(
+def test_result_of_an_unsaved_run_is_read_from_its_checkpoints(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, options = CheckpointStore(tmp_path), make_options(epochs=2, ema_decay=0.9)
     first = train(untrained, train_set, val_set, options, store, "f")
-    # The process dies here, before anybody saved the model or called `finish`.
+    # The process dies here, before the model is saved and `finish` is called.
     epochs: list[int] = []
     with caplog.at_level(logging.WARNING):
         second = train(untrained, train_set, val_set, options, store, "f", on_epoch=lambda record: epochs.append(record.epoch))
@@ -142,7 +142,7 @@ def test_a_run_whose_model_was_never_saved_is_not_lost(
 
 
 @pytest.mark.parametrize(("joints", "warned"), [(("nose", "LHand", "RHand"), True), (("nose", "left_hand", "right_hand"), False)])
-def test_flipping_without_mirrored_pairs_is_warned_of(
+def test_flip_without_joint_pairs_is_warned_of(
     joints: tuple[str, ...], warned: bool, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -155,7 +155,7 @@ def test_flipping_without_mirrored_pairs_is_warned_of(
     assert ("Joints: nose, LHand, RHand." in caplog.text) == warned
 
 
-def test_the_seed_changes_the_result(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_seed_changes_the_result(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     first, second = (
         train(untrained, train_set, val_set, make_options(epochs=1, seed=seed), CheckpointStore(tmp_path), f"f{seed}")
         for seed in (1, 2)
@@ -163,9 +163,7 @@ def test_the_seed_changes_the_result(untrained: PoseModel, train_set: CropSet, v
     assert first.history[0].train_loss != second.history[0].train_loss
 
 
-def test_a_loss_that_is_not_finite_names_the_persons(
-    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
-) -> None:
+def test_non_finite_loss_names_the_persons(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     with torch.no_grad():
         untrained.network.stem.conv.bias.fill_(torch.nan)
     with pytest.raises(NonFiniteLossError, match=r"nan in epoch 1, step 0\b.*\b10\d\d"):
@@ -174,7 +172,7 @@ def test_a_loss_that_is_not_finite_names_the_persons(
 
 
 @pytest.mark.parametrize("grad_clip", [None, 1.0])
-def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_its_epoch(
+def test_non_finite_gradient_names_the_persons_and_saves_no_checkpoint(
     grad_clip: float | None, untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -182,7 +180,7 @@ def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_it
     whole, steps = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "whole"), "f"), 0
 
     def steep(*arguments: Any) -> torch.Tensor:
-        """In the third step of the second epoch (six steps each) a finite loss whose slope is infinite: that of sqrt(0)."""
+        """In the third step of the second epoch (six steps each) a finite loss with an infinite gradient, that of sqrt(0)."""
         nonlocal steps
         steps += 1
         loss = supervise(*arguments)
@@ -200,9 +198,7 @@ def test_a_gradient_that_is_not_finite_names_the_persons_and_saves_nothing_of_it
     assert_same(whole, train(untrained, train_set, val_set, options, store, "f"))
 
 
-def test_the_last_epoch_becomes_the_model_where_so_asked(
-    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
-) -> None:
+def test_final_weights_of_the_last_epoch(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     last = make_options(epochs=5, learning_rate=0.02, final_weights="last")
     store = CheckpointStore(tmp_path)
     outcome = train(untrained, train_set, val_set, last, store, "last")
@@ -214,7 +210,7 @@ def test_the_last_epoch_becomes_the_model_where_so_asked(
     assert all(torch.equal(value, state[name]) for name, value in weights(outcome).items())
 
 
-def test_a_required_run_of_other_options_is_refused(
+def test_resuming_a_run_of_other_options_is_refused(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     store, options = CheckpointStore(tmp_path), make_options(epochs=2)
@@ -228,7 +224,9 @@ def test_a_required_run_of_other_options_is_refused(
     assert len(outcome.history) == 2
 
 
-def test_sets_that_do_not_fit_are_refused(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_sets_that_do_not_match_the_model_are_refused(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
     nobody = train_set.subset(np.array([], dtype=np.int64))
     with pytest.raises(DataError, match="training"):
         train(untrained, nobody, val_set, make_options(), CheckpointStore(tmp_path), "f")
@@ -247,16 +245,14 @@ def test_mixed_precision_on_the_cpu_is_refused(
         train(untrained, train_set, val_set, make_options(amp="bf16"), CheckpointStore(tmp_path), "f")
 
 
-def test_the_rate_rises_evenly_through_the_warm_up(
-    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
-) -> None:
-    """Six steps an epoch: half way up at the end of the first one, at the top in the last step of the second."""
+def test_rate_rises_linearly_in_the_warm_up(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    """Six steps per epoch: half the rate at the end of the first epoch, the full rate in the last step of the second."""
     options = make_options(epochs=2, warmup_steps=11, schedule={"name": "constant"})
     outcome = train(untrained, train_set, val_set, options, CheckpointStore(tmp_path), "f")
     assert [record.learning_rate for record in outcome.history] == pytest.approx([6 / 12 * 1e-3, 1e-3])
 
 
-def test_channels_first_learns_the_same_but_for_rounding(
+def test_channels_first_equals_channels_last_up_to_rounding(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     outcomes = [
@@ -268,7 +264,7 @@ def test_channels_first_learns_the_same_but_for_rounding(
     assert first != last
 
 
-def test_what_is_left_to_a_gpu_changes_nothing_on_a_cpu(
+def test_auto_acceleration_changes_nothing_on_a_cpu(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     left_open = {"amp": "auto", "compile": "auto", "cuda_graph": True}
@@ -282,7 +278,7 @@ def test_what_is_left_to_a_gpu_changes_nothing_on_a_cpu(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles for the CPU with g++, which is not here")
-def test_a_compiled_step_learns_the_same_but_for_rounding(
+def test_compiled_steps_equal_eager_steps_up_to_rounding(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     outcomes = [

@@ -17,7 +17,7 @@ LOSS = MeanSquaredError(MeanSquaredErrorOptions())
 
 
 class Oracle(PoseNetwork):
-    """Puts out the heatmaps of given joints, person after person; the first stack puts out zeros."""
+    """Network that returns the heatmaps of given joints; its first stack returns zeros."""
 
     def __init__(self, heatmaps: Tensor) -> None:
         super().__init__()
@@ -37,14 +37,14 @@ def oracle(untrained: PoseModel, crops: CropSet) -> tuple[PoseModel, Tensor]:
     return replace(untrained, network=Oracle(encoded.heatmaps)), weighted.mean()
 
 
-def test_the_truth_scores_one_and_the_silent_stack_costs_its_share(untrained: PoseModel, val_set: CropSet) -> None:
+def test_perfect_heatmaps_score_one_and_an_empty_stack_adds_its_loss(untrained: PoseModel, val_set: CropSet) -> None:
     model, expected_loss = oracle(untrained, val_set)
     result = validate(model, val_set, LOSS, batch_size=5)
     assert result.pck_thesis == 1.0
     assert result.loss == pytest.approx(expected_loss.item())
 
 
-def test_a_person_without_labels_does_not_count(untrained: PoseModel, val_set: CropSet) -> None:
+def test_person_without_labels_does_not_count_in_pck(untrained: PoseModel, val_set: CropSet) -> None:
     visibility, joints = val_set.targets.visibility.copy(), val_set.targets.joints.copy()
     visibility[0], joints[0] = 0, np.nan
     silent = replace(val_set, targets=replace(val_set.targets, visibility=visibility, joints=joints))
@@ -52,7 +52,7 @@ def test_a_person_without_labels_does_not_count(untrained: PoseModel, val_set: C
     assert validate(model, silent, LOSS, batch_size=20).pck_thesis == 1.0
 
 
-def test_without_any_label_there_is_no_pck(untrained: PoseModel, val_set: CropSet) -> None:
+def test_pck_without_labels_is_nan(untrained: PoseModel, val_set: CropSet) -> None:
     targets = replace(
         val_set.targets, visibility=np.zeros_like(val_set.targets.visibility), joints=np.full_like(val_set.targets.joints, np.nan)
     )

@@ -30,7 +30,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_annotation_stands_left_and_prediction_right(ready: PoseModel, val_set: CropSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_annotation_is_left_and_prediction_right(ready: PoseModel, val_set: CropSet, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: dict[str, Any] = {}
 
     def note(images: Any, columns: int, captions: Any, tile_size: Any, title: str) -> Any:
@@ -47,13 +47,13 @@ def test_annotation_stands_left_and_prediction_right(ready: PoseModel, val_set: 
     (pair,) = shown["images"]
     assert pair.shape == (160, 322, 3)
     assert (pair[:, 160:162] == 255).all()
-    # Where all joints are predicted right and none is hidden, both sides are the same picture.
+    # If all joints are predicted correctly and none is occluded, both sides are equal.
     visible = val_set.targets.visibility[0] == 2
     assert np.array_equal(pair[:, :160], pair[:, 162:]) == bool(visible[val_set.targets.visibility[0] > 0].all())
 
 
 class Echo:
-    """A codec whose decoder says what it was told."""
+    """Codec whose decoder returns given joints."""
 
     def __init__(self, joints: np.ndarray) -> None:
         self.joints = joints
@@ -62,7 +62,7 @@ class Echo:
         return type("Decoded", (), {"joints": torch.from_numpy(self.joints)})
 
 
-def test_a_sheet_of_few_and_of_many(ready: PoseModel, train_set: CropSet) -> None:
+def test_image_grid_of_few_and_of_many_persons(ready: PoseModel, train_set: CropSet) -> None:
     many = draw_predictions(ready, train_set, "many")
     one = draw_predictions(ready, train_set.subset(np.arange(1)), "one")
     assert many.dtype == one.dtype == np.uint8
@@ -71,7 +71,7 @@ def test_a_sheet_of_few_and_of_many(ready: PoseModel, train_set: CropSet) -> Non
     assert many.shape[0] > 4 * 160 > one.shape[0]
 
 
-def test_written_sheets_are_rgb_and_those_of_later_epochs_go(tmp_path: Path) -> None:
+def test_image_grids_are_rgb_and_later_epochs_are_removed(tmp_path: Path) -> None:
     sheets, red = ImageGridFolder(tmp_path / "sheets"), np.zeros((4, 5, 3), np.uint8)
     assert not sheets.is_finished()
     red[..., 0] = 200
@@ -88,7 +88,7 @@ def test_written_sheets_are_rgb_and_those_of_later_epochs_go(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("every", "expected"), [(2, [2, 4, 5]), (0, []), (9, [5])])
-def test_every_n_epochs_and_after_the_last(
+def test_image_grids_every_n_epochs_and_after_the_last(
     every: int, expected: list[int], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = TrainingOptions(**SMALL, epochs=5, image_grid_every_epochs=every)
@@ -99,7 +99,7 @@ def test_every_n_epochs_and_after_the_last(
     ]
 
 
-def test_sheets_change_no_number(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_image_grids_do_not_change_results(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     options = TrainingOptions(**SMALL, epochs=2, image_grid_every_epochs=1)
     with_sheets, without = (
         train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", image_grids=sheets)

@@ -8,6 +8,7 @@ final weights, bit by bit on a CPU.
 """
 
 import copy
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -32,6 +33,8 @@ from posescope.training.records import EpochRecord, TrainingOutcome, best_record
 from posescope.training.validation_grids import ImageGridFolder
 
 __all__ = ["NonFiniteLossError", "fine_tune", "train"]
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -140,6 +143,8 @@ def _check_processes(job: TrainingJob, device: torch.device, on_epoch: OnEpoch |
             f"{found}, but the smallest batch has {smallest} of {len(job.train_set)} training persons, and each process needs at "
             f"least one. Increase batch_size (now {options.batch_size}) or reduce processes."
         )
+    if device.type == "cpu":
+        log.warning("%s on a CPU, which is slower than one process with several threads and meant for tests.", found)
 
 
 def _read_outcome(job: TrainingJob, device: torch.device) -> TrainingOutcome:

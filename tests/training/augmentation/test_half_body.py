@@ -43,7 +43,7 @@ def is_identity(plan: AugmentationPlan) -> bool:
 
 def test_upper_half_by_hand() -> None:
     matrix = halved(standing(), upper_probability=1, max_zoom=10).augmented_from_crop[0]
-    # The box is 20 px wide and high: 1.5 x 20 = 30 px fill 100 px. Its middle (50, 20) comes to (49.5, 49.5).
+    # The box is 20 px wide and high: 1.5 x 20 = 30 px fill 100 px. Its middle (50, 20) is mapped to (49.5, 49.5).
     zoom = 100 / 30
     expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 20]], dtype=torch.float64)
     torch.testing.assert_close(matrix, expected)
@@ -56,32 +56,32 @@ def test_lower_half_by_hand() -> None:
     torch.testing.assert_close(matrix, expected)
 
 
-def test_the_zoom_is_bounded() -> None:
+def test_zoom_is_bounded() -> None:
     assert halved(standing(), upper_probability=1).augmented_from_crop[0, 0, 0] == 2.0
 
 
-def test_joints_of_the_other_half_that_leave_the_crop_are_gone() -> None:
+def test_joints_outside_the_crop_are_removed() -> None:
     targets = standing()
     plan = halved(targets, upper_probability=1)
     images = torch.zeros(1, *SIZE, 3, dtype=torch.uint8)
     after = apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), (0, 0, 0))
     assert (after.visibility[0, UPPER] == 2).all()
-    assert after.visibility[0, LOWER].sum() == 0  # 30 px and more below the middle become 60 and more
+    assert after.visibility[0, LOWER].sum() == 0  # from 30 px below the centre they move to 60 px and more
     assert torch.isnan(after.joints[0, LOWER]).all()
 
 
-def test_half_or_fewer_of_the_joints_are_too_few() -> None:
+def test_half_of_the_joints_is_not_enough() -> None:
     assert not is_identity(halved(unlabel(standing(), slice(9, 17))))  # 9 of 17, more than half
     assert is_identity(halved(unlabel(standing(), slice(8, 17))))
 
 
-def test_a_half_with_too_few_joints_is_not_shown() -> None:
+def test_half_with_too_few_joints_is_not_chosen() -> None:
     without_legs = halved(unlabel(standing(), slice(13, 17)), upper_probability=0)
     upper = halved(standing(), upper_probability=1)
     assert torch.equal(without_legs.augmented_from_crop, upper.augmented_from_crop)
 
 
-def test_joints_that_an_earlier_move_pushed_out_do_not_count() -> None:
+def test_joints_outside_after_an_earlier_map_do_not_count() -> None:
     targets = standing()
     shift = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, -45.0]]], dtype=torch.float64)
     pushed = start_plan(targets, COCO_PERSON, SIZE).then_move(shift)
@@ -93,20 +93,20 @@ def test_joints_that_an_earlier_move_pushed_out_do_not_count() -> None:
     torch.testing.assert_close(pushed.moved_joints()[0, LOWER].mean(dim=0), centre)
 
 
-def test_a_mirrored_person_keeps_its_halves() -> None:
+def test_flipped_person_keeps_its_halves() -> None:
     flipped = Flip(FlipOptions(probability=1))(step_generator(0, 0, 0), start_plan(standing(), COCO_PERSON, SIZE))
     plan = HalfBody(HalfBodyOptions(probability=1, upper_probability=0))(step_generator(0, 0, 0), flipped)
     torch.testing.assert_close(plan.moved_joints()[0, LOWER].mean(dim=0), torch.tensor([49.5, 49.5], dtype=torch.float64))
     assert plan.mirrored.all()
 
 
-def test_upper_share_is_the_share_of_upper_halves() -> None:
+def test_upper_probability_is_the_fraction_of_upper_halves() -> None:
     plan = halved(standing(1000), upper_probability=0.7)
     upper = plan.augmented_from_crop[:, 0, 0] == 2.0
     assert upper.double().mean().item() == pytest.approx(0.7, abs=0.05)
 
 
-def test_a_skeleton_without_halves_is_left_alone_and_draws_the_same_numbers() -> None:
+def test_skeleton_without_halves_is_unchanged_and_samples_the_same_numbers() -> None:
     nameless = Skeleton(tuple(f"p{index}" for index in range(17)), limbs=(), oks_sigmas=(0.05,) * 17)
     shifts = []
     for skeleton in (nameless, COCO_PERSON):
@@ -117,5 +117,5 @@ def test_a_skeleton_without_halves_is_left_alone_and_draws_the_same_numbers() ->
     assert torch.equal(*shifts)
 
 
-def test_nobody() -> None:
+def test_no_persons() -> None:
     assert len(halved(standing(0))) == 0

@@ -1,4 +1,4 @@
-"""Tests of posescope.training.augmentation.plan: images and joints move together."""
+"""Tests of posescope.training.augmentation.plan: images and joints are moved by the same map."""
 
 import math
 from dataclasses import replace
@@ -23,8 +23,8 @@ MEAN = (0.4, 0.3, 0.2)
 NO_MEAN = (0.0, 0.0, 0.0)
 NAMES = ("nose", "left_shoulder", "right_shoulder", "neck", "left_hip", "right_hip", "left_knee", "right_knee")
 BODY = Skeleton(NAMES, limbs=((3, 0),), oks_sigmas=(0.05,) * 8)
-# Half of the distance between two pixels would be a wrong convention. Marks are found by their centre of mass, whose own error on
-# pixels of 8 bits is below this.
+# A wrong convention would be an error of half a pixel. Marks are found by their centre of mass, whose error on 8-bit px is
+# below this.
 TOLERANCE_PX = 0.1
 AUGMENTATIONS = {
     "flip": {"probability": 0.5},
@@ -36,19 +36,19 @@ AUGMENTATIONS = {
 
 
 def make_targets(count: int, size: tuple[int, int] = SIZE) -> PoseTargets:
-    """Joints anywhere but near the border."""
+    """Joints with a distance to the border."""
     spread = np.array([size[1], size[0]]) - 21
     joints = (np.random.default_rng(1).random((count, len(BODY), 2)) * spread + 10).astype(np.float32)
     return PoseTargets(np.arange(count), joints, np.full((count, len(BODY)), 2, dtype=np.uint8))
 
 
 def marked_joints(count: int) -> Tensor:
-    """Which joint is marked in the image of each person."""
+    """Return the joint that is marked in the image of each person."""
     return torch.arange(count) % len(BODY)
 
 
 def paint_marks(targets: PoseTargets, size: tuple[int, int] = SIZE) -> Tensor:
-    """(N, H, W, 3) uint8, black with one smooth grey mark a person, on the joint that `marked_joints` names."""
+    """Return (N, H, W, 3) uint8, black with a smooth grey mark at the joint of `marked_joints`."""
     place = torch.from_numpy(targets.joints)[torch.arange(len(targets)), marked_joints(len(targets))]
     rows, columns = torch.arange(size[0]).view(-1, 1), torch.arange(size[1]).view(1, -1)
     squared = (columns - place[:, 0].view(-1, 1, 1)) ** 2 + (rows - place[:, 1].view(-1, 1, 1)) ** 2
@@ -57,7 +57,7 @@ def paint_marks(targets: PoseTargets, size: tuple[int, int] = SIZE) -> Tensor:
 
 
 def find_marks(images: Tensor) -> Tensor:
-    """(N, 2) px: the centre of mass of what is more than half as bright as the brightest pixel."""
+    """Return (N, 2) px, the centre of mass of px with more than half of the largest value."""
     grey = images.mean(dim=1)
     weight = (grey - 0.5 * grey.amax(dim=(1, 2), keepdim=True)).clamp(min=0)
     total = weight.sum(dim=(1, 2))
@@ -79,7 +79,7 @@ def carried_out(
     return apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), mean)
 
 
-def test_the_empty_plan_changes_nothing() -> None:
+def test_empty_plan_changes_nothing() -> None:
     targets = make_targets(4)
     images = paint_marks(targets)
     after = carried_out(start_plan(targets, BODY, SIZE), images, targets, MEAN)
@@ -99,12 +99,12 @@ def test_the_empty_plan_changes_nothing() -> None:
     ],
     ids="-".join,
 )
-def test_marked_pixels_land_on_the_moved_joints(names: tuple[str, ...], size: tuple[int, int]) -> None:
+def test_marked_pixels_are_at_the_moved_joints(names: tuple[str, ...], size: tuple[int, int]) -> None:
     count = 256
     targets = make_targets(count, size)
     plan = planned(targets, *names, size=size)
     after = carried_out(plan, paint_marks(targets, size), targets)
-    # In a mirrored person the mark of the left hip lies on what is now called the right hip.
+    # In a flipped person the mark of the left hip is at the joint that is now the right hip.
     partner = torch.tensor(BODY.flip_indices)
     marked = marked_joints(count)
     joints = after.joints[torch.arange(count), torch.where(plan.mirrored, partner[marked], marked)]
@@ -115,10 +115,10 @@ def test_marked_pixels_land_on_the_moved_joints(names: tuple[str, ...], size: tu
     assert distances.max() < TOLERANCE_PX
     moved = (plan.augmented_from_crop != torch.eye(2, 3)).flatten(1).any(1)
     changed = moved | (plan.colour_matrix != torch.eye(3, 4)).flatten(1).any(1)
-    assert changed.sum() > count / 8  # otherwise nothing was tested
+    assert changed.sum() > count / 8  # otherwise the test would be empty
 
 
-def test_a_flip_is_exact_and_twice_is_the_identity() -> None:
+def test_flip_is_exact_and_twice_is_the_identity() -> None:
     targets = make_targets(8)
     images = torch.randint(0, 256, (8, *SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     flip = build("augmentations", ComponentSpec(name="flip", options={"probability": 1}))
@@ -134,8 +134,8 @@ def test_a_flip_is_exact_and_twice_is_the_identity() -> None:
     assert torch.equal(twice.joints, joints)
 
 
-def test_resampling_mirrors_like_the_exact_flip() -> None:
-    """Somebody else of the batch turns, so that the mirrored ones are resampled too."""
+def test_resampled_flip_equals_the_exact_flip() -> None:
+    """Another person of the batch is rotated, so that flipped ones are resampled too."""
     targets = make_targets(2)
     images = torch.randint(0, 256, (2, *SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
     matrix = torch.stack([mirror_matrix(SIZE[1]), torch.tensor([[0.9, 0.1, 0.0], [-0.1, 0.9, 3.0]], dtype=torch.float64)])
@@ -145,7 +145,7 @@ def test_resampling_mirrors_like_the_exact_flip() -> None:
     torch.testing.assert_close(after.images[0], normalise_images(images, MEAN)[0].flip(-1), atol=2e-5, rtol=0)
 
 
-def test_a_quarter_turn_by_hand() -> None:
+def test_rotation_by_90_degrees_by_hand() -> None:
     centre_x, centre_y = 27.5, 19.5
     turn = torch.tensor([[[0.0, -1.0, centre_x + centre_y], [1.0, 0.0, centre_y - centre_x]]], dtype=torch.float64)
     targets = make_targets(1)
@@ -157,7 +157,7 @@ def test_a_quarter_turn_by_hand() -> None:
     assert after.visibility[0, :3].tolist() == [2, 2, 0]
 
 
-def test_unlabelled_joints_stay_so_and_outside_is_the_mean_colour() -> None:
+def test_unlabelled_joints_stay_missing_and_outside_is_the_mean_colour() -> None:
     targets = make_targets(1)
     targets.joints[0, 1], targets.visibility[0, 1] = np.nan, 0
     shift = torch.tensor([[[1.0, 0.0, 10.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
@@ -169,7 +169,7 @@ def test_unlabelled_joints_stay_so_and_outside_is_the_mean_colour() -> None:
     assert after.images[0, :, 5, 12].tolist() == pytest.approx([60 / 255 - mean for mean in MEAN], abs=1e-5)
 
 
-def test_inputs_are_left_alone() -> None:
+def test_inputs_are_not_changed() -> None:
     targets = make_targets(2)
     images, joints, visibility = paint_marks(targets), targets.joints.copy(), targets.visibility.copy()
     before = images.clone()
@@ -180,7 +180,7 @@ def test_inputs_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 9])
-def test_colour_maps_act_on_values_between_black_and_white(factor: int) -> None:
+def test_colour_maps_are_clipped_to_0_and_1(factor: int) -> None:
     targets = make_targets(1)
     plan = start_plan(targets, BODY, SIZE)
     brighter = replace(plan, colour_matrix=factor * plan.colour_matrix)

@@ -27,13 +27,13 @@ COUNT = 400
 
 
 def start(count: int) -> AugmentationPlan:
-    """Persons whose joints all lie within the crop, labelled."""
+    """Plan of persons whose joints are all labelled and in the crop."""
     joints = np.random.default_rng(0).uniform(4, 28, size=(count, len(COCO_PERSON), 2)).astype(np.float32)
     targets = PoseTargets(np.arange(count), joints, np.full((count, len(COCO_PERSON)), 2, dtype=np.uint8))
     return start_plan(targets, COCO_PERSON, SIZE)
 
 
-def test_flip_by_hand_and_twice_is_nothing() -> None:
+def test_flip_by_hand_and_twice_is_the_identity() -> None:
     flip = Flip(FlipOptions(probability=1.0))
     once = flip(step_generator(0, 0, 0), start(1))
     assert once.augmented_from_crop[0].tolist() == [[-1, 0, 47], [0, 1, 0]]
@@ -43,7 +43,7 @@ def test_flip_by_hand_and_twice_is_nothing() -> None:
     assert twice.mirrored.tolist() == [False]
 
 
-def test_rotations_and_scales_fill_their_ranges_about_the_centre() -> None:
+def test_rotations_and_scales_cover_their_ranges_about_the_centre() -> None:
     options = RotateScaleOptions(rotation_deg=30, scale=0.25)
     matrix = RotateScale(options)(step_generator(1, 1, 1), start(COUNT)).augmented_from_crop
     scale = torch.linalg.det(matrix[..., :2]).sqrt()
@@ -55,7 +55,7 @@ def test_rotations_and_scales_fill_their_ranges_about_the_centre() -> None:
         assert abs(values.mean()) < 0.1 * largest
 
 
-def test_shifts_fill_their_ranges_and_do_nothing_else() -> None:
+def test_shifts_cover_their_ranges_without_rotation() -> None:
     plan = Translate(TranslateOptions(probability=1, shift=0.1))(step_generator(1, 1, 1), start(COUNT))
     assert torch.equal(plan.augmented_from_crop[..., :2], torch.eye(2, dtype=torch.float64).expand(COUNT, 2, 2))
     for values, largest in ((plan.augmented_from_crop[:, 0, 2], 4.8), (plan.augmented_from_crop[:, 1, 2], 3.2)):
@@ -64,7 +64,7 @@ def test_shifts_fill_their_ranges_and_do_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", ["flip", "rotate_scale", "translate", "half_body", "colour_jitter"])
-def test_probability_is_the_share_of_persons(name: str) -> None:
+def test_probability_is_the_fraction_of_persons(name: str) -> None:
     before = start(COUNT)
     plan = build("augmentations", ComponentSpec(name=name, options={"probability": 0.3}))(step_generator(2, 1, 1), before)
     moved = (plan.augmented_from_crop != before.augmented_from_crop).flatten(1).any(1)
@@ -72,14 +72,14 @@ def test_probability_is_the_share_of_persons(name: str) -> None:
     assert (moved | recoloured).double().mean().item() == pytest.approx(0.3, abs=3 * math.sqrt(0.3 * 0.7 / COUNT))
 
 
-def test_the_same_generator_draws_the_same_plan_and_another_step_another() -> None:
+def test_plan_depends_on_the_generator_only() -> None:
     augmentation, before = RotateScale(RotateScaleOptions()), start(3)
     first, again, other = (augmentation(step_generator(4, 1, step), before).augmented_from_crop for step in (6, 6, 7))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_saturation_and_contrast_leave_middle_grey_alone() -> None:
+def test_saturation_and_contrast_do_not_change_mid_grey() -> None:
     colour = ColourJitter(ColourJitterOptions(probability=1, brightness=0, channel=0, contrast=0.5, saturation=1))
     maps = colour(step_generator(0, 0, 0), start(20)).colour_matrix
     grey = torch.tensor([0.5, 0.5, 0.5, 1.0])

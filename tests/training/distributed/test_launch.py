@@ -1,9 +1,8 @@
-"""Tests of posescope.training.distributed.launch, team and synced_norm: two processes (gloo) make what one makes of the batches.
+"""Tests of posescope.training.distributed.launch: two processes (gloo) have the results of one.
 
-Sums are done in another order, so gradients differ in their last bits. Some weights have no gradient but that noise (biases
-before a batch norm), which RMSProp and AdamW blow up to whole steps; a larger `eps` keeps it small, so that losses can be
-compared. With channels last torch's own batch norm on the CPU sums less exactly (6e-5 where it is 2e-6 otherwise): compared
-without.
+The order of sums differs, so gradients differ in their last bits. Some weights have only this noise as gradient (biases before
+a batch norm), which RMSProp and AdamW amplify to whole steps; a larger `eps` keeps it small, so that losses are comparable. With
+channels last torch's batch norm on the CPU is less exact (6e-5 instead of 2e-6), so it is off.
 """
 
 import multiprocessing
@@ -46,7 +45,7 @@ def make_options(**changes: Any) -> TrainingOptions:
 
 @pytest.fixture
 def mapped_set(train_set: CropSet, tmp_path: Path) -> CropSet:
-    """The training set as the store of crops gives it: from memory maps."""
+    """The training set from memory maps, as the store of crops returns it."""
     for number, shard in enumerate(train_set.shards):
         np.save(tmp_path / f"{number}.npy", shard)
     return replace(train_set, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
@@ -60,7 +59,7 @@ def assert_close(one: TrainingOutcome, two: TrainingOutcome) -> None:
 
 
 def assert_plain(outcome: TrainingOutcome) -> None:
-    """Nothing of the team is left in the model, but its number in the record of how it was made."""
+    """The model has no distributed layers; only its provenance states the number of processes."""
     kinds = {type(module).__name__ for module in outcome.model.network.modules()}
     assert "BatchNorm2d" in kinds
     assert not any("Sync" in kind or "Distributed" in kind for kind in kinds)
@@ -68,7 +67,7 @@ def assert_plain(outcome: TrainingOutcome) -> None:
 
 
 def inet_sockets(process: psutil.Process) -> set[tuple[str, str]]:
-    """(status, address) of the sockets of a process and of all below it."""
+    """Return (status, address) of the sockets of a process and its descendants."""
     found = set()
     for one in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
@@ -78,7 +77,7 @@ def inet_sockets(process: psutil.Process) -> set[tuple[str, str]]:
 
 @contextmanager
 def watched_sockets() -> Iterator[set[tuple[str, str]]]:
-    """What is seen of sockets while the block runs, beside those that were there before."""
+    """Collect the sockets that are open during the block and were not before."""
     before, seen, over = inet_sockets(psutil.Process()), set(), threading.Event()
 
     def watch() -> None:
@@ -101,15 +100,15 @@ def watched_sockets() -> Iterator[set[tuple[str, str]]]:
         {"augmentations": AUGMENTED, "optimiser": CALM_ADAMW, "ema_decay": 0.9, "grad_clip": 0.5, "warmup_steps": 5},
     ],
 )
-def test_two_processes_have_the_losses_of_one(
+def test_losses_of_two_processes_equal_those_of_one(
     changes: dict[str, Any], untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    """43 persons in batches of 15, 14, 14: shares of unequal size; 13 validation persons likewise. No port is open to others."""
+    """43 persons in batches of 15, 14, 14: slices of unequal size. No port is open to other machines."""
     options = make_options(**changes)
     sheets = ImageGridFolder(tmp_path / "sheets")
     with watched_sockets() as sockets:
         two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=sheets)
-    assert "LISTEN" in {status for status, _ in sockets}  # gloo listens: the right processes were watched
+    assert "LISTEN" in {status for status, _ in sockets}  # gloo listens, so the right processes were inspected
     assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
     alone = options.model_copy(update={"processes": 1})
     one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
@@ -118,10 +117,10 @@ def test_two_processes_have_the_losses_of_one(
     assert_plain(two)
 
 
-def test_one_step_of_two_processes_has_the_weights_of_one(
+def test_gradients_and_statistics_of_two_processes_equal_those_of_one(
     untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    """The steps of RMSProp hide the gradient's size, so its mean square is looked at, and the statistics of the batch norms."""
+    """RMSProp's steps do not show the size of gradients, so their mean squares and batch-norm statistics are compared."""
     few = mapped_set.subset(np.arange(7))
     options = make_options(epochs=1)
     stores = {count: CheckpointStore(tmp_path / str(count)) for count in (1, 2)}
@@ -137,7 +136,9 @@ def test_one_step_of_two_processes_has_the_weights_of_one(
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_from_its_checkpoints(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_run_in_two_processes_resumes_from_its_checkpoints(
+    untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
     whole = train(untrained, mapped_set, val_set, make_options(epochs=3), CheckpointStore(tmp_path / "whole"), "f")
     store = CheckpointStore(tmp_path / "two")
     train(untrained, mapped_set, val_set, make_options(epochs=2), store, "f")
@@ -147,7 +148,7 @@ def test_a_run_goes_on_from_its_checkpoints(untrained: PoseModel, mapped_set: Cr
         assert torch.equal(value, resumed.model.network.state_dict()[name]), name
 
 
-def test_errors_come_back_as_they_were(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_errors_keep_their_type_and_message(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     options = make_options(learning_rate=1e30, epochs=4)
     with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 1\..* (\d+, ){13}\d+\.") as caught:
         train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "c"), "f")
@@ -156,16 +157,16 @@ def test_errors_come_back_as_they_were(untrained: PoseModel, mapped_set: CropSet
         train(untrained, mapped_set, val_set, make_options(resume="other"), CheckpointStore(tmp_path / "d"), "f")
 
 
-def test_a_process_that_dies_is_named(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
-    (tmp_path / "0.npy").unlink()  # the memory map of this process stays
+def test_failed_process_is_named(untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+    (tmp_path / "0.npy").unlink()  # the memory map of this process remains
     with pytest.raises(TrainingProcessError, match=r"process [01] .*code 1: .*0\.npy"):
         train(untrained, mapped_set, val_set, make_options(), CheckpointStore(tmp_path / "c"), "f")
 
 
-def test_a_killed_process_ends_the_run(
+def test_killed_process_ends_the_run(
     untrained: PoseModel, mapped_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one only loses it: what is told is the kill."""
+    """The error is that of the killed process, not of the other one."""
     killed: list[int] = []
     before = multiprocessing.active_children()  # of other tests in this process
 
@@ -185,7 +186,7 @@ def test_a_killed_process_ends_the_run(
     assert set(multiprocessing.active_children()) <= set(before)
 
 
-def test_an_error_that_takes_more_than_a_message_comes_back_as_its_base() -> None:
+def test_error_with_further_arguments_is_raised_as_its_base_class() -> None:
     classes = launch._error_classes()
     assert classes["NonFiniteLossError"] is NonFiniteLossError
     assert "_WrongOptionsError" not in classes
@@ -206,6 +207,8 @@ def test_too_many_processes_are_refused(
         train(untrained, train_set, val_set, make_options(**changes), CheckpointStore(tmp_path), "f")
 
 
-def test_watching_takes_one_process(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
+def test_on_epoch_with_several_processes_is_refused(
+    untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
+) -> None:
     with pytest.raises(OptionsError, match="on_epoch"):
         train(untrained, train_set, val_set, make_options(), CheckpointStore(tmp_path), "f", on_epoch=lambda record: None)
