@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import torch
 
-from posescope.artifacts.model_folder import write_model
+from posescope.artifacts.model_folder import save_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
@@ -53,7 +53,7 @@ def make_models(root: Path, options: dict, size_px: int) -> tuple[Path, Path]:
         codec_spec=codec,
         crop=CropRecipe(rule=ComponentSpec(name="padded_square")),
     )
-    write_model(root / "torch", made)
+    save_model(root / "torch", made)
     crops = np.random.default_rng(0).integers(0, 256, (2, size_px, size_px, 3)).astype(np.uint8)
     export_onnx(root / "torch", root / "onnx", crops)
     return root / "torch", root / "onnx"

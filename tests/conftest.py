@@ -155,10 +155,10 @@ def model_folders(untrained_model: Any, tmp_path_factory: pytest.TempPathFactory
     """Return the model folder and its export: paths `torch` and `onnx`, and the check of the export (`check`)."""
     from types import SimpleNamespace  # noqa: PLC0415
 
-    from posescope.artifacts.model_folder import write_model  # noqa: PLC0415
+    from posescope.artifacts.model_folder import save_model  # noqa: PLC0415
     from posescope.artifacts.onnx_export import export_onnx  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("models")
-    write_model(root / "torch", untrained_model)
+    save_model(root / "torch", untrained_model)
     crops = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
     return SimpleNamespace(torch=root / "torch", onnx=root / "onnx", check=export_onnx(root / "torch", root / "onnx", crops))

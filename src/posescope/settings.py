@@ -7,20 +7,18 @@ configure_thread_pools()  # before torch is imported, which happens below
 from posescope.core.text_escaping import escape_log_messages  # noqa: E402
 from posescope.kedro_support.config_loader import ComponentConfigLoader  # noqa: E402
 from posescope.kedro_support.data_folder_hooks import ChecksumCheck, DataFolderLock  # noqa: E402
-from posescope.kedro_support.run_checks import (  # noqa: E402
-    AllowDottedPaths,
-    InputsCheck,
-    ParametersCheck,
-)
+from posescope.kedro_support.params_option import patch_kedro_params  # noqa: E402
+from posescope.kedro_support.run_checks import AllowDottedPaths, InputsCheck, ParametersCheck  # noqa: E402
 from posescope.kedro_support.run_recorder import RecordedSession, RunRecorder  # noqa: E402
 
 escape_log_messages()  # Kedro has read conf/logging.yml by now
+patch_kedro_params()  # `kedro run` and Kedro's HTTP server read `--params` as `posescope run` does
 
 HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), DataFolderLock(), ChecksumCheck())
 
 SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader
-# `soft`: an environment or `--params` names only what differs; the rest of a namespace stays.
+# `soft`: an environment or `--params` names only what differs; the rest of a namespace is kept.
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

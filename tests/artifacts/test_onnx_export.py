@@ -15,7 +15,7 @@ import torch
 
 from posescope.artifacts import onnx_export
 from posescope.artifacts.description import ModelFolderError, read_description
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_export import export_onnx
 from posescope.artifacts.onnx_model import NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
@@ -32,7 +32,7 @@ CROPS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint
 @pytest.mark.parametrize("flip_test", [False, True])
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_answers_are_pytorchs(model_folders: Any, count: int, flip_test: bool) -> None:
-    model, session = read_model(model_folders.torch), OnnxModel(read_description(model_folders.onnx))
+    model, session = load_model(model_folders.torch), OnnxModel(read_description(model_folders.onnx))
     expected = model.predict(torch.from_numpy(CROPS[:count]), flip_test=flip_test)
     found = session.run(CROPS[:count], flip_test)
     assert (found.joints.shape, found.scores.shape) == ((count, 3, 2), (count, 3))
@@ -69,7 +69,7 @@ def test_a_changed_file_is_refused(model_folders: Any, tmp_path: Path) -> None:
     for path in model_folders.onnx.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / NETWORK).write_bytes((tmp_path / NETWORK).read_bytes() + b"x")
-    with pytest.raises(ModelFolderError, match=r"model\.onnx: SHA-256 .* It is damaged or of another model"):
+    with pytest.raises(ModelFolderError, match=r"model\.onnx: .*SHA-256"):
         OnnxModel(read_description(tmp_path))
     (tmp_path / NETWORK).unlink()
     with pytest.raises(ModelFolderError, match=r"it has no model\.onnx"):
@@ -234,7 +234,7 @@ def test_the_tolerance_is_a_share_of_the_largest_cell(
     model_folders: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool
 ) -> None:
     """Peaks of a trained network can be 0.05 high: a fixed bound of 0.001 would be 2 % of them."""
-    largest = float(read_model(model_folders.torch).heatmaps(torch.from_numpy(CROPS)).abs().max())
+    largest = float(load_model(model_folders.torch).heatmaps(torch.from_numpy(CROPS)).abs().max())
 
     class Noisy(OnnxModel):
         def heatmaps(self, crops: np.ndarray) -> np.ndarray:

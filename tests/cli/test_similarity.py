@@ -1,4 +1,4 @@
-"""`posescope agree`: which networks it can hold side by side, what it prints, and how it ends where it cannot."""
+"""`posescope similarity`: which networks it can hold side by side, what it prints, and how it ends where it cannot."""
 
 import json
 import re
@@ -23,7 +23,7 @@ Make = Callable[..., Path]
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["agree", *map(str, arguments)])
+    return CliRunner().invoke(cli, ["similarity", *map(str, arguments)])
 
 
 def make_values() -> NDArray[np.float32]:

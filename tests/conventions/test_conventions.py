@@ -123,7 +123,7 @@ def test_components_named_by_files_are_built_only_if_trusted() -> None:
         "core/plugins.py",
         "data/crops/options.py",
         "cli/predict.py",
-        "artifacts/autoencoder_insertion.py",
+        "artifacts/model_assembly.py",
         "evaluation/scoring_options.py",
     }
     parsed = [

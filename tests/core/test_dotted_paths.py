@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from posescope.artifacts.model_folder import ModelFolderError, read_model
+from posescope.artifacts.model_folder import ModelFolderError, load_model
 from posescope.cli import cli
 from posescope.prediction.estimator import PoseEstimator
 
@@ -108,11 +108,11 @@ def test_a_run_that_does_not_name_it_does_not_import_it(root: Path, unloaded: Pa
 def test_python_names_it_by_allow(root: Path, unloaded: Path) -> None:
     folder = newest_model(root)
     with pytest.raises(ModelFolderError, match=rf"allow=\['{NET}'\] in Python, --allow-component {NET}"):
-        read_model(folder)
+        load_model(folder)
     with pytest.raises(ModelFolderError, match="by a dotted path"):
         PoseEstimator.load(folder, device="cpu", allow=["nets_of_the_user:Other"])
     assert not unloaded.exists()
-    assert read_model(folder, allow=[NET]).model_spec.name == NET
+    assert load_model(folder, allow=[NET]).model_spec.name == NET
     poses = PoseEstimator.load(folder, device="cpu", allow=[NET]).predict_one(np.zeros((30, 30, 3), np.uint8))
     assert np.isfinite(poses.joints).all()
     assert unloaded.exists()

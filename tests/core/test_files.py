@@ -149,7 +149,7 @@ ODD_JSON = {
 }
 # Left to readers that check each record.
 ODD_VALUES = {
-    "NaN": b"[NaN]", "-Infinity": b"[-Infinity]", "overflow": b"[1e999]", "half a surrogate pair": b'{"a": "\\uD800"}',
+    "NaN": b"[NaN]", "-Infinity": b"[-Infinity]", "overflow": b"[1e999]", "unpaired surrogate": b'{"a": "\\uD800"}',
     "half a pair as key": b'{"\\udc00": 1}', "half a pair in bytes": b'["\xed\xa0\x80"]',
 }  # fmt: skip
 
@@ -170,7 +170,7 @@ def test_a_key_repeated_after_many_others_is_found_at_once(tmp_path):
     path = tmp_path / "wide.json"
     path.write_text("{" + "".join(f'"{number}":0,' for number in range(100_000)) + '"99999":1}')
     started = time.process_time()
-    with pytest.raises(DataError, match="the key '99999' stands more than once"):
+    with pytest.raises(DataError, match="'99999'"):
         read_json(path)
     assert time.process_time() - started < 10, "it took minutes where each key was counted among all"
 

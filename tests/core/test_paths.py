@@ -57,7 +57,7 @@ def test_a_drive_letter_is_no_scheme(text: str) -> None:
 
 
 def test_an_address_that_went_through_a_path_is_still_refused() -> None:
-    with pytest.raises(ValidationError, match="address"):
+    with pytest.raises(ValidationError, match="file"):
         Places.model_validate({"file": "s3://bucket/net.onnx"})
 
 

@@ -160,14 +160,14 @@ def test_components_in_a_model_are_checked_with_it():
     assert isinstance(build("filters", found.inner.filters[0]), LabelledJoints)
 
 
-def test_describe_invalid_names_path_and_value():
-    assert invalid({"inner": {"fraction": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
+def test_validation_error_names_path_and_value():
+    assert invalid({"inner": {"share": 2}}) == ("inner.share: Input should be less than or equal to 1 (found 2)",)
     assert invalid({"inner": {"shares": 2}}) == ("inner.shares: unknown name",)
     assert invalid("all") == ("(whole): Input should be a valid dictionary or instance of Outer (found 'all')",)
 
 
-def test_describe_invalid_lists_everything_that_is_wrong():
-    assert invalid({"inner": {"fraction": 2, "more": 1}, "outer": 1}) == (
+def test_validation_error_lists_all_faults():
+    assert invalid({"inner": {"share": 2, "more": 1}, "outer": 1}) == (
         "inner.share: Input should be less than or equal to 1 (found 2)",
         "inner.more: unknown name",
         "outer: unknown name",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from kedro.io import DatasetError, Version
 
-from posescope.artifacts.model_folder import write_model
+from posescope.artifacts.model_folder import save_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.datasets import ModelDataset
 
@@ -89,7 +89,7 @@ def test_newest_takes_the_newest_of_a_folder_of_versions(path: Path, pose_model:
 
 
 def test_newest_takes_a_model_folder_as_it_is(path: Path, pose_model: PoseModel) -> None:
-    write_model(path, pose_model)
+    save_model(path, pose_model)
     newest = ModelDataset(filepath=str(path), newest=True)
     assert newest.exists()
     assert newest.load().provenance == pose_model.provenance

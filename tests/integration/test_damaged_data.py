@@ -99,7 +99,7 @@ class Finished:
 
     def _place(self, name: str) -> Path:
         dataset: Any = self.catalog.get(name)
-        return dataset.__dict__["_posescope_watch"].path_of(dataset).relative_to(self.data)
+        return dataset.__dict__["_posescope_checker"].path_of(dataset).relative_to(self.data)
 
     def _is_saved(self, name: str) -> bool:
         return getattr(self.catalog.get(name), "_filepath", None) is not None

@@ -19,7 +19,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from posescope.artifacts.description import model_fingerprint
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.model_folder import load_model
 from posescope.cli import cli
 from posescope.core.origin import OriginMismatchError
 from posescope.drawing.rgb_images import read_png_text
@@ -233,7 +233,7 @@ def test_the_report_is_self_contained(run: Path) -> None:
 
 def test_the_model_folder_loads_with_its_provenance(run: Path) -> None:
     (folder,) = (run / "data" / "06_models" / "model").glob("*/model")
-    model = read_model(folder)
+    model = load_model(folder)
     assert model.crop_size == (64, 64)
     assert model.codec_spec.name == "gaussian"
     assert model.model_spec.options["stacks"] == 2
@@ -256,7 +256,7 @@ def test_inference_predicts_every_image_of_a_folder(copy: Path) -> None:
     names = sorted(path.name for path in images.iterdir())
     assert [result["file_name"] for result in results] == names, "one record an image"
     (model_folder,) = (copy / "data" / "06_models" / "model").glob("*/model")
-    joints = len(read_model(model_folder).skeleton)
+    joints = len(load_model(model_folder).skeleton)
     for result in results:
         height, width = cv2.imread(str(images / result["file_name"])).shape[:2]
         assert result["image_id"] == int(Path(result["file_name"]).stem)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.framework.cli.utils import _split_params
 
-import posescope.kedro_support.parameter_checks  # noqa: F401  lets Kedro read as we do
 from posescope.core.errors import OptionsError
-from posescope.kedro_support.params_option import parse_pairs, parse_params_option
-from posescope.kedro_support.path_parameters import PATH_PARAMETERS
+from posescope.kedro_support.parameter_checks import PATH_PARAMETERS
+from posescope.kedro_support.params_option import parse_pairs, parse_params_option, patch_kedro_params
+
+patch_kedro_params()
 
 TITLE = "reporting.page.title"
 TEXTS = [

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from posescope.artifacts.description import read_description
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.model_folder import load_model
 from posescope.core.tables import matrices_of
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import read_annotations
@@ -31,7 +31,7 @@ def test_joints_are_the_same_to_a_hundredth_of_a_pixel(tiny_coco: Any, tmp_path:
     ids = boxed.crop_boxes["person_id"].to_numpy()
     crops = store.select(targets_in_crops(boxed.crop_boxes, found.keypoints), ids).read_images(np.arange(len(ids)))
 
-    model = read_model(model_folders.torch)
+    model = load_model(model_folders.torch)
     decoded = model.predict(torch.from_numpy(crops)).joints.numpy()
     expected = apply_affine(invert_affine(matrices_of(boxed.crop_boxes)), decoded)
 

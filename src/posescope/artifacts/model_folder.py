@@ -1,6 +1,6 @@
-"""The model folder: a trained model on disk that describes itself and is read without unpickling anything.
+"""The model folder: a trained model on disk, which describes itself and is read without unpickling.
 
-<folder>/model.safetensors   the network's weights
+<folder>/model.safetensors   weights of the network
          model.json          format, architecture, codec, skeleton, input, provenance, SHA-256 of the weights and of itself
 """
 
@@ -16,36 +16,38 @@ from torch import Tensor
 
 from posescope.artifacts.description import (
     DESCRIPTION,
-    FIELDS,
     FORMAT_VERSION,
     ModelFolderError,
     add_description_checksum,
     check_file,
+    fingerprint_of_content,
     read_description,
 )
 from posescope.artifacts.devices import resolve_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.artifacts.weights import check_tensor_specs, load_weights
 from posescope.core.errors import OptionsError
-from posescope.core.files import atomic_folder, fingerprint, sha256_of, write_json
+from posescope.core.files import atomic_folder, sha256_of, write_json
 from posescope.core.plugins import build, restrict_dotted_paths, trust_component
 from posescope.core.torch_rng import fork_torch_rng
 from posescope.models.base import PoseNetwork
 
-__all__ = [
-    "WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "read_model", "write_model",
-]  # fmt: skip
+__all__ = ["WEIGHTS", "ModelFolderError", "describe_model", "fingerprint_of_model", "load_model", "save_model"]
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 
 
-def write_model(folder: Path, model: PoseModel) -> None:
-    """Write a model: the new folder is whole before the old one goes.
+def save_model(folder: Path, model: PoseModel) -> None:
+    """Write a model folder; the new folder is complete before the old one is removed.
 
-    While the old one is removed and the new one renamed, a reader may find no model there, or one with a file missing;
-    `read_model` refuses both. After a crash in that moment the old model is gone.
+    Between the two steps a reader may find no model, or one with a missing file; `load_model` refuses both. After a crash at that
+    moment the old model is lost.
+
+    Args:
+        folder: The folder to write; it is replaced if it exists.
+        model: The model.
 
     Raises:
         ValueError: if the provenance holds NaN or an infinite number.
@@ -56,19 +58,22 @@ def write_model(folder: Path, model: PoseModel) -> None:
     log.info("Wrote the model folder %s.", folder)
 
 
-def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -> PoseModel:
-    """Read a model in evaluation mode.
+def load_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -> PoseModel:
+    """Load a model in evaluation mode.
 
     Args:
-        folder: as `write_model` left it.
+        folder: A model folder of this or an earlier format version.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
-        allow: dotted paths (`package.module:attribute`) that the folder may name as network, codec or crop rule, or in their
-            options. Anything else that is not installed is refused: loading it would run code.
+        allow: Dotted paths (`package.module:attribute`) that the folder may name as network, codec or crop rule, or in their
+            options. Other components that are not installed are refused, since loading them would run code.
 
     Raises:
-        ModelFolderError: if a file or a field is missing, the format is newer than this version knows, the weights do not match
-            their checksum or the architecture, or a component is not installed; the message says which.
+        ModelFolderError: if a file or a field is missing, the format is newer than this version, the weights do not match their
+            checksum or the architecture, or a component is not installed.
         OptionsError: if the device does not exist.
+
+    Example:
+        >>> load_model(Path("data/06_models/model"), device="cpu")  # doctest: +SKIP
     """
     place = resolve_device(device)
     about = read_description(folder)
@@ -77,14 +82,14 @@ def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
     try:
         model_spec = trust_component("models", about.architecture, allow)
         codec_spec, crop = trust_component("codecs", about.codec, allow), about.crop.trusted(allow)
-        with fork_torch_rng(), restrict_dotted_paths(allow):  # a network draws its first weights as it is built
+        with fork_torch_rng(), restrict_dotted_paths(allow):  # building a network draws its initial weights
             codec = build("codecs", codec_spec, **context)
             check_tensor_specs(lambda: build("models", model_spec, **context), folder / WEIGHTS)
             network: PoseNetwork = build("models", model_spec, **context)
     except (OptionsError, ArithmeticError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{folder / DESCRIPTION}: cannot build this model: {error}") from error
     load_weights(network, folder / WEIGHTS)
-    # As in training: the layout in which convolutions are fastest, and so the same sums in the same order.
+    # As in training: the fastest layout for convolutions, and the same order of summation.
     network = network.to(place).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     return PoseModel(
         network=network,
@@ -100,9 +105,8 @@ def read_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
 
 
 def fingerprint_of_model(model: PoseModel) -> str:
-    """Of a model in memory: what `model_fingerprint` says of the folder that `write_model` makes of it, wherever it came from."""
-    content = describe_model(model, hashlib.sha256(save(_weights_of(model))).hexdigest())
-    return fingerprint({name: content[name] for name in FIELDS})
+    """Return the fingerprint of a model in memory, equal to `model_fingerprint` of its folder."""
+    return fingerprint_of_content(describe_model(model, hashlib.sha256(save(_weights_of(model))).hexdigest()))
 
 
 def _weights_of(model: PoseModel) -> dict[str, Tensor]:
@@ -110,7 +114,12 @@ def _weights_of(model: PoseModel) -> dict[str, Tensor]:
 
 
 def describe_model(model: PoseModel, weights_sha256: str) -> dict[str, Any]:
-    """The content of `model.json`, but for its own checksum."""
+    """Return the content of `model.json`, without its own checksum.
+
+    Args:
+        model: The model.
+        weights_sha256: SHA-256 of its weights file.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "architecture": model.model_spec.model_dump(mode="json"),

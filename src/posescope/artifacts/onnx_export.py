@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posescope.artifacts.description import DESCRIPTION, add_description_checksum, read_description, read_description_content
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_model import DECODER, FLIP_TEST_DECODER, NETWORK, OnnxModel
 from posescope.artifacts.pose_model import PoseModel
 from posescope.codecs.base import DecodedJoints
@@ -82,7 +82,7 @@ def export_onnx(
     _require_exporter()
     destination = destination.resolve()  # `.` has no name to rename to
     _check_destination(source.resolve(), destination)
-    model = read_model(source, allow=allow)
+    model = load_model(source, allow=allow)
     if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
         raise DataError(f"export: expected crops (n, {model.crop_size[0]}, {model.crop_size[1]}, 3), n > 0, found {crops.shape}.")
     with atomic_folder(destination) as folder:

@@ -1,40 +1,50 @@
-"""The command line: `posescope ...`; inside the project the same commands stand beside Kedro's (`kedro plugins`).
+"""The command line `posescope`; inside a project its commands are also Kedro's (`kedro predict`).
 
-A command's module is imported when the command is asked for: `posescope predict` with an exported model answers before PyTorch,
-or Kedro, would have been imported.
+A command's module is imported when the command is called. The help page needs no import: the short help of every command is in
+`COMMANDS`. Kedro reads the attributes `cli` and `run` of this package, so no module of it may be called `run`.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
 
-from posescope.core.hardware import configure_thread_pools
+__all__ = ["COMMANDS", "cli"]
 
-__all__ = ["cli"]
-
-_RUN = "run"
-_COMMANDS = {
-    "agree": "posescope.cli.similarity",
-    "compare": "posescope.cli.compare",
-    "export": "posescope.cli.export",
-    "info": "posescope.cli.info",
-    "plugins": "posescope.cli.plugins",
-    "predict": "posescope.cli.predict",
-    _RUN: "posescope.cli.run_command",
+# Name -> module and short help.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "compare": ("posescope.cli.compare", "Compare two finished runs, person by person."),
+    "export": ("posescope.cli.export", "Export a model to ONNX and verify its outputs."),
+    "info": ("posescope.cli.info", "Describe a model folder."),
+    "plugins": ("posescope.cli.plugins", "List the installed components with their options."),
+    "predict": ("posescope.cli.predict", "Predict the poses of persons in images and videos."),
+    "run": ("posescope.cli.run_command", "Run the pipeline."),
+    "similarity": ("posescope.cli.similarity", "Compare what several networks represent."),
 }
+_RENAMED = {"agree": "similarity"}
 
 
 class _LazyGroup(click.Group):
+    """A group that imports the module of a command when the command is called."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name in _RENAMED:
+            ctx.fail(f"The command '{cmd_name}' was renamed to '{_RENAMED[cmd_name]}'.")
+        if cmd_name not in COMMANDS:
             return None
+        from posescope.core.hardware import configure_thread_pools  # noqa: PLC0415  (the help page needs neither)
+
         configure_thread_pools()  # before a command imports NumPy or torch
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
 
 @click.group(cls=_LazyGroup)
@@ -44,7 +54,7 @@ def cli() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """`posescope.cli.run`, where Kedro looks for a project's own command."""
-    if name != _RUN:
+    """Return `posescope.cli.run`, the project's own `run` command for Kedro."""
+    if name != "run":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_COMMANDS[_RUN]), _RUN)
+    return import_module(COMMANDS[name][0]).run

@@ -1,4 +1,4 @@
-"""Commands whose foreseen errors end in one line; imported by every command, so it imports nothing heavy."""
+"""Parts that all commands share: error handling, printing, paths and options. Imports nothing heavy."""
 
 import errno
 import os
@@ -13,11 +13,11 @@ from posescope.core.errors import PosescopeError
 from posescope.core.paths import expand_home, find_path_error
 from posescope.core.text_escaping import escape_control
 
-__all__ = ["PosescopeCommand", "error_message", "escape_unprintable", "echo", "allow_component", "LocalPathType"]
+__all__ = ["LocalPathType", "PosescopeCommand", "allow_component", "echo", "error_message", "escape_unprintable"]
 
 
 class PosescopeCommand(click.Command):
-    """A command that ends with exit code 1 and one clear message where it meets an error of ours, or the machine's limits."""
+    """A command that prints expected errors as one message and ends with exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -31,10 +31,10 @@ class PosescopeCommand(click.Command):
 
 
 def error_message(error: BaseException) -> str | None:
-    """Return the message of a foreseen error: one of ours, or one of the machine's limits; None for any other.
+    """Return the message of an expected error, None for any other.
 
-    Args:
-        error: what was raised. A closed pipe is not foreseen here: click ends quietly then.
+    Expected are the errors of the package, those of the file system and the memory, and those of OpenCV. A closed pipe is left to
+    click, which ends quietly.
     """
     if isinstance(error, PosescopeError):
         return str(error)
@@ -43,53 +43,47 @@ def error_message(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         place = "" if error.filename is None else f"{error.filename}: "
         return f"{place}{error.strerror or error}"
-    if isinstance(error, _errors_of_opencv()):
+    if "cv2" in sys.modules and isinstance(error, sys.modules["cv2"].error):
         return f"OpenCV: {' '.join(str(error).split())}"
     return None
 
 
 def echo(message: str, *, err: bool = False) -> None:
-    """Print a line, whatever file names it holds."""
+    """Print a line; unprintable characters of file names are escaped.
+
+    Args:
+        message: The line.
+        err: Print to stderr.
+    """
     click.echo(escape_unprintable(message), err=err)
 
 
 def escape_unprintable(text: str) -> str:
-    r"""Return text that can be printed: bytes of a file name that are no UTF-8, and control characters, are written out."""
+    """Return text in which control characters, and bytes of file names that are not UTF-8, are escaped."""
     return escape_control(text.encode("utf-8", "backslashreplace").decode("utf-8"), keep_lines=True)
 
 
-def _errors_of_opencv() -> tuple[type[Exception], ...]:
-    """None where the command did not load OpenCV."""
-    return (sys.modules["cv2"].error,) if "cv2" in sys.modules else ()
-
-
-# MERGED from cli_options: Options that several commands share; imports nothing heavy.
-
-
 def allow_component(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--allow-component`, which the command gets as `allow`, a tuple of dotted paths."""
+    """Add the option `--allow-component`; the command receives a tuple of dotted paths as `allow`."""
     option = click.option(
         "--allow-component",
         "allow",
         multiple=True,
         metavar="PATH",
-        help="Let the model folder name this component by its dotted path (package.module:attribute); its code will run.",
+        help="Allow the model folder to load this component by its dotted path (package.module:attribute). This runs its code.",
     )
     return option(command)
 
 
-# MERGED from cli_paths: The type of paths on the command line.
-
-
 class LocalPathType(click.Path):
-    """click's path with `~` as the home folder: a shell leaves `--out=~/poses` as it is. Addresses are refused."""
+    """Click's path with `~` as the home folder, since a shell does not expand `--out=~/poses`. URLs are refused."""
 
     def __init__(self, **checks: Any) -> None:
-        """Args: as `click.Path` has them; values are `pathlib.Path`."""
+        """Args: as `click.Path`; values are `pathlib.Path`."""
         super().__init__(path_type=Path, **checks)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, checked."""
+        """Return the validated path."""
         text = expand_home(os.fspath(value))
         fault = None if Path(text).exists() else find_path_error(text)
         if fault is not None:

@@ -1,4 +1,4 @@
-"""`posescope agree DATA_DIR DATA_DIR ...`: what have networks that were trained apart learned alike?"""
+"""`posescope similarity DATA_DIR DATA_DIR ...`: what have networks that were trained apart learned alike?"""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from posescope.core.text_escaping import escape_control
 from posescope.explainability.similarity.representation_similarity import RepresentationSimilarity, compare_representations
 from posescope.runs.explained_runs import ExplainedRun, common_persons, open_explained_run
 
-__all__ = ["agree"]
+__all__ = ["similarity"]
 
 Pairs = dict[tuple[str, str], RepresentationSimilarity]
 
@@ -26,7 +26,7 @@ Pairs = dict[tuple[str, str], RepresentationSimilarity]
 @click.option("--shuffles", type=click.IntRange(min=1), default=99, show_default=True, help="Of the controls.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of folds and shuffles.")
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
-def agree(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int, as_json: bool) -> None:
+def similarity(data_dirs: tuple[Path, ...], components: int, shuffles: int, seed: int, as_json: bool) -> None:
     """Hold explained networks against one another: seeds, recipes, sizes.
 
     DATA_DIRS: two to eight folders that runs of the same data were told to write to (data_dir), explainability included.

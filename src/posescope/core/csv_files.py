@@ -1,4 +1,4 @@
-"""CSV files that a spreadsheet may open: no text in them, such as the name of a joint or an image, is taken for a formula."""
+"""CSV files that are safe to open in a spreadsheet: text such as a joint or image name is never read as a formula."""
 
 import csv
 import re
@@ -10,38 +10,41 @@ import pandas as pd
 
 __all__ = ["escape_cells", "quoting_of", "read_csv", "unescape_cells", "write_csv"]
 
-# What spreadsheets take for the start of a formula (OWASP: CSV injection). Leading quotes count, so that reading back is exact.
+# Characters that start a formula in spreadsheets (OWASP: CSV injection). Leading quotes count, so that reading back is exact.
 _FORMULA = re.compile(r"^('*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _ESCAPED = re.compile(r"^'('*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
 def escape_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts and headings no spreadsheet takes for formulas: a quote is put before those that look like one.
+    """Return a table in which a quote precedes each text and heading that a spreadsheet would read as a formula.
 
-    Numbers stay numbers, negative ones too.
+    Numbers stay numbers, also negative ones.
     """
     return _replace(table, _FORMULA, r"'\1")
 
 
 def unescape_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table that `escape_cells` was given."""
+    """Revert `escape_cells`."""
     return _replace(table, _ESCAPED, r"\1")
 
 
 def quoting_of(table: pd.DataFrame) -> Literal[0, 2]:
-    """Return how to quote a table (`csv.QUOTE_*`): a carriage return alone ends a row for readers, but not for the writer."""
+    """Return the quoting that a table needs, `csv.QUOTE_MINIMAL` or `csv.QUOTE_NONNUMERIC`.
+
+    A lone carriage return ends a row for readers, but the writer does not quote it.
+    """
     columns = [table.iloc[:, place] for place, kind in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
     values = chain(table.columns, *columns)
     return csv.QUOTE_NONNUMERIC if any(isinstance(value, str) and "\r" in value for value in values) else csv.QUOTE_MINIMAL
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index, its texts escaped (`escape_cells`)."""
+    """Write a table without its index, with its text escaped (`escape_cells`)."""
     escape_cells(table).to_csv(path, index=False, quoting=quoting_of(table))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote. Only an empty cell is missing: a joint may be called `NA`."""
+    """Read a file of `write_csv`. Only an empty cell is a missing value: a joint may be called `NA`."""
     return unescape_cells(pd.read_csv(path, keep_default_na=False, na_values=[""]))
 
 

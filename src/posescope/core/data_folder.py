@@ -1,11 +1,11 @@
-"""The folder of a project's data: one run at a time writes into it, and every file of it has a checksum.
+"""The data folder of a project: a lock that admits one run at a time, and a checksum for every file.
 
     data_dir/
-      .lock           held by the run that works here (flock); its text names that run
-      .lock.workers   held in common by the processes that the run started: they may outlive it for a moment
-      .checksums/     for each file that a run saved, and under its name, the checksum and what it was made from
+      .lock           held by the run that writes here (flock); its text describes that run
+      .lock.workers   shared by the worker processes of the run, which may outlive it for a moment
+      .checksums/     for each file that a run saved, under its name: its checksum and those of the inputs
 
-Readers take no lock. A lock ends with the process that holds it, however that ends.
+Readers take no lock. A lock ends with the process that holds it.
 """
 
 import errno
@@ -32,41 +32,41 @@ __all__ = ["DataFolder", "ChecksumRecord", "FolderInUseError", "FolderLock", "ch
 
 LOCK, WORKERS_LOCK, CHECKSUMS = ".lock", ".lock.workers", ".checksums"
 
-# What flock says on file systems that cannot lock.
+# Errors of flock on file systems without locks.
 _CANNOT_LOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
-# (device, inode) of the lock files that this process, or the one that it was forked from, holds.
+# (device, inode) of the lock files that this process, or the process that it was forked from, holds.
 _held: set[tuple[int, int]] = set()
 
 log = logging.getLogger(__name__)
 
 
 class FolderInUseError(PosescopeError):
-    """Another run works in the data folder."""
+    """Another run has locked the data folder."""
 
 
 @dataclass
 class FolderLock:
-    """The lock of a folder, until it is released or this process ends; forked processes share it.
+    """The lock of a folder, held until it is released or this process ends; forked processes share it.
 
     Attributes:
-        handle: descriptor of the lock file; None where the file system cannot lock.
-        made: the folder, if it was made to be held; None if it was there before.
+        handle: Descriptor of the lock file; None on a file system without locks.
+        created: The folder, if it was created for the lock; None if it existed before.
     """
 
     handle: int | None
-    made: Path | None = None
+    created: Path | None = None
 
     def abandon(self) -> None:
-        """Release the folder, and remove it if it was made to be held and nothing else has come into it."""
-        if self.made is not None and {path.name for path in self.made.iterdir()} <= {LOCK, WORKERS_LOCK}:
+        """Release the folder, and remove it if it was created for the lock and holds nothing else."""
+        if self.created is not None and {path.name for path in self.created.iterdir()} <= {LOCK, WORKERS_LOCK}:
             for name in (LOCK, WORKERS_LOCK):
-                (self.made / name).unlink(missing_ok=True)
-            self.made.rmdir()
+                (self.created / name).unlink(missing_ok=True)
+            self.created.rmdir()
         self.release()
 
     def release(self) -> None:
-        """Give the folder free, also where forked processes still have the descriptor."""
+        """Release the folder, even if forked processes still have the descriptor."""
         if self.handle is None or sys.platform == "win32":
             return
         handle, self.handle = self.handle, None
@@ -78,11 +78,11 @@ class FolderLock:
 
 @dataclass(frozen=True)
 class ChecksumRecord:
-    """What is known of a saved file or folder.
+    """Checksum of a saved file or folder.
 
     Attributes:
-        checksum: XXH3-128 of its bytes; of a store, the fingerprint of its content.
-        made_from: checksum of each dataset that the node read, by the dataset's name.
+        checksum: XXH3-128 of its bytes; for a store, the fingerprint of its content.
+        made_from: Dataset name -> checksum, for each input of the node that saved it.
     """
 
     checksum: str
@@ -91,78 +91,78 @@ class ChecksumRecord:
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Owns the lock and the checksums of a data folder.
+    """Lock and checksums of a data folder.
 
     Attributes:
-        root: the folder; several names of one folder (links, relative paths) are the same.
+        root: The folder; links and relative paths to it are equivalent.
     """
 
     root: Path
 
     def is_finished(self) -> bool:
-        """True: it is always there."""
+        """Return True, for the interface of stores."""
         return True
 
-    def hold(self, what: str) -> FolderLock:
-        """Take the folder for this run alone.
+    def acquire_lock(self, description: str) -> FolderLock:
+        """Lock the folder for this run, without waiting.
 
         Args:
-            what: the run in words, for others who want the folder.
+            description: Description of the run, for the message of other runs that need the folder.
 
         Raises:
-            FolderInUseError: at once, if another run has it; the message says which.
-            DataError: if nothing can be written there.
+            FolderInUseError: if another run has locked it; the message describes that run.
+            DataError: if the folder is not writable.
         """
         if sys.platform == "win32":
-            log.warning("%s: Windows has no lock of this kind. Take care that no other run works here.", self.root)
+            log.warning("%s: not locked, since Windows has no flock. Do not start another run in this folder.", self.root)
             return FolderLock(None)
-        made = None if self.root.exists() else self.root
+        created = None if self.root.exists() else self.root
         handle = self._open(LOCK)
         try:
             if not self._try_lock(handle, fcntl.LOCK_EX):
                 os.close(handle)
-                return FolderLock(None, made)
-            if _identity(handle) != _identity_of(self.root / LOCK):  # a run that gave up removed it before it was locked here
+                return FolderLock(None, created)
+            if _identity(handle) != _identity_of(self.root / LOCK):  # another run removed the file before it was locked here
                 os.close(handle)
-                return self.hold(what)
+                return self.acquire_lock(description)
             self._check_workers()
         except PosescopeError:
             os.close(handle)
             raise
-        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now(), "what": what}
+        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now(), "what": description}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(note).encode(), 0)
         _held.add(_identity(handle))
-        return FolderLock(handle, made)
+        return FolderLock(handle, created)
 
     def read_checksum(self, path: Path) -> ChecksumRecord | None:
-        """What was noted when `path` was saved; None if it was not, or lies outside this folder.
+        """Return the record of a saved file; None if it has none, or is outside this folder.
 
         Raises:
-            DataError: if the note is damaged.
+            DataError: if the record is damaged.
         """
-        place = self._note_path(path)
-        if place is None or not place.is_file():
+        record = self._record_path(path)
+        if record is None or not record.is_file():
             return None
-        content = read_checksummed_json(place, "")
-        if not isinstance(content.get("made_from"), dict):
-            raise DataError(f"{place}: expected a checksum and what the file was made from.")
-        told = (content.get("checksum"), *content["made_from"].values())
-        if not all(isinstance(checksum, str) for checksum in told):
-            raise DataError(f"{place}: expected checksums as text.")
+        content = read_checksummed_json(record, "")
+        inputs = content.get("made_from")
+        if not isinstance(inputs, dict) or not all(
+            isinstance(value, str) for value in (content.get("checksum"), *inputs.values())
+        ):
+            raise DataError(f"{record}: expected the text fields checksum and made_from. The record is damaged.")
         return ChecksumRecord(content["checksum"], content["made_from"])
 
-    def write_checksum(self, path: Path, note: ChecksumRecord) -> None:
-        """Note what was saved at `path`; nothing is noted of what lies outside this folder."""
-        place = self._note_path(path)
-        if place is not None:
-            write_checksummed_json(place, {"checksum": note.checksum, "made_from": dict(note.made_from)}, compact=True)
+    def write_checksum(self, path: Path, record: ChecksumRecord) -> None:
+        """Write the record of a saved file; files outside this folder get none."""
+        target = self._record_path(path)
+        if target is not None:
+            write_checksummed_json(target, {"checksum": record.checksum, "made_from": dict(record.made_from)}, compact=True)
 
     def checksum_path(self, path: Path) -> Path:
-        """Where the note of `path` lies."""
-        return self._note_path(path) or path
+        """Return the path of the record of a saved file."""
+        return self._record_path(path) or path
 
-    def _note_path(self, path: Path) -> Path | None:
+    def _record_path(self, path: Path) -> Path | None:
         root, file = self.root.resolve(), path.resolve()
         return root / CHECKSUMS / f"{file.relative_to(root)}.json" if file.is_relative_to(root) else None
 
@@ -172,20 +172,21 @@ class DataFolder:
             return os.open(self.root / name, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise DataError(
-                f"{self.root}: a run cannot write here ({error.strerror or error}). Take another data_dir: "
-                "--params data_dir=FOLDER"
+                f"{self.root}: not writable ({error.strerror or error}). Use another data_dir: --params data_dir=FOLDER"
             ) from error
 
     def _try_lock(self, handle: int, kind: int) -> bool:
-        """False where the file system cannot lock."""
+        """Return False on a file system without locks."""
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise FolderInUseError(self._say_who(handle)) from error
+            raise FolderInUseError(self._describe_holder(handle)) from error
         except OSError as error:
             if error.errno not in _CANNOT_LOCK:
                 raise DataError(f"{self.root / LOCK}: cannot be locked ({error.strerror}).") from error
-            log.warning("%s: this file system cannot lock files. Take care that no other run works here.", self.root)
+            log.warning(
+                "%s: not locked, since this file system has no locks. Do not start another run in this folder.", self.root
+            )
             return False
         return True
 
@@ -195,28 +196,31 @@ class DataFolder:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderInUseError(
-                f"{self.root}: processes of an earlier run, which was ended, are still at work here. Wait a moment."
+                f"{self.root}: worker processes of an earlier run are still writing. Try again in a moment."
             ) from error
         finally:
             os.close(handle)
 
-    def _say_who(self, handle: int) -> str:
+    def _describe_holder(self, handle: int) -> str:
         try:
             note = json.loads(os.pread(handle, 65_536, 0))
             who = f"process {note['pid']} on {note['host']}, since {note['since']}: {note['what']}"
         except (ValueError, KeyError, TypeError, RecursionError):
-            who = "it has just begun or is about to end"
+            who = "which is starting or ending"
         return (
-            f"{self.root}: another run works here ({who}). Wait until it has ended, or take another data_dir: "
+            f"{self.root}: another run uses this folder ({who}). Wait until it has ended, or use another data_dir: "
             "--params data_dir=FOLDER"
         )
 
 
 @contextmanager
 def share_folder_lock(folder: Path) -> Iterator[None]:
-    """Keep the data folder around `folder` taken while a process that a run started works in it, even if that run is killed.
+    """Share the lock of the data folder that contains `folder`, so that it stays locked if the run itself is killed.
 
-    Nothing happens where no run has taken such a folder, or where this process has it.
+    For worker processes of a run. Nothing happens if no run has locked a parent folder, or if this process holds the lock.
+
+    Args:
+        folder: A folder in the data folder, to which the process writes.
     """
     handle = None if sys.platform == "win32" else _join(folder)
     try:
@@ -234,14 +238,14 @@ def _join(folder: Path) -> int | None:
     handle = os.open(root / WORKERS_LOCK, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
-    except OSError:  # a file system that cannot lock: the run has said so
+    except OSError:  # a file system without locks: the run has logged it
         os.close(handle)
         return None
     return handle
 
 
 def checksum_of(path: Path) -> str:
-    """XXH3-128 of a file, or of all files in a folder and their names; hidden ones do not count."""
+    """Return the XXH3-128 checksum of a file, or of the names and contents of all files in a folder, hidden ones excluded."""
     if path.is_file():
         return xxh3_of(path)
     digest = xxhash.xxh3_128()

@@ -1,7 +1,7 @@
-"""The root of the project's named errors.
+"""Base classes of all errors of the package.
 
-Every room defines its own errors beside the code that raises them; all derive from `PosescopeError`, so that a face of the
-project (the command line, the hooks) can turn them into one clear line while programming errors still show a traceback.
+Each package defines its errors beside the code that raises them, and all derive from `PosescopeError`. The command line and the
+Kedro hooks print these errors as one message; any other exception keeps its traceback.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ __all__ = ["DataError", "OptionsError", "PosescopeError", "causes_of", "pluralis
 
 
 class PosescopeError(Exception):
-    """An error that the project foresees: its message names the culprit, what was expected, what was found, what to do."""
+    """Base of all errors that are expected in use. The message says where, what was expected, what was found and what to do."""
 
 
 class DataError(PosescopeError):
-    """Data on disk (annotations, images, shards, models) is missing, malformed or does not belong together."""
+    """Data on disk (annotations, images, shards, models) are missing, malformed or inconsistent."""
 
 
 class OptionsError(PosescopeError):
@@ -22,10 +22,9 @@ class OptionsError(PosescopeError):
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and the errors that caused it, the outermost first.
+    """Yield an error and its explicit causes (`raise ... from`), the outermost first.
 
-    Only stated causes (`raise ... from`) count: an error that occurs while another one is handled has not been caused by it, and
-    may be a mistake in the code.
+    Implicit contexts are not followed: an error that occurs while another one is handled may be a bug in the handler.
     """
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -35,6 +34,11 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def pluralise(number: int, thing: str) -> str:
-    """A number of things in words, for messages: "1 person", "2 persons", "1,000 images"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def pluralise(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Example:
+        >>> pluralise(1, "person"), pluralise(1000, "image")
+        ('1 person', '1,000 images')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,8 +1,8 @@
-"""Writing files so that a reader never sees half of one, and fingerprints of what is in them.
+"""Atomic writing of files and folders, JSON, checksums and fingerprints.
 
     write:  name.ext  <-(rename)-  .name.<pid>.tmp.ext
 
-A rename within one folder is atomic on POSIX file systems: after a crash there is the old file, or the new one, or none.
+A rename within a folder is atomic on POSIX file systems: a reader sees the old file, the new one or none, never a part of one.
 """
 
 import gzip
@@ -32,19 +32,19 @@ __all__ = [
     "read_checksummed_json", "remove_leftovers", "sha256_of", "write_json", "write_checksummed_json", "xxh3_of",
 ]  # fmt: skip
 
-# The largest JSON file of COCO 2017 has 0.45 GB; a gzip file of 2 MB can unpack to this size.
+# The largest JSON file of COCO 2017 has 0.45 GB. A gzip file of 2 MB can expand to this size.
 MAX_JSON_BYTES = 2 * 1024**3
 
 _PIECE_BYTES = 4 * 1024**2
-_SEAL = "seal"
+_CHECKSUM = "seal"
 _TEMPORARY = re.compile(r"^\..+\.\d+\.tmp(\.[^.]+)?$")
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well, rename it to `path`.
+    """Yield a temporary path beside `path`, and rename it to `path` at the end of the block.
 
-    Parent folders are made. When the block raises, the temporary file is removed and `path` is left as it was.
+    Parent folders are created. If the block raises, the temporary file is removed and `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
@@ -57,11 +57,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a fresh temporary folder beside `path`; when the block ends well, it takes the place of `path`.
+    """Yield an empty temporary folder beside `path`, and replace `path` with it at the end of the block.
 
-    An older folder of that name is removed only after the new one is complete. When the block raises, the temporary
-    folder is removed and `path` is left as it was. A temporary folder that a killed process left for the same `path` is removed
-    first.
+    An older folder of that name is removed only after the new one is complete. If the block raises, the temporary folder is
+    removed and `path` is unchanged. Temporary folders of `path` that killed processes left behind are removed first.
     """
     _remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -78,7 +77,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove the temporary folders of `path` whose process has ended: a living writer holds a lock on its own."""
+    """Remove the temporary folders of `path` whose process has ended; a running writer holds a lock on its folder."""
     if sys.platform == "win32" or not path.parent.is_dir():
         return
     for folder in path.parent.iterdir():
@@ -90,7 +89,7 @@ def _remove_abandoned(path: Path) -> None:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
-    """Hold a folder alone without waiting for it; False if another process holds it, or the file system has no locks."""
+    """Try to lock a folder; yield False if another process has locked it, or the file system has no locks."""
     if sys.platform == "win32":
         yield False
         return
@@ -108,10 +107,10 @@ def _held(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder alone: others who want it wait until the block ends, or their holder's process, however it ends.
+    """Lock a folder exclusively; other processes wait until the block, or the process, ends.
 
-    For what is read, changed and written again in moments. The folder is made where it is missing; nothing is left in it. On
-    Windows nothing is locked.
+    For short read-modify-write operations. The folder is created if needed, and no file is left in it. On Windows nothing is
+    locked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
@@ -126,22 +125,22 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders that killed processes left in `folder`; nobody else may be writing into it."""
+    """Remove temporary files and folders that killed processes left in `folder`. No other process may be writing to it."""
     for path in folder.glob(".*.tmp*"):
         if _TEMPORARY.search(path.name):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_json(path: Path, content: Any, compact: bool = False) -> None:
-    """Write `content` as JSON with sorted keys and a final newline, atomically; NaN is refused.
+    """Write JSON with sorted keys and a final newline, atomically.
 
     Args:
-        path: of the file.
-        content: JSON-like.
-        compact: all in one line, for what no person reads: indenting takes ten times as long.
+        path: The file.
+        content: JSON-like content.
+        compact: Write one line without indentation, which is ten times faster.
 
     Raises:
-        ValueError: if a number is NaN or infinite (JSON has no word for either: use null).
+        ValueError: if a number is NaN or infinite, which JSON cannot represent; use null.
     """
     with atomic_write(path) as temporary:
         text = json.dumps(content, indent=None if compact else 2, sort_keys=True, allow_nan=False)
@@ -149,19 +148,16 @@ def write_json(path: Path, content: Any, compact: bool = False) -> None:
 
 
 def read_json(path: Path, *, strict: bool = True, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """Read a JSON file; `.gz` is unpacked. The one reader of all JSON files.
-
-    The encoding is UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+    """Read a JSON file (UTF-8, UTF-16 or UTF-32, with or without a byte order mark); `.gz` is decompressed.
 
     Args:
-        path: of the file.
-        strict: refuse NaN, infinite numbers, and text with half a surrogate pair, which no file can hold. False leaves both to a
-            reader that checks each record.
-        max_bytes: largest size of the unpacked file.
+        path: The file.
+        strict: Refuse NaN, infinite numbers and unpaired surrogates. False leaves them to a reader that checks each record.
+        max_bytes: Maximum size of the decompressed file.
 
     Raises:
-        DataError: if there is no such file, it cannot be read, is larger, or is no JSON: also where a key is repeated within one
-            object, a whole number has more digits than Python takes, or lists are nested deeper than Python can follow.
+        DataError: if the file is missing, unreadable, too large or not valid JSON. Repeated keys in an object, integers with more
+            digits than Python converts, and nesting beyond Python's recursion limit are invalid too.
     """
     try:
         raw = _read_bounded(path, max_bytes)
@@ -172,10 +168,12 @@ def read_json(path: Path, *, strict: bool = True, max_bytes: int = MAX_JSON_BYTE
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file.") from error
     except RecursionError as error:
-        raise DataError(f"{path}: not a JSON file that can be read: it is nested too deeply. Write it again.") from error
+        raise DataError(f"{path}: not a JSON file that can be read: nested too deeply. Write it again.") from error
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        # ValueError: bad JSON, bad UTF-8, or a whole number of more digits than Python takes.
-        raise DataError(f"{path}: not a JSON file ({_shortened(error)}). Is it complete? Fetch or write it again.") from error
+        # ValueError: invalid JSON or UTF-8, or an integer with too many digits.
+        raise DataError(
+            f"{path}: not a JSON file ({_shortened(error)}). It may be incomplete; download or write it again."
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     return content
@@ -187,10 +185,9 @@ def _read_bounded(path: Path, max_bytes: int) -> bytearray:
         while piece := stream.read(_PIECE_BYTES):
             raw += piece
             if len(raw) > max_bytes:
-                unpacked = "unpacks to more" if zipped else "has more"
+                size = "expands to more" if zipped else "has more"
                 raise DataError(
-                    f"{path}: {unpacked} than {max_bytes:,} bytes, the most that is read from a JSON file. Is this the right "
-                    "file? If so, split it."
+                    f"{path}: {size} than {max_bytes:,} bytes, the limit for JSON files. Check the file, or split it."
                 )
     return raw
 
@@ -199,12 +196,12 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         repeated = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise ValueError(f"the key {repeated!a} stands more than once in one object")
+        raise ValueError(f"the key {repeated!a} is repeated in one object")
     return found
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite_float(digits: str) -> float:
@@ -218,11 +215,11 @@ _FINITE: Any = {"parse_constant": _refuse_constant, "parse_float": _finite_float
 
 
 def _check_text(content: Any) -> None:
-    """See that all text can be written to a file; half a surrogate pair, as an escape, is valid JSON and no character."""
+    """Check that all text can be encoded: an unpaired surrogate is a valid JSON escape, but no character."""
     try:
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise ValueError("text with half a surrogate pair, which is no character") from error
+        raise ValueError("text with an unpaired surrogate, which is no character") from error
 
 
 def _shortened(error: Exception) -> str:
@@ -231,19 +228,19 @@ def _shortened(error: Exception) -> str:
 
 
 def write_checksummed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
-    """Write an object as `write_json` does, with the field `seal`: a checksum of all its other fields."""
-    write_json(path, {**content, _SEAL: _seal_of(content)}, compact)
+    """Write an object as `write_json` does, with a field `seal`: the checksum of all other fields."""
+    write_json(path, {**content, _CHECKSUM: _checksum_of(content)}, compact)
 
 
 def read_checksummed_json(path: Path, remedy: str) -> dict[str, Any]:
-    """Read what `write_checksummed_json` wrote, the field `seal` included.
+    """Read a file of `write_checksummed_json`, the field `seal` included.
 
     Args:
-        path: of the file.
-        remedy: a sentence that says what to do if the file is damaged.
+        path: The file.
+        remedy: A sentence for the error message: what to do if the file is damaged.
 
     Raises:
-        DataError: if it is missing, no JSON object, or changed since it was written.
+        DataError: if the file is missing, not a JSON object, or was changed since it was written.
     """
     try:
         content = read_json(path)
@@ -251,18 +248,20 @@ def read_checksummed_json(path: Path, remedy: str) -> dict[str, Any]:
         raise DataError(f"{error} {remedy}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, found {type(content).__name__}. {remedy}")
-    if content.get(_SEAL) != _seal_of({name: value for name, value in content.items() if name != _SEAL}):
-        raise DataError(f"{path}: changed since it was written, or of an older version: it does not fit its seal. {remedy}")
+    if content.get(_CHECKSUM) != _checksum_of({name: value for name, value in content.items() if name != _CHECKSUM}):
+        raise DataError(
+            f"{path}: the field seal does not match the content. The file was changed, or is of an older version. {remedy}"
+        )
     return content
 
 
-def _seal_of(content: dict[str, Any]) -> str:
+def _checksum_of(content: dict[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return xxhash.xxh3_128_hexdigest(text.encode())
 
 
 def xxh3_of(path: Path) -> str:
-    """XXH3-128 of a file's bytes as 32 hexadecimal digits, read in pieces. It finds accidents at the speed of the memory."""
+    """Return the XXH3-128 checksum of a file, 32 hexadecimal digits. It is fast, and detects accidental changes only."""
     digest = xxhash.xxh3_128()
     with path.open("rb", buffering=0) as stream:
         while piece := stream.read(_PIECE_BYTES):
@@ -271,17 +270,17 @@ def xxh3_of(path: Path) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def canonical_sha256(content: Any) -> str:
-    """SHA-256 (64 hexadecimal digits) of any JSON-like content; the order of keys does not matter."""
+    """Return the SHA-256 of JSON-like content, 64 hexadecimal digits, independent of the order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fingerprint(content: Any) -> str:
-    """The first 16 digits of `canonical_sha256`."""
+    """Return the first 16 digits of `canonical_sha256`."""
     return canonical_sha256(content)[:16]

@@ -1,24 +1,84 @@
-"""Merging parameters: environments and `--params` name only what differs, and a swapped component starts with its own options.
+"""Merge layers of parameters, and recognise the names that parameters had in earlier versions.
 
-A plain deep merge would leave the options of the component that was swapped out, which the new one does not know:
+An environment and `--params` name only what differs. A plain deep merge would keep the options of a component that was replaced,
+which the new component does not know:
 
-    base      codec: {name: gaussian, options: {sigma_cells: 1.0}}
-    --params  data_engineering.codec.name=thesis
-    deep      codec: {name: thesis, options: {sigma_cells: 1.0}}      <- refused: `thesis` has no sigma_cells
-    here      codec: {name: thesis}                                   <- thesis with its defaults
+    base         codec: {name: gaussian, options: {sigma_heatmap_px: 1.0}}
+    --params     data_engineering.codec.name=thesis
+    deep merge   codec: {name: thesis, options: {sigma_heatmap_px: 1.0}}      <- refused: `thesis` has no sigma_heatmap_px
+    this merge   codec: {name: thesis}                                        <- `thesis` with its defaults
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["merge_parameters"]
+__all__ = [
+    "RENAMED_COMPONENTS", "RENAMED_OPTIONS", "RENAMED_PARAMETERS", "describe_renaming", "merge_parameters", "renamed_component",
+    "renamed_option", "renamed_parameter",
+]  # fmt: skip
 
-# Where a component is named, and where its options stand beside the name.
+# Keys of a component's name, and of its options beside the name.
 _COMPONENT_KEYS = (("name", "options"), ("rule", "rule_options"))
+
+# (group, component) -> {old option: new option}.
+RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("analyses", "attribution"): {"cell": "location", "around": "sum_neighbours"},
+    ("analyses", "clusters"): {"halves": "stability_splits", "variance_share": "variance_fraction"},
+    ("analyses", "component_names"): {"pictures": "image_attributes"},
+    ("analyses", "latent_traversal"): {"pushed_persons": "perturbed_persons", "push_sd": "perturbation_sd"},
+    ("augmentations", "half_body"): {
+        "upper_share": "upper_probability",
+        "labelled_share": "min_labelled_fraction",
+        "half_joints": "min_joints",
+        "largest_zoom": "max_zoom",
+    },
+    ("codecs", "gaussian"): {
+        "sigma_cells": "sigma_heatmap_px",
+        "blur_sigma_cells": "blur_sigma_heatmap_px",
+        "weight_hidden": "weight_occluded",
+    },
+    ("codecs", "thesis"): {"sigma_hidden": "sigma_occluded"},
+    ("codecs", "thesis_256"): {"sigma_hidden": "sigma_occluded"},
+    ("detectors", "onnx"): {"max_invalid_share": "max_invalid_fraction"},
+    ("losses", "mse"): {"emphasis": "foreground_weight"},
+    ("schedules", "one_cycle"): {
+        "warmup_share": "warmup_fraction",
+        "start_share": "start_fraction",
+        "final_share": "final_fraction",
+    },
+}
+# Old path -> new path. Pydantic reports the path of a schedule's option with the name of the schedule in it.
+RENAMED_PARAMETERS: Mapping[str, str] = {
+    "test_ledger": "test_access_log",
+    "data_engineering.failures.max_share": "data_engineering.failures.max_fraction",
+    "data_engineering.failures.max_wrong_share": "data_engineering.failures.max_implausible_fraction",
+    "data_engineering.split.test_share_max": "data_engineering.split.max_test_fraction",
+    "modelling.training.sheet_every_epochs": "modelling.training.image_grid_every_epochs",
+    **{
+        f"modelling.training.schedule.one_cycle.options.{old}": f"modelling.training.schedule.options.{new}"
+        for old, new in RENAMED_OPTIONS["schedules", "one_cycle"].items()
+    },
+    "evaluation.failures": "evaluation.error_analysis",
+    "final_test.unseal_again": "final_test.allow_repeated_access",
+    "explainability.persons.tap": "explainability.persons.layer",
+    "improve.autoencoder.held_out_share": "improve.autoencoder.validation_fraction",
+    "improve.autoencoder.measured_share": "improve.autoencoder.evaluation_fraction",
+    "improve.fine_tuning.learning_rate_share": "improve.fine_tuning.learning_rate_factor",
+}
+# (group, old name) -> new name.
+RENAMED_COMPONENTS: Mapping[tuple[str, str], str] = {
+    ("analyses", "walks"): "latent_traversal",
+    ("augmentations", "colour"): "colour_jitter",
+}
 
 
 def merge_parameters(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` wins, key by key; where it names another component, the options below are forgotten. Lists are replaced."""
+    """Merge two layers of parameters, key by key; lists are replaced.
+
+    Args:
+        below: The lower layer.
+        above: The upper layer, which wins. If it names another component than the lower one, the lower options are dropped.
+    """
     result = dict(below)
     for name, options in _COMPONENT_KEYS:
         if name in above and name in below and above[name] != below[name]:
@@ -30,3 +90,30 @@ def merge_parameters(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict
         else:
             result[key] = value
     return result
+
+
+def renamed_parameter(path: str) -> str | None:
+    """Return the new path of a renamed parameter, None if the path is no old one.
+
+    Args:
+        path: A dotted path, or its end: the path of a field below a namespace.
+    """
+    if path in RENAMED_PARAMETERS:
+        return RENAMED_PARAMETERS[path]
+    new = [to for old, to in RENAMED_PARAMETERS.items() if old.endswith(f".{path}")]
+    return new[0] if len(new) == 1 else None
+
+
+def renamed_component(group: str, name: str) -> str | None:
+    """Return the new name of a renamed component, None if the name is no old one."""
+    return RENAMED_COMPONENTS.get((group, name))
+
+
+def renamed_option(group: str, component: str, option: str) -> str | None:
+    """Return the new name of a renamed option of a component, None if the name is no old one."""
+    return RENAMED_OPTIONS.get((group, component), {}).get(option)
+
+
+def describe_renaming(new: str | None) -> str:
+    """Return the end of an error message about an unknown name: the new name if there is one."""
+    return "unknown name" if new is None else f"renamed to {new}; use the new name"

@@ -1,7 +1,7 @@
-"""Paths as users name them: on the command line, in parameters and in configuration files.
+"""Paths from users: on the command line, in parameters and in configuration files.
 
-A path means the same place to every library that opens it, or it is refused. fsspec expands `~` and drops `file:`, pandas opens
-addresses, Python's `open` does none of it: a run that was given such a path would write to two places.
+Libraries disagree about some strings: fsspec expands `~` and drops `file:`, pandas opens URLs, Python's `open` does neither. A run
+with such a path would write to two places. So a path that is not the same file for every library is refused.
 """
 
 import os
@@ -13,43 +13,43 @@ from pydantic import AfterValidator
 
 __all__ = ["LocalFile", "LocalPath", "expand_home", "find_path_error"]
 
-_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _PREFIX = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _DRIVE = re.compile(r"^[A-Za-z]:([\\/]|$)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def expand_home(text: str) -> str:
-    """Return the path with a leading `~` or `~user` replaced by that home folder; the text itself where there is none."""
+    """Return the path with a leading `~` or `~user` replaced by that home folder; unchanged if there is no such user."""
     if not text.startswith("~"):
         return text
     try:
         return str(Path(text).expanduser())
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # no such user
         return text
 
 
 def find_path_error(text: str, windows: bool = os.name == "nt") -> str | None:
-    """Say why a path cannot be used; None where it can.
+    """Return why a path cannot be used, None if it can.
 
     Args:
-        text: the path. Blanks inside, `#`, `%`, `=`, quotes, brackets, `*` and letters of any language are fine.
-        windows: whether the path is for Windows, where a drive letter is part of a path.
+        text: The path. Spaces, `#`, `%`, `=`, quotes, brackets, `*` and letters of any language are valid.
+        windows: Whether the path is for Windows, where a drive letter is part of a path.
     """
     if not text.strip():
-        return "expected a path, found nothing"
-    if _ADDRESS.match(text):
-        return f"only folders and files of this machine are supported, found the address {text!r}; copy the data here first"
+        return "expected a path, found an empty string"
+    if _URL.match(text):
+        return f"expected a local path, found the URL {text!r}; copy the data to this machine first"
     if _DRIVE.match(text):
-        return None if windows else f"{text!r} is a path of Windows; this system has no drive letters"
+        return None if windows else f"{text!r} is a Windows path; this system has no drive letters"
     if _PREFIX.match(text):
-        return f"{text!r} may be read as an address; for a path of that name write {'./' + text!r}"
+        return f"{text!r} may be read as a URL; for a path of that name write {'./' + text!r}"
     if "${" in text:
-        return f"{text!r} has an interpolation, which is not resolved here; write the path itself"
+        return f"{text!r} contains an interpolation, which is not resolved here; write the path itself"
     if _CONTROL.search(text):
-        return f"{text!r} has a control character"
+        return f"{text!r} contains a control character"
     if expand_home(text).startswith("~"):
-        return f"{text!r} begins with ~, and there is no such user; for a path of that name write {'./' + text!r}"
+        return f"{text!r} begins with ~, but there is no such user; for a path of that name write {'./' + text!r}"
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -68,6 +68,6 @@ def _checked_file(path: Path) -> Path:
     return Path(_checked(str(path)))
 
 
-# Fields of options. A `Path` has lost the second slash of an address (s3:/bucket): the prefix betrays it.
+# Field types of options. A `Path` has lost the second slash of a URL (s3:/bucket): `_PREFIX` matches it.
 LocalPath = Annotated[str, AfterValidator(_checked)]
 LocalFile = Annotated[Path, AfterValidator(_checked_file)]

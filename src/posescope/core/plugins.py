@@ -1,20 +1,20 @@
-"""Plug-in components: found by name through Python entry points, options checked before anything runs.
+"""Plug-in components: found by name through Python entry points, with options that are checked before anything runs.
 
-A component is any callable with an attribute `Options` (a class of frozen pydantic options) that is called as
-`component(options, **context)`; what the context holds and what comes back is the contract of its group (`GROUPS`).
+A component is any callable with an attribute `Options` (a class of frozen pydantic options). It is called as
+`component(options, **context)`; the context and the returned object are defined by the contract of its group (`GROUPS`).
 
     parameters   {name: hourglass, options: {stacks: 2}}          <- ComponentSpec
     pyproject    [project.entry-points."posescope.models"]
                  hourglass = "posescope.models.hourglass:Hourglass"
 
-A dotted path (`my_package.nets:MyNet`) works in the place of a name, without an entry point. It imports a module, so it works
-only where the caller names it: in parameters, in Python, on the command line. A file (a model folder, the records of a
-data_dir) gives a `StoredComponent`, which nothing builds; `trust_component` makes a `ComponentSpec` of it if the name is
-installed, or if the caller allows the same dotted path.
+A dotted path (`my_package.nets:MyNet`) works in place of a name, without an entry point. Loading it imports a module, so it works
+only if the caller names it: in parameters, in Python, on the command line. A file (a model folder, the records of a data_dir)
+yields a `StoredComponent`, which cannot be built. `trust_component` turns it into a `ComponentSpec` if the name is installed, or
+if the caller allows the same dotted path.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,33 +28,34 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from posescope.core.errors import OptionsError
+from posescope.core.parameters import describe_renaming, renamed_component, renamed_option, renamed_parameter
 
 __all__ = [
-    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "restrict_dotted_paths", "build",
-    "check_options", "component_field", "describe_validation_error", "installed", "is_dotted_path", "load_component", "component_name_field",
-    "trust_component",
+    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "build",
+    "check_options", "component_field", "component_name_field", "describe_validation_error", "installed", "is_dotted_path",
+    "load_component", "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {
-    "filters": "(options)(persons, joints) -> a reason to go, or '', a person",
-    "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
+    "filters": "(options)(persons, joints) -> per person the reason for rejection, '' if there is none",
+    "crop_rules": "(options)(extents: PersonExtents) -> SquareBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
     "losses": "(options)(predicted, target, weight) -> scalar tensor",
     "augmentations": "(options)(generator, plan: AugmentationPlan) -> AugmentationPlan",
-    "metrics": "(options)(scored persons) -> figures by name",
+    "metrics": "(options)(scored persons) -> metric values by name",
     "analyses": "(options)(analysis inputs) -> AnalysisResult",
     "reducers": "(options)(features) -> Components",
     "clusterers": "(options)(points, seed) -> Clustering",
-    "detectors": "(options)(image, info, detections) -> people with boxes, an image at a time",
+    "detectors": "(options)(image, info, detections) -> persons with boxes, one image at a time",
     "pipelines": "() -> kedro Pipeline: a whole pipeline under its own name",
 }
 
 
-# Names of Python alone: a name that a file gives is printed as a part of a command to type.
+# Python identifiers only: a name from a file becomes a part of a command line in a message.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-# Dotted paths that may be loaded; None: all, for the caller names them.
+# Dotted paths that may be loaded; None: all of them, since the caller names them.
 _ALLOWED: ContextVar[frozenset[str] | None] = ContextVar("allowed_components", default=None)
 
 
@@ -63,7 +64,11 @@ class ComponentNotAllowedError(OptionsError):
 
 
 class _WrongOptionsError(OptionsError):
-    """Wrong options of one component, fault by fault."""
+    """Wrong options of one component.
+
+    Attributes:
+        faults: One line per wrong option.
+    """
 
     def __init__(self, group: str, name: str, faults: tuple[str, ...]) -> None:
         super().__init__(f"posescope.{group}: options of '{name}': {'; '.join(faults)}")
@@ -71,30 +76,30 @@ class _WrongOptionsError(OptionsError):
         self._made_of = (group, name, faults)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the arguments: a worker process hands its error to the one that waits for it."""
+        """Pickle by the arguments: a worker process sends its error to the main process."""
         return type(self), self._made_of
 
 
 class Options(BaseModel):
-    """Base of every options model: frozen, unknown fields are errors, infinite numbers too."""
+    """Base of every options model: frozen; unknown fields and infinite numbers are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StoredComponent(Options):
-    """A component as a file names it: `{name: ..., options: {...}}`. It is data: `build` does not take it."""
+    """A component as named by a file: `{name: ..., options: {...}}`. It is data; `build` refuses it."""
 
     name: str = Field(description="Name of an installed component, or a dotted path package.module:attribute")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of that component")
 
 
 class ComponentSpec(StoredComponent):
-    """A component as the caller names it, in parameters or in Python. Of what a file says, only `trust_component` makes one."""
+    """A component as named by the caller, in parameters or in Python. `trust_component` converts a `StoredComponent`."""
 
 
 @dataclass(frozen=True)
 class InstalledComponent:
-    """One installed component, as `posescope plugins` lists it."""
+    """An installed component, as listed by `posescope plugins`."""
 
     group: str
     name: str
@@ -104,10 +109,10 @@ class InstalledComponent:
 
 
 def installed(group: str) -> tuple[InstalledComponent, ...]:
-    """All components of a group, ordered by name.
+    """Return all components of a group, ordered by name.
 
     Raises:
-        OptionsError: if two packages register the same name: neither can win silently.
+        OptionsError: if two packages register the same name.
     """
     rows = sorted((_describe(group, entry) for entry in _entries(group)), key=lambda row: row.name)
     for first, second in pairwise(rows):
@@ -126,9 +131,9 @@ def is_dotted_path(name: str) -> bool:
 
 @contextmanager
 def restrict_dotted_paths(allow: Collection[str]) -> Iterator[None]:
-    """Let components be loaded in this block only if they are installed, or if `allow` names their dotted path.
+    """Load only installed components and the dotted paths in `allow` within this block.
 
-    For the reading of files: it covers what a component names in its own options, at any depth.
+    Used when files are read. The restriction covers components in the options of a component, at any depth.
     """
     before = _ALLOWED.set(frozenset([allow] if isinstance(allow, str) else allow))
     try:
@@ -138,15 +143,15 @@ def restrict_dotted_paths(allow: Collection[str]) -> Iterator[None]:
 
 
 def trust_component(group: str, stored: StoredComponent, allow: Collection[str] = ()) -> ComponentSpec:
-    """Return the component that a file names, to be built, if it may be loaded.
+    """Convert the component of a file to one that can be built, if it may be loaded.
 
     Args:
-        group: whose component it is.
-        stored: as the file has it; a `ComponentSpec` is returned as it is, for the caller has named it.
-        allow: dotted paths that the caller allows.
+        group: Group of the component.
+        stored: The component as read from the file. A `ComponentSpec` is returned unchanged.
+        allow: Dotted paths that the caller allows.
 
     Raises:
-        ComponentNotAllowedError: if it, or a component in its options, is a dotted path that `allow` lacks.
+        ComponentNotAllowedError: if it, or a component in its options, is a dotted path that is not in `allow`.
         OptionsError: if it is not installed, or its options are wrong.
     """
     if isinstance(stored, ComponentSpec):
@@ -158,25 +163,30 @@ def trust_component(group: str, stored: StoredComponent, allow: Collection[str] 
 
 
 def load_component(group: str, name: str) -> Any:
-    """The component called `name` (or standing at the dotted path `name`) of a group.
+    """Import a component of a group.
+
+    Args:
+        group: A key of `GROUPS`.
+        name: Name of an installed component, or a dotted path.
 
     Raises:
-        ComponentNotAllowedError: if it is a dotted path, and `restrict_dotted_paths` does not name it.
-        OptionsError: if nothing of that name is installed (the message lists what is), or it cannot be imported.
+        ComponentNotAllowedError: if it is a dotted path that `restrict_dotted_paths` excludes.
+        OptionsError: if no component of that name is installed (the message lists the installed ones), or the import fails.
     """
     names = {row.name: row.target for row in installed(group)}
     target = names.get(name, name)
     allowed = _ALLOWED.get()
     if name not in names and is_dotted_path(name) and allowed is not None and name not in allowed:
         raise ComponentNotAllowedError(
-            f"posescope.{group}: a file names the component {name!r} by a dotted path, and loading it would run code. It was not "
-            f"loaded. If you trust it, name it yourself: allow=[{name!r}] in Python, --allow-component {name} on the command "
-            "line, or as a component of this run's parameters (modelling.model.name)."
+            f"posescope.{group}: a file names the component {name!r} by a dotted path. It was not loaded, since loading it would "
+            f"run its code. If you trust it, allow it: allow=[{name!r}] in Python, --allow-component {name} on the command line, "
+            "or the same name in the parameters of this run (modelling.model.name)."
         )
     if name not in names and not is_dotted_path(name):
+        new = renamed_component(group, name)
         raise OptionsError(
-            f"No component {name!r} in posescope.{group}. Installed: {', '.join(names) or 'none'}. "
-            "A dotted path (package.module:attribute) works too."
+            f"No component {name!r} in posescope.{group}{f': {describe_renaming(new)}' if new else ''}. Installed: "
+            f"{', '.join(names) or 'none'}. A dotted path (package.module:attribute) works too."
         )
     module_name, _, attribute = target.partition(":")
     try:
@@ -186,11 +196,15 @@ def load_component(group: str, name: str) -> Any:
 
 
 def check_options(group: str, spec: ComponentSpec) -> Any:
-    """The checked options (an instance of the component's own `Options`) of a component.
+    """Return the validated options of a component, an instance of its `Options`.
+
+    Args:
+        group: A key of `GROUPS`.
+        spec: Name and options.
 
     Raises:
-        TypeError: if it is a `StoredComponent`: whether it may be loaded has not been decided.
-        OptionsError: if the component is unknown, or an option is unknown or out of bounds; names the option.
+        TypeError: if it is a `StoredComponent`, which `trust_component` has to convert first.
+        OptionsError: if the component is unknown, or an option is unknown, renamed or out of bounds.
     """
     if not isinstance(spec, ComponentSpec):
         raise TypeError(f"posescope.{group}: {spec!r} comes from a file; pass it through trust_component first.")
@@ -201,17 +215,27 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     try:
         return model.model_validate(spec.options)
     except ValidationError as error:
-        raise _WrongOptionsError(group, spec.name, describe_validation_error(error)) from error
+        faults = describe_validation_error(error, lambda option: renamed_option(group, spec.name, option))
+        raise _WrongOptionsError(group, spec.name, faults) from error
 
 
 def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
-    """Check the options of a component and make it: `component(options, **context)`."""
+    """Validate the options of a component and build it: `component(options, **context)`.
+
+    Args:
+        group: A key of `GROUPS`.
+        spec: Name and options.
+        **context: Arguments that the contract of the group defines.
+
+    Raises:
+        OptionsError: as `check_options`.
+    """
     options = check_options(group, spec)
     return load_component(group, spec.name)(options, **context)
 
 
 def component_field(group: str) -> Any:
-    """A field type for options models: a ComponentSpec whose component and options are checked on validation."""
+    """Return a field type for options models: a `ComponentSpec` whose component and options are validated."""
 
     def check(spec: ComponentSpec) -> ComponentSpec:
         _check_as_value_error(group, spec)
@@ -221,7 +245,7 @@ def component_field(group: str) -> Any:
 
 
 def component_name_field(group: str) -> Any:
-    """A field type for options models: the bare name of a component, used with its default options."""
+    """Return a field type for options models: the name of a component, which is used with its default options."""
 
     def check(name: str) -> str:
         _check_as_value_error(group, ComponentSpec(name=name))
@@ -230,27 +254,33 @@ def component_name_field(group: str) -> Any:
     return Annotated[str, AfterValidator(check)]
 
 
-def describe_validation_error(error: ValidationError) -> tuple[str, ...]:
-    """A pydantic error, one line a fault: the field's path, what was wrong, what was found.
+def describe_validation_error(
+    error: ValidationError, renamed: Callable[[str], str | None] = renamed_parameter
+) -> tuple[str, ...]:
+    """Return one line per fault of a pydantic error: path of the field, what was wrong, what was found.
 
-    Every wrong option of a component is a fault of its own, under the path of that component.
+    Each wrong option of a component is a fault of its own, under the path of that component.
+
+    Args:
+        error: The error of an options model.
+        renamed: Returns the new name of an unknown field if it was renamed, else None.
     """
-    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item))
+    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item, renamed))
 
 
-def _faults_of(item: ErrorDetails) -> tuple[str, ...]:
+def _faults_of(item: ErrorDetails, renamed: Callable[[str], str | None]) -> tuple[str, ...]:
     path = ".".join(str(step) for step in item["loc"]) or "(whole)"
     if item["type"] == "extra_forbidden":
-        return (f"{path}: unknown name",)
-    behind = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
-    if isinstance(behind, _WrongOptionsError):
-        return tuple(f"{path}: {fault}" for fault in behind.faults)
+        return (f"{path}: {describe_renaming(renamed(path))}",)
+    cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
+    if isinstance(cause, _WrongOptionsError):
+        return tuple(f"{path}: {fault}" for fault in cause.faults)
     found = "" if isinstance(item["input"], dict | list | tuple) else f" (found {item['input']!r})"
     return (f"{path}: {str(item['msg']).removeprefix('Value error, ')}{found}",)
 
 
 def _check_as_value_error(group: str, spec: ComponentSpec) -> None:
-    # pydantic collects ValueErrors into its own report; ours would pass through it as a bare exception.
+    # Pydantic collects ValueErrors into its own report; other exceptions would pass through it.
     try:
         check_options(group, spec)
     except OptionsError as error:

@@ -1,8 +1,4 @@
-"""torch's global random generator, by one thread at a time.
-
-Networks draw their first weights from the generator of the process. Two nodes that a `ThreadRunner` runs at a time would
-otherwise draw from one another's sequence.
-"""
+"""Exclusive use of torch's global random generator."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,15 +8,18 @@ import torch
 
 __all__ = ["fork_torch_rng"]
 
-_GENERATOR = threading.RLock()  # a thread may enter again: a training builds networks
+_LOCK = threading.RLock()  # reentrant: a training builds networks
 
 
 @contextmanager
 def fork_torch_rng(devices: Sequence[int] = ()) -> Iterator[None]:
-    """Hold the global generator alone, and put it back as it was afterwards; other threads wait.
+    """Use the global generator in one thread at a time, and restore its state afterwards.
+
+    Networks draw their initial weights from the global generator of the process. Without the lock, two nodes that a
+    `ThreadRunner` runs at the same time would draw from one sequence, in an order that depends on the threads.
 
     Args:
-        devices: numbers of the CUDA devices whose generators are drawn from too.
+        devices: Indices of the CUDA devices whose generators are used too.
     """
-    with _GENERATOR, torch.random.fork_rng(devices=list(devices)):
+    with _LOCK, torch.random.fork_rng(devices=list(devices)):
         yield

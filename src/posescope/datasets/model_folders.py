@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
-from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.model_folder import load_model, save_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.prediction.estimator import ModelFolder
 
@@ -52,13 +52,13 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder])
         """Return the model, on the CPU; with `newest` its folder, which may also hold an exported model."""
         if self.takes_newest:
             return ModelFolder(self.newest_folder(), self.allow)
-        return read_model(Path(self._get_load_path()), allow=self.allow)
+        return load_model(Path(self._get_load_path()), allow=self.allow)
 
     def save(self, data: PoseModel) -> None:
         """Write the model folder, all of it or nothing."""
         if self.takes_newest:
             raise DatasetError(f"{self._filepath}: with `newest` a model is only read.")
-        write_model(Path(self._get_save_path()), data)
+        save_model(Path(self._get_save_path()), data)
 
     def newest_folder(self) -> Path:
         """The model folder itself, or that of its newest version."""

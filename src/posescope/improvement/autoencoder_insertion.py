@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from posescope.artifacts.autoencoder_insertion import insert_autoencoders
+from posescope.artifacts.model_assembly import insert_autoencoders
 from posescope.artifacts.pose_model import PoseModel
 from posescope.evaluation.bootstrap import Interval, draw_images
 from posescope.explainability.components.pca import LARGEST_MATRIX, principal_components

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from posescope.artifacts.autoencoder_insertion import check_accepts_autoencoders
+from posescope.artifacts.model_assembly import check_accepts_autoencoders
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.explainability.base import AnalysisResult

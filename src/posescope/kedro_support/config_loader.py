@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from posescope.core.errors import OptionsError
 from posescope.core.parameters import merge_parameters
-from posescope.kedro_support.path_parameters import expand_path_parameters
+from posescope.kedro_support.parameter_checks import expand_path_parameters
 from posescope.pipeline_registry import parameter_models
 
 __all__ = ["ComponentConfigLoader", "default_parameters", "merge_parameters"]

@@ -1,4 +1,4 @@
-"""Hooks around the data folder: one run at a time works in it, and nothing is read that a run did not write."""
+"""Hooks for the data folder: only one run at a time writes to it, and changed or mismatched files are refused."""
 
 import threading
 from collections.abc import Generator, Mapping
@@ -22,28 +22,28 @@ from posescope.datasets import AccessLogDataset, ModelDataset, StoreDataset
 __all__ = ["DataFolderLock", "ChecksumCheck"]
 
 _FOLDER = "data_folder"
-_WATCH = "_posescope_watch"
+_CHECKER = "_posescope_checker"
 
 
 class DataFolderLock:
-    """Holds the data folder from before a run's first node until the run has ended."""
+    """Lock the data folder from before the first node of a run until its end."""
 
     def __init__(self) -> None:
-        # A run begins and ends in one thread; another run of this process has a thread of its own.
+        # A run starts and ends in one thread; another run of this process has its own thread.
         self._held: dict[int, FolderLock] = {}
 
     @hook_impl(wrapper=True, tryfirst=True)
     def before_pipeline_run(
         self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> Generator[None, Any, Any]:
-        """Take the folder before anything is checked; give it up if a check fails: no other hook will be called then.
+        """Lock the folder before anything is checked; release it if a check fails, since no other hook is called then.
 
         Raises:
-            FolderInUseError: if another run has it.
+            FolderInUseError: if another run has locked it.
         """
-        self._release()  # of a run of this thread that was interrupted, so that no hook was called
+        self._release()  # the lock of an interrupted run of this thread, for which no hook was called
         if _FOLDER in catalog:
-            self._held[threading.get_ident()] = catalog.load(_FOLDER).hold(_say_run(run_params))
+            self._held[threading.get_ident()] = catalog.load(_FOLDER).acquire_lock(_describe_run(run_params))
         try:
             return (yield)
         except BaseException:
@@ -54,12 +54,12 @@ class DataFolderLock:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """Give the folder free once the run is recorded."""
+        """Release the folder once the run is recorded."""
         self._release()
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
-        """Give the folder free once the failure is recorded."""
+        """Release the folder once the failure is recorded."""
         self._release()
 
     def _release(self) -> None:
@@ -69,73 +69,81 @@ class DataFolderLock:
 
 
 class ChecksumCheck:
-    """Compares every file with its checksum before it is read, and what a node reads with what it was made from."""
+    """Compare every file with its checksum before it is read, and the inputs of a node with one another."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Watch all datasets of this run that lie in the data folder."""
+        """Add checksum checks to all datasets of this run in the data folder."""
         if _FOLDER in catalog:
             folder = catalog.load(_FOLDER)
             for name in sorted(pipeline.datasets()):
                 dataset = catalog.get(name)
-                if dataset is not None and _is_watchable(dataset):
-                    watch_dataset(name, dataset, folder)
+                if dataset is not None and _has_checksum(dataset):
+                    add_checksum_check(name, dataset, folder)
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
-        """See that what the node reads was made from what else it reads.
+        """Check that the inputs of the node were made from one another.
 
-        The report is exempt: it leaves out, and names, what belongs to other data. So are models: one may meet data that it was
-        not trained on.
+        Nodes of the report are exempt: they list results of other data and omit them. So are models, which may be applied to data
+        that they were not trained on.
 
         Raises:
-            DataError: if two inputs are of different runs.
+            DataError: if two inputs belong to different runs.
         """
         if "reporting" in node.tags:
             return
-        notes = _notes_of(node.inputs, catalog)
-        for name, note in notes.items():
-            stale = [other for other, checksum in note.made_from.items() if other in notes and notes[other].checksum != checksum]
+        records = _records_of(node.inputs, catalog)
+        for name, record in records.items():
+            stale = [
+                other for other, checksum in record.made_from.items() if other in records and records[other].checksum != checksum
+            ]
             if stale and not isinstance(catalog.get(name), ModelDataset):
                 raise DataError(
-                    f"{_path_of(name, catalog)}: {name} was made from another {stale[0]} than the one that is there now "
-                    f"({_path_of(stale[0], catalog)}): they are of different runs. {_remedy_of(name)}"
+                    f"{_path_of(name, catalog)}: {name} was made from an earlier {stale[0]} than the present one "
+                    f"({_path_of(stale[0], catalog)}), so they belong to different runs. {_remedy_of(name)}"
                 )
-        _check_common_ground(
-            {name: note for name, note in notes.items() if not isinstance(catalog.get(name), ModelDataset)}, catalog
+        _check_common_inputs(
+            {name: record for name, record in records.items() if not isinstance(catalog.get(name), ModelDataset)}, catalog
         )
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:
-        """Remember from what the outputs, which are saved next, were made."""
-        notes = _notes_of(node.inputs, catalog)
+        """Keep the checksums of the inputs for the records of the outputs, which are saved next."""
+        records = _records_of(node.inputs, catalog)
         for name in node.outputs:
-            watch = _watch_of(catalog.get(name))
-            if watch is not None:
-                watch.made_from = {read: note.checksum for read, note in notes.items()}
+            checker = _checker_of(catalog.get(name))
+            if checker is not None:
+                checker.made_from = {read: record.checksum for read, record in records.items()}
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
-        """Tell a table of the wrong kind as an error of the data.
+        """Replace Kedro's error for a table that fails its schema.
 
         Raises:
-            DataError: in the place of Kedro's own.
+            DataError: in place of Kedro's error.
         """
         if isinstance(error, DataValidationError) and error.mode == "load":
-            told = " ".join(str(error).split())
-            raise DataError(f"{told} {_remedy_of(error.dataset_name or '')}") from error
+            message = " ".join(str(error).split())
+            raise DataError(f"{message} {_remedy_of(error.dataset_name or '')}") from error
 
 
 @dataclass
-class Watch:
-    """Attributes: name: of the dataset; folder: the data folder; made_from: checksums of what the node that saves has read."""
+class ChecksumChecker:
+    """Verifies and records the checksums of one dataset.
+
+    Attributes:
+        name: Name of the dataset.
+        folder: The data folder.
+        made_from: Checksums of the inputs of the node that saves the dataset.
+    """
 
     name: str
     folder: DataFolder
     made_from: Mapping[str, str] = field(default_factory=dict)
 
     def path_of(self, dataset: AbstractDataset[Any, Any], to_save: bool = False) -> Path:
-        """The file or folder of a dataset, with its version."""
+        """Return the file or folder of a dataset, with its version: of this run if `to_save`, else the one that is loaded."""
         if isinstance(dataset, ModelDataset) and dataset.takes_newest:
             return dataset.newest_folder()
         if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
@@ -145,59 +153,61 @@ class Watch:
         return Path(str(dataset._filepath))  # type: ignore[attr-defined]
 
     def verify(self, path: Path, checksum: str) -> None:
-        """Compare with what was noted.
+        """Compare the checksum of a file with the recorded one.
 
         Raises:
-            DataError: if the file is not what was saved, or the note is damaged.
+            DataError: if the file was changed since it was saved, or the record is damaged.
         """
         try:
-            note = self.folder.read_checksum(path)
+            record = self.folder.read_checksum(path)
         except DataError as error:
             raise DataError(f"{error} {_remedy_of(self.name)}") from error
-        if note is not None and note.checksum != checksum:
+        if record is not None and record.checksum != checksum:
             raise DataError(
-                f"{path}: {self.name} is not what the last run wrote here: expected checksum {note.checksum}, found {checksum}. "
-                f"{_remedy_of(self.name)} To use it as it is, remove {self.folder.checksum_path(path)}."
+                f"{path}: {self.name} was changed since the last run wrote it: expected checksum {record.checksum}, found "
+                f"{checksum}. {_remedy_of(self.name)} To use it unchanged, remove {self.folder.checksum_path(path)}."
             )
 
 
-def watch_dataset(name: str, dataset: AbstractDataset[Any, Any], folder: DataFolder) -> None:
-    """Let a dataset check what it loads and note what it saves, in this process and in those that get a copy of it."""
-    # On the instance: the dataset keeps its class, which others ask for, and goes to other processes with its watch.
-    vars(dataset).update({_WATCH: Watch(name, folder), "load": partial(_load, dataset), "save": partial(_save, dataset)})
+def add_checksum_check(name: str, dataset: AbstractDataset[Any, Any], folder: DataFolder) -> None:
+    """Make a dataset verify what it loads and record what it saves, also in worker processes that receive a copy of it."""
+    # On the instance: the dataset keeps its class, and its checker is pickled with it.
+    vars(dataset).update(
+        {_CHECKER: ChecksumChecker(name, folder), "load": partial(_load, dataset), "save": partial(_save, dataset)}
+    )
 
 
 def _load(dataset: AbstractDataset[Any, Any]) -> Any:
-    watch: Watch = vars(dataset)[_WATCH]
+    checker: ChecksumChecker = vars(dataset)[_CHECKER]
     if isinstance(dataset, StoreDataset):
         store = type(dataset).load(dataset)
         if (found := _fingerprint_of(store)) is not None:
-            watch.verify(watch.path_of(dataset), found)
+            checker.verify(checker.path_of(dataset), found)
         return store
-    path = watch.path_of(dataset)
+    path = checker.path_of(dataset)
     if path.exists():
-        watch.verify(path, checksum_of(path))
+        checker.verify(path, checksum_of(path))
     try:
         return type(dataset).load(dataset)
     except DatasetError as error:
         if any(isinstance(cause, PosescopeError) for cause in causes_of(error)):
             raise
         cause = error.__cause__ or error
-        told = " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
-        raise DataError(f"{path}: {watch.name} cannot be read ({told}). {_remedy_of(watch.name)}") from error
+        message = " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
+        raise DataError(f"{path}: {checker.name} cannot be read ({message}). {_remedy_of(checker.name)}") from error
 
 
 def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
-    watch: Watch = vars(dataset)[_WATCH]
-    path = watch.path_of(dataset, to_save=True)
+    checker: ChecksumChecker = vars(dataset)[_CHECKER]
+    path = checker.path_of(dataset, to_save=True)
     type(dataset).save(dataset, data)
     found = _fingerprint_of(data) if isinstance(dataset, StoreDataset) else checksum_of(path)
     if found is not None:
-        watch.folder.write_checksum(path, ChecksumRecord(found, watch.made_from))
+        checker.folder.write_checksum(path, ChecksumRecord(found, checker.made_from))
 
 
-def _is_watchable(dataset: AbstractDataset[Any, Any]) -> bool:
-    """Files and results in the data folder; not what is filled while others read it, nor the ledger, which several runs share."""
+def _has_checksum(dataset: AbstractDataset[Any, Any]) -> bool:
+    """Files and finished results have one; stores that nodes fill, and the access log that runs share, do not."""
     if isinstance(dataset, StoreDataset):
         return dataset._role == "result"
     return hasattr(dataset, "_filepath") and not isinstance(dataset, AccessLogDataset)
@@ -208,40 +218,40 @@ def _fingerprint_of(store: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _check_common_ground(notes: Mapping[str, ChecksumRecord], catalog: DataCatalog) -> None:
-    """See that files which were made from the same dataset were made from the same content of it."""
-    seen: dict[str, tuple[str, str]] = {}  # by the dataset that was read: the file that was made from it, and its checksum then
-    for name, note in notes.items():
-        for read, checksum in note.made_from.items():
+def _check_common_inputs(records: Mapping[str, ChecksumRecord], catalog: DataCatalog) -> None:
+    """Check that files that were made from the same dataset were made from the same content of it."""
+    seen: dict[str, tuple[str, str]] = {}  # dataset that was read -> file that was made from it, checksum at that time
+    for name, record in records.items():
+        for read, checksum in record.made_from.items():
             other, known = seen.setdefault(read, (name, checksum))
             if known != checksum:
                 raise DataError(
-                    f"{_path_of(name, catalog)}: {name} and {other} were made from different contents of {read}: they are of "
-                    f"different runs. {_remedy_of(name)}"
+                    f"{_path_of(name, catalog)}: {name} and {other} were made from different contents of {read}, so they "
+                    f"belong to different runs. {_remedy_of(name)}"
                 )
 
 
-def _watch_of(dataset: object) -> Watch | None:
-    return None if dataset is None else vars(dataset).get(_WATCH)
+def _checker_of(dataset: object) -> ChecksumChecker | None:
+    return None if dataset is None else vars(dataset).get(_CHECKER)
 
 
-def _notes_of(names: list[str], catalog: DataCatalog) -> dict[str, ChecksumRecord]:
-    """What is noted of those datasets that are watched and saved."""
+def _records_of(names: list[str], catalog: DataCatalog) -> dict[str, ChecksumRecord]:
+    """Return the checksum records of those datasets that have one."""
     found: dict[str, ChecksumRecord] = {}
     for name in names:
         dataset = catalog.get(name)
-        watch = _watch_of(dataset)
-        if dataset is not None and watch is not None:
-            note = watch.folder.read_checksum(watch.path_of(dataset))
-            if note is not None:
-                found[name] = note
+        checker = _checker_of(dataset)
+        if dataset is not None and checker is not None:
+            record = checker.folder.read_checksum(checker.path_of(dataset))
+            if record is not None:
+                found[name] = record
     return found
 
 
 def _path_of(name: str, catalog: DataCatalog) -> Path | str:
     dataset = catalog.get(name)
-    watch = _watch_of(dataset)
-    return name if dataset is None or watch is None else watch.path_of(dataset)
+    checker = _checker_of(dataset)
+    return name if dataset is None or checker is None else checker.path_of(dataset)
 
 
 def _remedy_of(name: str) -> str:
@@ -251,7 +261,7 @@ def _remedy_of(name: str) -> str:
     return f"Run the pipeline {' or '.join(makers)} (kedro run --pipelines {makers[0]})."
 
 
-def _say_run(run_params: Mapping[str, Any]) -> str:
+def _describe_run(run_params: Mapping[str, Any]) -> str:
     names = ", ".join(run_params.get("pipeline_names") or ["__default__"])
     env = f" in the environment {run_params['env']}" if run_params.get("env") else ""
     return f"pipelines {names}{env}"

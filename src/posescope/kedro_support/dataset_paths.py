@@ -1,4 +1,4 @@
-"""Where the datasets of a catalog lie, with the version that a run has read or written."""
+"""Paths of the datasets of a catalog, with the version that a run reads or writes."""
 
 from collections.abc import Iterable
 
@@ -6,23 +6,27 @@ from kedro.io import AbstractVersionedDataset, DataCatalog
 
 from posescope.datasets import ModelDataset
 
-__all__ = ["is_parameter", "load_path", "save_path", "load_paths"]
+__all__ = ["is_parameter", "load_path", "load_paths", "save_path"]
 
 
 def is_parameter(name: str) -> bool:
-    """Whether a dataset of this name is a parameter."""
+    """Return whether the dataset of this name is a parameter."""
     return name == "parameters" or name.startswith("params:")
 
 
 def load_path(catalog: DataCatalog, name: str) -> str | None:
-    """Return the path of the file or folder that is read, with its version; None for what stays in memory.
+    """Return the path of the file or folder that a dataset loads, with its version; None if it is kept in memory.
 
     After a dataset was loaded, and before it is released, this is the version that was loaded.
+
+    Args:
+        catalog: The catalog of the run.
+        name: Name of the dataset.
     """
     dataset = catalog.get(name)
     if isinstance(dataset, ModelDataset) and dataset.takes_newest:
         return str(dataset.newest_folder())
-    # Where there is no version yet, Kedro cannot name one: the place of all of them is what can be said.
+    # Without any version Kedro raises an error; then the common folder of all versions is returned.
     if isinstance(dataset, AbstractVersionedDataset) and dataset.exists():
         return str(dataset._get_load_path())
     path = getattr(dataset, "_filepath", None)
@@ -38,5 +42,5 @@ def save_path(catalog: DataCatalog, name: str) -> str | None:
 
 
 def load_paths(catalog: DataCatalog, names: Iterable[str]) -> dict[str, str]:
-    """Return the places of all that do not stay in memory, by name."""
-    return {name: place for name in sorted(names) if not is_parameter(name) and (place := load_path(catalog, name))}
+    """Return the load paths of all datasets that are not kept in memory, by name."""
+    return {name: path for name in sorted(names) if not is_parameter(name) and (path := load_path(catalog, name))}

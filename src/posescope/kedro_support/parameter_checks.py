@@ -1,49 +1,85 @@
-"""Checks the whole tree of parameters: every namespace against its options model, every top-level key against the known ones."""
+"""Validation of all parameters of a run: namespaces against their options models, top-level keys, and paths."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from posescope.core.errors import OptionsError
+from posescope.core.parameters import describe_renaming, renamed_parameter
+from posescope.core.paths import expand_home, find_path_error
 from posescope.core.plugins import describe_validation_error
-from posescope.kedro_support.params_option import patch_kedro_params
-from posescope.kedro_support.path_parameters import PATH_PARAMETERS, find_path_parameter_errors
 
-__all__ = ["PATH_PARAMETERS", "check_parameters"]
+__all__ = ["PATH_PARAMETERS", "check_parameters", "expand_path_parameters"]
 
-# Wherever Kedro reads the text of `--params`, what is checked here is what was written.
-patch_kedro_params()
+# Top-level parameters that name files and folders. The catalog reads them, no pipeline does.
+PATH_PARAMETERS: Mapping[str, str] = {
+    "raw_dir": "folder of the data set",
+    "data_dir": "folder of all outputs",
+    "test_access_log": "JSON file that lists all evaluations on the test set of the project",
+    "images": "folder of images for the pipeline inference",
+    "boxes": "COCO detection results for the detector boxes_file",
+    "model": "model folder for the pipeline inference",
+}
+
+
+def expand_path_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with `~` expanded to the home folder in all path parameters."""
+    return {
+        key: expand_home(value) if key in PATH_PARAMETERS and isinstance(value, str) else value
+        for key, value in parameters.items()
+    }
 
 
 def check_parameters(parameters: Mapping[str, Any], models: Mapping[str, type[BaseModel]], env: str) -> None:
     """Check all parameters.
 
     Args:
-        parameters: merged from the files of all environments and the command line.
-        models: options model of each namespace.
-        env: name of the environment, for the message.
+        parameters: Merged from the files of all environments and the command line.
+        models: Options model of each namespace.
+        env: Name of the environment, for the message.
 
     Raises:
-        OptionsError: naming every wrong parameter: where, what was expected, what was found.
+        OptionsError: with one line per wrong parameter: where, what was expected, what was found. A parameter under its name of
+            an earlier version is wrong too; its line gives the new name.
     """
     faults = [_unknown_key(key, models) for key in parameters if key not in models and key not in PATH_PARAMETERS]
     for namespace, model in models.items():
-        if namespace not in parameters:
-            continue
-        try:
-            model.model_validate(parameters[namespace])
-        except ValidationError as error:
-            faults.extend(f"{namespace}.{part}" for part in describe_validation_error(error))
-    faults.extend(find_path_parameter_errors(parameters))
+        if namespace in parameters:
+            faults.extend(_namespace_faults(namespace, model, parameters[namespace]))
+    faults.extend(_path_faults(parameters))
     if faults:
         where = "conf/base or --params" if env == "base" else f"conf/base, conf/{env} or --params"
         raise OptionsError(f"{len(faults)} wrong parameters ({where}):\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
+def _namespace_faults(namespace: str, model: type[BaseModel], content: Any) -> list[str]:
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        faults = describe_validation_error(error, lambda path: renamed_parameter(f"{namespace}.{path}"))
+        return [f"{namespace}.{fault}" for fault in faults]
+    return []
+
+
 def _unknown_key(key: str, models: Mapping[str, type[BaseModel]]) -> str:
+    new = renamed_parameter(key)
+    if new is not None:
+        return f"{key}: {describe_renaming(new)}."
     known = sorted([*models, *PATH_PARAMETERS])
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     return f"{key}: unknown top-level key{hint} Known: {', '.join(known)}"
+
+
+def _path_faults(parameters: Mapping[str, Any]) -> Iterator[str]:
+    for key in (key for key in PATH_PARAMETERS if key in parameters):
+        value, meaning = parameters[key], PATH_PARAMETERS[key]
+        if not isinstance(value, str):
+            yield f"{key}: expected a path ({meaning}), found {value!r}"
+        # Kedro resolves braces in every name of the catalog, as in issues_{step}.
+        elif key == "data_dir" and set("{}") & set(value):
+            yield f"{key}: {value!r} has braces, which Kedro's catalog interprets as a pattern"
+        elif (fault := find_path_error(value)) is not None:
+            yield f"{key}: {fault} ({meaning})"

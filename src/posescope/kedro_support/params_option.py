@@ -1,9 +1,8 @@
-"""The text of `--params`: `key=value,key=value`, with dots in keys for what is nested.
+"""The option `--params`: `key=value,key=value`, with dots in keys for nested parameters.
 
-Kedro reads every value as YAML, in which ` #` begins a comment and `007`, `yes`, `~` and `a: b` are no text. Here the options
-model of a parameter decides: where it asks for a text or a path, the value is taken as it is written. Other values are read as
-YAML, and a value that is a text in YAML too stays as it is written. Blanks around a key or a value belong to neither; a value
-has no comma.
+Kedro reads every value as YAML, in which ` #` starts a comment and `007`, `yes`, `~` and `a: b` are not text. Here the options
+model of the parameter decides: where it expects text or a path, the value is taken literally. Other values are read as YAML, and
+a value that is text in YAML too is taken literally. Spaces around keys and values are removed. A value cannot contain a comma.
 """
 
 import types
@@ -19,20 +18,20 @@ from pydantic import BaseModel
 from yaml import YAMLError
 
 from posescope.core.errors import OptionsError
-from posescope.kedro_support.path_parameters import PATH_PARAMETERS
+from posescope.kedro_support.parameter_checks import PATH_PARAMETERS
 from posescope.pipeline_registry import parameter_models
 
-__all__ = ["patch_kedro_params", "parse_pairs", "parse_params_option"]
+__all__ = ["parse_pairs", "parse_params_option", "patch_kedro_params"]
 
 _NULL = "null"
 
 
 def parse_params_option(ctx: click.Context, param: click.Parameter, value: str | Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """Read the value of `--params`; a mapping, which comes from a file, is taken as it is.
+    """Parse the value of `--params`, as click's callback; a mapping, which comes from a file, is returned unchanged.
 
     Raises:
-        click.BadParameter: if an item is no `key=value`.
-        OptionsError: if a value is not YAML where YAML is asked for.
+        click.BadParameter: if an item is not `key=value`.
+        OptionsError: if a value is not valid YAML where YAML is expected.
     """
     if isinstance(value, Mapping):
         return dict(value)
@@ -40,26 +39,26 @@ def parse_params_option(ctx: click.Context, param: click.Parameter, value: str |
     for item in items:
         if not item.partition("=")[0].strip() or "=" not in item:
             raise click.BadParameter(
-                f"expected key=value,key=value, found {item!r}. A value with a comma goes into a file of parameters, such as "
-                "conf/local/parameters.yml."
+                f"expected key=value,key=value, found {item!r}. Write a value that contains a comma into a parameters "
+                "file, such as conf/local/parameters.yml."
             )
     return parse_pairs(items)
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value` pairs, the last one of a key wins.
+    """Parse `key=value` pairs; the last one of a key wins.
 
     Args:
-        pairs: texts with an equals sign.
+        pairs: Strings with an equals sign.
 
     Returns:
-        The nested mapping that the dots in the keys describe.
+        A nested mapping; a dot in a key opens a level.
 
     Raises:
-        OptionsError: naming the key, if its value is not YAML where YAML is asked for.
+        OptionsError: naming the key, if its value is not valid YAML where YAML is expected.
 
     Example:
-        >>> read_pairs(["data_dir=runs/run #2", "modelling.training.epochs=3"])
+        >>> parse_pairs(["data_dir=runs/run #2", "modelling.training.epochs=3"])
         {'data_dir': 'runs/run #2', 'modelling': {'training': {'epochs': 3}}}
     """
     models = parameter_models()
@@ -89,7 +88,7 @@ def _value_of(parts: list[str], text: str, models: Mapping[str, type[BaseModel]]
 
 
 def _annotation_of(parts: list[str], models: Mapping[str, type[BaseModel]]) -> Any:
-    """The type of a parameter; None where no options model tells it, as for the options of a component."""
+    """Return the type of a parameter; None if no options model defines it, as for the options of a component."""
     found: Any = models.get(parts[0])
     for part in parts[1:]:
         inner = next((kind for kind in _kinds_of(found) if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
@@ -100,7 +99,7 @@ def _annotation_of(parts: list[str], models: Mapping[str, type[BaseModel]]) -> A
 
 
 def _kinds_of(annotation: Any) -> set[Any]:
-    """The members of a union, without their constraints."""
+    """Return the members of a union, without their constraints."""
     if annotation is None:
         return set()
     origin = get_origin(annotation)
@@ -111,8 +110,8 @@ def _kinds_of(annotation: Any) -> set[Any]:
     return {annotation}
 
 
-class _ReadByUs(OmegaConf):
-    """What Kedro's own reader of `--params` uses of OmegaConf, with the values read by `parse_pairs`."""
+class _PatchedOmegaConf(OmegaConf):
+    """The part of OmegaConf that Kedro uses to parse `--params`, with `parse_pairs` as the parser."""
 
     @staticmethod
     def from_dotlist(dotlist: list[str]) -> Any:
@@ -124,5 +123,5 @@ class _ReadByUs(OmegaConf):
 
 
 def patch_kedro_params() -> None:
-    """Let Kedro's other commands (Kedro-Viz, the HTTP server) read `--params` as `kedro run` does here."""
-    kedro_utils.OmegaConf = _ReadByUs  # type: ignore[attr-defined]
+    """Make Kedro's other commands (Kedro-Viz, the HTTP server) parse `--params` as `kedro run` does here."""
+    kedro_utils.OmegaConf = _PatchedOmegaConf  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.artifacts.description import model_fingerprint
-from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.model_folder import load_model, save_model
 from posescope.core.errors import PosescopeError
 from posescope.core.records import PosePredictions
 from posescope.core.tables import ids_of, images_of, join_joints, joints_of
@@ -58,11 +58,11 @@ class Project:
 
     def train_another(self) -> None:
         """A newer model with other weights, without the training."""
-        model = read_model(self.models()[-1])
+        model = load_model(self.models()[-1])
         with torch.no_grad():
             for weights in model.network.parameters():
                 weights.mul_(1.01)
-        write_model(self.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z" / "model", replace(model))
+        save_model(self.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z" / "model", replace(model))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from posescope.artifacts.description import model_fingerprint
-from posescope.artifacts.model_folder import fingerprint_of_model, read_model
+from posescope.artifacts.model_folder import fingerprint_of_model, load_model
 from posescope.core.origin import Origin, origin_of_table
 from posescope.core.tables import ids_of
 from posescope.data.crops.crop_set import CropSet
@@ -105,7 +105,7 @@ def test_the_original_is_left_as_it_was(ran: tuple[Path, Any, set[int], bytes]) 
 @pytest.mark.slow
 def test_the_models_and_where_they_come_from(ran: tuple[Path, Any, set[int], bytes]) -> None:
     root, context, _, _ = ran
-    models = {name: read_model(root / "data" / "06_models" / "improve" / name) for name in ("inserted", "continued", "improved")}
+    models = {name: load_model(root / "data" / "06_models" / "improve" / name) for name in ("inserted", "continued", "improved")}
     original = context.catalog.load("model")
     assert {name: model.model_spec.name for name, model in models.items()} == {
         "inserted": "hourglass_autoencoder", "continued": "hourglass", "improved": "hourglass_autoencoder"

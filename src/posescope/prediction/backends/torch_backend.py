@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posescope.artifacts.model_folder import read_model
+from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_model import check_finite_joints
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import CropJoints
@@ -36,7 +36,7 @@ class TorchBackend:
         """Read a model folder that has `model.safetensors`.
 
         Args:
-            folder: as `write_model` left it.
+            folder: as `save_model` left it.
             device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
             allow: dotted paths of components that the folder may name.
 
@@ -44,7 +44,7 @@ class TorchBackend:
             ModelFolderError: if it cannot be read.
             OptionsError: if the device does not exist.
         """
-        return cls(read_model(folder, device, allow), folder=folder)
+        return cls(load_model(folder, device, allow), folder=folder)
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
         """Return joints and scores of N crops.

@@ -1,4 +1,4 @@
-"""Tests of posescope.artifacts.autoencoder_insertion, and of the model folder of what it makes."""
+"""Tests of posescope.artifacts.model_assembly, and of the model folder of what it makes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from posescope.artifacts.autoencoder_insertion import insert_autoencoders
-from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.model_assembly import insert_autoencoders
+from posescope.artifacts.model_folder import load_model, save_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import ComponentSpec, build
@@ -64,8 +64,8 @@ def test_inserting_draws_no_random_numbers() -> None:
 @pytest.mark.parametrize("stacks", [1, 2])
 def test_the_model_folder_gives_it_back(stacks: int, tmp_path: Path) -> None:
     joined = insert_autoencoders(make_model(stacks=stacks), [make_autoencoder()] * stacks)
-    write_model(tmp_path / "model", joined)
-    read = read_model(tmp_path / "model")
+    save_model(tmp_path / "model", joined)
+    read = load_model(tmp_path / "model")
     assert read.model_spec == joined.model_spec
     assert read.provenance == joined.provenance
     weights = joined.network.state_dict()
