@@ -95,8 +95,7 @@ def test_pooled_features_equal_the_hand_computed_ones(model, scattered_crops, tm
     np.testing.assert_allclose(found.values[:, 0], expected, rtol=1e-6)
     assert (found.shape, found.values.shape, found.pooling) == ((3, 1, 1), (60, 3), pooling)
     assert found.fingerprint != whole.fingerprint
-    assert found.is_pooled
-    assert not whole.is_pooled
+    assert whole.pooling == "none"
 
 
 def test_folder_without_checksum_is_refused_and_extracted_again(model, scattered_crops, tmp_path) -> None:

@@ -93,7 +93,13 @@ def plot_curves(curves: FaithfulnessCurves) -> "go.Figure":
 
 
 def caption_maps(explained: ExplainedJoints, fractions: RegionFractions, shown: slice) -> list[str]:
-    """Caption each person and joint with its name and the fraction of the attribution on it."""
+    """Caption each person and joint with its name and the fraction of the attribution on it.
+
+    Args:
+        explained: persons and joints.
+        fractions: of one method.
+        shown: persons that are shown.
+    """
     return [
         name.replace("_", " ") + (": unlabelled" if np.isnan(fraction) else f" {fraction:.0%}{'' if correct else ', wrong'}")
         for own, predictions in zip(fractions.fractions[shown, :, 0], explained.correct[shown], strict=True)

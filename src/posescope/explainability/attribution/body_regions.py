@@ -44,7 +44,15 @@ class RegionFractions:
     areas: NDArray[np.float64]
 
     def of(self, joint: int | None, region: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (n,) fractions of attribution and pixels in a region, for one joint or for all joints (None)."""
+        """Return the fractions of attribution and of pixels in a region.
+
+        Args:
+            joint: index of the joint; None: all joints.
+            region: index in `REGIONS`.
+
+        Returns:
+            (n,) each.
+        """
         joints = slice(None) if joint is None else slice(joint, joint + 1)
         return self.fractions[:, joints, region].ravel(), self.areas[:, joints, region].ravel()
 

@@ -49,11 +49,23 @@ class FaithfulnessCurves:
         return values
 
     def area(self, ranking: str, curve: int, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
-        """Return the area under a curve, with its interval over images."""
+        """Compute the area under a curve, with its interval over images.
+
+        Args:
+            ranking: its name.
+            curve: index in `CURVES`.
+            groups: (N,) image of each person.
+            draws: bootstrap resamples of images.
+        """
         return self._ratio(self._areas(ranking, curve), groups, draws)
 
     def advantage(self, ranking: str, control: str, curve: int, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
-        """Return the paired difference of areas in favour of a ranking: smaller for deletion, larger for insertion."""
+        """Compute the paired gain in area: smaller for deletion, larger for insertion.
+
+        Args:
+            ranking, control: names of the compared rankings.
+            curve, groups, draws: as in `area`.
+        """
         gain = self._areas(ranking, curve) - self._areas(control, curve)
         return self._ratio(-gain if CURVES[curve] == "deletion" else gain, groups, draws)
 
@@ -67,7 +79,15 @@ class FaithfulnessCurves:
 
 
 def patch_sums(maps: NDArray[np.floating], patch_px: int) -> NDArray[np.float64]:
-    """Sum maps (..., H, W) over patches, row by row: (..., P); patches at the far edges may be smaller."""
+    """Sum maps over patches; patches at the far edges may be smaller.
+
+    Args:
+        maps: (..., H, W).
+        patch_px: side of a patch.
+
+    Returns:
+        (..., P), row by row.
+    """
     rows = np.add.reduceat(maps.astype(np.float64), np.arange(0, maps.shape[-2], patch_px), axis=-2)
     sums = np.add.reduceat(rows, np.arange(0, maps.shape[-1], patch_px), axis=-1)
     return sums.reshape(*sums.shape[:-2], -1)

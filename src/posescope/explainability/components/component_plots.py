@@ -116,7 +116,14 @@ def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[n
 def plot_scores(
     inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame
 ) -> "go.Figure":
-    """Plot the score of each component against its best attribute: one point per person, one button per component."""
+    """Plot the score of each component against its best attribute: one point per person, one button per component.
+
+    Args:
+        inputs: the persons.
+        scores: (N, P) coordinates along the components.
+        attributes: of the same persons.
+        names: best attribute of each component.
+    """
     import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made
 
     figure, buttons, titles = go.Figure(), [], []

@@ -71,11 +71,6 @@ class Components:
         return len(self.axes)
 
     @property
-    def total_variance(self) -> float:
-        """Sum of the variances of all D features."""
-        return float(self.variances.sum())
-
-    @property
     def explained_variance_ratio(self) -> NDArray[np.float64]:
         """(R,) fraction of the total variance along each direction; sums to 1."""
         ratio: NDArray[np.float64] = self.variances / self.variances.sum()
@@ -92,7 +87,15 @@ class Components:
         return int(np.argmax(reached)) + 1 if reached.any() else len(self.variances)
 
     def project(self, values: NDArray[np.floating], count: int | None = None) -> NDArray[np.float64]:
-        """Project (n, D) features on the first axes: (n, count) float64 scores; all P axes by default."""
+        """Project features on the axes.
+
+        Args:
+            values: (n, D) features.
+            count: number of first axes; None: all P.
+
+        Returns:
+            (n, count) float64 coordinates along the axes.
+        """
         axes = self.axes[:count]
         scores = np.empty((len(values), len(axes)))
         for rows in row_slices(len(values), values.shape[1]):

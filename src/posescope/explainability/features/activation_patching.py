@@ -105,7 +105,15 @@ class ActivationPatcher:
 
 
 def describe_patching_obstacle(model: PoseModel, features: FeatureSet) -> str:
-    """Explain why features cannot replace the activation of their layer; empty if they can."""
+    """Explain why features cannot replace the activation of their layer.
+
+    Args:
+        model: the network.
+        features: of one of its layers.
+
+    Returns:
+        A sentence; empty if they can.
+    """
     found = tuple(read_activations(model, mean_colour_image(model), [features.layer])[features.layer].shape[1:])
     if found == features.shape:
         return ""

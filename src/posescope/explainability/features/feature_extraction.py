@@ -84,7 +84,15 @@ def extract_features(
 
 
 def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
-    """Pool (n, C, h, w) over space to (n, C, 1, 1) by mean or max; `none` returns the values unchanged."""
+    """Pool activations over space.
+
+    Args:
+        values: (n, C, h, w).
+        pooling: mean or max; none returns the values unchanged.
+
+    Returns:
+        (n, C, 1, 1).
+    """
     if pooling == "none":
         return values
     return values.mean(dim=(2, 3), keepdim=True) if pooling == "mean" else values.amax(dim=(2, 3), keepdim=True)
@@ -98,7 +106,12 @@ def features_fingerprint(
     data_fingerprint: str | None = None,
     pooling: Pooling = "none",
 ) -> str:
-    """Return a fingerprint of weights, data, persons, joint positions in the crops, layer, dtype and pooling."""
+    """Compute a fingerprint of weights, data, persons, joint positions in the crops, layer, dtype and pooling.
+
+    Args:
+        model, crops: the network and the persons.
+        layer, dtype, data_fingerprint, pooling: as in `extract_features`.
+    """
     weights = hashlib.sha256()
     for name, value in sorted(model.network.state_dict().items()):
         weights.update(name.encode())

@@ -67,11 +67,6 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.person_ids)
 
-    @property
-    def is_pooled(self) -> bool:
-        """Whether the features are pooled over space. Pooled features cannot be decoded by the network."""
-        return self.pooling != "none"
-
 
 class FeatureStore:
     """Reads and writes a folder of features.

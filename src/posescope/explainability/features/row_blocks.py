@@ -27,12 +27,26 @@ def sample_rows(count: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def batches_of_rows(rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """Split (n,) rows into consecutive batches of at most `batch_size`."""
+    """Split rows into consecutive batches.
+
+    Args:
+        rows: (n,) row numbers.
+        batch_size: maximum number of rows per batch.
+
+    Examples:
+        >>> [batch.tolist() for batch in batches_of_rows(np.arange(5), 2)]
+        [[0, 1], [2, 3], [4]]
+    """
     return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
 def row_slices(length: int, width: int) -> Iterator[slice]:
-    """Yield consecutive slices of the rows of a (length, width) array, each of which fits in a block of float64 numbers."""
+    """Yield consecutive slices of rows that fit in a block of float64 numbers each.
+
+    Args:
+        length: number of rows.
+        width: numbers per row.
+    """
     step = max(1, _BLOCK_NUMBERS // max(1, width))
     return (slice(start, min(start + step, length)) for start in range(0, length, step))
 
@@ -54,7 +68,13 @@ def centred_blocks(
 
 
 def centre_rows(points: NDArray[np.floating], centre: NDArray[np.float64], dtype: type[np.floating]) -> NDArray[np.floating]:
-    """Return (N, P) points minus (P,) `centre` in `dtype`, without a float64 copy of all points."""
+    """Centre points without a float64 copy of all of them.
+
+    Args:
+        points: (N, P).
+        centre: (P,), subtracted in float64.
+        dtype: of the result.
+    """
     centred = np.empty(points.shape, dtype=dtype)
     for rows, block in centred_blocks(points, centre, dtype):
         centred[rows] = block

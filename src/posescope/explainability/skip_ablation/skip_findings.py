@@ -71,7 +71,12 @@ class Ablation:
 
 
 def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | None]:
-    """Collect numbers by name."""
+    """Collect numbers by name.
+
+    Args:
+        ablation: the hits.
+        persons: number of persons.
+    """
     most = ablation.by_drop()[0]
     drop, together = ablation.drop(most, ablation.mode), ablation.drop(ALL, ablation.mode)
     worst = _worst_joint(ablation)
@@ -98,12 +103,22 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
 
 
 def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """Return the findings; none has PCK at stake, since none is about errors on real data."""
+    """Return the findings; none has PCK at stake, since none is about errors on real data.
+
+    Args:
+        ablation: the hits.
+        seed: of the random joints.
+    """
     return tuple(_findings(ablation, seed))
 
 
 def describe(ablation: Ablation, persons: int) -> str:
-    """Summarise the ablation in one paragraph."""
+    """Summarise the ablation in one paragraph.
+
+    Args:
+        ablation: the hits.
+        persons: number of persons.
+    """
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
     modes = [f"{words} {ablation.pck(ALL, mode).estimate:.3f}" for mode, words in _WORDS.items() if (ALL, mode) in ablation.hits]

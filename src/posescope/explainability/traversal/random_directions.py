@@ -57,7 +57,14 @@ def find_end_steps(steps: NDArray[np.float64]) -> EndSteps:
 
 
 def mean_joint_distances_px(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Compute the mean joint distance between skeletons (..., K, 2) in px, with broadcasting."""
+    """Compute the mean joint distance between skeletons, with broadcasting.
+
+    Args:
+        first, second: (..., K, 2) joints, px.
+
+    Returns:
+        (...) distances, px.
+    """
     offset = first.astype(np.float64) - second.astype(np.float64)
     distances: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1]).mean(axis=-1)
     return distances

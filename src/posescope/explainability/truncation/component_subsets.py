@@ -36,12 +36,26 @@ INTACT = ComponentSubset("intact", -1)  # nothing is replaced
 
 
 def component_counts(grid: Iterable[int], most: int) -> list[int]:
-    """Return 0, the numbers of `grid` below `most`, and `most`, in ascending order."""
+    """List numbers of components.
+
+    Args:
+        grid: wanted numbers.
+        most: number of all components.
+
+    Returns:
+        0, the numbers of the grid below `most`, and `most`, in ascending order.
+    """
     return sorted({0, most, *(count for count in grid if count < most)})
 
 
 def subset_of(kind: SubsetKind, count: int, axes: int) -> ComponentSubset:
-    """Return the subset of `count` of `axes` components; none and all are of the kind `first` whatever the choice."""
+    """Return a subset; none and all of the components are of the kind `first`.
+
+    Args:
+        kind: wanted kind.
+        count: number of components in the subset.
+        axes: number of all components.
+    """
     return ComponentSubset("first" if count in (0, axes) else kind, count)
 
 
@@ -85,6 +99,14 @@ class TruncatedFeatures:
 
 
 def sample_axis_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
-    """Draw a random order of the axes 0..axes-1 for each person: (persons, axes)."""
+    """Draw a random order of the axes for each person.
+
+    Args:
+        persons, axes: numbers of persons and of axes.
+        seed: of the draw.
+
+    Returns:
+        (persons, axes) permutations of 0..axes-1.
+    """
     orders = np.tile(np.arange(axes, dtype=np.int64), (persons, 1))
     return np.random.default_rng(seed).permuted(orders, axis=1)

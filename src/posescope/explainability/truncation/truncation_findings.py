@@ -61,7 +61,12 @@ class TruncationSetup:
 
 
 def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts:
-    """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`."""
+    """Collect numbers by name; names of numbers of one curve end in `_own`, `_mean` or `_none`.
+
+    Args:
+        curves: measured curves.
+        setup: persons, layer and components.
+    """
     facts: Facts = {"persons": setup.persons, "features": setup.features, "components": setup.axes}
     facts |= {
         "components_explained_variance_ratio": setup.explained_variance_ratio,
@@ -82,12 +87,20 @@ def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts
 
 
 def findings_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> tuple[Finding, ...]:
-    """Return the findings of all curves; none has PCK at stake, since none is about errors on real data."""
+    """Return the findings of all curves; none has PCK at stake, since none is about errors on real data.
+
+    Args:
+        curves, setup: as in `facts_of`.
+    """
     return tuple(finding for curve in curves for finding in _findings(curve, setup))
 
 
 def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
-    """Summarise the curves in one paragraph."""
+    """Summarise the curves in one paragraph.
+
+    Args:
+        curves, setup: as in `facts_of`.
+    """
     sentences = [
         f"The features of {setup.persons} persons at {setup.layer} ({setup.features} numbers, {setup.axes} components that "
         f"explain {setup.explained_variance_ratio:.1%} of the variance) were reconstructed from subsets of their components and "
