@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
 from posescope.core.plugins import Options
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
@@ -109,10 +108,11 @@ class Attribution:
         load_captum()
         explained = select_explained_joints(inputs, self.options.joints, self.options.persons, self.options.location)
         draws = draw_images(explained.groups, inputs.seed, self.options.resamples)
-        maps = self._maps(inputs, explained)
-        few = slice(0, self.options.control_persons)
-        random = self._random_maps(inputs, explained, few)
-        other_random = self._other_random_gradients(inputs, explained, few)
+        few, steps, batch_size = slice(0, self.options.control_persons), self.options.control_steps, inputs.batch_size
+        network, seed = inputs.model.network, inputs.seed
+        maps = self._attribute(freeze(network), explained, slice(None), self.options.steps, batch_size)
+        random = self._attribute(randomise_weights(network, seed), explained, few, steps, batch_size)
+        other_random = self._attribute(randomise_weights(network, seed + 1), explained, few, steps, batch_size, occlude=False)
         regions = self._regions(inputs, explained)
         labelled = explained.labelled
         fractions = {name: measure_fractions(own, regions, labelled) for name, own in maps.items()}
@@ -132,7 +132,7 @@ class Attribution:
         table = pd.concat(tables, ignore_index=True)
         correlations = (
             self._correlate(maps["integrated_gradients"][few], random["integrated_gradients"]),
-            self._correlate(random["integrated_gradients"], other_random),
+            self._correlate(random["integrated_gradients"], other_random["integrated_gradients"]),
         )
         findings = _findings(explained, few, table, fractions, random_fractions, curves, draws)
         findings.append(claim_weight_randomisation(*correlations, explained.groups[few], draws, "maps_random_weights"))
@@ -152,31 +152,26 @@ class Attribution:
     def _values(self, network: PoseNetwork, explained: ExplainedJoints) -> HeatmapValues:
         return HeatmapValues(network, explained.joints, sum_neighbours=self.options.sum_neighbours)
 
-    def _maps(self, inputs: AnalysisInputs, explained: ExplainedJoints) -> dict[str, NDArray[np.float32]]:
-        values = self._values(freeze(inputs.model.network), explained)
-        return self._both_methods(values, explained.images, explained.map_indices, self.options.steps, inputs.batch_size)
-
-    def _other_random_gradients(self, inputs: AnalysisInputs, explained: ExplainedJoints, few: slice) -> NDArray[np.float32]:
-        """Compute integrated gradients with other random weights, to compare two untrained networks."""
-        values = self._values(randomise_weights(inputs.model.network, inputs.seed + 1), explained)
-        images, indices = explained.images[few], explained.map_indices[few]
-        return attribute_gradients(values, images, indices, steps=self.options.control_steps, batch_size=inputs.batch_size)
-
-    def _random_maps(self, inputs: AnalysisInputs, explained: ExplainedJoints, few: slice) -> dict[str, NDArray[np.float32]]:
-        """Explain the same heatmap px in a network with random weights."""
-        values = self._values(randomise_weights(inputs.model.network, inputs.seed), explained)
-        images, indices = explained.images[few], explained.map_indices[few]
-        return self._both_methods(values, images, indices, self.options.control_steps, inputs.batch_size)
-
-    def _both_methods(
-        self, values: HeatmapValues, images: Tensor, indices: Tensor, steps: int, batch_size: int
+    def _attribute(
+        self,
+        network: PoseNetwork,
+        explained: ExplainedJoints,
+        persons: slice,
+        steps: int,
+        batch_size: int,
+        *,
+        occlude: bool = True,
     ) -> dict[str, NDArray[np.float32]]:
+        """Compute the maps of both methods, or of integrated gradients only, for the explained heatmap px in a network."""
+        values, images, indices = self._values(network, explained), explained.images[persons], explained.map_indices[persons]
         window = max(1, round(self.options.window * min(images.shape[2:])))
         stride = max(1, round(self.options.stride * window))
-        return {
-            "integrated_gradients": attribute_gradients(values, images, indices, steps=steps, batch_size=batch_size),
-            "occlusion": attribute_occlusion(values, images, indices, window_px=window, stride_px=stride, batch_size=batch_size),
-        }
+        maps = {"integrated_gradients": attribute_gradients(values, images, indices, steps=steps, batch_size=batch_size)}
+        if occlude:
+            maps["occlusion"] = attribute_occlusion(
+                values, images, indices, window_px=window, stride_px=stride, batch_size=batch_size
+            )
+        return maps
 
     def _regions(self, inputs: AnalysisInputs, explained: ExplainedJoints) -> NDArray[np.uint8]:
         """Return the region of each pixel, (N, J, H, W); zeros for unlabelled joints, which do not count."""

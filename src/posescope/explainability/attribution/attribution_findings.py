@@ -18,14 +18,7 @@ from posescope.explainability.attribution.body_regions import ALL, REGIONS, Regi
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
 from posescope.explainability.findings import Finding, control_of
 
-__all__ = [
-    "claim_curves",
-    "claim_errors",
-    "claim_regions",
-    "claim_shortcuts",
-    "claim_weight_randomisation",
-    "rank_correlations",
-]
+__all__ = ["claim_curves", "claim_errors", "claim_regions", "claim_shortcuts", "claim_weight_randomisation", "rank_correlations"]
 
 _METHODS = {"integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
 _REGIONS = {

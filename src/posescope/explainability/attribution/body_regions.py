@@ -205,28 +205,14 @@ def tabulate_regions(
     for index, name in [*enumerate(joints), (None, ALL)]:
         for number, region in enumerate(REGIONS):
             fractions, areas = trained.of(index, number)
+            record = {"method": method, "joint": name, "region": region, "cases": int(np.isfinite(fractions).sum())}
+            record |= {"fraction": _mean(fractions), "area_fraction": _mean(areas)}
             own = trained.density(index, number, groups, draws)
-            untrained = random.density(index, number, random_groups, draws)
-            other = moved.density(index, number, groups, draws)
-            records.append(
-                {
-                    "method": method,
-                    "joint": name,
-                    "region": region,
-                    "cases": int(np.isfinite(fractions).sum()),
-                    "fraction": _mean(fractions),
-                    "area_fraction": _mean(areas),
-                    "density": own.estimate,
-                    "low": own.low,
-                    "high": own.high,
-                    "random_weights": untrained.estimate,
-                    "random_weights_low": untrained.low,
-                    "random_weights_high": untrained.high,
-                    "other_person": other.estimate,
-                    "other_person_low": other.low,
-                    "other_person_high": other.high,
-                }
-            )
+            record |= {"density": own.estimate, "low": own.low, "high": own.high}
+            for control, own_groups, prefix in ((random, random_groups, "random_weights"), (moved, groups, "other_person")):
+                density = control.density(index, number, own_groups, draws)
+                record |= {prefix: density.estimate, f"{prefix}_low": density.low, f"{prefix}_high": density.high}
+            records.append(record)
     return pd.DataFrame(records)
 
 

@@ -170,13 +170,7 @@ def _first_patches(ranking: NDArray[np.float64], fractions: NDArray[np.float64])
 
 
 def _masked_values(
-    values: HeatmapValues,
-    image: Tensor,
-    indices: Tensor,
-    visible: NDArray[np.bool_],
-    joint: int,
-    patch_px: int,
-    batch_size: int,
+    values: HeatmapValues, image: Tensor, indices: Tensor, visible: NDArray[np.bool_], joint: int, patch_px: int, batch_size: int
 ) -> NDArray[np.float64]:
     """Return the (M,) explained values of one joint for images with (M, P) visible patches, the others at the mean colour."""
     height, width = image.shape[-2:]

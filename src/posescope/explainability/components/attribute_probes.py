@@ -78,14 +78,7 @@ class ProbedAttributes:
 
 
 def explain_components(
-    scores: Floats,
-    attributes: pd.DataFrame,
-    groups: NDArray[np.int64],
-    *,
-    folds: int,
-    shuffles: int,
-    resamples: int,
-    seed: int,
+    scores: Floats, attributes: pd.DataFrame, groups: NDArray[np.int64], *, folds: int, shuffles: int, resamples: int, seed: int
 ) -> pd.DataFrame:
     """Predict each component from all attributes together.
 

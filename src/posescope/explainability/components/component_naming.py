@@ -76,12 +76,12 @@ class ComponentNaming:
         attributes = self._attributes(inputs)
         rows = sample_rows(len(scores), options.persons, inputs.seed)
         probed = scores[rows], attributes.iloc[rows].reset_index(drop=True), inputs.groups[rows]
-        found = self._probe(*probed, inputs.seed)
-        names = self._names(inputs, *probed, found)
+        found, names = self._probe(inputs, *probed)
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         images = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
         if len(names):
             images |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
+        claims = ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES)
         return AnalysisResult(
             facts=facts,
             tables={
@@ -92,9 +92,7 @@ class ComponentNaming:
             },
             images=images,
             note=_note(facts, variance, found, inputs),
-            findings=ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES).list_claims(
-                options.claims
-            ),
+            findings=claims.list_claims(options.claims),
             plots={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
 
@@ -107,43 +105,24 @@ class ComponentNaming:
         return pd.concat([inputs.attributes, measure_image_attributes(inputs.crops, inputs.batch_size)], axis=1)
 
     def _probe(
-        self, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64], seed: int
-    ) -> ProbedAttributes:
-        return probe_attributes(
-            scores[:, : max(self.options.probe_components, self.options.components)],
-            attributes,
-            groups,
-            named=self.options.components,
-            folds=self.options.folds,
-            shuffles=self.options.shuffles,
-            resamples=self.options.resamples,
-            seed=seed,
-        )
+        self, inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, groups: NDArray[np.int64]
+    ) -> tuple[ProbedAttributes, pd.DataFrame]:
+        """Probe the attributes; return the result and the names of the components.
 
-    def _names(
-        self,
-        inputs: AnalysisInputs,
-        scores: NDArray[np.float64],
-        attributes: pd.DataFrame,
-        groups: NDArray[np.int64],
-        found: ProbedAttributes,
-    ) -> pd.DataFrame:
-        """Join the best attribute of each component with its explained variance and its R2 from all attributes."""
+        The names have the best attribute of each component, its explained variance and its R2 from all attributes.
+        """
+        options = self.options
+        chosen = {"folds": options.folds, "shuffles": options.shuffles, "resamples": options.resamples, "seed": inputs.seed}
+        used = max(options.probe_components, options.components)
+        found = probe_attributes(scores[:, :used], attributes, groups, named=options.components, **chosen)
         names = best_attributes(found.correlations)
         ratio = pd.Series(inputs.components.explained_variance_ratio)
         names.insert(1, "explained_variance_ratio", names["component"].sub(1).map(ratio))
         if not len(names):
-            return names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
-        explained = explain_components(
-            scores[:, : self.options.components],
-            attributes[found.probes["attribute"].tolist()],
-            groups,
-            folds=self.options.folds,
-            shuffles=self.options.shuffles,
-            resamples=self.options.resamples,
-            seed=inputs.seed,
-        )
-        return names.merge(explained, on="component")
+            return found, names.reindex(columns=[*names.columns, *EXPLAINED_COLUMNS[1:]])
+        known = attributes[found.probes["attribute"].tolist()]
+        explained = explain_components(scores[:, : options.components], known, groups, **chosen)
+        return found, names.merge(explained, on="component")
 
 
 def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | None]:
@@ -154,10 +133,7 @@ def _variance_facts(inputs: AnalysisInputs) -> dict[str, float | int | str | Non
         "pooling": inputs.features.pooling,
         "reducer": components.approximation or "exact",
         "first_component_explained_variance_ratio": float(components.explained_variance_ratio[0]),
-        "components_for_90": components.components_for(0.90),
-        "components_for_95": components.components_for(0.95),
-        "components_for_99": components.components_for(0.99),
-        "participation_ratio": components.participation_ratio,
+        **components.spectrum,
     }
 
 

@@ -86,6 +86,12 @@ class Components:
         reached = np.cumsum(self.explained_variance_ratio) >= fraction - 1e-12
         return int(np.argmax(reached)) + 1 if reached.any() else len(self.variances)
 
+    @property
+    def spectrum(self) -> dict[str, float | int]:
+        """Numbers of components for 90, 95 and 99 % of the variance, and the participation ratio, by name."""
+        counts = {f"components_for_{percent}": self.components_for(percent / 100) for percent in (90, 95, 99)}
+        return {**counts, "participation_ratio": self.participation_ratio}
+
     def project(self, values: NDArray[np.floating], count: int | None = None) -> NDArray[np.float64]:
         """Project features on the axes.
 
@@ -121,6 +127,21 @@ class Components:
                 model=np.array(self.model),
                 data=np.array(self.data),
             )
+
+    @classmethod
+    def of_features(
+        cls,
+        features: FeatureSet,
+        mean: NDArray[np.float64],
+        axes: NDArray[np.float64],
+        variances: NDArray[np.float64],
+        approximation: str = "",
+    ) -> "Components":
+        """Return components that refer to the features that they are computed from; see the attributes."""
+        return cls(
+            mean, axes, variances, features.layer, features.shape, approximation, features.fingerprint, features.model,
+            features.data,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> "Components":
@@ -172,16 +193,7 @@ def principal_components(
     variances, axes = solve(features.values, mean, max_components, device)
     if not len(variances):
         raise ExplainabilityError(f"PCA of '{features.layer}': all {count} persons have the same features.")
-    return Components(
-        mean=mean,
-        axes=fix_signs(axes),
-        variances=variances,
-        layer=features.layer,
-        shape=features.shape,
-        features_fingerprint=features.fingerprint,
-        model=features.model,
-        data=features.data,
-    )
+    return Components.of_features(features, mean, fix_signs(axes), variances)
 
 
 def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -68,18 +68,12 @@ class RandomisedComponents:
         if not len(variances):
             raise ExplainabilityError(f"PCA of '{features.layer}': all {count} persons have the same features.")
         kept = min(options.components, len(variances))
-        return Components(
-            mean=mean,
-            axes=fix_signs(axes[:kept]),
-            variances=np.concatenate([variances[:kept], _remaining_variances(variances[:kept], total, rank)]),
-            layer=features.layer,
-            shape=features.shape,
-            approximation=f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the remaining "
-            "variance is spread evenly over the other components",
-            features_fingerprint=features.fingerprint,
-            model=features.model,
-            data=features.data,
+        variances = np.concatenate([variances[:kept], _remaining_variances(variances[:kept], total, rank)])
+        approximation = (
+            f"randomised: {kept} of {rank} components, {options.iterations} power iterations; the remaining variance is spread "
+            "evenly over the other components"
         )
+        return Components.of_features(features, mean, fix_signs(axes[:kept]), variances, approximation)
 
 
 def _centred(values: NDArray[np.floating], mean: Floats) -> Iterator[Floats]:

@@ -96,8 +96,5 @@ def _row(components: Components, persons: int, width: int) -> dict[str, float | 
         "features": width,
         "pc1_variance": float(components.variances[0]),
         "pc1_explained_variance_ratio": float(components.explained_variance_ratio[0]),
-        "components_for_90": components.components_for(0.90),
-        "components_for_95": components.components_for(0.95),
-        "components_for_99": components.components_for(0.99),
-        "participation_ratio": components.participation_ratio,
+        **components.spectrum,
     }

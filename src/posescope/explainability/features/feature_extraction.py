@@ -99,12 +99,7 @@ def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
 
 
 def features_fingerprint(
-    model: PoseModel,
-    crops: CropSet,
-    layer: str,
-    dtype: str,
-    data_fingerprint: str | None = None,
-    pooling: Pooling = "none",
+    model: PoseModel, crops: CropSet, layer: str, dtype: str, data_fingerprint: str | None = None, pooling: Pooling = "none"
 ) -> str:
     """Compute a fingerprint of weights, data, persons, joint positions in the crops, layer, dtype and pooling.
 

@@ -267,10 +267,7 @@ def _facts(components: Components, table: pd.DataFrame, traversal: Traversal) ->
     ratio = components.explained_variance_ratio
     displacement = table.groupby("component")["displacement_px"].max()
     return {
-        "components_for_90": components.components_for(0.90),
-        "components_for_95": components.components_for(0.95),
-        "components_for_99": components.components_for(0.99),
-        "participation_ratio": components.participation_ratio,
+        **components.spectrum,
         "first_component_explained_variance_ratio": float(ratio[0]),
         "traversed_explained_variance_ratio": float(ratio[: len(displacement)].sum()),
         "mean_nearest_person_distance_px": float(np.diagonal(pairs).mean()),
