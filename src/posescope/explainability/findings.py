@@ -76,7 +76,12 @@ class Finding:
 
 
 def control_of(what: str, interval: Interval) -> Control:
-    """Return a control with this description and interval."""
+    """Return a control with an interval.
+
+    Args:
+        what: description of the control.
+        interval: of its value.
+    """
     return Control(what, interval.estimate, interval.low, interval.high)
 
 

@@ -52,7 +52,12 @@ class LiveTrial:
         self.sampled: Mapping[str, float] = dict(trial.params)
 
     def should_prune(self, epoch: int, pck: float) -> bool:
-        """Report the validation PCK of an epoch (from 1) and return whether the trial should be pruned."""
+        """Report the result of an epoch and return whether the trial should be pruned.
+
+        Args:
+            epoch: from 1.
+            pck: on the validation persons, 0..1.
+        """
         self._trial.report(pck, epoch)
         return bool(self._trial.should_prune())
 

@@ -50,18 +50,36 @@ class TuningStore:
         return tuple(TrialRecord.from_dict(read_json(path)) for path in paths)
 
     def begin(self, fingerprint: str, number: int) -> int:
-        """Record the start of a trial and return the number of its starts."""
+        """Record the start of a trial.
+
+        Args:
+            fingerprint: of the search.
+            number: of the trial, from 1.
+
+        Returns:
+            The number of its starts, including this one.
+        """
         path = self._folder(fingerprint, number) / _ATTEMPTS
         attempt = int(read_json(path)["attempts"]) + 1 if path.exists() else 1
         write_json(path, {"attempts": attempt})
         return attempt
 
     def checkpoints(self, fingerprint: str, number: int) -> CheckpointStore:
-        """Return the checkpoint store of a running trial."""
+        """Return the checkpoint store of a running trial.
+
+        Args:
+            fingerprint: of the search.
+            number: of the trial, from 1.
+        """
         return CheckpointStore(self._folder(fingerprint, number))
 
     def finish(self, fingerprint: str, record: TrialRecord) -> None:
-        """Write the record of a finished trial and remove its checkpoints."""
+        """Write the record of a finished trial and remove its checkpoints.
+
+        Args:
+            fingerprint: of the search.
+            record: of the trial.
+        """
         write_json(self._record_path(fingerprint, record.number), record.to_dict())
         shutil.rmtree(self._folder(fingerprint, record.number), ignore_errors=True)
 

@@ -86,7 +86,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("neighbour_offset", "others to the left", "others to the right", "box sides"),
     Attribute("size", "small in the image", "large in the image", "octaves of px"),
     Attribute("truncated", "inside the image", "cut at the border", "fraction"),
-    Attribute("crowding", "alone", "others overlap", "persons"),
+    Attribute("crowding", "no overlap", "others overlap", "persons"),
     Attribute("labelled", "few joints labelled", "many joints labelled", "joints"),
     Attribute("occluded", "no joints occluded", "many joints occluded", "fraction"),
 )
@@ -174,14 +174,14 @@ class _Body:
         return (self.joint(f"left_{part}") + self.joint(f"right_{part}")) / 2
 
     def of_sides(self, measure: Callable[[str], Floats]) -> Floats:
-        """(N,) mean over the sides that are known."""
+        """Mean over the known sides, (N,)."""
         sides = np.stack([measure("left"), measure("right")])
         known = ~np.isnan(sides)
         counts = known.sum(axis=0)
         return np.where(counts > 0, np.where(known, sides, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
 
     def angle(self, first: str, corner: str, last: str) -> Floats:
-        """(N,) angle at a joint in degrees, 0..180, mean of the sides."""
+        """Angle at a joint in degrees, 0..180, mean of the sides, (N,)."""
 
         def of_side(side: str) -> Floats:
             corner_px = self.joint(f"{side}_{corner}")
@@ -192,12 +192,12 @@ class _Body:
         return self.of_sides(of_side)
 
     def rise(self, low: str, high: str) -> Floats:
-        """(N,) height of `high` above `low` in torsos, mean of the sides."""
+        """Height of `high` above `low` in torsos, mean of the sides, (N,)."""
         offset = self.of_sides(lambda side: self.joint(f"{side}_{low}")[:, 1] - self.joint(f"{side}_{high}")[:, 1])
         return np.asarray(offset / self.torso_px)
 
     def reach(self) -> Floats:
-        """(N,) mean distance in torsos of the known wrists and ankles from the centre of the torso; NaN for fewer than two."""
+        """Mean distance (N,) in torsos of the known wrists and ankles from the centre of the torso; NaN for fewer than two."""
         middle = (self.middle("shoulder") + self.middle("hip")) / 2
         ends = [self.joint(f"{side}_{part}") - middle for side in ("left", "right") for part in ("wrist", "ankle")]
         distances = np.stack([np.hypot(end[:, 0], end[:, 1]) for end in ends])

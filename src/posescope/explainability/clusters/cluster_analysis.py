@@ -88,7 +88,7 @@ class Clusters:
         Raises:
             ExplainabilityError: if the clusterer does not find at least two clusters.
         """
-        inputs = _limited(inputs, self.options.persons)
+        inputs = _sampled(inputs, self.options.persons)
         points, space = self._points(inputs)
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
@@ -160,7 +160,7 @@ def _checked(clustering: Clustering, count: int) -> Clustering:
     return clustering
 
 
-def _limited(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
+def _sampled(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
     """The inputs of a random sample of at most so many persons."""
     if persons is None or persons >= len(inputs.crops):
         return inputs

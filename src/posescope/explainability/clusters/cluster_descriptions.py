@@ -57,7 +57,12 @@ class Traits:
     table: pd.DataFrame
 
     def description(self, cluster: int, most: int = 3) -> str:
-        """Return the description of a cluster by its first traits, '' if it has none."""
+        """Return the description of a cluster, '' if it has no traits.
+
+        Args:
+            cluster: from 0.
+            most: maximum number of traits.
+        """
         return ", ".join(trait.description for trait in self.by_cluster[cluster][:most])
 
 

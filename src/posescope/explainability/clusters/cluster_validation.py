@@ -119,10 +119,10 @@ class ClusterValidation:
     def describe(self) -> str:
         """Return one sentence with the result and its numbers."""
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
-        measured = f"silhouette {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}], in size {describe_structure(own.estimate)}"
-        control = (
-            f"null data of the same covariance without clusters, clustered likewise, reach {null.min():.3f} to {null.max():.3f}"
+        measured = (
+            f"silhouette {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}], by its size {describe_structure(own.estimate)}"
         )
+        control = f"null data of the same covariance without clusters reach {null.min():.3f} to {null.max():.3f}"
         stability = "there are too few images for a split-half comparison"
         if self.agreement is not None:
             stability = f"halves of the images agree with an adjusted Rand index of {self.agreement:.2f}"

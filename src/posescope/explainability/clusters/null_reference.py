@@ -64,7 +64,15 @@ class Marginals:
     probabilities: NDArray[np.float64]
 
     def sample(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Sample (count, A) points of mean 0 with independent coordinates."""
+        """Sample points of mean 0 with independent coordinates.
+
+        Args:
+            count: of points.
+            rng: generator.
+
+        Returns:
+            (count, A).
+        """
         columns = [
             np.interp(rng.uniform(size=count), np.concatenate([[0.0], np.cumsum(probabilities)]), edges)
             for edges, probabilities in zip(self.edges, self.probabilities, strict=True)
