@@ -68,7 +68,7 @@ def test_from_the_command_line_to_the_persons(server, places, mirror):
     quiet = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"DO_NOT_TRACK": "1", "no_proxy": "*"}
     ended = subprocess.run([sys.executable, *command], cwd=REPOSITORY, env=quiet, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-4000:]
-    assert "there is now" in ended.stderr
+    assert "Archives in" in ended.stderr
     assert sorted(asked.path for asked in server.log) == sorted(PATHS.values())
     raw = Path(places["raw_dir"])
     assert {path.name for path in raw.iterdir()} == {"annotations", "archives", "train2017", "val2017"}
@@ -81,13 +81,13 @@ def test_from_the_command_line_to_the_persons(server, places, mirror):
 
     server.log.clear()
     again = run("download", **places, download=mirror)["fetched_archives"].load()
-    assert [archive.state for archive in again] == ["was there"] * 3
+    assert [archive.state for archive in again] == ["present"] * 3
     assert server.log == []
 
 
 def test_a_dry_run_leaves_nothing_but_its_record(server, places, mirror):
     planned = run("download", **places, download={**mirror, "dry_run": True})["fetched_archives"].load()
-    assert [archive.state for archive in planned] == ["not fetched"] * 3
+    assert [archive.state for archive in planned] == ["not downloaded"] * 3
     assert server.log == []
     assert not Path(places["raw_dir"]).exists()
     left = [path.name for path in Path(places["data_dir"]).rglob("*") if path.is_file() and not path.name.startswith(".lock")]
@@ -102,14 +102,14 @@ def test_one_archive_may_be_enough(server, places, mirror):
 
 @pytest.mark.parametrize("env", ["base", "test"])
 def test_an_environment_with_a_generated_sample_downloads_nothing(server, places, mirror, env):
-    with pytest.raises(DataError, match="--env coco"):
+    with pytest.raises(DataError, match="coco"):
         run("download", env=env, **places, download=mirror)
     assert server.log == []
     assert not Path(places["raw_dir"]).exists()
 
 
 def test_a_wrong_parameter_is_told_before_anything_runs(places):
-    with pytest.raises(OptionsError, match=r"download\.mirror: expected an address that begins with http"):
+    with pytest.raises(OptionsError, match=r"download\.mirror"):
         run("download", **places, download={"mirror": "/a/folder"})
 
 

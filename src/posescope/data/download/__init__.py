@@ -1,1 +1,1 @@
-"""Getting a data set: archives from their official addresses, fetched so that nothing is fetched twice, unpacked with care."""
+"""Download archives: plan, transfer over HTTP with resuming, checksums, and unpacking of untrusted zip files."""

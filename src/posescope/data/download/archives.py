@@ -1,19 +1,17 @@
-"""Fetching a data set: one archive after the other is fetched, checked, unpacked and, unless it is kept, removed.
-
-Whatever is done stays done: an interrupted run goes on at the byte where it was, and a finished one has nothing to do.
-"""
+"""Download archives one by one: transfer, check, unpack and, unless kept, remove. An interrupted run resumes."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from posescope.core.errors import DataError
-from posescope.data.download.archive_folder import ArchiveFolder, Checksums, FinishedArchive, checksums_of
-from posescope.data.download.disk_space import format_bytes
-from posescope.data.download.http_transfer import DownloadError, RemoteFile, fetch_file
+from posescope.core.files import write_json
+from posescope.data.download.archive_folder import ArchiveFolder, ArchiveRecord, Checksums, checksums_of
+from posescope.data.download.http_transfer import DownloadError, RemoteFile, fetch_file, read_version
+from posescope.data.download.local_files import check_free_space, format_bytes
 from posescope.data.download.options import ArchiveOptions, DownloadOptions
 from posescope.data.download.plan import DownloadPlan, PlannedArchive
-from posescope.data.download.unpacking import UnpackLimits, unpack
+from posescope.data.download.unpacking import unpack
 
 __all__ = ["FetchedArchive", "download_archives"]
 
@@ -22,17 +20,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FetchedArchive:
-    """What was done about one archive.
+    """The result for one archive.
 
     Attributes:
         name: in the parameters.
-        url: its address.
-        state: "fetched"; "unpacked", if the archive was there; "was there", if all its files were; of a dry run, "not fetched".
-        fetched_bytes: that came over the network in this run.
-        files: that are there now of it.
-        files_written: of them, in this run.
-        unpacked_bytes: what these files take.
-        sha256: of the archive; '' where it is not there.
+        url: with the mirror applied.
+        state: "downloaded"; "unpacked": the archive existed; "present": all files existed; "not downloaded": dry run.
+        fetched_bytes: bytes received in this run.
+        files: number of its files that exist now.
+        files_written: number of files written in this run.
+        unpacked_bytes: size of its files.
+        sha256: of the archive; '' if it was not downloaded.
     """
 
     name: str
@@ -46,97 +44,106 @@ class FetchedArchive:
 
 
 def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[FetchedArchive, ...]:
-    """Do what the plan says; a dry run does nothing.
+    """Carry out a plan; a dry run does nothing.
+
+    Args:
+        plan: as from `make_plan`.
+        options: of the download.
 
     Raises:
-        DiskSpaceError: if it does not fit on the disk; nothing is fetched then.
-        DownloadError: if an archive cannot be fetched, or is not the one that was expected.
-        ArchiveError: if an archive is damaged or holds what must not be unpacked.
-        DataError: if another run is at it.
+        DiskSpaceError: if the archives do not fit on the disk; nothing is downloaded then.
+        DownloadError: if an archive cannot be downloaded, or is not the expected one.
+        ArchiveError: if an archive is damaged or has members that must not be unpacked.
+        DataError: if another run downloads into the same folder.
     """
     if options.dry_run:
-        logger.info("This was a dry run: nothing is fetched, and nothing is written but the record of the run.")
+        logger.info("Dry run: nothing is downloaded, and nothing is written but the record of the run.")
         return tuple(_as_planned(item) for item in plan.archives)
-    plan.check_room()
+    if plan.peak_bytes:
+        check_free_space(plan.root, plan.peak_bytes, options.min_free_bytes)
     folder = ArchiveFolder(plan.root)
     with folder.locked():
-        fetched = tuple(_settle(item, folder, options) for item in plan.archives)
-    logger.info("%s", _describe(plan.root, fetched))
+        fetched = tuple(_provide(item, folder, options) for item in plan.archives)
+    lines = [
+        f"  {item.name:<26} {item.state:<14} {format_bytes(item.fetched_bytes):>10} downloaded, {item.files:>7} files "
+        f"({format_bytes(item.unpacked_bytes)}), {item.files_written} of them written"
+        for item in fetched
+    ]
+    logger.info("%s", "\n".join([f"Archives in {plan.root}:", *lines]))
     return fetched
 
 
 def _as_planned(item: PlannedArchive) -> FetchedArchive:
-    if item.state != "finished":
-        return FetchedArchive(item.name, item.archive.url, "not fetched")
-    return FetchedArchive(
-        item.name, item.archive.url, "was there", files=item.files, unpacked_bytes=item.unpacked_bytes, sha256=item.sha256
-    )
+    if item.record is None:
+        return FetchedArchive(item.name, item.archive.url, "not downloaded")
+    return _result(item, "present", item.record)
 
 
-def _settle(item: PlannedArchive, folder: ArchiveFolder, options: DownloadOptions) -> FetchedArchive:
-    """See that all files of one archive are there."""
-    name, archive = item.name, item.archive
-    if item.state == "finished":
-        folder.tidy(name, keep_archive=options.keep_archives)  # a killed run may have left something
+def _provide(item: PlannedArchive, folder: ArchiveFolder, options: DownloadOptions) -> FetchedArchive:
+    """Provide all files of one archive."""
+    name, archive, part = item.name, item.archive, folder.part(item.name)
+    if item.record is not None:
+        folder.discard_part(name)  # a killed run may have left it
         return _as_planned(item)
-    folder.drop_forgotten_note(name)
-    if folder.archive(name).is_file():
-        found, fetched_bytes = _check(folder.archive(name), archive), 0
+    is_provided = folder.archive(name).is_file()
+    if is_provided:
+        source, received = folder.archive(name), 0
+        found = _check_provided(source, archive)
     else:
-        found, fetched_bytes = _fetch(name, archive, folder, options)
-    limits = UnpackLimits(options.max_unpacked_bytes, options.min_free_bytes)
-    unpacked = unpack(folder.archive(name), folder.data_root, archive.wants, limits)
-    done = FinishedArchive(folder.origin(name, found), archive.members, found, unpacked.members)
-    folder.finish(name, done)
-    folder.tidy(name, keep_archive=options.keep_archives, found=found)
+        source = part
+        found, received = _fetch(name, archive, folder, options)
+    limits = {"max_unpacked_bytes": options.max_unpacked_bytes, "min_free_bytes": options.min_free_bytes}
+    members, written = unpack(source, folder.data_root, archive.wants, **limits)
+    version = None if is_provided else read_version(part)
+    record = ArchiveRecord(version.url if version else None, archive.members, found, members)
+    if options.keep_archives and not is_provided:
+        part.replace(folder.archive(name))
+    write_json(folder.record(name), asdict(record))
+    folder.discard_part(name)
+    return _result(item, "downloaded" if received else "unpacked", record, received, written)
+
+
+def _result(item: PlannedArchive, state: str, record: ArchiveRecord, received: int = 0, written: int = 0) -> FetchedArchive:
     return FetchedArchive(
-        name=name,
-        url=archive.url,
-        state="fetched" if fetched_bytes else "unpacked",
-        fetched_bytes=fetched_bytes,
-        files=len(done.members),
-        files_written=unpacked.written,
-        unpacked_bytes=done.unpacked_bytes,
-        sha256=found.sha256,
+        name=item.name,
+        url=item.archive.url,
+        state=state,
+        fetched_bytes=received,
+        files=len(record.members),
+        files_written=written,
+        unpacked_bytes=record.unpacked_bytes,
+        sha256=record.checksums.sha256,
     )
 
 
 def _fetch(name: str, archive: ArchiveOptions, folder: ArchiveFolder, options: DownloadOptions) -> tuple[Checksums, int]:
-    """Fetch an archive, and give it its name once it is found to be whole; its checksums, and the bytes that came."""
+    """Download and check an archive; return its checksums and the number of bytes received."""
     part = folder.part(name)
+    if not part.exists():  # a version without its partial file is stale
+        folder.discard_part(name)
     is_checked = archive.sha256 is not None or archive.md5 is not None
-    logger.info("Fetching %s", archive.url)
-    fetched_bytes = fetch_file(RemoteFile(archive.url, archive.size_bytes, is_checked), part, options)
+    logger.info("Downloading %s", archive.url)
+    received = fetch_file(RemoteFile(archive.url, archive.size_bytes, is_checked), part, options)
     found = checksums_of(part)
-    faults = found.faults(archive.size_bytes, archive.sha256, archive.md5)
-    if faults:
+    mismatches = found.find_mismatches(archive)
+    if mismatches:
         folder.discard_part(name)
         raise DownloadError(
-            f"{archive.url}: what came is not the archive that was expected: {'; '.join(faults)}. It was removed. Give the same "
-            "command again; if this comes back, the server has another file: name another server by "
-            f"--params download.mirror=ADDRESS, or set sha256, md5 and size_bytes of download.archives.{name} to what is right."
+            f"{archive.url}: unexpected archive: {'; '.join(mismatches)}. It was removed. Run the same command again; if the "
+            "error persists, the server has another file: choose another server with --params download.mirror=URL, or correct sha256, "
+            f"md5 and size_bytes of download.archives.{name}."
         )
-    folder.take(name, archive.url, found)
-    return found, fetched_bytes
+    return found, received
 
 
-def _check(path: Path, archive: ArchiveOptions) -> Checksums:
-    """An archive that lies there counts only if it is the right one; a wrong one is not ours to remove."""
+def _check_provided(path: Path, archive: ArchiveOptions) -> Checksums:
+    """Check an archive that exists already; a wrong one is reported and left in place."""
     found = checksums_of(path)
-    faults = found.faults(archive.size_bytes, archive.sha256, archive.md5)
-    if faults:
+    mismatches = found.find_mismatches(archive)
+    if mismatches:
         raise DataError(
-            f"{path}: this archive lay there already, and is not the one that was expected: {'; '.join(faults)}. "
-            "Remove it or move it away, and give the same command again."
+            f"{path}: unexpected archive, not downloaded by this program: {'; '.join(mismatches)}. Remove it or move it away, "
+            "and run the same command again."
         )
-    logger.info("%s is there already", path)
+    logger.info("%s exists already", path)
     return found
-
-
-def _describe(root: Path, fetched: tuple[FetchedArchive, ...]) -> str:
-    lines = [
-        f"  {item.name:<26} {item.state:<11} {format_bytes(item.fetched_bytes):>10} fetched, {item.files:>7} files "
-        f"({format_bytes(item.unpacked_bytes)}), {item.files_written} of them written"
-        for item in fetched
-    ]
-    return "\n".join([f"In {root} there is now:", *lines])

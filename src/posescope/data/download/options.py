@@ -1,4 +1,4 @@
-"""Which archives are fetched, from where, and what of them is wanted."""
+"""Options of the download: which archives, from where, and how they are transferred."""
 
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -8,18 +8,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from posescope.core.plugins import Options
-from posescope.data.download.http_transfer import TransferOptions
 
-__all__ = ["ArchiveOptions", "DownloadOptions"]
+__all__ = ["ArchiveOptions", "DownloadOptions", "TransferOptions"]
 
 
-def _check_address(address: str) -> str:
-    parts = urlsplit(address)
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address that begins with http:// or https://")
+        raise ValueError("expected a URL that begins with http:// or https://")
     if "@" in parts.netloc:
-        raise ValueError("expected an address without a user's name or password")
-    return address
+        raise ValueError("expected a URL without user name and password")
+    return url
 
 
 def _check_pattern(pattern: str) -> str:
@@ -28,60 +27,70 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
-Address = Annotated[str, AfterValidator(_check_address)]
-# Becomes the name of a file.
+Url = Annotated[str, AfterValidator(_check_url)]
+# The name becomes part of file names.
 ArchiveName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
 class ArchiveOptions(Options):
     """One zip archive."""
 
-    url: Address = Field(description="its address, http or https")
+    url: Url = Field(description="URL, http or https")
     members: Annotated[str, AfterValidator(_check_pattern)] = Field(
-        min_length=1, description="pattern of the files that are wanted; they keep the paths that they have in the archive"
+        min_length=1, description="pattern of the files to unpack; they keep their paths in the archive"
     )
-    size_bytes: int | None = Field(None, gt=0, description="its size, bytes; null: not known, the server's word is taken")
+    size_bytes: int | None = Field(None, gt=0, description="size of the archive, bytes; null: unknown, taken from the server")
     unpacked_bytes: int | None = Field(
-        None, gt=0, description="about what the wanted files take, bytes, for the check of the disk; null: as much as the archive"
+        None, gt=0, description="approximate size of the unpacked files, bytes, to check the free space; null: as the archive"
     )
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="its SHA-256; null: not known, not compared")
-    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="its MD5; null: not known, not compared")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="SHA-256; null: unknown, not checked")
+    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="MD5; null: unknown, not checked")
 
     @property
     def expected_unpacked_bytes(self) -> int:
-        """About what the wanted files take; 0 where nothing is known."""
+        """Approximate size of the unpacked files; 0 if unknown."""
         return self.unpacked_bytes or self.size_bytes or 0
 
     def wants(self, member: str) -> bool:
-        """Whether a file of the archive is wanted."""
+        """Return whether a file of the archive is to be unpacked."""
         return fnmatchcase(member, self.members)
 
 
+class TransferOptions(Options):
+    """How a file is transferred over HTTP."""
+
+    timeout_s: float = Field(30.0, gt=0, le=3600, description="seconds without data after which a connection counts as broken")
+    retries: int = Field(8, ge=0, le=1000, description="consecutive retries without new bytes; new bytes start the count again")
+    retry_wait_s: float = Field(1.0, ge=0, le=60, description="wait before the first retry, s; doubled each time, up to 60 s")
+    chunk_bytes: int = Field(1 << 20, ge=1024, le=1 << 28, description="maximum number of bytes read at a time")
+    min_free_bytes: int = Field(2_000_000_000, ge=0, description="bytes of the disk that must stay free")
+
+
 class DownloadOptions(TransferOptions):
-    """What is fetched, and how."""
+    """All parameters of the pipeline `download`."""
 
     archives: dict[ArchiveName, ArchiveOptions | None] = Field(
-        description="the archives by name, in order of fetching; null: this one is not wanted"
+        description="the archives by name, in download order; null: skip this one"
     )
-    mirror: Address | None = Field(
-        None, description="another server: it takes the place of scheme and host in every address; null: none"
-    )
+    mirror: Url | None = Field(None, description="server that replaces scheme and host of every URL; null: none")
     dry_run: bool = Field(
-        False, description="only tell what would come: nothing is fetched, and nothing is written but the record of the run"
+        False, description="only log the plan: nothing is downloaded, and nothing is written but the record of the run"
     )
-    keep_archives: bool = Field(False, description="keep the archives that were fetched, after they are unpacked")
+    keep_archives: bool = Field(False, description="keep the downloaded archives after unpacking")
     max_unpacked_bytes: int = Field(
-        40_000_000_000, gt=0, description="an archive whose wanted files take more than this is refused, bytes"
+        40_000_000_000, gt=0, description="maximum size of an archive's unpacked files, bytes; larger archives are refused"
     )
 
     def wanted(self) -> dict[str, ArchiveOptions]:
-        """The archives that are wanted, with the addresses that hold."""
+        """Return the archives to download by name, with the mirror applied to their URLs."""
         chosen = {name: archive for name, archive in self.archives.items() if archive is not None}
         if self.mirror is None:
             return chosen
-        return {name: archive.model_copy(update={"url": _moved(archive.url, self.mirror)}) for name, archive in chosen.items()}
+        return {
+            name: archive.model_copy(update={"url": _on_mirror(archive.url, self.mirror)}) for name, archive in chosen.items()
+        }
 
 
-def _moved(url: str, mirror: str) -> str:
+def _on_mirror(url: str, mirror: str) -> str:
     parts = urlsplit(url)
     return mirror.rstrip("/") + parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""What a download would bring, what of it is there already, and whether it fits on the disk."""
+"""Plan a download: what is missing, how large it is, and whether it fits on the disk."""
 
 import logging
 from dataclasses import dataclass
@@ -6,75 +6,73 @@ from pathlib import Path
 from typing import Literal
 
 from posescope.core.errors import DataError
-from posescope.data.download.archive_folder import ArchiveFolder
-from posescope.data.download.disk_space import check_room, format_bytes, free_bytes
+from posescope.data.download.archive_folder import ArchiveFolder, ArchiveRecord
+from posescope.data.download.local_files import format_bytes, free_bytes
 from posescope.data.download.options import ArchiveOptions, DownloadOptions
 
 __all__ = ["DownloadPlan", "PlannedArchive", "make_plan"]
 
-logger = logging.getLogger(__name__)
+_SAMPLE_MARKER = "sample.json"  # the file in the folder of a generated sample
 
-_SAMPLE_MARK = "sample.json"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PlannedArchive:
-    """One archive.
+    """One archive of a plan.
 
     Attributes:
         name: in the parameters.
-        archive: its options, with the address that holds.
-        state: "finished": all its files are there; "whole": the archive is there; "part": some bytes of it are; "absent".
-        size_bytes: of the archive; None where it is not known yet.
-        present_bytes: of the archive that are there.
-        unpacked_bytes: what its wanted files take, about.
-        unpacked_here_bytes: of them that are there, about.
-        files: that came out of it, of a finished one.
-        sha256: of a finished one.
+        archive: options, with the mirror applied.
+        state: finished: all files exist; complete: the user provided the archive; partial: downloaded bytes exist; missing.
+        size_bytes: of the archive; None if unknown.
+        present_bytes: bytes of the archive that exist.
+        unpacked_bytes: approximate size of the wanted files.
+        present_unpacked_bytes: approximate size of the wanted files that exist.
+        record: of a finished archive.
     """
 
     name: str
     archive: ArchiveOptions
-    state: Literal["finished", "whole", "part", "absent"]
+    state: Literal["finished", "complete", "partial", "missing"]
     size_bytes: int | None
     present_bytes: int
     unpacked_bytes: int
-    unpacked_here_bytes: int
-    files: int = 0
-    sha256: str = ""
+    present_unpacked_bytes: int
+    record: ArchiveRecord | None = None
 
     @property
     def fetch_bytes(self) -> int:
-        """Bytes that are to come over the network; 0 where the size is not known."""
-        return 0 if self.state in ("finished", "whole") else max((self.size_bytes or 0) - self.present_bytes, 0)
+        """Bytes to download; 0 if the size is unknown."""
+        return 0 if self.state in ("finished", "complete") else max((self.size_bytes or 0) - self.present_bytes, 0)
 
     @property
     def unpack_bytes(self) -> int:
-        """Bytes that are to be unpacked, about."""
-        return 0 if self.state == "finished" else max(self.unpacked_bytes - self.unpacked_here_bytes, 0)
+        """Approximate number of bytes to unpack."""
+        return 0 if self.state == "finished" else max(self.unpacked_bytes - self.present_unpacked_bytes, 0)
 
     def describe(self) -> str:
-        """One line for people."""
-        size = "size not known" if self.size_bytes is None else format_bytes(self.size_bytes)
+        """Return two lines for the log."""
+        size = "size unknown" if self.size_bytes is None else format_bytes(self.size_bytes)
         state = {
-            "finished": f"all its files are there ({format_bytes(self.unpacked_here_bytes)})",
-            "whole": "the archive is there, to be unpacked",
-            "part": f"{format_bytes(self.present_bytes)} are there, the rest is to come",
-            "absent": "to come",
+            "finished": f"all files exist ({format_bytes(self.present_unpacked_bytes)})",
+            "complete": "the archive exists and is to be unpacked",
+            "partial": f"{format_bytes(self.present_bytes)} exist, the rest is to be downloaded",
+            "missing": "to be downloaded",
         }[self.state]
-        return f"  {self.name:<26} {size:>14}  {state}\n    of {self.archive.url}: {self.archive.members}"
+        return f"  {self.name:<26} {size:>14}  {state}\n    {self.archive.members} of {self.archive.url}"
 
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """What is to be done.
+    """What is to be downloaded.
 
     Attributes:
-        root: the data set's folder.
-        archives: in the order of fetching.
-        peak_bytes: that are needed on the disk beyond what is there now, at the worst moment.
-        free_bytes: that are free there.
-        min_free_bytes: that are to stay free.
+        root: folder of the data set.
+        archives: in download order.
+        peak_bytes: maximum number of bytes that the download needs on the disk, beyond the present ones.
+        free_bytes: free bytes of the disk.
+        min_free_bytes: bytes that must stay free.
     """
 
     root: Path
@@ -83,83 +81,71 @@ class DownloadPlan:
     free_bytes: int
     min_free_bytes: int
 
-    @property
-    def fits(self) -> bool:
-        """Whether the disk has room for it."""
-        return not self.peak_bytes or self.peak_bytes + self.min_free_bytes <= self.free_bytes
-
-    def check_room(self) -> None:
-        """See that the disk has room for it.
-
-        Raises:
-            DiskSpaceError: if it has not.
-        """
-        if self.peak_bytes:
-            check_room(self.root, self.peak_bytes, self.min_free_bytes)
-
     def describe(self) -> str:
-        """For people: files, sizes, where from, where to, what is there, and the room on the disk."""
+        """Return the plan as lines for the log."""
         fetch, unpack = sum(item.fetch_bytes for item in self.archives), sum(item.unpack_bytes for item in self.archives)
         unknown = any(item.size_bytes is None and item.state != "finished" for item in self.archives)
+        fits = not self.peak_bytes or self.peak_bytes + self.min_free_bytes <= self.free_bytes
         return "\n".join(
             [
                 f"Download into {self.root}:",
                 *(item.describe() for item in self.archives),
-                f"  to fetch: {format_bytes(fetch)}{' and what is not known yet' if unknown else ''}; "
+                f"  to download: {format_bytes(fetch)}{' and archives of unknown size' if unknown else ''}; "
                 f"to unpack: about {format_bytes(unpack)}",
-                f"  on the disk: {format_bytes(self.free_bytes)} are free, {format_bytes(self.peak_bytes)} are needed for a time, "
-                f"{format_bytes(self.min_free_bytes)} are to stay free: {'enough' if self.fits else 'NOT ENOUGH'}",
+                f"  disk: {format_bytes(self.free_bytes)} free, {format_bytes(self.peak_bytes)} needed temporarily, "
+                f"{format_bytes(self.min_free_bytes)} must stay free: {'enough' if fits else 'NOT ENOUGH'}",
             ]
         )
 
 
 def make_plan(root: Path, options: DownloadOptions, *, is_generated: bool) -> DownloadPlan:
-    """Look at what is there, and say what is to be done. Asks nobody on the network, writes nothing, logs the plan.
+    """Compare the options with the files that exist, and log the plan. Uses no network and writes nothing.
 
     Args:
-        root: the data set's folder.
-        options: what is wanted.
-        is_generated: whether this environment generates its data itself.
+        root: folder of the data set.
+        options: of the download.
+        is_generated: whether this environment generates its data.
 
     Raises:
-        DataError: if the folder is that of the generated sample, or nothing is wanted.
+        DataError: if the folder is that of the generated sample, or no archive is wanted.
     """
-    if is_generated or (root / _SAMPLE_MARK).is_file():
+    if is_generated or (root / _SAMPLE_MARKER).is_file():
         raise DataError(
-            f"{root}: this is the folder of the generated sample, and data is not downloaded into it. "
-            "Name an environment for real data: kedro run --pipelines download --env coco"
+            f"{root}: expected a folder for downloaded data, found that of the generated sample. "
+            "Choose an environment for real data: kedro run --pipelines download --env coco"
         )
     wanted = options.wanted()
     if not wanted:
         raise DataError("download.archives: expected at least one archive, all are null.")
-    archives = tuple(_look_at(ArchiveFolder(root), name, archive) for name, archive in wanted.items())
+    archives = tuple(_plan_archive(ArchiveFolder(root), name, archive) for name, archive in wanted.items())
     peak = _peak_bytes(archives, keep=options.keep_archives)
     plan = DownloadPlan(root, archives, peak, free_bytes(root), options.min_free_bytes)
     logger.info("%s", plan.describe())
     return plan
 
 
-def _look_at(folder: ArchiveFolder, name: str, archive: ArchiveOptions) -> PlannedArchive:
-    done = folder.finished(name, archive)
-    if done is not None:
-        size, here = done.checksums.size_bytes, done.unpacked_bytes
-        return PlannedArchive(name, archive, "finished", size, 0, here, here, len(done.members), done.checksums.sha256)
-    unpacked_here = sum(path.stat().st_size for path in folder.data_root.glob(archive.members) if path.is_file())
-    whole, part = folder.archive(name), folder.part(name)
-    if whole.is_file():
-        size = whole.stat().st_size
-        return PlannedArchive(name, archive, "whole", size, size, archive.unpacked_bytes or size, unpacked_here)
-    here = part.stat().st_size if part.is_file() else 0
-    unpacked = archive.expected_unpacked_bytes
-    return PlannedArchive(name, archive, "part" if here else "absent", archive.size_bytes, here, unpacked, unpacked_here)
+def _plan_archive(folder: ArchiveFolder, name: str, archive: ArchiveOptions) -> PlannedArchive:
+    record = folder.finished(name, archive)
+    if record is not None:
+        size, present = record.checksums.size_bytes, record.unpacked_bytes
+        return PlannedArchive(name, archive, "finished", size, 0, present, present, record)
+    present_unpacked = sum(path.stat().st_size for path in folder.data_root.glob(archive.members) if path.is_file())
+    complete, part = folder.archive(name), folder.part(name)
+    if complete.is_file():
+        size = complete.stat().st_size
+        return PlannedArchive(name, archive, "complete", size, size, archive.unpacked_bytes or size, present_unpacked)
+    present = part.stat().st_size if part.is_file() else 0
+    state: Literal["partial", "missing"] = "partial" if present else "missing"
+    expected = archive.expected_unpacked_bytes
+    return PlannedArchive(name, archive, state, archive.size_bytes, present, expected, present_unpacked)
 
 
 def _peak_bytes(archives: tuple[PlannedArchive, ...], *, keep: bool) -> int:
-    """One archive after the other is fetched, unpacked and, unless it is kept, removed."""
-    here = peak = 0
+    """Return the peak: each archive is downloaded, unpacked and, unless kept, removed before the next one."""
+    used = peak = 0
     for item in archives:
-        here += item.fetch_bytes + item.unpack_bytes
-        peak = max(peak, here)
+        used += item.fetch_bytes + item.unpack_bytes
+        peak = max(peak, used)
         if not keep:
-            here -= item.fetch_bytes
+            used -= item.fetch_bytes
     return peak

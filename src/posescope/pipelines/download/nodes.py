@@ -1,4 +1,4 @@
-"""Nodes of the download: unpack, one call, return."""
+"""Nodes of the pipeline `download`."""
 
 from posescope.data.coco.folder import CocoFolder
 from posescope.data.download.archives import FetchedArchive, download_archives
@@ -10,10 +10,10 @@ __all__: list[str] = []
 
 
 def plan_download(raw_workspace: CocoFolder, options: DownloadOptions, sample: SampleOptions | None) -> DownloadPlan:
-    """Tell what would come, what of it is there, and whether it fits on the disk."""
+    """Plan the download: what is missing, and whether it fits on the disk."""
     return make_plan(raw_workspace.root, options, is_generated=sample is not None)
 
 
 def fetch_archives(download_plan: DownloadPlan, options: DownloadOptions) -> tuple[FetchedArchive, ...]:
-    """Fetch, check and unpack what is missing; in a dry run, nothing of it."""
+    """Download, check and unpack the missing archives; a dry run does nothing."""
     return download_archives(download_plan, options)
