@@ -30,6 +30,7 @@ from posescope.evaluation.bootstrap import draw_images
 from posescope.evaluation.metric_evaluation import average_precision_values, evaluate_persons
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.scored_persons import ScoredPersons
+from posescope.geometry.affine import apply_affine
 
 SOURCE = SourceOptions(images=None, annotations="person_keypoints_{split}.json")
 METRICS = tuple(ComponentSpec(name=name) for name in ("pck_thesis", "pck", "oks"))
@@ -54,8 +55,10 @@ def noisy_people(labels: Path, seed: int) -> tuple[ScoredPersons, list[dict], Sk
         person_ids=ids,
         image_ids=kept["image_id"].to_numpy(),
         predicted=predicted,
+        predicted_crop=apply_affine(crops, predicted),
         scores=scores,
         truth=truth[..., :2],
+        truth_crop=apply_affine(crops, truth[..., :2]),
         visibility=truth[..., 2].astype(np.uint8),
         boxes=boxes,
         areas=kept["area"].to_numpy(dtype=np.float64),

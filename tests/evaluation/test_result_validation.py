@@ -37,69 +37,54 @@ def check(*records: Any, images: Any = IMAGES, **options: Any) -> list[dict[str,
     return check_results(records, 2, 3, images, **options)
 
 
-def test_a_good_record_comes_out_with_what_is_scored() -> None:
+def test_a_valid_record_is_returned_with_the_scored_fields() -> None:
     more = {"bbox": [1, 2, 3, 4], "caption": "", "idx": None}
     assert check(record(**more), record(image_id=-7, score=-3)) == [record(), record(image_id=-7, score=-3)]
     assert check() == []
     assert check(record(image_id=5.0, category_id=3.0)) == [record(image_id=5)]
 
 
-def test_other_categories_are_left_out_whatever_their_joints(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_categories_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     assert check(record(), record(category_id=1, keypoints=[])) == [record()]
     assert "1 of 2 records are of other categories" in caplog.text
-    with pytest.raises(MetricError, match="none of the 2 records is of category 3, found 1 of 1, 1 of 0"):
+    with pytest.raises(MetricError, match="category"):
         check(record(category_id=1), record(category_id=0))
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "field"),
     [
-        ("record", "expected an object, found 'record'"),
-        (None, "expected an object, found None"),
-        ({"image_id": 4}, "category_id, keypoints, score missing"),
-        (record(score=None), "score: expected a finite number below 1e.09, found None"),
-        (record(score="0.5"), "score: expected a finite number below 1e.09, found '0.5'"),
-        (record(score=True), "score: .* found True"),
-        (record(score=math.nan), "score: .* found nan"),
-        (record(keypoints=None), "keypoints: expected a list of 6 numbers, found None"),
-        (record(keypoints="1 2 3"), "keypoints: expected a list of 6 numbers"),
-        (record(keypoints={}), "keypoints: expected a list of 6 numbers"),
-        (record(keypoints=[1, 2, 0]), "keypoints: expected 6 numbers, found 3"),
-        (record(keypoints=[[1, 2, 0], [3, 4, 0]]), "keypoints: expected 6 numbers, found 2"),
-        (record(keypoints=[1, 2, 0, 3, 4, math.nan]), "found nan at place 5"),
-        (record(keypoints=[1, 2, 0, -math.inf, 4, 0]), "found -inf at place 3"),
-        (record(keypoints=[1, 2, 0, 10**400, 4, 0]), "at place 3"),
-        (record(keypoints=[1, 2, 0, False, 4, 0]), "found False at place 3"),
-        (record(keypoints=[0, 0, 0, 2e5, 1e5, 0]), r"covers more than 1e\+10 px"),
-        (record(category_id=True), "category_id: expected a whole number, found True"),
-        (record(category_id="3"), "category_id: expected a whole number, found '3'"),
-        (record(image_id=None), "image_id: expected a whole number, found None"),
-        (record(image_id=True), "image_id: expected a whole number, found True"),
-        (record(image_id=4.5), "image_id: expected a whole number, found 4.5"),
-        (record(image_id=[4]), "image_id: expected a whole number"),
-        (record(image_id=2**70), "image_id: expected a whole number"),
-        (record(image_id=9), "image_id 9: the annotation file has no such image"),
-        (record(image_id="d.jpg"), "image_id 'd.jpg': the annotation file has no image of this name"),
-        (record(file_name="d.jpg"), "file_name 'd.jpg': the annotation file has no image of this name"),
-        (record(file_name=4), "file_name: expected text, found 4"),
+        ("record", "object"),
+        (None, "object"),
+        ({"image_id": 4}, "missing"),
+        *((record(score=value), "score") for value in (None, "0.5", True, math.nan)),
+        *((record(keypoints=value), "keypoints") for value in (None, "1 2 3", {}, [1, 2, 0], [[1, 2, 0], [3, 4, 0]])),
+        (record(keypoints=[1, 2, 0, 3, 4, math.nan]), "place 5"),
+        (record(keypoints=[1, 2, 0, -math.inf, 4, 0]), "place 3"),
+        (record(keypoints=[1, 2, 0, 10**400, 4, 0]), "place 3"),
+        (record(keypoints=[1, 2, 0, False, 4, 0]), "place 3"),
+        (record(keypoints=[0, 0, 0, 2e5, 1e5, 0]), "px"),
+        *((record(category_id=value), "category_id") for value in (True, "3")),
+        *((record(image_id=value), "image_id") for value in (None, True, 4.5, [4], 2**70, 9, "d.jpg")),
+        *((record(file_name=value), "file_name") for value in ("d.jpg", 4)),
     ],
     ids=repr,
 )
-def test_a_fault_is_one_line_with_the_number_of_its_record(broken: Any, told: str) -> None:
-    with pytest.raises(MetricError, match=rf"theirs: 1 of 3 records is faulty(?s:.*)\n  record 1: .*{told}") as caught:
+def test_an_invalid_record_is_one_line_with_its_number_and_field(broken: Any, field: str) -> None:
+    with pytest.raises(MetricError, match=rf"\n  record 1: .*{field}") as caught:
         check(record(), broken, record(), source="theirs")
     assert len(str(caught.value).splitlines()) == 2
 
 
 def test_the_list_of_faults_is_bounded() -> None:
-    with pytest.raises(MetricError, match="40 of 40 records are faulty") as caught:
+    with pytest.raises(MetricError, match="40 of 40") as caught:
         check(*[record(score=None)] * 40)
     lines = str(caught.value).splitlines()
     assert len(lines) == 12
     assert lines[-1] == "  and 30 more"
 
 
-def test_names_decide_over_numbers(caplog: pytest.LogCaptureFixture) -> None:
+def test_file_names_override_image_ids(caplog: pytest.LogCaptureFixture) -> None:
     named = (
         record(image_id=5, file_name="/photos/a.jpg"),
         record(image_id="b.jpg"),
@@ -108,30 +93,30 @@ def test_names_decide_over_numbers(caplog: pytest.LogCaptureFixture) -> None:
     )
     assert [one["image_id"] for one in check(*named)] == [4, 5, -7, 4]
     assert "1 of 4 records have another image_id than the annotation file for their file_name" in caplog.text
-    # An annotation file without names leaves the decision to the numbers.
+    # Without names in the annotation file the image_id is used.
     assert check(record(file_name="a.jpg", image_id=5), images=[{"id": 5}])[0]["image_id"] == 5
 
 
-def test_ambiguous_names_are_refused() -> None:
+def test_ambiguous_names_are_an_error() -> None:
     images = [{"id": 1, "file_name": "x/a.jpg"}, {"id": 2, "file_name": "y/a.jpg"}, {"id": 3, "file_name": "z.jpg"}]
-    with pytest.raises(MetricError, match=r"file_name: ambiguous, 'a\.jpg' may be 'x/a\.jpg', 'y/a\.jpg'"):
+    with pytest.raises(MetricError, match="ambiguous"):
         check(record(file_name="a.jpg"), images=images)
     twice = [*images, {"id": 9, "file_name": "z.jpg"}]
-    with pytest.raises(MetricError, match=r"ambiguous, the annotation file has this name for the images \[3, 9\]"):
+    with pytest.raises(MetricError, match="ambiguous"):
         check(record(file_name="z.jpg"), images=twice)
     assert check(record(file_name="z.jpg", image_id=9), images=twice)[0]["image_id"] == 9
 
 
-def test_other_images_are_left_out_where_nobody_asks_about_them() -> None:
+def test_other_images_are_left_out_if_allowed() -> None:
     records = (record(image_id=9), record(file_name="d.jpg"), record())
     assert check(*records, other_images=True) == [record()]
-    with pytest.raises(MetricError, match="2 of 3 records are faulty"):
+    with pytest.raises(MetricError, match="2 of 3"):
         check(*records)
 
 
-def test_without_a_list_of_images_numbers_must_be_numbers() -> None:
+def test_without_images_ids_must_be_numbers() -> None:
     assert check(record(image_id=99, file_name="a.jpg"), images=None)[0]["image_id"] == 99
-    with pytest.raises(MetricError, match=r"image_id: expected a whole number, found 'a\.jpg'"):
+    with pytest.raises(MetricError, match="image_id"):
         check(record(image_id="a.jpg"), images=None)
 
 

@@ -1,7 +1,7 @@
-"""Check COCO keypoint results of other systems, record by record, before any figure is computed from them.
+"""Validation of another system's COCO keypoint results, record by record.
 
-A file with a faulty record is refused as a whole. A record that is left out would be a false alarm less, and could raise the
-average precision of a file that is wrong.
+A file with an invalid record is refused as a whole: without that record there would be one false alarm less, which could raise
+the average precision.
 """
 
 import logging
@@ -20,7 +20,7 @@ __all__ = ["MAX_AREA_PX2", "check_results"]
 
 logger = logging.getLogger(__name__)
 
-# pycocotools' largest area range ends here: a false alarm beyond it would not count.
+# The largest area range of pycocotools ends here: a larger false alarm would not count.
 MAX_AREA_PX2 = 1e10
 _SHOWN_FAULTS = 10
 _FIELDS = ("image_id", "category_id", "keypoints", "score")
@@ -34,25 +34,25 @@ def check_results(
     other_images: bool = False,
     source: str = "COCO results",
 ) -> list[dict[str, Any]]:
-    """Return the results of one category with the four fields that are scored; refuse all if one record is faulty.
+    """Return the results of one category with the four fields that are scored; raise if any record is invalid.
 
     Args:
-        results: the records as they stand in the file. Other fields than image_id, category_id, keypoints, score and file_name
-            are ignored (`bbox`, `caption`): OKS does not read them, and pycocotools would take the file for another kind.
+        results: the records of the file. Fields other than image_id, category_id, keypoints, score and file_name (`bbox`,
+            `caption`) are ignored: OKS does not use them, and pycocotools would infer another kind of results from them.
         joint_count: K.
-        category_id: of the persons. Results of other categories are left out, and their number is logged. None: every category.
-        images: records with `id` and maybe `file_name` of all images that a result may be of, from the annotation file. Where a
-            result has a `file_name`, or text as `image_id`, the image of this name is meant, whatever number the result has
-            (`FileNameMatcher`). None: names are ignored, and image_id must be a whole number.
-        other_images: results may be of other images, and are left out; else they are faulty.
-        source: what the results are called in messages, a path for example.
+        category_id: of the persons. Results of other categories are left out, and their number is logged. None: all categories.
+        images: records with `id` and optionally `file_name` of all images of the annotation file. A result with a `file_name`, or
+            with text as `image_id`, is of the image with this name, whatever its number (`FileNameMatcher`). None: names are
+            ignored, and image_id must be a whole number.
+        other_images: leave out results of other images. False: they are invalid.
+        source: name of the results in messages, for example their path.
 
     Returns:
-        For each result of the category image_id (int), category_id (int), keypoints (3 K numbers) and score, in the same order.
+        Records with image_id (int), category_id (int), keypoints (3 K numbers) and score, in the order of the file.
 
     Raises:
-        MetricError: if a record is faulty, with one line for each of the first ten; or if there are results, and none is of
-            the category.
+        MetricError: if a record is invalid, with one line for each of the first ten; if there are results, but none of the
+            category.
     """
     resolver = None if images is None else _ImageResolver(results, images, other_images)
     checked: list[dict[str, Any]] = []
@@ -72,15 +72,15 @@ def check_results(
         raise MetricError(_describe(faults, len(results), source))
     if others and sum(others.values()) == len(results):
         raise MetricError(
-            f"{source}: none of the {pluralise(len(results), 'record')} is of category {category_id}, found "
-            f"{', '.join(f'{number} of {name}' for name, number in others.items())}. Mend category_id."
+            f"{source}: expected records of category {category_id} among {pluralise(len(results), 'record')}, found "
+            f"{', '.join(f'{number} of {name}' for name, number in others.items())}. Correct category_id."
         )
-    _tell(resolver, sum(others.values()), len(results), source)
+    _log_changes(resolver, sum(others.values()), len(results), source)
     return checked
 
 
 def _find_fault(record: Any, joint_count: int, category_id: int | None) -> str:
-    """What is wrong with a record, '' if nothing. Of one of another category only the category is looked at."""
+    """Return the fault of a record, '' if it is valid. Of a record of another category only the category is checked."""
     if not isinstance(record, Mapping):
         return f"expected an object, found {show_value(record)[:60]}"
     missing = [name for name in _FIELDS if name not in record]
@@ -118,7 +118,7 @@ def _find_keypoints_fault(keypoints: Any, numbers: int) -> str:
 
 
 def _find_image(record: Mapping[str, Any], resolver: "_ImageResolver | None") -> tuple[str, int | None]:
-    """What is wrong ('' if nothing), and the id of the image; None: one that nobody asks about."""
+    """Return the fault ('' if none) and the id of the image; None for a result that is left out."""
     if resolver is not None:
         return resolver.find(record)
     number = record["image_id"]
@@ -126,7 +126,7 @@ def _find_image(record: Mapping[str, Any], resolver: "_ImageResolver | None") ->
 
 
 class _ImageResolver:
-    """The image that each result is of."""
+    """Resolves the image of each result."""
 
     def __init__(self, results: Sequence[Any], images: Sequence[Mapping[str, Any]], other_images: bool) -> None:
         self._other_images = other_images
@@ -143,7 +143,7 @@ class _ImageResolver:
         self.renumbered: list[str] = []
 
     def find(self, record: Mapping[str, Any]) -> tuple[str, int | None]:
-        """What is wrong ('' if nothing), and the id of the image; None: an image that is not known, where that is allowed."""
+        """Return the fault ('' if none) and the id of the image; None for an unknown image, if these are allowed."""
         name, number = record.get("file_name"), record["image_id"]
         if name is not None and not isinstance(name, str):
             return f"file_name: expected text, found {_show(name)}", None
@@ -170,12 +170,12 @@ class _ImageResolver:
         return "", ids[0]
 
 
-def _tell(resolver: _ImageResolver | None, others: int, count: int, source: str) -> None:
+def _log_changes(resolver: _ImageResolver | None, others: int, count: int, source: str) -> None:
     if others:
         logger.warning("%s: %d of %d records are of other categories and are left out", source, others, count)
     if resolver is not None and resolver.renumbered:
         logger.warning(
-            "%s: %d of %d records have another image_id than the annotation file for their file_name; the file_name decides; "
+            "%s: %d of %d records have another image_id than the annotation file for their file_name; the file_name is used; "
             "the first: %s",
             source, len(resolver.renumbered), count, resolver.renumbered[0],
         )  # fmt: skip
@@ -185,8 +185,9 @@ def _describe(faults: Sequence[str], count: int, source: str) -> str:
     more = len(faults) - _SHOWN_FAULTS
     lines = [*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]
     return (
-        f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} faulty (counted from 0); "
-        "nothing was scored. Mend the file.\n  " + "\n  ".join(lines)
+        f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} invalid (counted from "
+        f"0); "
+        "nothing was scored. Correct the file.\n  " + "\n  ".join(lines)
     )
 
 
@@ -200,21 +201,21 @@ def _plain(record: Mapping[str, Any], image_id: int) -> dict[str, Any]:
 
 
 def _is_id(value: Any) -> bool:
-    """Whole numbers, also those that other programs wrote as floats (139.0)."""
+    """Whether a value is a whole number; other programs write some as floats (139.0)."""
     if isinstance(value, float):
         return abs(value) < 2**53 and value.is_integer()
     return is_int64(value) or isinstance(value, np.integer)
 
 
 def _is_number(value: Any) -> bool:
-    """True for numbers of a size that a figure can be computed from; NaN is smaller than nothing."""
+    """Whether a value is a number of a size that metrics can be computed from; False for NaN."""
     if isinstance(value, np.integer | np.floating):
         value = value.item()
     return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_NUMBER < value < MAX_NUMBER
 
 
 def _are_plain_numbers(values: Sequence[Any]) -> bool:
-    """The same of a whole list of Python's own numbers, quickly."""
+    """Whether all values of a list are numbers as for `_is_number`; fast, for Python's own types only."""
     return set(map(type, values)) <= {int, float} and all(-MAX_NUMBER < value < MAX_NUMBER for value in values)
 
 

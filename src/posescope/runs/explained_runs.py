@@ -110,8 +110,7 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
     if len(shared) < MIN_PERSONS:
         raise DataError(
             f"Expected at least {MIN_PERSONS} persons with features in all of {', '.join(str(run.data_dir) for run in runs)}, "
-            f"found "
-            f"{len(shared)}. Explain the networks on the same split of the same data (explainability.persons)."
+            f"found {len(shared)}. Explain the networks on the same split of the same data (explainability.persons)."
         )
     return np.array(shared, dtype=np.int64)
 

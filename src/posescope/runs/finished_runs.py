@@ -187,7 +187,7 @@ class FinishedRun:
         return pd.read_parquet(path)
 
     def _current_path(self, recorded: str) -> Path:
-        """Return the path below the current data_dir, from the layer's folder (`07_model_output/...`) on, or the recorded path."""
+        """Return the path below the current data_dir, from the folder of its layer on, or the recorded path."""
         parts = PurePath(recorded).parts
         layers = [place for place, part in enumerate(parts) if part[:2].isdigit() and part[2:3] == "_"]
         below = next((path for place in layers if (path := self.data_dir.joinpath(*parts[place:])).exists()), None)
