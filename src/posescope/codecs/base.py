@@ -63,7 +63,12 @@ class Codec(Protocol):
     map_size: tuple[int, int]
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Return the targets of joints (N, K, 2) crop px, NaN where missing, and visibility (N, K), 0..2."""
+        """Return the targets of N persons.
+
+        Args:
+            joints: (N, K, 2) crop px, NaN where missing.
+            visibility: (N, K), 0 unlabelled, 1 occluded, 2 visible.
+        """
         ...
 
     def decode(self, heatmaps: Tensor) -> DecodedJoints:

@@ -11,7 +11,12 @@ __all__ = ["flip_heatmaps", "flip_images", "flip_joints", "flip_points"]
 
 
 def flip_points(points: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Flip points (..., 2) px in a frame `width` px wide; joints are not exchanged. NaN stays NaN."""
+    """Flip points without exchanging joints.
+
+    Args:
+        points: (..., 2) px; NaN stays NaN.
+        width: width of the frame, px.
+    """
     flipped = np.array(points, dtype=np.float64)
     flipped[..., 0] = width - 1 - flipped[..., 0]
     return flipped
@@ -40,6 +45,11 @@ def flip_images(images: Tensor) -> Tensor:
 
 
 def flip_heatmaps(heatmaps: Tensor, flip_indices: Sequence[int]) -> Tensor:
-    """Flip heatmaps (N, K, H, W) and exchange left and right joints, which undoes the flip of the network's input."""
+    """Flip heatmaps and exchange left and right joints, which undoes the flip of the network's input.
+
+    Args:
+        heatmaps: (N, K, H, W).
+        flip_indices: K indices as in `Skeleton.flip_indices`.
+    """
     partner = torch.as_tensor(flip_indices, device=heatmaps.device)
     return heatmaps.flip(-1)[:, partner]

@@ -20,7 +20,14 @@ ArrayOrTensor = TypeVar("ArrayOrTensor", "Tensor", NDArray[np.float64], NDArray[
 
 
 def heatmap_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
-    """Convert crop px to fractional heatmap px, elementwise, in x and y alike; `stride` is crop px per heatmap px.
+    """Convert crop px to heatmap px.
+
+    Args:
+        points: coordinates of any shape, crop px; x and y are treated alike.
+        stride: crop px per heatmap px.
+
+    Returns:
+        Fractional heatmap px of the same shape.
 
     Example:
         >>> heatmap_from_crop(1.5, stride=4)
@@ -30,5 +37,5 @@ def heatmap_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
 
 
 def crop_from_heatmap(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
-    """Convert heatmap px to crop px: the inverse of `heatmap_from_crop`."""
+    """Convert heatmap px to crop px, the inverse of `heatmap_from_crop` with the same arguments."""
     return (points + 0.5) * stride - 0.5

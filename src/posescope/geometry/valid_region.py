@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 __all__ = ["valid_span", "valid_windows"]
 
-Whole = NDArray[np.int64]
+IntArray = NDArray[np.int64]
 
 
-def valid_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tuple[Whole, Whole]:
+def valid_span(first: IntArray, side: IntArray, image_side: IntArray, size_px: int) -> tuple[IntArray, IntArray]:
     """Return the range of valid crop px of N resized squares along one axis.
 
     Downscaling averages and upscaling is bilinear, so pixels next to the padding are blended with it and not valid. The
@@ -37,7 +37,7 @@ def valid_span(first: Whole, side: Whole, image_side: Whole, size_px: int) -> tu
     return np.where(downscaled, down_low, up_low), np.where(downscaled, down_high, up_high)
 
 
-def valid_windows(left: Whole, top: Whole, side: Whole, image_size: Whole, crop_size: tuple[int, int]) -> Whole:
+def valid_windows(left: IntArray, top: IntArray, side: IntArray, image_size: IntArray, crop_size: tuple[int, int]) -> IntArray:
     """Return the valid rectangles of N crops.
 
     Args:

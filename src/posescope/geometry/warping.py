@@ -69,7 +69,15 @@ def fit_boxes(low: Tensor, high: Tensor, frame_size: tuple[int, int], padding: f
 
 
 def lies_inside(points: Tensor, frame_size: tuple[int, int]) -> Tensor:
-    """Return (...) bool for points (..., 2) px: within [-0.5, W - 0.5] x [-0.5, H - 0.5]; False for NaN."""
+    """Return whether points are inside a frame, which spans [-0.5, W - 0.5] x [-0.5, H - 0.5].
+
+    Args:
+        points: (..., 2) px.
+        frame_size: (height, width) px.
+
+    Returns:
+        (...) bool, False for NaN.
+    """
     height, width = frame_size
     x, y = points[..., 0], points[..., 1]
     return (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
@@ -91,9 +99,13 @@ class SeparableGrid:
 
     @classmethod
     def from_maps(cls, dst_from_src: Tensor, frame_size: tuple[int, int]) -> "SeparableGrid":
-        """Make the grid of (N, 2, 3) float64 maps in px between frames of the same (height, width).
+        """Make the grid of affine maps between frames of the same size.
 
         Maps on the CPU are inverted there, so that no step waits for a GPU. The terms are rounded from float64 once.
+
+        Args:
+            dst_from_src: (N, 2, 3) float64 px.
+            frame_size: (height, width) px of both frames.
         """
         height, width = frame_size
         to_normalised = _normalised_from_pixels(height, width, dst_from_src)

@@ -24,13 +24,7 @@ from posescope.core.plugins import Options
 from posescope.models.blocks import initialise_glorot
 from posescope.models.hourglass import STRIDE, ActivationHook, BottleneckTransform, Hourglass, HourglassOptions
 
-__all__ = [
-    "Autoencoder",
-    "AutoencoderOptions",
-    "HourglassAutoencoder",
-    "HourglassAutoencoderOptions",
-    "load_parts",
-]
+__all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
 
 
 class AutoencoderOptions(Options):

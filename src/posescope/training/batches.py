@@ -48,7 +48,16 @@ class Batch:
 
 
 def shuffled_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return `count` row indices in the order of one epoch, a permutation given by seed and epoch."""
+    """Return the order of the persons in one epoch.
+
+    Args:
+        count: number of persons.
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+
+    Returns:
+        (count,) row indices, a permutation given by seed and epoch.
+    """
     return np.random.default_rng((seed, epoch)).permutation(count).astype(np.int64)
 
 

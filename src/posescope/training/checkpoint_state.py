@@ -37,6 +37,7 @@ __all__ = [
 
 FORMAT_VERSION = 3
 TENSORS, STATE = "tensors.safetensors", "state.json"
+JSON_FIELDS = ("fingerprint", "epoch", "step", "optimiser", "run_identity")
 
 
 class CheckpointError(DataError):
@@ -84,7 +85,14 @@ def capture_state(
     ema: ExponentialMovingAverage | None,
     run_identity: Mapping[str, Any],
 ) -> TrainingState:
-    """Return the state of a run after its last epoch, with views of the tensors; see `TrainingState` for the arguments."""
+    """Return the state of a run after its last epoch, with views of the tensors.
+
+    Args:
+        fingerprint, step, history, run_identity: as in `TrainingState`.
+        network: network on its device.
+        optimiser: optimiser of the network's parameters.
+        ema: moving average of the weights, if the run has one.
+    """
     content = optimiser.state_dict()
     slots = {f"{index}.{name}": value for index, slot in content["state"].items() for name, value in slot.items()}
     parts: dict[str, Mapping[str, Any]] = {
@@ -110,7 +118,14 @@ def capture_state(
 def restore_state(
     state: TrainingState, network: PoseNetwork, optimiser: torch.optim.Optimizer, ema: ExponentialMovingAverage | None
 ) -> None:
-    """Load a state into a newly built network, optimiser and EMA, and into torch's global generators."""
+    """Load a state into a run, and into torch's global generators.
+
+    Args:
+        state: state of a run with the same options.
+        network: newly built network.
+        optimiser: newly built optimiser of the network's parameters.
+        ema: newly built moving average, if the run has one.
+    """
     network.load_state_dict(state.part("network"))
     if ema:
         ema.network.load_state_dict(state.part("ema"))
@@ -186,28 +201,15 @@ def _check_sum(path: Path, found: str, expected: str) -> None:
 
 
 def _to_json(state: TrainingState) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "fingerprint": state.fingerprint,
-        "epoch": state.epoch,
-        "step": state.step,
-        "history": [_without_nan(dataclasses.asdict(record)) for record in state.history],
-        # Through text and back, so that values that JSON cannot hold are refused now and not at the resumption.
-        "optimiser": json.loads(json.dumps(state.optimiser, allow_nan=False)),
-        "run_identity": json.loads(json.dumps(state.run_identity, allow_nan=False)),
-    }
+    # Through text and back, so that values that JSON cannot hold are refused now and not at the resumption.
+    fields = json.loads(json.dumps({name: getattr(state, name) for name in JSON_FIELDS}, allow_nan=False))
+    history = [_without_nan(dataclasses.asdict(record)) for record in state.history]
+    return {"format_version": FORMAT_VERSION, **fields, "history": history}
 
 
 def _from_json(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingState:
-    return TrainingState(
-        fingerprint=content["fingerprint"],
-        epoch=content["epoch"],
-        step=content["step"],
-        history=tuple(EpochRecord(**_with_nan(row)) for row in content["history"]),
-        tensors=tensors,
-        optimiser=content["optimiser"],
-        run_identity=content["run_identity"],
-    )
+    history = tuple(EpochRecord(**_with_nan(row)) for row in content["history"])
+    return TrainingState(**{name: content[name] for name in JSON_FIELDS}, history=history, tensors=tensors)
 
 
 def _without_nan(record: Mapping[str, float]) -> dict[str, float | None]:

@@ -33,7 +33,13 @@ def fill_in_chunks(images: Tensor, make: Callable[[slice], Tensor], layout: torc
 
 
 def encode_in_chunks(codec: Codec, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-    """Return `codec.encode(joints, visibility)`, on a CPU chunk by chunk; the codec must encode each person independently."""
+    """Return `codec.encode(joints, visibility)`, on a CPU chunk by chunk.
+
+    Args:
+        codec: codec that encodes each person independently.
+        joints: (N, K, 2) crop px, NaN where missing.
+        visibility: (N, K) uint8, 0..2.
+    """
     count, joint_count = visibility.shape
     if joints.device.type != "cpu":
         return codec.encode(joints, visibility)

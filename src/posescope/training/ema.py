@@ -25,7 +25,12 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, network: PoseNetwork, step: int) -> None:
-        """Add the weights after step `step`, counted from 0."""
+        """Add the weights of a step.
+
+        Args:
+            network: network after the step.
+            step: index of the step in the run, from 0.
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         floats, counters = ([pair for pair in pairs if pair[0].is_floating_point() == kind] for kind in (True, False))

@@ -17,10 +17,7 @@ class MeanSquaredErrorOptions(Options):
     """Options of `mse`."""
 
     foreground_weight: float = Field(
-        default=0.0,
-        ge=0,
-        le=1000,
-        description="Weight of a px is 1 + foreground_weight x target; 0: plain mean",
+        default=0.0, ge=0, le=1000, description="The weight of a px is 1 + foreground_weight x target; 0: plain mean"
     )
 
 

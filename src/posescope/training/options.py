@@ -26,12 +26,10 @@ class TrainingOptions(Options):
     epochs: int = Field(default=50, ge=1, description="Passes over the training persons")
     batch_size: int = Field(default=16, ge=1, description="Largest number of persons per step, over all processes")
     learning_rate: float = Field(default=2.5e-4, gt=0, description="Highest learning rate of the schedule")
-    seed: int = Field(
-        default=0, ge=0, lt=2**32, description="Seed of the weights, of the order of the data and of the augmentations"
-    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the weights, of the data order and of the augmentations")
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:<index>")
     threads: int = Field(
-        default=0, ge=0, description="CPU threads of torch per process; 0: torch's default, at most one per available CPU"
+        default=0, ge=0, description="CPU threads per process; 0: torch's default, at most one per available CPU"
     )
     processes: int = Field(
         default=1,
@@ -47,24 +45,18 @@ class TrainingOptions(Options):
         default=ReduceOnPlateau(name="reduce_on_plateau"),
         description="Learning-rate schedule: constant, reduce_on_plateau or one_cycle, with its options",
     )
-    warmup_steps: int = Field(
-        default=0, ge=0, description="First steps, over which the rate rises linearly to the schedule's; 0: none"
-    )
-    grad_clip: float | None = Field(
-        default=None, gt=0, description="Norm to which the gradient of all weights is clipped; null: no clipping"
-    )
+    warmup_steps: int = Field(default=0, ge=0, description="First steps, over which the rate rises linearly; 0: none")
+    grad_clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient of all weights; null: no limit")
     ema_decay: float | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="Decay per step of the moving average of the weights (EMA), which is validated and saved; null: none",
+        description="Decay per step of the EMA of the weights, which is validated and saved; null: no EMA",
     )
     amp: Literal["off", "bf16", "auto"] = Field(
         default="off", description="bf16: mixed precision in the forward pass, on CUDA only; auto: if the device supports it"
     )
-    channels_last: bool = Field(
-        default=True, description="Memory format with the channels of a px side by side, in which convolutions are faster"
-    )
+    channels_last: bool = Field(default=True, description="Channels-last memory format, in which convolutions are faster")
     compile: bool | Literal["auto"] = Field(
         default=False,
         description="Compile the network with torch.compile: a minute or two at the start, then faster steps; auto: on a CUDA "
@@ -75,9 +67,7 @@ class TrainingOptions(Options):
         description="Capture the step as a CUDA graph and replay it, which saves launch time; on a CUDA device in one process; "
         "network and loss must not read values on the host",
     )
-    keep_checkpoints: int = Field(
-        default=2, ge=1, le=100, description="Number of latest checkpoints kept on disk, besides the best one"
-    )
+    keep_checkpoints: int = Field(default=2, ge=1, le=100, description="Latest checkpoints to keep, besides the best one")
     final_weights: Literal["best", "last"] = Field(
         default="best",
         description="Epoch of the final weights: the one with the highest validation PCK, or the last; with ema_decay its EMA",

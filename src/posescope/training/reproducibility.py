@@ -16,7 +16,13 @@ __all__ = ["reproducible", "step_generator"]
 
 
 def step_generator(seed: int, epoch: int, step: int) -> Generator:
-    """Return the CPU generator of one step, so that a resumed run samples the same numbers as an uninterrupted one."""
+    """Return the CPU generator of one step, so that a resumed run samples the same numbers as an uninterrupted one.
+
+    Args:
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+        step: index of the step in the run, from 0.
+    """
     state = int(np.random.SeedSequence((seed, epoch, step)).generate_state(1, np.uint64)[0])
     return Generator().manual_seed(state >> 1)
 

@@ -70,7 +70,12 @@ class ProcessGroup:
         return network
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """Return the network as called in a training step, with gradients that are the mean over processes."""
+        """Return the network as called in a training step, with gradients that are the mean over processes.
+
+        Args:
+            network: network with its weights on the device.
+            device: device of this process.
+        """
         if self.size == 1:
             return network
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
