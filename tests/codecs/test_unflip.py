@@ -6,7 +6,7 @@ import torch
 from posescope.codecs.base import Codec
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.codecs.thesis import Thesis256Codec, ThesisCodec, ThesisOptions
-from posescope.geometry.flips import flip_heatmaps, flip_joints
+from posescope.geometry.flips import flip_heatmaps
 
 SIDE = 256
 FLIP_INDICES = (1, 0)
@@ -17,7 +17,8 @@ def errors_x(codec: Codec, xs: torch.Tensor, average: bool) -> torch.Tensor:
     joints = torch.stack([torch.stack([xs, torch.full_like(xs, 100.0)], -1), torch.full((len(xs), 2), 60.0)], dim=1)
     visibility = torch.full((len(xs), 2), 2)
     plain = codec.encode(joints, visibility).heatmaps
-    mirrored = codec.encode(*flip_joints(joints, visibility, SIDE, FLIP_INDICES)).heatmaps
+    flipped = torch.stack([SIDE - 1 - joints[..., 0], joints[..., 1]], dim=-1)[:, FLIP_INDICES]
+    mirrored = codec.encode(flipped, visibility).heatmaps
     maps = codec.unflip(mirrored, FLIP_INDICES)
     assert maps.shape == plain.shape
     decoded = codec.decode((plain + maps) / 2 if average else maps).joints

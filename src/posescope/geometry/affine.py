@@ -14,7 +14,7 @@ A crop of `side` px whose first pixel is (left, top), resized to `size` px. Pixe
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["apply_affine", "compose_affine", "crop_from_image", "invert_affine"]
+__all__ = ["apply_affine", "crop_from_image", "invert_affine"]
 
 
 def crop_from_image(left: ArrayLike, top: ArrayLike, side: ArrayLike, crop_size: tuple[int, int]) -> NDArray[np.float64]:
@@ -63,11 +63,4 @@ def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     linear = np.linalg.inv(dst_from_src[..., :2])
     offset = -(linear @ dst_from_src[..., 2:])
-    return np.concatenate([linear, offset], axis=-1)
-
-
-def compose_affine(c_from_b: NDArray[np.float64], b_from_a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `c_from_a` (..., 2, 3): `b_from_a` followed by `c_from_b`, both (..., 2, 3)."""
-    linear = c_from_b[..., :2] @ b_from_a[..., :2]
-    offset = c_from_b[..., :2] @ b_from_a[..., 2:] + c_from_b[..., 2:]
     return np.concatenate([linear, offset], axis=-1)
