@@ -65,14 +65,14 @@ class ClaimMaker:
         low, high = _ends(row)
         named, associated = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
         if named:
-            verb = f"is {low} to {high}"
+            verb = f"is {low} to {high}:"
         elif associated:
-            verb = f"is associated with {low} to {high}, but not with that alone"
+            verb = f"is associated with {low} to {high}, but not with that alone:"
         else:
             verb = "has no name among the measured attributes; the best is"
         ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({ratio:.1%} of the variance) {verb}: {_r2_words(row)}{self._others(row)}. "
+            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} {_r2_words(row)}{self._others(row)}. "
             f"{_all_attributes_words(row)}"
         )
         return _finding(claim, row, self._pair_control(row), bool(associated), self.shown_in)

@@ -184,7 +184,7 @@ def _claim_remaining_predict(curve: TruncationCurve, noise: NoiseClaim) -> Findi
     alone, gain = curve.pck(rest), curve.drop(_NO_COMPONENTS, reference=rest)
     claim = (
         f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry information about a person: they "
-        f"raise PCK from {curve.pck(_NO_COMPONENTS).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
+        f"change PCK from {curve.pck(_NO_COMPONENTS).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
         f"[{gain.low:+.3f}, {gain.high:+.3f}])"
     )
     passed = gain.low > 0 and gain.estimate > curve.tolerance
