@@ -11,9 +11,14 @@ from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
 
-__all__ = ["Hits", "PairedPck", "labelled_rows"]
+__all__ = ["Hits", "PairedPck", "interval_columns", "labelled_rows"]
 
 Hits = NDArray[np.bool_]  # (n, K): labelled and correct
+
+
+def interval_columns(name: str, interval: Interval) -> dict[str, float]:
+    """Return an estimate and the ends of its interval as the columns `name`, `name_low` and `name_high`."""
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def labelled_rows(inputs: AnalysisInputs, most: int, analysis: str) -> NDArray[np.int64]:

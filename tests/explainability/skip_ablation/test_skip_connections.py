@@ -151,7 +151,7 @@ def test_intervals_are_over_images(inputs) -> None:
 def test_persons_of_one_image_are_not_shuffled(inputs) -> None:
     found = run(replace(inputs, image_groups=np.zeros(60, np.int64)))
     assert set(found.tables["skip_ablation_levels"]["mode"]) == {"none", "own", "zero", "mean"}
-    assert (found.facts["claims_of_mode"], found.facts["pck_all_shuffled"]) == ("mean", None)
+    assert (found.facts["findings_mode"], found.facts["pck_all_shuffled"]) == ("mean", None)
     assert "share one image" in found.note
 
 

@@ -27,7 +27,7 @@ from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
 from posescope.explainability.features.activations import mean_activations, read_activations
 from posescope.explainability.features.row_blocks import batches_of_rows
-from posescope.explainability.paired_pck import Hits, PairedPck, labelled_rows
+from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns, labelled_rows
 from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
 from posescope.models.base import Interventions, Resumable
@@ -134,11 +134,13 @@ def _decoder(model: PoseModel, images: Tensor) -> _Decode:
 
 def _level_table(ablation: Ablation) -> pd.DataFrame:
     """Tabulate PCK and its paired drop with a 95 % interval over images, one row per ablation."""
-    rows = []
-    for level, mode in ablation.hits:
-        drop = ablation.drop(level, mode)
-        rows.append((level, mode, ablation.pck(level, mode).estimate, drop.estimate, drop.low, drop.high))
-    return pd.DataFrame(rows, columns=["level", "mode", "pck", "drop", "drop_low", "drop_high"])
+    return pd.DataFrame(
+        [
+            {"level": level, "mode": mode, "pck": ablation.pck(level, mode).estimate}
+            | interval_columns("drop", ablation.drop(level, mode))
+            for level, mode in ablation.hits
+        ]
+    )
 
 
 def _joint_table(ablation: Ablation) -> pd.DataFrame:
@@ -146,20 +148,13 @@ def _joint_table(ablation: Ablation) -> pd.DataFrame:
 
     The joint `all` is the mean over persons, as in `pck_thesis`. NaN for a joint without labels.
     """
-    frames = []
+    rows = []
     for (level, mode), hits in ablation.hits.items():
         drops = [*ablation.scores.joint_drops(ablation.hits[INTACT], hits), ablation.drop(level, mode)]
-        columns = {
-            "level": level,
-            "mode": mode,
-            "joint": [*ablation.joints, ALL],
-            "pck": [*ablation.scores.joint_pck(hits), ablation.pck(level, mode).estimate],
-            "drop": [drop.estimate for drop in drops],
-            "drop_low": [drop.low for drop in drops],
-            "drop_high": [drop.high for drop in drops],
-        }
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
+        values = [*ablation.scores.joint_pck(hits), ablation.pck(level, mode).estimate]
+        for joint, pck, drop in zip([*ablation.joints, ALL], values, drops, strict=True):
+            rows.append({"level": level, "mode": mode, "joint": joint, "pck": pck, **interval_columns("drop", drop)})
+    return pd.DataFrame(rows)
 
 
 def _plot_drops(by_joint: pd.DataFrame, skips: int) -> NDArray[np.uint8]:

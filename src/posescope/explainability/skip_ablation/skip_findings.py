@@ -15,7 +15,7 @@ import numpy as np
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Control, Finding, control_of
-from posescope.explainability.paired_pck import Hits, PairedPck
+from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns
 
 __all__ = ["ALL", "FACE", "INTACT", "OWN", "Ablation", "describe", "facts_of", "findings_of"]
 
@@ -78,7 +78,6 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
         persons: number of persons.
     """
     most = ablation.by_drop()[0]
-    drop, together = ablation.drop(most, ablation.mode), ablation.drop(ALL, ablation.mode)
     worst = _worst_joint(ablation)
     return {
         "skips": len(ablation.layers),
@@ -88,14 +87,10 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
         "pck_all_mean": ablation.pck(ALL, "mean").estimate,
         "pck_all_shuffled": ablation.pck(ALL, "shuffled").estimate if ablation.mode == "shuffled" else None,
         "drop_own": ablation.drop(*OWN).estimate,
-        "claims_of_mode": ablation.mode,
-        "all_drop": together.estimate,
-        "all_drop_low": together.low,
-        "all_drop_high": together.high,
+        "findings_mode": ablation.mode,
+        **interval_columns("all_drop", ablation.drop(ALL, ablation.mode)),
         "most_used_skip": most,
-        "most_used_skip_drop": drop.estimate,
-        "most_used_skip_drop_low": drop.low,
-        "most_used_skip_drop_high": drop.high,
+        **interval_columns("most_used_skip_drop", ablation.drop(most, ablation.mode)),
         "idle_skips": ", ".join(ablation.idle()) or None,
         "worst_joint": worst[0],
         "worst_joint_drop": worst[1],

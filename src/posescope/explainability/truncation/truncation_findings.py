@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.findings import Control, Finding, control_of
+from posescope.explainability.paired_pck import interval_columns
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
 
@@ -79,8 +80,7 @@ def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts
         own["components_sufficient"] = curve.sufficient
         if setup.noise:
             first, rest = _split(curve, setup.noise)
-            drop = curve.drop(first)
-            own |= {"noise_drop": drop.estimate, "noise_drop_low": drop.low, "noise_drop_high": drop.high}
+            own |= interval_columns("noise_drop", curve.drop(first))
             own["pck_remaining_components"] = curve.pck(rest).estimate
         facts |= {f"{name}_{curve.skips}": value for name, value in own.items()}
     return facts
