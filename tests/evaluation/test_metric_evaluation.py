@@ -1,4 +1,4 @@
-"""All metrics at once: figures, intervals, tables, JSON; and COCO's precision of results that we wrote."""
+"""Tests of posescope.evaluation.metric_evaluation."""
 
 import json
 import math
@@ -26,20 +26,20 @@ from posescope.evaluation.table_schemas import PersonScores
 
 SKELETON = Skeleton(("nose", "left_hand", "right_hand"), ((0, 1),), (0.1, 0.1, 0.1))
 METRICS = (ComponentSpec(name="pck_thesis"), ComponentSpec(name="pck"), ComponentSpec(name="oks"))
-HIDDEN, NEAR, FAR = [np.nan, np.nan], [100.0, 100.0], [200.0, 100.0]
+UNLABELLED, NEAR, FAR = [np.nan, np.nan], [100.0, 100.0], [200.0, 100.0]
 
 
 @pytest.fixture
 def scored(make_scored):
-    """Three persons; the truth is (100, 100) wherever it is labelled. Boxes of 100 x 50 px: pck reaches 20 px."""
+    """Three persons; every labelled joint is at (100, 100). Boxes of 100 x 50 px: pck reaches 20 px."""
     return make_scored(
         predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
-        truth=[[NEAR, NEAR, NEAR], [NEAR, HIDDEN, HIDDEN], [HIDDEN, HIDDEN, HIDDEN]],
+        truth=[[NEAR, NEAR, NEAR], [NEAR, UNLABELLED, UNLABELLED], [UNLABELLED, UNLABELLED, UNLABELLED]],
         visibility=[[2, 1, 2], [2, 0, 0], [0, 0, 0]],
     )
 
 
-def test_figures_by_hand(scored):
+def test_metric_values_by_hand(scored):
     metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=0).metric_values.by_name
     # Persons hit 2 of 3 and 0 of 1; the third has nothing labelled. Mean over persons: (2/3 + 0) / 2.
     assert metric_values["pck_thesis"].value == pytest.approx(1 / 3)
@@ -51,11 +51,11 @@ def test_figures_by_hand(scored):
     assert metric_values["oks"].value == pytest.approx(1 / 3)
 
 
-def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
-    """Two people share an image: they are drawn together. Joints weigh in pck, people in pck_thesis."""
+def test_intervals_are_over_images_and_share_the_draws(make_scored):
+    """Two persons share an image and are drawn together. pck weights joints, pck_thesis persons."""
     scored = make_scored(
         predicted=[[NEAR, NEAR, FAR], [FAR, NEAR, NEAR], [NEAR, NEAR, NEAR]],
-        truth=[[NEAR, NEAR, NEAR], [NEAR, HIDDEN, HIDDEN], [NEAR, NEAR, HIDDEN]],
+        truth=[[NEAR, NEAR, NEAR], [NEAR, UNLABELLED, UNLABELLED], [NEAR, NEAR, UNLABELLED]],
         visibility=[[2, 1, 2], [2, 0, 0], [2, 2, 0]],
         image_ids=np.array([4, 4, 9]),
     )
@@ -71,7 +71,7 @@ def test_intervals_are_over_images_and_from_the_same_draws(make_scored):
         assert (metric_values[name].persons, metric_values[name].protocol) == (3, "crops")
 
 
-def test_a_figure_that_is_no_mean_of_its_values_has_no_interval(scored, monkeypatch):
+def test_a_value_that_is_no_mean_of_its_persons_has_no_interval(scored, monkeypatch):
     odd = MetricResult({"best": 1.0, "median": 0.5}, per_person={"best": np.array([1.0, 0.0, np.nan])})
     monkeypatch.setattr("posescope.evaluation.metric_evaluation.build", lambda *_: lambda _: odd)
     metric_values = evaluate_persons(scored, METRICS[:1], SKELETON, seed=0).metric_values.by_name
@@ -79,7 +79,7 @@ def test_a_figure_that_is_no_mean_of_its_values_has_no_interval(scored, monkeypa
     assert (metric_values["median"].low, metric_values["median"].high, metric_values["median"].persons) == (None, None, 3)
 
 
-def test_a_weighted_mean_by_hand():
+def test_weighted_mean_by_hand():
     draws = draw_images(np.array([1, 2]), seed=0, resamples=200)
     values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
     found = mean_metric_value(values, weights, np.array([1, 1, 2, 2]), draws)
@@ -88,10 +88,10 @@ def test_a_weighted_mean_by_hand():
     assert (found.low, found.high, found.persons) == (0.5, 1.0, 2)
 
 
-def test_who_was_missed_counts_as_wrong(make_scored):
+def test_a_person_without_prediction_counts_as_wrong(make_scored):
     truth, visibility = [[NEAR] * 3] * 2, [[2, 2, 2]] * 2
     scored = make_scored(
-        [[NEAR] * 3, [HIDDEN] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
+        [[NEAR] * 3, [UNLABELLED] * 3], truth, visibility, crop_from_image=np.stack([np.eye(2, 3), np.full((2, 3), np.nan)])
     )
     found = evaluate_persons(scored, METRICS, SKELETON, seed=0, protocol="coco")
     for name in ("pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"):
@@ -107,9 +107,9 @@ def test_who_was_missed_counts_as_wrong(make_scored):
 
 def test_heatmap_errors_by_hand():
     errors = pd.DataFrame({"person_id": [1, 2, 3], "image_id": [1, 1, 2], "mse": [2.0, 4.0, np.nan], "weight": [3.0, 1.0, 0.0]})
-    figure = evaluate_heatmaps(errors, [1, 2], seed=0, resamples=50).by_name["mse"]
-    assert (figure.value, figure.low, figure.high) == pytest.approx((10 / 4, 2.5, 2.5))  # image 1 alone has people that count
-    assert (figure.persons, figure.protocol) == (2, "crops")
+    found = evaluate_heatmaps(errors, [1, 2], seed=0, resamples=50).by_name["mse"]
+    assert (found.value, found.low, found.high) == pytest.approx((10 / 4, 2.5, 2.5))  # only image 1 has persons that count
+    assert (found.persons, found.protocol) == (2, "crops")
 
 
 def test_intervals_are_seeded(make_scored):
@@ -119,7 +119,7 @@ def test_intervals_are_seeded(make_scored):
     assert first == second != other
 
 
-def test_a_row_a_person(scored):
+def test_person_scores_have_a_row_per_person(scored):
     table = evaluate_persons(scored, METRICS, SKELETON, seed=0).person_scores
     PersonScores.validate(table)
     assert list(table.columns) == ["person_id", "image_id", "found", "pck_thesis", "pck_thesis_visible", "pck@0.2", "oks"]
@@ -127,7 +127,7 @@ def test_a_row_a_person(scored):
     np.testing.assert_allclose(table["pck_thesis_visible"], [1 / 2, 0, np.nan])
 
 
-def test_a_value_a_joint_stands_in_the_row_of_all_its_places(scored):
+def test_values_per_joint_are_in_the_row_of_all_visibilities(scored):
     table = evaluate_persons(scored, METRICS, SKELETON, seed=0).joint_scores
     assert len(table) == 3 * 3
     of_all = table[table["visibility"] == "all"].set_index("joint")
@@ -138,34 +138,34 @@ def test_a_value_a_joint_stands_in_the_row_of_all_its_places(scored):
     assert table.loc[table["visibility"] != "all", "pck_thesis"].isna().all()
 
 
-def test_columns_follow_the_skeletons_order_of_joints(make_scored):
+def test_values_per_joint_follow_the_order_of_the_skeleton(make_scored):
     only_right_hand_fails = make_scored([[NEAR, NEAR, FAR]], [[NEAR] * 3], [[2, 2, 2]])
     table = evaluate_persons(only_right_hand_fails, METRICS, SKELETON, seed=0).joint_scores
     wrong = table[(table["visibility"] == "all") & (table["pck@0.2"] == 0)]
     assert wrong["joint"].tolist() == ["right_hand"]
 
 
-def test_nobody_gives_nan_and_null(make_scored):
-    nobody = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
-    found = evaluate_persons(nobody, METRICS, SKELETON, seed=0)
-    assert all(math.isnan(figure.value) for figure in found.metric_values.by_name.values())
+def test_without_persons_values_are_nan_and_null(make_scored):
+    empty = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
+    found = evaluate_persons(empty, METRICS, SKELETON, seed=0)
+    assert all(math.isnan(value.value) for value in found.metric_values.by_name.values())
     assert found.metric_values.to_dict()["oks"] == {"value": None, "low": None, "high": None, "persons": 0, "protocol": "crops"}
     assert len(found.person_scores) == 0
 
 
-def test_no_metrics_still_give_the_errors(scored):
+def test_without_metrics_joint_errors_remain(scored):
     found = evaluate_persons(scored, (), SKELETON, seed=0)
     assert found.metric_values.by_name == {}
     assert found.joint_scores["mean_error_px"].notna().any()
 
 
-def test_an_unknown_metric_is_refused(scored):
-    with pytest.raises(OptionsError, match=r"No component 'luck' in posescope\.metrics"):
+def test_an_unknown_metric_is_an_error(scored):
+    with pytest.raises(OptionsError, match="luck"):
         evaluate_persons(scored, (ComponentSpec(name="luck"),), SKELETON, seed=0)
 
 
 def perfect_results(annotations, split, noise=0.0):
-    """The truth of all labelled persons of a split, as predictions that have gone through our tables and our writer.
+    """Return the truth of all labelled persons of a split as predictions, passed through the tables and the writer.
 
     `noise` puts every joint off, by a standard deviation of that share of the square root of the person's area.
     """
@@ -180,11 +180,11 @@ def perfect_results(annotations, split, noise=0.0):
     return coco_results(table, persons, annotations.skeleton.category_id)
 
 
-def test_the_truth_through_our_own_reader_and_writer_is_perfect(tiny_coco):
-    # Among the people: one without keypoints, who is neither wanted nor punished; and a dog.
-    nobody = {**tiny_coco.person(9, 1, (1, 1, 9, 9), []), "num_keypoints": 0}
+def test_the_truth_passed_through_reader_and_writer_is_perfect(tiny_coco):
+    # One person without keypoints, which COCO ignores, and a dog.
+    unlabelled = {**tiny_coco.person(9, 1, (1, 1, 9, 9), []), "num_keypoints": 0}
     dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
-    tiny_coco.change("val2017", lambda content: content["annotations"].extend([nobody, dog]))
+    tiny_coco.change("val2017", lambda content: content["annotations"].extend([unlabelled, dog]))
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     annotations = read_annotations(folder, source)
     results = perfect_results(annotations, "val")
@@ -199,20 +199,20 @@ def test_the_truth_through_our_own_reader_and_writer_is_perfect(tiny_coco):
     assert found["AP"] == pytest.approx(67 / 101)
 
 
-def test_precision_over_those_with_a_crop_alone(tiny_coco):
-    """One of three people was discarded, and nothing is found of them: missed under `coco`, ignored under `crops`."""
+def test_precision_of_persons_with_a_crop(tiny_coco):
+    """One of three persons was rejected and has no prediction: missed under `coco`, ignored under `crops`."""
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
     annotations = read_annotations(folder, source)
     results, truth = perfect_results(annotations, "val"), folder.annotation_file(source, "val2017")
-    people = filter_persons(annotations.persons, annotations.keypoints, ()).persons
-    kept = people[people["split"] == "val"].iloc[1:]
+    accepted = filter_persons(annotations.persons, annotations.keypoints, ()).persons
+    kept = accepted[accepted["split"] == "val"].iloc[1:]
     coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
     crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
     assert coco.metric_values.by_name["oks_ap"].value == pytest.approx(67 / 101)
     assert crops.metric_values.by_name["oks_ap"].value == pytest.approx(1.0)
     assert [e.metric_values.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
     assert [e.metric_values.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
-    # A result that is of the discarded person is not punished either, however sure it is.
+    # A result of the rejected person is no false alarm, whatever its score.
     sure = [{**results[0], "score": 2.0}, *results[1:]]
     found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).metric_values.by_name
     assert found["oks_ap"].value == pytest.approx(1.0)
@@ -226,8 +226,8 @@ def load_ids(truth):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("noise", [0.0, 0.08])
-def test_real_people_score_as_pycocotools_says(real_data, tmp_path, noise):
-    """pycocotools, called directly on the two files."""
+def test_real_persons_score_as_in_pycocotools(real_data, tmp_path, noise):
+    """Call pycocotools directly on the two files."""
     root = real_data / "coco_subset"
     folder, source = CocoFolder(root), SourceOptions()
     annotations = read_annotations(folder, source)

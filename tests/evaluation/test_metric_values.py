@@ -1,4 +1,4 @@
-"""The content of metrics.json: its schema is a promise to everything that reads it."""
+"""Tests of posescope.evaluation.metric_values."""
 
 import math
 from dataclasses import replace
@@ -18,15 +18,15 @@ from posescope.evaluation.metric_values import (
     metrics_content,
 )
 
-FIGURES = MetricValues({"pck_thesis": MetricValue(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": MetricValue(math.nan)})
+VALUES = MetricValues({"pck_thesis": MetricValue(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": MetricValue(math.nan)})
 PRECISION = MetricValues({"oks_ap": MetricValue(0.25, 0.2, 0.3, persons=9, protocol="coco")})
 VAL = evaluation_setting("crops", "val", flip_test=True)
 MSE = MetricValues({"mse": MetricValue(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
 
 
-def test_the_schema(tmp_path) -> None:
-    """docs/metrics.md shows this very content."""
-    content = metrics_content(VAL, FIGURES, PRECISION, MSE)
+def test_the_schema_of_metrics_json(tmp_path) -> None:
+    """docs/metrics.md shows the same content."""
+    content = metrics_content(VAL, VALUES, PRECISION, MSE)
     write_json(tmp_path / "metrics.json", content)
     found = read_json(tmp_path / "metrics.json")
     assert list(found) == ["schema_version", "val"]
@@ -45,52 +45,51 @@ def test_the_schema(tmp_path) -> None:
     assert {key: found["val"]["oks"][key] for key in ("value", "low", "high")} == {"value": None, "low": None, "high": None}
 
 
-def test_figures_round_trip() -> None:
-    back = MetricValues.from_dict(FIGURES.to_dict()).by_name
-    assert back["pck_thesis"] == FIGURES.by_name["pck_thesis"]
+def test_metric_values_round_trip() -> None:
+    back = MetricValues.from_dict(VALUES.to_dict()).by_name
+    assert back["pck_thesis"] == VALUES.by_name["pck_thesis"]
     assert math.isnan(back["oks"].value)
-    assert MetricValues.from_dict(metrics_content(VAL, FIGURES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
+    assert MetricValues.from_dict(metrics_content(VAL, VALUES, PRECISION, MSE)["val"]).by_name["mse"] == MSE.by_name["mse"]
 
 
-def test_figures_keep_their_origin_in_a_file() -> None:
+def test_metric_values_keep_their_origin_in_a_file() -> None:
     own = Origin(model="m", data="d", results="")
-    marked = FIGURES.of(own)
-    assert MetricValues.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(FIGURES.by_name["pck_thesis"], origin=own)
+    marked = VALUES.of(own)
+    assert MetricValues.from_dict(marked.to_dict()).by_name["pck_thesis"] == replace(VALUES.by_name["pck_thesis"], origin=own)
 
 
 @pytest.mark.parametrize("origin", [Origin("other", "d", ""), Origin("m", "other", ""), Origin("", "d", "results"), None])
-def test_figures_of_another_model_or_other_data_get_into_no_metrics(origin: Origin | None) -> None:
-    """As after another training, when a part of the pipeline runs alone."""
+def test_values_of_another_model_or_other_data_are_an_error(origin: Origin | None) -> None:
     own = Origin(model="m", data="d", results="")
     setting = evaluation_setting("crops", "val", True, origin=own)
-    assert metrics_content(setting, FIGURES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
+    assert metrics_content(setting, VALUES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
     with pytest.raises(OriginMismatchError) as caught:
-        metrics_content(setting, FIGURES.of(own), PRECISION.of(origin))
+        metrics_content(setting, VALUES.of(own), PRECISION.of(origin))
     assert caught.value.names == ("oks_ap",)
 
 
-def test_figures_of_an_older_file_have_no_persons() -> None:
+def test_values_of_an_older_file_have_no_persons() -> None:
     old = MetricValues.from_dict({"oks": {"value": 0.5, "low": None, "high": None}})
     assert old.by_name == {"oks": MetricValue(0.5)}
 
 
 def test_another_systems_results_are_marked() -> None:
-    content = metrics_content(evaluation_setting("coco", "test", True, "theirs.json"), FIGURES, PRECISION, MetricValues({}))
+    content = metrics_content(evaluation_setting("coco", "test", True, "theirs.json"), VALUES, PRECISION, MetricValues({}))
     assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
-    assert {figure["box_source"] for figure in content["test"].values()} == {"results"}
-    assert {figure["flip_test"] for figure in content["test"].values()} == {None}
-    assert {figure["split"] for figure in content["test"].values()} == {"test"}
+    assert {value["box_source"] for value in content["test"].values()} == {"results"}
+    assert {value["flip_test"] for value in content["test"].values()} == {None}
+    assert {value["split"] for value in content["test"].values()} == {"test"}
 
 
-def test_as_a_table() -> None:
-    table = metric_values_table(metrics_content(VAL, FIGURES, PRECISION, MSE))
+def test_table_of_metric_values() -> None:
+    table = metric_values_table(metrics_content(VAL, VALUES, PRECISION, MSE))
     assert table["metric"].tolist() == ["mse", "oks", "oks_ap", "pck_thesis"]
     assert list(table.columns) == ["metric", "value", "low", "high", "persons", "protocol", "split", "box_source", "flip_test"]
     assert table.set_index("metric").loc["oks_ap", "high"] == pytest.approx(0.3)
     assert metric_values_table({"schema_version": 1, "val": {}}).empty
 
 
-def test_a_table_is_told_with_its_setting(tmp_path) -> None:
+def test_the_setting_is_added_to_a_table(tmp_path) -> None:
     table = add_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
     assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
     assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]

@@ -1,4 +1,4 @@
-"""Two runs on the same persons: by hand, against SciPy's paired bootstrap, and what cannot be compared."""
+"""Tests of posescope.evaluation.paired_comparison."""
 
 import json
 
@@ -22,7 +22,7 @@ def hits(rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["person_id", "image_id", "joint", "visibility", "oks", "pck_thesis"])
 
 
-def test_a_difference_by_hand():
+def test_paired_difference_by_hand():
     """Persons 0 and 1 in image 7, person 2 in image 9, person 3 has no value in B. Draws: 7 twice; 9 twice; each once."""
     draws = ImageDraws(np.array([7, 9]), np.array([[2, 0], [0, 2], [1, 1]], dtype=np.float32))
     first, second = np.array([0.5, 0.2, 0.9, 0.3]), np.array([0.75, 0.2, 0.7, NAN])
@@ -36,19 +36,19 @@ def test_a_difference_by_hand():
     assert not found.excludes_zero
 
 
-def test_a_run_against_itself_is_exactly_nothing():
+def test_a_run_compared_with_itself_differs_by_exactly_0():
     rng = np.random.default_rng(0)
     table = scores(np.arange(50), rng.integers(0, 20, 50), oks=rng.random(50), pck_thesis=rng.random(50))
     found = compare_persons(table, table.copy())
-    for figure in found.metric_values:
-        assert (figure.difference, figure.low, figure.high, figure.excludes_zero) == (0.0, 0.0, 0.0, False)
-        assert figure.a == figure.b
+    for metric in found.metric_values:
+        assert (metric.difference, metric.low, metric.high, metric.excludes_zero) == (0.0, 0.0, 0.0, False)
+        assert metric.a == metric.b
     joints = hits([(p, p // 2, "nose", 2, v, v > 0.5) for p, v in enumerate(rng.random(50))])
     (nose,) = compare_joints(joints, joints.copy())
     assert (nose.oks.difference, nose.oks.low, nose.oks.high, nose.winner("oks")) == (0.0, 0.0, 0.0, "")
 
 
-def test_one_person_an_image_is_scipys_paired_bootstrap():
+def test_one_person_per_image_equals_scipys_paired_bootstrap():
     rng = np.random.default_rng(0)
     first = rng.normal(0.5, 0.2, 300)
     second = first + rng.normal(0.02, 0.05, 300)
@@ -65,7 +65,7 @@ def test_one_person_an_image_is_scipys_paired_bootstrap():
     assert separate.confidence_interval.low < 0 < separate.confidence_interval.high
 
 
-def test_the_difference_turns_round_with_the_runs_and_the_order_of_rows_does_not_matter():
+def test_swapped_runs_negate_the_difference_in_any_order_of_rows():
     rng = np.random.default_rng(0)
     first = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
     second = scores(np.arange(40), np.arange(40) // 2, oks=rng.random(40))
@@ -75,7 +75,7 @@ def test_the_difference_turns_round_with_the_runs_and_the_order_of_rows_does_not
     assert compare_persons(first, second, seed=1).metric_values != (one,)
 
 
-def test_who_is_in_one_run_alone_is_left_out_and_counted():
+def test_persons_of_one_run_only_are_left_out_and_counted():
     first = scores([1, 2, 3], [1, 1, 2], oks=[0.1, 0.2, 0.9], pck_thesis=[1.0, 1.0, 1.0])
     second = scores([2, 1, 5, 6], [1, 1, 4, 4], oks=[0.4, 0.1, 0, 0], mine=[1, 2, 3, 4])
     found = compare_persons(first, second)
@@ -87,8 +87,8 @@ def test_who_is_in_one_run_alone_is_left_out_and_counted():
     assert (oks.low, oks.high) == pytest.approx((0.1, 0.1))
 
 
-def test_who_was_missed_counts_as_nothing():
-    """B is better with those whom it finds, and has not found person 3."""
+def test_a_person_without_prediction_counts_with_0():
+    """B is better for the persons that it finds, and has not found person 3."""
     first = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.5, 0.5, 0.9, 0.5])
     second = scores([1, 2, 3, 4], [1, 1, 2, 3], oks=[0.6, 0.6, 0.0, 0.6]).assign(found=[True, True, False, True])
     found = compare_persons(first, second)
@@ -106,7 +106,7 @@ def test_who_was_missed_counts_as_nothing():
     assert (nose.oks.count, nose.oks.a, nose.oks.b, nose.winner("oks")) == (4, pytest.approx(0.8), 0.15, "A")
 
 
-def test_a_figure_that_nobody_has_is_null():
+def test_a_metric_without_values_is_null():
     table = scores([1, 2], [1, 2], oks=[NAN, NAN])
     (oks,) = compare_persons(table, table).metric_values
     assert (oks.count, oks.excludes_zero) == (0, False)
@@ -115,8 +115,8 @@ def test_a_figure_that_nobody_has_is_null():
     json.dumps(compare_persons(table, table).to_dict(), allow_nan=False)
 
 
-def test_joints_by_hand():
-    """The nose is better in B for everybody, the hand in A for everybody, the foot for one of two."""
+def test_joint_comparison_by_hand():
+    """The nose is better in B for all persons, the hand in A for all, the foot in B for one of two."""
     first = hits([(p, p, joint, 2, value, value > 0.5) for p in (1, 2) for joint, value in (("nose", 0.1), ("hand", 0.9))])
     second = hits([(p, p, joint, 2, value, value > 0.5) for p in (1, 2) for joint, value in (("hand", 0.7), ("nose", 0.8))])
     feet = (
@@ -135,39 +135,39 @@ def test_joints_by_hand():
     assert nose.to_dict()["oks"]["winner"] == "B"
 
 
-def test_joints_of_persons_in_one_run_alone_do_not_count():
+def test_joints_of_persons_of_one_run_only_do_not_count():
     first = hits([(1, 1, "nose", 2, 0.5, True), (2, 2, "nose", 2, 0.0, False)])
     (nose,) = compare_joints(first, hits([(1, 1, "nose", 2, 0.75, True)]))
     assert (nose.oks.count, nose.oks.difference) == (1, 0.25)
 
 
-def test_nobody_in_common():
+def test_runs_without_common_persons_are_an_error():
     with pytest.raises(MetricError, match="person"):
         compare_persons(scores([1], [1], oks=[0.5]), scores([2, 3], [1, 1], oks=[0.5, 0.5]))
 
 
-def test_no_figure_in_common():
+def test_runs_without_common_metrics_are_an_error():
     with pytest.raises(MetricError, match="metric"):
         compare_persons(scores([1], [1], oks=[0.5]), scores([1], [1], pck=[0.5]))
 
 
-def test_another_split_under_the_same_ids():
+def test_another_split_with_the_same_ids_is_an_error():
     with pytest.raises(MetricError, match="person 2"):
         compare_persons(scores([1, 2], [7, 8], oks=[0, 0]), scores([1, 2], [7, 9], oks=[0, 0]))
 
 
-def test_another_skeleton():
+def test_another_skeleton_is_an_error():
     with pytest.raises(MetricError, match="skeletons"):
         compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "neck", 2, 0.5, True), (1, 1, "tail", 2, 0.5, True)]))
 
 
-def test_other_annotations():
+def test_other_annotations_are_an_error():
     with pytest.raises(MetricError, match="annotations"):
         compare_joints(hits([(1, 1, "nose", 2, 0.5, True)]), hits([(1, 1, "nose", 1, 0.5, True)]))
 
 
-def test_the_same_labels_in_other_places():
-    """Data of one person an image, with every joint labelled: only the places tell two sets apart."""
+def test_other_coordinates_of_the_same_labels_are_an_error():
+    """One person per image with all joints labelled: the two sets differ in the coordinates only."""
     first = hits([(1, 1, "nose", 2, 0.5, True)]).assign(x=10.0, y=20.0)
     with pytest.raises(MetricError, match="annotations"):
         compare_joints(first, first.assign(x=11.0))

@@ -238,7 +238,7 @@ MUTATORS: tuple[Mutation, ...] = (
 
 
 def test_a_clean_file_scores_as_pycocotools_says(world: World) -> None:
-    """The control of the fuzz: figures that can go up, and down."""
+    """The control of the fuzz test: metric values that can rise and fall."""
     metric_values = world.metric_values(world.results)
     expected = COCO()
     with contextlib.redirect_stdout(io.StringIO()):

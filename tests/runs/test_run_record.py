@@ -67,8 +67,8 @@ def test_versions_are_the_installed_ones() -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-    return subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    author = ("-c", "user.name=author", "-c", "user.email=author@example.org")
+    return subprocess.run(["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Errors that are put into the labels of real people are found again, with everybody around them."""
+"""Error analysis of real annotations with inserted errors."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.real_data
 
 
 @pytest.fixture(scope="module")
-def people(real_data):
-    """The annotations of the validation images, and the ids of all who have a label."""
+def annotated(real_data):
+    """Return the annotations of the validation images, and the ids of all labelled persons."""
     folder, source = CocoFolder(real_data / "coco_subset"), SourceOptions()
     found = read_annotations(folder, source)
     labelled = found.keypoints[found.keypoints["visibility"] > 0]["person_id"].unique()
@@ -29,19 +29,19 @@ def people(real_data):
     return found, persons["person_id"].to_numpy(), boxes, truth
 
 
-def cases_of(people, joints):
-    found, ids, boxes, _ = people
+def cases_of(annotated, joints):
+    found, ids, boxes, _ = annotated
     table = join_joints(ids, np.nan_to_num(joints), np.ones(joints.shape[:2], np.float32), "score")
     return gather_cases(table, found.persons, found.keypoints, boxes, found.skeleton, (96, 96))
 
 
-def truth_of(people) -> np.ndarray:
-    return joints_of(people[0].keypoints, people[1])[..., :2]
+def truth_of(annotated) -> np.ndarray:
+    return joints_of(annotated[0].keypoints, annotated[1])[..., :2]
 
 
-def test_the_truth_is_good_all_over_and_costs_nothing(people) -> None:
-    found, ids, _, truth = people
-    cases = cases_of(people, truth_of(people))
+def test_the_truth_has_good_joints_only_and_no_cost(annotated) -> None:
+    found, ids, _, truth = annotated
+    cases = cases_of(annotated, truth_of(annotated))
     types = joint_error_types(cases, found.skeleton.flip_indices)
     assert len(ids) > 300
     assert set(np.unique(types)) == {-1, 0}
@@ -54,12 +54,12 @@ def test_the_truth_is_good_all_over_and_costs_nothing(people) -> None:
     assert costs["ap_gain"].to_numpy() == pytest.approx(0)
 
 
-def test_left_for_right_is_inverted_and_putting_it_right_wins_all(people) -> None:
-    found, _, _, truth = people
+def test_exchanged_left_and_right_are_inversions_that_cost_all(annotated) -> None:
+    found, _, _, truth = annotated
     flip = list(found.skeleton.flip_indices)
-    joints = truth_of(people)
+    joints = truth_of(annotated)
     mirrored = np.where(np.isnan(joints[:, flip]), joints, joints[:, flip])
-    cases = cases_of(people, mirrored)
+    cases = cases_of(annotated, mirrored)
     types = joint_error_types(cases, flip)
     paired = cases.scored.labelled & cases.scored.labelled[:, flip] & (np.array(flip) != np.arange(len(flip)))
     # Where left and right are in one place, the joint is good.
@@ -72,13 +72,13 @@ def test_left_for_right_is_inverted_and_putting_it_right_wins_all(people) -> Non
     assert costs.loc["all", "oks_ap_corrected"] == pytest.approx(1)
 
 
-def test_joints_of_the_next_person_are_swapped(people) -> None:
-    """Everybody with somebody else in the image gets the other's joints."""
-    found, _, _, _ = people
-    joints = truth_of(people)
-    neighbours = cases_of(people, joints).neighbours
+def test_joints_of_the_next_person_are_swapped(annotated) -> None:
+    """Every person with another person in the image gets that person's joints."""
+    found, _, _, _ = annotated
+    joints = truth_of(annotated)
+    neighbours = cases_of(annotated, joints).neighbours
     joints[neighbours.rows] = np.where(np.isnan(neighbours.joints), joints[neighbours.rows], neighbours.joints)
-    cases = cases_of(people, joints)
+    cases = cases_of(annotated, joints)
     types = joint_error_types(cases, found.skeleton.flip_indices)
     moved = np.isin(np.arange(len(joints)), neighbours.rows)
     assert (types[moved] == ERROR_TYPES.index("swap")).sum() > 500

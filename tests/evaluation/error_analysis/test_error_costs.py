@@ -11,7 +11,7 @@ SKELETON = Skeleton(("nose", "left_hand", "right_hand"), (), (0.1, 0.1, 0.1), ca
 
 
 def truth_of(scored) -> dict:
-    """The annotation file that these persons stand in."""
+    """Return the annotation file of these persons."""
     annotations = [
         {
             "id": number, "image_id": int(image), "category_id": 7, "iscrowd": 0, "area": float(area), "bbox": [0, 0, 100, 50],
@@ -28,20 +28,20 @@ def truth_of(scored) -> dict:
 
 @pytest.fixture
 def scored(make_scored):
-    """Two persons of an image each: the first perfect but for one miss, the second perfect but for an unlabelled joint."""
+    """Two persons with an image each: the first has one miss, the second one unlabelled joint; all else is perfect."""
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([[[50, 50], [20, 80], [190, 190]], [[50, 50], [20, 80], [7, 7]]], dtype=float)
     return make_scored(predicted, truth, [[2, 2, 2], [2, 1, 0]])
 
 
-def test_only_what_is_wrong_and_labelled_is_put_right(scored) -> None:
+def test_only_wrong_labelled_joints_are_corrected(scored) -> None:
     corrected = correct_joints(scored, np.ones((2, 3), dtype=bool))
     np.testing.assert_array_equal(corrected[0], scored.truth[0])
     np.testing.assert_array_equal(corrected[1, 2], [7, 7])
     np.testing.assert_array_equal(correct_joints(scored, np.zeros((2, 3), dtype=bool)), scored.predicted)
 
 
-def test_costs_by_hand(scored) -> None:
+def test_error_costs_by_hand(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
@@ -58,8 +58,8 @@ def test_costs_by_hand(scored) -> None:
     assert (rows[["persons", "not_found", "ap_protocol"]] == [2, 0, "coco"]).all(axis=None)
 
 
-def test_precision_is_of_those_who_are_to_be_found(scored) -> None:
-    """The second alone. The result of the first is passed over where it hits (four thresholds of ten), else a false alarm."""
+def test_precision_is_of_the_given_annotations(scored) -> None:
+    """Only the second person counts. The first one's result is ignored at the 4 thresholds where it matches, else a false alarm."""
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
@@ -68,7 +68,7 @@ def test_precision_is_of_those_who_are_to_be_found(scored) -> None:
     assert table.set_index("type").loc["miss", "oks_ap_corrected"] == pytest.approx(1)
 
 
-def test_where_precision_is_unknown_it_is_missing_and_the_rest_stays(scored) -> None:
+def test_unknown_precision_is_nan_and_the_rest_stays(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
@@ -79,8 +79,8 @@ def test_where_precision_is_unknown_it_is_missing_and_the_rest_stays(scored) -> 
     pd.testing.assert_frame_equal(without.drop(columns=of_precision), with_it.drop(columns=of_precision))
 
 
-def test_who_was_not_found_is_put_behind_everybody(make_scored) -> None:
-    """A false alarm, which no cure touches, one who is perfect, and one who was not found and has an unlabelled joint."""
+def test_a_corrected_person_without_prediction_is_ranked_last(make_scored) -> None:
+    """A false alarm, a perfect person, and a person without prediction and with an unlabelled joint."""
     truth = np.array([[[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [80, 80]], [[50, 50], [20, 80], [NAN, NAN]]])
     predicted = np.array([truth[0] + 150, truth[1], np.full((3, 2), NAN)])
     scores = np.array([[0.2] * 3, [0.9] * 3, [NAN] * 3])

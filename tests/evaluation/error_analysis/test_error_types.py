@@ -36,25 +36,25 @@ def test_at_the_mirrored_joint_it_is_an_inversion(make_scored) -> None:
     assert types_of(make_scored, [[50, 50], [80, 80], [20, 80]]) == ["good", "inversion", "inversion"]
 
 
-def test_at_a_joint_that_is_no_partner_it_is_a_miss(make_scored) -> None:
+def test_at_another_joint_than_the_flip_partner_it_is_a_miss(make_scored) -> None:
     assert types_of(make_scored, [[20, 80], [50, 50], [80, 80]]) == ["miss", "miss", "good"]
 
 
-def test_at_the_joint_of_somebody_else_it_is_a_swap(make_scored) -> None:
+def test_at_the_joint_of_another_person_it_is_a_swap(make_scored) -> None:
     other = [[150, 50], [120, 80], [180, 80]]
     # The nose on their nose, the left hand on their left one, the right hand on their left one; and nothing on their nose.
     assert types_of(make_scored, [[150, 50], [120, 80], [120, 80]], others=[other]) == ["swap", "swap", "swap"]
     assert types_of(make_scored, [[50, 50], [150, 50], [80, 80]], others=[other]) == ["good", "miss", "good"]
 
 
-def test_the_other_ones_size_says_what_is_near_to_them(make_scored) -> None:
+def test_similarity_to_another_person_uses_the_area_of_that_person(make_scored) -> None:
     other = [[150, 50], [120, 80], [180, 80]]
     predicted = [[150, 70], [20, 80], [80, 80]]  # 20 px off: exp(-400 / 200) = 0.14, at 16 times the area 0.88
     assert types_of(make_scored, predicted, others=[other])[0] == "miss"
     assert types_of(make_scored, predicted, others=[other], areas=[40_000.0])[0] == "swap"
 
 
-def test_the_nearer_place_decides_between_inversion_and_swap_and_a_tie_is_an_inversion(make_scored) -> None:
+def test_inversion_or_swap_by_the_nearer_place_with_ties_as_inversion(make_scored) -> None:
     predicted = [[50, 50], [80, 80], [80, 80]]
     at = [[NAN, NAN], [80, 80], [NAN, NAN]]
     assert types_of(make_scored, predicted, others=[at])[1] == "inversion"
@@ -62,12 +62,12 @@ def test_the_nearer_place_decides_between_inversion_and_swap_and_a_tie_is_an_inv
     assert types_of(make_scored, [[50, 50], [80, 81], [80, 80]], others=[[[NAN, NAN], [80, 84], [NAN, NAN]]])[1] == "inversion"
 
 
-def test_where_both_hands_are_at_one_place_a_good_joint_stays_good(make_scored) -> None:
+def test_a_good_joint_stays_good_if_both_hands_coincide(make_scored) -> None:
     truth = [[50, 50], [40, 80], [42, 80]]
     assert types_of(make_scored, truth, truth=truth, others=[truth]) == ["good", "good", "good"]
 
 
-def test_unlabelled_joints_have_no_type_and_are_nobodys_place(make_scored) -> None:
+def test_unlabelled_joints_have_no_type_and_cause_no_swap(make_scored) -> None:
     truth = [[50, 50], [20, 80], [NAN, NAN]]
     assert types_of(make_scored, [[50, 50], [80, 80], [20, 80]], (2, 1, 0), truth=truth) == ["good", "miss", ""]
     unlabelled = np.full((3, 2), NAN)
@@ -81,8 +81,8 @@ def test_the_limits_belong_to_the_better_type() -> None:
     assert [ERROR_TYPES[number] for number in found[0]] == ["good", "jitter", "inversion", "swap", "miss"]
 
 
-def test_the_nearest_place_decides_even_where_its_own_is_near(make_scored) -> None:
-    """Hands 8 px apart: 6 px from its own place (ks 0.84) and 2 px from the other's (0.98) a hand is at the other's."""
+def test_the_nearest_place_decides_even_if_the_own_place_is_near(make_scored) -> None:
+    """Hands 8 px apart: a hand 6 px from its own place (ks 0.84) and 2 px from the other (0.98) is at the other."""
     truth = [[50, 50], [40, 80], [48, 80]]
     assert types_of(make_scored, [[50, 50], [46, 80], [48, 80]], truth=truth) == ["good", "inversion", "good"]
     assert types_of(make_scored, [[50, 50], [43, 80], [48, 80]], truth=truth) == ["good", "good", "good"]
@@ -90,8 +90,8 @@ def test_the_nearest_place_decides_even_where_its_own_is_near(make_scored) -> No
     assert types_of(make_scored, [[53, 50], [40, 80], [48, 80]], truth=truth, others=[other])[0] == "swap"
 
 
-def test_types_are_those_of_the_nearest_of_all_places(make_scored) -> None:
-    """Against the rule as the authors' code has it: the arg-max over a list of all places, its own first."""
+def test_types_equal_those_of_the_published_rule(make_scored) -> None:
+    """The rule of the published code: the arg-max over all places, the own place first."""
     rng = np.random.default_rng(5)
     truth, others = rng.uniform(0, 60, (200, 3, 2)), rng.uniform(0, 60, (200, 2, 3, 2))
     predicted = truth + rng.normal(0, 12, truth.shape)
@@ -109,13 +109,13 @@ def test_types_are_those_of_the_nearest_of_all_places(make_scored) -> None:
     assert seen == set(ERROR_TYPES) - {"not found"}
 
 
-def test_a_type_is_named_once_whatever_the_order_of_the_others(make_scored) -> None:
+def test_types_do_not_depend_on_the_order_of_neighbours(make_scored) -> None:
     near, far = [[150, 50], [120, 80], [180, 80]], [[350, 50], [320, 80], [380, 80]]
     predicted = [[150, 50], [20, 80], [80, 80]]
     assert types_of(make_scored, predicted, others=[near, far]) == types_of(make_scored, predicted, others=[far, near])
 
 
-def test_table_by_hand(make_scored) -> None:
+def test_error_type_table_by_hand(make_scored) -> None:
     predicted = [TRUTH, [[50, 50], [80, 80], [20, 80]]]
     truth = np.array([TRUTH, TRUTH], dtype=float)
     truth[0, 2] = NAN
@@ -131,7 +131,7 @@ def test_table_by_hand(make_scored) -> None:
     assert row["left_hand", "inversion"]["low"] <= 0.5 <= row["left_hand", "inversion"]["high"]
 
 
-def test_shares_add_up_to_one_and_gains_to_what_the_mean_oks_lacks(make_scored) -> None:
+def test_fractions_add_up_to_1_and_gains_to_1_minus_mean_oks(make_scored) -> None:
     rng = np.random.default_rng(3)
     truth = rng.uniform(0, 100, (40, 3, 2))
     visibility = rng.integers(0, 3, (40, 3))
@@ -150,7 +150,7 @@ def test_shares_add_up_to_one_and_gains_to_what_the_mean_oks_lacks(make_scored) 
     assert (own[types == 4] < 0.5).all()
 
 
-def test_who_was_not_found_is_a_kind_of_its_own_and_takes_all_its_oks(make_scored) -> None:
+def test_not_found_is_an_error_type_that_costs_all_oks(make_scored) -> None:
     """One person perfect, one not found with two labelled joints of three, one not found without a label."""
     nowhere = np.full((3, 2), NAN)
     scored = make_scored([TRUTH, nowhere, nowhere], [TRUTH] * 3, [[2, 2, 2], [2, 1, 0], [0, 0, 0]])
@@ -166,7 +166,7 @@ def test_who_was_not_found_is_a_kind_of_its_own_and_takes_all_its_oks(make_score
     assert table.groupby("joint")["fraction"].sum().tolist() == pytest.approx([1] * 4)
 
 
-def test_nobody(make_scored) -> None:
+def test_without_persons_counts_are_0(make_scored) -> None:
     scored = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
     types = joint_error_types(cases_of(scored), FLIP)
     table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 10))

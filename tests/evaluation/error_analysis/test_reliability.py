@@ -10,7 +10,7 @@ from posescope.evaluation.error_analysis.reliability import rank_correlation, ra
 NAN = np.nan
 
 
-def test_correlation_is_scipys_ties_included() -> None:
+def test_correlation_equals_scipys_with_ties() -> None:
     rng = np.random.default_rng(0)
     first = rng.integers(0, 12, 300).astype(float)
     second = first + rng.integers(-9, 9, 300)
@@ -19,7 +19,7 @@ def test_correlation_is_scipys_ties_included() -> None:
     assert found.estimate == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
 
 
-def test_a_draw_is_scipys_correlation_of_the_repeated_values() -> None:
+def test_a_draw_equals_scipys_correlation_of_repeated_values() -> None:
     rng = np.random.default_rng(1)
     first, second, images = rng.normal(size=50), rng.integers(0, 5, 50).astype(float), np.arange(50) % 10
     counts = np.array([[3, 0, 1, 2, 0, 1, 1, 0, 2, 0]], dtype=np.float32)
@@ -29,14 +29,14 @@ def test_a_draw_is_scipys_correlation_of_the_repeated_values() -> None:
     assert (found.low, found.high) == pytest.approx((expected, expected), abs=1e-12)
 
 
-def test_what_never_varies_has_no_correlation() -> None:
+def test_constant_values_have_no_correlation() -> None:
     found = rank_correlation(np.ones(4), np.arange(4.0), np.arange(4), draw_images(np.arange(4), 0, 5))
     assert np.isnan([found.estimate, found.low, found.high]).all()
 
 
 @pytest.fixture
 def scored(make_scored):
-    """Four persons of two joints; the higher the score, the nearer the joint. The last joint is unlabelled."""
+    """Four persons with two joints: the higher the score, the smaller the error. The last joint is unlabelled."""
     offsets = np.array([[0.0, 60.0], [2.0, 50.0], [4.0, 40.0], [6.0, 0.0]])
     truth = np.full((4, 2, 2), 100.0)
     predicted = truth + np.stack([offsets, 0 * offsets], axis=-1)
@@ -62,13 +62,13 @@ def test_bins_by_hand(scored) -> None:
     assert persons["count"].tolist() == [1, 3]
 
 
-def test_a_score_that_knows_the_error_correlates_fully(scored) -> None:
+def test_scores_ordered_by_error_correlate_fully(scored) -> None:
     table = rank_table(scored, draw_images(scored.image_ids, 0, 20)).set_index("level")
     assert table.loc["joint", "spearman"] == pytest.approx(1.0)
     assert table["count"].to_dict() == {"joint": 7, "person": 4}
 
 
-def test_a_network_is_judged_by_the_mean_of_its_joints_a_result_by_its_own_score(scored) -> None:
+def test_a_network_has_the_mean_of_its_joints_and_a_result_its_own_score(scored) -> None:
     draws = draw_images(scored.image_ids, 0, 20)
     assert rank_table(scored, draws)["score_of"].tolist() == ["height of the heatmap's peak", "mean of the joints' scores"]
     # Scores that know the person's OKS upside down, whatever the joints' third numbers say.
@@ -80,7 +80,7 @@ def test_a_network_is_judged_by_the_mean_of_its_joints_a_result_by_its_own_score
     assert table.loc[table["level"] == "person", "score"].tolist() == [1.5, 3.5]
 
 
-def test_who_was_not_found_has_no_score_and_is_told(scored) -> None:
+def test_persons_without_prediction_are_left_out_and_counted(scored) -> None:
     lost = np.arange(4)[:, None, None] == 1
     one_less = replace(scored, predicted=np.where(lost, NAN, scored.predicted), scores=np.where(lost[..., 0], NAN, scored.scores))
     draws = draw_images(scored.image_ids, 0, 20)
@@ -96,7 +96,7 @@ def test_equal_scores_are_one_bin(make_scored) -> None:
     assert reliability_table(scored, draw_images(scored.image_ids, 0, 5), 4)["count"].tolist() == [6, 3]
 
 
-def test_nobody(make_scored) -> None:
+def test_without_persons_the_tables_are_empty(make_scored) -> None:
     scored = make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2)))
     draws = draw_images(scored.image_ids, 0, 5)
     assert reliability_table(scored, draws, 4).empty

@@ -17,15 +17,15 @@ def neighbours_of(rows, boxes, joint_count=2) -> Neighbours:
     )  # fmt: skip
 
 
-def test_overlap_by_hand() -> None:
+def test_box_overlap_by_hand() -> None:
     # 10 x 10 boxes: half of one over the other is 50 / 150; side by side is none; an empty box overlaps nothing.
     first = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10], [3, 3, 0, 0]], dtype=float)
     second = np.array([[5, 0, 10, 10], [10, 0, 10, 10], [0, 0, 10, 10], [3, 3, 0, 0]], dtype=float)
     np.testing.assert_allclose(box_overlaps(first, second), [1 / 3, 0, 1, 0])
 
 
-def test_overlapping_neighbours_are_counted_from_a_tenth_on() -> None:
-    # Person 0: one box that is the same, one far off, one with 5 of 195 shared (0.026). Person 1: nobody. Person 2: two.
+def test_neighbours_count_from_an_iou_of_a_tenth() -> None:
+    # Person 0: one box that is the same, one far off, one with 5 of 195 shared (0.026). Person 1: none. Person 2: two.
     boxes = np.array([[0, 0, 10, 10], [50, 50, 10, 10], [100, 0, 10, 10]], dtype=float)
     others = [[0, 0, 10, 10], [80, 80, 9, 9], [9.5, 0, 10, 10], [100, 0, 10, 12], [101, 0, 10, 10]]
     assert count_overlaps(boxes, neighbours_of([0, 0, 0, 2, 2], others)).tolist() == [1, 0, 2]
@@ -45,8 +45,8 @@ def test_boxes_at_the_border(box, touching) -> None:
     assert touches_border(np.array([box], dtype=float), np.array([[80, 100]])).tolist() == [touching]
 
 
-def test_table_by_hand(make_scored) -> None:
-    """Two persons of two joints. The first: visible and right, hidden and far off. The second: one joint, visible, right."""
+def test_strata_by_hand(make_scored) -> None:
+    """Two persons with two joints. First: visible and correct, occluded and wrong. Second: one joint, visible and correct."""
     truth = [[[50, 50], [100, 100]], [[50, 50], [NAN, NAN]]]
     predicted = [[[50, 50], [200, 200]], [[50, 50], [9, 9]]]
     scored = make_scored(
@@ -87,7 +87,7 @@ def test_table_by_hand(make_scored) -> None:
     assert rows.loc[(ALL_PERSONS, ALL_PERSONS), ["oks_low", "oks_high"]].tolist() == pytest.approx([0.5, 1.0])
 
 
-def test_everybody_has_the_metrics_own_figures_and_every_stratum_holds_everybody(make_scored) -> None:
+def test_the_row_of_all_persons_equals_the_metrics_and_every_stratum_holds_all(make_scored) -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 255, (60, 17, 2))
     visibility = rng.integers(0, 3, (60, 17)) * (rng.uniform(size=(60, 1)) < rng.uniform(size=(60, 17)))
@@ -103,7 +103,7 @@ def test_everybody_has_the_metrics_own_figures_and_every_stratum_holds_everybody
     assert set(table[table["stratum"] == "labels"]["group"]) <= {"1-5", "6-10", "11-15", "16+"}
 
 
-def test_who_was_not_found_counts_with_nothing_and_is_told(make_scored) -> None:
+def test_persons_without_prediction_count_with_0(make_scored) -> None:
     truth = np.full((3, 2, 2), 50.0)
     predicted = np.where(np.arange(3)[:, None, None] == 0, NAN, truth)
     scored = make_scored(predicted, truth, [[2, 2]] * 3, areas=np.array([900.0, 900.0, 10_000.0]))
@@ -116,7 +116,7 @@ def test_who_was_not_found_counts_with_nothing_and_is_told(make_scored) -> None:
     assert rows.loc[("size", "large"), ["persons", "not_found", "oks"]].tolist() == [1, 0, 1]
 
 
-def test_nobody_is_in_no_group(make_scored) -> None:
+def test_without_persons_there_are_no_groups(make_scored) -> None:
     scored = make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2)), boxes=np.empty((0, 4)))
     cases = Cases(scored, neighbours_of([], []), np.empty((0, 2), dtype=np.int64))
     assert stratum_table(cases, draw_images(scored.image_ids, 0, 5)).empty

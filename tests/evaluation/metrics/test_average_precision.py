@@ -237,7 +237,7 @@ def test_a_wrong_number_of_joints_or_an_unknown_image_is_an_error(truth, results
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "1", True, [1.0], 1e300], ids=repr)
 def test_an_invalid_number_is_an_error(truth, results, value) -> None:
-    """In pycocotools a NaN joint matches everybody: AP 1 for nonsense."""
+    """In pycocotools a NaN joint matches every person, with AP 1."""
     for place in (0, 1, 2, 50):
         keypoints = [1.0] * 51
         keypoints[place] = value

@@ -1,4 +1,4 @@
-"""AP and AR of resampled images: pycocotools' own where every image is drawn once, and of copied images where some are twice."""
+"""Tests of posescope.evaluation.metrics.average_precision_bootstrap."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ SIGMAS = COCO_PERSON.oks_sigmas
 
 
 def make_scene(seed, images=12, ties=False):
-    """Crowds, people without keypoints, images without people or without results, bad guesses; maybe equal scores."""
+    """Return crowds, persons without keypoints, images without persons or results, wrong results, and optionally equal scores."""
     rng = np.random.default_rng(seed)
     annotations, results = [], []
     for image in range(1, images + 1):
@@ -64,12 +64,12 @@ def assert_same(evaluation, tolerance=1e-9):
 @pytest.mark.parametrize("ties", [False, True])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_every_image_once_is_pycocotools(ties, seed) -> None:
+def test_every_image_drawn_once_equals_pycocotools(ties, seed) -> None:
     assert_same(evaluate_coco(*make_scene(seed, ties=ties), SIGMAS))
 
 
 def copies(truth, results, counts):
-    """The images of a draw as images of their own: what a resample says in so many words."""
+    """Return the images of a draw as separate images with their records."""
     images, annotations, found = [], [], []
     for image, count in enumerate(counts, start=1):
         for _ in range(count):
@@ -84,10 +84,10 @@ def copies(truth, results, counts):
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_a_draw_is_pycocotools_on_the_copied_images(seed) -> None:
+def test_a_draw_equals_pycocotools_on_copied_images(seed) -> None:
     truth, results = make_scene(seed)
     draws = draw_images(np.arange(1, 13), seed=seed, resamples=3)
-    draws.counts[:, 0] += 1  # the image that surely has somebody to find
+    draws.counts[:, 0] += 1  # this image has a person that counts
     resampled = resample_average_precision(evaluate_coco(truth, results, SIGMAS).matches, draws)
     for row, counts in enumerate(draws.counts.astype(int)):
         expected = evaluate_coco(*copies(truth, results, counts), SIGMAS).metric_values
@@ -95,8 +95,8 @@ def test_a_draw_is_pycocotools_on_the_copied_images(seed) -> None:
             assert resampled[name][row] == pytest.approx(expected[name], abs=1e-9)
 
 
-def test_by_hand() -> None:
-    """Three images of one person each: found surely, found with less, not found but a false alarm between."""
+def test_resampled_precision_by_hand() -> None:
+    """Three images with one person each: found with a high score, found with a low score, and a false alarm between the two."""
     keypoints = np.c_[np.arange(17) * 10.0, np.arange(17) * 5.0, np.full(17, 2)]
     far = keypoints + np.array([5000.0, 0, 0])
     person = {"category_id": 1, "keypoints": keypoints.ravel().tolist(), "num_keypoints": 17, "bbox": [0, 0, 160, 80]}
@@ -116,7 +116,7 @@ def test_by_hand() -> None:
     np.testing.assert_array_equal(found["AP50"], found["AP75"])
 
 
-def test_no_results_and_nobody_in_the_draw() -> None:
+def test_without_results_or_persons_in_the_draw() -> None:
     truth, _ = make_scene(0)
     evaluation = evaluate_coco(truth, [], SIGMAS)
     assert_same(evaluation)
@@ -133,7 +133,7 @@ def test_the_order_of_results_does_not_matter() -> None:
     np.testing.assert_array_equal(one["AP"], other["AP"])
 
 
-def test_categories_are_averaged_as_pycocotools_does() -> None:
+def test_categories_are_averaged_as_in_pycocotools() -> None:
     truth, results = make_scene(1)
     both, found = copy.deepcopy(truth), copy.deepcopy(results)
     both["categories"].append({"id": 2, "name": "child"})
@@ -145,7 +145,7 @@ def test_categories_are_averaged_as_pycocotools_does() -> None:
 
 
 @pytest.mark.real_data
-def test_real_people_with_noisy_predictions(real_data) -> None:
+def test_real_persons_with_noisy_predictions(real_data) -> None:
     (path,) = (real_data / "coco_subset" / "annotations").glob("person_keypoints_val2017.json*")
     truth = load_annotation_file(path)
     rng = np.random.default_rng(0)
