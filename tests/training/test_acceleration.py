@@ -1,12 +1,28 @@
-"""Tests of posescope.training.acceleration: explicit options and `auto`."""
+"""Tests of posescope.training.acceleration: explicit options, `auto`, and compiled regions."""
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from functorch.compile import make_boxed_func
+from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.backends.debugging import aot_eager
 
+from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.hourglass import Hourglass, HourglassOptions
+from posescope.models.hourglass_autoencoder import HourglassAutoencoder
 from posescope.training import acceleration
-from posescope.training.acceleration import Acceleration, choose_acceleration
+from posescope.training.acceleration import (
+    MAX_GRAPHS,
+    Acceleration,
+    choose_acceleration,
+    compile_parts,
+    eager,
+    raise_recompile_limit,
+)
 from posescope.training.options import TrainingOptions
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -38,3 +54,91 @@ def test_no_cuda_graph_with_several_processes() -> None:
 def test_description_lists_what_is_used() -> None:
     assert Acceleration(bf16=True, compiled=False, cuda_graph=True).describe() == "mixed precision (bf16), CUDA graph"
     assert Acceleration(bf16=False, compiled=False, cuda_graph=False).describe() == ""
+
+
+SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 1}
+
+
+class Plain(PoseNetwork):
+    """Network without `compiled_parts`."""
+
+    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+        return [images]
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[torch.fx.GraphModule]:
+    """Graphs that are compiled from now on; they pass through AOTAutograd and run without C++."""
+    found: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+        found.append(graph)
+        run: Callable[..., object] = aot_eager(graph, inputs)
+        return run
+
+    compile_module = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **options: compile_module(self, backend=keep, **options))
+    torch._dynamo.reset()
+    return found
+
+
+@pytest.mark.parametrize("kind", [Hourglass, HourglassAutoencoder])
+def test_stacks_share_a_compilation_with_equal_outputs(kind: type[Hourglass], graphs: list[torch.fx.GraphModule]) -> None:
+    torch.manual_seed(0)
+    network = kind(kind.Options(stacks=4, **SMALL), (64, 64), 5)
+    plain, images = copy.deepcopy(network), torch.randn(2, 3, 64, 64)
+    names = list(network.state_dict())
+    with raise_recompile_limit():
+        compile_parts(network)
+        for _ in range(2):
+            network.load_state_dict(plain.state_dict())
+            network.zero_grad()
+            outputs = network(images)
+            torch.stack(outputs).square().mean().backward()
+    # The stem; three equal stacks; the last stack, which has no successor.
+    assert len(network.compiled_parts()) == 1 + 4
+    assert len(graphs) == 3
+    expected = plain(images)
+    torch.stack(expected).square().mean().backward()
+    assert all(torch.allclose(found, wanted, atol=1e-5) for found, wanted in zip(outputs, expected, strict=True))
+    for (name, ours), theirs in zip(network.named_parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5), name
+    assert list(network.state_dict()) == names
+
+
+def test_backward_pass_of_upsampling_has_no_scatter() -> None:
+    # For PyTorch's own backward pass torch's compiler generates a scattered addition, the slowest operation of a step.
+    operations: list[str] = []
+
+    def list_operations(graph: torch.fx.GraphModule, _inputs: list[Tensor]) -> Callable[..., object]:
+        operations.extend(str(node.target) for node in graph.graph.nodes)
+        return make_boxed_func(graph)  # type: ignore[no-any-return,no-untyped-call]
+
+    torch._dynamo.reset()
+    network = Hourglass(HourglassOptions(**SMALL), (64, 64), 5)
+    for part in network.compiled_parts():
+        part.compile(backend=aot_autograd(fw_compiler=list_operations), dynamic=False)
+    network(torch.randn(1, 3, 64, 64))[0].square().mean().backward()
+    assert [name for name in operations if "index_put" in name or "scatter" in name] == []
+    assert operations.count("aten.avg_pool2d.default") == 2
+
+
+def test_validation_and_copies_are_not_compiled(graphs: list[torch.fx.GraphModule]) -> None:
+    network = Hourglass(HourglassOptions(**SMALL), (64, 64), 5)
+    compile_parts(network)
+    with eager():
+        network.eval()(torch.randn(3, 3, 64, 64))
+    copy.deepcopy(network)(torch.randn(1, 3, 64, 64))
+    assert graphs == []
+
+
+def test_network_without_parts_is_compiled_as_one() -> None:
+    network = Plain()
+    assert network.compiled_parts() == (network,)
+
+
+def test_recompile_limit_is_restored() -> None:
+    before = torch._dynamo.config.recompile_limit
+    with raise_recompile_limit():
+        assert torch._dynamo.config.recompile_limit == MAX_GRAPHS
+    assert torch._dynamo.config.recompile_limit == before
