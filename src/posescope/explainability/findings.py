@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.errors import ExplainabilityError
 
-__all__ = ["MIN_IMAGES", "Control", "Finding", "control_of", "rank_findings"]
+__all__ = ["MIN_IMAGES", "Control", "Finding", "control_of", "range_control", "rank_findings"]
 
 # Intervals from fewer images are unreliable, so no claim based on them counts as held.
 MIN_IMAGES = 10
@@ -73,6 +76,16 @@ class Finding:
     def from_dict(cls, content: Mapping[str, Any]) -> "Finding":
         """Inverse of `dataclasses.asdict`."""
         return cls(**{**content, "control": Control(**content["control"])})
+
+
+def range_control(what: str, values: NDArray[np.float64]) -> Control:
+    """Return a control with the mean and the range of (n,) values.
+
+    Args:
+        what: description of the control.
+        values: (n,) of the control.
+    """
+    return Control(what, float(values.mean()), float(values.min()), float(values.max()))
 
 
 def control_of(what: str, interval: Interval) -> Control:

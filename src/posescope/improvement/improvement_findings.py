@@ -70,25 +70,13 @@ def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) ->
         return
     helped, harmed = fair["low"] > 0, fair["high"] < 0
     verdict = "helps" if helped else "harms" if harmed else "makes no significant difference"
-    yield Finding(
-        claim=(
-            f"An autoencoder of {code_size.dimensions} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
-            f"the PCK (thesis) is {fair['value_b']:.3f}, and {fair['value_a']:.3f} after as many without it "
-            f"(difference {_with_interval(fair)}). Those epochs alone changed the original's PCK by {_with_interval(control)}."
-        ),
-        value=fair["difference"],
-        low=fair["low"],
-        high=fair["high"],
-        control=Control(
-            "as many epochs without an autoencoder, against the original",
-            control["difference"],
-            control["low"],
-            control["high"],
-        ),
-        passed=helped,
-        shown_in=_PLOT,
-        pck_at_stake=fair["difference"] if helped else 0.0,
+    claim = (
+        f"An autoencoder of {code_size.dimensions} numbers in the bottleneck {verdict}: after {epochs} epochs of fine-tuning "
+        f"the PCK (thesis) is {fair['value_b']:.3f}, and {fair['value_a']:.3f} after as many without it "
+        f"(difference {_with_interval(fair)}). Those epochs alone changed the original's PCK by {_with_interval(control)}."
     )
+    alone = Control("as many epochs without an autoencoder, against the original", *_estimate(control))
+    yield Finding(claim, *_estimate(fair), alone, helped, _PLOT, pck_at_stake=fair["difference"] if helped else 0.0)
 
 
 def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
@@ -99,18 +87,12 @@ def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[
     enough = inserted["low"] >= -_TOLERANCE
     verdict = "is enough" if enough else "is not enough" if inserted["high"] < 0 else "may or may not be enough"
     needed = "" if ablated["high"] < 0 else ": this network hardly needs its bottleneck, so codes cannot be distinguished"
-    yield Finding(
-        claim=(
-            f"Without fine-tuning, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
-            f"{_with_interval(inserted)}. With the bottleneck at its mean it changes by "
-            f"{_with_interval(ablated)}{needed}."
-        ),
-        value=inserted["difference"],
-        low=inserted["low"],
-        high=inserted["high"],
-        control=Control("the bottleneck at its mean", ablated["difference"], ablated["low"], ablated["high"]),
-        passed=bool(enough and ablated["high"] < -_TOLERANCE),
+    claim = (
+        f"Without fine-tuning, a code of {code_size.dimensions} numbers {verdict}: it changes the PCK by "
+        f"{_with_interval(inserted)}. With the bottleneck at its mean it changes by {_with_interval(ablated)}{needed}."
     )
+    control = Control("the bottleneck at its mean", *_estimate(ablated))
+    yield Finding(claim, *_estimate(inserted), control, passed=bool(enough and ablated["high"] < -_TOLERANCE))
 
 
 def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]:
@@ -126,18 +108,14 @@ def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
     own, pca = by["autoencoder"], by["pca"]
     better, worse = own["low"] > 0, own["high"] < 0
     verdict = "more than" if better else "less than" if worse else "not significantly more or less than"
-    return Finding(
-        claim=(
-            f"On {own['persons']} evaluation persons the {own['dimensions']} numbers of the autoencoder of stack {own['stack']} "
-            f"({own['active_dimensions']} in use) explain {own['explained_variance']:.1%} of the variance of the bottleneck, "
-            f"{verdict} as many principal components ({pca['explained_variance']:.1%})."
-        ),
-        value=float(own["explained_variance"]),
-        low=float(pca["explained_variance"] + own["low"]),
-        high=float(pca["explained_variance"] + own["high"]),
-        control=Control(f"{pca['dimensions']} principal components", float(pca["explained_variance"])),
-        passed=bool(better),
+    claim = (
+        f"On {own['persons']} evaluation persons the {own['dimensions']} numbers of the autoencoder of stack {own['stack']} "
+        f"({own['active_dimensions']} in use) explain {own['explained_variance']:.1%} of the variance of the bottleneck, "
+        f"{verdict} as many principal components ({pca['explained_variance']:.1%})."
     )
+    low, high = (float(pca["explained_variance"] + own[end]) for end in ("low", "high"))
+    control = Control(f"{pca['dimensions']} principal components", float(pca["explained_variance"]))
+    return Finding(claim, float(own["explained_variance"]), low, high, control, bool(better))
 
 
 def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
@@ -147,19 +125,14 @@ def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
         before, control = by["original", layer], by["continued", layer]
         after = by["improved", layer.replace("bottleneck", "restored")]
         passed = 0 < after["components_95"] < control["components_95"]
-        yield Finding(
-            claim=(
-                f"The input of the decoder of {layer.partition('.')[0]} has 95 % of its variance in {after['components_95']} "
-                f"components, in {before['components_95']} in the original, and in {control['components_95']} after fine-tuning "
-                f"without an autoencoder (participation ratio {after['participation_ratio']:.1f}, "
-                f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
-            ),
-            value=float(after["components_95"]),
-            low=None,
-            high=None,
-            control=Control("as many epochs without an autoencoder", float(control["components_95"])),
-            passed=bool(passed),
+        claim = (
+            f"The input of the decoder of {layer.partition('.')[0]} has 95 % of its variance in {after['components_95']} "
+            f"components, in {before['components_95']} in the original, and in {control['components_95']} after fine-tuning "
+            f"without an autoencoder (participation ratio {after['participation_ratio']:.1f}, "
+            f"{before['participation_ratio']:.1f} and {control['participation_ratio']:.1f})."
         )
+        alone = Control("as many epochs without an autoencoder", float(control["components_95"]))
+        yield Finding(claim, float(after["components_95"]), None, None, alone, bool(passed))
 
 
 def _note_of_joints(joints: pd.DataFrame) -> str:
@@ -192,8 +165,13 @@ def _compared(metrics: pd.DataFrame, a: str, b: str) -> dict[str, Any]:
     return {str(name): value for name, value in chosen.to_dict("records")[0].items()}
 
 
+def _estimate(row: dict[str, Any]) -> tuple[float, float, float]:
+    """Difference and ends of its interval."""
+    return row["difference"], row["low"], row["high"]
+
+
 def _all_known(*rows: dict[str, Any]) -> bool:
-    return all(math.isfinite(row[name]) for row in rows for name in ("difference", "low", "high"))
+    return all(math.isfinite(value) for row in rows for value in _estimate(row))
 
 
 def _with_interval(row: dict[str, Any]) -> str:

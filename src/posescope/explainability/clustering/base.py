@@ -79,6 +79,16 @@ class ClusterCountOptions(Options):
             raise ValueError(f"largest ({self.largest}) must not be below smallest ({self.smallest})")
         return self
 
+    def reduced(self, clusters: int | None, **most: int) -> Self:
+        """Return options of lower cost.
+
+        Args:
+            clusters: the only number of clusters to try; none: the same range.
+            most: upper bounds of options by name.
+        """
+        counts = {} if clusters is None else {"smallest": clusters, "largest": clusters}
+        return self.model_copy(update={name: min(bound, getattr(self, name)) for name, bound in most.items()} | counts)
+
     def counts_for(self, points: NDArray[np.floating], name: str) -> range:
         """Return the numbers of clusters to try for (N, P) finite points: all of the range below N.
 

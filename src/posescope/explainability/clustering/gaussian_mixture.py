@@ -75,10 +75,7 @@ class GaussianMixture:
         Args:
             clusters: the only number of clusters to try; none: the same range.
         """
-        changes = {"restarts": 1, "silhouette_persons": min(2000, self.options.silhouette_persons)}
-        if clusters is not None:
-            changes |= {"smallest": clusters, "largest": clusters}
-        return GaussianMixture(self.options.model_copy(update=changes))
+        return GaussianMixture(self.options.reduced(clusters, restarts=1, silhouette_persons=2000))
 
     def _fit(self, points: NDArray[np.float64], count: int, seed: int) -> Mixture:
         least = max(_MIN_VARIANCE * float(points.var(axis=0).mean()), np.finfo(np.float64).tiny)

@@ -27,7 +27,6 @@ from posescope.explainability.features.row_blocks import centre_rows, row_slices
 __all__ = ["KMeansClusterer", "KMeansFit", "KMeansOptions", "fit_kmeans"]
 
 _COPIES = 2  # of its points that a scikit-learn fit holds: its own, and the differences of their variance
-_QUICK_RESTARTS, _QUICK_SILHOUETTES = 2, 2000
 
 
 class KMeansOptions(ClusterCountOptions):
@@ -84,14 +83,7 @@ class KMeansClusterer:
         Args:
             clusters: the only k to try; none: the same range.
         """
-        own = self.options
-        changes = {
-            "restarts": min(_QUICK_RESTARTS, own.restarts),
-            "silhouette_persons": min(_QUICK_SILHOUETTES, own.silhouette_persons),
-        }
-        if clusters is not None:
-            changes |= {"smallest": clusters, "largest": clusters}
-        return KMeansClusterer(own.model_copy(update=changes))
+        return KMeansClusterer(self.options.reduced(clusters, restarts=2, silhouette_persons=2000))
 
     def _silhouettes(self, points: NDArray[np.floating], fits: dict[int, "KMeansFit"], seed: int) -> dict[int, float]:
         """Mean silhouette by k; 0 where it is undefined because all points are in one cluster."""

@@ -13,7 +13,7 @@ from posescope.explainability.clustering.base import Clusterer, Clustering, quic
 from posescope.explainability.clustering.silhouettes import LOW_SILHOUETTE, describe_structure
 from posescope.explainability.clusters.null_reference import NullDraw, cluster_null_data, fit_null_model
 from posescope.explainability.clusters.split_half_stability import STABLE_AGREEMENT, split_half_agreements
-from posescope.explainability.findings import Control, Finding
+from posescope.explainability.findings import Finding, range_control
 
 __all__ = ["ClusterValidation", "ClusterValidationOptions", "validate_clusters"]
 
@@ -145,25 +145,14 @@ class ClusterValidation:
         Args:
             shown_in: name of the image that shows the clusters.
         """
-        null, own = self.null_silhouettes, self.silhouette
-        control = Control(
-            f"{len(null)} samples of null data of the same covariance without clusters (Gaussian, uniform, skewed), clustered "
-            f"into {len(self.clustering)}",
-            float(null.mean()),
-            float(null.min()),
-            float(null.max()),
-        )
+        own, what = self.silhouette, "samples of null data of the same covariance without clusters (Gaussian, uniform, skewed)"
+        control = range_control(f"{len(self.null)} {what}, clustered into {len(self.clustering)}", self.null_silhouettes)
         found = [Finding(self.describe(), own.estimate, own.low, own.high, control, self.is_real, shown_in)]
         return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(shown_in)]
 
     def _stability(self, shown_in: str) -> Finding:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
-        control = Control(
-            f"halves of as many points of null data, clustered into {count}",
-            float(null.mean()),
-            float(null.min()),
-            float(null.max()),
-        )
+        control = range_control(f"halves of as many points of null data, clustered into {count}", null)
         passed = bool(self.is_stable and agreement > null.max())
         verdict = "find the same" if self.is_stable else "do not find the same"
         claim = f"Two halves of the images {verdict} {count} clusters: adjusted Rand index {agreement:.2f}"
