@@ -17,7 +17,8 @@ from posescope.core.errors import DataError
 from posescope.core.records import CropJoints
 from posescope.core.skeleton import Skeleton
 from posescope.data.images.decoding import MissingImageError
-from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections
+from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
+from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_inputs import ImageInputError

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
+from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
+from posescope.prediction.detectors.detector import Detections, FullImage, FullImageOptions
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_source import ImageSource

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
 from posescope.data.images.decoding import ImageError
-from posescope.prediction.detectors.detector import BoxesFile, BoxesFileOptions, Detections, FullImage, FullImageOptions
+from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
+from posescope.prediction.detectors.detector import Detections, FullImage, FullImageOptions
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_source import ImageSource

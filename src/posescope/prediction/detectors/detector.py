@@ -1,47 +1,86 @@
-"""Who is in the picture: detectors give each image the boxes of its people.
+"""The contract of person detectors, and the detector `full_image`.
 
-A detector is asked image by image, in any order, and never about all at once: nobody has to hold them. What it needs for all of
-them (an index of a file, a network) it makes at the first image, and keeps. Boxes are in our convention: x, y are the upper left
-edge, pixel i spans [i - 0.5, i + 0.5].
+A detector gives an image the boxes of its persons. It is called for one image after the other, in any order. What it needs for
+all of them (the index of a file, a network) it loads at the first image and keeps. Boxes are in the project's convention: x, y are
+the upper left edge, pixel i spans [i - 0.5, i + 0.5].
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from posescope.core.plugins import Options
-from posescope.prediction.detectors.boxes_file import BoxIndex, BoxRules, Detections, MatchedImages, index_boxes
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
-__all__ = [
-    "BoxesFile",
-    "DetectedPerson",
-    "Detections",
-    "Detector",
-    "FullImage",
-    "ImageInfo",
-    "MatchedImages",
-    "ImageIndexedDetector",
-]
+__all__ = ["Detections", "Detector", "FullImage", "FullImageOptions", "ImageIndexedDetector", "MatchedImages"]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """A file of boxes, if there is one: COCO detection results or annotations.
+
+    Attributes:
+        root: path of the file.
+    """
+
+    root: Path
+
+    def is_finished(self) -> bool:
+        """Return True if the file is there."""
+        return self.root.is_file()
+
+
+@dataclass(frozen=True)
+class MatchedImages:
+    """What a file of boxes says of the images of a run.
+
+    Attributes:
+        ids: image_id in the file by image name, for the images that the file knows.
+        notes: messages for the user, one sentence each.
+    """
+
+    ids: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Detector(Protocol):
     """Component contract of `posescope.detectors`: `detector(options)(image, info, detections) -> persons of this image`."""
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
-        """Find the people of one image.
+        """Detect the persons of one image.
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
-            info: its name, number and size.
-            detections: the file of boxes, for who reads one.
+            info: its name, id and size.
+            detections: the file of boxes, for detectors that read one.
 
         Raises:
-            ImageError: if this image alone cannot be answered for; the others can.
-            DataError, OptionsError: if none can.
+            ImageError: if the detector cannot work for this image, but can for others.
+            DataError, OptionsError: if it cannot work at all.
+        """
+        ...
+
+
+@runtime_checkable
+class ImageIndexedDetector(Protocol):
+    """A detector that is given the names of all images before the first image, where they are known."""
+
+    def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
+        """Match the images with the detector's source.
+
+        Args:
+            names: of all images and videos of the run.
+            detections: the file of boxes.
+
+        Returns:
+            The ids that the source has for these images, and messages for the user.
+
+        Raises:
+            DataError: if the source has no box for any of them.
         """
         ...
 
@@ -51,7 +90,7 @@ class FullImageOptions(Options):
 
 
 class FullImage:
-    """One person an image, whose box is the whole image."""
+    """One person per image, whose box is the whole image."""
 
     Options = FullImageOptions
 
@@ -59,74 +98,5 @@ class FullImage:
         self.options = options
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
-        """The image spans [-0.5, W - 0.5]."""
+        """Return one box; the image spans [-0.5, W - 0.5] x [-0.5, H - 0.5]."""
         return [DetectedPerson(info, (-0.5, -0.5, float(info.size[1]), float(info.size[0])))]
-
-
-@runtime_checkable
-class ImageIndexedDetector(Protocol):
-    """What a detector may have besides: it is told the names of all images before the first one, where they are known."""
-
-    def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
-        """Look the images up.
-
-        Args:
-            names: of all images and videos that will be asked about.
-            detections: the file of boxes.
-
-        Returns:
-            Their ids, as far as the detector's source has any, and what the user should be told.
-
-        Raises:
-            DataError: if the detector cannot answer for any of them.
-        """
-        ...
-
-
-class BoxesFileOptions(Options):
-    """Options of `boxes_file`."""
-
-    min_score: float = Field(0.0, ge=0, le=1, description="boxes with a lower score are left out")
-    category_id: int | None = Field(1, description="only boxes of this category; null: all")
-    max_invalid_fraction: float = Field(
-        0.01, ge=0, le=1, description="share of records that may be invalid (NaN, text, no width); they are named and left out"
-    )
-
-
-class BoxesFile:
-    """Boxes of a COCO detection results file (parameter `boxes`), matched to the images by `file_name`, else by number.
-
-    Names match as `coco.image_names.FileNameMatcher` says; text as `image_id` is a name, with or without its suffix. A number counts
-    only where it is the image's name (`000000000139.jpg`). Annotation files say `file_name` by themselves, and how large the
-    image was: boxes are those of the upright picture, in full size. The file is read and checked whole at first, and kept.
-    """
-
-    Options = BoxesFileOptions
-
-    def __init__(self, options: BoxesFileOptions) -> None:
-        self.options = options
-        self._boxes: BoxIndex | None = None
-
-    def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:
-        """Match the boxes to all images.
-
-        Raises:
-            DataError: if too many records are invalid, a name is ambiguous, or no box belongs to any of the images.
-        """
-        self._boxes, known = self._read(detections).match(names)
-        return known
-
-    def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
-        """COCO's boxes lose 0.5, as everywhere where COCO is read. They come in the order of the file.
-
-        Raises:
-            ImageError: if the file says another size of the image.
-            DataError: if too many records are invalid, or boxes are known by the number of two images.
-        """
-        if self._boxes is None or self._boxes.path != detections.root:
-            self._boxes = self._read(detections)
-        return [DetectedPerson(info, one.box, one.score) for one in self._boxes.find(info)]
-
-    def _read(self, detections: Detections) -> BoxIndex:
-        options = self.options
-        return index_boxes(detections, BoxRules(options.min_score, options.category_id, options.max_invalid_fraction))
