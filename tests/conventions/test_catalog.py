@@ -25,7 +25,7 @@ MAY_BE_NONE = {"params:data_engineering.sample", "params:evaluation.results"}
 # Handed from one node to the next and never written.
 IN_MEMORY = {
     "download_plan", "fetched_archives", "test_access", "test_model", "cases_val",
-    "setting_val", "setting_test",
+    "setting_val", "setting_test", "data_results", "training_results", "evaluation_results", "explainability_results",
 }  # fmt: skip
 # Read by a hook, by no node.
 OF_HOOKS = {"run_records", "data_folder"}

@@ -57,6 +57,6 @@ def test_list_of_findings_with_analysis_command_and_image() -> None:
     first, second = list_findings(results)
     assert (first["model"], second["model"]) == ("0123456789abcdef", "")
     assert (first["claim"], first["analysis"], first["shown_in"]) == ("large", "clusters", None)
-    assert first["command"] == "kedro run --pipelines explainability --nodes analyse_clusters"
+    assert first["command"] == "kedro run --pipelines explainability --nodes explainability.analyses.analyse_clusters"
     assert second["shown_in"] == "latent_traversal/walk.png"
     assert second["control"] == {"what": "chance", "value": 0.1, "low": None, "high": None}

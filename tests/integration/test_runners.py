@@ -121,7 +121,7 @@ def test_an_expected_error_of_a_dataset_is_one_line_with_every_runner(runner: st
     places = f"raw_dir={raw},data_dir={tmp_path}"
     (tmp_path / "07_model_output").mkdir()
     (tmp_path / "07_model_output" / "tuning.json").write_text("{")
-    ended = call(runner, places, "--pipelines", "tune", "--nodes", "list_trials")
+    ended = call(runner, places, "--pipelines", "tune", "--nodes", "tune.tabulate_trials")
     assert ended.exit_code == 1
     assert isinstance(ended.exception, SystemExit), repr(ended.exception)
     message = ended.output.partition("Error: ")[2].strip()

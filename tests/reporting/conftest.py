@@ -19,6 +19,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
 from posescope.data.crops.options import CropOptions
 from posescope.geometry.crop_recipe import CropRecipe
+from posescope.reporting.plots.evaluation_plots import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.reporting.sections.data_section import DataInputs
 from posescope.reporting.sections.error_analysis_section import FailureInputs
 
@@ -111,8 +112,11 @@ def data_inputs() -> DataInputs:
             ],
             columns=["severity", "split", "check", "records", "fraction", "detail", "remedy"],
         ),
-        box_sizes=figure,
-        joint_counts=figure,
+        distribution_plot=figure,
+        rejected_plot=figure,
+        joint_labels_plot=figure,
+        box_sizes_plot=figure,
+        joint_counts_plot=figure,
         crop_grid=picture,
         target_grid=picture,
         average_crop=picture,
@@ -129,8 +133,8 @@ def failure_inputs() -> FailureInputs:
         "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2, 0),
     }
     figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
-    return FailureInputs(
-        error_types=pd.DataFrame(
+    tables = {
+        "error_types": pd.DataFrame(
             [
                 (joint, kind, 20, round(20 * fraction), fraction, fraction, fraction)
                 for joint, of_joint in shares.items()
@@ -138,7 +142,7 @@ def failure_inputs() -> FailureInputs:
             ],
             columns=["joint", "type", "labelled", "count", "fraction", "low", "high"],
         ),
-        error_costs=pd.DataFrame(
+        "error_costs": pd.DataFrame(
             [
                 ("jitter", 8, 0.4, 0.5, 0.1, 0.05, 0.04, 0.06),
                 ("inversion", 4, 0.4, 0.6, 0.2, 0.15, 0.1, 0.2),
@@ -150,7 +154,7 @@ def failure_inputs() -> FailureInputs:
                 "type", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high",
             ],
         ),
-        strata=pd.DataFrame(
+        "strata": pd.DataFrame(
             [
                 ("all persons", "all persons", 50, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
                 ("size", "small", 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
@@ -159,19 +163,26 @@ def failure_inputs() -> FailureInputs:
             ],
             columns=["stratum", "group", "persons", *figures],
         ),
-        reliability=pd.DataFrame(
+        "reliability": pd.DataFrame(
             [("joint", 1, 9, 0.2, 0.1, 0.3, *[0.5] * 6), ("person", 1, 7, 0.2, 0.1, 0.3, *[0.5] * 6)],
             columns=["level", "bin", "count", "score", "score_low", "score_high", *figures],
         ),
-        rank_correlations=pd.DataFrame(
+        "rank_correlations": pd.DataFrame(
             [("joint", 9, 0.5, 0.4, 0.6), ("person", 7, 0.31, 0.12, 0.44)], columns=["level", "count", "spearman", "low", "high"]
         ),
-        decoding_effects=pd.DataFrame(
+        "decoding_effects": pd.DataFrame(
             [
                 ("variant", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
                 ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
             ],
             columns=["kind", "variant", *figures],
         ),
+    }  # fmt: skip
+    return FailureInputs(
+        **tables,
+        error_types_plot=plot_error_types(tables["error_types"]),
+        error_costs_plot=plot_error_costs(tables["error_costs"]),
+        strata_plot=plot_strata(tables["strata"]),
+        reliability_plot=plot_reliability(tables["reliability"], tables["rank_correlations"]),
         worst_persons=np.full((8, 12, 3), 90, np.uint8),
-    )  # fmt: skip
+    )

@@ -13,6 +13,8 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.findings import Control, Finding
 from posescope.models.complexity import count_parameters
 from posescope.reporting.html_page import render_report
+from posescope.reporting.plots.evaluation_plots import plot_joint_scores
+from posescope.reporting.plots.training_plots import plot_history
 from posescope.reporting.report_assembly import ReportInputs, assemble_report
 
 PICTURE = np.full((8, 12, 3), 90, np.uint8)
@@ -39,6 +41,16 @@ def skip_table():
 
 @pytest.fixture
 def inputs(tiny_model, data_inputs, failure_inputs):
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "train_loss": [0.2, 0.1],
+            "val_loss": [0.3, 0.2],
+            "val_pck_thesis": [0.1, 0.5],
+            "learning_rate": [1e-3, 1e-3],
+            "seconds": [3.0, 4.4],
+        }
+    )
     return ReportInputs(
         title="A tiny run",
         model=tiny_model,
@@ -50,17 +62,10 @@ def inputs(tiny_model, data_inputs, failure_inputs):
             }
         },
         data=data_inputs,
-        history=pd.DataFrame(
-            {
-                "epoch": [1, 2],
-                "train_loss": [0.2, 0.1],
-                "val_loss": [0.3, 0.2],
-                "val_pck_thesis": [0.1, 0.5],
-                "learning_rate": [1e-3, 1e-3],
-                "seconds": [3.0, 4.4],
-            }
-        ),
+        history=history,
+        history_plot=plot_history(history),
         joint_scores=joint_scores(),
+        joint_scores_plot=plot_joint_scores(joint_scores()),
         # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
         components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), layer="stack1.bottleneck", shape=(4, 1, 1)),
         analyses={

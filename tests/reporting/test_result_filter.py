@@ -15,9 +15,12 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.reporting.html_page import render_report
 from posescope.reporting.model_card import write_model_card
+from posescope.reporting.plots.evaluation_plots import plot_joint_scores
+from posescope.reporting.plots.plot_style import add_plot_origin
+from posescope.reporting.plots.training_plots import plot_history
 from posescope.reporting.report_assembly import assemble_report
 from posescope.reporting.report_inputs import select_card_inputs, select_report_inputs
-from posescope.reporting.result_filter import ResultFilter, add_image_origin, add_plot_origin, origin_of
+from posescope.reporting.result_filter import ResultFilter, add_image_origin, origin_of
 
 DATA = "d" * 16
 PICTURE = np.full((8, 12, 3), 90, np.uint8)
@@ -106,9 +109,10 @@ def results(data_inputs, failure_inputs, own):
                 return add_origin(value, origin)
             return add_image_origin(value, origin) if isinstance(value, np.ndarray) else add_plot_origin(go.Figure(value), origin)
 
-        failures = {f"failure_{name}": mark(name, value, evaluated) for name, value in vars(failure_inputs).items()}
-        tables = {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items()}
-        return {**failures, **{f"data_{name}": value for name, value in tables.items()}}
+        return {
+            "evaluation": {name: mark(name, value, evaluated) for name, value in vars(failure_inputs).items()},
+            "data": {name: mark(name, value, Origin(data=data)) for name, value in vars(data_inputs).items()},
+        }
 
     return make
 
@@ -128,16 +132,17 @@ def report_of(model, statistics, results, evaluated: Origin, history: Origin, ex
     scores = pd.DataFrame(
         rows, columns=["joint", "visibility", "labelled", "mean_error_px", "normalised_mean_error", "pck_thesis"]
     )
+    curves, joints, found = add_origin(epochs, history), add_origin(scores, evaluated), results(evaluated)
+    joint_scores = {"joint_scores": joints, "joint_scores_plot": plot_joint_scores(joints)}
     return select_report_inputs(
         ResultFilter.of(model, statistics),
         "A page",
         model,
-        metrics=metrics_of(evaluated),
-        history=add_origin(epochs, history),
-        joint_scores=add_origin(scores, evaluated),
-        components=each_kind(evaluated)["components"],
+        data=found["data"],
+        training={"history": curves, "history_plot": plot_history(curves)},
+        evaluation={**found["evaluation"], "metrics": metrics_of(evaluated), **joint_scores},
+        explainability={"components": each_kind(evaluated)["components"]},
         examples=add_image_origin(PICTURE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA)),
-        **results(evaluated),
     )
 
 
@@ -159,10 +164,10 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, sta
     assert content.headlines == ()
     assert content.sections[0].title == "Left out"
     assert "b" * 16 in render_report(content)
-    distribution = add_origin(data_inputs.distribution, Origin(data=DATA))
-    failures = {name: value for name, value in results(before).items() if name.startswith("failure_")}
+    found = results(before)
+    evaluation = {**found["evaluation"], "metrics": metrics_of(before)}
     card = write_model_card(
-        select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, metrics_of(before), distribution, **failures)
+        select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, found["data"], evaluation, {})
     )
     assert "0.777" not in card
     assert "| train | " in card
@@ -181,7 +186,7 @@ def test_curves_of_another_model_are_left_out(tiny_model, statistics, own, resul
 
 @pytest.mark.parametrize("stranger", [Origin("b" * 16, DATA), Origin(data="e" * 16)])
 def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statistics, own, results, stranger):
-    """As where the report alone is written again: `--nodes write_report`."""
+    """As where the report alone is written again: `--pipelines reporting`."""
     inputs = report_of(tiny_model, statistics, results, own, own, examples=stranger)
     assert inputs.examples is None
     assert "person_examples" in inputs.left_out[-1]
@@ -194,7 +199,8 @@ def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statis
 def test_quality_of_other_data_is_left_out(tiny_model, statistics, own, results):
     def with_quality(evaluated, data=DATA):
         found = results(evaluated, data)
-        return {**found, "data_quality": add_origin(drop_origin(found["data_quality"]), Origin(data="other"))}
+        quality = add_origin(drop_origin(found["data"]["quality"]), Origin(data="other"))
+        return {**found, "data": {**found["data"], "quality": quality}}
 
     inputs = report_of(tiny_model, statistics, with_quality, own, own)
     assert inputs.data is None

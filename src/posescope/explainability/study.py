@@ -203,7 +203,7 @@ def list_findings(results: Mapping[str, AnalysisResult]) -> list[dict[str, Any]]
 def _as_json(finding: Finding, analysis: str, result: AnalysisResult) -> dict[str, Any]:
     ending = "png" if finding.shown_in in result.images else "plotly.json"
     shown_in = None if finding.shown_in is None else f"{analysis}/{finding.shown_in}.{ending}"
-    command = f"kedro run --pipelines explainability --nodes analyse_{analysis}"
+    command = f"kedro run --pipelines explainability --nodes explainability.analyses.analyse_{analysis}"
     return {
         **asdict(finding),
         "shown_in": shown_in,

@@ -1,4 +1,4 @@
-"""Nodes that score one split: unpack, one call, return. Shared by the pipelines that score, which never import one another."""
+"""Node functions that score one split, shared by the pipelines `evaluation` and `final_test`."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -34,11 +34,11 @@ __all__ = ["SplitNodes"]
 
 @dataclass(frozen=True)
 class SplitNodes:
-    """The nodes, for the people of one split."""
+    """Node functions for the persons of one split; methods, because runners with several processes pickle them."""
 
     split: Literal["val", "test"]
 
-    def choose_people(
+    def select_evaluated_persons(
         self,
         persons_read: pd.DataFrame,
         keypoints: pd.DataFrame,
@@ -46,7 +46,7 @@ class SplitNodes:
         crops: CropStore,
         scoring: ScoringOptions,
     ) -> pd.DataFrame:
-        """Who counts in the figures a person."""
+        """Select the persons that count in the metrics per person."""
         cropped = persons_with_crops(persons, crops)
         return select_evaluated_persons(scoring.person_protocol, self.split, persons_read, keypoints, persons, cropped)
 
@@ -61,17 +61,17 @@ class SplitNodes:
         scoring: ScoringOptions,
         results: str | None = None,
     ) -> EvaluationSetting:
-        """What every figure a person is to be told with, and which model, data and results it is of."""
+        """Return the protocol, split, boxes, flip test and origin that all metric values of the run share."""
         check_current(statistics, crops, persons, targets)
         origin = origin_of_predictions(model, statistics.data_fingerprint, results)
         return evaluation_setting(scoring.person_protocol, self.split, prediction.flip_test, results, origin)
 
-    def predict_people(
+    def predict_persons(
         self,
         model: PoseModel | None,
         crops: CropStore,
         targets: PoseTargets,
-        wanted: pd.DataFrame,
+        evaluated: pd.DataFrame,
         keypoints: pd.DataFrame,
         crop_boxes: pd.DataFrame,
         skeleton: Skeleton,
@@ -81,11 +81,11 @@ class SplitNodes:
         raw_source: CocoFolder | None = None,
         source: SourceOptions | None = None,
     ) -> dict[str, Any]:
-        """Run the model on the crops, or take another system's results in its place."""
+        """Run the model on the crops, or read the results of another system."""
         crops.check_boxes(crop_boxes)
-        chosen = crops.select(targets, ids_of(wanted, self.split))
+        chosen = crops.select(targets, ids_of(evaluated, self.split))
         truth = raw_source.annotation_file(source, source.source_split_of(self.split)) if raw_source and source else None
-        found = predict_split(model, chosen, wanted, keypoints, crop_boxes, skeleton, prediction, results, truth)
+        found = predict_split(model, chosen, evaluated, keypoints, crop_boxes, skeleton, prediction, results, truth)
         origin = setting.origin or Origin()
         return {
             "predictions": add_origin(found.predictions, origin),
@@ -93,21 +93,21 @@ class SplitNodes:
             "heatmap_errors": add_origin(found.heatmap_errors, origin),
         }
 
-    def score_precision(
+    def score_average_precision(
         self,
         raw_source: CocoFolder,
         results: list[dict[str, Any]],
         predictions: pd.DataFrame,
         persons: pd.DataFrame,
-        wanted: pd.DataFrame,
+        evaluated: pd.DataFrame,
         skeleton: Skeleton,
         setting: EvaluationSetting,
         source: SourceOptions,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
-        """OKS AP and AR in original images, against the untouched annotation file that the split comes from.
+        """Compute OKS AP and AR in image px, against the unchanged annotation file of the split.
 
-        The results are plain COCO records and cannot say their origin; the predictions, made with them, say it.
+        COCO results have no field for their origin; the predictions, written by the same node, have one.
         """
         self._check_tables(setting, predictions=predictions)
         truth, images = (
@@ -115,14 +115,14 @@ class SplitNodes:
             images_to_evaluate(self.split, persons),
         )
         protocol = scoring.precision_protocol
-        found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, wanted, images)
+        found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images)
         return {"metric_values": found.metric_values.of(setting.origin), "image_ids": list(found.image_ids)}
 
     def score_persons(
         self,
         crops: CropStore,
         predictions: pd.DataFrame,
-        wanted: pd.DataFrame,
+        evaluated: pd.DataFrame,
         keypoints: pd.DataFrame,
         crop_boxes: pd.DataFrame,
         image_ids: list[int],
@@ -130,10 +130,10 @@ class SplitNodes:
         setting: EvaluationSetting,
         scoring: ScoringOptions,
     ) -> dict[str, Any]:
-        """Every metric, person by person and joint by joint."""
+        """Compute all metrics, per person and per joint."""
         self._check_tables(setting, predictions=predictions)
-        ids, size = ids_of(wanted, self.split), crops.crop_size
-        scored = gather_scored(predictions, wanted, keypoints, crop_boxes, skeleton, size, ids)
+        ids, size = ids_of(evaluated, self.split), crops.crop_size
+        scored = gather_scored(predictions, evaluated, keypoints, crop_boxes, skeleton, size, ids)
         result = evaluate_persons(scored, scoring.metrics, skeleton, scoring.seed, image_ids, scoring.resamples, setting.protocol)
         joint_scores = add_setting(result.joint_scores, setting)
         person_scores = add_origin(result.person_scores, setting.origin or Origin())
@@ -146,17 +146,17 @@ class SplitNodes:
     def score_heatmaps(
         self, heatmap_errors: pd.DataFrame, image_ids: list[int], setting: EvaluationSetting, scoring: ScoringOptions
     ) -> MetricValues:
-        """How far the heatmaps are from their targets."""
+        """Compute the mean squared error of the heatmaps."""
         self._check_tables(setting, heatmap_errors=heatmap_errors)
         return evaluate_heatmaps(heatmap_errors, image_ids, scoring.seed, scoring.resamples).of(setting.origin)
 
     def assemble_metrics(
         self, metric_values: MetricValues, precision: MetricValues, mse: MetricValues, setting: EvaluationSetting
     ) -> dict[str, Any]:
-        """The content of metrics.json, or of test_metrics.json."""
+        """Return the content of metrics.json or test_metrics.json."""
         return metrics_content(setting, metric_values, precision, mse)
 
     def _check_tables(self, setting: EvaluationSetting, **tables: pd.DataFrame) -> None:
-        """Check what tables say of their origin; an empty table shows nothing, and may be of anything."""
+        """Check the origin of all tables that have rows."""
         found = {name: origin_of_table(table) for name, table in tables.items() if len(table)}
         check_origins(setting.origin, found, pipeline_of_split(self.split))

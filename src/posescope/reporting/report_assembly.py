@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.artifacts.pose_model import PoseModel
@@ -13,8 +14,6 @@ from posescope.core.skeleton import DEFAULT_OKS_SIGMA, Skeleton
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.models.complexity import count_macs, count_parameters
-from posescope.reporting.plots.evaluation_plots import plot_joint_scores
-from posescope.reporting.plots.training_plots import plot_history
 from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.sections.data_section import DataInputs, assemble_data_section, assemble_quality_section
 from posescope.reporting.sections.error_analysis_section import FailureInputs, assemble_failure_section
@@ -60,7 +59,9 @@ class ReportInputs:
     metrics: Mapping[str, Any] | None
     data: DataInputs | None
     history: pd.DataFrame | None
+    history_plot: go.Figure | None
     joint_scores: pd.DataFrame | None
+    joint_scores_plot: go.Figure | None
     components: Components | None
     analyses: Mapping[str, AnalysisResult]
     examples: NDArray[np.uint8] | None
@@ -160,7 +161,7 @@ def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:
 
 def _scores_section(inputs: ReportInputs) -> Section:
     shown = "Persons of the validation set, evenly spread by their numbers."
-    if inputs.joint_scores is None:
+    if inputs.joint_scores is None or inputs.joint_scores_plot is None:
         text = f"There are no scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
         return Section(title="How good it is, and where it fails", text=text, pictures=_examples(inputs, shown))
     joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
@@ -173,7 +174,7 @@ def _scores_section(inputs: ReportInputs) -> Section:
     return Section(
         title="How good it is, and where it fails",
         text=text,
-        figures=(ReportPlot(plot_joint_scores(joints), "PCK and mean error of every joint, the worst on top.", "Bars by joint"),),
+        figures=(ReportPlot(inputs.joint_scores_plot, "PCK and mean error of every joint, the worst on top.", "Bars by joint"),),
         pictures=_examples(inputs, "From the photograph to the prediction, best to worst."),
         tables=(
             ReportTable(
@@ -216,10 +217,10 @@ def _training_section(inputs: ReportInputs) -> Section:
         columns=["what", "value", "options"],
     )
     recipe = ReportTable("Recipe", parameters)
-    if inputs.history is None:
+    if inputs.history is None or inputs.history_plot is None:
         return Section(title="How it was made", tables=(recipe,))
     return Section(
         title="How it was made",
-        figures=(ReportPlot(plot_history(inputs.history), "Losses and PCK, epoch by epoch.", "Curves of training"),),
+        figures=(ReportPlot(inputs.history_plot, "Losses and PCK, epoch by epoch.", "Curves of training"),),
         tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

@@ -1,6 +1,7 @@
-"""Choose what the report and the model card print: what belongs to the model and the data at hand, and nothing else."""
+"""Select the results that the report and the model card show: those of the model and the data of this run."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,6 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.origin import drop_origin
 from posescope.drawing.rgb_images import PngImage
 from posescope.explainability.base import AnalysisResult
-from posescope.explainability.components.pca import Components
 from posescope.explainability.study import findings_of
 from posescope.reporting.model_card import CardInputs
 from posescope.reporting.report_assembly import ReportInputs
@@ -19,98 +19,101 @@ from posescope.reporting.sections.error_analysis_section import FailureInputs
 
 __all__ = ["select_card_inputs", "select_report_inputs"]
 
-_EVALUATION, _EXPLAINABILITY, _DATA = "evaluation", "explainability", "data_engineering"
+_ANALYSIS = "analysis_"
 
 
 def select_card_inputs(
-    belongings: ResultFilter, model: PoseModel, metrics: Mapping[str, Any], data_distribution: pd.DataFrame, **results: Any
+    results: ResultFilter,
+    model: PoseModel,
+    data: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    explainability: Mapping[str, Any],
 ) -> CardInputs:
-    """Return what the card of a model is made of.
+    """Return the inputs of the model card.
 
     Args:
-        belongings: the model and the data at hand.
+        results: filter for the model and the data of this run.
         model: the model.
-        metrics: content of metrics.json.
-        data_distribution: a `Distribution` table.
-        results: tables and picture of `FailureInputs` (`failure_<name>`), and analyses (`analysis_<name>`).
+        data: results of data engineering; `distribution` is used.
+        evaluation: `metrics` (content of metrics.json) and the fields of `FailureInputs`.
+        explainability: results of analyses by `analysis_<name>`.
     """
     return CardInputs(
         model=model,
-        metrics=belongings.keep({"metrics": metrics}, _EVALUATION).get("metrics"),
-        distribution=belongings.keep({"data_distribution": data_distribution}, _DATA).get("data_distribution"),
-        failures=_choose_failures(belongings, results),
-        findings=findings_of(_choose_analyses(belongings, results)),
-        trained_on_this_data=belongings.trained_on_this_data,
-        left_out=tuple(belongings.left_out),
+        metrics=results.keep({"metrics": evaluation["metrics"]}, "evaluation").get("metrics"),
+        distribution=results.keep({"data_distribution": data["distribution"]}, "data_engineering").get("data_distribution"),
+        failures=_select_failures(results, evaluation),
+        findings=findings_of(_select_analyses(results, explainability)),
+        trained_on_this_data=results.trained_on_this_data,
+        left_out=tuple(results.left_out),
     )
 
 
 def select_report_inputs(
-    belongings: ResultFilter,
+    results: ResultFilter,
     title: str,
     model: PoseModel,
     *,
-    metrics: Mapping[str, Any],
-    history: pd.DataFrame,
-    joint_scores: pd.DataFrame,
-    components: Components,
+    data: Mapping[str, Any],
+    training: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    explainability: Mapping[str, Any],
     examples: PngImage,
-    **results: Any,
 ) -> ReportInputs:
-    """Return what the report on a model is made of.
+    """Return the inputs of the report.
 
     Args:
-        belongings: the model and the data at hand.
-        title: of the page.
+        results: filter for the model and the data of this run.
+        title: title of the page.
         model: the model.
-        metrics: content of metrics.json.
-        history, joint_scores: tables of the run.
-        components: of the features.
-        examples: some persons' stories.
-        results: as for the card, and what `DataInputs` holds (`data_<name>`).
+        data: the fields of `DataInputs`.
+        training: `history` and `history_plot`.
+        evaluation: `metrics` (content of metrics.json), `joint_scores`, `joint_scores_plot`, and the fields of `FailureInputs`.
+        explainability: `components`, and results of analyses by `analysis_<name>`.
+        examples: image grid of some persons.
     """
-    failures = _choose_failures(belongings, results)
-    components_kept = belongings.keep({"components": components}, _EXPLAINABILITY).get("components")
-    analyses = _choose_analyses(belongings, results)
-    history_kept = belongings.keep({"history": history}, "modelling", whatever_data=True).get("history")
-    shown = belongings.keep({"person_examples": examples}, "reporting").get("person_examples")
+    failures = _select_failures(results, evaluation)
+    components = results.keep({"components": explainability["components"]}, "explainability").get("components")
+    analyses = _select_analyses(results, explainability)
+    curves = results.keep_all({name: training[name] for name in ("history", "history_plot")}, "modelling", any_data=True) or {}
+    shown = results.keep({"person_examples": examples}, "reporting").get("person_examples")
+    metrics = results.keep({"metrics": evaluation["metrics"]}, "evaluation").get("metrics")
+    joints = results.keep_all({name: evaluation[name] for name in ("joint_scores", "joint_scores_plot")}, "evaluation") or {}
     return ReportInputs(
         title=title,
         model=model,
-        metrics=belongings.keep({"metrics": metrics}, _EVALUATION).get("metrics"),
-        data=_choose_data(belongings, results),
-        history=None if history_kept is None else drop_origin(history_kept),
-        joint_scores=belongings.keep({"joint_scores": joint_scores}, _EVALUATION).get("joint_scores"),
-        components=components_kept,
+        metrics=metrics,
+        data=_select_data(results, data),
+        history=drop_origin(curves["history"]) if curves else None,
+        history_plot=curves.get("history_plot"),
+        joint_scores=joints.get("joint_scores"),
+        joint_scores_plot=joints.get("joint_scores_plot"),
+        components=components,
         analyses=analyses,
         examples=None if shown is None else shown.image,
         failures=failures,
-        trained_on_this_data=belongings.trained_on_this_data,
-        left_out=tuple(belongings.left_out),
+        trained_on_this_data=results.trained_on_this_data,
+        left_out=tuple(results.left_out),
     )
 
 
-def _choose_failures(belongings: ResultFilter, results: Mapping[str, Any]) -> FailureInputs | None:
-    kept = belongings.keep_all(_with_prefix("failure_", results), _EVALUATION)
+def _select_failures(results: ResultFilter, evaluation: Mapping[str, Any]) -> FailureInputs | None:
+    kept = results.keep_all({field.name: evaluation[field.name] for field in fields(FailureInputs)}, "evaluation")
     return None if kept is None else FailureInputs(**{**kept, "worst_persons": kept["worst_persons"].image})
 
 
-def _choose_data(belongings: ResultFilter, results: Mapping[str, Any]) -> DataInputs | None:
-    kept = belongings.keep_all(_with_prefix("data_", results), _DATA)
-    return None if kept is None else DataInputs(**{name: _plain(item) for name, item in kept.items()})
+def _select_data(results: ResultFilter, data: Mapping[str, Any]) -> DataInputs | None:
+    kept = results.keep_all({field.name: data[field.name] for field in fields(DataInputs)}, "data_engineering")
+    return None if kept is None else DataInputs(**{name: _without_origin(item) for name, item in kept.items()})
 
 
-def _choose_analyses(belongings: ResultFilter, results: Mapping[str, Any]) -> dict[str, AnalysisResult]:
-    analyses: dict[str, AnalysisResult] = _with_prefix("analysis_", results)
-    return belongings.keep(analyses, _EXPLAINABILITY)
+def _select_analyses(results: ResultFilter, explainability: Mapping[str, Any]) -> dict[str, AnalysisResult]:
+    analyses = {name.removeprefix(_ANALYSIS): result for name, result in explainability.items() if name.startswith(_ANALYSIS)}
+    return results.keep(analyses, "explainability")
 
 
-def _plain(item: Any) -> Any:
-    """Of a picture the array, of a table the columns that are shown."""
+def _without_origin(item: Any) -> Any:
+    """Return the array of an image, and a table without its origin."""
     if isinstance(item, PngImage):
         return item.image
     return drop_origin(item) if isinstance(item, pd.DataFrame) else item
-
-
-def _with_prefix(prefix: str, named: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}

@@ -23,7 +23,7 @@ from posescope.evaluation.metric_values import origin_of_metrics
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 
-__all__ = ["ResultFilter", "add_plot_origin", "add_image_origin", "origin_of", "origin_of_statistics"]
+__all__ = ["ResultFilter", "add_image_origin", "origin_of", "origin_of_statistics"]
 
 T = TypeVar("T")
 
@@ -33,11 +33,6 @@ _log = logging.getLogger(__name__)
 def origin_of_statistics(statistics: CropStatistics) -> Origin:
     """Return the origin of what is made from the data alone."""
     return Origin(data=statistics.data_fingerprint)
-
-
-def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:
-    """Return the plot with its origin in `layout.meta`; the figure itself is changed."""
-    return figure.update_layout(meta=None if origin is None else origin.to_dict())
 
 
 def add_image_origin(image: NDArray[np.uint8], origin: Origin | None) -> PngImage:
@@ -90,24 +85,24 @@ class ResultFilter:
             )
         return found
 
-    def keep(self, named: Mapping[str, T], pipeline: str, *, whatever_data: bool = False) -> dict[str, T]:
+    def keep(self, named: Mapping[str, T], pipeline: str, *, any_data: bool = False) -> dict[str, T]:
         """Return the results that belong to the model and the data at hand; the others are named, in the log too.
 
         Args:
             named: results by name, each as for `origin_of`. An empty table shows nothing, and is kept.
             pipeline: that makes them anew.
-            whatever_data: compare the model alone.
+            any_data: compare the model alone.
         """
-        expected = replace(self.at_hand, data=None) if whatever_data else self.at_hand
+        expected = replace(self.at_hand, data=None) if any_data else self.at_hand
         reasons = {name: _why_not(result, expected) for name, result in named.items()}
         for reason in dict.fromkeys(filter(None, reasons.values())):
             names = ", ".join(name for name, own in reasons.items() if own == reason)
             self.name(f"Left out ({reason}): {names}. Run the pipeline {pipeline}.")
         return {name: result for name, result in named.items() if not reasons[name]}
 
-    def keep_all(self, named: Mapping[str, T], pipeline: str) -> dict[str, T] | None:
+    def keep_all(self, named: Mapping[str, T], pipeline: str, *, any_data: bool = False) -> dict[str, T] | None:
         """As `keep`, for results that are shown together: None if one of them does not belong."""
-        kept = self.keep(named, pipeline)
+        kept = self.keep(named, pipeline, any_data=any_data)
         return kept if len(kept) == len(named) else None
 
     def name(self, sentence: str) -> None:

@@ -75,7 +75,7 @@ def test_from_the_command_line_to_the_persons(server, places, mirror):
     (record,) = (Path(places["data_dir"]) / "08_reporting" / "runs").glob("*/run.json")
     assert json.loads(record.read_text())["pipelines"] == ["download"]
 
-    run("data_engineering", to_nodes=["read_people"], **places)
+    run("data_engineering", to_nodes=["data_engineering.annotations.read_persons"], **places)
     persons = pd.read_parquet(Path(places["data_dir"]) / "02_intermediate" / "persons_read.parquet")
     assert persons["source_split"].value_counts().to_dict() == {"train2017": 4, "val2017": 3}
 
@@ -115,7 +115,7 @@ def test_a_wrong_parameter_is_told_before_anything_runs(places):
 
 def test_the_default_downloads_nothing():
     assert "download" not in DEFAULT_PIPELINES
-    assert {node.name for node in create_pipeline().nodes} == {"plan_download", "fetch_archives"}
+    assert {node.name for node in create_pipeline().nodes} == {"download.plan_download", "download.fetch_archives"}
 
 
 @pytest.mark.parametrize("env", ["coco", "thesis", "thesis_final"])

@@ -75,6 +75,6 @@ def test_a_run_is_over_once_its_model_is_saved() -> None:
 
 
 def test_the_mark_is_set_after_the_model_is_in_the_catalog() -> None:
-    (node,) = [node for node in create_pipeline().nodes if node.name == "finish_training"]
+    (node,) = [node for node in create_pipeline().nodes if node.name == "modelling.finish_training"]
     assert set(node.inputs) == {"model", "checkpoints_workspace"}
     assert not node.outputs

@@ -24,8 +24,8 @@ def test_everything_has_its_place(data_inputs):
         "Histogram of labelled joints by split",
         "Stacked bars by joint",
     ]
-    assert section.figures[2].figure is data_inputs.box_sizes
-    assert section.figures[3].figure is data_inputs.joint_counts
+    assert section.figures[2].figure is data_inputs.box_sizes_plot
+    assert section.figures[3].figure is data_inputs.joint_counts_plot
     assert [picture.image is data_inputs.crop_grid for picture in section.pictures] == [True, True, True]
     assert [table.title for table in section.tables] == ["Data distribution", "Set aside, and left", "Joint labels"]
 

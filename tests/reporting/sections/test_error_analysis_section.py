@@ -7,6 +7,7 @@ import pytest
 
 from posescope.evaluation.metric_values import add_setting, evaluation_setting
 from posescope.reporting.html_page import render_report
+from posescope.reporting.plots.evaluation_plots import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.reporting.report_content import ReportContent
 from posescope.reporting.sections.error_analysis_section import assemble_failure_section
 
@@ -62,7 +63,13 @@ def test_every_figure_and_table_tells_what_it_is_of(failure_inputs) -> None:
     setting = evaluation_setting("crops", "val", flip_test=True)
     tables = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects")
     told = {name: add_setting(getattr(failure_inputs, name), setting) for name in tables}
-    section = assemble_failure_section(replace(failure_inputs, **told))
+    plots = {
+        "error_types_plot": plot_error_types(told["error_types"]),
+        "error_costs_plot": plot_error_costs(told["error_costs"]),
+        "strata_plot": plot_strata(told["strata"]),
+        "reliability_plot": plot_reliability(told["reliability"], told["rank_correlations"]),
+    }
+    section = assemble_failure_section(replace(failure_inputs, **told, **plots))
     words = "of val; who has a crop counts (crops); annotated boxes; with flip test"
     assert all(words.removeprefix("of ") in figure.figure.layout.title.text for figure in section.figures)
     assert section.figures[2].figure.layout.title.text == f"50 persons {words}"

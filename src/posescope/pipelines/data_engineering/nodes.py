@@ -1,4 +1,4 @@
-"""Nodes of data engineering: unpack, one call, return."""
+"""Nodes of the pipeline `data_engineering`."""
 
 from typing import Any
 
@@ -9,30 +9,25 @@ from posescope.core.origin import Origin, add_origin, origin_of_table
 from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
+from posescope.data import dataset_summary
+from posescope.data.coco import person_filters
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
-from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
+from posescope.data.crops import crop_boxes as square_boxes
+from posescope.data.crops import cropping
 from posescope.data.crops.crop_statistics import CropStatistics, measure_crops
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.cropping import write_crops
-from posescope.data.crops.dataset_split import count_distribution, draw_test_set
-from posescope.data.crops.image_checks import image_quality_table
-from posescope.data.crops.options import CropOptions, SplitOptions
-from posescope.data.dataset_summary import count_joint_labels, count_rejected, persons_with_crops
+from posescope.data.crops.dataset_split import count_distribution
+from posescope.data.crops.options import CropOptions
+from posescope.data.dataset_summary import persons_with_crops
 from posescope.drawing.rgb_images import PngImage
 from posescope.pipelines.data_engineering.options import FilterOptions
-from posescope.reporting.image_grids.average_crops import PreviewOptions, draw_average_crops
-from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_target_grid
-from posescope.reporting.plots.data_plots import (
-    plot_box_sizes,
-    plot_data_distribution,
-    plot_joint_counts,
-    plot_joint_labels,
-    plot_rejected,
-)
-from posescope.reporting.result_filter import add_image_origin, add_plot_origin, origin_of_statistics
+from posescope.reporting.image_grids import average_crops, crop_previews
+from posescope.reporting.image_grids.average_crops import PreviewOptions
+from posescope.reporting.plots import data_plots
+from posescope.reporting.plots.plot_style import add_plot_origin
+from posescope.reporting.result_filter import add_image_origin, origin_of_statistics
 from posescope.sample.generator import ensure_sample
 from posescope.sample.options import SampleOptions
 
@@ -40,14 +35,14 @@ __all__: list[str] = []
 
 
 def prepare_source(raw_workspace: CocoFolder, source: SourceOptions, sample: SampleOptions | None) -> CocoFolder:
-    """Make the sample where it is wanted and absent, and see that every file and folder is there."""
+    """Generate the sample if it is wanted and absent, and check that all files and folders of the data set exist."""
     if sample is not None:
         ensure_sample(raw_workspace.root, sample)
     raw_workspace.check(source)
     return raw_workspace
 
 
-def read_people(raw_source: CocoFolder, source: SourceOptions, failures: FailureLimits) -> dict[str, Any]:
+def read_persons(raw_source: CocoFolder, source: SourceOptions, failures: FailureLimits) -> dict[str, Any]:
     """Read and check the annotations."""
     found = read_annotations(raw_source, source, failures)
     return {
@@ -59,24 +54,19 @@ def read_people(raw_source: CocoFolder, source: SourceOptions, failures: Failure
     }
 
 
-def filter_people(persons_read: pd.DataFrame, keypoints: pd.DataFrame, options: FilterOptions) -> dict[str, pd.DataFrame]:
-    """Set aside crowds, people without labelled joints, and whom the filters name."""
-    result = filter_persons(persons_read, keypoints, options.filters)
+def filter_persons(persons_read: pd.DataFrame, keypoints: pd.DataFrame, options: FilterOptions) -> dict[str, pd.DataFrame]:
+    """Reject crowds, persons without labelled joints, and persons that a configured filter rejects."""
+    result = person_filters.filter_persons(persons_read, keypoints, options.filters)
     return {"persons_filtered": result.persons, "issues_filter": result.issues}
 
 
-def box_people(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: CropOptions) -> dict[str, pd.DataFrame]:
-    """Find everybody's square box."""
-    result = box_persons(persons_filtered, keypoints, crop)
+def box_persons(persons_filtered: pd.DataFrame, keypoints: pd.DataFrame, crop: CropOptions) -> dict[str, pd.DataFrame]:
+    """Compute the square crop box of every person."""
+    result = square_boxes.box_persons(persons_filtered, keypoints, crop)
     return {"persons_boxed": result.persons, "crop_boxes": result.crop_boxes, "issues_box": result.issues}
 
 
-def split_people(persons_boxed: pd.DataFrame, split: SplitOptions) -> pd.DataFrame:
-    """Draw the test set by whole image."""
-    return draw_test_set(persons_boxed, split)
-
-
-def cut_crops(
+def write_crops(
     raw_source: CocoFolder,
     persons: pd.DataFrame,
     crop_boxes: pd.DataFrame,
@@ -85,51 +75,57 @@ def cut_crops(
     crop: CropOptions,
     failures: FailureLimits,
 ) -> dict[str, Any]:
-    """Cut and resize everybody into shards."""
-    issues = write_crops(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
+    """Crop and resize all persons into shards."""
+    issues = cropping.write_crops(raw_source, source, persons, crop_boxes, crops_workspace, crop, failures)
     return {"crops": crops_workspace, "issues_crop": issues}
 
 
-def check_pictures(crops: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
-    """Return what the cut pictures say about the data set: orientations, and pictures that stand twice."""
-    return image_quality_table(crops, persons, source)
-
-
-def count_people(persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame, statistics: CropStatistics) -> pd.DataFrame:
-    """Count images and persons of each split: those with a crop, and the images with persons before any was rejected."""
-    return add_origin(count_distribution(persons, crops, persons_read), origin_of_statistics(statistics))
-
-
-def place_joints(crop_boxes: pd.DataFrame, keypoints: pd.DataFrame) -> PoseTargets:
-    """Move the joints into the crops."""
-    return targets_in_crops(crop_boxes, keypoints)
-
-
-def measure_statistics(
+def compute_crop_statistics(
     crops: CropStore, persons: pd.DataFrame, targets: PoseTargets, raw_source: CocoFolder, crop: CropOptions
 ) -> CropStatistics:
-    """Mean colour of the training crops, and the fingerprint of the data."""
+    """Compute the mean colour of the training crops and the fingerprint of the data."""
     return measure_crops(crops, persons, targets, crop, raw_source.is_generated)
 
 
-def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
-    """All that was set aside, step by step."""
-    return pd.concat(tables, ignore_index=True)
-
-
-def collect_quality(statistics: CropStatistics, *tables: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings on the data's quality, step by step."""
+def collect_data_quality(statistics: CropStatistics, *tables: pd.DataFrame) -> pd.DataFrame:
+    """Concatenate the findings on data quality of all steps."""
     return add_origin(pd.concat(tables, ignore_index=True), origin_of_statistics(statistics))
 
 
-def show_crops(
+def count_persons(
+    persons: pd.DataFrame, crops: CropStore, persons_read: pd.DataFrame, statistics: CropStatistics
+) -> pd.DataFrame:
+    """Count images and persons of each split."""
+    return add_origin(count_distribution(persons, crops, persons_read), origin_of_statistics(statistics))
+
+
+def collect_issues(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Concatenate the rejected and repaired records of all steps."""
+    return pd.concat(tables, ignore_index=True)
+
+
+def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distribution: pd.DataFrame) -> pd.DataFrame:
+    """Count rejected records by step and reason, and accepted records."""
+    rejected = dataset_summary.count_rejected(persons_read, issues, data_distribution)
+    return add_origin(rejected, origin_of_table(data_distribution) or Origin())
+
+
+def count_joint_labels(
+    targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
+) -> pd.DataFrame:
+    """Count, for each joint, the persons on whom it is visible, occluded or unlabelled."""
+    table = dataset_summary.count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
+    return add_origin(table, origin_of_statistics(statistics))
+
+
+def draw_crop_grid(
     crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, statistics: CropStatistics
 ) -> PngImage:
-    """Contact sheet of crops with their skeletons."""
-    return add_image_origin(draw_crop_grid(crops, targets, persons, skeleton), origin_of_statistics(statistics))
+    """Draw crops with their annotated skeletons."""
+    return add_image_origin(crop_previews.draw_crop_grid(crops, targets, persons, skeleton), origin_of_statistics(statistics))
 
 
-def show_targets(
+def draw_target_grid(
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
@@ -137,61 +133,34 @@ def show_targets(
     statistics: CropStatistics,
     codec: ComponentSpec,
 ) -> PngImage:
-    """Contact sheet of the heatmaps that a network is to learn, beside the annotation."""
-    return add_image_origin(draw_target_grid(crops, targets, persons, skeleton, codec), origin_of_statistics(statistics))
+    """Draw crops with their target heatmaps."""
+    grid = crop_previews.draw_target_grid(crops, targets, persons, skeleton, codec)
+    return add_image_origin(grid, origin_of_statistics(statistics))
 
 
-def show_average(
+def draw_average_crops(
     crops: CropStore,
     targets: PoseTargets,
     persons: pd.DataFrame,
-    crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     statistics: CropStatistics,
+    crop_boxes: pd.DataFrame,
     preview: PreviewOptions,
 ) -> PngImage:
-    """The average crop of each split, with the average skeleton."""
-    picture = draw_average_crops(crops, targets, persons, crop_boxes, skeleton, preview)
-    return add_image_origin(picture, origin_of_statistics(statistics))
+    """Draw the average crop and the average skeleton of each split."""
+    grid = average_crops.draw_average_crops(crops, targets, persons, crop_boxes, skeleton, preview)
+    return add_image_origin(grid, origin_of_statistics(statistics))
 
 
-def draw_distribution(data_distribution: pd.DataFrame) -> Figure:
-    """Images and persons of each split."""
-    return add_plot_origin(plot_data_distribution(data_distribution), origin_of_table(data_distribution))
-
-
-def count_set_aside(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distribution: pd.DataFrame) -> pd.DataFrame:
-    """What each step set aside, by reason, and what is left."""
-    rejected = count_rejected(persons_read, issues, data_distribution)
-    return add_origin(rejected, origin_of_table(data_distribution) or Origin())
-
-
-def draw_discarded(rejected: pd.DataFrame) -> Figure:
-    """What each step set aside, by reason, and what is left."""
-    return add_plot_origin(plot_rejected(rejected), origin_of_table(rejected))
-
-
-def draw_box_sizes(
+def plot_box_sizes(
     persons: pd.DataFrame, crop_boxes: pd.DataFrame, crops: CropStore, statistics: CropStatistics, crop: CropOptions
 ) -> Figure:
-    """Sizes of the annotated boxes and of the crop squares."""
-    figure = plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
+    """Plot the sizes of the annotated boxes and of the square crop boxes."""
+    figure = data_plots.plot_box_sizes(persons_with_crops(persons, crops), crop_boxes, crop.size_px)
     return add_plot_origin(figure, origin_of_statistics(statistics))
 
 
-def draw_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, statistics: CropStatistics) -> Figure:
-    """How many joints are labelled on a person."""
-    return add_plot_origin(plot_joint_counts(targets, persons_with_crops(persons, crops)), origin_of_statistics(statistics))
-
-
-def count_labels(
-    targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
-) -> pd.DataFrame:
-    """On how many persons each joint is visible, hidden or unlabelled."""
-    table = count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
-    return add_origin(table, origin_of_statistics(statistics))
-
-
-def draw_joint_labels(joint_labels: pd.DataFrame) -> Figure:
-    """On how many persons each joint is visible, hidden or unlabelled."""
-    return add_plot_origin(plot_joint_labels(joint_labels), origin_of_table(joint_labels))
+def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, statistics: CropStatistics) -> Figure:
+    """Plot the number of labelled joints per person."""
+    figure = data_plots.plot_joint_counts(targets, persons_with_crops(persons, crops))
+    return add_plot_origin(figure, origin_of_statistics(statistics))

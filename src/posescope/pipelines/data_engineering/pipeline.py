@@ -1,9 +1,14 @@
-"""The flow of data engineering."""
+"""Pipeline `data_engineering`: annotations and images -> persons, splits, crops, targets, statistics and previews."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
+from posescope.data.crops.crop_boxes import targets_in_crops
+from posescope.data.crops.dataset_split import draw_test_set
+from posescope.data.crops.image_checks import image_quality_table
 from posescope.pipelines.data_engineering import nodes
-from posescope.pipelines.steps import named_outputs, step
+from posescope.pipelines.stage_results import collect_data
+from posescope.pipelines.steps import named_outputs, stage, step
+from posescope.reporting.plots.data_plots import plot_data_distribution, plot_joint_labels, plot_rejected
 
 __all__ = ["create_pipeline"]
 
@@ -13,54 +18,81 @@ FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
 STATISTICS = "crop_statistics"
 PREVIEW = "params:data_engineering.preview"
-ISSUES = ["issues_read", "issues_filter", "issues_box", "issues_crop"]
+ISSUES = ["issues_read", "issues_filter", "issues_box", "issues_box"]
 QUALITY = ["data_quality_read", "data_quality_images"]
 
 
 def create_pipeline() -> Pipeline:
-    """Raw annotations and images -> persons, splits, crops, targets, and a first look at all of them."""
-    return pipeline(
+    """Return the pipeline from raw annotations and images to crops and targets."""
+    return _annotations() + _crops() + _statistics() + _previews() + collect_data()
+
+
+def _annotations() -> Pipeline:
+    return stage(
+        "data_engineering.annotations",
         [
             step(nodes.prepare_source, ["raw_workspace", SOURCE, "params:data_engineering.sample"], "raw_source"),
             step(
-                nodes.read_people,
+                nodes.read_persons,
                 ["raw_source", SOURCE, FAILURES],
                 named_outputs("persons_read", "keypoints", "issues_read", "data_quality_read", "skeleton"),
             ),
             step(
-                nodes.filter_people,
+                nodes.filter_persons,
                 ["persons_read", "keypoints", "params:data_engineering.filter"],
                 named_outputs("persons_filtered", "issues_filter"),
             ),
             step(
-                nodes.box_people,
+                nodes.box_persons,
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
-            step(nodes.split_people, ["persons_boxed", "params:data_engineering.split"], "persons"),
-            step(
-                nodes.cut_crops,
-                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
-                named_outputs("crops", "issues_crop"),
-            ),
-            step(nodes.check_pictures, ["crops", "persons", SOURCE], "data_quality_images"),
-            step(nodes.count_people, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
-            step(nodes.place_joints, ["crop_boxes", "keypoints"], "targets"),
-            step(nodes.measure_statistics, ["crops", "persons", "targets", "raw_source", CROP], "crop_statistics"),
-            step(nodes.collect_issues, ISSUES, "issues"),
-            step(nodes.collect_quality, [STATISTICS, *QUALITY], "data_quality"),
-            step(nodes.show_crops, ["crops", "targets", "persons", "skeleton", STATISTICS], "crop_grid"),
-            step(nodes.show_targets, ["crops", "targets", "persons", "skeleton", STATISTICS, CODEC], "target_grid"),
-            step(
-                nodes.show_average, ["crops", "targets", "persons", "crop_boxes", "skeleton", STATISTICS, PREVIEW], "average_crop"
-            ),
-            step(nodes.draw_distribution, "data_distribution", "distribution_plot"),
-            step(nodes.count_set_aside, ["persons_read", "issues", "data_distribution"], "rejected"),
-            step(nodes.draw_discarded, "rejected", "rejected_plot"),
-            step(nodes.draw_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
-            step(nodes.draw_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
-            step(nodes.count_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
-            step(nodes.draw_joint_labels, "joint_labels", "joint_labels_plot"),
+            step(draw_test_set, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
         ],
-        tags="data_engineering",
+    )
+
+
+def _crops() -> Pipeline:
+    return stage(
+        "data_engineering.crops",
+        [
+            step(
+                nodes.write_crops,
+                ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
+                named_outputs("crops", "issues_box"),
+            ),
+            step(targets_in_crops, ["crop_boxes", "keypoints"], "targets", "compute_targets"),
+            step(nodes.compute_crop_statistics, ["crops", "persons", "targets", "raw_source", CROP], STATISTICS),
+        ],
+    )
+
+
+def _statistics() -> Pipeline:
+    return stage(
+        "data_engineering.statistics",
+        [
+            step(image_quality_table, ["crops", "persons", SOURCE], "data_quality_images", "check_images"),
+            step(nodes.collect_data_quality, [STATISTICS, *QUALITY], "data_quality"),
+            step(nodes.count_persons, ["persons", "crops", "persons_read", STATISTICS], "data_distribution"),
+            step(nodes.collect_issues, ISSUES, "issues"),
+            step(nodes.count_rejected, ["persons_read", "issues", "data_distribution"], "rejected"),
+            step(nodes.count_joint_labels, ["targets", "persons", "crops", "skeleton", STATISTICS], "joint_labels"),
+        ],
+    )
+
+
+def _previews() -> Pipeline:
+    drawn = ["crops", "targets", "persons", "skeleton", STATISTICS]
+    return stage(
+        "data_engineering.previews",
+        [
+            step(nodes.draw_crop_grid, drawn, "crop_grid"),
+            step(nodes.draw_target_grid, [*drawn, CODEC], "target_grid"),
+            step(nodes.draw_average_crops, [*drawn, "crop_boxes", PREVIEW], "average_crop"),
+            step(plot_data_distribution, "data_distribution", "distribution_plot"),
+            step(plot_rejected, "rejected", "rejected_plot"),
+            step(nodes.plot_box_sizes, ["persons", "crop_boxes", "crops", STATISTICS, CROP], "box_sizes_plot"),
+            step(nodes.plot_joint_counts, ["targets", "persons", "crops", STATISTICS], "joint_counts_plot"),
+            step(plot_joint_labels, "joint_labels", "joint_labels_plot"),
+        ],
     )

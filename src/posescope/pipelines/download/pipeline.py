@@ -1,9 +1,10 @@
-"""The flow of the download."""
+"""Pipeline `download`: official archives -> the folder of raw data."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
+from posescope.data.download.archives import download_archives
 from posescope.pipelines.download import nodes
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import stage, step
 
 __all__ = ["create_pipeline"]
 
@@ -11,15 +12,14 @@ OPTIONS = "params:download"
 
 
 def create_pipeline() -> Pipeline:
-    """Official addresses -> the folder of raw data.
+    """Return the pipeline that downloads a data set.
 
-    What was fetched stays in memory, and is recorded beside the data itself: a dry run is to
-    write nothing but the record of the run.
+    The list of fetched archives stays in memory, because a dry run writes only its run record.
     """
-    return pipeline(
+    return stage(
+        "download",
         [
             step(nodes.plan_download, ["raw_workspace", OPTIONS, "params:data_engineering.sample"], "download_plan"),
-            step(nodes.fetch_archives, ["download_plan", OPTIONS], "fetched_archives"),
+            step(download_archives, ["download_plan", OPTIONS], "fetched_archives", "fetch_archives"),
         ],
-        tags="download",
     )

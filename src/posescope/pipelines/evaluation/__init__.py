@@ -1,4 +1,4 @@
-"""A trained model, or another system's results, and a split -> predictions, scores, metrics."""
+"""Pipeline `evaluation`: a trained model, or the results of another system -> predictions, scores, metrics."""
 
 from posescope.pipelines.evaluation.options import EvaluationOptions
 from posescope.pipelines.evaluation.pipeline import create_pipeline

@@ -1,57 +1,59 @@
-"""The flow of evaluation, on the validation set: of the trained model, or of another system's results."""
+"""Pipeline `evaluation`: scores and errors of the trained model, or of another system's results, on the validation set."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
+from posescope.evaluation.metric_values import metric_values_table
 from posescope.pipelines.evaluation import nodes
-from posescope.pipelines.split_scoring import PREDICTION, SCORING, score_split
-from posescope.pipelines.steps import step
+from posescope.pipelines.split_scoring import PREDICTION, SCORING, scoring_steps
+from posescope.pipelines.stage_results import collect_evaluation
+from posescope.pipelines.steps import stage, step
+from posescope.reporting.plots.evaluation_plots import (
+    plot_error_costs,
+    plot_error_types,
+    plot_joint_scores,
+    plot_reliability,
+    plot_strata,
+)
 
 __all__ = ["create_pipeline"]
 
 RESULTS = "params:evaluation.results"
-FAILURES = "params:evaluation.error_analysis"
+ERROR_ANALYSIS = "params:evaluation.error_analysis"
 
 
 def create_pipeline() -> Pipeline:
-    """A trained model, or a file of results -> predictions, COCO results, scores, metrics, and where the model fails."""
-    return _score() + _find_failures()
+    """Return the pipeline from a model, or a file of results, to metrics and error analysis."""
+    return _scoring() + _error_analysis() + _previews() + collect_evaluation()
 
 
-def _score() -> Pipeline:
-    return pipeline(
+def _scoring() -> Pipeline:
+    return stage(
+        "evaluation.scoring",
         [
-            score_split("val", "model", "metrics", RESULTS),
-            step(nodes.tabulate_metrics, "metrics", "metrics_table"),
-            step(nodes.tabulate_persons, "person_scores_val", "person_scores_table"),
+            *scoring_steps("val", "model", "metrics", RESULTS),
+            step(metric_values_table, "metrics", "metrics_table", "tabulate_metrics"),
+            step(nodes.tabulate_person_scores, "person_scores_val", "person_scores_table"),
             step(
-                nodes.score_joints,
+                nodes.tabulate_joint_hits,
                 ["crops", "predictions_val", "evaluated_persons_val", "keypoints", "crop_boxes", "skeleton", "setting_val"],
                 "joint_hits_val",
             ),
         ],
-        tags="evaluation",
     )
 
 
-def _find_failures() -> Pipeline:
-    return pipeline(
+def _error_analysis() -> Pipeline:
+    persons = ["persons_read", "keypoints", "crop_boxes"]
+    return stage(
+        "evaluation.error_analysis",
         [
             step(
-                nodes.gather_failure_cases,
-                [
-                    "crops",
-                    "predictions_val",
-                    "evaluated_persons_val",
-                    "persons_read",
-                    "keypoints",
-                    "crop_boxes",
-                    "skeleton",
-                    "setting_val",
-                ],
+                nodes.gather_error_cases,
+                ["crops", "predictions_val", "evaluated_persons_val", *persons, "skeleton", "setting_val"],
                 "cases_val",
             ),
             step(
-                nodes.diagnose_errors,
+                nodes.classify_errors,
                 [
                     "cases_val",
                     "raw_source",
@@ -62,39 +64,31 @@ def _find_failures() -> Pipeline:
                     "params:data_engineering.source",
                     SCORING,
                     RESULTS,
-                    FAILURES,
+                    ERROR_ANALYSIS,
                 ],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
-            step(nodes.score_groups, ["cases_val", "setting_val", FAILURES], "strata"),
+            step(nodes.score_strata, ["cases_val", "setting_val", ERROR_ANALYSIS], "strata"),
             step(
-                nodes.hold_scores_against_errors,
-                ["cases_val", "setting_val", FAILURES],
+                nodes.relate_scores_to_errors,
+                ["cases_val", "setting_val", ERROR_ANALYSIS],
                 {"reliability": "reliability", "ranks": "rank_correlations"},
             ),
-            step(nodes.draw_error_types, "error_types", "error_types_plot"),
-            step(nodes.draw_error_costs, "error_costs", "error_costs_plot"),
-            step(nodes.draw_strata, "strata", "strata_plot"),
-            step(nodes.draw_reliability, ["reliability", "rank_correlations"], "reliability_plot"),
             step(
-                nodes.measure_decoding,
-                [
-                    "model",
-                    "crops",
-                    "targets",
-                    "persons",
-                    "persons_read",
-                    "keypoints",
-                    "crop_boxes",
-                    "setting_val",
-                    PREDICTION,
-                    RESULTS,
-                    FAILURES,
-                ],
+                nodes.measure_decoding_effects,
+                ["model", "crops", "targets", "persons", *persons, "setting_val", PREDICTION, RESULTS, ERROR_ANALYSIS],
                 "decoding_effects",
             ),
+        ],
+    )
+
+
+def _previews() -> Pipeline:
+    return stage(
+        "evaluation.previews",
+        [
             step(
-                nodes.show_worst,
+                nodes.draw_worst_persons,
                 [
                     "person_scores_val",
                     "joint_errors_val",
@@ -103,10 +97,14 @@ def _find_failures() -> Pipeline:
                     "targets",
                     "crop_boxes",
                     "skeleton",
-                    FAILURES,
+                    ERROR_ANALYSIS,
                 ],
                 "worst_persons",
             ),
+            step(plot_joint_scores, "joint_scores_val", "joint_scores_plot"),
+            step(plot_error_types, "error_types", "error_types_plot"),
+            step(plot_error_costs, "error_costs", "error_costs_plot"),
+            step(plot_strata, "strata", "strata_plot"),
+            step(plot_reliability, ["reliability", "rank_correlations"], "reliability_plot"),
         ],
-        tags="evaluation",
     )

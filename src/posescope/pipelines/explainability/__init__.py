@@ -1,4 +1,4 @@
-"""A trained model and its persons -> features, components, analyses."""
+"""Pipeline `explainability`: a trained model -> features, components, analyses."""
 
 from posescope.pipelines.explainability.options import ExplainabilityOptions
 from posescope.pipelines.explainability.pipeline import create_pipeline

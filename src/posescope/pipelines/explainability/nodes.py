@@ -1,4 +1,4 @@
-"""Nodes of explainability: unpack, one call, return."""
+"""Nodes of the pipeline `explainability`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,12 @@ from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
+from posescope.explainability import study
 from posescope.explainability.attributes.person_attributes import measure_attributes
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
-from posescope.explainability.features.feature_extraction import extract_features
+from posescope.explainability.features import feature_extraction
 from posescope.explainability.features.feature_store import FeatureStore
-from posescope.explainability.study import choose_persons, run_analysis, score_persons
-from posescope.explainability.study import list_findings as rank_claims
 from posescope.pipelines.explainability.options import AnalysesOptions, PersonsOptions
 from posescope.prediction.crop_predictions import predict_crops
 from posescope.prediction.options import PredictionOptions
@@ -27,7 +26,7 @@ from posescope.prediction.options import PredictionOptions
 __all__ = ["AnalysisNodes"]
 
 
-def read_features(
+def extract_features(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
@@ -37,10 +36,10 @@ def read_features(
     options: PersonsOptions,
     prediction: PredictionOptions,
 ) -> FeatureStore:
-    """Stream the chosen persons through the network and keep what stands at the tap."""
+    """Run the network on the selected persons and store the activations of a layer."""
     check_current(crop_statistics, crops, persons, targets)
-    chosen = choose_persons(persons, targets, options.split, options.max_persons, options.min_labelled_joints, options.seed)
-    extract_features(
+    chosen = study.choose_persons(persons, targets, options.split, options.max_persons, options.min_labelled_joints, options.seed)
+    feature_extraction.extract_features(
         model.to(resolve_device(prediction.device)),
         crops.select(targets, chosen),
         options.layer,
@@ -53,7 +52,7 @@ def read_features(
     return features_workspace
 
 
-def score_explained(
+def score_explained_persons(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
@@ -62,28 +61,30 @@ def score_explained(
     features: FeatureStore,
     prediction: PredictionOptions,
 ) -> pd.DataFrame:
-    """How well the network does on the persons who are studied."""
+    """Score the network on the persons that are explained."""
     chosen = match_crops(model, crops.select(targets, features.open().person_ids)).crops
     predictions = predict_crops(model, chosen, prediction).predictions
-    return score_persons(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
+    return study.score_persons(predictions, chosen.targets, persons, crop_boxes, model.skeleton.oks_sigmas, chosen.crop_size)
 
 
-def describe_poses(persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton, features: FeatureStore) -> pd.DataFrame:
-    """What can be measured of their poses."""
+def measure_pose_attributes(
+    persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton, features: FeatureStore
+) -> pd.DataFrame:
+    """Measure the pose attributes of these persons."""
     return measure_attributes(features.open().person_ids, persons, keypoints, skeleton)
 
 
-def find_components(features: FeatureStore, reducer: ComponentSpec) -> Components:
-    """Reduce the features to components."""
+def fit_components(features: FeatureStore, reducer: ComponentSpec) -> Components:
+    """Fit the reducer to the features."""
     return build("reducers", reducer)(features.open())  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class AnalysisNodes:
-    """The node of one installed analysis; a method, since a runner with several processes pickles its nodes.
+    """Node of an installed analysis; a method, because runners with several processes pickle it.
 
     Attributes:
-        name: of the analysis.
+        name: name of the analysis.
     """
 
     name: str
@@ -101,8 +102,8 @@ class AnalysisNodes:
         persons: PersonsOptions,
         prediction: PredictionOptions,
     ) -> AnalysisResult:
-        """Run the analysis; do nothing where it is not selected."""
-        return run_analysis(
+        """Run the analysis if it is selected; otherwise return an empty result."""
+        return study.run_analysis(
             options.find(self.name),
             name=self.name,
             model=model.to(resolve_device(prediction.device)),
@@ -118,5 +119,5 @@ class AnalysisNodes:
 
 
 def list_findings(**results: AnalysisResult) -> list[dict[str, Any]]:
-    """What all analyses claim, in one place."""
-    return rank_claims(results)
+    """Return the findings of all analyses, ranked."""
+    return study.list_findings(results)

@@ -1,4 +1,4 @@
-"""The newest model on the sealed test set, once; every use is kept in a ledger."""
+"""Pipeline `final_test`: scores of the newest model on the test set, with an access log."""
 
 from posescope.pipelines.final_test.options import FinalTestOptions
 from posescope.pipelines.final_test.pipeline import create_pipeline

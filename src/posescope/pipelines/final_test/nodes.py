@@ -1,4 +1,4 @@
-"""Nodes of the final test, but for those that score (`scoring_nodes`): unpack, one call, return."""
+"""Nodes of the pipeline `final_test` besides those that score a split (`split_scoring_nodes`)."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ def begin_test_set_access(
     prediction: PredictionOptions,
     final_test: FinalTestOptions,
 ) -> dict[str, Any]:
-    """Begin a use of the test set, and write it down; only who has done so gets the model that may be asked."""
-    match_crops(model, crops.select(targets, ids_of(persons, "test")))  # refused here, it costs no use of the test set
+    """Record the start of a test-set access; only this node outputs the model that is scored on the test set."""
+    match_crops(model, crops.select(targets, ids_of(persons, "test")))  # an error here leaves no entry in the log
     check_unseen(model.provenance, persons, final_test.trained_elsewhere)
     test = describe_final_test(persons, keypoints, crop_boxes, fingerprint_of_model(model), prediction.flip_test)
     return {"access": test_access_log_workspace.open(test, final_test.allow_repeated_access), "model": model}
@@ -43,5 +43,5 @@ def complete_test_set_access(
     precision: MetricValues,
     mse: MetricValues,
 ) -> AccessLog:
-    """Write down what came out."""
+    """Record the metric values of the access."""
     return test_access_log_workspace.complete(test_access, metric_values, precision, mse)

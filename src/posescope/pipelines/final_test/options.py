@@ -1,4 +1,4 @@
-"""The parameters of the namespace `final_test`."""
+"""Parameters of the pipeline `final_test`."""
 
 from pydantic import Field
 
@@ -8,12 +8,12 @@ __all__ = ["FinalTestOptions"]
 
 
 class FinalTestOptions(Options):
-    """All parameters of the pipeline. How the model is run and scored stands in `evaluation`: both sets are scored alike."""
+    """Parameters besides those of `evaluation`, which apply to the test set as they do to the validation set."""
 
     trained_elsewhere: bool = Field(
         False,
-        description="score a model that was trained beside another test set: you know that it has seen none of these persons",
+        description="score a model that was trained with another test set; you confirm that it has seen none of these persons",
     )
     allow_repeated_access: bool = Field(
-        False, description="score another model, or other persons, after the test set was used; the ledger keeps it as such"
+        False, description="score another model or other persons after the first access; the access log marks it as repeated"
     )

@@ -1,4 +1,4 @@
-"""A trained model and its explainability -> the same with an autoencoder in its bottleneck, and whether that is better."""
+"""Pipeline `improve`: a trained model -> the same model with an autoencoder in its bottleneck, compared with the original."""
 
 from posescope.improvement.options import ImproveOptions
 from posescope.pipelines.improve.pipeline import create_pipeline

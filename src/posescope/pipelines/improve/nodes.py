@@ -1,4 +1,4 @@
-"""Nodes of the improvement: unpack, one call, return."""
+"""Nodes of the pipeline `improve`."""
 
 from typing import Any
 
@@ -15,35 +15,22 @@ from posescope.core.tables import History, ids_of, table_of
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
 from posescope.evaluation.scoring_options import ScoringOptions
-from posescope.explainability.base import AnalysisResult
-from posescope.explainability.components.pca import Components
 from posescope.explainability.features.row_blocks import sample_rows
-from posescope.improvement import code_size as sizes
-from posescope.improvement import improvement_findings as conclusion
+from posescope.improvement import bottleneck_features, improvement_findings, variant_comparison
 from posescope.improvement.autoencoder_insertion import train_and_insert
 from posescope.improvement.bottleneck_features import BottleneckFeatureStore
-from posescope.improvement.bottleneck_features import extract_bottleneck_features as read
-from posescope.improvement.bottleneck_features import measure_bottlenecks as measure
 from posescope.improvement.code_size import CodeSize
 from posescope.improvement.options import AutoencoderTraining, ComparisonOptions, FineTuning
 from posescope.improvement.variant_comparison import compare_by_joint, compare_by_person
-from posescope.improvement.variant_comparison import score_variants as score
 from posescope.improvement.variants import check_same_start, describe_training_data, mean_ablate_bottlenecks
 from posescope.prediction.options import PredictionOptions
-from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
-from posescope.reporting.result_filter import add_plot_origin
+from posescope.reporting.plots import improvement_plots
+from posescope.reporting.plots.plot_style import add_plot_origin
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.trainer import fine_tune
 
 __all__: list[str] = []
-
-
-def choose_code_size(
-    model: PoseModel, components: Components, truncation: AnalysisResult, options: AutoencoderTraining
-) -> CodeSize:
-    """How many numbers the bottleneck needs."""
-    return sizes.choose_code_size(model, components, truncation, options)
 
 
 def extract_bottleneck_features(
@@ -55,11 +42,13 @@ def extract_bottleneck_features(
     workspace: BottleneckFeatureStore,
     prediction: PredictionOptions,
 ) -> BottleneckFeatureStore:
-    """Stream all training persons through the network, and keep what stands in the bottleneck of each stack."""
+    """Run the network on all training persons and store the bottleneck activations of each stack."""
     check_current(statistics, crops, persons, targets)
     chosen = crops.select(targets, ids_of(persons, "train"))
     device = resolve_device(prediction.device)
-    return read(model.to(device), chosen, workspace, statistics.data_fingerprint, prediction.batch_size)
+    return bottleneck_features.extract_bottleneck_features(
+        model.to(device), chosen, workspace, statistics.data_fingerprint, prediction.batch_size
+    )
 
 
 def train_autoencoders(
@@ -83,7 +72,7 @@ def train_autoencoders(
     }
 
 
-def train_on(
+def fine_tune_model(
     model: PoseModel,
     crops: CropStore,
     targets: PoseTargets,
@@ -93,7 +82,7 @@ def train_on(
     training: TrainingOptions,
     options: FineTuning,
 ) -> dict[str, Any]:
-    """Train a model further, on the training persons, measured on the validation persons."""
+    """Fine-tune a model on the training persons, scored on the validation persons."""
     check_current(statistics, crops, persons, targets)
     run_identity = describe_training_data(model, statistics, persons)
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
@@ -103,7 +92,7 @@ def train_on(
 
 
 def finish_fine_tuning(continued: PoseModel, improved: PoseModel, checkpoints: CheckpointStore) -> None:
-    """Mark both trainings as over, now that their models are saved."""
+    """Mark both trainings as finished once their models are saved."""
     checkpoints.finish(continued.provenance["fingerprint"])
     checkpoints.finish(improved.provenance["fingerprint"])
 
@@ -124,7 +113,7 @@ def score_variants(
     prediction: PredictionOptions,
     scoring: ScoringOptions,
 ) -> dict[str, pd.DataFrame]:
-    """Run all networks on the validation persons."""
+    """Score all variants on the validation persons."""
     check_current(statistics, crops, persons, targets)
     check_same_start(original, {"inserted": inserted, "continued": continued, "improved": improved})
     crops.check_boxes(crop_boxes)
@@ -133,7 +122,9 @@ def score_variants(
     variants = {
         "original": original, "mean_ablated": mean_ablated, "inserted": inserted, "continued": continued, "improved": improved
     }  # fmt: skip
-    tables = score(variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics)
+    tables = variant_comparison.score_variants(
+        variants, chosen, persons, keypoints, crop_boxes, skeleton, prediction, scoring.metrics
+    )
     origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
     return {name: add_origin(table, origin) for name, table in tables.items()}
 
@@ -141,7 +132,7 @@ def score_variants(
 def compare_variants(
     person_scores: pd.DataFrame, joint_hits: pd.DataFrame, options: ComparisonOptions
 ) -> dict[str, pd.DataFrame]:
-    """What differs, and whether it is more than chance."""
+    """Compare the variants by paired differences, per person and per joint."""
     origin = origin_of_table(person_scores)
     check_origins(origin, {"joint_hits": origin_of_table(joint_hits)}, "improve")
     return {
@@ -161,17 +152,17 @@ def measure_bottlenecks(
     prediction: PredictionOptions,
     options: ComparisonOptions,
 ) -> pd.DataFrame:
-    """How many directions the bottlenecks use."""
+    """Measure the effective dimensions of the bottlenecks."""
     check_current(statistics, crops, persons, targets)
     check_same_start(original, {"continued": continued, "improved": improved})
     origin = Origin(model=fingerprint_of_model(original), data=statistics.data_fingerprint)
     ids, device = ids_of(persons, "train"), resolve_device(prediction.device)
     chosen = crops.select(targets, ids[sample_rows(len(ids), options.persons, options.seed)])
     variants = {"original": original.to(device), "continued": continued.to(device), "improved": improved.to(device)}
-    return add_origin(measure(variants, chosen, prediction.batch_size), origin)
+    return add_origin(bottleneck_features.measure_bottlenecks(variants, chosen, prediction.batch_size), origin)
 
 
-def conclude(
+def write_findings(
     code_size: CodeSize,
     figures: pd.DataFrame,
     joints: pd.DataFrame,
@@ -179,17 +170,12 @@ def conclude(
     bottlenecks: pd.DataFrame,
     options: FineTuning,
 ) -> dict[str, Any]:
-    """What came out, in words."""
-    return conclusion.conclude(code_size, figures, joints, reconstruction, bottlenecks, options.epochs)
+    """Return the findings of the comparison."""
+    return improvement_findings.conclude(code_size, figures, joints, reconstruction, bottlenecks, options.epochs)
 
 
-def draw_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
-    """The differences with their intervals."""
+def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> Figure:
+    """Plot the differences between the variants with their intervals."""
     origin = origin_of_table(figures)
     check_origins(origin, {"joints": origin_of_table(joints)}, "improve")
-    return add_plot_origin(plot_improvement(figures, joints), origin)
-
-
-def draw_autoencoder_training(history: pd.DataFrame) -> Figure:
-    """The autoencoders' error by epoch."""
-    return add_plot_origin(plot_autoencoder_training(history), origin_of_table(history))
+    return add_plot_origin(improvement_plots.plot_improvement(figures, joints), origin)

@@ -1,10 +1,12 @@
-"""The flow of the improvement: two trainings from the same weights, with autoencoders and without, held against each other."""
+"""Pipeline `improve`: two fine-tunings from the same weights, with and without autoencoders, compared with each other."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from posescope.improvement.code_size import choose_code_size
 from posescope.pipelines.improve import nodes
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import stage, step
+from posescope.reporting.plots.improvement_plots import plot_autoencoder_training
 
 __all__ = ["create_pipeline"]
 
@@ -17,38 +19,33 @@ DATA = ["crops", "targets", "crop_statistics", "persons"]
 
 
 def create_pipeline() -> Pipeline:
-    """A trained model and its truncation curve -> the model with autoencoders, and how it compares."""
-    return pipeline([*_build(), *_compare()], tags="improve")
+    """Return the pipeline from a trained model and its truncation curve to the model with autoencoders and its comparison."""
+    return stage("improve.training", _train()) + stage("improve.comparison", _compare())
 
 
-def _build() -> list[Node]:
+def _train() -> list[Node]:
     return [
-        step(nodes.choose_code_size, ["model", "components", "analysis_truncation", AUTOENCODER], "code_size"),
+        step(choose_code_size, ["model", "components", "analysis_truncation", AUTOENCODER], "code_size"),
         step(nodes.extract_bottleneck_features, ["model", *DATA, "bottlenecks_workspace", PREDICTION], "bottlenecks"),
         step(
             nodes.train_autoencoders,
             ["model", "bottlenecks", "persons", "code_size", AUTOENCODER, TRAINING],
             {"model": "inserted_model", "history": "autoencoder_history", "reconstruction": "reconstruction"},
         ),
-        _train_on("fine_tune_original", "model", "continued"),
-        _train_on("fine_tune_with_autoencoder", "inserted_model", "improved"),
-        # No output: it leaves marks among the checkpoints, once both models are saved.
-        node(
-            nodes.finish_fine_tuning,
-            ["continued_model", "improved_model", "fine_tuning_checkpoints_workspace"],
-            None,
-            name="finish_fine_tuning",
-        ),
-        step(nodes.draw_autoencoder_training, "autoencoder_history", "autoencoder_plot"),
+        _fine_tune("fine_tune_original", "model", "continued"),
+        _fine_tune("fine_tune_with_autoencoder", "inserted_model", "improved"),
+        # No output: it marks the checkpoints once both models are saved.
+        step(nodes.finish_fine_tuning, ["continued_model", "improved_model", "fine_tuning_checkpoints_workspace"], None),
+        step(plot_autoencoder_training, "autoencoder_history", "autoencoder_plot"),
     ]
 
 
-def _train_on(name: str, start: str, result: str) -> Node:
-    return node(
-        nodes.train_on,
+def _fine_tune(name: str, start: str, result: str) -> Node:
+    return step(
+        nodes.fine_tune_model,
         [start, *DATA, "fine_tuning_checkpoints_workspace", TRAINING, FINE_TUNING],
         {"model": f"{result}_model", "history": f"{result}_history"},
-        name=name,
+        name,
     )
 
 
@@ -82,9 +79,9 @@ def _compare() -> list[Node]:
             "bottleneck_dimensions",
         ),
         step(
-            nodes.conclude,
+            nodes.write_findings,
             ["code_size", "improvement_metrics", "improvement_joints", "reconstruction", "bottleneck_dimensions", FINE_TUNING],
             "improvement",
         ),
-        step(nodes.draw_improvement, ["improvement_metrics", "improvement_joints"], "improvement_plot"),
+        step(nodes.plot_improvement, ["improvement_metrics", "improvement_joints"], "improvement_plot"),
     ]

@@ -1,9 +1,9 @@
 """The pipeline `inference`."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
 from posescope.pipelines.inference import nodes
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import stage, step
 
 __all__ = ["create_pipeline"]
 
@@ -11,7 +11,8 @@ __all__ = ["create_pipeline"]
 def create_pipeline() -> Pipeline:
     """Return the pipeline: a folder of images -> COCO results, overlays and an account of the run, in one streaming node."""
     options = ("detector", "prediction", "overlays", "image_limits")
-    return pipeline(
+    return stage(
+        "inference",
         [
             step(
                 nodes.predict_poses,
@@ -22,5 +23,4 @@ def create_pipeline() -> Pipeline:
                 {"results": "inference_results", "summary": "inference_summary", "overlays": "overlays"},
             ),
         ],
-        tags="inference",
     )

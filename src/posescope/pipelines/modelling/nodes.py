@@ -1,22 +1,19 @@
-"""Nodes of modelling: unpack, one call, return."""
+"""Nodes of the pipeline `modelling`."""
 
 from typing import Any
 
 import pandas as pd
-from plotly.graph_objects import Figure
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.files import fingerprint
-from posescope.core.origin import Origin, add_origin, origin_of_table
+from posescope.core.origin import Origin, add_origin
 from posescope.core.plugins import ComponentSpec
 from posescope.core.records import PoseTargets
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import History, ids_of, split_fingerprint, table_of
 from posescope.data.crops.crop_statistics import CropStatistics, check_current
 from posescope.data.crops.crop_store import CropStore
-from posescope.reporting.plots.training_plots import plot_history
-from posescope.reporting.result_filter import add_plot_origin
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
 from posescope.training.options import TrainingOptions
@@ -38,7 +35,7 @@ def train_model(
     model: ComponentSpec,
     training: TrainingOptions,
 ) -> dict[str, Any]:
-    """Train the network, or go on with an unfinished run of the same options and data."""
+    """Train the network, or resume an unfinished run with the same options and data."""
     check_current(statistics, crops, persons, targets)
     untrained = build_untrained(model, codec, skeleton, statistics.crop_size, statistics.mean_rgb, statistics.crop, training.seed)
     run_identity = {
@@ -58,10 +55,5 @@ def train_model(
 
 
 def finish_training(model: PoseModel, checkpoints: CheckpointStore) -> None:
-    """Mark the run as over, now that model and history are saved: the next one starts afresh."""
+    """Mark the run as finished once model and history are saved, so that the next run starts anew."""
     checkpoints.finish(model.provenance["fingerprint"])
-
-
-def draw_history(history: pd.DataFrame) -> Figure:
-    """Losses and PCK, epoch by epoch."""
-    return add_plot_origin(plot_history(history), origin_of_table(history))

@@ -1,36 +1,36 @@
-"""The flow of modelling."""
+"""Pipeline `modelling`: crops and targets -> a trained model and its training history."""
 
-from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline import Pipeline
 
 from posescope.pipelines.modelling import nodes
-from posescope.pipelines.steps import named_outputs, step
+from posescope.pipelines.stage_results import collect_training
+from posescope.pipelines.steps import named_outputs, stage, step
+from posescope.reporting.plots.training_plots import plot_history
 
 __all__ = ["create_pipeline"]
 
 
 def create_pipeline() -> Pipeline:
-    """Crops and targets -> a trained model, its history as table and plot."""
-    return pipeline(
-        [
-            step(
-                nodes.train_model,
-                [
-                    "crops",
-                    "targets",
-                    "persons",
-                    "skeleton",
-                    "crop_statistics",
-                    "checkpoints_workspace",
-                    "training_image_grids_workspace",
-                    "params:data_engineering.codec",
-                    "params:modelling.model",
-                    "params:modelling.training",
-                ],
-                named_outputs("model", "history", "history_table"),
-            ),
-            # No output: it leaves a mark among the checkpoints. Kedro saves all that train_model gives back before this starts.
-            node(nodes.finish_training, ["model", "checkpoints_workspace"], None, name="finish_training"),
-            step(nodes.draw_history, "history", "history_plot"),
-        ],
-        tags="modelling",
-    )
+    """Return the pipeline that trains a model."""
+    training = [
+        step(
+            nodes.train_model,
+            [
+                "crops",
+                "targets",
+                "persons",
+                "skeleton",
+                "crop_statistics",
+                "checkpoints_workspace",
+                "training_image_grids_workspace",
+                "params:data_engineering.codec",
+                "params:modelling.model",
+                "params:modelling.training",
+            ],
+            named_outputs("model", "history", "history_table"),
+        ),
+        # No output: it marks the checkpoints. Kedro saves all outputs of train_model before this node starts.
+        step(nodes.finish_training, ["model", "checkpoints_workspace"], None),
+        step(plot_history, "history", "history_plot"),
+    ]
+    return stage("modelling", training) + collect_training()

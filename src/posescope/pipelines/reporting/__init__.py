@@ -1,4 +1,4 @@
-"""Results of a run -> figures and the report."""
+"""Pipeline `reporting`: the results of a run -> the report and the model card."""
 
 from posescope.pipelines.reporting.options import ReportingOptions
 from posescope.pipelines.reporting.pipeline import create_pipeline

@@ -1,35 +1,34 @@
-"""The flow of reporting."""
+"""Pipeline `reporting`: the results of all stages -> a report and a model card."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
-from posescope.core.plugins import installed
 from posescope.pipelines.reporting import nodes
-from posescope.pipelines.steps import named_outputs, step
+from posescope.pipelines.stage_results import collect_data, collect_evaluation, collect_explainability, collect_training
+from posescope.pipelines.steps import stage, step
 
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
-FAILURES = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects", "worst_persons")
 
 
 def create_pipeline() -> Pipeline:
-    """Results of a run -> figures, and one page that tells its story."""
-    results = {f"failure_{name}": name for name in FAILURES}
-    results |= named_outputs(*(f"analysis_{row.name}" for row in installed("analyses")))
-    return pipeline(
+    """Return the pipeline that collects the results of all stages and writes the report and the model card."""
+    collected = collect_data() + collect_training() + collect_evaluation() + collect_explainability()
+    return collected + _reporting()
+
+
+def _reporting() -> Pipeline:
+    persons = ["crops", "targets", "persons", "crop_boxes", "keypoints"]
+    return stage(
+        "reporting",
         [
-            step(nodes.draw_joint_scores, "joint_scores_val", "joint_scores_plot"),
             step(
-                nodes.show_examples,
+                nodes.draw_person_examples,
                 [
                     "model",
                     "raw_source",
-                    "crops",
-                    "targets",
-                    "persons",
-                    "crop_boxes",
-                    "keypoints",
-                    "person_scores_val",
+                    *persons,
+                    "evaluation_results",
                     "crop_statistics",
                     "params:data_engineering.source",
                     PAGE,
@@ -37,40 +36,23 @@ def create_pipeline() -> Pipeline:
                 "person_examples",
             ),
             step(
-                nodes.write_card,
-                {
-                    "model": "model",
-                    "metrics": "metrics",
-                    "data_distribution": "data_distribution",
-                    "statistics": "crop_statistics",
-                    **results,
-                },
+                nodes.write_model_card,
+                ["model", "crop_statistics", "data_results", "evaluation_results", "explainability_results"],
                 "model_card",
             ),
             step(
                 nodes.write_report,
-                {
-                    "model": "model",
-                    "statistics": "crop_statistics",
-                    "metrics": "metrics",
-                    "data_distribution": "data_distribution",
-                    "data_rejected": "rejected",
-                    "data_joint_labels": "joint_labels",
-                    "data_box_sizes": "box_sizes_plot",
-                    "data_joint_counts": "joint_counts_plot",
-                    "data_crop_sheet": "crop_grid",
-                    "data_target_sheet": "target_grid",
-                    "data_average_crop": "average_crop",
-                    "data_quality": "data_quality",
-                    "history": "history",
-                    "joint_scores": "joint_scores_val",
-                    "components": "components",
-                    "examples": "person_examples",
-                    "page": PAGE,
-                    **results,
-                },
+                [
+                    "model",
+                    "crop_statistics",
+                    "data_results",
+                    "training_results",
+                    "evaluation_results",
+                    "explainability_results",
+                    "person_examples",
+                    PAGE,
+                ],
                 "report",
             ),
         ],
-        tags="reporting",
     )

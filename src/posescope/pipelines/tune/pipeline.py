@@ -1,16 +1,19 @@
-"""The flow of the search."""
+"""Pipeline `tune`: crops, targets and a search space -> the parameters with the best validation PCK."""
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 
-from posescope.pipelines.steps import step
+from posescope.pipelines.steps import stage, step
 from posescope.pipelines.tune import nodes
+from posescope.reporting.plots.tuning_plots import plot_search_history, plot_searched_parameters
+from posescope.tuning.search_results import format_best_parameters, tabulate_trials
 
 __all__ = ["create_pipeline"]
 
 
 def create_pipeline() -> Pipeline:
-    """Crops and targets, and a space of parameters -> trials as table and plots, and the best as a parameters file."""
-    return pipeline(
+    """Return the pipeline that searches for parameters."""
+    return stage(
+        "tune",
         [
             step(
                 nodes.search_parameters,
@@ -28,10 +31,9 @@ def create_pipeline() -> Pipeline:
                 ],
                 "tuning",
             ),
-            step(nodes.list_trials, "tuning", "tuning_trials"),
-            step(nodes.choose_winner, "tuning", "tuning_best"),
-            step(nodes.draw_search_history, "tuning_trials", "tuning_history_plot"),
-            step(nodes.draw_searched_parameters, "tuning_trials", "tuning_parameters_plot"),
+            step(tabulate_trials, "tuning", "tuning_trials"),
+            step(format_best_parameters, "tuning", "tuning_best"),
+            step(plot_search_history, "tuning_trials", "tuning_history_plot"),
+            step(plot_searched_parameters, "tuning_trials", "tuning_parameters_plot"),
         ],
-        tags="tune",
     )

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from posescope.core.records import PoseTargets
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, require_columns
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    apply_plot_style,
+    require_columns,
+    with_table_origin,
+)
 
 __all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
@@ -25,6 +34,7 @@ _LABEL_CHARACTERS = 38
 _APART = {"ticks": "outside", "ticklen": 8, "tickcolor": "rgba(0, 0, 0, 0)", "showgrid": False}  # names do not touch their bars
 
 
+@with_table_origin
 def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     """Share of the images and of the persons in each split, with the counts written above the bars.
 
@@ -49,6 +59,7 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     return _titled(figure, "Images and persons of each split").update_layout(barmode="group")
 
 
+@with_table_origin
 def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
     """How many records each step set aside for which reason, from the first step (top) to what is left; logarithmic.
 
@@ -142,6 +153,7 @@ def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
     return _titled(figure, "Joints labelled per person").update_layout(barmode="group", bargap=0.2)
 
 
+@with_table_origin
 def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
     """On how many persons each joint is visible, hidden or unlabelled, joints in the skeleton's order.
 

@@ -7,7 +7,16 @@ from plotly.subplots import make_subplots
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS, ERROR_TYPES
 from posescope.evaluation.error_analysis.strata import ALL_PERSONS
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, require_columns
+from posescope.reporting.plots.plot_style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    apply_plot_style,
+    require_columns,
+    with_table_origin,
+)
 from posescope.reporting.setting_captions import describe_evaluation_setting
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints", "plot_joint_scores"]
@@ -23,6 +32,7 @@ def rank_joints(table: pd.DataFrame) -> list[str]:
     return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
 
 
+@with_table_origin
 def plot_error_types(table: pd.DataFrame) -> go.Figure:
     """The shares of the types of errors of each joint, stacked; the joint with the fewest good ones on top.
 
@@ -50,6 +60,7 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure, 140 + 24 * len(order), describe_evaluation_setting(table))
 
 
+@with_table_origin
 def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     """What would be won if the joints of one type stood right: AP as bars, mean OKS as dots with whiskers.
 
@@ -77,6 +88,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure, 280, describe_evaluation_setting(table)).update_layout(showlegend=False)
 
 
+@with_table_origin
 def plot_strata(table: pd.DataFrame) -> go.Figure:
     """PCK and OKS of each group of persons as dots with whiskers; everybody's as dotted lines.
 
@@ -103,6 +115,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure, 130 + 25 * len(rows), describe_evaluation_setting(table)).update_layout(showlegend=False)
 
 
+@with_table_origin
 def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
     """PCK and OKS by score, for joints and for persons: a useful score climbs.
 
@@ -142,19 +155,22 @@ def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
 
 
+@with_table_origin
 def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     """PCK beside the mean error of every joint, the worst joint on top; whiskers where the table has an interval.
 
     Args:
         per_joint: one row a joint: joint (name), pck_thesis (0..1), mean_error_px (image px), labelled (how many places were
-            scored). NaN where nobody is labelled. Columns low and high, if there, hold the PCK's interval.
+            scored). NaN where nobody is labelled. Columns low and high, if there, hold the PCK's interval. With a column visibility,
+            only the rows `all` are drawn.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
     require_columns(per_joint, ("joint", "pck_thesis", "mean_error_px", "labelled"), "joint scores")
+    rows = per_joint[per_joint["visibility"] == "all"] if "visibility" in per_joint else per_joint
     # Plotly draws the first category at the bottom: the worst joint comes last.
-    rows = per_joint.sort_values("pck_thesis", ascending=False, na_position="first")
+    rows = rows.sort_values("pck_thesis", ascending=False, na_position="first")
     names = rows["joint"].str.replace("_", " ")
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("PCK (thesis)", "mean error, px"), horizontal_spacing=0.04)
     bars = go.Bar(
@@ -170,7 +186,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure.add_trace(dots, row=1, col=2)
     figure.update_xaxes(range=[0, 1], col=1)
     figure.update_xaxes(rangemode="tozero", col=2)
-    return apply_plot_style(figure, 120 + 24 * len(rows), describe_evaluation_setting(per_joint)).update_layout(showlegend=False)
+    return apply_plot_style(figure, 120 + 24 * len(rows), describe_evaluation_setting(rows)).update_layout(showlegend=False)
 
 
 def _interval_whiskers(rows: pd.DataFrame) -> dict[str, object] | None:

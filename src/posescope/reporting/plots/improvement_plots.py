@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, require_columns
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, require_columns, with_table_origin
 
 __all__ = ["plot_autoencoder_training", "plot_improvement"]
 
@@ -47,6 +47,7 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
     return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
 
 
+@with_table_origin
 def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
     """The error by epoch: of noisy features that are learned from, and of persons held out.
 

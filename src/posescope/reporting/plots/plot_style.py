@@ -4,7 +4,9 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart. Plotly f
 colour that can be read on white and on black; the page (`page.py`) tunes both to the reader's theme.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from posescope.core.errors import PosescopeError
+from posescope.core.origin import Origin, origin_of_table
 
 __all__ = [
     "AMBER", "BLUE", "GREEN", "GREY", "VERMILION",
-    "ReportError", "figure_to_rgb", "new_figure", "require_columns", "style_axes", "apply_plot_style",
+    "ReportError", "add_plot_origin", "figure_to_rgb", "new_figure", "require_columns", "style_axes", "apply_plot_style", "with_table_origin",
 ]  # fmt: skip
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
@@ -57,6 +60,9 @@ _TEMPLATE = go.layout.Template(
         },
     }
 )
+
+
+P = ParamSpec("P")
 
 
 class ReportError(PosescopeError):
@@ -113,3 +119,20 @@ def figure_to_rgb(figure: Figure) -> NDArray[np.uint8]:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.array(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+
+
+def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:
+    """Write the origin of a plot into its `layout.meta`, in place, and return the plot."""
+    return figure.update_layout(meta=None if origin is None else origin.to_dict())
+
+
+def with_table_origin(
+    plot: Callable[Concatenate[pd.DataFrame, P], go.Figure],
+) -> Callable[Concatenate[pd.DataFrame, P], go.Figure]:
+    """Decorate a plot function so that the plot has the origin of the table that is its first argument."""
+
+    @wraps(plot)
+    def plot_with_origin(table: pd.DataFrame, /, *args: P.args, **kwargs: P.kwargs) -> go.Figure:
+        return add_plot_origin(plot(table, *args, **kwargs), origin_of_table(table))
+
+    return plot_with_origin

@@ -15,6 +15,7 @@ from posescope.reporting.plots.plot_style import (
     new_figure,
     require_columns,
     style_axes,
+    with_table_origin,
 )
 
 __all__ = ["plot_history", "plot_history_static"]
@@ -23,6 +24,7 @@ _COLUMNS = ("epoch", "train_loss", "val_loss", "val_pck_thesis", "learning_rate"
 _LOSSES = (("train_loss", "training", AMBER), ("val_loss", "validation", BLUE))
 
 
+@with_table_origin
 def plot_history(history: pd.DataFrame) -> go.Figure:
     """Losses (logarithmic) beside the validation PCK; dotted lines mark epochs that begin with a lower learning rate.
 

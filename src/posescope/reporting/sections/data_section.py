@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from posescope.reporting.plots.data_plots import plot_data_distribution, plot_joint_labels, plot_rejected
 from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 
 __all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
@@ -30,8 +29,11 @@ class DataInputs:
     rejected: pd.DataFrame
     joint_labels: pd.DataFrame
     quality: pd.DataFrame
-    box_sizes: go.Figure
-    joint_counts: go.Figure
+    distribution_plot: go.Figure
+    rejected_plot: go.Figure
+    joint_labels_plot: go.Figure
+    box_sizes_plot: go.Figure
+    joint_counts_plot: go.Figure
     crop_grid: NDArray[np.uint8]
     target_grid: NDArray[np.uint8]
     average_crop: NDArray[np.uint8]
@@ -73,25 +75,27 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
 def _figures(inputs: DataInputs) -> tuple[ReportPlot, ...]:
     return (
         ReportPlot(
-            plot_data_distribution(inputs.distribution),
+            inputs.distribution_plot,
             "Images and persons of each split, of those with a crop.",
             "Bars by split",
         ),
         ReportPlot(
-            plot_rejected(inputs.rejected),
+            inputs.rejected_plot,
             "What each step sets aside, from the first (top) to the last.",
             "Bars by step and reason",
         ),
         ReportPlot(
-            inputs.box_sizes,
+            inputs.box_sizes_plot,
             "The longer side of the annotated boxes, and the squares that are cut: what is smaller than the crop is enlarged.",
             "Histograms of box and square sizes by split",
         ),
         ReportPlot(
-            inputs.joint_counts, "How many joints of a person are visible or hidden.", "Histogram of labelled joints by split"
+            inputs.joint_counts_plot,
+            "How many joints of a person are visible or hidden.",
+            "Histogram of labelled joints by split",
         ),
         ReportPlot(
-            plot_joint_labels(inputs.joint_labels),
+            inputs.joint_labels_plot,
             "How each joint is labelled, over the persons of all splits.",
             "Stacked bars by joint",
         ),

@@ -5,19 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.core.errors import pluralise
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS
 from posescope.evaluation.error_analysis.strata import ALL_PERSONS
-from posescope.reporting.plots.evaluation_plots import (
-    plot_error_costs,
-    plot_error_types,
-    plot_reliability,
-    plot_strata,
-    rank_joints,
-)
+from posescope.reporting.plots.evaluation_plots import rank_joints
 from posescope.reporting.report_content import ReportImage, ReportPlot, ReportTable, Section
 from posescope.reporting.setting_captions import add_setting_to_caption, drop_setting_columns
 
@@ -43,6 +38,10 @@ class FailureInputs:
     reliability: pd.DataFrame
     rank_correlations: pd.DataFrame
     decoding_effects: pd.DataFrame
+    error_types_plot: go.Figure
+    error_costs_plot: go.Figure
+    strata_plot: go.Figure
+    reliability_plot: go.Figure
     worst_persons: NDArray[np.uint8]
 
 
@@ -79,17 +78,15 @@ def assemble_failure_section(inputs: FailureInputs) -> Section:
 
 def _figures(inputs: FailureInputs) -> tuple[ReportPlot, ...]:
     return (
+        ReportPlot(inputs.error_types_plot, "What is wrong with each joint, the worst on top.", "Stacked bars by joint"),
         ReportPlot(
-            plot_error_types(inputs.error_types), "What is wrong with each joint, the worst on top.", "Stacked bars by joint"
-        ),
-        ReportPlot(
-            plot_error_costs(inputs.error_costs),
+            inputs.error_costs_plot,
             "What would be won if the joints of one type stood right, each type alone.",
             "Bars and dots by type of error",
         ),
-        ReportPlot(plot_strata(inputs.strata), "Groups of persons; the dotted line is everybody.", "Dots by group of persons"),
+        ReportPlot(inputs.strata_plot, "Groups of persons; the dotted line is everybody.", "Dots by group of persons"),
         ReportPlot(
-            plot_reliability(inputs.reliability, inputs.rank_correlations),
+            inputs.reliability_plot,
             "How good joints and persons are, by score: a score that knows the error climbs.",
             "Curves by score",
         ),

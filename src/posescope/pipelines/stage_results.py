@@ -1,0 +1,55 @@
+"""What each stage hands to reporting: one dataset per stage, collected from the files of the stage.
+
+A collecting node belongs to the namespace of its stage and to two pipelines, that of the stage and `reporting`. The collected
+dataset stays in memory, so `kedro run --pipelines reporting` collects anew from the files. The tag `reporting` exempts the
+nodes from the check that all files are of the same run: reporting leaves out, and names, results of other models or data.
+"""
+
+from collections.abc import Mapping
+
+from kedro.pipeline import Pipeline
+
+from posescope.core.plugins import installed
+from posescope.pipelines.steps import collect_results, stage, step
+
+__all__ = ["collect_data", "collect_evaluation", "collect_explainability", "collect_training"]
+
+_DATA = {
+    "distribution": "data_distribution", "rejected": "rejected", "joint_labels": "joint_labels", "quality": "data_quality",
+    "distribution_plot": "distribution_plot", "rejected_plot": "rejected_plot", "joint_labels_plot": "joint_labels_plot",
+    "box_sizes_plot": "box_sizes_plot", "joint_counts_plot": "joint_counts_plot", "crop_grid": "crop_grid",
+    "target_grid": "target_grid", "average_crop": "average_crop",
+}  # fmt: skip
+_TRAINING = {"history": "history", "history_plot": "history_plot"}
+_EVALUATION = {
+    "metrics": "metrics", "person_scores": "person_scores_val", "joint_scores": "joint_scores_val",
+    "joint_scores_plot": "joint_scores_plot", "error_types": "error_types", "error_costs": "error_costs", "strata": "strata",
+    "reliability": "reliability", "rank_correlations": "rank_correlations", "decoding_effects": "decoding_effects",
+    "error_types_plot": "error_types_plot", "error_costs_plot": "error_costs_plot", "strata_plot": "strata_plot",
+    "reliability_plot": "reliability_plot", "worst_persons": "worst_persons",
+}  # fmt: skip
+
+
+def collect_data() -> Pipeline:
+    """Return the pipeline that collects the results of data engineering."""
+    return _collect("data_engineering.previews", _DATA, "data_results")
+
+
+def collect_training() -> Pipeline:
+    """Return the pipeline that collects the results of training."""
+    return _collect("modelling", _TRAINING, "training_results")
+
+
+def collect_evaluation() -> Pipeline:
+    """Return the pipeline that collects the results of evaluation."""
+    return _collect("evaluation.previews", _EVALUATION, "evaluation_results")
+
+
+def collect_explainability() -> Pipeline:
+    """Return the pipeline that collects the components and the results of all installed analyses."""
+    analyses = {f"analysis_{row.name}": f"analysis_{row.name}" for row in installed("analyses")}
+    return _collect("explainability.analyses", {"components": "components", **analyses}, "explainability_results")
+
+
+def _collect(namespace: str, datasets: Mapping[str, str], result: str) -> Pipeline:
+    return stage(namespace, [step(collect_results, datasets, result, f"collect_{result}")], tags=["reporting"])
