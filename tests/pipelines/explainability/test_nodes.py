@@ -48,7 +48,7 @@ def statistics_of(store: Store) -> CropStatistics:
 def read(model, crops: Store, store, options=None, prediction=None, statistics=None) -> FeatureStore:
     options, prediction = options or PersonsOptions(), prediction or PredictionOptions(device="cpu")
     persons, statistics = persons_of(crops.crops), statistics or statistics_of(crops)
-    return nodes.read_features(model, crops, crops.crops.targets, statistics, persons, store, options, prediction)
+    return nodes.extract_features(model, crops, crops.crops.targets, statistics, persons, store, options, prediction)
 
 
 def test_fingerprint_of_features_depends_on_the_pixels(model, scattered_crops, tmp_path) -> None:
@@ -82,7 +82,7 @@ def test_features_are_read_on_the_device_of_the_parameters(model, scattered_crop
 def analyse(model, crops, store, prediction, monkeypatch) -> torch.device:
     """Return the device of the model that the analysis `latent_traversal` gets."""
     seen: list[torch.device] = []
-    monkeypatch.setattr(nodes, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
+    monkeypatch.setattr(nodes.study, "run_analysis", lambda spec, **inputs: seen.append(inputs["model"].device))
     components = principal_components(extract_features(model, crops, None, store))
     nodes.AnalysisNodes("latent_traversal").analyse(
         model, Store(crops), crops.targets, store, components, pd.DataFrame(), pd.DataFrame(), AnalysesOptions(),

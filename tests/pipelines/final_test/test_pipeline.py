@@ -16,14 +16,14 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from posescope.artifacts.description import model_fingerprint
-from posescope.artifacts.model_folder import read_model, write_model
+from posescope.artifacts.model_folder import load_model, save_model
 from posescope.core.errors import PosescopeError
 from posescope.core.records import PosePredictions
 from posescope.core.tables import ids_of, images_of, join_joints, joints_of
 from posescope.data.crops.crop_store import CropStore
 from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 from posescope.pipelines.final_test import create_pipeline
-from posescope.prediction import split_predictions as people
+from posescope.prediction import split_predictions
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,11 +58,11 @@ class Project:
 
     def train_another(self) -> None:
         """A newer model with other weights, without the training."""
-        model = read_model(self.models()[-1])
+        model = load_model(self.models()[-1])
         with torch.no_grad():
             for weights in model.network.parameters():
                 weights.mul_(1.01)
-        write_model(self.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z" / "model", replace(model))
+        save_model(self.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z" / "model", replace(model))
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +96,11 @@ def test_nothing_that_another_pipeline_reads_is_of_the_test_set() -> None:
             assert pipeline.inputs().isdisjoint(made), name
 
 
-def test_every_prediction_stands_behind_the_seal() -> None:
+def test_every_prediction_follows_the_access_log() -> None:
     first = create_pipeline().from_nodes("final_test.begin_test_set_access")
     behind = {node.name for node in first.nodes}
     ahead = {node.name for node in create_pipeline().nodes} - behind
-    assert ahead == {"choose_people_test"}, "it reads tables and parameters alone"
+    assert ahead == {"choose_people_test"}, "it reads tables and parameters only"
 
 
 def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_the_first_use(project: Project) -> None:
 
 
 def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -> None:
-    """A test person stays a test person: AP and the means over people are of the same people."""
+    """AP and the means over persons are of the same test persons."""
     first = project.persons().query("split == 'test'").iloc[0]
     (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
     given = {"data_engineering": {"sample": None, "failures": {"max_fraction": 1.0}}}
@@ -170,7 +170,7 @@ def test_average_precision_is_pycocotools_own_over_the_test_images(project: Proj
         joints = np.nan_to_num(truth[..., :2]) + noise
         return join_joints(predictions.person_ids, joints, predictions.scores, "score")
 
-    monkeypatch.setattr(people, "predictions_table", guess)
+    monkeypatch.setattr(split_predictions, "predictions_table", guess)
     project.run("final_test")
     content = json.loads((project.root / "raw" / "annotations" / "person_keypoints_train2017.json").read_text())
     results = json.loads((project.data / "07_model_output" / "test" / "coco_results.json").read_text())
@@ -212,7 +212,7 @@ def test_the_same_model_elsewhere_is_the_same(project: Project) -> None:
 def test_another_model_is_refused_before_anything_is_predicted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.run("final_test")
     project.train_another()
-    monkeypatch.setattr(people, "predict_crops", lambda *_: pytest.fail("the model was run"))
+    monkeypatch.setattr(split_predictions, "predict_crops", lambda *_: pytest.fail("the model was run"))
     before = project.ledger()
     with pytest.raises(PosescopeError, match="allow_repeated_access") as error:
         project.run("final_test")
@@ -251,7 +251,7 @@ def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(people, "predict_crops", kill)
+        patch.setattr(split_predictions, "predict_crops", kill)
         with pytest.raises(KeyboardInterrupt):
             project.run("final_test")
     (use,) = project.ledger()
@@ -260,13 +260,13 @@ def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch:
     project.run("final_test")
     assert [(use["kind"], use["state"]) for use in project.ledger()] == [("first", "opened"), ("repetition", "completed")]
     project.train_another()
-    with pytest.raises(PosescopeError, match="used before"):
+    with pytest.raises(PosescopeError, match="scored before"):
         project.run("final_test")
 
 
 def test_an_empty_test_set_ends_in_one_line(project: Project) -> None:
     project.run("data_engineering", "modelling", data_engineering={"split": {"max_test_fraction": 0}})
-    with pytest.raises(PosescopeError, match=r"^The test set is empty.*data_engineering\.split\.test_share_max") as error:
+    with pytest.raises(PosescopeError, match="max_test_fraction") as error:
         project.run("final_test")
     assert "\n" not in str(error.value)
     assert project.ledger() == []

@@ -18,7 +18,7 @@ FAILURES = "params:data_engineering.failures"
 CODEC = "params:data_engineering.codec"
 STATISTICS = "crop_statistics"
 PREVIEW = "params:data_engineering.preview"
-ISSUES = ["issues_read", "issues_filter", "issues_box", "issues_box"]
+ISSUES = ["issues_read", "issues_filter", "issues_box", "issues_crop"]
 QUALITY = ["data_quality_read", "data_quality_images"]
 
 
@@ -59,7 +59,7 @@ def _crops() -> Pipeline:
             step(
                 nodes.write_crops,
                 ["raw_source", "persons", "crop_boxes", "crops_workspace", SOURCE, CROP, FAILURES],
-                named_outputs("crops", "issues_box"),
+                named_outputs("crops", "issues_crop"),
             ),
             step(targets_in_crops, ["crop_boxes", "keypoints"], "targets", "compute_targets"),
             step(nodes.compute_crop_statistics, ["crops", "persons", "targets", "raw_source", CROP], STATISTICS),
