@@ -23,7 +23,7 @@ def planted() -> FeatureSet:
 
 @pytest.fixture(scope="session")
 def groups() -> np.ndarray:
-    """Three persons a photograph."""
+    """Three persons per image."""
     return np.repeat(np.arange(100), 3)
 
 

@@ -76,7 +76,7 @@ def test_incomplete_features_are_refused(store: BottleneckFeatureStore, tmp_path
     assert store.is_finished()
     store.begin()
     assert not store.is_finished()
-    with pytest.raises(DataError, match="pipeline improve"):
+    with pytest.raises(DataError, match="improve"):
         store.open()
 
 

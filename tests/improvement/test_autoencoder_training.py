@@ -57,7 +57,7 @@ def test_two_images_are_refused() -> None:
 
 
 def test_one_training_person_is_refused() -> None:
-    with pytest.raises(ImprovementError, match="training persons"):
+    with pytest.raises(ImprovementError, match="training"):
         split_features(np.arange(3), 0.1, 0.1, 0)
 
 
