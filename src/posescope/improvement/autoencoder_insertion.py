@@ -162,8 +162,8 @@ def _errors(found: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[n
 def _check_size(features: FeatureSet, code_size: CodeSize) -> None:
     if code_size.dimensions >= features.values.shape[1]:
         raise ImprovementError(
-            f"The bottleneck '{features.layer}' has {features.values.shape[1]} numbers: a code of {code_size.dimensions} is no "
-            f"narrower ({code_size.reason}). Set improve.autoencoder.code_size to less."
+            f"Expected a code smaller than the {features.values.shape[1]} values of the bottleneck '{features.layer}', found "
+            f"{code_size.dimensions} ({code_size.reason}). Lower improve.autoencoder.code_size."
         )
 
 

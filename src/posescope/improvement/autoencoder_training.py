@@ -220,7 +220,7 @@ class _Run:
         rate = self._learning_rate(epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        train_loss, val_loss = self._learn(epoch), self._test()
+        train_loss, val_loss = self._train_epoch(epoch), self._validate()
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             raise ImprovementError(
                 f"Autoencoder of '{self.features.layer}': expected finite losses, found {train_loss} (training) and {val_loss} "
@@ -228,7 +228,7 @@ class _Run:
             )
         return AutoencoderEpoch(epoch, train_loss, val_loss, rate, time.perf_counter() - started)
 
-    def _learn(self, epoch: int) -> float:
+    def _train_epoch(self, epoch: int) -> float:
         rows, size = self.split.train, self.options.batch_size
         order = np.random.default_rng((self.options.seed, epoch)).permutation(rows)
         total = torch.zeros((), device=self.device)
@@ -242,10 +242,10 @@ class _Run:
             total += loss.detach() * len(values)
         return float(total) / len(order)
 
-    def _test(self) -> float:
+    def _validate(self) -> float:
         rows = self.split.validation
         found = reconstruct(self.autoencoder, self.features, rows)
-        return sum(float((back - values).square().flatten(1).mean(dim=1).sum()) for values, _, back in found) / len(rows)
+        return sum(float((restored - values).square().flatten(1).mean(dim=1).sum()) for values, _, restored in found) / len(rows)
 
     def _learning_rate(self, epoch: int) -> float:
         every = self.options.halve_every_epochs
