@@ -89,27 +89,27 @@ def test_boxes_scores_and_labels_in_any_order(batched: bool, count: int) -> None
         ("yolox", [(2, 42, 85)], r"float32 \(2, 42, 85\)"),
         ("yolox", [(42, 85)], r"float32 \(42, 85\)"),
         ("yolox", [(1, 42, 85), (1, 3)], r"found float32 \(1, 42, 85\), float32 \(1, 3\)"),
-        ("yolox", [(1, 42, 5)], "class at place 5"),
+        ("yolox", [(1, 42, 5)], "column 5"),
         ("yolox", [], "found $"),
-        ("yolox_decoded", [(1, 42, 5)], "class at place 5"),
+        ("yolox_decoded", [(1, 42, 5)], "column 5"),
         ("yolov8", [(1, 42, 6)], r"\(1, 4 \+ classes, boxes\).*found float32 \(1, 42, 6\)"),
-        ("yolov8", [(1, 4, 42)], "class at place 4"),
+        ("yolov8", [(1, 4, 42)], "column 4"),
         ("boxes_scores_labels", [(5, 4), (5,)], r"boxes \(N, 4\)"),
         ("boxes_scores_labels", [(1, 42, 85)], r"boxes \(N, 4\)"),
     ],
 )
-def test_another_form_is_told(kind: str, shapes: list[tuple[int, ...]], expected: str) -> None:
+def test_another_format_is_an_error(kind: str, shapes: list[tuple[int, ...]], expected: str) -> None:
     with pytest.raises(DetectorOutputError, match=expected):
         OUTPUT_DECODERS[kind]([np.zeros(shape, np.float32) for shape in shapes], WANTED)
 
 
-def test_lengths_that_differ_are_told() -> None:
+def test_lengths_that_differ_are_an_error() -> None:
     with pytest.raises(DetectorOutputError, match="whole labels"):
         OUTPUT_DECODERS["boxes_scores_labels"]([np.zeros((3, 4)), np.zeros(3), np.zeros(2, np.int64)], WANTED)
 
 
 @pytest.mark.parametrize("wrong", [7.0, -0.5, float("nan")])
-def test_what_is_no_probability_is_told(wrong: float) -> None:
+def test_scores_outside_0_to_1_are_an_error(wrong: float) -> None:
     """Scores before the sigmoid, say."""
     with pytest.raises(DetectorOutputError, match="expected scores from 0 to 1, found"):
         OUTPUT_DECODERS["yolox"]([yolox(at_0=[0, 0, 0, 0, wrong, 0.5, 0])], WANTED)

@@ -74,7 +74,7 @@ def test_pil_images_are_upright_and_on_white_as_files_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "expected"),
     [
         (PIXELS / 255, r"found shape \(6, 9, 3\) of float64.* Multiply it by 255"),
         (PIXELS.astype(np.float32), "Floats from .* expected whole numbers 0..255"),
@@ -94,8 +94,8 @@ def test_pil_images_are_upright_and_on_white_as_files_are() -> None:
         (Image.new("I", (3, 3)), "mode I has no known range"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name(image: Any, told: str) -> None:
-    with pytest.raises(ImageInputError, match=told):
+def test_what_is_no_image_is_an_error(image: Any, expected: str) -> None:
+    with pytest.raises(ImageInputError, match=expected):
         pixels_of(image)
     with pytest.raises(ImageInputError, match=r"^image (0|x): "):
         pixels_of(image)

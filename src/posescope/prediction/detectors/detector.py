@@ -1,8 +1,8 @@
 """The contract of person detectors, and the detector `full_image`.
 
 A detector gives an image the boxes of its persons. It is called for one image after the other, in any order. What it needs for
-all of them (the index of a file, a network) it loads at the first image and keeps. Boxes are in the project's convention: x, y are
-the upper left edge, pixel i spans [i - 0.5, i + 0.5].
+all of them (the index of a file, a network) it loads at the first image and keeps. Boxes are in the project's convention: x, y
+are the upper left edge, pixel i spans [i - 0.5, i + 0.5].
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Videos, one frame in memory at a time: read as RGB, and written for people to look at.
+"""Videos, read and written by OpenCV's ffmpeg with one frame in memory at a time.
 
-Read and written by OpenCV's ffmpeg; what a phone says of how it was held is honoured. Videos are written as WebM with VP8, which
-all browsers play and whose encoder (libvpx, BSD licence) is part of OpenCV's wheels. H.264 is not: its encoder is under the GPL.
-An OpenCV that lacks VP8 and VP9 writes MPEG-4, which players open and browsers do not.
+The orientation that a phone stores is applied. Videos are written as WebM with VP8, which all browsers play and whose encoder
+(libvpx, BSD licence) is part of OpenCV's wheels. The encoder of H.264 is not: it is under the GPL. An OpenCV without VP8 and VP9
+writes MPEG-4, which media players open and browsers do not.
 """
 
 import logging
@@ -27,7 +27,7 @@ __all__ = ["VIDEO_SUFFIXES", "Frame", "VideoFile", "choose_video_suffix", "open_
 logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
-# By suffix, the encoders in the order in which they are tried. VP9 makes smaller files than VP8, at three times the time.
+# Encoders by suffix, in the order in which they are tried. VP9 makes smaller files than VP8 in three times the time.
 _ENCODERS = {".webm": ("VP80", "VP90"), ".mp4": ("mp4v",), ".avi": ("MJPG",)}
 _DEFAULT_FPS = 25.0
 _PROBE_SIZE = (64, 64)
@@ -51,23 +51,23 @@ class VideoFile:
 
     @property
     def fps(self) -> float:
-        """Frames a second; 25 where the file says nothing sensible."""
+        """Frames per second; 25 if the file states no valid rate."""
         with self._opened() as capture:
             fps = float(capture.get(cv2.CAP_PROP_FPS))
         return fps if 0 < fps < 1000 else _DEFAULT_FPS
 
     @property
     def frame_count(self) -> int | None:
-        """How many frames the file promises: for a bar of progress; none where it does not say."""
+        """Number of frames that the file states, for the progress bar; None if it states none."""
         with self._opened() as capture:
             count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
     def frames(self) -> Iterator[Frame]:
-        """Frame by frame; a video that ends before its time, as a damaged one does, is named in the log.
+        """Yield the frames. A video that ends early, as a damaged one does, is named in the log.
 
         Raises:
-            DataError: if it cannot be opened, or not one frame can be read.
+            DataError: if it cannot be opened, or no frame can be read.
         """
         count = 0
         with self._opened() as capture:
@@ -80,9 +80,9 @@ class VideoFile:
                 yield Frame(count, time_s, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8))
                 count += 1
         if count == 0:
-            raise DataError(f"{self.path}: not one frame of this video can be read.")
+            raise DataError(f"{self.path}: no frame of this video can be read.")
         if count < promised:
-            logger.warning("%s: it ends after %d of %d frames: is the file whole?", self.path, count, promised)
+            logger.warning("%s: the video ends after %d of %d frames; the file may be damaged.", self.path, count, promised)
 
     @contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
@@ -101,15 +101,15 @@ class VideoFile:
 
 @contextmanager
 def open_video_writer(path: Path, fps: float, size: tuple[int, int]) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
-    """Yield a function that appends a frame, (H, W, 3) uint8 RGB; the file is at its place when the block ends well.
+    """Yield a function that appends a frame, (H, W, 3) uint8 RGB; the file is written when the block ends without an error.
 
     Args:
-        path: `.webm` (VP8), `.mp4` (MPEG-4) or `.avi` (every frame a JPEG).
-        fps: frames a second, > 0.
-        size: (height, width) px of every frame, at least 2; of an odd one the video lacks the last row or column.
+        path: `.webm` (VP8), `.mp4` (MPEG-4) or `.avi` (a JPEG per frame).
+        fps: frames per second, > 0.
+        size: (height, width) px of every frame, at least 2; the last row or column of an odd size is dropped.
 
     Raises:
-        DataError: if no such video can be written here, or a frame has another size.
+        DataError: if this OpenCV cannot write such a video, or a frame has another size.
     """
     if path.suffix.lower() not in _ENCODERS:
         raise DataError(f"{path}: expected a name that ends in {', '.join(_ENCODERS)}; found '{path.suffix}'.")
@@ -117,13 +117,13 @@ def open_video_writer(path: Path, fps: float, size: tuple[int, int]) -> Iterator
         writer = _open_writer(temporary, path.suffix.lower(), fps, size)
 
         def append(image: NDArray[np.uint8]) -> None:
-            if image.shape != (*size, 3):  # OpenCV would leave it out without a word
+            if image.shape != (*size, 3):  # OpenCV would drop it silently
                 raise DataError(f"{path}: expected frames of {size} px (height, width), found {image.shape[:2]}.")
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
         try:
             if not writer.isOpened():
-                raise DataError(f"{path}: OpenCV cannot write a video of {size} px here.")
+                raise DataError(f"{path}: this OpenCV cannot write a video of {size} px.")
             yield append
         finally:
             writer.release()
@@ -131,9 +131,9 @@ def open_video_writer(path: Path, fps: float, size: tuple[int, int]) -> Iterator
 
 @cache
 def choose_video_suffix() -> str:
-    """Return `.webm` if this OpenCV can write what browsers play, else `.mp4`, and warn then.
+    """Return `.webm` if this OpenCV can write it, else `.mp4`, with a warning.
 
-    Encoders are tried, because a build of OpenCV does not list them.
+    The encoders are tried, because OpenCV does not list them.
     """
     with TemporaryDirectory() as folder:
         writer = _open_writer(Path(folder) / "probe.webm", ".webm", _DEFAULT_FPS, _PROBE_SIZE)
@@ -147,7 +147,7 @@ def choose_video_suffix() -> str:
 
 
 def _open_writer(path: Path, suffix: str, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    """A writer with the first encoder of the suffix that opens; none of them: one that is not open."""
+    """Return a writer with the first encoder of the suffix that opens, or one that is not open."""
     writer = cv2.VideoWriter()
     for name in _ENCODERS[suffix]:
         with _silent_stderr():
