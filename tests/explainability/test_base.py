@@ -8,18 +8,8 @@ from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.plugins import ComponentSpec
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Control, Finding
 from posescope.explainability.study import run_analysis
-
-
-def test_sample_rows_is_seeded_ascending_and_complete_if_possible() -> None:
-    assert sample_rows(4, 10, seed=0).tolist() == [0, 1, 2, 3]
-    rows = sample_rows(1000, 10, seed=0)
-    assert len(np.unique(rows)) == 10
-    assert (np.diff(rows) > 0).all()
-    np.testing.assert_array_equal(rows, sample_rows(1000, 10, seed=0))
-    assert not np.array_equal(rows, sample_rows(1000, 10, seed=1))
 
 
 def test_inputs_that_do_not_belong_together_are_refused(inputs_of, shifting_crops) -> None:

@@ -12,7 +12,7 @@ from posescope.explainability.clusters.cluster_analysis import Clusters, Cluster
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.findings import Control, Finding
-from posescope.explainability.study import choose_persons, run_analysis, score_persons
+from posescope.explainability.study import choose_persons, image_groups_of, run_analysis, score_persons
 
 
 def persons_with(labelled: list[int], joints: int = 4) -> tuple[pd.DataFrame, PoseTargets]:
@@ -70,6 +70,13 @@ def test_scores_in_crop_px_by_hand() -> None:
     # Off by 3 and 4 image px: exp(-d^2 / (2 sigma)^2 / area / 2).
     expected = (np.exp(-9 / 0.04 / 100 / 2) + np.exp(-16 / 0.04 / 100 / 2)) / 2
     np.testing.assert_allclose(found["oks"], [expected, np.nan])
+
+
+def test_image_ids_of_several_annotation_files_are_different_images() -> None:
+    persons = pd.DataFrame({"person_id": [0, 1, 2, 3], "source_split": "train2017", "image_id": [0, 0, 1, 1]})
+    assert image_groups_of(persons, np.array([3, 2, 0])).tolist() == [0, 0, 1]
+    persons["source_split"] = ["train2017", "val2017"] * 2
+    assert len(np.unique(image_groups_of(persons, np.arange(4)))) == 4
 
 
 class Sure:
