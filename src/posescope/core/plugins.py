@@ -38,7 +38,7 @@ __all__ = [
 
 GROUPS: Mapping[str, str] = {
     "filters": "(options)(persons, joints) -> per person the reason for rejection, '' if there is none",
-    "crop_rules": "(options)(extents: PersonExtents) -> SquareBoxes",
+    "crop_rules": "(options)(extents: Extents) -> SquareBoxes",
     "codecs": "(options, crop_size, joint_count) -> Codec: encode joints to heatmaps, decode heatmaps to joints",
     "models": "(options, crop_size, joint_count) -> PoseNetwork",
     "optimisers": "(options, parameters, learning_rate) -> torch.optim.Optimizer",
