@@ -93,7 +93,7 @@ def test_what_it_prints(make_run: Callable[..., Path]) -> None:
     assert lines[0].startswith(f"A {A} model unknown flip test off")
     assert lines[1].startswith(f"B {B} model unknown flip test on")
     assert "4 persons of the validation set in common, in 3 images." in lines
-    assert any(line.startswith("LEFT OUT: 0 persons of A alone, 1 person of B alone, who do not") for line in lines)
+    assert any(line.startswith("EXCLUDED: 0 persons only in A, 1 person only in B.") for line in lines)
     (figure,) = [line for line in lines if line.startswith("oks ")]
     assert figure.endswith("B is higher")
     assert "Joints better in B by oks: 1 of 2" in lines
@@ -112,8 +112,8 @@ def test_a_person_without_prediction_counts_with_0(make_run: Callable[..., Path]
     nose = next(joint for joint in content["joints"] if joint["joint"] == "nose")
     assert (nose["oks"]["count"], nose["oks"]["b"]) == (4, pytest.approx(0.2))
     output = compare(A, B).output
-    assert "Not found, and counted as 0: 0 of them by A, 2 by B." in output
-    assert "LEFT OUT" not in output
+    assert "Without prediction, scored as 0: 0 persons of A, 2 of B." in output
+    assert "EXCLUDED" not in output
 
 
 def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Callable[..., Path], data_dir: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_run_older_than_the_column_found_holds_the_found_alone(make_run: Calla
     make_run(B, ids=(1, 2, 3))
     for path in data_dir.glob("07_model_output/val/person_scores.parquet/*/*"):
         pd.read_parquet(path).drop(columns="found").to_parquet(path)
-    assert "LEFT OUT: 1 person of A alone, 0 persons of B alone" in compare(A, B).output
+    assert "EXCLUDED: 1 person only in A, 0 persons only in B." in compare(A, B).output
 
 
 def test_one_person_is_not_persons(make_run: Callable[..., Path]) -> None:
@@ -136,7 +136,7 @@ def test_a_run_against_itself(make_run: Callable[..., Path]) -> None:
     assert (oks["difference"], oks["low"], oks["high"], oks["excludes_zero"]) == (0, 0, 0, False)
     assert oks["a"] == oks["b"] == 0.25
     assert all(joint["oks"]["winner"] == joint["pck_thesis"]["winner"] == "" for joint in content["joints"])
-    assert "may be chance" in compare(A, A).output
+    assert "not significant" in compare(A, A).output
 
 
 def test_json_says_the_same(make_run: Callable[..., Path]) -> None:
@@ -175,7 +175,7 @@ def test_a_run_older_than_the_table_of_joints(make_run: Callable[..., Path]) -> 
     make_run(B)
     result = compare(A, B)
     assert result.exit_code == 0
-    assert "No joints are compared: a run is older than their table" in result.output
+    assert "Joints are not compared" in result.output
     assert json.loads(compare(A, B, "--json").output)["joints"] is None
 
 

@@ -72,7 +72,7 @@ def test_turned_features_are_the_same_features(make_data_dir: Make) -> None:
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert lines[0].endswith("one  model model-of-one  stack1.bottleneck")
-    assert f"{COUNT} persons in common, in {len(np.unique(IDS // 2))} photographs." in lines
+    assert f"{COUNT} persons in common, in {len(np.unique(IDS // 2))} images." in lines
     assert "A      1.00" in lines  # features
     assert [line.split()[2:] for line in lines if re.match("[123] ", line)] == [
         ["1.00", "B1", "1.00"], ["1.00", "B2", "1.00"], ["1.00", "B3", "1.00"],
@@ -100,8 +100,8 @@ def test_persons_of_one_network_alone_are_left_out(make_data_dir: Make) -> None:
 def test_results_of_another_network_are_not_shown(make_data_dir: Make) -> None:
     values = make_values()
     result = run(make_data_dir("one", values), make_data_dir("two", values, analysed_model="another"))
-    assert "Clusters: fewer than two of the networks have any." in result.output
-    assert "not every network has the analysis component_names" in result.output
+    assert "Clusters: fewer than two networks have clusters." in result.output
+    assert "Attributes: not every network" in result.output
 
 
 def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tmp_path: Path) -> None:

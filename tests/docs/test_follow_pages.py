@@ -208,7 +208,7 @@ def test_use_a_model(page, checkout, painted) -> None:
     assert {record["file_name"] for record in read(checkout.root / "poses" / "poses.json")} == images
     assert {path.name for path in (checkout.root / "poses" / "overlays").glob("*.png")} == {f"{name}.png" for name in images}
     assert "trained_on_generated_sample: True" in checkout.outputs["posescope info"]
-    assert "its joints differ from PyTorch's by" in checkout.outputs["posescope export --out model_onnx"]
+    assert "differences from PyTorch are" in checkout.outputs["posescope export --out model_onnx"]
     lines = checkout.outputs["python pose.py"].splitlines()
     assert [line.partition(" ")[2] for line in lines] == ["(1, 17, 2) (1, 17)", "(2, 17, 2) (2, 17)"]
 
@@ -284,7 +284,7 @@ def test_compare_runs(page, checkout) -> None:
         assert record["run_id"] in folders
     agreement = checkout.outputs["posescope similarity data/plain data/seeded"]
     assert "persons in common" in agreement
-    assert all(part in agreement for part in ("Features (linear CKA", "Components of A", "What can be read linearly"))
+    assert all(part in agreement for part in ("Features (linear CKA", "Components of A", "Attributes: R2"))
     first, second = records(checkout, "data")
     ids = checkout.outputs["posescope compare <first> <second>"]
     assert ids.index(first["run_id"]) < ids.index(second["run_id"])

@@ -18,9 +18,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("posescope.cli.export", "Export a model to ONNX and verify its outputs."),
     "info": ("posescope.cli.info", "Describe a model folder."),
     "plugins": ("posescope.cli.plugins", "List the installed components with their options."),
-    "predict": ("posescope.cli.predict", "Predict the poses of persons in images and videos."),
+    "predict": ("posescope.cli.predict", "Predict the joints of the persons in images."),
     "run": ("posescope.cli.run_command", "Run the pipeline."),
-    "similarity": ("posescope.cli.similarity", "Compare what several networks represent."),
+    "similarity": ("posescope.cli.similarity", "Compare the representations of several networks."),
 }
 _RENAMED = {"agree": "similarity"}
 

@@ -1,4 +1,4 @@
-"""`posescope compare RUN_A RUN_B`: is one run better than another, and at which joints?"""
+"""The command `posescope compare`: paired comparison of two finished runs."""
 
 import json
 from pathlib import Path
@@ -19,14 +19,20 @@ __all__ = ["compare"]
 @click.command(cls=PosescopeCommand)
 @click.argument("run_a")
 @click.argument("run_b")
-@click.option("--data-dir", type=LocalPathType(file_okay=False), help="Where runs are looked for by their id.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the bootstrap.")
-@click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="How often images are drawn.")
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+@click.option(
+    "--data-dir",
+    type=LocalPathType(file_okay=False),
+    help="Folder in which run ids are looked up (default: that of the project).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of bootstrap resamples.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples: int, as_json: bool) -> None:
-    """Compare two finished runs, person by person (paired bootstrap over images).
+    """Compare two finished runs, person by person.
 
-    RUN_A, RUN_B: ids of runs, folders of runs, or folders that runs were told to write to (data_dir): the newest run of a model.
+    Differences have 95 % confidence intervals from a paired bootstrap over images.
+
+    RUN_A, RUN_B: ids of runs, folders of runs, or data_dirs, whose newest run of a model is used.
     """
     first, second = runs = [find_run(name, data_dir or _data_dir()) for name in (run_a, run_b)]
     check_comparable(first, second)
@@ -41,7 +47,7 @@ def compare(run_a: str, run_b: str, data_dir: Path | None, seed: int, resamples:
 
 
 def _data_dir() -> Path:
-    """That of the project in the current folder, as its globals (with `conf/local`) say; without a project, `data`."""
+    """Return the data_dir of the project in the current folder, `data` if there is no project."""
     conf = Path("conf")
     if not (conf / "base").is_dir():
         return Path("data")
@@ -76,10 +82,10 @@ def _to_text(
     lines += [
         "",
         f"{'mean over persons':<24}{'A':>8}{'B':>8}{'B - A':>9}   95 % interval",
-        *map(_figure_line, persons.metric_values),
+        *map(_metric_line, persons.metric_values),
     ]
     if persons.left_out:
-        lines.append(f"In one run alone, not compared: {', '.join(persons.left_out)}.")
+        lines.append(f"Metrics of one run only, not compared: {', '.join(persons.left_out)}.")
     return "\n".join([*lines, "", *_joints_lines(joints)])
 
 
@@ -93,27 +99,27 @@ def _run_line(letter: str, run: FinishedRun) -> str:
 def _persons_lines(persons: RunComparison) -> list[str]:
     lines = [f"{pluralise(persons.persons, 'person')} of the validation set in common, in {pluralise(persons.images, 'image')}."]
     if persons.missed_a or persons.missed_b:
-        lines.append(f"Not found, and counted as 0: {persons.missed_a} of them by A, {persons.missed_b} by B.")
+        lines.append(f"Without prediction, scored as 0: {persons.missed_a} persons of A, {persons.missed_b} of B.")
     if persons.only_a or persons.only_b:
         lines.append(
-            f"LEFT OUT: {pluralise(persons.only_a, 'person')} of A alone, {pluralise(persons.only_b, 'person')} of B alone, who do "
-            "not count in the other run. The figures below know nothing of them. The runs had other crop rules or protocols "
-            "(evaluation.scoring.protocol=coco counts everybody), or one is older than the column `found`."
+            f"EXCLUDED: {pluralise(persons.only_a, 'person')} only in A, {pluralise(persons.only_b, 'person')} only in B. The "
+            "values below do not include them. The runs have different crop rules or protocols "
+            "(evaluation.scoring.protocol=coco scores all persons), or one is older than the column `found`."
         )
     return lines
 
 
-def _figure_line(figure: PairedMetric) -> str:
-    verdict = "B is higher" if figure.difference > 0 else "A is higher"
+def _metric_line(metric: PairedMetric) -> str:
+    verdict = "B is higher" if metric.difference > 0 else "A is higher"
     return (
-        f"{figure.name:<24}{figure.a:>8.4f}{figure.b:>8.4f}{figure.difference:>+9.4f}   "
-        f"[{figure.low:+.4f}, {figure.high:+.4f}]  {verdict if figure.excludes_zero else 'may be chance'}"
+        f"{metric.name:<24}{metric.a:>8.4f}{metric.b:>8.4f}{metric.difference:>+9.4f}   "
+        f"[{metric.low:+.4f}, {metric.high:+.4f}]  {verdict if metric.excludes_zero else 'not significant'}"
     )
 
 
 def _joints_lines(joints: tuple[JointComparison, ...] | None) -> list[str]:
     if joints is None:
-        return ["No joints are compared: a run is older than their table (joint_hits_val). Run the pipeline evaluation again."]
+        return ["Joints are not compared: a run is older than the table joint_hits_val. Run the pipeline evaluation again."]
     return [
         *(_winners(joints, "oks", letter) for letter in ("A", "B")),
         *(_winners(joints, "pck_thesis", letter) for letter in ("A", "B")),

@@ -1,4 +1,4 @@
-"""`posescope export`: a trained model for places where there is no PyTorch."""
+"""The command `posescope export`: convert a trained model for use without PyTorch."""
 
 from pathlib import Path
 
@@ -13,17 +13,19 @@ _CROPS_COMPARED = 64
 
 
 @click.command(cls=PosescopeCommand)
-@click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Format.")
-@click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
-@click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Folder to write.")
+@click.option("--to", "target", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Output format.")
+@click.option("--model", type=LocalPathType(), help="Model folder or data_dir (default: the newest model of the project).")
+@click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Output folder.")
 @click.option(
     "--images",
     type=LocalPathType(exists=True),
-    help="Images to compare the answers on; default: crops of the model's own data_dir.",
+    help="Images for the comparison (default: crops in the data_dir of the model).",
 )
 @allow_component
 def export(target: str, model: Path | None, out: Path, images: Path | None, allow: tuple[str, ...]) -> None:  # noqa: ARG001 (one)
-    """Export a model, and check that it still gives PyTorch's answers.
+    """Export a model to ONNX and verify its outputs.
+
+    The joints of the exported model are compared with those of PyTorch on crops of persons.
 
     \b
     Examples:
@@ -37,6 +39,6 @@ def export(target: str, model: Path | None, out: Path, images: Path | None, allo
     crops, what = load_example_crops(source, images, project_data_dir(), _CROPS_COMPARED, allow)
     check = export_onnx(source, out, crops, allow=allow)
     click.echo(
-        f"{source} -> {out}: on {check.crops} {what} its joints differ from PyTorch's by {check.joints_px:.2g} px at most, "
-        f"heatmaps by {check.heatmaps:.2g}, scores by {check.scores:.2g}."
+        f"{source} -> {out}: on {check.crops} {what} the largest differences from PyTorch are {check.joints_px:.2g} px (joints), "
+        f"{check.heatmaps:.2g} (heatmaps) and {check.scores:.2g} (scores)."
     )

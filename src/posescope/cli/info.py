@@ -1,4 +1,4 @@
-"""`posescope info MODEL`: what a model folder says of itself."""
+"""The command `posescope info`: describe a model folder."""
 
 import json
 from collections.abc import Collection
@@ -17,14 +17,15 @@ __all__ = ["info"]
 
 @click.command(cls=PosescopeCommand)
 @click.argument("model", required=False, type=LocalPathType())
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @allow_component
 def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
-    """Say what a model is: architecture, input, joints, how it was trained, how good it was.
+    """Describe a model folder.
 
-    Nothing of the model is loaded: components that stand as dotted paths are listed (components_to_allow).
+    Prints architecture, input, joints, training and validation PCK. The weights are not loaded, and no component is imported:
+    dotted paths are listed as components_to_allow.
 
-    MODEL: a model folder, or a data_dir (its newest model); without it, the project's newest.
+    MODEL: model folder, or a data_dir, whose newest model is used (default: the newest model of the project).
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def info(model: Path | None, as_json: bool, allow: tuple[str, ...]) -> None:
     click.echo(
         json.dumps(facts, indent=2)
         if as_json
-        else "\n".join(f"{name}: {escape_control(_say(value))}" for name, value in facts.items())
+        else "\n".join(f"{name}: {escape_control(_format(value))}" for name, value in facts.items())
     )
 
 
@@ -63,7 +64,7 @@ def _facts(about: ModelDescription, allow: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _say(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, dict) and "name" in value:
         options = ", ".join(f"{key} {option}" for key, option in value.get("options", {}).items())
         return f"{value['name']} ({options})" if options else str(value["name"])

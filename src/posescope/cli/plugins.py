@@ -1,4 +1,4 @@
-"""`posescope plugins`: the installed components with their options."""
+"""The command `posescope plugins`: list the installed components."""
 
 import inspect
 
@@ -15,7 +15,7 @@ __all__ = ["plugins"]
 def plugins(group: str | None) -> None:
     """List the installed components with their options.
 
-    GROUP: only this group, for example `models`.
+    GROUP: list only this group, for example models.
     """
     for name, contract in GROUPS.items():
         if group in (None, name):

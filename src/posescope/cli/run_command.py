@@ -1,4 +1,4 @@
-"""`posescope run`: Kedro's own command; a foreseen error ends it with one clear message and exit code 1, not with a traceback."""
+"""The command `posescope run`: Kedro's `run`, which prints expected errors as one message without a traceback."""
 
 import copy
 import re
@@ -21,12 +21,12 @@ from posescope.kedro_support.params_option import parse_params_option
 
 __all__ = ["run"]
 
-_FORESEEN_IN_TRACE = re.compile(r"^posescope(\.\w+)*\.\w+Error: ", re.MULTILINE)
+_EXPECTED_IN_TRACE = re.compile(r"^posescope(\.\w+)*\.\w+Error: ", re.MULTILINE)
 _PACKAGE = __name__.partition(".")[0]
 
-# Where Kedro checks the command, the configuration and the catalog. An error that is raised in one of these modules is about what
-# was asked for (an unknown node, tag, pipeline, environment or version): a traceback would say nothing more.
-_CHECKS_OF_KEDRO = frozenset(
+# Modules in which Kedro checks the command, the configuration and the catalog. An error that is raised there is about the request
+# (an unknown node, tag, pipeline, environment or version), so a traceback would add nothing.
+_KEDRO_CHECKS = frozenset(
     {
         "kedro.config.omegaconf_config",
         "kedro.framework.cli.project",
@@ -41,7 +41,7 @@ _CHECKS_OF_KEDRO = frozenset(
 
 
 class _Run(PosescopeCommand):
-    """Kedro's `run`. `posescope run` configures the project itself; `kedro run` has done so before."""
+    """Kedro's `run`. `posescope run` configures the project; `kedro run` has already done so."""
 
     def invoke(self, ctx: click.Context) -> Any:
         if project.PACKAGE_NAME is None:
@@ -54,35 +54,36 @@ class _Run(PosescopeCommand):
             raise
         except Exception as error:
             found = (error_message(cause) for cause in causes_of(error))
-            message = next(filter(None, found), None) or _said_in_worker(error)
-            message = message or (str(error) if _is_said_by_kedro(error) else None)
+            message = next(filter(None, found), None) or _message_of_worker(error)
+            message = message or (str(error) if _is_kedro_check(error) else None)
             if message is None:
                 raise
             raise click.ClickException(message.strip()) from error
 
 
-def _said_in_worker(error: Exception) -> str | None:
-    """Return the message of a foreseen error in a dataset of a worker process; None where it is another error.
+def _message_of_worker(error: Exception) -> str | None:
+    """Return the message of an expected error in a dataset of a worker process, None for another error.
 
-    The error comes back without its causes, but with their text. The first line of its message is Kedro's, the rest the cause's.
+    The error arrives without its causes, but with their traceback as text. The first line of its message is Kedro's, the rest is
+    that of the cause.
     """
     trace = getattr(error.__cause__, "tb", "")
-    foreseen = isinstance(error, DatasetError) and _FORESEEN_IN_TRACE.search(trace)
-    return str(error).partition("\n")[2] or None if foreseen else None
+    expected = isinstance(error, DatasetError) and _EXPECTED_IN_TRACE.search(trace)
+    return str(error).partition("\n")[2] or None if expected else None
 
 
-def _is_said_by_kedro(error: Exception) -> bool:
-    """Whether Kedro raised this error of its own accord while it checked what was asked for."""
-    if isinstance(error, OmegaConfBaseException):  # a configuration file refers to something that is not there
+def _is_kedro_check(error: Exception) -> bool:
+    """Return whether Kedro raised this error while it checked the request."""
+    if isinstance(error, OmegaConfBaseException):  # a configuration file refers to something that does not exist
         return True
-    if isinstance(error, DatasetError) and error.__cause__ is not None:  # a dataset failed for a reason that is not foreseen
+    if isinstance(error, DatasetError) and error.__cause__ is not None:  # a dataset failed for an unexpected reason
         return False
     frames = list(traceback.walk_tb(error.__traceback__))
-    return frames[-1][0].f_globals.get("__name__") in _CHECKS_OF_KEDRO
+    return frames[-1][0].f_globals.get("__name__") in _KEDRO_CHECKS
 
 
 def _check_runner(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    """Refuse a name that is no runner before anything is loaded."""
+    """Refuse the name of a runner that does not exist before anything is loaded."""
     if value is None:
         return None
     try:
@@ -91,15 +92,15 @@ def _check_runner(ctx: click.Context, param: click.Parameter, value: str | None)
         found = None
     if not (isinstance(found, type) and issubclass(found, AbstractRunner)):
         raise click.ClickException(
-            f"--runner {value}: there is no such runner. Expected SequentialRunner, ThreadRunner, ParallelRunner, or the dotted "
+            f"--runner {value}: no such runner. Expected SequentialRunner, ThreadRunner, ParallelRunner, or the dotted "
             "path of a class derived from kedro.runner.AbstractRunner."
         )
     return value
 
 
-def _with_our_checks(param: click.Parameter) -> click.Parameter:
-    """Return the option with its value checked by us, and with what Kedro's own check says in one line, exit code 1."""
-    check: Callable[..., Any] | None = _OURS.get(str(param.name), param.callback)
+def _with_checks(param: click.Parameter) -> click.Parameter:
+    """Return the option with our check of its value, or with Kedro's check as a one-line error with exit code 1."""
+    check: Callable[..., Any] | None = _CHECKS.get(str(param.name), param.callback)
     if check is None:
         return param
 
@@ -111,17 +112,17 @@ def _with_our_checks(param: click.Parameter) -> click.Parameter:
         except PosescopeError as error:
             raise click.ClickException(f"{param.opts[0]}: {error}") from error
 
-    ours = copy.copy(param)
-    ours.callback = call
-    return ours
+    checked = copy.copy(param)
+    checked.callback = call
+    return checked
 
 
-_OURS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": parse_params_option}
+_CHECKS: dict[str, Callable[..., Any]] = {"runner": _check_runner, "params": parse_params_option}
 
 run = _Run(
     name=kedro_run.name,
     callback=kedro_run.callback,
-    params=[_with_our_checks(param) for param in kedro_run.params],
+    params=[_with_checks(param) for param in kedro_run.params],
     help=kedro_run.help,
     short_help=kedro_run.short_help,
 )

@@ -40,7 +40,7 @@ from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOU
 from posescope.data.coco.repair import parse_int64
 from posescope.data.coco.validation import ValidAnnotations, validate_annotations, validate_images
 
-__all__ = ["Annotations", "load_annotation_file", "read_annotations"]
+__all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_coco"]
 
 MAX_JOINTS = 255  # the tables count joints in a uint8
 
@@ -125,6 +125,23 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         malformed = set_aside[~set_aside["reason"].isin(EXPECTED_REASONS)]
         check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
     return found
+
+
+def read_coco(folder: str | Path, **source: Any) -> Annotations:
+    """Read and check the keypoint annotations of a data set in COCO's layout.
+
+    Args:
+        folder: Folder of the data set.
+        **source: Fields of `SourceOptions` that differ from COCO 2017, such as `train_split="train"`.
+
+    Raises:
+        DataError: as `read_annotations`.
+
+    Example:
+        >>> annotations = read_coco("data/01_raw/coco")  # doctest: +SKIP
+        >>> annotations.persons, annotations.skeleton.joints  # doctest: +SKIP
+    """
+    return read_annotations(CocoFolder(Path(folder)), SourceOptions(**source))
 
 
 @dataclass(frozen=True, eq=False)

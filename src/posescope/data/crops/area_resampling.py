@@ -11,11 +11,14 @@ px's weights is exactly 1, so that a plain area keeps its colour.
 """
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["LARGEST_WHOLE_PX", "area_weights", "shrink_part", "shrink_square"]
 
@@ -42,7 +45,7 @@ def shrink_square(square: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
     cv2.transpose(_average_rows(cv2.transpose(upright), weights, half=_WHOLE // 2), dst=out)
 
 
-def _average_rows(image: NDArray[np.uint8] | cv2.typing.MatLike, weights: csr_array, half: int) -> NDArray[np.uint8]:
+def _average_rows(image: NDArray[np.uint8] | cv2.typing.MatLike, weights: "csr_array", half: int) -> NDArray[np.uint8]:
     """(side, width, 3) -> (size_px, width, 3), rounded; `half`, in 256ths, is added before the fraction is cut off."""
     side, width, channels = image.shape
     sums = weights @ image.astype(np.uint16).reshape(side, width * channels)
@@ -52,7 +55,7 @@ def _average_rows(image: NDArray[np.uint8] | cv2.typing.MatLike, weights: csr_ar
 
 
 @lru_cache(maxsize=LARGEST_WHOLE_PX)
-def area_weights(side: int, size_px: int) -> csr_array:
+def area_weights(side: int, size_px: int) -> "csr_array":
     """(size_px, side) uint16: how many 256ths each px along one axis of a square counts in each px of the crop.
 
     Rows sum to 256: what is rounded is how much all px up to this one have, so that what one gains the next one loses. Errors
@@ -99,7 +102,7 @@ def shrink_part(
         out[:, first:stop] = np.rint(filled).clip(0, 255)
 
 
-def _average_blocks(part: NDArray[np.uint8], rows: csr_array, step: int) -> NDArray[np.float32]:
+def _average_blocks(part: NDArray[np.uint8], rows: "csr_array", step: int) -> NDArray[np.float32]:
     """(h, w, 3) -> (size_px, w * 3): rows averaged, `step` of them as floats at once."""
     upright = np.zeros((rows.shape[0], part.shape[1] * 3), dtype=np.float32)
     for start in range(0, len(part), step):
@@ -119,8 +122,10 @@ def _covered_shares(side: int, size_px: int) -> tuple[NDArray[np.float64], NDArr
     return np.clip(overlap, 0, None) * (size_px / side), np.minimum(covered, side - 1)
 
 
-def _sparse(values: NDArray[np.generic], columns: NDArray[np.int32], side: int) -> csr_array:
+def _sparse(values: NDArray[np.generic], columns: NDArray[np.int32], side: int) -> "csr_array":
     """(size_px, side), from n values and their columns in each row."""
+    from scipy.sparse import csr_array  # noqa: PLC0415  (0.1 s, which an import of posescope does not need)
+
     size_px, width = values.shape
     starts = np.arange(0, size_px * width + 1, width, dtype=np.int32)
     return csr_array((values.ravel(), columns.ravel(), starts), shape=(size_px, side))
