@@ -206,18 +206,18 @@ def test_precision_of_persons_with_a_crop(tiny_coco):
     results, truth = perfect_results(annotations, "val"), folder.annotation_file(source, "val2017")
     accepted = filter_persons(annotations.persons, annotations.keypoints, ()).persons
     kept = accepted[accepted["split"] == "val"].iloc[1:]
-    coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
-    crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
-    assert coco.metric_values.by_name["oks_ap"].value == pytest.approx(67 / 101)
-    assert crops.metric_values.by_name["oks_ap"].value == pytest.approx(1.0)
-    assert [e.metric_values.by_name["oks_ap"].persons for e in (coco, crops)] == [3, 2]
-    assert [e.metric_values.by_name["oks_ap"].protocol for e in (coco, crops)] == ["coco", "crops"]
+    coco, images_of_coco = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "coco", kept)
+    crops, images_of_crops = evaluate_precision(truth, results[1:], annotations.skeleton, 0, 50, "crops", kept)
+    assert coco.by_name["oks_ap"].value == pytest.approx(67 / 101)
+    assert crops.by_name["oks_ap"].value == pytest.approx(1.0)
+    assert [values.by_name["oks_ap"].persons for values in (coco, crops)] == [3, 2]
+    assert [values.by_name["oks_ap"].protocol for values in (coco, crops)] == ["coco", "crops"]
     # A result of the rejected person is no false alarm, whatever its score.
     sure = [{**results[0], "score": 2.0}, *results[1:]]
-    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept).metric_values.by_name
+    found = evaluate_precision(truth, sure, annotations.skeleton, 0, 50, "crops", kept)[0].by_name
     assert found["oks_ap"].value == pytest.approx(1.0)
     assert list(found) == ["oks_ap", "oks_ap50", "oks_ap75", "oks_ar"]
-    assert crops.image_ids == coco.image_ids == tuple(sorted(load_ids(truth)))
+    assert images_of_crops == images_of_coco == sorted(load_ids(truth))
 
 
 def load_ids(truth):
@@ -236,7 +236,7 @@ def test_real_persons_score_as_in_pycocotools(real_data, tmp_path, noise):
     write_json(tmp_path / "coco_results.json", results)
     truth_file = folder.annotation_file(source, "val2017")
     found = evaluate_coco(truth_file, results, annotations.skeleton.oks_sigmas).metric_values
-    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100).metric_values.by_name
+    ours = evaluate_precision(truth_file, results, annotations.skeleton, 0, 100)[0].by_name
 
     truth = COCO()
     truth.dataset = load_annotation_file(truth_file)

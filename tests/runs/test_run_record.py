@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from posescope.core.errors import DataError
-from posescope.runs.run_record import RunFolder, RunRecord, begin_record, commit_of, describe_versions, finish_record
+from posescope.runs.run_record import RunFolder, RunRecord, begin_record, commit_of, describe_versions
 
 RECORD = RunRecord(
     status="running",
@@ -34,14 +34,11 @@ RECORD = RunRecord(
 )
 
 
-def test_the_finished_record_replaces_the_started_one(tmp_path: Path) -> None:
+def test_the_record_is_the_only_file_of_its_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "runs").folder_of(RECORD.run_id)
     path = begin_record(folder, RECORD)
     assert path == tmp_path / "runs" / "2026-01-02T03.04.05.678Z" / "run.json"
-    begun = json.loads(path.read_text())
-    assert begun == json.loads(json.dumps(asdict(RECORD)))
-    finish_record(path, replace(RECORD, status="completed", ended_utc="2026-01-02T03:05:00+00:00"))
-    assert json.loads(path.read_text()) == {**begun, "status": "completed", "ended_utc": "2026-01-02T03:05:00+00:00"}
+    assert json.loads(path.read_text()) == json.loads(json.dumps(asdict(RECORD)))
     assert [item.name for item in folder.iterdir()] == ["run.json"]
 
 

@@ -24,7 +24,6 @@ from posescope.evaluation.table_schemas import PersonScores
 
 __all__ = [
     "PersonEvaluation",
-    "PrecisionEvaluation",
     "average_precision_values",
     "evaluate_heatmaps",
     "evaluate_persons",
@@ -49,19 +48,6 @@ class PersonEvaluation:
     metric_values: MetricValues
     person_scores: pd.DataFrame
     joint_scores: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class PrecisionEvaluation:
-    """COCO's average precision and recall, and the images that they are of.
-
-    Attributes:
-        metric_values: oks_ap, oks_ap50, oks_ap75, oks_ar.
-        image_ids: all images of the evaluation, ascending. The draws of all other metrics are made from these.
-    """
-
-    metric_values: MetricValues
-    image_ids: tuple[int, ...]
 
 
 def evaluate_persons(
@@ -110,7 +96,7 @@ def evaluate_precision(
     protocol: Protocol = "coco",
     evaluated_persons: pd.DataFrame | None = None,
     image_ids: Collection[int] | None = None,
-) -> PrecisionEvaluation:
+) -> tuple[MetricValues, list[int]]:
     """Compute COCO's average precision and recall with bootstrap intervals over images.
 
     Args:
@@ -119,11 +105,14 @@ def evaluate_precision(
         seed, resamples: of the draws of images.
         protocol: `coco`: all persons of the annotation count; `crops`: only `evaluated_persons` count, others are ignored.
         evaluated_persons: a `Persons` table, read for `crops` only. None: all persons count.
+
+    Returns:
+        oks_ap, oks_ap50, oks_ap75 and oks_ar, and the ids of all images of the evaluation, ascending, for the draws of other metrics.
     """
     annotations = None if evaluated_persons is None else annotations_to_find(protocol, evaluated_persons)
     found = evaluate_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)
     draws = draw_images(found.image_ids, seed, resamples)
-    return PrecisionEvaluation(average_precision_values(found, draws, protocol), tuple(found.image_ids.tolist()))
+    return average_precision_values(found, draws, protocol), found.image_ids.tolist()
 
 
 def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: int, resamples: int = 1000) -> MetricValues:

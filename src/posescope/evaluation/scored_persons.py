@@ -17,7 +17,7 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import crop_joints_of, joints_of, matrices_of
 from posescope.geometry.affine import apply_affine
 
-__all__ = ["Cases", "Neighbours", "ScoredPersons", "check_joint_names", "find_neighbours", "gather_cases", "gather_scored"]
+__all__ = ["Cases", "Neighbours", "ScoredPersons", "find_neighbours", "gather_cases", "gather_scored"]
 
 _BOX = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
 
@@ -110,24 +110,6 @@ class Cases:
     image_sizes: NDArray[np.int64]
 
 
-def check_joint_names(skeleton: Skeleton, keypoints: pd.DataFrame) -> None:
-    """Check that a skeleton and a `Keypoints` table name the same joints in the same order.
-
-    Args:
-        skeleton: of the data.
-        keypoints: a `Keypoints` table; one without names or without rows is not checked.
-
-    Raises:
-        DataError: if the names differ.
-    """
-    names = joint_names_of(keypoints)
-    if names and names != skeleton.joints:
-        raise DataError(
-            "The skeleton and the table of keypoints belong to different data. Joints of the skeleton: "
-            f"{', '.join(skeleton.joints)}. Joints of the table: {', '.join(names)}. Run the pipeline data_engineering."
-        )
-
-
 def gather_scored(
     predictions: pd.DataFrame,
     persons: pd.DataFrame,
@@ -152,7 +134,12 @@ def gather_scored(
     Raises:
         DataError: if the names of the joints in `keypoints` are not those of the skeleton.
     """
-    check_joint_names(skeleton, keypoints)
+    names = joint_names_of(keypoints)
+    if names and names != skeleton.joints:
+        raise DataError(
+            "The skeleton and the table of keypoints belong to different data. Joints of the skeleton: "
+            f"{', '.join(skeleton.joints)}. Joints of the table: {', '.join(names)}. Run the pipeline data_engineering."
+        )
     predicted_ids = np.unique(predictions["person_id"].to_numpy())
     person_ids = predicted_ids if evaluated_ids is None else np.union1d(predicted_ids, evaluated_ids)
     truth, rows = joints_of(keypoints, person_ids), persons.set_index("person_id").loc[person_ids]

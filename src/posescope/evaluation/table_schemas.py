@@ -114,10 +114,15 @@ class _MetricTable(_Table):
     results: Series[str] | None = pa.Field(nullable=True)
 
 
-class _ScoreTable(_MetricTable):
-    """A table of PCK and OKS with their intervals."""
+class _CountTable(_MetricTable):
+    """A table that states the number of persons without prediction."""
 
     not_found: Series[np.int64] = pa.Field(ge=0)
+
+
+class _ScoreTable(_CountTable):
+    """A table of PCK and OKS with their intervals."""
+
     pck_thesis: Series[np.float64] = _metric(ge=0, le=1)
     pck_thesis_low: Series[np.float64] = _metric(ge=0, le=1)
     pck_thesis_high: Series[np.float64] = _metric(ge=0, le=1)
@@ -126,35 +131,35 @@ class _ScoreTable(_MetricTable):
     oks_high: Series[np.float64] = _metric(ge=0, le=1)
 
 
-class ErrorTypes(_MetricTable):
+class _GainTable(_CountTable):
+    """A table of the mean OKS gained by correcting joints."""
+
+    oks_gain: Series[np.float64] = _metric()
+    oks_gain_low: Series[np.float64] = _metric()
+    oks_gain_high: Series[np.float64] = _metric()
+
+
+class ErrorTypes(_GainTable):
     """One row per joint (`all`: all joints) and error type; see `error_types.error_type_table`."""
 
     joint: Series[str]
     type: Series[str] = pa.Field(isin=ERROR_TYPES)
-    not_found: Series[np.int64] = pa.Field(ge=0)
     labelled: Series[np.int64] = pa.Field(ge=0)
     count: Series[np.int64] = pa.Field(ge=0)
     fraction: Series[np.float64] = _metric(ge=0, le=1)
     low: Series[np.float64] = _metric(ge=0, le=1)
     high: Series[np.float64] = _metric(ge=0, le=1)
-    oks_gain: Series[np.float64] = _metric()
-    oks_gain_low: Series[np.float64] = _metric()
-    oks_gain_high: Series[np.float64] = _metric()
 
 
-class ErrorCosts(_MetricTable):
+class ErrorCosts(_GainTable):
     """One row per error type, and one for all types; see `error_costs.error_cost_table`."""
 
     type: Series[str]
-    not_found: Series[np.int64] = pa.Field(ge=0)
     joints: Series[np.int64] = pa.Field(ge=0)
     oks_ap: Series[np.float64] = _metric(ge=0, le=1)
     oks_ap_corrected: Series[np.float64] = _metric(ge=0, le=1)
     ap_gain: Series[np.float64] = _metric(ge=-1, le=1)
     ap_protocol: Series[str] = pa.Field(isin=get_args(Protocol))
-    oks_gain: Series[np.float64] = _metric()
-    oks_gain_low: Series[np.float64] = _metric()
-    oks_gain_high: Series[np.float64] = _metric()
 
 
 class Strata(_ScoreTable):
@@ -176,12 +181,11 @@ class Reliability(_ScoreTable):
     score_high: Series[np.float64]
 
 
-class RankCorrelations(_MetricTable):
+class RankCorrelations(_CountTable):
     """One row for joints and one for persons: Spearman's correlation of score and OKS."""
 
     level: Series[str] = pa.Field(isin=("joint", "person"))
     count: Series[np.int64] = pa.Field(ge=0)
-    not_found: Series[np.int64] = pa.Field(ge=0)
     score_of: Series[str]
     spearman: Series[np.float64] = _metric()
     low: Series[np.float64] = _metric()

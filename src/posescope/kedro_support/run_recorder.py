@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,10 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from posescope.core.errors import PosescopeError, causes_of
+from posescope.core.files import write_json
 from posescope.kedro_support.dataset_paths import load_paths, save_path
 from posescope.kedro_support.run_journal import JournalContent, RunJournal
-from posescope.runs.run_record import RunRecord, begin_record, describe_versions, finish_record
+from posescope.runs.run_record import RunRecord, begin_record, describe_versions
 
 __all__ = ["RecordedSession", "RunRecorder", "unwrap"]
 
@@ -198,7 +199,7 @@ def _finish(run: _OpenRun, status: Literal["completed", "failed", "interrupted"]
         data_fingerprint=_data_fingerprint(catalog, inputs, outputs),
         metrics=catalog.load("metrics") if "metrics" in outputs else None,
     )
-    finish_record(run.path, record)
+    write_json(run.path, asdict(record))
     run.journal.remove()
     return record
 

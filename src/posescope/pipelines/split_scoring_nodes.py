@@ -110,13 +110,13 @@ class SplitNodes:
         COCO results have no field for their origin; the predictions, written by the same node, have one.
         """
         self._check_tables(setting, predictions=predictions)
-        truth, images = (
-            raw_source.annotation_file(source, source.source_split_of(self.split)),
-            images_to_evaluate(self.split, persons),
-        )
+        truth = raw_source.annotation_file(source, source.source_split_of(self.split))
+        images = images_to_evaluate(self.split, persons)
         protocol = scoring.precision_protocol
-        found = evaluate_precision(truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images)
-        return {"metric_values": found.metric_values.of(setting.origin), "image_ids": list(found.image_ids)}
+        values, image_ids = evaluate_precision(
+            truth, results, skeleton, scoring.seed, scoring.resamples, protocol, evaluated, images
+        )
+        return {"metric_values": values.of(setting.origin), "image_ids": image_ids}
 
     def score_persons(
         self,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from posescope.core.errors import DataError
 from posescope.core.files import write_json
 
-__all__ = ["RunFolder", "RunRecord", "begin_record", "commit_of", "describe_versions", "finish_record"]
+__all__ = ["RunFolder", "RunRecord", "begin_record", "commit_of", "describe_versions"]
 
 Status = Literal["running", "completed", "failed", "interrupted"]
 
@@ -103,16 +103,6 @@ def begin_record(folder: Path, record: RunRecord) -> Path:
         raise DataError(f"{path}: this run has a record already; records are never overwritten.") from error
     write_json(path, asdict(record))
     return path
-
-
-def finish_record(path: Path, record: RunRecord) -> None:
-    """Replace the record of a started run by that of the finished run.
-
-    Args:
-        path: as returned by `begin_record`.
-        record: of the run.
-    """
-    write_json(path, asdict(record))
 
 
 def describe_versions() -> dict[str, str | bool | None]:
