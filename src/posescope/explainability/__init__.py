@@ -1,1 +1,1 @@
-"""What a trained network has learned: features, their components, walks, clusters, and what its skip connections do."""
+"""Explainability of a trained network: features of its layers, components, traversals, clusters, ablation and attribution."""
