@@ -10,22 +10,22 @@ from posescope.prediction.options import PredictionOptions
 
 
 def _check_has_node(spec: ComponentSpec) -> ComponentSpec:
-    # The flow is made before the parameters are read: one node for every entry point, none for a dotted path.
+    # The pipeline has one node per entry point, and is built before the parameters are read.
     names = [row.name for row in installed("analyses")]
     if spec.name not in names:
         raise ValueError(
-            f"'{spec.name}' is no installed analysis and would never run: a dotted path is not enough here, register it as an "
-            f"entry point of posescope.analyses. Installed: {', '.join(names) or 'none'}."
+            f"expected an installed analysis ({', '.join(names) or 'none'}), found '{spec.name}'. A dotted path has no node; "
+            "register the analysis as an entry point of posescope.analyses."
         )
     return spec
 
 
 def _count_or_all(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    # One fault for the field, where pydantic would name one for each of its two types.
+    # One error for the field instead of one for each of its two types.
     try:
         return check(value)
     except ValidationError as error:
-        raise ValueError("expected a whole number from 1, or 'all'") from error
+        raise ValueError("expected an integer >= 1 or 'all'") from error
 
 
 if TYPE_CHECKING:
@@ -41,33 +41,38 @@ __all__ = ["AnalysesOptions", "ExplainabilityOptions", "PersonsOptions"]
 
 
 class PersonsOptions(Options):
-    """Whom the network is asked about, and where it is read."""
+    """Persons, layer and storage of the features."""
 
     split: Literal["train", "val"] = Field("train", description="split of the persons")
-    max_persons: int = Field(100_000_000, ge=3, description="at most so many, drawn at random")
-    min_labelled_joints: CountOrAll = Field(1, description="only persons with so many labelled joints; all: of the skeleton's")
-    layer: str | None = Field(None, description="named place in the network; null: its bottleneck")
+    max_persons: int = Field(100_000_000, ge=3, description="maximum number of persons, drawn at random")
+    min_labelled_joints: CountOrAll = Field(
+        1, description="minimum number of labelled joints of a person; all: all joints of the skeleton"
+    )
+    layer: str | None = Field(
+        None, description="layer whose activations are the features, such as stack1.bottleneck; null: the last bottleneck"
+    )
     dtype: Literal["float16", "float32"] = Field(
-        "float16", description="of the features on disk; float16 halves the file, its largest number is 65,504"
+        "float16", description="dtype of the features on disk; the largest float16 number is 65,504"
     )
     pooling: Pooling = Field(
-        "none",
-        description="over space: mean or max keeps one number a channel; none keeps all, which analyses that decode need",
+        "none", description="pooling over space to one number per channel; none is needed by analyses that decode features"
     )
-    seed: int = Field(0, ge=0, description="seed of the draw")
+    seed: int = Field(0, ge=0, description="seed of the random choice of persons")
 
     def in_words(self) -> str:
-        """Whom the findings are of."""
+        """Describe the persons for the findings."""
         count = self.min_labelled_joints
         needed = "all joints labelled" if count == "all" else f"at least {count} labelled joint{'s' if count > 1 else ''}"
         return f"persons of {self.split} with {needed}"
 
 
 class AnalysesOptions(Options):
-    """Which analyses run, and with what."""
+    """The analyses and their options."""
 
-    selected: tuple[AnalysisSpec, ...] = Field((), description="installed components of posescope.analyses, each once at most")
-    seed: int = Field(0, ge=0, description="seed of every analysis")
+    selected: tuple[AnalysisSpec, ...] = Field(
+        (), description="installed analyses (posescope.analyses) with their options, each at most once"
+    )
+    seed: int = Field(0, ge=0, description="seed of all analyses")
 
     @field_validator("selected")
     @classmethod
@@ -75,18 +80,20 @@ class AnalysesOptions(Options):
         names = [spec.name for spec in selected]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"each analysis runs once at most; selected more than once: {', '.join(twice)}")
+            raise ValueError(f"expected each analysis at most once, found several of {', '.join(twice)}")
         return selected
 
     def find(self, name: str) -> ComponentSpec | None:
-        """The analysis of that name, if it is selected."""
+        """Return the spec of the analysis of that name; None if it is not selected."""
         return next((spec for spec in self.selected if spec.name == name), None)
 
 
 class ExplainabilityOptions(Options):
     """All parameters of the pipeline."""
 
-    persons: PersonsOptions = Field(default_factory=PersonsOptions, description="whom to ask about")
+    persons: PersonsOptions = Field(default_factory=PersonsOptions, description="persons and layer")
     prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
-    reducer: ReducerSpec = Field(ComponentSpec(name="pca"), description="a component of posescope.reducers")
-    analyses: AnalysesOptions = Field(default_factory=AnalysesOptions, description="what is asked")
+    reducer: ReducerSpec = Field(
+        ComponentSpec(name="pca"), description="component of posescope.reducers that computes the components"
+    )
+    analyses: AnalysesOptions = Field(default_factory=AnalysesOptions, description="the analyses")
