@@ -5,6 +5,7 @@ crop's. The crop coordinates of a network's predictions are those that its decod
 `crop_from_image` and stored as float32, as the training targets are.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,9 +145,10 @@ def gather_scored(
     person_ids = predicted_ids if evaluated_ids is None else np.union1d(predicted_ids, evaluated_ids)
     truth, rows = joints_of(keypoints, person_ids), persons.set_index("person_id").loc[person_ids]
     crop_from_image = matrices_of(crop_boxes.set_index("person_id").reindex(person_ids))
-    found = np.full(truth.shape, np.nan)
-    if len(predicted_ids):
-        found[np.isin(person_ids, predicted_ids)] = joints_of(predictions, predicted_ids)
+    found = _read_known(joints_of, predictions, person_ids, truth.shape)
+    predicted_crop = _to_crop(crop_from_image, found[..., :2])
+    if "crop_x" in predictions:
+        predicted_crop = _read_known(crop_joints_of, predictions, person_ids, predicted_crop.shape)
     result_scores = None
     if "person_score" in predictions:
         result_scores = predictions.groupby("person_id")["person_score"].first().reindex(person_ids).to_numpy(dtype=np.float64)
@@ -154,7 +156,7 @@ def gather_scored(
         person_ids=person_ids,
         image_ids=rows["image_id"].to_numpy(dtype=np.int64),
         predicted=found[..., :2],
-        predicted_crop=_predicted_in_crop(predictions, person_ids, found[..., :2], crop_from_image),
+        predicted_crop=predicted_crop,
         scores=found[..., 2],
         truth=truth[..., :2],
         truth_crop=_to_crop(crop_from_image, truth[..., :2]),
@@ -216,19 +218,17 @@ def gather_cases(
     return Cases(scored, find_neighbours(scored.person_ids, near, joints), sizes)
 
 
-def _predicted_in_crop(
+def _read_known(
+    read: Callable[[pd.DataFrame, NDArray[np.int64]], NDArray[np.float64]],
     predictions: pd.DataFrame,
     person_ids: NDArray[np.int64],
-    predicted: NDArray[np.float64],
-    crop_from_image: NDArray[np.float64],
+    shape: tuple[int, ...],
 ) -> NDArray[np.float64]:
-    if "crop_x" not in predictions:
-        return _to_crop(crop_from_image, predicted)
-    in_crop = np.full(predicted.shape, np.nan)
-    known = np.isin(person_ids, predictions["person_id"].to_numpy())
+    """Read the joints of the persons that are in the table; the others are NaN."""
+    joints, known = np.full(shape, np.nan), np.isin(person_ids, predictions["person_id"].to_numpy())
     if known.any():
-        in_crop[known] = crop_joints_of(predictions, person_ids[known])
-    return in_crop
+        joints[known] = read(predictions, person_ids[known])
+    return joints
 
 
 def _to_crop(crop_from_image: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
