@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from posescope.core.errors import DataError
 from posescope.training.records import EpochRecord
 from posescope.tuning import search as search_module
-from posescope.tuning.optuna_sampler import MissingOptunaError
-from posescope.tuning.records import NoCompletedTrialError, TuningRecord
+from posescope.tuning.records import TuningRecord
 from posescope.tuning.search import search
 from posescope.tuning.search_space import SearchSpaceError
 from posescope.tuning.trial_store import TuningStore
@@ -108,12 +106,6 @@ def test_a_non_finite_loss_fails_only_its_trial(recipe, data, make_options, tmp_
     assert math.isnan(failed.value)
 
 
-def test_without_a_completed_trial_there_is_no_best_trial(recipe, data, make_options, tmp_path) -> None:
-    found = search(recipe, data, make_options(space={RATE: {"choices": [1e30]}}, trials=1), TuningStore(tmp_path))
-    with pytest.raises(NoCompletedTrialError, match="NonFiniteLossError"):
-        _ = found.best_trial
-
-
 def test_time_limit(recipe, data, make_options, tmp_path, caplog) -> None:
     found = search(recipe, data, make_options(time_limit_s=1e-9), TuningStore(tmp_path))
     assert found.trials == ()
@@ -128,19 +120,6 @@ def test_invalid_values_are_refused_before_the_first_trial(recipe, data, make_op
     with pytest.raises(SearchSpaceError, match="stride"):
         search(recipe, data, make_options(space=space), TuningStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_missing_optuna(recipe, data, make_options, tmp_path, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingOptunaError, match="Optuna"):
-        search(recipe, data, make_options(), TuningStore(tmp_path))
-
-
-def test_a_missing_trial_is_refused(recipe, data, make_options, tmp_path) -> None:
-    mark = search(recipe, data, make_options(epochs=1), TuningStore(tmp_path)).fingerprint
-    (tmp_path / mark / "trial_0002.json").unlink()
-    with pytest.raises(DataError, match="trial_0002"):
-        search(recipe, data, make_options(epochs=1), TuningStore(tmp_path))
 
 
 # Kills the process when the checkpoint of the second epoch of the second trial is written.

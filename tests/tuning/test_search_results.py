@@ -52,10 +52,6 @@ def test_table_without_trials_has_its_columns(record) -> None:
     assert len(empty) == 0
 
 
-def test_the_best_trial_is_the_first_of_equals(record) -> None:
-    assert record.best_trial.number == 2
-
-
 def test_best_parameters_merged_with_the_others_are_the_trained_recipe(record) -> None:
     text = format_best_parameters(record)
     assert text.startswith("# Trial 2 of 5 of the search f00d: validation PCK (thesis) 0.4000 after 2 epochs.\n")

@@ -11,7 +11,6 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
 from posescope.explainability.clustering import base, thread_pool
-from posescope.explainability.clustering.base import Clustering, nearest_centres
 from posescope.explainability.clustering.gaussian_mixture import GaussianMixture, GaussianMixtureOptions
 from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions, fit_kmeans
 from posescope.explainability.errors import ExplainabilityError
@@ -99,13 +98,6 @@ def test_quicker_variant_has_the_requested_number_of_clusters() -> None:
     assert KMeansClusterer(KMeansOptions(largest=6, restarts=1)).quicker().options.largest == 6
 
 
-def test_a_clustering_with_an_empty_cluster_is_refused() -> None:
-    with pytest.raises(ExplainabilityError, match="centres"):
-        Clustering(np.array([0, 1, 1]), np.zeros((3, 2)), {})
-    with pytest.raises(ExplainabilityError, match="two"):
-        Clustering(np.array([0, 0]), np.zeros((1, 2)), {})
-
-
 @pytest.mark.parametrize("count", range(3, 13))
 def test_few_points_have_fewer_clusters_than_points(count: int) -> None:
     points = np.random.default_rng(count).normal(size=(count, 2))
@@ -173,10 +165,3 @@ def test_memory_beside_the_points_is_bounded(monkeypatch) -> None:
 
 def test_one_start_has_no_agreement() -> None:
     assert fit_kmeans(unplanted(), [2], 1, 500, seed=0)[2].agreement is None
-
-
-def test_nearest_centres() -> None:
-    rng = np.random.default_rng(0)
-    points, centres = rng.normal(size=(50, 4)) + 100, rng.normal(size=(3, 4)) + 100
-    expected = ((points[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
-    np.testing.assert_array_equal(nearest_centres(points, centres), expected)
