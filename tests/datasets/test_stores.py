@@ -51,7 +51,7 @@ def test_a_result_is_there_once_it_is_finished(result: StoreDataset, root: Path)
 
 
 def test_an_unfinished_result_is_not_loaded(result: StoreDataset) -> None:
-    with pytest.raises(DatasetError, match="crops: there is no finished CropStore here yet") as caught:
+    with pytest.raises(DatasetError, match="CropStore") as caught:
         result.load()
     assert isinstance(caught.value.__cause__, DataError)
 
@@ -64,23 +64,23 @@ def test_the_finished_store_of_this_folder_is_accepted_and_left_alone(result: St
 
 
 def test_an_unfinished_store_is_refused(result: StoreDataset, root: Path) -> None:
-    with pytest.raises(DatasetError, match="given back unfinished"):
+    with pytest.raises(DatasetError, match="unfinished|not finished"):
         result.save(CropStore(root))
 
 
 def test_the_store_of_another_folder_is_refused(result: StoreDataset, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="Expected the CropStore of"):
+    with pytest.raises(DatasetError, match="CropStore"):
         result.save(finish(tmp_path / "elsewhere"))
 
 
 def test_another_type_is_refused(result: StoreDataset, root: Path) -> None:
     root.mkdir()
-    with pytest.raises(DatasetError, match="Expected the CropStore of"):
+    with pytest.raises(DatasetError, match="CropStore"):
         result.save(OverlayFolder(root))
 
 
 def test_an_unknown_role_is_refused(root: Path) -> None:
-    with pytest.raises(DatasetError, match="expected 'workspace' or 'result', found 'input'"):
+    with pytest.raises(DatasetError, match="input"):
         StoreDataset(store=STORE, filepath=str(root), role="input")  # type: ignore[arg-type]
 
 

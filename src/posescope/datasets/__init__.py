@@ -1,4 +1,4 @@
-"""Kedro datasets that kedro-datasets lacks: stores, models, the test ledger, records, arrays, pictures, analyses, tables."""
+"""Kedro datasets that kedro-datasets lacks: stores, models, the access log, records, images, plots, analyses, tables."""
 
 from posescope.datasets.access_log import AccessLogDataset
 from posescope.datasets.analysis_results import AnalysisDataset
@@ -7,18 +7,19 @@ from posescope.datasets.model_folders import ModelDataset
 from posescope.datasets.placeholder import NoneDataset
 from posescope.datasets.records import ArraysDataset, RecordDataset
 from posescope.datasets.stores import StoreDataset
-from posescope.datasets.table_files import CsvTableDataset, VersionedTableDataset
+from posescope.datasets.table_files import CsvTableDataset, JsonDataset, ParquetTableDataset
 
 __all__ = [
+    "AccessLogDataset",
     "AnalysisDataset",
     "ArraysDataset",
     "CsvTableDataset",
-    "AccessLogDataset",
+    "ImageDataset",
+    "JsonDataset",
     "ModelDataset",
     "NoneDataset",
-    "ImageDataset",
+    "ParquetTableDataset",
     "PlotDataset",
     "RecordDataset",
     "StoreDataset",
-    "VersionedTableDataset",
 ]

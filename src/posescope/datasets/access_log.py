@@ -1,4 +1,4 @@
-"""The ledger of the test set."""
+"""The access log of the test set."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -12,15 +12,15 @@ __all__ = ["AccessLogDataset"]
 
 
 class AccessLogDataset(AbstractDataset[AccessLog, AccessLog]):
-    """A `AccessLog`. The file itself has no versions; `versioned: true` tells the ledger which run opens the seal.
+    """An `AccessLog`. The file has no versions; with `versioned: true` the log knows the run of an access.
 
-    Like a store it stands twice in the catalog: as workspace, which is always there, and as result, which is there once the use
-    of the run is completed (docs/decisions/0001-stores.md).
+    The catalog has two entries, as for a store (docs/decisions/0001-stores.md): a workspace, which always exists, and a result,
+    which exists once the access of the run is completed.
 
     Example:
     ```yaml
     test_access_log:
-      type: posescope.datasets.LedgerDataset
+      type: posescope.datasets.AccessLogDataset
       filepath: data/08_reporting/test_access_log.json
       data_dir: data
       versioned: true
@@ -36,11 +36,17 @@ class AccessLogDataset(AbstractDataset[AccessLog, AccessLog]):
         data_dir: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Args: filepath: the JSON file; version: Kedro's; role: see above; data_dir: of the run, for it to be found again from
-        its use; metadata: for Kedro-Viz.
+        """Create the dataset.
+
+        Args:
+            filepath: path of the JSON file.
+            version: version of Kedro.
+            role: `workspace` or `result`.
+            data_dir: data folder of the run, recorded with the access.
+            metadata: read by Kedro-Viz.
         """
         if role not in ("workspace", "result"):
-            raise DatasetError(f"LedgerDataset: role: expected 'workspace' or 'result', found '{role}'.")
+            raise DatasetError(f"AccessLogDataset: role: expected 'workspace' or 'result', found '{role}'.")
         self._filepath = PurePosixPath(filepath)
         self._version = version
         self._role = role
@@ -48,21 +54,21 @@ class AccessLogDataset(AbstractDataset[AccessLog, AccessLog]):
         self.metadata = metadata
 
     def load(self) -> AccessLog:
-        """The ledger; as a result, only once the use of the run (or the last one) is completed."""
-        ledger = self._ledger()
-        if self._role == "result" and not ledger.is_finished():
-            raise DataError(f"{self._filepath}: no use of the test set is completed here yet.")
-        return ledger
+        """Return the log; as a result, only if its last access is completed."""
+        log = self._log()
+        if self._role == "result" and not log.is_finished():
+            raise DataError(f"{self._filepath}: no access to the test set is completed.")
+        return log
 
     def save(self, data: AccessLog) -> None:
-        """See that the node gives back the ledger of this file, with its use completed. Its content is on disk already."""
+        """Check that the node returned the log of this file with its access completed; its content is on disk already."""
         if not isinstance(data, AccessLog) or data.root != Path(self._filepath) or not data.is_finished():
-            raise DatasetError(f"Expected the ledger {self._filepath} with its last use completed, found {data!r}.")
+            raise DatasetError(f"Expected the log {self._filepath} with its last access completed, found {data!r}.")
 
     def _exists(self) -> bool:
-        return self._role == "workspace" or self._ledger().is_finished()
+        return self._role == "workspace" or self._log().is_finished()
 
-    def _ledger(self) -> AccessLog:
+    def _log(self) -> AccessLog:
         return AccessLog(Path(self._filepath), self._version.save if self._version else None, self._data_dir)
 
     def _describe(self) -> dict[str, Any]:

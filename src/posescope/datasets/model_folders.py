@@ -1,4 +1,4 @@
-"""Trained models: one folder a version, safetensors and JSON."""
+"""Trained models: one folder per version, safetensors and JSON."""
 
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ __all__ = ["ModelDataset", "find_versions"]
 
 
 class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder]):
-    """A model folder; with `versioned: true` each run keeps its own and the newest one is loaded.
+    """A model folder; with `versioned: true` each run writes a new version, and the newest one is loaded.
 
     Example:
     ```yaml
@@ -37,11 +37,11 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder])
         """Create the dataset.
 
         Args:
-            filepath: the folder.
-            version: Kedro's.
-            newest: whether `filepath` may also hold the versions of a model: the newest is loaded, and nothing is saved.
-            allow: dotted paths of components that the folder may name; a run adds those that its parameters name.
-            metadata: for others.
+            filepath: path of the model folder.
+            version: version of Kedro.
+            newest: read-only; `filepath` is a model folder or a folder of versions, of which the newest is loaded.
+            allow: dotted paths of components that the folder may name; a run adds those of its parameters.
+            metadata: read by Kedro-Viz.
         """
         super().__init__(PurePosixPath(filepath), version, exists_function=_is_model, glob_function=find_versions)
         self.takes_newest = newest
@@ -55,13 +55,13 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder])
         return load_model(Path(self._get_load_path()), allow=self.allow)
 
     def save(self, data: PoseModel) -> None:
-        """Write the model folder, all of it or nothing."""
+        """Write the model folder atomically."""
         if self.takes_newest:
-            raise DatasetError(f"{self._filepath}: with `newest` a model is only read.")
+            raise DatasetError(f"{self._filepath}: a dataset with `newest` is read-only.")
         save_model(Path(self._get_save_path()), data)
 
     def newest_folder(self) -> Path:
-        """The model folder itself, or that of its newest version."""
+        """Return the model folder, or the folder of the newest version."""
         root = Path(self._filepath)
         versions = [path for path in find_versions(str(root / "*" / root.name)) if _is_model(path)]
         return Path(versions[-1]) if versions and not _is_model(str(root)) else root
@@ -69,7 +69,7 @@ class ModelDataset(AbstractVersionedDataset[PoseModel, PoseModel | ModelFolder])
     def _exists(self) -> bool:
         if self._version is None:
             return _is_model(str(self.newest_folder()))
-        # The version that was asked for, else the newest; where there is none, Kedro turns this into False.
+        # The requested version, else the newest; Kedro returns False if there is none.
         return _is_model(str(self._get_load_path()))
 
     def _describe(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def find_versions(pattern: str) -> list[str]:
     """Return the path of every version of a dataset, the oldest first.
 
     Args:
-        pattern: `<filepath>/*/<name>`, as Kedro makes it. Only this star has a meaning: a folder may be called `runs [2]`.
+        pattern: `<filepath>/*/<name>`, as Kedro makes it. Other special characters are literal: a folder may be named `runs [2]`.
     """
     path = Path(pattern)
     return [str(folder / path.name) for folder in sorted(path.parent.parent.glob("*")) if (folder / path.name).exists()]

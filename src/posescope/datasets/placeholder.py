@@ -1,4 +1,4 @@
-"""What stands in the place of an input that a run does not need."""
+"""Placeholder of an input that a run does not need."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ __all__ = ["NoneDataset"]
 
 
 class NoneDataset(AbstractDataset[Any, None]):
-    """Loads as None. A hook puts it there; it is no entry of a catalog's file."""
+    """Loads None. A hook puts it into the catalog; catalog files do not use it."""
 
     def load(self) -> None:
-        """None."""
+        """Return None."""
 
     def save(self, data: Any) -> None:
-        """Nothing can be saved here."""
-        raise DatasetError(f"An input that the run does not need cannot be written: {type(data).__name__}.")
+        """Refuse to save."""
+        raise DatasetError(f"Expected no data for an input that the run does not need, found {type(data).__name__}.")
 
     def _describe(self) -> dict[str, Any]:
         return {}

@@ -1,28 +1,50 @@
-"""Frozen records as JSON files."""
+"""Frozen records as JSON files or, for records of arrays, as NumPy archives."""
 
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 
 from posescope.core.files import read_json, write_json
 from posescope.core.plugins import restrict_dotted_paths
+from posescope.datasets.file_dataset import FileDataset, preview_if_saved
 
-__all__ = ["RecordDataset", "ArraysDataset"]
+__all__ = ["ArraysDataset", "RecordDataset"]
 
 
-class RecordDataset(AbstractDataset[Any, Any]):
-    """A record with `to_dict()` and `from_dict(content)`, kept as JSON.
+class _ClassDataset(FileDataset[Any, Any]):
+    """A file that holds an instance of one class."""
+
+    def __init__(self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Create the dataset.
+
+        Args:
+            record: dotted path of the class of the record.
+            filepath: path of the file.
+            metadata: read by Kedro-Viz.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._record_class = load_obj(record)
+
+    def _check(self, data: Any) -> None:
+        if not isinstance(data, self._record_class):
+            raise DatasetError(f"{self._filepath}: expected {self._record_class.__name__}, found {type(data).__name__}.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"record": self._record_class.__name__, "filepath": str(self._filepath)}
+
+
+class RecordDataset(_ClassDataset):
+    """A record with `to_dict()` and `from_dict(content)`, as JSON.
 
     Example:
     ```yaml
     skeleton:
       type: posescope.datasets.RecordDataset
       record: posescope.core.skeleton.Skeleton
-      filepath: data/03_primary/skeleton.json
+      filepath: data/02_intermediate/skeleton.json
     ```
     """
 
@@ -32,40 +54,32 @@ class RecordDataset(AbstractDataset[Any, Any]):
         """Create the dataset.
 
         Args:
-            record: dotted path of the record's class.
-            filepath: the JSON file.
-            allow: dotted paths of components that the file may name; a run adds those that its parameters name.
-            metadata: for Kedro-Viz.
+            record: dotted path of the class of the record.
+            filepath: path of the JSON file.
+            allow: dotted paths of components that the file may name; a run adds those of its parameters.
+            metadata: read by Kedro-Viz.
         """
-        self._record_class = load_obj(record)
-        self._filepath = PurePosixPath(filepath)
+        super().__init__(record=record, filepath=filepath, metadata=metadata)
         self.allow = tuple(allow)
-        self.metadata = metadata
 
     def load(self) -> Any:
-        """The record."""
+        """Return the record."""
         with restrict_dotted_paths(self.allow):
-            return self._record_class.from_dict(read_json(Path(self._filepath)))
+            return self._record_class.from_dict(read_json(self.path))
 
     def save(self, data: Any) -> None:
-        """Write the record, atomically."""
-        if not isinstance(data, self._record_class):
-            raise DatasetError(f"{self._filepath}: expected a {self._record_class.__name__}, found {type(data).__name__}.")
-        write_json(Path(self._filepath), data.to_dict())
+        """Write the record atomically."""
+        self._check(data)
+        write_json(self.path, data.to_dict())
 
+    @preview_if_saved
     def preview(self) -> JSONPreview:
-        """For Kedro-Viz: the file's content."""
-        return JSONPreview(Path(self._filepath).read_text(encoding="utf-8"))
-
-    def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"record": self._record_class.__name__, "filepath": str(self._filepath)}
+        """Return the content of the file for Kedro-Viz."""
+        return JSONPreview(self.path.read_text(encoding="utf-8"))
 
 
-class ArraysDataset(AbstractDataset[Any, Any]):
-    """A record with `save(path)` and the class method `load(path)`.
+class ArraysDataset(_ClassDataset):
+    """A record of NumPy arrays with `save(path)` and the class method `load(path)`.
 
     Example:
     ```yaml
@@ -76,24 +90,11 @@ class ArraysDataset(AbstractDataset[Any, Any]):
     ```
     """
 
-    def __init__(self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Args: record: dotted path of the record's class; filepath: its file; metadata: for Kedro-Viz."""
-        self._record_class = load_obj(record)
-        self._filepath = PurePosixPath(filepath)
-        self.metadata = metadata
-
     def load(self) -> Any:
-        """The record."""
-        return self._record_class.load(Path(self._filepath))
+        """Return the record."""
+        return self._record_class.load(self.path)
 
     def save(self, data: Any) -> None:
-        """Let the record write itself."""
-        if not isinstance(data, self._record_class):
-            raise DatasetError(f"{self._filepath}: expected a {self._record_class.__name__}, found {type(data).__name__}.")
-        data.save(Path(self._filepath))
-
-    def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"record": self._record_class.__name__, "filepath": str(self._filepath)}
+        """Write the record with its own `save`."""
+        self._check(data)
+        data.save(self.path)

@@ -1,11 +1,10 @@
-"""Store objects: how nodes that stream work get their folder from the catalog, never from a parameter.
+"""Store objects: nodes that stream data get the folder they write from the catalog, not from a parameter.
 
-A store is a class made from a folder (`Store(root)`), with `is_finished()`. The folder stands twice in the catalog:
+A store is an object of a class that is created from a folder (`Store(root)`) and has `is_finished()`. The catalog has two
+entries for the folder (docs/decisions/0001-stores.md):
 
-    crops_workspace   role: workspace   input of the node that fills it: always there, may be unfinished
-    crops             role: result      output of that node, input of the others: there once it is finished
-
-See docs/decisions/0001-stores.md.
+    crops_workspace   role: workspace   input of the node that fills the folder; always exists, may be unfinished
+    crops             role: result      output of that node, input of others; exists once it is finished
 """
 
 from pathlib import Path, PurePosixPath
@@ -20,20 +19,20 @@ __all__ = ["Store", "StoreDataset"]
 
 
 class Store(Protocol):
-    """What a store class must offer."""
+    """Interface of a store class."""
 
     @property
     def root(self) -> Path:
-        """The folder that it owns."""
+        """Folder of the store."""
         ...
 
     def is_finished(self) -> bool:
-        """True once everything that belongs into the folder is there."""
+        """Return whether the content of the folder is complete."""
         ...
 
 
 class StoreDataset(AbstractDataset[Any, Any]):
-    """A folder that is owned by a store object.
+    """A folder that a store object reads and writes.
 
     Example:
     ```yaml
@@ -52,7 +51,14 @@ class StoreDataset(AbstractDataset[Any, Any]):
         role: Literal["workspace", "result"] = "result",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Args: store: dotted path of the class; filepath: the folder; role: see the module; metadata: for Kedro-Viz."""
+        """Create the dataset.
+
+        Args:
+            store: dotted path of the store class.
+            filepath: path of the folder.
+            role: `workspace` or `result`.
+            metadata: read by Kedro-Viz.
+        """
         if role not in ("workspace", "result"):
             raise DatasetError(f"StoreDataset: role: expected 'workspace' or 'result', found '{role}'.")
         self._store_class = load_obj(store)
@@ -61,18 +67,18 @@ class StoreDataset(AbstractDataset[Any, Any]):
         self.metadata = metadata
 
     def load(self) -> Any:
-        """The store; where it is a result, only once it is finished."""
+        """Return the store; as a result, only if it is finished."""
         store: Store = self._store_class(Path(self._filepath))
         if self._role == "result" and not store.is_finished():
-            raise DataError(f"{self._filepath}: there is no finished {self._store_class.__name__} here yet.")
+            raise DataError(f"{self._filepath}: no finished {self._store_class.__name__} here.")
         return store
 
     def save(self, data: Any) -> None:
-        """See that the node gives back the store of this folder, finished. Its content is on disk already."""
+        """Check that the node returned the finished store of this folder; its content is on disk already."""
         if not isinstance(data, self._store_class) or Path(data.root) != Path(self._filepath):
             raise DatasetError(f"Expected the {self._store_class.__name__} of {self._filepath}, found {data!r}.")
         if not data.is_finished():
-            raise DatasetError(f"The {self._store_class.__name__} of {self._filepath} was given back unfinished.")
+            raise DatasetError(f"The {self._store_class.__name__} of {self._filepath} is not finished.")
 
     def _exists(self) -> bool:
         return self._role == "workspace" or bool(self._store_class(Path(self._filepath)).is_finished())
