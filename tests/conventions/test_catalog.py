@@ -37,7 +37,7 @@ LAYERS = (
 OTHER_LAYERS = {
     "analysis_{name}": "07_model_output", "inserted_model": "improved_models", "continued_model": "improved_models",
     "improved_model": "improved_models", "variant_scores": "08_reporting", "variant_hits": "08_reporting",
-    "joint_scores_test": "08_reporting",
+    "joint_scores_test": "08_reporting", "joint_hits_val": "08_reporting",
 }  # fmt: skip
 # Inputs of the pipeline `inference`: wherever somebody keeps them.
 FROM_ANYWHERE = {"inference_images", "inference_boxes", "inference_model"}

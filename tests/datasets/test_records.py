@@ -25,7 +25,7 @@ def test_round_trip(dataset: RecordDataset) -> None:
 
 
 def test_a_missing_file_is_named(dataset: RecordDataset) -> None:
-    with pytest.raises(DatasetError, match="skeleton.json") as caught:
+    with pytest.raises(DatasetError, match=r"skeleton\.json") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__, DataError)
 
