@@ -1,11 +1,11 @@
-"""A trained model as ONNX: networks and decoder, which then run without torch.
+"""Export of a trained model to ONNX: network and decoders, which run without PyTorch.
 
-<folder>/model.onnx               crops (N, H, W, 3) uint8 RGB -> heatmaps (N, K, h, w) float32; subtracts the mean colour
+<folder>/model.onnx               crops (N, H, W, 3) uint8 RGB -> heatmaps (N, K, h, w) float32; subtracts the mean RGB
          decoder.onnx             heatmaps -> joints (N, K, 2) float32 crop px, scores (N, K)
          flip_test_decoder.onnx   heatmaps, and those of the mirrored crops -> joints, scores of their mean
-         model.json               as beside `model.safetensors`, and `onnx`: checksums, and how far the answers differ
+         model.json               as beside `model.safetensors`, with `onnx`: checksums, and the largest differences from PyTorch
 
-The codec goes along, so whatever is installed as a codec needs no second implementation without torch. N is free.
+Codecs are exported, too, so a codec needs no second implementation without PyTorch. The batch size N is free.
 """
 
 import logging
@@ -35,23 +35,23 @@ log = logging.getLogger(__name__)
 
 OPSET = 18
 _FILES = frozenset({NETWORK, DECODER, FLIP_TEST_DECODER, DESCRIPTION})
-_BATCH = 2  # of the example: the exporter takes a batch of one for a constant
+_BATCH = 2  # of the example: the exporter treats a batch of one as a constant
 _MOST_PX = 0.01
 _LARGEST_BATCH = 65_535
-_CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")
+_VERBOSE_LOGGERS = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """How far the exported model's answers lie from PyTorch's.
+    """Largest differences between the predictions of the exported model and of PyTorch.
 
     Attributes:
-        crops: how many were compared.
-        heatmaps: largest absolute difference of a cell, of the crops and of the mirrored crops.
-        joints_px: largest distance of a joint, crop px, with and without flip test; two peaks that are equal but for the
-            last digits can make it large.
+        crops: number of crops compared.
+        heatmaps: largest absolute difference of a heatmap px, of the crops and of the mirrored crops.
+        joints_px: largest distance of a joint, crop px, with and without flip test; large where two peaks are equal except
+            for rounding.
         scores: largest absolute difference of a score.
-        decoders_px: as `joints_px`, of the decoders alone: both decode PyTorch's heatmaps.
+        decoders_px: as `joints_px`, of the decoders only: both decode the heatmaps of PyTorch.
     """
 
     crops: int
@@ -64,23 +64,23 @@ class ExportCheck:
 def export_onnx(
     source: Path, destination: Path, crops: NDArray[np.uint8], tolerance: float = 1e-3, allow: Collection[str] = ()
 ) -> ExportCheck:
-    """Export a model folder, and hold the result against PyTorch on some crops.
+    """Export a model folder, and compare the result with PyTorch on some crops.
 
     Args:
         source: a model folder.
-        destination: the folder to write; a former export is replaced, and nothing else.
-        crops: (n, H, W, 3) uint8 RGB, n > 0: real ones, of the model's crop size.
-        tolerance: largest difference of a heatmap's cell, and of a score, that passes, as a share of the largest cell. Decoders
+        destination: the folder to write; only an earlier export is replaced.
+        crops: (n, H, W, 3) uint8 RGB, n > 0: real crops of the model's crop size.
+        tolerance: largest accepted difference of a heatmap px and of a score, as a fraction of the largest heatmap px. Decoders
             may differ by 0.01 px.
         allow: dotted paths of components that the model folder may name.
 
     Raises:
-        DataError: if there are no crops, or the answers differ by more.
-        OptionsError: if the packages of the extra `export` are missing, or something else stands at the destination.
+        DataError: if there are no crops, or the predictions differ by more.
+        OptionsError: if packages of the extra `export` are missing, or the destination is anything but an earlier export.
         ModelFolderError: if the source is no model folder.
     """
     _require_exporter()
-    destination = destination.resolve()  # `.` has no name to rename to
+    destination = destination.resolve()  # `.` has no name that a rename could use
     _check_destination(source.resolve(), destination)
     model = load_model(source, allow=allow)
     if crops.ndim != 4 or crops.shape[1:] != (*model.crop_size, 3) or not len(crops):
@@ -94,7 +94,10 @@ def export_onnx(
         onnx = {"files": files, "opset": OPSET, "largest_difference": asdict(check)}
         write_json(folder / DESCRIPTION, {**content, "onnx": onnx})
     log.info(
-        "Wrote %s; on %d crops its joints differ from PyTorch's by %.2g px at most.", destination, len(crops), check.joints_px
+        "Wrote %s; its joints differ from those of PyTorch by at most %.2g px on %d crops.",
+        destination,
+        check.joints_px,
+        len(crops),
     )
     return check
 
@@ -162,8 +165,8 @@ def _write_graph(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of what concerns its own developers."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
+    """Silence the exporter, whose warnings concern its own developers."""
+    loggers = [logging.getLogger(name) for name in _VERBOSE_LOGGERS]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
@@ -186,11 +189,11 @@ def _require_exporter() -> None:
 
 
 def _check_destination(source: Path, destination: Path) -> None:
-    """The folder at the destination is removed in the end: see that nothing is lost with it."""
+    """Check that replacing the destination folder loses nothing."""
     if source.is_relative_to(destination):
-        raise OptionsError(f"export: {destination} is, or holds, the model that is to be exported. Name another folder.")
+        raise OptionsError(f"export: {destination} is, or contains, the model to export. Name another folder.")
     if Path.cwd().is_relative_to(destination):
-        raise OptionsError(f"export: {destination} is, or holds, the folder you work in. Name another folder.")
+        raise OptionsError(f"export: {destination} is, or contains, the working directory. Name another folder.")
     if not destination.exists():
         return
     if not destination.is_dir():
@@ -198,7 +201,7 @@ def _check_destination(source: Path, destination: Path) -> None:
     found = {path.name for path in destination.iterdir()}
     if found and not {DESCRIPTION, NETWORK} <= found <= _FILES:
         first = min(found - _FILES, default=min(found))
-        raise OptionsError(f"export: {destination} holds {first} and is no former export. Name a new or an empty folder.")
+        raise OptionsError(f"export: {destination} contains {first} and is no earlier export. Name a new or an empty folder.")
 
 
 def _compare(model: PoseModel, folder: Path, crops: NDArray[np.uint8], tolerance: float) -> ExportCheck:
@@ -232,7 +235,7 @@ def _largest_distance(pairs: Sequence[tuple[CropJoints, DecodedJoints]]) -> floa
 
 
 def _accept(check: ExportCheck, most: float) -> None:
-    """`most`: that a cell or a score may differ. Not `joints_px`: where two peaks tie, a last digit moves a joint far."""
+    """`most` bounds heatmap px and scores. `joints_px` has no bound: where two peaks tie, rounding moves a joint far."""
     bounds = [
         ("network's heatmaps", check.heatmaps, most, ""),
         ("decoders' joints", check.decoders_px, _MOST_PX, " px"),

@@ -1,6 +1,6 @@
-"""ONNX files from outside: none may take its weights from another file, wherever that stands.
+"""Check of untrusted ONNX files: a file must not read weights from other files.
 
-An ONNX file is a message in Protocol Buffers (onnx.proto3). Only its structure is read here, for which no package is needed.
+An ONNX file is a Protocol Buffers message (onnx.proto3). Only its structure is parsed here, without a package.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,10 @@ from posescope.artifacts.description import ModelFolderError
 
 __all__ = ["check_self_contained"]
 
-_MOST_BYTES = 2**31 - 1  # of any message in Protocol Buffers
+_MOST_BYTES = 2**31 - 1  # limit of Protocol Buffers messages
 _MOST_DEPTH = 100
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
-# Kind of message -> number of a field -> kind of the message in it (onnx.proto3).
+# Message type -> field number -> type of the message in that field (onnx.proto3).
 _FIELDS: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -28,14 +28,14 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
 
 class _BrokenMessageError(ValueError):
-    """A message is cut short, or none."""
+    """A message is truncated or malformed."""
 
 
 def check_self_contained(path: Path) -> None:
-    """Accept only an ONNX file that holds all its numbers itself.
+    """Check that an ONNX file holds all its weights itself.
 
     Raises:
-        ModelFolderError: if it is too large, no ONNX file, or a tensor of it stands in another file.
+        ModelFolderError: if it is too large, no ONNX file, or a tensor of it is stored in another file.
     """
     size = path.stat().st_size
     if size > _MOST_BYTES:
@@ -78,7 +78,7 @@ def _fields_of(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         else:
             raise _BrokenMessageError(f"unknown kind of field {wire}")
         if place + length > len(message):
-            raise _BrokenMessageError("cut short")
+            raise _BrokenMessageError("truncated")
         yield key >> 3, message[place : place + length]
         place += length
 
@@ -87,7 +87,7 @@ def _read_varint(message: memoryview, place: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if place >= len(message):
-            raise _BrokenMessageError("cut short")
+            raise _BrokenMessageError("truncated")
         byte = message[place]
         place += 1
         value |= (byte & 0x7F) << shift

@@ -1,4 +1,4 @@
-"""An exported model at work, by onnxruntime, without torch."""
+"""An exported model, run by ONNX Runtime without PyTorch: the backend `onnx` of the prediction engine."""
 
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,26 @@ NETWORK, DECODER, FLIP_TEST_DECODER = "model.onnx", "decoder.onnx", "flip_test_d
 
 
 def check_finite_joints(found: CropJoints, folder: Path) -> None:
-    """Accept only finite joints and scores: a model that computes others is broken, whatever its files say.
+    """Check that joints and scores are finite; a model that predicts others is broken.
 
     Raises:
         ModelFolderError: if one is NaN or infinite.
     """
     if not (np.isfinite(found.joints).all() and np.isfinite(found.scores).all()):
-        raise ModelFolderError(f"{folder}: this model answers with NaN or infinite numbers. Train, export or fetch it again.")
+        raise ModelFolderError(f"{folder}: the model predicts NaN or infinite numbers. Train, export or download it again.")
 
 
 class OnnxModel:
     """An exported model.
 
     Args:
-        description: of a folder that `export_onnx` wrote.
-        threads: of onnxruntime; 0: one per CPU that this process may use.
-        device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
+        description: of a folder written by `export_onnx`.
+        threads: of ONNX Runtime; 0: one per CPU that this process may use.
+        device: `auto` (CUDA if ONNX Runtime has it), `cpu`, `cuda` or `cuda:<index>`.
 
     Raises:
-        ModelFolderError: if a file is missing, damaged, cannot be read, or is not of the shapes that the description says.
-        OptionsError: if onnxruntime is not installed, or does not have the device.
+        ModelFolderError: if a file is missing, damaged, unreadable, or has other shapes than the description states.
+        OptionsError: if ONNX Runtime is not installed, or does not have the device.
     """
 
     name = "onnx"
@@ -44,7 +44,7 @@ class OnnxModel:
     def __init__(self, description: ModelDescription, threads: int = 0, device: str = "auto") -> None:
         runtime = load_onnxruntime("This model")
         _check_files(description)
-        # A damaged file also makes it decode its own messages wrongly.
+        # With a damaged file ONNX Runtime may fail to decode its own messages.
         self._errors: tuple[type[Exception], ...] = (*runtime.errors, UnicodeDecodeError)
         self.description = description
         self._network, self._decoder, self._flip_test_decoder = (
@@ -53,21 +53,34 @@ class OnnxModel:
         self._check_shapes()
 
     def heatmaps(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32."""
-        maps: NDArray[np.float32] = self._answer(self._network, NETWORK, {"crops": np.ascontiguousarray(crops)})[0]
+        """Return the heatmaps (N, K, h, w) float32 of crops (N, H, W, 3) uint8 RGB."""
+        maps: NDArray[np.float32] = self._run_session(self._network, NETWORK, {"crops": np.ascontiguousarray(crops)})[0]
         return maps
 
     def run(self, crops: NDArray[np.uint8], flip_test: bool = False) -> CropJoints:
-        """(N, H, W, 3) uint8 RGB -> joints and scores; `flip_test` averages with the mirrored crops' heatmaps."""
+        """Return joints and scores of N crops.
+
+        Args:
+            crops: (N, H, W, 3) uint8 RGB.
+            flip_test: whether heatmaps are averaged with those of the mirrored crops.
+
+        Raises:
+            ModelFolderError: if the network fails, or predicts NaN or infinite numbers.
+        """
         return self.decode(self.heatmaps(crops), self.heatmaps(crops[:, :, ::-1]) if flip_test else None)
 
     def decode(self, maps: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None) -> CropJoints:
-        """(N, K, h, w) float32 -> joints and scores; with the mirrored crops' heatmaps: of the mean of both."""
+        """Return joints and scores that the codec reads from heatmaps.
+
+        Args:
+            maps: (N, K, h, w) float32.
+            mirrored: those of the mirrored crops, not mirrored back; if given, the mean of both is decoded.
+        """
         if mirrored is None:
-            found = CropJoints(*self._answer(self._decoder, DECODER, {"heatmaps": maps}))
+            found = CropJoints(*self._run_session(self._decoder, DECODER, {"heatmaps": maps}))
         else:
             inputs = {"heatmaps": maps, "mirrored": mirrored}
-            found = CropJoints(*self._answer(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
+            found = CropJoints(*self._run_session(self._flip_test_decoder, FLIP_TEST_DECODER, inputs))
         check_finite_joints(found, self.description.folder)
         return found
 
@@ -76,14 +89,14 @@ class OnnxModel:
         try:
             return runtime.open(path, threads, device)
         except self._errors as error:
-            raise ModelFolderError(f"{path}: onnxruntime cannot read it: {error}") from error
+            raise ModelFolderError(f"{path}: ONNX Runtime cannot read this file: {error}") from error
 
-    def _answer(self, session: Any, name: str, inputs: dict[str, NDArray[Any]]) -> list[Any]:
+    def _run_session(self, session: Any, name: str, inputs: dict[str, NDArray[Any]]) -> list[Any]:
         try:
             return session.run(None, inputs)  # type: ignore[no-any-return]
         except self._errors as error:
             shapes = ", ".join(f"{key} {value.shape}" for key, value in inputs.items())
-            raise ModelFolderError(f"{self.description.folder / name}: onnxruntime failed on {shapes}: {error}") from error
+            raise ModelFolderError(f"{self.description.folder / name}: ONNX Runtime failed for {shapes}: {error}") from error
 
     def _check_shapes(self) -> None:
         joints = len(self.description.skeleton)
@@ -104,7 +117,7 @@ class OnnxModel:
 
 
 def _check_files(description: ModelDescription) -> None:
-    """Each file has its checksum, and it fits: what is not listed would be run unseen."""
+    """Check that exactly the three files are listed, each with its checksum, and hold all weights themselves."""
     files, names = description.onnx.get("files"), (NETWORK, DECODER, FLIP_TEST_DECODER)
     if not isinstance(files, dict) or set(files) != set(names):
         raise ModelFolderError(
@@ -117,12 +130,12 @@ def _check_files(description: ModelDescription) -> None:
 
 
 def _shape(place: Any) -> list[Any]:
-    """Without the batch."""
+    """Return the shape without the batch axis."""
     return list(place.shape[1:])
 
 
 def _fits(expected: list[Any], found: list[Any]) -> bool:
-    """Whether the sides that both name (a graph may leave some open) are the same."""
+    """Return True if all sides that both state are equal; a graph may leave sides open."""
     sides = zip(expected, found, strict=False)
     known = ((one, two) for one, two in sides if isinstance(one, int) and isinstance(two, int))
     return len(expected) == len(found) and all(one == two for one, two in known)

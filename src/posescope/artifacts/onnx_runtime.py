@@ -1,4 +1,4 @@
-"""onnxruntime, which is an extra: loaded when a network in ONNX is, with its errors and its devices. Imports no torch."""
+"""ONNX Runtime (extra `onnx`): import on demand, sessions, devices and errors. Does not import PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,44 +16,44 @@ _ERRORS_ONLY = 3
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """The package.
+    """The imported package.
 
     Attributes:
         module: `onnxruntime`.
-        errors: what it raises; they have no base of their own.
+        errors: the exceptions that it raises; they have no common base class.
     """
 
     module: ModuleType
     errors: tuple[type[Exception], ...]
 
     def open(self, path: Path, threads: int = 0, device: str = "auto") -> Any:
-        """A session of the network in a file.
+        """Open a session of the network in a file.
 
         Args:
             path: of the network.
             threads: 0: one per CPU that this process may use.
-            device: `auto` (CUDA where onnxruntime has it), `cpu`, `cuda` or `cuda:<index>`.
+            device: `auto` (CUDA if ONNX Runtime has it), `cpu`, `cuda` or `cuda:<index>`.
 
         Raises:
-            OptionsError: if there is no such device here.
-            Exception: one of `errors`, if the file cannot be read; the caller knows what it was meant to be.
+            OptionsError: if the device does not exist.
+            Exception: one of `errors`, if the file cannot be read.
         """
         options = self.module.SessionOptions()
         options.intra_op_num_threads = threads or available_cpus()
         options.log_severity_level = _ERRORS_ONLY
         session = self.module.InferenceSession(str(path), options, providers=self._providers(device))
-        if device.startswith("cuda") and _CUDA not in session.get_providers():  # it falls back without an error
-            raise OptionsError(f"device '{device}': onnxruntime could not start CUDA here. Use 'auto' or 'cpu'.")
+        if device.startswith("cuda") and _CUDA not in session.get_providers():  # ONNX Runtime falls back silently
+            raise OptionsError(f"device '{device}': ONNX Runtime could not start CUDA. Use 'auto' or 'cpu'.")
         return session
 
     def _providers(self, device: str) -> list[Any]:
-        """Onnxruntime's names; what CUDA cannot do is left to the CPU."""
+        """Return the execution providers; operators that CUDA lacks run on the CPU."""
         check_device_name(device)
         available = self.module.get_available_providers()
         if device == "cpu":
             return [_CPU]
         if device == "auto":
-            return [one for one in (_CUDA, _CPU) if one in available]  # others are no devices of this machine
+            return [one for one in (_CUDA, _CPU) if one in available]  # other providers are no devices of this machine
         if _CUDA not in available:
             raise OptionsError(
                 f"device '{device}': this onnxruntime has no CUDA ({', '.join(available)}). "
@@ -63,10 +63,10 @@ class OnnxRuntime:
 
 
 def load_onnxruntime(what: str) -> OnnxRuntime:
-    """Import it.
+    """Import ONNX Runtime.
 
     Args:
-        what: needs it, for the message: "This model".
+        what: what needs it, for the message: "This model".
 
     Raises:
         OptionsError: if it cannot be imported.
