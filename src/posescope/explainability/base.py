@@ -31,16 +31,17 @@ class AnalysisInputs:
 
     Attributes:
         model: the network under study.
-        crops: of N persons, with the joints in the model's order (`match_crops`).
-        features: of this model and the same persons, in the same order. A warning is logged if they do not name their model.
-        components: of features of the same layer (of these persons or of others).
+        crops: crops of N persons, with the joints in the model's order (`match_crops`).
+        features: features of this model and the same persons, in the same order. A warning is logged if they do not name their
+            model.
+        components: components of features of the same layer (of these persons or of others).
         per_person_pck: (N,) float64, NaN where unknown; none: unknown for all persons.
         per_person_oks: likewise.
         image_groups: (N,) int64, the same number for persons of one image: the unit of bootstrap resampling and of held-out
             splits; none: each person counts as an image.
         attributes: a row per person in the same order, a float column per attribute (`ATTRIBUTES`), NaN where the labelled joints
             do not define it; none: unknown.
-        seed: of all random choices.
+        seed: random seed.
         batch_size: persons per forward pass.
     """
 
@@ -118,8 +119,8 @@ class AnalysisResult:
 
     Attributes:
         facts: numbers by name, none where there is no value; JSON-like (never NaN).
-        tables: by name.
-        images: by name, uint8 (H, W, 3) RGB.
+        tables: tables by name.
+        images: images by name, uint8 (H, W, 3) RGB.
         note: one paragraph of text, made from the numbers.
         findings: the claims of the analysis, each with its control.
         plots: interactive plots (plotly) by name; no name is also that of an image.

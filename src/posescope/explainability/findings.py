@@ -28,7 +28,7 @@ class Control:
     Attributes:
         what: description, for example "the same components, persons shuffled".
         value: the value of the control.
-        low, high: of its interval or range; none where it has none.
+        low, high: ends of its interval or range; none where it has none.
     """
 
     what: str
@@ -83,7 +83,7 @@ def range_control(what: str, values: NDArray[np.float64]) -> Control:
 
     Args:
         what: description of the control.
-        values: (n,) of the control.
+        values: (n,) values of the control.
     """
     return Control(what, float(values.mean()), float(values.min()), float(values.max()))
 
@@ -93,7 +93,7 @@ def control_of(what: str, interval: Interval) -> Control:
 
     Args:
         what: description of the control.
-        interval: of its value.
+        interval: interval of the control.
     """
     return Control(what, interval.estimate, interval.low, interval.high)
 

@@ -16,9 +16,9 @@ class Curve:
     """A line with an interval band.
 
     Attributes:
-        name: in the legend.
-        colour: of line and band.
-        positions: on the x axis, as indices of the ticks of `plot_curve_panels`.
+        name: name in the legend.
+        colour: colour of line and band.
+        positions: positions on the x axis, as indices of the ticks of `plot_curve_panels`.
         values, lows, highs: the line and the ends of the band at these positions.
     """
 
@@ -44,7 +44,7 @@ def plot_matrix(
     Args:
         values: (R, M); NaN is grey.
         rows, columns: R and M names.
-        title: of the plot.
+        title: title of the plot.
         unit: label of the colour bar.
         min_range: the colour scale spans at least -min_range..min_range, so that noise stays pale.
 
@@ -80,7 +80,7 @@ def plot_curve_panels(
     Args:
         panels: lines by title of their panel.
         ticks: labels of the positions 0, 1, ..., which are equally spaced.
-        x_label, y_label: of the axes.
+        x_label, y_label: labels of the axes.
         marks: y of a dashed line labelled "intact", by title of the panel.
 
     Returns:

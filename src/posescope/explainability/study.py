@@ -45,11 +45,11 @@ def choose_persons(
 
     Args:
         persons: a `Persons` table.
-        targets: of all persons that can be selected.
+        targets: targets of all persons.
         split: name of the split.
         max_persons: more are sampled at random.
         min_labelled_joints: per person; `all`: all joints of the skeleton.
-        seed: of the sample.
+        seed: random seed of the sample.
 
     Returns:
         (n,) person ids, ascending.
@@ -80,9 +80,9 @@ def score_persons(
     """Score each person.
 
     Args:
-        predictions, targets: of the same N persons, crop px.
+        predictions, targets: predictions and targets of the same N persons, crop px.
         persons, crop_boxes: tables with these persons.
-        sigmas: (K,) of OKS.
+        sigmas: (K,) OKS sigmas.
         crop_size: (height, width) px.
 
     Returns:
@@ -138,13 +138,13 @@ def run_analysis(
 
     Args:
         spec: the analysis and its options; none: it is not selected, and the result has nothing but a note.
-        name: of the analysis, for that note.
+        name: name of the analysis, for that note.
         model: the network under study.
-        crops, features: of the same persons.
-        components: of the features.
+        crops, features: crops and features of the same persons.
+        components: components of the features.
         scores: table of `score_persons` for the same persons, in any order.
         attributes: table of `measure_attributes` for the same persons, in any order.
-        seed: of all random choices.
+        seed: random seed.
         batch_size: persons per forward pass.
         population: description of the persons, for the findings.
 

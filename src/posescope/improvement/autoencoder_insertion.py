@@ -65,11 +65,11 @@ def train_and_insert(
 
     Args:
         model: a trained `hourglass`.
-        features: of its bottlenecks, the first stack first.
+        features: bottleneck features, the first stack first.
         persons: a `Persons` table with the persons of the features.
-        code_size: of each autoencoder.
-        options: of the training.
-        device: of the training.
+        code_size: code size of each autoencoder.
+        options: training options.
+        device: training device.
         threads: CPU threads of torch; 0: torch's default.
 
     Raises:
@@ -99,10 +99,10 @@ def reconstruction_table(
 
     Args:
         autoencoder: trained.
-        features: of N persons.
-        split: of these persons.
+        features: features of N persons.
+        split: split of these persons.
         image_groups: (N,) the image of each, the unit of the bootstrap.
-        seed: of the bootstrap.
+        seed: random seed of the bootstrap.
 
     Returns:
         A row per method (autoencoder, pca, mean): method; dimensions of the code; active_dimensions, which vary between persons;

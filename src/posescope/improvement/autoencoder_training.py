@@ -52,7 +52,7 @@ class AutoencoderEpoch:
         epoch: 1-based.
         train_loss: mean over the training persons, of noisy features, during the epoch.
         val_loss: mean over the validation persons, without noise, after the epoch.
-        learning_rate: of the epoch.
+        learning_rate: learning rate of the epoch.
         seconds: wall time.
     """
 
@@ -68,9 +68,9 @@ class FeatureSplit:
     """Rows of features, ascending; all persons of an image are in one group.
 
     Attributes:
-        train: (n,) of the training.
-        validation: (m,) that select the epoch.
-        evaluation: (k,) on which the reconstruction is measured.
+        train: (n,) rows of the training persons.
+        validation: (m,) rows of the persons that select the epoch.
+        evaluation: (k,) rows of the persons on which the reconstruction is measured.
     """
 
     train: NDArray[np.int64]
@@ -83,7 +83,7 @@ class TrainedAutoencoder:
     """Result of the training.
 
     Attributes:
-        autoencoder: with the weights of the best epoch, on the device, in evaluation mode.
+        autoencoder: autoencoder with the weights of the best epoch, on the device, in evaluation mode.
         history: one record per epoch.
     """
 
@@ -100,9 +100,9 @@ def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channel
     """Return the architecture: the given widths, or the study's in proportion to the channels of the features.
 
     Args:
-        options: of the training.
-        code_size: numbers of the code.
-        in_channels: of the features.
+        options: training options.
+        code_size: number of values of the code.
+        in_channels: channels of the features.
     """
     scaled = tuple(max(1, round(width * in_channels / _STUDY_CHANNELS)) for width in _STUDY_WIDTHS)
     return AutoencoderOptions(
@@ -117,9 +117,9 @@ def split_features(
 
     Args:
         image_groups: (N,) the image of each person.
-        validation_fraction: of the images, 0..1.
-        evaluation_fraction: of the images, 0..1; together with validation_fraction below 1.
-        seed: of the split.
+        validation_fraction: fraction of the images, 0..1.
+        evaluation_fraction: fraction of the images, 0..1; together with validation_fraction below 1.
+        seed: random seed of the split.
 
     Raises:
         ImprovementError: if there are fewer than three images, or fewer than two training persons.
@@ -155,11 +155,11 @@ def train_autoencoder(
     """Train an autoencoder on the features of one stack.
 
     Args:
-        features: of N persons, (C, h, w) each.
-        split: of the persons; those for evaluation are not read.
-        architecture: of the autoencoder.
-        options: of the training.
-        device: of the training.
+        features: features of N persons, (C, h, w) each.
+        split: split of the persons; evaluation persons are not read.
+        architecture: autoencoder architecture.
+        options: training options.
+        device: training device.
         threads: CPU threads of torch; 0: torch's default.
 
     Raises:
@@ -192,8 +192,8 @@ def reconstruct(
 
     Args:
         autoencoder: trained.
-        features: of N persons, (C, h, w) each.
-        rows: of the persons.
+        features: features of N persons, (C, h, w) each.
+        rows: rows of the persons.
 
     Yields:
         Features (n, C, h, w), code (n, D, 1, 1) and reconstruction (n, C, h, w).

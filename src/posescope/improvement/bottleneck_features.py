@@ -80,9 +80,9 @@ def extract_bottleneck_features(
 
     Args:
         model: the network.
-        crops: of the persons.
+        crops: crops of the persons.
         store: target.
-        data_fingerprint: of the crops, joints and splits.
+        data_fingerprint: fingerprint of the crops, joints and splits.
         batch_size: persons per forward pass.
     """
     store.begin()
@@ -100,7 +100,7 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
 
     Args:
         variants: networks by name.
-        crops: of N persons.
+        crops: crops of N persons.
         batch_size: persons per forward pass.
 
     Returns:

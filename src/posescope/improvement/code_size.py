@@ -49,8 +49,8 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
     """Select the code size: the given one, else from the truncation curve, else from the variance.
 
     Args:
-        model: for which the autoencoder is.
-        components: of its bottleneck.
+        model: model that the autoencoder is inserted into.
+        components: components of the bottleneck.
         curve: result of the analysis `truncation`, whose facts name the smallest sufficient number of components; none if there
             is no such number or the curve was not measured.
         options: the given size, and the bounds of a selected one.

@@ -30,11 +30,11 @@ def conclude(
     """Derive the findings from the tables.
 
     Args:
-        code_size: of the autoencoders.
+        code_size: code size of the autoencoders.
         metrics, joints: tables of `compare_by_person` and `compare_by_joint`.
         reconstruction: table of `train_and_insert`.
         bottlenecks: table of `measure_bottlenecks`.
-        epochs: of the fine-tuning.
+        epochs: epochs of the fine-tuning.
 
     Returns:
         JSON-like: model and data (`posescope.core.origin`, of the original model), models (fingerprint of each network),

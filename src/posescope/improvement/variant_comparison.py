@@ -54,9 +54,9 @@ def score_variants(
 
     Args:
         variants: networks by name.
-        crops: of the persons.
+        crops: crops of the persons.
         persons, keypoints, crop_boxes: tables with these persons.
-        skeleton: of the annotations.
+        skeleton: skeleton of the annotations.
         prediction: options of the prediction.
         metrics: metrics per person.
 
@@ -80,7 +80,7 @@ def compare_by_person(person_scores: pd.DataFrame, seed: int, resamples: int) ->
 
     Args:
         person_scores: table of `score_variants`.
-        seed, resamples: of the bootstrap.
+        seed, resamples: random seed and number of samples of the bootstrap.
 
     Returns:
         A row per comparison and metric: a, b (networks), model_a, model_b (their fingerprints, if known), metric, persons,
@@ -99,7 +99,7 @@ def compare_by_joint(joint_hits: pd.DataFrame, seed: int, resamples: int) -> pd.
 
     Args:
         joint_hits: table of `score_variants`.
-        seed, resamples: of the bootstrap.
+        seed, resamples: random seed and number of samples of the bootstrap.
 
     Returns:
         The columns of `compare_by_person` and joint; persons counts the persons with this joint.

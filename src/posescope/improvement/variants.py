@@ -40,7 +40,7 @@ def mean_ablate_bottlenecks(model: PoseModel, features: Sequence[FeatureSet]) ->
 
     Args:
         model: unchanged; the result shares its weights and cannot be saved.
-        features: of its bottlenecks.
+        features: bottleneck features.
     """
     means = {one.layer: torch.from_numpy(_mean(one).reshape(1, *one.shape)) for one in features}
     return replace(model, network=_Ablated(model.network, constant_patches(means)).eval())
@@ -55,7 +55,7 @@ def describe_training_data(model: PoseModel, statistics: CropStatistics, persons
 
     Args:
         model: trained on these persons.
-        statistics: of the crops.
+        statistics: statistics of the crops.
         persons: a `Persons` table of all splits.
 
     Raises:
@@ -75,7 +75,7 @@ def check_same_start(original: PoseModel, variants: Mapping[str, PoseModel]) -> 
 
     Args:
         original: the trained model.
-        variants: by name, with autoencoders, fine-tuned, or both.
+        variants: variants by name, with autoencoders, fine-tuned, or both.
 
     Raises:
         ImprovementError: naming all variants of another model.

@@ -55,8 +55,8 @@ class LiveTrial:
         """Report the result of an epoch and return whether the trial should be pruned.
 
         Args:
-            epoch: from 1.
-            pck: on the validation persons, 0..1.
+            epoch: number of the epoch, from 1.
+            pck: PCK on the validation persons, 0..1.
         """
         self._trial.report(pck, epoch)
         return bool(self._trial.should_prune())
@@ -71,8 +71,8 @@ def start_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) ->
     """Sample the parameters of the next trial.
 
     Args:
-        options: of the search.
-        name: of the search; Hyperband assigns brackets by it.
+        options: options of the search.
+        name: name of the search; Hyperband assigns brackets by it.
         past: all earlier trials, in order.
     """
     optuna = load_optuna()

@@ -21,12 +21,12 @@ class TrialRecord:
     """One finished trial.
 
     Attributes:
-        number: from 1.
+        number: number of the trial, from 1.
         state: completed (all epochs), pruned, or failed (for `reason`).
         sampled: the sampled number, or the index of a choice, by dotted path.
         pcks: 0..1, the study's PCK on the validation persons after each epoch.
         seconds: wall time of its epochs.
-        reason: of the failure, else ''.
+        reason: reason of a failure, else ''.
         sampler_attrs: attributes that sampler and pruner store with it.
     """
 
@@ -67,11 +67,11 @@ class TuningRecord:
     """State of a search.
 
     Attributes:
-        fingerprint: of space, recipe, data and all options but the budget.
-        data_fingerprint: of crops, joints and splits.
-        recipe: from the parameters.
+        fingerprint: fingerprint of space, recipe, data and all options but the budget.
+        data_fingerprint: fingerprint of crops, joints and splits.
+        recipe: recipe from the parameters.
         space: searched parameters by dotted path.
-        trials: in order.
+        trials: trials in order.
     """
 
     fingerprint: str

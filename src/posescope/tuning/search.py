@@ -31,10 +31,10 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
     The result does not depend on how often the search was interrupted (unless `time_limit_s` ends it).
 
     Args:
-        recipe: from the parameters; a trial changes the searched parameters and `epochs`.
+        recipe: recipe from the parameters; a trial changes the searched parameters and `epochs`.
         data: training and validation persons.
         options: search space, budget, seed.
-        store: of the trials.
+        store: store of the trials.
 
     Raises:
         MissingOptunaError: if Optuna is not installed.

@@ -38,8 +38,8 @@ def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Return the recipe with other values of some parameters, merged as those of an environment.
 
     Args:
-        recipe: from the parameters.
-        values: by dotted path.
+        recipe: recipe from the parameters.
+        values: values by dotted path.
 
     Raises:
         SearchSpaceError: naming every invalid parameter.
@@ -57,7 +57,7 @@ def check_space(recipe: Recipe, space: Mapping[str, SearchDimension]) -> None:
     """Check every choice and both ends of every range, each with the other parameters of the recipe.
 
     Args:
-        recipe: from the parameters.
+        recipe: recipe from the parameters.
         space: searched parameters by dotted path.
 
     Raises:

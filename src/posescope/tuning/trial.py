@@ -28,8 +28,8 @@ class TuningData:
 
     Attributes:
         train_set, val_set: crops of the training and validation persons.
-        skeleton: of the data.
-        statistics: of the crops.
+        skeleton: skeleton of the data.
+        statistics: statistics of the crops.
     """
 
     train_set: CropSet
@@ -67,7 +67,7 @@ def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
 
     Args:
         recipe: codec, network and training.
-        data: for skeleton and crop statistics.
+        data: data with skeleton and crop statistics.
 
     Raises:
         OptionsError: if codec and network have different heatmap sizes.
@@ -85,11 +85,11 @@ def run_trial(number: int, recipe: Recipe, data: TuningData, live: LiveTrial, ch
     but not the search.
 
     Args:
-        number: of the trial, from 1.
-        recipe: with the sampled values.
+        number: number of the trial, from 1.
+        recipe: recipe with the sampled values.
         data: training and validation persons.
-        live: the trial in Optuna.
-        checkpoints: of this trial.
+        live: running trial in Optuna.
+        checkpoints: checkpoint store of this trial.
     """
     monitor = _Monitor(live, recipe.training.epochs)
     try:

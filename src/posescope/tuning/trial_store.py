@@ -53,8 +53,8 @@ class TuningStore:
         """Record the start of a trial.
 
         Args:
-            fingerprint: of the search.
-            number: of the trial, from 1.
+            fingerprint: fingerprint of the search.
+            number: number of the trial, from 1.
 
         Returns:
             The number of its starts, including this one.
@@ -68,8 +68,8 @@ class TuningStore:
         """Return the checkpoint store of a running trial.
 
         Args:
-            fingerprint: of the search.
-            number: of the trial, from 1.
+            fingerprint: fingerprint of the search.
+            number: number of the trial, from 1.
         """
         return CheckpointStore(self._folder(fingerprint, number))
 
@@ -77,8 +77,8 @@ class TuningStore:
         """Write the record of a finished trial and remove its checkpoints.
 
         Args:
-            fingerprint: of the search.
-            record: of the trial.
+            fingerprint: fingerprint of the search.
+            record: record of the trial.
         """
         write_json(self._record_path(fingerprint, record.number), record.to_dict())
         shutil.rmtree(self._folder(fingerprint, record.number), ignore_errors=True)

@@ -25,9 +25,9 @@ class ProbeResult:
     """Result of a probe of T targets on n persons.
 
     Attributes:
-        r2: (T,) on held-out persons; NaN where a target does not vary.
-        squared_errors: (n,) of the predictions of the first target, each by the probe fitted without the person.
-        baseline_squared_errors: (n,) of the mean of the fitted persons as prediction of the first target.
+        r2: (T,) R2 on held-out persons; NaN where a target does not vary.
+        squared_errors: (n,) squared errors of the predictions of the first target, each by the probe fitted without the person.
+        baseline_squared_errors: (n,) squared errors of the mean of the fitted persons as prediction of the first target.
     """
 
     r2: Floats
@@ -41,7 +41,7 @@ def assign_folds(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np
     Args:
         groups: (n,) the group of each person, usually the image.
         count: number of folds.
-        seed: of the assignment.
+        seed: random seed of the assignment.
 
     Returns:
         (n,) fold of each person, 0..count-1.
@@ -57,7 +57,7 @@ def permute_groups(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[
     Args:
         groups: (n,) the group of each person, usually the image.
         count: number of permutations.
-        seed: of the permutations.
+        seed: random seed of the permutations.
 
     Returns:
         (count, n) rows: `values[rows[s]]` are n permuted values.

@@ -60,9 +60,9 @@ class Attribute:
     """One attribute.
 
     Attributes:
-        name: of its column.
+        name: name of the column.
         low, high: descriptions of low and of high values.
-        unit: of its values.
+        unit: unit of the values.
     """
 
     name: str
@@ -145,7 +145,7 @@ def measure_poses(joints: NDArray[np.floating], skeleton: Skeleton) -> pd.DataFr
 
     Args:
         joints: (N, K, 2) px of any frame with the same scale in x and y; NaN where missing.
-        skeleton: of K joints.
+        skeleton: skeleton of K joints.
 
     Returns:
         A row per skeleton and a float64 column per attribute, `standing` to `legs_apart`; NaN where a joint is missing.
@@ -247,7 +247,7 @@ def measure_image_attributes(crops: CropSet, batch_size: int) -> pd.DataFrame:
     """Measure the attributes of the crops as images. Each crop is read once, batch by batch.
 
     Args:
-        crops: of N persons.
+        crops: crops of N persons.
         batch_size: crops per batch.
 
     Returns:

@@ -94,7 +94,7 @@ class ClusterCountOptions(Options):
 
         Args:
             points: (N, P).
-            name: of the component, for the messages.
+            name: name of the component, for the messages.
 
         Raises:
             ExplainabilityError: if there are no more points than the smallest number, or a value is NaN or infinite.
@@ -142,7 +142,7 @@ def check_finite(points: NDArray[np.floating], name: str) -> None:
 
     Args:
         points: (N, P).
-        name: of the component, for the message.
+        name: name of the component, for the message.
 
     Raises:
         ExplainabilityError: with the first such row.

@@ -47,7 +47,7 @@ class GaussianMixture:
 
         Args:
             points: (N, P).
-            seed: of the starts and of the samples.
+            seed: random seed of the starts and of the samples.
 
         Raises:
             ExplainabilityError: if there are no more points than the smallest number of clusters, no mixture has a point in each

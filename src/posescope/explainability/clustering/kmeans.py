@@ -54,7 +54,7 @@ class KMeansClusterer:
 
         Args:
             points: (N, P).
-            seed: of the starts and of the samples.
+            seed: random seed of the starts and of the samples.
 
         Raises:
             ExplainabilityError: if there are no more points than the smallest k, a value is NaN or infinite, or all points
@@ -123,7 +123,7 @@ def fit_kmeans(
         counts: values of k, each at most N.
         restarts: starts per k.
         start_persons: maximum number of points in the starts; never below the largest k.
-        seed: of the sample and of the starts.
+        seed: random seed of the sample and of the starts.
 
     Returns:
         The fit by k.

@@ -75,7 +75,7 @@ def measure_silhouettes(
     Args:
         points: (N, P).
         labellings: (N,) labels each, 0..Q-1, with at least two clusters that are not empty.
-        rows: (n,) of the points that are measured, each against all points; none: all.
+        rows: (n,) rows of the points that are measured, each against all points; none: all.
 
     Returns:
         One per labelling, points in the order of `rows`.

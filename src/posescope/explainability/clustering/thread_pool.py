@@ -31,7 +31,7 @@ def map_in_threads(
     Args:
         calculate: a function that spends its time in NumPy or scikit-learn, which release the interpreter lock.
         items: its arguments.
-        description: of the progress bar.
+        description: description of the progress bar.
         bytes_each: memory of one calculation, where that is much; as many run at once as fit in 4 GB, at least one.
     """
     work = list(items)

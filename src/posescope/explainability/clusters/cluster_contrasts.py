@@ -86,7 +86,7 @@ def shuffled_differences(
         clusters: Q.
         groups: (N,) the image of each person.
         shuffles: number of permutations.
-        seed: of the permutations.
+        seed: random seed of the permutations.
 
     Returns:
         (shuffles, Q, V).
@@ -165,10 +165,10 @@ class ClusterErrors:
     """Scores of Q clusters.
 
     Attributes:
-        names: of the V known scores: `pck`, `oks`.
-        contrasts: (Q, V) of the scores.
+        names: names of the V known scores: `pck`, `oks`.
+        contrasts: (Q, V) contrasts of the scores.
         largest_gaps: (shuffles, V) rest - inside of the worst cluster of each permutation.
-        fractions: (Q,) of the scored persons in each cluster.
+        fractions: (Q,) fraction of the scored persons in each cluster.
     """
 
     names: tuple[str, ...]
@@ -207,13 +207,13 @@ def measure_errors(
     """Compare the scores of each cluster with those of all other persons.
 
     Args:
-        scores: (N,) by name, NaN where unknown, higher is better.
+        scores: (N,) scores by name, NaN where unknown, higher is better.
         labels: (N,) 0..Q-1.
         clusters: Q.
         groups: (N,) the image of each person.
         draws: bootstrap samples of these images.
         shuffles: permutations of the labels.
-        seed: of the permutations.
+        seed: random seed of the permutations.
 
     Returns:
         None if no person has a score.

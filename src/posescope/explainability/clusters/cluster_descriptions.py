@@ -29,7 +29,7 @@ class Trait:
     """One attribute that describes a cluster.
 
     Attributes:
-        description: of its high or low values.
+        description: description of the high or low values.
         difference: d, with its 95 % interval low..high.
         chance: 5 %, 50 % and 95 % quantile of the largest difference under permuted labels, in the same unit.
     """
@@ -60,7 +60,7 @@ class Traits:
         """Return the description of a cluster, '' if it has no traits.
 
         Args:
-            cluster: from 0.
+            cluster: index of the cluster, from 0.
             most: maximum number of traits.
         """
         return ", ".join(trait.description for trait in self.by_cluster[cluster][:most])
@@ -87,7 +87,7 @@ def describe_clusters(
         draws: bootstrap samples of these images.
         smallest: minimum difference in standard deviations.
         shuffles: permutations of the labels.
-        seed: of the permutations.
+        seed: random seed of the permutations.
     """
     measured = attributes.drop(columns="person_id", errors="ignore").select_dtypes("number").astype(np.float64)
     measured = measured.loc[:, measured.std(ddof=0) > 0]

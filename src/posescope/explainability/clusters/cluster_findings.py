@@ -22,7 +22,7 @@ def cluster_names(sizes: NDArray[np.int64], traits: Traits | None) -> list[str]:
 
     Args:
         sizes: (Q,) persons per cluster.
-        traits: that describe the clusters; none: unknown.
+        traits: traits of the clusters; none: unknown.
     """
     descriptions = [traits.description(cluster) if traits else "" for cluster in range(len(sizes))]
     return [
@@ -35,7 +35,7 @@ def trait_findings(traits: Traits, sizes: NDArray[np.int64], shown_in: str) -> l
     """Return a claim per cluster that attributes describe; if they describe none, one claim that failed.
 
     Args:
-        traits: of the clusters.
+        traits: traits of the clusters.
         sizes: (Q,) persons per cluster.
         shown_in: name of the image that shows the clusters.
     """
@@ -69,9 +69,9 @@ def error_findings(
     """Return a claim per cluster with a lower PCK than all other persons, the worst first.
 
     Args:
-        errors: of the clusters.
+        errors: errors of the clusters.
         clustering: the clusters.
-        traits: that describe them; none: unknown.
+        traits: traits of the clusters; none: unknown.
         shown_in: name of the image that shows the clusters.
         real: whether the clusters passed the validation.
     """
@@ -121,9 +121,9 @@ def cluster_table(
 
     Args:
         person_ids: (N,).
-        clustering: of these persons.
+        clustering: clustering of these persons.
         measured: silhouettes and medoids.
-        traits: that describe the clusters; none: unknown.
+        traits: traits of the clusters; none: unknown.
         errors: scores of the clusters; none: unknown.
     """
     count = len(clustering)
@@ -145,7 +145,7 @@ def members_table(person_ids: NDArray[np.int64], clustering: Clustering, measure
 
     Args:
         person_ids: (N,).
-        clustering: of these persons.
+        clustering: clustering of these persons.
         measured: silhouettes and distances.
     """
     return pd.DataFrame(

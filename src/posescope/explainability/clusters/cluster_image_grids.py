@@ -41,7 +41,7 @@ def rank_members(
 
     Args:
         labels: (N,) 0..Q-1.
-        distance_to_centre: (N,) from the centre of the own cluster.
+        distance_to_centre: (N,) distance from the centre of the own cluster.
         medoids: (Q,) rows.
         nearest, farthest: maximum number of persons per cluster.
     """
@@ -58,7 +58,7 @@ def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tup
     """Draw a row of crops with predicted skeletons per cluster; cells without a person are white.
 
     Args:
-        inputs: of the analysis.
+        inputs: inputs of the analysis.
         shown: the persons of each cluster.
         columns: number of nearest and of farthest persons.
     """
@@ -96,7 +96,7 @@ def mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], clusters: 
     """Return the mean joints of each cluster.
 
     Args:
-        inputs: of the analysis.
+        inputs: inputs of the analysis.
         labels: (N,) 0..Q-1.
         clusters: Q.
 
@@ -122,9 +122,9 @@ def draw_mean_skeletons(inputs: AnalysisInputs, labels: NDArray[np.int64], names
     """Draw the mean skeletons side by side on grey.
 
     Args:
-        inputs: of the analysis.
+        inputs: inputs of the analysis.
         labels: (N,) 0..Q-1.
-        names: of the Q clusters.
+        names: names of the Q clusters.
     """
     means, origins = mean_skeletons(inputs, labels, len(names))
     title = "Mean skeletons (joints that few persons have are left out)"

@@ -18,9 +18,9 @@ class ClusterMembers:
     """Positions of N persons in Q clusters.
 
     Attributes:
-        rows: (n,) of the persons with a silhouette.
+        rows: (n,) rows of the persons with a silhouette.
         silhouettes: (N,) -1..1, NaN for the other persons.
-        distance_to_centre: (N,) from the centre of the own cluster.
+        distance_to_centre: (N,) distance from the centre of the own cluster.
         medoids: (Q,) rows: of the persons at `rows` the one with the smallest mean distance to the others of its cluster; if none
             of a cluster is among them, the person nearest to its centre.
     """
@@ -50,9 +50,9 @@ def measure_members(points: NDArray[np.floating], clustering: Clustering, most: 
 
     Args:
         points: (N, P), as they were clustered.
-        clustering: of these points.
+        clustering: clustering of these points.
         most: maximum number of points with a silhouette, each against all points.
-        seed: of their sample.
+        seed: random seed of the sample.
     """
     rows = sample_rows(len(points), most, seed)
     (found,) = measure_silhouettes(points, [clustering.labels], rows)

@@ -28,7 +28,7 @@ class ComponentPlane:
 
     Attributes:
         points: (N, 2) coordinates.
-        titles: of the two axes.
+        titles: titles of the two axes.
     """
 
     points: NDArray[np.float64]
@@ -57,9 +57,9 @@ def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str
     """Plot the persons as an RGB array.
 
     Args:
-        plane: of N persons.
+        plane: plane of N persons.
         labels: (N,) 0..Q-1.
-        names: of the Q clusters.
+        names: names of the Q clusters.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -83,9 +83,9 @@ def plot_interactive_plane(plane: ComponentPlane, labels: NDArray[np.int64], nam
     """Plot the persons with a hover text each.
 
     Args:
-        plane: of N persons.
+        plane: plane of N persons.
         labels: (N,) 0..Q-1.
-        names: of the Q clusters.
+        names: names of the Q clusters.
         hover: N texts.
     """
     import plotly.graph_objects as go  # noqa: PLC0415  takes a second to import

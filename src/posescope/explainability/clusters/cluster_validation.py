@@ -176,11 +176,11 @@ def validate_clusters(
     Args:
         points: (N, P).
         groups: (N,) the image of each.
-        clusterer: that clustered the points.
+        clusterer: clusterer of the points.
         clustering: its result.
         silhouette: mean silhouette of the result, with its interval.
         options: effort of the controls.
-        seed: of all random choices.
+        seed: random seed.
     """
     count = min(len(points), options.null_persons)
     null = cluster_null_data(fit_null_model(points, seed), count, clusterer, len(clustering), options.null_draws, seed)

@@ -56,8 +56,8 @@ class Marginals:
     """Densities along A axes, each constant within a bin.
 
     Attributes:
-        edges: (A, B + 1) of the bins, relative to the mean, ascending.
-        probabilities: (A, B) of the bins.
+        edges: (A, B + 1) edges of the bins, relative to the mean, ascending.
+        probabilities: (A, B) probabilities of the bins.
     """
 
     edges: NDArray[np.float64]
@@ -67,7 +67,7 @@ class Marginals:
         """Sample points of mean 0 with independent coordinates.
 
         Args:
-            count: of points.
+            count: number of points.
             rng: generator.
 
         Returns:
@@ -98,10 +98,10 @@ class NullDraw:
     """Clustering of one set of null data.
 
     Attributes:
-        kind: of the null data.
-        silhouette: with the same number of clusters as the points, or with the number that the clusterer selects if it cannot be
-            given one.
-        silhouettes: by number of clusters, as far as the clusterer reports them.
+        kind: kind of the null data.
+        silhouette: mean silhouette with the same number of clusters as the points, or with the number that the clusterer selects
+            if it cannot be given one.
+        silhouettes: mean silhouettes by number of clusters, as far as the clusterer reports them.
         agreement: split-half adjusted Rand index; none where it is undefined.
     """
 
@@ -116,7 +116,7 @@ def fit_marginals(points: NDArray[np.floating], seed: int) -> Marginals:
 
     Args:
         points: (N, P), N >= 2.
-        seed: of the sample that is used of many points.
+        seed: random seed of the sample of many points.
     """
     sample = points[sample_rows(len(points), _MAX_PERSONS, seed)].astype(np.float64)
     sample -= sample.mean(axis=0)
@@ -132,7 +132,7 @@ def fit_unimodal(probabilities: NDArray[np.float64], widths: NDArray[np.float64]
 
     Args:
         probabilities: (B,) observed, of the bins.
-        widths: (B,) of the bins.
+        widths: (B,) widths of the bins.
 
     Returns:
         (B,).
@@ -172,7 +172,7 @@ def fit_null_model(points: NDArray[np.floating], seed: int) -> NullModel:
 
     Args:
         points: (N, P), N >= 2.
-        seed: of the sample for the densities.
+        seed: random seed of the sample for the densities.
     """
     return NullModel(principal_spread(points), fit_marginals(points, seed))
 
@@ -181,10 +181,10 @@ def sample_null_data(kind: NullKind, model: NullModel, count: int, seed: int) ->
     """Sample (count, A) points of one kind of null data.
 
     Args:
-        kind: of null data.
+        kind: kind of null data.
         model: fitted to the points.
-        count: of points.
-        seed: of the sample.
+        count: number of points.
+        seed: random seed of the sample.
     """
     rng, axes = np.random.default_rng(seed), len(model.spread)
     if kind == "skewed":
@@ -200,10 +200,10 @@ def cluster_null_data(model: NullModel, count: int, clusterer: Clusterer, cluste
     Args:
         model: fitted to the points.
         count: points per sample.
-        clusterer: that of the points.
+        clusterer: clusterer of the points.
         clusters: number of clusters of the points.
         draws: samples per kind.
-        seed: of the samples.
+        seed: random seed of the samples.
     """
     every, same = quick_variant(clusterer), quick_variant(clusterer, clusters)
     found = []

@@ -34,11 +34,11 @@ def split_half_agreements(
     Args:
         points: (N, P).
         groups: (N,) the image of each.
-        clusterer: of each half.
+        clusterer: clusterer of each half.
         clusters: number of clusters that it is expected to return.
         splits: S.
-        seed: of the splits.
-        persons: about so many are split, another sample of whole images for each split; none: all.
+        seed: random seed of the splits.
+        persons: approximate number of persons per split, sampled by whole images for each split; none: all.
 
     Returns:
         (S,) over the persons that were split; shorter if a half has fewer than two points per cluster, or all of them coincide.
@@ -61,7 +61,7 @@ def sample_images(groups: NDArray[np.int64], persons: int | None, seed: int) -> 
     Args:
         groups: (N,) the image of each person.
         persons: number of persons; none: all.
-        seed: of the sample.
+        seed: random seed of the sample.
 
     Returns:
         Rows of the persons of these images, ascending.
@@ -79,7 +79,7 @@ def split_images(groups: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
 
     Args:
         groups: (N,) the image of each person.
-        seed: of the split.
+        seed: random seed of the split.
 
     Returns:
         (N,) whether the person is in the first half.
