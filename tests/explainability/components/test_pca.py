@@ -125,12 +125,6 @@ def test_load_reads_what_save_wrote(tmp_path) -> None:
         Components.load(tmp_path / "absent.npz")
 
 
-def test_load_reads_files_that_call_the_layer_tap(tmp_path) -> None:
-    path = tmp_path / "components.npz"
-    np.savez(path, mean=np.zeros(2), axes=np.eye(2), variances=np.ones(2), tap=np.array("t"), shape=np.array([2]))
-    assert Components.load(path).layer == "t"
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -38,8 +38,7 @@ def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Fin
 
     Args:
         regions: table of `tabulate_regions`.
-        method: name of the attribution method.
-        shown_in: name of the image that shows it.
+        method, shown_in: as in `claim_curves`.
     """
     pooled = regions[(regions["method"] == method) & (regions["joint"] == ALL)]
     findings = []
@@ -104,14 +103,11 @@ def claim_shortcuts(
     Intervals are widened for the number of joints (Bonferroni).
 
     Args:
-        fractions: of the network.
-        random: of the network with random weights.
+        fractions: of the network, for N persons.
+        random: of the network with random weights, for the persons of `random_groups`.
         joints: J names.
-        groups: (N,) images of the persons of `fractions`.
-        random_groups: images of the persons of `random`.
-        draws: bootstrap resamples of images.
-        method: name of the attribution method.
-        shown_in: name of the image that shows it.
+        groups, random_groups: images of the persons.
+        draws, method, shown_in: as in `claim_curves`.
     """
     level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
     found = []
@@ -141,7 +137,7 @@ def claim_curves(
         method: name of the attribution method.
         groups: (N,) image of each person.
         draws: bootstrap resamples of images.
-        shown_in: name of the plot that shows it.
+        shown_in: name of the image or plot that shows it.
     """
     found = []
     for index, curve in enumerate(CURVES):
@@ -197,9 +193,7 @@ def claim_weight_randomisation(
     Args:
         to_random: (N, J) rank correlations of the network's maps with those of random weights.
         between_random: (N, J) rank correlations between two networks with random weights.
-        groups: (N,) image of each person.
-        draws: bootstrap resamples of images.
-        shown_in: name of the image that shows it.
+        groups, draws, shown_in: as in `claim_curves`.
     """
     repeated = np.repeat(groups, to_random.shape[1])
     own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
@@ -229,10 +223,7 @@ def claim_errors(
     Args:
         fractions: of the network.
         correct: (N, J) whether a prediction is correct.
-        groups: (N,) image of each person.
-        draws: bootstrap resamples of images.
-        method: name of the attribution method.
-        shown_in: name of the image that shows it.
+        groups, draws, method, shown_in: as in `claim_curves`.
 
     Returns:
         The finding; None if there are too few wrong or correct predictions.

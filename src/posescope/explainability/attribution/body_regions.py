@@ -62,8 +62,7 @@ class RegionFractions:
         """Compute the density: mean fraction of the attribution over mean fraction of the pixels.
 
         Args:
-            joint: index of the joint; None: all joints.
-            region: index in `REGIONS`.
+            joint, region: as in `of`.
             groups: (N,) image of each person.
             draws: bootstrap resamples of images.
             level: of the interval.

@@ -86,13 +86,7 @@ def explain_components(
     joints (legs outside the image) carry information too.
 
     Args:
-        scores: (N, P) coordinates of N persons along the components.
-        attributes: one row per person and one float column per attribute, NaN where unknown.
-        groups: (N,) image of each person.
-        folds: number of cross-validation folds, by image.
-        shuffles: number of shuffles for the control.
-        resamples: number of bootstrap resamples of images.
-        seed: of folds, shuffles and resamples.
+        scores, attributes, groups, folds, shuffles, resamples, seed: as in `probe_attributes`.
 
     Returns:
         One row per component with the columns `EXPLAINED_COLUMNS`; all_control_high is the highest R2 of any component and

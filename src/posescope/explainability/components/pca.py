@@ -11,6 +11,7 @@ value is positive.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ __all__ = [
     "principal_components",
 ]
 
-_WORDS = ("approximation", "features_fingerprint", "model", "data")
+_TEXTS = ("layer", "approximation", "features_fingerprint", "model", "data")
 LARGEST_MATRIX = 12_000  # side of the matrix that is decomposed: 1.2 GB
 
 
@@ -115,18 +116,8 @@ class Components:
     def save(self, path: Path) -> None:
         """Write a .npz file (no pickle), atomically."""
         with atomic_write(path) as temporary, temporary.open("wb") as stream:
-            np.savez(
-                stream,
-                mean=self.mean,
-                axes=self.axes,
-                variances=self.variances,
-                layer=np.array(self.layer),
-                shape=np.array(self.shape, dtype=np.int64),
-                approximation=np.array(self.approximation),
-                features_fingerprint=np.array(self.features_fingerprint),
-                model=np.array(self.model),
-                data=np.array(self.data),
-            )
+            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in vars(self).items()}
+            np.savez(stream, allow_pickle=False, **arrays)
 
     @classmethod
     def of_features(
@@ -152,15 +143,9 @@ class Components:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return cls(
-                    mean=stored["mean"],
-                    axes=stored["axes"],
-                    variances=stored["variances"],
-                    layer=str(stored["layer" if "layer" in stored else "tap"]),  # its name in older files
-                    shape=tuple(int(side) for side in stored["shape"]),
-                    # Missing in older files.
-                    **{name: str(stored[name]) for name in _WORDS if name in stored},
-                )
+                values: dict[str, Any] = {name: stored[name] for name in ("mean", "axes", "variances")}
+                values |= {name: str(stored[name]) for name in _TEXTS}
+                return cls(**values, shape=tuple(int(side) for side in stored["shape"]))
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: the components cannot be read ({error}). Run the pipeline explainability again.") from error
 

@@ -101,12 +101,7 @@ def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
 def features_fingerprint(
     model: PoseModel, crops: CropSet, layer: str, dtype: str, data_fingerprint: str | None = None, pooling: Pooling = "none"
 ) -> str:
-    """Compute a fingerprint of weights, data, persons, joint positions in the crops, layer, dtype and pooling.
-
-    Args:
-        model, crops: the network and the persons.
-        layer, dtype, data_fingerprint, pooling: as in `extract_features`.
-    """
+    """Compute a fingerprint of weights, data, persons, joint positions and options; for the arguments see `extract_features`."""
     weights = hashlib.sha256()
     for name, value in sorted(model.network.state_dict().items()):
         weights.update(name.encode())

@@ -149,7 +149,7 @@ class FeatureStore:
             return FeatureSet(
                 person_ids=np.load(self.root / _PERSONS, allow_pickle=False),
                 values=np.load(self.root / _VALUES, mmap_mode="r", allow_pickle=False),
-                layer=about["layer"] if "layer" in about else about["tap"],  # its name in older folders
+                layer=about["layer"],
                 shape=tuple(int(side) for side in about["shape"]),
                 fingerprint=about["fingerprint"],
                 pooling=about["pooling"],

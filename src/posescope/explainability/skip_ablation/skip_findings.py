@@ -108,12 +108,7 @@ def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
 
 
 def describe(ablation: Ablation, persons: int) -> str:
-    """Summarise the ablation in one paragraph.
-
-    Args:
-        ablation: the hits.
-        persons: number of persons.
-    """
+    """Summarise the ablation (see `facts_of`) in one paragraph."""
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
     modes = [f"{words} {ablation.pck(ALL, mode).estimate:.3f}" for mode, words in _WORDS.items() if (ALL, mode) in ablation.hits]

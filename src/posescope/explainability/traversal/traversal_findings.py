@@ -82,8 +82,7 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
 
     Args:
         effect: of the component.
-        perturbation: of the persons.
-        shown_in: name of the image that shows it.
+        perturbation, shown_in: as in `claim_displacement`.
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)

@@ -87,20 +87,12 @@ def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts
 
 
 def findings_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> tuple[Finding, ...]:
-    """Return the findings of all curves; none has PCK at stake, since none is about errors on real data.
-
-    Args:
-        curves, setup: as in `facts_of`.
-    """
+    """Return the findings of all curves (see `facts_of`); none has PCK at stake, since none is about errors on real data."""
     return tuple(finding for curve in curves for finding in _findings(curve, setup))
 
 
 def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
-    """Summarise the curves in one paragraph.
-
-    Args:
-        curves, setup: as in `facts_of`.
-    """
+    """Summarise the curves (see `facts_of`) in one paragraph."""
     sentences = [
         f"The features of {setup.persons} persons at {setup.layer} ({setup.features} numbers, {setup.axes} components that "
         f"explain {setup.explained_variance_ratio:.1%} of the variance) were reconstructed from subsets of their components and "
