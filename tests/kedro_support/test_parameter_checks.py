@@ -1,14 +1,18 @@
 """Tests of posescope.kedro_support.parameter_checks."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from posescope import settings
 from posescope.core.errors import OptionsError
+from posescope.core.parameters import RENAMED_PARAMETERS
 from posescope.kedro_support.config_loader import ComponentConfigLoader, merge_parameters
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
+from posescope.kedro_support.params_option import parse_pairs
+from posescope.kedro_support.run_checks import ParametersCheck
 from posescope.pipeline_registry import parameter_models
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -117,3 +121,38 @@ def test_braces_are_refused_where_the_catalog_fills_them_in(parameters: dict[str
 @pytest.mark.parametrize("results", ["s3://bucket/x.json", ""])
 def test_results_of_others_are_a_local_file(parameters: dict[str, Any], results: str) -> None:
     assert "  evaluation.results: " in check(parameters, {"evaluation": {"results": results}})
+
+
+def without_discriminator(path: str) -> str:
+    """The path as a user writes it: pydantic adds the name of the schedule to it."""
+    return path.replace("schedule.one_cycle.", "schedule.")
+
+
+@pytest.mark.parametrize("old", RENAMED_PARAMETERS)
+def test_old_name_is_refused_with_the_new_one(parameters: dict[str, Any], old: str) -> None:
+    change = parse_pairs([f"{without_discriminator(old)}=1"])
+    if "one_cycle" in old:
+        change["modelling"]["training"]["schedule"]["name"] = "one_cycle"
+    message = check(parameters, change)
+    assert message.startswith("1 wrong parameters")
+    assert f"  {old}: renamed to {RENAMED_PARAMETERS[old]}" in message
+
+
+def test_old_options_and_names_of_components_are_refused_with_the_new_ones(parameters: dict[str, Any]) -> None:
+    message = check(parameters, {"data_engineering": {"codec": {"name": "gaussian", "options": {"sigma_cells": 1.5}}}})
+    assert "data_engineering.codec: options of 'gaussian': sigma_cells: renamed to sigma_heatmap_px" in message
+    message = check(parameters, {"explainability": {"analyses": {"selected": [{"name": "walks"}]}}})
+    assert "renamed to latent_traversal" in message
+
+
+def test_old_name_in_an_environment_or_its_globals_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "base" / "globals.yml").write_text("data_dir: data")
+    (tmp_path / "base" / "parameters.yml").write_text("{}")
+    (tmp_path / "mine" / "globals.yml").write_text("test_ledger: uses.json")
+    (tmp_path / "mine" / "parameters.yml").write_text("evaluation: {failures: {}}")
+    loader = ComponentConfigLoader(conf_source=str(tmp_path), env="mine", **settings.CONFIG_LOADER_ARGS)
+    with pytest.raises(OptionsError, match="test_access_log") as caught:
+        ParametersCheck().after_context_created(SimpleNamespace(config_loader=loader, env="mine"))
+    assert "evaluation.failures: renamed to evaluation.error_analysis" in str(caught.value)

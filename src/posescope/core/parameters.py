@@ -39,7 +39,7 @@ RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     },
     ("codecs", "thesis"): {"sigma_hidden": "sigma_occluded"},
     ("codecs", "thesis_256"): {"sigma_hidden": "sigma_occluded"},
-    ("detectors", "onnx"): {"max_invalid_share": "max_invalid_fraction"},
+    ("detectors", "boxes_file"): {"max_invalid_share": "max_invalid_fraction"},
     ("losses", "mse"): {"emphasis": "foreground_weight"},
     ("schedules", "one_cycle"): {
         "warmup_share": "warmup_fraction",
