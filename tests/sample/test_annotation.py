@@ -57,7 +57,7 @@ def test_record_by_hand() -> None:
 
 
 def test_hidden_joints_are_labelled_one() -> None:
-    keypoints = label_joints(_person(hidden=(9,)), seed=1)
+    keypoints = label_joints(_person(occluded=(9,)), seed=1)
     assert keypoints[9].tolist() in ([10, 10, 1], [0, 0, 0])
     seen = keypoints[:, 2] == 2
     assert seen.sum() >= 8
@@ -98,6 +98,6 @@ def test_crowd_is_one_record() -> None:
 
 def test_who_is_not_seen_has_no_record() -> None:
     person = _person()
-    empty = ScenePerson(np.zeros_like(person.mask), person.joints, person.hidden, "person", "standing", "front", ())
+    empty = ScenePerson(np.zeros_like(person.mask), person.joints, person.occluded, "person", "standing", "front", ())
     assert annotate_scene(_scene(empty), seed=0) == []
     assert annotate_scene(_scene(), seed=0) == []

@@ -32,16 +32,16 @@ def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
 def test_face_is_seen_in_front_and_hidden_from_behind() -> None:
     for seed in range(6):
         face = [COCO_PERSON.index(name) for name in ("nose", "left_eye", "right_eye")]
-        assert not _paint(sample_posed_person(seed, 5.0, ("standing",), 0.0)).hidden[face].any()
-        assert _paint(sample_posed_person(seed, 5.0, ("standing",), 180.0)).hidden[face].all()
+        assert not _paint(sample_posed_person(seed, 5.0, ("standing",), 0.0)).occluded[face].any()
+        assert _paint(sample_posed_person(seed, 5.0, ("standing",), 180.0)).occluded[face].all()
 
 
 def test_far_side_is_hidden_in_profile() -> None:
     # Looking to the image's right (yaw 90) the right side is near. Unturned chest: the far shoulder is behind it.
     for seed in range(4):
         painted = _paint(sample_posed_person(seed, 5.0, ("phoning",), 90.0))
-        assert painted.hidden[COCO_PERSON.index("left_hip")]
-        assert painted.hidden[COCO_PERSON.index("left_ear")]
+        assert painted.occluded[COCO_PERSON.index("left_hip")]
+        assert painted.occluded[COCO_PERSON.index("left_ear")]
 
 
 def test_joints_lie_on_the_body() -> None:

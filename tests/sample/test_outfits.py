@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from posescope.sample.body import sample_body_shape
-from posescope.sample.materials import paint_chest, paint_cloth, paint_head, paint_limb
 from posescope.sample.outfits import Cloth, sample_outfit
 from posescope.sample.poses import POSE_WEIGHTS, sample_pose
+from posescope.sample.surfaces import paint_chest, paint_cloth, paint_head, paint_limb
 
 BODY = sample_body_shape(2)
 OUTFIT = sample_outfit(4, BODY, can_wear_skirt=False)

@@ -31,7 +31,7 @@ def test_visible_joints_lie_on_the_persons_own_mask() -> None:
     for seed in range(6):
         for person in compose_scene((seed, 2, 3, 4, 5), _plan(2), 240, 320).persons:
             height, width = person.mask.shape
-            for x, y in np.round(person.joints[5:][~person.hidden[5:]]).astype(int):
+            for x, y in np.round(person.joints[5:][~person.occluded[5:]]).astype(int):
                 if 0 <= x < width and 0 <= y < height:
                     assert person.mask[y, x]
 
@@ -45,7 +45,7 @@ def test_people_hide_one_another() -> None:
             inside = (x >= 0) & (y >= 0) & (x < near.mask.shape[1]) & (y < near.mask.shape[0])
             covered = np.zeros(17, np.bool_)
             covered[inside] = near.mask[y[inside], x[inside]]
-            assert far.hidden[covered].all()
+            assert far.occluded[covered].all()
             found = found or bool(covered.any())
     assert found
 

@@ -1,4 +1,4 @@
-"""The project's embedded default data: pictures of generated people in the official COCO keypoints layout."""
+"""The generated sample, the default data: rendered images of persons with keypoints in the layout of COCO 2017."""
 
 from posescope.sample.generator import FORMAT_VERSION, generate_sample, is_current_sample
 from posescope.sample.options import SampleOptions

@@ -1,8 +1,8 @@
-"""People in a scene -> records in the official COCO layout.
+"""COCO annotation records of the persons in a scene.
 
-keypoints   (x, y, v) of each joint: pixel indices, v = 0 unlabelled (0, 0, 0), 1 hidden, 2 seen
-bbox        [x, y, width, height] of the visible mask, pixel i spanning [i, i + 1]
-segmentation polygons in the same frame; of a crowd, run lengths down the columns
+keypoints     (x, y, v) of each joint: pixel indices; v = 0 unlabelled (0, 0, 0), 1 occluded, 2 visible
+bbox          [x, y, width, height] of the visible mask; pixel i spans [i, i + 1]
+segmentation  polygons in the same frame; for a crowd, run lengths along the columns
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,19 +25,24 @@ CATEGORY: Mapping[str, Any] = {
     "keypoints": list(COCO_PERSON.joints),
     "skeleton": [[a + 1, b + 1] for a, b in COCO_PERSON.limbs],
 }
-# How often an annotator leaves out a joint; a hidden point of the face; a whole region of the body.
-_SKIPS, _SKIPS_HIDDEN_FACE, _SKIPS_REGION = 0.02, 0.5, 0.05
+# Probabilities of a missing label: of a joint, of an occluded joint of the face, of a whole body region.
+_SKIPS, _SKIPS_OCCLUDED_FACE, _SKIPS_REGION = 0.02, 0.5, 0.05
 _FACE, _ARMS, _LEGS = (
     np.array([any(part in joint for part in parts) for joint in COCO_PERSON.joints])
     for parts in (("nose", "eye", "ear"), ("elbow", "wrist"), ("knee", "ankle"))
 )
 _REGIONS = (_FACE, _LEGS, _ARMS)
-# Fewer visible pixels than this and an annotator would not have noticed the person.
+# Persons with fewer visible pixels are not annotated.
 _LEAST_AREA = 24
 
 
 def annotate_scene(scene: Scene, seed: int) -> list[dict[str, Any]]:
-    """Records of a scene without `id` and `image_id`; people of whom nothing is seen have none."""
+    """Return the records of a scene, without `id` and `image_id`; persons that are not visible have none.
+
+    Args:
+        scene: The rendered scene.
+        seed: Seed of the missing labels.
+    """
     rng = np.random.default_rng(seed)
     seen = [p for p in scene.persons if p.role != "crowd" and int(p.mask.sum()) >= _LEAST_AREA]
     records = [_person_record(person, int(rng.integers(1 << 31))) for person in seen]
@@ -48,7 +53,7 @@ def annotate_scene(scene: Scene, seed: int) -> list[dict[str, Any]]:
 
 
 def label_joints(person: ScenePerson, seed: int) -> Ints:
-    """Keypoints (K, 3) of a person: x, y, v; what lies outside the image and what is left out is 0, 0, 0."""
+    """Return the keypoints of a person, (K, 3) int64: x, y, v; 0, 0, 0 outside the image and for missing labels."""
     keypoints = np.zeros((len(COCO_PERSON), 3), np.int64)
     if person.role != "person":
         return keypoints
@@ -57,13 +62,13 @@ def label_joints(person: ScenePerson, seed: int) -> Ints:
     places = np.round(person.joints).astype(np.int64)
     inside = (places >= 0).all(axis=1) & (places < (width, height)).all(axis=1)
     skipped = (rng.random(len(COCO_PERSON)) < _SKIPS) | (
-        _FACE & person.hidden & (rng.random(len(COCO_PERSON)) < _SKIPS_HIDDEN_FACE)
+        _FACE & person.occluded & (rng.random(len(COCO_PERSON)) < _SKIPS_OCCLUDED_FACE)
     )
     if rng.random() < _SKIPS_REGION:
         skipped |= _REGIONS[int(rng.integers(len(_REGIONS)))]
     labelled = inside & ~skipped if (inside & ~skipped).any() else inside
     keypoints[labelled, :2] = places[labelled]
-    keypoints[labelled, 2] = np.where(person.hidden[labelled], 1, 2)
+    keypoints[labelled, 2] = np.where(person.occluded[labelled], 1, 2)
     return keypoints
 
 
@@ -104,11 +109,11 @@ def _box(mask: Bools) -> list[float]:
 
 
 def outline(mask: Bools) -> list[list[float]]:
-    """Polygons [x0, y0, x1, y1, ...] around a mask (h, w), pixel i spanning [i, i + 1]; holes are filled, as COCO has it."""
+    """Return polygons [x0, y0, x1, y1, ...] around a mask (h, w), pixel i spanning [i, i + 1]; holes are filled, as in COCO."""
     left, top, width, height = (int(n) for n in _box(mask))
     piece = np.pad(mask[top : top + height, left : left + width], ((0, 1), (0, 1))).astype(np.uint8)
-    # Contours run through the centres of pixels. So mark the corners of pixels instead, on a grid twice as fine: corner k is
-    # marked if the half pixel on either side of it is; the contour of the corners then is the edge of the pixels.
+    # Contours run through the centres of pixels. So the corners of pixels are marked on a grid twice as fine: corner k is marked
+    # if the half pixel on either side of it is. The contour of the corners is the edge of the pixels.
     halves = np.repeat(np.repeat(piece, 2, axis=0), 2, axis=1)
     corners = cv2.dilate(halves, np.ones((2, 2), np.uint8), anchor=(1, 1))
     contours, _ = cv2.findContours(corners, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -120,7 +125,7 @@ def outline(mask: Bools) -> list[list[float]]:
 
 
 def run_lengths(mask: Bools) -> list[int]:
-    """COCO's uncompressed run lengths of a mask (h, w): down the columns, beginning with the length of a run of zeros."""
+    """Return COCO's uncompressed run lengths of a mask (h, w): along the columns, starting with a run of zeros."""
     flat: Sequence[Any] = np.concatenate([[False], mask.ravel(order="F"), [not mask[-1, -1]]])  # type: ignore[assignment]
     changes = np.flatnonzero(np.diff(np.asarray(flat).astype(np.int8)))
     return [int(n) for n in np.diff(np.concatenate([[0], changes]))]

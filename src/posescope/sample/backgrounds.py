@@ -1,4 +1,4 @@
-"""Outdoors: landscapes and streets."""
+"""Backgrounds: landscapes, streets, rooms and studios."""
 
 from collections.abc import Callable, Mapping
 
@@ -112,7 +112,7 @@ def _draw_building(picture: Bytes, rng: np.random.Generator, left: float, right:
             draw_rectangle(picture, x, y, x + 11, y + 16, scale_colour(glass, rng.uniform(0.8, 1.3)))
 
 
-# MERGED from rooms: Rooms: walls, floors, and the furniture along the walls.
+# Rooms.
 
 
 def paint_room(rng: np.random.Generator, height: int, width: int, horizon: float) -> Bytes:
@@ -211,11 +211,8 @@ def _draw_cupboard(picture: Bytes, rng: np.random.Generator, x: float, horizon: 
         draw_rectangle(picture, x + i * w / 2 - w * 0.4, top + 5, x + i * w / 2 + w * 0.4, bottom - 5, scale_colour(colour, 0.86))
 
 
-# MERGED from backdrops: Backdrops: rooms, gardens, streets and plain studios for the figures to stand in.
-
-
 def paint_backdrop(seed: int, height: int, width: int, horizon: float) -> tuple[Bytes, str]:
-    """Paint a backdrop (height, width, 3) RGB whose floor begins at row `horizon`; returns it with the name of its kind."""
+    """Return a background (height, width, 3) uint8 RGB, whose floor begins at row `horizon`, and the name of its kind."""
     rng = np.random.default_rng(seed)
     names = list(_PAINTERS)
     name = names[int(rng.choice(len(names), p=[_PAINTERS[n][0] for n in names]))]

@@ -1,4 +1,4 @@
-"""What people sit on, and what they hold or wear on the back: solids that belong to a figure and may hide its joints."""
+"""Seats, props and backpacks: solids that belong to a person and may occlude its joints."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,18 @@ PROPS = ("ball", "bag", "stick", "book", "racket")
 
 
 def seat_solids(kind: str, skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
-    """Something to sit on beneath the pelvis, standing on the ground under the feet, turned as the person is."""
+    """Return a seat below the pelvis, on the ground below the feet, with the orientation of the person.
+
+    Args:
+        kind: A name in `SEATS`.
+        skeleton: The posed skeleton.
+        body: Its shape.
+    """
     height = float(-skeleton.ground) - 0.065 * body.stoutness**0.5
     root = skeleton.root
 
     def at(x: float, y: float, z: float) -> Doubles:
-        # y counts from the ground, below the pelvis.
+        # y is measured from the ground, below the pelvis.
         return np.asarray(root @ np.array([x, y + skeleton.ground, z]))
 
     def block(x: float, y: float, z: float, half: tuple[float, float, float]) -> Block:
@@ -45,7 +51,7 @@ def seat_solids(kind: str, skeleton: Skeleton3D, body: BodyShape) -> list[Solid]
 
 
 def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
-    """A backpack: a rounded bag on the back and two straps over the shoulders."""
+    """Return a backpack: a rounded bag on the back and two straps over the shoulders."""
     chest = skeleton.frames["chest"]
 
     def at(x: float, y: float, z: float) -> Doubles:
@@ -60,7 +66,14 @@ def backpack_solids(skeleton: Skeleton3D, body: BodyShape) -> list[Solid]:
 
 
 def prop_solids(kind: str, skeleton: Skeleton3D, side: str, size: float) -> list[Solid]:
-    """Something in the hand of `side`; `size` about 1."""
+    """Return a prop in one hand.
+
+    Args:
+        kind: A name in `PROPS`.
+        skeleton: The posed skeleton.
+        side: `left` or `right`.
+        size: Scale, about 1.
+    """
     return list(_prop(kind, skeleton, side, size))
 
 
@@ -88,7 +101,7 @@ def _prop(kind: str, skeleton: Skeleton3D, side: str, size: float) -> Iterator[S
 
 
 def crate_solids(skeleton: Skeleton3D, size: float) -> list[Solid]:
-    """A crate carried in front with both hands."""
+    """Return a crate that is carried in front with both hands."""
     middle = (skeleton.points["left_wrist"] + skeleton.points["right_wrist"]) / 2
     centre = middle + skeleton.root @ np.array([0.0, 0.03, 0.035])
     gap = float(np.linalg.norm(skeleton.points["left_wrist"] - skeleton.points["right_wrist"])) / 2

@@ -1,7 +1,13 @@
-"""Bodies: bone lengths and thicknesses, and how they vary from person to person.
+"""Bodies: random body shapes, and forward kinematics of a posed body.
 
-All lengths are parts of the height of an average adult (1.0 = sole to crown); the means follow the segment lengths of
-Drillis and Contini as printed in D. Winter, "Biomechanics and Motor Control of Human Movement", figure 4.1.
+Lengths are fractions of the height of an average adult (1.0 = sole to crown). Their means follow the segment lengths of Drillis
+and Contini in D. Winter, "Biomechanics and Motor Control of Human Movement", figure 4.1.
+
+    camera frame   x to the right of the image, y up, z towards the viewer       (right-handed, orthographic)
+    body frame     x to the person's LEFT, y up, z the way the person faces
+
+At yaw 0 the frames agree: a person who faces the viewer has the left side on the right of the image. At yaw 180 the person is
+seen from behind. Bones extend along -y of their own frame, spine and head along +y.
 """
 
 from collections.abc import Mapping
@@ -56,7 +62,7 @@ class BodyShape:
 
 
 def sample_body_shape(seed: int) -> BodyShape:
-    """Draw a plausible body: man, woman or child, slim to stout, long- or short-limbed."""
+    """Sample a plausible body: man, woman or child, slim to stout, long- or short-limbed."""
     rng = np.random.default_rng(seed)
     is_child = bool(rng.random() < 0.10)
     is_feminine = bool(rng.random() < 0.5)
@@ -86,19 +92,9 @@ def sample_body_shape(seed: int) -> BodyShape:
     )
 
 
-# MERGED from skeleton3d: Forward kinematics: a body in a pose, seen by the camera, as joint positions and bone frames in
-# space.
-#
-#     camera frame   x to the right of the image, y up, z towards the viewer       (right-handed, orthographic)
-#     body frame     x to the person's LEFT, y up, z the way the person faces
-#
-# At yaw 0 the two agree: somebody who faces us has the left side on the image's right. At yaw 180 we see the back, and
-# the
-# left side is on the image's left. Bones hang along -y of their own frame, the spine and the head stand along +y.
-
-# +1 where the body frame's x is positive.
+# Sign of x in the body frame.
 SIDES: Mapping[str, float] = {"left": 1.0, "right": -1.0}
-# Where the face's joints lie on the head, in units of its half axes; the head's own frame.
+# Positions of the joints of the face in the frame of the head, in units of its half axes.
 FACE_POINTS: Mapping[str, tuple[float, float, float]] = {
     "nose": (0.0, -0.14, 1.14),
     "left_eye": (0.37, 0.10, 0.94),
@@ -113,10 +109,10 @@ class Skeleton3D:
     """A posed body in the camera frame.
 
     Attributes:
-        points: positions (3,) by name, in body heights: the COCO joints, and `pelvis`, `waist`, `chest`, `neck`, `head`.
-        frames: rotations (3, 3) by bone (columns are the bone's axes in the camera frame).
-        ground: y of the lowest sole, in the direction of the camera's up.
-        root: rotation (3, 3) of the person as a whole; what stands beside the person (a chair) uses it.
+        points: Positions (3,) by name, in body heights: the COCO joints, and `pelvis`, `waist`, `chest`, `neck`, `head`.
+        frames: Rotations (3, 3) by bone; the columns are the axes of the bone in the camera frame.
+        root: Rotation (3, 3) of the person as a whole, also used for a chair.
+        ground: y of the lowest sole in the frame of the person.
     """
 
     points: Mapping[str, Doubles]
@@ -126,36 +122,36 @@ class Skeleton3D:
 
     @property
     def joints(self) -> Doubles:
-        """The joints (K, 3), COCO's order."""
+        """Joints (K, 3) in the order of COCO."""
         return np.stack([self.points[name] for name in COCO_PERSON.joints])
 
 
 def rotation_x(degrees: float) -> Doubles:
-    """Right-handed rotation about x (y turns towards z)."""
+    """Return the right-handed rotation about x (y turns towards z)."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def rotation_y(degrees: float) -> Doubles:
-    """Right-handed rotation about y (z turns towards x)."""
+    """Return the right-handed rotation about y (z turns towards x)."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def rotation_z(degrees: float) -> Doubles:
-    """Right-handed rotation about z (x turns towards y)."""
+    """Return the right-handed rotation about z (x turns towards y)."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
 def pose_skeleton(body: BodyShape, pose: Pose, yaw: float, camera_pitch: float) -> Skeleton3D:
-    """Joint positions and bone frames of `body` in `pose`.
+    """Compute joint positions and bone frames by forward kinematics.
 
     Args:
-        body: bone lengths.
-        pose: joint angles.
-        yaw: degrees; 0 faces the viewer, 90 looks to the image's right, 180 shows the back.
-        camera_pitch: degrees by which the camera looks down.
+        body: Bone lengths.
+        pose: Joint angles.
+        yaw: Degrees; 0 faces the viewer, 90 the right of the image, 180 away from the viewer.
+        camera_pitch: Degrees by which the camera looks down.
     """
     root = rotation_x(camera_pitch) @ rotation_y(yaw)
     points: dict[str, Doubles] = {"pelvis": np.zeros(3)}
@@ -189,7 +185,7 @@ def _place_trunk(points: dict[str, Doubles], frames: dict[str, Doubles], root: D
 
 
 def _place_arm(points: dict[str, Doubles], frames: dict[str, Doubles], body: BodyShape, arm: Arm, side: str, sign: float) -> None:
-    # Lying against the ribs is the least abduction that a stout body allows.
+    # A stout body limits the abduction: the arm touches the ribs.
     abduction = max(arm.abduction, 4.0 + 14.0 * (body.stoutness - 1.0))
     upper = frames["chest"] @ rotation_z(sign * abduction) @ rotation_x(-arm.flexion) @ rotation_y(sign * arm.twist)
     fore = upper @ rotation_x(-arm.elbow)

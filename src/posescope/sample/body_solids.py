@@ -1,4 +1,4 @@
-"""A posed body in its clothes -> the solids of trunk and limbs (the head has its own file)."""
+"""Solids of a posed, dressed body: trunk, limbs, head, hair and hat."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -10,7 +10,7 @@ from posescope.sample.solids import Doubles, PartId, RoundCone, Solid
 
 __all__ = ["LIMB_RADII", "body_solids", "head_solids"]
 
-# Radii in body heights of a slim adult: at the upper and at the lower end of each bone.
+# Radii of a slim adult at the upper and at the lower end of each bone, in body heights.
 LIMB_RADII = {
     "upper_arm": (0.0305, 0.0235),
     "forearm": (0.0245, 0.0165),
@@ -20,12 +20,12 @@ LIMB_RADII = {
 
 
 def body_solids(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> list[Solid]:
-    """All solids of the trunk, arms and legs, dressed."""
+    """Return the solids of trunk, arms and legs, with clothes."""
     return [*_trunk(skeleton, body, outfit), *_arms(skeleton, body, outfit), *_legs(skeleton, body, outfit)]
 
 
 def _at(skeleton: Skeleton3D, name: str, frame: str, *offset: float) -> Doubles:
-    """A named point moved by `offset` along the axes of a bone's frame."""
+    """Return a named point, moved by `offset` along the axes of a bone."""
     return np.asarray(skeleton.points[name] + skeleton.frames[frame] @ np.array(offset))
 
 
@@ -42,7 +42,7 @@ def _trunk(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> Iterator[So
     yield RoundCone(
         PartId.CHEST, _at(skeleton, "chest", "chest", 0, -ribs * 0.88, 0), chest_low, ribs, waist, frames["chest"], flat
     )
-    # Over the hips the top either hangs loose, wider than they are, or is tucked in.
+    # The top either hangs loose over the hips, wider than them, or is tucked in.
     wide = body.hip_half + 1.07 * LIMB_RADII["thigh"][0] * body.limb_stoutness + loose
     low, up = _at(skeleton, "pelvis", "pelvis", 0, -0.005, -0.012), frames["pelvis"][:, 1]
     hem = (_at(skeleton, "pelvis", "pelvis", 0, 0.03 if outfit.belt else -0.03, 0), -up)
@@ -166,16 +166,16 @@ def _skirt(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> Iterator[So
 
 
 def _cut_cone(part: PartId, start: Doubles, end: Doubles, start_radius: float, end_radius: float) -> RoundCone:
-    """A sleeve or a trouser leg: a cone that ends flat at `end`."""
+    """Return a sleeve or a trouser leg: a cone with a flat end at `end`."""
     along = (end - start) / np.linalg.norm(end - start)
     return RoundCone(part, start, end, start_radius, end_radius, cut=(end, along))
 
 
-# MERGED from head: The head: skull, jaw, nose, ears, hair and hat as solids.
+# The head.
 
 
 def head_solids(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> list[Solid]:
-    """All solids of the head, hair and hat included."""
+    """Return the solids of the head, with hair and hat."""
     frame, centre, half = skeleton.frames["head"], skeleton.points["head"], np.array(body.head)
 
     def at(x: float, y: float, z: float) -> Doubles:
@@ -196,7 +196,7 @@ def head_solids(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> list[S
     return solids
 
 
-# How far the cap of hair reaches: centre and half axes, in units of the head's half axes.
+# Centre and half axes of the cap of hair, in units of the half axes of the head.
 _Triple = tuple[float, float, float]
 _HAIR_CAPS: Mapping[str, tuple[_Triple, _Triple]] = {
     "short": ((0, 0.2, -0.2), (1.04, 0.93, 1.0)),
@@ -209,13 +209,13 @@ _HAIR_CAPS: Mapping[str, tuple[_Triple, _Triple]] = {
 
 
 def _hair(outfit: Outfit, frame: Doubles, half: Doubles, at: Callable[[float, float, float], Doubles]) -> Iterator[Solid]:
-    # A mop of curls would stand out through a hat.
+    # Curly hair would penetrate the hat.
     style = "short" if outfit.hat is not None and outfit.hair_style == "curly" else outfit.hair_style
     if style == "bald":
         return
     centre, size = _HAIR_CAPS[style]
     yield _ellipsoid(PartId.HAIR, at(*centre), half * size, frame)
-    # The nape: hair lower down at the back than the cap reaches.
+    # Hair on the nape, below the cap.
     yield _ellipsoid(PartId.HAIR, at(0, -0.2, -0.45), half * (0.86, 0.62, 0.6), frame)
     flat = (1.0, 1.0, 0.55)
     if style == "bob":

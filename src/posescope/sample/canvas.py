@@ -1,6 +1,6 @@
-"""Drawing helpers for backdrops: antialiased shapes and textures on an RGB uint8 picture that belongs to the caller.
+"""Drawing primitives for backgrounds: antialiased shapes and textures on an RGB uint8 image.
 
-These are the only functions of the room that draw into what they are given; they say so by being called `draw_...`.
+Functions called `draw_...` modify the image that they are given; they are the only ones in this package that do so.
 """
 
 from collections.abc import Sequence
@@ -25,25 +25,33 @@ __all__ = [
     "vertical_gradient",
 ]
 
-# cv2 takes coordinates with this many fractional bits.
+# Fractional bits of the coordinates for OpenCV.
 _BITS = 4
 
 
 def scale_colour(colour: Colour, factor: float) -> Colour:
-    """A colour made darker (< 1) or lighter (> 1), kept within 0..255."""
+    """Return a darker (factor < 1) or lighter (> 1) colour, clipped to 0..255."""
     r, g, b = (min(255.0, max(0.0, c * factor)) for c in colour)
     return (r, g, b)
 
 
 def vertical_gradient(height: int, width: int, top: Colour, bottom: Colour) -> Bytes:
-    """A picture (height, width, 3) that goes from one colour to another, downwards."""
+    """Return an image (height, width, 3) with a vertical gradient between two colours."""
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     rows = np.array(top, np.float32) * (1 - share) + np.array(bottom, np.float32) * share
     return np.broadcast_to(np.clip(rows, 0, 255).astype(np.uint8), (height, width, 3)).copy()
 
 
 def textured(picture: Bytes, seed: int, kind: int, strength: float, stretch: tuple[float, float] = (1.0, 1.0)) -> Bytes:
-    """A copy with noise of `kind` (see `noise_tile`) on its brightness; `stretch` enlarges it in x and y."""
+    """Return a copy with noise on its brightness.
+
+    Args:
+        picture: (h, w, 3) uint8, or float32 in 0..255.
+        seed: Selects the part of the noise tile.
+        kind: See `noise_tile`.
+        strength: Amplitude of the noise, grey levels.
+        stretch: Scale of the noise in x and y.
+    """
     height, width = picture.shape[:2]
     rows, columns = (min(512, int(size / s) + 2) for size, s in zip((height, width), stretch[::-1], strict=True))
     top, left = seed % (513 - rows), (seed // 512) % (513 - columns)
@@ -51,7 +59,7 @@ def textured(picture: Bytes, seed: int, kind: int, strength: float, stretch: tup
     if noise.shape != (height, width):
         noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR))
     shift = noise * np.float32(strength)
-    # Adds, rounds and clips to 0..255 in one pass.
+    # Add, round and clip to 0..255 in one pass.
     return np.asarray(cv2.add(picture, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U))
 
 
@@ -62,12 +70,12 @@ def draw_polygon(picture: Bytes, points: Sequence[tuple[float, float]], colour: 
 
 
 def draw_rectangle(picture: Bytes, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-    """Fill an upright rectangle."""
+    """Fill an axis-aligned rectangle."""
     draw_polygon(picture, [(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
 
 def draw_bar(picture: Bytes, start: tuple[float, float], end: tuple[float, float], thickness: float, colour: Colour) -> None:
-    """A round rod, lit from one side: three stripes from light to dark."""
+    """Draw a round rod, lit from one side: three stripes from light to dark."""
     a, b = np.array(start), np.array(end)
     along = (b - a) / max(1e-6, float(np.linalg.norm(b - a)))
     across = np.array([-along[1], along[0]])
@@ -79,7 +87,7 @@ def draw_bar(picture: Bytes, start: tuple[float, float], end: tuple[float, float
 
 
 def draw_blob(picture: Bytes, centre: tuple[float, float], radius: float, colour: Colour, seed: int) -> None:
-    """Foliage: a heap of discs, darker below."""
+    """Draw foliage: overlapping discs, darker below."""
     rng = np.random.default_rng(seed)
     for _ in range(max(6, int(radius * 0.5))):
         angle, far = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1)) * radius * 0.8
@@ -90,7 +98,7 @@ def draw_blob(picture: Bytes, centre: tuple[float, float], radius: float, colour
 
 
 def draw_floor_lines(picture: Bytes, rng: np.random.Generator, floor: Colour, horizon: float) -> None:
-    """Joints between boards or slabs, running towards a vanishing point; on some floors none."""
+    """Draw the joints between boards or slabs, which converge at a vanishing point; some floors have none."""
     height, width = picture.shape[:2]
     vanish = rng.uniform(0.2, 0.8) * width
     if rng.random() < 0.75:
@@ -102,12 +110,12 @@ def draw_floor_lines(picture: Bytes, rng: np.random.Generator, floor: Colour, ho
 
 
 def sample_colour(rng: np.random.Generator, low: float, high: float, spread: float = 22) -> Colour:
-    """A muted colour whose brightness lies between `low` and `high`, 0..255."""
+    """Sample a muted colour with a brightness between `low` and `high`, 0..255; `spread` is its variation per channel."""
     value = rng.uniform(low, high)
     colour = np.clip(value + rng.normal(0, spread, 3), 15, 245)
     return (float(colour[0]), float(colour[1]), float(colour[2]))
 
 
 def sample_seed(rng: np.random.Generator) -> int:
-    """A seed for something that is drawn on its own."""
+    """Sample a seed for an independent random choice."""
     return int(rng.integers(1 << 30))

@@ -1,9 +1,9 @@
-"""Which joints a figure hides from us with its own limbs, clothes, furniture and props, by depth.
+"""One person: random choices, rendering to a cutout, and occlusion of its joints.
 
-    v = 2 seen    what we see at the joint's pixel is the flesh and cloth that wrap the joint itself
-    v = 1 hidden  what we see there lies nearer to us: the other arm, the chest, the back of a chair, a bag
+    v = 2 visible    the pixel of the joint shows the flesh and cloth that surround the joint itself
+    v = 1 occluded   it shows something nearer: the other arm, the chest, the back of a chair, a bag
 
-People who stand in front, and obstacles, are added where the scene is put together.
+Occlusion by other persons and by obstacles is added when the scene is rendered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ from posescope.sample.shading import Light, shade_depth
 from posescope.sample.solids import Bools, Doubles, Floats, ImageProjection, PartId, Solid
 from posescope.sample.surfaces import CLOTH_PARTS, Wearer, paint_parts
 
-__all__ = ["find_hidden", "PosedPerson", "PersonCutout", "sample_posed_person", "paint_figure", "view_of_yaw"]
+__all__ = ["find_occluded", "PosedPerson", "PersonCutout", "sample_posed_person", "paint_figure", "view_of_yaw"]
 
-# The bones that meet in a joint, and how far in front of it they may lie and still be its own flesh (body heights): a
-# forearm that points at us covers its elbow without hiding it; an arm stretched out away from us hides its wrist.
+# The bones that meet in a joint, and the largest depth in front of it at which they still belong to the joint (body heights): a
+# forearm that points at the viewer covers its elbow without occluding it; an arm that points away occludes its wrist.
 _OWN_BONES: Mapping[str, tuple[tuple[str, ...], float]] = {
     "shoulder": (("upper_arm",), 0.10),
     "elbow": (("upper_arm", "forearm"), 0.12),
@@ -37,10 +37,13 @@ _OWN_BONES: Mapping[str, tuple[tuple[str, ...], float]] = {
 }
 
 
-def find_hidden(wearer: Wearer, seen: DepthMap, frame: ImageProjection) -> Bools:
-    """Joints (K,) that are hidden within the figure; `frame` is that of the maps `seen`.
+def find_occluded(wearer: Wearer, seen: DepthMap, frame: ImageProjection) -> Bools:
+    """Return which joints (K,) are occluded by the person itself or by its belongings.
 
-    A joint outside the maps is judged at the nearest pixel; it lies outside the image and will not be labelled.
+    Args:
+        wearer: The posed, dressed person.
+        seen: Depth and parts of its rendering.
+        frame: Projection into these maps. A joint outside the maps uses the nearest pixel; it is never labelled.
     """
     places = frame.project(wearer.skeleton.joints)
     height, width = seen.depth.shape
@@ -53,7 +56,7 @@ def find_hidden(wearer: Wearer, seen: DepthMap, frame: ImageProjection) -> Bools
 
 
 def _wrap(joint: str, part: PartId, wearer: Wearer) -> float:
-    """How far what we see (`part`) may lie in front of a joint without hiding it, body heights."""
+    """Return the largest depth at which `part` may be in front of a joint without occluding it, body heights."""
     if part >= PartId.FURNITURE:
         return 0.0
     side, _, name = joint.rpartition("_")
@@ -76,23 +79,20 @@ def _flesh(name: str, wearer: Wearer) -> float:
     return 1.4 * LIMB_RADII[bone][end] * body.limb_stoutness + cloth + under_skirt
 
 
-# MERGED from figure: One figure, from random choices to a painted cut-out with its joints: what the scenes are put
-# together from.
-
 SUPERSAMPLING = 2
-# How the views are shared out, and the yaw (degrees, either way) of each.
+# Probability of each view, and its range of yaw (degrees, to either side).
 _VIEWS = {"front": (0.40, 0, 28), "three_quarter": (0.20, 28, 55), "side": (0.10, 68, 100), "back": (0.30, 135, 180)}
 
 
 @dataclass(frozen=True)
 class PosedPerson:
-    """A posed and dressed person with what belongs to it, not yet placed in a picture.
+    """A posed and dressed person with its belongings, not yet placed in an image.
 
     Attributes:
-        wearer: skeleton, body and clothes.
-        solids: everything to be cast, furniture and props included.
-        pose, view: their names.
-        carried: what it holds or sits on, for the records.
+        wearer: Skeleton, body and clothes.
+        solids: All solids, with furniture and props.
+        pose, view: Names.
+        carried: Names of props and seats, for the records.
     """
 
     wearer: Wearer
@@ -104,15 +104,15 @@ class PosedPerson:
 
 @dataclass(frozen=True)
 class PersonCutout:
-    """A painted figure.
+    """A rendered person.
 
     Attributes:
-        left, top: pixel of the scene where the cut-out's corner lies.
-        colour: (h, w, 3) float32, 0..255, multiplied by `alpha`.
-        alpha: (h, w) float32, 0..1: share of the pixel that the figure and its things cover.
-        body_alpha: the same, of the person alone.
-        joints: (K, 2) x, y in the scene's pixels, COCO's order.
-        hidden: (K,) bool: behind own limbs, clothes, furniture or props.
+        left, top: Pixel of the scene at the upper left corner of the cutout.
+        colour: (h, w, 3) float32, 0..255, premultiplied by `alpha`.
+        alpha: (h, w) float32, 0..1: fraction of the pixel that the person and its belongings cover.
+        body_alpha: The same for the person without belongings.
+        joints: (K, 2) x, y, pixels of the scene, in the order of COCO.
+        occluded: (K,) bool: behind own limbs, clothes, furniture or props.
     """
 
     left: int
@@ -121,11 +121,11 @@ class PersonCutout:
     alpha: Floats
     body_alpha: Floats
     joints: Doubles
-    hidden: Bools
+    occluded: Bools
 
 
 def view_of_yaw(yaw: float) -> str:
-    """`front`, `three_quarter`, `side` or `back`, by how far the person is turned away from us (degrees)."""
+    """Return `front`, `three_quarter`, `side` or `back` for a yaw in degrees."""
     turned = abs((yaw + 180) % 360 - 180)
     return "front" if turned < 28 else "three_quarter" if turned < 62 else "side" if turned < 115 else "back"
 
@@ -133,7 +133,14 @@ def view_of_yaw(yaw: float) -> str:
 def sample_posed_person(
     seed: int, camera_pitch: float, poses: tuple[str, ...] | None = None, yaw: float | None = None
 ) -> PosedPerson:
-    """Draw body, pose, clothes, view and things of one person; `poses` and `yaw` may be given."""
+    """Sample body, pose, clothes, view and belongings of a person.
+
+    Args:
+        seed: Seed of all choices.
+        camera_pitch: Degrees by which the camera looks down.
+        poses: Names of poses to choose from; None: all.
+        yaw: Degrees; None: sampled.
+    """
     rng = np.random.default_rng(seed)
     seeds = [int(s) for s in rng.integers(1 << 31, size=3)]
     body, pose = sample_body_shape(seeds[0]), sample_pose(seeds[1], poses)
@@ -182,7 +189,14 @@ def _wood_colour(rng: np.random.Generator) -> Colour:
 
 
 def paint_figure(figure: PosedPerson, frame: ImageProjection, scene_size: tuple[int, int], light: Light) -> PersonCutout | None:
-    """Paint a figure, as far as it lies in a scene of size (height, width); None if all of it lies outside."""
+    """Render a person, clipped to the scene; None if it is outside.
+
+    Args:
+        figure: The person.
+        frame: Projection into the scene.
+        scene_size: (height, width) px.
+        light: Direction and ambient fraction.
+    """
     left, top, right, bottom = _pixel_window(figure.solids, frame, scene_size)
     if right <= left or bottom <= top:
         return None
@@ -202,7 +216,7 @@ def paint_figure(figure: PosedPerson, frame: ImageProjection, scene_size: tuple[
         np.asarray(cv2.resize(covered, size, interpolation=cv2.INTER_AREA)),
         np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA)),
         frame.project(figure.wearer.skeleton.joints)[:, :2],
-        find_hidden(figure.wearer, seen, fine),
+        find_occluded(figure.wearer, seen, fine),
     )
 
 

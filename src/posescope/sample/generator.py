@@ -1,6 +1,6 @@
-"""Generate the sample: plan it, paint its images in several processes, write it as one COCO folder.
+"""Generate the sample: plan it, render its images in several processes, write it as a COCO folder.
 
-Image number i of split s depends on `SeedSequence([seed, s, i])` alone: who paints it, and when, makes no difference.
+Image i of split s depends only on `SeedSequence([seed, s, i])`, not on the process or the order.
 """
 
 import json
@@ -24,34 +24,38 @@ from posescope.sample.options import SampleOptions
 from posescope.sample.scene_layout import ImagePlan, Split, plan_split
 from posescope.sample.scene_rendering import compose_scene
 
-__all__ = ["FORMAT_VERSION", "generate_sample", "is_current_sample", "ensure_sample"]
+__all__ = ["FORMAT_VERSION", "ensure_sample", "generate_sample", "is_current_sample"]
 
-# Raised whenever the same options begin to give other bytes.
+# Increased whenever the same options give other bytes.
 FORMAT_VERSION = 1
 _logger = logging.getLogger(__name__)
 _SPLITS: tuple[Split, ...] = ("train", "val")
-# Ids of the validation set start here, so that they are those of no training image or person.
+# Ids of the validation split start here, so that they differ from all training ids.
 _VAL_IDS_FROM = 500_000
 _CHUNK = 16
 
 
 @dataclass(frozen=True)
 class _PaintedImage:
-    """The records of one image: its own, and its people's (still without ids)."""
+    """The record of an image and those of its persons, still without ids."""
 
     record: dict[str, Any]
     annotations: list[dict[str, Any]]
 
 
 def generate_sample(folder: Path, options: SampleOptions) -> None:
-    """Write the sample to `folder`, in the official COCO layout.
+    """Write the sample in the layout of COCO 2017. The same options give the same bytes.
 
         train2017/*.jpg  val2017/*.jpg  annotations/person_keypoints_{train,val}2017.json  sample.json
 
-    Everything is written to a temporary folder beside it, which takes its place at the end. Same options, same bytes.
+    The sample is written to a temporary folder, which then replaces `folder`.
+
+    Args:
+        folder: The folder; it may hold an earlier sample, which is replaced. Hidden files such as `.gitkeep` are kept.
+        options: Size, seed and quality.
 
     Raises:
-        DataError: if `folder` holds anything but an earlier sample (hidden files such as `.gitkeep` are kept).
+        DataError: if `folder` holds any other file.
     """
     kept = _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +69,7 @@ def generate_sample(folder: Path, options: SampleOptions) -> None:
 
 
 def is_current_sample(folder: Path, options: SampleOptions) -> bool:
-    """Whether `folder` already holds the sample that these options give (the number of workers does not matter)."""
+    """Return whether `folder` already holds the sample of these options; the number of workers does not count."""
     mark = folder / SAMPLE_MARKER
     return mark.is_file() and bool(read_json(mark) == _mark(options))
 
@@ -75,7 +79,7 @@ def _mark(options: SampleOptions) -> dict[str, Any]:
 
 
 def _check_replaceable(folder: Path) -> list[str]:
-    """Names of the hidden files to keep; anything foreign is an error: generating must never delete somebody's data."""
+    """Return the names of the hidden files to keep; other files are an error, since they would be deleted."""
     if not folder.exists():
         return []
     names = sorted(path.name for path in folder.iterdir())
@@ -83,7 +87,7 @@ def _check_replaceable(folder: Path) -> list[str]:
     if foreign and not (folder / SAMPLE_MARKER).is_file():
         raise DataError(
             f"{folder}: expected an empty folder or an earlier sample, found {', '.join(foreign[:5])} and no {SAMPLE_MARKER}. "
-            "Choose another folder, or move its content away."
+            "Choose another folder, or move the files away."
         )
     return [name for name in names if name.startswith(".") and (folder / name).is_file()]
 
@@ -100,7 +104,7 @@ def _write_split(folder: Path, split: Split, split_index: int, options: SampleOp
 
 
 def _paint_all(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> Iterator[_PaintedImage]:
-    """Paint and write all images, in order, in as many processes as asked for."""
+    """Render and write all images in `workers` processes; yield their records in order."""
     workers = options.workers or available_cpus()
     chunks = [plans[i : i + _CHUNK] for i in range(0, len(plans), _CHUNK)]
     if workers == 1 or len(chunks) == 1:
@@ -114,7 +118,7 @@ def _paint_all(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions)
 
 def _paint_chunk(plans: Sequence[ImagePlan], folder: Path, options: SampleOptions) -> list[_PaintedImage]:
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # The processes share the cores among themselves.
+    cv2.setNumThreads(1)  # the processes use all cores
     try:
         return [_paint_image(plan, folder, options) for plan in plans]
     finally:
@@ -129,10 +133,10 @@ def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _Pain
     file_name = f"{image_id:012d}.jpg"
     image = scene.image if scene.image.ndim == 2 else np.ascontiguousarray(scene.image[..., ::-1])
     path = folder / file_name
-    try:  # OpenCV crashes on file names that are no UTF-8: it gets no name.
+    try:  # OpenCV crashes on file names that are not UTF-8, so it gets none.
         path.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality])[1].tobytes())
     except OSError as error:
-        raise DataError(f"{path}: could not be written. Is the disk full, or the folder read-only?") from error
+        raise DataError(f"{path}: could not be written. Check the free space and the permissions.") from error
     record = {
         "id": image_id,
         "file_name": file_name,
@@ -145,7 +149,7 @@ def _paint_image(plan: ImagePlan, folder: Path, options: SampleOptions) -> _Pain
 
 
 def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
-    """One annotation file: the layout of COCO's `person_keypoints_*.json`."""
+    """Return the content of an annotation file, as COCO's `person_keypoints_*.json`."""
     annotations: list[dict[str, Any]] = []
     first_id = 1 + _SPLITS.index(split) * _VAL_IDS_FROM
     for image in painted:
@@ -166,18 +170,17 @@ def _document(split: Split, painted: Sequence[_PaintedImage]) -> dict[str, Any]:
     }
 
 
-# MERGED from ensure: Make the sample only where it is not there already.
-
-logger = logging.getLogger(__name__)
-
-
 def ensure_sample(folder: Path, options: SampleOptions) -> None:
-    """Generate the sample in `folder` unless it is this very sample already.
+    """Generate the sample in `folder`, unless the folder already holds it.
+
+    Args:
+        folder: The folder.
+        options: Size, seed and quality.
 
     Raises:
-        DataError: if the folder holds somebody's data: it is never overwritten.
+        DataError: if the folder holds other data, which is never overwritten.
     """
     if is_current_sample(folder, options):
-        logger.info("The sample is there already: %s", folder)
+        _logger.info("The sample already exists: %s", folder)
         return
     generate_sample(folder, options)

@@ -1,4 +1,4 @@
-"""Things that stand about: limb-like distractors behind the people, and obstacles in front that hide parts of them."""
+"""Limb-like distractors behind the persons, and obstacles in front that occlude parts of them."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,13 @@ __all__ = ["paint_distractors", "paint_obstacle"]
 
 
 def paint_distractors(picture: Bytes, seed: int, horizon: float) -> Bytes:
-    """A copy with a few things that could be taken for limbs or heads: poles, rods, a coat stand, balloons."""
+    """Return a copy with objects that resemble limbs or heads: poles, rods, a coat stand, balloons.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        seed: Seed of all choices.
+        horizon: Row where the floor begins.
+    """
     rng = np.random.default_rng(seed)
     picture = picture.copy()
     height, width = picture.shape[:2]
@@ -50,15 +56,15 @@ def _draw_coat_stand(picture: Bytes, rng: np.random.Generator, x: float, foot: f
 
 
 def paint_obstacle(seed: int, height: int, width: int, around: tuple[float, float, float, float]) -> tuple[Bytes, Bools, str]:
-    """Something in front of a person.
+    """Render an obstacle in front of a person.
 
     Args:
-        seed: which.
-        height, width: size of the scene.
-        around: left, top, right, bottom of the person to be hidden in part, pixels.
+        seed: Seed of all choices.
+        height, width: Size of the scene, px.
+        around: Left, top, right and bottom of the person to be partly occluded, px.
 
     Returns:
-        The painted thing (height, width, 3), the pixels that it covers (height, width), and its name.
+        The image of the obstacle (height, width, 3), its mask (height, width), and its name.
     """
     rng = np.random.default_rng(seed)
     left, top, right, bottom = around

@@ -10,21 +10,23 @@ __all__ = ["SampleOptions"]
 
 
 class SampleOptions(Options):
-    """How much is generated, how large, from which seed. Everything but `workers` decides the bytes of the sample."""
+    """Size, seed and quality of the sample. All options except `workers` determine its bytes."""
 
     train_persons: int = Field(2500, ge=1, le=200_000, description="Persons with keypoints in train2017")
     val_persons: int = Field(400, ge=1, le=200_000, description="Persons with keypoints in val2017")
-    seed: int = Field(0, ge=0, description="Seed of everything that is drawn at random")
+    seed: int = Field(0, ge=0, description="Seed of all random choices")
     image_short_side: int = Field(240, ge=96, le=2048, description="Shorter side of an image, px (grows by up to 8 %)")
     image_long_side: int = Field(320, ge=96, le=2048, description="Longer side of an image, px (shrinks by up to 8 %)")
     jpeg_quality: int = Field(92, ge=1, le=100, description="JPEG quality of the images, 1..100")
-    workers: int = Field(0, ge=0, le=1024, description="Processes that paint; 0: one per available CPU. The bytes stay the same")
+    workers: int = Field(
+        0, ge=0, le=1024, description="Rendering processes; 0: one per available CPU. Same bytes for any number"
+    )
 
     @model_validator(mode="after")
     def _check_sides(self) -> Self:
         if self.image_long_side < 1.2 * self.image_short_side:
             raise ValueError(
                 f"image_long_side must be at least 1.2 x image_short_side; "
-                f"found {self.image_long_side} and {self.image_short_side}: portraits and landscapes are made of both."
+                f"found {self.image_long_side} and {self.image_short_side}."
             )
         return self

@@ -1,4 +1,4 @@
-"""What people look like: skin, hair, clothes, shoes. Colours are RGB in 0..255."""
+"""Appearance of persons: skin, hair, clothes, shoes. Colours are RGB, 0..255."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -15,7 +15,7 @@ Pattern = Literal["plain", "hoops", "stripes", "checks", "dots", "block"]
 HairStyle = Literal["short", "bob", "long", "bun", "ponytail", "curly", "bald"]
 Legwear = Literal["trousers", "shorts", "skirt", "leggings"]
 
-# From very light to very dark, warm and cool; people in between are mixed from neighbours.
+# From light to dark, warm and cool; neighbours are mixed.
 _SKIN_TONES: tuple[Colour, ...] = (
     (250, 224, 204), (241, 206, 180), (232, 188, 152), (218, 170, 130), (198, 146, 104),
     (176, 122, 82), (150, 100, 64), (120, 78, 50), (92, 60, 42), (68, 46, 36),
@@ -28,7 +28,7 @@ _HAIR_TONES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Cloth:
-    """A cloth: a pattern of two colours; `pitch` is the pattern's period in body heights."""
+    """A cloth: a pattern of two colours; `pitch` is the period of the pattern, body heights."""
 
     colour: Colour
     second: Colour
@@ -38,13 +38,13 @@ class Cloth:
 
 @dataclass(frozen=True)
 class Outfit:
-    """Everything that decides a person's colours and clothes.
+    """Colours and clothes of a person.
 
     Attributes:
-        sleeve: end of the sleeve along the arm, 0 at the shoulder, 1 at the elbow, 2 at the wrist.
-        leg_end: end of the legwear along the leg, 0 at the hip, 1 at the knee, 2 at the ankle.
-        looseness: how far the cloth stands off the skin, body heights.
-        opening: what the chest shows in front: a plain round neck, a V-neck, a buttoned shirt or an open jacket.
+        sleeve: End of the sleeve along the arm: 0 shoulder, 1 elbow, 2 wrist.
+        leg_end: End of the legwear along the leg: 0 hip, 1 knee, 2 ankle.
+        looseness: Distance of the cloth from the skin, body heights.
+        opening: Front of the top: round neck, V-neck, buttoned shirt or open jacket.
     """
 
     skin: Colour
@@ -71,7 +71,13 @@ class Outfit:
 
 
 def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
-    """Draw skin, hair and clothes for a body; no skirts where the pose cannot carry one (`can_wear_skirt`)."""
+    """Sample skin, hair and clothes.
+
+    Args:
+        seed: Seed of all choices.
+        body: The body.
+        can_wear_skirt: Whether the pose allows a skirt.
+    """
     rng = np.random.default_rng(seed)
     tone = rng.uniform(0, len(_SKIN_TONES) - 1)
     skin = _mix(_SKIN_TONES[int(tone)], _SKIN_TONES[int(tone) + 1], tone % 1, rng, 5)
@@ -114,7 +120,7 @@ def _mix(a: Colour, b: Colour, share: float, rng: np.random.Generator, spread: f
 
 
 def _vivid(rng: np.random.Generator) -> Colour:
-    """A colour of any hue, from pastel to deep, by a walk round the colour circle."""
+    """Sample a colour of any hue, from pastel to deep."""
     hue, depth, value = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.85), rng.uniform(60, 235)
     wheel = 0.5 + 0.5 * np.cos(hue - np.array([0, 2, 4]) * np.pi / 3)
     colour = value * (1 - depth + depth * wheel)

@@ -1,6 +1,6 @@
-"""What a pose is: the joint angles of a body.
+"""Poses: joint angles of a body, and a library of everyday postures with their variation.
 
-All angles are degrees, anatomical, and zero when the body stands to attention:
+All angles are anatomical, in degrees, and zero for a body that stands to attention:
 
     arm   flexion raises it forward, abduction sideways, twist > 0 turns the elbow's crook outward, elbow bends the forearm
     leg   flexion raises the thigh forward, abduction sideways, knee bends the shank backward, heel lifts the heel
@@ -40,7 +40,7 @@ class Leg:
 class Pose:
     """Joint angles of the whole body, degrees.
 
-    `support` tells what carries the person: `feet`, `seat` (something must be drawn beneath) or `air`.
+    `support` is `feet`, `seat` (a seat is added) or `air`.
     """
 
     name: str
@@ -59,9 +59,7 @@ class Pose:
     support: str = "feet"
 
 
-# MERGED from pose_library: The pose library: everyday postures, with the spread that people show.
-#
-# Each maker draws the angles of one posture; how often a posture occurs stands beside it at the end.
+# Each function samples the angles of one posture; `_MAKERS` lists their probabilities.
 
 
 def _relaxed_arm(rng: np.random.Generator) -> Arm:
@@ -243,7 +241,12 @@ POSE_WEIGHTS: Mapping[str, float] = {name: weight for name, (weight, _) in _MAKE
 
 
 def sample_pose(seed: int, names: tuple[str, ...] | None = None) -> Pose:
-    """Draw a posture (out of `names`, by default out of all) and its angles; heads look about a little."""
+    """Sample a posture and its angles, with a random direction of the head.
+
+    Args:
+        seed: Seed of all choices.
+        names: Postures to choose from; None: all.
+    """
     rng = np.random.default_rng(seed)
     choices = list(POSE_WEIGHTS if names is None else names)
     weights = np.array([POSE_WEIGHTS[name] for name in choices])

@@ -1,8 +1,8 @@
-"""Solids -> a depth map and a part map, by casting one ray a pixel along the viewing direction.
+"""Ray casting: solids to a depth map and a part map, one ray per pixel along the viewing direction.
 
-Rays run parallel to Z, so on a ray q(Z) = Z * rd + (X, Y terms) every solid is a quadratic (or a slab test) in Z alone. Each
-solid is cast only inside its own bounding rectangle. The round cone's quadratic is I. Quilez's ("Rounded cone - intersection",
-2018), here for rays that are not of unit length, since flattening a solid stretches its rays.
+Rays are parallel to Z. Along a ray q(Z) = Z * rd + (X, Y terms), each solid is a quadratic (or a slab test) in Z. A solid is cast
+within its bounding rectangle only. The quadratic of the round cone is that of I. Quilez ("Rounded cone - intersection", 2018),
+here for rays that are not of unit length, since flattening a solid stretches its rays.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,29 @@ from posescope.sample.solids import Block, Bytes, Doubles, Floats, ImageProjecti
 
 __all__ = ["FAR", "DepthMap", "bounds_of", "cast_solids"]
 
-# Depth where there is nothing; finite, so that arithmetic on it stays quiet.
+# Depth of the background; finite, so that arithmetic raises no warnings.
 FAR = np.float32(-1e6)
 
 
 @dataclass(frozen=True)
 class DepthMap:
-    """What the rays met: `depth` (h, w) float32 pixels towards the viewer, `FAR` where nothing; `part` (h, w) uint8 `PartId`."""
+    """Result of the rays: `depth` (h, w) float32, px towards the viewer, `FAR` for background; `part` (h, w) uint8 `PartId`."""
 
     depth: Floats
     part: Bytes
 
 
 def cast_solids(solids: Sequence[Solid], frame: ImageProjection, height: int, width: int) -> DepthMap:
-    """Cast all solids into a picture of height x width; the nearest one wins each pixel."""
+    """Cast all solids into an image; the nearest one wins each pixel.
+
+    Args:
+        solids: The solids, in the camera frame.
+        frame: Projection into the image.
+        height, width: Size of the image, px.
+    """
     depth = np.full((height, width), FAR, np.float32)
     part = np.zeros((height, width), np.uint8)
-    with np.errstate(invalid="ignore"):  # Roots of negative numbers are rays that miss.
+    with np.errstate(invalid="ignore"):  # roots of negative numbers are rays that miss
         for solid, (left, top, right, bottom) in zip(solids, _windows(solids, frame, height, width), strict=True):
             if left >= right or top >= bottom:
                 continue
@@ -45,14 +51,14 @@ def cast_solids(solids: Sequence[Solid], frame: ImageProjection, height: int, wi
 
 
 def bounds_of(solids: Sequence[Solid], frame: ImageProjection) -> tuple[float, float, float, float]:
-    """The smallest rectangle that holds all solids: left, top, right, bottom in picture coordinates."""
+    """Return the bounding rectangle of all solids: left, top, right, bottom, image px."""
     boxes = _boxes(solids, frame)
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def _boxes(solids: Sequence[Solid], frame: ImageProjection) -> Doubles:
-    """Bounding rectangles (n, 4) of all solids: left, top, right, bottom."""
+    """Return the bounding rectangle of each solid, (n, 4): left, top, right, bottom."""
     ends = np.array([(s.centre, s.centre) if isinstance(s, Block) else (s.start, s.end) for s in solids])
     places = frame.project(ends)[..., :2]
     reach = np.array([_reach(solid) for solid in solids]) * frame.scale
@@ -60,7 +66,7 @@ def _boxes(solids: Sequence[Solid], frame: ImageProjection) -> Doubles:
 
 
 def _reach(solid: Solid) -> tuple[tuple[float, float], tuple[float, float]]:
-    """How far a solid extends from each of its ends along x and y of the camera frame."""
+    """Return the extent of a solid from each of its ends along x and y of the camera frame."""
     if isinstance(solid, Block):
         x, y = (np.abs(solid.frame[:2]) @ solid.half_size).tolist()
         return (x, y), (x, y)
@@ -72,7 +78,7 @@ def _reach(solid: Solid) -> tuple[tuple[float, float], tuple[float, float]]:
 
 
 def _windows(solids: Sequence[Solid], frame: ImageProjection, height: int, width: int) -> list[list[int]]:
-    """The pixels that each solid may cover: left, top, and one past right, bottom; clipped to the picture."""
+    """Return the pixels that each solid may cover: left, top, and one past right, bottom; clipped to the image."""
     boxes = _boxes(solids, frame)
     low = np.clip(np.floor(boxes[:, :2]), 0, (width, height))
     high = np.clip(np.ceil(boxes[:, 2:]) + 1, 0, (width, height))
@@ -80,14 +86,14 @@ def _windows(solids: Sequence[Solid], frame: ImageProjection, height: int, width
     return windows
 
 
-def _picture_axes(frame: Doubles) -> Doubles:
-    """Axes of the camera frame -> axes of the picture frame (Y points down)."""
+def _image_axes(frame: Doubles) -> Doubles:
+    """Convert axes from the camera frame to the image frame, in which Y points down."""
     return np.asarray(frame * np.array([[1.0], [-1.0], [1.0]]))
 
 
 def _cast_block(block: Block, frame: ImageProjection, x: Floats, y: Floats) -> Floats:
     centre = frame.project(block.centre)
-    axes = _picture_axes(block.frame)
+    axes = _image_axes(block.frame)
     near: Floats = np.full((y.size, x.size), -FAR, np.float32)
     far: Floats = -near
     for axis, half in zip(axes.T, block.half_size, strict=True):
@@ -105,7 +111,7 @@ def _cast_round_cone(solid: RoundCone, frame: ImageProjection, x: Floats, y: Flo
     ra, rb = solid.start_radius * frame.scale, solid.end_radius * frame.scale
     to_round = np.eye(3)
     if solid.frame is not None and solid.squash is not None:
-        to_round = _picture_axes(solid.frame).T / np.array(solid.squash)[:, None]
+        to_round = _image_axes(solid.frame).T / np.array(solid.squash)[:, None]
     z = _round_cone_depth(to_round, to_round @ (end - start), ra, rb, x - start[0], y - start[1]) + np.float32(start[2])
     if solid.cut is not None:
         point, normal = frame.project(solid.cut[0]), solid.cut[1] * (1.0, -1.0, 1.0)
@@ -115,9 +121,9 @@ def _cast_round_cone(solid: RoundCone, frame: ImageProjection, x: Floats, y: Flo
 
 
 def _round_cone_depth(to_round: Doubles, ba: Doubles, ra: float, rb: float, x: Floats, y: Floats) -> Floats:
-    """Largest Z of the hull of ball (0, ra) and ball (ba, rb) on each ray, NaN where a ray misses.
+    """Return the largest Z of the hull of ball (0, ra) and ball (ba, rb) on each ray, NaN if the ray misses.
 
-    `to_round` maps the picture frame to the space where the solid is round.
+    `to_round` maps the image frame to the space in which the solid is round.
     """
     mx, my, rd = to_round.T
     f = np.float32

@@ -1,4 +1,4 @@
-"""Which images a split consists of: how many people each, and which are special. Drawn once, from the seed alone."""
+"""Plan of the images of a split, and layout of the persons in an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ __all__ = ["ColourMode", "ImagePlan", "Split", "plan_split", "PlacedPerson", "Ro
 
 Split = Literal["train", "val"]
 ColourMode = Literal["colour", "grey_rgb", "grey_single"]
-# How many people with keypoints share an image, and how often.
+# Probabilities of 1, 2 and 3 persons with keypoints in an image.
 _COMPANY = (0.62, 0.28, 0.10)
-# Shares of images that are empty, hold a crowd, hold people without keypoints, are grey.
+# Fractions of images that are empty, have a crowd, have persons without keypoints, are grey.
 _EMPTY, _CROWD, _UNLABELLED, _GREY = 0.03, 0.02, 0.06, 0.04
 
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """What one image holds: `persons` with keypoints, `unlabelled` persons without, perhaps a crowd."""
+    """Content of an image: `persons` with keypoints, `unlabelled` persons without, possibly a crowd."""
 
     split_index: int
     image_index: int
@@ -33,17 +33,20 @@ class ImagePlan:
 
 
 def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ...]:
-    """The images of split number `split_index` whose people with keypoints number `persons`.
+    """Plan the images of a split. Each kind of special image occurs at least once, if the split is large enough.
 
-    Every kind of special image occurs at least once, however small the split (where there are images enough to bear it).
+    Args:
+        seed: Seed of the sample.
+        split_index: Index of the split.
+        persons: Number of persons with keypoints.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, split_index]))
-    company = _share_out(rng, persons)
+    company = _split_into_images(rng, persons)
     empty = _at_least_one(_EMPTY, len(company))
     counts = rng.permutation(np.concatenate([company, np.zeros(empty, np.int64)]))
-    # A crowd or a stranger in an image without people would leave no image empty: they go where people are.
+    # Crowds and unlabelled persons are only added to images with persons, so that empty images stay empty.
     peopled = np.flatnonzero(counts)
-    crowds, strangers = _choose(rng, peopled, _CROWD), _choose(rng, peopled, _UNLABELLED)
+    crowds, unlabelled = _choose(rng, peopled, _CROWD), _choose(rng, peopled, _UNLABELLED)
     grey = _choose(rng, np.arange(len(counts)), _GREY, least=2)
     modes: dict[int, ColourMode] = {i: "grey_single" if k % 2 == 0 else "grey_rgb" for k, i in enumerate(grey)}
     return tuple(
@@ -51,7 +54,7 @@ def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ..
             split_index,
             index,
             int(count),
-            unlabelled=1 + index % 2 if index in strangers else 0,
+            unlabelled=1 + index % 2 if index in unlabelled else 0,
             has_crowd=index in crowds,
             colour_mode=modes.get(index, "colour"),
         )
@@ -59,8 +62,8 @@ def plan_split(seed: int, split_index: int, persons: int) -> tuple[ImagePlan, ..
     )
 
 
-def _share_out(rng: np.random.Generator, persons: int) -> Ints:
-    """People per image, each at least one, that add up to `persons`."""
+def _split_into_images(rng: np.random.Generator, persons: int) -> Ints:
+    """Return the persons per image, at least one each, with the sum `persons`."""
     drawn = rng.choice(len(_COMPANY), size=persons, p=_COMPANY) + 1
     images = int(np.searchsorted(np.cumsum(drawn), persons)) + 1
     company = drawn[:images].astype(np.int64)
@@ -68,15 +71,13 @@ def _share_out(rng: np.random.Generator, persons: int) -> Ints:
     return company
 
 
-def _at_least_one(share: float, count: int, least: int = 1) -> int:
-    return max(least, round(share * count))
+def _at_least_one(fraction: float, count: int, least: int = 1) -> int:
+    return max(least, round(fraction * count))
 
 
-def _choose(rng: np.random.Generator, among: Ints, share: float, least: int = 1) -> list[int]:
-    return [int(i) for i in rng.permutation(among)[: _at_least_one(share, len(among), least)]]
+def _choose(rng: np.random.Generator, among: Ints, fraction: float, least: int = 1) -> list[int]:
+    return [int(i) for i in rng.permutation(among)[: _at_least_one(fraction, len(among), least)]]
 
-
-# MERGED from layout: Where the people of an image stand, how large they are, and what is between them and us.
 
 Role = Literal["person", "unlabelled", "crowd"]
 _CAN_STAND_CLOSE = ("standing", "walking", "hands_on_hips", "arms_folded", "sitting", "waving", "reaching", "phoning", "carrying")
@@ -84,7 +85,7 @@ _CAN_STAND_CLOSE = ("standing", "walking", "hands_on_hips", "arms_folded", "sitt
 
 @dataclass(frozen=True)
 class PlacedPerson:
-    """A figure at its place: `frame` maps it into the image, `foot_y` is the row that it stands on."""
+    """A person at its place: `frame` projects it into the image, `foot_y` is the row on which it stands."""
 
     figure: PosedPerson
     frame: ImageProjection
@@ -95,9 +96,9 @@ class PlacedPerson:
 
 @dataclass(frozen=True)
 class SceneLayout:
-    """An image before it is painted: size (px), the row where the floor begins, light, and figures from far to near.
+    """An image before it is rendered: size (px), row where the floor begins, light, and persons from far to near.
 
-    `obstacle_before` is the index of the figure that an obstacle in front hides in part, or None.
+    `obstacle_before` is the index of the person that an obstacle partly occludes, or None.
     """
 
     height: int
@@ -109,7 +110,13 @@ class SceneLayout:
 
 
 def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -> SceneLayout:
-    """Choose size, light, people and places of an image."""
+    """Sample size, light, persons and places of an image.
+
+    Args:
+        seed: Seed of all choices.
+        plan: Content of the image.
+        short_side, long_side: Bounds of the size, px.
+    """
     rng = np.random.default_rng(seed)
     short, long = round(short_side * rng.uniform(1, 1.08)), round(long_side * rng.uniform(0.92, 1))
     is_portrait = rng.random() < (0.55 if plan.persons == 1 else 0.06)
@@ -118,13 +125,13 @@ def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -
     people = _place_people(rng, plan.persons, height, width, pitch)
     highest_foot = min([p.foot_y for p in people], default=0.75 * height)
     horizon = float(np.clip(highest_foot - rng.uniform(0.06, 0.3) * height, 0.3 * height, 0.86 * height))
-    extras = _place_strangers(rng, plan.unlabelled, width, horizon, pitch)
+    extras = _place_unlabelled(rng, plan.unlabelled, width, horizon, pitch)
     if plan.has_crowd:
         extras += _place_crowd(rng, width, horizon, pitch)
     placed = sorted([*people, *extras], key=lambda p: p.foot_y)
     targets = [i for i, p in enumerate(placed) if p.role == "person"]
-    hidden = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
-    return SceneLayout(height, width, horizon, _draw_light(rng), placed, hidden)
+    occluded = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
+    return SceneLayout(height, width, horizon, _draw_light(rng), placed, occluded)
 
 
 def _draw_light(rng: np.random.Generator) -> Light:
@@ -135,7 +142,7 @@ def _draw_light(rng: np.random.Generator) -> Light:
 def _place(
     rng: np.random.Generator, pitch: float, x: float, foot_y: float, scale: float, role: Role, poses: tuple[str, ...] | None
 ) -> PlacedPerson:
-    """Draw a figure and put the middle of its joints at column x, its soles at row foot_y."""
+    """Sample a person and place the middle of its joints at column x, its soles at row foot_y."""
     figure = sample_posed_person(int(rng.integers(1 << 31)), pitch, poses)
     skeleton = figure.wearer.skeleton
     joints_x = [point[0] for name, point in skeleton.points.items() if "_" in name]
@@ -163,25 +170,25 @@ def _place_people(rng: np.random.Generator, count: int, height: int, width: int,
 
 def _place_single(rng: np.random.Generator, height: int, width: int, pitch: float) -> PlacedPerson:
     kind = rng.random()
-    if kind < 0.13:  # A close view, cut off below.
+    if kind < 0.13:  # close view, truncated below
         scale = height * rng.uniform(1.05, 1.55)
         foot_y = height * rng.uniform(0.04, 0.16) + scale * rng.uniform(0.98, 1.04)
         return _place(rng, pitch, width * rng.uniform(0.42, 0.58), foot_y, scale, "person", _CAN_STAND_CLOSE)
     scale = height * (rng.uniform(0.6, 0.84) if kind < 0.85 else rng.uniform(0.36, 0.55))
     foot_y = height - rng.uniform(6, max(8.0, min(0.22 * height, height - 1.08 * scale)))
-    # Some stand half outside, left or right.
+    # Some persons are truncated at the left or right border.
     x = rng.uniform(0.0, 0.13) if kind > 0.93 else rng.uniform(0.42, 0.58)
     return _place(rng, pitch, width * (x if rng.random() < 0.5 else 1 - x), foot_y, scale, "person", None)
 
 
-def _place_strangers(rng: np.random.Generator, count: int, width: int, horizon: float, pitch: float) -> list[PlacedPerson]:
-    """People far away, too small for keypoints."""
+def _place_unlabelled(rng: np.random.Generator, count: int, width: int, horizon: float, pitch: float) -> list[PlacedPerson]:
+    """Place persons far away, too small for keypoints."""
     places = [(rng.uniform(0.04, 0.96) * width, horizon + rng.uniform(3, 14), rng.uniform(26, 46)) for _ in range(count)]
     return [_place(rng, pitch, x, y, size, "unlabelled", None) for x, y, size in places]
 
 
 def _place_crowd(rng: np.random.Generator, width: int, horizon: float, pitch: float) -> list[PlacedPerson]:
-    """A group of tiny people, shoulder to shoulder."""
+    """Place a group of tiny persons, shoulder to shoulder."""
     centre, size = rng.uniform(0.2, 0.8) * width, rng.uniform(24, 38)
     count = int(rng.integers(6, 12))
     places = [(centre + (i - count / 2) * size * 0.3, horizon + rng.uniform(2, 12)) for i in range(count)]

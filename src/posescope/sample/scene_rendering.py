@@ -1,4 +1,4 @@
-"""A layout -> a picture, with the mask and the joints of everybody in it."""
+"""Render a scene: the image, and the mask and joints of each person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,25 +15,25 @@ from posescope.sample.solids import Bools, Bytes, Doubles, Floats, Indices
 
 __all__ = ["Scene", "ScenePerson", "compose_scene"]
 
-# Owner of a pixel: nobody, or something that stands in front of everybody.
-_NOBODY, _OBSTACLE = -1, 10_000
+# Owner of a pixel: no person, or an obstacle in front of all persons.
+_BACKGROUND, _OBSTACLE = -1, 10_000
 
 
 @dataclass(frozen=True)
 class ScenePerson:
-    """Somebody in a scene.
+    """A person in a scene.
 
     Attributes:
-        mask: (h, w) bool, the pixels where this person's body is seen.
-        joints: (K, 2) x, y in image pixels; may lie outside the image.
-        hidden: (K,) bool, joints with something in front of them, be it the person's own arm.
-        role: whether the person gets keypoints, none, or is part of the crowd.
-        pose, view, things: names of posture and view, what the person holds or sits on, what stands in front.
+        mask: (h, w) bool: visible pixels of the body.
+        joints: (K, 2) x, y, image px; may be outside the image.
+        occluded: (K,) bool: joints with something in front of them, possibly the person's own arm.
+        role: Whether the person gets keypoints, none, or belongs to the crowd.
+        pose, view, things: Names of posture and view, of belongings, and of the obstacle in front.
     """
 
     mask: Bools
     joints: Doubles
-    hidden: Bools
+    occluded: Bools
     role: Role
     pose: str
     view: str
@@ -42,7 +42,7 @@ class ScenePerson:
 
 @dataclass(frozen=True)
 class Scene:
-    """A painted image, (h, w, 3) uint8 RGB, or (h, w) uint8 if it is of a single channel, and the people in it."""
+    """A rendered image, (h, w, 3) uint8 RGB or (h, w) uint8, and its persons."""
 
     image: Bytes
     persons: Sequence[ScenePerson]
@@ -50,17 +50,17 @@ class Scene:
 
 
 def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_side: int) -> Scene:
-    """Paint one image.
+    """Render an image.
 
     Args:
-        seeds: five numbers: for the layout, the backdrop, the distractors, the obstacle and the camera.
-        plan: what the image holds.
-        short_side, long_side: bounds of the image's size, px.
+        seeds: Five seeds: layout, background, distractors, obstacle, camera.
+        plan: Content of the image.
+        short_side, long_side: Bounds of its size, px.
     """
     layout = lay_out_scene(seeds[0], plan, short_side, long_side)
     backdrop, kind = paint_backdrop(seeds[1], layout.height, layout.width, layout.horizon)
     picture = paint_distractors(backdrop, seeds[2], layout.horizon).astype(np.float32)
-    owner = np.full((layout.height, layout.width), _NOBODY, np.int16)
+    owner = np.full((layout.height, layout.width), _BACKGROUND, np.int16)
     body = owner.copy()
     painted: list[tuple[int, PersonCutout]] = []
     for index, placed in enumerate(layout.placed):
@@ -84,7 +84,7 @@ def compose_scene(seeds: Sequence[int], plan: ImagePlan, short_side: int, long_s
 
 
 def _cast_shadow(picture: Floats, placed: PlacedPerson, layout: SceneLayout) -> Floats:
-    """A soft dark patch on the floor, away from the light."""
+    """Add a soft shadow on the floor, away from the light."""
     scale, (height, width) = placed.frame.scale, picture.shape[:2]
     x, y = round(placed.foot_x - layout.light[0][0] * 0.18 * scale), round(placed.foot_y - 0.01 * scale)
     half_width, half_height, soft = round(0.2 * scale), max(2, round(0.045 * scale)), max(3, int(0.06 * scale) | 1)
@@ -114,17 +114,17 @@ def _lay_figure(picture: Floats, figure: PersonCutout) -> Floats:
 
 
 def _claim(owner: Indices, body: Indices, figure: PersonCutout, index: int) -> tuple[Indices, Indices]:
-    """Maps of who is seen (with belongings) and whose body is seen, after `figure` has been put in front."""
+    """Return the maps of visible persons (with belongings) and of visible bodies, after `figure` was put in front."""
     owner, body, window = owner.copy(), body.copy(), _window(figure)
     covers = figure.alpha > 0.5
     owner[window][covers] = index
-    body[window][covers] = _NOBODY
+    body[window][covers] = _BACKGROUND
     body[window][figure.body_alpha > 0.5] = index
     return owner, body
 
 
 def _put_obstacle(picture: Floats, figure: PersonCutout, foot_y: float, seed: int) -> tuple[Floats, Bools, str]:
-    """Put something in front of a figure, on the same floor."""
+    """Put an obstacle in front of a person, on the same floor."""
     height, width = picture.shape[:2]
     (left, top), (right, bottom) = figure.joints.min(axis=0), figure.joints.max(axis=0)
     around = (max(0.0, left), max(0.0, top), min(width - 1.0, right), min(height - 1.0, max(bottom, foot_y)))
@@ -139,7 +139,7 @@ def _describe(placed: PlacedPerson, figure: PersonCutout, owner: Indices, body: 
     return ScenePerson(
         mask=np.asarray(body == index),
         joints=figure.joints,
-        hidden=figure.hidden | (owner[rows, columns] > index),
+        occluded=figure.occluded | (owner[rows, columns] > index),
         role=placed.role,
         pose=placed.figure.pose,
         view=placed.figure.view,
@@ -148,7 +148,7 @@ def _describe(placed: PlacedPerson, figure: PersonCutout, owner: Indices, body: 
 
 
 def _develop(picture: Floats, seed: int, plan: ImagePlan) -> Bytes:
-    """Exposure, tint, vignette, grain: what a camera adds."""
+    """Simulate the camera: exposure, tint, vignette, grain."""
     rng = np.random.default_rng(seed)
     height, width = picture.shape[:2]
     gain = rng.uniform(0.82, 1.12) * (1 + rng.normal(0, 0.03, 3))

@@ -1,7 +1,7 @@
-"""Depth -> light and shade: surface slopes, folds of cloth, soft occlusion in creases.
+"""Shading of a depth map: surface slopes, folds of cloth, ambient occlusion.
 
-Normals come from the depth map itself, so that limbs read as volumes and an arm in front of a chest has a contour; the
-occlusion term darkens what lies deeper than its surroundings ("screen-space ambient occlusion", M. Mittring, 2007).
+Normals are computed from the depth map, so that limbs have volume and an arm in front of a chest has a contour. The occlusion
+term darkens pixels that are deeper than their surroundings ("screen-space ambient occlusion", M. Mittring, 2007).
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from posescope.sample.solids import Bools, Floats
 
 __all__ = ["Light", "noise_tile", "shade_depth"]
 
-# Towards the light, picture frame (Y down); the strength of light that comes from everywhere.
+# Direction to the light in the image frame (Y down), and the ambient fraction.
 Light = tuple[tuple[float, float, float], float]
 _TILE = 512
-# Noise is a sum of blurred noises: blur in x and y (px) and weight of each.
+# Noise is a sum of blurred noises: blur in x and y (px), and weight.
 _OCTAVES: Mapping[int, tuple[tuple[float, float, float], ...]] = {
     0: ((9.0, 4.5, 1.0), (5.0, 2.5, 0.45)),
     1: ((60, 60, 1), (25, 25, 0.6), (9, 9, 0.35), (3, 3, 0.2)),
@@ -27,14 +27,14 @@ _OCTAVES: Mapping[int, tuple[tuple[float, float, float], ...]] = {
 
 
 def shade_depth(depth: Floats, folds: Bools, fold_seed: int, light: Light, scale: float) -> Floats:
-    """How bright each pixel is lit.
+    """Compute the brightness of each pixel.
 
     Args:
-        depth: (h, w) float32, pixels towards the viewer, `FAR` where nothing.
-        folds: (h, w) bool, where there is cloth that throws folds.
-        fold_seed: which folds.
-        light: direction towards the light and the ambient share.
-        scale: pixels of one body height; sets the size of folds and creases.
+        depth: (h, w) float32, px towards the viewer, `FAR` for background.
+        folds: (h, w) bool: pixels of cloth with folds.
+        fold_seed: Seed of the folds.
+        light: Direction to the light and ambient fraction.
+        scale: Body height in px; sets the size of folds and creases.
 
     Returns:
         (h, w) float32, about 0.3..1.2.
@@ -56,7 +56,7 @@ def shade_depth(depth: Floats, folds: Bools, fold_seed: int, light: Light, scale
 
 
 def _fold_heights(shape: tuple[int, ...], seed: int, scale: float) -> Floats:
-    """Smooth bumps, about -1..1, whose size goes with the figure."""
+    """Return smooth bumps, about -1..1, in proportion to the person."""
     height, width = shape
     zoom = scale / 340.0
     tile = noise_tile(0)
@@ -68,9 +68,10 @@ def _fold_heights(shape: tuple[int, ...], seed: int, scale: float) -> Floats:
 
 @lru_cache(maxsize=4)
 def noise_tile(kind: int) -> Floats:
-    """A 512 x 512 tile of smooth noise, about -1..1, the same in every process.
+    """Return a 512 x 512 tile of smooth noise, about -1..1, equal in all processes.
 
-    Kind 0: folds (stretched across), 1: clouds (many octaves), 2: grain (fine).
+    Args:
+        kind: 0 folds (stretched), 1 clouds (many octaves), 2 grain (fine).
     """
     rng = np.random.default_rng(kind)
     total = np.zeros((_TILE, _TILE), np.float32)

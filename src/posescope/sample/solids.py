@@ -1,4 +1,10 @@
-"""Short names for the array types of this room."""
+"""Solids of persons and objects, and the projection to image pixels.
+
+A **round cone** is the convex hull of two balls (Quilez: "rounded cone"): a tapered limb. Flattened along the axes of a frame it
+is a chest, a palm or a shoe; with equal ends, a ball or an ellipsoid. A **block** is an oriented box.
+
+    image frame   X right, Y down (px), Z towards the viewer (px):  (X, Y, Z) = origin + scale * (x, -y, z)
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,25 +18,15 @@ __all__ = ["Bools", "Bytes", "Doubles", "Floats", "Indices", "Ints", "Block", "P
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 Doubles = NDArray[np.float64]
-# Anything real: single precision where pixels are many, double precision for a handful of points.
+# Single precision for pixels, double precision for points.
 Floats = NDArray[np.floating[Any]]
-# Which figure a pixel belongs to.
+# Index of the person of a pixel.
 Indices = NDArray[np.int16]
 Ints = NDArray[np.int64]
 
 
-# MERGED from solids: The solids that people and things are built of, and the map from the camera frame to a picture's
-# pixels.
-#
-# A **round cone** is the convex hull of two balls (Quilez: "rounded cone"): a limb that tapers. Flattened along the axes
-# of a
-# frame it becomes a chest, a palm, a shoe; with equal ends, a ball or an ellipsoid. A **block** is an oriented box.
-#
-#     picture frame   X right, Y down (pixels), Z towards the viewer (pixels):  (X, Y, Z) = origin + scale * (x, -y, z)
-
-
 class PartId(IntEnum):
-    """What a pixel of a figure shows. Everything below `FURNITURE` is the person."""
+    """Part that a pixel shows. All parts below `FURNITURE` belong to the person."""
 
     NOTHING = 0
     HEAD = 1
@@ -61,8 +57,8 @@ class PartId(IntEnum):
 class RoundCone:
     """The hull of a ball at `start` and a ball at `end` (camera frame, body heights).
 
-    `frame` and `squash` flatten it: along the frame's axis i every radius is multiplied by `squash[i]`, about the ends'
-    own positions. `cut` throws away what lies beyond a plane: a point of it and its outward normal.
+    `frame` and `squash` flatten it: along axis i of the frame every radius is multiplied by `squash[i]`. `cut` removes everything
+    beyond a plane: a point of the plane and its outward normal.
     """
 
     part: PartId
@@ -77,7 +73,7 @@ class RoundCone:
 
 @dataclass(frozen=True)
 class Block:
-    """A box: centre, half sizes along the axes of `frame` (camera frame, body heights)."""
+    """A box: centre and half sizes along the axes of `frame` (camera frame, body heights)."""
 
     part: PartId
     centre: Doubles
@@ -90,22 +86,22 @@ Solid = RoundCone | Block
 
 @dataclass(frozen=True)
 class ImageProjection:
-    """Where the camera frame's origin lies in a picture (pixels) and how many pixels one body height is."""
+    """Projection of the camera frame to an image: position of the origin, and px per body height."""
 
     origin_x: float
     origin_y: float
     scale: float
 
     def project(self, points: Floats) -> Doubles:
-        """Camera-frame points (..., 3) -> picture coordinates (..., 3), pixels."""
+        """Project camera-frame points (..., 3) to image coordinates (..., 3), px."""
         flipped = np.asarray(points, dtype=np.float64) * (self.scale, -self.scale, self.scale)
         return np.asarray(flipped + np.array([self.origin_x, self.origin_y, 0.0]))
 
     def supersampled(self, factor: int, left: int, top: int) -> "ImageProjection":
-        """The same map into a canvas `factor` times finer whose corner is pixel (left, top) of this picture.
+        """Return the projection to a canvas that is `factor` times finer and starts at pixel (left, top).
 
-        The centre of pixel x is the middle of the fine pixels factor * x .. factor * x + factor - 1, hence X = factor * x
-        + (factor - 1) / 2.
+        The centre of pixel x is the middle of the fine pixels factor * x .. factor * x + factor - 1, hence
+        X = factor * x + (factor - 1) / 2.
         """
         shift = (factor - 1) / 2
         return ImageProjection(

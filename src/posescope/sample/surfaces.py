@@ -1,4 +1,4 @@
-"""Which material each part of a figure wears: from a depth map and a part map to colours."""
+"""Colours of a person: from a depth map and a part map to unshaded RGB."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.sample import materials
 from posescope.sample.body import BodyShape, Skeleton3D
-from posescope.sample.outfits import Colour, Outfit
+from posescope.sample.outfits import Cloth, Colour, Outfit
 from posescope.sample.raycasting import DepthMap
-from posescope.sample.solids import Bytes, Floats, ImageProjection, PartId
+from posescope.sample.solids import Bools, Bytes, Floats, ImageProjection, PartId
 
-__all__ = ["CLOTH_PARTS", "Wearer", "paint_parts"]
+__all__ = [
+    "CLOTH_PARTS", "Wearer", "paint_chest", "paint_cloth", "paint_flat", "paint_foot", "paint_hair", "paint_head", "paint_limb",
+    "paint_parts", "paint_pelvis",
+]  # fmt: skip
 
-# Parts that may throw folds (skin does not, but most arms and legs are covered somewhere and folds are faint).
+# Parts with folds.
 CLOTH_PARTS = (PartId.CHEST, PartId.PELVIS, PartId.SKIRT)
-# Where a part's own frame stands: the point, and the bone whose axes it uses.
+# Frame of a part: its origin, and the bone whose axes it uses.
 _ANCHORS: Mapping[PartId, tuple[str, str]] = {
     PartId.HEAD: ("head", "head"),
     PartId.EAR: ("head", "head"),
@@ -39,7 +41,7 @@ _ANCHORS: Mapping[PartId, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Wearer:
-    """A posed, dressed person, and the colours of the things that belong to the figure."""
+    """A posed, dressed person, and the colours of its belongings."""
 
     skeleton: Skeleton3D
     body: BodyShape
@@ -49,7 +51,13 @@ class Wearer:
 
 
 def paint_parts(seen: DepthMap, frame: ImageProjection, wearer: Wearer) -> Floats:
-    """Colours (h, w, 3), float32, 0..255, unshaded; zero where nothing is seen."""
+    """Return unshaded colours (h, w, 3) float32, 0..255; zero for background.
+
+    Args:
+        seen: Depth and parts.
+        frame: Projection of the person.
+        wearer: The person.
+    """
     colours = np.zeros((seen.part.size, 3), np.float32)
     width = seen.part.shape[1]
     depth = seen.depth.ravel()
@@ -69,39 +77,157 @@ def _pixels_by_part(part: Bytes) -> dict[PartId, NDArray[np.intp]]:
 def _paint_part(part: PartId, place: Floats, frame: ImageProjection, wearer: Wearer) -> Floats:
     outfit, body = wearer.outfit, wearer.body
     if part is PartId.FURNITURE:
-        return materials.paint_flat(place, wearer.furniture_colour)
+        return paint_flat(place, wearer.furniture_colour)
     if part is PartId.PROP:
-        return materials.paint_flat(place, wearer.prop_colour)
+        return paint_flat(place, wearer.prop_colour)
     if part in (PartId.NECK, PartId.EAR) or part.name.endswith("HAND"):
-        return materials.paint_flat(place, outfit.skin)
+        return paint_flat(place, outfit.skin)
     local = _to_local(place, frame, wearer.skeleton, part)
     if part in (PartId.HEAD, PartId.HAIR, PartId.HAT):
         local /= np.array(body.head, np.float32)
         if part is PartId.HAT and outfit.hat is not None:
-            return materials.paint_cloth(local, outfit.hat)
-        return materials.paint_head(local, outfit) if part is PartId.HEAD else materials.paint_hair(local, outfit)
+            return paint_cloth(local, outfit.hat)
+        return paint_head(local, outfit) if part is PartId.HEAD else paint_hair(local, outfit)
     if part is PartId.CHEST:
-        return materials.paint_chest(local, outfit)
+        return paint_chest(local, outfit)
     if part in (PartId.PELVIS, PartId.SKIRT):
-        return materials.paint_pelvis(local, outfit)
-    return _paint_limb(part.name.partition("_")[2].lower(), local, body, outfit)
+        return paint_pelvis(local, outfit)
+    return _paint_bone(part.name.partition("_")[2].lower(), local, body, outfit)
 
 
-def _paint_limb(bone: str, local: Floats, body: BodyShape, outfit: Outfit) -> Floats:
+def _paint_bone(bone: str, local: Floats, body: BodyShape, outfit: Outfit) -> Floats:
     if bone == "upper_arm":
-        return materials.paint_limb(local, body.upper_arm, outfit.sleeve, outfit.top, outfit.skin)
+        return paint_limb(local, body.upper_arm, outfit.sleeve, outfit.top, outfit.skin)
     if bone == "forearm":
-        return materials.paint_limb(local, body.forearm, outfit.sleeve - 1, outfit.top, outfit.skin)
+        return paint_limb(local, body.forearm, outfit.sleeve - 1, outfit.top, outfit.skin)
     if bone == "foot":
-        return materials.paint_foot(local, outfit)
+        return paint_foot(local, outfit)
     bare = outfit.legwear == "skirt"
     covered = 0.0 if bare else outfit.leg_end - (1 if bone == "shank" else 0)
-    return materials.paint_limb(local, body.thigh if bone == "thigh" else body.shank, covered, outfit.bottom, outfit.skin)
+    return paint_limb(local, body.thigh if bone == "thigh" else body.shank, covered, outfit.bottom, outfit.skin)
 
 
 def _to_local(place: Floats, frame: ImageProjection, skeleton: Skeleton3D, part: PartId) -> Floats:
-    """Picture coordinates (n, 3) -> the part's own frame, body heights."""
+    """Convert image coordinates (n, 3) to the frame of the part, body heights."""
     point, bone = _ANCHORS[part]
     axes = skeleton.frames[bone] * np.array([[1.0], [-1.0], [1.0]]) / frame.scale
     origin = frame.project(skeleton.points[point])
     return np.asarray((place - origin.astype(np.float32)) @ axes.astype(np.float32))
+
+
+# Painters of one part. `local` (n, 3) float32: surface points in the frame of the part (x to the left of the person, y up, z
+# forward). They return RGB (n, 3) float32, 0..255. Patterns and faces are painted in 3-D, so they turn with the person.
+
+
+def paint_flat(local: Floats, colour: Colour) -> Floats:
+    """Return a uniform colour."""
+    return np.broadcast_to(np.array(colour, np.float32), local.shape).copy()
+
+
+def paint_cloth(local: Floats, cloth: Cloth) -> Floats:
+    """Paint the pattern of a cloth along the axes of the part."""
+    colours = paint_flat(local, cloth.colour)
+    colours[_second_colour(local, cloth)] = cloth.second
+    return colours
+
+
+def _second_colour(local: Floats, cloth: Cloth) -> Bools:
+    x, y = local[:, 0] / cloth.pitch, local[:, 1] / cloth.pitch
+    if cloth.pattern == "hoops":
+        return np.asarray(y % 1 < 0.5)
+    if cloth.pattern == "stripes":
+        return np.asarray(x % 1 < 0.4)
+    if cloth.pattern == "checks":
+        return np.asarray((x % 1 < 0.5) ^ (y % 1 < 0.5))
+    if cloth.pattern == "dots":
+        return np.asarray((x % 1 - 0.5) ** 2 + (y % 1 - 0.5) ** 2 < 0.06)
+    if cloth.pattern == "block":
+        return np.asarray((local[:, 1] > -0.12) & (local[:, 1] < -0.06))
+    return np.zeros(len(local), np.bool_)
+
+
+def paint_chest(local: Floats, outfit: Outfit) -> Floats:
+    """Paint the top: pattern, neckline and front. The origin is between the shoulders."""
+    x, y, z = local.T
+    colours = paint_cloth(local, outfit.top)
+    front = z > 0.0
+    if outfit.opening == "jacket":
+        colours[front & (np.abs(x) < 0.018 + 0.05 * np.clip(y + 0.2, 0, 1))] = outfit.inner
+    elif outfit.opening == "buttons":
+        seam = front & (np.abs(x) < 0.006)
+        colours[seam] *= 0.72
+        colours[seam & (y % 0.045 < 0.012)] = (245, 245, 240)
+    depth = 0.075 if outfit.opening == "vee" else 0.03
+    vee = front & (y > -depth + np.abs(x) * 1.5)
+    collar = ~front & (y > 0.012) & (np.abs(x) < 0.035)
+    colours[vee | collar] = outfit.skin
+    return colours
+
+
+def paint_pelvis(local: Floats, outfit: Outfit) -> Floats:
+    """Paint the seat of the trousers, with pockets and a belt. The origin is between the hips."""
+    x, y, z = local.T
+    colours = paint_cloth(local, outfit.bottom)
+    if outfit.is_dress or outfit.legwear == "skirt":
+        return colours
+    pocket = (z < -0.03) & (np.abs(np.abs(x) - 0.045) < 0.022) & (np.abs(y + 0.02) < 0.02)
+    colours[pocket] *= 0.86
+    colours[(np.abs(x) < 0.003) & (y < 0.02)] *= 0.8
+    if outfit.belt:
+        colours[y > 0.03] = outfit.belt
+    return colours
+
+
+def paint_limb(local: Floats, length: float, covered_to: float, cloth: Cloth, skin: Colour) -> Floats:
+    """Paint an arm or a leg: cloth from the upper end (y = 0) to `covered_to` (bone lengths), skin below."""
+    below = -local[:, 1] / length
+    if covered_to <= 0:
+        return paint_flat(local, skin)
+    colours = paint_cloth(local, cloth)
+    if covered_to < 1:
+        colours[(below > covered_to - 0.05) & (below <= covered_to)] *= 0.85
+    colours[below > covered_to] = skin
+    return colours
+
+
+def paint_foot(local: Floats, outfit: Outfit) -> Floats:
+    """Paint a shoe: upper, sole and laces. The origin is the ankle."""
+    colours = paint_flat(local, outfit.shoes)
+    colours[local[:, 1] < -0.034] = outfit.soles
+    colours[(local[:, 1] > -0.02) & (local[:, 2] > 0.025) & (local[:, 2] % 0.014 < 0.006)] = outfit.soles
+    return colours
+
+
+def paint_hair(local: Floats, outfit: Outfit) -> Floats:
+    """Paint hair with strands; `local` in units of the half axes of the head."""
+    strands = np.sin(local[:, 0] * 23 + np.sin(local[:, 1] * 7) * 1.5) * 0.10 + 1.0
+    return np.array(outfit.hair, np.float32) * strands[:, None].astype(np.float32)
+
+
+def paint_head(local: Floats, outfit: Outfit) -> Floats:
+    """Paint skin and face; `local` in units of the half axes of the head, with the origin at its centre."""
+    x, y, z = local.T
+    side = np.abs(x)
+    colours = paint_flat(local, outfit.skin)
+    skin = np.array(outfit.skin, np.float32)
+    front = z > 0.25
+    if outfit.has_beard:
+        colours[(y < -0.42 + 0.35 * side) & (z > -0.1) & (side > 0.0)] = 0.35 * skin + 0.65 * np.array(outfit.hair, np.float32)
+    cheeks = front & ((side - 0.52) ** 2 + (y + 0.24) ** 2 < 0.04)
+    colours[cheeks] = colours[cheeks] * (1.0, 0.92, 0.9)
+    if outfit.hair_style != "bald":
+        colours[y > 0.62 - 0.12 * side] = outfit.hair
+    colours[front & (np.abs(y - 0.31 - 0.05 * side) < 0.05) & (np.abs(side - 0.38) < 0.2)] = np.minimum(skin * 0.5, outfit.hair)
+    eye = ((side - 0.37) / 0.185) ** 2 + ((y - 0.10) / 0.115) ** 2
+    colours[front & (eye < 1.25)] = skin * 0.55
+    colours[front & (eye < 0.95)] = (245, 243, 240)
+    colours[front & ((side - 0.37) ** 2 + (y - 0.10) ** 2 < 0.0105)] = outfit.iris
+    if outfit.has_glasses:
+        rim = np.hypot(side - 0.38, y - 0.09)
+        colours[front & (np.abs(rim - 0.27) < 0.045)] = (35, 30, 30)
+        colours[front & (side < 0.14) & (np.abs(y - 0.12) < 0.04)] = (35, 30, 30)
+    colours[front & (side < 0.17) & (np.abs(y + 0.3) < 0.05) & (side > 0.05)] = skin * 0.66
+    lips = front & ((x / 0.3) ** 2 + ((y + 0.55 - 0.25 * x**2) / 0.1) ** 2 < 1)
+    colours[lips] = skin * (0.84, 0.56, 0.56)
+    colours[lips & (np.abs(y + 0.55 - 0.25 * x**2) < 0.025)] = skin * (0.5, 0.3, 0.3)
+    return colours
