@@ -9,11 +9,11 @@ from posescope.sample.scene_layout import Role
 from posescope.sample.scene_rendering import Scene, ScenePerson
 
 
-def _person(joints: np.ndarray | None = None, role: Role = "person", hidden: tuple[int, ...] = ()) -> ScenePerson:
+def _person(joints: np.ndarray | None = None, role: Role = "person", occluded: tuple[int, ...] = ()) -> ScenePerson:
     mask = np.zeros((20, 30), np.bool_)
     mask[5:15, 10:16] = True
     covered = np.zeros(17, np.bool_)
-    covered[list(hidden)] = True
+    covered[list(occluded)] = True
     return ScenePerson(mask, np.full((17, 2), 10.0) if joints is None else joints, covered, role, "standing", "front", ())
 
 
@@ -56,7 +56,7 @@ def test_record_by_hand() -> None:
     assert record["posescope"] == {"view": "front", "pose": "standing", "things": []}
 
 
-def test_hidden_joints_are_labelled_one() -> None:
+def test_occluded_joints_have_visibility_1() -> None:
     keypoints = label_joints(_person(occluded=(9,)), seed=1)
     assert keypoints[9].tolist() in ([10, 10, 1], [0, 0, 0])
     seen = keypoints[:, 2] == 2

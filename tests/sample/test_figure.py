@@ -29,14 +29,14 @@ def test_left_and_right_in_the_picture(yaw: float, sign: int) -> None:
         assert sign * (_joint(painted, f"left_{name}")[0] - _joint(painted, f"right_{name}")[0]) > 0
 
 
-def test_face_is_seen_in_front_and_hidden_from_behind() -> None:
+def test_face_is_visible_from_the_front_and_occluded_from_behind() -> None:
     for seed in range(6):
         face = [COCO_PERSON.index(name) for name in ("nose", "left_eye", "right_eye")]
         assert not _paint(sample_posed_person(seed, 5.0, ("standing",), 0.0)).occluded[face].any()
         assert _paint(sample_posed_person(seed, 5.0, ("standing",), 180.0)).occluded[face].all()
 
 
-def test_far_side_is_hidden_in_profile() -> None:
+def test_far_side_is_occluded_in_profile() -> None:
     # Looking to the image's right (yaw 90) the right side is near. Unturned chest: the far shoulder is behind it.
     for seed in range(4):
         painted = _paint(sample_posed_person(seed, 5.0, ("phoning",), 90.0))

@@ -132,7 +132,7 @@ def test_holds_every_kind_of_case(sample: Path) -> None:
     assert {image["posescope"]["colour"] for image in document["images"]} == {"colour", "grey_rgb", "grey_single"}
 
 
-def test_shares_of_views_and_hidden_joints(sample: Path) -> None:
+def test_fractions_of_views_and_occluded_joints(sample: Path) -> None:
     people = _labelled(sample)
     visibility = np.array([a["keypoints"][2::3] for a in people])
     views = [a["posescope"]["view"] for a in people]

@@ -18,9 +18,7 @@ class SampleOptions(Options):
     image_short_side: int = Field(240, ge=96, le=2048, description="Shorter side of an image, px (grows by up to 8 %)")
     image_long_side: int = Field(320, ge=96, le=2048, description="Longer side of an image, px (shrinks by up to 8 %)")
     jpeg_quality: int = Field(92, ge=1, le=100, description="JPEG quality of the images, 1..100")
-    workers: int = Field(
-        0, ge=0, le=1024, description="Rendering processes; 0: one per available CPU. Same bytes for any number"
-    )
+    workers: int = Field(0, ge=0, le=1024, description="Rendering processes; 0: one per available CPU. Same bytes for any number")
 
     @model_validator(mode="after")
     def _check_sides(self) -> Self:
