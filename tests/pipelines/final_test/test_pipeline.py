@@ -1,4 +1,4 @@
-"""The pipeline `final_test`, run through Kedro: whom it scores, what it keeps and refuses; and who else reads the test set."""
+"""Tests of posescope.pipelines.final_test, run through Kedro."""
 
 import json
 import shutil
@@ -30,22 +30,22 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Project:
-    """The project with its data and its models below one folder, and its ledger."""
+    """The project with its data, models and access log in one folder."""
 
     def __init__(self, root: Path, data: str = "data") -> None:
         self.root = root
         self.data = root / data
-        self.ledger_file = root / "data" / "08_reporting" / "test_access_log.json"
+        self.log_file = root / "data" / "08_reporting" / "test_access_log.json"
 
     def run(self, *names: str, **params: Any) -> None:
         bootstrap_project(REPOSITORY)
-        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.ledger_file)}
+        places = {"data_dir": str(self.data), "raw_dir": str(self.root / "raw"), "test_access_log": str(self.log_file)}
         runtime = {**places, **params}
         with KedroSession.create(project_path=REPOSITORY, env="test", runtime_params=runtime, save_on_close=False) as session:
             session.run(pipeline_names=list(names))
 
-    def ledger(self) -> list[dict[str, Any]]:
-        return json.loads(self.ledger_file.read_text()) if self.ledger_file.exists() else []  # type: ignore[no-any-return]
+    def accesses(self) -> list[dict[str, Any]]:
+        return json.loads(self.log_file.read_text()) if self.log_file.exists() else []  # type: ignore[no-any-return]
 
     def scores(self) -> pd.DataFrame:
         return pd.read_parquet(self.data / "07_model_output" / "test" / "person_scores.parquet")
@@ -57,7 +57,7 @@ class Project:
         return sorted((self.data / "06_models" / "model").glob("*/model"))
 
     def train_another(self) -> None:
-        """A newer model with other weights, without the training."""
+        """Add a newer model with other weights, without training."""
         model = load_model(self.models()[-1])
         with torch.no_grad():
             for weights in model.network.parameters():
@@ -67,7 +67,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with crops and a model; tests only read it."""
+    """Return a project with crops and a model, which tests only read."""
     project = Project(tmp_path_factory.mktemp("final_test"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -78,18 +78,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def project(trained: Project, tmp_path: Path) -> Project:
-    """A copy, whose test set nobody has looked at."""
+    """Return a copy whose test set has not been scored."""
     shutil.copytree(trained.root, tmp_path / "copy")
     return Project(tmp_path / "copy")
 
 
-def test_it_is_no_part_of_the_default_run() -> None:
+def test_the_final_test_is_no_part_of_the_default_run() -> None:
     assert "final_test" not in DEFAULT_PIPELINES
     default = {node.name for node in register_pipelines()["__default__"].nodes}
     assert default.isdisjoint(node.name for node in create_pipeline().nodes)
 
 
-def test_nothing_that_another_pipeline_reads_is_of_the_test_set() -> None:
+def test_no_other_pipeline_reads_the_test_set() -> None:
     made = create_pipeline().all_outputs()
     for name, pipeline in register_pipelines().items():
         if name != "final_test":
@@ -100,7 +100,7 @@ def test_every_prediction_follows_the_access_log() -> None:
     first = create_pipeline().from_nodes("final_test.begin_test_set_access")
     behind = {node.name for node in first.nodes}
     ahead = {node.name for node in create_pipeline().nodes} - behind
-    assert ahead == {"choose_people_test"}, "it reads tables and parameters only"
+    assert ahead == {"final_test.select_evaluated_persons"}, "it reads tables and parameters only"
 
 
 def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,35 +118,37 @@ def test_evaluation_never_reads_the_test_split(project: Project, monkeypatch: py
     assert seen == val
     predicted = pd.read_parquet(project.data / "07_model_output" / "val" / "predictions.parquet")
     assert set(predicted["person_id"]) == val
-    assert project.ledger() == []
+    assert project.accesses() == []
 
 
-def test_the_first_use(project: Project) -> None:
+def test_the_first_access(project: Project) -> None:
     project.run("final_test")
-    (use,) = project.ledger()
+    (access,) = project.accesses()
     persons = project.persons()
-    assert (use["number"], use["kind"], use["state"]) == (1, "first", "completed")
-    assert use["model_fingerprint"] == model_fingerprint(project.models()[-1])
-    assert use["persons"] == len(ids_of(persons, "test")) > 0
-    assert use["images"] == len(images_of(persons, "test"))
-    assert use["flip_test"] is False
-    assert use["data_dir"] == str(project.data)
-    assert len(set(use["person_keys"].split())) == use["persons"]
-    run = project.data / "08_reporting" / "runs" / use["run_id"] / "run.json"
+    assert (access["number"], access["kind"], access["state"]) == (1, "first", "completed")
+    assert access["model_fingerprint"] == model_fingerprint(project.models()[-1])
+    assert access["persons"] == len(ids_of(persons, "test")) > 0
+    assert access["images"] == len(images_of(persons, "test"))
+    assert access["flip_test"] is False
+    assert access["data_dir"] == str(project.data)
+    assert len(set(access["person_keys"].split())) == access["persons"]
+    run = project.data / "08_reporting" / "runs" / access["run_id"] / "run.json"
     assert json.loads(run.read_text())["pipelines"] == ["final_test"]
     # The figures are those of the file, and those of the table of persons.
     metrics = json.loads((project.data / "08_reporting" / "test_metrics.json").read_text())["test"]
     assert {"pck_thesis", "oks", "oks_ap", "mse"} <= set(metrics)
-    assert {name: figure["value"] for name, figure in use["metric_values"].items()} == {
+    assert {name: figure["value"] for name, figure in access["metric_values"].items()} == {
         name: figure["value"] for name, figure in metrics.items()
     }
-    assert use["metric_values"]["oks"]["low"] <= use["metric_values"]["oks"]["value"] <= use["metric_values"]["oks"]["high"]
+    assert (
+        access["metric_values"]["oks"]["low"] <= access["metric_values"]["oks"]["value"] <= access["metric_values"]["oks"]["high"]
+    )
     scores = project.scores()
     assert scores["person_id"].tolist() == ids_of(persons, "test").tolist()
     assert scores["oks"].mean() == pytest.approx(metrics["oks"]["value"])
 
 
-def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -> None:
+def test_persons_of_unreadable_images_are_missed_in_all_metrics(project: Project) -> None:
     """AP and the means over persons are of the same test persons."""
     first = project.persons().query("split == 'test'").iloc[0]
     (project.root / "raw" / first["source_split"] / first["file_name"]).write_bytes(b"no image")
@@ -161,8 +163,8 @@ def test_whose_image_cannot_be_read_is_missed_in_all_figures(project: Project) -
     assert metrics["oks"]["persons"] == metrics["oks_ap"]["persons"] == len(scores)
 
 
-def test_average_precision_is_pycocotools_own_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With predictions near the truth, for a model of one epoch finds nobody."""
+def test_average_precision_equals_pycocotools_over_the_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions are replaced by values near the truth, since a model of one epoch finds no person."""
 
     def guess(predictions: PosePredictions, _: pd.DataFrame) -> pd.DataFrame:
         truth = joints_of(pd.read_parquet(project.data / "02_intermediate" / "keypoints.parquet"), predictions.person_ids)
@@ -195,58 +197,58 @@ def test_average_precision_is_pycocotools_own_over_the_test_images(project: Proj
 def test_a_repetition(project: Project) -> None:
     project.run("final_test")
     project.run("final_test", evaluation={"prediction": {"flip_test": True}})
-    first, second = project.ledger()
-    assert [use["kind"] for use in (first, second)] == ["first", "repetition"]
-    assert [use["flip_test"] for use in (first, second)] == [False, True]
+    first, second = project.accesses()
+    assert [access["kind"] for access in (first, second)] == ["first", "repetition"]
+    assert [access["flip_test"] for access in (first, second)] == [False, True]
     assert first["data_fingerprint"] == second["data_fingerprint"]
     assert first["run_id"] != second["run_id"]
 
 
-def test_the_same_model_elsewhere_is_the_same(project: Project) -> None:
+def test_the_same_model_in_another_folder_is_a_repetition(project: Project) -> None:
     project.run("final_test")
     shutil.move(project.models()[-1].parent, project.data / "06_models" / "model" / "2999-01-01T00.00.00.000Z")
     project.run("final_test")
-    assert [use["kind"] for use in project.ledger()] == ["first", "repetition"]
+    assert [access["kind"] for access in project.accesses()] == ["first", "repetition"]
 
 
-def test_another_model_is_refused_before_anything_is_predicted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model_is_refused_before_prediction(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.run("final_test")
     project.train_another()
     monkeypatch.setattr(split_predictions, "predict_crops", lambda *_: pytest.fail("the model was run"))
-    before = project.ledger()
+    before = project.accesses()
     with pytest.raises(PosescopeError, match="allow_repeated_access") as error:
         project.run("final_test")
     assert "\n" not in str(error.value)
-    assert project.ledger() == before
+    assert project.accesses() == before
 
 
-def test_another_data_dir_has_no_first_look_of_its_own(project: Project) -> None:
-    """The same persons, in a folder of their own, and another model; then other data."""
+def test_another_data_dir_has_no_first_access_of_its_own(project: Project) -> None:
+    """The same persons in another folder with another model; then other data."""
     project.run("final_test")
     shutil.copytree(project.data, project.root / "other")
     other = Project(project.root, "other")
     other.train_another()
     with pytest.raises(PosescopeError, match="scored before"):
         other.run("final_test")
-    assert [use["data_dir"] for use in project.ledger()] == [str(project.data)]
+    assert [access["data_dir"] for access in project.accesses()] == [str(project.data)]
     paint = {"sample": {"seed": 1}}
     places = {"data_dir": str(project.root / "third"), "raw_dir": str(project.root / "third_raw")}
     other.run("data_engineering", "modelling", data_engineering=paint, modelling={"training": {"epochs": 1}}, **places)
     other.run("final_test", data_engineering=paint, **places)
-    assert [use["kind"] for use in project.ledger()] == ["first", "first"]
-    assert project.ledger()[1]["seen_before"] == 0
+    assert [access["kind"] for access in project.accesses()] == ["first", "first"]
+    assert project.accesses()[1]["seen_before"] == 0
 
 
 def test_an_override_is_logged(project: Project) -> None:
     project.run("final_test")
     project.train_another()
     project.run("final_test", final_test={"allow_repeated_access": True})
-    first, second = project.ledger()
+    first, second = project.accesses()
     assert (second["kind"], second["state"]) == ("override", "completed")
     assert second["model_fingerprint"] == model_fingerprint(project.models()[-1]) != first["model_fingerprint"]
 
 
-def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_counts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def kill(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -254,19 +256,22 @@ def test_a_run_that_is_killed_between_has_counted(project: Project, monkeypatch:
         patch.setattr(split_predictions, "predict_crops", kill)
         with pytest.raises(KeyboardInterrupt):
             project.run("final_test")
-    (use,) = project.ledger()
-    assert (use["kind"], use["state"], use["metric_values"]) == ("first", "opened", None)
-    assert use["run_id"]
+    (access,) = project.accesses()
+    assert (access["kind"], access["state"], access["metric_values"]) == ("first", "opened", None)
+    assert access["run_id"]
     project.run("final_test")
-    assert [(use["kind"], use["state"]) for use in project.ledger()] == [("first", "opened"), ("repetition", "completed")]
+    assert [(access["kind"], access["state"]) for access in project.accesses()] == [
+        ("first", "opened"),
+        ("repetition", "completed"),
+    ]
     project.train_another()
     with pytest.raises(PosescopeError, match="scored before"):
         project.run("final_test")
 
 
-def test_an_empty_test_set_ends_in_one_line(project: Project) -> None:
+def test_an_empty_test_set_is_an_error(project: Project) -> None:
     project.run("data_engineering", "modelling", data_engineering={"split": {"max_test_fraction": 0}})
     with pytest.raises(PosescopeError, match="max_test_fraction") as error:
         project.run("final_test")
     assert "\n" not in str(error.value)
-    assert project.ledger() == []
+    assert project.accesses() == []
