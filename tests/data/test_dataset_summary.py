@@ -36,8 +36,8 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
         read(1, 1, 1, 2, 2, 3, 3),
         issues(
             issue("crop", "cut short", 2, 5),
-            issue("read", "image without people", 8, -1),
-            issue("read", "image without people", 9, -1),
+            issue("read", "image without persons", 8, -1),
+            issue("read", "image without persons", 9, -1),
             issue("read", "no box", 3, 99),
             issue("read", "area is missing", 3, 7, "repaired"),  # goes on, and is not counted
             issue("read", "keypoints lie between 0 and 1", 3, 7, "warned"),
@@ -50,7 +50,7 @@ def test_reasons_come_in_the_order_of_the_steps_and_add_up():
     )
     assert table.to_numpy().tolist() == [
         ["read", "person", "no box", 1, 1 / 8],
-        ["read", "image", "image without people", 2, 2 / 5],
+        ["read", "image", "image without persons", 2, 2 / 5],
         ["filter", "person", "no labelled joints", 2, 2 / 8],
         ["filter", "person", "crowd", 1, 1 / 8],
         ["box", "person", "does not fit", 1, 1 / 8],

@@ -144,7 +144,7 @@ def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None
 
 def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
     assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
-    with pytest.raises(DataError, match=r"^0: a box lies outside the image of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
+    with pytest.raises(DataError, match=r"^0: a box is outside the image of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
         estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
     for side in (10_001, 9e8, 1e300):  # the square of one of 9e8 px would take all memory
         with pytest.raises(DataError, match="or is far larger"):

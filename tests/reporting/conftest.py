@@ -87,7 +87,7 @@ def data_inputs() -> DataInputs:
         ),
         rejected=pd.DataFrame(
             [
-                ("read", "image", "image without people", 1, 0.25),
+                ("read", "image", "image without persons", 1, 0.25),
                 ("filter", "person", "crowd", 3, 0.3),
                 ("accepted", "person", "persons with a crop", 7, 0.7),
                 ("accepted", "image", "images of these persons", 3, 0.75),

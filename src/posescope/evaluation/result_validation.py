@@ -13,7 +13,7 @@ import numpy as np
 
 from posescope.core.errors import pluralise
 from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
-from posescope.data.coco.record_validation import MAX_NUMBER, is_int64, show_value
+from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_int64
 from posescope.evaluation.metrics.base import MetricError
 
 __all__ = ["MAX_AREA_PX2", "check_results"]
@@ -82,7 +82,7 @@ def check_results(
 def _find_fault(record: Any, joint_count: int, category_id: int | None) -> str:
     """Return the fault of a record, '' if it is valid. Of a record of another category only the category is checked."""
     if not isinstance(record, Mapping):
-        return f"expected an object, found {show_value(record)[:60]}"
+        return f"expected an object, found {format_value(record)[:60]}"
     missing = [name for name in _FIELDS if name not in record]
     if missing:
         return f"expected {', '.join(_FIELDS)}; {', '.join(missing)} missing ({_about(record)})"
@@ -225,5 +225,5 @@ def _about(record: Mapping[str, Any]) -> str:
 
 
 def _show(value: Any) -> str:
-    shown = show_value(value)
+    shown = format_value(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

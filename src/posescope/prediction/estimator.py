@@ -156,7 +156,7 @@ def _persons(info: ImageInfo, boxes: ArrayLike | None) -> list[DetectedPerson]:
     persons = [DetectedPerson(info, (x - 0.5, y - 0.5, w, h), score) for x, y, w, h, score in scored.tolist()]
     if outside := [row for row, person in zip(rows.tolist(), persons, strict=True) if not person.is_in_image]:
         raise DataError(
-            f"{info.name}: a box lies outside the image of {info.size} px (height, width) or is far larger: {outside[0]}."
+            f"{info.name}: a box is outside the image of {info.size} px (height, width) or is far larger: {outside[0]}."
         )
     return persons
 

@@ -33,14 +33,14 @@ def test_one_name(asked: str, expected: str | None) -> None:
 def test_a_base_name_that_two_images_have_is_ambiguous() -> None:
     matches = FileNameMatcher(KNOWN).match(["0001.jpg", "clip3/0001.jpg"])
     assert not matches.found
-    assert matches.ambiguous["0001.jpg"] == "'0001.jpg' may be 'clip1/0001.jpg', 'clip2/0001.jpg'"
+    assert matches.ambiguous["0001.jpg"] == "'0001.jpg' matches several images: 'clip1/0001.jpg', 'clip2/0001.jpg'"
     assert set(matches.ambiguous) == {"0001.jpg", "clip3/0001.jpg"}
 
 
 def test_two_names_never_mean_one_image_by_their_base_name() -> None:
     matches = FileNameMatcher(["a.jpg"]).match(["x/a.jpg", "y/a.jpg"])
     assert not matches.found
-    assert matches.ambiguous == dict.fromkeys(["x/a.jpg", "y/a.jpg"], "'x/a.jpg', 'y/a.jpg' may all be 'a.jpg'")
+    assert matches.ambiguous == dict.fromkeys(["x/a.jpg", "y/a.jpg"], "'x/a.jpg', 'y/a.jpg' all match 'a.jpg'")
     # Where one of them is the image's own name, the other is another image.
     matches = FileNameMatcher(["a.jpg"]).match(["x/a.jpg", "a.jpg"])
     assert (matches.found, matches.ambiguous) == ({"a.jpg": "a.jpg"}, {})

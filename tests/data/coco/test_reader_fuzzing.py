@@ -15,9 +15,9 @@ from pandera.config import config_context
 
 from posescope.core.errors import PosescopeError
 from posescope.core.tables import CropBoxes, Issues, Keypoints, Persons
-from posescope.data.coco import validation as checks
+from posescope.data.coco import annotation_validation as checks
 from posescope.data.coco.folder import CocoFolder, SourceOptions
-from posescope.data.coco.person_filters import BOX_REACH, filter_persons
+from posescope.data.coco.person_filters import MAX_BOX_DISTANCE, filter_persons
 from posescope.data.coco.reader import Annotations, read_annotations
 from posescope.data.coco.repair import parse_int64, repair_ids
 from posescope.data.crops.crop_boxes import BoxedPersons, box_persons, targets_in_crops
@@ -184,7 +184,7 @@ def check_reading(read: Annotations, path: Path) -> None:
 def check_average_precision(read: Annotations, persons: pd.DataFrame, content: dict[str, Any]) -> None:
     """Who counts in PCK and OKS counts in average precision, with the same area."""
     images = [image["id"] for image in map(mended_image, content["images"])]
-    records = checks.partition_records(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).good
+    records = checks.partition_records(content["annotations"], images, len(read.skeleton), read.skeleton.category_id).valid
     expected = persons.set_index("annotation_id")["area"]
     assert {record["id"]: np.float32(record["area"]) for record in records} == expected.to_dict()
     labelled = read.keypoints[read.keypoints["visibility"] > 0].groupby("person_id").size()
@@ -211,7 +211,7 @@ def check_squares(boxed: BoxedPersons, keypoints: pd.DataFrame, options: CropOpt
         assert ((first >= 0) & (first + side <= sizes)).all()
     else:
         assert ((first + side > 0) & (first < sizes)).all()
-        assert (side <= np.ceil(1.1 * (1 + 2 * BOX_REACH) * sizes.max(axis=1, initial=1, keepdims=True))).all()
+        assert (side <= np.ceil(1.1 * (1 + 2 * MAX_BOX_DISTANCE) * sizes.max(axis=1, initial=1, keepdims=True))).all()
     targets = targets_in_crops(boxed.crop_boxes, keypoints)
     joints, labelled = targets.joints, targets.visibility > 0
     assert np.isfinite(joints[labelled]).all()

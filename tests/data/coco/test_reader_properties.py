@@ -151,7 +151,7 @@ def test_every_image_is_known_or_set_aside(folder, images):
     peopled = set(found.persons["image_id"])
     # An image that is known and shows nobody is an issue as well.
     assert len(peopled) + reasons.str.startswith(OF_IMAGES).sum() == len(images)
-    assert (reasons == "its image is not in the file or was set aside").sum() == 2 - len(peopled)
+    assert (reasons == "its image is missing in the file or was rejected").sum() == 2 - len(peopled)
 
 
 @BUSY

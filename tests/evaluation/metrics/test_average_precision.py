@@ -271,7 +271,7 @@ def test_results_of_another_category_only_are_an_error(truth, results) -> None:
 
 
 def test_other_files_are_an_error(tmp_path) -> None:
-    with pytest.raises(DataError, match="no such"):
+    with pytest.raises(DataError, match="absent"):
         load_annotation_file(tmp_path / "absent.json")
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(DataError, match="list"):

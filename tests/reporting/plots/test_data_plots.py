@@ -70,7 +70,7 @@ def test_distribution_draws_shares_in_percent_and_writes_counts():
 def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
     figure = plot_rejected(
         rejected(
-            ("read", "image", "image without people", 2, 0.04),
+            ("read", "image", "image without persons", 2, 0.04),
             ("filter", "person", "crowd", 19, 0.19),
             ("crop", "person", "cut short", 1, 0.0001),
             *KEPT,
@@ -83,7 +83,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
     assert list(images.text) == ["2 (4.0 % of all images)"]
     assert list(kept.x) == [40, 80]
     # Plotly draws upwards: the first step is on top.
-    assert figure.layout.yaxis.categoryarray[-1] == "read: image without people"
+    assert figure.layout.yaxis.categoryarray[-1] == "read: image without persons"
     assert figure.layout.yaxis.categoryarray[0] == "accepted: images of these persons"
     assert figure.layout.xaxis.type == "log"
     assert figure.layout.xaxis.range[0] < 0  # a single record (log 1 = 0) has a bar
@@ -93,7 +93,7 @@ def test_rare_reasons_are_drawn_as_one():
     many = [("crop", "person", f"reason {number}", 20 - number, 0.01) for number in range(12)]
     figure = plot_rejected(rejected(*many, *KEPT))
     people = figure.data[0]
-    assert people.y[0] == "cut: 5 other reasons"
+    assert people.y[0] == "crop: 5 other reasons"
     # 13 + 12 + 11 + 10 + 9 = 55
     assert people.x[0] == 55
     assert people.text[0] == "55 (5.0 % of all persons)"
@@ -102,7 +102,7 @@ def test_rare_reasons_are_drawn_as_one():
 
 def test_long_reasons_are_wrapped():
     figure = plot_rejected(rejected(("box", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3)))
-    assert figure.data[0].y[0] == "crop: joints do not fit in the largest<br>square that is centred on them"
+    assert figure.data[0].y[0] == "box: joints do not fit in the largest<br>square that is centred on them"
 
 
 def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():

@@ -1,1 +1,1 @@
-"""COCO files: find them, read and check them, filter people, write results."""
+"""COCO files: find, read, validate and repair annotations, filter persons, and write results."""

@@ -1,4 +1,4 @@
-"""Findings on the quality of a data set: what was mended, what is doubtful, what makes every number wrong."""
+"""Findings on the quality of a data set: repaired values, implausible labels, and the skeleton."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,34 +9,41 @@ import pandas as pd
 
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA, KNOWN_OKS_SIGMAS, Skeleton, has_zero_based_limbs, unpaired_joints
 from posescope.core.tables import DataQuality, table_of
-from posescope.data.coco.validation import RecordRepair
+from posescope.data.coco.annotation_validation import RecordRepair
 
 __all__ = [
-    "Finding",
-    "report_findings",
-    "repair_findings",
-    "missing_category_finding",
-    "duplicate_image_finding",
-    "skeleton_findings",
-]
+    "Finding", "duplicate_image_finding", "missing_category_finding", "repair_findings", "report_findings", "skeleton_findings",
+]  # fmt: skip
 
 _LEVELS = {"repaired": logging.WARNING, "warned": logging.WARNING, "refused": logging.ERROR}
+_PERSON_CATEGORIES = frozenset({"person", "people", "human", "pedestrian", "man", "woman", "child", "player"})
+_REMEDIES: Mapping[str, str] = {
+    "numeric_ids": "Write ids as integers.",
+    "image_sizes": "Write height and width as integers, px.",
+    "file_names": "Write the path of the file below the image folder, with '/' as separator.",
+    "crowd_flags": "Write iscrowd as 0 or 1.",
+    "visibilities": "Write x, y and visibility (0, 1, 2) for each joint.",
+    "unlabelled_coordinates": "Write 0, 0, 0 for a joint that is not labelled.",
+    "boxes_from_keypoints": "Write the persons' boxes if metrics by box size matter (pck@).",
+    "areas_from_boxes": "Write the segments' areas if OKS and AP are to be comparable with published values.",
+    "keypoint_counts": "Write the number of keypoints with visibility > 0.",
+}
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found in one split: a row of the table `DataQuality`.
+    """The result of one check of one split: a row of the table `DataQuality`.
 
     Attributes:
-        severity: `repaired`: a value was replaced. `warned`: the records are used as they are. `refused`: the run stops.
-        split: the data set's own name of the split, or `all`.
+        severity: `repaired`: values were replaced. `warned`: the records are used unchanged. `refused`: the run stops.
+        split: name of the split in the data set, or `all`.
         check: short identifier, lower case with underscores.
-        records: how many persons, images or joints were found.
-        total: how many were checked.
-        detail: one sentence that says what was found, with an example record.
-        remedy: one sentence that says what to do.
+        records: number of persons, images or joints found.
+        total: number of those checked.
+        detail: one sentence on the finding, with an example record.
+        remedy: one sentence on what to do.
     """
 
     severity: Literal["repaired", "warned", "refused"]
@@ -49,15 +56,15 @@ class Finding:
 
     @property
     def fraction(self) -> float:
-        """`records` / `total`, 0..1; 0 where nothing was checked."""
+        """`records` / `total`, 0..1; 0 if nothing was checked."""
         return self.records / self.total if self.total else 0.0
 
 
 def report_findings(findings: Sequence[Finding]) -> pd.DataFrame:
-    """Log one line for each finding and return all of them as a table.
+    """Log one line per finding, and return all findings as a table.
 
     Args:
-        findings: in the order in which people should read them: causes before consequences.
+        findings: causes before consequences.
 
     Returns:
         A `DataQuality` table in the same order.
@@ -71,31 +78,14 @@ def report_findings(findings: Sequence[Finding]) -> pd.DataFrame:
     return table_of(DataQuality, findings)
 
 
-# MERGED from findings: The findings on an annotation file: what was mended in its records, and what is doubtful in its
-# skeleton.
-
-_PEOPLE = frozenset({"person", "people", "human", "pedestrian", "man", "woman", "child", "player"})
-_REMEDIES: Mapping[str, str] = {
-    "numeric_ids": "Write ids as whole numbers.",
-    "image_sizes": "Write height and width as whole numbers of px.",
-    "file_names": "Write the file's name as it is below the image folder, with '/' as separator.",
-    "crowd_flags": "Write iscrowd as 0 or 1.",
-    "visibilities": "Write x, y and visibility (0, 1, 2) for each joint.",
-    "unlabelled_coordinates": "Write 0, 0, 0 for a joint that is not labelled.",
-    "boxes_from_keypoints": "Write the persons' boxes if scores by box size matter (pck@).",
-    "areas_from_boxes": "Write the segments' areas if OKS and AP are to compare with those of others.",
-    "keypoint_counts": "Write the number of keypoints with visibility > 0.",
-}
-
-
 def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: int, record_count: int) -> list[Finding]:
-    """Return one finding for each kind of value that was replaced in the records of a file.
+    """Return one finding per kind of replaced value in the records of a file.
 
     Args:
-        split: the data set's own name of it.
-        repaired: of images and of annotations.
-        image_count: how many image records the file has.
-        record_count: how many annotations of the category it has.
+        split: name of the split in the data set.
+        repaired: the replaced values of images and annotations.
+        image_count: number of image records in the file.
+        record_count: number of annotations of the category.
     """
     by_check: dict[str, list[RecordRepair]] = {}
     for one in repaired:
@@ -117,7 +107,14 @@ def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: i
 
 
 def missing_category_finding(split: str, count: int, total: int, categories: int) -> list[Finding]:
-    """Return the finding on annotations that state no category: they are read as being of the wanted one."""
+    """Return the finding on annotations without a category, which are read as the wanted one.
+
+    Args:
+        split: name of the split in the data set.
+        count: number of these annotations.
+        total: number of annotations.
+        categories: number of categories in the file.
+    """
     if not count:
         return []
     detail = f"Annotations without category_id are read as the wanted category; the file has {categories}."
@@ -126,10 +123,10 @@ def missing_category_finding(split: str, count: int, total: int, categories: int
 
 
 def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
-    """Return the finding on images that several records name.
+    """Return the finding on image files that several records name.
 
     Args:
-        split: the data set's own name of it.
+        split: name of the split in the data set.
         images: index image_id; column file_name.
     """
     twice = images["file_name"].duplicated(keep=False)
@@ -137,8 +134,8 @@ def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
         return []
     name = images.loc[twice, "file_name"].iloc[0]
     ids = ", ".join(map(str, images.index[images["file_name"] == name][:3]))
-    detail = f"These image records name a file that another one names too. The first: '{name}', images {ids}."
-    remedy = "Give each image one record: persons of the others are not seen as being in the same picture."
+    detail = f"These image records name the same file as another record. The first: '{name}', images {ids}."
+    remedy = "Write one record per image: persons of different records are treated as persons of different images."
     return [Finding("warned", split, "duplicate_image_records", int(twice.sum()), len(images), detail, remedy)]
 
 
@@ -146,9 +143,9 @@ def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, flo
     """Return the findings on joint names, limbs and OKS sigmas.
 
     Args:
-        skeleton: as read from the file.
-        category: its name.
-        given: the OKS sigmas that the parameters give, by joint name.
+        skeleton: of the file.
+        category: name of the category.
+        given: OKS sigmas of the parameters, by joint name.
     """
     return [*_find_unpaired(skeleton), *_find_limbs(skeleton), *_find_foreign_sigmas(skeleton, category, given),
             *_find_guessed_sigmas(skeleton)]  # fmt: skip
@@ -158,9 +155,7 @@ def _find_unpaired(skeleton: Skeleton) -> list[Finding]:
     unpaired = unpaired_joints(skeleton.joints)
     if not unpaired:
         return []
-    detail = (
-        f"A mirrored person's left and right are mixed up at {'; '.join(f'{name}: {how}' for name, how in unpaired.items())}."
-    )
+    detail = f"A flip confuses left and right of these joints: {'; '.join(f'{name}: {how}' for name, how in unpaired.items())}."
     remedy = "Name pairs left_<joint> and right_<joint>, or train and predict without flips."
     return [Finding("warned", "all", "unpaired_joints", len(unpaired), len(skeleton), detail, remedy)]
 
@@ -170,19 +165,19 @@ def _find_limbs(skeleton: Skeleton) -> list[Finding]:
         return []
     a, b = skeleton.limbs[0]
     detail = f"The limbs seem to count from 0: the first, {[a + 1, b + 1]}, joins {skeleton.joints[a]} and {skeleton.joints[b]}."
-    remedy = "Add 1 to each number of the category's skeleton: expected joint numbers from 1."
+    remedy = "Add 1 to each number of the category's skeleton; expected joint numbers from 1."
     return [Finding("warned", "all", "limbs_from_zero", len(skeleton.limbs), len(skeleton.limbs), detail, remedy)]
 
 
 def _find_foreign_sigmas(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[Finding]:
-    """COCO's sigmas are of persons; a joint of the same name of something else has another spread."""
+    """Find joints of another category than persons that have COCO's sigmas by their name."""
     taken = [name for name in skeleton.joints if name in KNOWN_OKS_SIGMAS and name not in given]
     few = 2 * len(taken) < len(skeleton) and len(taken) < len(KNOWN_OKS_SIGMAS)
-    if not taken or (category.lower() in _PEOPLE and not few):
+    if not taken or (category.lower() in _PERSON_CATEGORIES and not few):
         return []
     pairs = ", ".join(f"{name} {KNOWN_OKS_SIGMAS[name]:g}" for name in taken)
-    detail = f"The category is '{category}', and these joints have the OKS sigmas of COCO's persons by their name alone: {pairs}."
-    remedy = "Give sigmas of your own in data_engineering.source.oks_sigmas if OKS and AP matter."
+    detail = f"The category is '{category}', and these joints have the OKS sigmas of COCO's persons by their names: {pairs}."
+    remedy = "Set your own sigmas in data_engineering.source.oks_sigmas if OKS and AP matter."
     return [Finding("warned", "all", "foreign_oks_sigmas", len(taken), len(skeleton), detail, remedy)]
 
 
@@ -191,9 +186,9 @@ def _find_guessed_sigmas(skeleton: Skeleton) -> list[Finding]:
     if not guessed:
         return []
     detail = f"No OKS sigma is known for {', '.join(guessed)}; {DEFAULT_OKS_SIGMA:g} is used."
-    remedy = "Give them in data_engineering.source.oks_sigmas if OKS and AP matter."
+    remedy = "Set them in data_engineering.source.oks_sigmas if OKS and AP matter."
     return [Finding("warned", "all", "guessed_oks_sigmas", len(guessed), len(skeleton), detail, remedy)]
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + "."
+def _sentence(phrase: str) -> str:
+    return phrase[:1].upper() + phrase[1:] + "."

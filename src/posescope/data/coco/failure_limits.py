@@ -1,4 +1,4 @@
-"""How much may go wrong before a run stops: a training set that has quietly lost half of its people is worse than an error."""
+"""Limits of failures: a run stops if too many records are invalid or too many labels implausible."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,43 +13,51 @@ from posescope.data.coco.plausibility import PlausibilityFinding
 
 __all__ = ["FailureLimits", "check_failures", "grade_findings", "raise_refused"]
 
-_CONSEQUENCE = "its image "  # such reasons follow from those of the images
+_CONSEQUENCE = "its image "  # such reasons follow from those of images
 
 
 class FailureLimits(Options):
-    """How many records may be malformed, and images unreadable."""
+    """Maximum fractions of failures."""
 
     max_fraction: float = Field(
-        0.01, ge=0, le=1, description="a step stops the run if a larger share of its records (0.01 = 1 %) fails; 1: never"
+        0.01, ge=0, le=1, description="maximum fraction of records that may fail in a step (0.01 = 1 %); 1: any"
     )
     max_implausible_fraction: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="reading stops the run if the labels of a larger share of a split's persons are well-formed and make every "
-        "number wrong (between 0 and 1, or piled up at one place); 1: never",
+        description="maximum fraction of a split's persons whose labels may invalidate the metrics (coordinates between 0 and 1, "
+        "or most at one location); 1: any",
     )
 
 
 def grade_findings(implausible: Sequence[PlausibilityFinding], options: FailureLimits | None) -> list[Finding]:
-    """Return the findings of a split's doubts: `refused` where they are too many and ruin every number, else `warned`."""
+    """Set the severity of the findings of a split.
+
+    Args:
+        implausible: results of the plausibility checks.
+        options: the limits; None: no limit.
+
+    Returns:
+        The findings, `refused` if they invalidate the metrics of too many persons, else `warned`.
+    """
     return [
-        replace(doubt.finding, severity="refused")
-        if options is not None and doubt.invalidates_metrics and doubt.finding.fraction > options.max_implausible_fraction
-        else doubt.finding
-        for doubt in implausible
+        replace(found.finding, severity="refused")
+        if options is not None and found.invalidates_metrics and found.finding.fraction > options.max_implausible_fraction
+        else found.finding
+        for found in implausible
     ]
 
 
 def raise_refused(findings: Sequence[Finding], options: FailureLimits) -> None:
-    """Stop if a finding is `refused`.
+    """Raise an error if a finding is `refused`.
 
     Args:
         findings: of all splits, causes before consequences.
-        options: how many labels may be wrong.
+        options: the limits, for the message.
 
     Raises:
-        DataError: with the refused findings first, and after them what else was found, which may follow from them.
+        DataError: lists the refused findings first, then the others, which may be consequences.
     """
     refused = [finding for finding in findings if finding.severity == "refused"]
     if not refused:
@@ -57,10 +65,10 @@ def raise_refused(findings: Sequence[Finding], options: FailureLimits) -> None:
     others = [finding for finding in findings if finding.severity == "warned"]
     lines = [_line_of(finding) for finding in refused]
     if others:
-        lines += ["Found besides, perhaps for the same cause:", *(_line_of(finding) for finding in others)]
+        lines += ["Further findings, perhaps with the same cause:", *(_line_of(finding) for finding in others)]
     raise DataError(
-        f"read: labels make every number wrong; at most {options.max_implausible_fraction:.1%} of a split's may. Mend the files, or allow "
-        "more: data_engineering.failures.max_implausible_fraction.\n" + "\n".join(lines)
+        f"read: implausible labels, which invalidate the metrics; expected at most {options.max_implausible_fraction:.1%} of a "
+        "split's persons. Correct the files, or raise data_engineering.failures.max_implausible_fraction.\n" + "\n".join(lines)
     )
 
 
@@ -72,17 +80,16 @@ def _line_of(finding: Finding) -> str:
 
 
 def check_failures(issues: pd.DataFrame, total: int, options: FailureLimits, step: str) -> None:
-    """See that not too many failed.
+    """Check that not too many records of a step failed.
 
     Args:
-        issues: an `Issues` table of what failed in a step.
-        total: how many records the step was given, the failed ones included.
-        options: how many may fail.
-        step: its name, for the message.
+        issues: an `Issues` table of the failures.
+        total: number of records of the step, failures included.
+        options: the limits.
+        step: name of the step, for the message.
 
     Raises:
-        DataError: if more than `max_fraction` failed: how many for which reason, and the first of each; reasons that follow from
-            others come last.
+        DataError: if more than `max_fraction` failed; lists the counts by reason and the first record of each, consequences last.
     """
     if len(issues) <= options.max_fraction * total:
         return
@@ -92,7 +99,6 @@ def check_failures(issues: pd.DataFrame, total: int, options: FailureLimits, ste
         for reason, group in groups
     ]
     raise DataError(
-        f"{step}: {len(issues)} of {total} records failed ({len(issues) / max(total, 1):.1%}); at most "
-        f"{options.max_fraction:.1%} may. Mend the data, or allow more: data_engineering.failures.max_fraction.\n"
-        + "\n".join(lines)
+        f"{step}: {len(issues)} of {total} records failed ({len(issues) / max(total, 1):.1%}), expected at most "
+        f"{options.max_fraction:.1%}. Correct the data, or raise data_engineering.failures.max_fraction.\n" + "\n".join(lines)
     )

@@ -1,4 +1,4 @@
-"""Match the file names that one file has to those of another: of results to annotations, of boxes to the images of a folder."""
+"""Match the image names of two sources: results to annotations, boxes to the images of a folder."""
 
 import unicodedata
 from collections import defaultdict
@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from posescope.data.coco.record_validation import show_value
+from posescope.data.coco.record_validation import format_value
 
 __all__ = ["FileNameMatcher", "NameMatches"]
 
 
 @dataclass(frozen=True)
 class NameMatches:
-    """What names mean.
+    """The result of a matching.
 
     Attributes:
-        found: the known image of each name that has exactly one.
-        ambiguous: for each name that may mean several images, a sentence that says which.
+        found: the known image per name that matches exactly one.
+        ambiguous: a sentence per name that matches several images.
     """
 
     found: Mapping[str, str]
@@ -25,12 +25,14 @@ class NameMatches:
 
 
 class FileNameMatcher:
-    """The names of known images, relative to their folder.
+    """Matches names to known images.
 
-    A name means the image of the same relative name. Otherwise it means the one image whose path ends alike (two parts or more:
-    `/data/clip1/0001.jpg` is `clip1/0001.jpg`), and otherwise the one image with the same base name. Two names never mean the
-    same image. Names that differ in Unicode normalisation, in a backslash for `/` or in a leading `./` are the same name. Case
-    counts.
+    A name matches the image of the same relative path; otherwise the one image whose path has the same end (two parts or more:
+    `/data/clip1/0001.jpg` matches `clip1/0001.jpg`); otherwise the one image of the same base name. Two names never match the
+    same image. Names that differ in Unicode normalisation, a backslash for `/` or a leading `./` are equal. Case matters.
+
+    Args:
+        known: names of the images, relative to their folder.
     """
 
     def __init__(self, known: Iterable[str]) -> None:
@@ -47,33 +49,37 @@ class FileNameMatcher:
         """Find the known image of each name.
 
         Args:
-            asked: all names of the other source. Of two that may mean the same image, the one that fits better means it; if both
-                fit alike, they are ambiguous.
-            stems: a name may also lack its suffix (`0001` for `0001.jpg`).
+            asked: all names of the other source. Of two that match the same image, the closer one gets it; equally close ones are
+                ambiguous.
+            stems: whether a name may lack its suffix (`0001` for `0001.jpg`).
+
+        Example:
+            >>> FileNameMatcher(["clip1/0001.jpg", "clip2/0001.jpg"]).match(["/data/clip1/0001.jpg"]).found
+            {'/data/clip1/0001.jpg': 'clip1/0001.jpg'}
         """
         found: dict[str, str] = {}
         ambiguous: dict[str, str] = {}
-        by_fit: tuple[dict[str, str], ...] = ({}, {}, {})
+        by_rank: tuple[dict[str, str], ...] = ({}, {}, {})
         for name in dict.fromkeys(asked):
-            candidates, fit = self._candidates(_plain(name), stems)
+            candidates, rank = self._candidates(_plain(name), stems)
             if len(candidates) > 1:
-                ambiguous[name] = f"{show_value(name)} may be {_list_of(candidates)}"
+                ambiguous[name] = f"{format_value(name)} matches several images: {_list_of(candidates)}"
             elif candidates:
-                by_fit[fit][name] = candidates[0]
-        meant: set[str] = set()
-        for matches in by_fit:
-            groups = _group_by_image(matches, without=meant)
+                by_rank[rank][name] = candidates[0]
+        taken: set[str] = set()
+        for matches in by_rank:
+            groups = _group_by_image(matches, without=taken)
             for image, spelled in groups.items():
                 names = [name for same in spelled.values() for name in same]
                 if len(spelled) == 1:
                     found |= dict.fromkeys(names, image)
                 else:
-                    ambiguous |= dict.fromkeys(names, f"{_list_of(names)} may all be {show_value(image)}")
-            meant |= groups.keys()
+                    ambiguous |= dict.fromkeys(names, f"{_list_of(names)} all match {format_value(image)}")
+            taken |= groups.keys()
         return NameMatches(found, ambiguous)
 
     def _candidates(self, plain: str, stems: bool) -> tuple[list[str], int]:
-        """The images that a name may mean, and how well it fits: 0 the same name, 1 the same end of the path, 2 the base name."""
+        """Return the candidate images and the rank of the match: 0 same name, 1 same end of the path, 2 same base name."""
         if plain in self._exact:
             return self._exact[plain], 0
         path = PurePosixPath(plain)
@@ -89,13 +95,13 @@ def _plain(name: str) -> str:
 
 
 def _end_alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one path is the end of the other, by two parts or more."""
+    """Return whether one path is the end of the other, by two parts or more."""
     shared = min(len(one), len(other))
     return shared >= 2 and one[-shared:] == other[-shared:]
 
 
 def _group_by_image(images: Mapping[str, str], without: Collection[str]) -> dict[str, dict[str, list[str]]]:
-    """The names that may mean each image, by their plain form; images that other names fit better are left out."""
+    """Return the names that match each image, by normalised name; images that are matched more closely are left out."""
     groups: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
     for name, image in images.items():
         if image not in without:
@@ -104,5 +110,5 @@ def _group_by_image(images: Mapping[str, str], without: Collection[str]) -> dict
 
 
 def _list_of(names: list[str]) -> str:
-    shown = [show_value(name) for name in names[:3]]
+    shown = [format_value(name) for name in names[:3]]
     return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""Where a COCO-format data set lies: the store object that the catalog hands to the nodes."""
+"""The folder of a COCO-format data set, and the names of its splits and files."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,30 +13,31 @@ from posescope.data.images.orientation import PixelFrame
 
 __all__ = ["SAMPLE_MARKER", "CocoFolder", "SourceOptions"]
 
-SAMPLE_MARKER = "sample.json"  # stands in the folder of a generated sample
+SAMPLE_MARKER = "sample.json"  # the file in the folder of a generated sample
 
 Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SourceOptions(Options):
-    """How the splits and files of a data set are called; `{split}` stands for the split's name."""
+    """Names of the splits and files of a data set; `{split}` is replaced by the name of the split."""
 
-    train_split: str = Field("train2017", min_length=1, description="name of the split that trains (and gives the test set)")
-    val_split: str = Field("val2017", min_length=1, description="name of the split that validates")
+    train_split: str = Field("train2017", min_length=1, description="name of the training split (the test set is drawn from it)")
+    val_split: str = Field("val2017", min_length=1, description="name of the validation split")
     images: str | None = Field(
-        "{split}", description="folder of a split's images, under the data set's folder; null: there are annotations only"
+        "{split}", description="folder of a split's images below the data set's folder; null: annotations only"
     )
     annotations: str = Field(
-        "annotations/person_keypoints_{split}.json", description="annotation file of a split; with .gz added it is found too"
+        "annotations/person_keypoints_{split}.json",
+        description="annotation file of a split; also found with the suffix .gz",
     )
     category: str = Field("person", description="name of the category to read")
     orientation: PixelFrame = Field(
         "stored",
-        description="frame of the labels: stored (the file's pixels, as in COCO) or upright (turned by EXIF)",
+        description="pixel frame of the labels: stored (as in COCO) or upright (EXIF orientation applied)",
     )
-    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest picture that is decoded")
+    image_limits: ImageLimits = Field(default_factory=ImageLimits, description="maximum size of an image")
     oks_sigmas: dict[str, Sigma] = Field(
-        default_factory=dict, description="OKS sigmas by joint name, > 0, for joints that COCO lacks"
+        default_factory=dict, description="OKS sigma by joint name, > 0, for joints that COCO lacks"
     )
 
     @field_validator("images", "annotations")
@@ -49,76 +50,84 @@ class SourceOptions(Options):
         try:
             pattern.format(split="any")
         except (LookupError, ValueError, AttributeError) as error:
-            raise ValueError(f"expected no placeholder but {{split}}, found '{pattern}'") from error
+            raise ValueError(f"expected only the placeholder {{split}}, found '{pattern}'") from error
         return pattern
 
     def source_split_of(self, split: str) -> str:
-        """The data set's split that the people of ours (train, val, test) come from: the test set is drawn from train."""
+        """Return the split of the data set that train, val or test comes from; the test set is drawn from the training split."""
         return self.val_split if split == "val" else self.train_split
 
     def splits(self) -> dict[str, str]:
-        """The splits that have files of their own: our name -> the data set's."""
+        """Return the names of the splits in the data set by train and val."""
         return {"train": self.train_split, "val": self.val_split}
 
 
 @dataclass(frozen=True)
 class CocoFolder:
-    """A data set's folder. Nodes get it from the catalog; they never build paths themselves."""
+    """The folder `root` of a data set. The nodes of the pipelines get it from the catalog and build no paths."""
 
     root: Path
 
     @property
     def is_generated(self) -> bool:
-        """Whether these are the drawn people of the generated sample, and no photographs."""
+        """Whether the images are those of the generated sample instead of photographs."""
         return (self.root / SAMPLE_MARKER).is_file()
 
     def annotation_file(self, source: SourceOptions, source_split: str) -> Path:
-        """The annotation file of a split, `.json` or `.json.gz`.
+        """Return the annotation file of a split, `.json` or `.json.gz`.
+
+        Args:
+            source: names of the files.
+            source_split: name of the split in the data set.
 
         Raises:
-            DataError: if there is neither.
+            DataError: if neither exists.
         """
         plain = self.root / source.annotations.format(split=source_split)
         zipped = plain.with_name(plain.name + ".gz")
         found = next((path for path in (plain, zipped) if path.is_file()), None)
         if found is None:
             raise DataError(
-                f"{plain}: there is no such annotation file (nor {zipped.name}). Is raw_dir={self.root} right, and are "
-                "data_engineering.source.train_split, val_split and annotations?"
+                f"{plain}: the annotation file does not exist (nor {zipped.name}). Check raw_dir={self.root} and "
+                "data_engineering.source.train_split, val_split and annotations."
             )
         return found
 
     def image_folder(self, source: SourceOptions, source_split: str) -> Path:
-        """The folder of a split's images.
+        """Return the folder of a split's images.
+
+        Args:
+            source: names of the files.
+            source_split: name of the split in the data set.
 
         Raises:
-            DataError: if there is no such folder, or the source has annotations only.
+            DataError: if the folder does not exist, or the source has annotations only.
         """
         if source.images is None:
             raise DataError(
-                f"{self.root}: this source has no images (data_engineering.source.images is null). Its annotations can be read, "
-                "filtered, boxed and split; to cut people out, say in which folder the images of a split lie."
+                f"{self.root}: expected the folder of the images in data_engineering.source.images, found null. Without images "
+                "the annotations can be read, filtered and split, but no crops written."
             )
         folder = self.root / source.images.format(split=source_split)
         if not folder.is_dir():
             raise DataError(
-                f"{folder}: there is no such folder of images. Is raw_dir={self.root} right, and data_engineering.source.images?"
+                f"{folder}: the image folder does not exist. Check raw_dir={self.root} and data_engineering.source.images."
             )
         return folder
 
     def check(self, source: SourceOptions) -> None:
-        """See that every file and folder that `source` names is there.
+        """Check that all files and folders of `source` exist.
 
         Raises:
-            DataError: naming the first one that is missing.
+            DataError: names the first missing one.
         """
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: there is no such folder. raw_dir names the data set's folder.")
+            raise DataError(f"{self.root}: the folder of the data set (raw_dir) does not exist.")
         for source_split in source.splits().values():
             self.annotation_file(source, source_split)
             if source.images is not None:
                 self.image_folder(source, source_split)
 
     def is_finished(self) -> bool:
-        """True if the folder is there with something in it."""
+        """Return whether the folder exists and is not empty."""
         return self.root.is_dir() and any(self.root.iterdir())

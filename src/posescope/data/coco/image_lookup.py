@@ -1,6 +1,6 @@
-"""Find the file that an image record means: other tools write other separators, prefixes, letter cases and normal forms.
+"""Find the image file of a record whose `file_name` has another separator, prefix, letter case or Unicode normal form.
 
-A name is only ever replaced by one below the image folder, and only where exactly one file answers to it.
+A name is replaced only by one below the image folder, and only if exactly one file matches.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from posescope.data.coco.record_validation import is_storable, show_value
+from posescope.data.coco.record_validation import format_value, is_storable
 from posescope.data.coco.repair import Repair
 from posescope.data.images.headers import ImageError, ImageLimits, read_header
 from posescope.data.images.orientation import PixelFrame
@@ -17,15 +17,16 @@ from posescope.data.images.orientation import PixelFrame
 __all__ = ["ImageLookup"]
 
 _DRIVE = re.compile(r"[A-Za-z]:")
-_NOT_PLAIN = "file_name is not written in the plainest way"
+_NOT_NORMALISED = "file_name is not a normalised path"
+_BACKSLASHES = "file_name has backslashes as separators"
 
 
 class ImageLookup:
-    """The files below an image folder, looked up by the names that annotation files give them.
+    """The files below an image folder, looked up by the names in annotation files.
 
     Args:
-        root: the folder, resolved; None: there are annotations only, and names are only made plain.
-        frame: of the sizes: the pictures as they are stored, or turned upright by EXIF.
+        root: the resolved folder; None: annotations only, names are normalised without a lookup.
+        frame: pixel frame of the sizes.
     """
 
     def __init__(self, root: Path | None, frame: PixelFrame = "stored") -> None:
@@ -33,7 +34,7 @@ class ImageLookup:
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def repair_name(self, image: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
-        """Replace `file_name` by the plain name of the file that is there; leave it as it is if there is none."""
+        """Replace `file_name` by the normalised name of an existing file; keep it if there is none."""
         name = image.get("file_name")
         if not isinstance(name, str) or not is_storable(name) or not name:
             return image, []
@@ -41,10 +42,10 @@ class ImageLookup:
         if found is None or found[0] == name:
             return image, []
         repaired, reason = found
-        return {**image, "file_name": repaired}, [Repair("file_names", reason, f"file_name {show_value(name)}")]
+        return {**image, "file_name": repaired}, [Repair("file_names", reason, f"file_name {format_value(name)}")]
 
     def read_size(self, name: Any) -> tuple[int, int] | None:
-        """Return (height, width) px from the file's header, in the frame of the labels; None if it cannot be read."""
+        """Return (height, width) px from the header of a file, in the frame of the labels; None if it cannot be read."""
         if self.root is None or not isinstance(name, str) or not is_storable(name) or not self._is_file(name):
             return None
         path = self.root / name
@@ -56,34 +57,36 @@ class ImageLookup:
         return header.upright_size if self.frame == "upright" else header.stored_size
 
     def _find(self, name: str) -> tuple[str, str] | None:
-        """The plain name and why it differs, or None."""
-        plain = _plain(name)
-        slashed = _plain(name.replace("\\", "/")) if "\\" in name else ""
+        """Return the name of the file and the reason for which it differs, or None."""
+        plain = _normalise(name)
+        slashed = _normalise(name.replace("\\", "/")) if "\\" in name else ""
         if self.root is None:
-            return (slashed, "file_name has backslashes as separators") if slashed else (plain, _NOT_PLAIN) if plain else None
+            return (
+                (slashed, "file_name has backslashes as separators") if slashed else (plain, _NOT_NORMALISED) if plain else None
+            )
         candidates = (
-            (plain, _NOT_PLAIN),
-            (slashed, "file_name has backslashes as separators"),
+            (plain, _NOT_NORMALISED),
+            (slashed, _BACKSLASHES),
             (_without_folder(slashed or plain, self.root.name), "file_name repeats the name of the image folder"),
-            (_plain(unquote(name)) if "%" in name else "", "file_name is quoted as in a URL"),
+            (_normalise(unquote(name)) if "%" in name else "", "file_name is percent-encoded as in a URL"),
         )
         exact = next(((path, reason) for path, reason in candidates if path and self._is_file(path)), None)
         if exact is not None:
             return exact
-        reason = "image file is missing under its file_name; one that differs in letter case or Unicode form was found"
+        reason = "image file is missing; one whose name differs in letter case or Unicode form was found"
         similar = (self._find_similar(path) for path, _ in candidates if path)
         return next(((path, reason) for path in similar if path), None)
 
     def _is_file(self, name: str) -> bool:
-        if self.root is None or not _plain(name):
+        if self.root is None or not _normalise(name):
             return False
         try:
             return (self.root / name).is_file()
-        except OSError:  # a name that no file system takes, for its length
+        except OSError:  # a name that is too long for the file system
             return False
 
     def _find_similar(self, name: str) -> str:
-        """The only file whose name differs in letter case or Unicode normal form alone, or ''."""
+        """Return the only file whose name differs in letter case or Unicode normal form alone, or ''."""
         if self.root is None:
             return ""
         folder, found = self.root, []
@@ -103,14 +106,14 @@ class ImageLookup:
             try:
                 for entry in sorted(folder.iterdir()):
                     names.setdefault(_folded(entry.name), []).append(entry.name)
-            except OSError:  # no folder, or none that may be listed: nothing similar can be found in it
+            except OSError:  # missing or not listable
                 names = {}
             self._listings[folder] = names
         return self._listings[folder]
 
 
-def _plain(name: str) -> str:
-    """The name without `./`, `//` and a `/` at its end; '' for one that is absolute or leads out of its folder."""
+def _normalise(name: str) -> str:
+    """Return the name without `./`, `//` and a trailing `/`; '' if it is absolute or leaves its folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or _DRIVE.match(name):
         return ""
@@ -118,7 +121,7 @@ def _plain(name: str) -> str:
 
 
 def _without_folder(name: str, folder: str) -> str:
-    """`train2017/a.jpg` as `a.jpg` where the folder is called `train2017`."""
+    """Return `a.jpg` for `train2017/a.jpg` if the folder is called `train2017`, else ''."""
     parts = PurePosixPath(name).parts
     return "/".join(parts[1:]) if len(parts) > 1 and parts[0] == folder else ""
 

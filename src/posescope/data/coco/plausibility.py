@@ -1,6 +1,7 @@
-"""Find labels that are well-formed and cannot be meant as they stand: each check of a split's persons gives one finding.
+"""Plausibility checks of valid labels: units, coincident keypoints, duplicates, joints outside box or image.
 
-The checks come in the order of cause and consequence: keypoints between 0 and 1 lie outside their boxes too, so units come first.
+Each check of a split gives at most one finding. Causes are checked before consequences: keypoints between 0 and 1 are also
+outside their boxes, so units come first.
 """
 
 from dataclasses import dataclass
@@ -10,33 +11,33 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posescope.data.coco.annotation_validation import ValidAnnotations
 from posescope.data.coco.data_quality import Finding
-from posescope.data.coco.validation import ValidAnnotations
 
-__all__ = ["PlausibilityFinding", "SplitLabels", "check_plausibility", "find_persons_in_both_splits", "split_labels"]
+__all__ = ["PlausibilityFinding", "SplitLabels", "check_plausibility", "find_persons_in_both_splits", "collect_labels"]
 
 Mask = NDArray[np.bool_]
 
-LEAST_IMAGE_SIDE_PX = 8  # in a smaller image, places between 0 and 1 may be pixels
-FEW_PERSONS = 10  # checks of a whole split say nothing about fewer
-BOX_REACH = 0.1  # of the box's longer side: so far a joint may lie outside its box
+MIN_IMAGE_SIDE_PX = 8  # in a smaller image, coordinates between 0 and 1 may be pixels
+MIN_PERSONS = 10  # for the checks of a whole split
+BOX_MARGIN = 0.1  # distance of a joint from its box that is plausible, as a fraction of the longer side
 # In COCO 0.2 % of the persons have more than half of their labelled joints beyond that.
-MOST_OUTSIDE_BOX = 0.02
-MOST_AT_ONE_PLACE = 0.02  # of the persons with a label at exactly the same place; in COCO 0.02 %
+MAX_OUTSIDE_FRACTION = 0.02  # of the persons
+MAX_REPEATED_FRACTION = 0.02  # of the persons with a label at exactly the same location; in COCO 0.02 %
 
 
 @dataclass(frozen=True, eq=False)
 class SplitLabels:
-    """The usable records of a split, as arrays; places in COCO's px.
+    """The valid records of a split as arrays, in COCO's convention of pixels.
 
     Attributes:
-        split: the data set's own name of it.
+        split: name of the split in the data set.
         annotation_ids: (N,).
-        file_names: (N,) of the image of each record.
+        file_names: (N,) image file of each record.
         sizes: (N, 2) width and height of the image, px.
-        boxes: (N, 4) x, y, w, h.
+        boxes: (N, 4) x, y, w, h, px.
         areas: (N,) px^2.
-        places: (N, K, 2) x, y, NaN where unlabelled.
+        joints: (N, K, 2) x, y, px; NaN where unlabelled.
     """
 
     split: str
@@ -45,28 +46,28 @@ class SplitLabels:
     sizes: NDArray[np.float64]
     boxes: NDArray[np.float64]
     areas: NDArray[np.float64]
-    places: NDArray[np.float64]
+    joints: NDArray[np.float64]
 
     @property
     def labelled(self) -> Mask:
-        """(N, K) whether a joint is labelled."""
-        return np.asarray(np.isfinite(self.places[..., 0]))
+        """(N, K) bool: whether a joint is labelled."""
+        return np.asarray(np.isfinite(self.joints[..., 0]))
 
     @property
     def has_labels(self) -> Mask:
-        """(N,) whether any joint is labelled."""
+        """(N,) bool: whether any joint is labelled."""
         return np.asarray(self.labelled.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
 class PlausibilityFinding:
-    """One finding and the records that it is about.
+    """The finding of a check and the records concerned.
 
     Attributes:
-        finding: for the table `DataQuality`.
-        records: (N,) which records of the split.
-        invalidates_metrics: whether such a record's labels make every number about it wrong: then a share of them stops the run.
-        reason: in a few words, for the table of issues.
+        finding: row of the table `DataQuality`.
+        records: (N,) bool: which records of the split.
+        invalidates_metrics: whether every metric of such a record is wrong; too many of them stop the run.
+        reason: short phrase for the table of issues.
     """
 
     finding: Finding
@@ -75,13 +76,13 @@ class PlausibilityFinding:
     reason: str
 
 
-def split_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> SplitLabels:
-    """Return the labels of a split's persons; crowds are left out.
+def collect_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> SplitLabels:
+    """Return the labels of a split's persons, without crowds.
 
     Args:
-        checks: the records of the split.
+        checks: the valid annotations of the split.
         images: index image_id; columns file_name, height, width.
-        split: the data set's own name of it.
+        split: name of the split in the data set.
     """
     keep = ~checks.is_crowd
     rows = images.loc[checks.image_ids[keep]]
@@ -93,12 +94,12 @@ def split_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -> 
         sizes=rows[["width", "height"]].to_numpy(dtype=np.float64),
         boxes=checks.boxes[keep],
         areas=checks.areas[keep],
-        places=np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan),
+        joints=np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan),
     )
 
 
 def check_plausibility(labels: SplitLabels) -> list[PlausibilityFinding]:
-    """Run all checks of a split, causes before consequences; checks that find nothing give nothing."""
+    """Run all checks of a split, causes before consequences, and return their findings."""
     if not len(labels.annotation_ids):
         return []
     checks = (
@@ -106,17 +107,17 @@ def check_plausibility(labels: SplitLabels) -> list[PlausibilityFinding]:
         _find_normalised_boxes,
         _find_percentages,
         _find_corner_boxes,
-        _find_piles,
-        _find_repeated_place,
+        _find_coincident_keypoints,
+        _find_repeated_location,
         _find_equal_areas,
         _find_repeated_persons,
         _find_outside_image,
         _find_outside_box,
     )
-    return [doubt for doubt in (check(labels) for check in checks) if doubt is not None]
+    return [found for found in (check(labels) for check in checks) if found is not None]
 
 
-def _doubt(
+def _finding(
     labels: SplitLabels,
     check: str,
     records: Mask,
@@ -126,7 +127,16 @@ def _doubt(
     invalidates_metrics: bool = False,
     among: Mask | None = None,
 ) -> PlausibilityFinding | None:
-    """Return the finding about these records; None if there is none."""
+    """Return the finding about these records; None if there are none.
+
+    Args:
+        labels: of the split.
+        check: short identifier.
+        records: (N,) bool.
+        reason, detail, remedy: phrase and sentences of the finding.
+        invalidates_metrics: whether every metric of such a record is wrong.
+        among: (N,) bool: the records that were checked; None: all.
+    """
     if not records.any():
         return None
     first = labels.annotation_ids[np.flatnonzero(records)[0]]
@@ -139,170 +149,176 @@ def _doubt(
 
 
 def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) the largest number of each record, -inf where it has none."""
+    """Return (N,) the largest coordinate of each record, -inf without labels."""
     return np.asarray(np.where(np.isnan(values), -np.inf, values).max(axis=(1, 2), initial=-np.inf))
 
 
 def _find_normalised_keypoints(labels: SplitLabels) -> PlausibilityFinding | None:
-    large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
-    records = labels.has_labels & large & (_largest(labels.places) <= 1) & (_largest(-labels.places) <= 0)
-    return _doubt(
-        labels, "normalised_keypoints", records, "labelled keypoints lie between 0 and 1",
-        "All labelled keypoints of these persons lie between 0 and 1, as if they were shares of the image and not px.",
+    large = labels.sizes.min(axis=1) >= MIN_IMAGE_SIDE_PX
+    records = labels.has_labels & large & (_largest(labels.joints) <= 1) & (_largest(-labels.joints) <= 0)
+    return _finding(
+        labels, "normalised_keypoints", records, "labelled keypoints are between 0 and 1",
+        "All labelled keypoints of these persons are between 0 and 1, as if they were fractions of the image instead of px.",
         "Multiply x by the image's width and y by its height.", invalidates_metrics=True, among=labels.has_labels,
     )  # fmt: skip
 
 
 def _find_normalised_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
-    large = labels.sizes.min(axis=1) >= LEAST_IMAGE_SIDE_PX
+    large = labels.sizes.min(axis=1) >= MIN_IMAGE_SIDE_PX
     records = np.asarray(large & ((labels.boxes >= 0) & (labels.boxes <= 1)).all(axis=1))
-    return _doubt(
-        labels, "normalised_boxes", records, "bbox lies between 0 and 1",
-        "All four numbers of these boxes lie between 0 and 1, as if they were shares of the image and not px.",
+    return _finding(
+        labels, "normalised_boxes", records, "bbox is between 0 and 1",
+        "All four numbers of these boxes are between 0 and 1, as if they were fractions of the image instead of px.",
         "Multiply x and width by the image's width, y and height by its height.", invalidates_metrics=True,
     )  # fmt: skip
 
 
 def _find_percentages(labels: SplitLabels) -> PlausibilityFinding | None:
-    """A whole split in the first 100 px of larger images; a single person may well stand there."""
+    """Find splits with all keypoints in the first 100 px of larger images; a single person may be there."""
     large = labels.has_labels & (labels.sizes.min(axis=1) > 110)
-    low, high = _largest(-labels.places) <= 0, _largest(labels.places)
+    low, high = _largest(-labels.joints) <= 0, _largest(labels.joints)
     records = large & low & (high <= 100) & (high > 1)
-    if large.sum() < FEW_PERSONS or records.sum() < 0.99 * large.sum():
+    if large.sum() < MIN_PERSONS or records.sum() < 0.99 * large.sum():
         return None
-    return _doubt(
-        labels, "percent_keypoints", records, "labelled keypoints lie between 0 and 100",
-        "No labelled keypoint of the split is beyond 100, though the images are larger: they seem to be per cent and not px.",
-        "If they are per cent, multiply x by the width / 100 and y by the height / 100.", among=large,
+    return _finding(
+        labels, "percent_keypoints", records, "labelled keypoints are between 0 and 100",
+        "No labelled keypoint of the split exceeds 100, although the images are larger: they seem to be percent instead of px.",
+        "If they are percent, multiply x by the width / 100 and y by the height / 100.", among=large,
     )  # fmt: skip
 
 
 def _find_corner_boxes(labels: SplitLabels) -> PlausibilityFinding | None:
-    """Boxes x1, y1, x2, y2: no far corner is before the near one, and as x, y, width, height many leave the image."""
+    """Find splits with boxes x1, y1, x2, y2: as corners nearly all are in order, as x, y, w, h many exceed the image."""
     boxes, sizes = labels.boxes, labels.sizes
-    as_corners = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (boxes[:, 2:] <= sizes + 1).all(axis=1)
-    leaves = np.asarray((boxes[:, :2] + boxes[:, 2:] > sizes + 1).any(axis=1))
-    if len(boxes) < FEW_PERSONS or as_corners.mean() < 0.99 or leaves.mean() < 0.05:
+    are_corners = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (boxes[:, 2:] <= sizes + 1).all(axis=1)
+    exceeds = np.asarray((boxes[:, :2] + boxes[:, 2:] > sizes + 1).any(axis=1))
+    if len(boxes) < MIN_PERSONS or are_corners.mean() < 0.99 or exceeds.mean() < 0.05:
         return None
-    return _doubt(
-        labels, "corner_boxes", leaves, "bbox seems to be two corners",
-        "The boxes leave the image as x, y, width, height and fit in it as two corners x1, y1, x2, y2.",
-        "Write width and height in the place of x2 and y2.",
+    return _finding(
+        labels, "corner_boxes", exceeds, "bbox seems to be two corners",
+        "The boxes exceed the image as x, y, width, height, and fit in it as two corners x1, y1, x2, y2.",
+        "Write width and height instead of x2 and y2.",
     )  # fmt: skip
 
 
-def _find_piles(labels: SplitLabels) -> PlausibilityFinding | None:
-    """Three or more labels of a person at one place, and no fewer than half of all that it has."""
+def _find_coincident_keypoints(labels: SplitLabels) -> PlausibilityFinding | None:
+    """Find persons with at least three labels, and at least half of all, at one location."""
     count = labels.labelled.sum(axis=1)
-    tallest = _most_at_one_place(labels.places)
-    records = (tallest >= 3) & (2 * tallest >= count)
-    return _doubt(
-        labels, "coincident_keypoints", records, "half of the labelled keypoints or more lie at one place",
-        "Half of these persons' labelled keypoints or more lie at exactly the same place.",
-        "Give joints that were not labelled visibility 0.", invalidates_metrics=True, among=labels.has_labels,
+    most = _count_coincident(labels.joints)
+    records = (most >= 3) & (2 * most >= count)
+    return _finding(
+        labels, "coincident_keypoints", records, "at least half of the labelled keypoints are at one location",
+        "At least half of the labelled keypoints of these persons are at exactly the same location.",
+        "Write visibility 0 for joints that are not labelled.", invalidates_metrics=True, among=labels.has_labels,
     )  # fmt: skip
 
 
-def _most_at_one_place(places: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N,) how many labels of each person share the place that most of them share."""
-    flat = places[..., 0] + 1j * places[..., 1]
+def _count_coincident(joints: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return (N,) the largest number of labels that each person has at one location."""
+    flat = joints[..., 0] + 1j * joints[..., 1]
     ordered = np.sort(flat, axis=1)  # complex numbers by x, then y; NaN last
-    best = np.zeros(len(places), dtype=np.int64)
-    run = np.zeros(len(places), dtype=np.int64)
-    for joint in range(places.shape[1]):
-        there = np.isfinite(ordered[:, joint].real)
-        same = there & (ordered[:, joint] == ordered[:, joint - 1]) if joint else np.zeros(len(places), dtype=np.bool_)
-        run = np.where(same, run + 1, there.astype(np.int64))
+    best = np.zeros(len(joints), dtype=np.int64)
+    run = np.zeros(len(joints), dtype=np.int64)
+    for joint in range(joints.shape[1]):
+        labelled = np.isfinite(ordered[:, joint].real)
+        same = labelled & (ordered[:, joint] == ordered[:, joint - 1]) if joint else np.zeros(len(joints), dtype=np.bool_)
+        run = np.where(same, run + 1, labelled.astype(np.int64))
         best = np.maximum(best, run)
     return best
 
 
-def _find_repeated_place(labels: SplitLabels) -> PlausibilityFinding | None:
-    """The same place in many persons: a corner, mostly, where a tool puts what nobody labelled."""
+def _find_repeated_location(labels: SplitLabels) -> PlausibilityFinding | None:
+    """Find a location that many persons have a label at: mostly a corner where tools put unlabelled joints."""
     persons, joints = np.nonzero(labels.labelled)
     if not len(persons):
         return None
-    x, y = labels.places[persons, joints].T
+    x, y = labels.joints[persons, joints].T
     table = pd.DataFrame({"x": x, "y": y, "person": persons}).drop_duplicates()
     counts = table.value_counts(["x", "y"])
-    (place_x, place_y), most = counts.index[0], int(counts.iloc[0])
+    (x_most, y_most), most = counts.index[0], int(counts.iloc[0])
     zeros = int(counts.get((0.0, 0.0), 0))
-    if most <= max(MOST_AT_ONE_PLACE * labels.has_labels.sum(), FEW_PERSONS // 2):
+    if most <= max(MAX_REPEATED_FRACTION * labels.has_labels.sum(), MIN_PERSONS // 2):
         if not zeros:
             return None
-        place_x, place_y = 0.0, 0.0
-    records = ((labels.places[..., 0] == place_x) & (labels.places[..., 1] == place_y)).any(axis=1)
-    return _doubt(
-        labels, "repeated_location", records, "a labelled keypoint lies where those of other persons lie",
-        f"These persons have a label at exactly ({place_x:g}, {place_y:g}).",
-        "Give joints that were not labelled visibility 0.", among=labels.has_labels,
+        x_most, y_most = 0.0, 0.0
+    records = ((labels.joints[..., 0] == x_most) & (labels.joints[..., 1] == y_most)).any(axis=1)
+    return _finding(
+        labels, "repeated_location", records, "a labelled keypoint is at the same location as those of other persons",
+        f"These persons have a label at exactly ({x_most:g}, {y_most:g}).",
+        "Write visibility 0 for joints that are not labelled.", among=labels.has_labels,
     )  # fmt: skip
 
 
 def _find_equal_areas(labels: SplitLabels) -> PlausibilityFinding | None:
     boxes = labels.boxes[:, 2] * labels.boxes[:, 3]
-    if len(boxes) < FEW_PERSONS or np.ptp(labels.areas) > 0 or boxes.max() < 1.5 * boxes.min():
+    if len(boxes) < MIN_PERSONS or np.ptp(labels.areas) > 0 or boxes.max() < 1.5 * boxes.min():
         return None
-    return _doubt(
+    return _finding(
         labels, "equal_areas", np.ones(len(boxes), dtype=np.bool_), "area is the same in all records",
-        f"All areas are {labels.areas[0]:g}, though the boxes differ: OKS and AP are scaled by it.",
-        "Write the segments' areas, or none: then 0.53 of the box is taken.",
+        f"All areas are {labels.areas[0]:g}, although the boxes differ; OKS and AP are scaled by the area.",
+        "Write the segments' areas, or none: then 0.53 of the box is used.",
     )  # fmt: skip
 
 
 def _find_repeated_persons(labels: SplitLabels) -> PlausibilityFinding | None:
     keys = pd.DataFrame({"image": labels.file_names, "person": pd.factorize(_person_keys(labels))[0]})
     records = keys.duplicated(keep=False).to_numpy() & labels.has_labels
-    return _doubt(
+    return _finding(
         labels, "duplicate_persons", records, "another record of the image has the same keypoints",
         "These records have the same keypoints as another record of the same image.",
-        "Keep one of them: the others count as persons who are missed.", among=labels.has_labels,
+        "Keep one of them: the others count as missed persons.", among=labels.has_labels,
     )  # fmt: skip
 
 
 def _person_keys(labels: SplitLabels) -> NDArray[np.object_]:
-    """(N,) bytes that are equal for equal keypoints."""
-    flat = np.ascontiguousarray(labels.places.reshape(len(labels.places), 2 * labels.places.shape[1]))
+    """Return (N,) bytes that are equal for equal keypoints."""
+    flat = np.ascontiguousarray(labels.joints.reshape(len(labels.joints), 2 * labels.joints.shape[1]))
     return np.fromiter((row.tobytes() for row in flat), dtype=object, count=len(flat))
 
 
 def find_persons_in_both_splits(first: SplitLabels, second: SplitLabels) -> PlausibilityFinding | None:
-    """Find persons of `second` who have the keypoints and the image size of somebody in `first`: with three labels or more."""
+    """Find persons with at least three labels that both splits have, by keypoints and image size.
+
+    Args:
+        first: labels of the training split.
+        second: labels of another split; its persons are reported.
+    """
     known = set(zip(_person_keys(first), map(tuple, first.sizes.tolist()), strict=True))
-    asked = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
-    records = np.fromiter((key in known for key in asked), dtype=np.bool_, count=len(second.places))
+    keys = zip(_person_keys(second), map(tuple, second.sizes.tolist()), strict=True)
+    records = np.fromiter((key in known for key in keys), dtype=np.bool_, count=len(second.joints))
     records &= second.labelled.sum(axis=1) >= 3
-    return _doubt(
-        second, "persons_in_two_splits", records, "the split that trains has the same person",
+    return _finding(
+        second, "persons_in_two_splits", records, "the training split has the same person",
         f"These persons have the same keypoints in images of the same size in '{first.split}'.",
-        "Take the images out of one of the splits: what trains must not validate.", among=second.has_labels,
+        "Remove the images from one of the splits: training images must not be validated on.", among=second.has_labels,
     )  # fmt: skip
 
 
 def _find_outside_image(labels: SplitLabels) -> PlausibilityFinding | None:
-    beyond = np.maximum(-labels.places, labels.places - labels.sizes[:, None]).max(axis=2) > 0
+    beyond = np.maximum(-labels.joints, labels.joints - labels.sizes[:, None]).max(axis=2) > 0
     records = beyond.any(axis=1)
     both = int((beyond & (_beyond_box(labels) > 0)).sum())
-    return _doubt(
-        labels, "joints_outside_image", records, "a labelled keypoint lies outside the image",
-        f"{int(beyond.sum())} labelled keypoints lie outside their image, {both} of them outside their box too.",
-        "See whether the labels are of another size or orientation of the image.", among=labels.has_labels,
+    return _finding(
+        labels, "joints_outside_image", records, "a labelled keypoint is outside the image",
+        f"{int(beyond.sum())} labelled keypoints are outside their image, {both} of them also outside their box.",
+        "Check whether the labels refer to another size or orientation of the image.", among=labels.has_labels,
     )  # fmt: skip
 
 
 def _find_outside_box(labels: SplitLabels) -> PlausibilityFinding | None:
-    beyond = _beyond_box(labels) > BOX_REACH * labels.boxes[:, 2:].max(axis=1)[:, None]
+    beyond = _beyond_box(labels) > BOX_MARGIN * labels.boxes[:, 2:].max(axis=1)[:, None]
     records = labels.has_labels & (2 * beyond.sum(axis=1) > labels.labelled.sum(axis=1))
-    if records.sum() <= MOST_OUTSIDE_BOX * labels.has_labels.sum():
+    if records.sum() <= MAX_OUTSIDE_FRACTION * labels.has_labels.sum():
         return None
-    return _doubt(
-        labels, "joints_outside_box", records, "most labelled keypoints lie outside the box",
-        f"More than half of these persons' labelled keypoints lie more than {BOX_REACH:g} of the longer side outside their box.",
-        "See whether boxes are x, y, width, height in px and of the same persons as the keypoints.", among=labels.has_labels,
+    return _finding(
+        labels, "joints_outside_box", records, "most labelled keypoints are outside the box",
+        f"More than half of these persons' labelled keypoints are more than {BOX_MARGIN:g} of the longer side outside their box.",
+        "Check whether the boxes are x, y, width, height in px, and of the same persons as the keypoints.",
+        among=labels.has_labels,
     )  # fmt: skip
 
 
 def _beyond_box(labels: SplitLabels) -> NDArray[np.float64]:
-    """(N, K) how far each keypoint lies outside its box, px; not > 0 inside; NaN where unlabelled."""
+    """Return (N, K) the distance of each keypoint outside its box, px; not > 0 inside; NaN where unlabelled."""
     low = labels.boxes[:, None, :2] - 0.5
-    return np.asarray(np.maximum(low - labels.places, labels.places - low - labels.boxes[:, None, 2:]).max(axis=2))
+    return np.asarray(np.maximum(low - labels.joints, labels.joints - low - labels.boxes[:, None, 2:]).max(axis=2))

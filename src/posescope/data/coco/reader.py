@@ -1,7 +1,7 @@
-"""Read COCO annotations into tables; every malformed record goes, with its reason, into the table of issues.
+"""Read COCO annotations into tables; invalid records go into the table of issues with their reasons.
 
-COCO's boxes count from the pixel's edge (pixel i spans [i, i + 1]), ours from its centre: boxes lose 0.5 here. Keypoints are
-numbers of pixels and enter unchanged.
+COCO's boxes refer to the edges of pixels (pixel i spans [i, i + 1]), the tables to their centres: 0.5 is subtracted here.
+Keypoints are indices of pixels and stay unchanged.
 """
 
 import logging
@@ -19,6 +19,7 @@ from posescope.core.files import read_json
 from posescope.core.joint_matching import name_joints
 from posescope.core.skeleton import Skeleton, skeleton_from_category
 from posescope.core.tables import Issues, Keypoints, Persons, join_joints
+from posescope.data.coco.annotation_validation import ValidAnnotations, validate_annotations, validate_images
 from posescope.data.coco.data_quality import (
     Finding,
     duplicate_image_finding,
@@ -33,30 +34,29 @@ from posescope.data.coco.plausibility import (
     PlausibilityFinding,
     SplitLabels,
     check_plausibility,
+    collect_labels,
     find_persons_in_both_splits,
-    split_labels,
 )
-from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, is_storable, show_value
+from posescope.data.coco.record_validation import EXPECTED_REASONS, IMAGE_WITHOUT_PERSONS, format_value, is_storable
 from posescope.data.coco.repair import parse_int64
-from posescope.data.coco.validation import ValidAnnotations, validate_annotations, validate_images
 
 __all__ = ["Annotations", "load_annotation_file", "read_annotations", "read_coco"]
 
-MAX_JOINTS = 255  # the tables count joints in a uint8
+MAX_JOINTS = 255  # the tables number joints as uint8
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """What the annotation files of a data set say.
+    """The annotations of a data set.
 
     Attributes:
-        persons: a `Persons` table: every well-formed record, crowds and people without keypoints included.
+        persons: a `Persons` table of all valid records, including crowds and persons without keypoints.
         keypoints: a `Keypoints` table.
         issues: an `Issues` table.
-        quality: a `DataQuality` table of what was mended and what is doubtful.
-        skeleton: of the data set's own category.
+        quality: a `DataQuality` table of repairs and plausibility checks.
+        skeleton: of the category.
     """
 
     persons: pd.DataFrame
@@ -67,19 +67,17 @@ class Annotations:
 
 
 def load_annotation_file(path: Path) -> dict[str, Any]:
-    """The content of a COCO annotation file, `.json` or `.json.gz`.
+    """Return the content of a COCO annotation file, `.json` or `.json.gz`.
 
     Raises:
-        DataError: if it cannot be read, is no JSON, or lacks one of the lists images, annotations, categories; names file, place
-            and field.
+        DataError: if the file cannot be read, is no JSON, or lacks one of the lists images, annotations and categories.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such annotation file.")
-    content = read_json(path, strict=False)  # each record is checked, and set aside alone
+        raise DataError(f"{path}: the annotation file does not exist.")
+    content = read_json(path, strict=False)  # records are validated one by one
     if not isinstance(content, dict):
         raise DataError(
-            f"{path}: expected a list under each of the names images, annotations, categories; "
-            f"found no dict but {type(content).__name__}."
+            f"{path}: expected an object with the lists images, annotations and categories, found {type(content).__name__}."
         )
     for field in ("images", "annotations", "categories"):
         found = content.get(field)
@@ -89,16 +87,19 @@ def load_annotation_file(path: Path) -> dict[str, Any]:
 
 
 def read_annotations(folder: CocoFolder, source: SourceOptions, failures: FailureLimits | None = None) -> Annotations:
-    """Read and check all annotation files of a data set.
+    """Read and validate all annotation files of a data set.
 
     Args:
-        folder: the data set.
-        source: how its files are called.
-        failures: how many records may be malformed, and labels wrong; none: any number.
+        folder: of the data set.
+        source: names of its splits and files.
+        failures: maximum fractions of invalid records and implausible labels; None: any.
 
     Raises:
-        DataError: if a file is missing or malformed as a whole, the splits describe different skeletons, or too many records are
-            malformed, or too many labels make every number wrong.
+        DataError: if a file is missing or invalid as a whole, the splits have different skeletons or share images, or too many
+            records are invalid or labels implausible.
+
+    Example:
+        >>> read_annotations(CocoFolder(Path("data/01_raw/coco")), SourceOptions()).persons  # doctest: +SKIP
     """
     parts: list[_Part] = []
     next_id = 0
@@ -106,11 +107,11 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         part = _read_split(folder, source, split, source_split, next_id)
         next_id += len(part.persons)
         if parts and part.skeleton != parts[0].skeleton:
-            raise DataError(f"{part.path}: its category describes another skeleton than the split '{source.train_split}'.")
+            raise DataError(f"{part.path}: expected the skeleton of the split '{source.train_split}', found another one.")
         parts.append(part)
-    _check_apart(folder, source, parts)
+    _check_disjoint(folder, source, parts)
     implausible = [*(check_plausibility(part.labels) for part in parts)]
-    implausible[-1] += _find_shared(parts, source)
+    implausible[-1] += _find_persons_in_two_splits(parts, source)
     quality = _report_quality(parts, implausible, source, failures)
     issues = [*(part.issues for part in parts), *map(_warned_issues, parts, implausible)]
     found = Annotations(
@@ -121,9 +122,9 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
         skeleton=parts[0].skeleton,
     )
     if failures is not None:
-        set_aside = found.issues[found.issues["outcome"] == "rejected"]
-        malformed = set_aside[~set_aside["reason"].isin(EXPECTED_REASONS)]
-        check_failures(malformed, len(malformed) + len(found.persons), failures, step="read")
+        rejected = found.issues[found.issues["outcome"] == "rejected"]
+        invalid = rejected[~rejected["reason"].isin(EXPECTED_REASONS)]
+        check_failures(invalid, len(invalid) + len(found.persons), failures, step="read")
     return found
 
 
@@ -146,7 +147,7 @@ def read_coco(folder: str | Path, **source: Any) -> Annotations:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What one annotation file says; the attributes that `Annotations` has too are as there."""
+    """The content of one annotation file; see `Annotations`."""
 
     path: Path
     persons: pd.DataFrame
@@ -157,21 +158,21 @@ class _Part:
     labels: SplitLabels
 
 
-def _check_apart(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
-    """No picture may train and validate; where each split has a folder of its own, the names do not say it."""
+def _check_disjoint(folder: CocoFolder, source: SourceOptions, parts: list[_Part]) -> None:
+    """Check that no image is in both splits. With a folder per split, equal names may be different images."""
     if source.images is None:
         return
     first, *others = (folder.image_folder(source, split).resolve() for split in source.splits().values())
     shared = set(parts[0].persons["file_name"]).intersection(*(part.persons["file_name"] for part in parts[1:]))
     if shared and all(other == first for other in others):
         raise DataError(
-            f"{first}: {len(shared)} images with people stand in the splits '{source.train_split}' and '{source.val_split}', "
-            f"'{min(shared)}' for one: what trains must not validate. Take them out of one of the annotation files."
+            f"{first}: expected splits that share no image, found {len(shared)} images with persons in both "
+            f"'{source.train_split}' and '{source.val_split}', such as '{min(shared)}'. Remove them from one annotation file."
         )
 
 
-def _find_shared(parts: Sequence[_Part], source: SourceOptions) -> list[PlausibilityFinding]:
-    """Persons of the last split who are in the first one too."""
+def _find_persons_in_two_splits(parts: Sequence[_Part], source: SourceOptions) -> list[PlausibilityFinding]:
+    """Return the finding on persons of the last split that are also in the first one."""
     shared = None if source.train_split == source.val_split else find_persons_in_both_splits(parts[0].labels, parts[-1].labels)
     return [] if shared is None else [shared]
 
@@ -182,7 +183,7 @@ def _report_quality(
     source: SourceOptions,
     failures: FailureLimits | None,
 ) -> pd.DataFrame:
-    """Log all findings, stop if labels are refused, and return the table."""
+    """Log all findings, raise an error if labels are refused, and return the table."""
     findings: list[Finding] = []
     for part, of_part in zip(parts, implausible, strict=True):
         findings += [*part.findings, *grade_findings(of_part, failures)]
@@ -201,11 +202,11 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     skeleton = _read_skeleton(category, source, path)
     images = validate_images(content["images"], image_folder, source.orientation)
     checks = validate_annotations(content["annotations"], images, len(skeleton), category["id"])
-    issues = [*images.issues, *checks.issues, *_images_without_people(images.rows, checks)]
+    issues = [*images.issues, *checks.issues, *_images_without_persons(images.rows, checks)]
     repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
     logger.info(
-        "%s: %d people read, %d records set aside, %d of other categories left out",
+        "%s: %d persons read, %d records rejected, %d of other categories ignored",
         path.name, len(persons), len(issues), checks.other_count,
     )  # fmt: skip
     record_count = len(checks.annotation_ids) + len(checks.issues)
@@ -220,12 +221,12 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
             *missing_category_finding(source_split, checks.uncategorised_count, record_count, len(content["categories"])),
             *duplicate_image_finding(source_split, images.rows),
         ),
-        labels=split_labels(checks, images.rows, source_split),
+        labels=collect_labels(checks, images.rows, source_split),
     )
 
 
 def _warned_issues(part: _Part, implausible: Sequence[PlausibilityFinding]) -> pd.DataFrame:
-    """A row for each record that a check doubts."""
+    """Return an `Issues` table with a row per record and plausibility finding."""
     labels = part.labels
     image_ids = part.persons.set_index("annotation_id")["image_id"]
     rows = [
@@ -234,11 +235,11 @@ def _warned_issues(part: _Part, implausible: Sequence[PlausibilityFinding]) -> p
             "annotation_id": int(annotation),
             "file_name": name,
             "outcome": "warned",
-            "reason": doubt.reason,
-            "detail": doubt.finding.check,
+            "reason": found.reason,
+            "detail": found.finding.check,
         }
-        for doubt in implausible
-        for annotation, name in zip(labels.annotation_ids[doubt.records], labels.file_names[doubt.records], strict=True)
+        for found in implausible
+        for annotation, name in zip(labels.annotation_ids[found.records], labels.file_names[found.records], strict=True)
     ]
     return _issues_table(rows, labels.split)
 
@@ -249,12 +250,12 @@ def _find_category(categories: list[Any], source: SourceOptions, path: Path) -> 
     if len(found) != 1:
         names = [item["name"] for item in named]
         raise DataError(
-            f"{path}: categories: expected one called '{source.category}' (data_engineering.source.category), found {names}."
+            f"{path}: categories: expected one named '{source.category}' (data_engineering.source.category), found {names}."
         )
     category_id = parse_int64(found[0].get("id"))
     if category_id is None:
         raise DataError(
-            f"{path}: categories: the id of '{source.category}': expected a whole number, found {show_value(found[0].get('id'))}."
+            f"{path}: categories: '{source.category}': expected an integer id, found {format_value(found[0].get('id'))}."
         )
     return {**found[0], "id": category_id}
 
@@ -263,24 +264,23 @@ def _read_skeleton(category: dict[str, Any], source: SourceOptions, path: Path) 
     names = category.get("keypoints")
     if not isinstance(names, list) or not names:
         raise DataError(
-            f"{path}: categories: '{source.category}' has no list of joint names (its field 'keypoints'). "
-            "Is this a file of keypoints, and not one of boxes or captions?"
+            f"{path}: categories: '{source.category}': expected a list of joint names in the field 'keypoints', found "
+            f"{format_value(names)}. Check that this is a file of keypoints, not of boxes or captions."
         )
     if len(names) > MAX_JOINTS or not all(isinstance(name, str) and name and is_storable(name) for name in names):
         raise DataError(
-            f"{path}: categories: keypoints: expected at most {MAX_JOINTS} joint names, each of them text, "
-            f"found {show_value(names)}."
+            f"{path}: categories: keypoints: expected at most {MAX_JOINTS} names as text, found {format_value(names)}."
         )
     try:
         return skeleton_from_category(category, source.oks_sigmas, source=str(path))
     except RecursionError as error:
-        raise DataError(f"{path}: categories: '{source.category}' is nested too deeply; expected names and pairs.") from error
+        raise DataError(f"{path}: categories: '{source.category}': expected names and pairs, found deeper nesting.") from error
 
 
-def _images_without_people(images: pd.DataFrame, checks: ValidAnnotations) -> list[dict[str, Any]]:
-    # A malformed record has its own issue; its image is not empty for that.
-    peopled = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
-    empty = images[~images.index.isin(peopled)]
+def _images_without_persons(images: pd.DataFrame, checks: ValidAnnotations) -> list[dict[str, Any]]:
+    # An invalid record has its own issue; its image is not empty.
+    with_persons = {*checks.image_ids.tolist(), *(issue["image_id"] for issue in checks.issues)}
+    empty = images[~images.index.isin(with_persons)]
     return [
         {"image_id": int(i), "annotation_id": -1, "file_name": name, "reason": IMAGE_WITHOUT_PERSONS, "detail": ""}
         for i, name in zip(empty.index, empty["file_name"], strict=True)

@@ -1,7 +1,6 @@
-"""What is wrong with one record, in words: the only place that knows the reasons.
+"""Validate one record: the reasons for which an image or annotation record is rejected.
 
-Nobody asks it about every record of a large file: `screening` finds those that may have a fault, column by column, and only these
-come here.
+Only the records that `vectorised_validation` does not accept are examined here, one by one.
 """
 
 import re
@@ -10,99 +9,88 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 __all__ = [
-    "MAX_NUMBER",
-    "MIN_BOX_SIDE_PX",
-    "EMPTY_ANNOTATION",
-    "EXPECTED_REASONS",
-    "IMAGE_WITHOUT_PERSONS",
-    "Issue",
-    "describe_issue",
-    "find_image_fault",
-    "find_record_fault",
-    "is_finite",
-    "is_of_other_category",
-    "is_storable",
-    "is_int64",
+    "EMPTY_ANNOTATION", "EXPECTED_REASONS", "IMAGE_WITHOUT_PERSONS", "MAX_NUMBER", "MIN_BOX_SIDE_PX", "Issue", "describe_issue",
+    "find_annotation_error", "find_image_error", "format_value", "has_other_category", "is_finite", "is_int64", "is_storable",
     "lacks_box",
-    "show_value",
-]
+]  # fmt: skip
 
 Issue = dict[str, Any]  # a row of the Issues table without source_split and step
 
-MAX_NUMBER = 1e9  # what is not smaller is no place and no size in an image
-MIN_BOX_SIDE_PX = 1e-30  # the tables' float32 can just tell it from zero
-EMPTY_ANNOTATION = (
-    "no annotation: no box and no labelled keypoints"  # tools that track people write one for each image without them
-)
-IMAGE_WITHOUT_PERSONS = "image without people"  # COCO has 60,000 of them
-EXPECTED_REASONS = frozenset({EMPTY_ANNOTATION, IMAGE_WITHOUT_PERSONS})  # set aside, though nothing is wrong with them
+MAX_NUMBER = 1e9  # coordinates and sizes in an image are smaller
+MIN_BOX_SIDE_PX = 1e-30  # distinguishable from 0 in the tables' float32
+# Tracking tools write an empty annotation for each image without persons.
+EMPTY_ANNOTATION = "empty annotation: no box and no labelled keypoints"
+IMAGE_WITHOUT_PERSONS = "image without persons"  # COCO has 60,000 of them
+EXPECTED_REASONS = frozenset({EMPTY_ANNOTATION, IMAGE_WITHOUT_PERSONS})  # rejected, but not failures
 _DETAIL_LENGTH = 200
-# JSON can spell half a character (a lone surrogate); no table can hold it. And no file system takes NUL.
+# JSON can hold a lone surrogate, which no table can; no file system accepts NUL.
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def find_image_fault(image: Any, folder: Path | None, known: Container[int]) -> str:
-    """Why an image record cannot be used, or ''.
+def find_image_error(image: Any, folder: Path | None, known: Container[int]) -> str:
+    """Return the reason for which an image record is rejected, or ''.
 
     Args:
-        image: as it stands in the file.
-        folder: of the images; None: nobody looks for the files.
-        known: ids of the good records before this one.
+        image: the record of the file.
+        folder: of the images; None: files are not checked.
+        known: ids of the valid images before this one.
     """
     if not isinstance(image, dict) or not is_int64(image.get("id")):
-        return "image record without a whole id"
+        return "image record without an integer id"
     if image["id"] in known:
-        return "image id stands twice"
+        return "image id is repeated"
     if not all(is_int64(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
-        return "image height and width are not whole numbers > 0"
+        return "image height or width is not an integer > 0"
     name = image.get("file_name")
     if not isinstance(name, str) or not PurePosixPath(name).parts:
         return "image without file_name"
     if not is_storable(name):
-        return "file_name has characters that no file's name can have"
+        return "file_name has characters that file names cannot have"
     if "\\" in name and ".." not in re.split(r"[\\/]", name):
-        return "file_name has a backslash as separator, expected '/', and there is no such file"
+        return "file_name has a backslash as separator, expected '/', and the file does not exist"
     if PurePosixPath(name).is_absolute() or ".." in re.split(r"[\\/]", name):
         return "file_name leaves the image folder"
-    if str(PurePosixPath(name)) != name:  # `./a.jpg`, `a.jpg/`: one picture under two names could stand on two sides of a split
-        return "file_name is not written in the plainest way"
-    return "" if folder is None else _find_file_fault(folder, name)
+    if str(PurePosixPath(name)) != name:  # `./a.jpg`: one image with two names could be in two splits
+        return "file_name is not a normalised path"
+    return "" if folder is None else _find_file_error(folder, name)
 
 
-def find_record_fault(record: Any, joint_count: int, category_id: Any, images: Container[int], seen: Container[int]) -> str:
-    """Why an annotation cannot be used, or ''.
+def find_annotation_error(record: Any, joint_count: int, category_id: Any, images: Container[int], seen: Container[int]) -> str:
+    """Return the reason for which an annotation is rejected, or ''.
 
     Args:
-        record: as it stands in the file; none that `is_of_other_category`.
+        record: the record of the file, not of another category.
         joint_count: K.
-        category_id: of the records wanted; None: every category.
-        images: ids of the good images.
-        seen: ids of the good annotations before this one.
+        category_id: of the wanted category; None: every category.
+        images: ids of the valid images.
+        seen: ids of the valid annotations before this one.
     """
     if not isinstance(record, dict) or not is_int64(record.get("id")):
-        return "annotation without a whole id"
+        return "annotation without an integer id"
     category = record.get("category_id", category_id)
     if category_id is not None and (isinstance(category, bool) or category != category_id):
-        return "category_id is not a whole number"
+        return "category_id is not an integer"
     if record["id"] in seen:
-        return "annotation id stands twice"
+        return "annotation id is repeated"
     if not is_int64(record.get("image_id")) or record["image_id"] not in images:
-        return "its image is not in the file or was set aside"
+        return "its image is missing in the file or was rejected"
     box: Any = record.get("bbox")
-    keypoints_fault = _find_keypoints_fault(record.get("keypoints"), joint_count)
-    if lacks_box(box) and not keypoints_fault and not any((record.get("keypoints") or [])[2::3]):
+    keypoints_error = _find_keypoints_error(record.get("keypoints"), joint_count)
+    if lacks_box(box) and not keypoints_error and not any((record.get("keypoints") or [])[2::3]):
         return EMPTY_ANNOTATION
     if not _are_numbers(box, 4) or min(box[2:]) < MIN_BOX_SIDE_PX:
         return "bbox is not four finite numbers with width and height > 0"
-    if record.get("iscrowd", 0) not in (0, 1):  # true and false are as good
+    if record.get("iscrowd", 0) not in (0, 1):  # also true and false
         return "iscrowd is not 0 or 1"
-    return keypoints_fault
+    return keypoints_error
 
 
-def is_of_other_category(record: Any, category_id: Any) -> bool:
-    """True if a record states, in a whole number, another category than `category_id` (None: all are wanted).
+def has_other_category(record: Any, category_id: Any) -> bool:
+    """Return whether a record states another integer category than `category_id`.
 
-    One that states no category is ours.
+    Args:
+        record: the record of the file; one without a category belongs to the wanted one.
+        category_id: of the wanted category; None: every category.
     """
     if category_id is None or not isinstance(record, dict):
         return False
@@ -111,26 +99,32 @@ def is_of_other_category(record: Any, category_id: Any) -> bool:
 
 
 def describe_issue(record: Any, image_field: str, annotation_field: str, reason: str) -> Issue:
-    """An issue of a record that may be anything; the fields name where its ids stand ('' for none)."""
+    """Return the issue of a record, whatever its type.
+
+    Args:
+        record: the record of the file.
+        image_field, annotation_field: names of the fields with its ids; '' for none.
+        reason: of the rejection or repair.
+    """
     fields = record if isinstance(record, dict) else {}
     image_id, annotation_id = fields.get(image_field), fields.get(annotation_field)
     name = fields.get("file_name", "")
     return {
         "image_id": image_id if is_int64(image_id) else -1,
         "annotation_id": annotation_id if is_int64(annotation_id) else -1,
-        "file_name": name if isinstance(name, str) and is_storable(name) else show_value(name),
+        "file_name": name if isinstance(name, str) and is_storable(name) else format_value(name),
         "reason": reason,
-        "detail": show_value(record),
+        "detail": format_value(record),
     }
 
 
 def is_int64(value: Any) -> bool:
-    """True for whole numbers that fit in 64 bits: no table could hold another as an id."""
+    """Return whether a value is an integer of at most 64 bits, as the tables hold ids."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def lacks_box(box: Any) -> bool:
-    """True for a box that says nothing: missing, null, empty, four nulls or NaN, or without width or height."""
+    """Return whether a box is missing, null, empty, four nulls or NaN, or without width or height."""
     if box is None or box == []:
         return True
     if not isinstance(box, list) or len(box) != 4:
@@ -141,33 +135,33 @@ def lacks_box(box: Any) -> bool:
 
 
 def is_storable(name: str) -> bool:
-    """True if a table and a file system can hold this text."""
+    """Return whether tables and file systems can hold a text."""
     return _NOT_STORABLE.search(name) is None
 
 
-def show_value(value: Any) -> str:
-    """What stands in the file, as Python writes it, cut off where it is long."""
+def format_value(value: Any) -> str:
+    """Return a value of the file as Python writes it, truncated to 200 characters."""
     try:
         return repr(value)[:_DETAIL_LENGTH]
-    except RecursionError:  # Python reads a little deeper than it can write
+    except RecursionError:  # Python parses deeper nesting than it can print
         return "(nested too deeply to be shown)"
 
 
-def _find_file_fault(folder: Path, name: str) -> str:
+def _find_file_error(folder: Path, name: str) -> str:
     path = folder / name
     try:
-        # A link may point anywhere: whoever owns the folder made it. What an annotation file says cannot make one.
+        # A link may point anywhere: the owner of the folder made it, and an annotation file cannot make one.
         if path.is_file():
             return ""
         is_link = path.is_symlink()
-    except OSError:  # a name that no file system takes, for its length
+    except OSError:  # a name that is too long for the file system
         is_link = False
-    return "image file is a link to a file that is missing" if is_link else "image file is missing"
+    return "image file is a link to a missing file" if is_link else "image file is missing"
 
 
-def _find_keypoints_fault(keypoints: Any, joint_count: int) -> str:
+def _find_keypoints_error(keypoints: Any, joint_count: int) -> str:
     if keypoints is None or keypoints == []:
-        return ""  # a person whom nobody annotated: well-formed, and filtered later
+        return ""  # a person without labels: valid, and filtered later
     if not _are_numbers(keypoints, 3 * joint_count):
         return f"keypoints are not {3 * joint_count} finite numbers"
     if any(visibility not in (0, 1, 2) for visibility in keypoints[2::3]):
@@ -180,5 +174,5 @@ def _are_numbers(values: Any, count: int) -> bool:
 
 
 def is_finite(value: Any) -> bool:
-    """True for numbers that can be a place or a size in an image: no text, no true, no NaN, nothing beyond `MAX_NUMBER`."""
+    """Return whether a value is a number below `MAX_NUMBER`, as a coordinate or size: no text, no boolean, no NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(abs(value) < MAX_NUMBER)

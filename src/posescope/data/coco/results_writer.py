@@ -1,4 +1,4 @@
-"""Predictions as COCO results: the JSON that pycocotools and every other scorer reads."""
+"""Convert predictions to COCO results, the JSON format that pycocotools reads."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ __all__ = ["coco_results"]
 
 
 def coco_results(predictions: pd.DataFrame, persons: pd.DataFrame, category_id: int = 1) -> list[dict[str, Any]]:
-    """One result a person.
+    """Return one COCO result per person.
 
     Args:
-        predictions: a `Predictions` table, image px; keypoints are numbers of pixels in COCO too, so they leave unchanged.
-        persons: a `Persons` table that has every predicted person (image_id).
+        predictions: a `Predictions` table, image px; COCO has the same convention for keypoints.
+        persons: a `Persons` table that holds the predicted persons.
         category_id: of the person category in the annotation file.
 
     Returns:
-        Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score: the mean over the joints' scores,
-        as for a box of score 1: the boxes are the annotation's.
+        Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score, the mean of the joints' scores: the boxes
+        are the annotated ones, with score 1.
     """
     person_ids = np.unique(predictions["person_id"].to_numpy())
     values = joints_of(predictions, person_ids)

@@ -1,9 +1,9 @@
-"""Find the records that may have a fault, column by column: no Python code looks at a record that has none.
+"""Accept valid records column by column, so that large files need no Python code per record.
 
-    records  --columns-->  types, numbers  --mask-->  passed: well-formed for certain
-                                                      the rest: `faults` looks at them one by one, and finds the reason or none
+    records  --columns-->  types, numbers  --mask-->  certainly valid
+                                                      all others: examined one by one by `record_validation`
 
-A mask may doubt a good record, but it never passes a bad one: tests hold it against `faults` on spoilt files.
+A mask may leave out a valid record, but never accepts an invalid one; the tests compare both on damaged files.
 """
 
 import os
@@ -25,17 +25,17 @@ __all__ = ["pick_column", "screen_categories", "screen_images", "screen_records"
 Mask = NDArray[np.bool_]
 Objects = NDArray[np.object_]
 
-# A name that stands for a file of the folder itself; what is wrong with the others is for `faults` to say.
+# The name of a file in the folder itself; `record_validation` examines the others.
 _PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\0\ud800-\udfff]+")
 
 
 def pick_column(records: Iterable[dict[str, Any]], field: str, default: Any = None) -> Objects:
-    """(N,) what stands in this field."""
+    """Return the values of a field as (N,) objects; `default` if it is absent."""
     return np.fromiter(map(methodcaller("get", field, default), records), dtype=object)
 
 
 def to_floats(values: Objects) -> NDArray[np.float64]:
-    """Numbers as float64; NaN for what is none (text, true, null, lists) and for whole numbers beyond floats."""
+    """Return float64; NaN for values that are no numbers (text, booleans, null, lists) and integers beyond floats."""
     if not set(map(type, values)) <= {int, float}:
         types = _types_of(values)
         values = np.where((types == int) | (types == float), values, np.nan)  # noqa: E721
@@ -47,30 +47,30 @@ def to_floats(values: Objects) -> NDArray[np.float64]:
 
 
 def screen_images(images: Sequence[Any], folder: Path | None) -> Mask:
-    """(N,) True for the image records that are well-formed for certain.
+    """Return (N,) True for the image records that are certainly valid.
 
     Args:
-        images: as they stand in the file.
-        folder: of the images; None: nobody looks for the files.
+        images: the records of the file.
+        folder: of the images; None: files are not checked.
     """
     passed = _are_dicts(images)
-    records = _chosen(images, passed)
+    records = _select(images, passed)
     ids, names = pick_column(records, "id"), pick_column(records, "file_name")
-    fine = _are_single(ids) & _are_plain(names, folder)
+    valid = _are_unique(ids) & _are_file_names(names, folder)
     for side in ("height", "width"):
         values = pick_column(records, side)
-        fine &= _are_whole(values) & _is_between(to_floats(values), 1, 2**31 - 1)
-    passed[passed] = fine
+        valid &= _are_int64(values) & _is_between(to_floats(values), 1, 2**31 - 1)
+    passed[passed] = valid
     return passed
 
 
 def screen_categories(annotations: Sequence[Any], category_id: Any) -> tuple[Mask, Mask]:
-    """(N,) True for the annotations that are of the wanted category for certain, and (N,) for those that are of another."""
+    """Return (N,) True for the annotations certainly of the wanted category, and (N,) True for those of another one."""
     dicts = _are_dicts(annotations)
     if category_id is None:
         return dicts, np.zeros_like(dicts)
-    values = pick_column(_chosen(annotations, dicts), "category_id", category_id)
-    whole = _are_whole(values)
+    values = pick_column(_select(annotations, dicts), "category_id", category_id)
+    whole = _are_int64(values)
     equal = np.asarray(values == category_id, dtype=np.bool_)
     ours, others = dicts.copy(), dicts.copy()
     ours[dicts], others[dicts] = whole & equal, whole & ~equal
@@ -78,22 +78,22 @@ def screen_categories(annotations: Sequence[Any], category_id: Any) -> tuple[Mas
 
 
 def screen_records(annotations: Sequence[Any], image_ids: Collection[Any], joint_count: int) -> Mask:
-    """(N,) True for the annotations that are well-formed for certain, whatever their category.
+    """Return (N,) True for the annotations that are certainly valid, of any category.
 
     Args:
-        annotations: as they stand in the file.
-        image_ids: of the images that a record may name.
+        annotations: the records of the file.
+        image_ids: of the valid images.
         joint_count: K.
     """
     passed = _are_dicts(annotations)
-    records = _chosen(annotations, passed)
+    records = _select(annotations, passed)
     crowds = pick_column(records, "iscrowd", 0)
-    fine = _are_single(pick_column(records, "id"))
-    fine &= _are_known(pick_column(records, "image_id"), image_ids)
-    fine &= _are_boxes(pick_column(records, "bbox"))
-    fine &= np.asarray((crowds == 0) | (crowds == 1), dtype=np.bool_)
-    fine &= _are_keypoints(pick_column(records, "keypoints"), joint_count)
-    passed[passed] = fine
+    valid = _are_unique(pick_column(records, "id"))
+    valid &= _are_known(pick_column(records, "image_id"), image_ids)
+    valid &= _are_boxes(pick_column(records, "bbox"))
+    valid &= np.asarray((crowds == 0) | (crowds == 1), dtype=np.bool_)
+    valid &= _are_keypoints(pick_column(records, "keypoints"), joint_count)
+    passed[passed] = valid
     return passed
 
 
@@ -101,30 +101,30 @@ def _are_dicts(records: Sequence[Any]) -> Mask:
     return _equals(_types_of(records), dict)
 
 
-def _chosen(records: Sequence[Any], mask: Mask) -> Objects:
+def _select(records: Sequence[Any], mask: Mask) -> Objects:
     return np.fromiter(records, dtype=object, count=len(records))[mask]
 
 
-def _are_whole(values: Objects) -> Mask:
+def _are_int64(values: Objects) -> Mask:
     mask = _equals(_types_of(values), int)
     mask[mask] = (values[mask] >= -(2**63)) & (values[mask] < 2**63)
     return mask
 
 
-def _are_single(ids: Objects) -> Mask:
-    """Whole ids that stand once. Where one stands twice, the first good record stays, so `faults` looks at all of them."""
-    mask = _are_whole(ids)
+def _are_unique(ids: Objects) -> Mask:
+    """Return True for unique integer ids; of repeated ones the first valid record stays, so all are examined one by one."""
+    mask = _are_int64(ids)
     mask[mask] = ~pd.Series(ids[mask].astype(np.int64)).duplicated(keep=False).to_numpy()
     return mask
 
 
 def _are_known(ids: Objects, known: Collection[Any]) -> Mask:
-    mask = _are_whole(ids)
+    mask = _are_int64(ids)
     mask[mask] = np.isin(ids[mask].astype(np.int64), np.array([item for item in known if is_int64(item)], dtype=np.int64))
     return mask
 
 
-def _are_plain(names: Objects, folder: Path | None) -> Mask:
+def _are_file_names(names: Objects, folder: Path | None) -> Mask:
     mask = _equals(_types_of(names), str)
     mask[mask] = [match is not None for match in map(_PLAIN_NAME.fullmatch, names[mask])]
     if folder is not None:
@@ -134,11 +134,11 @@ def _are_plain(names: Objects, folder: Path | None) -> Mask:
 
 
 def _regular_files(folder: Path) -> frozenset[str]:
-    """Return the names in a folder of files and of links to files: one listing instead of a look at every single file."""
+    """Return the names of the files and of the links to files in a folder, from one listing."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())
-    except PermissionError:  # a folder that may be entered but not listed: every file is looked at by name
+    except PermissionError:  # not listable: each file is checked by its name
         return frozenset()
 
 
@@ -149,15 +149,15 @@ def _are_boxes(values: Objects) -> Mask:
 
 
 def _are_keypoints(values: Objects, joint_count: int) -> Mask:
-    nobody = _equals(_types_of(values), type(None)) | _lists_of(values, 0)[0]
+    unlabelled = _equals(_types_of(values), type(None)) | _lists_of(values, 0)[0]
     mask, numbers = _lists_of(values, 3 * joint_count)
     known = np.isin(numbers[:, 2::3], (0, 1, 2)).all(axis=1)
     mask[mask] = (np.abs(numbers) < MAX_NUMBER).all(axis=1) & known
-    return mask | nobody
+    return mask | unlabelled
 
 
 def _lists_of(values: Objects, count: int) -> tuple[Mask, NDArray[np.float64]]:
-    """Which values are lists of this length, and these lists as an array of floats, NaN for what is no number."""
+    """Return which values are lists of this length, and these lists as floats, NaN for values that are no numbers."""
     mask = _equals(_types_of(values), list)
     mask[mask] = np.fromiter(map(len, values[mask]), dtype=np.int64) == count
     lists = values[mask]

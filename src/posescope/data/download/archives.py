@@ -130,8 +130,8 @@ def _fetch(name: str, archive: ArchiveOptions, folder: ArchiveFolder, options: D
         folder.discard_part(name)
         raise DownloadError(
             f"{archive.url}: unexpected archive: {'; '.join(mismatches)}. It was removed. Run the same command again; if the "
-            "error persists, the server has another file: choose another server with --params download.mirror=URL, or correct sha256, "
-            f"md5 and size_bytes of download.archives.{name}."
+            "error persists, the server has another file: choose another server with --params download.mirror=URL, or correct "
+            f"sha256, md5 and size_bytes of download.archives.{name}."
         )
     return found, received
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from posescope.data.coco.annotation_validation import partition_records
 from posescope.data.coco.reader import load_annotation_file
 from posescope.data.coco.record_validation import EXPECTED_REASONS, is_int64
 from posescope.data.coco.repair import repair_ids
-from posescope.data.coco.validation import partition_records
 from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatches, extract_matches
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.result_validation import check_results
@@ -123,7 +123,7 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
             "%s, "
             "%s (%s)", len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
         )  # fmt: skip
-    annotations = [_complete_record(record, category_id, joint_count) for record in records.good]
+    annotations = [_complete_record(record, category_id, joint_count) for record in records.valid]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 

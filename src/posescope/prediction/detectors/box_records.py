@@ -11,7 +11,7 @@ from pydantic import Field
 from posescope.core.errors import DataError, pluralise
 from posescope.core.files import read_json
 from posescope.core.plugins import Options
-from posescope.data.coco.record_validation import MAX_NUMBER, is_int64, show_value
+from posescope.data.coco.record_validation import MAX_NUMBER, format_value, is_int64
 
 __all__ = ["SHOWN_ERRORS", "Box", "BoxRecords", "BoxesFileOptions", "read_box_records"]
 
@@ -127,7 +127,7 @@ def _read_content(path: Path) -> tuple[Sequence[Any], Mapping[int, Mapping[str, 
     repeated = next((number for number, times in Counter(image["id"] for image in known).items() if times > 1), None)
     if repeated is not None:
         names = [image.get("file_name") for image in known if image["id"] == repeated]
-        raise DataError(f"{path}: images: expected unique ids, found id {repeated} more than once ({show_value(names)}).")
+        raise DataError(f"{path}: images: expected unique ids, found id {repeated} more than once ({format_value(names)}).")
     return records, {image["id"]: image for image in known}
 
 
@@ -144,21 +144,21 @@ def _ignore_reason(record: Any, options: BoxesFileOptions) -> str:
 def _find_error(record: Any) -> str:
     """Return what is wrong with a record, or ''."""
     if not isinstance(record, dict):
-        return f"expected image_id and bbox [x, y, w, h], found {show_value(record)[:60]}"
+        return f"expected image_id and bbox [x, y, w, h], found {format_value(record)[:60]}"
     if "bbox" not in record or not {"image_id", "file_name"} & record.keys():
         return f"expected image_id and bbox [x, y, w, h], found {', '.join(map(str, record))[:60] or 'nothing'}"
     box = record["bbox"]
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        return f"bbox: expected four finite numbers [x, y, w, h] below {MAX_NUMBER:g}, found {show_value(box)[:60]}"
+        return f"bbox: expected four finite numbers [x, y, w, h] below {MAX_NUMBER:g}, found {format_value(box)[:60]}"
     if min(box[2:]) <= 0:
-        return f"bbox: expected w and h above 0, found {show_value(box)[:60]}"
+        return f"bbox: expected w and h above 0, found {format_value(box)[:60]}"
     if not _is_number(record.get("score", 1.0)):
-        return f"score: expected a finite number below {MAX_NUMBER:g}, found {show_value(record['score'])[:60]}"
+        return f"score: expected a finite number below {MAX_NUMBER:g}, found {format_value(record['score'])[:60]}"
     name, number = record.get("file_name"), record.get("image_id")
     if not isinstance(name, str | None) or (not name and not (_is_id(number) or isinstance(number, str))):
-        return f"expected image_id or file_name, found {show_value(number)[:60]} and {show_value(name)[:60]}"
+        return f"expected image_id or file_name, found {format_value(number)[:60]} and {format_value(name)[:60]}"
     if not is_int64(record.get("category_id", 0)):
-        return f"category_id: expected a whole number, found {show_value(record['category_id'])[:60]}"
+        return f"category_id: expected a whole number, found {format_value(record['category_id'])[:60]}"
     return ""
 
 

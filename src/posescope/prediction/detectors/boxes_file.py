@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import DataError, pluralise
 from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
-from posescope.data.coco.record_validation import show_value
+from posescope.data.coco.record_validation import format_value
 from posescope.data.images.decoding import ImageError
 from posescope.prediction.detectors.box_records import SHOWN_ERRORS, Box, BoxesFileOptions, BoxRecords, read_box_records
 from posescope.prediction.detectors.detector import Detections, MatchedImages
@@ -145,7 +145,7 @@ def _explain_no_match(records: BoxRecords, names: Sequence[str]) -> str:
     if records.by_name:
         reasons.append(
             f"{sum(map(len, records.by_name.values()))} with a name (file_name, or text as image_id) that no image has, "
-            f"such as {show_value(next(iter(records.by_name)))}"
+            f"such as {format_value(next(iter(records.by_name)))}"
         )
     if records.by_id:
         reasons.append(

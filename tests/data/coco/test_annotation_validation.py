@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posescope.data.coco import validation as checks
+from posescope.data.coco import annotation_validation as checks
+from posescope.data.coco.annotation_validation import partition_records, validate_annotations, validate_images
 from posescope.data.coco.record_validation import EMPTY_ANNOTATION, EXPECTED_REASONS
-from posescope.data.coco.validation import partition_records, validate_annotations, validate_images
 
 IMAGE = {"id": 1, "file_name": "a.png", "height": 6, "width": 8}
 PERSON = {"id": 5, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "area": 6.5, "keypoints": [1, 2, 2, 0, 0, 0]}
@@ -17,14 +17,14 @@ PERSON = {"id": 5, "image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "area"
 NO_BOX = "bbox is not four finite numbers with width and height > 0"
 NO_KEYPOINTS = "keypoints are not 6 finite numbers"
 NO_VISIBILITY = "a keypoint's visibility is not 0, 1 or 2"
-NO_ID = "annotation without a whole id"
-NO_IMAGE = "its image is not in the file or was set aside"
-NO_SIZE = "image height and width are not whole numbers > 0"
+NO_ID = "annotation without an integer id"
+NO_IMAGE = "its image is missing in the file or was rejected"
+NO_SIZE = "image height or width is not an integer > 0"
 LEAVES = "file_name leaves the image folder"
-BACKSLASH = "file_name has a backslash as separator, expected '/', and there is no such file"
-NO_NAME = "file_name has characters that no file's name can have"
+BACKSLASH = "file_name has a backslash as separator, expected '/', and the file does not exist"
+NO_NAME = "file_name has characters that file names cannot have"
 NO_CROWD = "iscrowd is not 0 or 1"
-NO_CATEGORY = "category_id is not a whole number"
+NO_CATEGORY = "category_id is not an integer"
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def images(folder):
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        ("a.png", "image record without a whole id"),
-        ({**IMAGE, "id": True}, "image record without a whole id"),
-        ({**IMAGE, "id": 2**63}, "image record without a whole id"),
-        ({**IMAGE, "id": None}, "image record without a whole id"),
-        ({**IMAGE, "id": [1]}, "image record without a whole id"),
-        ([IMAGE], "image record without a whole id"),
+        ("a.png", "image record without an integer id"),
+        ({**IMAGE, "id": True}, "image record without an integer id"),
+        ({**IMAGE, "id": 2**63}, "image record without an integer id"),
+        ({**IMAGE, "id": None}, "image record without an integer id"),
+        ({**IMAGE, "id": [1]}, "image record without an integer id"),
+        ([IMAGE], "image record without an integer id"),
         ({**IMAGE, "height": 0}, NO_SIZE),
         ({**IMAGE, "height": -6}, NO_SIZE),
         ({**IMAGE, "height": True}, NO_SIZE),
@@ -70,7 +70,7 @@ def images(folder):
         ({**IMAGE, "file_name": "/etc/passwd"}, LEAVES),
         ({**IMAGE, "file_name": "..\\secret.png"}, LEAVES),
         ({**IMAGE, "file_name": "gone.png"}, "image file is missing"),
-        ({**IMAGE, "file_name": "dangling.png"}, "image file is a link to a file that is missing"),
+        ({**IMAGE, "file_name": "dangling.png"}, "image file is a link to a missing file"),
         ({**IMAGE, "file_name": "deep"}, "image file is missing"),
         ({**IMAGE, "file_name": "a\\b.png"}, BACKSLASH),
         ({**IMAGE, "file_name": "C:\\a.png"}, BACKSLASH),
@@ -144,13 +144,13 @@ def test_a_missing_size_is_that_of_the_labels_frame(folder, frame, size):
 
 def test_two_texts_of_one_number_are_both_set_aside(folder):
     found = validate_images([{**IMAGE, "id": "1"}, {**IMAGE, "id": "01"}, {**IMAGE, "id": "2"}], folder)
-    assert [issue["reason"] for issue in found.issues] == ["image id stands twice, written in two ways"] * 2
+    assert [issue["reason"] for issue in found.issues] == ["image id is repeated in two spellings"] * 2
     assert found.rows.index.tolist() == [2]
 
 
 def test_an_image_id_that_stands_twice_keeps_the_first(folder):
     found = validate_images([IMAGE, {**IMAGE, "file_name": "deep/b.png"}], folder)
-    assert [issue["reason"] for issue in found.issues] == ["image id stands twice"]
+    assert [issue["reason"] for issue in found.issues] == ["image id is repeated"]
     assert found.rows.loc[1].tolist() == ["a.png", 6, 8]
 
 
@@ -284,7 +284,7 @@ def test_an_annotation_is_mended_and_named(change, check, field, value):
     record = {**PERSON, **change}
     found = partition_records([record], [1], 2, 7)
     assert found.issues == ()
-    assert found.good[0][field] == value
+    assert found.valid[0][field] == value
     assert [one.repair.check for one in found.repaired] == [check]
     assert found.repaired[0].issue["annotation_id"] == 5
     assert record == {**PERSON, **change} or "nan" in repr(record)  # the caller's record is left alone
@@ -321,7 +321,7 @@ def test_a_record_in_which_nobody_is_annotated_is_no_fault(images, box, keypoint
 
 def test_a_text_that_is_another_records_number_stands_twice(images):
     found = validate_annotations([{**PERSON, "id": "5"}, PERSON], images, 2, 7)
-    assert [issue["reason"] for issue in found.issues] == ["annotation id stands twice"]
+    assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.annotation_ids.tolist() == [5]
 
 
@@ -336,7 +336,7 @@ def test_of_two_records_with_one_id_the_first_good_one_stays(images):
     records = [{**PERSON, "bbox": []}, {**PERSON, "area": 1}, {**PERSON, "area": 2}, {**PERSON, "id": 6}]
     found = validate_annotations(records, images, 2, 7)
     assert (found.annotation_ids.tolist(), found.areas.tolist()) == ([5, 6], [1, 6.5])
-    assert [issue["reason"] for issue in found.issues] == [NO_BOX, "annotation id stands twice"]
+    assert [issue["reason"] for issue in found.issues] == [NO_BOX, "annotation id is repeated"]
 
 
 def test_an_id_may_be_that_of_a_record_of_another_category(images):
@@ -361,7 +361,7 @@ def test_true_is_not_category_one(images):
 def test_every_category_is_wanted_if_none_is_named():
     records = [{**PERSON, "id": i, "category_id": category} for i, category in enumerate((7, 3, "x", None))]
     found = partition_records(records, [1], 2, None)
-    assert (len(found.good), found.issues, found.other_count) == (4, (), 0)
+    assert (len(found.valid), found.issues, found.other_count) == (4, (), 0)
 
 
 @pytest.mark.parametrize(("crowd", "expected"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)])
@@ -371,11 +371,11 @@ def test_crowds(images, crowd, expected):
 
 def test_good_records_are_never_looked_at_one_by_one(images, monkeypatch):
     looked_at = []
-    find_fault = checks.find_record_fault
+    find_fault = checks.find_annotation_error
     monkeypatch.setattr(
-        checks, "find_record_fault", lambda record, *rest: looked_at.append(record["id"]) or find_fault(record, *rest)
+        checks, "find_annotation_error", lambda record, *rest: looked_at.append(record["id"]) or find_fault(record, *rest)
     )
-    monkeypatch.setattr(checks, "find_image_fault", None)
+    monkeypatch.setattr(checks, "find_image_error", None)
     records = [{**PERSON, "id": i, "iscrowd": i % 2, "keypoints": [[], None, [1, 2, 2, 0, 0, 0]][i % 3]} for i in range(600)]
     records[100]["category_id"] = 3
     records[200]["keypoints"] = [10**400, 2, 2, 0, 0, 0]
@@ -396,7 +396,7 @@ def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(images):
 
 def test_an_annotation_id_that_stands_twice_keeps_the_first(images):
     found = validate_annotations([PERSON, {**PERSON, "area": 1}], images, 2, 7)
-    assert [issue["reason"] for issue in found.issues] == ["annotation id stands twice"]
+    assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.areas.tolist() == [6.5]
 
 
