@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from posescope.evaluation.bootstrap import draw_images
+from posescope.explainability.clusters.cluster_contrasts import ClusterComparison
 from posescope.explainability.clusters.cluster_descriptions import describe_clusters
 
 LABELS = np.repeat([0, 1, 2], [60, 40, 20]).astype(np.int64)
@@ -18,8 +19,8 @@ def attributes(**columns) -> pd.DataFrame:
     return pd.DataFrame({**noise, **columns})
 
 
-def traits_of(table: pd.DataFrame, labels=LABELS):
-    return describe_clusters(table, labels, 3, GROUPS, DRAWS, smallest=0.5, shuffles=100, seed=0)
+def traits_of(table: pd.DataFrame):
+    return describe_clusters(table, ClusterComparison(LABELS, 3, GROUPS, DRAWS, shuffles=100, seed=0), 0.5)
 
 
 def test_only_planted_attributes_describe_a_cluster() -> None:

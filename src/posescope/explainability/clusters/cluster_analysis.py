@@ -16,7 +16,7 @@ from posescope.core.plugins import ComponentSpec, build, component_field
 from posescope.evaluation.bootstrap import ImageDraws, draw_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
-from posescope.explainability.clusters.cluster_contrasts import ClusterErrors, measure_errors
+from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, ClusterErrors, measure_errors
 from posescope.explainability.clusters.cluster_descriptions import Traits, describe_clusters
 from posescope.explainability.clusters.cluster_findings import (
     cluster_facts,
@@ -133,17 +133,13 @@ class Clusters:
         self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
     ) -> tuple[Traits | None, ClusterErrors | None]:
         """Attributes and scores of the clusters; none where they are unknown."""
-        labels, count, groups = clustering.labels, len(clustering), inputs.groups
-        shuffles, seed = self.options.shuffles, inputs.seed
-        scores = {"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}
-        errors = measure_errors(scores, labels, count, groups, draws, shuffles=shuffles, seed=seed)
+        comparison = ClusterComparison(
+            clustering.labels, len(clustering), inputs.groups, draws, self.options.shuffles, inputs.seed
+        )  # fmt: skip
+        errors = measure_errors({"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}, comparison)
         if inputs.attributes is None:
             return None, errors
-        smallest = self.options.smallest_contrast
-        traits = describe_clusters(
-            inputs.attributes, labels, count, groups, draws, smallest=smallest, shuffles=shuffles, seed=seed
-        )
-        return traits, errors
+        return describe_clusters(inputs.attributes, comparison, self.options.smallest_contrast), errors
 
     def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: ClusterMembers) -> NDArray[np.uint8]:
         shown = rank_members(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageDraws
 
-__all__ = ["ClusterErrors", "Contrasts", "contrast_clusters", "measure_errors", "shuffle_labels", "shuffled_differences"]
+__all__ = ["ClusterComparison", "ClusterErrors", "Contrasts", "measure_errors"]
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Contrasts:
         persons, others: number of persons with a known value in the cluster and outside.
         inside, rest: mean value in the cluster and outside.
         difference: inside - rest.
-        inside_low, inside_high, rest_low, rest_high, low, high: 95 % intervals of the two means and of the difference.
+        inside_low, inside_high, low, high: 95 % intervals of the mean in the cluster and of the difference.
     """
 
     persons: Floats
@@ -35,94 +35,75 @@ class Contrasts:
     inside_low: Floats
     inside_high: Floats
     rest: Floats
-    rest_low: Floats
-    rest_high: Floats
     difference: Floats
     low: Floats
     high: Floats
 
 
-def contrast_clusters(
-    values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], draws: ImageDraws
-) -> Contrasts:
-    """Compare each cluster with all other persons.
+@dataclass(frozen=True)
+class ClusterComparison:
+    """Comparison of Q clusters with all other persons, with permuted labels as the control.
 
-    Args:
-        values: (N, V) per person, NaN where unknown.
+    Attributes:
         labels: (N,) 0..Q-1.
         clusters: Q.
         groups: (N,) the image of each person.
         draws: bootstrap samples of these images.
-    """
-    sums, counts = _by_cluster(values, labels, clusters)
-    inside, rest = _means(sums, counts)
-    sampled_inside, sampled_rest = _sampled_means(values, labels, clusters, groups, draws)
-    inside_low, inside_high = _interval(sampled_inside)
-    rest_low, rest_high = _interval(sampled_rest)
-    low, high = _interval(sampled_inside - sampled_rest)
-    return Contrasts(
-        persons=counts,
-        others=counts.sum(axis=0) - counts,
-        inside=inside,
-        inside_low=inside_low,
-        inside_high=inside_high,
-        rest=rest,
-        rest_low=rest_low,
-        rest_high=rest_high,
-        difference=inside - rest,
-        low=low,
-        high=high,
-    )
-
-
-def shuffled_differences(
-    values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], shuffles: int, seed: int
-) -> Floats:
-    """Return the differences of each cluster from all other persons under permuted labels.
-
-    Args:
-        values: (N, V) per person, NaN where unknown.
-        labels: (N,) 0..Q-1.
-        clusters: Q.
-        groups: (N,) the image of each person.
         shuffles: number of permutations.
         seed: random seed of the permutations.
-
-    Returns:
-        (shuffles, Q, V).
     """
-    rng = np.random.default_rng(seed)
-    found = np.empty((shuffles, clusters, values.shape[1]))
-    for one in found:
-        inside, rest = _means(*_by_cluster(values, shuffle_labels(labels, groups, rng), clusters))
-        one[:] = inside - rest
-    return found
 
+    labels: NDArray[np.int64]
+    clusters: int
+    groups: NDArray[np.int64]
+    draws: ImageDraws
+    shuffles: int
+    seed: int
 
-def shuffle_labels(labels: NDArray[np.int64], groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Permute labels so that the labels of one image go to one image or two.
+    def contrast(self, values: Floats) -> Contrasts:
+        """Compare each cluster with all other persons in (N, V) values, NaN where unknown."""
+        sums, counts = self._by_cluster(values, self.labels)
+        inside, rest = _means(sums, counts)
+        sampled_inside, sampled_rest = self._sampled_means(values)
+        inside_low, inside_high = _interval(sampled_inside)
+        low, high = _interval(sampled_inside - sampled_rest)
+        others = counts.sum(axis=0) - counts
+        return Contrasts(counts, others, inside, inside_low, inside_high, rest, inside - rest, low, high)
 
-    Args:
-        labels: (N,).
-        groups: (N,) the image of each person.
-        rng: generator of the permutation.
+    def permuted_differences(self, values: Floats) -> Floats:
+        """Return the differences (shuffles, Q, V) of each cluster from all other persons under permuted labels."""
+        rng = np.random.default_rng(self.seed)
+        found = np.empty((self.shuffles, self.clusters, values.shape[1]))
+        for one in found:
+            inside, rest = _means(*self._by_cluster(values, self.permuted_labels(rng)))
+            one[:] = inside - rest
+        return found
 
-    Returns:
-        (N,).
-    """
-    images, own = np.unique(groups, return_inverse=True)
-    # Stable sorts keep the persons of an image together: labels in one random order of images, persons in another.
-    from_order, to_order = (np.argsort(rng.permutation(len(images))[own], kind="stable") for _ in range(2))
-    shuffled = np.empty_like(labels)
-    shuffled[to_order] = labels[from_order]
-    return shuffled
+    def permuted_labels(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Permute the labels (N,) so that the labels of one image go to one image or two."""
+        images, own = np.unique(self.groups, return_inverse=True)
+        # Stable sorts keep the persons of an image together: labels in one random order of images, persons in another.
+        from_order, to_order = (np.argsort(rng.permutation(len(images))[own], kind="stable") for _ in range(2))
+        shuffled = np.empty_like(self.labels)
+        shuffled[to_order] = self.labels[from_order]
+        return shuffled
 
+    def _by_cluster(self, values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Sums and counts of known values, (Q, V) each."""
+        known = ~np.isnan(values)
+        members = np.eye(self.clusters)[labels].T
+        return members @ np.where(known, values, 0.0), members @ known.astype(np.float64)
 
-def _by_cluster(values: Floats, labels: NDArray[np.int64], clusters: int) -> tuple[Floats, Floats]:
-    """Sums and counts of known values, (Q, V) each."""
-    known = ~np.isnan(values)
-    members = np.eye(clusters)[labels].T
-    return members @ np.where(known, values, 0.0), members @ known.astype(np.float64)
+    def _sampled_means(self, values: Floats) -> tuple[Floats, Floats]:
+        """(R, Q, V) means inside and outside for each bootstrap sample of images."""
+        known, draws = ~np.isnan(values), self.draws
+        cells = np.searchsorted(draws.image_ids, self.groups) * self.clusters + self.labels
+        size = len(draws.image_ids) * self.clusters
+        columns = (*np.where(known, values, 0.0).T, *known.T.astype(np.float64))
+        by_image = [np.bincount(cells, weights=column, minlength=size).reshape(-1, self.clusters) for column in columns]
+        totals: Floats = draws.counts.astype(np.float64) @ np.hstack(by_image)
+        sums, counts = totals.reshape(len(draws.counts), 2, values.shape[1], self.clusters).transpose(1, 0, 3, 2)
+        return _means(sums, counts)
 
 
 def _means(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
@@ -131,23 +112,6 @@ def _means(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
         inside = sums / counts
         rest = (sums.sum(axis=-2, keepdims=True) - sums) / (counts.sum(axis=-2, keepdims=True) - counts)
     return np.where(counts > 0, inside, np.nan), np.where(counts.sum(axis=-2, keepdims=True) > counts, rest, np.nan)
-
-
-def _sampled_means(
-    values: Floats, labels: NDArray[np.int64], clusters: int, groups: NDArray[np.int64], draws: ImageDraws
-) -> tuple[Floats, Floats]:
-    """(R, Q, V) means inside and outside for each bootstrap sample of images."""
-    known = ~np.isnan(values)
-    places = np.searchsorted(draws.image_ids, groups)
-    cells = places * clusters + labels
-    size = len(draws.image_ids) * clusters
-    columns = (*np.where(known, values, 0.0).T, *known.T.astype(np.float64))
-    by_image = [np.bincount(cells, weights=column, minlength=size).reshape(-1, clusters) for column in columns]
-    totals: Floats = (draws.counts.astype(np.float64) @ np.hstack(by_image)).reshape(
-        len(draws.counts), 2, values.shape[1], clusters
-    )
-    sums, counts = totals.transpose(1, 0, 3, 2)
-    return _means(sums, counts)
 
 
 def _interval(sampled: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -194,26 +158,12 @@ class ClusterErrors:
         return pd.DataFrame(columns)
 
 
-def measure_errors(
-    scores: dict[str, NDArray[np.float64] | None],
-    labels: NDArray[np.int64],
-    clusters: int,
-    groups: NDArray[np.int64],
-    draws: ImageDraws,
-    *,
-    shuffles: int,
-    seed: int,
-) -> ClusterErrors | None:
+def measure_errors(scores: dict[str, NDArray[np.float64] | None], comparison: ClusterComparison) -> ClusterErrors | None:
     """Compare the scores of each cluster with those of all other persons.
 
     Args:
         scores: (N,) scores by name, NaN where unknown, higher is better.
-        labels: (N,) 0..Q-1.
-        clusters: Q.
-        groups: (N,) the image of each person.
-        draws: bootstrap samples of these images.
-        shuffles: permutations of the labels.
-        seed: random seed of the permutations.
+        comparison: clusters of these persons.
 
     Returns:
         None if no person has a score.
@@ -222,7 +172,6 @@ def measure_errors(
     if not known:
         return None
     values = np.stack(list(known.values()), axis=1)
-    contrasts = contrast_clusters(values, labels, clusters, groups, draws)
-    shuffled = shuffled_differences(values, labels, clusters, groups, shuffles, seed)
-    largest = np.nanmax(-shuffled, axis=1, initial=0.0)
+    contrasts = comparison.contrast(values)
+    largest = np.nanmax(-comparison.permuted_differences(values), axis=1, initial=0.0)
     return ClusterErrors(tuple(known), contrasts, largest, contrasts.persons[:, 0] / max(contrasts.persons[:, 0].sum(), 1))

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws
 from posescope.explainability.attributes.person_attributes import attribute_named
-from posescope.explainability.clusters.cluster_contrasts import Contrasts, contrast_clusters, shuffled_differences
+from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, Contrasts
 
 __all__ = ["Trait", "Traits", "describe_clusters"]
 
@@ -66,40 +65,25 @@ class Traits:
         return ", ".join(trait.description for trait in self.by_cluster[cluster][:most])
 
 
-def describe_clusters(
-    attributes: pd.DataFrame,
-    labels: NDArray[np.int64],
-    clusters: int,
-    groups: NDArray[np.int64],
-    draws: ImageDraws,
-    *,
-    smallest: float,
-    shuffles: int,
-    seed: int,
-) -> Traits:
+def describe_clusters(attributes: pd.DataFrame, comparison: ClusterComparison, smallest: float) -> Traits:
     """Compare clusters attribute by attribute.
 
     Args:
         attributes: N rows, a float column per attribute; columns that are not numeric are ignored.
-        labels: (N,) 0..Q-1.
-        clusters: Q.
-        groups: (N,) the image of each person.
-        draws: bootstrap samples of these images.
+        comparison: clusters of these persons.
         smallest: minimum difference in standard deviations.
-        shuffles: permutations of the labels.
-        seed: random seed of the permutations.
     """
     measured = attributes.drop(columns="person_id", errors="ignore").select_dtypes("number").astype(np.float64)
     measured = measured.loc[:, measured.std(ddof=0) > 0]
     values = measured.to_numpy(dtype=np.float64)
     if not values.size:
-        return Traits(((),) * clusters, None, pd.DataFrame(columns=_COLUMNS))
+        return Traits(((),) * comparison.clusters, None, pd.DataFrame(columns=_COLUMNS))
     scale = np.nanstd(values, axis=0)
-    found = contrast_clusters(values, labels, clusters, groups, draws)
+    found = comparison.contrast(values)
     difference, low, high = found.difference / scale, found.low / scale, found.high / scale
     error = np.sqrt(1 / np.maximum(found.persons, 1) + 1 / np.maximum(found.others, 1))
-    shuffled = np.abs(shuffled_differences(values, labels, clusters, groups, shuffles, seed)) / scale / error
-    largest = np.nanmax(shuffled.reshape(shuffles, -1), axis=1, initial=0.0)
+    shuffled = np.abs(comparison.permuted_differences(values)) / scale / error
+    largest = np.nanmax(shuffled.reshape(comparison.shuffles, -1), axis=1, initial=0.0)
     quantiles = np.quantile(largest, [0.05, 0.5, 0.95])
     beyond = quantiles[-1]
     describes = (np.abs(difference) > beyond * error) & ((low > smallest) | (high < -smallest))
@@ -113,7 +97,7 @@ def describe_clusters(
 
     by_cluster = tuple(
         tuple(trait(cluster, column) for column in np.argsort(-np.abs(difference[cluster])) if describes[cluster, column])
-        for cluster in range(clusters)
+        for cluster in range(comparison.clusters)
     )
     table = _table(
         found, {"difference": difference, "low": low, "high": high, "chance": beyond * error, "describes": describes}, names
