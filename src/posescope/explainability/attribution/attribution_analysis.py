@@ -30,7 +30,7 @@ from posescope.explainability.attribution.attribution_maps import (
     load_captum,
     randomise_weights,
 )
-from posescope.explainability.attribution.attribution_plots import caption_maps, draw_density, draw_maps, plot_curves
+from posescope.explainability.attribution.attribution_plots import caption_maps, draw_maps, plot_curves, plot_density
 from posescope.explainability.attribution.body_regions import (
     ALL,
     REGIONS,
@@ -247,7 +247,7 @@ class Attribution:
         images["maps_random_weights"] = draw_maps(
             crops, gradients, explained.points[shown], joints=explained.names, captions=captions, title=title
         )
-        return images | {"attribution_density": draw_density(table, METHODS[0])}
+        return images | {"attribution_density": plot_density(table, METHODS[0])}
 
 
 def _findings(

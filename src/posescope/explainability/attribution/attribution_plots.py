@@ -19,7 +19,7 @@ from posescope.explainability.static_plots import plot_matrix
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["caption_maps", "draw_density", "draw_maps", "plot_curves"]
+__all__ = ["caption_maps", "draw_maps", "plot_curves", "plot_density"]
 
 _TILE = (112, 112)
 _BLUR = 0.012  # standard deviation as a fraction of the crop's side
@@ -107,7 +107,7 @@ def caption_maps(explained: ExplainedJoints, fractions: RegionFractions, shown: 
     ]
 
 
-def draw_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
+def plot_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
     """Plot the log2 densities of one method by joint and region.
 
     Args:

@@ -28,7 +28,7 @@ from posescope.explainability.components.attribute_probes import (
     probe_attributes,
 )
 from posescope.explainability.components.component_findings import STUDY_ATTRIBUTE, ClaimMaker, beats_chance, best_attributes
-from posescope.explainability.components.component_plots import draw_correlations, draw_extremes, draw_probes, plot_scores
+from posescope.explainability.components.component_plots import draw_extremes, plot_correlations, plot_probes, plot_scores
 from posescope.explainability.components.variance_by_stack import tabulate_variance
 from posescope.explainability.features.row_blocks import sample_rows
 
@@ -80,7 +80,7 @@ class ComponentNaming:
         facts = {**_variance_facts(inputs), **_naming_facts(found, names)}
         images = draw_extremes(inputs, scores[:, : options.shown], attributes, names, options.extremes)
         if len(names):
-            images |= {_HEAT_MAP: draw_correlations(found.correlations), _PROBES: draw_probes(found.probes)}
+            images |= {_HEAT_MAP: plot_correlations(found.correlations), _PROBES: plot_probes(found.probes)}
         claims = ClaimMaker(found, names, inputs.components, options.shuffles, _HEAT_MAP, _PROBES)
         return AnalysisResult(
             facts=facts,

@@ -16,13 +16,13 @@ from posescope.explainability.static_plots import plot_matrix
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["draw_correlations", "draw_extremes", "draw_probes", "extreme_rows", "plot_scores"]
+__all__ = ["draw_extremes", "extreme_rows", "plot_correlations", "plot_probes", "plot_scores"]
 
 _TILE = (104, 104)
 _MOST_POINTS = 1000
 
 
-def draw_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
+def plot_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
     """Plot held-out R2, with the sign of the correlation, for each component (row) and attribute (column)."""
     signed = correlations.assign(signed=np.sign(correlations["pearson"]) * correlations["r2"].clip(lower=0.0))
     table = signed.pivot_table(index="component", columns="attribute", values="signed", sort=False, dropna=False)
@@ -33,7 +33,7 @@ def draw_correlations(correlations: pd.DataFrame) -> NDArray[np.uint8]:
     )
 
 
-def draw_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
+def plot_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
     """Plot held-out R2 of each attribute from all components, with its interval and its control; best attribute first."""
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
     columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}

@@ -185,7 +185,7 @@ def mean_of(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the (D,) mean of (N, D) features, summed in float64, block by block.
 
     Raises:
-        ExplainError: if a feature is NaN or infinite.
+        ExplainabilityError: if a feature is NaN or infinite.
     """
     total = np.zeros(values.shape[1])
     with np.errstate(invalid="ignore"):  # infinite numbers of both signs sum to NaN

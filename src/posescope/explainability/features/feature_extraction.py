@@ -91,7 +91,7 @@ def pool_over_space(values: Tensor, pooling: Pooling) -> Tensor:
         pooling: mean or max; none returns the values unchanged.
 
     Returns:
-        (n, C, 1, 1).
+        (n, C, 1, 1), or the values if there is no pooling.
     """
     if pooling == "none":
         return values

@@ -40,7 +40,7 @@ from posescope.explainability.truncation.component_subsets import (
 )
 from posescope.explainability.truncation.truncation_curve import SkipMode, TruncationCurve, tabulate_curves, tabulate_joints
 from posescope.explainability.truncation.truncation_findings import NoiseClaim, TruncationSetup, describe, facts_of, findings_of
-from posescope.explainability.truncation.truncation_plots import draw_curves, draw_joints, plot_curves
+from posescope.explainability.truncation.truncation_plots import plot_curves, plot_interactive_curves, plot_joint_drops
 
 __all__ = ["Truncation", "TruncationOptions"]
 
@@ -106,10 +106,10 @@ class Truncation:
         return AnalysisResult(
             facts=facts_of(curves, setup),
             tables={"truncation": tabulate_curves(curves), "truncation_joints": joints},
-            images={"truncation": draw_curves(curves), "truncation_joints": draw_joints(joints)},
+            images={"truncation": plot_curves(curves), "truncation_joints": plot_joint_drops(joints)},
             note=describe(curves, setup),
             findings=findings_of(curves, setup),
-            plots={"truncation_curve": plot_curves(curves)},
+            plots={"truncation_curve": plot_interactive_curves(curves)},
         )
 
     def _modes(self, inputs: AnalysisInputs) -> tuple[SkipMode, ...]:

@@ -14,7 +14,7 @@ from posescope.explainability.truncation.truncation_curve import TruncationCurve
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["draw_curves", "draw_joints", "plot_curves"]
+__all__ = ["plot_curves", "plot_interactive_curves", "plot_joint_drops"]
 
 # Colours of Okabe and Ito, which are safe for colour-blind readers.
 _LINES: tuple[tuple[SubsetKind, str, str], ...] = (
@@ -27,7 +27,7 @@ _X, _Y = "number of components, the others at their mean", "PCK (thesis)"
 _ROWS = 7  # maximum number of rows of the heat map per treatment of the skip connections
 
 
-def draw_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
+def plot_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
     """Plot one panel per treatment of the skip connections, with 95 % intervals over images."""
     ticks = _ticks(measured)
     panels = {_TITLES[curve.skips]: list(_lines(curve, ticks).values()) for curve in measured}
@@ -35,7 +35,7 @@ def draw_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
     return plot_curve_panels(panels, [str(count) for count in ticks], x_label=_X, y_label=_Y, marks=marks)
 
 
-def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
+def plot_interactive_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
     """Plot the same as an interactive figure."""
     from plotly.subplots import make_subplots  # noqa: PLC0415 - plotly is imported only where a plot is made
 
@@ -67,7 +67,7 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
     return figure
 
 
-def draw_joints(joints: pd.DataFrame) -> NDArray[np.uint8]:
+def plot_joint_drops(joints: pd.DataFrame) -> NDArray[np.uint8]:
     """Plot the drop of PCK of each joint with the first k components, for some of the measured k.
 
     Args:
