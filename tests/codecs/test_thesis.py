@@ -29,18 +29,18 @@ def encode(codec, points, visibility):
 @pytest.mark.parametrize(("visibility", "sigma"), [(2, 0.5), (1, 1.0)])
 def test_thesis_equals_scipy_filter(visibility, sigma):
     maps = encode(ThesisCodec(ThesisOptions(), (256, 256), len(POINTS)), POINTS, visibility)
-    for point, ours in zip(POINTS, maps, strict=True):
+    for point, found in zip(POINTS, maps, strict=True):
         expected = gaussian_filter(impulse_map(*point, 64), sigma, mode="nearest", truncate=4)
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("visibility", "sigma"), [(2, 0.5), (1, 1.0)])
 def test_thesis_256_equals_scipy_filter_then_area_resize(visibility, sigma):
     maps = encode(Thesis256Codec(ThesisOptions(), (256, 256), len(POINTS)), POINTS, visibility)
-    for point, ours in zip(POINTS, maps, strict=True):
+    for point, found in zip(POINTS, maps, strict=True):
         large = gaussian_filter(impulse_map(*point, 256), sigma, mode="nearest", truncate=4)
         expected = cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA)
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_thesis_256_peaks_are_at_most_a_sixteenth():

@@ -114,8 +114,8 @@ def test_single_joint_without_extent_has_a_square():
 
 
 def test_no_persons():
-    nobody = measure_extents(np.empty((0, 4)), np.empty((0, 3, 2)), np.empty((0, 2), dtype=np.int64))
-    assert len(CentredSquare(SquareOptions())(nobody).left) == 0
+    empty = measure_extents(np.empty((0, 4)), np.empty((0, 3, 2)), np.empty((0, 2), dtype=np.int64))
+    assert len(CentredSquare(SquareOptions())(empty).left) == 0
 
 
 def test_person_without_joints_is_an_error():
@@ -138,9 +138,9 @@ def test_centred_square_is_inside_the_image(x, y, dx, dy, w, h):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(
-    ("split", "people", "annotated", "union"), [("val", 6_352, 5_122, 5_235), ("train", 149_813, 121_291, 123_728)]
+    ("split", "persons", "annotated", "union"), [("val", 6_352, 5_122, 5_235), ("train", 149_813, 121_291, 123_728)]
 )
-def test_counts_on_all_of_coco(real_data, split, people, annotated, union):
+def test_counts_on_all_of_coco(real_data, split, persons, annotated, union):
     with gzip.open(real_data / "coco_full_labels" / f"person_keypoints_{split}2017.json.gz") as stream:
         content = json.load(stream)
     size_of = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
@@ -151,6 +151,6 @@ def test_counts_on_all_of_coco(real_data, split, people, annotated, union):
     boxes[:, :2] -= 0.5
     sizes = np.array([size_of[record["image_id"]] for record in records])
     found = measure_extents(boxes, joints, sizes)
-    assert len(records) == people
+    assert len(records) == persons
     assert CentredSquare(SquareOptions(box="annotated"))(found).accepted.sum() == annotated
     assert CentredSquare(SquareOptions())(found).accepted.sum() == union

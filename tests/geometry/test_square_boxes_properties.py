@@ -222,7 +222,7 @@ def test_min_side_only_rejects(rule, scene, min_side):
 def test_persons_are_independent(rule, scene):
     found = squares_of(rule, scene)
     for i in range(len(scene.boxes)):
-        alone = squares_of(rule, Scene(scene.boxes[i : i + 1], scene.joints[i : i + 1], scene.size))
-        assert (alone.left[0], alone.top[0], alone.side[0], alone.reasons[0]) == (
+        single = squares_of(rule, Scene(scene.boxes[i : i + 1], scene.joints[i : i + 1], scene.size))
+        assert (single.left[0], single.top[0], single.side[0], single.reasons[0]) == (
             found.left[i], found.top[i], found.side[i], found.reasons[i],
         )  # fmt: skip

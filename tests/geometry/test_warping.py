@@ -74,8 +74,8 @@ def test_gradients_flow_through_the_warp() -> None:
 
 def test_part_of_a_grid_equals_the_grid_of_the_part() -> None:
     maps = torch.from_numpy(MAPS)
-    part, alone = SeparableGrid.from_maps(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.from_maps(maps[1:3], (6, 9))
-    assert torch.equal(part.to_tensor(), alone.to_tensor())
+    part, single = SeparableGrid.from_maps(maps, (6, 9)).part(slice(1, 3)), SeparableGrid.from_maps(maps[1:3], (6, 9))
+    assert torch.equal(part.to_tensor(), single.to_tensor())
     assert part.to_tensor().shape == (2, 6, 9, 2)
 
 

@@ -81,19 +81,19 @@ def test_reading_interventions_are_called_in_the_order_of_layer_names(skip: str)
     assert sizes["stack2.up1"] == (8, 12)
 
 
-@pytest.mark.parametrize("tap", ["stack1.skip1", "stack1.level2", "stack1.bottleneck", "stack1.up2", "stack1.up1"])
-def test_intervention_of_each_layer_is_applied(tap: str) -> None:
+@pytest.mark.parametrize("layer", ["stack1.skip1", "stack1.level2", "stack1.bottleneck", "stack1.up2", "stack1.up1"])
+def test_intervention_of_each_layer_is_applied(layer: str) -> None:
     network, images = make().eval(), torch.randn(1, 3, 32, 48)
-    assert not torch.allclose(network(images)[-1], network(images, {tap: torch.zeros_like})[-1])
+    assert not torch.allclose(network(images)[-1], network(images, {layer: torch.zeros_like})[-1])
 
 
 def test_zeroed_skips_equal_a_network_without_skips() -> None:
     with_skips, without = make().eval(), make(skip="none").eval()
-    kept = {name: value for name, value in with_skips.state_dict().items() if ".skips." not in name}
-    without.load_state_dict(kept)
+    weights = {name: value for name, value in with_skips.state_dict().items() if ".skips." not in name}
+    without.load_state_dict(weights)
     images = torch.randn(1, 3, 32, 48)
-    silenced = with_skips(images, dict.fromkeys(with_skips.skip_layers, torch.zeros_like))
-    assert torch.equal(silenced[-1], without(images)[-1])
+    zeroed = with_skips(images, dict.fromkeys(with_skips.skip_layers, torch.zeros_like))
+    assert torch.equal(zeroed[-1], without(images)[-1])
 
 
 def test_bottleneck_and_skip_layers() -> None:
@@ -163,25 +163,25 @@ def test_gradients_flow_to_earlier_stacks_only() -> None:
 def test_all_stacks_overfit_one_batch(options: dict[str, Any]) -> None:
     network = make((32, 32), stacks=2, channels=16, **options)
     torch.manual_seed(0)
-    images, cells = torch.randn(2, 3, 32, 32), torch.randint(0, 8 * 8, (2, 5))
+    images, px = torch.randn(2, 3, 32, 32), torch.randint(0, 8 * 8, (2, 5))
     row, column = (axis.float() for axis in torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij"))
-    squared = (column - (cells % 8)[..., None, None]) ** 2 + (row - (cells // 8)[..., None, None]) ** 2
+    squared = (column - (px % 8)[..., None, None]) ** 2 + (row - (px // 8)[..., None, None]) ** 2
     targets = torch.exp(-squared / 2)  # peaks of 1 with a sigma of one px
-    silence = 2 * targets.square().mean().item()  # loss of zero heatmaps of both stacks
+    zero_loss = 2 * targets.square().mean().item()  # loss of zero heatmaps of both stacks
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(400):
         outputs = network(images)
         loss = torch.stack([(output - targets).square().mean() for output in outputs]).sum()
-        if loss.item() < 0.05 * silence:
+        if loss.item() < 0.05 * zero_loss:
             break
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert loss.item() < 0.05 * silence
+    assert loss.item() < 0.05 * zero_loss
     for output in outputs:
         peaks = output.flatten(2).argmax(dim=2)
         # The px beside the peak has 0.6 of it: the error is below that for each joint of each image.
-        assert torch.hypot((peaks % 8 - cells % 8).float(), (peaks // 8 - cells // 8).float()).max() <= 1
+        assert torch.hypot((peaks % 8 - px % 8).float(), (peaks // 8 - px // 8).float()).max() <= 1
 
 
 @pytest.mark.parametrize("stack", [1, 2, None])

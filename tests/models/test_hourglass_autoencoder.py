@@ -98,8 +98,8 @@ def test_resumed_pass_includes_the_autoencoder() -> None:
     network, images = make(stacks=2).eval(), torch.randn(2, 3, *CROP)
     whole = network(images)
     assert all(torch.equal(a, b) for a, b in zip(whole, network.resume(network.pause(images)), strict=True))
-    silent = network.resume(network.pause(images), {"stack2.code": torch.zeros_like})
-    assert torch.equal(silent[-1], network(images, {"stack2.code": torch.zeros_like})[-1])
+    resumed = network.resume(network.pause(images), {"stack2.code": torch.zeros_like})
+    assert torch.equal(resumed[-1], network(images, {"stack2.code": torch.zeros_like})[-1])
 
 
 @pytest.mark.parametrize("stacks", [1, 2])
@@ -116,8 +116,8 @@ def test_separately_trained_parts_are_composed(stacks: int) -> None:
 def test_identity_autoencoder_does_not_change_the_output() -> None:
     plain, network, images = make_plain().eval(), make().eval(), torch.randn(2, 3, *CROP)
     load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
-    kept = read(plain, images)["stack1.bottleneck"]
-    assert torch.equal(network(images, {"stack1.restored": lambda _: kept})[-1], plain(images)[-1])
+    bottleneck = read(plain, images)["stack1.bottleneck"]
+    assert torch.equal(network(images, {"stack1.restored": lambda _: bottleneck})[-1], plain(images)[-1])
 
 
 def test_parts_are_copied() -> None:

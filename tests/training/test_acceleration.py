@@ -100,9 +100,9 @@ def test_stacks_share_a_compilation_with_equal_outputs(kind: type[Hourglass], gr
     assert len(graphs) == 3
     expected = plain(images)
     torch.stack(expected).square().mean().backward()
-    assert all(torch.allclose(found, wanted, atol=1e-5) for found, wanted in zip(outputs, expected, strict=True))
-    for (name, ours), theirs in zip(network.named_parameters(), plain.parameters(), strict=True):
-        assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5), name
+    assert all(torch.allclose(found, reference, atol=1e-5) for found, reference in zip(outputs, expected, strict=True))
+    for (name, compiled), plain_parameter in zip(network.named_parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(compiled.grad, plain_parameter.grad, rtol=1e-3, atol=1e-5), name
     assert list(network.state_dict()) == names
 
 

@@ -25,7 +25,7 @@ def make_state(epoch: int, fingerprint: str = "aaaa") -> TrainingState:
     return TrainingState(fingerprint, epoch, 10 * epoch, history, tensors, {"groups": [{"lr": 0.1 / 3}], "numbers": {}})
 
 
-def kept(folder: Path) -> list[str]:
+def list_folder(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -45,7 +45,7 @@ def test_last_k_and_best_checkpoints_are_kept(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     for epoch in range(1, 6):
         store.save(make_state(epoch), keep=2)
-    assert kept(tmp_path / "aaaa") == ["epoch_0002", "epoch_0004", "epoch_0005"]
+    assert list_folder(tmp_path / "aaaa") == ["epoch_0002", "epoch_0004", "epoch_0005"]
 
 
 def test_incomplete_folders_of_a_killed_run_are_ignored_and_removed(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_incomplete_folders_of_a_killed_run_are_ignored_and_removed(tmp_path: Pa
     (tmp_path / "aaaa" / ".finished.99.tmp.json").touch()
     assert store.latest("aaaa").epoch == 1
     store.clean("aaaa")
-    assert kept(tmp_path / "aaaa") == ["epoch_0001"]
+    assert list_folder(tmp_path / "aaaa") == ["epoch_0001"]
     store.save(make_state(2), keep=2)
-    assert kept(tmp_path / "aaaa") == ["epoch_0001", "epoch_0002"]
+    assert list_folder(tmp_path / "aaaa") == ["epoch_0001", "epoch_0002"]
 
 
 def test_no_state_in_an_empty_store(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_only_an_unfinished_run_of_the_same_options_is_resumable(tmp_path: Path)
     store.finish("aaaa")
     with pytest.raises(CheckpointError, match="finished"):
         store.check_resumable("aaaa", "aaaa", there)
-    assert kept(tmp_path) == ["aaaa"]
+    assert list_folder(tmp_path) == ["aaaa"]
 
 
 def test_checkpoint_in_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:

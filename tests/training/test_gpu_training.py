@@ -115,8 +115,8 @@ def test_killed_run_resumes_to_the_same_weights(
     with pytest.raises(KilledError):
         train(untrained, train_set, val_set, options, store, "f", on_epoch=kill_after_first)
     resumed = train(untrained, train_set, val_set, options, store, "f")
-    ours, theirs = whole.model.network.state_dict(), resumed.model.network.state_dict()
-    assert [name for name, value in ours.items() if not torch.equal(value, theirs[name])] == []
+    uninterrupted, continued = whole.model.network.state_dict(), resumed.model.network.state_dict()
+    assert [name for name, value in uninterrupted.items() if not torch.equal(value, continued[name])] == []
 
 
 def test_no_step_synchronises_with_the_device(
@@ -161,7 +161,7 @@ def test_textbook_rmsprop_can_be_captured(untrained: PoseModel) -> None:
     for _ in range(3):
         graph.replay()
         optimisers[1].step()
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(captured, eager, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(captured, eager, strict=True))
 
 
 def test_nan_loss_names_the_persons(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:

@@ -147,8 +147,8 @@ def test_killed_run_resumes_with_the_same_results(
     whole_runs: dict[str, tuple[TrainingOutcome, dict[str, bytes]]], moment: str, number: int,
 ) -> None:  # fmt: skip
     def run(folder: Path) -> TrainingOutcome:
-        store, sheets = CheckpointStore(folder / "checkpoints"), ImageGridFolder(folder / "sheets")
-        return train(untrained, train_set, val_set, OPTIONS, store, "f", image_grids=sheets)
+        store, image_grids = CheckpointStore(folder / "checkpoints"), ImageGridFolder(folder / "image_grids")
+        return train(untrained, train_set, val_set, OPTIONS, store, "f", image_grids=image_grids)
 
     if not whole_runs:
         whole_runs["whole"] = run(tmp_path / "whole"), files_of(tmp_path / "whole")

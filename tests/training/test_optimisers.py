@@ -89,15 +89,15 @@ def test_the_forms_agree_where_the_constant_is_small() -> None:
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(5, 3, 2, 2, generator=generator, dtype=torch.float64)
     weights = [torch.nn.Parameter(start.clone().contiguous(memory_format=torch.channels_last)) for _ in range(2)]
-    ours = textbook(weights[:1], alpha=0.9, delta=1e-18, momentum=0.3, weight_decay=0.1)
-    theirs = torch.optim.RMSprop(weights[1:], lr=0.1, alpha=0.9, eps=1e-12, momentum=0.3, weight_decay=0.1)
+    optimiser_1 = textbook(weights[:1], alpha=0.9, delta=1e-18, momentum=0.3, weight_decay=0.1)
+    optimiser_2 = torch.optim.RMSprop(weights[1:], lr=0.1, alpha=0.9, eps=1e-12, momentum=0.3, weight_decay=0.1)
     for _ in range(4):
         gradient = torch.randn(start.shape, generator=generator, dtype=torch.float64)
-        for weight, optimiser in zip(weights, (ours, theirs), strict=True):
+        for weight, optimiser in zip(weights, (optimiser_1, optimiser_2), strict=True):
             weight.grad = gradient.clone()
             optimiser.step()
     torch.testing.assert_close(weights[0], weights[1], rtol=1e-9, atol=1e-9)
-    assert ours.state[weights[0]]["mean_square"].is_contiguous(memory_format=torch.channels_last)
+    assert optimiser_1.state[weights[0]]["mean_square"].is_contiguous(memory_format=torch.channels_last)
 
 
 def test_textbook_rmsprop_takes_scalars_empty_weights_and_weights_without_gradient() -> None:
@@ -118,16 +118,16 @@ def test_textbook_rmsprop_takes_scalars_empty_weights_and_weights_without_gradie
 def test_multi_tensor_update_equals_single_updates(options: dict[str, float]) -> None:
     generator = torch.Generator().manual_seed(2)
     starts = [torch.randn(shape, generator=generator) for shape in ((3, 2), (), (0, 4), (5,))]
-    together, alone = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
-    ours, theirs = textbook(together, **options), textbook(alone, **options)
+    together, singly = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    optimiser_1, optimiser_2 = textbook(together, **options), textbook(singly, **options)
     for _ in range(3):
-        for one, other in zip(together, alone, strict=True):
+        for one, other in zip(together, singly, strict=True):
             one.grad = torch.randn(one.shape, generator=generator) * 1e-3
             other.grad = one.grad.clone()
         with torch.no_grad():
-            ours._update(together, ours.param_groups[0])
-        theirs.step()
-    assert all(torch.equal(one, other) for one, other in zip(together, alone, strict=True))
+            optimiser_1._update(together, optimiser_1.param_groups[0])
+        optimiser_2.step()
+    assert all(torch.equal(one, other) for one, other in zip(together, singly, strict=True))
 
 
 def test_textbook_rmsprop_resumes_exactly_from_its_state() -> None:

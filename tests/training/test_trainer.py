@@ -227,9 +227,9 @@ def test_resuming_a_run_of_other_options_is_refused(
 def test_sets_that_do_not_match_the_model_are_refused(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
-    nobody = train_set.subset(np.array([], dtype=np.int64))
+    empty = train_set.subset(np.array([], dtype=np.int64))
     with pytest.raises(DataError, match="training"):
-        train(untrained, nobody, val_set, make_options(), CheckpointStore(tmp_path), "f")
+        train(untrained, empty, val_set, make_options(), CheckpointStore(tmp_path), "f")
     larger = replace(val_set, shards=[np.zeros((9, 96, 96, 3), dtype=np.uint8)] * 2)
     with pytest.raises(CropMismatchError):
         train(untrained, train_set, larger, make_options(), CheckpointStore(tmp_path), "f")

@@ -47,9 +47,9 @@ def test_perfect_heatmaps_score_one_and_an_empty_stack_adds_its_loss(untrained: 
 def test_person_without_labels_does_not_count_in_pck(untrained: PoseModel, val_set: CropSet) -> None:
     visibility, joints = val_set.targets.visibility.copy(), val_set.targets.joints.copy()
     visibility[0], joints[0] = 0, np.nan
-    silent = replace(val_set, targets=replace(val_set.targets, visibility=visibility, joints=joints))
-    model, _ = oracle(untrained, silent)
-    assert validate(model, silent, LOSS, batch_size=20).pck_thesis == 1.0
+    unlabelled_set = replace(val_set, targets=replace(val_set.targets, visibility=visibility, joints=joints))
+    model, _ = oracle(untrained, unlabelled_set)
+    assert validate(model, unlabelled_set, LOSS, batch_size=20).pck_thesis == 1.0
 
 
 def test_pck_without_labels_is_nan(untrained: PoseModel, val_set: CropSet) -> None:

@@ -72,19 +72,19 @@ def test_image_grid_of_few_and_of_many_persons(ready: PoseModel, train_set: Crop
 
 
 def test_image_grids_are_rgb_and_later_epochs_are_removed(tmp_path: Path) -> None:
-    sheets, red = ImageGridFolder(tmp_path / "sheets"), np.zeros((4, 5, 3), np.uint8)
-    assert not sheets.is_finished()
+    image_grids, red = ImageGridFolder(tmp_path / "image_grids"), np.zeros((4, 5, 3), np.uint8)
+    assert not image_grids.is_finished()
     red[..., 0] = 200
     for epoch in (5, 10, 15):
-        path = sheets.write("f", epoch, red)
+        path = image_grids.write("f", epoch, red)
     assert cv2.imread(str(path))[0, 0].tolist() == [0, 0, 200]  # OpenCV reads BGR
-    sheets.write("other", 5, red)
-    (tmp_path / "sheets" / "f" / ".epoch_0020.99.tmp.png").touch()
-    sheets.begin("f", 10)
-    assert names(tmp_path / "sheets" / "f") == ["epoch_0005.png", "epoch_0010.png"]
-    sheets.begin("f", 0)
-    assert names(tmp_path / "sheets") == ["other"]
-    assert sheets.is_finished()
+    image_grids.write("other", 5, red)
+    (tmp_path / "image_grids" / "f" / ".epoch_0020.99.tmp.png").touch()
+    image_grids.begin("f", 10)
+    assert names(tmp_path / "image_grids" / "f") == ["epoch_0005.png", "epoch_0010.png"]
+    image_grids.begin("f", 0)
+    assert names(tmp_path / "image_grids") == ["other"]
+    assert image_grids.is_finished()
 
 
 @pytest.mark.parametrize(("every", "expected"), [(2, [2, 4, 5]), (0, []), (9, [5])])
@@ -92,19 +92,19 @@ def test_image_grids_every_n_epochs_and_after_the_last(
     every: int, expected: list[int], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
 ) -> None:
     options = TrainingOptions(**SMALL, epochs=5, image_grid_every_epochs=every)
-    sheets = ImageGridFolder(tmp_path / "sheets")
-    train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", image_grids=sheets)
-    assert sorted((tmp_path / "sheets").rglob("*.png")) == [
-        tmp_path / "sheets" / "f" / f"epoch_{epoch:04d}.png" for epoch in expected
+    image_grids = ImageGridFolder(tmp_path / "image_grids")
+    train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / "runs"), "f", image_grids=image_grids)
+    assert sorted((tmp_path / "image_grids").rglob("*.png")) == [
+        tmp_path / "image_grids" / "f" / f"epoch_{epoch:04d}.png" for epoch in expected
     ]
 
 
 def test_image_grids_do_not_change_results(untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path) -> None:
     options = TrainingOptions(**SMALL, epochs=2, image_grid_every_epochs=1)
     with_sheets, without = (
-        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", image_grids=sheets)
-        for name, sheets in (("with", ImageGridFolder(tmp_path / "sheets")), ("without", None))
+        train(untrained, train_set, val_set, options, CheckpointStore(tmp_path / name), "f", image_grids=image_grids)
+        for name, image_grids in (("with", ImageGridFolder(tmp_path / "image_grids")), ("without", None))
     )
-    assert len(list((tmp_path / "sheets").rglob("*.png"))) == 2
+    assert len(list((tmp_path / "image_grids").rglob("*.png"))) == 2
     other = without.model.network.state_dict()
     assert all(torch.equal(value, other[name]) for name, value in with_sheets.model.network.state_dict().items())

@@ -30,7 +30,7 @@ def standing(count: int = 1) -> PoseTargets:
     return PoseTargets(np.arange(count), joints, np.full((count, 17), 2, dtype=np.uint8))
 
 
-def halved(targets: PoseTargets, skeleton: Skeleton = COCO_PERSON, **options: Any) -> AugmentationPlan:
+def plan_half(targets: PoseTargets, skeleton: Skeleton = COCO_PERSON, **options: Any) -> AugmentationPlan:
     component = HalfBody(HalfBodyOptions.model_validate({"probability": 1, **options}))
     return component(step_generator(0, 0, 0), start_plan(targets, skeleton, SIZE))
 
@@ -45,7 +45,7 @@ def is_identity(plan: AugmentationPlan) -> bool:
 
 
 def test_upper_half_by_hand() -> None:
-    matrix = halved(standing(), upper_probability=1, max_zoom=10).augmented_from_crop[0]
+    matrix = plan_half(standing(), upper_probability=1, max_zoom=10).augmented_from_crop[0]
     # The box is 20 px wide and high: 1.5 x 20 = 30 px fill 100 px. Its middle (50, 20) is mapped to (49.5, 49.5).
     zoom = 100 / 30
     expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 20]], dtype=torch.float64)
@@ -53,19 +53,19 @@ def test_upper_half_by_hand() -> None:
 
 
 def test_lower_half_by_hand() -> None:
-    matrix = halved(standing(), upper_probability=0).augmented_from_crop[0]
+    matrix = plan_half(standing(), upper_probability=0).augmented_from_crop[0]
     zoom = 100 / 60  # the box is 40 px high
     expected = torch.tensor([[zoom, 0, 49.5 - zoom * 50], [0, zoom, 49.5 - zoom * 70]], dtype=torch.float64)
     torch.testing.assert_close(matrix, expected)
 
 
 def test_zoom_is_bounded() -> None:
-    assert halved(standing(), upper_probability=1).augmented_from_crop[0, 0, 0] == 2.0
+    assert plan_half(standing(), upper_probability=1).augmented_from_crop[0, 0, 0] == 2.0
 
 
 def test_joints_outside_the_crop_are_removed() -> None:
     targets = standing()
-    plan = halved(targets, upper_probability=1)
+    plan = plan_half(targets, upper_probability=1)
     images = torch.zeros(1, *SIZE, 3, dtype=torch.uint8)
     after = apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), (0, 0, 0))
     assert (after.visibility[0, UPPER] == 2).all()
@@ -74,13 +74,13 @@ def test_joints_outside_the_crop_are_removed() -> None:
 
 
 def test_half_of_the_joints_is_not_enough() -> None:
-    assert not is_identity(halved(unlabel(standing(), slice(9, 17))))  # 9 of 17, more than half
-    assert is_identity(halved(unlabel(standing(), slice(8, 17))))
+    assert not is_identity(plan_half(unlabel(standing(), slice(9, 17))))  # 9 of 17, more than half
+    assert is_identity(plan_half(unlabel(standing(), slice(8, 17))))
 
 
 def test_half_with_too_few_joints_is_not_chosen() -> None:
-    without_legs = halved(unlabel(standing(), slice(13, 17)), upper_probability=0)
-    upper = halved(standing(), upper_probability=1)
+    without_legs = plan_half(unlabel(standing(), slice(13, 17)), upper_probability=0)
+    upper = plan_half(standing(), upper_probability=1)
     assert torch.equal(without_legs.augmented_from_crop, upper.augmented_from_crop)
 
 
@@ -104,7 +104,7 @@ def test_flipped_person_keeps_its_halves() -> None:
 
 
 def test_upper_probability_is_the_fraction_of_upper_halves() -> None:
-    plan = halved(standing(1000), upper_probability=0.7)
+    plan = plan_half(standing(1000), upper_probability=0.7)
     upper = plan.augmented_from_crop[:, 0, 0] == 2.0
     assert upper.double().mean().item() == pytest.approx(0.7, abs=0.05)
 
@@ -121,7 +121,7 @@ def test_skeleton_without_halves_is_unchanged_and_samples_the_same_numbers() -> 
 
 
 def test_no_persons() -> None:
-    assert len(halved(standing(0))) == 0
+    assert len(plan_half(standing(0))) == 0
 
 
 def skeleton(*names: str, limbs: tuple[tuple[int, int], ...] = ()) -> Skeleton:

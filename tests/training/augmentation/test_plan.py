@@ -72,7 +72,7 @@ def planned(targets: PoseTargets, *names: str, size: tuple[int, int] = SIZE) -> 
     return plan
 
 
-def carried_out(
+def execute(
     plan: AugmentationPlan, images: Tensor, targets: PoseTargets, mean: tuple[float, float, float] = NO_MEAN
 ) -> AugmentedBatch:
     return apply_plan(plan, images, torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility), mean)
@@ -81,7 +81,7 @@ def carried_out(
 def test_empty_plan_changes_nothing() -> None:
     targets = make_targets(4)
     images = paint_marks(targets)
-    after = carried_out(start_plan(targets, BODY, SIZE), images, targets, MEAN)
+    after = execute(start_plan(targets, BODY, SIZE), images, targets, MEAN)
     assert torch.equal(after.images, normalise_images(images, MEAN))
     np.testing.assert_array_equal(after.joints, targets.joints)
     np.testing.assert_array_equal(after.visibility, targets.visibility)
@@ -102,7 +102,7 @@ def test_marked_pixels_are_at_the_moved_joints(names: tuple[str, ...], size: tup
     count = 256
     targets = make_targets(count, size)
     plan = planned(targets, *names, size=size)
-    after = carried_out(plan, paint_marks(targets, size), targets)
+    after = execute(plan, paint_marks(targets, size), targets)
     # In a flipped person the mark of the left hip is at the joint that is now the right hip.
     partner = torch.tensor(BODY.flip_indices)
     marked = marked_joints(count)
@@ -122,13 +122,13 @@ def test_flip_is_exact_and_twice_is_the_identity() -> None:
     images = torch.randint(0, 256, (8, *SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     flip = build("augmentations", ComponentSpec(name="flip", options={"probability": 1}))
     once = flip(step_generator(0, 0, 0), start_plan(targets, BODY, SIZE))
-    after = carried_out(once, images, targets, MEAN)
+    after = execute(once, images, targets, MEAN)
     assert torch.equal(after.images, normalise_images(images.flip(2), MEAN))
     joints, visibility = torch.from_numpy(targets.joints), torch.from_numpy(targets.visibility)
     expected = torch.stack([SIZE[1] - 1 - joints[..., 0], joints[..., 1]], dim=-1)[:, BODY.flip_indices]
     torch.testing.assert_close(after.joints, expected)
     assert torch.equal(after.visibility, visibility[:, BODY.flip_indices])
-    twice = carried_out(flip(step_generator(0, 0, 1), once), images, targets, MEAN)
+    twice = execute(flip(step_generator(0, 0, 1), once), images, targets, MEAN)
     assert torch.equal(twice.images, normalise_images(images, MEAN))
     assert torch.equal(twice.joints, joints)
 
@@ -140,7 +140,7 @@ def test_resampled_flip_equals_the_exact_flip() -> None:
     matrix = torch.stack([mirror_matrix(SIZE[1]), torch.tensor([[0.9, 0.1, 0.0], [-0.1, 0.9, 3.0]], dtype=torch.float64)])
     plan = replace(start_plan(targets, BODY, SIZE), mirrored=torch.tensor([True, False]), augmented_from_crop=matrix)
     assert plan.resamples()
-    after = carried_out(plan, images, targets, MEAN)
+    after = execute(plan, images, targets, MEAN)
     torch.testing.assert_close(after.images[0], normalise_images(images, MEAN)[0].flip(-1), atol=2e-5, rtol=0)
 
 
@@ -150,7 +150,7 @@ def test_rotation_by_90_degrees_by_hand() -> None:
     targets = make_targets(1)
     targets.joints[0, :3] = [[centre_x + 3, centre_y], [centre_x, centre_y], [centre_x + 26, centre_y]]
     plan = start_plan(targets, BODY, SIZE).then_move(turn)
-    after = carried_out(plan, torch.zeros(1, *SIZE, 3, dtype=torch.uint8), targets)
+    after = execute(plan, torch.zeros(1, *SIZE, 3, dtype=torch.uint8), targets)
     assert after.joints[0, :2].tolist() == [[centre_x, centre_y + 3], [centre_x, centre_y]]
     assert torch.isnan(after.joints[0, 2]).all()  # 26 px below the centre of a crop that is 40 px high
     assert after.visibility[0, :3].tolist() == [2, 2, 0]
@@ -161,7 +161,7 @@ def test_unlabelled_joints_stay_missing_and_outside_is_the_mean_colour() -> None
     targets.joints[0, 1], targets.visibility[0, 1] = np.nan, 0
     shift = torch.tensor([[[1.0, 0.0, 10.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
     plan = start_plan(targets, BODY, SIZE).then_move(shift)
-    after = carried_out(plan, torch.full((1, *SIZE, 3), 60, dtype=torch.uint8), targets, MEAN)
+    after = execute(plan, torch.full((1, *SIZE, 3), 60, dtype=torch.uint8), targets, MEAN)
     assert torch.isnan(after.joints[0, 1]).all()
     assert after.visibility[0, 1] == 0
     assert after.images[..., :9].abs().max() == 0
@@ -172,7 +172,7 @@ def test_inputs_are_not_changed() -> None:
     targets = make_targets(2)
     images, joints, visibility = paint_marks(targets), targets.joints.copy(), targets.visibility.copy()
     before = images.clone()
-    carried_out(planned(targets, *AUGMENTATIONS), images, targets, MEAN)
+    execute(planned(targets, *AUGMENTATIONS), images, targets, MEAN)
     assert torch.equal(images, before)
     np.testing.assert_array_equal(targets.joints, joints)
     np.testing.assert_array_equal(targets.visibility, visibility)
@@ -183,7 +183,7 @@ def test_colour_maps_are_clipped_to_0_and_1(factor: int) -> None:
     targets = make_targets(1)
     plan = start_plan(targets, BODY, SIZE)
     brighter = replace(plan, colour_matrix=factor * plan.colour_matrix)
-    values = carried_out(brighter, torch.full((1, *SIZE, 3), 75, dtype=torch.uint8), targets, MEAN).images
+    values = execute(brighter, torch.full((1, *SIZE, 3), 75, dtype=torch.uint8), targets, MEAN).images
     values = values + torch.tensor(MEAN).view(1, 3, 1, 1)
     assert values.mean().item() == pytest.approx(min(1.0, factor * 75 / 255), abs=1e-5)
     assert math.isclose(values.std().item(), 0.0, abs_tol=1e-6)

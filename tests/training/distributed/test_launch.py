@@ -105,15 +105,15 @@ def test_losses_of_two_processes_equal_those_of_one(
 ) -> None:
     """43 persons in batches of 15, 14, 14: slices of unequal size. No port is open to other machines."""
     options = make_options(**changes)
-    sheets = ImageGridFolder(tmp_path / "sheets")
+    image_grids = ImageGridFolder(tmp_path / "image_grids")
     with watched_sockets() as sockets:
-        two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=sheets)
+        two = train(untrained, mapped_set, val_set, options, CheckpointStore(tmp_path / "two"), "f", image_grids=image_grids)
     assert "LISTEN" in {status for status, _ in sockets}  # gloo listens, so the right processes were inspected
     assert {address for _, address in sockets if not ip_address(address).is_loopback} == set()
-    alone = options.model_copy(update={"processes": 1})
-    one = train(untrained, mapped_set, val_set, alone, CheckpointStore(tmp_path / "one"), "f")
+    one_process = options.model_copy(update={"processes": 1})
+    one = train(untrained, mapped_set, val_set, one_process, CheckpointStore(tmp_path / "one"), "f")
     assert_close(one, two)
-    assert [path.name for path in (tmp_path / "sheets" / "f").iterdir()] == ["epoch_0002.png"]
+    assert [path.name for path in (tmp_path / "image_grids" / "f").iterdir()] == ["epoch_0002.png"]
     assert_plain(two)
 
 
