@@ -3,7 +3,7 @@
 layer matters           PCK falls if all components of the layer are set to their mean    control: all components kept
 first k suffice         PCK does not fall with the first k components                     control: k random components
 later ones are noise    the study's claim for the components after the first n            control: n random components
-later ones predict      ... tested by keeping the later components alone                  control: no components
+later ones predict      PCK rises with the components after the first n alone             control: no components
 """
 
 from collections.abc import Iterator, Sequence
