@@ -47,7 +47,7 @@ class PairedPck:
     Args:
         labelled: (n, K) whether a joint is labelled.
         image_ids: (n,) image of each person.
-        seed: of the resamples.
+        seed: random seed of the resamples.
         resamples: number of bootstrap resamples.
     """
 

@@ -103,8 +103,8 @@ def claim_shortcuts(
     Intervals are widened for the number of joints (Bonferroni).
 
     Args:
-        fractions: of the network, for N persons.
-        random: of the network with random weights, for the persons of `random_groups`.
+        fractions: fractions for the network, for N persons.
+        random: fractions for random weights, for the persons of `random_groups`.
         joints: J names.
         groups, random_groups: images of the persons.
         draws, method, shown_in: as in `claim_curves`.
@@ -133,7 +133,7 @@ def claim_curves(
     """Test whether the pixels with high attribution matter.
 
     Args:
-        curves: of deletion and insertion.
+        curves: curves of deletion and insertion.
         method: name of the attribution method.
         groups: (N,) image of each person.
         draws: bootstrap resamples of images.
@@ -221,7 +221,7 @@ def claim_errors(
     """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
 
     Args:
-        fractions: of the network.
+        fractions: fractions for the network.
         correct: (N, J) whether a prediction is correct.
         groups, draws, method, shown_in: as in `claim_curves`.
 

@@ -74,7 +74,7 @@ def randomise_weights(network: PoseNetwork, seed: int) -> PoseNetwork:
 
     Args:
         network: the trained network.
-        seed: of the weights.
+        seed: random seed of the weights.
     """
     fresh = freeze(network)
     with fork_torch_rng(), torch.no_grad():

@@ -50,7 +50,7 @@ def draw_maps(
         points: (n, J, 2) explained points, crop px, marked by a dot.
         joints: J names.
         captions: n * J, person by person.
-        title: of the grid.
+        title: title of the grid.
     """
     tiles, texts = [], []
     for joint in range(len(joints)):
@@ -97,7 +97,7 @@ def caption_maps(explained: ExplainedJoints, fractions: RegionFractions, shown: 
 
     Args:
         explained: persons and joints.
-        fractions: of one method.
+        fractions: fractions by one method.
         shown: persons that are shown.
     """
     return [
@@ -111,7 +111,7 @@ def plot_density(table: pd.DataFrame, method: str) -> NDArray[np.uint8]:
     """Plot the log2 densities of one method by joint and region.
 
     Args:
-        table: of `tabulate_regions`.
+        table: table of `tabulate_regions`.
         method: name of the method.
     """
     own = table[table["method"] == method]

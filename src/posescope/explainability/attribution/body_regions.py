@@ -65,7 +65,7 @@ class RegionFractions:
             joint, region: as in `of`.
             groups: (N,) image of each person.
             draws: bootstrap resamples of images.
-            level: of the interval.
+            level: confidence level.
 
         Returns:
             The density with its interval over images; NaN if it is unknown for all persons.
@@ -92,10 +92,10 @@ def region_map(
     Args:
         joints: (K, 2) annotated joints, crop px; NaN where unlabelled.
         joint: index of the explained joint, which is labelled.
-        skeleton: of K joints.
+        skeleton: skeleton of K joints.
         size: (height, width) of the crop, px.
-        joint_radius: of the disc, as a fraction of the person's size.
-        limb_radius: of the capsules, as a fraction of the person's size.
+        joint_radius: radius of the disc, as a fraction of the person's size.
+        limb_radius: radius of the capsules, as a fraction of the person's size.
 
     Returns:
         (H, W) indices in `REGIONS`.
@@ -187,9 +187,9 @@ def tabulate_regions(
     """Tabulate fractions and densities with intervals and both controls, one row per joint (and `all`) and region.
 
     Args:
-        trained: of the network.
-        random: of the network with random weights, usually for fewer persons.
-        moved: of the shifted maps of other persons (`move_maps`).
+        trained: fractions for the network.
+        random: fractions for random weights, usually for fewer persons.
+        moved: fractions for the shifted maps of other persons (`move_maps`).
         method: name of the attribution method.
         joints: J names.
         groups: (N,) images of the persons of `trained` and `moved`.

@@ -26,7 +26,7 @@ class ExplainedJoints:
     Attributes:
         rows: (N,) of the persons in the inputs.
         joints: (J,) indices in the skeleton.
-        names: of these joints.
+        names: names of these joints.
         images: (N, 3, H, W) normalised, on the model's device.
         map_indices: (N, J) explained heatmap px, as row-major indices.
         points: (N, J, 2) centres of these heatmap px, crop px.
@@ -51,7 +51,7 @@ def choose_joints(skeleton: Skeleton, names: Sequence[str] | None) -> NDArray[np
 
     Args:
         skeleton: has the joints.
-        names: of the joints; None: the first joint of each pair and the joints without a partner.
+        names: names of the joints; None: the first joint of each pair and the joints without a partner.
 
     Raises:
         ExplainabilityError: if the skeleton lacks a joint.
@@ -74,7 +74,7 @@ def select_explained_joints(
 
     Args:
         inputs: all persons.
-        names: of the joints, as in `choose_joints`.
+        names: names of the joints, as in `choose_joints`.
         most: maximum number of persons.
         location: explain the heatmap px of the predicted or of the annotated joint.
 

@@ -112,7 +112,7 @@ def measure_curves(
         map_indices: (N, J) heatmap px.
         rankings: (N, J, P) by name; patches in descending order.
         labelled: (N, J) joints that count.
-        fractions: of the patches, between 0 and 1.
+        fractions: fractions of the patches, between 0 and 1.
         patch_px: side of a patch.
         batch_size: images per pass.
     """

@@ -132,7 +132,7 @@ def probe_attributes(
         folds: number of cross-validation folds, by image.
         shuffles: number of shuffles of each attribute, for the null distributions.
         resamples: number of bootstrap resamples of images.
-        seed: of folds, shuffles and resamples.
+        seed: random seed of folds, shuffles and resamples.
     """
     left_out = {str(name): why for name in attributes if (why := _why_left_out(attributes[name].to_numpy(np.float64), groups))}
     names = [str(name) for name in attributes if name not in left_out]

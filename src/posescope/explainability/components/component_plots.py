@@ -79,7 +79,7 @@ def draw_extremes(
     Args:
         inputs: the persons.
         scores: (N, P); one row of the image per component.
-        attributes: of the same persons, for the captions.
+        attributes: attributes of the same persons, for the captions.
         names: best attribute of each component, for the captions.
         count: persons at each end.
     """
@@ -121,7 +121,7 @@ def plot_scores(
     Args:
         inputs: the persons.
         scores: (N, P) coordinates along the components.
-        attributes: of the same persons.
+        attributes: attributes of the same persons.
         names: best attribute of each component.
     """
     import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made

@@ -21,7 +21,7 @@ class CovarianceSum:
 
     Args:
         origin: (D,) float64, near the mean.
-        device: of the matrix products; None: NumPy on the CPU, which uses the symmetry of the product.
+        device: device of the matrix products; None: NumPy on the CPU, which uses the symmetry of the product.
     """
 
     def __init__(self, origin: NDArray[np.float64], device: torch.device | None = None) -> None:
@@ -61,7 +61,7 @@ def eigen_descending(
 
     Args:
         matrix: (side, side), positive semi-definite.
-        device: of the decomposition; None: NumPy on the CPU.
+        device: device of the decomposition; None: NumPy on the CPU.
 
     Returns:
         Eigenvalues (R,) and eigenvectors (side, R) for the numerical rank R.

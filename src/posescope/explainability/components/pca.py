@@ -53,7 +53,7 @@ class Components:
         layer: name of the features' layer.
         shape: (C, h, w) of one person's features.
         approximation: description of the approximation; empty: exact.
-        features_fingerprint: of the features; empty if unknown.
+        features_fingerprint: fingerprint of the features; empty if unknown.
         model: fingerprint of the network; empty if unknown.
         data: fingerprint of crops, joints and splits; empty if unknown.
     """
@@ -161,7 +161,7 @@ def principal_components(
     Args:
         features: N >= 2 persons.
         max_components: number of axes to keep; None: all. All variances are kept.
-        device: of the eigendecomposition and, if N >= D, of the matrix products; None: NumPy on the CPU.
+        device: device of the eigendecomposition and, if N >= D, of the matrix products; None: NumPy on the CPU.
 
     Raises:
         ExplainabilityError: if there are fewer than 2 persons, nothing varies, or N and D are both too large.

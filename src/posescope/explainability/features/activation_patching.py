@@ -109,7 +109,7 @@ def describe_patching_obstacle(model: PoseModel, features: FeatureSet) -> str:
 
     Args:
         model: the network.
-        features: of one of its layers.
+        features: features of one of its layers.
 
     Returns:
         A sentence; empty if they can.

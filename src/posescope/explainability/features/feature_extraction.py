@@ -47,8 +47,8 @@ def extract_features(
         crops: N > 0 persons. The rows of the features follow their order.
         layer: name from `model.network.layer_names`; None: the bottleneck.
         store: destination.
-        data_fingerprint: of the pixels of the data set (`CropStatistics`). If it is None, features of crops with other pixels but
-            the same joints are reused as well.
+        data_fingerprint: fingerprint of the pixels of the data set (`CropStatistics`). If it is None, features of crops with
+            other pixels but the same joints are reused as well.
         batch_size: persons per forward pass.
         dtype: on disk.
         pooling: over space; mean and max store C numbers per person instead of C * h * w. Pooled features can be reduced, named

@@ -44,7 +44,7 @@ class FeatureSet:
         values: (N, D) float16 or float32, usually a read-only memory map; D = C * h * w in that order.
         layer: name of the layer.
         shape: (C, h, w) of one person's activation; (C, 1, 1) if it is pooled.
-        fingerprint: of model, layer, persons and pooling.
+        fingerprint: fingerprint of model, layer, persons and pooling.
         pooling: over space: none, mean or max.
         model: fingerprint of the network; empty if unknown.
         data: fingerprint of crops, joints and splits; empty if unknown.
@@ -115,9 +115,9 @@ class FeatureStore:
             blocks: (n_i, D) with the n_i summing to N.
             layer: name of the layer.
             shape: (C, h, w) of one person's activation.
-            fingerprint: of model, layer, persons and pooling.
+            fingerprint: fingerprint of model, layer, persons and pooling.
             dtype: on disk; float16 halves the file, its largest number is 65,504.
-            pooling: of the blocks.
+            pooling: pooling of the blocks.
             model: fingerprint of the network.
             data: fingerprint of crops, joints and splits.
 

@@ -59,7 +59,7 @@ def centred_blocks(
     Args:
         points: (N, P).
         centre: (P,), subtracted in float64.
-        dtype: of the blocks.
+        dtype: dtype of the blocks.
 
     Returns:
         An iterator over (rows, block) with the block (n, P) of these rows.
@@ -73,7 +73,7 @@ def centre_rows(points: NDArray[np.floating], centre: NDArray[np.float64], dtype
     Args:
         points: (N, P).
         centre: (P,), subtracted in float64.
-        dtype: of the result.
+        dtype: dtype of the result.
     """
     centred = np.empty(points.shape, dtype=dtype)
     for rows, block in centred_blocks(points, centre, dtype):

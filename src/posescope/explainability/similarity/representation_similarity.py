@@ -64,10 +64,10 @@ class RepresentationSimilarity:
     Attributes:
         persons, images: numbers of compared persons and of their images.
         cka, cka_control: linear CKA, 0..1.
-        components: of the first network, in the second one.
+        components: similarity of the first network's components, in the second one.
         predicted_r2_control: highest R2 of any component and shuffle.
         correlation_control: highest correlation of any matched pair and shuffle.
-        adjusted_rand_index, adjusted_rand_index_control: of the clusters; None if one network has none.
+        adjusted_rand_index, adjusted_rand_index_control: agreement of the clusters; None if one network has none.
     """
 
     persons: int
@@ -92,11 +92,11 @@ def compare_representations(
     """Compare the representations of two networks.
 
     Args:
-        first, second: of the same N persons.
+        first, second: representations of the same N persons.
         images: (N,) image of each person.
         components: maximum number of components of the first network that are predicted and matched.
         shuffles: number of shuffles for the controls.
-        seed: of folds and shuffles.
+        seed: random seed of folds and shuffles.
 
     Returns:
         The measures and their controls.

@@ -174,7 +174,7 @@ def sample_derangement(groups: NDArray[np.int64], seed: int) -> NDArray[np.int64
 
     Args:
         groups: (n,) image of each person.
-        seed: of the draw.
+        seed: random seed of the draw.
 
     Returns:
         (n,) row of the other person; None if there are no persons or more than half of them share one image, since no such

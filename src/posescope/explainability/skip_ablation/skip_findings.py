@@ -102,7 +102,7 @@ def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
 
     Args:
         ablation: the hits.
-        seed: of the random joints.
+        seed: random seed of the random joints.
     """
     return tuple(_findings(ablation, seed))
 

@@ -49,7 +49,7 @@ def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> Neares
     """Find the person nearest to each point by Euclidean distance, block by block; the first one of equals.
 
     Args:
-        features: of N persons.
+        features: features of N persons.
         points: (M, D).
 
     Returns:
@@ -74,7 +74,7 @@ def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64],
     """Measure the distances of some persons to the nearest person in another image, block by block.
 
     Args:
-        features: of N persons.
+        features: features of N persons.
         groups: (N,) image of each person.
         rows: (M,) persons that are measured.
 
@@ -100,7 +100,7 @@ def fractions_beyond(components: Components, features: FeatureSet, count: int, s
 
     Args:
         components: the components.
-        features: of all persons.
+        features: features of all persons.
         count: number of first components.
         steps: (S,) in standard deviations.
 

@@ -151,10 +151,10 @@ def perturb_persons(
         perturbation_sd: c, distance to each side, in standard deviations.
         features: (n, D) of the persons.
         groups: (n,) image of each person.
-        scales: of the attributes to measure.
+        scales: scales of the attributes to measure.
         decode: function from (M, D) points to (M, K, 2) joints, px; called once per component with 4 n points.
         measure_attributes: function from (M, K, 2) joints to one row of pose attributes each.
-        seed: of the random directions and the resamples.
+        seed: random seed of the random directions and the resamples.
 
     Returns:
         Displacements and effects by component.
@@ -192,7 +192,7 @@ def measure_effects(
         component: number, from 1.
         poses: attributes of 4 n decoded skeletons: n at the lower end of the component, n at its upper end, and the same along
             random directions.
-        scales: of the attributes to measure.
+        scales: scales of the attributes to measure.
         draws: bootstrap resamples of images.
         groups: (n,) image of each person.
 

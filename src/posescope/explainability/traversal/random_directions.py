@@ -87,7 +87,7 @@ def compare_ends(
         component: index of the traversed component, from 0.
         ends: steps of the ends.
         directions: R, number of random directions.
-        seed: of the random directions.
+        seed: random seed of the random directions.
         decode: function from (M, D) points to (M, K, 2) joints, px.
         mean_joints: (K, 2) joints of the decoded mean, px.
 
@@ -115,7 +115,7 @@ def ends_with_data_covariance(
         component: index of the component that gives the length, from 0.
         ends: steps of the ends.
         directions: R, number of random directions.
-        seed: of the random directions.
+        seed: random seed of the random directions.
 
     Returns:
         (R, E, D) points at the E end steps other than the mean.

@@ -35,7 +35,7 @@ def claim_nearest_person_match(
         predicted: (M, K, 2) joints of the nearest person of each, px.
         groups: (M,) images of these persons.
         shown_in: name of the image that shows it.
-        seed: of permutations and resamples.
+        seed: random seed of permutations and resamples.
 
     Returns:
         The finding; None if the persons are in fewer than two images.
@@ -62,8 +62,8 @@ def claim_displacement(displacement: Displacement, perturbation: Perturbation, s
     """Test whether a component moves the joints of persons farther than random directions do.
 
     Args:
-        displacement: of one component.
-        perturbation: of the persons.
+        displacement: displacement by one component.
+        perturbation: result for the persons.
         shown_in: name of the image that shows it.
     """
     own, control, passed = displacement.own, displacement.random, displacement.is_significant
@@ -81,7 +81,7 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
     """Describe a component by its strongest effect on a pose attribute.
 
     Args:
-        effect: of the component.
+        effect: effect of the component.
         perturbation, shown_in: as in `claim_displacement`.
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
@@ -112,7 +112,7 @@ def claim_data_proximity(
             each, at the E end steps other than the mean.
         outside: number of the P * E ends that no person lies beyond along the component.
         neighbours: distribution of distances between persons.
-        seed: of the resamples.
+        seed: random seed of the resamples.
         shown_in: name of the plot that shows it.
 
     Returns:

@@ -72,7 +72,7 @@ def plot_traversals(
     Args:
         table: `traversal_steps`, one row per point, with the same steps for all components.
         traversal: the points.
-        skeleton: of the joints.
+        skeleton: skeleton of the joints.
         crop_size: (height, width) px.
         names: entry of each component in the menu.
     """

@@ -187,7 +187,7 @@ def tabulate_components(
         components: the components.
         count: number of traversed components.
         ends: decoded ends of each traversal; if empty, their columns are NaN.
-        displacements: of persons perturbed along each component; if empty, their columns are NaN.
+        displacements: displacements of persons perturbed along each component; if empty, their columns are NaN.
 
     Returns:
         Columns component, explained_variance_ratio; displacement_px of the ends, random_displacement_px,

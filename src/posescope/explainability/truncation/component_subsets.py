@@ -67,7 +67,7 @@ class TruncatedFeatures:
         values: (n, D) features.
         shape: (C, h, w) of one person's features.
         axis_orders: (n, P) random order of the axes of each person; the first k are the random subset of k.
-        device: of the result.
+        device: device of the result.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ def sample_axis_orders(persons: int, axes: int, seed: int) -> NDArray[np.int64]:
 
     Args:
         persons, axes: numbers of persons and of axes.
-        seed: of the draw.
+        seed: random seed of the draw.
 
     Returns:
         (persons, axes) permutations of 0..axes-1.
