@@ -18,25 +18,21 @@ from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, ClusterErrors, measure_errors
 from posescope.explainability.clusters.cluster_descriptions import Traits, describe_clusters
-from posescope.explainability.clusters.cluster_findings import (
-    cluster_facts,
-    cluster_names,
-    cluster_table,
-    error_findings,
-    members_table,
-    trait_findings,
-)
+from posescope.explainability.clusters.cluster_findings import DescribedClusters
 from posescope.explainability.clusters.cluster_image_grids import draw_gallery, draw_mean_skeletons, rank_members
 from posescope.explainability.clusters.cluster_members import ClusterMembers, measure_members
-from posescope.explainability.clusters.cluster_scatter import hover_texts, plot_interactive_plane, plot_plane, project_to_plane
+from posescope.explainability.clusters.cluster_scatter import (
+    plot_interactive_plane,
+    plot_plane,
+    project_in_blocks,
+    project_to_plane,
+)
 from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
 from posescope.explainability.errors import ExplainabilityError
-from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
+from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.findings import Finding
 
 __all__ = ["Clusters", "ClustersOptions"]
-
-_BLOCK_ROWS = 10_000
 
 if TYPE_CHECKING:
     ClustererSpec = ComponentSpec
@@ -97,24 +93,25 @@ class Clusters:
         silhouette = measured.interval(inputs.groups, draws)
         validation = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
         traits, errors = self._contrasts(inputs, clustering, draws)
-        table = cluster_table(inputs.features.person_ids, clustering, measured, traits, errors)
-        failures = error_findings(errors, clustering, traits, "clusters", real=validation.is_real) if errors else []
-        described = trait_findings(traits, clustering.sizes, "clusters") if traits else []
-        names = cluster_names(clustering.sizes, traits)
+        clusters = DescribedClusters(inputs.features.person_ids, clustering, measured, traits, errors)
+        failures = clusters.error_findings("clusters", real=validation.is_real)
+        plane = project_to_plane(inputs, clustering.labels, clusters.names())
         return AnalysisResult(
-            facts={**validation.facts(), **cluster_facts(table), "persons": len(points), "coordinates": points.shape[1]},
+            facts={**validation.facts(), **clusters.facts(), "persons": len(points), "coordinates": points.shape[1]},
             tables={
-                "clusters": table,
+                "clusters": clusters.table(),
                 "silhouettes": validation.table(),
                 **({"cluster_attributes": traits.table} if traits else {}),
-                "cluster_members": members_table(inputs.features.person_ids, clustering, measured),
+                "cluster_members": clusters.members_table(),
             },
-            images={"clusters": self._gallery(inputs, clustering, measured), **_images(inputs, clustering, names)},
+            images={
+                "clusters": self._gallery(inputs, clustering, measured),
+                "clusters_map": plot_plane(plane),
+                "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, plane.names),
+            },
             note=_note(space, measured, validation, failures, traits),
-            findings=(*validation.findings("clusters_map"), *failures, *described),
-            plots={
-                "clusters_plane": plot_interactive_plane(project_to_plane(inputs), clustering.labels, names, hover_texts(inputs))
-            },
+            findings=(*validation.findings("clusters_map"), *failures, *clusters.trait_findings("clusters")),
+            plots={"clusters_plane": plot_interactive_plane(plane)},
         )
 
     def _points(self, inputs: AnalysisInputs) -> tuple[NDArray[np.float32], str]:
@@ -124,10 +121,7 @@ class Clusters:
             # No copy of features stored as float32: they stay memory-mapped.
             return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
         axes = min(inputs.components.components_for(self.options.variance_fraction), len(inputs.components))
-        points = np.empty((len(values), axes), dtype=np.float32)
-        for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
-            points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
-        return points, f"{axes} component{'s' if axes > 1 else ''}"
+        return project_in_blocks(inputs, axes, np.float32), f"{axes} component{'s' if axes > 1 else ''}"
 
     def _contrasts(
         self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
@@ -171,13 +165,6 @@ def _sampled(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
         image_groups=inputs.groups[rows],
         attributes=None if attributes is None else attributes.iloc[rows].reset_index(drop=True),
     )
-
-
-def _images(inputs: AnalysisInputs, clustering: Clustering, names: list[str]) -> dict[str, NDArray[np.uint8]]:
-    return {
-        "clusters_map": plot_plane(project_to_plane(inputs), clustering.labels, names),
-        "clusters_skeletons": draw_mean_skeletons(inputs, clustering.labels, names),
-    }
 
 
 def _note(

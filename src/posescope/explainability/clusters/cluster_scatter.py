@@ -14,7 +14,7 @@ from posescope.explainability.static_plots import render
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["ComponentPlane", "plot_plane", "hover_texts", "plot_interactive_plane", "project_to_plane"]
+__all__ = ["ComponentPlane", "plot_interactive_plane", "plot_plane", "project_in_blocks", "project_to_plane"]
 
 _BLOCK_ROWS = 10_000
 _MAX_POINTS = 4000  # more cover one another and make a page slow
@@ -24,46 +24,67 @@ _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#
 
 @dataclass(frozen=True)
 class ComponentPlane:
-    """Persons along the first two components.
+    """Persons along the first two components, in clusters.
 
     Attributes:
         points: (N, 2) coordinates.
         titles: titles of the two axes.
+        labels: (N,) 0..Q-1.
+        names: names of the Q clusters.
+        hover: texts of the N persons.
     """
 
     points: NDArray[np.float64]
     titles: tuple[str, str]
+    labels: NDArray[np.int64]
+    names: list[str]
+    hover: list[str]
 
 
-def project_to_plane(inputs: AnalysisInputs) -> ComponentPlane:
-    """Project the persons onto the first two components (0 along the second one if there is only one)."""
-    values, points, fractions = inputs.features.values, np.zeros((len(inputs.features), 2)), np.zeros(2)
-    there = min(len(inputs.components), 2)
+def project_to_plane(inputs: AnalysisInputs, labels: NDArray[np.int64], names: list[str]) -> ComponentPlane:
+    """Project the persons onto the first two components (0 along the second one if there is only one).
+
+    Args:
+        inputs: inputs of the analysis.
+        labels: (N,) 0..Q-1.
+        names: names of the Q clusters.
+    """
+    points, fractions, axes = np.zeros((len(inputs.features), 2)), np.zeros(2), min(len(inputs.components), 2)
+    points[:, :axes] = project_in_blocks(inputs, axes, np.float64)
+    fractions[:axes] = inputs.components.explained_variance_ratio[:axes]
+    titles = (f"component 1 ({fractions[0]:.1%} of the variance)", f"component 2 ({fractions[1]:.1%})")
+    return ComponentPlane(points, titles, labels, names, _hover_texts(inputs))
+
+
+def project_in_blocks(inputs: AnalysisInputs, axes: int, dtype: type[np.floating]) -> NDArray[np.floating]:
+    """Return the coordinates of the persons along the first components, block by block.
+
+    Args:
+        inputs: inputs of the analysis.
+        axes: number of components.
+        dtype: of the result.
+
+    Returns:
+        (N, axes).
+    """
+    values = inputs.features.values
+    points = np.empty((len(values), axes), dtype=dtype)
     for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
-        points[rows, :there] = inputs.components.project(values[rows[0] : rows[-1] + 1], there)
-    fractions[:there] = inputs.components.explained_variance_ratio[:there]
-    return ComponentPlane(points, (f"component 1 ({fractions[0]:.1%} of the variance)", f"component 2 ({fractions[1]:.1%})"))
+        points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
+    return points
 
 
-def hover_texts(inputs: AnalysisInputs) -> list[str]:
-    """Return a text per person: its id and its PCK."""
+def _hover_texts(inputs: AnalysisInputs) -> list[str]:
+    """(N,) id and PCK of each person."""
     ids, pck = inputs.features.person_ids, inputs.per_person_pck
     if pck is None:
         return [f"person {person}" for person in ids]
     return [f"person {person}" + ("" if np.isnan(own) else f"<br>PCK {own:.2f}") for person, own in zip(ids, pck, strict=True)]
 
 
-def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
-    """Plot the persons as an RGB array.
-
-    Args:
-        plane: plane of N persons.
-        labels: (N,) 0..Q-1.
-        names: names of the Q clusters.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
+def plot_plane(plane: ComponentPlane) -> NDArray[np.uint8]:
+    """Plot the persons as an (H, W, 3) uint8 RGB array."""
+    labels, names = plane.labels, plane.names
     figure = Figure(figsize=(8, 6), dpi=110, layout="constrained")
     chart = figure.add_subplot()
     # In random order, so that the last cluster does not cover the others.
@@ -79,27 +100,20 @@ def plot_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str
     return render(figure)
 
 
-def plot_interactive_plane(plane: ComponentPlane, labels: NDArray[np.int64], names: list[str], hover: list[str]) -> "go.Figure":
-    """Plot the persons with a hover text each.
-
-    Args:
-        plane: plane of N persons.
-        labels: (N,) 0..Q-1.
-        names: names of the Q clusters.
-        hover: N texts.
-    """
+def plot_interactive_plane(plane: ComponentPlane) -> "go.Figure":
+    """Plot the persons with a hover text each."""
     import plotly.graph_objects as go  # noqa: PLC0415  takes a second to import
 
-    figure, shown = go.Figure(), sample_rows(len(labels), _MAX_POINTS, 0)
-    for cluster, name in enumerate(names):
-        own = shown[labels[shown] == cluster]
+    figure, shown = go.Figure(), sample_rows(len(plane.labels), _MAX_POINTS, 0)
+    for cluster, name in enumerate(plane.names):
+        own = shown[plane.labels[shown] == cluster]
         figure.add_scatter(
             # Rounded, since the page stores every coordinate.
             x=[float(f"{value:.4g}") for value in plane.points[own, 0]],
             y=[float(f"{value:.4g}") for value in plane.points[own, 1]],
             mode="markers",
             name=name,
-            text=[hover[row] for row in own],
+            text=[plane.hover[row] for row in own],
             hovertemplate="%{text}<extra></extra>",
             marker={"size": 5, "opacity": 0.65, "color": _colour(cluster)},
         )
