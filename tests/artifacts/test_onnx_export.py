@@ -176,7 +176,7 @@ def test_only_an_earlier_export_is_replaced(model_folders: Any, tmp_path: Path, 
         source: "the model",
         Path("../models"): "the model",
         Path(): "working",
-        tmp_path / "models" / "two": r"holds model\.safetensors and is no former export",
+        tmp_path / "models" / "two": r"model\.safetensors",
         other / "a.jpg": "is a file",
     }.items():
         with pytest.raises(OptionsError, match=message):
