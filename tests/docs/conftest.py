@@ -27,7 +27,7 @@ NOT_RUN: Mapping[str, str] = {
     "make viz": "a server: it never ends",
     "make viz-site": "needs the extra `viz`, and a minute",
     "python -m posescope --conf-source=*": "needs the installed wheel: tests/integration/test_package.py",
-    "kedro run --pipelines download *": "20 GB from the network: tests/coco/download fetches from a server of its own",
+    "kedro run --pipelines download *": "20 GB from the network: tests/data/download uses a local server",
     "source .venv/bin/activate": "the tests have the environment on their PATH",
     "kedro run --pipelines download --env coco": "20 GB from COCO's own server",
     "kedro run --env coco --params raw_dir=../shared/*": "real photographs: tests/integration/test_real_data.py, with one epoch",
