@@ -30,6 +30,12 @@ def test_a_finding_as_dict_and_back() -> None:
     assert Finding.from_dict(asdict(one)) == one
 
 
+def test_a_finding_of_an_older_version_is_read() -> None:
+    content = asdict(finding("a", shown_in="grid"))
+    content["picture"] = content.pop("shown_in")
+    assert Finding.from_dict(content) == finding("a", shown_in="grid")
+
+
 @pytest.mark.parametrize("field", [{"value": float("nan")}, {"high": float("inf")}, {"control": Control("chance", float("nan"))}])
 def test_non_finite_values_are_refused(field) -> None:
     with pytest.raises(ExplainabilityError, match="finite"):

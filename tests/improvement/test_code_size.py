@@ -79,6 +79,7 @@ def test_results_of_another_model_are_refused(monkeypatch) -> None:
 def test_round_trip() -> None:
     size = CodeSize(7, "because")
     assert CodeSize.from_dict(size.to_dict()) == size
+    assert CodeSize.from_dict({"numbers": 4, "reason": "older version"}).dimensions == 4
 
 
 def test_components_of_another_layer_are_refused_if_used() -> None:

@@ -74,8 +74,9 @@ class Finding:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Finding":
-        """Inverse of `dataclasses.asdict`."""
-        return cls(**{**content, "control": Control(**content["control"])})
+        """Inverse of `dataclasses.asdict`; reads results of older versions, which named `shown_in` picture, too."""
+        fields = {"shown_in" if name == "picture" else name: value for name, value in content.items()}
+        return cls(**{**fields, "control": Control(**content["control"])})
 
 
 def range_control(what: str, values: NDArray[np.float64]) -> Control:

@@ -41,8 +41,8 @@ class CodeSize:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "CodeSize":
-        """Inverse of `to_dict`."""
-        return cls(**content)
+        """Inverse of `to_dict`; reads records of older versions, which named `dimensions` numbers, too."""
+        return cls(content["dimensions"] if "dimensions" in content else content["numbers"], content["reason"])
 
 
 def choose_code_size(model: PoseModel, components: Components, curve: AnalysisResult, options: AutoencoderTraining) -> CodeSize:
@@ -78,7 +78,7 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
             "The code size is selected by the explained variance, since the truncation curve names no number. %s", curve.note
         )
     dimensions = max(min(wanted, options.largest_code, len(components.variances)), options.smallest_code)
-    bounded = "" if dimensions == wanted else f"; brought to {dimensions} by its bounds"
+    bounded = "" if dimensions == wanted else f"; {dimensions} within the bounds"
     chosen = CodeSize(dimensions, why + bounded)
     _log.info("Code size: %d (%s).", chosen.dimensions, chosen.reason)
     return chosen
