@@ -9,6 +9,7 @@ All but the predictions follows from sums over each fold (x x^T, x y, ...), so m
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,11 +101,10 @@ def probe(x: Floats, targets: Floats, folds: NDArray[np.int64], strengths: tuple
     return ProbeResult(1 - lost, first_errors, first_offsets)
 
 
-@dataclass(frozen=True)
-class _Moments:
+class _Moments(NamedTuple):
     """Sums over some persons: count, x, x x^T, y, x y, y^2."""
 
-    count: float
+    persons: float
     x: Floats  # (p,)
     xx: Floats  # (p, p)
     y: Floats  # (T,)
@@ -113,31 +113,24 @@ class _Moments:
 
     @property
     def mean_target(self) -> Floats:
-        mean: Floats = self.y / self.count
+        mean: Floats = self.y / self.persons
         return mean
 
     def minus(self, other: "_Moments") -> "_Moments":
-        return _Moments(
-            self.count - other.count,
-            self.x - other.x,
-            self.xx - other.xx,
-            self.y - other.y,
-            self.xy - other.xy,
-            self.yy - other.yy,
-        )
+        return _Moments(*(own - its for own, its in zip(self, other, strict=True)))  # type: ignore[operator]
 
     def ridge(self) -> "_Ridge":
-        mean = self.x / self.count
-        values, vectors = np.linalg.eigh(self.xx - self.count * np.outer(mean, mean))
+        mean = self.x / self.persons
+        values, vectors = np.linalg.eigh(self.xx - self.persons * np.outer(mean, mean))
         # A direction without variance predicts nothing; without a penalty its eigenvalue would be a division by zero.
         values = np.where(values > values[-1] * 1e-10, values, np.inf)
-        return _Ridge(self.count, mean, self.mean_target, values, vectors, vectors.T @ (self.xy - np.outer(mean, self.y)))
+        return _Ridge(self.persons, mean, self.mean_target, values, vectors, vectors.T @ (self.xy - np.outer(mean, self.y)))
 
     def squared_error(self, weights: Floats, intercepts: Floats) -> Floats:
         """(T,) sum of squared errors of these weights on these persons."""
         error: Floats = (
             self.yy
-            + self.count * intercepts**2
+            + self.persons * intercepts**2
             + np.einsum("pt,pt->t", weights, self.xx @ weights)
             - 2 * intercepts * self.y
             - 2 * np.einsum("pt,pt->t", weights, self.xy)
