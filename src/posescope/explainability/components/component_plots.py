@@ -37,7 +37,7 @@ def plot_probes(probes: pd.DataFrame) -> NDArray[np.uint8]:
     """Plot held-out R2 of each attribute from all components, with its interval and its control; best attribute first."""
     ranked = probes.sort_values("r2", ascending=False, kind="stable")
     columns = {"r2_low": "low", "r2": "R2", "r2_high": "high", "control_high": "by chance"}
-    title = "R2 of each attribute, predicted from all components, on held-out persons"
+    title = "R2 from all components, held-out persons"
     return plot_matrix(
         ranked[list(columns)].to_numpy(dtype=np.float64),
         list(ranked["attribute"]),
