@@ -15,14 +15,13 @@ def fractions_like(on_joint: float, spread: float, count: int, seed: int) -> Reg
     rng = np.random.default_rng(seed)
     joint = on_joint + spread * rng.normal(size=(count, 3))
     fractions = np.stack([joint, *[np.full((count, 3), 0.05)] * 3, 0.85 - joint], axis=-1)
-    return RegionFractions(fractions, np.broadcast_to([0.05, 0.05, 0.05, 0.25, 0.6], fractions.shape))
+    return RegionFractions(fractions, np.broadcast_to([0.05, 0.05, 0.05, 0.25, 0.6], fractions.shape), np.arange(count))
 
 
 def region_findings(trained: RegionFractions, random: RegionFractions, moved: RegionFractions) -> dict:
-    groups = np.arange(20)
     table = tabulate_regions(
-        trained, random, moved, method="occlusion", joints=("a", "b", "c"), groups=groups, random_groups=groups,
-        draws=draw_images(groups, 0),
+        trained, random, moved, method="occlusion", joints=("a", "b", "c"),
+        draws=draw_images(np.arange(20), 0),
     )  # fmt: skip
     assert len(table) == 4 * 5
     return dict(zip(REGIONS, claim_regions(table, "occlusion", "maps"), strict=True))
@@ -70,7 +69,7 @@ def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
     fractions[..., 2] = np.where(correct, 0.05, 0.4) + 0.02 * np.random.default_rng(0).normal(size=correct.shape)
 
     def claim(correct: np.ndarray):
-        return claim_errors(RegionFractions(fractions, fractions), correct, groups, draw_images(groups, 0), "occlusion", "p")
+        return claim_errors(RegionFractions(fractions, fractions, groups), correct, draw_images(groups, 0), "occlusion", "p")
 
     found = claim(correct)
     assert found.passed

@@ -55,17 +55,19 @@ def test_person_with_one_joint_has_a_quarter_of_the_crop_as_size() -> None:
 def test_fractions_equal_the_hand_computed_ones() -> None:
     regions = np.array([[[[0, 0, 4, 4], [1, 4, 4, 4]]]])
     maps = np.array([[[[3.0, -3.0, 1.0, 0.0], [2.0, 0.0, -1.0, 0.0]]]])
-    found = measure_fractions(maps, regions, np.array([[True]]))
+    found = measure_fractions(maps, regions, np.array([[True]]), np.array([7]))
     np.testing.assert_allclose(found.fractions[0, 0], [0.6, 0.2, np.nan, np.nan, 0.2])
     np.testing.assert_allclose(found.areas[0, 0], [2 / 8, 1 / 8, np.nan, np.nan, 5 / 8])
     draws = draw_images(np.array([7]), 0, 100)
-    assert found.density(0, 0, np.array([7]), draws).estimate == pytest.approx(0.6 / 0.25)
-    assert np.isnan(found.density(0, 2, np.array([7]), draws).estimate)
+    assert found.density(0, 0, draws).estimate == pytest.approx(0.6 / 0.25)
+    assert np.isnan(found.density(0, 2, draws).estimate)
 
 
 def test_zero_maps_and_unlabelled_joints_are_nan() -> None:
     regions = np.zeros((2, 1, 2, 2), np.uint8)
-    found = measure_fractions(np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]), regions, np.array([[True], [False]]))
+    found = measure_fractions(
+        np.stack([np.zeros((1, 2, 2)), np.ones((1, 2, 2))]), regions, np.array([[True], [False]]), np.arange(2)
+    )
     assert np.isnan(found.fractions).all()
 
 

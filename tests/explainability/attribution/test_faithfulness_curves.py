@@ -26,14 +26,14 @@ def test_curves_equal_the_hand_computed_ones() -> None:
 
     best, worst = np.array([[[8.0, 4, 2, 2]]]), np.array([[[0.0, 1, 2, 3]]])
     found = measure_curves(
-        values, image, torch.zeros(1, 1, dtype=torch.int64), {"best": best, "worst": worst}, labelled=np.array([[True]]),
-        fractions=(0.25, 0.5), patch_px=2, batch_size=3,
+        values, image, torch.zeros(1, 1, dtype=torch.int64), {"best": best, "worst": worst},
+        labelled=np.array([[True]]), groups=np.array([0]), fractions=(0.25, 0.5), patch_px=2, batch_size=3,
     )  # fmt: skip
     assert found.fractions.tolist() == [0, 0.25, 0.5, 1]
     assert found.mean_curve("best", 0).tolist() == [1, 0.5, 0.25, 0]
     assert found.mean_curve("best", 1).tolist() == [0, 0.5, 0.75, 1]
     assert found.mean_curve("worst", 0).tolist() == [1, 14 / 16, 12 / 16, 0]
-    table = tabulate_curves(found, np.array([0]), draw_images(np.array([0]), 0, 100), "worst").set_index(["ranking", "curve"])
+    table = tabulate_curves(found, draw_images(np.array([0]), 0, 100), "worst").set_index(["ranking", "curve"])
     # Trapezoids: (1 + .5) / 8 + (.5 + .25) / 8 + (.25 + 0) / 4.
     assert table.loc[("best", "deletion"), "area"] == pytest.approx(0.34375)
     worst_area = (1 + 14 / 16) / 8 + (14 / 16 + 12 / 16) / 8 + 12 / 16 / 4
@@ -42,10 +42,13 @@ def test_curves_equal_the_hand_computed_ones() -> None:
 
 def test_unlabelled_joints_have_no_curve() -> None:
     curves = FaithfulnessCurves(
-        np.array([0.0, 1.0]), {"random": np.array([[[[1.0, 0.0], [np.nan, np.nan]]]] * 2)}, np.array([[1.0, np.nan]])
+        np.array([0.0, 1.0]),
+        {"random": np.array([[[[1.0, 0.0], [np.nan, np.nan]]]] * 2)},
+        np.array([[1.0, np.nan]]),
+        np.array([0]),
     )
-    area = curves.area("random", 0, np.array([0]), draw_images(np.array([0]), 0, 100))
+    area = curves.area("random", 0, draw_images(np.array([0]), 0, 100))
     assert area.estimate == pytest.approx(0.5)
-    table = tabulate_curves(curves, np.array([0]), draw_images(np.array([0]), 0, 100), "random")
+    table = tabulate_curves(curves, draw_images(np.array([0]), 0, 100), "random")
     assert table["area"].tolist() == pytest.approx([0.5, 0.5])
     assert table["gain_over_random"].tolist() == [0.0, 0.0]

@@ -114,34 +114,35 @@ class Attribution:
         random = self._attribute(randomise_weights(network, seed), explained, few, steps, batch_size)
         other_random = self._attribute(randomise_weights(network, seed + 1), explained, few, steps, batch_size, occlude=False)
         regions = self._regions(inputs, explained)
-        labelled = explained.labelled
-        fractions = {name: measure_fractions(own, regions, labelled) for name, own in maps.items()}
-        random_fractions = {name: measure_fractions(own, regions[few], labelled[few]) for name, own in random.items()}
+        labelled, groups = explained.labelled, explained.groups
+        fractions = {name: measure_fractions(own, regions, labelled, groups) for name, own in maps.items()}
+        random_fractions = {
+            name: measure_fractions(own, regions[few], labelled[few], groups[few]) for name, own in random.items()
+        }
         moved = {
-            name: measure_fractions(move_maps(own, explained.points, labelled, explained.groups), regions, labelled)
+            name: measure_fractions(move_maps(own, explained.points, labelled, groups), regions, labelled, groups)
             for name, own in maps.items()
         }
         curves = self._curves(inputs, explained, few, maps, random["integrated_gradients"])
         tables = [
             tabulate_regions(
-                fractions[name], random_fractions[name], moved[name], method=name, joints=explained.names,
-                groups=explained.groups, random_groups=explained.groups[few], draws=draws,
+                fractions[name], random_fractions[name], moved[name], method=name, joints=explained.names, draws=draws
             )
             for name in METHODS
-        ]  # fmt: skip
+        ]
         table = pd.concat(tables, ignore_index=True)
         correlations = (
             self._correlate(maps["integrated_gradients"][few], random["integrated_gradients"]),
             self._correlate(random["integrated_gradients"], other_random["integrated_gradients"]),
         )
-        findings = _findings(explained, few, table, fractions, random_fractions, curves, draws)
-        findings.append(claim_weight_randomisation(*correlations, explained.groups[few], draws, "maps_random_weights"))
+        findings = _findings(explained, table, fractions, random_fractions, curves, draws)
+        findings.append(claim_weight_randomisation(*correlations, groups[few], draws, "maps_random_weights"))
         facts = _facts(explained, table, curves, correlations)
         return AnalysisResult(
             facts=facts,
             tables={
                 "attribution_regions": table,
-                "attribution_faithfulness": tabulate_curves(curves, explained.groups[few], draws, "random"),
+                "attribution_faithfulness": tabulate_curves(curves, draws, "random"),
             },
             images=self._images(inputs, explained, maps, random, fractions, table),
             note=_note(facts),
@@ -209,6 +210,7 @@ class Attribution:
             explained.map_indices[few],
             rankings,
             labelled=explained.labelled[few],
+            groups=explained.groups[few],
             fractions=self.options.fractions,
             patch_px=patch_px,
             batch_size=inputs.batch_size,
@@ -252,7 +254,6 @@ class Attribution:
 
 def _findings(
     explained: ExplainedJoints,
-    few: slice,
     table: pd.DataFrame,
     fractions: dict[str, RegionFractions],
     random_fractions: dict[str, RegionFractions],
@@ -260,15 +261,12 @@ def _findings(
     draws: ImageDraws,
 ) -> list[Finding | None]:
     found: list[Finding | None] = []
-    groups = explained.groups
     for method in METHODS:
         shown_in = f"maps_{method}"
         found += claim_regions(table, method, shown_in)
-        found += claim_shortcuts(
-            fractions[method], random_fractions[method], explained.names, groups, groups[few], draws, method, shown_in
-        )
-        found += claim_curves(curves, method, groups[few], draws, "attribution_curves")
-        found.append(claim_errors(fractions[method], explained.correct, groups, draws, method, shown_in))
+        found += claim_shortcuts(fractions[method], random_fractions[method], explained.names, draws, method, shown_in)
+        found += claim_curves(curves, method, draws, "attribution_curves")
+        found.append(claim_errors(fractions[method], explained.correct, draws, method, shown_in))
     return found
 
 

@@ -92,8 +92,6 @@ def claim_shortcuts(
     fractions: RegionFractions,
     random: RegionFractions,
     joints: Sequence[str],
-    groups: NDArray[np.int64],
-    random_groups: NDArray[np.int64],
     draws: ImageDraws,
     method: str,
     shown_in: str,
@@ -103,17 +101,16 @@ def claim_shortcuts(
     Intervals are widened for the number of joints (Bonferroni).
 
     Args:
-        fractions: fractions for the network, for N persons.
-        random: fractions for random weights, for the persons of `random_groups`.
+        fractions: fractions for the network.
+        random: fractions for random weights.
         joints: J names.
-        groups, random_groups: images of the persons.
         draws, method, shown_in: as in `claim_curves`.
     """
     level, background = 1 - 0.05 / len(joints), REGIONS.index("background")
     found = []
     for index, name in enumerate(joints):
-        own = fractions.density(index, background, groups, draws, level)
-        control = random.density(index, background, random_groups, draws, level)
+        own = fractions.density(index, background, draws, level)
+        control = random.density(index, background, draws, level)
         if not own.low > 1.0 or not own.low > control.high:  # also if NaN
             continue
         fraction = float(np.nanmean(fractions.of(index, background)[0]))
@@ -127,23 +124,20 @@ def claim_shortcuts(
     return found
 
 
-def claim_curves(
-    curves: FaithfulnessCurves, method: str, groups: NDArray[np.int64], draws: ImageDraws, shown_in: str
-) -> list[Finding]:
+def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageDraws, shown_in: str) -> list[Finding]:
     """Test whether the pixels with high attribution matter.
 
     Args:
         curves: curves of deletion and insertion.
         method: name of the attribution method.
-        groups: (N,) image of each person.
         draws: bootstrap resamples of images.
         shown_in: name of the image or plot that shows it.
     """
     found = []
     for index, curve in enumerate(CURVES):
-        own, control, near = (curves.area(ranking, index, groups, draws) for ranking in (method, "random", "near_joint"))
-        gain = curves.advantage(method, "random", index, groups, draws)
-        gain_over_near = curves.advantage(method, "near_joint", index, groups, draws)
+        own, control, near = (curves.area(ranking, index, draws) for ranking in (method, "random", "near_joint"))
+        gain = curves.advantage(method, "random", index, draws)
+        gain_over_near = curves.advantage(method, "near_joint", index, draws)
         if not np.isfinite([own.estimate, own.low, control.estimate, control.low, gain.low]).all():
             continue
         passed = gain.low > 0
@@ -193,7 +187,8 @@ def claim_weight_randomisation(
     Args:
         to_random: (N, J) rank correlations of the network's maps with those of random weights.
         between_random: (N, J) rank correlations between two networks with random weights.
-        groups, draws, shown_in: as in `claim_curves`.
+        groups: (N,) image of each person.
+        draws, shown_in: as in `claim_curves`.
     """
     repeated = np.repeat(groups, to_random.shape[1])
     own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
@@ -213,7 +208,6 @@ def claim_weight_randomisation(
 def claim_errors(
     fractions: RegionFractions,
     correct: NDArray[np.bool_],
-    groups: NDArray[np.int64],
     draws: ImageDraws,
     method: str,
     shown_in: str,
@@ -223,13 +217,13 @@ def claim_errors(
     Args:
         fractions: fractions for the network.
         correct: (N, J) whether a prediction is correct.
-        groups, draws, method, shown_in: as in `claim_curves`.
+        draws, method, shown_in: as in `claim_curves`.
 
     Returns:
         The finding; None if there are too few wrong or correct predictions.
     """
     other = fractions.fractions[..., REGIONS.index("other side")]
-    repeated = np.repeat(groups, correct.shape[1])
+    repeated = np.repeat(fractions.groups, correct.shape[1])
     of_correct, of_wrong = (np.where(predictions, other, np.nan).ravel() for predictions in (correct, ~correct))
     counts = [int(np.isfinite(values).sum()) for values in (of_correct, of_wrong)]
     if min(counts) < _MIN_PREDICTIONS:

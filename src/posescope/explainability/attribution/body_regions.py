@@ -38,10 +38,12 @@ class RegionFractions:
         fractions: (N, J, 5) of the absolute attribution, summing to 1; NaN if the region is empty, the joint is unlabelled or the
             map is zero.
         areas: (N, J, 5) of the pixels; NaN likewise.
+        groups: (N,) image of each person.
     """
 
     fractions: NDArray[np.float64]
     areas: NDArray[np.float64]
+    groups: NDArray[np.int64]
 
     def of(self, joint: int | None, region: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the fractions of attribution and of pixels in a region.
@@ -56,14 +58,11 @@ class RegionFractions:
         joints = slice(None) if joint is None else slice(joint, joint + 1)
         return self.fractions[:, joints, region].ravel(), self.areas[:, joints, region].ravel()
 
-    def density(
-        self, joint: int | None, region: int, groups: NDArray[np.int64], draws: ImageDraws, level: float = 0.95
-    ) -> Interval:
+    def density(self, joint: int | None, region: int, draws: ImageDraws, level: float = 0.95) -> Interval:
         """Compute the density: mean fraction of the attribution over mean fraction of the pixels.
 
         Args:
             joint, region: as in `of`.
-            groups: (N,) image of each person.
             draws: bootstrap resamples of images.
             level: confidence level.
 
@@ -71,7 +70,7 @@ class RegionFractions:
             The density with its interval over images; NaN if it is unknown for all persons.
         """
         fractions, areas = self.of(joint, region)
-        repeated = np.repeat(groups, len(fractions) // max(1, len(groups)))
+        repeated = np.repeat(self.groups, len(fractions) // max(1, len(self.groups)))
         if np.isnan(fractions).all():
             return Interval(float("nan"), float("nan"), float("nan"))
         drawn = draws.means(fractions, repeated) / draws.means(areas, repeated)
@@ -124,13 +123,16 @@ def region_map(
     return np.select([disc, other_disc, limbs, other_limbs, body], [0, 2, 1, 2, 3], default=4).astype(np.uint8)
 
 
-def measure_fractions(maps: NDArray[np.floating], regions: NDArray[np.uint8], labelled: NDArray[np.bool_]) -> RegionFractions:
+def measure_fractions(
+    maps: NDArray[np.floating], regions: NDArray[np.uint8], labelled: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> RegionFractions:
     """Measure the fractions of the absolute attribution and of the pixels in each region.
 
     Args:
         maps: (N, J, H, W) attributions of any sign.
         regions: (N, J, H, W) indices in `REGIONS`.
         labelled: (N, J) whether the joint is labelled.
+        groups: (N,) image of each person.
     """
     absolute = np.abs(maps.astype(np.float64))
     total = absolute.sum(axis=(2, 3))
@@ -139,7 +141,7 @@ def measure_fractions(maps: NDArray[np.floating], regions: NDArray[np.uint8], la
     sums = np.stack([np.where(mask, absolute, 0.0).sum(axis=(2, 3)) for mask in masks], axis=-1)
     known = (areas > 0) & (labelled & (total > 0))[..., None]
     fractions = np.divide(sums, total[..., None], out=np.full(sums.shape, np.nan), where=known)
-    return RegionFractions(fractions, np.where(known, areas, np.nan))
+    return RegionFractions(fractions, np.where(known, areas, np.nan), groups)
 
 
 def move_maps(
@@ -180,8 +182,6 @@ def tabulate_regions(
     *,
     method: str,
     joints: Sequence[str],
-    groups: NDArray[np.int64],
-    random_groups: NDArray[np.int64],
     draws: ImageDraws,
 ) -> pd.DataFrame:
     """Tabulate fractions and densities with intervals and both controls, one row per joint (and `all`) and region.
@@ -192,8 +192,6 @@ def tabulate_regions(
         moved: fractions for the shifted maps of other persons (`move_maps`).
         method: name of the attribution method.
         joints: J names.
-        groups: (N,) images of the persons of `trained` and `moved`.
-        random_groups: images of the persons of `random`.
         draws: bootstrap resamples of all images.
 
     Returns:
@@ -206,10 +204,10 @@ def tabulate_regions(
             fractions, areas = trained.of(index, number)
             record = {"method": method, "joint": name, "region": region, "cases": int(np.isfinite(fractions).sum())}
             record |= {"fraction": _mean(fractions), "area_fraction": _mean(areas)}
-            own = trained.density(index, number, groups, draws)
+            own = trained.density(index, number, draws)
             record |= {"density": own.estimate, "low": own.low, "high": own.high}
-            for control, own_groups, prefix in ((random, random_groups, "random_weights"), (moved, groups, "other_person")):
-                density = control.density(index, number, own_groups, draws)
+            for control, prefix in ((random, "random_weights"), (moved, "other_person")):
+                density = control.density(index, number, draws)
                 record |= {prefix: density.estimate, f"{prefix}_low": density.low, f"{prefix}_high": density.high}
             records.append(record)
     return pd.DataFrame(records)

@@ -37,43 +37,44 @@ class FaithfulnessCurves:
         fractions: (Q,) fractions of the patches from 0 to 1.
         values: (2, N, J, Q) by ranking: explained value minus that of the mean colour, for deletion and insertion.
         whole: (N, J) the same for the whole image; NaN for unlabelled joints.
+        groups: (N,) image of each person.
     """
 
     fractions: NDArray[np.float64]
     values: Mapping[str, NDArray[np.float64]]
     whole: NDArray[np.float64]
+    groups: NDArray[np.int64]
 
     def mean_curve(self, ranking: str, curve: int) -> NDArray[np.float64]:
         """Return the (Q,) curve over all persons and joints; `curve` is an index of `CURVES`."""
         values: NDArray[np.float64] = np.nanmean(self.values[ranking][curve], axis=(0, 1)) / np.nanmean(self.whole)
         return values
 
-    def area(self, ranking: str, curve: int, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
+    def area(self, ranking: str, curve: int, draws: ImageDraws) -> Interval:
         """Compute the area under a curve, with its interval over images.
 
         Args:
             ranking: its name.
             curve: index in `CURVES`.
-            groups: (N,) image of each person.
             draws: bootstrap resamples of images.
         """
-        return self._ratio(self._areas(ranking, curve), groups, draws)
+        return self._ratio(self._areas(ranking, curve), draws)
 
-    def advantage(self, ranking: str, control: str, curve: int, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
+    def advantage(self, ranking: str, control: str, curve: int, draws: ImageDraws) -> Interval:
         """Compute the paired gain in area: smaller for deletion, larger for insertion.
 
         Args:
             ranking, control: names of the compared rankings.
-            curve, groups, draws: as in `area`.
+            curve, draws: as in `area`.
         """
         gain = self._areas(ranking, curve) - self._areas(control, curve)
-        return self._ratio(-gain if CURVES[curve] == "deletion" else gain, groups, draws)
+        return self._ratio(-gain if CURVES[curve] == "deletion" else gain, draws)
 
     def _areas(self, ranking: str, curve: int) -> NDArray[np.float64]:
         return np.asarray(np.trapezoid(self.values[ranking][curve], self.fractions, axis=-1))
 
-    def _ratio(self, areas: NDArray[np.float64], groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
-        repeated = np.repeat(groups, areas.shape[1])
+    def _ratio(self, areas: NDArray[np.float64], draws: ImageDraws) -> Interval:
+        repeated = np.repeat(self.groups, areas.shape[1])
         drawn = draws.means(areas.ravel(), repeated) / draws.means(self.whole.ravel(), repeated)
         return draws.interval(float(np.nanmean(areas) / np.nanmean(self.whole)), drawn)
 
@@ -100,6 +101,7 @@ def measure_curves(
     rankings: Mapping[str, NDArray[np.float64]],
     *,
     labelled: NDArray[np.bool_],
+    groups: NDArray[np.int64],
     fractions: Sequence[float],
     patch_px: int,
     batch_size: int,
@@ -112,6 +114,7 @@ def measure_curves(
         map_indices: (N, J) heatmap px.
         rankings: (N, J, P) by name; patches in descending order.
         labelled: (N, J) joints that count.
+        groups: (N,) image of each person.
         fractions: fractions of the patches, between 0 and 1.
         patch_px: side of a patch.
         batch_size: images per pass.
@@ -136,15 +139,14 @@ def measure_curves(
                 for name, own in zip(rankings, found, strict=True):
                     curves[name][0, row, joint] = [full[joint], *own[0], 0.0]
                     curves[name][1, row, joint] = [0.0, *own[1], full[joint]]
-    return FaithfulnessCurves(steps, curves, whole)
+    return FaithfulnessCurves(steps, curves, whole, groups)
 
 
-def tabulate_curves(curves: FaithfulnessCurves, groups: NDArray[np.int64], draws: ImageDraws, control: str) -> pd.DataFrame:
+def tabulate_curves(curves: FaithfulnessCurves, draws: ImageDraws, control: str) -> pd.DataFrame:
     """Tabulate areas and their paired gain over a control, one row per ranking and curve.
 
     Args:
         curves: measured curves.
-        groups: (N,) image of each person.
         draws: bootstrap resamples of images.
         control: name of the control ranking.
 
@@ -153,9 +155,8 @@ def tabulate_curves(curves: FaithfulnessCurves, groups: NDArray[np.int64], draws
     """
     records = []
     for ranking in curves.values:
-        for place, curve in enumerate(CURVES):
-            area = curves.area(ranking, place, groups, draws)
-            gain = curves.advantage(ranking, control, place, groups, draws)
+        for index, curve in enumerate(CURVES):
+            area, gain = curves.area(ranking, index, draws), curves.advantage(ranking, control, index, draws)
             records.append((ranking, curve, area.estimate, area.low, area.high, gain.estimate, gain.low, gain.high))
     columns = ["ranking", "curve", "area", "low", "high", "gain_over_random", "gain_low", "gain_high"]
     return pd.DataFrame(records, columns=columns)
