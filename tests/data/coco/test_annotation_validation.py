@@ -1,4 +1,4 @@
-"""Every way in which a record can be malformed, and its reason."""
+"""Reasons for which records are rejected, and repairs of records."""
 
 import os
 
@@ -84,7 +84,7 @@ def images(folder):
         ({**IMAGE, "file_name": "a" * 300}, "image file is missing"),
     ],
 )
-def test_a_malformed_image_is_set_aside_with_its_reason(folder, image, reason):
+def test_an_invalid_image_is_rejected_with_its_reason(folder, image, reason):
     good = {**IMAGE, "id": 2}
     found = validate_images([image, good], folder)
     assert [issue["reason"] for issue in found.issues] == [reason]
@@ -110,7 +110,7 @@ def test_a_malformed_image_is_set_aside_with_its_reason(folder, image, reason):
         ({"file_name": "gro\u0308ße 図 1.png"}, ["größe 図 1.png", 6, 8], "file_names"),
     ],
 )
-def test_an_image_record_is_mended_and_named(folder, change, row, check):
+def test_an_image_record_is_repaired_and_named(folder, change, row, check):
     found = validate_images([{**IMAGE, **change}], folder)
     assert found.rows.loc[1].tolist() == row
     assert found.issues == ()
@@ -142,25 +142,25 @@ def test_a_missing_size_is_that_of_the_labels_frame(folder, frame, size):
     assert found.rows.loc[1].tolist() == ["c.jpg", *size]
 
 
-def test_two_texts_of_one_number_are_both_set_aside(folder):
+def test_ids_in_two_spellings_are_both_rejected(folder):
     found = validate_images([{**IMAGE, "id": "1"}, {**IMAGE, "id": "01"}, {**IMAGE, "id": "2"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image id is repeated in two spellings"] * 2
     assert found.rows.index.tolist() == [2]
 
 
-def test_an_image_id_that_stands_twice_keeps_the_first(folder):
+def test_of_a_repeated_image_id_the_first_is_valid(folder):
     found = validate_images([IMAGE, {**IMAGE, "file_name": "deep/b.png"}], folder)
     assert [issue["reason"] for issue in found.issues] == ["image id is repeated"]
     assert found.rows.loc[1].tolist() == ["a.png", 6, 8]
 
 
 @pytest.mark.parametrize("name", ["a.png", "deep/b.png", "in.png", "out.png", "größe 図 1.png"])
-def test_names_that_stay_inside_are_good_and_links_are_followed(folder, name):
+def test_names_inside_the_folder_are_valid_and_links_are_followed(folder, name):
     found = validate_images([{**IMAGE, "file_name": name}], folder)
     assert (found.rows.loc[1, "file_name"], found.issues) == (name, ())
 
 
-def test_without_a_folder_nobody_looks_for_the_files():
+def test_without_a_folder_files_are_not_checked():
     names = ["gone.png", "deep/gone.png", "größe 図 1.png", "..", "../a.png", "/a.png", "a\\b.png", "a\0b.png", "\ud800", "", "."]
     found = validate_images([{**IMAGE, "id": i, "file_name": name} for i, name in enumerate(names)], None)
     assert found.rows["file_name"].tolist() == [*names[:3], "a/b.png"]
@@ -245,7 +245,7 @@ def test_no_images(folder):
         ({**PERSON, "keypoints": [1, 2, -1, 0, 0, 0]}, NO_VISIBILITY),
     ],
 )
-def test_a_malformed_annotation_is_set_aside_with_its_reason(images, record, reason):
+def test_an_invalid_annotation_is_rejected_with_its_reason(images, record, reason):
     good = {**PERSON, "id": 6}
     found = validate_annotations([record, good], images, joint_count=2, category_id=7)
     assert [issue["reason"] for issue in found.issues] == [reason]
@@ -280,7 +280,7 @@ BOTH = [10, 20, 2, 30, 40, 1]
         ({"num_keypoints": "two"}, "keypoint_counts", "num_keypoints", 1),
     ],
 )
-def test_an_annotation_is_mended_and_named(change, check, field, value):
+def test_an_annotation_is_repaired_and_named(change, check, field, value):
     record = {**PERSON, **change}
     found = partition_records([record], [1], 2, 7)
     assert found.issues == ()
@@ -291,7 +291,7 @@ def test_an_annotation_is_mended_and_named(change, check, field, value):
 
 
 @pytest.mark.parametrize("area", [0.13, 6, 12.5])
-def test_a_plausible_area_stays(images, area):
+def test_a_plausible_area_is_not_replaced(images, area):
     found = validate_annotations([{**PERSON, "bbox": [1, 2, 3, 4], "area": area, "keypoints": []}], images, 2, 7)
     assert (found.areas.tolist(), found.repaired) == ([area], ())
 
@@ -310,7 +310,7 @@ def test_a_count_that_is_right_or_missing_is_not_spoken_of(images, count):
 
 @pytest.mark.parametrize("box", ["absent", None, [0, 0, 0, 0]])
 @pytest.mark.parametrize("keypoints", ["absent", None, [], [0] * 6, [3, 4, 0, 0, 0, 0]])
-def test_a_record_in_which_nobody_is_annotated_is_no_fault(images, box, keypoints):
+def test_an_empty_annotation_is_no_failure(images, box, keypoints):
     record = {**PERSON, "bbox": box, "keypoints": keypoints, "num_keypoints": 0, "area": 0}
     record = {field: value for field, value in record.items() if value != "absent"}
     found = validate_annotations([record], images, 2, 7)
@@ -319,7 +319,7 @@ def test_a_record_in_which_nobody_is_annotated_is_no_fault(images, box, keypoint
     assert EMPTY_ANNOTATION in EXPECTED_REASONS
 
 
-def test_a_text_that_is_another_records_number_stands_twice(images):
+def test_an_id_as_text_that_equals_another_id_is_repeated(images):
     found = validate_annotations([{**PERSON, "id": "5"}, PERSON], images, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.annotation_ids.tolist() == [5]
@@ -332,7 +332,7 @@ def test_the_number_of_a_persons_numbers_is_the_skeletons(images):
     assert found.keypoints.shape == (1, 17, 3)
 
 
-def test_of_two_records_with_one_id_the_first_good_one_stays(images):
+def test_of_a_repeated_id_the_first_valid_record_is_accepted(images):
     records = [{**PERSON, "bbox": []}, {**PERSON, "area": 1}, {**PERSON, "area": 2}, {**PERSON, "id": 6}]
     found = validate_annotations(records, images, 2, 7)
     assert (found.annotation_ids.tolist(), found.areas.tolist()) == ([5, 6], [1, 6.5])
@@ -394,13 +394,13 @@ def test_a_record_too_deep_to_be_shown_is_an_issue_all_the_same(images):
     assert found.issues[0]["detail"] == "(nested too deeply to be shown)"
 
 
-def test_an_annotation_id_that_stands_twice_keeps_the_first(images):
+def test_of_a_repeated_annotation_id_the_first_is_valid(images):
     found = validate_annotations([PERSON, {**PERSON, "area": 1}], images, 2, 7)
     assert [issue["reason"] for issue in found.issues] == ["annotation id is repeated"]
     assert found.areas.tolist() == [6.5]
 
 
-def test_an_issue_says_which_record(images):
+def test_an_issue_names_its_record(images):
     found = validate_annotations([{**PERSON, "iscrowd": -1}], images, 2, 7).issues[0]
     assert (found["image_id"], found["annotation_id"]) == (1, 5)
     assert found["detail"].startswith("{'id': 5, 'image_id': 1")

@@ -1,4 +1,4 @@
-"""What is said of a file's skeleton, and of images and categories."""
+"""Findings on skeleton, images and categories."""
 
 import pandas as pd
 import pytest
@@ -13,12 +13,12 @@ def checks(skeleton, category, given=()):
     return [finding.check for finding in skeleton_findings(skeleton, category, dict.fromkeys(given, 0.1))]
 
 
-def test_nothing_is_said_of_cocos_person():
+def test_coco_persons_give_no_finding():
     assert checks(COCO_PERSON, "person") == []
     assert checks(COCO_PERSON, "Person") == []
 
 
-def test_a_mouse_is_told_which_sigmas_are_a_persons():
+def test_another_category_with_coco_sigmas_is_reported():
     (finding, guessed) = skeleton_findings(MOUSE, "mouse", {})
     assert (finding.check, finding.records, finding.total) == ("foreign_oks_sigmas", 3, 4)
     assert "nose 0.026, left_ear 0.035, right_ear 0.035" in finding.detail
@@ -32,7 +32,7 @@ def test_sigmas_that_were_given_are_not_foreign():
 
 
 @pytest.mark.parametrize(("more", "foreign"), [(2, False), (20, True)])
-def test_a_person_with_few_of_cocos_joints_is_told_too(more, foreign):
+def test_a_person_with_few_coco_joints_is_reported(more, foreign):
     joints = ["nose", "left_eye", "right_eye", *(f"mouth_{number}" for number in range(more))]
     assert ("foreign_oks_sigmas" in checks(skeleton_from_category({"keypoints": joints}), "person")) == foreign
 
@@ -45,7 +45,7 @@ def test_joints_paired_in_part_and_shifted_limbs_are_findings():
     assert "rigth_wrist: call it right_wrist" in found[0].detail
 
 
-def test_a_missing_category_is_mended_if_there_is_only_one():
+def test_a_missing_category_is_repaired_if_there_is_only_one():
     assert missing_category_finding("train", 0, 9, 1) == []
     assert [missing_category_finding("train", 3, 9, count)[0].severity for count in (1, 2)] == ["repaired", "warned"]
 

@@ -1,4 +1,4 @@
-"""Findings on the data's quality: a log line and a row of the table for each."""
+"""Findings on data quality: one log line and one table row each."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""How much may go wrong before a run stops."""
+"""Fractions of failures that stop a run."""
 
 import pandas as pd
 import pytest
@@ -33,7 +33,7 @@ def test_the_summary_counts_by_reason_the_most_frequent_first():
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
-def test_a_share_is_between_0_and_1(fraction):
+def test_a_fraction_is_between_0_and_1(fraction):
     with pytest.raises(ValidationError):
         FailureLimits(max_fraction=fraction)
 
@@ -47,7 +47,7 @@ def test_reading_stops_where_too_much_is_malformed(tiny_coco):
         read_annotations(folder, source, FailureLimits())
 
 
-def test_images_without_people_are_no_failures(tiny_coco):
+def test_images_without_persons_are_no_failures(tiny_coco):
     tiny_coco.change("train2017", lambda content: content.update(annotations=content["annotations"][:1]))
     found = read_annotations(CocoFolder(tiny_coco.root), SourceOptions(), FailureLimits(max_fraction=0))
     assert found.issues["reason"].tolist() == ["image without persons"] * 2

@@ -1,4 +1,4 @@
-"""Which image a file name of another source means."""
+"""Matching of file names of another source to known images."""
 
 import pytest
 

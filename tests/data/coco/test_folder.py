@@ -1,4 +1,4 @@
-"""Where the files of a data set lie."""
+"""Names and folders of the files of a data set."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Who stays, and with which reason the others go."""
+"""Filters of persons and the reasons of rejections."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def reasons(filtered):
     return dict(zip(filtered.issues["annotation_id"], filtered.issues["reason"], strict=True))
 
 
-def test_everybody_stays_without_filters(annotations):
+def test_all_persons_are_accepted_without_filters(annotations):
     found = apply(annotations)
     assert found.persons.equals(annotations.persons)
     assert len(Issues.validate(found.issues)) == 0
@@ -41,7 +41,7 @@ def test_crowds_go(annotations):
     assert reasons(found) == {3: "crowd"}
 
 
-def test_who_has_no_labelled_joint_goes(tiny_coco):
+def test_persons_without_labelled_joints_are_rejected(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][3].update(keypoints=[5, 5, 0] * 3))
     found = apply(read_annotations(CocoFolder(tiny_coco.root), SourceOptions()))
     assert reasons(found) == {4: "no labelled joints"}
@@ -109,7 +109,7 @@ def test_a_crowd_outside_the_image_is_called_a_crowd(tiny_coco):
     ("coco_full_labels", {"images": None, "annotations": "person_keypoints_{split}.json"}),
     ("lspet", {"train_split": "train", "val_split": "val"}),
 ])  # fmt: skip
-def test_nobody_is_outside_in_real_data(real_data, data, source):
+def test_no_person_is_outside_in_real_data(real_data, data, source):
     read = read_annotations(CocoFolder(real_data / data), SourceOptions(**source))
     assert len(read.persons) > 800
     assert set(apply(read).issues["reason"]) <= {"crowd", "no labelled joints"}
@@ -138,24 +138,24 @@ def test_the_first_filter_that_objects_gives_the_reason(annotations):
     assert apply(annotations, box_37, AT_LEAST_3).issues["reason"].tolist() == [small, few, few, small, small]
 
 
-def test_who_stays_does_not_depend_on_the_order(annotations):
+def test_accepted_persons_do_not_depend_on_the_order(annotations):
     one, other = apply(annotations, AT_LEAST_3, BOX_36), apply(annotations, BOX_36, AT_LEAST_3)
     assert one.persons.equals(other.persons)
     assert one.persons["person_id"].tolist() == [3, 4]
     assert one.persons.index.tolist() == [0, 1]
 
 
-def test_issues_say_who(annotations):
+def test_issues_name_the_persons(annotations):
     found = Issues.validate(apply(annotations, BOX_36).issues)
     assert found.iloc[1].tolist() == ["val2017", 2, 2, "two.png", "filter", "rejected", "box smaller than 36 px", ""]
 
 
-def test_nobody_in_nobody_out(annotations):
+def test_an_empty_table_stays_empty(annotations):
     found = apply(annotations, AT_LEAST_3, BOX_36, persons=annotations.persons[:0])
     assert (len(Persons.validate(found.persons)), len(Issues.validate(found.issues))) == (0, 0)
 
 
-def test_inputs_stay_as_they_were(annotations):
+def test_inputs_are_not_changed(annotations):
     before = annotations.persons.copy()
     apply(annotations, AT_LEAST_3)
     assert annotations.persons.equals(before)

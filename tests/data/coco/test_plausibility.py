@@ -1,4 +1,4 @@
-"""Labels that are well-formed and cannot be meant as they stand: what is said, in which order, and what stops a run."""
+"""Plausibility checks: their findings, their order, and which of them stop a run."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ def found(one: SplitLabels) -> dict[str, int]:
     return {doubt.finding.check: doubt.finding.records for doubt in check_plausibility(one)}
 
 
-def test_good_labels_are_not_doubted():
+def test_plausible_labels_give_no_finding():
     assert found(labels()) == {}
 
 
-def test_nobody_is_not_doubted():
+def test_no_persons_give_no_finding():
     clean = labels()
     nobody = SplitLabels(
         "val", clean.annotation_ids[:0], clean.file_names[:0], clean.sizes[:0], clean.boxes[:0], clean.areas[:0], clean.joints[:0]
@@ -142,7 +142,7 @@ def normalise(content):
         record["keypoints"] = numbers.ravel().tolist()
 
 
-def test_labels_that_make_every_number_wrong_stop_the_run_and_the_cause_comes_first(tiny_coco, caplog):
+def test_labels_that_invalidate_metrics_stop_the_run_cause_first(tiny_coco, caplog):
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, normalise)
     folder = CocoFolder(tiny_coco.root)
@@ -171,7 +171,7 @@ def test_a_share_below_the_limit_is_a_warning(tiny_coco):
         read_annotations(folder, SourceOptions(), FailureLimits(max_implausible_fraction=0.24))
 
 
-def test_tracks_without_anybody_do_not_stop_a_run(tiny_coco):
+def test_empty_annotations_of_tracks_do_not_stop_a_run(tiny_coco):
     def empty_some(content):
         content["annotations"][0].update(bbox=[0, 0, 0, 0], area=0, keypoints=[], num_keypoints=0)
 

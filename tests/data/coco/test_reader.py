@@ -1,4 +1,4 @@
-"""Annotation files become tables; files that are broken as a whole are refused."""
+"""Annotation files are read into tables; files that are invalid as a whole are refused."""
 
 import gzip
 import json
@@ -61,7 +61,7 @@ def test_skeleton_is_the_data_sets_own(tiny_coco):
     assert (skeleton.category_id, skeleton.oks_sigmas[1], skeleton.guessed_sigmas) == (7, 0.3, ("right_hand",))
 
 
-def test_other_categories_are_left_out_without_a_word(tiny_coco):
+def test_other_categories_are_ignored_without_a_warning(tiny_coco):
     dog = {"id": 50, "image_id": 1, "category_id": 3, "bbox": "not ours to judge"}
     tiny_coco.change("train2017", lambda content: content["annotations"].insert(0, dog))
     found = read(tiny_coco)
@@ -113,7 +113,7 @@ def test_a_person_without_keypoints_has_no_labelled_joint(tiny_coco, keypoints):
     assert not values[..., 2].any()
 
 
-def test_an_image_without_people_is_an_issue(tiny_coco):
+def test_an_image_without_persons_is_an_issue(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"].pop())
     issue = read(tiny_coco).issues.iloc[0]
     assert issue[["source_split", "image_id", "annotation_id", "file_name", "step", "reason"]].tolist() == [
@@ -121,7 +121,7 @@ def test_an_image_without_people_is_an_issue(tiny_coco):
     ]  # fmt: skip
 
 
-def test_a_malformed_record_goes_to_the_issues_and_the_rest_is_read(tiny_coco):
+def test_an_invalid_record_is_an_issue_and_the_others_are_read(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["annotations"][1].update(bbox=[1, 2, 3]))
     found = read(tiny_coco)
     assert found.persons["annotation_id"].tolist() == [1, 3, 4, 1, 2, 3]
@@ -154,7 +154,7 @@ def test_a_record_that_names_no_image_speaks_for_none(tiny_coco):
 
 
 @pytest.mark.parametrize("fields", [["annotations"], ["images", "annotations"]])
-def test_a_split_without_anybody_gives_empty_parts(tiny_coco, fields):
+def test_a_split_without_persons_gives_empty_tables(tiny_coco, fields):
     tiny_coco.change("val2017", lambda content: content.update({field: [] for field in fields}))
     found = read(tiny_coco)
     assert found.persons["split"].tolist() == ["train"] * 4
@@ -162,7 +162,7 @@ def test_a_split_without_anybody_gives_empty_parts(tiny_coco, fields):
     assert len(found.issues) == (2 if fields == ["annotations"] else 0)
 
 
-def test_nobody_at_all_gives_empty_tables(tiny_coco):
+def test_no_persons_give_empty_tables(tiny_coco):
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, lambda content: content.update(images=[], annotations=[]))
     found = read(tiny_coco)
@@ -170,7 +170,7 @@ def test_nobody_at_all_gives_empty_tables(tiny_coco):
         assert len(schema.validate(table)) == 0
 
 
-def test_zipped_files_say_the_same(tiny_coco):
+def test_gzipped_files_are_read_alike(tiny_coco):
     expected = read(tiny_coco)
     for split in ("train2017", "val2017"):
         plain = tiny_coco.annotation_file(split)
@@ -254,7 +254,7 @@ def test_a_file_that_cannot_be_read_is_named(tiny_coco, monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
-def test_files_that_say_how_they_are_encoded_are_read(tiny_coco, encoding):
+def test_files_with_a_byte_order_mark_are_read(tiny_coco, encoding):
     expected = read(tiny_coco).persons
     for split in ("train2017", "val2017"):
         path = tiny_coco.annotation_file(split)
@@ -299,7 +299,7 @@ def test_annotations_without_images(tiny_coco):
     assert found.skeleton == expected.skeleton
 
 
-def test_what_is_of_another_category_is_counted_in_the_log(tiny_coco, caplog):
+def test_records_of_other_categories_are_counted_in_the_log(tiny_coco, caplog):
     tiny_coco.change("train2017", lambda content: content["annotations"].append(TINY_DOG))
     with caplog.at_level(logging.INFO):
         read(tiny_coco)
@@ -340,7 +340,7 @@ def test_joint_names_are_text_and_not_too_many(tiny_coco, names):
 
 
 @pytest.mark.parametrize("place", ["bbox", "file_name", "skeleton", "categories"])
-def test_deep_nesting_is_refused_or_set_aside(tiny_coco, place):
+def test_deep_nesting_is_refused_or_rejected(tiny_coco, place):
     ends = set()
     # Around the depth that Python's own limit allows, wherever this test stands in the stack, and far beyond.
     for depth in (*range(860, 1000, 5), 200_000):
@@ -376,7 +376,7 @@ def test_a_missing_category_is_named_with_those_that_there_are(tiny_coco):
         read(tiny_coco, category="cat")
 
 
-def test_a_category_that_stands_twice_is_refused(tiny_coco):
+def test_a_repeated_category_is_refused(tiny_coco):
     tiny_coco.change("train2017", lambda content: content["categories"].append(content["categories"][1]))
     with pytest.raises(DataError, match="dog"):
         read(tiny_coco)
@@ -403,7 +403,7 @@ def test_every_official_record_is_read(real_data):
     assert set(found.issues["reason"]) <= {"image without persons"}
 
 
-def test_guessed_sigmas_are_told(tiny_coco, caplog):
+def test_guessed_sigmas_are_logged(tiny_coco, caplog):
     folder = CocoFolder(tiny_coco.root)
     guessed = read_annotations(folder, SourceOptions()).skeleton.guessed_sigmas
     assert guessed
@@ -413,7 +413,7 @@ def test_guessed_sigmas_are_told(tiny_coco, caplog):
     assert "guessed" not in caplog.text
 
 
-def test_no_picture_may_train_and_validate(tiny_coco):
+def test_an_image_in_both_splits_is_refused(tiny_coco):
     """Where the splits share a folder, an image that both name is the same image."""
     shared = SourceOptions(images="train2017")
     with pytest.raises(DataError, match=r"one\.png"):

@@ -1,4 +1,4 @@
-"""All labels of COCO 2017 through the real functions, with exact counts; and the benchmark that times this."""
+"""All labels of COCO 2017 with exact counts, and the benchmark that times them."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def test_every_person_is_read(annotations):
 
 
 @pytest.mark.real_data
-def test_centred_squares_keep_as_many_as_the_documents_say(annotations):
+def test_centred_squares_accept_the_documented_number_of_persons(annotations):
     filtered = filter_persons(annotations.persons, annotations.keypoints, ())
     assert len(filtered.issues) == 0
     boxed = box_persons(filtered.persons, annotations.keypoints, CropOptions())
@@ -52,7 +52,7 @@ def test_centred_squares_keep_as_many_as_the_documents_say(annotations):
 
 
 @pytest.mark.real_data
-def test_padding_keeps_everybody(annotations):
+def test_padded_squares_accept_all_persons(annotations):
     boxed = box_persons(annotations.persons, annotations.keypoints, CropOptions(rule="padded_square"))
     assert (len(boxed.persons), len(boxed.issues)) == (156_165, 0)
 

@@ -1,4 +1,4 @@
-"""1,500 spoilt annotation files, from the file to the splits: a named error or a consistent result, and nothing else."""
+"""1,500 damaged annotation files, from the file to the splits: a named error or a consistent result."""
 
 import copy
 import gzip

@@ -1,4 +1,4 @@
-"""Whatever a record says: it is read as it stands or set aside, the others are read, and nothing else comes out."""
+"""Property tests: every record is read unchanged, repaired or rejected, and does not affect the others."""
 
 import json
 import math
@@ -93,7 +93,7 @@ def of_another_category(record) -> bool:
 
 @BUSY
 @given(annotations=persons)
-def test_every_record_is_read_or_set_aside(folder, annotations):
+def test_every_record_is_read_or_rejected(folder, annotations):
     found = read(folder, annotations)
     issues = found.issues[found.issues["source_split"] == "train2017"]
     set_aside = ~issues["reason"].str.startswith(OF_IMAGES) & (issues["outcome"] == "rejected")
@@ -120,7 +120,7 @@ def test_what_comes_out_is_whole(folder, annotations, val):
 
 @BUSY
 @given(good=st.lists(good_persons, max_size=4, unique_by=lambda record: record["id"]), odd=st.lists(values, max_size=4))
-def test_good_records_are_read_as_they_stand_whatever_is_beside_them(folder, good, odd):
+def test_valid_records_are_read_unchanged_beside_any_others(folder, good, odd):
     found = read(folder, [*odd, *good, *odd])
     ours = [record for record in good if not of_another_category(record) and record["image_id"] in (1, 2)]
     assert found.persons["annotation_id"].tolist() == [record["id"] for record in ours]
@@ -143,7 +143,7 @@ odd_images = st.builds(lambda key, value: {**IMAGES[0], key: value}, st.sampled_
 
 @BUSY
 @given(images=st.lists(st.one_of(st.sampled_from(IMAGES), odd_images, values), max_size=5))
-def test_every_image_is_known_or_set_aside(folder, images):
+def test_every_image_is_read_or_rejected(folder, images):
     annotations = [{"id": i, "image_id": i, "bbox": [1, 2, 3, 4]} for i in (1, 2)]
     found = read(folder, annotations, images=images)
     issues = found.issues[(found.issues["source_split"] == "train2017") & (found.issues["outcome"] == "rejected")]

@@ -33,5 +33,5 @@ def test_numbers_are_rounded_and_can_be_written_as_json():
     ]
 
 
-def test_nobody():
+def test_no_persons():
     assert coco_results(empty_table(Predictions), PERSONS) == []

@@ -1,4 +1,4 @@
-"""The way from a data set to its crops, in one call."""
+"""From a data set to its crops in one call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

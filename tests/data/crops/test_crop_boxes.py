@@ -1,4 +1,4 @@
-"""Squares for a table of persons, and where their joints come to lie in them, down to the pixels."""
+"""Square boxes for a table of persons, and the positions of their joints in the crops, checked by pixels."""
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def test_a_square_by_hand(annotations):
     CropBoxes.validate(boxes)
 
 
-def test_padding_discards_nobody(annotations):
+def test_padding_rejects_no_person(annotations):
     found = box_persons(annotations.persons, annotations.keypoints, PADDED)
     assert found.persons.equals(annotations.persons)
     assert found.crop_boxes["person_id"].tolist() == list(range(7))
     assert len(Issues.validate(found.issues)) == 0
 
 
-def test_who_cannot_be_centred_goes_into_the_issues(tiny_coco):
+def test_persons_who_cannot_be_centred_are_issues(tiny_coco):
     # At the left border (centre x = 2, so the square holds 5 px), with joints 40 px apart.
     edge = tiny_coco.person(2, 1, (0, 10, 6, 44), [(1, 12, 2), (3, 52, 2), (0, 0, 0)])
     tiny_coco.change("train2017", lambda content: content["annotations"].__setitem__(1, edge))
@@ -76,14 +76,14 @@ def test_the_least_side_is_an_option(annotations, rule):
     assert found.persons["person_id"].tolist() == every.persons["person_id"][~small].tolist()
 
 
-def test_nobody(annotations):
+def test_no_persons(annotations):
     found = box_persons(annotations.persons[:0], annotations.keypoints, PADDED)
     assert [len(table) for table in (found.persons, found.crop_boxes, found.issues)] == [0, 0, 0]
     Persons.validate(found.persons)
     assert targets_in_crops(found.crop_boxes, annotations.keypoints).joints.shape == (0, 3, 2)
 
 
-def test_unlabelled_people_must_be_filtered_first(annotations):
+def test_persons_without_labels_must_be_filtered_first(annotations):
     nothing = join_joints(np.arange(7), np.full((7, 3, 2), np.nan), np.zeros((7, 3), np.uint8), "visibility")
     with pytest.raises(DataError, match="labelled"):
         box_persons(annotations.persons, nothing, PADDED)

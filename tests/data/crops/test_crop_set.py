@@ -1,4 +1,4 @@
-"""Reading crops back from their shards."""
+"""Reading crops from shards."""
 
 import pickle
 from dataclasses import replace
@@ -54,7 +54,7 @@ def test_a_row_that_is_not_there(crops):
         crops.read_images(np.array([4]))
 
 
-def test_to_another_process_maps_go_as_names_of_files(crops, tmp_path):
+def test_memory_maps_are_pickled_as_file_names(crops, tmp_path):
     for number, shard in enumerate(SHARDS):
         np.save(tmp_path / f"{number}.npy", shard)
     mapped = replace(crops, shards=tuple(np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(2)))
@@ -67,7 +67,7 @@ def test_to_another_process_maps_go_as_names_of_files(crops, tmp_path):
     np.testing.assert_array_equal(received.targets.person_ids, crops.targets.person_ids)
 
 
-def test_a_part_of_a_map_goes_as_what_it_is(crops, tmp_path):
+def test_a_view_of_a_memory_map_is_pickled_as_an_array(crops, tmp_path):
     """Its file holds more than the part: opened again, rows would be other people."""
     np.save(tmp_path / "0.npy", np.concatenate([SHARDS[1], SHARDS[0]]))
     part = np.load(tmp_path / "0.npy", mmap_mode="r")[2:]

@@ -1,4 +1,4 @@
-"""What is measured of finished crops."""
+"""Statistics of finished crops."""
 
 import json
 from dataclasses import replace
@@ -65,13 +65,13 @@ def test_the_fingerprint_follows_splits_and_joints(tiny_coco, cut):
     assert len(fingerprints) == 4
 
 
-def test_nobody_to_train_on_is_an_error(tiny_coco, cut):
+def test_no_training_person_is_an_error(tiny_coco, cut):
     found = cut(tiny_coco.root)
     with pytest.raises(DataError, match="training"):
         measure(found, persons=found.persons.assign(split="val"))
 
 
-def test_what_was_measured_is_what_lies_there(tiny_coco, cut):
+def test_statistics_of_another_run_are_refused(tiny_coco, cut):
     found = cut(tiny_coco.root)
     targets = targets_in_crops(found.crop_boxes, found.keypoints)
     statistics = measure(found)

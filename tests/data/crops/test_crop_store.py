@@ -1,4 +1,4 @@
-"""The folder of crops: what counts as done, what is read back, what is refused."""
+"""The store of crops: which shards are finished, what is read, what is refused."""
 
 import pickle
 
@@ -117,7 +117,7 @@ def test_select_leaves_out_who_has_no_crop(store):
 
 
 @pytest.mark.parametrize("wanted", [[], [9]])
-def test_select_of_nobody_is_empty(store, wanted):
+def test_selecting_no_persons_gives_an_empty_set(store, wanted):
     found = store.select(TARGETS, np.array(wanted, dtype=np.int64))
     assert (len(found), found.targets.joints.shape, found.locations.shape, found.crop_size) == (0, (0, 2, 2), (0, 2), (2, 2))
 
@@ -179,7 +179,7 @@ def test_changed_pixels_are_seen_by_size_or_by_checksum(store):
     assert store.finished_shard("shard-00001", "f0") is not None
 
 
-def test_finishing_removes_what_killed_processes_left(store):
+def test_finishing_removes_files_of_killed_processes(store):
     for name in (".shard-00001.123.tmp.npy", ".shard-00001.123.tmp.json", ".crops.9.tmp.json"):
         (store.root / name).write_bytes(b"half")
     (store.root / ".mine.tmp").write_bytes(b"of somebody else")

@@ -1,4 +1,4 @@
-"""Shards of crops: the right pixels, whoever cuts them, and nothing cut twice."""
+"""Shards of crops: the right pixels for any number of processes, and no shard written twice."""
 
 import errno
 import io
@@ -47,7 +47,7 @@ def test_crops_equal_direct_cutting(tiny_coco, cut):
     assert found.store.is_finished()
 
 
-def test_shards_hold_whole_images_and_enough_people(tiny_coco, cut):
+def test_shards_hold_whole_images_and_enough_persons(tiny_coco, cut):
     records = cut(tiny_coco.root, shard_persons=2).store.records()
     # train: one.png has persons 0, 1; two.png 2 and three.png 3 together; val: one.png 4 and two.png 5, 6 (not torn apart).
     assert [record.person_ids for record in records] == [(0, 1), (2, 3), (4, 5, 6)]
@@ -67,7 +67,7 @@ def test_shards_and_workers_do_not_change_a_byte(tiny_coco, cut):
     assert all(np.array_equal(crop, expected_crops[person]) for person, crop in crops_of(cut(tiny_coco.root)).items())
 
 
-def test_a_second_call_makes_nothing_anew(tiny_coco, cut):
+def test_a_second_call_writes_no_shard(tiny_coco, cut):
     before = times(cut(tiny_coco.root).store)
     after = times(cut(tiny_coco.root, workers=2).store)
     assert after == before
@@ -117,7 +117,7 @@ def test_shards_of_an_earlier_larger_run_are_removed(tiny_coco, cut):
     assert sorted(path.name for path in found.store.root.iterdir()) == ["crops.json", "shard-00000.json", "shard-00000.npy"]
 
 
-def test_a_killed_run_is_not_finished_and_goes_on_where_it_was(tiny_coco, cut, tmp_path, monkeypatch):
+def test_a_killed_run_is_not_finished_and_resumes(tiny_coco, cut, tmp_path, monkeypatch):
     def halt(*_):
         raise KeyboardInterrupt
 
@@ -138,7 +138,7 @@ def spoil(path):
 
 @pytest.mark.parametrize("harm", [spoil, lambda path: path.unlink()], ids=["broken", "gone since it was read"])
 @pytest.mark.parametrize("shard_persons", [1, 100])
-def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, tmp_path, harm, shard_persons):
+def test_an_unreadable_image_is_an_issue_and_the_others_are_cropped(tiny_coco, cut, tmp_path, harm, shard_persons):
     first = cut(tiny_coco.root)
     harm(tiny_coco.image_file("train2017", "one.png"))
     folder, source = CocoFolder(tiny_coco.root), SourceOptions()
@@ -156,7 +156,7 @@ def test_a_broken_image_goes_to_the_issues_and_the_others_stay(tiny_coco, cut, t
     assert all(np.array_equal(image, expected[person]) for person, image in zip(range(2, 7), images, strict=True))
 
 
-def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
+def test_a_corrected_image_size_adds_the_person_again(tiny_coco, cut):
     # The square does not depend on the image's size when it is padded, so nothing but the size itself tells the two apart.
     tiny_coco.change("train2017", lambda content: content["images"][2].update(height=101))
     broken = cut(tiny_coco.root)
@@ -167,7 +167,7 @@ def test_a_mended_annotation_of_the_size_brings_the_person_back(tiny_coco, cut):
     assert len(crops_of(repaired)) == 7
 
 
-def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
+def test_a_temporary_failure_is_retried(tiny_coco, cut, monkeypatch):
     def fail(path, limits):
         if path.name == "three.png":
             raise ImageError("image cannot be read", "the disk was away")
@@ -184,7 +184,7 @@ def test_a_failure_of_the_moment_is_tried_again(tiny_coco, cut, monkeypatch):
     assert len(crops_of(again)) == 7
 
 
-def test_not_a_single_image_is_an_error(tiny_coco, cut, tmp_path):
+def test_no_readable_image_is_an_error(tiny_coco, cut, tmp_path):
     for path in tiny_coco.root.glob("*2017/*.png"):
         path.write_bytes(b"no image")
     with pytest.raises(DataError, match=r"\.png"):
@@ -210,7 +210,7 @@ def test_too_many_failures_stop_the_run_with_a_summary(tiny_coco, cut, tmp_path)
     assert renewed(before, times(cut(tiny_coco.root, max_fraction=3 / 7).store)) == ["shard-00000.npy", "shard-00001.npy"]
 
 
-def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):
+def test_a_shard_changed_after_a_killed_run_is_written_again(tiny_coco, cut):
     first = cut(tiny_coco.root)
     path = first.store.root / "shard-00001.npy"
     whole = path.read_bytes()
@@ -220,7 +220,7 @@ def test_a_shard_that_changed_after_a_killed_run_is_made_again(tiny_coco, cut):
     assert path.read_bytes() == whole
 
 
-def test_a_swapped_picture_of_the_same_name_and_time_is_cut_again(tiny_coco, cut):
+def test_a_replaced_image_of_the_same_name_and_time_is_cropped_again(tiny_coco, cut):
     """Two folders with files of the same name, size and time: what the annotation calls the image is part of the fingerprint."""
     for folder, colour in (("a", 10), ("b", 200)):
         path = tiny_coco.root / "train2017" / folder / "x.bmp"
@@ -260,7 +260,7 @@ def test_older_code_s_shards_are_made_again(tiny_coco, cut, monkeypatch):
     assert len(renewed(before, times(cut(tiny_coco.root).store))) == 3
 
 
-def test_nobody_gives_an_empty_store(tiny_coco, cut):
+def test_no_persons_give_an_empty_store(tiny_coco, cut):
     for split in ("train2017", "val2017"):
         tiny_coco.change(split, lambda content: content.update(annotations=[]))
     found = cut(tiny_coco.root)

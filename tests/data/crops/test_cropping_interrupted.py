@@ -1,4 +1,4 @@
-"""`kill -9` at any moment of cropping, and the same again: only what was not done is done, and no byte differs in the end."""
+"""`kill -9` at any moment of cropping: the next run writes only what is missing, with the same bytes."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def run_and_die(monkeypatch: pytest.MonkeyPatch, event: str, number: int, work: 
 
 
 @pytest.mark.parametrize(("event", "number"), WRITES + RENAMES)
-def test_killed_and_run_again(tiny_coco, cut, monkeypatch, tmp_path, event, number):
+def test_a_killed_run_is_resumed(tiny_coco, cut, monkeypatch, tmp_path, event, number):
     def crop():
         return cut(tiny_coco.root, shard_persons=2, size_px=16)
 
@@ -103,7 +103,7 @@ def start(source: Path, target: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("whom", ["everybody", "the parent"])
-def test_two_processes_killed_and_run_again(tiny_coco, tmp_path, whom):
+def test_two_killed_processes_are_resumed(tiny_coco, tmp_path, whom):
     assert start(tiny_coco.root, tmp_path / "whole").wait() == 0
     process = start(tiny_coco.root, tmp_path / "killed")
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""One data set with every kind of bad image: each ends in the issues with its reason, or as the crop that it should be."""
+"""A data set with all kinds of bad images: each is an issue with its reason, or the right crop."""
 
 import io
 

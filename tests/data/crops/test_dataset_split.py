@@ -1,4 +1,4 @@
-"""The test set is drawn by whole image, seeded, and as large as it should be; splits are counted by their crops."""
+"""The test set is drawn by whole image, seeded, with the right size; splits are counted by their crops."""
 
 import json
 import logging
@@ -81,7 +81,7 @@ def test_an_image_that_would_overfill_the_set_is_passed_over():
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
 
 
-def test_two_records_of_one_picture_stay_together():
+def test_two_records_of_one_image_get_the_same_split():
     # Images 2k and 2k + 1 are the same file, with one person each.
     table = persons([1] * 20, [5])
     twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
@@ -99,13 +99,13 @@ def test_the_draw_is_that_of_the_images_ids():
     assert draw_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
 
 
-def test_one_picture_on_both_sides_is_an_error():
+def test_one_image_file_in_two_splits_is_an_error():
     twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
     with pytest.raises(DataError, match=r"0\.png"):
         draw_test_set(twins, SplitOptions(max_test_fraction=0))
 
 
-def test_the_cap_is_reported(caplog):
+def test_a_limited_test_set_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
         found = draw_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
     # 0.2 * 10 training persons = 2 < 4.
@@ -113,7 +113,7 @@ def test_the_cap_is_reported(caplog):
     assert "max_test_fraction = 0.2 of 10" in caplog.text
 
 
-def test_no_word_where_nothing_is_capped(caplog):
+def test_an_unlimited_test_set_logs_no_warning(caplog):
     draw_test_set(persons(TRAIN, VAL), SplitOptions())
     assert caplog.text == ""
 
@@ -129,7 +129,7 @@ def test_an_empty_split_is_an_error(train, val, missing):
         draw_test_set(persons(train, val), SplitOptions())
 
 
-def test_an_image_on_both_sides_is_an_error():
+def test_an_image_in_two_splits_is_an_error():
     torn = persons([1] * 10, [1]).assign(source_split="all")
     with pytest.raises(DataError, match="Image"):
         draw_test_set(torn, SplitOptions(max_test_fraction=0))
@@ -170,7 +170,7 @@ def test_who_has_no_crop_does_not_count(tmp_path):
     np.testing.assert_allclose(found["persons_fraction"], [2 / 3, 1 / 3, 0, 1])
 
 
-def test_images_with_persons_count_before_anybody_is_rejected(tmp_path):
+def test_images_with_persons_are_counted_before_any_rejection(tmp_path):
     # Images: training 0 (persons 0, 1), 1 (2), 2 (3, a crowd), 3 (4, rejected); validation 0 (5), 1 (6, rejected).
     read = persons([2, 1, 1, 1], [1, 1]).assign(is_crowd=[False, False, False, True, False, False, False])
     kept = read[read["person_id"].isin([0, 2, 5])]

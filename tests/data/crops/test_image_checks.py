@@ -1,4 +1,4 @@
-"""Tests of posescope.data.crops.image_checks: orientations, and images and persons that stand twice."""
+"""Checks of image files: orientations, duplicate images and persons."""
 
 import shutil
 
@@ -44,7 +44,7 @@ PLAIN = [("a/1.jpg", "d1", 1, 40, 60), ("a/2.jpg", "d2", 1, 40, 60), ("b/1.jpg",
 THREE = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"))
 
 
-def test_different_upright_pictures_give_no_finding():
+def test_different_upright_images_give_no_finding():
     assert check_images([record(PLAIN, [(0, "c0"), (1, "c1"), (2, "c2")])], THREE, SourceOptions()) == []
 
 
@@ -52,7 +52,7 @@ def test_no_person_gives_no_finding():
     assert check_images([], people(), SourceOptions()) == []
 
 
-def test_the_same_file_in_two_splits_is_told_from_one_twice_in_a_split():
+def test_duplicate_files_across_and_within_splits_are_separate_findings():
     images = [("a/1.jpg", "x", 1, 4, 6), ("a/2.jpg", "x", 1, 4, 6), ("b/1.jpg", "y", 1, 4, 6), ("b/2.jpg", "y", 1, 4, 6)]
     persons = people((0, "a", "1.jpg", "train"), (1, "a", "2.jpg", "test"), (2, "b", "1.jpg", "val"), (3, "b", "2.jpg", "val"))
     crops = [(0, "c0"), (1, "c0"), (2, "c2"), (3, "c3")]
@@ -107,7 +107,7 @@ def test_copies_and_other_encodings_are_found_in_a_data_set(tiny_coco, cut, capl
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6])
-def test_labels_of_upright_pictures(tiny_coco, cut, caplog, orientation):
+def test_labels_of_upright_images(tiny_coco, cut, caplog, orientation):
     """Turned files with labels of the upright images give the crops of the plain files, if the option says so."""
     plain = cut(tiny_coco.root)
     expected = [np.array(np.load(path)) for path in sorted(plain.store.root.glob("*.npy"))]

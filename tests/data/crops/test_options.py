@@ -1,4 +1,4 @@
-"""Options of the crop step are checked before anything runs."""
+"""Options of the crop step are validated before the run."""
 
 import pytest
 from pydantic import ValidationError
@@ -39,6 +39,6 @@ def test_wrong_options_are_refused(changes, message):
 
 
 @pytest.mark.parametrize("changes", [{"max_test_fraction": 1}, {"max_test_fraction": -0.1}, {"seed": -1}])
-def test_wrong_shares_and_seeds_are_refused(changes):
+def test_invalid_fractions_and_seeds_are_refused(changes):
     with pytest.raises(ValidationError, match=next(iter(changes))):
         SplitOptions(**changes)

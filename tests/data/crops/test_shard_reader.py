@@ -1,4 +1,4 @@
-"""Tests of posescope.data.crops.shard_reader: more shards than a process may have open files, threads, sizes."""
+"""Reading of shards: more shards than open files, threads, sizes."""
 
 import subprocess
 import sys

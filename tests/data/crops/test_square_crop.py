@@ -1,4 +1,4 @@
-"""Cutting and resizing squares."""
+"""Cropping and resizing of squares."""
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ def test_a_square_beside_the_image_is_all_padding(left, top):
 
 
 @pytest.mark.parametrize("side", [16, 20, 32, 33, 48, 59])
-def test_the_crop_goes_where_it_is_told_to(side):
+def test_the_crop_is_written_to_the_given_array(side):
     everybody = np.zeros((3, 32, 32, 3), np.uint8)
     found = crop_square(NOISE, 3, 1, side, 32, PADDING, out=everybody[1])
     assert np.shares_memory(found, everybody)
@@ -81,7 +81,7 @@ def test_every_real_crop_is_opencv_s(real_data):
     assert enlarged > 100
 
 
-def test_of_a_wide_picture_only_what_is_there_is_averaged():
+def test_the_padding_of_a_very_wide_image_is_averaged():
     image = np.full((30, 6000, 3), 200, np.uint8)
     crop = crop_square(image, 0, -2985, 6000, 60, (20, 40, 60))
     # 100 px become one: rows 29 and 30 of the crop have 15 of theirs each.

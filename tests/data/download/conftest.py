@@ -1,4 +1,4 @@
-"""A web server on this machine that behaves as badly as the world's, and archives to fetch from it."""
+"""A local web server that breaks off, refuses and forgets, and archives to download from it."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""From addresses to a data set's folder: fetched, checked, unpacked, recorded."""
+"""Archives are downloaded, checked, unpacked and recorded."""
 
 import json
 import logging
@@ -59,7 +59,7 @@ def test_a_file_that_went_missing_is_fetched_again_and_only_it_is_written(server
     assert (root / "val2017" / "3.jpg").read_bytes() == VAL["val2017/3.jpg"]
 
 
-def test_an_interrupted_run_goes_on(server, root, archives, answer, files_in, options_of, run):
+def test_an_interrupted_run_resumes(server, root, archives, answer, files_in, options_of, run):
     options = options_of(archives, retries=0)
     server.answers.extend([answer(), answer(cut_after=10_000)])
     with pytest.raises(DownloadError, match="resume"):
@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on(server, root, archives, answer, files_in, op
     assert files_in(root) == FILES | RECORDS
 
 
-def test_killed_before_unpacking_it_goes_on_without_fetching(server, root, archives, monkeypatch, files_in, options_of, run):
+def test_a_run_killed_before_unpacking_downloads_nothing_again(server, root, archives, monkeypatch, files_in, options_of, run):
     def killed(*arguments, **more):
         raise KeyboardInterrupt
 
@@ -94,7 +94,7 @@ def test_killed_before_unpacking_it_goes_on_without_fetching(server, root, archi
 
 
 @pytest.mark.parametrize(("known", "named"), [("sha256", "SHA-256"), ("md5", "MD5")])
-def test_a_wrong_checksum_removes_the_archive_and_says_so(server, root, archives, known, named, files_in, options_of, run):
+def test_an_archive_with_a_wrong_checksum_is_removed(server, root, archives, known, named, files_in, options_of, run):
     wrong = {"url": archives["val2017"]["url"], "members": "val2017/*.jpg", known: "0" * (64 if known == "sha256" else 32)}
     with pytest.raises(DownloadError, match=named):
         run(root, options_of({"val2017": wrong}))

@@ -1,4 +1,4 @@
-"""The pipeline `download` as it is run, from a server on this machine to the tables of persons."""
+"""The pipeline `download`, from a local server to the tables of persons."""
 
 import hashlib
 import json
@@ -108,7 +108,7 @@ def test_an_environment_with_a_generated_sample_downloads_nothing(server, places
     assert not Path(places["raw_dir"]).exists()
 
 
-def test_a_wrong_parameter_is_told_before_anything_runs(places):
+def test_a_wrong_parameter_is_refused_before_the_run(places):
     with pytest.raises(OptionsError, match=r"download\.mirror"):
         run("download", **places, download={"mirror": "/a/folder"})
 

@@ -1,4 +1,4 @@
-"""One file over HTTP, from a server on this machine that refuses, sends us on and has something else."""
+"""Transfer of a file from a local server that refuses, redirects or has another file."""
 
 import json
 import random
@@ -41,7 +41,7 @@ def test_a_whole_file_in_one_request(server, part):
     assert {path.name for path in part.parent.iterdir()} == {"file.zip.part", "file.zip.part.json"}
 
 
-def test_a_server_that_does_not_say_the_size(server, part):
+def test_a_server_that_does_not_state_the_size(server, part):
     url = server.put(PATH, CONTENT)
     server.says_length = False
     assert fetch_file(remote(url), part, ONCE) == 100_000
@@ -82,7 +82,7 @@ def broken_opener(error):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_refusal_is_told_at_once(server, part, answer, status):
+def test_a_refusal_is_not_retried(server, part, answer, status):
     url = server.put(PATH, CONTENT)
     server.answers.append(answer(status=status))
     with pytest.raises(DownloadError, match=str(status)):
@@ -91,7 +91,7 @@ def test_a_refusal_is_told_at_once(server, part, answer, status):
     assert not part.exists()
 
 
-def test_an_unknown_host_is_told_at_once(part, monkeypatch):
+def test_an_unknown_host_is_not_retried(part, monkeypatch):
     def nobody(*arguments, **more):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -108,7 +108,7 @@ def test_a_host_that_cannot_be_found_just_now_is_tried_again(part, monkeypatch):
         fetch_file(remote("http://host/f.zip"), part, FAST)
 
 
-def test_a_wrong_certificate_is_told_at_once(part, monkeypatch):
+def test_an_invalid_certificate_is_not_retried(part, monkeypatch):
     error = ssl.SSLCertVerificationError()
     error.verify_message = "Hostname mismatch"
     monkeypatch.setattr(http_transfer, "make_opener", broken_opener(URLError(error)))
@@ -122,7 +122,7 @@ def test_an_answer_without_a_file_is_refused(server, part, answer):
         fetch_file(remote(server.put(PATH, CONTENT)), part, FAST)
 
 
-def test_a_port_where_nobody_listens(part, monkeypatch):
+def test_a_closed_port_is_retried(part, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Going on with a file that is half there: only if the rest is of the same file."""
+"""Resuming of a partial file, only if the rest is of the same version."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def half_fetched(server, part, answer, count=30_000):
     return url
 
 
-def test_a_broken_connection_goes_on_where_it_was(server, part, answer, caplog):
+def test_a_broken_connection_is_resumed(server, part, answer, caplog):
     url = server.put(PATH, CONTENT)
     server.answers.extend([answer(cut_after=30_000), answer(cut_after=50_000)])
     assert fetch_file(remote(url, len(CONTENT)), part, FAST) == 100_000
@@ -59,14 +59,14 @@ def test_a_broken_connection_goes_on_where_it_was(server, part, answer, caplog):
     assert "the connection ended after 30.0 kB of 100.0 kB; retry 1 of 3" in caplog.text
 
 
-def test_a_later_call_asks_only_for_what_is_missing(server, part, answer):
+def test_a_later_call_requests_only_the_missing_bytes(server, part, answer):
     url = half_fetched(server, part, answer)
     assert fetch_file(remote(url), part, ONCE) == 70_000
     assert part.read_bytes() == CONTENT
     assert [(asked.range, asked.sent) for asked in server.log] == [("bytes=30000-", 70_000)]
 
 
-def test_a_whole_part_asks_nobody(server, part):
+def test_a_complete_part_needs_no_request(server, part):
     url = server.put(PATH, CONTENT)
     fetch_file(remote(url), part, ONCE)
     server.log.clear()
@@ -98,7 +98,7 @@ def test_silence_counts_as_a_break(server, part, answer):
     assert len(server.log) == 2
 
 
-def test_a_file_that_changed_is_fetched_anew(server, part, answer, caplog):
+def test_a_changed_file_is_downloaded_from_the_start(server, part, answer, caplog):
     url = half_fetched(server, part, answer)
     server.put(PATH, OTHER, etag='"two"', last_modified=None)
     assert fetch_file(remote(url), part, ONCE) == 90_000
@@ -117,7 +117,7 @@ def test_a_server_that_overlooks_if_range_is_found_out(server, part, answer):
     assert [asked.status for asked in server.log] == [206, 200]
 
 
-def test_a_server_that_overlooks_ranges_starts_anew(server, part, answer):
+def test_a_server_without_ranges_starts_over(server, part, answer):
     url = half_fetched(server, part, answer)
     server.knows_ranges = False
     assert fetch_file(remote(url), part, ONCE) == 100_000
@@ -125,7 +125,7 @@ def test_a_server_that_overlooks_ranges_starts_anew(server, part, answer):
     assert [(asked.range, asked.status) for asked in server.log] == [("bytes=30000-", 200)]
 
 
-def test_a_file_that_became_shorter_is_fetched_anew(server, part, answer):
+def test_a_shortened_file_is_downloaded_from_the_start(server, part, answer):
     url = half_fetched(server, part, answer)
     server.put(PATH, OTHER[:20_000])  # the same ETag: a bad server; so it answers 416
     assert fetch_file(remote(url), part, FAST) == 20_000
@@ -190,7 +190,7 @@ def test_without_a_length_from_the_server_the_known_size_tells_that_it_is_not_wh
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"url": '])
-def test_a_part_whose_note_cannot_be_read_starts_anew(server, part, answer, caplog, raw):
+def test_a_part_with_an_invalid_version_starts_over(server, part, answer, caplog, raw):
     url = half_fetched(server, part, answer)
     version_path(part).write_bytes(raw)
     assert fetch_file(remote(url), part, ONCE) == 100_000
@@ -200,7 +200,7 @@ def test_a_part_whose_note_cannot_be_read_starts_anew(server, part, answer, capl
 
 
 @pytest.mark.parametrize("size", [100_000, None])
-def test_another_mirror_goes_on_where_a_checksum_will_tell(server, part, answer, size):
+def test_another_mirror_resumes_if_a_checksum_is_compared(server, part, answer, size):
     half_fetched(server, part, answer)
     other = server.put("/mirror/file.zip", CONTENT, etag='"of the mirror"', last_modified=None)
     server.answers.append(answer(cut_after=20_000))
@@ -216,7 +216,7 @@ def test_another_mirror_goes_on_where_a_checksum_will_tell(server, part, answer,
 
 
 @pytest.mark.parametrize(("size", "ranges"), [(90_000, [None]), (None, ["bytes=30000-", None])])
-def test_another_mirror_with_a_file_of_another_size_starts_anew(server, part, answer, size, ranges):
+def test_another_mirror_with_another_size_starts_over(server, part, answer, size, ranges):
     half_fetched(server, part, answer)
     other = server.put("/mirror/file.zip", OTHER)
     assert fetch_file(remote(other, size, is_checked=True), part, FAST) == 90_000
@@ -233,7 +233,7 @@ def test_a_page_of_another_size_does_not_cost_what_is_here(server, part, answer)
     assert part.read_bytes() == CONTENT[:30_000]
 
 
-def test_killed_in_the_middle_and_run_again(server, part):
+def test_a_killed_transfer_is_resumed(server, part):
     """kill -9: nothing can be tidied up, and still not a byte comes twice."""
     url = server.put(PATH, CONTENT)
     server.pause_s = 0.05

@@ -1,4 +1,4 @@
-"""What may be said about archives."""
+"""Validation of the download options."""
 
 import pytest
 from pydantic import ValidationError

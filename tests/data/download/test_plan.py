@@ -1,4 +1,4 @@
-"""What would come, and whether there is room for it."""
+"""The plan of a download and the check of the free space."""
 
 import errno
 import logging
@@ -40,7 +40,7 @@ def test_a_dry_run_tells_and_touches_nothing(server, root, archives, caplog, fil
     assert files_in(root) == before
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_comes(server, root, archives, monkeypatch, caplog, options_of, run):
+def test_too_little_free_space_is_reported_before_the_download(server, root, archives, monkeypatch, caplog, options_of, run):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("shutil.disk_usage", lambda path: USAGE(0, 0, 40_000))
     with pytest.raises(DiskSpaceError, match="raw_dir"):
@@ -80,7 +80,7 @@ def test_the_folder_of_the_sample_is_left_alone(root, archives, marked, options_
     ("count", "words"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (815_585_330, "815.6 MB"), (19_336_861_798, "19.3 GB")],
 )
-def test_bytes_in_words(count, words):
+def test_bytes_are_formatted_with_a_decimal_unit(count, words):
     assert format_bytes(count) == words
 
 
@@ -89,6 +89,6 @@ def test_free_room_of_a_folder_that_is_not_there_yet(tmp_path):
     assert free_bytes(Path("relative")) > 0
 
 
-def test_a_full_disk_is_told_apart_from_other_faults():
+def test_a_full_disk_has_its_own_error():
     assert isinstance(write_error(Path("a"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))), DiskSpaceError)
     assert not isinstance(write_error(Path("a"), OSError(errno.EACCES, "denied")), DiskSpaceError)

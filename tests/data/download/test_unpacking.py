@@ -1,4 +1,4 @@
-"""Archives, also those that somebody made to do harm."""
+"""Unpacking of archives, also malicious ones."""
 
 import os
 import stat
@@ -60,14 +60,14 @@ def test_whole_files_are_left_alone(archive, folder):
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"one" * 999, b"One" * 1000], ids=["empty", "cut", "same size"])
-def test_a_spoilt_file_is_made_again(archive, folder, spoilt):
+def test_a_damaged_file_is_written_again(archive, folder, spoilt):
     unpack(archive, folder, wants, **LIMITS)
     (folder / "val2017" / "1.jpg").write_bytes(spoilt)
     assert unpack(archive, folder, wants, **LIMITS)[1] == 1
     assert content_of(folder) == {name: FILES[name] for name in ("val2017/1.jpg", "val2017/2.jpg")}
 
 
-def test_what_a_killed_run_left_is_written_over(archive, folder):
+def test_partial_files_of_a_killed_run_are_overwritten(archive, folder):
     (folder / "val2017").mkdir(parents=True)
     (folder / "val2017" / ".1.jpg.part").write_bytes(b"half")
     unpack(archive, folder, wants, **LIMITS)
@@ -136,7 +136,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, folder):
         unpack(path, folder, wants, **LIMITS)
 
 
-def test_a_bomb_is_refused_by_what_its_directory_says(tmp_path, folder, make_zip):
+def test_an_archive_that_states_too_many_bytes_is_refused(tmp_path, folder, make_zip):
     path = tmp_path / "bomb.zip"
     path.write_bytes(make_zip({"val2017/1.jpg": b"\0" * 600_000, "val2017/2.jpg": b"\0" * 400_001}))
     assert path.stat().st_size < 2000
@@ -146,7 +146,7 @@ def test_a_bomb_is_refused_by_what_its_directory_says(tmp_path, folder, make_zip
     assert unpack(path, folder, lambda name: name == "val2017/1.jpg", **LIMITS)[1] == 1, "only what is wanted counts"
 
 
-def test_a_bomb_whose_directory_lies_does_not_go_off(tmp_path, folder):
+def test_an_archive_that_states_too_few_bytes_is_refused(tmp_path, folder):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("val2017/1.jpg", b"\0" * 5_000_000)
@@ -156,7 +156,7 @@ def test_a_bomb_whose_directory_lies_does_not_go_off(tmp_path, folder):
     assert content_of(folder) == {}
 
 
-def test_a_file_that_is_shorter_than_its_directory_says_is_refused(tmp_path, folder):
+def test_a_file_shorter_than_stated_is_refused(tmp_path, folder):
     path = tmp_path / "short.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("val2017/1.jpg", b"one")

@@ -1,4 +1,4 @@
-"""Image files of all kinds: what they become, and what is refused."""
+"""Decoding of image files of all formats, and what is refused."""
 
 import io
 import os
@@ -90,7 +90,7 @@ def test_a_jpeg_with_a_hole_is_refused(tmp_path):
         read(tmp_path, whole[:middle] + bytes(300) + whole[middle + 300 :])
 
 
-def test_bytes_after_the_end_harm_nobody(tmp_path):
+def test_bytes_after_the_end_are_ignored(tmp_path):
     whole = encoded(NOISE, "JPEG")
     np.testing.assert_array_equal(read(tmp_path, whole + bytes(1000)), read(tmp_path, whole))
     # Some cameras leave junk before the end mark: libjpeg warns, and every pixel is right.
@@ -247,7 +247,7 @@ def hostile_files():
 
 
 @pytest.mark.parametrize("name", hostile_files())
-def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path, name):
+def test_an_image_that_is_too_large_is_refused_by_its_header(tmp_path, name):
     (tmp_path / "a.jpg").write_bytes(hostile_files()[name])
     for read_file in (read_image, read_upright):
         with pytest.raises(ImageError, match="megapixels") as caught:
@@ -282,7 +282,7 @@ print(refused, after - before, peak() - after)
 """
 
 
-def test_hostile_and_very_wide_pictures_take_little_memory(tmp_path):
+def test_hostile_and_very_wide_images_take_little_memory(tmp_path):
     """In a process of its own: the bytes that decoding them takes, and cutting and drawing the widest picture."""
     files = tmp_path / "files"
     files.mkdir()
@@ -310,7 +310,7 @@ def test_the_limits_are_an_option(tmp_path):
             read_image(tmp_path / "a.png", limits=limits)
 
 
-def test_a_file_larger_than_any_picture_and_a_pipe_are_not_read(tmp_path):
+def test_a_file_larger_than_any_image_and_a_pipe_are_not_read(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as stream:
         stream.truncate(2_000_000_000)  # takes no room on the disk
     with pytest.raises(ImageError, match="2000 MB") as caught:

@@ -1,4 +1,4 @@
-"""Tests of posescope.data.images.headers, .tiff and .limits: what files declare, and what is refused before decoding."""
+"""Headers of image files, and what is refused before decoding."""
 
 import io
 import struct
@@ -80,7 +80,7 @@ def test_a_bmp_may_be_written_from_the_top() -> None:
     assert read_header(bytes(raw), PLACE).stored_size == (20, 30)
 
 
-def test_a_tile_may_be_larger_than_its_picture() -> None:
+def test_a_tile_may_be_larger_than_its_image() -> None:
     header = read_header(tiff(more={322: (4, 70_000), 323: (4, 80_000)}), PLACE)
     assert (header.stored_size, header.largest_part) == ((20, 30), (80_000, 70_000))
 
@@ -125,13 +125,13 @@ def test_tiffs_that_would_come_out_wrong_are_refused_with_the_reason(more: dict[
         (b"P5\n0 20\n255\n", "side of 0"),
     ],
 )
-def test_what_is_no_picture_that_can_be_read_is_refused_with_the_reason(raw: bytes, word: str) -> None:
+def test_unsupported_files_are_refused_with_the_reason(raw: bytes, word: str) -> None:
     with pytest.raises(ImageError, match=word):
         read_header(raw, PLACE)
 
 
 @pytest.mark.parametrize("kind", SIZES)
-def test_a_spoilt_size_is_what_the_header_says(kind: str) -> None:
+def test_a_damaged_size_is_read_as_stated(kind: str) -> None:
     at_height, format_height, at_width, format_width = SIZES[kind]
     raw = bytearray(encoded(kind))
     struct.pack_into(format_height, raw, at_height, 12_345)
@@ -139,7 +139,7 @@ def test_a_spoilt_size_is_what_the_header_says(kind: str) -> None:
     assert read_header(bytes(raw), PLACE).stored_size == (12_345, 23_456)
 
 
-def test_an_animated_webp_says_the_size_of_its_canvas() -> None:
+def test_an_animated_webp_has_the_size_of_its_canvas() -> None:
     raw = bytearray(encoded("WEBP", save_all=True, append_images=[Image.fromarray(255 - PICTURE)]))
     assert raw[12:16] == b"VP8X"
     raw[24:30] = (16_000_000).to_bytes(3, "little") + (99).to_bytes(3, "little")

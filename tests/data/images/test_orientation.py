@@ -1,4 +1,4 @@
-"""Tests of posescope.data.images.orientation, against files that Pillow has written."""
+"""EXIF orientation, compared with files that Pillow writes."""
 
 import io
 from typing import Any
@@ -27,7 +27,7 @@ def encoded(orientation: int | None, file_format: str, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_what_the_file_says_is_read(orientation: int, file_format: str) -> None:
+def test_the_orientation_of_each_format_is_read(orientation: int, file_format: str) -> None:
     assert exif_orientation(encoded(orientation, file_format)) == orientation
 
 
@@ -70,7 +70,7 @@ def as_pillow_turns_it(orientation: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_as_pillow_turns_them(orientation: int) -> None:
+def test_orientations_are_applied_as_by_pillow(orientation: int) -> None:
     turned = apply_orientation(PICTURE, orientation)
     np.testing.assert_array_equal(turned, as_pillow_turns_it(orientation))
     assert turned.flags.c_contiguous

@@ -1,1 +1,1 @@
-"""What an image file says of itself: its kind, its size, its orientation, and how large a picture may be."""
+"""Image files: headers, limits, orientation and decoding to RGB."""
