@@ -23,5 +23,5 @@ def test_an_unreadable_image_is_skipped(model_folders: Any, tmp_path: Path, capl
         crops, what = load_example_crops(model_folders.torch, tmp_path, tmp_path, 2)
     assert crops.shape == (2, 32, 32, 3)
     assert what == f"images of {tmp_path}"
-    assert [record.getMessage().startswith("left out: ") for record in caplog.records] == [True]
+    assert [record.getMessage().startswith("skipped: ") for record in caplog.records] == [True]
     assert "a.jpg" in caplog.text

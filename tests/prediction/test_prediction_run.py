@@ -56,7 +56,7 @@ def test_persons_of_a_file_come_image_by_image(folder: ImageFolder, tmp_path: Pa
         ("3.png", [5, 7]),
     ]
     session.run.warn_about_images_without_persons()
-    assert session.messages[-1] == "No box for 1 of 3 images, 2.png for one."
+    assert session.messages[-1] == "No box for 1 of 3 images, such as 2.png."
 
 
 def test_each_image_is_decoded_once_and_the_next_only_when_it_is_needed(
@@ -155,7 +155,7 @@ def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path
                 "detail": f"{folder.root / 'broken.png'}: cannot be decoded as an image.",
             },
             {"file_name": "notes.txt", "reason": "no image or video by its suffix", "detail": ""},
-            {"file_name": "clip.mp4", "reason": "video: only posescope predict poses videos", "detail": ""},
+            {"file_name": "clip.mp4", "reason": "video: only posescope predict reads videos", "detail": ""},
         ],
         "notes": [],
     }

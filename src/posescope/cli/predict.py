@@ -142,7 +142,7 @@ def _report_end(run: PredictionRun, overlays: OverlayWriter, options: dict[str, 
     if others := run.source.skipped_files:
         _warn(f"Skipped: {pluralise(len(others), 'other file')} ({count_reasons(others)}).")
     if run.skipped:
-        _warn(f"Left out: {len(run.skipped)} of {len(run.skipped) + run.images} images.")
+        _warn(f"Skipped: {len(run.skipped)} of {len(run.skipped) + run.images} images.")
     if options["boxes"] and not run.persons:
         _warn(f"No person was predicted: no box of {run.detections.root} lies in one of these images.")
 

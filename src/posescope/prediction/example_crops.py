@@ -40,7 +40,7 @@ def load_example_crops(
     """
     description = read_description(model).trusted(allow)
     if images is not None:
-        found = ImageSource([images], videos=False).read(lambda _, error: _log.warning("left out: %s", error))
+        found = ImageSource([images], videos=False).read(lambda _, error: _log.warning("skipped: %s", error))
         crops = []
         for image in islice(found, limit):
             whole = np.array([[-0.5, -0.5, image.pixels.shape[1], image.pixels.shape[0]]])

@@ -107,7 +107,7 @@ class OverlayWriter:
             self._writing.popleft()[1].result()
 
     def warn_about_undrawn(self, persons: int, option: str, warn: Callable[[str], None]) -> None:
-        """Name the number of persons that are predicted but not drawn, if any.
+        """Warn if some persons are predicted but not drawn.
 
         Args:
             persons: that were predicted.

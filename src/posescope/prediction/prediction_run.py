@@ -117,10 +117,10 @@ class PredictionRun:
         return PredictionSummary(self.images, self.persons, ids, (*self.skipped, *self.source.skipped_files), self.matched.notes)
 
     def warn_about_images_without_persons(self) -> None:
-        """Name the number of images for which there is no box, if any."""
+        """Warn if the detector has no box for some images."""
         if self.images_without_persons:
             count, first = self.images_without_persons, self._first_without
-            self.warn(f"No box for {count} of {pluralise(self.images, 'image')}, {first} for one.")
+            self.warn(f"No box for {count} of {pluralise(self.images, 'image')}, such as {first}.")
 
     def _detect(self, *, keep_pixels: bool) -> Iterator[ImagePersons]:
         images = self.source.read(self._skip, self.matched.ids)
@@ -139,7 +139,7 @@ class PredictionRun:
             yield ImagePersons(image, inside, keep_pixels)
 
     def _skip(self, name: str, error: DataError) -> None:
-        self.warn(f"left out: {error}")
+        self.warn(f"skipped: {error}")
         self.skipped.append(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
@@ -187,7 +187,7 @@ def predict_folder(
         if not run.images:
             raise DataError(f"{images.root}: none of the {len(source.names())} images can be read.")
         if isinstance(detector, ImageIndexedDetector) and not run.persons:
-            raise DataError(f"{images.root}: found no person to pose: no box of {detections.root} is in a readable image.")
+            raise DataError(f"{images.root}: found no person: no box of {detections.root} is in a readable image.")
     run.warn_about_images_without_persons()
     writer.warn_about_undrawn(run.persons, "inference.overlays.draw_threshold", run.warn)
     return FolderPredictions(results, run.summary().to_dict())
@@ -197,7 +197,4 @@ def _describe_outside_boxes(persons: Sequence[DetectedPerson]) -> str:
     """Name the boxes of one image that lie outside it or are far larger; there is at least one."""
     x, y, width, height = persons[0].box
     first, image = f"[{x + 0.5:g}, {y + 0.5:g}, {width:g}, {height:g}]", persons[0].image
-    return (
-        f"{image.name}: left out, outside the image of {image.size} px or far larger: {len(persons)} of its boxes, "
-        f"{first} for one"
-    )
+    return f"{image.name}: skipped {pluralise(len(persons), 'person')} whose box is outside the image of {image.size} px or far larger, such as {first}."

@@ -49,7 +49,7 @@ LINK_TO_NOTHING = "link to nothing"
 LISTED_ALREADY = "folder is listed already"
 NOT_REGULAR = "no regular file"
 UNREADABLE = "cannot be read"
-VIDEO = "video: only posescope predict poses videos"
+VIDEO = "video: only posescope predict reads videos"
 
 _MARK = ".posescope_output"
 _SYSTEM_NAMES = frozenset(
