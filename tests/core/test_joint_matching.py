@@ -57,7 +57,7 @@ def test_other_names_are_refused_with_both_lists(data, only_in_model, only_in_da
 
 @pytest.mark.parametrize(("model", "data"), [(("a", "b"), ("a", "a", "b")), (("a", "a", "b"), ("a", "b"))])
 def test_a_name_that_stands_twice_is_refused(model, data):
-    with pytest.raises(JointMismatchError, match="several joints one name"):
+    with pytest.raises(JointMismatchError, match="several"):
         match_joints(model, data)
 
 

@@ -85,6 +85,6 @@ def write_nothing(path):
 def test_a_file_of_something_else_is_named(tmp_path, spoil):
     path = tmp_path / "targets.npz"
     spoil(path)
-    with pytest.raises(DataError, match=r"targets\.npz: expected person_ids, joints and visibility") as caught:
+    with pytest.raises(DataError, match=r"targets\.npz: .*person_ids") as caught:
         PoseTargets.load(path)
     assert caught.value.__cause__ is not None

@@ -1,7 +1,7 @@
-"""Which joint of a data set is which joint of a model: matched by name, never by number.
+"""Matching of the joints of a data set to those of a model, by name and never by number.
 
-Two lists of joints may have the same length and another order (COCO lists left before right, MPII and LSP right before left).
-`match_joints` finds the order by the names and refuses lists that do not name the same joints.
+Two data sets may have equally many joints in different orders (COCO lists left before right, MPII and LSP right before left).
+`match_joints` matches them by name and refuses lists with different names.
 """
 
 import unicodedata
@@ -23,10 +23,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class JointMismatchError(DataError):
-    """A model and a data set do not name the same joints.
+    """A model and a data set have different joints.
 
     Attributes:
-        only_in_model, only_in_data: the names that the other list lacks.
+        only_in_model, only_in_data: Names that the other list lacks.
     """
 
     def __init__(self, message: str, only_in_model: Sequence[str] = (), only_in_data: Sequence[str] = ()) -> None:
@@ -36,11 +36,11 @@ class JointMismatchError(DataError):
 
 @dataclass(frozen=True)
 class JointMap:
-    """The same K joints in the order of a model and in the order of a data set.
+    """K joints in the order of a model and in the order of a data set.
 
     Attributes:
-        model: (K,) names in the model's order.
-        data: (K,) names in the data's order.
+        model: (K,) names in the order of the model.
+        data: (K,) names in the order of the data.
     """
 
     model: tuple[str, ...]
@@ -48,25 +48,25 @@ class JointMap:
 
     @property
     def is_identity(self) -> bool:
-        """Whether both orders are the same."""
+        """Whether both orders are equal."""
         return self.model == self.data
 
     @cached_property
     def _data_rows(self) -> list[int]:
-        """For each joint of the model, its place in the data."""
+        """Index in the data of each joint of the model."""
         return [self.data.index(name) for name in self.model]
 
     @cached_property
     def _model_rows(self) -> list[int]:
-        """For each joint of the data, its place in the model."""
+        """Index in the model of each joint of the data."""
         return [self.model.index(name) for name in self.data]
 
     def to_model_order(self, values: NDArray[Scalar], axis: int = 1) -> NDArray[Scalar]:
-        """Reorder an array whose `axis` counts joints in the data's order; the same array where both orders are equal."""
+        """Reorder the joints along `axis` from the order of the data to that of the model; unchanged if the orders are equal."""
         return values if self.is_identity else np.take(values, self._data_rows, axis=axis)
 
     def to_data_order(self, values: NDArray[Scalar], axis: int = 1) -> NDArray[Scalar]:
-        """Reorder an array whose `axis` counts joints in the model's order; the inverse of `to_model_order`."""
+        """Reorder the joints along `axis` from the order of the model to that of the data: the inverse of `to_model_order`."""
         return values if self.is_identity else np.take(values, self._model_rows, axis=axis)
 
 
@@ -76,23 +76,26 @@ def match_joints(
     """Match the joints of a model and of a data set by name.
 
     Args:
-        model, data: names, each at most once, in the order in which either numbers them. Upper and lower case differ.
-        model_name, data_name: what the lists are of, for the error message.
+        model, data: Names in the order of the joint numbers; case-sensitive.
+        model_name, data_name: Names of the two sides, for the error message.
 
     Raises:
-        JointMismatchError: if a list does not say its names, gives a name twice, or names a joint that the other one lacks. It
-            holds both lists.
+        JointMismatchError: if a list is empty, repeats a name, or has a name that the other one lacks.
+
+    Example:
+        >>> match_joints(["nose", "left_eye"], ["left_eye", "nose"]).is_identity
+        False
     """
     for name, joints in ((model_name, model), (data_name, data)):
         if not joints:
             raise JointMismatchError(
-                f"{name} does not say the names of its joints, so that they cannot be matched. It was written by an older "
-                "version: run the pipeline data_engineering again."
+                f"{name} has no joint names, so its joints cannot be matched. It was written by an older version: run the "
+                "pipeline data_engineering again."
             )
-        twice = sorted({joint for joint in joints if list(joints).count(joint) > 1})
-        if twice:
+        repeated = sorted({joint for joint in joints if list(joints).count(joint) > 1})
+        if repeated:
             raise JointMismatchError(
-                f"{name} gives several joints one name ({', '.join(map(repr, twice))}), so that they cannot be matched by name. "
+                f"{name} has several joints of one name ({', '.join(map(repr, repeated))}), which cannot be matched by name. "
                 f"{_describe(name, joints)} Rename them in the annotations (categories: keypoints) and run the pipelines "
                 "data_engineering and modelling."
             )
@@ -102,18 +105,17 @@ def match_joints(
         raise JointMismatchError(
             f"The joints of {model_name} and of {data_name} cannot be matched by name. {_describe(model_name, model)} "
             f"{_describe(data_name, data)} Only in {model_name}: {', '.join(only_in_model) or 'none'}. Only in {data_name}: "
-            f"{', '.join(only_in_data) or 'none'}. {_say_spellings(only_in_model, only_in_data)}"
-            "Train a model on this data (the pipeline modelling), take a model of these "
-            "joints, or, if they are the same joints under other names, rename them in the annotations (categories: keypoints) "
-            "and run the pipeline data_engineering.",
+            f"{', '.join(only_in_data) or 'none'}. {_describe_spellings(only_in_model, only_in_data)}"
+            "Train a model on this data (pipeline modelling) or use a model with these joints. If only the names differ, rename "
+            "the joints in the annotations (categories: keypoints) and run the pipeline data_engineering.",
             only_in_model,
             only_in_data,
         )
     return JointMap(tuple(model), tuple(data))
 
 
-def _say_spellings(first: Sequence[str], second: Sequence[str]) -> str:
-    """Name pairs that differ only in case, spaces, separators or the form of accents, which the lists would not show."""
+def _describe_spellings(first: Sequence[str], second: Sequence[str]) -> str:
+    """List pairs of names that differ only in case, spaces, separators or Unicode form."""
     known = {_plain(name): name for name in second}
     pairs = [f"{name!a} and {known[_plain(name)]!a}" for name in first if _plain(name) in known]
     return f"Names that differ only in spelling: {'; '.join(pairs)}. " if pairs else ""
@@ -131,13 +133,13 @@ def reorder_skeleton(skeleton: Skeleton, joints: Sequence[str]) -> Skeleton:
     """Return the skeleton with its joints in another order; limbs, sigmas and flip pairs follow.
 
     Args:
-        skeleton: has these joints.
-        joints: all of its names in the wanted order.
+        skeleton: The skeleton.
+        joints: All of its joint names in the new order.
 
     Raises:
         JointMismatchError: if the names differ.
     """
-    order = match_joints(skeleton.joints, joints, model_name="the skeleton", data_name="the wanted order")
+    order = match_joints(skeleton.joints, joints, model_name="the skeleton", data_name="the new order")
     place: dict[int, int] = {skeleton.joints.index(name): row for row, name in enumerate(order.data)}
     changed: dict[str, Any] = {
         "joints": order.data,
@@ -148,28 +150,28 @@ def reorder_skeleton(skeleton: Skeleton, joints: Sequence[str]) -> Skeleton:
 
 
 def name_joints(table: pd.DataFrame, joints: Sequence[str]) -> pd.DataFrame:
-    """Return a long table of joints with a column `joint_name`: the name of the joint with the number in `joint`.
+    """Add the column `joint_name` to a table of joints.
 
     Args:
-        table: a `Keypoints` table.
-        joints: (K,) names; a number is a place in this list.
+        table: A `Keypoints` table.
+        joints: (K,) names; the column `joint` holds indices into this list.
     """
     names = pd.Categorical.from_codes(table["joint"].to_numpy(), categories=pd.Index(list(joints)))
     return table.assign(joint_name=names)
 
 
 def joint_names_of(keypoints: pd.DataFrame) -> tuple[str, ...]:
-    """Return the names of the K joints of a `Keypoints` table in the order of their numbers; empty where it does not say them.
+    """Return the K joint names of a `Keypoints` table in the order of the joint numbers; empty if it has none.
 
     Raises:
-        DataError: if one number has two names: tables of different data were put together.
+        DataError: if a number has two names, since tables of different data were joined.
     """
     if "joint_name" not in keypoints:
         return ()
     pairs = keypoints[["joint", "joint_name"]].drop_duplicates().sort_values("joint")
     if pairs["joint"].duplicated().any() or pairs["joint_name"].duplicated().any():
         raise DataError(
-            f"The table of joints gives one joint several names or numbers: {pairs.to_numpy().tolist()}. It was put "
-            "together from different data. Run the pipeline data_engineering."
+            f"The table of joints has several names for a joint, or several joints of a name: {pairs.to_numpy().tolist()}. It "
+            "was joined from different data. Run the pipeline data_engineering."
         )
     return tuple(pairs["joint_name"].astype(str))

@@ -1,7 +1,7 @@
-"""Which model, which data and which file of results a figure, table or picture is of, by fingerprint.
+"""Origin of a result: fingerprints of the model, the data and the file of results that it was computed from.
 
-Every file that shows results says it in itself: tables in the columns `model`, `data` and `results`, `metrics.json` in fields
-of the same names, plots in `layout.meta`, pictures in text chunks. A file that does not say it belongs to no model.
+Every file of results records its origin: tables in the columns `model`, `data` and `results`, `metrics.json` in fields of the
+same names, plots in `layout.meta`, images in text chunks. A file without an origin belongs to no model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ ORIGIN_COLUMNS = ("model", "data", "results")
 
 
 class OriginMismatchError(DataError):
-    """Results of different models, data or files of results were about to be combined.
+    """Results of different models, data or files of results cannot be combined.
 
     Attributes:
-        names: of the results that do not belong.
+        names: Names of the results with another origin.
     """
 
     def __init__(self, message: str, names: Sequence[str]) -> None:
@@ -39,12 +39,12 @@ class OriginMismatchError(DataError):
 
 @dataclass(frozen=True)
 class Origin:
-    """What a result was made from. None: it does not depend on this.
+    """Origin of a result. None: the result does not depend on it.
 
     Attributes:
-        model: fingerprint of the model; '' where another system's results were scored.
-        data: fingerprint of the crops, joints and splits (`CropStatistics.data_fingerprint`).
-        results: fingerprint of the file of another system's results; '' where the model's own predictions were scored.
+        model: Fingerprint of the model; '' for another system's results.
+        data: Fingerprint of the crops, joints and splits (`CropStatistics.data_fingerprint`).
+        results: Fingerprint of another system's file of results; '' for predictions of the model.
     """
 
     model: str | None = None
@@ -52,17 +52,17 @@ class Origin:
     results: str | None = None
 
     def to_dict(self) -> dict[str, str]:
-        """As JSON: only what it depends on."""
+        """Return JSON-like content, without fields that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Origin | None":
-        """Inverse of `to_dict`; other keys do not count. None where it says neither a model nor data."""
+        """Return the origin in some content, other keys ignored; None if it has neither a model nor data."""
         known = {name: str(content[name]) for name in ORIGIN_COLUMNS if isinstance(content.get(name), str)}
         return cls(**known) if {"model", "data"} & known.keys() else None
 
     def differences(self, other: "Origin") -> tuple[str, ...]:
-        """Return in what another origin differs, a phrase each; only what both say is compared."""
+        """Return one phrase per difference of another origin; fields that are None in either are not compared."""
         pairs = ((name, getattr(self, name), getattr(other, name)) for name in ORIGIN_COLUMNS)
         return tuple(
             f"of {_describe(name, its)}, not of {_describe(name, own)}"
@@ -74,23 +74,23 @@ class Origin:
 def _describe(name: str, fingerprint: str) -> str:
     if name == "results":
         return f"another system's results {fingerprint}" if fingerprint else "the model's own predictions"
-    return f"{name} {fingerprint}" if fingerprint else f"no {name} of ours"
+    return f"{name} {fingerprint}" if fingerprint else f"no {name}"
 
 
 def add_origin(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return the table with the columns `model`, `data` and `results` at its end, as far as it depends on them."""
+    """Append the columns `model`, `data` and `results` of an origin to a table, without those that are None."""
     return table.assign(**origin.to_dict())
 
 
 def drop_origin(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without these columns."""
+    """Return the table without the columns of its origin."""
     return table.drop(columns=[name for name in ORIGIN_COLUMNS if name in table])
 
 
 def origin_of_table(table: pd.DataFrame) -> Origin | None:
-    """Return what a table says of its origin; None if it does not say it, or its rows say different things.
+    """Return the origin of a table; None if it has none, or its rows have different ones.
 
-    An empty cell of a CSV file, which pandas reads as NaN, is ''.
+    NaN, as pandas reads an empty cell of a CSV file, is ''.
     """
     found: dict[str, str] = {}
     for name in (name for name in ORIGIN_COLUMNS if name in table):
@@ -102,27 +102,27 @@ def origin_of_table(table: pd.DataFrame) -> Origin | None:
 
 
 def check_origins(expected: Origin | None, found: Mapping[str, Origin | None], pipeline: str) -> None:
-    """Check that results which are combined are of one model, one data set and one file of results.
+    """Check that results have the same model, data and file of results before they are combined.
 
     Args:
-        expected: of the result that is made from them; None: it is not known, and nothing is checked.
-        found: by name of the result, what it says of its origin; None where it does not say it.
-        pipeline: that makes all of them anew.
+        expected: Origin of the combined result; None: unknown, nothing is checked.
+        found: Name of a result -> its origin, None if it has none.
+        pipeline: Name of the pipeline that computes all of them, for the message.
 
     Raises:
-        OriginMismatchError: if one of them is of another origin, or does not say it.
+        OriginMismatchError: if a result has another origin or none.
     """
     if expected is None:
         return
     reasons = {
-        name: "does not say of which model and data" if origin is None else " and ".join(expected.differences(origin))
+        name: "without an origin (model and data)" if origin is None else " and ".join(expected.differences(origin))
         for name, origin in found.items()
     }
     wrong = {name: reason for name, reason in reasons.items() if reason}
     if wrong:
         by_reason = {reason: [name for name, own in wrong.items() if own == reason] for reason in wrong.values()}
-        told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+        listed = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
         raise OriginMismatchError(
-            f"Results of different runs cannot be combined. {told}. Run the whole pipeline {pipeline}, not a part of it.",
+            f"Results of different runs cannot be combined. {listed}. Run the whole pipeline {pipeline}, not a part of it.",
             tuple(wrong),
         )

@@ -1,7 +1,7 @@
 """Paths from users: on the command line, in parameters and in configuration files.
 
-Libraries disagree about some strings: fsspec expands `~` and drops `file:`, pandas opens URLs, Python's `open` does neither. A run
-with such a path would write to two places. So a path that is not the same file for every library is refused.
+Libraries disagree about some strings: fsspec expands `~` and drops `file:`, pandas opens URLs, Python's `open` does neither. A
+run with such a path would write to two places. So a path that is not the same file for every library is refused.
 """
 
 import os

@@ -1,12 +1,12 @@
-"""The frozen records that pass between stages as arrays; the tables stand in `tables`.
+"""Frozen records of arrays that pass between stages; `tables` has the tables.
 
-Legend of the axis letters, used by every docstring of the project:
+Axis letters in all docstrings of the project:
 
     N persons (or crops)    K joints       C channels      H, W height and width in px
     S stacks of a network   D features     P components    Q clusters      E = 2, the coordinates (x, y)
 
-Points are (x, y) in float pixels; an integer is a pixel's centre; an image spans [-0.5, W - 0.5] x [-0.5, H - 0.5].
-A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled but hidden, 2 visible.
+Points are (x, y) in float pixels. An integer is the centre of a pixel; an image spans [-0.5, W - 0.5] x [-0.5, H - 0.5].
+A missing joint is NaN with visibility 0. Visibility: 0 unlabelled, 1 labelled but occluded, 2 visible.
 """
 
 from dataclasses import dataclass, replace
@@ -24,14 +24,14 @@ __all__ = ["CropJoints", "PosePredictions", "PoseTargets"]
 
 @dataclass(frozen=True)
 class PoseTargets:
-    """Where the joints of N persons are in their crops.
+    """Annotated joints of N persons in their crops.
 
     Attributes:
         person_ids: (N,) int64.
         joints: (N, K, 2) float32 crop px; NaN where unlabelled.
         visibility: (N, K) uint8, 0..2.
-        squares: fingerprint of the crop boxes that the joints were placed in; empty where nobody knows them.
-        joint_names: (K,) in the order of the arrays; empty where nobody knows them: such targets meet no model.
+        squares: Fingerprint of the crop boxes of the joints; empty if unknown.
+        joint_names: (K,) in the order of the arrays; empty if unknown: such targets cannot be matched to a model.
     """
 
     person_ids: NDArray[np.int64]
@@ -75,10 +75,10 @@ class PoseTargets:
 
     @classmethod
     def load(cls, path: Path) -> "PoseTargets":
-        """Inverse of `save`.
+        """Load a file of `save`.
 
         Raises:
-            DataError: if the file is missing or holds something else.
+            DataError: if the file is missing or not such a file.
         """
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
@@ -86,7 +86,7 @@ class PoseTargets:
                 names = tuple(map(str, content["joint_names"])) if "joint_names" in content else ()
                 return cls(*arrays, squares=str(content["squares"]) if "squares" in content else "", joint_names=names)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise DataError(f"{path}: expected person_ids, joints and visibility as arrays ({error}).") from error
+            raise DataError(f"{path}: expected the arrays person_ids, joints and visibility ({error}).") from error
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The skeleton: which joints a person has, how they are linked, which mirror each other.
+"""The skeleton: names of the joints, limbs, flip pairs and OKS sigmas.
 
-A data set says this itself, in its `person` category; nothing here assumes a number of joints. Only `COCO_PERSON` is COCO's
-own description, used by the generator of the sample and by tests. Flip pairs follow from the names (`left_x`, `right_x`).
+A data set defines its skeleton in its `person` category, with any number of joints. `COCO_PERSON` is that of COCO. Flip pairs
+follow from the names (`left_x`, `right_x`).
 """
 
 import logging
@@ -20,7 +20,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# Published by COCO (keypoints evaluation page) as the standard deviation of annotators, relative to the person's scale.
+# Published by COCO (keypoint evaluation page): standard deviation of annotators relative to the scale of the person.
 KNOWN_OKS_SIGMAS: Mapping[str, float] = {
     "nose": 0.026,
     "left_eye": 0.025,
@@ -40,20 +40,25 @@ KNOWN_OKS_SIGMAS: Mapping[str, float] = {
     "left_ankle": 0.089,
     "right_ankle": 0.089,
 }
-# For joints that COCO does not have and for which nobody gave a figure: between COCO's shoulder and hip, on the lenient side.
+# For joints that COCO lacks and that have no given sigma: as COCO's shoulder, on the lenient side.
 DEFAULT_OKS_SIGMA = 0.079
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints, limbs and OKS sigmas of one kind of person.
+    """Joints, limbs and OKS sigmas.
 
     Attributes:
-        joints: names, in the order of the annotation (index = joint number, 0-based).
-        limbs: pairs of joint indices, 0-based.
-        oks_sigmas: one a joint, relative to the square root of the person's area (COCO's OKS).
-        guessed_sigmas: names of the joints whose sigma is `DEFAULT_OKS_SIGMA` for want of a figure.
-        category_id: of the category in the data's own files, which results in COCO's format must repeat.
+        joints: Names, in the order of the annotation (index = joint number, 0-based).
+        limbs: Pairs of joint indices, 0-based.
+        oks_sigmas: One per joint, relative to the square root of the area of the person (COCO's OKS).
+        guessed_sigmas: Names of the joints whose sigma is `DEFAULT_OKS_SIGMA`, since none is known.
+        category_id: Id of the category in the annotation files, which COCO results must repeat.
+
+    Example:
+        >>> skeleton = Skeleton(("nose", "left_eye", "right_eye"), ((0, 1), (0, 2)), (0.026, 0.025, 0.025))
+        >>> skeleton.flip_indices
+        (0, 2, 1)
     """
 
     joints: tuple[str, ...]
@@ -67,17 +72,17 @@ class Skeleton:
 
     @property
     def flip_indices(self) -> tuple[int, ...]:
-        """For each joint, the index of the joint that it becomes in a mirror (itself where it has no partner)."""
+        """For each joint, the index of its mirrored joint (itself if it has no partner)."""
         index_of = {name: index for index, name in enumerate(self.joints)}
         return tuple(index_of.get(_mirrored(name), index) for index, name in enumerate(self.joints))
 
     def side_of(self, joint: int) -> str:
-        """`left`, `right` or `centre`: which side of the body a joint is on, by its name."""
+        """Return the side of a joint by its name: `left`, `right` or `centre`."""
         name = self.joints[joint]
         return next((side for side in ("left", "right") if name.startswith(f"{side}_")), "centre")
 
     def index(self, name: str) -> int:
-        """Index of the joint called `name`.
+        """Return the index of the joint called `name`.
 
         Raises:
             DataError: if the skeleton has no such joint.
@@ -87,7 +92,7 @@ class Skeleton:
         return self.joints.index(name)
 
     def to_dict(self) -> dict[str, Any]:
-        """The skeleton as JSON-like content, for `skeleton.json` and `model.json`."""
+        """Return JSON-like content, for `skeleton.json` and `model.json`."""
         return {
             "joints": list(self.joints),
             "limbs": [list(limb) for limb in self.limbs],
@@ -98,7 +103,7 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Skeleton":
-        """Inverse of `to_dict`."""
+        """Return the skeleton of the content of `to_dict`."""
         return cls(
             joints=tuple(content["joints"]),
             limbs=tuple((int(a), int(b)) for a, b in content["limbs"]),
@@ -122,12 +127,12 @@ def skeleton_from_category(
     """Read a skeleton from a COCO category.
 
     Args:
-        category: has `keypoints` (names) and, mostly, `skeleton` (pairs of 1-based joint numbers).
-        sigmas: OKS sigmas by joint name; they win over COCO's published ones.
-        source: the file's name, for error messages.
+        category: Has `keypoints` (names) and usually `skeleton` (pairs of 1-based joint numbers).
+        sigmas: OKS sigmas by joint name; they override COCO's published ones.
+        source: Name of the file, for error messages.
 
     Raises:
-        DataError: if names are missing or doubled, a limb points nowhere, or a sigma is given for an unknown joint.
+        DataError: if names are missing or repeated, a limb has an invalid joint number, or a sigma is given for an unknown joint.
     """
     names = category.get("keypoints")
     if not isinstance(names, Sequence) or isinstance(names, str) or not names:
@@ -135,7 +140,7 @@ def skeleton_from_category(
     joints = tuple(str(name) for name in names)
     doubled = sorted({name for name in joints if joints.count(name) > 1})
     if doubled:
-        raise DataError(f"{source}: categories[0].keypoints names a joint twice: {', '.join(doubled)}.")
+        raise DataError(f"{source}: categories[0].keypoints repeats a joint name: {', '.join(doubled)}.")
     pairs, category_id = category.get("skeleton") or (), category.get("id", 1)
     if not isinstance(pairs, Sequence):
         raise DataError(f"{source}: categories[0].skeleton: expected a list of pairs, found {pairs!r}.")
@@ -161,7 +166,7 @@ def _read_limbs(pairs: Sequence[Any], joint_count: int, source: str) -> tuple[tu
     for limb in pairs:
         if not _is_pair(limb) or not all(1 <= end <= joint_count for end in limb):
             whole = all(_is_pair(pair) and all(0 <= end < joint_count for end in pair) for pair in pairs)
-            hint = " All numbers are in 0..K-1: they seem to count from 0, so add 1 to each." if whole else ""
+            hint = " All numbers are in 0..K-1, so they probably count from 0: add 1 to each." if whole else ""
             raise DataError(
                 f"{source}: categories[0].skeleton: expected two joint numbers in 1..{joint_count}, found {limb!r}.{hint}"
             )
@@ -174,10 +179,10 @@ def _is_pair(limb: Any) -> bool:
 
 
 def has_zero_based_limbs(skeleton: Skeleton) -> bool:
-    """Return whether the file's limbs were probably counted from 0, though joint 0 has none, so that all are shifted by one.
+    """Return whether the limbs of the file were probably numbered from 0, so that all are shifted by one joint.
 
-    A limb that joins a left joint to a right one of another kind (`left_knee`, `right_hip`) is a sign of it. True if there is
-    such a limb as they were read, and none if all are shifted by one joint.
+    This is assumed if some limb joins a left joint to a right one of another kind (`left_knee`, `right_hip`), and none does after
+    a shift by one.
     """
     shifted = [(a + 1, b + 1) for a, b in skeleton.limbs]
     if not shifted or max(map(max, shifted)) >= len(skeleton):
@@ -186,7 +191,7 @@ def has_zero_based_limbs(skeleton: Skeleton) -> bool:
 
 
 def _count_crossings(skeleton: Skeleton, limbs: Sequence[tuple[int, int]]) -> int:
-    """How many limbs join two sides of the body at joints that are not each other's partner."""
+    """Count the limbs that join a left and a right joint that are not partners."""
     flipped = skeleton.flip_indices
     sides = [{skeleton.side_of(end) for end in limb} for limb in limbs]
     return sum(side == {"left", "right"} and flipped[a] != b for side, (a, b) in zip(sides, limbs, strict=True))
@@ -204,51 +209,51 @@ COCO_PERSON = skeleton_from_category(
 
 
 def warn_about_unpaired_joints(skeleton: Skeleton, use: str) -> None:
-    """Log a warning if joints have no partner on the other side: a mirrored person's left joint then passes for a left one.
+    """Log a warning if joints have no partner on the other side, since mirroring then mixes up left and right.
 
     Args:
-        skeleton: whose joints are paired by name (left_*, right_*).
-        use: what mirrors (`flip`, `flip_test`), for the message.
+        skeleton: The skeleton; joints are paired by name (left_*, right_*).
+        use: What mirrors (`flip`, `flip_test`), for the message.
     """
     unpaired = unpaired_joints(skeleton.joints)
     if skeleton.flip_indices == tuple(range(len(skeleton))):
         logger.warning(
-            "%s mirrors people, but no joint of the skeleton has a partner on the other side, so names stay where they are and "
-            "left joints pass for right ones. Joints: %s. Name pairs left_<joint> and right_<joint>, or do without %s.",
+            "%s mirrors persons, but no joint of the skeleton has a partner on the other side, so left and right are mixed up. "
+            "Joints: %s. Name pairs left_<joint> and right_<joint>, or disable %s.",
             use, ", ".join(skeleton.joints), use,
         )  # fmt: skip
     elif unpaired:
         logger.warning(
-            "%s mirrors people, but %d of %d joints that belong to a side have no partner, so their left and right are mixed up: "
-            "%s. Name pairs left_<joint> and right_<joint>, or do without %s.",
+            "%s mirrors persons, but %d of %d joints that belong to a side have no partner, so left and right are mixed up: "
+            "%s. Name pairs left_<joint> and right_<joint>, or disable %s.",
             use, len(unpaired), len(skeleton), "; ".join(f"{name}: {advice}" for name, advice in unpaired.items()), use,
         )  # fmt: skip
 
 
 def unpaired_joints(joints: Sequence[str]) -> dict[str, str]:
-    """Find the joints that seem to belong to a side of the body and have no partner by name.
+    """Find joints that probably belong to a side of the body but have no partner.
 
     Args:
-        joints: the names. Pairs are named `left_<joint>` and `right_<joint>`.
+        joints: Names; pairs are named `left_<joint>` and `right_<joint>`.
 
     Returns:
-        Advice by joint name, in the order of `joints`: the name to use (`Left_knee`, `LKnee`, `knee_left` and `lfet_knee` are all
+        Advice by joint name, in the order of `joints`: the name to use (`Left_knee`, `LKnee`, `knee_left` and `lfet_knee` are
         recognised), or the name that is missing.
 
     Example:
         >>> unpaired_joints(["nose", "left_wrist", "rigth_wrist"])
         {'left_wrist': 'there is no right_wrist', 'rigth_wrist': 'call it right_wrist'}
     """
-    alone = [name for name in joints if _mirrored(name) == name or _mirrored(name) not in joints]
+    unpaired = [name for name in joints if _mirrored(name) == name or _mirrored(name) not in joints]
     advice: dict[str, str] = {}
-    for name in alone:
+    for name in unpaired:
         if _mirrored(name) != name:
             advice[name] = f"there is no {_mirrored(name)}"
-        elif proposal := _canonical_name(name, alone):
+        elif proposal := _canonical_name(name, unpaired):
             advice[name] = f"call it {proposal}"
-    missing = {_mirrored(name) for name in alone if _mirrored(name) != name}
+    missing = {_mirrored(name) for name in unpaired if _mirrored(name) != name}
     for name in advice:
-        # One misspelt stem leaves two joints alone: `left_wrist` and `right_wirst`.
+        # A misspelt stem leaves two joints unpaired: `left_wrist` and `right_wirst`.
         close = get_close_matches(name, missing - {name}, n=1, cutoff=0.8)
         if _mirrored(name) != name and close and _mirrored(close[0]) != name:
             advice[name] += f", or call it {close[0]}"
@@ -260,13 +265,13 @@ _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def _canonical_name(name: str, others: Sequence[str]) -> str:
-    """Return the name as `left_<joint>` or `right_<joint>`, or '' if nothing in it names a side."""
+    """Return the name as `left_<joint>` or `right_<joint>`, '' if no part of it names a side."""
     words = [word.lower() for word in re.split(r"[\W_]+", _WORD_STARTS.sub("_", name)) if word]
     for place, word in enumerate(words):
         rest = "_".join(words[:place] + words[place + 1 :])
         if rest and word in _SIDES:
             return f"{_SIDES[word]}_{rest}"
-    for place, word in enumerate(words):  # misspelt: only where the partner is there under its right name
+    for place, word in enumerate(words):  # misspelt: only if the partner is spelt correctly
         rest = "_".join(words[:place] + words[place + 1 :])
         for side, other in (("left", "right"), ("right", "left")):
             if f"{other}_{rest}" in others and _is_misspelt(word, side):
@@ -278,7 +283,7 @@ def _canonical_name(name: str, others: Sequence[str]) -> str:
 
 
 def _is_misspelt(word: str, side: str) -> bool:
-    """Whether a word is `side` with two neighbours exchanged, or with one letter missing, added or replaced."""
+    """Return whether a word is `side` with two adjacent letters swapped, or one letter missing, added or replaced."""
     swapped = {side[:i] + side[i + 1] + side[i] + side[i + 2 :] for i in range(len(side) - 1)}
     shortened = {side[:i] + side[i + 1 :] for i in range(len(side))}
     longer = {word[:i] + word[i + 1 :] for i in range(len(word))}

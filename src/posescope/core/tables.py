@@ -1,7 +1,6 @@
-"""The tables that pass between stages: one pandera schema each, checked by the catalog whenever one is saved or loaded.
+"""Schemas of the tables that pass between stages; the catalog validates a table whenever it is saved or loaded.
 
-Coordinates are in our convention (an integer is a pixel's centre). The reader and the writer of COCO files are the only places
-that know COCO's other one.
+An integer coordinate is the centre of a pixel. Only the reader and the writer of COCO files use COCO's convention for boxes.
 """
 
 import hashlib
@@ -17,27 +16,10 @@ from pandera.typing.pandas import Series
 from posescope.core.errors import DataError
 
 __all__ = [
-    "CropBoxes",
-    "DataQuality",
-    "Distribution",
-    "History",
-    "Issues",
-    "Keypoints",
-    "Persons",
-    "Predictions",
-    "Trials",
-    "empty_table",
-    "ids_of",
-    "images_of",
-    "join_joints",
-    "joints_of",
-    "matrices_of",
-    "split_fingerprint",
-    "required_columns",
-    "crop_boxes_fingerprint",
-    "crop_joints_of",
-    "table_of",
-]
+    "CropBoxes", "DataQuality", "Distribution", "History", "Issues", "Keypoints", "Persons", "Predictions", "Trials",
+    "crop_boxes_fingerprint", "crop_joints_of", "empty_table", "ids_of", "images_of", "join_joints", "joints_of", "matrices_of",
+    "required_columns", "split_fingerprint", "table_of",
+]  # fmt: skip
 
 SPLITS = ("train", "val", "test")
 
@@ -49,10 +31,10 @@ class _Table(pa.DataFrameModel):
 
 
 class Persons(_Table):
-    """One row a person.
+    """One row per person.
 
-    `person_id` is assigned, unique over all splits; `annotation_id` may stand in train and in val. `area` is COCO's area of the
-    segment, px^2. `split` is train, val or test.
+    `person_id` is assigned and unique over all splits; an `annotation_id` may occur in train and in val. `area` is COCO's area of
+    the segment, px^2. `split` is train, val or test.
     """
 
     person_id: Series[np.int64] = pa.Field(unique=True, ge=0)
@@ -72,9 +54,9 @@ class Persons(_Table):
 
 
 class Keypoints(_Table):
-    """One row a person and joint; x, y in image px, NaN where visibility is 0.
+    """One row per person and joint; x, y in image px, NaN if visibility is 0.
 
-    `joint_name` names the joint that `joint` numbers; tables of older versions lack it, and meet no model.
+    `joint_name` is the name of joint number `joint`. Tables of older versions lack it and cannot be matched to a model.
     """
 
     person_id: Series[np.int64]
@@ -86,10 +68,9 @@ class Keypoints(_Table):
 
 
 class Issues(_Table):
-    """One row a record that was set aside, mended or warned of: where it came from and why.
+    """One row per record that was rejected, repaired or warned about: its source and the reason.
 
-    `annotation_id` is -1 where the image itself is meant. `outcome` is `rejected`, or `repaired` or `warned`: those records go
-    on.
+    `annotation_id` is -1 for an image. Records with the outcome `repaired` or `warned` are used.
     """
 
     source_split: Series[str]
@@ -103,7 +84,7 @@ class Issues(_Table):
 
 
 class DataQuality(_Table):
-    """One row a check and split that found something in the data set's files; `coco.quality.Finding` explains the columns.
+    """One row per check and split with a finding in the files of the data set; see `data.coco.data_quality.Finding`.
 
     `data` is the fingerprint of the data (`posescope.core.origin`), in the table that has the findings of all steps.
     """
@@ -119,7 +100,7 @@ class DataQuality(_Table):
 
 
 class CropBoxes(_Table):
-    """One row a person who stays: the square in whole image px, and `crop_from_image` row by row (a b c; d e f)."""
+    """One row per accepted person: the square in whole image px, and `crop_from_image` by rows (a b c; d e f)."""
 
     person_id: Series[np.int64] = pa.Field(unique=True)
     left: Series[np.int64]
@@ -156,7 +137,7 @@ class Predictions(_Table):
 
 
 class Distribution(_Table):
-    """Images and persons of each split, with their shares (0..1).
+    """Images and persons of each split, with their fractions (0..1).
 
     `images` and `persons` count those with a crop. `images_with_persons` counts the images with at least one well-formed person
     record before any person was rejected, crowds and persons without labelled joints included; tables of older runs lack it.
@@ -173,9 +154,9 @@ class Distribution(_Table):
 
 
 class History(_Table):
-    """One row an epoch of training.
+    """One row per epoch of training.
 
-    `model` and `data` are fingerprints of the model that came out and of its data (`posescope.core.origin`).
+    `model` and `data` are fingerprints of the trained model and of its data (`posescope.core.origin`).
     """
 
     epoch: Series[np.int64]
@@ -189,10 +170,10 @@ class History(_Table):
 
 
 class Trials(_Table):
-    """One row a trial of a search: every searched parameter has a column, under its dotted path.
+    """One row per trial of a search; each searched parameter has a column, named by its dotted path.
 
-    `number` is 1-based; `value` is the best validation PCK of its epochs, 0..1, NaN where there was none; `reason` says why it
-    failed.
+    `number` is 1-based; `value` is the best validation PCK of its epochs, 0..1, NaN if there was none; `reason` is that of
+    a failure.
     """
 
     number: Series[np.int64] = pa.Field(unique=True, ge=1)
@@ -211,31 +192,36 @@ TableModel = TypeVar("TableModel", bound=pa.DataFrameModel)
 
 
 def empty_table(schema: type[TableModel]) -> pd.DataFrame:
-    """A table of this schema without rows."""
+    """Return a table of this schema without rows."""
     columns = schema.to_schema().columns
     frame = pd.DataFrame({name: [] for name in columns})
     return pd.DataFrame(schema.validate(frame))
 
 
 def required_columns(schema: type[TableModel]) -> list[str]:
-    """Return the names of the columns that every table of this schema has, in order."""
+    """Return the names of the required columns of a schema, in order."""
     return [str(name) for name, column in schema.to_schema().columns.items() if column.required]
 
 
 def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
-    """Frozen records as a table of this schema, a row each, with its required columns."""
+    """Return a table with the required columns of a schema, one row per record.
+
+    Args:
+        schema: The schema.
+        records: Objects with an attribute per column.
+    """
     columns = required_columns(schema)
     frame = pd.DataFrame([[getattr(record, name) for name in columns] for record in records], columns=columns)
     return pd.DataFrame(schema.validate(frame))
 
 
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
-    """(N,) ids of the persons of a split, ascending."""
+    """Return the ids of the persons of a split, (N,), ascending."""
     return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
 
 
 def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
-    """(M,) ids of the images in which persons of a split are, ascending, each once."""
+    """Return the ids of the images with persons of a split, (M,), ascending, each once."""
     return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
 
@@ -243,11 +229,11 @@ def joints_of(keypoints: pd.DataFrame, person_ids: NDArray[np.int64]) -> NDArray
     """Return the rows of a long keypoint table as an array.
 
     Args:
-        keypoints: a `Keypoints` or `Predictions` table: every person has all K joints.
-        person_ids: (N,) the persons, in the order of the result.
+        keypoints: A `Keypoints` or `Predictions` table; each person has all K joints.
+        person_ids: (N,) persons, in the order of the result.
 
     Returns:
-        (N, K, 3) float64: x, y (image px, NaN where missing) and visibility (or score).
+        (N, K, 3) float64: x, y (image px, NaN if missing) and visibility (or score).
 
     Raises:
         DataError: if a person is not in the table.
@@ -260,8 +246,8 @@ def crop_joints_of(predictions: pd.DataFrame, person_ids: NDArray[np.int64]) -> 
     """Return the predicted joints in crop px.
 
     Args:
-        predictions: a `Predictions` table with the columns crop_x and crop_y: every person has all K joints.
-        person_ids: (N,) the persons, in the order of the result.
+        predictions: A `Predictions` table with the columns crop_x and crop_y; each person has all K joints.
+        person_ids: (N,) persons, in the order of the result.
 
     Returns:
         (N, K, 2) float64.
@@ -279,7 +265,7 @@ def _values_of(table: pd.DataFrame, person_ids: NDArray[np.int64], columns: list
     values = ordered[columns].to_numpy(dtype=np.float64).reshape(len(known), joint_count, len(columns))
     unknown = np.setdiff1d(person_ids, known)
     if len(unknown):
-        raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables are of different runs.")
+        raise DataError(f"Person {unknown[0]} is not in the table of joints: the tables belong to different runs.")
     rows = np.searchsorted(known, person_ids)
     return np.asarray(values[rows])
 
@@ -315,18 +301,23 @@ def join_joints(
 
 
 def matrices_of(crop_boxes: pd.DataFrame) -> NDArray[np.float64]:
-    """`crop_from_image` of each row: (N, 2, 3) float64."""
+    """Return `crop_from_image` of each row, (N, 2, 3) float64."""
     return crop_boxes[["a", "b", "c", "d", "e", "f"]].to_numpy(dtype=np.float64).reshape(-1, 2, 3)
 
 
 def crop_boxes_fingerprint(crop_boxes: pd.DataFrame) -> str:
-    """16 hex digits of who is cut out where; the order of the rows does not matter."""
+    """Return a fingerprint of the persons and squares of a `CropBoxes` table, 16 hex digits, independent of the row order."""
     squares = crop_boxes.sort_values("person_id")[["person_id", "left", "top", "side"]].to_numpy(dtype=np.int64)
     return hashlib.sha256(np.ascontiguousarray(squares).tobytes()).hexdigest()[:16]
 
 
 def split_fingerprint(persons: pd.DataFrame, split: str) -> str:
-    """16 hex digits of whose annotations make up a split of a `Persons` table; the order of the rows does not matter."""
+    """Return a fingerprint of the annotations of a split, 16 hex digits, independent of the row order.
+
+    Args:
+        persons: A `Persons` table.
+        split: train, val or test.
+    """
     people = persons.loc[persons["split"] == split, ["source_split", "image_id", "annotation_id"]]
     rows = people.sort_values(["source_split", "image_id", "annotation_id"]).itertuples(index=False)
     return hashlib.sha256("\n".join(f"{row[0]} {row[1]} {row[2]}" for row in rows).encode()).hexdigest()[:16]
