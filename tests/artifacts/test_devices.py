@@ -20,7 +20,7 @@ def test_the_cpu_is_left_to_numpy() -> None:
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(OptionsError, match=r"cuda:97.*sees \d+ CUDA devices"):
+    with pytest.raises(OptionsError, match=r"cuda:97"):
         resolve_device("cuda:97")
 
 

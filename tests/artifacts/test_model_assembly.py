@@ -75,13 +75,13 @@ def test_the_model_folder_gives_it_back(stacks: int, tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_no_plain_hourglass_is_refused() -> None:
-    with pytest.raises(OptionsError, match="this model is a 'hourglass_autoencoder'"):
+    with pytest.raises(OptionsError, match="hourglass_autoencoder"):
         insert_autoencoders(make_model("hourglass_autoencoder"), [make_autoencoder()])
 
 
 @pytest.mark.parametrize("others", [[], [OPTIONS, AutoencoderOptions(channels=(6, 4), code_size=2)]])
 def test_autoencoders_of_other_numbers_or_options_are_refused(others: list[AutoencoderOptions]) -> None:
-    with pytest.raises(OptionsError, match="all of the same options"):
+    with pytest.raises(OptionsError, match="options"):
         insert_autoencoders(make_model(stacks=2), [make_autoencoder(options) for options in others])
 
 

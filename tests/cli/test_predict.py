@@ -381,7 +381,7 @@ def test_malformed_globals_are_an_error(photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_newest_model_of_the_project_is_used_and_printed(photos: Path, model_folders: Any, tmp_path: Path) -> None:
-    assert "no --model, and no trained model in data" in call("predict", photos).stderr
+    assert "data: no trained model" in call("predict", photos).stderr
     (tmp_path / "conf" / "base").mkdir(parents=True)
     (tmp_path / "conf" / "base" / "globals.yml").write_text("data_dir: results\n")
     for version in ("2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"):

@@ -303,13 +303,13 @@ def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, rea
     assert record_in(tmp_path)["data_fingerprint"] == ("0123456789abcdef" if known else None)
 
 
-def test_the_log_says_where_to_look(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_names_outputs_and_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     places = {"report": "08_reporting/report.html", "persons_read": "02_intermediate/persons.csv"}
     catalog = catalog_of(tmp_path, **{name: CSVDataset(filepath=str(tmp_path / place)) for name, place in places.items()})
     flow = Pipeline([node(give_table, None, name, name=f"make_{name}") for name in places])
     with caplog.at_level(logging.INFO, logger="posescope"):
         run(RunRecorder(), flow, catalog, project_path=str(tmp_path))
-    assert "Look here first: 08_reporting/report.html" in caplog.messages
+    assert "Report: 08_reporting/report.html" in caplog.messages
     assert f"Record of this run: {Path('runs') / RUN_ID / 'run.json'}" in caplog.messages
     assert "02_intermediate" not in caplog.text, "only what people look at"
 

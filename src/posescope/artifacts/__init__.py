@@ -1,1 +1,1 @@
-"""The model folder: a trained model that describes itself."""
+"""Trained models: the model folder, its description and migration, and the export to ONNX."""

@@ -1,8 +1,8 @@
-"""The one place where a model meets crops: joints by name, crop size and crop recipe.
+"""Matching of crops to a model: joints by name, crop size and crop recipe.
 
-Everything that runs a model on crops with targets passes through `match_crops`: training, prediction, evaluation, explanation,
-improvement. The rule for the order of joints: beside a model, targets are in the model's order. What `predict_crops` returns is
-in the order of the crops that it was given.
+All code that runs a model on crops with targets calls `match_crops`: training, prediction, evaluation, explainability,
+improvement. Beside a model, targets are in the joint order of the model; `predict_crops` returns the joint order of the given
+crops.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ __all__ = ["CropMismatchError", "MatchedCrops", "match_crops"]
 
 
 class CropMismatchError(DataError):
-    """A model meets crops that were cut in another way than those of its training.
+    """Crops differ from those that the model was trained on.
 
     Attributes:
-        differences: one phrase for each thing that differs, with both values.
+        differences: One phrase per difference, with both values.
     """
 
     def __init__(self, message: str, differences: Sequence[str]) -> None:
@@ -30,11 +30,11 @@ class CropMismatchError(DataError):
 
 @dataclass(frozen=True)
 class MatchedCrops:
-    """Crops that belong to a model.
+    """Crops that match a model.
 
     Attributes:
-        crops: the targets have their joints in the model's order.
-        joints: the model's order and that of the crops as they came.
+        crops: The crops; the targets are in the joint order of the model.
+        joints: The joint orders of the model and of the given crops.
     """
 
     crops: CropSet
@@ -42,15 +42,15 @@ class MatchedCrops:
 
 
 def match_crops(model: PoseModel, crops: CropSet) -> MatchedCrops:
-    """Check that crops belong to a model and put their joints into the model's order.
+    """Check that crops match a model, and reorder their joints to the order of the model.
 
     Args:
-        model: names its joints, its crop size and its crop recipe.
-        crops: N persons. A set without a recipe was made in memory: its maker answers for how it was cut.
+        model: The model.
+        crops: N persons. The recipe of a set that was made in memory is not checked.
 
     Raises:
         JointMismatchError: if the joints cannot be matched by name.
-        CropMismatchError: if the crops have another size, or were cut by another rule or padded with another colour.
+        CropMismatchError: if the crops have another size, crop rule or padding colour.
     """
     if not len(crops) and not crops.targets.joint_names:
         return MatchedCrops(crops, JointMap(model.skeleton.joints, model.skeleton.joints))
@@ -66,8 +66,7 @@ def _check_recipe(model: PoseModel, crops: CropSet) -> None:
         differences.insert(0, f"size: {expected} for the model, {found} here")
     if differences:
         raise CropMismatchError(
-            f"The model was trained on crops of another kind than these. {'; '.join(differences)}. Take a model that was trained "
-            "on such crops, or run the pipeline data_engineering with the options that the model was trained with "
-            "(data_engineering.crop).",
+            f"The crops differ from those that the model was trained on. {'; '.join(differences)}. Use a model that was trained "
+            "on such crops, or run the pipeline data_engineering with the options of the model (data_engineering.crop).",
             differences,
         )

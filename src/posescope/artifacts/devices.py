@@ -1,4 +1,4 @@
-"""Which device a name in the parameters stands for, and how tensors get there without anybody waiting."""
+"""Torch devices: resolution of device names, and asynchronous copies."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ __all__ = ["DEVICE_PATTERN", "resolve_device", "resolve_gpu", "copy_to_device"]
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` (the first CUDA device if there is one, else the CPU), `cpu`, `cuda` or `cuda:1` -> a device that exists.
+    """Return the device of a name: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:<index>`.
 
     Raises:
-        OptionsError: if it is another name, or a CUDA device that this machine, or this build of torch, does not have.
+        OptionsError: if the name is invalid, or this machine or build of torch does not have the CUDA device.
     """
     check_device_name(name)
     if name == "auto":
@@ -21,16 +21,16 @@ def resolve_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise OptionsError(
-            f"device '{name}': torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices here. "
-            "Use 'auto' or 'cpu', or install a CUDA build of torch."
+            f"device '{name}': not found; torch {torch.__version__} has {torch.cuda.device_count()} CUDA devices. Use 'auto' or "
+            "'cpu', or install a CUDA build of torch."
         )
     return device
 
 
 def resolve_gpu(name: str) -> torch.device | None:
-    """The CUDA device of that name (as `resolve_device` reads it); none where work in float64 is better left to NumPy.
+    """Return the CUDA device of a name as `resolve_device`, None for a device on which float64 is left to NumPy.
 
-    That is on the CPU, and on devices that do not know float64 (MPS).
+    These are the CPU and devices without float64 (MPS).
 
     Raises:
         OptionsError: as `resolve_device`.
@@ -40,9 +40,13 @@ def resolve_gpu(name: str) -> torch.device | None:
 
 
 def copy_to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A CPU tensor, on a device; do not write to the original afterwards.
+    """Copy a CPU tensor to a device; do not modify the original afterwards.
 
-    A plain copy to a GPU waits until the GPU has done all that was asked of it before. From pinned memory the copy is only
-    queued, so that the next steps can be queued behind it.
+    A plain copy to a GPU waits for all earlier operations. A copy from pinned memory is queued, so that later operations can be
+    queued behind it.
+
+    Args:
+        tensor: On the CPU.
+        device: The target.
     """
     return tensor.contiguous().pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,4 +1,4 @@
-"""A trained model with autoencoders put into its bottleneck: the start of the study's second training."""
+"""Assembly of a hourglass with autoencoders in its bottlenecks: the start of the second training of the study."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,39 +18,39 @@ PLAIN, WITH_AUTOENCODER = "hourglass", "hourglass_autoencoder"
 
 
 def check_accepts_autoencoders(model: PoseModel) -> None:
-    """See that autoencoders can be put into a model.
+    """Check that autoencoders can be inserted into a model.
 
     Raises:
         OptionsError: if its network is not the component `hourglass`.
     """
     if model.model_spec.name != PLAIN:
-        raise OptionsError(f"Autoencoders are put into a '{PLAIN}', but this model is a '{model.model_spec.name}'.")
+        raise OptionsError(f"Autoencoders: expected a '{PLAIN}' to insert them into, found a '{model.model_spec.name}'.")
 
 
 def insert_autoencoders(
     model: PoseModel, autoencoders: Sequence[Autoencoder], provenance: Mapping[str, Any] | None = None
 ) -> PoseModel:
-    """Put a `hourglass_autoencoder` together from a trained hourglass and autoencoders that were trained apart.
+    """Assemble a `hourglass_autoencoder` from a trained hourglass and separately trained autoencoders.
 
-    Both are copied and left as they were; codec, skeleton, crop and mean colour are the model's.
+    The weights are copied. Codec, skeleton, crop recipe and mean colour are those of the model.
 
     Args:
-        model: its network is the component `hourglass`.
-        autoencoders: one a stack, of the same options.
+        model: A model with the component `hourglass`.
+        autoencoders: One per stack, with equal options.
         provenance: JSON-like: how the autoencoders were trained.
 
     Returns:
-        The model on the device of the hourglass. Its provenance holds that of the parts.
+        The model on the device of the hourglass; its provenance contains that of the parts.
 
     Raises:
-        OptionsError: if the model is another component, or the parts do not fit each other.
+        OptionsError: if the model is another component, or the parts do not match.
     """
     check_accepts_autoencoders(model)
     if len({autoencoder.options for autoencoder in autoencoders}) != 1:
-        raise OptionsError("Expected one autoencoder a stack, all of the same options.")
+        raise OptionsError("Expected one autoencoder per stack, all with the same options.")
     own = autoencoders[0].options.model_dump(mode="json")
     spec = ComponentSpec(name=WITH_AUTOENCODER, options={**model.model_spec.options, "autoencoder": own})
-    with fork_torch_rng():  # a network draws its first weights as it is built
+    with fork_torch_rng():  # building a network draws its initial weights
         network = build("models", spec, crop_size=model.crop_size, joint_count=len(model.skeleton))
     load_parts(network, model.network.state_dict(), [autoencoder.state_dict() for autoencoder in autoencoders])
     network = network.to(model.device).to(memory_format=torch.channels_last).eval()

@@ -1,4 +1,4 @@
-"""A network together with all that is needed to use it: codec, skeleton, crop size, mean colour."""
+"""A trained model: network, codec, skeleton, crop size and mean colour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,27 +17,27 @@ from posescope.models.base import Interventions, PausedPass, PoseNetwork, Resuma
 
 __all__ = ["PoseModel", "normalise_images"]
 
-_AT_ONCE_ON_CPU = 2  # images that stay in the cache through all operations
+_CPU_BLOCK = 2  # images that fit in the cache through all operations
 
 
 def normalise_images(images: Tensor, mean_rgb: tuple[float, float, float]) -> Tensor:
-    """Return images as the network takes them: value / 255 - mean.
+    """Normalise images for the network: value / 255 - mean.
 
     Args:
         images: (N, H, W, 3) uint8 RGB on any device.
-        mean_rgb: is subtracted, 0..1.
+        mean_rgb: Subtracted, 0..1.
 
     Returns:
-        (N, 3, H, W) float32 on the same device, in channels-last layout, in about [-0.5, 0.5].
+        (N, 3, H, W) float32 on the same device, channels-last, about -0.5..0.5.
     """
     count, height, width, _ = images.shape
     normalised = torch.empty((count, 3, height, width), device=images.device, memory_format=torch.channels_last)
-    # Whole rows at a time, in place: several times faster than three values at a time in fresh memory, and the same bits.
+    # Whole rows in place: several times faster than three values at a time in new memory, with the same bits.
     rows, values = normalised.permute(0, 2, 3, 1).view(count, height, width * 3), images.reshape(count, height, width * 3)
     offsets = copy_to_device(torch.tensor(mean_rgb, dtype=torch.float32), images.device).repeat(width)
-    at_once = _AT_ONCE_ON_CPU if images.device.type == "cpu" else max(count, 1)
-    for first in range(0, count, at_once):
-        part = slice(first, first + at_once)
+    block = _CPU_BLOCK if images.device.type == "cpu" else max(count, 1)
+    for first in range(0, count, block):
+        part = slice(first, first + block)
         rows[part].copy_(values[part]).div_(255.0).sub_(offsets)
     return normalised
 
@@ -47,13 +47,13 @@ class PoseModel:
     """A trained model.
 
     Attributes:
-        network: its weights are on the device where it shall run.
-        codec: decodes its heatmaps.
-        skeleton: names its joints.
-        crop_size: (height, width) px of its input.
-        mean_rgb: 0..1, subtracted from the input.
-        model_spec, codec_spec: name and options from which `network` and `codec` were built.
-        crop: how the crops of the training data were cut.
+        network: Its weights are on the device on which it runs.
+        codec: Decodes its heatmaps.
+        skeleton: Joints, in the order of the heatmaps.
+        crop_size: (height, width) of its input, px.
+        mean_rgb: Subtracted from the input, 0..1.
+        model_spec, codec_spec: Names and options of `network` and `codec`.
+        crop: Recipe of the crops that it was trained on.
         provenance: JSON-like: how it was trained.
     """
 
@@ -74,11 +74,11 @@ class PoseModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.network.parameters()).device
 
     def to(self, device: torch.device) -> "PoseModel":
-        """The same model with its network moved (in place, as torch does) to a device."""
+        """Return the model with its network moved to a device (in place, as in torch)."""
         return replace(self, network=self.network.to(device))
 
     @torch.no_grad()
@@ -114,20 +114,28 @@ class PoseModel:
 
     @torch.no_grad()
     def pause(self, images: Tensor, interventions: Interventions | None = None) -> PausedPass:
-        """(N, H, W, 3) uint8 RGB -> the forward pass as far as the network's bottleneck, in evaluation mode.
+        """Run the forward pass up to the bottleneck of the network, in evaluation mode.
+
+        Args:
+            images: (N, H, W, 3) uint8 RGB.
+            interventions: As for `heatmaps`.
 
         Raises:
-            TypeError: if the network is none whose pass can be paused (`Resumable`).
+            TypeError: if the pass of the network cannot be paused (`Resumable`).
         """
         network = self._resumable()
         return network.pause(normalise_images(images.to(self.device), self.mean_rgb), interventions=interventions)
 
     @torch.no_grad()
     def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> Tensor:
-        """From a paused pass to heatmaps (N, K, h, w) float32; its bottleneck may be another one, of N points.
+        """Complete a paused pass and return the heatmaps, (N, K, h, w) float32.
+
+        Args:
+            paused: A paused pass; its bottleneck may have been replaced by another one of N samples.
+            interventions: As for `heatmaps`.
 
         Raises:
-            TypeError: if the network is none whose pass can be paused (`Resumable`).
+            TypeError: if the pass of the network cannot be paused (`Resumable`).
         """
         return self._resumable().resume(paused, interventions)[-1].float()
 
@@ -138,5 +146,5 @@ class PoseModel:
         return network
 
     def predict(self, images: Tensor, interventions: Interventions | None = None, flip_test: bool = False) -> DecodedJoints:
-        """(N, H, W, 3) uint8 RGB -> joints in crop px and scores."""
+        """Predict joints (crop px) and scores; arguments as for `heatmaps`."""
         return self.codec.decode(self.heatmaps(images, interventions, flip_test))

@@ -1,4 +1,4 @@
-"""Weights of a model folder: their names, shapes and types are compared before memory is taken, their values after."""
+"""Weights of a model folder: names, shapes and types are checked before memory is allocated, values after loading."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ __all__ = ["TensorSpec", "check_tensor_specs", "load_weights", "read_tensor_spec
 
 log = logging.getLogger(__name__)
 
-# Beyond it, sums of products overflow float32 within a few layers. Trained weights are below 1e3, variances below 1e8.
+# Larger weights overflow float32 within a few layers. Trained weights are below 1e3, variances below 1e8.
 LARGEST_VALUE = 1e12
 _SHOWN = 5
 _TYPES = {
@@ -27,7 +27,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Shape and type of a tensor, without its values."""
+    """Shape and type of a tensor."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype | str
@@ -37,10 +37,10 @@ class TensorSpec:
 
 
 def read_tensor_specs(path: Path) -> dict[str, TensorSpec]:
-    """Return the forms of all tensors of a safetensors file; only its header is read.
+    """Return shape and type of all tensors of a safetensors file; only its header is read.
 
     Raises:
-        ModelFolderError: if it is no safetensors file, or cut short.
+        ModelFolderError: if it is not a safetensors file, or truncated.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -54,11 +54,11 @@ def read_tensor_specs(path: Path) -> dict[str, TensorSpec]:
 
 
 def check_tensor_specs(build: Callable[[], nn.Module], path: Path) -> None:
-    """Compare a network that is not built yet with a file of weights, so that what does not fit takes no memory.
+    """Compare a network with a file of weights without allocating memory.
 
     Args:
-        build: makes the network; it is called on torch's device `meta`, where tensors have a shape and no memory.
-        path: the safetensors file.
+        build: Builds the network; called on torch's device `meta`, where tensors have no memory.
+        path: The safetensors file.
 
     Raises:
         ModelFolderError: if a tensor is missing, unknown, or of another shape or type.
@@ -67,14 +67,18 @@ def check_tensor_specs(build: Callable[[], nn.Module], path: Path) -> None:
     try:
         with torch.device("meta"):
             network = build()
-    except (NotImplementedError, RuntimeError) as error:  # it reads values of its weights as it is built
-        log.debug("The network cannot be built without memory (%s); its weights are compared once it is built.", error)
+    except (NotImplementedError, RuntimeError) as error:  # it reads values of its weights while it is built
+        log.debug("The network cannot be built on the device meta (%s); its weights are checked after it is built.", error)
         return
     _compare(_forms_of(network.state_dict()), found, path)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load a file of weights into a network.
+
+    Args:
+        network: The network.
+        path: The safetensors file.
 
     Raises:
         ModelFolderError: if a tensor is missing, unknown, of another shape or type, NaN, infinite or huge, or if a variance or a
@@ -87,7 +91,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     _compare(_forms_of(network.state_dict()), _forms_of(weights), path)
     faults = [f"{name}: {fault}" for name, value in weights.items() if (fault := _fault_of(name, value))]
     if faults:
-        raise ModelFolderError(f"{path}: values that no training leaves: {_first(faults)}. Train or fetch the model again.")
+        raise ModelFolderError(f"{path}: invalid values: {_first(faults)}. Train or download the model again.")
     network.load_state_dict(weights)
 
 
@@ -100,11 +104,11 @@ def _compare(expected: Mapping[str, TensorSpec], found: Mapping[str, TensorSpec]
     surplus = [f"{name} is unknown" for name in found if name not in expected]
     other = [f"{name}: expected {form}, found {found[name]}" for name, form in expected.items() if found.get(name, form) != form]
     if differences := absent + surplus + other:
-        raise ModelFolderError(f"{path}: the weights do not fit the architecture of {DESCRIPTION}: {_first(differences)}.")
+        raise ModelFolderError(f"{path}: the weights do not match the architecture in {DESCRIPTION}: {_first(differences)}.")
 
 
 def _fault_of(name: str, value: Tensor) -> str:
-    """What is wrong with the values of a tensor; '' if nothing is."""
+    """Return what is wrong with the values of a tensor, '' if nothing is."""
     if not value.numel():
         return ""
     if value.dtype.is_floating_point:

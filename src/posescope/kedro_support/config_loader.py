@@ -1,4 +1,4 @@
-"""Kedro's configuration loader, with parameters merged component by component (`parameter_merging`)."""
+"""Kedro's configuration loader, with parameters merged by component (`core.parameters`)."""
 
 import re
 import threading
@@ -20,9 +20,11 @@ __all__ = ["ComponentConfigLoader", "default_parameters", "merge_parameters"]
 
 
 def default_parameters(models: Mapping[str, type[BaseModel]], present: Mapping[str, Any]) -> dict[str, Any]:
-    """Namespaces that no file names, with their defaults: a package's pipeline needs no file in the project.
+    """Return the defaults of namespaces that no file defines, so that an installed pipeline needs no file in the project.
 
-    A namespace with a required field is left out; Kedro then says which parameter is missing.
+    Args:
+        models: Options model of each namespace. One with a required field is left out: Kedro reports the missing parameter.
+        present: Parameters of the files.
     """
     found: dict[str, Any] = {}
     for namespace, model in models.items():
@@ -32,31 +34,31 @@ def default_parameters(models: Mapping[str, type[BaseModel]], present: Mapping[s
     return found
 
 
-# OmegaConf keeps its resolvers for the whole process. Loaders of runs that overlap, as in Kedro's HTTP server, would resolve
-# `${globals:...}` and `${runtime_params:...}` with one another's values.
+# OmegaConf's resolvers are global. Loaders of concurrent runs, as in Kedro's HTTP server, would otherwise resolve
+# `${globals:...}` and `${runtime_params:...}` with the values of each other.
 _RESOLVERS = threading.RLock()
 
 _GLOB = re.compile(r"[*?\[]")
 
 
 class ComponentConfigLoader(OmegaConfigLoader):
-    """Kedro's loader with `merge_parameters` for parameters and globals (held by tests against the pinned Kedro).
+    """Kedro's loader with `merge_parameters` for parameters and globals; tests compare it with the pinned version of Kedro.
 
-    In places (`raw_dir`, `data_dir`, ...) `~` is the home folder.
+    In path parameters (`raw_dir`, `data_dir`, ...) `~` is expanded to the home folder.
     """
 
     def __init__(
         self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **more: Any
     ) -> None:
-        """Args: as Kedro has them.
+        """Args: as `OmegaConfigLoader`.
 
         Raises:
-            OptionsError: if the configuration lies below a folder whose name Kedro takes for a pattern.
+            OptionsError: if the path contains a character that Kedro interprets as a pattern.
         """
         if _GLOB.search(str(conf_source)):
             raise OptionsError(
-                f"{conf_source}: Kedro finds no configuration below a folder with [, * or ? in its name. Rename the folder, or "
-                "name another one: --conf-source FOLDER."
+                f"{conf_source}: expected a path without [, * and ?, which Kedro interprets as patterns. Rename the folder, or "
+                "use another one: --conf-source FOLDER."
             )
         with _RESOLVERS:
             super().__init__(
@@ -71,7 +73,7 @@ class ComponentConfigLoader(OmegaConfigLoader):
     def _merge_and_resolve(self, key: str, config_per_file: dict[Path, DictConfig]) -> dict[str, Any]:
         if key != "parameters" or not config_per_file:
             return dict(super()._merge_and_resolve(key, config_per_file))
-        # Kedro merges the command line into every environment here; ours comes last, once.
+        # Kedro merges the command line into every environment here; this loader merges it once, last.
         merged = OmegaConf.unsafe_merge(*config_per_file.values())
         return {str(name): value for name, value in OmegaConf.to_container(merged, resolve=True).items()}  # type: ignore[union-attr]
 

@@ -1,7 +1,7 @@
-"""The journal of a run: a line for every node that begins or ends, and for every dataset that is saved.
+"""The journal of a run: a file with one line per node that starts or ends, and per dataset that is saved.
 
-It is a file: the nodes of a `ParallelRunner` run in other processes, and a killed run leaves word of what it had made. The record
-of the run is made from it at the end; then it is removed.
+Nodes of a `ParallelRunner` write to it from other processes, and it survives a killed run. The record of the run is made from it
+at the end; then it is removed.
 """
 
 import json
@@ -18,13 +18,13 @@ Event = Literal["started", "computed", "saved"]
 
 @dataclass
 class JournalContent:
-    """What a journal says.
+    """Content of a journal.
 
     Attributes:
-        started: names of the nodes whose inputs were loaded, in order.
-        computed: of those whose function has returned.
-        saved: names of the datasets that each node has saved.
-        read: where each dataset lay that a node has loaded.
+        started: Names of the nodes whose inputs were loaded, in order.
+        computed: Names of the nodes whose function has returned.
+        saved: Node -> names of the datasets that it saved.
+        read: Dataset -> path from which a node loaded it.
     """
 
     started: list[str] = field(default_factory=list)
@@ -35,17 +35,23 @@ class JournalContent:
 
 @dataclass(frozen=True)
 class RunJournal:
-    """The journal of one run; several processes and threads may write to it.
+    """The journal of a run; processes and threads may write to it concurrently.
 
     Attributes:
-        path: of its file.
+        path: The file.
     """
 
     path: Path
 
-    def note(self, node: str, event: Event, **more: Any) -> None:
-        """Append a line; a single write, so that lines of several writers do not mix."""
-        line = json.dumps({"node": node, "event": event, **more}) + "\n"
+    def append(self, node: str, event: Event, **details: Any) -> None:
+        """Append a line in a single write, so that lines of several writers do not mix.
+
+        Args:
+            node: Name of the node.
+            event: Kind of the line.
+            **details: `read` (paths) for started, `dataset` for saved.
+        """
+        line = json.dumps({"node": node, "event": event, **details}) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line.encode())
@@ -53,7 +59,7 @@ class RunJournal:
             os.close(handle)
 
     def read(self) -> JournalContent:
-        """Return what was noted; a line that was cut short by a kill is left out."""
+        """Return the content; a line that was truncated by a kill is ignored."""
         content = JournalContent()
         text = self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
         for line in text.splitlines(keepends=True):
@@ -62,7 +68,7 @@ class RunJournal:
         return content
 
     def remove(self) -> None:
-        """Remove the file, once all of it is in the record."""
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The hooks that keep the record of a run (`run_record`), whatever its runner, its slice and its end."""
+"""Hooks that write the record of a run (`runs.run_record`), for every runner, for partial runs, and after failures."""
 
 import atexit
 import logging
@@ -39,7 +39,7 @@ _ASKED = (
 
 @dataclass(frozen=True)
 class _OpenRun:
-    """A run between its first node and its end."""
+    """A run that has started and not ended."""
 
     path: Path
     project: Path
@@ -54,26 +54,26 @@ class _OpenRun:
 
 
 class RunRecorder:
-    """Leaves `runs/<run_id>/run.json` behind, and says where to look.
+    """Writes `runs/<run_id>/run.json`, and logs the paths of the outputs.
 
-    A process may have several runs at a time, in threads of Kedro's HTTP server: what is known of a run is kept under its id.
+    A process may have several runs at once, in threads of Kedro's HTTP server, so the state of a run is kept by its id.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, _OpenRun] = {}
-        self._thread = threading.local()  # the parameters of the run that begins here, and the journal of the node that runs here
+        self._thread = threading.local()  # parameters of the run that starts in this thread, journal of its current node
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the merged parameters for the run that follows in this thread."""
+        """Keep the merged parameters for the run that starts in this thread."""
         self._thread.parameters = context.config_loader["parameters"]
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Begin the record, after all checks: a run that is refused before its first node leaves none.
+        """Start the record after all checks: a run that is refused before its first node has none.
 
         Raises:
-            DataError: if there is a record of that run already.
+            DataError: if a record of that run exists.
         """
         record = _begin(run_params, getattr(self._thread, "parameters", {}))
         path = begin_record(catalog.load("run_records").folder_of(record.run_id), record)
@@ -84,26 +84,26 @@ class RunRecorder:
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, run_id: str) -> None:
-        """Note what the node has read. This may be a worker process, which knows no open run."""
+        """Record the inputs of the node. This may be a worker process, without any open run."""
         journal = RunJournal(catalog.load("run_records").folder_of(run_id) / _JOURNAL)
         self._thread.journal = journal
-        journal.note(node.name, "started", read=load_paths(catalog, node.inputs))
+        journal.append(node.name, "started", read=load_paths(catalog, node.inputs))
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Note that its function has returned."""
-        self._thread.journal.note(node.name, "computed")
+        """Record that its function has returned."""
+        self._thread.journal.append(node.name, "computed")
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Note what was made: Kedro saves in the thread that ran the node."""
-        self._thread.journal.note(node.name, "saved", dataset=dataset_name)
+        """Record an output; Kedro saves it in the thread of the node."""
+        self._thread.journal.append(node.name, "saved", dataset=dataset_name)
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Write the record of the run and name what was made."""
+        """Write the record of the run, and log its outputs."""
         run = self._open.pop(str(run_params["run_id"]))
-        self._say(run, _finish(run, "completed", None))
+        _log_outputs(run, _finish(run, "completed", None))
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
@@ -113,30 +113,25 @@ class RunRecorder:
         logger.info("Record of this failed run: %s", _relative(str(run.path), run.project))
 
     def interrupt(self, run_id: str, error: BaseException | None = None) -> None:
-        """Write the record of a run that was interrupted; nothing where it has ended, or had not begun."""
+        """Write the record of an interrupted run, unless it has ended or not started.
+
+        Args:
+            run_id: The run.
+            error: The interruption.
+        """
         run = self._open.pop(run_id, None)
         if run is not None and run.pid == os.getpid():
             _finish(run, "interrupted", error)
             logger.info("Record of this interrupted run: %s", _relative(str(run.path), run.project))
 
     def interrupt_all(self) -> None:
-        """Write the records of all runs that the end of the process interrupts."""
+        """Write the records of all open runs at the end of the process."""
         for run_id in list(self._open):
             self.interrupt(run_id)
 
-    def _say(self, run: _OpenRun, record: RunRecord) -> None:
-        shown = {name: place for name, place in record.outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
-        width = max(map(len, shown), default=0)
-        ordered = sorted(shown.items(), key=lambda item: item[1])
-        if lines := [f"  {name:<{width}} {_relative(place, run.project)}" for name, place in ordered]:
-            logger.info("Made, among other things:\n%s", "\n".join(lines))
-        logger.info("Record of this run: %s", _relative(str(run.path), run.project))
-        if "report" in record.outputs:
-            logger.info("Look here first: %s", _relative(record.outputs["report"], run.project))
-
 
 class RecordedSession(KedroSession):
-    """Kedro's session, which tells the recorder of Ctrl-C: Kedro has no hook for it."""
+    """Kedro's session, which calls the recorder on Ctrl-C: Kedro has no hook for it."""
 
     def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """Run as Kedro does."""
@@ -150,9 +145,9 @@ class RecordedSession(KedroSession):
 
 
 def unwrap(error: BaseException) -> PosescopeError | None:
-    """Return the foreseen error behind an exception, the outermost of several; None where there is none.
+    """Return the outermost `PosescopeError` among an exception and its causes, None if there is none.
 
-    Kedro wraps what datasets raise, and a dataset may wrap what it calls.
+    Kedro wraps the errors of datasets, and a dataset may wrap other errors.
     """
     return next((item for item in causes_of(error) if isinstance(item, PosescopeError)), None)
 
@@ -169,7 +164,7 @@ def _begin(run_params: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunR
         selection={name: _as_json(run_params[name]) for name in _ASKED if run_params.get(name)},
         nodes=(),
         unfinished_nodes=(),
-        # Kedro hands over the text of the object, such as <kedro.runner.sequential_runner.SequentialRunner object at 0x7f...>.
+        # Kedro passes the text of the object, such as <kedro.runner.sequential_runner.SequentialRunner object at 0x7f...>.
         runner=str(run_params.get("runner") or "SequentialRunner").partition(" object at ")[0].rpartition(".")[2].lstrip("<"),
         env=run_params.get("env") or str(settings.CONFIG_LOADER_ARGS.get("default_run_env") or "base"),
         parameters=parameters,
@@ -204,8 +199,19 @@ def _finish(run: _OpenRun, status: Literal["completed", "failed", "interrupted"]
     return record
 
 
+def _log_outputs(run: _OpenRun, record: RunRecord) -> None:
+    shown = {name: place for name, place in record.outputs.items() if any(layer in place for layer in _LAYERS_TO_SHOW)}
+    width = max(map(len, shown), default=0)
+    ordered = sorted(shown.items(), key=lambda item: item[1])
+    if lines := [f"  {name:<{width}} {_relative(place, run.project)}" for name, place in ordered]:
+        logger.info("Outputs:\n%s", "\n".join(lines))
+    logger.info("Record of this run: %s", _relative(str(run.path), run.project))
+    if "report" in record.outputs:
+        logger.info("Report: %s", _relative(record.outputs["report"], run.project))
+
+
 def _nodes_that_ran(pipeline: Pipeline, content: JournalContent) -> set[str]:
-    """Names of the nodes that have saved all of their outputs."""
+    """Return the names of the nodes that have saved all outputs."""
     return {
         node.name for node in pipeline.nodes
         if node.name in content.computed and set(node.outputs) <= content.saved.get(node.name, set())
@@ -213,7 +219,7 @@ def _nodes_that_ran(pipeline: Pipeline, content: JournalContent) -> set[str]:
 
 
 def _data_fingerprint(catalog: DataCatalog, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> str | None:
-    """Of the crops, joints and splits that a run has read or measured; a run that cut them and failed has measured nothing."""
+    """Return the fingerprint of the crops, joints and splits that a run has read or computed, None if there are none."""
     if not {"crops", "crop_statistics"} & set(inputs) and "crop_statistics" not in outputs:
         return None
     known = "crop_statistics" in catalog and catalog.exists("crop_statistics")

@@ -1,4 +1,4 @@
-"""The project's trained models, found without Kedro: `data_dir` of the globals, and the newest model below it."""
+"""Lookup of trained models without Kedro: the `data_dir` of the project, and the newest model in it."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ _MODELS = Path("06_models", "model")
 
 
 def project_data_dir(folder: Path = Path()) -> Path:
-    """`data_dir` as the project's globals say, `conf/local` before `conf/base`; without a project, `data`.
+    """Return the `data_dir` of the globals, `conf/local` before `conf/base`; `data` without a project.
+
+    Args:
+        folder: Root of the project.
 
     Raises:
         DataError: if the globals cannot be read.
@@ -29,10 +32,11 @@ def project_data_dir(folder: Path = Path()) -> Path:
 
 
 def find_model(place: Path | None) -> Path:
-    """The model that is meant.
+    """Return a model folder.
 
     Args:
-        place: a model folder, the folder of its versions, or a data_dir: its newest model; none: the project's newest.
+        place: A model folder, the folder of its versions, or a data_dir, whose newest model is returned; None: the newest model
+            of the project.
 
     Raises:
         DataError: if there is no model.
@@ -40,11 +44,10 @@ def find_model(place: Path | None) -> Path:
     root = project_data_dir() if place is None else place
     candidates = [root] if (root / DESCRIPTION).is_file() else []
     for versions in (root, root / _MODELS):
-        # Kedro's <name>/<version>/<name>; names of versions sort by time.
+        # Kedro's <name>/<version>/<name>; versions sort by time
         candidates += sorted(path.parent for path in versions.glob(f"*/{_MODELS.name}/{DESCRIPTION}"))[-1:]
     if not candidates:
-        said = "no --model, and " if place is None else ""
-        raise DataError(f"{said}no trained model in {root}: train one (posescope run), or name a model folder by --model.")
+        raise DataError(f"{root}: no trained model found. Train one (posescope run), or give a model folder: --model FOLDER.")
     return candidates[0]
 
 
@@ -52,4 +55,6 @@ def _read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a YAML file ({' '.join(str(error).split())}). Mend it, or name a model folder.") from error
+        raise DataError(
+            f"{path}: not a YAML file ({' '.join(str(error).split())}). Correct it, or give a model folder: --model FOLDER."
+        ) from error
