@@ -61,8 +61,8 @@ def full_content() -> ReportContent:
         ),
         sections=(
             Section("How good it is", "First part\nof it.\n\nSecond.\n- one\n- two", tables=(ReportTable("Joints", scores),)),
-            Section("Where it fails", figures=(ReportPlot(bars, "Bars.", "bars"), ReportPlot(bars, "More bars.", "bars"))),
-            Section("What it has learned", pictures=(picture(),)),
+            Section("Where it fails", plots=(ReportPlot(bars, "Bars.", "bars"), ReportPlot(bars, "More bars.", "bars"))),
+            Section("What it has learned", images=(picture(),)),
         ),
         footer="Made by hand.",
     )
@@ -189,7 +189,7 @@ def test_the_same_content_gives_the_same_page(html: str) -> None:
 
 
 def test_an_empty_report_is_refused() -> None:
-    with pytest.raises(ReportError, match="nothing to say"):
+    with pytest.raises(ReportError, match="sections"):
         render_report(ReportContent(title="t"))
 
 
@@ -197,7 +197,7 @@ def test_a_name_in_a_figure_is_no_link() -> None:
     """Plotly makes links of `<a href=...>` in any text; our own line breaks stay."""
     name = '<a href="https://evil">knee</a>'
     figure = go.Figure(go.Bar(x=[name], y=[1])).update_layout(title_text=f"ours<br>{name}")
-    html = render_report(ReportContent(title="t", sections=(Section("s", figures=(ReportPlot(figure, "c", "a"),)),)))
+    html = render_report(ReportContent(title="t", sections=(Section("s", plots=(ReportPlot(figure, "c", "a"),)),)))
     (content,) = re.findall(r'<script type="application/json" data-plot="[^"]+">(.*?)</script>', html, flags=re.DOTALL)
     assert json.loads(content)["layout"]["title"]["text"] == 'ours<br>&lt;a href="https://evil">knee&lt;/a>'
     assert json.loads(content)["data"][0]["x"] == ['&lt;a href="https://evil">knee&lt;/a>']

@@ -1,4 +1,4 @@
-"""Records of a report check what nobody could repair later."""
+"""Checks of the records of a report."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,12 +12,12 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 def test_every_picture_and_figure_has_a_caption_and_an_alternative_text() -> None:
-    with pytest.raises(ReportError, match="picture 'Walks'"):
+    with pytest.raises(ReportError, match="Walks"):
         ReportImage(IMAGE, caption="Walks", alt=" ")
-    with pytest.raises(ReportError, match="figure 'a line'"):
+    with pytest.raises(ReportError, match="a line"):
         ReportPlot(go.Figure(), caption="", alt="a line")
 
 
 def test_a_picture_is_rgb() -> None:
-    with pytest.raises(DrawingError, match=r"picture 'Walks'.*float64"):
+    with pytest.raises(DrawingError, match="float64"):
         ReportImage(np.zeros((4, 4, 3)), caption="Walks", alt="people")  # type: ignore[arg-type]

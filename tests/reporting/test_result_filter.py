@@ -63,40 +63,40 @@ def test_every_kind_of_result_says_its_origin(own):
 
 @pytest.mark.parametrize("changed", [{"model": "other"}, {"data": "other"}])
 def test_what_is_of_another_model_or_other_data_is_left_out_and_named(tiny_model, statistics, own, changed, caplog):
-    belongings = ResultFilter.of(tiny_model, statistics)
-    assert belongings.keep(each_kind(own), "evaluation").keys() == each_kind(own).keys()
-    assert belongings.left_out == []
-    assert belongings.keep(each_kind(replace(own, **changed)), "evaluation") == {}
-    (sentence,) = belongings.left_out
+    results_filter = ResultFilter.of(tiny_model, statistics)
+    assert results_filter.keep(each_kind(own), "evaluation").keys() == each_kind(own).keys()
+    assert results_filter.left_out == []
+    assert results_filter.keep(each_kind(replace(own, **changed)), "evaluation") == {}
+    (sentence,) = results_filter.left_out
     for name in (*each_kind(own), "other", *(getattr(own, field) for field in changed), "pipeline evaluation"):
         assert name in sentence
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_another_systems_figures_are_not_ours(tiny_model, statistics):
-    belongings = ResultFilter.of(tiny_model, statistics)
+    results_filter = ResultFilter.of(tiny_model, statistics)
     theirs = Origin(model="", data=DATA, results="f" * 16)
-    assert belongings.keep({"metrics": metrics_of(theirs)}, "evaluation") == {}
-    assert "f" * 16 in belongings.left_out[0]
+    assert results_filter.keep({"metrics": metrics_of(theirs)}, "evaluation") == {}
+    assert "f" * 16 in results_filter.left_out[0]
 
 
 def test_what_does_not_say_its_origin_is_left_out(tiny_model, statistics):
-    belongings = ResultFilter.of(tiny_model, statistics)
+    results_filter = ResultFilter.of(tiny_model, statistics)
     nameless = {
         "metrics": metrics_of(None),
         "table": pd.DataFrame({"oks": [0.5]}),
         "components": each_kind(Origin())["components"],
     }
-    assert belongings.keep(nameless, "evaluation") == {}
+    assert results_filter.keep(nameless, "evaluation") == {}
     nothing = {"table": pd.DataFrame({"oks": []}), "walks": AnalysisResult({}, note="not selected")}
-    assert belongings.keep(nothing, "evaluation") == nothing
+    assert results_filter.keep(nothing, "evaluation") == nothing
 
 
 def test_a_model_of_other_data_is_named(tiny_model, statistics):
     model = replace(tiny_model, provenance={"data_fingerprint": "elsewhere"})
-    belongings = ResultFilter.of(model, statistics)
-    assert not belongings.trained_on_this_data
-    assert "elsewhere" in belongings.left_out[0]
+    results_filter = ResultFilter.of(model, statistics)
+    assert not results_filter.trained_on_this_data
+    assert "elsewhere" in results_filter.left_out[0]
 
 
 @pytest.fixture

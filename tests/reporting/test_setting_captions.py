@@ -12,7 +12,7 @@ TABLE = pd.DataFrame({"persons": [3, 1213], "not_found": [0, 4], "oks": [0.5, 0.
 def test_everything_is_told() -> None:
     table = add_setting(TABLE, evaluation_setting("coco", "val", flip_test=True))
     assert describe_evaluation_setting(table) == (
-        "1,213 persons of val, 4 not found; everybody annotated counts (coco); annotated boxes; with flip test"
+        "1,213 persons of val, 4 without prediction; protocol coco (all annotated persons); annotated boxes; with flip test"
     )
 
 
@@ -20,7 +20,9 @@ def test_nothing_is_said_of_what_nobody_knows() -> None:
     table = add_setting(
         TABLE[["persons"]].head(1).assign(persons=1), evaluation_setting("crops", "test", True, results="theirs.json")
     )
-    assert describe_evaluation_setting(table) == "1 person of test; who has a crop counts (crops); another system's results"
+    assert (
+        describe_evaluation_setting(table) == "1 person of test; protocol crops (persons with a crop); another system's results"
+    )
     both = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
     assert describe_evaluation_setting(both).endswith("annotated boxes")
 
@@ -33,5 +35,7 @@ def test_a_table_without_setting_or_rows_says_nothing(table) -> None:
 
 def test_a_caption_tells_what_its_table_then_need_not_repeat() -> None:
     table = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
-    assert add_setting_to_caption("Two rows.", table).startswith("Two rows. 1,213 persons of val, 4 not found; who has a crop")
+    assert add_setting_to_caption("Two rows.", table).startswith(
+        "Two rows. 1,213 persons of val, 4 without prediction; protocol crops"
+    )
     assert list(drop_setting_columns(table).columns) == ["persons", "not_found", "oks", "flip_test"]

@@ -1,7 +1,7 @@
-"""Heatmaps over the image that they speak of.
+"""Overlay heatmaps on images.
 
-A map of h x w cells covers the whole image, outer edge to outer edge (`posescope.geometry.heatmap_px`): cell c lies at
-x = (c + 0.5) * stride - 0.5. OpenCV's linear resize follows the same rule, so a peak lands where `crop_from_heatmap` says.
+A heatmap covers the whole image, outer edge to outer edge (`posescope.geometry.heatmap_px`): heatmap px c is at image px
+(c + 0.5) * stride - 0.5. OpenCV's linear resize follows the same rule.
 """
 
 import cv2
@@ -12,21 +12,21 @@ from posescope.drawing.rgb_images import DrawingError, check_rgb
 
 __all__ = ["dim_image", "fuse_heatmaps", "overlay_heatmaps"]
 
-# Below the first share of the maximum a map is transparent, from the second on it has its full opacity.
+# Fractions of the maximum: transparent below the first, full opacity from the second.
 _TRANSPARENT_BELOW, _OPAQUE_FROM = 0.04, 0.40
 
 
 def fuse_heatmaps(heatmaps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Put K maps into one by their maximum, scaled so that the highest cell is 1.
+    """Return the maximum over K heatmaps, scaled to a maximum of 1.
 
     Args:
         heatmaps: (K, h, w); negative values count as 0.
 
     Returns:
-        (h, w) in 0..1; all 0 where no map is positive.
+        (h, w) float32 in 0..1; all 0 if no value is positive.
 
     Raises:
-        DrawingError: if there is no map, or a value is not finite.
+        DrawingError: if there is no heatmap, or a value is not finite.
     """
     maps = np.asarray(heatmaps, dtype=np.float32)
     if maps.ndim != 3 or maps.size == 0 or not np.isfinite(maps).all():
@@ -38,12 +38,12 @@ def fuse_heatmaps(heatmaps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def overlay_heatmaps(image: NDArray[np.uint8], heatmaps: NDArray[np.floating], opacity: float = 0.6) -> NDArray[np.uint8]:
-    """Lay fused heatmaps over a copy of an image: dark violet is low, yellow is the highest cell, nothing is transparent.
+    """Overlay the maximum of heatmaps on a copy of an image, from transparent (low) over violet to yellow (maximum).
 
     Args:
         image: (H, W, 3) RGB; not changed.
-        heatmaps: (K, h, w) that cover the image; any height of the peaks (each picture is scaled to its own maximum).
-        opacity: 0..1, of the highest cells.
+        heatmaps: (K, h, w) covering the image; scaled to their own maximum.
+        opacity: 0..1, of the maximum.
 
     Returns:
         A new (H, W, 3) RGB image.
@@ -63,11 +63,11 @@ def overlay_heatmaps(image: NDArray[np.uint8], heatmaps: NDArray[np.floating], o
 
 
 def dim_image(image: NDArray[np.uint8], brightness: float = 0.6) -> NDArray[np.uint8]:
-    """A dark grey copy of an image: on it even maps of single cells stand out, and only they have colours.
+    """Return a dark grey copy of an image, as background of small heatmap peaks.
 
     Args:
         image: (H, W, 3) RGB; not changed.
-        brightness: 0..1, of what was white.
+        brightness: 0..1, of white pixels.
 
     Returns:
         A new (H, W, 3) RGB image with three equal channels.

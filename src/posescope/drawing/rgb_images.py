@@ -1,4 +1,4 @@
-"""What the drawing functions ask of an image, and the error that says what is wrong with it."""
+"""RGB images: the check of all drawing functions, and PNG files with text. Only this module converts to OpenCV's BGR."""
 
 import struct
 import zlib
@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 from posescope.core.errors import DataError, PosescopeError
 from posescope.core.files import atomic_write
 
-__all__ = ["DrawingError", "check_rgb", "PngImage", "read_png", "read_png_text", "write_png"]
+__all__ = ["DrawingError", "PngImage", "check_rgb", "read_png", "read_png_text", "write_png"]
+
+_SIGNATURE, _IHDR_END = b"\x89PNG\r\n\x1a\n", 33  # the header chunk comes first and has 25 bytes
 
 
 class DrawingError(PosescopeError):
-    """Something that cannot be drawn: an image, joints or maps of the wrong shape or type, or nothing at all."""
+    """An image, joints or heatmaps have the wrong shape or type, or are empty."""
 
 
 def check_rgb(image: NDArray[np.uint8], what: str = "image") -> None:
-    """Accept only a non-empty (H, W, 3) uint8 array; `what` names it in the message.
+    """Check that an image is a non-empty (H, W, 3) uint8 array.
+
+    Args:
+        image: array to check.
+        what: name of the image in the message.
 
     Raises:
         DrawingError: otherwise.
@@ -33,43 +39,40 @@ def check_rgb(image: NDArray[np.uint8], what: str = "image") -> None:
         )
 
 
-_SIGNATURE, _IHDR_END = b"\x89PNG\r\n\x1a\n", 33  # the header chunk is always the first one and 25 bytes long
-
-
 @dataclass(frozen=True, eq=False)
 class PngImage:
-    """A picture and what it says of itself.
+    """An image with text for its PNG file.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        text: by keyword, Latin-1; kept in the file's text chunks.
+        text: Latin-1 text by keyword, saved in the text chunks of the file.
     """
 
     image: NDArray[np.uint8]
     text: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_png(path: Path, picture: NDArray[np.uint8], text: Mapping[str, str] | None = None) -> None:
-    """Write an (H, W, 3) uint8 RGB array, atomically; folders above it are made.
+def write_png(path: Path, image: NDArray[np.uint8], text: Mapping[str, str] | None = None) -> None:
+    """Write an RGB image atomically; missing parent folders are created.
 
     Args:
-        path: the file.
-        picture: the array.
-        text: written into tEXt chunks (PNG specification, 11.3.4.3): Latin-1, keywords of 1 to 79 characters.
+        path: path of the file.
+        image: (H, W, 3) uint8 RGB.
+        text: content of tEXt chunks (PNG specification, 11.3.4.3): Latin-1, keywords of 1 to 79 characters.
 
     Raises:
-        DrawingError: if the array is no such picture, or cannot be written.
+        DrawingError: if the array is no RGB image, or writing fails.
     """
-    check_rgb(picture, str(path))
-    # OpenCV crashes on file names that are no UTF-8: it gets no name, here and in `read_png`.
-    well, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
-    if not well:
-        raise DrawingError(f"{path}: OpenCV could not write the picture.")
+    check_rgb(image, str(path))
+    # OpenCV crashes on file names that are not UTF-8, so it gets bytes, here and in `read_png`.
+    succeeded, encoded = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    if not succeeded:
+        raise DrawingError(f"{path}: OpenCV could not encode the image.")
     with atomic_write(path) as temporary:
         try:
             temporary.write_bytes(_insert_text(encoded.tobytes(), text or {}))
         except OSError as error:
-            raise DrawingError(f"{path}: could not write the picture ({error.strerror}).") from error
+            raise DrawingError(f"{path}: could not write the image ({error.strerror}).") from error
 
 
 def _insert_text(png: bytes, text: Mapping[str, str]) -> bytes:
@@ -81,15 +84,15 @@ def _insert_text(png: bytes, text: Mapping[str, str]) -> bytes:
 
 
 def read_png_text(path: Path) -> dict[str, str]:
-    """Read the text chunks of a PNG file by keyword; empty where there are none, or the file is damaged or no PNG.
+    """Return the text chunks of a PNG file by keyword; empty if there are none or the file is damaged.
 
     Raises:
-        DataError: if there is no such file.
+        DataError: if the file does not exist.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: there is no such picture.") from error
+        raise DataError(f"{path}: no such image file.") from error
     found: dict[str, str] = {}
     place = len(_SIGNATURE) if raw.startswith(_SIGNATURE) else len(raw)
     while place + 12 <= len(raw):
@@ -103,16 +106,16 @@ def read_png_text(path: Path) -> dict[str, str]:
 
 
 def read_png(path: Path) -> NDArray[np.uint8]:
-    """Read what `write_png` wrote: (H, W, 3) uint8 RGB.
+    """Read an image as (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: if there is no such file, or it is no picture.
+        DataError: if the file does not exist or is no image.
     """
     try:
         raw = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except OSError as error:
-        raise DataError(f"{path}: there is no such picture.") from error
+        raise DataError(f"{path}: no such image file.") from error
     image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
     if image is None:
-        raise DataError(f"{path}: this picture cannot be read.")
+        raise DataError(f"{path}: not a readable image.")
     return np.asarray(image[..., ::-1], dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Words in pictures, in DejaVu Sans (it comes with matplotlib and knows Greek letters and mathematical signs)."""
+"""Text in images, in DejaVu Sans, which matplotlib includes and which has Greek letters and mathematical signs."""
 
 from functools import cache
 from pathlib import Path
@@ -23,14 +23,19 @@ def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 def line_height_px(size_px: int) -> int:
-    """Distance between the base lines of text of a given size."""
+    """Return the line height of text of a given size."""
     return round(size_px * _LINE_SPACING)
 
 
 def wrap_text(text: str, width_px: int, size_px: int, max_lines: int, bold: bool = False) -> list[str]:
-    """Break text at spaces into lines no wider than `width_px`; what does not fit ends in an ellipsis.
+    """Wrap a text at spaces; line breaks are kept, words and lines that do not fit end in an ellipsis.
 
-    Line breaks in the text are kept. A single word that is too wide is cut.
+    Args:
+        text: text to wrap.
+        width_px: maximum width of a line.
+        size_px: font size.
+        max_lines: maximum number of lines.
+        bold: whether the font is bold.
     """
     font = _font(size_px, bold)
     lines: list[str] = []
@@ -50,13 +55,23 @@ def wrap_text(text: str, width_px: int, size_px: int, max_lines: int, bold: bool
 
 
 def draw_text(lines: list[str], width_px: int, size_px: int, bold: bool = False) -> NDArray[np.uint8]:
-    """Centred dark lines on white: (len(lines) * line_height_px(size_px), width_px, 3) RGB."""
+    """Draw centred dark lines of text on white.
+
+    Args:
+        lines: lines of text.
+        width_px: width of the image.
+        size_px: font size.
+        bold: whether the font is bold.
+
+    Returns:
+        (len(lines) * line_height_px(size_px), width_px, 3) uint8 RGB.
+    """
     step = line_height_px(size_px)
-    picture = Image.new("RGB", (width_px, step * len(lines)), BACKGROUND_RGB)
-    pen = ImageDraw.Draw(picture)
+    canvas = Image.new("RGB", (width_px, step * len(lines)), BACKGROUND_RGB)
+    pen = ImageDraw.Draw(canvas)
     for row, line in enumerate(lines):
         pen.text((width_px / 2, step * (row + 0.5)), line, fill=TEXT_RGB, font=_font(size_px, bold), anchor="mm")
-    return np.array(picture)
+    return np.array(canvas)
 
 
 def _shorten(line: str, width_px: int, font: ImageFont.FreeTypeFont) -> str:

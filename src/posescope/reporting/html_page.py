@@ -1,6 +1,6 @@
-"""One HTML file that needs nothing else: pictures as data, the plotting library inside, and a policy that forbids the network.
+"""Render a report as one self-contained HTML file: embedded images, embedded plotly, and a policy that blocks the network.
 
-ReportContent --(this file: text, numbers and pictures become strings)--> template.html --> str
+ReportContent --(this module: text, numbers and images become strings)--> template.html --> str
 """
 
 import base64
@@ -35,7 +35,7 @@ class _Cell:
 @dataclass(frozen=True)
 class _Table:
     title: str
-    headings: list[tuple[str, str, bool]]  # words, unit, whether the column holds numbers
+    headings: list[tuple[str, str, bool]]  # text, unit, whether the column is numeric
     rows: list[list[_Cell]]
     caption: str
 
@@ -61,27 +61,27 @@ class _Section:
     title: str
     blocks: list[_Block]
     tables: list[_Table]
-    pictures: list[ReportImage]
+    images: list[ReportImage]
     plots: list[_Plot]
 
 
 def render_report(content: ReportContent) -> str:
     """Render a report as one HTML file.
 
-    All words are escaped. The page adapts to narrow screens, to print and to the reader's light or dark theme. Its content
-    security policy forbids every request to a network. The same content gives the same text.
+    All texts are escaped. The page adapts to narrow screens, print, and the light or dark theme of the reader. Its content
+    security policy blocks all network requests. The output is deterministic.
 
     Args:
-        content: see `ReportContent`.
+        content: content of the report.
 
     Returns:
-        HTML, UTF-8; about 5 MB where it has interactive figures (the plotting library), plus its pictures.
+        HTML, UTF-8; plots add about 5 MB (plotly), images their size.
 
     Raises:
         ReportError: if the report has neither sections nor headlines.
     """
     if not content.sections and not content.headlines:
-        raise ReportError("The report has neither sections nor headlines: there is nothing to say.")
+        raise ReportError("Expected a report with sections or headlines, found neither.")
     environment = Environment(
         loader=PackageLoader("posescope.reporting", package_path=""),
         autoescape=True,
@@ -90,7 +90,7 @@ def render_report(content: ReportContent) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = image_data_uri
-    environment.filters["figure_of"] = _headline_value
+    environment.filters["metric_value"] = _headline_value
     environment.filters["interval_of"] = _headline_interval
     sections = [_prepare_section(number, section) for number, section in enumerate(content.sections, start=1)]
     has_plots = any(section.plots for section in sections)
@@ -102,7 +102,7 @@ def render_report(content: ReportContent) -> str:
 
 
 def image_data_uri(image: NDArray[np.uint8]) -> str:
-    """(H, W, 3) RGB -> "data:image/...;base64,...": PNG, or, where that is large (photographs), WebP of high quality."""
+    """Return an (H, W, 3) RGB image as a data URI: PNG, or WebP of high quality if the PNG is large."""
     bgr = np.ascontiguousarray(image[..., ::-1])
     png = _encode(bgr, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 6])
     # WebP knows no side above 16,383 px.
@@ -114,7 +114,7 @@ def image_data_uri(image: NDArray[np.uint8]) -> str:
 def _encode(bgr: NDArray[np.uint8], kind: str, options: list[int]) -> bytes:
     encoded, content = cv2.imencode(kind, bgr, options)
     if not encoded:
-        raise ReportError(f"A picture of shape {bgr.shape} could not be written as {kind}.")
+        raise ReportError(f"An image of shape {bgr.shape} could not be encoded as {kind}.")
     return content.tobytes()
 
 
@@ -124,13 +124,13 @@ def _prepare_section(number: int, section: Section) -> _Section:
         title=section.title,
         blocks=_blocks_of(section.text),
         tables=[_prepare_table(table) for table in section.tables],
-        pictures=list(section.pictures),
-        plots=[_prepare_plot(f"plot-{number}-{index}", figure) for index, figure in enumerate(section.figures, start=1)],
+        images=list(section.images),
+        plots=[_prepare_plot(f"plot-{number}-{index}", plot) for index, plot in enumerate(section.plots, start=1)],
     )
 
 
 def _blocks_of(text: str) -> list[_Block]:
-    """Paragraphs (their lines belong together) and lists (a line, an entry)."""
+    """Split a text into paragraphs and lists."""
     blocks: list[_Block] = []
     for paragraph in text.strip().split("\n\n"):
         begun: _Block | None = None
@@ -161,12 +161,12 @@ def _prepare_table(table: ReportTable) -> _Table:
     return _Table(table.title, headings, [list(row) for row in zip(*columns, strict=True)], caption)
 
 
-def _prepare_plot(name: str, figure: ReportPlot) -> _Plot:
-    """The figure as JSON in which no `<` stands, so that no text in it can end the script that holds it."""
-    content = json.loads(figure.figure.to_json(engine="json"))
+def _prepare_plot(name: str, plot: ReportPlot) -> _Plot:
+    """Return the figure as JSON without `<`, so that no text in it can end the enclosing script."""
+    content = json.loads(plot.figure.to_json(engine="json"))
     # plotly makes links of <a href=...> in any text; ours has none, so one that stands there is of a name.
     text = _LINK.sub("&lt;", json.dumps(content, separators=(",", ":"), ensure_ascii=True)).replace("<", "\\u003c")
-    return _Plot(name, Markup(text), int(figure.figure.layout.height or 380), figure.caption, figure.alt)  # noqa: S704 (escaped)
+    return _Plot(name, Markup(text), int(plot.figure.layout.height or 380), plot.caption, plot.alt)  # noqa: S704 (escaped)
 
 
 def _headline_value(headline: Headline) -> str:
@@ -174,7 +174,7 @@ def _headline_value(headline: Headline) -> str:
 
 
 def _headline_interval(headline: Headline) -> str:
-    """Both ends, such as 0.432 to 0.451, or nothing where one is unknown."""
+    """Return the interval, such as 0.432 to 0.451, or an empty text if an end is unknown."""
     if headline.low is None or headline.high is None:
         return ""
     return f"{format_number(headline.low, headline.decimals)} to {format_number(headline.high, headline.decimals)}"

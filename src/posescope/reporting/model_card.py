@@ -1,6 +1,6 @@
-"""The model card (Mitchell et al., 2019): one page of Markdown on what a model is, how good it is, and where it fails.
+"""The model card (Mitchell et al. 2019): a page of Markdown on a model, its scores and its known failures.
 
-Every number comes from the run: what nobody measured is not said.
+Every number comes from the run; what was not measured is not stated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,16 +25,16 @@ _NOT_MEASURED = "Not measured for this model on this data. Run the pipeline eval
 
 @dataclass(frozen=True, eq=False)
 class CardInputs:
-    """Everything that a card is made of.
+    """Inputs of the model card.
 
     Attributes:
         model: the trained model.
-        metrics: content of metrics.json; None, here and below: there is none of this model on this data.
+        metrics: content of metrics.json. None, here and below: no result of this model on this data.
         distribution: images and persons of each split.
-        failures: what evaluation says of where it fails.
-        findings: what the analyses claim.
-        trained_on_this_data: whether the distribution is that of the model's training.
-        left_out: a sentence on each result that was left out because it is of another model or other data.
+        failures: results of the error analysis.
+        findings: findings of the analyses.
+        trained_on_this_data: whether the model was trained on the data of the distribution.
+        left_out: one sentence for each result that was left out because it is of another model or other data.
     """
 
     model: PoseModel
@@ -47,7 +47,7 @@ class CardInputs:
 
 
 def write_model_card(inputs: CardInputs) -> str:
-    """The card, Markdown, UTF-8, with a final newline."""
+    """Return the model card as Markdown with a final newline."""
     parts = (_head(inputs), _limits(inputs), _data(inputs), _recipe(inputs), _scores(inputs), _failures(inputs), _use(inputs))
     return "\n\n".join(parts) + "\n"
 
@@ -56,12 +56,12 @@ def _head(inputs: CardInputs) -> str:
     model = inputs.model
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     rows = [
-        ("Architecture", f"{model.model_spec.name}, {parameters:,} parameters, {macs / 1e9:.2f} GMAC a person"),
+        ("Architecture", f"{model.model_spec.name}, {parameters:,} parameters, {macs / 1e9:.2f} GMAC per person"),
         ("Input", f"a square crop of one person, {model.crop_size[0]} x {model.crop_size[1]} px, RGB"),
         ("Output", f"{len(model.skeleton)} joints: {', '.join(model.skeleton.joints)}"),
-        ("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
+        ("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
         (
-            "Made by",
+            "Created by",
             f"posescope {model.provenance.get('posescope', 'unknown')}, run {model.provenance.get('fingerprint', 'unknown')}",
         ),
     ]
@@ -72,77 +72,79 @@ def _head(inputs: CardInputs) -> str:
 
 def _limits(inputs: CardInputs) -> str:
     lines = [
-        "It poses one person a box: who is in the picture has to be known (boxes, a detector), and of several people in one box "
-        "it poses whom it likes.",
-        "The figures below are of crops that were centred on, and sized by, the annotated joints. With a box alone the crop is "
-        "centred on the box, and it does somewhat worse: expect less in use, even with exact boxes.",
-        "It always answers: a joint that is hidden, or not there, gets a place too; the joint's score is what there is to tell.",
+        "The model predicts one pose per box. The boxes of the persons must be known, for example from a detector; if a box has "
+        "several persons, the model predicts one of them.",
+        "The scores below are of crops that are centred on and sized by the annotated joints. With a box alone, the crop is "
+        "centred on the box and the scores are lower, even with exact boxes.",
+        "The model predicts every joint, also occluded and absent ones; the score of the joint indicates its reliability.",
     ]
     if inputs.model.provenance.get("generated_sample"):
-        lines.insert(0, "**It was trained on the generated sample, drawn people: it is not for photographs.**")
+        lines.insert(0, "**The model was trained on the generated sample of drawn persons; do not use it for photographs.**")
     if inputs.model.skeleton.guessed_sigmas:
         guessed = ", ".join(map(escape_markdown, inputs.model.skeleton.guessed_sigmas))
-        lines.append(f"OKS sigmas are guessed for {guessed}: OKS and AP compare with nobody else's.")
-    return "## What it is for, and what it is not\n\n" + "\n".join(f"- {line}" for line in lines)
+        lines.append(f"OKS sigmas are defaults for {guessed}: OKS and AP are not comparable with other data sets.")
+    return "## Intended use and limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _data(inputs: CardInputs) -> str:
     if inputs.distribution is None:
-        return "## Data\n\nUnknown: the counts at hand are of other data."
+        return "## Data\n\nUnknown: the counts are of other data."
     columns = [name for name in ("images_with_persons", "images", "persons") if name in inputs.distribution]
     counts = inputs.distribution.set_index("split")[columns].astype(int).to_dict("index")
     rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
     head = ("split", *(name.replace("_", " ") for name in columns))
-    other = "" if inputs.trained_on_this_data else "This is the data at hand; the model was trained on other data.\n\n"
-    return f"## Data\n\n{other}{_table(head, rows)}\n\nThe test set is sealed: no figure below is of it."
+    other = "" if inputs.trained_on_this_data else "The counts are of this data; the model was trained on other data.\n\n"
+    return f"## Data\n\n{other}{_table(head, rows)}\n\nNo score below is of the test set."
 
 
 def _recipe(inputs: CardInputs) -> str:
     known = inputs.model.provenance
     training = known.get("training", {})
-    said = {"train_persons": "training persons", "epoch": "weights of epoch"}
-    rows = [(words, str(known[name])) for name, words in said.items() if name in known]
-    rows += [(name, _say(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)]
+    labels = {"train_persons": "training persons", "epoch": "weights of epoch"}
+    rows = [(words, str(known[name])) for name, words in labels.items() if name in known]
+    rows += [
+        (name, _format_option(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)
+    ]
     return f"## Recipe\n\n{_table(('option', 'value'), rows)}" if rows else "## Recipe\n\nUnknown."
 
 
 def _scores(inputs: CardInputs) -> str:
     if inputs.metrics is None:
-        return f"## How good it is (validation set)\n\n{_NOT_MEASURED}{_say_left_out(inputs)}"
+        return f"## Scores (validation set)\n\n{_NOT_MEASURED}{_left_out(inputs)}"
     figures: Mapping[str, Mapping[str, Any]] = inputs.metrics["val"]
     rows = [
-        (name, _number(name, figure["value"]), _range(name, figure), str(figure.get("protocol", "")), _people(figure))
+        (name, _number(name, figure["value"]), _range(name, figure), str(figure.get("protocol", "")), _persons(figure))
         for name, figure in sorted(figures.items())
     ]
-    head = ("figure", "value", "95 % interval", "protocol", "persons")
-    return f"## How good it is (validation set)\n\n{_table(head, rows)}{_say_left_out(inputs)}"
+    head = ("metric", "value", "95 % interval", "protocol", "persons")
+    return f"## Scores (validation set)\n\n{_table(head, rows)}{_left_out(inputs)}"
 
 
-def _say_left_out(inputs: CardInputs) -> str:
+def _left_out(inputs: CardInputs) -> str:
     if not inputs.left_out:
         return ""
     lines = "\n".join(f"- {sentence}" for sentence in inputs.left_out)
-    return f"\n\nResults that were left out, because they are of another model or of other data:\n\n{lines}"
+    return f"\n\nResults of another model or of other data were left out:\n\n{lines}"
 
 
 def _failures(inputs: CardInputs) -> str:
-    said = _NOT_MEASURED
+    sentences = _NOT_MEASURED
     if inputs.failures is not None:
-        _, _, said = assemble_failure_section(inputs.failures).text.partition("\n\n")
+        _, _, sentences = assemble_failure_section(inputs.failures).text.partition("\n\n")
     about_error = [finding for finding in rank_findings(inputs.findings) if finding.pck_at_stake > 0 and finding.passed]
     claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
-    whom = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
-    of_whom = f", of {whom}" if whom else ""
-    explained = f"\n\nWhat the analyses of its features found{of_whom}:\n\n" + "\n".join(claims) if claims else ""
-    shown = "\n".join(map(_escape_line, said.split("\n")))
+    population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
+    of_population = f" ({population})" if population else ""
+    explained = f"\n\nFindings of the analyses of its features{of_population}:\n\n" + "\n".join(claims) if claims else ""
+    shown = "\n".join(map(_escape_line, sentences.split("\n")))
     return f"## Known failures\n\n{shown}{explained}"
 
 
 def _use(inputs: CardInputs) -> str:
-    # A comment in a block of code: no line end, and no fence that would end the block.
+    # The name is in a comment of a code block: no line end, and no fence that would end the block.
     joint = escape_control(inputs.model.skeleton.joints[0]).replace("`", "'")
     return (
-        "## How to use it\n\n```python\nfrom posescope.prediction.estimator import PoseEstimator\n\n"
+        "## How to use\n\n```python\nfrom posescope.prediction.estimator import PoseEstimator\n\n"
         'estimator = PoseEstimator.load("model")\n'
         'poses = estimator.predict_one("photo.jpg", boxes=[[x, y, width, height]])\n'
         f"poses.joints[0, 0]  # the {joint.replace('_', ' ')} of the first person, x and y in px of the image\n```"
@@ -150,7 +152,7 @@ def _use(inputs: CardInputs) -> str:
 
 
 def _escape_line(line: str) -> str:
-    """A line of ours, which may be an item of a list, with names in it."""
+    """Escape a line that may be a list item."""
     item = "- " if line.startswith("- ") else ""
     return item + escape_markdown(line.removeprefix(item))
 
@@ -164,15 +166,15 @@ def _range(name: str, figure: Mapping[str, Any]) -> str:
     return "" if None in ends else " to ".join(_number(name, end) for end in ends)
 
 
-def _people(figure: Mapping[str, Any]) -> str:
+def _persons(figure: Mapping[str, Any]) -> str:
     return f"{figure['persons']:,}" if "persons" in figure else ""
 
 
-def _say(value: Any) -> str:
+def _format_option(value: Any) -> str:
     if isinstance(value, Mapping) and "name" in value:
-        options = ", ".join(f"{name} {_say(option)}" for name, option in value.get("options", {}).items())
+        options = ", ".join(f"{name} {_format_option(option)}" for name, option in value.get("options", {}).items())
         return f"{value['name']} ({options})" if options else str(value["name"])
-    return ", ".join(map(_say, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(_format_option, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Numbers and headings as people read them."""
+"""Format numbers, table cells and column headings."""
 
 import math
 import numbers
@@ -12,7 +12,12 @@ _MISSING = "–"
 
 
 def format_number(value: float, decimals: int) -> str:
-    """A float with thousands separators; tiny ones as 4.19 × 10⁻⁵; a dash for NaN."""
+    """Return a number with thousands separators; small ones as 4.19 × 10⁻⁵, NaN as a dash.
+
+    Example:
+        >>> format_number(1234.5, 1)
+        '1,234.5'
+    """
     if math.isnan(value):
         return _MISSING
     if value != 0 and abs(value) < 0.5 * 10**-decimals and math.isfinite(value):
@@ -22,7 +27,7 @@ def format_number(value: float, decimals: int) -> str:
 
 
 def format_cell(value: object, decimals: int) -> str:
-    """Any cell of a table as text: whole numbers whole, floats to `decimals`, yes or no, a dash where nothing is known."""
+    """Return a table cell as text: integers, floats with `decimals`, yes or no, and a dash for missing values."""
     if isinstance(value, str):
         return value
     if value is None or value is pd.NA or value is pd.NaT:
@@ -37,7 +42,12 @@ def format_cell(value: object, decimals: int) -> str:
 
 
 def split_heading(column: str) -> tuple[str, str]:
-    """A column's name -> its heading and its unit: "mean_error_px" -> ("mean error", "px")."""
+    """Return the heading and the unit of a column.
+
+    Example:
+        >>> split_heading("mean_error_px")
+        ('mean error', 'px')
+    """
     for ending, unit in sorted(_UNIT_ENDINGS.items(), key=lambda item: -len(item[0])):
         if column.endswith(ending) and len(column) > len(ending):
             return column.removesuffix(ending).replace("_", " "), unit

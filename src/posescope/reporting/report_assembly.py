@@ -1,4 +1,4 @@
-"""From the results of a run to the chapters of its report."""
+"""Assemble the sections of the report from the results of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,35 +23,36 @@ from posescope.reporting.setting_captions import add_setting_to_caption, drop_se
 __all__ = ["ReportInputs", "assemble_report"]
 
 _NOTES = {
-    "pck_thesis": "share of joints within 5 % of the crop's side, mean over persons",
-    "pck@0.2": "share of joints within 20 % of the box's longer side",
+    "pck_thesis": "fraction of joints within 5 % of the crop side, mean over persons",
+    "pck@0.2": "fraction of joints within 20 % of the longer side of the box",
     "oks_ap": "COCO average precision",
     "oks_ap50": "at OKS 0.50",
     "oks_ap75": "at OKS 0.75",
     "oks_ar": "COCO average recall",
     "mse": "mean squared error of the heatmaps",
 }
-_NOTES_OF_PROTOCOL = {"coco": "of everybody annotated, the discarded as missed", "crops": "of those with a crop"}
-_NOTES_OF_BOXES = {"ground_truth": "boxes given", "results": "another system's results"}
+_NOTES_OF_PROTOCOL = {"coco": "over all annotated persons, rejected persons count as missed", "crops": "over persons with a crop"}
+_NOTES_OF_BOXES = {"ground_truth": "annotated boxes", "results": "results of another system"}
 _DECIMALS = {"mse": 6}
 
 
 @dataclass(frozen=True, eq=False)
 class ReportInputs:
-    """Everything that a report is made of.
+    """Inputs of the report.
 
     Attributes:
-        title: of the page.
+        title: title of the page.
         model: the trained model.
-        metrics: content of metrics.json; None, here and below: there is none of this model on this data.
-        data: what the chapter on the data shows.
-        history, joint_scores: tables of the run.
-        components: of the features; none: there are none of this model.
-        analyses: results by name.
-        examples: picture of some persons' stories; none: there is none of this model on this data.
-        failures: what the chapter on failures shows.
-        trained_on_this_data: whether the data that is shown is that of the model's training.
-        left_out: a sentence on each result that was left out because it is of another model or other data.
+        metrics: content of metrics.json. None, here and below: no result of this model on this data.
+        data: results of data engineering.
+        history, history_plot: training history and its plot.
+        joint_scores, joint_scores_plot: scores per joint and their plot.
+        components: components of the features.
+        analyses: results of analyses by name.
+        examples: image grid of some persons, (H, W, 3) uint8 RGB.
+        failures: results of the error analysis.
+        trained_on_this_data: whether the model was trained on the data that is shown.
+        left_out: one sentence for each result that was left out because it is of another model or other data.
     """
 
     title: str
@@ -71,7 +72,7 @@ class ReportInputs:
 
 
 def assemble_report(inputs: ReportInputs) -> ReportContent:
-    """Which model on which data; how good; where it fails; what it has learned; how it was made."""
+    """Return the report: scores, errors, explainability, data, training."""
     data = inputs.data
     sections = (
         *_left_out_section(inputs.left_out),
@@ -83,11 +84,11 @@ def assemble_report(inputs: ReportInputs) -> ReportContent:
     )
     return ReportContent(
         title=inputs.title,
-        subtitle="Single-person 2D pose estimation: what was trained, how good it is, where it fails, what it has learned.",
+        subtitle="Single-person 2D pose estimation: scores, errors, explainability, data and training of one model.",
         summary=_summary(inputs),
         headlines=() if inputs.metrics is None else _headlines(inputs.metrics["val"]),
         sections=sections,
-        footer="Scores are of the validation set. Hollow joints are annotated but hidden; left is orange, right is blue.",
+        footer="Scores are of the validation set. Rings are occluded joints; left is orange, right is blue.",
     )
 
 
@@ -95,9 +96,9 @@ def _summary(inputs: ReportInputs) -> tuple[Fact, ...]:
     model = inputs.model
     parameters, macs = count_parameters(model.network), count_macs(model.network, model.crop_size)
     return (
-        Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC a person"),
+        Fact("Model", f"{model.model_spec.name}, {parameters / 1e6:.2f} million parameters, {macs / 1e9:.2f} GMAC per person"),
         Fact("Input", f"crops of {model.crop_size[0]} x {model.crop_size[1]} px by the rule {model.crop_rule}"),
-        Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} cells"),
+        Fact("Heatmaps", f"codec {model.codec_spec.name}, {model.codec.map_size[0]} x {model.codec.map_size[1]} px"),
         *_persons(inputs),
         Fact("Joints", f"{len(model.skeleton)}: {', '.join(model.skeleton.joints)}"),
         *_guessed_sigmas(model.skeleton),
@@ -109,8 +110,8 @@ def _persons(inputs: ReportInputs) -> tuple[Fact, ...]:
     if inputs.data is None:
         return ()
     counts = inputs.data.distribution.set_index("split")["persons"]
-    other = "" if inputs.trained_on_this_data else " (of the data at hand; the model was trained on other data)"
-    return (Fact("Persons", f"{counts['train']} train, {counts['val']} validate, {counts['test']} test (sealed){other}"),)
+    other = "" if inputs.trained_on_this_data else " (of this data; the model was trained on other data)"
+    return (Fact("Persons", f"{counts['train']} train, {counts['val']} validation, {counts['test']} test{other}"),)
 
 
 def _training(history: pd.DataFrame | None) -> tuple[Fact, ...]:
@@ -120,7 +121,7 @@ def _training(history: pd.DataFrame | None) -> tuple[Fact, ...]:
 def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
     if not left_out:
         return ()
-    text = "These results are of another model or of other data, and are not shown.\n\n" + "\n".join(
+    text = "These results are of another model or of other data and are not shown.\n\n" + "\n".join(
         f"- {sentence}" for sentence in left_out
     )
     return (Section(title="Left out", text=text),)
@@ -129,7 +130,7 @@ def _left_out_section(left_out: tuple[str, ...]) -> tuple[Section, ...]:
 def _guessed_sigmas(skeleton: Skeleton) -> tuple[Fact, ...]:
     if not skeleton.guessed_sigmas:
         return ()
-    guessed = f"guessed ({DEFAULT_OKS_SIGMA:g}) for {', '.join(skeleton.guessed_sigmas)}: OKS and AP compare with nobody else's"
+    guessed = f"default ({DEFAULT_OKS_SIGMA:g}) for {', '.join(skeleton.guessed_sigmas)}: not comparable with other data sets"
     return (Fact("OKS sigmas", guessed),)
 
 
@@ -143,44 +144,46 @@ def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]
             note=_note_of(name, figure),
             decimals=_DECIMALS.get(name, 3),
         )
-        for name, figure in sorted(figures.items(), key=_place_of_headline)
+        for name, figure in sorted(figures.items(), key=_headline_order)
     )
 
 
 def _note_of(name: str, figure: Mapping[str, Any]) -> str:
-    """What a figure is, and of whom; a file of an earlier run may not say the latter."""
+    """Return the definition, protocol and boxes of a metric value; older files lack the latter two."""
     protocol, boxes = figure.get("protocol"), figure.get("box_source")
     parts = (_NOTES.get(name), _NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
     return ", ".join(part for part in parts if part)
 
 
-def _place_of_headline(item: tuple[str, Any]) -> tuple[int, str]:
+def _headline_order(item: tuple[str, Any]) -> tuple[int, str]:
     known = list(_NOTES)
     return (known.index(item[0]) if item[0] in known else len(known)), item[0]
 
 
 def _scores_section(inputs: ReportInputs) -> Section:
-    shown = "Persons of the validation set, evenly spread by their numbers."
+    shown = "Persons of the validation set, evenly spaced by id."
     if inputs.joint_scores is None or inputs.joint_scores_plot is None:
-        text = f"There are no scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
-        return Section(title="How good it is, and where it fails", text=text, pictures=_examples(inputs, shown))
+        text = f"No scores of this model on this data. Run the pipeline evaluation.\n\n{shown}"
+        return Section(title="Scores", text=text, images=_examples(inputs, shown))
     joints = inputs.joint_scores[inputs.joint_scores["visibility"] == "all"].reset_index(drop=True)
     ranked = joints.dropna(subset=["pck_thesis"]).sort_values("pck_thesis")
     worst, best = ranked.iloc[:3], ranked.iloc[-3:][::-1]
     text = (
-        f"The joints that fail most: {_listed(worst)}. The surest: {_listed(best)}.\n\n"
-        "The persons below are spread evenly from the best to the worst of the validation set."
+        f"Joints with the lowest PCK: {_listed(worst)}; with the highest: {_listed(best)}.\n\n"
+        "The persons below are evenly spaced from the best to the worst score of the validation set."
     )
     return Section(
-        title="How good it is, and where it fails",
+        title="Scores",
         text=text,
-        figures=(ReportPlot(inputs.joint_scores_plot, "PCK and mean error of every joint, the worst on top.", "Bars by joint"),),
-        pictures=_examples(inputs, "From the photograph to the prediction, best to worst."),
+        plots=(
+            ReportPlot(inputs.joint_scores_plot, "PCK and mean error of every joint, the worst joint on top.", "Bars by joint"),
+        ),
+        images=_examples(inputs, "From image to prediction, from the best to the worst score."),
         tables=(
             ReportTable(
-                "Joint by joint",
+                "Scores per joint",
                 _joint_table(inputs.joint_scores),
-                caption=add_setting_to_caption("Errors in px of the original images.", inputs.joint_scores),
+                caption=add_setting_to_caption("Errors are in px of the original images.", inputs.joint_scores),
             ),
         ),
     )
@@ -193,7 +196,7 @@ def _examples(inputs: ReportInputs, caption: str) -> tuple[ReportImage, ...]:
 
 
 def _joint_table(joint_scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a joint: the scores over all labelled places, and the mean error by visibility."""
+    """Return one row per joint: scores over all labelled joints, and the mean error by visibility."""
     errors = joint_scores.pivot(index="joint", columns="visibility", values="mean_error_px")
     table = joint_scores[joint_scores["visibility"] == "all"].drop(columns=["visibility", "normalised_mean_error"])
     table = drop_setting_columns(table)
@@ -218,9 +221,9 @@ def _training_section(inputs: ReportInputs) -> Section:
     )
     recipe = ReportTable("Recipe", parameters)
     if inputs.history is None or inputs.history_plot is None:
-        return Section(title="How it was made", tables=(recipe,))
+        return Section(title="Training", tables=(recipe,))
     return Section(
-        title="How it was made",
-        figures=(ReportPlot(inputs.history_plot, "Losses and PCK, epoch by epoch.", "Curves of training"),),
+        title="Training",
+        plots=(ReportPlot(inputs.history_plot, "Losses and PCK per epoch.", "Training curves"),),
         tables=(recipe, ReportTable("Epochs", inputs.history, decimals=5)),
     )

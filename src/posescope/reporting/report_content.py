@@ -1,4 +1,4 @@
-"""What a report holds: frozen records, filled by whoever has the results, rendered by `page.py`."""
+"""Content of a report as frozen records, which `html_page` renders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Headline:
-    """One of the few figures that a reader wants first.
+    """A metric value at the top of the report.
 
     Attributes:
-        name: such as "PCK (thesis), test".
+        name: such as "PCK (thesis)".
         value: NaN is shown as a dash.
-        low, high: ends of the confidence interval, or None.
-        unit: written after the value; "%" multiplies nothing.
-        note: one line below: what the figure means, what it compares with.
+        low, high: confidence interval, or None.
+        unit: text after the value; the value is not converted.
+        note: one line below, such as the definition.
         decimals: of the value and the interval.
     """
 
@@ -46,17 +46,16 @@ class Headline:
 
 @dataclass(frozen=True, eq=False)
 class ReportTable:
-    """A table for people.
+    """A table with title and caption.
 
     Attributes:
-        title: above it.
-        frame: shown without its index; column names become headings (underscores become spaces; the endings _px and _s become
-            units).
+        title: text above the table.
+        frame: the table, shown without its index. Column names become headings, such as `mean_error_px`: mean error, px.
         headings: other headings, by column.
         units: other units, by column.
-        decimals: of floating-point numbers.
-        caption: below it.
-        row_limit: rows beyond this are left out, and the caption says so.
+        decimals: number of decimals of floating-point numbers.
+        caption: text below the table.
+        row_limit: maximum number of rows; the caption states the number of omitted rows.
     """
 
     title: str
@@ -70,12 +69,12 @@ class ReportTable:
 
 @dataclass(frozen=True, eq=False)
 class ReportImage:
-    """A picture with its caption and the words for those who do not see it.
+    """An image with caption and alternative text.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        caption: below it.
-        alt: what it shows.
+        caption: text below the image.
+        alt: alternative text.
     """
 
     image: NDArray[np.uint8]
@@ -83,50 +82,50 @@ class ReportImage:
     alt: str
 
     def __post_init__(self) -> None:
-        check_rgb(self.image, f"picture '{self.caption}'")
-        _require_words("picture", self.caption, self.alt)
+        check_rgb(self.image, f"image '{self.caption}'")
+        _require_texts("image", self.caption, self.alt)
 
 
 @dataclass(frozen=True, eq=False)
 class ReportPlot:
-    """An interactive figure with its caption and the words for those who do not see it."""
+    """A plotly figure with caption and alternative text."""
 
     figure: go.Figure
     caption: str
     alt: str
 
     def __post_init__(self) -> None:
-        _require_words("figure", self.caption, self.alt)
+        _require_texts("plot", self.caption, self.alt)
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A chapter: text first, then figures, pictures and tables.
+    """A section of the report: text, plots, images, tables.
 
     Attributes:
-        title: its heading, and its entry in the table of contents.
-        text: plain words. An empty line begins a paragraph; lines that begin with "- " are a list.
-        tables, pictures, figures: in the order in which they are shown.
+        title: heading, also in the table of contents.
+        text: plain text. Empty lines separate paragraphs; lines that start with "- " are list items.
+        tables, images, plots: in the order of the page.
     """
 
     title: str
     text: str = ""
     tables: tuple[ReportTable, ...] = ()
-    pictures: tuple[ReportImage, ...] = ()
-    figures: tuple[ReportPlot, ...] = ()
+    images: tuple[ReportImage, ...] = ()
+    plots: tuple[ReportPlot, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """A whole report: which model on which data (summary), how good it is (headlines), then the chapters.
+    """A report: summary, headline metric values, sections.
 
     Attributes:
-        title: of the page.
-        subtitle: one sentence below it.
-        summary: what, on what, when.
-        headlines: the few figures that come first.
-        sections: where it fails, what it has learned, how it was made.
-        footer: a last line.
+        title: title of the page.
+        subtitle: one sentence below the title.
+        summary: facts about model, data and training.
+        headlines: the main metric values.
+        sections: sections of the page.
+        footer: last line of the page.
     """
 
     title: str
@@ -137,6 +136,6 @@ class ReportContent:
     footer: str = ""
 
 
-def _require_words(kind: str, caption: str, alt: str) -> None:
+def _require_texts(kind: str, caption: str, alt: str) -> None:
     if not caption.strip() or not alt.strip():
         raise ReportError(f"{kind} '{caption or alt}': expected a caption and an alternative text, found one of them empty.")

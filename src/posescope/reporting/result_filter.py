@@ -1,7 +1,7 @@
-"""What belongs to the model and the data at hand, and what is left out of the report and the model card because it does not.
+"""Filter results by origin: only results of the model and the data of this run are shown.
 
-After another training, or with other data, the files of an earlier run still lie in their folders. Each says which model and
-data it is of (`posescope.core.origin`). A file that is of others, or does not say it, is left out and named.
+After another training, or with other data, files of earlier runs remain in their folders. Each file states its model and its
+data (`posescope.core.origin`). Results of another origin, or without one, are left out and named.
 """
 
 import logging
@@ -31,17 +31,17 @@ _log = logging.getLogger(__name__)
 
 
 def origin_of_statistics(statistics: CropStatistics) -> Origin:
-    """Return the origin of what is made from the data alone."""
+    """Return the origin of results that depend on the data alone."""
     return Origin(data=statistics.data_fingerprint)
 
 
 def add_image_origin(image: NDArray[np.uint8], origin: Origin | None) -> PngImage:
-    """Return the picture with its origin as text."""
+    """Return the image with its origin as PNG text."""
     return PngImage(image, {} if origin is None else origin.to_dict())
 
 
 def origin_of(result: Any) -> Origin | None:
-    """Return what a result says of its origin, whatever kind it is; None if it does not say it.
+    """Return the origin of a result; None if it has none.
 
     Args:
         result: a table, a plot, a `PngImage`, the content of metrics.json, `Components` or an `AnalysisResult`.
@@ -59,12 +59,12 @@ def origin_of(result: Any) -> Origin | None:
 
 @dataclass(frozen=True)
 class ResultFilter:
-    """The model and the data at hand, and the sentences on what was left out so far.
+    """Filter of results by the model and the data of this run.
 
     Attributes:
-        at_hand: fingerprints of both.
-        trained_on_this_data: False where the model says that it was trained on other data.
-        left_out: one sentence each; `keep` adds to it.
+        at_hand: fingerprints of model and data.
+        trained_on_this_data: False if the model was trained on other data.
+        left_out: one sentence per group of results that were left out; `keep` appends to it.
     """
 
     at_hand: Origin
@@ -73,24 +73,24 @@ class ResultFilter:
 
     @classmethod
     def of(cls, model: PoseModel, statistics: CropStatistics) -> "ResultFilter":
-        """Begin with the model and the data at hand; a model that was trained on other data is named."""
+        """Create a filter; a model that was trained on other data is added to `left_out`."""
         at_hand = Origin(model=fingerprint_of_model(model), data=statistics.data_fingerprint, results="")
         trained_on = model.provenance.get("data_fingerprint")
         found = cls(at_hand, trained_on in (None, statistics.data_fingerprint))
         if not found.trained_on_this_data:
             found.name(
-                f"The model {at_hand.model} was trained on other data ({trained_on}) than the data at hand "
-                f"({statistics.data_fingerprint}): counts of persons are those of the data at hand. If both "
-                "share images, the model may have learned from persons that are scored here."
+                f"The model {at_hand.model} was trained on other data ({trained_on}) than this run's data "
+                f"({statistics.data_fingerprint}). Counts of persons are of this run's data. If both data sets "
+                "share images, training persons of the model may be among the scored persons."
             )
         return found
 
     def keep(self, named: Mapping[str, T], pipeline: str, *, any_data: bool = False) -> dict[str, T]:
-        """Return the results that belong to the model and the data at hand; the others are named, in the log too.
+        """Return the results of the model and the data of this run; the others are logged and added to `left_out`.
 
         Args:
-            named: results by name, each as for `origin_of`. An empty table shows nothing, and is kept.
-            pipeline: that makes them anew.
+            named: results by name, as for `origin_of`. Empty tables are kept.
+            pipeline: pipeline that recomputes the results.
             any_data: compare the model alone.
         """
         expected = replace(self.at_hand, data=None) if any_data else self.at_hand
@@ -101,7 +101,7 @@ class ResultFilter:
         return {name: result for name, result in named.items() if not reasons[name]}
 
     def keep_all(self, named: Mapping[str, T], pipeline: str, *, any_data: bool = False) -> dict[str, T] | None:
-        """As `keep`, for results that are shown together: None if one of them does not belong."""
+        """Return the results if all of them are kept, else None; arguments as for `keep`."""
         kept = self.keep(named, pipeline, any_data=any_data)
         return kept if len(kept) == len(named) else None
 
@@ -115,8 +115,8 @@ def _why_not(result: Any, expected: Origin) -> str:
     if isinstance(result, pd.DataFrame) and result.empty:
         return ""
     if isinstance(result, AnalysisResult) and result.is_empty and not (result.model or result.data):
-        return ""  # it was not selected: it says so, and shows nothing
+        return ""  # not selected: nothing to compare
     found = origin_of(result)
     if found is None:
-        return "does not say of which model and data"
+        return "has no origin"
     return " and ".join(expected.differences(found))

@@ -70,7 +70,7 @@ def test_joints_are_means_of_the_labelled():
 def test_the_average_of_a_run_is_of_its_real_pixels(tiny_run, monkeypatch):
     """Against a mask that is cut and resized like the image."""
     seen = {}
-    monkeypatch.setattr(average_crop, "_average_sheet", lambda averages, skeleton: seen.update(averages))
+    monkeypatch.setattr(average_crop, "_draw_grid", lambda averages, skeleton: seen.update(averages))
     draw_average_crops(*parts(tiny_run), PreviewOptions())
     assert list(seen) == ["train", "val"]
     everybody = tiny_run.store.select(tiny_run.targets, np.arange(4))

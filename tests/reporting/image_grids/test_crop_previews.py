@@ -59,7 +59,7 @@ def test_targets_lie_over_their_crops_beside_the_annotation(tiny_run, monkeypatc
     monkeypatch.setattr(previews, "overlay_heatmaps", spy)
     sheet = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
     assert (sheet.dtype, sheet.ndim) == (np.uint8, 3)
-    assert seen[0][2] == "Annotation, and all target heatmaps of the codec 'gaussian' as one"
+    assert seen[0][2] == "Annotation, and maximum of the target heatmaps (codec 'gaussian')"
     # Person 1's left hand is unlabelled: its map is empty, the others' peak near 1.
     ground, maps, picture = overlaid[1]
     peaks = maps.max(axis=(1, 2))

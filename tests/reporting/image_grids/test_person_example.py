@@ -1,4 +1,4 @@
-"""A person's story: panels, places, inputs left alone."""
+"""Panels of a person example: number, positions, unchanged inputs."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,11 @@ PAIR = Skeleton(("left_hand", "right_hand"), ((0, 1),), (0.1, 0.1))
 HEIGHT_PX = 128
 
 
-def story(with_prediction: bool = True) -> PersonExample:
+def example() -> PersonExample:
     crop_map = crop_from_image(20, 10, 64, (64, 64))
     joints = np.array([[40.0, 30.0], [np.nan, np.nan]])
     maps = np.zeros((2, 16, 16), np.float32)
     maps[0, 5, 5] = 1.0
-    predicted = np.array([[23.0, 24.0], [1.0, 1.0]]) if with_prediction else None
     return PersonExample(
         image=np.full((96, 128, 3), 120, np.uint8),
         joints=joints,
@@ -26,36 +25,35 @@ def story(with_prediction: bool = True) -> PersonExample:
         crop=np.full((64, 64, 3), 120, np.uint8),
         crop_from_image=crop_map,
         target_heatmaps=maps,
-        predicted_heatmaps=maps if with_prediction else None,
-        predicted_joints=predicted,
+        predicted_heatmaps=maps,
+        predicted_joints=np.array([[23.0, 24.0], [1.0, 1.0]]),
     )
 
 
 def width_of(panels: int) -> int:
-    photograph = round(128 * HEIGHT_PX / 96)
-    return photograph + (panels - 1) * HEIGHT_PX + (panels + 1) * 8
+    image = round(128 * HEIGHT_PX / 96)
+    return image + (panels - 1) * HEIGHT_PX + (panels + 1) * 8
 
 
-def test_there_are_five_panels_with_a_network_and_three_without() -> None:
-    assert draw_person_example(story(), PAIR, HEIGHT_PX).shape[1] == width_of(5)
-    assert draw_person_example(story(with_prediction=False), PAIR, HEIGHT_PX).shape[1] == width_of(3)
+def test_five_panels_are_drawn() -> None:
+    assert draw_person_example(example(), PAIR, HEIGHT_PX).shape[1] == width_of(5)
 
 
-def test_the_annotation_stands_where_the_crop_has_it() -> None:
-    picture = draw_person_example(story(), PAIR, HEIGHT_PX)
-    x_crop, y_crop = apply_affine(story().crop_from_image, story().joints)[0]
+def test_annotation_is_drawn_at_its_place_in_the_crop() -> None:
+    picture = draw_person_example(example(), PAIR, HEIGHT_PX)
+    x_crop, y_crop = apply_affine(example().crop_from_image, example().joints)[0]
     top, left = picture.shape[0] - 8 - HEIGHT_PX, 8 + round(128 * HEIGHT_PX / 96) + 8
     row, column = top + round((y_crop + 0.5) * 2 - 0.5), left + round((x_crop + 0.5) * 2 - 0.5)
     assert tuple(picture[row, column]) == LEFT_RGB
 
 
 def test_the_inputs_are_not_changed() -> None:
-    told = story()
-    draw_person_example(told, PAIR, HEIGHT_PX)
-    assert (told.image == 120).all()
-    assert (told.crop == 120).all()
+    given = example()
+    draw_person_example(given, PAIR, HEIGHT_PX)
+    assert (given.image == 120).all()
+    assert (given.crop == 120).all()
 
 
 def test_a_skeleton_of_other_joints_is_refused() -> None:
-    with pytest.raises(DrawingError, match="The skeleton has 1 joints"):
-        draw_person_example(story(), Skeleton(("nose",), (), (0.1,)), HEIGHT_PX)
+    with pytest.raises(DrawingError, match="joints"):
+        draw_person_example(example(), Skeleton(("nose",), (), (0.1,)), HEIGHT_PX)

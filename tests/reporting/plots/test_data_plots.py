@@ -77,7 +77,7 @@ def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
         )
     )
     people, images, kept = figure.data
-    assert (people.name, images.name, kept.name) == ("persons set aside", "images set aside", "accepted")
+    assert (people.name, images.name, kept.name) == ("rejected persons", "rejected images", "accepted")
     assert list(people.x) == [1, 19]
     assert list(people.text) == ["1 (< 0.1 % of all persons)", "19 (19.0 % of all persons)"]
     assert list(images.text) == ["2 (4.0 % of all images)"]
@@ -107,7 +107,7 @@ def test_long_reasons_are_wrapped():
 
 def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():
     assert [trace.name for trace in plot_rejected(rejected(*KEPT)).data] == ["accepted"]
-    with pytest.raises(ReportError, match="discarded records"):
+    with pytest.raises(ReportError, match="rejected"):
         plot_rejected(rejected())
 
 
@@ -128,7 +128,7 @@ def test_box_sizes_are_shares_of_the_split_by_a_quarter_of_an_octave():
 def test_box_sizes_tell_who_is_enlarged():
     figure = plot_box_sizes(persons(4), squares(20, 95, 96, 300), size_px=96)
     # 96 px is neither.
-    assert "of the squares, 2 (50.0 %) are enlarged, 1 (25.0 %) shrunk" in figure.layout.xaxis2.title.text
+    assert "2 (50.0 %) are enlarged, 1 (25.0 %) reduced" in figure.layout.xaxis2.title.text
 
 
 def test_curves_end_at_zero_and_boxes_without_width_are_counted():

@@ -23,7 +23,7 @@ HISTORY = pd.DataFrame(
 def test_every_comparison_has_its_points_and_intervals() -> None:
     traces = plot_improvement(FIGURES, JOINTS).data
     assert [trace.name for trace in traces] == [
-        "more training alone", "more training and autoencoder", "the autoencoder alone", "the autoencoder alone"
+        "more training", "more training and autoencoder", "autoencoder", "autoencoder"
     ]  # fmt: skip
     alone = traces[2]
     assert list(alone.y) == ["pck_thesis", "oks"]
@@ -36,8 +36,8 @@ def test_every_comparison_has_its_points_and_intervals() -> None:
 def test_every_stack_has_two_lines() -> None:
     traces = {trace.name: list(trace.y) for trace in plot_autoencoder_training(HISTORY).data}
     assert traces == {
-        "stack 1, learned from": [4.0, 3.0], "stack 1, held out": [4.5, 3.5],
-        "stack 2, learned from": [2.0, 1.0], "stack 2, held out": [2.5, 1.5],
+        "stack 1, training": [4.0, 3.0], "stack 1, validation": [4.5, 3.5],
+        "stack 2, training": [2.0, 1.0], "stack 2, validation": [2.5, 1.5],
     }  # fmt: skip
 
 

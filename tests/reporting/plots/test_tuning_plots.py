@@ -50,7 +50,7 @@ def test_every_parameter_has_a_panel_with_an_axis_of_its_kind(trials) -> None:
 
 @pytest.mark.parametrize("plot", [plot_search_history, plot_searched_parameters])
 def test_no_trials_and_missing_columns_are_told(plot, trials) -> None:
-    with pytest.raises(ReportError, match="no rows"):
+    with pytest.raises(ReportError, match="row"):
         plot(trials.iloc[:0])
-    with pytest.raises(ReportError, match="missing: state"):
+    with pytest.raises(ReportError, match="state"):
         plot(trials.drop(columns="state"))

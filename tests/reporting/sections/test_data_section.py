@@ -17,23 +17,23 @@ def test_it_says_how_many_are_left(data_inputs):
 
 def test_everything_has_its_place(data_inputs):
     section = assemble_data_section(data_inputs)
-    assert [figure.alt for figure in section.figures] == [
+    assert [figure.alt for figure in section.plots] == [
         "Bars by split",
         "Bars by step and reason",
-        "Histograms of box and square sizes by split",
+        "Histograms of box sizes by split",
         "Histogram of labelled joints by split",
         "Stacked bars by joint",
     ]
-    assert section.figures[2].figure is data_inputs.box_sizes_plot
-    assert section.figures[3].figure is data_inputs.joint_counts_plot
-    assert [picture.image is data_inputs.crop_grid for picture in section.pictures] == [True, True, True]
-    assert [table.title for table in section.tables] == ["Data distribution", "Set aside, and left", "Joint labels"]
+    assert section.plots[2].figure is data_inputs.box_sizes_plot
+    assert section.plots[3].figure is data_inputs.joint_counts_plot
+    assert [image.image is data_inputs.crop_grid for image in section.images] == [True, True, True]
+    assert [table.title for table in section.tables] == ["Data distribution", "Rejected and accepted records", "Joint labels"]
 
 
 def test_tables_give_percentages(data_inputs):
     distribution, rejected, labels = assemble_data_section(data_inputs).tables
     assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
-    assert "before any was set aside" in distribution.caption
+    assert "before any record is rejected" in distribution.caption
     assert distribution.frame["images_percent"].tolist() == pytest.approx([40, 40, 20, 100])
     assert rejected.frame["fraction_percent"].tolist() == pytest.approx([25, 30, 70, 75])
     assert labels.frame["occluded_percent"].tolist() == pytest.approx([100 / 7, 300 / 7])
@@ -58,7 +58,7 @@ def test_nothing_was_set_aside(data_inputs):
 def test_findings_on_the_data_are_listed_with_their_fractions(data_inputs):
     section = assemble_quality_section(data_inputs.quality)
     assert section.title == "Data quality"
-    assert section.text.startswith("1 findings were mended")
+    assert section.text.startswith("1 findings were repaired")
     assert "1 are warnings" in section.text
     (table,) = section.tables
     assert table.frame["check"].tolist() == ["area_from_box", "guessed_oks_sigmas"]
@@ -70,4 +70,4 @@ def test_findings_on_the_data_are_listed_with_their_fractions(data_inputs):
 def test_no_findings_are_said_in_words(data_inputs):
     section = assemble_quality_section(data_inputs.quality.iloc[:0])
     assert section.tables == ()
-    assert "found nothing" in section.text
+    assert "no findings" in section.text

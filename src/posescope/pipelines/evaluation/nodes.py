@@ -115,7 +115,7 @@ def measure_decoding_effects(
     results: str | None,
     error_analysis: ErrorAnalysisOptions,
 ) -> pd.DataFrame:
-    """Measure the effects of sub-pixel decoding and flip test; empty if disabled or if the results of another system are scored."""
+    """Measure the effects of decoding and flip test; empty if disabled, or if results of another system are scored."""
     if model is None or results is not None or not error_analysis.decoding_effects:
         return empty_table(DecodingEffects)
     members = crops.select(targets, ids_of(persons, SPLIT))

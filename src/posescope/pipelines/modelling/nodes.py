@@ -30,7 +30,7 @@ def train_model(
     skeleton: Skeleton,
     statistics: CropStatistics,
     checkpoints: CheckpointStore,
-    sheets: ImageGridFolder,
+    image_grids: ImageGridFolder,
     codec: ComponentSpec,
     model: ComponentSpec,
     training: TrainingOptions,
@@ -47,7 +47,8 @@ def train_model(
     }
     train_set, val_set = (crops.select(targets, ids_of(persons, split)) for split in ("train", "val"))
     outcome = train(
-        untrained, train_set, val_set, training, checkpoints, fingerprint(run_identity), run_identity=run_identity, image_grids=sheets
+        untrained, train_set, val_set, training, checkpoints, fingerprint(run_identity),
+        run_identity=run_identity, image_grids=image_grids,
     )  # fmt: skip
     origin = Origin(model=fingerprint_of_model(outcome.model), data=statistics.data_fingerprint)
     history = add_origin(table_of(History, outcome.history), origin)

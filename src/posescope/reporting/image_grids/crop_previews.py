@@ -1,4 +1,4 @@
-"""Contact sheets for a first look: crops with their skeletons, and beside them the heatmaps that a network is to learn."""
+"""Image grids of crops with their annotation and with their target heatmaps."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,13 @@ _OPACITY = 0.85
 
 
 def draw_crop_grid(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton) -> NDArray[np.uint8]:
-    """Crops of the training set, then of the validation set, annotated; left orange, right blue, hidden joints hollow.
+    """Draw annotated crops of the training and validation sets; left is orange, right is blue, occluded joints are rings.
+
+    Args:
+        crops: all crops of the data set.
+        targets: joints of these crops.
+        persons: a `Persons` table with their splits.
+        skeleton: joints and limbs.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -39,8 +45,14 @@ def draw_crop_grid(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame
 def draw_target_grid(
     crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, skeleton: Skeleton, codec_spec: ComponentSpec
 ) -> NDArray[np.uint8]:
-    """Some persons twice: the crop with its annotation, and beside it the dimmed crop under all of its target heatmaps, fused by
-    their maximum.
+    """Draw crops with their annotation and, beside it, with the maximum of their target heatmaps.
+
+    Args:
+        crops: all crops of the data set.
+        targets: joints of these crops.
+        persons: a `Persons` table with their splits.
+        skeleton: joints and limbs.
+        codec_spec: codec that encodes the heatmaps.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -57,12 +69,12 @@ def draw_target_grid(
     annotated = _annotated(chosen, skeleton, _MAP_PX)
     pairs = [np.hstack([left, seam, right]) for left, right in zip(annotated, overlaid, strict=True)]
     captions = [f"person {person}" for person in chosen.targets.person_ids]
-    title = f"Annotation, and all target heatmaps of the codec '{codec_spec.name}' as one"
+    title = f"Annotation, and maximum of the target heatmaps (codec '{codec_spec.name}')"
     return draw_image_grid(pairs, _MAP_COLUMNS, captions, (_MAP_PX, 2 * _MAP_PX + _SEAM_PX), title=title)
 
 
 def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArray[np.uint8]]:
-    """Everybody's crop, as large as it will be shown, with the skeleton on top."""
+    """Return all crops with their skeletons, resized to a height."""
     drawn = []
     images = crops.read_images(np.arange(len(crops)))
     for image, joints, visibility in zip(images, crops.targets.joints, crops.targets.visibility, strict=True):
@@ -72,7 +84,7 @@ def _annotated(crops: CropSet, skeleton: Skeleton, height_px: int) -> list[NDArr
 
 
 def _first_of_each_split(crops: CropStore, targets: PoseTargets, persons: pd.DataFrame, count: int) -> CropSet:
-    """Evenly spread persons, half of them of the training, half of the validation set."""
+    """Return evenly spaced persons, half of them of the training set, half of the validation set."""
     parts = []
     for split in ("train", "val"):
         ids = ids_of(persons, split)

@@ -1,6 +1,6 @@
-"""The story of one person, from the photograph to the prediction, as one picture.
+"""Image grid of some persons from image to prediction, from the best to the worst score.
 
-photograph + truth + square | crop + truth | target heatmaps | network's heatmaps | predicted skeleton
+image, annotation and crop box | crop and annotation | target heatmaps | predicted heatmaps | predicted skeleton
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from posescope.data.crops.crop_store import CropStore
 from posescope.data.images.decoding import read_image
 from posescope.drawing.heatmap_overlays import overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid, draw_image_row, resize_to_height
-from posescope.drawing.rgb_images import DrawingError, check_rgb
+from posescope.drawing.rgb_images import check_rgb
 from posescope.drawing.skeletons import draw_skeleton
 from posescope.drawing.strokes import draw_outline
 from posescope.drawing.text_rendering import BACKGROUND_RGB
@@ -31,28 +31,28 @@ from posescope.geometry.affine import apply_affine, invert_affine
 __all__ = [
     "PersonExample",
     "draw_person_example",
-    "select_examples",
     "draw_person_examples",
     "load_person_example",
+    "select_examples",
     "unscored_persons",
 ]
 
 _SQUARE_RGB = (255, 225, 40)
 _OPACITY = 0.75
+_PANEL_PX = 200
 
 
 @dataclass(frozen=True, eq=False)
 class PersonExample:
-    """One person at every stage. The last two are None where no network has run yet.
+    """One person from image to prediction.
 
     Attributes:
-        image: (H, W, 3) RGB, the photograph.
-        joints: (K, 2) image px, NaN where unlabelled.
+        image: (H, W, 3) uint8 RGB.
+        joints: (K, 2) image px, NaN: unlabelled.
         visibility: (K,) 0..2.
-        crop: (h, w, 3) RGB.
+        crop: (h, w, 3) uint8 RGB.
         crop_from_image: (2, 3) float64.
-        target_heatmaps: (K, h', w') over the crop.
-        predicted_heatmaps: likewise.
+        target_heatmaps, predicted_heatmaps: (K, h', w'), covering the crop.
         predicted_joints: (K, 2) crop px.
     """
 
@@ -62,72 +62,66 @@ class PersonExample:
     crop: NDArray[np.uint8]
     crop_from_image: NDArray[np.float64]
     target_heatmaps: NDArray[np.floating]
-    predicted_heatmaps: NDArray[np.floating] | None = None
-    predicted_joints: NDArray[np.floating] | None = None
+    predicted_heatmaps: NDArray[np.floating]
+    predicted_joints: NDArray[np.floating]
 
 
-def draw_person_example(story: PersonExample, skeleton: Skeleton, height_px: int = 256) -> NDArray[np.uint8]:
-    """Draw a person's story: three panels without a network, five with one.
+def draw_person_example(example: PersonExample, skeleton: Skeleton, height_px: int = 256) -> NDArray[np.uint8]:
+    """Draw the five panels of a person.
 
     Args:
-        story: of one person.
-        skeleton: of its K joints.
-        height_px: of the panels.
+        example: the person.
+        skeleton: K joints and their limbs.
+        height_px: height of the panels.
 
     Returns:
         (H, W, 3) RGB.
 
     Raises:
-        DrawingError: if an image is not RGB, or joints and skeleton do not belong together.
+        DrawingError: if an image is not RGB, or the joints do not match the skeleton.
     """
-    check_rgb(story.image, "photograph")
-    check_rgb(story.crop, "crop")
-    crop, panel_from_crop = resize_to_height(story.crop, height_px)
-    truth = apply_affine(panel_from_crop, apply_affine(story.crop_from_image, story.joints))
+    check_rgb(example.image, "image")
+    check_rgb(example.crop, "crop")
+    crop, panel_from_crop = resize_to_height(example.crop, height_px)
+    truth = apply_affine(panel_from_crop, apply_affine(example.crop_from_image, example.joints))
     panels = {
-        "photograph and crop square": _picture_photograph(story, skeleton, height_px),
-        "crop and annotation": draw_skeleton(crop, truth, skeleton, story.visibility),
-        "target heatmaps": overlay_heatmaps(crop, story.target_heatmaps, _OPACITY),
+        "image and crop box": _draw_image(example, skeleton, height_px),
+        "crop and annotation": draw_skeleton(crop, truth, skeleton, example.visibility),
+        "target heatmaps": overlay_heatmaps(crop, example.target_heatmaps, _OPACITY),
+        "predicted heatmaps": overlay_heatmaps(crop, example.predicted_heatmaps, _OPACITY),
+        _prediction_title(example): draw_skeleton(crop, apply_affine(panel_from_crop, example.predicted_joints), skeleton),
     }
-    if story.predicted_heatmaps is not None:
-        panels["the network's heatmaps"] = overlay_heatmaps(crop, story.predicted_heatmaps, _OPACITY)
-    if story.predicted_joints is not None:
-        predicted = apply_affine(panel_from_crop, story.predicted_joints)
-        panels[_prediction_title(story)] = draw_skeleton(crop, predicted, skeleton)
     return draw_image_row(list(panels.values()), list(panels), height_px)
 
 
-def _picture_photograph(story: PersonExample, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
-    photograph, panel_from_image = resize_to_height(story.image, height_px)
-    height, width = story.crop.shape[:2]
+def _draw_image(example: PersonExample, skeleton: Skeleton, height_px: int) -> NDArray[np.uint8]:
+    image, panel_from_image = resize_to_height(example.image, height_px)
+    height, width = example.crop.shape[:2]
     edges = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]])
-    corners = apply_affine(panel_from_image, apply_affine(invert_affine(story.crop_from_image), edges))
-    framed = draw_outline(draw_outline(photograph, corners, (20, 20, 20), 4), corners, _SQUARE_RGB, 2)
-    return draw_skeleton(framed, apply_affine(panel_from_image, story.joints), skeleton, story.visibility, thickness_px=1.5)
+    corners = apply_affine(panel_from_image, apply_affine(invert_affine(example.crop_from_image), edges))
+    framed = draw_outline(draw_outline(image, corners, (20, 20, 20), 4), corners, _SQUARE_RGB, 2)
+    return draw_skeleton(framed, apply_affine(panel_from_image, example.joints), skeleton, example.visibility, thickness_px=1.5)
 
 
-def _prediction_title(story: PersonExample) -> str:
-    if story.predicted_joints is None:
-        raise DrawingError("A story without predicted joints has no prediction to name.")
-    offsets = story.predicted_joints - apply_affine(story.crop_from_image, story.joints)
+def _prediction_title(example: PersonExample) -> str:
+    offsets = example.predicted_joints - apply_affine(example.crop_from_image, example.joints)
     errors = np.hypot(offsets[:, 0], offsets[:, 1])
     labelled = errors[np.isfinite(errors)]
-    return f"prediction, mean error {labelled.mean():.1f} px of the crop" if labelled.size else "prediction"
-
-
-_PANEL_PX = 200
+    return f"prediction, mean error {labelled.mean():.1f} crop px" if labelled.size else "prediction"
 
 
 def unscored_persons(crops: CropStore, persons: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation persons with a crop as a `PersonScores` table without a figure: nobody has scored them."""
+    """Return the validation persons with a crop as a `PersonScores` table without metrics."""
     chosen = persons[(persons["split"] == "val") & persons["person_id"].isin(crops.person_ids())]
     return chosen[["person_id", "image_id"]].assign(found=True).reset_index(drop=True)
 
 
 def select_examples(person_scores: pd.DataFrame, count: int) -> NDArray[np.int64]:
-    """(count,) person ids, evenly spread from the best to the worst PCK; equally good ones in the order of their ids.
+    """Return person ids that are evenly spaced from the best to the worst PCK; ties are sorted by id.
 
-    Who was missed may have no crop, and has no story. Without scores the ids are evenly spread.
+    Args:
+        person_scores: a `PersonScores` table; only found persons are used. Without pck_thesis, evenly spaced ids are returned.
+        count: maximum number of persons.
     """
     if "pck_thesis" not in person_scores:
         ids = np.sort(person_scores.loc[person_scores["found"], "person_id"].to_numpy(dtype=np.int64))
@@ -151,14 +145,14 @@ def load_person_example(
     crop_boxes: pd.DataFrame,
     keypoints: pd.DataFrame,
 ) -> PersonExample:
-    """Everything that is known of one person.
+    """Load the image, annotation and crop of a person, and run the model on it.
 
     Args:
-        person_id: whom.
+        person_id: id of the person.
         model: the trained model.
         folder, source: the data set.
-        crops: a set that has the person, with the joints in the model's order.
-        persons, crop_boxes, keypoints: tables that have the person.
+        crops: crops with this person, joints in the order of the model.
+        persons, crop_boxes, keypoints: tables with this person.
     """
     row = persons.set_index("person_id").loc[person_id]
     place = int(np.flatnonzero(crops.targets.person_ids == person_id)[0])
@@ -168,9 +162,9 @@ def load_person_example(
     heatmaps = model.heatmaps(torch.from_numpy(crop))
     joints = torch.from_numpy(crops.targets.joints[[place]])
     visibility = torch.from_numpy(crops.targets.visibility[[place]])
-    photograph = folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])
+    path = folder.image_folder(source, str(row["source_split"])) / str(row["file_name"])
     return PersonExample(
-        image=read_image(photograph, frame=source.orientation, limits=source.image_limits),
+        image=read_image(path, frame=source.orientation, limits=source.image_limits),
         joints=values[:, :2],
         visibility=values[:, 2].astype(np.uint8),
         crop=crop[0],
@@ -193,7 +187,15 @@ def draw_person_examples(
     keypoints: pd.DataFrame,
     count: int,
 ) -> NDArray[np.uint8]:
-    """The stories of `count` persons, from the best to the worst, one below the other.
+    """Draw some persons from image to prediction, one row per person, from the best to the worst score.
+
+    Args:
+        person_scores: a `PersonScores` table of the validation persons.
+        model: the trained model.
+        folder, source: the data set.
+        crops, targets: crops of the data set and their joints.
+        persons, crop_boxes, keypoints: tables of the data set.
+        count: maximum number of persons.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -212,11 +214,11 @@ def draw_person_examples(
     ]
     tile = (max(row.shape[0] for row in rows), max(row.shape[1] for row in rows))
     captions = [f"person {person}" + ("" if pck is None else f": PCK (thesis) {pck.loc[person]:.2f}") for person in chosen]
-    return draw_image_grid([_on_paper(row, tile) for row in rows], 1, captions, tile)
+    return draw_image_grid([_pad(row, tile) for row in rows], 1, captions, tile)
 
 
-def _on_paper(row: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A story of another width stands left, on the sheet's own paper: a grey tile would look like a part of it."""
-    paper = np.full((*size, 3), BACKGROUND_RGB, dtype=np.uint8)
-    paper[: row.shape[0], : row.shape[1]] = row
-    return paper
+def _pad(row: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pad a row to a size with the background colour; grey would look like part of an image."""
+    padded = np.full((*size, 3), BACKGROUND_RGB, dtype=np.uint8)
+    padded[: row.shape[0], : row.shape[1]] = row
+    return padded

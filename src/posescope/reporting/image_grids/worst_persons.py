@@ -1,4 +1,4 @@
-"""The persons on whom the model fails most, as a contact sheet: what is there (left) and what it says (right)."""
+"""Image grid of the persons with the lowest OKS: annotation (left) and prediction (right)."""
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ _GAP_GREY = 236
 
 
 def select_worst(person_scores: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The `count` rows with the lowest OKS, the worst first; equal ones by PCK, then by id. Who has no label is left out.
+    """Return the rows with the lowest OKS, worst first; ties are sorted by PCK, then by id.
 
     Args:
-        person_scores: a `PersonScores` table with pck_thesis; without a column oks (the metric is not chosen) PCK alone decides.
-        count: fewer where there are fewer.
+        person_scores: a `PersonScores` table with pck_thesis and, optionally, oks; persons without labels are ignored.
+        count: maximum number of rows.
     """
     order = [name for name in ("oks", "pck_thesis") if name in person_scores.columns]
     known = person_scores.dropna(subset=order)
@@ -32,10 +32,10 @@ def select_worst(person_scores: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def describe_errors(types: pd.Series) -> str:
-    """One person's types of errors in words, the gravest first: "5 miss, 1 swap"; "no errors" where all are good."""
+    """Return the counts of a person's error types, worst type first: "5 miss, 1 swap"; "no errors" if all joints are good."""
     counts = types.value_counts()
-    said = [f"{counts[kind]} {kind}" for kind in reversed(ERROR_TYPES[1:]) if kind in counts.index]
-    return ", ".join(said) if said else "no errors"
+    parts = [f"{counts[kind]} {kind}" for kind in reversed(ERROR_TYPES[1:]) if kind in counts.index]
+    return ", ".join(parts) if parts else "no errors"
 
 
 def draw_worst_persons(
@@ -48,18 +48,18 @@ def draw_worst_persons(
     skeleton: Skeleton,
     count: int,
 ) -> NDArray[np.uint8]:
-    """The worst persons: the crop with the annotation, and beside it with the prediction.
+    """Draw the crops of the worst persons, with annotation and with prediction.
 
     Args:
-        person_scores, joint_errors, predictions: tables of the scored persons; predictions in image px.
-        crops, targets, crop_boxes: of a run that has them.
-        skeleton: of the data.
-        count: persons, at most.
+        person_scores, joint_errors, predictions: tables of the scored persons; predictions are in image px.
+        crops, targets, crop_boxes: crops of the data set, their joints and boxes.
+        skeleton: joints and limbs.
+        count: maximum number of persons.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    # Who has no crop, or no prediction, cannot be shown.
+    # Only persons with a crop and a prediction can be drawn.
     shown = np.intersect1d(crops.person_ids(), predictions["person_id"].to_numpy())
     chosen = select_worst(person_scores[person_scores["person_id"].isin(shown)], count)
     members = crops.select(targets, chosen["person_id"].to_numpy(dtype=np.int64))
@@ -68,22 +68,22 @@ def draw_worst_persons(
     in_image = joints_of(predictions, ids)[..., :2]
     predicted = apply_affine(matrices_of(crop_boxes.set_index("person_id").loc[ids]), in_image)
     errors = joint_errors[joint_errors["person_id"].isin(ids)].groupby("person_id")["type"]
-    said = {person: describe_errors(types) for person, types in errors}
-    figures = chosen.set_index("person_id")
+    errors_of = {person: describe_errors(types) for person, types in errors}
+    scores = chosen.set_index("person_id")
     tiles = [
-        _picture_pair(images[row], members.targets.joints[row], members.targets.visibility[row], predicted[row], skeleton)
+        _draw_pair(images[row], members.targets.joints[row], members.targets.visibility[row], predicted[row], skeleton)
         for row in range(len(ids))
     ]
-    captions = [f"person {person}: {_figures(figures.loc[person])}\n{said[person]}" for person in ids.tolist()]
+    captions = [f"person {person}: {_scores(scores.loc[person])}\n{errors_of[person]}" for person in ids.tolist()]
     return draw_image_grid(tiles, _COLUMNS, captions, (_PANEL_PX, 2 * _PANEL_PX + _GAP_PX), gap_px=8)
 
 
-def _figures(row: pd.Series) -> str:
+def _scores(row: pd.Series) -> str:
     names = {"oks": "OKS", "pck_thesis": "PCK"}
     return ", ".join(f"{title} {row[name]:.2f}" for name, title in names.items() if name in row.index)
 
 
-def _picture_pair(
+def _draw_pair(
     crop: NDArray[np.uint8],
     truth: NDArray[np.float32],
     visibility: NDArray[np.uint8],

@@ -1,6 +1,6 @@
-"""The data at a glance: how it is shared out, what was set aside, how large people are, which joints are labelled.
+"""Plots of the data: splits, rejected records, sizes of persons, labelled joints.
 
-Whatever has a value a person is counted first: a figure of 150,000 persons is as small as one of 100.
+Values per person are binned first, so the size of a plot does not depend on the number of persons.
 """
 
 import textwrap
@@ -25,22 +25,22 @@ from posescope.reporting.plots.plot_style import (
 
 __all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
-_SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN}  # as in the curves of training
-_KINDS = {"person": ("persons set aside", VERMILION), "image": ("images set aside", AMBER), "accepted": ("accepted", BLUE)}
-_LABELS = {"visible": (GREEN, "white"), "occluded": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, words in it
+_SPLIT_COLOURS = {"train": AMBER, "val": BLUE, "test": GREEN}
+_KINDS = {"person": ("rejected persons", VERMILION), "image": ("rejected images", AMBER), "accepted": ("accepted", BLUE)}
+_LABELS = {"visible": (GREEN, "white"), "occluded": (AMBER, "black"), "unlabelled": (GREY, "white")}  # bar, text
 _BINS_AN_OCTAVE = 4
 _REASONS_A_STEP = 8
 _LABEL_CHARACTERS = 38
-_APART = {"ticks": "outside", "ticklen": 8, "tickcolor": "rgba(0, 0, 0, 0)", "showgrid": False}  # names do not touch their bars
+_TICKS = {"ticks": "outside", "ticklen": 8, "tickcolor": "rgba(0, 0, 0, 0)", "showgrid": False}  # space between labels and bars
 
 
 @with_table_origin
 def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
-    """Share of the images and of the persons in each split, with the counts written above the bars.
+    """Plot the fraction of images and persons in each split, with counts above the bars.
 
     Args:
-        distribution: one row a split: split, images, persons, images_share, persons_share (0..1); images_with_persons, where
-            the table has it, is shown beside the images under the pointer. A row "all" is left out.
+        distribution: one row per split: split, images, persons, images_share, persons_share (0..1); images_with_persons is
+            optional and shown in the hover text. A row "all" is ignored.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -53,25 +53,25 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
         labels = [f"{count:,}<br>{fraction:.1f} %" for count, fraction in zip(rows[unit], shares, strict=True)]
         figure.add_bar(
             x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
-            hovertext=_told_beside(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
+            hovertext=_hover_texts(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
         )  # fmt: skip
-    figure.update_yaxes(title_text="share of all splits, %", range=[0, 118], tick0=0, dtick=25)
+    figure.update_yaxes(title_text="of all splits, %", range=[0, 118], tick0=0, dtick=25)
     return _titled(figure, "Images and persons of each split").update_layout(barmode="group")
 
 
 @with_table_origin
 def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
-    """How many records each step set aside for which reason, from the first step (top) to what is left; logarithmic.
+    """Plot the rejected records by step and reason, from the first step (top) to the accepted records; logarithmic.
 
     Args:
-        rejected: as from `count_rejected`: step, record (person or image), reason, records, share. Beyond eight reasons a step
-            and kind of record, the others are drawn as one.
+        rejected: as from `count_rejected`: step, record (person or image), reason, records, fraction. Beyond eight reasons
+            per step and kind of record, the rarer ones are summed.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(rejected, ("step", "record", "reason", "records", "fraction"), "discarded records")
-    # Plotly draws the first category at the bottom: the first step comes last.
+    require_columns(rejected, ("step", "record", "reason", "records", "fraction"), "rejected records")
+    # Plotly draws the first category at the bottom, so the first step comes last.
     rows = _with_few_reasons(rejected).iloc[::-1]
     labels = [_wrapped(f"{step}: {reason}") for step, reason in zip(rows["step"], rows["reason"], strict=True)]
     words = [_counted(*values) for values in zip(rows["records"], rows["fraction"], rows["record"], strict=True)]
@@ -84,22 +84,22 @@ def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
                 y=part["label"], x=part["records"], text=part["words"], name=name, marker_color=colour, orientation="h",
                 textposition="outside", cliponaxis=False, hovertemplate="%{y}<br>%{text}<extra></extra>",
             )  # fmt: skip
-    # A single record still has a bar; on the right there is room for the words.
+    # A single record has a visible bar; there is space for the text on the right.
     lowest, highest = -0.3, np.log10(max(int(rows["records"].max()), 1))
     figure.update_xaxes(title_text="records (logarithmic)", type="log", dtick=1, tickformat="~s")
     figure.update_xaxes(range=[lowest, lowest + (highest - lowest) / 0.64])
-    figure.update_yaxes(categoryorder="array", categoryarray=labels, **_APART)
+    figure.update_yaxes(categoryorder="array", categoryarray=labels, **_TICKS)
     height = 140 + sum(16 + 18 * (label.count("<br>") + 1) for label in labels)
-    return _titled(figure, "What each step sets aside, and what is left", height).update_layout(barmode="overlay")
+    return _titled(figure, "Rejected records by step, and accepted records", height).update_layout(barmode="overlay")
 
 
 def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int) -> go.Figure:
-    """How large people are: the longer side of their annotated boxes, and the side of the squares that are cut, split by split.
+    """Plot the longer side of the annotated boxes and the side of the square crop boxes, per split.
 
     Args:
         persons: a `Persons` table with rows.
-        crop_boxes: a `CropBoxes` table of these persons, and of others perhaps.
-        size_px: of the crops; marked, because smaller squares are enlarged to it and larger ones shrunk.
+        crop_boxes: a `CropBoxes` table with these persons; others are ignored.
+        size_px: side of the crops, marked by a line: smaller boxes are enlarged, larger ones reduced.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -119,17 +119,17 @@ def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int
     figure.add_vline(x=size_px, line={"color": GREY, "dash": "dot", "width": 1.5})
     ticks = 2.0 ** np.arange(np.floor(np.log2(edges[0])), np.ceil(np.log2(edges[-1])) + 1)
     figure.update_xaxes(type="log", range=np.log10(edges[[0, -1]]).tolist(), tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
-    figure.update_xaxes(title_text=_told_scaling(squares, size_px), row=2)
+    figure.update_xaxes(title_text=_describe_scaling(squares, size_px), row=2)
     figure.update_yaxes(title_text="annotated box, longer<br>side: persons, %", rangemode="tozero", row=1)
-    figure.update_yaxes(title_text="crop square, side:<br>persons, %", rangemode="tozero", row=2)
-    return _titled(figure, "Sizes of the boxes and of the crop squares", 500)
+    figure.update_yaxes(title_text="crop box, side:<br>persons, %", rangemode="tozero", row=2)
+    return _titled(figure, "Sizes of annotated boxes and crop boxes", 500)
 
 
 def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
-    """How many joints are labelled (visible or hidden) on a person: the share of each split's persons by that number.
+    """Plot the number of labelled joints (visible or occluded) per person, as a fraction of the persons of each split.
 
     Args:
-        targets: of these persons, and of others perhaps.
+        targets: targets with these persons; others are ignored.
         persons: a `Persons` table with rows.
 
     Raises:
@@ -155,7 +155,7 @@ def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
 
 @with_table_origin
 def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
-    """On how many persons each joint is visible, hidden or unlabelled, joints in the skeleton's order.
+    """Plot the fraction of persons on whom each joint is visible, occluded or unlabelled, in the order of the skeleton.
 
     Args:
         joint_labels: as from `count_joint_labels`.
@@ -168,24 +168,24 @@ def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
     rows = joint_labels.iloc[::-1]  # plotly draws upwards
     figure = go.Figure()
     for name, (colour, ink) in _LABELS.items():
-        shares = 100 * rows[f"{name}_fraction"]
+        percent = 100 * rows[f"{name}_fraction"]
         figure.add_bar(
-            y=rows["joint"].str.replace("_", " "), x=shares, name=name, marker_color=colour, orientation="h",
-            text=[f"{fraction:.0f}" if fraction >= 5 else "" for fraction in shares], textposition="inside", textangle=0,
+            y=rows["joint"].str.replace("_", " "), x=percent, name=name, marker_color=colour, orientation="h",
+            text=[f"{fraction:.0f}" if fraction >= 5 else "" for fraction in percent], textposition="inside", textangle=0,
             insidetextanchor="middle", textfont={"color": ink}, customdata=rows[name],
             hovertemplate="%{y}: %{x:.1f} % " + name + ", %{customdata:,} persons<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="persons, %", range=[0, 100])
-    figure.update_yaxes(**_APART)
+    figure.update_yaxes(**_TICKS)
     return _titled(figure, "How each joint is labelled", 150 + 24 * len(rows)).update_layout(
         barmode="stack", legend={"traceorder": "normal"}
     )
 
 
 def _titled(figure: go.Figure, title: str, height_px: int = 400) -> go.Figure:
-    """The shared look, with a title of its own: in Kedro-Viz nothing else says what is shown.
+    """Apply the shared style and a title, for Kedro-Viz, which shows no caption.
 
-    The title is an annotation: Kedro-Viz moves a layout's title into the plot, and has 60 px above it.
+    The title is an annotation, because Kedro-Viz moves the title of a layout into the plot.
     """
     figure.add_annotation(
         text=title, x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=32, showarrow=False,
@@ -194,8 +194,8 @@ def _titled(figure: go.Figure, title: str, height_px: int = 400) -> go.Figure:
     return apply_plot_style(figure, height_px).update_layout(margin={"t": 64})
 
 
-def _told_beside(rows: pd.DataFrame, unit: str) -> list[str]:
-    """Return each split's count of images or persons with a crop in words, the images with persons beside those of images."""
+def _hover_texts(rows: pd.DataFrame, unit: str) -> list[str]:
+    """Return the hover text per split: images or persons with a crop, and, for images, those with persons."""
     words = [f"{count:,} {unit} with a crop" for count in rows[unit]]
     if unit == "images" and "images_with_persons" in rows:
         return [f"{word}, of {count:,} with persons" for word, count in zip(words, rows["images_with_persons"], strict=True)]
@@ -208,7 +208,7 @@ def _counted(count: int, fraction: float, unit: str = "") -> str:
 
 
 def _with_few_reasons(rejected: pd.DataFrame) -> pd.DataFrame:
-    """At most so many rows a step and kind of record; the rarer reasons become one row."""
+    """Return at most eight rows per step and kind of record; the rarer reasons are summed."""
     parts = []
     for (step, record), rows in rejected.groupby(["step", "record"], sort=False):
         ordered = rows.sort_values("records", ascending=False, kind="stable")
@@ -226,22 +226,22 @@ def _wrapped(text: str) -> str:
 
 
 def _octave_edges(sides: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges of bins that are evenly wide on a logarithmic axis, an empty one at each end; below 1 px counts as 1 px."""
+    """Return bin edges of equal width on a logarithmic axis, with an empty bin at each end; sides below 1 px count as 1 px."""
     octaves = np.log2(np.maximum(sides, 1.0)) * _BINS_AN_OCTAVE
     return np.asarray(2.0 ** (np.arange(np.floor(octaves.min()) - 1, np.floor(octaves.max()) + 3) / _BINS_AN_OCTAVE))
 
 
-def _told_scaling(squares: NDArray[np.float64], size_px: int) -> str:
-    counts = {"are enlarged": (squares < size_px).sum(), "shrunk": (squares > size_px).sum()}
-    told = ", ".join(f"{_counted(count, count / len(squares))} {name}" for name, count in counts.items())
-    return f"px of the image (logarithmic); dotted: the crops' {size_px} px<br>of the squares, {told}"
+def _describe_scaling(squares: NDArray[np.float64], size_px: int) -> str:
+    counts = {"are enlarged": (squares < size_px).sum(), "reduced": (squares > size_px).sum()}
+    text = ", ".join(f"{_counted(count, count / len(squares))} {name}" for name, count in counts.items())
+    return f"px of the image (logarithmic); dotted: crop side of {size_px} px<br>of the crop boxes, {text}"
 
 
 def _size_curve(sides: NDArray[np.float64], edges: NDArray[np.float64], split: str, colour: str) -> go.Scatter:
-    """The histogram as a step curve, in percent of these persons."""
+    """Return the histogram as a step curve, in percent of these persons."""
     counts, _ = np.histogram(np.maximum(sides, 1.0), edges)
-    told = [f"{low:.0f} to {high:.0f} px: {count:,} persons" for low, high, count in zip(edges, edges[1:], counts, strict=False)]
+    texts = [f"{low:.0f} to {high:.0f} px: {count:,} persons" for low, high, count in zip(edges, edges[1:], counts, strict=False)]
     return go.Scatter(
-        x=np.sqrt(edges[:-1] * edges[1:]), y=100 * counts / len(sides), name=split, text=told, mode="lines",
+        x=np.sqrt(edges[:-1] * edges[1:]), y=100 * counts / len(sides), name=split, text=texts, mode="lines",
         line={"color": colour, "shape": "hvh", "width": 2}, hovertemplate="%{text}, %{y:.1f} %<extra>" + split + "</extra>",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where a model fails: types of errors, what they cost, groups of persons, and whether the score knows."""
+"""Plots of the evaluation: scores per joint, types of errors and their cost, groups of persons, reliability of scores."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -21,20 +21,20 @@ from posescope.reporting.setting_captions import describe_evaluation_setting
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints", "plot_joint_scores"]
 
-_PURPLE = "#cc79a7"  # Okabe and Ito's too
+_PURPLE = "#cc79a7"  # of the Okabe-Ito palette
 _TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION, GREY), strict=True))
-_FIGURES = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
+_METRICS = {"pck_thesis": ("PCK (thesis)", BLUE), "oks": ("OKS", AMBER)}
 
 
 def rank_joints(table: pd.DataFrame) -> list[str]:
-    """The labelled joints of an `ErrorTypes` table from the best to the worst: by the share of good ones, then of missed ones."""
-    shares = table.pivot(index="joint", columns="type", values="fraction").drop(index=ALL_JOINTS).dropna(subset=["good"])
-    return [str(joint) for joint in shares.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
+    """Return the labelled joints of an `ErrorTypes` table, best first: by the fraction of good joints, then of missed joints."""
+    fractions = table.pivot(index="joint", columns="type", values="fraction").drop(index=ALL_JOINTS).dropna(subset=["good"])
+    return [str(joint) for joint in fractions.sort_values(["good", "miss"], ascending=[False, True], kind="stable").index]
 
 
 @with_table_origin
 def plot_error_types(table: pd.DataFrame) -> go.Figure:
-    """The shares of the types of errors of each joint, stacked; the joint with the fewest good ones on top.
+    """Plot the fraction of each type of error per joint, stacked; the joint with the fewest good joints is on top.
 
     Args:
         table: an `ErrorTypes` table.
@@ -56,13 +56,13 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
             "%{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    figure.update_xaxes(title_text="share of the labelled joints, %", range=[0, 100])
+    figure.update_xaxes(title_text="labelled joints, %", range=[0, 100])
     return apply_plot_style(figure, 140 + 24 * len(order), describe_evaluation_setting(table))
 
 
 @with_table_origin
 def plot_error_costs(table: pd.DataFrame) -> go.Figure:
-    """What would be won if the joints of one type stood right: AP as bars, mean OKS as dots with whiskers.
+    """Plot the gain if the joints of one error type were correct: AP as bars, mean OKS as dots with intervals.
 
     Args:
         table: an `ErrorCosts` table.
@@ -73,10 +73,12 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
     require_columns(table, ("type", "joints", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high"), "error costs")
     rows = table[table["type"] != ALL_ERRORS].iloc[::-1]
     colours = [_TYPE_COLOURS.get(kind, GREY) for kind in rows["type"]]
-    figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("OKS AP won", "mean OKS won"), horizontal_spacing=0.06)
+    figure = make_subplots(
+        cols=2, shared_yaxes=True, subplot_titles=("gain in OKS AP", "gain in mean OKS"), horizontal_spacing=0.06
+    )
     bars = go.Bar(
         y=rows["type"], x=rows["ap_gain"], orientation="h", marker_color=colours, customdata=rows["joints"],
-        hovertemplate="%{y}: +%{x:.3f} AP, %{customdata:,} joints put right<extra></extra>",
+        hovertemplate="%{y}: +%{x:.3f} AP, %{customdata:,} corrected joints<extra></extra>",
     )  # fmt: skip
     dots = go.Scatter(
         y=rows["type"], x=rows["oks_gain"], mode="markers", marker={"color": colours, "size": 10},
@@ -90,7 +92,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
 
 @with_table_origin
 def plot_strata(table: pd.DataFrame) -> go.Figure:
-    """PCK and OKS of each group of persons as dots with whiskers; everybody's as dotted lines.
+    """Plot PCK and OKS of each group of persons as dots with intervals; dotted lines are those of all persons.
 
     Args:
         table: a `Strata` table.
@@ -98,26 +100,26 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("stratum", "group", "persons", *_FIGURES), "strata")
-    everybody, rows = table[table["stratum"] == ALL_PERSONS], table[table["stratum"] != ALL_PERSONS].iloc[::-1]
+    require_columns(table, ("stratum", "group", "persons", *_METRICS), "strata")
+    all_persons, rows = table[table["stratum"] == ALL_PERSONS], table[table["stratum"] != ALL_PERSONS].iloc[::-1]
     names = [f"{stratum}: {group}" for stratum, group in zip(rows["stratum"], rows["group"], strict=True)]
-    titles = [title for title, _ in _FIGURES.values()]
+    titles = [title for title, _ in _METRICS.values()]
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.05)
-    for place, (name, (title, colour)) in enumerate(_FIGURES.items(), 1):
+    for place, (name, (title, colour)) in enumerate(_METRICS.items(), 1):
         dots = go.Scatter(
             y=names, x=rows[name], mode="markers", name=title, marker={"color": colour, "size": 9},
             error_x=_whiskers(rows, name), customdata=rows["persons"],
             hovertemplate=f"%{{y}}: {title} %{{x:.3f}}, %{{customdata:,}} persons<extra></extra>",
         )  # fmt: skip
         figure.add_trace(dots, row=1, col=place)
-        for value in everybody[name].dropna():
+        for value in all_persons[name].dropna():
             figure.add_vline(x=value, line={"color": GREY, "dash": "dot", "width": 1}, row=1, col=place)
     return apply_plot_style(figure, 130 + 25 * len(rows), describe_evaluation_setting(table)).update_layout(showlegend=False)
 
 
 @with_table_origin
 def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
-    """PCK and OKS by score, for joints and for persons: a useful score climbs.
+    """Plot PCK and OKS by predicted score, for joints and persons; they rise if the score is informative.
 
     Args:
         table: a `Reliability` table.
@@ -126,7 +128,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("level", "count", "score", *_FIGURES), "reliability")
+    require_columns(table, ("level", "count", "score", *_METRICS), "reliability")
     require_columns(ranks, ("level", "spearman"), "rank correlations")
     spearman = dict(zip(ranks["level"], ranks["spearman"], strict=True))
     levels = ["joint", "person"]
@@ -134,7 +136,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
     for place, level in enumerate(levels, 1):
         rows = table[table["level"] == level]
-        for name, (title, colour) in _FIGURES.items():
+        for name, (title, colour) in _METRICS.items():
             curve = go.Scatter(
                 x=rows["score"], y=rows[name], mode="lines+markers", name=title, legendgroup=name, showlegend=place == 1,
                 line={"color": colour}, marker={"size": 7}, error_y=_whiskers(rows, name), customdata=rows["count"],
@@ -145,7 +147,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
         figure.update_xaxes(title_text=scores, row=1, col=place)
     figure.update_yaxes(range=[0, 1])
     figure.update_layout(legend={"y": 1.1}, margin={"t": 84})
-    return apply_plot_style(figure, told=describe_evaluation_setting(ranks))
+    return apply_plot_style(figure, subtitle=describe_evaluation_setting(ranks))
 
 
 def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
@@ -157,12 +159,11 @@ def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
 
 @with_table_origin
 def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
-    """PCK beside the mean error of every joint, the worst joint on top; whiskers where the table has an interval.
+    """Plot PCK and mean error of every joint, the worst joint on top.
 
     Args:
-        per_joint: one row a joint: joint (name), pck_thesis (0..1), mean_error_px (image px), labelled (how many places were
-            scored). NaN where nobody is labelled. Columns low and high, if there, hold the PCK's interval. With a column visibility,
-            only the rows `all` are drawn.
+        per_joint: one row per joint: joint (name), pck_thesis (0..1), mean_error_px (image px), labelled (number of scored
+            joints); NaN if no joint is labelled. Optional: low, high (interval of PCK), visibility (only rows `all` are drawn).
 
     Raises:
         ReportError: if a column is missing or there are no rows.

@@ -1,4 +1,4 @@
-"""What an autoencoder in the bottleneck has changed, and how its training went."""
+"""Plots of the improvement: differences between the variants, and the training of the autoencoders."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,27 +11,27 @@ __all__ = ["plot_autoencoder_training", "plot_improvement"]
 _COLUMNS = ("a", "b", "metric", "difference", "low", "high")
 _HISTORY = ("stack", "epoch", "train_loss", "val_loss")
 _MEASURE = "pck_thesis"
-# The comparison that is fair is the last one: the same training, without and with autoencoder.
+# Only the last comparison isolates the autoencoder: both variants have the same training.
 _SHOWN = (
-    ("original", "continued", "more training alone", GREY),
+    ("original", "continued", "more training", GREY),
     ("original", "improved", "more training and autoencoder", AMBER),
-    ("continued", "improved", "the autoencoder alone", BLUE),
+    ("continued", "improved", "autoencoder", BLUE),
 )
 
 
 def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
-    """Differences with their 95 % intervals: of all figures, and, for the autoencoder alone, joint by joint.
+    """Plot paired differences with 95 % intervals: of all metrics, and of PCK per joint for the autoencoder alone.
 
     Args:
-        figures: a row a comparison and figure: a, b, figure, difference, low, high.
-        joints: likewise, with joint.
+        figures: one row per comparison and metric: a, b, metric, difference, low, high.
+        joints: the same per joint, with column joint.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
     """
     require_columns(figures, _COLUMNS, "figures")
     require_columns(joints, (*_COLUMNS, "joint"), "joints")
-    titles = ("Difference by figure", "The autoencoder alone, PCK (thesis) by joint")
+    titles = ("Difference per metric", "Autoencoder alone, PCK (thesis) per joint")
     drawing = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.14)
     for a, b, name, colour in _SHOWN:
         chosen = figures[(figures["a"] == a) & (figures["b"] == b)]
@@ -43,16 +43,16 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
         drawing.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=column)
     drawing.update_xaxes(title_text="difference, 95 % interval", tickformat="+.3~f")
     apply_plot_style(drawing, height_px=max(380, 130 + 20 * len(chosen)))
-    drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first figure on top
+    drawing.update_yaxes(autorange="reversed", row=1, col=1)  # the first metric is on top
     return drawing.update_layout(scattermode="group", scattergap=0.4, legend={"y": -0.2, "yanchor": "top"})
 
 
 @with_table_origin
 def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
-    """The error by epoch: of noisy features that are learned from, and of persons held out.
+    """Plot the training and validation error of the autoencoders per epoch.
 
     Args:
-        history: a row an epoch and stack: stack, epoch, train_loss, held_out_loss.
+        history: one row per epoch and stack: stack, epoch, train_loss, val_loss.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -61,7 +61,7 @@ def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
     drawing = go.Figure()
     dashes = ("solid", "dash", "dot", "dashdot")
     for number, (stack, rows) in enumerate(history.groupby("stack", sort=True)):
-        for column, name, colour in (("train_loss", "learned from", AMBER), ("val_loss", "held out", GREEN)):
+        for column, name, colour in (("train_loss", "training", AMBER), ("val_loss", "validation", GREEN)):
             line = {"color": colour, "dash": dashes[number % len(dashes)]}
             drawing.add_trace(go.Scatter(x=rows["epoch"], y=rows[column], name=f"stack {stack}, {name}", mode="lines", line=line))
     drawing.update_xaxes(title_text="epoch")

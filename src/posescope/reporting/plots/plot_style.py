@@ -1,32 +1,27 @@
-"""The look that all figures share, and the error and the check that all of them use.
+"""Shared style, error and input check of all plots.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart. Plotly figures have no ground of their own and a text
-colour that can be read on white and on black; the page (`page.py`) tunes both to the reader's theme.
+Colours are of the Okabe-Ito palette, safe for colour-blind readers. Plots have a transparent background and grey text that is
+legible on white and on black; the report (`html_page`) adapts both to the theme of the reader.
 """
 
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from posescope.core.errors import PosescopeError
 from posescope.core.origin import Origin, origin_of_table
 
 __all__ = [
     "AMBER", "BLUE", "GREEN", "GREY", "VERMILION",
-    "ReportError", "add_plot_origin", "figure_to_rgb", "new_figure", "require_columns", "style_axes", "apply_plot_style", "with_table_origin",
+    "ReportError", "add_plot_origin", "apply_plot_style", "require_columns", "with_table_origin",
 ]  # fmt: skip
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
 
-_TOLD_PX = 24
+_SUBTITLE_PX = 24
 _GRID = "rgba(125, 133, 144, 0.25)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _TEMPLATE = go.layout.Template(
@@ -66,59 +61,41 @@ P = ParamSpec("P")
 
 
 class ReportError(PosescopeError):
-    """A figure or a page cannot be made from what it was given."""
+    """The inputs of a plot or a page are unusable."""
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
-    """Accept only a table with rows that has these columns; it may have others.
+    """Check that a table has rows and these columns; other columns are allowed.
+
+    Args:
+        frame: table to check.
+        columns: required columns.
+        what: name of the table in the message.
 
     Raises:
-        ReportError: otherwise; the message names what is missing.
+        ReportError: if it is empty or lacks a column.
     """
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ReportError(f"{what}: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}.")
     if frame.empty:
-        raise ReportError(f"{what}: the table has no rows, there is nothing to draw. Leave the figure out.")
+        raise ReportError(f"{what}: expected at least one row, found none. Leave the plot out.")
 
 
-def apply_plot_style(figure: go.Figure, height_px: int = 380, told: str = "") -> go.Figure:
-    """Give a plotly figure that its maker has just built the shared look, and return it.
+def apply_plot_style(figure: go.Figure, height_px: int = 380, subtitle: str = "") -> go.Figure:
+    """Apply the shared style to a plotly figure, in place, and return it.
 
     Args:
-        figure: changed in place.
-        height_px: of the whole.
-        told: a line above the figure, with what its numbers are of; it makes the figure a little higher.
+        figure: the figure.
+        height_px: height of the figure.
+        subtitle: a line above the plot, such as the evaluation setting; adds 24 px to the height.
     """
     figure.update_layout(template=_TEMPLATE, height=height_px)
-    if told:
+    if subtitle:
         top = figure.layout.margin.t or _TEMPLATE.layout.margin.t
-        title = {"text": told, "font": {"size": 12}, "x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top"}
-        figure.update_layout(title={**title, "pad": {"t": 8}}, height=height_px + _TOLD_PX, margin={"t": top + _TOLD_PX})
+        title = {"text": subtitle, "font": {"size": 12}, "x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top"}
+        figure.update_layout(title={**title, "pad": {"t": 8}}, height=height_px + _SUBTITLE_PX, margin={"t": top + _SUBTITLE_PX})
     return figure
-
-
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """A matplotlib figure with its own Agg canvas at 100 dots an inch; no global state is touched."""
-    figure = Figure(figsize=(width_in, height_in), dpi=100, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def style_axes(axes: Axes) -> None:
-    """Light grid, no box."""
-    axes.grid(visible=True, color="#d9dde2", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(colors="#333333", labelsize=9)
-
-
-def figure_to_rgb(figure: Figure) -> NDArray[np.uint8]:
-    """Render a matplotlib figure: (H, W, 3) uint8 RGB."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
 def add_plot_origin(figure: go.Figure, origin: Origin | None) -> go.Figure:

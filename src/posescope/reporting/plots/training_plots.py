@@ -1,9 +1,8 @@
-"""How training went: losses and PCK by epoch, for the screen (plotly) and for paper (matplotlib)."""
+"""Plots of the training history: losses and PCK per epoch."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
 from posescope.reporting.plots.plot_style import (
@@ -12,13 +11,11 @@ from posescope.reporting.plots.plot_style import (
     GREEN,
     GREY,
     apply_plot_style,
-    new_figure,
     require_columns,
-    style_axes,
     with_table_origin,
 )
 
-__all__ = ["plot_history", "plot_history_static"]
+__all__ = ["plot_history"]
 
 _COLUMNS = ("epoch", "train_loss", "val_loss", "val_pck_thesis", "learning_rate")
 _LOSSES = (("train_loss", "training", AMBER), ("val_loss", "validation", BLUE))
@@ -26,10 +23,10 @@ _LOSSES = (("train_loss", "training", AMBER), ("val_loss", "validation", BLUE))
 
 @with_table_origin
 def plot_history(history: pd.DataFrame) -> go.Figure:
-    """Losses (logarithmic) beside the validation PCK; dotted lines mark epochs that begin with a lower learning rate.
+    """Plot the losses (logarithmic) and the validation PCK; dotted lines mark drops of the learning rate.
 
     Args:
-        history: one row an epoch: epoch, train_loss, val_loss, val_pck_thesis (0..1, may be NaN), learning_rate.
+        history: one row per epoch: epoch, train_loss, val_loss, val_pck_thesis (0..1, may be NaN), learning_rate.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -55,27 +52,8 @@ def plot_history(history: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure).update_layout(hovermode="x unified", legend={"y": -0.2, "yanchor": "top"})
 
 
-def plot_history_static(history: pd.DataFrame) -> Figure:
-    """As `plot_history`, as a matplotlib figure of 9 x 3.4 inches."""
-    require_columns(history, _COLUMNS, "history")
-    figure = new_figure(9, 3.4)
-    losses, pck = figure.subplots(1, 2)
-    for column, name, colour in _LOSSES:
-        losses.plot(history["epoch"], history[column], color=colour, label=name)
-    losses.set(yscale="log", xlabel="epoch", ylabel="loss", title="Loss")
-    losses.legend(frameon=False)
-    pck.plot(history["epoch"], history["val_pck_thesis"], color=GREEN)
-    pck.set(xlabel="epoch", ylabel="PCK (thesis)", title="Validation PCK (thesis)")
-    for epoch, _ in _rate_changes(history):
-        for axes in (losses, pck):
-            axes.axvline(epoch, color=GREY, linestyle=":", linewidth=1)
-    for axes in (losses, pck):
-        style_axes(axes)
-    return figure
-
-
 def _rate_changes(history: pd.DataFrame) -> list[tuple[float, float]]:
-    """(epoch, new learning rate) wherever the rate falls by a third or more: steps, not the slope of a smooth schedule."""
+    """Return (epoch, new rate) where the learning rate falls by a third or more: the steps of a schedule, not its slope."""
     rates = history["learning_rate"].to_numpy(dtype=np.float64)
     epochs = history["epoch"].to_numpy(dtype=np.float64)
     fallen = np.flatnonzero(rates[1:] < rates[:-1] * (2 / 3)) + 1

@@ -1,4 +1,4 @@
-"""How a search went: the best PCK so far, and the PCK against each parameter that was searched."""
+"""Plots of a parameter search: PCK per trial, and PCK against each searched parameter."""
 
 import math
 
@@ -13,17 +13,17 @@ __all__ = ["plot_search_history", "plot_searched_parameters"]
 
 _COLUMNS = ("number", "state", "value", "epochs", "seconds", "reason")
 _COLOURS = {"completed": BLUE, "pruned": AMBER}
-_IN_A_ROW = 3
+_PANELS_PER_ROW = 3
 _FEW_VALUES = 3
-# From this ratio of the largest to the smallest value on, an axis is logarithmic.
+# An axis is logarithmic if the largest value is at least this many times the smallest.
 _LOG_RATIO = 8.0
 
 
 def plot_search_history(trials: pd.DataFrame) -> go.Figure:
-    """The PCK of every trial, and the best of the completed ones so far as a line; failed trials have crosses at the bottom.
+    """Plot the PCK of every trial and the best completed one so far; failed trials are crosses at the bottom.
 
     Args:
-        trials: a row a trial: number, state, value (0..1, NaN where there was none), epochs, seconds, reason.
+        trials: one row per trial: number, state, value (0..1, NaN if there is none), epochs, seconds, reason.
 
     Raises:
         ReportError: if a column is missing or there are no rows.
@@ -47,7 +47,7 @@ def plot_search_history(trials: pd.DataFrame) -> go.Figure:
 
 
 def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
-    """The PCK against each searched parameter, a panel each.
+    """Plot the PCK against each searched parameter, one panel per parameter.
 
     Args:
         trials: as for `plot_search_history`; every further column is a parameter.
@@ -58,14 +58,14 @@ def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
     require_columns(trials, _COLUMNS, "trials")
     names = [name for name in trials.columns if name not in _COLUMNS]
     require_columns(trials, names or ["a parameter"], "trials")
-    rows, columns = math.ceil(len(names) / _IN_A_ROW), min(len(names), _IN_A_ROW)
+    rows, columns = math.ceil(len(names) / _PANELS_PER_ROW), min(len(names), _PANELS_PER_ROW)
     figure = make_subplots(rows=rows, cols=columns, subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.06)
     for place, name in enumerate(names):
-        row, column = place // _IN_A_ROW + 1, place % _IN_A_ROW + 1
+        row, column = place // _PANELS_PER_ROW + 1, place % _PANELS_PER_ROW + 1
         for state in _COLOURS:
             figure.add_trace(_points(trials, name, state, is_named=place == 0), row=row, col=column)
         figure.update_xaxes(type=_axis_of(trials[name]), row=row, col=column)
-        if trials[name].nunique() <= _FEW_VALUES:  # of a few choices each has its tick
+        if trials[name].nunique() <= _FEW_VALUES:  # one tick per choice
             figure.update_xaxes(tickvals=sorted(trials[name].unique()), row=row, col=column)
         figure.update_yaxes(tickformat="~g", row=row, col=column)
     figure.update_yaxes(title_text="validation PCK (thesis)", col=1)

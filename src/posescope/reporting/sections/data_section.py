@@ -1,4 +1,4 @@
-"""The report's chapter on the data: how it came to be, what is in it, what it looks like."""
+"""Sections of the report on the data and its quality."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ __all__ = ["DataInputs", "assemble_data_section", "assemble_quality_section"]
 
 @dataclass(frozen=True, eq=False)
 class DataInputs:
-    """What data engineering leaves for people to look at.
+    """Results of data engineering that the report shows.
 
     Attributes:
         distribution: a `Distribution` table.
         rejected: as from `count_rejected`.
         joint_labels: as from `count_joint_labels`.
         quality: a `DataQuality` table.
-        box_sizes, joint_counts: figures; their tables would have a row a person.
-        crop_grid, target_grid, average_crop: pictures, (H, W, 3) uint8 RGB.
+        distribution_plot, rejected_plot, joint_labels_plot, box_sizes_plot, joint_counts_plot: plotly figures.
+        crop_grid, target_grid, average_crop: (H, W, 3) uint8 RGB.
     """
 
     distribution: pd.DataFrame
@@ -40,31 +40,31 @@ class DataInputs:
 
 
 def assemble_data_section(inputs: DataInputs) -> Section:
-    """What was read, what was set aside and why, who is left, and what they look like."""
+    """Return the section on persons, splits, rejected records and labels."""
     kept = inputs.rejected[(inputs.rejected["step"] == "accepted") & (inputs.rejected["record"] == "person")].iloc[0]
     text = (
-        f"Of all annotated persons, {kept['records']:,} ({100 * kept['fraction']:.1f} %) have a crop; the others were set aside, "
-        "each with its reason. Records are read from the annotations, filtered, given a square, and cut out of their image, in "
-        "this order. The splits are disjoint by image."
+        f"Of all annotated persons, {kept['records']:,} ({100 * kept['fraction']:.1f} %) have a crop; the other "
+        "persons were rejected, with a reason. Records are read, filtered, boxed and cropped, in this order. No image is in two "
+        "splits."
     )
-    return Section(title="The data", text=text, figures=_figures(inputs), pictures=_pictures(inputs),
+    return Section(title="The data", text=text, plots=_plots(inputs), images=_images(inputs),
                    tables=_tables(inputs))  # fmt: skip
 
 
 def assemble_quality_section(quality: pd.DataFrame) -> Section:
-    """Return the section that lists what was mended in the data set's files and what is doubtful in them.
+    """Return the section that lists repaired and implausible records.
 
     Args:
         quality: a `DataQuality` table; may be empty.
     """
     if quality.empty:
-        return Section(title="Data quality", text="The checks of the annotation files and images found nothing.")
+        return Section(title="Data quality", text="The checks of annotation files and images have no findings.")
     counts = quality["severity"].value_counts()
     text = (
-        f"{counts.get('repaired', 0)} findings were mended: a missing or wrong value was replaced. {counts.get('warned', 0)} are "
-        "warnings: the records are used as they are, so look at them before you trust a score."
+        f"{counts.get('repaired', 0)} findings were repaired: a missing or wrong value was replaced; "
+        f"{counts.get('warned', 0)} are warnings: these records are used unchanged and may affect the scores."
     )
-    caption = "Records are persons, images, or joints of the skeleton; shares are of those that were checked."
+    caption = "Records are persons, images, or joints of the skeleton; fractions are of the checked records."
     return Section(
         title="Data quality",
         text=text,
@@ -72,7 +72,7 @@ def assemble_quality_section(quality: pd.DataFrame) -> Section:
     )
 
 
-def _figures(inputs: DataInputs) -> tuple[ReportPlot, ...]:
+def _plots(inputs: DataInputs) -> tuple[ReportPlot, ...]:
     return (
         ReportPlot(
             inputs.distribution_plot,
@@ -81,39 +81,39 @@ def _figures(inputs: DataInputs) -> tuple[ReportPlot, ...]:
         ),
         ReportPlot(
             inputs.rejected_plot,
-            "What each step sets aside, from the first (top) to the last.",
+            "Rejected records by step, from the first (top) to the last.",
             "Bars by step and reason",
         ),
         ReportPlot(
             inputs.box_sizes_plot,
-            "The longer side of the annotated boxes, and the squares that are cut: what is smaller than the crop is enlarged.",
-            "Histograms of box and square sizes by split",
+            "Longer side of the annotated boxes and side of the crop boxes; boxes smaller than the crop are enlarged.",
+            "Histograms of box sizes by split",
         ),
         ReportPlot(
             inputs.joint_counts_plot,
-            "How many joints of a person are visible or hidden.",
+            "Number of labelled joints (visible or occluded) per person.",
             "Histogram of labelled joints by split",
         ),
         ReportPlot(
             inputs.joint_labels_plot,
-            "How each joint is labelled, over the persons of all splits.",
+            "Labels of each joint, over the persons of all splits.",
             "Stacked bars by joint",
         ),
     )
 
 
-def _pictures(inputs: DataInputs) -> tuple[ReportImage, ...]:
+def _images(inputs: DataInputs) -> tuple[ReportImage, ...]:
     return (
-        ReportImage(inputs.crop_grid, "Crops with their annotation.", "Contact sheet of crops"),
+        ReportImage(inputs.crop_grid, "Crops with their annotation.", "Image grid of crops"),
         ReportImage(
             inputs.target_grid,
-            "Crops with their annotation, and under all of their target heatmaps.",
-            "Contact sheet of heatmaps",
+            "Crops with their annotation and, below, their target heatmaps.",
+            "Image grid of heatmaps",
         ),
         ReportImage(
             inputs.average_crop,
-            "The average crop of each split; where the square reaches beyond the image, a crop does not count.",
-            "Mean images by split, with the mean skeleton",
+            "Average crop of each split, without padding.",
+            "Average image and average skeleton by split",
         ),
     )
 
@@ -124,10 +124,13 @@ def _tables(inputs: DataInputs) -> tuple[ReportTable, ...]:
             "Data distribution",
             _in_percent(inputs.distribution),
             decimals=1,
-            caption="Images and persons with a crop. Images with persons have a person record, before any was set aside.",
+            caption="Images and persons with a crop. Images with persons are counted before any record is rejected.",
         ),
         ReportTable(
-            "Set aside, and left", _in_percent(inputs.rejected), decimals=1, caption="Shares of all persons, or of all images."
+            "Rejected and accepted records",
+            _in_percent(inputs.rejected),
+            decimals=1,
+            caption="Percent of all persons or of all images.",
         ),
         ReportTable("Joint labels", _in_percent(inputs.joint_labels), decimals=1, caption="Persons of all splits."),
     )
