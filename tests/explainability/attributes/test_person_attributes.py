@@ -118,7 +118,7 @@ def test_a_skeleton_without_these_joints_has_attributes_of_the_box_only() -> Non
 
 def test_an_unknown_attribute_is_described_by_its_name() -> None:
     assert attribute_named("standing").high == "standing"
-    assert attribute_named("hat").high == "much hat"
+    assert attribute_named("hat").high == "high hat"
 
 
 def test_image_attributes_by_hand(model, scattered_crops) -> None:

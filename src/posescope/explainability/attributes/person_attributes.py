@@ -101,7 +101,7 @@ IMAGE_ATTRIBUTES: tuple[Attribute, ...] = (
 def attribute_named(name: str) -> Attribute:
     """Return the attribute with this name; one that is not built in is described by its name."""
     known = {attribute.name: attribute for attribute in (*ATTRIBUTES, *IMAGE_ATTRIBUTES)}
-    return known.get(name, Attribute(name, f"little {name}", f"much {name}", ""))
+    return known.get(name, Attribute(name, f"low {name}", f"high {name}", ""))
 
 
 def measure_attributes(
