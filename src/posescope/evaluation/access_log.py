@@ -183,7 +183,7 @@ class AccessLog:
             if accesses[access.number - 1 : access.number] != [access]:
                 raise DataError(
                     f"{self.root}: expected access {access.number}, opened at {access.opened_utc}, but it is missing or was "
-                    f"changed."
+                    "changed."
                 )
             content = {name: value for part in parts for name, value in part.to_dict().items()}
             accesses[access.number - 1] = replace(access, state="completed", completed_utc=_now(), metric_values=content)
@@ -224,10 +224,8 @@ def check_unseen(provenance: Mapping[str, Any], persons: pd.DataFrame, trained_e
     elif not trained_elsewhere:
         raise AccessError(
             f"Expected a model that was trained with the current test set ({now}) held out, found one with another test set "
-            f"({then}): it may "
-            "have been trained on test persons. Train again (pipeline modelling), or restore the split. If the model comes from "
-            "other data "
-            "without these persons: --params final_test.trained_elsewhere=true."
+            f"({then}): it may have been trained on test persons. Train again (pipeline modelling), or restore the split. If the "
+            "model comes from other data without these persons: --params final_test.trained_elsewhere=true."
         )
 
 
@@ -294,11 +292,9 @@ def _describe_refusal(test: FinalTest, earlier: Sequence[AccessRecord]) -> str:
     place = f" in {last.data_dir}" if last.data_dir else ""
     return (
         f"the test set was scored before {difference} (earlier accesses: {len(earlier)}, the last at {last.opened_utc}{place}; "
-        f"persons in common: "
-        f"{shared:,} of {test.persons:,}). Choosing between models by the test set makes its metrics too "
+        f"persons in common: {shared:,} of {test.persons:,}). Choosing between models by the test set makes its metrics too "
         "optimistic: compare models on the validation set. To score it all the same: --params "
-        "final_test.allow_repeated_access=true, which "
-        "is logged."
+        "final_test.allow_repeated_access=true, which is logged."
     )
 
 

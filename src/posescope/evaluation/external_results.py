@@ -63,8 +63,7 @@ def match_results(
     if not (last > first).any():
         raise MetricError(
             f"COCO results: expected records of category {skeleton.category_id} in the images of the {len(evaluated_persons)} "
-            f"evaluated "
-            f"persons, found none among {len(results)} records. Check image_id and category_id."
+            f"evaluated persons, found none among {len(results)} records. Check image_id and category_id."
         )
     # One row per pair of a person and a result of the same image.
     rows = np.repeat(np.arange(len(person_ids)), last - first)

@@ -107,7 +107,7 @@ def evaluate_precision(
         evaluated_persons: a `Persons` table, read for `crops` only. None: all persons count.
 
     Returns:
-        oks_ap, oks_ap50, oks_ap75 and oks_ar, and the ids of all images of the evaluation, ascending, for the draws of other metrics.
+        oks_ap, oks_ap50, oks_ap75 and oks_ar; and the ids of all evaluated images, ascending, for the draws of other metrics.
     """
     annotations = None if evaluated_persons is None else annotations_to_find(protocol, evaluated_persons)
     found = evaluate_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)

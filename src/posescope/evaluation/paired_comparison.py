@@ -194,9 +194,8 @@ def _check_images(joined: pd.DataFrame) -> None:
         row = moved.iloc[0]
         raise MetricError(
             f"The runs were scored on different persons: person {row['person_id']:.0f} is in image {row['image_id:a']:.0f} in A "
-            f"and in image "
-            f"{row['image_id:b']:.0f} in B ({pluralise(len(moved), 'such person')}). Only runs on the same validation set can be "
-            f"compared."
+            f"and in image {row['image_id:b']:.0f} in B ({pluralise(len(moved), 'such person')}). Only runs on the same "
+            "validation set can be compared."
         )
 
 
@@ -212,6 +211,5 @@ def _check_labels(first: pd.DataFrame, second: pd.DataFrame) -> None:
     if labels[0] != labels[1]:
         raise MetricError(
             "The runs were scored against different annotations: labelled joints of the same persons, or their coordinates, "
-            "differ. Only runs "
-            "on the same validation set can be compared."
+            "differ. Only runs on the same validation set can be compared."
         )

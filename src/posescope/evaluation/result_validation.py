@@ -185,8 +185,7 @@ def _describe(faults: Sequence[str], count: int, source: str) -> str:
     more = len(faults) - _SHOWN_FAULTS
     lines = [*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])]
     return (
-        f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} invalid (counted from "
-        f"0); "
+        f"{source}: {len(faults)} of {pluralise(count, 'record')} {'is' if len(faults) == 1 else 'are'} invalid (from 0); "
         "nothing was scored. Correct the file.\n  " + "\n  ".join(lines)
     )
 

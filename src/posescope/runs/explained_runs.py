@@ -104,8 +104,7 @@ def common_persons(runs: Sequence[ExplainedRun]) -> NDArray[np.int64]:
         if not first.annotations.loc[shared].equals(run.annotations.loc[shared]):
             raise DataError(
                 f"{first.data_dir} and {run.data_dir} have different persons: the same person_id has another annotation, image "
-                f"or "
-                "box. Explain the networks on the same data."
+                "or box. Explain the networks on the same data."
             )
     if len(shared) < MIN_PERSONS:
         raise DataError(

@@ -100,8 +100,7 @@ class FinishedRun:
             kinds = ("a model", f"the results {self.results}")
             raise DataError(
                 f"Run {self.run_id}: according to its record {kinds[self.results is not None]} was scored, but its table "
-                f"{_SCORES} "
-                f"disagrees (results: {found.results or 'none'}). They are of different runs. {_REMEDY}"
+                f"{_SCORES} disagrees (results: {found.results or 'none'}). They are of different runs. {_REMEDY}"
             )
         return found
 
@@ -215,7 +214,7 @@ def find_run(name: str, data_dir: Path) -> FinishedRun:
         raise DataError(
             f"No run '{name}' in {data_dir / _RUNS}, and no folder of this name with runs. Runs with scores: "
             f"{', '.join(run.run_id for run in _runs_below(data_dir) if run.has_scores) or 'none'}. Name another place by "
-            f"--data-dir."
+            "--data-dir."
         )
     return _with_scores(_read_run(place))
 
@@ -235,8 +234,7 @@ def check_comparable(first: FinishedRun, second: FinishedRun) -> None:
         if values[0] != values[1]:
             raise DataError(
                 f"The runs were scored on different persons: data_engineering.{key} is {found[0]} in A and {found[1]} in B. Only "
-                f"runs on the "
-                "same validation set can be compared."
+                "runs on the same validation set can be compared."
             )
 
 
@@ -268,8 +266,7 @@ def describe_differences(first: FinishedRun, second: FinishedRun) -> list[str]:
     if metrics[0] != metrics[1]:
         sentences.append(
             f"The runs have different metrics (evaluation.scoring.metrics): A {metrics[0]}, B {metrics[1]}. Values of the same "
-            f"name may have "
-            "been computed in two ways."
+            "name may have been computed in two ways."
         )
     return sentences
 
@@ -298,8 +295,7 @@ def _newest_with_scores(folder: Path) -> FinishedRun:
     if selected is not newest:
         reason = (
             f"{folder}: selected {selected.run_id}, the newest run of a model. The newest run, {newest.run_id}, scored the "
-            f"results "
-            f"{newest.results}: name it by its id to compare it."
+            f"results {newest.results}: name it by its id to compare it."
         )
     return replace(selected, selection_reason=reason)
 

@@ -119,9 +119,8 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
     if records.repaired:
         first = records.repaired[0]
         _log.info(
-            "average precision: %d values of the annotation file are repaired, as for all other metrics; the first: annotation "
-            "%s, "
-            "%s (%s)", len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
+            "average precision: %d values of the annotation file were repaired by the reader; the first: annotation %s, %s (%s)",
+            len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in records.valid]
     return {"images": images, "annotations": annotations, "categories": categories}
@@ -153,8 +152,7 @@ def _check_persons(truth: Mapping[str, Any], joint_count: int, evaluated: set[in
     if not any(a["image_id"] in evaluated and a["num_keypoints"] > 0 and not a["iscrowd"] for a in truth["annotations"]):
         raise MetricError(
             f"average precision: expected persons with labelled keypoints of {joint_count} joints, crowds excluded, found none "
-            f"in "
-            f"{len(evaluated)} images. Check that annotation file, skeleton and image ids belong together."
+            f"in {len(evaluated)} images. Check that annotation file, skeleton and image ids belong together."
         )
 
 

@@ -99,8 +99,7 @@ class Oks:
         if len(sigmas) != scored.visibility.shape[1]:
             raise MetricError(
                 f"oks: expected one sigma per joint ({scored.visibility.shape[1]}), found {len(sigmas)}. Correct the option "
-                f"`sigmas` of the "
-                "metric, or remove it to use the sigmas of the skeleton."
+                "`sigmas` of the metric, or remove it to use the sigmas of the skeleton."
             )
         similarities = joint_similarities(scored.predicted, scored.truth, scored.areas, sigmas)
         per_person = mean_over_labelled(similarities, scored.labelled, axis=1)

@@ -47,8 +47,7 @@ def reference_lengths(scored: ScoredPersons, normalise: Normalise) -> NDArray[np
     if missing:
         raise MetricError(
             f"pck: `normalise: {normalise}` needs the joints {' and '.join(names)}, but the skeleton lacks "
-            f"{' and '.join(missing)}. "
-            f"It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
+            f"{' and '.join(missing)}. It has: {', '.join(scored.joint_names) or 'no names'}. Choose `normalise: box`."
         )
     first, second = (scored.truth[:, scored.joint_names.index(name)] for name in names)
     lengths: NDArray[np.float64] = np.hypot(*(first - second).T)
