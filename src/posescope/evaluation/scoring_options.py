@@ -31,7 +31,7 @@ class ScoringOptions(Options):
         "null: coco for AP and AR, crops for all other metrics",
     )
     seed: int = Field(0, ge=0, description="seed of the bootstrap intervals")
-    resamples: int = Field(1000, ge=1, le=100_000, description="draws of images that the intervals are made from")
+    resamples: int = Field(1000, ge=1, le=100_000, description="bootstrap resamples of the images")
 
     @property
     def person_protocol(self) -> Protocol:

@@ -1,4 +1,4 @@
-"""The parameters of the namespace `data_engineering`."""
+"""Parameters of the pipeline `data_engineering`."""
 
 from typing import TYPE_CHECKING
 
@@ -22,19 +22,19 @@ __all__ = ["DataEngineeringOptions", "FilterOptions"]
 
 
 class FilterOptions(Options):
-    """Which filters people must pass, beyond having a labelled joint and being no crowd."""
+    """Filters of persons, besides those that reject crowds and persons without labelled joints."""
 
     filters: tuple[FilterSpec, ...] = Field((), description="components of posescope.filters, in order")
 
 
 class DataEngineeringOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `data_engineering`."""
 
-    source: SourceOptions = Field(default_factory=SourceOptions, description="how the data set's splits and files are called")
-    failures: FailureLimits = Field(default_factory=FailureLimits, description="how much may be malformed or unreadable")
-    sample: SampleOptions | None = Field(None, description="make the generated sample where it is absent; null: real data")
-    filter: FilterOptions = Field(default_factory=FilterOptions, description="who stays")
-    crop: CropOptions = Field(default_factory=CropOptions, description="how people are cut out")
-    split: SplitOptions = Field(default_factory=SplitOptions, description="how the test set is drawn")
-    codec: CodecSpec = Field(ComponentSpec(name="thesis"), description="how joints become heatmaps")
-    preview: PreviewOptions = Field(default_factory=PreviewOptions, description="how much is read for a first look")
+    source: SourceOptions = Field(default_factory=SourceOptions, description="names of the splits, folders and files of the data set")
+    failures: FailureLimits = Field(default_factory=FailureLimits, description="limits of malformed and unreadable records")
+    sample: SampleOptions | None = Field(None, description="generate the sample if it is absent; null: real data")
+    filter: FilterOptions = Field(default_factory=FilterOptions, description="filters of persons")
+    crop: CropOptions = Field(default_factory=CropOptions, description="crop rule, size and workers")
+    split: SplitOptions = Field(default_factory=SplitOptions, description="size and seed of the test set")
+    codec: CodecSpec = Field(ComponentSpec(name="thesis"), description="encoding of joints as heatmaps: a component of posescope.codecs")
+    preview: PreviewOptions = Field(default_factory=PreviewOptions, description="size of the previews")

@@ -1,4 +1,4 @@
-"""The parameters of the namespace `evaluation`."""
+"""Parameters of the pipeline `evaluation`."""
 
 from pydantic import Field
 
@@ -11,27 +11,27 @@ __all__ = ["EvaluationOptions", "ErrorAnalysisOptions", "ScoringOptions"]
 
 
 class ErrorAnalysisOptions(Options):
-    """How closely one looks at where the model fails."""
+    """Options of the error analysis."""
 
-    seed: int = Field(0, ge=0, description="seed of the draws of images that the intervals come from")
-    resamples: int = Field(1000, ge=2, le=100_000, description="draws of the images")
-    rank_resamples: int = Field(200, ge=2, le=100_000, description="draws for rank correlations, which cost more")
-    score_bins: int = Field(10, ge=1, le=100, description="ranges of scores, of equally many joints or persons")
-    worst_persons: int = Field(50, ge=1, le=500, description="persons on the contact sheet of the worst")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap intervals")
+    resamples: int = Field(1000, ge=2, le=100_000, description="bootstrap resamples of the images")
+    rank_resamples: int = Field(200, ge=2, le=100_000, description="bootstrap resamples for rank correlations, which take longer")
+    score_bins: int = Field(10, ge=1, le=100, description="bins of scores, with equal numbers of joints or persons")
+    worst_persons: int = Field(50, ge=1, le=500, description="persons on the image grid of the worst persons")
     decoding_effects: bool = Field(
-        True, description="measure sub-pixel decoding and the flip test; costs two more passes over the validation crops"
+        True, description="measure the effects of sub-pixel decoding and flip test; takes two more passes over the validation crops"
     )
 
 
 class EvaluationOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `evaluation`."""
 
-    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
-    scoring: ScoringOptions = Field(default_factory=ScoringOptions, description="how it is scored")
+    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="batch size, device and flip test")
+    scoring: ScoringOptions = Field(default_factory=ScoringOptions, description="metrics, protocol and intervals")
     results: LocalPath | None = Field(
         None,
-        description="path of a JSON file of COCO keypoint results, to be scored in place of the model's predictions",
+        description="path of a JSON file of COCO keypoint results that are scored instead of the model",
     )
     error_analysis: ErrorAnalysisOptions = Field(
-        default_factory=ErrorAnalysisOptions, description="how it is seen where the model fails"
+        default_factory=ErrorAnalysisOptions, description="options of the error analysis"
     )

@@ -1,4 +1,4 @@
-"""The parameters of the namespace `explainability`."""
+"""Parameters of the pipeline `explainability`."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -89,10 +89,10 @@ class AnalysesOptions(Options):
 
 
 class ExplainabilityOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `explainability`."""
 
     persons: PersonsOptions = Field(default_factory=PersonsOptions, description="persons and layer")
-    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
+    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="batch size, device and flip test")
     reducer: ReducerSpec = Field(
         ComponentSpec(name="pca"), description="component of posescope.reducers that computes the components"
     )

@@ -1,4 +1,4 @@
-"""The parameters of the namespace `inference`."""
+"""Parameters of the pipeline `inference`."""
 
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ __all__ = ["InferenceOptions"]
 
 
 class InferenceOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `inference`."""
 
     detector: DetectorSpec = Field(ComponentSpec(name="full_image"), description="finds the persons of an image")
-    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="how the model is run")
+    prediction: PredictionOptions = Field(default_factory=PredictionOptions, description="batch size, device and flip test")
     image_limits: ImageLimits = Field(default_factory=ImageLimits, description="the largest image that is decoded")
-    overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="how poses are drawn")
+    overlays: OverlayOptions = Field(default_factory=OverlayOptions, description="drawing of the poses")

@@ -1,4 +1,4 @@
-"""The parameters of the namespace `modelling`."""
+"""Parameters of the pipeline `modelling`."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ __all__ = ["ModellingOptions"]
 
 
 class ModellingOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `modelling`."""
 
     model: ModelSpec = Field(ComponentSpec(name="hourglass"), description="the network: a component of posescope.models")
-    training: TrainingOptions = Field(default_factory=TrainingOptions, description="how it is trained")
+    training: TrainingOptions = Field(default_factory=TrainingOptions, description="options of the training")

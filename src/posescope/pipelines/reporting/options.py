@@ -1,4 +1,4 @@
-"""The parameters of the namespace `reporting`."""
+"""Parameters of the pipeline `reporting`."""
 
 from pydantic import Field
 
@@ -8,13 +8,13 @@ __all__ = ["PageOptions", "ReportingOptions"]
 
 
 class PageOptions(Options):
-    """What the report shows."""
+    """Options of the report page."""
 
     title: str = Field("posescope report", min_length=1, description="title of the page")
-    examples: int = Field(6, ge=1, le=50, description="persons whose story is told")
+    examples: int = Field(6, ge=1, le=50, description="persons shown from image to prediction")
 
 
 class ReportingOptions(Options):
-    """All parameters of the pipeline."""
+    """Parameters of the pipeline `reporting`."""
 
-    page: PageOptions = Field(default_factory=PageOptions, description="what the report shows")
+    page: PageOptions = Field(default_factory=PageOptions, description="options of the report page")
