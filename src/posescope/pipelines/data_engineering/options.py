@@ -30,11 +30,15 @@ class FilterOptions(Options):
 class DataEngineeringOptions(Options):
     """Parameters of the pipeline `data_engineering`."""
 
-    source: SourceOptions = Field(default_factory=SourceOptions, description="names of the splits, folders and files of the data set")
+    source: SourceOptions = Field(
+        default_factory=SourceOptions, description="names of the splits, folders and files of the data set"
+    )
     failures: FailureLimits = Field(default_factory=FailureLimits, description="limits of malformed and unreadable records")
     sample: SampleOptions | None = Field(None, description="generate the sample if it is absent; null: real data")
     filter: FilterOptions = Field(default_factory=FilterOptions, description="filters of persons")
     crop: CropOptions = Field(default_factory=CropOptions, description="crop rule, size and workers")
     split: SplitOptions = Field(default_factory=SplitOptions, description="size and seed of the test set")
-    codec: CodecSpec = Field(ComponentSpec(name="thesis"), description="encoding of joints as heatmaps: a component of posescope.codecs")
+    codec: CodecSpec = Field(
+        ComponentSpec(name="thesis"), description="encoding of joints as heatmaps: a component of posescope.codecs"
+    )
     preview: PreviewOptions = Field(default_factory=PreviewOptions, description="size of the previews")

@@ -19,7 +19,8 @@ class ErrorAnalysisOptions(Options):
     score_bins: int = Field(10, ge=1, le=100, description="bins of scores, with equal numbers of joints or persons")
     worst_persons: int = Field(50, ge=1, le=500, description="persons on the image grid of the worst persons")
     decoding_effects: bool = Field(
-        True, description="measure the effects of sub-pixel decoding and flip test; takes two more passes over the validation crops"
+        True,
+        description="measure the effects of sub-pixel decoding and flip test; takes two more passes over the validation crops",
     )
 
 
