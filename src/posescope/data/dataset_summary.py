@@ -25,8 +25,8 @@ def persons_with_crops(persons: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
 def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, distribution: pd.DataFrame) -> pd.DataFrame:
     """Count the records that each step rejected, by reason, and the accepted ones.
 
-    A record is an annotated person or an image. The rows of persons add up to all persons of the annotation files; those of images
-    do not, because an image whose persons were all rejected has no row.
+    A record is an annotated person or an image. The rows of persons add up to all persons of the annotation files; those of
+    images do not, because an image whose persons were all rejected has no row.
 
     Args:
         persons_read: the `Persons` table of all valid records.

@@ -97,9 +97,6 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
     Raises:
         DataError: if a file is missing or invalid as a whole, the splits have different skeletons or share images, or too many
             records are invalid or labels implausible.
-
-    Example:
-        >>> read_annotations(CocoFolder(Path("data/01_raw/coco")), SourceOptions()).persons  # doctest: +SKIP
     """
     parts: list[_Part] = []
     next_id = 0

@@ -30,7 +30,13 @@ _PLAIN_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\0\ud800-\udfff]+")
 
 
 def pick_column(records: Iterable[dict[str, Any]], field: str, default: Any = None) -> Objects:
-    """Return the values of a field as (N,) objects; `default` if it is absent."""
+    """Return the values of a field as (N,) objects.
+
+    Args:
+        records: N objects.
+        field: name of the field.
+        default: value if it is absent.
+    """
     return np.fromiter(map(methodcaller("get", field, default), records), dtype=object)
 
 
@@ -65,7 +71,12 @@ def screen_images(images: Sequence[Any], folder: Path | None) -> Mask:
 
 
 def screen_categories(annotations: Sequence[Any], category_id: Any) -> tuple[Mask, Mask]:
-    """Return (N,) True for the annotations certainly of the wanted category, and (N,) True for those of another one."""
+    """Return (N,) True for the annotations certainly of the wanted category, and (N,) True for those of another one.
+
+    Args:
+        annotations: the records of the file.
+        category_id: of the wanted category; None: every category.
+    """
     dicts = _are_dicts(annotations)
     if category_id is None:
         return dicts, np.zeros_like(dicts)

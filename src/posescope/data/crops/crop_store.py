@@ -242,5 +242,5 @@ def _locations(records: Sequence[ShardRecord]) -> dict[int, tuple[int, int]]:
 def _record_of(path: Path, content: Mapping[str, Any]) -> ShardRecord:
     try:
         return ShardRecord.from_dict(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise DataError(f"{path}: expected the record of a shard ({type(error).__name__}: {error}). {_REMEDY}") from error

@@ -37,7 +37,13 @@ def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: 
 
 
 def image_quality_table(store: CropStore, persons: pd.DataFrame, source: SourceOptions) -> pd.DataFrame:
-    """Return the findings of `check_images` for a finished store as a `DataQuality` table."""
+    """Return the findings of `check_images` as a `DataQuality` table.
+
+    Args:
+        store: the finished crops.
+        persons: a `Persons` table with the final splits.
+        source: names and conventions of the data set.
+    """
     return table_of(DataQuality, check_images(store.records(), persons, source))
 
 

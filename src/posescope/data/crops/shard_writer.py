@@ -9,6 +9,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 # File systems that cannot allocate space in advance can still be written to.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
@@ -69,23 +70,17 @@ class ShardRecord:
         """Return the record from the content of its JSON file.
 
         Raises:
-            KeyError, TypeError, ValueError: if the content is no record, or that of an older version with other fields.
+            KeyError, ValueError: if the content is no record, or that of an older version with other fields.
         """
-        rows = {name: len(content[name]) for name in ("person_ids", "rgb_sums", "pixel_counts", "row_digests")}
+        images = content["images" if "images" in content else "pictures"]  # `pictures` in older records
+        record = _RECORD.validate_python({**content, "images": images})
+        rows = {name: len(getattr(record, name)) for name in ("person_ids", "rgb_sums", "pixel_counts", "row_digests")}
         if len(set(rows.values())) > 1:
             raise ValueError(f"lists of different lengths: {rows}")
-        return cls(
-            name=content["name"],
-            fingerprint=content["fingerprint"],
-            person_ids=tuple(content["person_ids"]),
-            rgb_sums=tuple((int(r), int(g), int(b)) for r, g, b in content["rgb_sums"]),
-            pixel_counts=tuple(content["pixel_counts"]),
-            failures=tuple((int(person), str(kind), str(message)) for person, kind, message in content["failures"]),
-            size_bytes=content["size_bytes"],
-            checksum=content["checksum"],
-            row_digests=tuple(content["row_digests"]),
-            images=tuple(ImageFacts(*facts) for facts in content["images" if "images" in content else "pictures"]),
-        )
+        return record
+
+
+_RECORD = TypeAdapter(ShardRecord)
 
 
 @dataclass(frozen=True)
@@ -145,7 +140,12 @@ class ShardWriter:
         self._images.append(facts)
 
     def add_failure(self, person_ids: tuple[int, ...], kind: str, message: str) -> None:
-        """Record persons without a crop, with the kind of error and its message."""
+        """Record persons without a crop.
+
+        Args:
+            person_ids: all persons of an image.
+            kind, message: of the `ImageError`.
+        """
         self._failures.extend((person, kind, message) for person in person_ids)
 
     def close(self) -> ShardRecord:

@@ -110,7 +110,12 @@ class ArchiveFolder:
         return self.root / f"{name}.json"
 
     def finished(self, name: str, archive: ArchiveOptions) -> ArchiveRecord | None:
-        """Return the record of an archive if it matches the options and all its files exist."""
+        """Return the record of an archive if it matches the options and all its files exist, or None.
+
+        Args:
+            name: of the archive.
+            archive: its options.
+        """
         record = read_record(self.record(name), _RECORD, "the archive counts as not finished")
         if record is None or record.pattern != archive.members or record.checksums.find_mismatches(archive):
             return None

@@ -34,7 +34,12 @@ def free_bytes(folder: Path) -> int:
 
 
 def check_free_space(folder: Path, needed_bytes: int, min_free_bytes: int) -> None:
-    """Check that `needed_bytes` can be written below `folder` while `min_free_bytes` stay free.
+    """Check the free space of a disk.
+
+    Args:
+        folder: where the files are written.
+        needed_bytes: size of the files.
+        min_free_bytes: bytes that must stay free.
 
     Raises:
         DiskSpaceError: if they cannot.
@@ -61,7 +66,12 @@ def make_folder(folder: Path) -> None:
 
 
 def write_error(path: Path, error: OSError) -> DataError:
-    """Return the named error for a file that could not be written."""
+    """Return the named error for a file that could not be written.
+
+    Args:
+        path: of the file.
+        error: of the operating system.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskSpaceError(f"{path}: the disk is full ({error}). Free some space and run the same command again.")
     return DataError(f"{path}: cannot be written ({error}).")

@@ -158,7 +158,12 @@ def _check_png_chunks(raw: bytes) -> None:
 
 
 def find_png_chunk(raw: bytes, name: bytes) -> bytes | None:
-    """Return the content of the first chunk with this name, such as `tRNS`, in the bytes of a PNG file, or None."""
+    """Return the content of the first chunk of a name, or None.
+
+    Args:
+        raw: the bytes of a PNG file.
+        name: such as `tRNS`.
+    """
     for at, length in _png_chunks(raw):
         if raw[at + 4 : at + 8] == name:
             return raw[at + 8 : at + 8 + length]
