@@ -7,7 +7,7 @@ from posescope.core.plugins import Options
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.prediction.options import PredictionOptions
 
-__all__ = ["EvaluationOptions", "ErrorAnalysisOptions", "ScoringOptions"]
+__all__ = ["ErrorAnalysisOptions", "EvaluationOptions", "ScoringOptions"]
 
 
 class ErrorAnalysisOptions(Options):
