@@ -1,4 +1,4 @@
-"""`python -m posescope` is `kedro run` for an installed wheel: the same options, outside of any checkout."""
+"""`python -m posescope`: `kedro run` with the same options for an installed package, outside of any checkout."""
 
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,17 @@ __all__ = ["main"]
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Configure the package as a Kedro project and run it; for schedulers that call a Python function.
+    """Configure the package as a Kedro project and run it, for schedulers that call a Python function.
 
     Args:
-        *args: those of a click command: a list of words, such as `["--env", "production"]`. Default: the words of the process.
-        **kwargs: those of a click command. `standalone_mode=True` ends the process, as on the command line.
+        *args: Arguments of a click command: a list such as `["--env", "production"]` (default: those of the process).
+        **kwargs: Keyword arguments of a click command. `standalone_mode=True` ends the process, as on the command line.
 
     Returns:
-        What Kedro's `run` returns: the outputs of the pipeline that stay in memory, by name.
+        The outputs of the pipeline that are kept in memory, by name, as Kedro's `run` returns them.
 
     Raises:
-        PosescopeError: what a command line would show in one line. Other errors are raised as they are.
+        PosescopeError: for errors that the command line prints as one message. Other errors are not caught.
 
     Example:
         >>> from posescope.__main__ import main

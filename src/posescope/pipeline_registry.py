@@ -1,4 +1,4 @@
-"""Finds every pipeline that is installed under the entry-point group `posescope.pipelines`."""
+"""Registry of all pipelines that are installed in the entry-point group `posescope.pipelines`."""
 
 import sys
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ DEFAULT_PIPELINES = ("data_engineering", "modelling", "evaluation", "explainabil
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """All installed pipelines by name, and `__default__`: from raw data to the report.
+    """Return all installed pipelines by name, and `__default__`: from raw data to the report.
 
     Raises:
         OptionsError: if a pipeline cannot be loaded.
@@ -25,9 +25,9 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def parameter_models() -> Mapping[str, type[BaseModel]]:
-    """The options model of every namespace of the parameters.
+    """Return the options model of every namespace of the parameters.
 
-    A pipeline's module says it: `PARAMETERS = {"namespace": OptionsModel}`, beside `create_pipeline`.
+    The module of a pipeline defines it beside `create_pipeline`: `PARAMETERS = {"namespace": OptionsModel}`.
     """
     models: dict[str, type[BaseModel]] = {}
     for row in installed("pipelines"):
