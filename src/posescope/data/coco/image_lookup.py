@@ -61,9 +61,7 @@ class ImageLookup:
         plain = _normalise(name)
         slashed = _normalise(name.replace("\\", "/")) if "\\" in name else ""
         if self.root is None:
-            return (
-                (slashed, "file_name has backslashes as separators") if slashed else (plain, _NOT_NORMALISED) if plain else None
-            )
+            return (slashed, _BACKSLASHES) if slashed else (plain, _NOT_NORMALISED) if plain else None
         candidates = (
             (plain, _NOT_NORMALISED),
             (slashed, _BACKSLASHES),
