@@ -44,6 +44,7 @@ def _scoring() -> Pipeline:
 
 def _error_analysis() -> Pipeline:
     persons = ["persons_read", "keypoints", "crop_boxes"]
+    options = ["params:data_engineering.source", SCORING, RESULTS, ERROR_ANALYSIS]
     return stage(
         "evaluation.error_analysis",
         [
@@ -54,18 +55,7 @@ def _error_analysis() -> Pipeline:
             ),
             step(
                 nodes.classify_errors,
-                [
-                    "cases_val",
-                    "raw_source",
-                    "persons_read",
-                    "skeleton",
-                    "evaluated_persons_val",
-                    "setting_val",
-                    "params:data_engineering.source",
-                    SCORING,
-                    RESULTS,
-                    ERROR_ANALYSIS,
-                ],
+                ["cases_val", "raw_source", "persons_read", "skeleton", "evaluated_persons_val", "setting_val", *options],
                 {"joint_errors": "joint_errors_val", "error_types": "error_types", "error_costs": "error_costs"},
             ),
             step(nodes.score_strata, ["cases_val", "setting_val", ERROR_ANALYSIS], "strata"),
@@ -84,21 +74,13 @@ def _error_analysis() -> Pipeline:
 
 
 def _previews() -> Pipeline:
+    crops = ["crops", "targets", "crop_boxes", "skeleton"]
     return stage(
         "evaluation.previews",
         [
             step(
                 nodes.draw_worst_persons,
-                [
-                    "person_scores_val",
-                    "joint_errors_val",
-                    "predictions_val",
-                    "crops",
-                    "targets",
-                    "crop_boxes",
-                    "skeleton",
-                    ERROR_ANALYSIS,
-                ],
+                ["person_scores_val", "joint_errors_val", "predictions_val", *crops, ERROR_ANALYSIS],
                 "worst_persons",
             ),
             step(plot_joint_scores, "joint_scores_val", "joint_scores_plot"),

@@ -11,6 +11,8 @@ from posescope.pipelines.steps import stage, step
 
 __all__ = ["create_pipeline"]
 
+DATA = ["crops", "targets", "persons", "keypoints", "crop_boxes"]
+
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline that scores a model on the test set."""
@@ -19,17 +21,7 @@ def create_pipeline() -> Pipeline:
         [
             step(
                 nodes.begin_test_set_access,
-                [
-                    "model",
-                    "crops",
-                    "targets",
-                    "persons",
-                    "keypoints",
-                    "crop_boxes",
-                    "test_access_log_workspace",
-                    PREDICTION,
-                    "params:final_test",
-                ],
+                ["model", *DATA, "test_access_log_workspace", PREDICTION, "params:final_test"],
                 {"access": "test_access", "model": "test_model"},
             ),
             *scoring_steps("test", "test_model", "test_metrics"),

@@ -50,22 +50,11 @@ def _fine_tune(name: str, start: str, result: str) -> Node:
 
 
 def _compare() -> list[Node]:
+    models = ["model", "bottlenecks", "inserted_model", "continued_model", "improved_model"]
     return [
         step(
             nodes.score_variants,
-            [
-                "model",
-                "bottlenecks",
-                "inserted_model",
-                "continued_model",
-                "improved_model",
-                *DATA,
-                "keypoints",
-                "crop_boxes",
-                "skeleton",
-                PREDICTION,
-                "params:evaluation.scoring",
-            ],
+            [*models, *DATA, "keypoints", "crop_boxes", "skeleton", PREDICTION, "params:evaluation.scoring"],
             {"person_scores": "variant_scores", "joint_hits": "variant_hits"},
         ),
         step(

@@ -9,24 +9,16 @@ from posescope.reporting.plots.training_plots import plot_history
 
 __all__ = ["create_pipeline"]
 
+DATA = ["crops", "targets", "persons", "skeleton", "crop_statistics"]
+RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training"]
+
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline that trains a model."""
     training = [
         step(
             nodes.train_model,
-            [
-                "crops",
-                "targets",
-                "persons",
-                "skeleton",
-                "crop_statistics",
-                "checkpoints_workspace",
-                "training_image_grids_workspace",
-                "params:data_engineering.codec",
-                "params:modelling.model",
-                "params:modelling.training",
-            ],
+            [*DATA, "checkpoints_workspace", "training_image_grids_workspace", *RECIPE],
             named_outputs("model", "history", "history_table"),
         ),
         # No output: it marks the checkpoints. Kedro saves all outputs of train_model before this node starts.

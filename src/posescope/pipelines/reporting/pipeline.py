@@ -9,6 +9,7 @@ from posescope.pipelines.steps import stage, step
 __all__ = ["create_pipeline"]
 
 PAGE = "params:reporting.page"
+OWN = ["model", "crop_statistics"]
 
 
 def create_pipeline() -> Pipeline:
@@ -18,6 +19,7 @@ def create_pipeline() -> Pipeline:
 
 
 def _reporting() -> Pipeline:
+    results = ["evaluation_results", "explainability_results"]
     persons = ["crops", "targets", "persons", "crop_boxes", "keypoints"]
     return stage(
         "reporting",
@@ -35,24 +37,7 @@ def _reporting() -> Pipeline:
                 ],
                 "person_examples",
             ),
-            step(
-                nodes.write_model_card,
-                ["model", "crop_statistics", "data_results", "evaluation_results", "explainability_results"],
-                "model_card",
-            ),
-            step(
-                nodes.write_report,
-                [
-                    "model",
-                    "crop_statistics",
-                    "data_results",
-                    "training_results",
-                    "evaluation_results",
-                    "explainability_results",
-                    "person_examples",
-                    PAGE,
-                ],
-                "report",
-            ),
+            step(nodes.write_model_card, [*OWN, "data_results", *results], "model_card"),
+            step(nodes.write_report, [*OWN, "data_results", "training_results", *results, "person_examples", PAGE], "report"),
         ],
     )

@@ -9,28 +9,16 @@ from posescope.tuning.search_results import format_best_parameters, tabulate_tri
 
 __all__ = ["create_pipeline"]
 
+DATA = ["crops", "targets", "persons", "skeleton", "crop_statistics"]
+RECIPE = ["params:data_engineering.codec", "params:modelling.model", "params:modelling.training"]
+
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline that searches for parameters."""
     return stage(
         "tune",
         [
-            step(
-                nodes.search_parameters,
-                [
-                    "crops",
-                    "targets",
-                    "persons",
-                    "skeleton",
-                    "crop_statistics",
-                    "tuning_workspace",
-                    "params:data_engineering.codec",
-                    "params:modelling.model",
-                    "params:modelling.training",
-                    "params:tune",
-                ],
-                "tuning",
-            ),
+            step(nodes.search_parameters, [*DATA, "tuning_workspace", *RECIPE, "params:tune"], "tuning"),
             step(tabulate_trials, "tuning", "tuning_trials"),
             step(format_best_parameters, "tuning", "tuning_best"),
             step(plot_search_history, "tuning_trials", "tuning_history_plot"),

@@ -22,37 +22,23 @@ __all__ = [
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
 
 _SUBTITLE_PX = 24
+_CLEAR = "rgba(0, 0, 0, 0)"
 _GRID = "rgba(125, 133, 144, 0.25)"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_AXIS = {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": GREY, "automargin": True, "title": {"font": {"size": 13}}}
 _TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": _FONT, "size": 13, "color": GREY},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
         "colorway": [BLUE, AMBER, GREEN, VERMILION, GREY],
-        "xaxis": {
-            "gridcolor": _GRID,
-            "zerolinecolor": _GRID,
-            "linecolor": GREY,
-            "automargin": True,
-            "title": {"font": {"size": 13}},
-        },
-        "yaxis": {
-            "gridcolor": _GRID,
-            "zerolinecolor": _GRID,
-            "linecolor": GREY,
-            "automargin": True,
-            "title": {"font": {"size": 13}},
-        },
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "margin": {"l": 8, "r": 16, "t": 48, "b": 8},
         "hoverlabel": {"font": {"family": _FONT}},
         "bargap": 0.3,
-        "modebar": {
-            "bgcolor": "rgba(0, 0, 0, 0)",
-            "color": GREY,
-            "remove": ["lasso", "select", "zoomin", "zoomout", "autoscale"],
-        },
+        "modebar": {"bgcolor": _CLEAR, "color": GREY, "remove": ["lasso", "select", "zoomin", "zoomout", "autoscale"]},
     }
 )
 
