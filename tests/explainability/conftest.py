@@ -1,4 +1,4 @@
-"""A network whose inner life is known: what its taps carry, and what each skip is good for, follows from ten lines."""
+"""A toy network with known activations and known contributions of its skip connections, and crops with planted factors."""
 
 from collections.abc import Callable
 
@@ -25,9 +25,9 @@ TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_s
 
 
 class ToyNetwork(PoseNetwork):
-    """Joint 0 is where the picture is red, joint 1 where it is blue.
+    """Predict joint 0 at the red dot and joint 1 at the blue one.
 
-    The bottleneck (3 x 2 x 2) knows the quarter of the crop, `fine` (3 x 8 x 8) the cell in it; `idle` goes nowhere.
+    The bottleneck (3 x 2 x 2) encodes the quarter of the crop, `fine` (3 x 8 x 8) the cell; `idle` has no effect.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class ToyNetwork(PoseNetwork):
 
 
 def dots_image(dots: list[tuple[int, int, int, float]]) -> np.ndarray:
-    """A black crop with dots: (channel, column, row of the 8 x 8 cells, brightness 0..1)."""
+    """Return a black crop with dots: (channel, column, row of the 8 x 8 cells, brightness 0..1)."""
     image = np.zeros((SIDE, SIDE, 3), np.uint8)
     for channel, column, row, brightness in dots:
         image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4, channel] = round(255 * brightness)
@@ -101,14 +101,14 @@ def inputs_of(model, tmp_path) -> Callable[..., AnalysisInputs]:
 
 @pytest.fixture(scope="session")
 def shifting_crops() -> CropSet:
-    """Red wanders from the left quarter (cell 1, 1) to the right one (cell 6, 1); blue stays: one planted component."""
+    """The red dot shifts from cell (1, 1) to cell (6, 1), the blue one is fixed: one planted component."""
     amounts = np.linspace(0, 1, 41)
     return crop_set(np.stack([dots_image([(0, 1, 1, 1 - a), (0, 6, 1, a), (2, 2, 6, 1.0)]) for a in amounts]))
 
 
 @pytest.fixture(scope="session")
 def three_kinds() -> tuple[CropSet, np.ndarray]:
-    """Red in one of three quarters, with a little noise in green: 18, 12 and 9 persons; and the kind of each, shuffled."""
+    """The red dot is in one of three quarters (18, 12 and 9 persons), with noise in green; and the quarter of each person."""
     rng = np.random.default_rng(0)
     kinds = rng.permutation(np.repeat([0, 1, 2], [18, 12, 9]))
     cells = [(1, 1), (6, 1), (1, 6)]
@@ -118,13 +118,13 @@ def three_kinds() -> tuple[CropSet, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def noise_crops() -> CropSet:
-    """80 pictures of noise: no kinds of person at all."""
+    """80 crops of noise, without clusters."""
     return crop_set(np.random.default_rng(0).integers(0, 256, (80, SIDE, SIDE, 3)).astype(np.uint8))
 
 
 @pytest.fixture(scope="session")
 def scattered_crops() -> CropSet:
-    """Red and blue in any cell, labelled at the cell's middle: to find the cell, the network needs `fine`."""
+    """Red and blue dots in random cells, labelled at the centre of the cell, for which the network needs `fine`."""
     rng = np.random.default_rng(1)
     cells = rng.integers(0, 8, (60, 2, 2))
     images = [dots_image([(0, *red, 1.0), (2, *blue, 1.0)]) for red, blue in cells]
@@ -133,9 +133,9 @@ def scattered_crops() -> CropSet:
 
 @pytest.fixture(scope="session")
 def wandering_crops() -> tuple[CropSet, np.ndarray, np.ndarray]:
-    """160 people in random order: red wanders from left to right, blue below brightens; how far, and how bright (0..1).
+    """160 persons: the red dot shifts from left to right, the blue one changes its brightness; and both factors (0..1).
 
-    In the bottleneck red is the first component, blue the second, and there is no third but rounding.
+    In the bottleneck the shift is the first component, the brightness the second; a third has only rounding errors.
     """
     red, blue = np.random.default_rng(2).random((2, 160))
     images = [dots_image([(0, 1, 1, 1 - a), (0, 6, 1, a), (2, 2, 6, b / 2)]) for a, b in zip(red, blue, strict=True)]
