@@ -29,17 +29,17 @@ _FLOOR = 1e-10  # lower bound for logarithms of empty px
 class GaussianOptions(Options):
     """Options of `gaussian`."""
 
-    stride: int = Field(4, ge=1, le=256, description="crop px per heatmap px")
-    sigma_heatmap_px: float = Field(1.5, gt=0, le=256, description="standard deviation, heatmap px")
-    weight_visible: float = Field(1.0, ge=0, le=1e6, description="loss weight of the heatmap of a visible joint")
-    weight_occluded: float = Field(1.0, ge=0, le=1e6, description="loss weight of the heatmap of an occluded joint")
-    weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="loss weight of the empty heatmap of an unlabelled joint")
-    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="method for the position of a peak")
-    blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="smoothing before the `dark` step, heatmap px; 0: none")
+    stride: int = Field(4, ge=1, le=256, description="Crop px per heatmap px")
+    sigma_heatmap_px: float = Field(1.5, gt=0, le=256, description="Standard deviation, heatmap px")
+    weight_visible: float = Field(1.0, ge=0, le=1e6, description="Loss weight of the heatmap of a visible joint")
+    weight_occluded: float = Field(1.0, ge=0, le=1e6, description="Loss weight of the heatmap of an occluded joint")
+    weight_unlabelled: float = Field(0.0, ge=0, le=1e6, description="Loss weight of the empty heatmap of an unlabelled joint")
+    decoder: Literal["argmax", "quarter", "dark"] = Field("dark", description="Method for the position of a peak")
+    blur_sigma_heatmap_px: float = Field(1.0, ge=0, le=256, description="Smoothing before the `dark` step, heatmap px; 0: none")
 
 
 class GaussianCodec:
-    """Component `gaussian`: a Gaussian of height 1 at the sub-pixel position of the joint."""
+    """Gaussian of height 1 at the sub-pixel position of the joint."""
 
     Options = GaussianOptions
 

@@ -32,15 +32,15 @@ __all__ = ["Thesis256Codec", "ThesisCodec", "ThesisOptions"]
 class ThesisOptions(Options):
     """Options of the study's codecs."""
 
-    stride: int = Field(4, ge=1, le=256, description="crop px per heatmap px")
+    stride: int = Field(4, ge=1, le=256, description="Crop px per heatmap px")
     sigma_visible: float = Field(
-        0.5, gt=0, le=256, description="standard deviation of the filter for visible joints, px of the filtered map"
+        0.5, gt=0, le=256, description="Standard deviation of the filter for visible joints, px of the filtered map"
     )
-    sigma_occluded: float = Field(1.0, gt=0, le=256, description="the same for joints that are labelled but occluded")
+    sigma_occluded: float = Field(1.0, gt=0, le=256, description="The same for joints that are labelled but occluded")
 
 
 class ThesisCodec:
-    """Component `thesis`: impulse and filter on the heatmap itself."""
+    """Codec of the study's later recipe: impulse and filter on the heatmap itself."""
 
     Options = ThesisOptions
 
@@ -88,7 +88,7 @@ class ThesisCodec:
 
 
 class Thesis256Codec(ThesisCodec):
-    """Component `thesis_256`: impulse and filter at the crop's resolution, then the mean over each heatmap px."""
+    """Codec of the study's document: impulse and filter at the crop's resolution, then the mean per heatmap px."""
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__(options, crop_size, joint_count)

@@ -17,9 +17,9 @@ ChannelValue = Annotated[int, Field(ge=0, le=255)]
 class CropRecipe(Options):
     """The crop rule and the padding colour."""
 
-    rule: StoredComponent = Field(description="a component of posescope.crop_rules; as stored in the file until `trusted`")
+    rule: StoredComponent = Field(description="A component of posescope.crop_rules; as stored in the file until `trusted`")
     padding_rgb: tuple[ChannelValue, ChannelValue, ChannelValue] = Field(
-        (124, 116, 104), description="colour outside the image, 0..255"
+        (124, 116, 104), description="Colour outside the image, 0..255"
     )
 
     @property

@@ -87,11 +87,11 @@ class SquareBoxes:
 class SquareOptions(Options):
     """Options of both square rules."""
 
-    margin: float = Field(0.1, ge=0, le=2, description="growth of the side, as a fraction of it (0.1 = 10 %)")
-    min_side_px: int = Field(1, ge=1, le=100_000, description="persons with a smaller square are rejected")
+    margin: float = Field(0.1, ge=0, le=2, description="Growth of the side, as a fraction of it (0.1 = 10 %)")
+    min_side_px: int = Field(1, ge=1, le=100_000, description="Persons with a smaller square are rejected")
     box: MeasuredBox = Field(
         "annotated_and_keypoints",
-        description="box whose longer side is the side of the square: annotated = the annotated box, as in the study's document; "
+        description="Box whose longer side is the side of the square: annotated = the annotated box, as in the study's document; "
         "annotated_and_keypoints = the smallest box around the annotated box and the labelled joints",
     )
 
@@ -128,7 +128,7 @@ def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], ima
 
 
 class CentredSquare:
-    """Component `centred_square`, the study's rule: squares inside the image; persons that cannot be centred are rejected.
+    """Square inside the image, the study's rule; persons that cannot be centred are rejected.
 
     The side is limited by the image while the square stays centred in x. The square is then moved up or down into the image.
     The joints must fit in the square before it is snapped to whole pixels.
@@ -159,7 +159,7 @@ class CentredSquare:
 
 
 class PaddedSquare:
-    """Component `padded_square`: the desired square, with the part outside the image padded with one colour.
+    """Square of the desired side, padded with one colour outside the image.
 
     A person is rejected if the square shows nothing of the image, which is possible with joints beyond the border. With the
     option `box: annotated` a person is also rejected if its labelled joints do not fit in the square before it is snapped to

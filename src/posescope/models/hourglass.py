@@ -70,7 +70,7 @@ class HourglassOptions(Options):
 
 
 class Hourglass(PoseNetwork):
-    """Component `hourglass`.
+    """Stacked hourglass network (Newell, Yang and Deng, 2016).
 
     Layers of stack s and level l (1 is the finest): `stack{s}.skip{l}`, the skip connection; `stack{s}.level{l}`, after the
     residual that follows the downsampling; `stack{s}.bottleneck`, after the last bottleneck residual; `stack{s}.up{l}`, after the

@@ -87,7 +87,7 @@ class HourglassAutoencoderOptions(HourglassOptions):
 
 
 class HourglassAutoencoder(Hourglass):
-    """Component `hourglass_autoencoder`.
+    """Stacked hourglass network with an autoencoder after each bottleneck.
 
     It has the layers of the hourglass and, after `stack{s}.bottleneck`, the output of the last bottleneck residual,
     `stack{s}.code` (N, D, 1, 1) and `stack{s}.restored`, from which the upper half of the stack continues.

@@ -37,7 +37,7 @@ class RMSPropOptions(Options):
 
 
 class RMSProp:
-    """Component `rmsprop` (Tieleman and Hinton, 2012): r <- alpha r + (1 - alpha) g^2 and a step in one of two forms.
+    """RMSProp (Tieleman and Hinton, 2012): r <- alpha r + (1 - alpha) g^2 and a step in one of two forms.
 
         torch      w <- w - rate g / (sqrt(r) + eps)      PyTorch's own
         textbook   w <- w - rate g / sqrt(delta + r)      Goodfellow et al. 2016, "Deep Learning", Algorithm 8.5
@@ -144,7 +144,7 @@ class AdamWOptions(Options):
 
 
 class AdamW(torch.optim.AdamW):
-    """Component `adamw` (Loshchilov and Hutter, 2019)."""
+    """AdamW (Loshchilov and Hutter, 2019)."""
 
     Options: ClassVar[type[Options]] = AdamWOptions
 
@@ -161,7 +161,7 @@ class SGDOptions(Options):
 
 
 class SGD(torch.optim.SGD):
-    """Component `sgd`: stochastic gradient descent with momentum, d <- momentum d + g, w <- w - rate d."""
+    """Stochastic gradient descent with momentum: d <- momentum d + g, w <- w - rate d."""
 
     Options: ClassVar[type[Options]] = SGDOptions
 

@@ -111,7 +111,7 @@ class HalfBodyOptions(Options):
 
 
 class HalfBody:
-    """Component `half_body`; it has no effect for skeletons without halves, with a warning."""
+    """Only the upper or the lower half of a person; no effect, with a warning, for skeletons without halves."""
 
     Options: ClassVar[type[Options]] = HalfBodyOptions
 

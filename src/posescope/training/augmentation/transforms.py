@@ -35,7 +35,7 @@ class FlipOptions(Options):
 
 
 class Flip:
-    """Component `flip`: horizontal flip, with left and right joints exchanged."""
+    """Horizontal flip, with left and right joints exchanged."""
 
     Options: ClassVar[type[Options]] = FlipOptions
 
@@ -58,7 +58,7 @@ class RotateScaleOptions(Options):
 
 
 class RotateScale:
-    """Component `rotate_scale`: rotation and scaling about the centre of the crop, both sampled uniformly."""
+    """Rotation and scaling about the centre of the crop, both sampled uniformly."""
 
     Options: ClassVar[type[Options]] = RotateScaleOptions
 
@@ -82,7 +82,7 @@ class TranslateOptions(Options):
 
 
 class Translate:
-    """Component `translate`: shift, sampled uniformly.
+    """Shift, sampled uniformly.
 
     It is separate from `rotate_scale` because published recipes shift fewer persons than they rotate. The defaults are those of
     mmpose, which samples from a truncated normal distribution.
@@ -114,7 +114,7 @@ class ColourJitterOptions(Options):
 
 
 class ColourJitter:
-    """Component `colour_jitter`: brightness, contrast, saturation and tint, as one linear map of RGB per person."""
+    """Brightness, contrast, saturation and tint, as one linear map of RGB per person."""
 
     Options: ClassVar[type[Options]] = ColourJitterOptions
 
