@@ -1,4 +1,4 @@
-"""Dots that are learnt within seconds, and a recipe whose trials take half a second."""
+"""A data set of dots that a network learns in seconds, and a recipe with trials of half a second."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -61,4 +61,4 @@ def make_options():
 
 @pytest.fixture(autouse=True)
 def few_threads(one_thread: None) -> None:
-    """Small networks are fastest, and other tests undisturbed, on one thread."""
+    """Run tests on one thread, which is fastest for small networks."""
