@@ -131,7 +131,7 @@ def _predict(run: PredictionRun, found: Iterator[ImagePoses], options: dict[str,
     finally:
         if out and (finished or run.images):
             write_json(out / "poses.json", records)
-            write_json(out / "summary.json", run.summary().to_dict())
+            write_json(out / "summary.json", run.summary())
         if out and run.images and not finished:
             echo(f"{out / 'poses.json'}: the {pluralise(run.images, 'image')} until then.", err=True)
 

@@ -21,42 +21,13 @@ from posescope.prediction.overlays import OverlayFolder, OverlayWriter
 from posescope.prediction.poses import DetectedPerson, ImagePoses
 from posescope.prediction.predictor import ImagePersons, Predictor
 
-__all__ = ["GENERATED_IDS", "FolderPredictions", "PredictionRun", "PredictionSummary", "predict_folder"]
+__all__ = ["GENERATED_IDS", "FolderPredictions", "PredictionRun", "predict_folder"]
 
 _log = logging.getLogger(__name__)
 
 GENERATED_IDS = (
     "numbers of posescope's own: the number that is the image's name, else the next free one; file_name tells the images apart"
 )
-
-
-@dataclass(frozen=True)
-class PredictionSummary:
-    """What a run predicted and what it skipped; written as `summary.json` beside the poses.
-
-    Attributes:
-        images: number of images (or frames) that were predicted, those without persons included.
-        persons: number of persons that were predicted.
-        image_ids: where the `image_id` of the poses comes from.
-        skipped_files: every file that was not predicted; a hidden folder, or one of earlier output, counts once.
-        notes: other messages that the user was shown.
-    """
-
-    images: int
-    persons: int
-    image_ids: str
-    skipped_files: Sequence[SkippedFile]
-    notes: Sequence[str] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "images": self.images,
-            "persons": self.persons,
-            "image_ids": self.image_ids,
-            "skipped_files": [one.to_dict() for one in self.skipped_files],
-            "notes": list(self.notes),
-        }
 
 
 @dataclass
@@ -108,13 +79,19 @@ class PredictionRun:
             if overlays is not None and posed.image is not None:
                 overlays.draw(posed.image, posed.poses)
 
-    def summary(self) -> PredictionSummary:
-        """Return the account of the run so far."""
+    def summary(self) -> dict[str, Any]:
+        """Return the account of the run so far, as written to `summary.json`.
+
+        It has the number of images (those without persons included) and of persons, the source of the image ids, every file that
+        was not predicted with its reason (a hidden folder, or one of earlier output, counts once), and other messages.
+        """
         known, count = len(self.matched.ids), len(self.source.names())
         ids = GENERATED_IDS
         if known:
             ids = f"those of {self.detections.root}" + ("" if known >= count else f" for {known} of {count} images, else {ids}")
-        return PredictionSummary(self.images, self.persons, ids, (*self.skipped, *self.source.skipped_files), self.matched.notes)
+        skipped = [one.to_dict() for one in (*self.skipped, *self.source.skipped_files)]
+        notes = list(self.matched.notes)
+        return {"images": self.images, "persons": self.persons, "image_ids": ids, "skipped_files": skipped, "notes": notes}
 
     def warn_about_images_without_persons(self) -> None:
         """Warn if the detector has no box for some images."""
@@ -190,11 +167,12 @@ def predict_folder(
             raise DataError(f"{images.root}: found no person: no box of {detections.root} is in a readable image.")
     run.warn_about_images_without_persons()
     writer.warn_about_undrawn(run.persons, "inference.overlays.draw_threshold", run.warn)
-    return FolderPredictions(results, run.summary().to_dict())
+    return FolderPredictions(results, run.summary())
 
 
 def _describe_outside_boxes(persons: Sequence[DetectedPerson]) -> str:
     """Name the boxes of one image that lie outside it or are far larger; there is at least one."""
     x, y, width, height = persons[0].box
     first, image = f"[{x + 0.5:g}, {y + 0.5:g}, {width:g}, {height:g}]", persons[0].image
-    return f"{image.name}: skipped {pluralise(len(persons), 'person')} whose box is outside the image of {image.size} px or far larger, such as {first}."
+    count = pluralise(len(persons), "person")
+    return f"{image.name}: skipped {count} whose box is outside the image of {image.size} px or far larger, such as {first}."
