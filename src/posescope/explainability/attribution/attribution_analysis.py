@@ -140,10 +140,7 @@ class Attribution:
         facts = _facts(explained, table, curves, correlations)
         return AnalysisResult(
             facts=facts,
-            tables={
-                "attribution_regions": table,
-                "attribution_faithfulness": tabulate_curves(curves, draws, "random"),
-            },
+            tables={"attribution_regions": table, "attribution_faithfulness": tabulate_curves(curves, draws, "random")},
             images=self._images(inputs, explained, maps, random, fractions, table),
             note=_note(facts),
             findings=tuple(finding for finding in findings if finding is not None),

@@ -89,12 +89,7 @@ def _judge_region(region: str, own: Interval, control: Interval) -> tuple[bool, 
 
 
 def claim_shortcuts(
-    fractions: RegionFractions,
-    random: RegionFractions,
-    joints: Sequence[str],
-    draws: ImageDraws,
-    method: str,
-    shown_in: str,
+    fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageDraws, method: str, shown_in: str
 ) -> list[Finding]:
     """Find joints whose attribution is denser in the background than elsewhere, and than with random weights.
 
@@ -206,11 +201,7 @@ def claim_weight_randomisation(
 
 
 def claim_errors(
-    fractions: RegionFractions,
-    correct: NDArray[np.bool_],
-    draws: ImageDraws,
-    method: str,
-    shown_in: str,
+    fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageDraws, method: str, shown_in: str
 ) -> Finding | None:
     """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
 

@@ -24,7 +24,7 @@ from posescope.evaluation.bootstrap import ImageDraws, Interval
 from posescope.explainability.attribution.attribution_maps import HeatmapValues
 from posescope.explainability.features.row_blocks import batches_of_rows
 
-__all__ = ["CURVES", "FaithfulnessCurves", "patch_sums", "measure_curves", "tabulate_curves"]
+__all__ = ["CURVES", "FaithfulnessCurves", "measure_curves", "patch_sums", "tabulate_curves"]
 
 CURVES = ("deletion", "insertion")
 

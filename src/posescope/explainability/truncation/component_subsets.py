@@ -19,7 +19,7 @@ from torch import Tensor
 
 from posescope.explainability.components.pca import Components
 
-__all__ = ["INTACT", "SubsetKind", "ComponentSubset", "TruncatedFeatures", "component_counts", "sample_axis_orders", "subset_of"]
+__all__ = ["INTACT", "ComponentSubset", "SubsetKind", "TruncatedFeatures", "component_counts", "sample_axis_orders", "subset_of"]
 
 SubsetKind: TypeAlias = Literal["first", "random", "last", "intact"]
 
