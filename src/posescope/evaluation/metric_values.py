@@ -153,10 +153,7 @@ def metrics_content(setting: EvaluationSetting, *parts: MetricValues) -> dict[st
     values = {name: value for part in parts for name, value in part.to_dict().items()}
     about = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
     about |= {} if setting.origin is None else setting.origin.to_dict()
-    return {
-        "schema_version": METRICS_SCHEMA_VERSION,
-        setting.split: {name: {**value, **about} for name, value in values.items()},
-    }
+    return {"schema_version": METRICS_SCHEMA_VERSION, setting.split: {name: {**value, **about} for name, value in values.items()}}
 
 
 def origin_of_metrics(content: Mapping[str, Any]) -> Origin | None:

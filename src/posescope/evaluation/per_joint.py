@@ -33,11 +33,13 @@ def joint_error_table(scored: ScoredPersons, joint_names: Sequence[str]) -> pd.D
     offset = scored.predicted - scored.truth
     errors: NDArray[np.float64] = np.hypot(offset[..., 0], offset[..., 1])
     relative = errors / scored.boxes[:, 2:].max(axis=1, initial=0.0)[:, None]
-    rows = [
-        _row(name, group, np.isin(scored.visibility[:, joint], kinds), scored.found, errors[:, joint], relative[:, joint])
-        for joint, name in enumerate(joint_names)
-        for group, kinds in _GROUPS.items()
-    ]
+    rows = []
+    for joint, name in enumerate(joint_names):
+        for group, kinds in _GROUPS.items():
+            labelled = np.isin(scored.visibility[:, joint], kinds)
+            known = labelled & scored.found
+            means = [float(values[known, joint].mean()) if known.any() else float("nan") for values in (errors, relative)]
+            rows.append((name, group, int(labelled.sum()), int((labelled & ~scored.found).sum()), int(known.sum()), *means))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -68,16 +70,3 @@ def tabulate_joint_hits(scored: ScoredPersons, skeleton: Skeleton) -> pd.DataFra
         }
     )
     return pd.DataFrame(JointHits.validate(table))
-
-
-def _row(
-    name: str,
-    group: str,
-    labelled: NDArray[np.bool_],
-    found: NDArray[np.bool_],
-    errors: NDArray[np.float64],
-    relative: NDArray[np.float64],
-) -> tuple[str, str, int, int, int, float, float]:
-    known = labelled & found
-    means = [float(values[known].mean()) if known.any() else float("nan") for values in (errors, relative)]
-    return name, group, int(labelled.sum()), int((labelled & ~found).sum()), int(known.sum()), means[0], means[1]

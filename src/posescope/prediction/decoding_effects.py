@@ -14,13 +14,7 @@ from posescope.core.joint_matching import reorder_skeleton
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.bootstrap import draw_images
-from posescope.evaluation.error_analysis.decoding_effects import (
-    FLIPPED_OWN,
-    FLIPPED_PLAIN,
-    OWN,
-    PLAIN,
-    decoding_effect_table,
-)
+from posescope.evaluation.error_analysis.decoding_effects import FLIPPED_OWN, FLIPPED_PLAIN, OWN, PLAIN, decoding_effect_table
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.crop_predictions import predictions_table

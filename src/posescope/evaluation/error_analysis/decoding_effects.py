@@ -24,12 +24,7 @@ from posescope.geometry.affine import apply_affine, invert_affine
 
 __all__ = ["FLIPPED_OWN", "FLIPPED_PLAIN", "OWN", "PLAIN", "decoding_effect_table"]
 
-PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = (
-    "plain arg-max",
-    "own decoder",
-    "plain arg-max, flip test",
-    "own decoder, flip test",
-)
+PLAIN, OWN, FLIPPED_PLAIN, FLIPPED_OWN = ("plain arg-max", "own decoder", "plain arg-max, flip test", "own decoder, flip test")
 _FLIPPED = (FLIPPED_PLAIN, FLIPPED_OWN)
 _EFFECTS = {
     "own decoder instead of plain arg-max": (OWN, PLAIN),

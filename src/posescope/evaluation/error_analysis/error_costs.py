@@ -1,7 +1,6 @@
 """Cost of each error type: average precision and mean OKS after correcting the joints of one type (Ronchi and Perona, 2017)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,17 +23,6 @@ _COLUMNS = (
     "type", "persons", "not_found", "joints", "oks_ap", "oks_ap_corrected", "ap_gain", "ap_protocol", "oks_gain", "oks_gain_low",
     "oks_gain_high",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Truth:
-    """The content of the annotation file, and what scoring results against it needs."""
-
-    content: Mapping[str, Any]
-    persons: pd.DataFrame
-    skeleton: Skeleton
-    annotation_ids: Collection[int] | None
-    with_precision: bool
 
 
 def correct_joints(scored: ScoredPersons, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -82,31 +70,33 @@ def error_cost_table(
         (number of corrected joints), oks_ap, oks_ap_corrected, ap_gain, ap_protocol (which persons count in AP), oks_gain with
         oks_gain_low and oks_gain_high.
     """
-    known = _Truth(truth, persons, skeleton, annotation_ids, with_precision)
     members, protocol = scored.labelled.any(axis=1), "coco" if annotation_ids is None else "crops"
     numbers = int(members.sum()), int((members & ~scored.found).sum())
-    now, oks_now = _precision(scored, scored.predicted, known), _oks(scored, scored.predicted)
+
+    def average_precision(joints: NDArray[np.float64]) -> float:
+        if not with_precision:
+            return float("nan")
+        results = coco_results(_predictions_table(scored, joints), persons, skeleton.category_id)
+        found = evaluate_coco(truth, results, skeleton.oks_sigmas, None, skeleton.category_id, annotation_ids)
+        return found.metric_values["AP"]
+
+    now, oks_now = average_precision(scored.predicted), _oks(scored, scored.predicted)
     rows = []
     wrong = {kind: types == ERROR_TYPES.index(kind) for kind in ERROR_TYPES[1:]} | {ALL_ERRORS: types > 0}
     for kind, joints in wrong.items():
         corrected = correct_joints(scored, joints)
-        precision = _precision(scored, corrected, known)
+        precision = average_precision(corrected)
         gain = draws.mean_interval(_oks(scored, corrected) - oks_now, scored.image_ids)
         gains = precision - now, protocol, gain.estimate, gain.low, gain.high
         rows.append((kind, *numbers, joints.sum(), now, precision, *gains))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _precision(scored: ScoredPersons, joints: NDArray[np.float64], truth: _Truth) -> float:
-    if not truth.with_precision:
-        return float("nan")
+def _predictions_table(scored: ScoredPersons, joints: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the (N, K, 2) joints with their scores as a table, without persons that have no joints."""
     there = ~np.isnan(joints).all(axis=(1, 2))
     places, scores = _fill_unlabelled(joints[there]), _scores_with_missed_last(scored)[there]
-    table = join_joints(scored.person_ids[there], places, scores, "score")
-    results = coco_results(table, truth.persons, truth.skeleton.category_id)
-    skeleton, counted = truth.skeleton, truth.annotation_ids
-    found = evaluate_coco(truth.content, results, skeleton.oks_sigmas, None, skeleton.category_id, counted)
-    return found.metric_values["AP"]
+    return join_joints(scored.person_ids[there], places, scores, "score")
 
 
 def _oks(scored: ScoredPersons, joints: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ then the mirrored joint.
 """
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -144,7 +145,7 @@ def error_type_table(
             hit = types[:, columns] == number
             fraction = _fraction(hit, labelled, scored.image_ids, draws)
             gain = draws.mean_interval((hit * loss[:, columns]).sum(axis=1), scored.image_ids)
-            rows.append((name, kind, *numbers_of, hit.sum(), *_ends(fraction), *_ends(gain)))
+            rows.append((name, kind, *numbers_of, hit.sum(), *astuple(fraction), *astuple(gain)))
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -152,7 +153,3 @@ def _fraction(hits: NDArray[np.bool_], labelled: NDArray[np.bool_], image_ids: N
     values = np.where(labelled, hits.astype(np.float64), np.nan)
     found = draws.means(values.ravel(), np.repeat(image_ids, values.shape[1]))
     return draws.interval(float(mean_over_labelled(hits.astype(np.float64), labelled)), found)
-
-
-def _ends(interval: Interval) -> tuple[float, float, float]:
-    return interval.estimate, interval.low, interval.high

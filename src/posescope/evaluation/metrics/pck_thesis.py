@@ -21,10 +21,7 @@ RADIUS_CELLS = 3.2
 
 
 def pck_thesis(
-    predicted: NDArray[np.floating],
-    target: NDArray[np.floating],
-    visibility: NDArray[np.uint8],
-    crop_size: tuple[int, int],
+    predicted: NDArray[np.floating], target: NDArray[np.floating], visibility: NDArray[np.uint8], crop_size: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Return the fraction of each person's labelled joints that is predicted correctly.
 
@@ -46,10 +43,7 @@ def pck_thesis(
 
 
 def pck_thesis_hits(
-    predicted: NDArray[np.floating],
-    target: NDArray[np.floating],
-    visibility: NDArray[np.uint8],
-    crop_size: tuple[int, int],
+    predicted: NDArray[np.floating], target: NDArray[np.floating], visibility: NDArray[np.uint8], crop_size: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Return (N, K) which joints are labelled and correct.
 
