@@ -4,11 +4,12 @@ import pytest
 
 from posescope.core.errors import OptionsError
 from posescope.core.parameters import (
+    REMOVED_OPTIONS,
     RENAMED_COMPONENTS,
     RENAMED_OPTIONS,
     RENAMED_PARAMETERS,
+    describe_unknown_option,
     renamed_component,
-    renamed_option,
     renamed_parameter,
 )  # fmt: skip
 from posescope.core.plugins import ComponentSpec, check_options, installed, load_component
@@ -30,6 +31,13 @@ def test_new_option_exists_and_the_old_one_does_not(group: str, name: str) -> No
     assert not set(RENAMED_OPTIONS[group, name]) & fields
 
 
+@pytest.mark.parametrize(("group", "name"), REMOVED_OPTIONS)
+def test_removed_option_is_refused_with_the_reason(group: str, name: str) -> None:
+    for option, reason in REMOVED_OPTIONS[group, name].items():
+        with pytest.raises(OptionsError, match=f"{option}: removed: {reason}"):
+            check_options(group, ComponentSpec(name=name, options={option: "cpu"}))
+
+
 @pytest.mark.parametrize(("group", "old"), RENAMED_COMPONENTS)
 def test_old_component_is_refused_with_the_new_name(group: str, old: str) -> None:
     names = {row.name for row in installed(group)}
@@ -41,8 +49,8 @@ def test_old_component_is_refused_with_the_new_name(group: str, old: str) -> Non
 
 def test_lookup_of_current_and_unknown_names_finds_nothing() -> None:
     assert renamed_parameter("modelling.training.epochs") is None
-    assert renamed_option("codecs", "gaussian", "sigma_heatmap_px") is None
-    assert renamed_option("codecs", "no_such", "sigma_cells") is None
+    assert describe_unknown_option("codecs", "gaussian", "sigma") == "unknown name"
+    assert describe_unknown_option("codecs", "no_such", "sigma_cells") == "unknown name"
     assert renamed_component("models", "walks") is None
 
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
-    "RENAMED_COMPONENTS", "RENAMED_OPTIONS", "RENAMED_PARAMETERS", "describe_renaming", "merge_parameters", "renamed_component",
-    "renamed_option", "renamed_parameter",
+    "REMOVED_OPTIONS", "RENAMED_COMPONENTS", "RENAMED_OPTIONS", "RENAMED_PARAMETERS", "describe_unknown_option",
+    "describe_unknown_parameter", "merge_parameters", "renamed_component", "renamed_parameter",
 ]  # fmt: skip
 
 # Keys of a component's name, and of its options beside the name.
@@ -46,6 +46,11 @@ RENAMED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "start_share": "start_fraction",
         "final_share": "final_fraction",
     },
+}
+# (group, component) -> {removed option: reason}.
+REMOVED_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("analyses", "clusters"): {"device": "k-means runs on the CPU"},
+    ("clusterers", "kmeans"): {"device": "k-means runs on the CPU"},
 }
 # Old path -> new path. Pydantic reports the path of a schedule's option with the name of the schedule in it.
 RENAMED_PARAMETERS: Mapping[str, str] = {
@@ -109,11 +114,22 @@ def renamed_component(group: str, name: str) -> str | None:
     return RENAMED_COMPONENTS.get((group, name))
 
 
-def renamed_option(group: str, component: str, option: str) -> str | None:
-    """Return the new name of a renamed option of a component, None if the name is no old one."""
-    return RENAMED_OPTIONS.get((group, component), {}).get(option)
+def describe_unknown_parameter(path: str) -> str:
+    """Return what is wrong with a parameter that does not exist: its new name if it was renamed."""
+    return _describe(renamed_parameter(path))
 
 
-def describe_renaming(new: str | None) -> str:
-    """Return the end of an error message about an unknown name: the new name if there is one."""
+def describe_unknown_option(group: str, component: str, option: str) -> str:
+    """Return what is wrong with an option that does not exist: its new name, or the reason of its removal, if there is one.
+
+    Args:
+        group: Group of the component.
+        component: Name of the component.
+        option: Path of the option.
+    """
+    reason = REMOVED_OPTIONS.get((group, component), {}).get(option)
+    return _describe(RENAMED_OPTIONS.get((group, component), {}).get(option)) if reason is None else f"removed: {reason}"
+
+
+def _describe(new: str | None) -> str:
     return "unknown name" if new is None else f"renamed to {new}; use the new name"

@@ -28,7 +28,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from posescope.core.errors import OptionsError
-from posescope.core.parameters import describe_renaming, renamed_component, renamed_option, renamed_parameter
+from posescope.core.parameters import describe_unknown_option, describe_unknown_parameter, renamed_component
 
 __all__ = [
     "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "build",
@@ -185,7 +185,7 @@ def load_component(group: str, name: str) -> Any:
     if name not in names and not is_dotted_path(name):
         new = renamed_component(group, name)
         raise OptionsError(
-            f"No component {name!r} in posescope.{group}{f': {describe_renaming(new)}' if new else ''}. Installed: "
+            f"No component {name!r} in posescope.{group}{f': renamed to {new}' if new else ''}. Installed: "
             f"{', '.join(names) or 'none'}. A dotted path (package.module:attribute) works too."
         )
     module_name, _, attribute = target.partition(":")
@@ -215,7 +215,7 @@ def check_options(group: str, spec: ComponentSpec) -> Any:
     try:
         return model.model_validate(spec.options)
     except ValidationError as error:
-        faults = describe_validation_error(error, lambda option: renamed_option(group, spec.name, option))
+        faults = describe_validation_error(error, lambda option: describe_unknown_option(group, spec.name, option))
         raise _WrongOptionsError(group, spec.name, faults) from error
 
 
@@ -255,7 +255,7 @@ def component_name_field(group: str) -> Any:
 
 
 def describe_validation_error(
-    error: ValidationError, renamed: Callable[[str], str | None] = renamed_parameter
+    error: ValidationError, describe_unknown: Callable[[str], str] = describe_unknown_parameter
 ) -> tuple[str, ...]:
     """Return one line per fault of a pydantic error: path of the field, what was wrong, what was found.
 
@@ -263,15 +263,15 @@ def describe_validation_error(
 
     Args:
         error: The error of an options model.
-        renamed: Returns the new name of an unknown field if it was renamed, else None.
+        describe_unknown: Returns what is wrong with an unknown field, by its path.
     """
-    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item, renamed))
+    return tuple(fault for item in error.errors(include_url=False) for fault in _faults_of(item, describe_unknown))
 
 
-def _faults_of(item: ErrorDetails, renamed: Callable[[str], str | None]) -> tuple[str, ...]:
+def _faults_of(item: ErrorDetails, describe_unknown: Callable[[str], str]) -> tuple[str, ...]:
     path = ".".join(str(step) for step in item["loc"]) or "(whole)"
     if item["type"] == "extra_forbidden":
-        return (f"{path}: {describe_renaming(renamed(path))}",)
+        return (f"{path}: {describe_unknown(path)}",)
     cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
     if isinstance(cause, _WrongOptionsError):
         return tuple(f"{path}: {fault}" for fault in cause.faults)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from posescope.core.errors import OptionsError
-from posescope.core.parameters import describe_renaming, renamed_parameter
+from posescope.core.parameters import describe_unknown_parameter, renamed_parameter
 from posescope.core.paths import expand_home, find_path_error
 from posescope.core.plugins import describe_validation_error
 
@@ -58,15 +58,14 @@ def _namespace_faults(namespace: str, model: type[BaseModel], content: Any) -> l
     try:
         model.model_validate(content)
     except ValidationError as error:
-        faults = describe_validation_error(error, lambda path: renamed_parameter(f"{namespace}.{path}"))
+        faults = describe_validation_error(error, lambda path: describe_unknown_parameter(f"{namespace}.{path}"))
         return [f"{namespace}.{fault}" for fault in faults]
     return []
 
 
 def _unknown_key(key: str, models: Mapping[str, type[BaseModel]]) -> str:
-    new = renamed_parameter(key)
-    if new is not None:
-        return f"{key}: {describe_renaming(new)}."
+    if renamed_parameter(key):
+        return f"{key}: {describe_unknown_parameter(key)}."
     known = sorted([*models, *PATH_PARAMETERS])
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else "."
