@@ -131,7 +131,7 @@ def test_flip_test_is_the_mean_of_both_passes(spots: PoseModel) -> None:
     assert result.mse == pytest.approx(expected, rel=1e-5)
 
 
-def test_nobody_has_no_predictions_and_no_mse(spots: PoseModel) -> None:
+def test_no_persons_have_no_predictions_and_no_mse(spots: PoseModel) -> None:
     result = predict_crops(spots, make_crops(SPOTS).subset(np.empty(0, np.int64)), PredictionOptions(device="cpu"))
     assert result.predictions.joints.shape == (0, 2, 2)
     assert result.predictions.scores.shape == (0, 2)
@@ -152,7 +152,7 @@ def crop_boxes(person_ids: list[int], squares: list[tuple[int, int, int]]) -> pd
     return frame.assign(**dict(zip("abcdef", matrices.T, strict=True)))
 
 
-def test_predictions_go_back_into_the_image_by_each_persons_own_square() -> None:
+def test_predictions_are_mapped_to_the_image_by_the_square_of_each_person() -> None:
     boxes = crop_boxes([3, 1, 2], [(100, 50, 128), (0, 0, 64), (-10, 5, 32)])
     predictions = PosePredictions(
         np.array([1, 2, 3], dtype=np.int64),
@@ -168,6 +168,6 @@ def test_predictions_go_back_into_the_image_by_each_persons_own_square() -> None
     np.testing.assert_allclose(table["score"], [0.1, 0.2, 0.3])
 
 
-def test_nobody_gives_an_empty_table() -> None:
+def test_no_persons_give_an_empty_table() -> None:
     nobody = PosePredictions(np.empty(0, np.int64), np.empty((0, 2, 2), np.float32), np.empty((0, 2), np.float32))
     assert len(predictions_table(nobody, crop_boxes([1], [(0, 0, 64)]))) == 0

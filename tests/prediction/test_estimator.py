@@ -78,7 +78,7 @@ def test_without_boxes_one_person_fills_the_image(estimator: PoseEstimator) -> N
     assert np.abs(poses.joints[0] - [[20, 30], [40, 5]]).max() <= 55 / 64
 
 
-def test_people_of_several_images_share_a_pass(estimator: PoseEstimator) -> None:
+def test_persons_of_several_images_share_a_forward_pass(estimator: PoseEstimator) -> None:
     images = [picture((20 + i, 60), (79, 10 + i)) for i in range(5)]
     boxes = [[BOX], [], [BOX, BOX], None, np.array([BOX])]
     found = list(estimator.predict(images, boxes, batch_size=2))
@@ -106,7 +106,7 @@ def test_a_stream_without_end_is_read_as_it_is_used(estimator: PoseEstimator) ->
     assert len(read) <= 12
 
 
-def test_paths_and_photos_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
+def test_paths_and_named_images_keep_their_names(estimator: PoseEstimator, tmp_path: Path) -> None:
     image = picture((20, 60), (79, 10))
     assert cv2.imwrite(str(tmp_path / "000139.png"), image[..., ::-1])
     by_path, by_name = estimator.predict([tmp_path / "000139.png", NamedImage("b.jpg", image, 7)], [[BOX], [BOX]])
@@ -137,12 +137,12 @@ def test_no_two_images_get_one_number(estimator: PoseEstimator, tmp_path: Path) 
     ],
     ids=repr,
 )
-def test_malformed_boxes_are_named(estimator: PoseEstimator, boxes: Any) -> None:
+def test_malformed_boxes_are_an_error(estimator: PoseEstimator, boxes: Any) -> None:
     with pytest.raises(DataError, match=r"^0: expected boxes \(n, 4\) or \(n, 5\), finite numbers with w and h above 0"):
         estimator.predict_one(picture((1, 1), (2, 2)), boxes)
 
 
-def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
+def test_a_box_outside_its_image_is_an_error(estimator: PoseEstimator) -> None:
     assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[119.5, 0, 5, 5]])) == 1
     with pytest.raises(DataError, match=r"^0: a box is outside the image of \(90, 120\) px .*: \[120\.0, 0\.0, 5\.0, 5\.0\]"):
         estimator.predict_one(picture((1, 1), (2, 2)), [[120, 0, 5, 5]])
@@ -152,7 +152,7 @@ def test_a_box_outside_its_picture_is_named(estimator: PoseEstimator) -> None:
     assert len(estimator.predict_one(picture((1, 1), (2, 2)), [[-5000, -5000, 10_000, 10_000]])) == 1
 
 
-def test_images_before_a_broken_one_are_posed(estimator: PoseEstimator, tmp_path: Path) -> None:
+def test_images_before_a_broken_one_are_predicted(estimator: PoseEstimator, tmp_path: Path) -> None:
     image = picture((20, 60), (79, 10))
     stream = estimator.predict([image, image, image, tmp_path / "nothing.jpg", image], batch_size=2)
     assert [next(stream).image.name for _ in range(3)] == ["0", "1", "2"]
@@ -173,12 +173,12 @@ def test_when_the_network_breaks_nothing_is_run_again(estimator: PoseEstimator, 
     assert calls == [2]
 
 
-def test_a_batch_of_nobody_is_refused(estimator: PoseEstimator) -> None:
+def test_a_batch_size_below_1_is_an_error(estimator: PoseEstimator) -> None:
     with pytest.raises(DataError, match="batch_size: expected at least 1, found 0"):
         list(estimator.predict(picture((1, 1), (2, 2)), batch_size=0))
 
 
-def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: Path) -> None:
+def test_missing_boxes_and_images_are_an_error(estimator: PoseEstimator, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found boxes for 1 images"):
         list(estimator.predict([picture((1, 1), (2, 2))] * 2, [None]))
     with pytest.raises(DataError, match=r"nothing\.jpg"):
@@ -187,7 +187,7 @@ def test_missing_boxes_and_images_are_named(estimator: PoseEstimator, tmp_path: 
         list(estimator.predict(np.zeros((4, 4), np.uint8)))
 
 
-def test_onnx_comes_before_torch_and_both_agree(model_folders: Any) -> None:
+def test_onnx_is_preferred_and_agrees_with_torch(model_folders: Any) -> None:
     image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
     onnx, torch = PoseEstimator.load(model_folders.onnx), PoseEstimator.load(str(model_folders.torch), device="cpu")
     assert (onnx.backend.name, torch.backend.name) == ("onnx", "torch")
@@ -200,7 +200,7 @@ def test_onnx_comes_before_torch_and_both_agree(model_folders: Any) -> None:
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
-def test_every_batching_gives_the_same_by_onnx_and_torch(model_folders: Any, flip_test: bool) -> None:
+def test_batch_size_does_not_change_predictions_of_onnx_and_torch(model_folders: Any, flip_test: bool) -> None:
     """1, 0, 3, 5 and 23 people an image, in batches that split them anywhere."""
     rng = np.random.default_rng(2)
     counts = (1, 0, 3, 5, 23)
@@ -216,7 +216,7 @@ def test_every_batching_gives_the_same_by_onnx_and_torch(model_folders: Any, fli
             np.testing.assert_allclose(one.scores, two.scores, atol=1e-5)
 
 
-def test_images_of_every_kind_are_posed_alike(estimator: PoseEstimator, tmp_path: Path) -> None:
+def test_all_image_types_give_the_same_predictions(estimator: PoseEstimator, tmp_path: Path) -> None:
     image = picture((20, 60), (79, 10))
     assert cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
     raw = (tmp_path / "a.png").read_bytes()
@@ -230,7 +230,7 @@ def test_images_of_every_kind_are_posed_alike(estimator: PoseEstimator, tmp_path
         estimator.predict_one(image / 255)
 
 
-def test_the_pipeline_predicts_the_same(model_folders: Any, tmp_path: Path) -> None:
+def test_the_pipeline_predicts_the_same_as_the_estimator(model_folders: Any, tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (50, 70, 3)).astype(np.uint8)
     (tmp_path / "images").mkdir()
     assert cv2.imwrite(str(tmp_path / "images" / "1.png"), image[..., ::-1])

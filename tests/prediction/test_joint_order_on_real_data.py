@@ -95,7 +95,7 @@ def test_the_same_persons_in_another_joint_order_score_the_same(real_data: Path,
     assert np.nanmean(pck_thesis(there, targets.joints, targets.visibility, own["val"].crop_size)) != pytest.approx(pck_there)
 
 
-def test_a_model_of_another_skeleton_is_refused_with_both_lists(real_data: Path, tmp_path: Path) -> None:
+def test_a_model_of_another_skeleton_is_an_error(real_data: Path, tmp_path: Path) -> None:
     """Leeds Sports has 14 joints, neck and head_top among them, and no face; COCO has 17."""
     lspet = real_data / "lspet"
     name = sorted((lspet / "annotations").glob("*val*.json"))[0]

@@ -104,7 +104,7 @@ def test_a_flip_test_without_mirrored_pairs_is_warned_of_once(
     assert sum("flip_test mirrors" in record.getMessage() for record in caplog.records) == warnings
 
 
-def test_people_come_back_in_order_whatever_the_batch(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
+def test_persons_are_returned_in_order_for_every_batch_size(spots: PoseModel, folder: ImageFolder, write_image: Any) -> None:
     boxes = [(20.4, 14.5, 58.2, 50.0), (15.4, 10.5, 58.2, 50.0), (25.4, 20.5, 58.2, 50.0)]
     write_image("1.png", (90, 120), red=(40, 40), green=(50, 42))
     write_image("2.png", (90, 120), red=(41, 43), green=(52, 44))
@@ -126,7 +126,7 @@ def test_flip_test_averages_with_the_mirrored_image(spots: PoseModel, folder: Im
     np.testing.assert_allclose(posed.scores, [0.5, 0.5])
 
 
-def test_nobody_is_nobody(spots: PoseModel, folder: ImageFolder) -> None:
+def test_no_persons_give_no_poses(spots: PoseModel, folder: ImageFolder) -> None:
     assert pose(spots, folder, []) == []
 
 

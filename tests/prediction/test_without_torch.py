@@ -1,4 +1,4 @@
-"""What an exported model needs on the way from a picture to its poses must not load torch."""
+"""Prediction with an exported model must not import PyTorch, pandas or Kedro."""
 
 import subprocess
 import sys
@@ -10,18 +10,20 @@ TORCH_FREE = (
     "posescope.geometry.crop_recipe",
     "posescope.data.crops.square_crop",
     "posescope.drawing.skeletons",
-    "posescope.prediction.poses",
-    "posescope.prediction.image_io.image_folder",
-    "posescope.prediction.image_io.image_folder",
-    "posescope.prediction.detectors.detector",
-    "posescope.prediction.prediction_run",
-    "posescope.prediction.image_io.video",
+    "posescope.artifacts.onnx_model",
+    "posescope.prediction.backends.backend",
+    "posescope.prediction.detectors.boxes_file",
     "posescope.prediction.detectors.onnx_detector",
+    "posescope.prediction.estimator",
+    "posescope.prediction.image_io.image_source",
     "posescope.prediction.overlays",
+    "posescope.prediction.poses",
+    "posescope.prediction.prediction_run",
+    "posescope.prediction.predictor",
 )
 
 
-def test_from_picture_to_pose_without_torch_or_pandas() -> None:
+def test_prediction_imports_neither_torch_nor_pandas() -> None:
     lines = [f"import {module}" for module in TORCH_FREE]
     lines += ["import sys", "print(sorted({'torch', 'pandas', 'kedro', 'onnxruntime', 'PIL'} & set(sys.modules)))"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)

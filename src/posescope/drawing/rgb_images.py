@@ -65,12 +65,12 @@ def write_png(path: Path, image: NDArray[np.uint8], text: Mapping[str, str] | No
     """
     check_rgb(image, str(path))
     # OpenCV crashes on file names that are not UTF-8, so it gets bytes, here and in `read_png`.
-    succeeded, encoded = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    succeeded, encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
     if not succeeded:
         raise DrawingError(f"{path}: OpenCV could not encode the image.")
     with atomic_write(path) as temporary:
         try:
-            temporary.write_bytes(_insert_text(encoded.tobytes(), text or {}))
+            temporary.write_bytes(_insert_text(encoded.tobytes(), text) if text else encoded.tobytes())
         except OSError as error:
             raise DrawingError(f"{path}: could not write the image ({error.strerror}).") from error
 

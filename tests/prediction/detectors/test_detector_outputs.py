@@ -50,7 +50,7 @@ def test_the_class_that_is_wanted(person: int, scores: list[float]) -> None:
     assert OUTPUT_DECODERS["yolox"](answer, OutputLayout(SIZE, person, 0.81)).corners.shape == (0, 4)
 
 
-def test_decoded_boxes_are_taken_as_they_are() -> None:
+def test_decoded_boxes_are_not_changed() -> None:
     table = np.array([[[20, 10, 8, 4, 1.0, 0.5], [0, 0, 1, 1, 0.5, 0.5]]], np.float32)
     found = OUTPUT_DECODERS["yolox_decoded"]([table], WANTED)
     np.testing.assert_allclose(found.corners, [[16, 8, 24, 12]])
@@ -128,12 +128,12 @@ def test_of_two_that_overlap_the_better_one_stays() -> None:
     assert suppress_overlaps(candidates(), 0.5).scores.size == 0
 
 
-def test_who_is_suppressed_suppresses_nobody() -> None:
+def test_a_suppressed_box_does_not_suppress_others() -> None:
     chain = candidates((0, 0, 10, 10, 0.9), (4, 0, 14, 10, 0.8), (8, 0, 18, 10, 0.7))
     np.testing.assert_allclose(suppress_overlaps(chain, 0.3).scores, [0.9, 0.7])
 
 
-def test_opencv_suppresses_the_same() -> None:
+def test_opencv_suppresses_the_same_boxes() -> None:
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 60, (200, 2))
     found = Candidates(np.concatenate([low, low + rng.uniform(10, 40, (200, 2))], axis=1), rng.uniform(0.3, 1, 200))

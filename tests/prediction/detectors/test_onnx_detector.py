@@ -257,7 +257,7 @@ def test_boxes_that_are_not_finite_are_ignored(tmp_path: Path) -> None:
     assert len(find(path, image_of((64, 64)), output="yolox_decoded")) == 1
 
 
-def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnx_runtime_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OptionsError, match=r"pip install 'posescope\[onnx\]'"):
         find(red_squares(tmp_path / "red.onnx"), image_of((9, 9)))

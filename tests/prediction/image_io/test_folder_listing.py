@@ -25,7 +25,7 @@ def reasons(root: Path) -> dict[str, str]:
     return {one.name: one.reason for one in list_media(root).skipped_files}
 
 
-def test_every_file_is_listed_or_left_out(tmp_path: Path) -> None:
+def test_every_file_is_listed_or_skipped(tmp_path: Path) -> None:
     write(tmp_path, "b.png", "a.JPG", "sub/c.jfif", "clip.MP4", "notes.txt", "photo.HEIC", "archive.zip")
     write(tmp_path, ".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX/a.jpg", ".git/a.jpg", "sub/desktop.ini")
     listing = list_media(tmp_path)
@@ -45,7 +45,7 @@ def test_a_file_without_a_suffix_is_an_image_if_it_begins_like_one(tmp_path: Pat
     assert reasons(tmp_path) == {"README": "no image or video by its suffix"}
 
 
-def test_a_single_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_single_file_is_an_image_whatever_its_name(tmp_path: Path) -> None:
     write(tmp_path, ".hidden", "b.jpg", "c.webm")
     assert list_media(tmp_path / ".hidden").images == (".hidden",)
     assert list_media(tmp_path / "c.webm").videos == ("c.webm",)
@@ -70,7 +70,7 @@ def test_links_are_followed_and_never_loop(tmp_path: Path) -> None:
     assert ImageSource([root], videos=False).names() == listing.images
 
 
-def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+def test_special_files_are_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     os.mkfifo(tmp_path / "pipe")
     assert list_media(tmp_path).images == ()
@@ -78,7 +78,7 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_skipped_with_a_reason(tmp_path: Path) -> None:
     write(tmp_path, "closed/a.jpg", "b.jpg")
     (tmp_path / "closed").chmod(0)
     try:
@@ -88,7 +88,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         (tmp_path / "closed").chmod(0o700)
 
 
-def test_own_output_is_left_out_whatever_it_is_called(tmp_path: Path) -> None:
+def test_output_of_posescope_is_skipped_whatever_its_name(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg", "renamed/a.jpg.png", "old/overlays/b.png", "old/poses.json", "overlays/mine.jpg")
     mark_output(tmp_path / "renamed")
     written = "written by posescope"
@@ -97,14 +97,14 @@ def test_own_output_is_left_out_whatever_it_is_called(tmp_path: Path) -> None:
     assert list_media(tmp_path / "renamed").images == ()
 
 
-def test_the_data_dir_of_a_run_is_left_out_but_for_its_raw_data(tmp_path: Path) -> None:
+def test_the_data_dir_of_a_run_is_skipped_except_its_raw_data(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg", "out/01_raw/b.jpg", "out/08_reporting/c.png", "out/05_model_input/d.png", "08_reporting/mine.jpg")
     (tmp_path / "out" / "07_model_output").mkdir()
     assert list_media(tmp_path).images == ("a.jpg", "out/01_raw/b.jpg")
     assert list_media(tmp_path / "out").images == ("01_raw/b.jpg",)
 
 
-def test_own_output_is_left_out_behind_a_link_too(tmp_path: Path) -> None:
+def test_linked_output_of_posescope_is_skipped(tmp_path: Path) -> None:
     write(tmp_path, "a.jpg", "out/08_reporting/c.png", "old/overlays/b.png", "old/poses.json", "else/overlays/d.jpg")
     for link, target in (("figures", "out/08_reporting"), ("drawn", "old/overlays"), ("mine", "else/overlays")):
         (tmp_path / link).symlink_to(tmp_path / target)

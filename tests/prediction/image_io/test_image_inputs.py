@@ -28,7 +28,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def test_the_same_picture_in_every_form(tmp_path: Path) -> None:
+def test_all_image_types_give_the_same_pixels(tmp_path: Path) -> None:
     picture = Image.fromarray(PIXELS)
     (tmp_path / "000012.png").write_bytes(encoded(picture))
     opened = Image.open(tmp_path / "000012.png")
@@ -51,7 +51,7 @@ def test_the_same_picture_in_every_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
-def test_every_mode_of_pil_becomes_rgb(mode: str) -> None:
+def test_every_pil_mode_becomes_rgb(mode: str) -> None:
     white = (
         Image.fromarray(np.full((4, 5), 65535, np.uint16)) if mode == "I;16" else Image.new("RGB", (5, 4), "white").convert(mode)
     )

@@ -41,7 +41,7 @@ def test_an_odd_size_loses_its_last_row_and_column(suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["webm", "mp4", "avi"])
-def test_what_was_written_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
+def test_a_written_video_is_read_frame_by_frame(suffix: str, tmp_path: Path) -> None:
     video = write(tmp_path / f"a.{suffix}")
     frames = list(video.frames())
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
@@ -52,7 +52,7 @@ def test_what_was_written_is_read_frame_by_frame(suffix: str, tmp_path: Path) ->
         np.testing.assert_allclose(frame.image.reshape(-1, 3).mean(axis=0), colour(frame.index), atol=6)  # red is red
 
 
-def test_opencvs_own_video_comes_as_rgb(tmp_path: Path) -> None:
+def test_a_video_of_opencv_is_read_as_rgb(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, SIZE[::-1])
     writer.write(np.full((*SIZE, 3), (0, 0, 250), np.uint8))
     writer.release()
@@ -60,7 +60,7 @@ def test_opencvs_own_video_comes_as_rgb(tmp_path: Path) -> None:
     np.testing.assert_allclose(frame.image[20, 20], (250, 0, 0), atol=6)
 
 
-def test_frames_come_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_frames_are_read_lazily(tmp_path: Path) -> None:
     frames = write(tmp_path / "a.avi").frames()
     first = next(frames)
     assert isinstance(first, Frame)
@@ -68,13 +68,13 @@ def test_frames_come_when_they_are_asked_for(tmp_path: Path) -> None:
     assert len(list(frames)) == 4, "it stays open"
 
 
-def test_a_missing_video_is_named(tmp_path: Path) -> None:
+def test_a_missing_video_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.mp4"):
         next(VideoFile(tmp_path / "none.mp4").frames())
 
 
 @pytest.mark.parametrize("content", [b"", b"text, and no video"])
-def test_what_is_no_video_is_named(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_an_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.mp4"):
@@ -83,7 +83,7 @@ def test_what_is_no_video_is_named(content: bytes, tmp_path: Path) -> None:
         _ = VideoFile(path).fps
 
 
-def test_a_video_that_ends_before_its_time_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_video_that_ends_early_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     raw = bytearray(write(tmp_path / "a.avi", count=20).path.read_bytes())
     middle = raw.index(b"movi") + (raw.index(b"idx1") - raw.index(b"movi")) // 2
     raw[middle : raw.index(b"idx1")] = bytes(raw.index(b"idx1") - middle)
@@ -94,7 +94,7 @@ def test_a_video_that_ends_before_its_time_is_named(tmp_path: Path, caplog: pyte
     assert f"{count} of 20 frames" in caplog.text
 
 
-def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_frame_of_another_size_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     def write_both() -> None:
         with open_video_writer(tmp_path / "a.mp4", 10, SIZE) as append:
             append(picture(0))
