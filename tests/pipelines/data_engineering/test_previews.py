@@ -1,4 +1,4 @@
-"""Data engineering alone leaves everything to look at, and Kedro-Viz can show it."""
+"""Previews of data engineering: all tables, images and plots are written and shown by Kedro-Viz."""
 
 import inspect
 import json
@@ -13,7 +13,7 @@ from kedro.framework.startup import bootstrap_project
 from posescope.pipelines.data_engineering import create_pipeline
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PICTURES = {"crop_grid", "target_grid", "average_crop"}
+IMAGES = {"crop_grid", "target_grid", "average_crop"}
 PLOTS = {"distribution_plot", "rejected_plot", "box_sizes_plot", "joint_counts_plot", "joint_labels_plot"}
 TABLES = {
     "persons_read", "keypoints", "persons_filtered", "persons_boxed", "crop_boxes", "persons", "issues", "issues_read",
@@ -21,12 +21,12 @@ TABLES = {
     "data_quality_images", "rejected", "joint_labels",
 }  # fmt: skip
 RECORDS = {"skeleton", "crop_statistics"}
-KINDS = {"ImagePreview": PICTURES, "PlotlyPreview": PLOTS, "TablePreview": TABLES, "JSONPreview": RECORDS}
+KINDS = {"ImagePreview": IMAGES, "PlotlyPreview": PLOTS, "TablePreview": TABLES, "JSONPreview": RECORDS}
 
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The project, after a run of the pipeline on a few painted persons."""
+    """Return the context of the project after a run of the pipeline on a small generated sample."""
     root = tmp_path_factory.mktemp("previews")
     places = {"data_dir": str(root / "data"), "raw_dir": str(root / "raw")}
     bootstrap_project(REPOSITORY)
@@ -47,18 +47,18 @@ def test_it_has_a_preview_of_its_kind(context: Any, kind: str, name: str) -> Non
     assert len(json.dumps(shown)) > 2
 
 
-def test_every_table_picture_and_plot_is_among_them(context: Any) -> None:
-    stores = {"raw_source", "crops", "targets"}  # folders and arrays
-    assert create_pipeline().all_outputs() - stores == PICTURES | PLOTS | TABLES | RECORDS
+def test_every_table_image_and_plot_has_a_preview(context: Any) -> None:
+    without_preview = {"raw_source", "crops", "targets", "data_results"}
+    assert create_pipeline().all_outputs() - without_preview == IMAGES | PLOTS | TABLES | RECORDS
 
 
-def test_what_was_set_aside_and_what_is_left_agree_with_the_other_tables(context: Any) -> None:
+def test_rejected_and_accepted_records_agree_with_the_other_tables(context: Any) -> None:
     load = context.catalog.load
     rejected, distribution = load("rejected"), load("data_distribution").set_index("split")
-    kept = rejected[(rejected["step"] == "accepted")].set_index("record")["records"]
-    assert kept["person"] == distribution.loc["all", "persons"] == len(load("persons"))
-    assert kept["image"] == distribution.loc["all", "images"]
-    assert rejected["records"].sum() == len(load("issues")) + kept.sum()
+    accepted = rejected[(rejected["step"] == "accepted")].set_index("record")["records"]
+    assert accepted["person"] == distribution.loc["all", "persons"] == len(load("persons"))
+    assert accepted["image"] == distribution.loc["all", "images"]
+    assert rejected["records"].sum() == len(load("issues")) + accepted.sum()
     of_persons = rejected[rejected["record"] == "person"]
     assert of_persons["fraction"].sum() == pytest.approx(1, abs=1e-4)
     # Nobody is lost between the annotations and the crops.
@@ -68,4 +68,4 @@ def test_what_was_set_aside_and_what_is_left_agree_with_the_other_tables(context
 def test_labels_add_up_to_the_persons(context: Any) -> None:
     labels: pd.DataFrame = context.catalog.load("joint_labels")
     assert labels["joint"].tolist() == list(context.catalog.load("skeleton").joints)
-    assert set(labels[["visible", "hidden", "unlabelled"]].sum(axis=1)) == {len(context.catalog.load("persons"))}
+    assert set(labels[["visible", "occluded", "unlabelled"]].sum(axis=1)) == {len(context.catalog.load("persons"))}

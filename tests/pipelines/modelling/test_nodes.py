@@ -44,7 +44,7 @@ def mark_of(
         skeleton=skeleton,
         statistics=statistics,
         checkpoints=None,
-        sheets=None,
+        image_grids=None,
         codec=ComponentSpec(name="gaussian"),
         model=ComponentSpec(name="hourglass", options=HOURGLASS),
         training=training,
