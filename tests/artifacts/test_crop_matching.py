@@ -1,4 +1,4 @@
-"""A model meets crops: joints by name, crop size and recipe."""
+"""Tests of posescope.artifacts.crop_matching: joints by name, crop size and recipe."""
 
 import pickle
 from dataclasses import replace
@@ -25,7 +25,7 @@ def crops_of(names: tuple[str, ...], recipe: CropRecipe | None = None, side: int
     return CropSet(targets, (np.zeros((2, side, side, 3), np.uint8),), np.array([[0, 0], [0, 1]]), recipe)
 
 
-def test_targets_come_into_the_models_order(untrained_model: PoseModel) -> None:
+def test_targets_are_reordered_to_the_model(untrained_model: PoseModel) -> None:
     matched = match_crops(untrained_model, crops_of(TURNED, untrained_model.crop))
     assert matched.joints.data == TURNED
     targets = matched.crops.targets
@@ -37,7 +37,7 @@ def test_targets_come_into_the_models_order(untrained_model: PoseModel) -> None:
     assert again.crops is matched.crops
 
 
-def test_nobody_needs_no_names(untrained_model: PoseModel) -> None:
+def test_empty_crops_need_no_joint_names(untrained_model: PoseModel) -> None:
     empty = CropSet(PoseTargets(np.empty(0, np.int64), np.empty((0, 0, 2), np.float32), np.empty((0, 0), np.uint8)), (),
                     np.empty((0, 2), np.int64))  # fmt: skip
     assert len(match_crops(untrained_model, empty).crops) == 0
@@ -63,7 +63,7 @@ def recipe(name: str = "padded_square", padding: tuple[int, int, int] = (124, 11
         (recipe("centred_square", (0, 0, 0)), 16, ["size", "rule", "padding_rgb"]),
     ],
 )
-def test_crops_of_another_kind_are_refused(untrained_model: PoseModel, found: CropRecipe, side: int, what: list[str]) -> None:
+def test_crops_with_another_recipe_are_refused(untrained_model: PoseModel, found: CropRecipe, side: int, what: list[str]) -> None:
     with pytest.raises(CropMismatchError) as caught:
         match_crops(untrained_model, crops_of(untrained_model.skeleton.joints, found, side))
     assert [difference.split(":")[0] for difference in caught.value.differences] == what
@@ -82,7 +82,7 @@ def test_crops_keep_names_and_recipe_on_the_way_to_another_process(untrained_mod
     assert (part.targets.joint_names, part.recipe, part.targets.person_ids.tolist()) == (TURNED, untrained_model.crop, [9])
 
 
-def test_names_that_do_not_fit_the_arrays_are_refused() -> None:
+def test_names_that_do_not_match_the_arrays_are_refused() -> None:
     for names in (("nose",), ("nose", "nose", "tail")):
         with pytest.raises(DataError):
             PoseTargets(np.array([4, 9]), JOINTS, VISIBILITY, joint_names=names)

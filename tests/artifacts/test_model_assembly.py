@@ -1,4 +1,4 @@
-"""Tests of posescope.artifacts.model_assembly, and of the model folder of what it makes."""
+"""Tests of posescope.artifacts.model_assembly, and of the model folder of an assembled model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +43,7 @@ def make_autoencoder(options: AutoencoderOptions = OPTIONS) -> Autoencoder:
     return Autoencoder(options, in_channels=8, size=(4, 4))
 
 
-def test_the_joined_model_sends_the_bottleneck_through_the_autoencoder() -> None:
+def test_assembled_model_passes_the_bottleneck_through_the_autoencoder() -> None:
     model, autoencoder = make_model(), make_autoencoder()
     joined = insert_autoencoders(model, [autoencoder], {"epochs": 9})
     expected = model.heatmaps(IMAGES, {"stack1.bottleneck": autoencoder})
@@ -52,7 +52,7 @@ def test_the_joined_model_sends_the_bottleneck_through_the_autoencoder() -> None
     assert model.model_spec.name == "hourglass"
 
 
-def test_inserting_draws_no_random_numbers() -> None:
+def test_insertion_keeps_the_random_state() -> None:
     model, autoencoder = make_model(), make_autoencoder()
     torch.manual_seed(8)
     expected = torch.rand(1)
@@ -62,7 +62,7 @@ def test_inserting_draws_no_random_numbers() -> None:
 
 
 @pytest.mark.parametrize("stacks", [1, 2])
-def test_the_model_folder_gives_it_back(stacks: int, tmp_path: Path) -> None:
+def test_model_folder_round_trip(stacks: int, tmp_path: Path) -> None:
     joined = insert_autoencoders(make_model(stacks=stacks), [make_autoencoder()] * stacks)
     save_model(tmp_path / "model", joined)
     read = load_model(tmp_path / "model")
@@ -74,7 +74,7 @@ def test_the_model_folder_gives_it_back(stacks: int, tmp_path: Path) -> None:
     assert read.network.autoencoders[0].options == OPTIONS
 
 
-def test_a_model_that_is_no_plain_hourglass_is_refused() -> None:
+def test_other_network_than_a_hourglass_is_refused() -> None:
     with pytest.raises(OptionsError, match="hourglass_autoencoder"):
         insert_autoencoders(make_model("hourglass_autoencoder"), [make_autoencoder()])
 
@@ -90,12 +90,12 @@ def test_one_autoencoder_for_two_stacks_is_refused() -> None:
         insert_autoencoders(make_model(stacks=2), [make_autoencoder()])
 
 
-def test_a_paused_model_ends_as_the_whole_one() -> None:
+def test_paused_and_resumed_pass_equals_the_whole_one() -> None:
     model = make_model(stacks=2)
     torch.testing.assert_close(model.resume(model.pause(IMAGES)), model.heatmaps(IMAGES), rtol=0, atol=0)
 
 
-def test_a_network_that_cannot_be_paused_says_so() -> None:
+def test_network_that_cannot_be_paused_is_an_error() -> None:
     model = replace(make_model(), network=torch.nn.Identity())
     with pytest.raises(TypeError, match="'hourglass' cannot be paused"):
         model.pause(IMAGES)

@@ -68,7 +68,7 @@ def test_round_trip(model: PoseModel, folder: Path) -> None:
     torch.testing.assert_close(read.heatmaps(IMAGES), model.heatmaps(IMAGES))
 
 
-def test_the_first_format_has_the_rules_name_alone(folder: Path) -> None:
+def test_format_1_has_the_name_of_the_crop_rule(folder: Path) -> None:
     change(folder, lambda content: (content.pop("crop"), content.update(format_version=1, crop_rule="centred_square")))
     model = load_model(folder)
     assert model.crop == CropRecipe(rule=ComponentSpec(name="centred_square"))
@@ -112,7 +112,7 @@ def test_a_failed_write_leaves_the_old_model(model: PoseModel, folder: Path) -> 
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
-def test_reading_draws_no_random_numbers(folder: Path) -> None:
+def test_loading_keeps_the_random_state(folder: Path) -> None:
     torch.manual_seed(8)
     expected = torch.rand(1)
     torch.manual_seed(8)
@@ -120,14 +120,14 @@ def test_reading_draws_no_random_numbers(folder: Path) -> None:
     assert torch.rand(1) == expected
 
 
-def test_the_fingerprint_in_memory_is_that_of_the_folder(model: PoseModel, folder: Path) -> None:
+def test_fingerprint_in_memory_equals_that_of_the_folder(model: PoseModel, folder: Path) -> None:
     assert fingerprint_of_model(model) == fingerprint_of_model(load_model(folder)) == model_fingerprint(folder)
     with torch.no_grad():
         next(model.network.parameters()).mul_(1.001)
     assert fingerprint_of_model(model) != model_fingerprint(folder)
 
 
-def test_the_fingerprint_follows_what_is_computed_and_not_the_provenance(model: PoseModel, folder: Path, tmp_path: Path) -> None:
+def test_fingerprint_is_independent_of_the_provenance(model: PoseModel, folder: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "same", replace(model, provenance={"epochs": 99}))
     save_model(tmp_path / "other", replace(model, mean_rgb=(0.0, 0.0, 0.0)))
     assert model_fingerprint(folder) == model_fingerprint(tmp_path / "same") != model_fingerprint(tmp_path / "other")
@@ -179,26 +179,26 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         (lambda content: content["architecture"]["options"].update(stacks=2), r"hourglasses\.1\.\S+ is missing; .*\.\.\."),
     ],
 )
-def test_a_description_that_does_not_fit_is_refused(folder: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
+def test_invalid_description_is_refused(folder: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
     change(folder, edit)
     with pytest.raises(ModelFolderError, match=message):
         load_model(folder)
 
 
-def test_a_description_that_is_no_json_is_refused(folder: Path) -> None:
+def test_description_that_is_not_json_is_refused(folder: Path) -> None:
     (folder / "model.json").write_text("{")
     with pytest.raises(ModelFolderError, match="not a JSON file"):
         load_model(folder)
 
 
-def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
+def test_weights_in_another_format_are_refused(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"not tensors")
     change(folder, lambda content: content.update(weights_sha256=sha256_of(folder / "model.safetensors")))
     with pytest.raises(ModelFolderError, match="not a safetensors file"):
         load_model(folder)
 
 
-def test_a_surplus_weight_is_named(folder: Path) -> None:
+def test_unknown_weight_is_refused(folder: Path) -> None:
     path = folder / "model.safetensors"
     save_file({**load_file(path), "extra": torch.zeros(1)}, path)
     change(folder, lambda content: content.update(weights_sha256=sha256_of(path)))

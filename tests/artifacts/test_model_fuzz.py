@@ -1,4 +1,4 @@
-"""Model folders of strangers: 200 seeded mutations are refused by a named error, or answer with finite numbers; no code runs."""
+"""Untrusted model folders: 200 seeded mutations are refused, or predict finite numbers; no code runs."""
 
 import json
 import random
@@ -147,7 +147,7 @@ def outcome_of(folder: Path) -> str:
     ],
     ids=["description", "weights", "exported description", "exported networks"],
 )
-def test_a_strangers_folder_is_refused_or_answers(
+def test_mutated_folder_is_refused_or_predicts_finite_numbers(
     kind: str, mutate: Callable[[Path, random.Random], None], seeds: range, model_folders: Any, tmp_path: Path, evil: Path
 ) -> None:
     outcomes: list[str] = []

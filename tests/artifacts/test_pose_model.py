@@ -1,4 +1,4 @@
-"""A model at work: normalised input, heatmaps, joints, the flip test."""
+"""Tests of posescope.artifacts.pose_model: normalised input, heatmaps, joints, flip test."""
 
 from dataclasses import replace
 

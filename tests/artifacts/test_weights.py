@@ -1,4 +1,4 @@
-"""Tests of posescope.artifacts.weights: what does not fit takes no memory, and no value but a trained one is loaded."""
+"""Tests of posescope.artifacts.weights: mismatched weights allocate no memory, invalid values are refused."""
 
 import tracemalloc
 from pathlib import Path

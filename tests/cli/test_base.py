@@ -19,13 +19,13 @@ def invoke(text: str, home: Path) -> Result:
     return CliRunner().invoke(write, [f"--out={text}"], env={"HOME": str(home)})
 
 
-def test_the_home_folder_is_filled_in(tmp_path: Path) -> None:
+def test_home_folder_is_expanded(tmp_path: Path) -> None:
     assert invoke("~/poses", tmp_path).output == f"<{tmp_path}/poses>\n"
     assert invoke("~", tmp_path).output == f"<{tmp_path}>\n"
 
 
 @pytest.mark.parametrize("text", ["s3://bucket/x", "file:///x", "~nobody_of_this_name/x"])
-def test_what_is_no_path_is_a_wrong_command_line(text: str, tmp_path: Path) -> None:
+def test_invalid_path_is_a_usage_error(text: str, tmp_path: Path) -> None:
     ended = invoke(text, tmp_path)
     assert ended.exit_code == 2
     assert text in ended.output
@@ -36,7 +36,7 @@ def test_other_names_stay(name: str, tmp_path: Path) -> None:
     assert invoke(f"{tmp_path}/{name}", tmp_path).output == f"<{tmp_path}/{name}>\n"
 
 
-def test_what_is_there_is_a_path_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_path_is_valid_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert invoke("a:b", tmp_path).exit_code == 2
     (tmp_path / "a:b").mkdir()

@@ -1,4 +1,4 @@
-"""Tests of posescope.cli: the plug-in list, and what a wrong run says. All in process, but for one command of each face."""
+"""Tests of posescope.cli: the list of components, and the error messages of `run`, in process except for one of each entry point."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def invoke(params: str, pipelines: str = "") -> Result:
     return CliRunner().invoke(run, ["--env", "test", "--params", params, "--pipelines", pipelines])
 
 
-def told(result: Result) -> str:
+def error_message(result: Result) -> str:
     """The message of a run that ended in one clear message: exit code 1, no traceback."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), repr(result.exception)
@@ -46,7 +46,7 @@ def told(result: Result) -> str:
 
 @pytest.mark.parametrize("namespace", sorted(parameter_models()))
 def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Path) -> None:
-    message = told(invoke(f"{places},{namespace}.nonsense=1"))
+    message = error_message(invoke(f"{places},{namespace}.nonsense=1"))
     assert f"  {namespace}.nonsense: unknown name" in message
     assert list(tmp_path.iterdir()) == [], "nothing ran, nothing was written"
 
@@ -66,12 +66,12 @@ def test_an_unknown_key_stops_the_run(namespace: str, places: str, tmp_path: Pat
     ids=["top level", "component", "dotted path", "bound", "option", "data_dir", "raw_dir", "place"],
 )
 def test_a_wrong_parameter_stops_the_run(params: str, expected: str, places: str, tmp_path: Path) -> None:
-    assert expected in told(invoke(f"{places},{params}"))
+    assert expected in error_message(invoke(f"{places},{params}"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_input_names_the_pipeline_that_makes_it(places: str, tmp_path: Path) -> None:
-    message = told(invoke(places, "evaluation"))
+    message = error_message(invoke(places, "evaluation"))
     for name, maker in {"model": "modelling", "crops": "data_engineering", "persons": "data_engineering"}.items():
         assert any(
             line.startswith(f"  {name} (") and line.endswith(f"run the pipeline {maker} first") for line in message.splitlines()
@@ -81,13 +81,13 @@ def test_a_missing_input_names_the_pipeline_that_makes_it(places: str, tmp_path:
 
 
 def test_missing_images_are_named(places: str, tmp_path: Path) -> None:
-    message = told(invoke(f"{places},images={tmp_path / 'images'},model={tmp_path / 'model'}", "inference"))
+    message = error_message(invoke(f"{places},images={tmp_path / 'images'},model={tmp_path / 'model'}", "inference"))
     assert f"inference_images ({tmp_path / 'images'}): " in message
     assert f"inference_model ({tmp_path / 'model'}): " in message
 
 
 def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
-    message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+    message = error_message(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(f"{tmp_path / 'raw'}: there is no such folder. raw_dir names the data set's folder.")
     assert_only_a_record_of_the_failure(tmp_path, outputs={})
 
@@ -106,7 +106,7 @@ def test_malformed_annotations_are_named(places: str, tmp_path: Path, content: s
         (tmp_path / "raw" / split).mkdir(parents=True)
         (tmp_path / "raw" / "annotations").mkdir(exist_ok=True)
         (tmp_path / "raw" / "annotations" / f"person_keypoints_{split}.json").write_text(content)
-    message = told(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
+    message = error_message(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
     assert message.startswith(str(tmp_path / "raw" / "annotations" / "person_keypoints_train2017.json"))
     assert expected in message
     assert_only_a_record_of_the_failure(tmp_path, outputs={"raw_source": str(tmp_path / "raw")})
@@ -120,15 +120,15 @@ def assert_only_a_record_of_the_failure(tmp_path: Path, outputs: dict[str, str])
     assert record["error"].startswith("DataError: ")
 
 
-def test_an_unknown_pipeline_is_named_with_what_is_close(places: str, tmp_path: Path) -> None:
-    message = told(invoke(places, "modeling"))
+def test_unknown_pipeline_is_reported_with_a_close_match(places: str, tmp_path: Path) -> None:
+    message = error_message(invoke(places, "modeling"))
     assert message.startswith("Failed to find the pipeline named 'modeling'.")
     assert message.strip().endswith("modelling")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_environment_is_named() -> None:
-    message = told(CliRunner().invoke(run, ["--env", "no_such"]))
+    message = error_message(CliRunner().invoke(run, ["--env", "no_such"]))
     assert str(REPOSITORY / "conf" / "no_such") in message
 
 
@@ -153,16 +153,16 @@ def test_an_unknown_environment_is_named() -> None:
         ("--conf-source", "no/such/folder", "no/such/folder"),
     ],
 )
-def test_what_is_not_there_is_named_in_one_line(option: str, value: str, named: str, places: str, tmp_path: Path) -> None:
+def test_unknown_name_is_reported_in_one_line(option: str, value: str, named: str, places: str, tmp_path: Path) -> None:
     words = ["--env", "test", "--params", places, "--pipelines", "evaluation", option, value]
-    message = told(CliRunner().invoke(run, words))
+    message = error_message(CliRunner().invoke(run, words))
     assert named in message
     assert len(message.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_options_that_exclude_each_other_are_named() -> None:
-    assert "--pipelines" in told(CliRunner().invoke(run, ["--pipeline", "tune", "--pipelines", "evaluation"]))
+    assert "--pipelines" in error_message(CliRunner().invoke(run, ["--pipeline", "tune", "--pipelines", "evaluation"]))
 
 
 def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,14 +173,14 @@ def test_another_value_error_keeps_its_traceback(places: str, monkeypatch: pytes
     assert isinstance(invoke(places).exception, ValueError)
 
 
-def test_a_folder_of_somebodys_data_is_not_taken_for_the_sample(places: str, tmp_path: Path) -> None:
+def test_other_data_is_not_taken_for_the_sample(places: str, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "mine.txt").write_text("mine")
-    assert str(tmp_path / "raw") in told(invoke(places, "data_engineering"))
+    assert str(tmp_path / "raw") in error_message(invoke(places, "data_engineering"))
     assert [path.name for path in (tmp_path / "raw").iterdir()] == ["mine.txt"]
 
 
-def test_an_unforeseen_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_keeps_its_traceback(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError
 
@@ -212,13 +212,13 @@ def test_plugins_of_an_unknown_group() -> None:
 
 
 @pytest.mark.parametrize(
-    "face",
+    "entry_point",
     [["-m", "kedro", "run"], ["-m", "posescope"], ["-c", "from posescope.cli import cli; cli()", "run"]],
     ids=["kedro run", "python -m posescope", "posescope run"],
 )
-def test_every_face_ends_a_wrong_run_in_one_message(face: list[str], places: str, tmp_path: Path) -> None:
+def test_every_entry_point_ends_a_wrong_run_with_one_message(entry_point: list[str], places: str, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, *face, "--env", "test", "--params", f"{places},reporting.pages=2"],
+        [sys.executable, *entry_point, "--env", "test", "--params", f"{places},reporting.pages=2"],
         cwd=REPOSITORY,
         env={**os.environ, "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`posescope compare`: which runs it finds, what it prints, and how it ends where two runs cannot be compared."""
+"""Tests of `posescope compare`: selection of runs, output, and errors."""
 
 import json
 import shutil

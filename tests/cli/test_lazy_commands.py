@@ -1,4 +1,4 @@
-"""The help page imports no command, and its short help is that of the commands."""
+"""Tests of the help page: it imports no command, and its short help equals that of the commands."""
 
 import subprocess
 import sys

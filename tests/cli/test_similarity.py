@@ -1,4 +1,4 @@
-"""`posescope similarity`: which networks it can hold side by side, what it prints, and how it ends where it cannot."""
+"""Tests of `posescope similarity`: selection of networks, output, and errors."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def make_data_dir(tmp_path: Path) -> Make:
     return make
 
 
-def test_turned_features_are_the_same_features(make_data_dir: Make) -> None:
+def test_rotated_features_are_equal(make_data_dir: Make) -> None:
     values = make_values()
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))[0].astype(np.float32)
     result = run(make_data_dir("one", values), make_data_dir("two", values @ turn), "--components", "3")
@@ -81,7 +81,7 @@ def test_turned_features_are_the_same_features(make_data_dir: Make) -> None:
     assert any(line.split() == ["size", "0.01*", "0.01*"] for line in lines)
 
 
-def test_the_same_as_json(make_data_dir: Make) -> None:
+def test_json_output_has_the_same_values(make_data_dir: Make) -> None:
     folders = make_data_dir("one", make_values()), make_data_dir("two", make_values()[::-1].copy())
     content = json.loads(run(*folders, "--json", "--shuffles", "9").output)
     assert list(content["networks"]) == ["A", "B"]
@@ -91,7 +91,7 @@ def test_the_same_as_json(make_data_dir: Make) -> None:
     assert content["pairs"][0]["persons"] == COUNT
 
 
-def test_persons_of_one_network_alone_are_left_out(make_data_dir: Make) -> None:
+def test_persons_of_one_network_only_are_excluded(make_data_dir: Make) -> None:
     values = make_values()
     result = run(make_data_dir("one", values), make_data_dir("two", values[:80], IDS[:80]))
     assert "80 persons in common" in result.output
@@ -104,7 +104,7 @@ def test_results_of_another_network_are_not_shown(make_data_dir: Make) -> None:
     assert "Attributes: not every network" in result.output
 
 
-def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tmp_path: Path) -> None:
+def test_incomparable_folders_are_a_one_line_error(make_data_dir: Make, tmp_path: Path) -> None:
     values = make_values()
     one, others = make_data_dir("one", values), make_data_dir("others", values, first_image=1)
     few = make_data_dir("few", values[:10], IDS[:10])
@@ -127,7 +127,7 @@ def test_folders_that_cannot_be_compared_end_in_one_line(make_data_dir: Make, tm
     assert run(one, tmp_path / "nowhere").exit_code == 2
 
 
-def test_the_same_numbers_of_other_people_are_refused(make_data_dir: Make) -> None:
+def test_equal_ids_of_other_persons_are_refused(make_data_dir: Make) -> None:
     """Two generated samples of different seeds number images and annotations alike; their boxes differ."""
     result = run(make_data_dir("one", make_values()), make_data_dir("two", make_values(), first_box=1.5))
     assert result.exit_code == 1

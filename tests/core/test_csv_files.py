@@ -1,4 +1,4 @@
-"""Tests of posescope.core.csv_files: texts are no formulas, numbers stay numbers, and what is read is what was written."""
+"""Tests of posescope.core.csv_files: text is no formula, numbers stay numbers, files round-trip."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"joint": NAMES, "=value": [-1.5 * number for number in range(len(NAMES))], "count": range(len(NAMES))})
 
 
-def test_what_looks_like_a_formula_gets_a_quote(table: pd.DataFrame) -> None:
+def test_text_like_a_formula_is_quoted(table: pd.DataFrame) -> None:
     escaped = escape_cells(table)
     expected = ["'=1+1", "'+49", "'-x", "'@SUM(A1)", "'\ttab", "'\rcr", "''=quoted", "'plain", "'''@"]
     assert escaped["joint"].tolist()[:9] == expected

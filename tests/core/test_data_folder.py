@@ -1,4 +1,4 @@
-"""Tests of posescope.core.data_folder: one run at a time, whatever the name of the folder; checksums of files and folders."""
+"""Tests of posescope.core.data_folder: the lock, and checksums of files and folders."""
 
 import errno
 import fcntl
@@ -65,7 +65,7 @@ def wait_until_free(folder: Path) -> None:
     raise AssertionError("the folder stays locked")
 
 
-def test_the_second_run_is_refused_and_told_who_has_the_folder(tmp_path):
+def test_second_run_is_refused_with_a_description_of_the_first(tmp_path):
     held = DataFolder(tmp_path).acquire_lock("pipelines modelling")
     with pytest.raises(FolderInUseError) as caught:
         DataFolder(tmp_path).acquire_lock("another")
@@ -78,7 +78,7 @@ def test_the_second_run_is_refused_and_told_who_has_the_folder(tmp_path):
     assert (tmp_path / ".lock").read_text() == ""
 
 
-def test_other_names_of_the_folder_are_the_same(tmp_path, monkeypatch):
+def test_links_and_relative_paths_are_the_same_folder(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "link").symlink_to("data")
     monkeypatch.chdir(tmp_path)
@@ -90,7 +90,7 @@ def test_other_names_of_the_folder_are_the_same(tmp_path, monkeypatch):
     held.release()
 
 
-def test_a_killed_run_leaves_no_lock(tmp_path):
+def test_lock_ends_with_a_killed_run(tmp_path):
     with process(HOLD, tmp_path, "alone") as run:
         first_lines(run)
         with pytest.raises(FolderInUseError, match=rf"process {run.pid} .*pipelines modelling"):
@@ -98,7 +98,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path):
     DataFolder(tmp_path).acquire_lock("second").release()
 
 
-def test_a_forked_process_keeps_the_lock_of_a_run_that_was_killed(tmp_path):
+def test_forked_process_keeps_the_lock_of_a_killed_run(tmp_path):
     with process(HOLD, tmp_path, "fork") as run:
         child = next(int(line) for line in first_lines(run, 2) if line.isdigit())
     with pytest.raises(FolderInUseError):
@@ -107,7 +107,7 @@ def test_a_forked_process_keeps_the_lock_of_a_run_that_was_killed(tmp_path):
     wait_until_free(tmp_path)
 
 
-def test_a_started_process_keeps_the_folder_taken_after_its_run_was_killed(tmp_path):
+def test_worker_keeps_the_folder_locked_after_its_run_was_killed(tmp_path):
     crops = tmp_path / "05_model_input" / "crops"
     crops.mkdir(parents=True)
     with process(HOLD, tmp_path, "alone") as run:
@@ -121,7 +121,7 @@ def test_a_started_process_keeps_the_folder_taken_after_its_run_was_killed(tmp_p
     wait_until_free(tmp_path)
 
 
-def test_work_of_the_holder_itself_and_outside_of_any_run_locks_nothing(tmp_path):
+def test_sharing_without_a_lock_or_by_its_owner_locks_nothing(tmp_path):
     with share_folder_lock(tmp_path / "crops"):
         assert list(tmp_path.iterdir()) == []
     held = DataFolder(tmp_path).acquire_lock("first")
@@ -131,7 +131,7 @@ def test_work_of_the_holder_itself_and_outside_of_any_run_locks_nothing(tmp_path
 
 
 @pytest.mark.parametrize("kind", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_where_files_cannot_be_locked_the_run_goes_on_with_a_warning(tmp_path, monkeypatch, caplog, kind):
+def test_file_system_without_locks_gives_a_warning(tmp_path, monkeypatch, caplog, kind):
     def refuse(*_):
         raise OSError(kind, os.strerror(kind))
 
@@ -142,13 +142,13 @@ def test_where_files_cannot_be_locked_the_run_goes_on_with_a_warning(tmp_path, m
     assert str(tmp_path) in caplog.text
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_folder_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file/data: "):
         DataFolder(tmp_path / "file" / "data").acquire_lock("first")
 
 
-def test_notes_round_trip_and_follow_links(tmp_path):
+def test_checksum_records_round_trip_and_follow_links(tmp_path):
     folder, path = DataFolder(tmp_path), tmp_path / "03_primary" / "persons.parquet"
     assert folder.read_checksum(path) is None
     folder.write_checksum(path, ChecksumRecord("ab", {"keypoints": "cd"}))
@@ -162,7 +162,7 @@ def test_notes_round_trip_and_follow_links(tmp_path):
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"checksum": 1, "made_from": {}}', '{"checksum": "a", "made_from": {"b": 2}}', "{"]
 )
-def test_a_damaged_note_is_named(tmp_path, text):
+def test_damaged_checksum_record_is_an_error(tmp_path, text):
     folder, path = DataFolder(tmp_path), tmp_path / "a.csv"
     folder.write_checksum(path, ChecksumRecord("ab"))
     folder.checksum_path(path).write_text(text)
@@ -170,7 +170,7 @@ def test_a_damaged_note_is_named(tmp_path, text):
         folder.read_checksum(path)
 
 
-def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
+def test_checksum_is_xxh3_of_content_and_of_names_in_a_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_bytes(b"x" * 5_000_000)
     assert checksum_of(tmp_path / "a" / "b.txt") == xxhash.xxh3_128_hexdigest(b"x" * 5_000_000)
@@ -181,12 +181,12 @@ def test_the_checksum_is_xxh3_and_a_folders_is_of_names_and_content(tmp_path):
     assert checksum_of(tmp_path / "a") != whole
 
 
-def test_a_folder_made_to_be_held_is_removed_when_it_is_given_up(tmp_path):
+def test_folder_created_for_the_lock_is_removed_when_abandoned(tmp_path):
     DataFolder(tmp_path / "new").acquire_lock("refused").abandon()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
+def test_existing_or_used_folder_is_kept_when_abandoned(tmp_path):
     there = tmp_path / "there"
     there.mkdir()
     DataFolder(there).acquire_lock("refused").abandon()

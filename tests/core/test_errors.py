@@ -1,4 +1,4 @@
-"""The root of the named errors."""
+"""Tests of posescope.core.errors."""
 
 import pytest
 
@@ -13,13 +13,13 @@ from posescope.reporting.plots.plot_style import ReportError
 @pytest.mark.parametrize(
     "kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainabilityError, MetricError, ReportError]
 )
-def test_every_named_error_derives_from_the_root(kind):
+def test_all_errors_derive_from_the_base_class(kind):
     assert issubclass(kind, PosescopeError)
 
 
-def test_a_programming_error_is_not_one_of_ours():
+def test_programming_error_is_no_package_error():
     assert not issubclass(PosescopeError, ValueError | OSError)
 
 
-def test_numbers_of_things():
+def test_pluralise_by_hand():
     assert [pluralise(number, "person") for number in (0, 1, 2, 1000)] == ["0 persons", "1 person", "2 persons", "1,000 persons"]

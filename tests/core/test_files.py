@@ -1,4 +1,4 @@
-"""Files are there whole or not at all; fingerprints follow the content."""
+"""Tests of posescope.core.files: atomic writing, JSON, locks and fingerprints."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ class HaltError(Exception):
     pass
 
 
-def test_a_file_appears_only_at_the_end(tmp_path):
+def test_file_appears_at_the_end_of_the_block(tmp_path):
     path = tmp_path / "deep" / "er" / "table.csv"
     with atomic_write(path) as temporary:
         temporary.write_text("new")
@@ -31,7 +31,7 @@ def test_a_file_appears_only_at_the_end(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["table.csv"]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
+def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
 
@@ -46,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
 
-def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
+def test_new_folder_replaces_the_old_one(tmp_path):
     path = tmp_path / "model"
     path.mkdir()
     (path / "stale").touch()
@@ -57,7 +57,7 @@ def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
     assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_failed_folder_leaves_the_old_one(tmp_path):
+def test_failed_folder_keeps_the_old_one(tmp_path):
     path = tmp_path / "model"
     path.mkdir()
     (path / "old").touch()
@@ -73,7 +73,7 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     assert [folder.name for folder in tmp_path.iterdir()] == ["model"]
 
 
-def test_the_folder_of_a_killed_writer_is_removed_by_the_next_one(tmp_path):
+def test_temporary_folder_of_a_killed_writer_is_removed(tmp_path):
     path = tmp_path / "model"
     killed = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(path,))
     killed.start()
@@ -87,7 +87,7 @@ def test_the_folder_of_a_killed_writer_is_removed_by_the_next_one(tmp_path):
     assert {folder.name for folder in tmp_path.iterdir()} == {"model", other.name}
 
 
-def test_the_folder_of_a_living_writer_stays(tmp_path):
+def test_temporary_folder_of_a_running_writer_is_kept(tmp_path):
     path = tmp_path / "model"
     with atomic_folder(path) as first:
         (first / "from the first").touch()
@@ -116,20 +116,20 @@ def test_json_round_trip_sorted_and_with_a_last_newline(tmp_path):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_json_refuses_what_it_has_no_word_for(tmp_path, number):
+def test_nan_is_refused_in_json(tmp_path, number):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"loss": number})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_reading_names_the_missing_file(tmp_path):
+def test_missing_json_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"gone\.json: there is no such file") as caught:
         read_json(tmp_path / "gone.json")
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{'a': 1}", b'{"a": \xff}'])
-def test_reading_names_the_broken_file(tmp_path, raw):
+def test_invalid_json_file_is_an_error(tmp_path, raw):
     path = tmp_path / "broken.json"
     path.write_bytes(raw)
     with pytest.raises(DataError, match=r"broken\.json: not a JSON file") as caught:
@@ -157,7 +157,7 @@ ODD_VALUES = {
 @pytest.mark.parametrize("suffix", [".json", ".json.gz"])
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("raw", ODD_JSON.values(), ids=ODD_JSON)
-def test_odd_json_is_an_error_that_names_the_file(tmp_path, raw, strict, suffix):
+def test_malformed_json_is_an_error(tmp_path, raw, strict, suffix):
     path = tmp_path / f"odd{suffix}"
     path.write_bytes(gzip.compress(raw) if suffix.endswith("gz") else raw)
     with pytest.raises(DataError, match=r"odd\.json(\.gz)?: not a JSON file") as caught:
@@ -166,7 +166,7 @@ def test_odd_json_is_an_error_that_names_the_file(tmp_path, raw, strict, suffix)
     assert caught.value.__cause__ is not None
 
 
-def test_a_key_repeated_after_many_others_is_found_at_once(tmp_path):
+def test_repeated_key_in_a_large_object_is_found_fast(tmp_path):
     path = tmp_path / "wide.json"
     path.write_text("{" + "".join(f'"{number}":0,' for number in range(100_000)) + '"99999":1}')
     started = time.process_time()
@@ -176,7 +176,7 @@ def test_a_key_repeated_after_many_others_is_found_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("raw", ODD_VALUES.values(), ids=ODD_VALUES)
-def test_values_that_no_file_may_hold_are_refused_unless_records_are_checked(tmp_path, raw):
+def test_invalid_values_are_refused_in_strict_mode_only(tmp_path, raw):
     path = tmp_path / "odd.json"
     path.write_bytes(raw)
     with pytest.raises(DataError, match=r"odd\.json: not a JSON file"):
@@ -193,7 +193,7 @@ def test_json_of_every_encoding_is_read(tmp_path, encoding):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".json.gz"])
-def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_held(tmp_path, suffix):
+def test_oversized_gzip_is_refused_before_it_is_expanded(tmp_path, suffix):
     path, raw = tmp_path / f"bomb{suffix}", b"[" + b" " * 30_000_000 + b"]"
     path.write_bytes(gzip.compress(raw) if suffix.endswith("gz") else raw)
     assert read_json(path, max_bytes=len(raw)) == []
@@ -212,14 +212,14 @@ def test_sha256_is_the_standard_one(tmp_path, size):
     assert sha256_of(path) == hashlib.sha256(b"x" * size).hexdigest()
 
 
-def test_fingerprint_follows_content_and_not_the_order_of_keys():
+def test_fingerprint_is_independent_of_key_order():
     assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
     assert fingerprint({"a": 1, "b": [1, 2]}) != fingerprint({"a": 1, "b": [2, 1]})
     # sha256 of the two characters {} begins with 44136fa355b3678a.
     assert fingerprint({}) == "44136fa355b3678a"
 
 
-def test_a_locked_folder_is_held_alone_and_left_as_it_was(tmp_path):
+def test_locked_folder_is_exclusive_and_unchanged(tmp_path):
     folder, order = tmp_path / "new", []
 
     def wait():
@@ -237,7 +237,7 @@ def test_a_locked_folder_is_held_alone_and_left_as_it_was(tmp_path):
     assert list(folder.iterdir()) == []
 
 
-def test_a_lock_ends_with_its_block_however_it_ends(tmp_path):
+def test_lock_ends_with_its_block(tmp_path):
     with pytest.raises(HaltError), locked(tmp_path):
         raise HaltError
     with locked(tmp_path):

@@ -1,4 +1,4 @@
-"""The CPUs of a process: its affinity mask and limits count, the machine does not."""
+"""Tests of posescope.core.hardware: affinity masks and limits count."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def test_limit_of_the_user_counts(clean_environment: pytest.MonkeyPatch) -> None
     assert available_cpus() == 1
 
 
-def test_thread_pools_are_limited_where_fewer_cpus_are_available(clean_environment: pytest.MonkeyPatch) -> None:
+def test_thread_pools_are_limited_to_available_cpus(clean_environment: pytest.MonkeyPatch) -> None:
     clean_environment.setattr("posescope.core.hardware.available_cpus", lambda: 3)
     clean_environment.setattr("os.cpu_count", lambda: 64)
     clean_environment.setenv("OMP_NUM_THREADS", "2")
@@ -50,7 +50,7 @@ def test_thread_pools_are_limited_where_fewer_cpus_are_available(clean_environme
 @pytest.mark.parametrize(
     ("own", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)]
 )
-def test_threads_spin_briefly_unless_the_user_says_otherwise(
+def test_spin_count_is_set_unless_the_user_sets_it(
     clean_environment: pytest.MonkeyPatch, own: dict[str, str], expected: str | None
 ) -> None:
     for name, value in own.items():
@@ -59,7 +59,7 @@ def test_threads_spin_briefly_unless_the_user_says_otherwise(
     assert os.environ.get("GOMP_SPINCOUNT") == expected
 
 
-def test_thread_pools_are_left_alone_on_a_whole_machine(clean_environment: pytest.MonkeyPatch) -> None:
+def test_thread_pools_are_not_limited_if_all_cpus_are_available(clean_environment: pytest.MonkeyPatch) -> None:
     clean_environment.setattr("posescope.core.hardware.available_cpus", lambda: 64)
     clean_environment.setattr("os.cpu_count", lambda: 64)
     configure_thread_pools()

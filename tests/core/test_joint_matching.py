@@ -1,4 +1,4 @@
-"""Joints are matched by name: another order is reordered, other names are refused."""
+"""Tests of posescope.core.joint_matching: orders are matched by name, different names are refused."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from posescope.core.skeleton import COCO_PERSON, Skeleton
 MODEL, DATA = ("nose", "left_hand", "right_hand"), ("right_hand", "nose", "left_hand")
 
 
-def test_an_order_is_found_by_the_names():
+def test_joints_are_matched_by_name():
     order = match_joints(MODEL, DATA)
     assert (order, order.is_identity) == (JointMap(MODEL, DATA), False)
     # The data's columns are right, nose, left: 30, 10, 20.
@@ -20,7 +20,7 @@ def test_an_order_is_found_by_the_names():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_there_and_back_is_the_same(seed):
+def test_reordering_there_and_back_is_the_identity(seed):
     rng = np.random.default_rng(seed)
     joints = COCO_PERSON.joints
     order = match_joints(joints, tuple(rng.permutation(joints).tolist()))
@@ -46,7 +46,7 @@ def test_equal_orders_copy_nothing():
         ((), (), ()),
     ],
 )
-def test_other_names_are_refused_with_both_lists(data, only_in_model, only_in_data):
+def test_different_names_are_refused_with_both_lists(data, only_in_model, only_in_data):
     with pytest.raises(JointMismatchError) as caught:
         match_joints(MODEL, data)
     assert (caught.value.only_in_model, caught.value.only_in_data) == (only_in_model, only_in_data)
@@ -56,7 +56,7 @@ def test_other_names_are_refused_with_both_lists(data, only_in_model, only_in_da
 
 
 @pytest.mark.parametrize(("model", "data"), [(("a", "b"), ("a", "a", "b")), (("a", "a", "b"), ("a", "b"))])
-def test_a_name_that_stands_twice_is_refused(model, data):
+def test_repeated_name_is_refused(model, data):
     with pytest.raises(JointMismatchError, match="several"):
         match_joints(model, data)
 
@@ -64,7 +64,7 @@ def test_a_name_that_stands_twice_is_refused(model, data):
 @pytest.mark.parametrize(
     ("model", "data"), [("nose", "Nose"), ("nose", "nose "), ("left_eye", "left eye"), ("\u00e9", "e\u0301")]
 )
-def test_names_in_another_spelling_are_refused_and_shown(model, data):
+def test_names_with_another_spelling_are_refused_and_listed(model, data):
     """Lists alone would not show a space at the end, or two forms of one letter."""
     with pytest.raises(JointMismatchError) as caught:
         match_joints((model, "tail"), (data, "tail"))

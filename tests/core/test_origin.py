@@ -1,4 +1,4 @@
-"""What a result is of: written in the tables, read back, compared."""
+"""Tests of posescope.core.origin: the origin of a result is written, read and compared."""
 
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ OWN = Origin(model="12345678901234e7", data="0000000000000012", results="")
 TABLE = pd.DataFrame({"joint": ["nose", "tail"], "pck": [0.5, 1.0]})
 
 
-def test_a_table_says_it_through_a_csv_file(tmp_path):
+def test_origin_of_a_table_survives_a_csv_file(tmp_path):
     """Fingerprints of digits alone, or with an e, must not become numbers; an empty cell is no unknown one."""
     marked = add_origin(TABLE, OWN)
     assert marked.columns.tolist() == ["joint", "pck", "model", "data", "results"]
@@ -20,13 +20,13 @@ def test_a_table_says_it_through_a_csv_file(tmp_path):
     pd.testing.assert_frame_equal(drop_origin(back), TABLE)
 
 
-def test_only_what_it_depends_on_is_written():
+def test_origin_omits_fields_that_are_none():
     data = add_origin(TABLE, Origin(data="d"))
     assert data.columns.tolist() == ["joint", "pck", "data"]
     assert origin_of_table(data) == Origin(data="d")
 
 
-def test_what_does_not_say_it_has_no_origin():
+def test_content_without_origin_has_none():
     assert origin_of_table(TABLE) is None
     mixed = pd.concat([add_origin(TABLE, OWN), add_origin(TABLE, Origin("other", OWN.data, ""))])
     assert origin_of_table(mixed) is None
@@ -43,7 +43,7 @@ def test_what_does_not_say_it_has_no_origin():
         (Origin(model="", data=OWN.data, results="file"), ["no model", "another system's results"]),
     ],
 )
-def test_only_what_both_say_is_compared(found, differs):
+def test_only_fields_of_both_origins_are_compared(found, differs):
     said = OWN.differences(found)
     assert len(said) == len(differs)
     assert all(word in sentence for word, sentence in zip(differs, said, strict=True))
@@ -55,7 +55,7 @@ def test_results_of_one_run_may_be_combined():
     check_origins(None, {"scores": None}, "evaluation")
 
 
-def test_results_of_others_and_unmarked_ones_are_refused_by_name():
+def test_results_with_another_or_no_origin_are_refused():
     found = {
         "good": OWN,
         "old_model": Origin(model="other", data=OWN.data, results=""),
@@ -69,7 +69,7 @@ def test_results_of_others_and_unmarked_ones_are_refused_by_name():
     assert "\n" not in str(caught.value)
 
 
-def test_a_reason_that_many_share_is_said_once():
+def test_common_reason_is_reported_once():
     before = Origin(model="other", data=OWN.data, results="")
     with pytest.raises(OriginMismatchError) as caught:
         check_origins(OWN, {"oks": before, "mse": before}, "evaluation")

@@ -1,4 +1,4 @@
-"""Renamed parameters: every old name is known, and no current one is taken for an old one."""
+"""Tests of posescope.core.parameters: renamed and removed parameters, options and components."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
         "Größe 日本", "a\\b", "2024-11-29", "007", "null", "..", "./~", "x~1",
     ],
 )  # fmt: skip
-def test_a_path_of_this_machine_stays_as_it_is(text: str) -> None:
+def test_local_path_is_unchanged(text: str) -> None:
     assert find_path_error(text) is None
     assert expand_home(text) == text
     assert Places(text=text).text == text
@@ -44,24 +44,24 @@ def test_a_path_of_this_machine_stays_as_it_is(text: str) -> None:
         "a:b", "c:", "${raw_dir}", "x/${y}", "~nobody_of_this_name/x", "a\nb", "a\0b", "\udcff",
     ],
 )  # fmt: skip
-def test_what_another_library_would_read_otherwise_is_refused(text: str) -> None:
+def test_ambiguous_path_is_refused(text: str) -> None:
     assert find_path_error(text, windows=False)
     with pytest.raises(ValidationError):
         Places(text=text)
 
 
 @pytest.mark.parametrize("text", ["C:\\data\\x", "c:/data", "D:"])
-def test_a_drive_letter_is_no_scheme(text: str) -> None:
+def test_drive_letter_is_no_scheme(text: str) -> None:
     assert find_path_error(text, windows=True) is None
     assert "Windows" in str(find_path_error(text, windows=False))
 
 
-def test_an_address_that_went_through_a_path_is_still_refused() -> None:
+def test_url_converted_to_a_path_is_refused() -> None:
     with pytest.raises(ValidationError, match="file"):
         Places.model_validate({"file": "s3://bucket/net.onnx"})
 
 
-def test_the_home_folder_is_filled_in() -> None:
+def test_home_folder_is_expanded() -> None:
     assert expand_home("~") == "/home/somebody"
     assert expand_home("~/a b") == "/home/somebody/a b"
     assert Places(text="~/x").text == "/home/somebody/x"
@@ -69,7 +69,7 @@ def test_the_home_folder_is_filled_in() -> None:
 
 
 @given(st.text(max_size=12))
-def test_what_is_accepted_begins_with_no_tilde_and_no_scheme(text: str) -> None:
+def test_accepted_path_has_no_tilde_and_no_scheme(text: str) -> None:
     if find_path_error(text, windows=False) is None:
         path = expand_home(text)
         assert not re.match(r"~|[A-Za-z][A-Za-z0-9+.-]*:", path)

@@ -1,4 +1,4 @@
-"""Components are found by name or path, and their options are checked before anything runs."""
+"""Tests of posescope.core.plugins: lookup of components, and validation of their options."""
 
 import sys
 from dataclasses import dataclass
@@ -93,13 +93,13 @@ def test_a_dotted_path_works_without_an_entry_point(register):
 
 
 @pytest.mark.parametrize("path", ["no_such_package:Net", "posescope.data.coco.person_filters:Nothing"])
-def test_a_path_that_leads_nowhere_is_named(path):
+def test_unknown_dotted_path_is_an_error(path):
     with pytest.raises(OptionsError, match=f"posescope.filters: '{path}' points to {path}, which cannot be loaded") as caught:
         load_component("filters", path)
     assert caught.value.__cause__ is not None
 
 
-def test_an_entry_point_that_leads_nowhere_is_named(register):
+def test_broken_entry_point_is_an_error(register):
     register(entry("tall", "no_such_package:Tall", "tallness"))
     with pytest.raises(OptionsError, match="'tall' points to no_such_package:Tall"):
         load_component("filters", "tall")
@@ -113,7 +113,7 @@ def test_two_packages_with_one_name_are_an_error(register):
         load_component("filters", "wide")
 
 
-def test_one_component_found_twice_is_no_conflict(register):
+def test_repeated_registration_of_one_component_is_no_conflict(register):
     # A package that is both installed and on the path shows its entry points twice.
     register(entry("box", BOX_SIZE, "one"), entry("box", BOX_SIZE, "one"))
     assert load_component("filters", "box") is BoxSize
@@ -239,7 +239,7 @@ def evil(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name", ["evil_filter:Filter; rm -rf ~", "x:y $(z)", "a:b\nc:d", ":x", "x:", "a..b:c", "..nets:Net", "--x:y", "a:b.c"]
 )
-def test_what_is_no_path_is_never_printed_as_one_to_allow(name, evil):
+def test_invalid_dotted_path_is_not_proposed_for_allow(name, evil):
     """The message of a path that is not allowed has a command to type."""
     for allow in ((), [name]):
         with pytest.raises(OptionsError, match="No component ") as caught:
@@ -249,7 +249,7 @@ def test_what_is_no_path_is_never_printed_as_one_to_allow(name, evil):
     assert not evil.exists()
 
 
-def test_what_a_file_names_is_trusted_if_it_is_installed():
+def test_installed_component_of_a_file_is_trusted():
     spec = trust_component("filters", StoredComponent(name="box_size", options={"min_side_px": 3}))
     assert (type(spec), spec.name, spec.options) == (ComponentSpec, "box_size", {"min_side_px": 3})
     with pytest.raises(OptionsError, match="No component 'tall'"):
@@ -275,7 +275,7 @@ def test_a_dotted_path_of_a_file_is_not_imported_at_any_depth(stored, evil):
     assert evil.exists()
 
 
-def test_what_the_caller_names_needs_no_leave():
+def test_component_named_by_the_caller_needs_no_permission():
     spec = ComponentSpec(name=BOX_SIZE)
     assert trust_component("filters", spec) is spec
     assert isinstance(build("filters", spec), BoxSize)
@@ -286,7 +286,7 @@ def test_a_stored_component_is_not_built():
         build("filters", StoredComponent(name="box_size"))
 
 
-def test_only_what_is_allowed_is_loaded_in_a_block_and_all_after_it():
+def test_restriction_of_dotted_paths_ends_with_its_block():
     with restrict_dotted_paths([NEST]):
         assert load_component("filters", NEST) is Nest
         assert load_component("filters", "box_size") is BoxSize

@@ -1,4 +1,4 @@
-"""The frozen records: shapes are checked, targets survive the disk."""
+"""Tests of posescope.core.records: shapes are checked, targets round-trip."""
 
 from dataclasses import FrozenInstanceError
 
@@ -39,7 +39,7 @@ def test_no_targets_round_trip(tmp_path):
         (JOINTS[:, 0], VISIBILITY[:, :2]),  # (N, 2) twice: a person's single joint without its axis
     ],
 )
-def test_shapes_that_do_not_belong_together_are_refused(joints, visibility):
+def test_inconsistent_shapes_are_refused(joints, visibility):
     with pytest.raises(DataError, match=r"expected joints \(N, K, 2\) and visibility \(N, K\) for N = 2, found") as caught:
         PoseTargets(IDS, joints, visibility)
     assert f"{joints.shape} and {visibility.shape}" in str(caught.value)
@@ -82,7 +82,7 @@ def write_nothing(path):
 
 
 @pytest.mark.parametrize("spoil", [write_missing, write_other_arrays, write_one_array, write_objects, write_half, write_nothing])
-def test_a_file_of_something_else_is_named(tmp_path, spoil):
+def test_file_without_targets_is_an_error(tmp_path, spoil):
     path = tmp_path / "targets.npz"
     spoil(path)
     with pytest.raises(DataError, match=r"targets\.npz: .*person_ids") as caught:

@@ -1,4 +1,4 @@
-"""Skeletons from categories: names, limbs, flip pairs, sigmas."""
+"""Tests of posescope.core.skeleton: names, limbs, flip pairs and sigmas of COCO categories."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_given_sigmas_win_over_the_published_ones():
     assert skeleton_from_category({"keypoints": ["nose"]}, {"nose": 0.5}).oks_sigmas == (0.5,)
 
 
-def test_coco_is_cocos_own():
+def test_coco_skeleton_equals_the_published_one():
     assert COCO_PERSON.oks_sigmas == pytest.approx(Params(iouType="keypoints").kpt_oks_sigmas, rel=1e-12)
     assert (len(COCO_PERSON), len(COCO_PERSON.limbs), COCO_PERSON.guessed_sigmas) == (17, 19, ())
 
@@ -73,7 +73,7 @@ def test_dict_round_trip_through_json():
     assert Skeleton.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
-def test_an_unknown_joint_is_named_with_those_that_there_are():
+def test_unknown_joint_lists_the_known_ones():
     with pytest.raises(DataError, match=r"no joint 'tail'; it has: nose, left_paw"):
         skeleton_from_category(CATEGORY).index("tail")
 
@@ -139,7 +139,7 @@ BODY = list(KNOWN_OKS_SIGMAS)
         ),
     ],
 )  # fmt: skip
-def test_joints_without_their_partner_are_found_with_the_right_name(joints, advice):
+def test_unpaired_joints_get_the_right_name(joints, advice):
     assert unpaired_joints(joints) == advice
 
 
@@ -151,7 +151,7 @@ def test_joints_without_their_partner_are_found_with_the_right_name(joints, advi
         (BODY, ""),
     ],
 )
-def test_a_flip_that_mixes_up_sides_is_warned_of(joints, words, caplog):
+def test_flip_with_unpaired_joints_gives_a_warning(joints, words, caplog):
     warn_about_unpaired_joints(skeleton_from_category({"keypoints": joints}), "flip")
     assert words in caplog.text
     assert bool(words) == bool(caplog.records)
@@ -160,13 +160,13 @@ def test_a_flip_that_mixes_up_sides_is_warned_of(joints, words, caplog):
 @pytest.mark.parametrize(
     ("limbs", "hint"), [([[1, 2], [32, 33]], False), ([[0, 1], [2, 3]], True), ([[1, True]], False), (["12"], False)]
 )
-def test_limbs_beyond_the_joints_are_refused_and_counting_from_0_is_said(limbs, hint):
+def test_invalid_limbs_are_refused_with_a_hint_on_zero_based_numbers(limbs, hint):
     with pytest.raises(DataError, match=r"expected two joint numbers in 1\.\.17, found") as caught:
         skeleton_from_category({"keypoints": BODY, "skeleton": limbs})
     assert ("count from 0" in str(caught.value)) == hint
 
 
-def test_limbs_from_0_without_a_0_are_suspected():
+def test_zero_based_limbs_without_a_0_are_detected():
     right = [[a + 1, b + 1] for a, b in COCO_PERSON.limbs]
     shifted = [[a - 1, b - 1] for a, b in right if min(a, b) > 1]
     assert has_zero_based_limbs(skeleton_from_category({"keypoints": BODY, "skeleton": shifted}))

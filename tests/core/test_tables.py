@@ -1,4 +1,4 @@
-"""The tables' schemas and the ways between tables and arrays."""
+"""Tests of posescope.core.tables: schemas, and conversion between tables and arrays."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def test_join_joints_by_hand():
     assert table.dtypes.astype(str).tolist() == ["int64", "uint8", "float32", "float32", "uint8"]
 
 
-def test_joints_of_is_the_inverse_in_the_order_asked_for():
+def test_joints_of_returns_the_requested_order():
     # Whatever the order of the rows: here they are reversed.
     values = joints_of(keypoints().iloc[::-1], np.array([3, 7, 3]))
     np.testing.assert_array_equal(values[..., :2], JOINTS[[1, 0, 1]])
@@ -67,13 +67,13 @@ def test_joints_of_reads_scores_too():
     assert joints_of(table, np.array([1]))[0, :, 2].tolist() == [0.5, 0.25]
 
 
-def test_joints_of_nobody():
+def test_joints_of_no_person():
     assert joints_of(keypoints(), np.empty(0, np.int64)).shape == (0, 2, 3)
     assert joints_of(empty_table(Keypoints), np.empty(0, np.int64)).shape == (0, 0, 3)
 
 
 @pytest.mark.parametrize("stranger", [1, 5, 9])
-def test_joints_of_a_stranger_are_not_those_of_a_neighbour(stranger):
+def test_joints_of_an_unknown_person_are_an_error(stranger):
     with pytest.raises(DataError, match=f"Person {stranger} is not in the table of joints"):
         joints_of(keypoints(), np.array([3, stranger]))
 
@@ -122,7 +122,7 @@ def test_unknown_and_missing_columns_are_refused():
         Keypoints.validate(keypoints().drop(columns="joint"))
 
 
-def test_a_person_stands_once():
+def test_repeated_person_is_refused():
     boxes = pd.DataFrame({"person_id": [1, 1], "left": 0, "top": 0, "side": 1} | dict.fromkeys("abcdef", 0.0))
     with pytest.raises((SchemaError, SchemaErrors), match="person_id"):
         CropBoxes.validate(boxes)
@@ -138,7 +138,7 @@ def test_joint_names_follow_the_numbers_through_a_file(tmp_path):
     assert joint_names_of(back[:0]) == joint_names_of(back.drop(columns="joint_name")) == ()
 
 
-def test_tables_of_different_joints_put_together_are_refused():
+def test_joined_tables_of_different_joints_are_refused():
     plain = join_joints(np.array([7, 3]), JOINTS, VISIBILITY, "visibility")
     with pytest.raises(DataError):
         joint_names_of(pd.concat([name_joints(plain, ("nose", "tail")), name_joints(plain, ("tail", "nose"))]))

@@ -1,4 +1,4 @@
-"""Tests of posescope.core.text_escaping: a name is data on every page, in every log and on every terminal."""
+"""Tests of posescope.core.text_escaping: Markdown, logs and terminals."""
 
 import logging
 
@@ -18,11 +18,11 @@ from posescope.core.text_escaping import EscapingFormatter, escape_control, esca
         ("", ""),
     ],
 )
-def test_control_characters_are_written_out(name: str, shown: str) -> None:
+def test_control_characters_are_escaped(name: str, shown: str) -> None:
     assert escape_control(name) == shown
 
 
-def test_lines_are_kept_where_they_are_ours() -> None:
+def test_line_feeds_are_kept_on_request() -> None:
     assert escape_control("a\n\tb\x1b\r", keep_lines=True) == "a\n\tb\\x1b\\r"
 
 
@@ -44,17 +44,17 @@ def test_lines_are_kept_where_they_are_ours() -> None:
         ("0.5 to 0.7, -3", "0.5 to 0.7, -3"),
     ],
 )
-def test_markdown_shows_a_name_as_it_stands(name: str, shown: str) -> None:
+def test_markdown_renders_a_name_literally(name: str, shown: str) -> None:
     assert escape_markdown(name) == shown
 
 
-def test_a_name_forges_no_line_of_the_log() -> None:
+def test_name_cannot_forge_a_log_record() -> None:
     record = logging.LogRecord("posescope", logging.INFO, "x.py", 1, "Joint %s", ("a\n12:00:00 ERROR lost\x1b[31m",), None)
     shown = EscapingFormatter("%(levelname)s %(message)s").format(record)
     assert shown == "INFO Joint a\n    12:00:00 ERROR lost\\x1b[31m"
 
 
-def test_the_handlers_of_the_root_logger_are_protected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handlers_of_the_root_logger_escape_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, other = logging.StreamHandler(), logging.NullHandler()
     plain.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     monkeypatch.setattr(logging.getLogger(), "handlers", [plain, other])

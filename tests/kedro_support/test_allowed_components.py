@@ -1,4 +1,4 @@
-"""Tests of posescope.kedro_support.run_checks: what the parameters name, the models of the catalog may name too."""
+"""Tests of posescope.kedro_support.run_checks: dotted paths of the parameters are allowed in the files of the catalog."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_parameters_without_dotted_paths_allow_nothing() -> None:
     assert dotted_paths_in({"a": "s3://x", "b": "x:", "c": None, "d": 3, "e": "one two:three", "f": "x:y\n"}) == ()
 
 
-def test_models_of_the_catalog_are_told(tmp_path: Path) -> None:
+def test_models_of_the_catalog_allow_the_dotted_paths(tmp_path: Path) -> None:
     entry = {"type": "posescope.datasets.ModelDataset", "filepath": str(tmp_path / "model")}
     table = {"type": "pandas.CSVDataset", "filepath": str(tmp_path / "table.csv")}
     record = {"type": "posescope.datasets.RecordDataset", "record": "posescope.core.skeleton.Skeleton", "filepath": str(tmp_path)}
@@ -40,7 +40,7 @@ def test_models_of_the_catalog_are_told(tmp_path: Path) -> None:
     assert own.allow == ("its.own:Net", *plain.allow)
 
 
-def test_without_dotted_paths_nothing_is_touched(tmp_path: Path) -> None:
+def test_catalog_is_unchanged_without_dotted_paths(tmp_path: Path) -> None:
     catalog = DataCatalog.from_config({"m": {"type": "posescope.datasets.ModelDataset", "filepath": str(tmp_path / "model")}})
     AllowDottedPaths().after_catalog_created(catalog=catalog, parameters={"modelling": {"model": {"name": "hourglass"}}})
     dataset = catalog.get("m")

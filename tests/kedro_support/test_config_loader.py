@@ -1,4 +1,4 @@
-"""Tests of posescope.kedro_support.config_loader: merging by hand, then the real loader on the real files and on small ones."""
+"""Tests of posescope.kedro_support.config_loader: merging, and the loader on the files of the project and on small ones."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -127,7 +127,7 @@ def places_file(conf: Path, content: str) -> None:
     (conf / "base" / "catalog.yml").write_text(catalog)
 
 
-def test_the_home_folder_is_filled_in_wherever_a_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_folder_is_expanded_in_all_path_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     places_file(tmp_path, "data_dir: ~/results\nother: ~/kept")
     arguments = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
@@ -141,7 +141,7 @@ def test_the_home_folder_is_filled_in_wherever_a_place_is_named(tmp_path: Path, 
     assert given == {"data_dir": "~/mine", "a": 2}, "what was given is not changed"
 
 
-def test_loaders_of_runs_that_overlap_keep_their_own_values(tmp_path: Path) -> None:
+def test_loaders_of_concurrent_runs_keep_their_values(tmp_path: Path) -> None:
     """OmegaConf's resolvers are the process's: the one that was made last must not answer for the others."""
     first, second = tmp_path / "first", tmp_path / "second"
     places_file(first, "data_dir: of_first")

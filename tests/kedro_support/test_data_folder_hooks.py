@@ -1,4 +1,4 @@
-"""Tests of posescope.kedro_support.data_folder_hooks: the lock around a run, and files that are not what a run wrote."""
+"""Tests of posescope.kedro_support.data_folder_hooks: the lock of a run, and changed files."""
 
 import pickle
 import threading
@@ -88,7 +88,7 @@ def made(tmp_path: Path) -> Project:
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner])
-def test_what_was_written_is_read(made: Project, runner: Any) -> None:
+def test_unchanged_file_is_loaded(made: Project, runner: Any) -> None:
     scores = made.run(SCORES, runner=runner())
     assert scores is not None
     assert scores["a"].tolist() == [6, 12]
@@ -105,7 +105,7 @@ def test_what_was_written_is_read(made: Project, runner: Any) -> None:
     ],
     ids=["cut", "zeros", "empty", "list", "other"],
 )
-def test_a_file_that_changed_is_named_with_its_pipeline_and_made_again(made: Project, harm: Any) -> None:
+def test_changed_file_is_refused_with_its_pipeline(made: Project, harm: Any) -> None:
     harm(made.root / "persons.parquet")
     with pytest.raises(DataError, match=r"persons\.parquet: persons .* --pipelines data_engineering") as caught:
         made.run(SCORES)
@@ -114,7 +114,7 @@ def test_a_file_that_changed_is_named_with_its_pipeline_and_made_again(made: Pro
     assert made.run(SCORES) is not None
 
 
-def test_a_file_that_somebody_edited_can_be_kept_by_removing_its_checksum(made: Project) -> None:
+def test_edited_file_is_accepted_without_its_checksum(made: Project) -> None:
     (made.root / "crop_boxes.csv").write_text("a\n5\n5\n")
     with pytest.raises(DataError, match="remove ") as caught:
         made.run(SCORES)
@@ -124,7 +124,7 @@ def test_a_file_that_somebody_edited_can_be_kept_by_removing_its_checksum(made: 
     assert scores["a"].tolist() == [7, 9]
 
 
-def test_without_a_checksum_a_broken_file_is_still_an_error_of_the_data(made: Project) -> None:
+def test_broken_file_without_checksum_is_a_data_error(made: Project) -> None:
     path = made.root / "persons.parquet"
     DataFolder(made.root).checksum_path(path).unlink()
     path.write_bytes(path.read_bytes()[:-9])
@@ -132,7 +132,7 @@ def test_without_a_checksum_a_broken_file_is_still_an_error_of_the_data(made: Pr
         made.run(SCORES)
 
 
-def test_a_damaged_note_is_named_with_its_pipeline(made: Project) -> None:
+def test_damaged_checksum_record_is_an_error_with_its_pipeline(made: Project) -> None:
     DataFolder(made.root).checksum_path(made.root / "persons.parquet").write_text("[]")
     with pytest.raises(DataError, match=r"persons\.parquet\.json: .* --pipelines data_engineering"):
         made.run(SCORES)
@@ -189,7 +189,7 @@ class Refuse:
         raise DataError("an input is missing")
 
 
-def test_the_lock_is_freed_when_a_check_fails_a_node_fails_or_the_run_ends(made: Project) -> None:
+def test_lock_is_released_after_failed_checks_failed_nodes_and_runs(made: Project) -> None:
     hooks = _create_hook_manager()
     for hook in (DataFolderLock(), Refuse()):
         hooks.register(hook)
@@ -202,7 +202,7 @@ def test_the_lock_is_freed_when_a_check_fails_a_node_fails_or_the_run_ends(made:
     DataFolder(made.root).acquire_lock("test").release()
 
 
-def test_overlapping_runs_of_one_process_are_refused_and_an_interrupted_one_is_forgotten(made: Project) -> None:
+def test_concurrent_run_is_refused_and_an_interrupted_one_is_forgotten(made: Project) -> None:
     lock, refused = DataFolderLock(), []
     hooks = _create_hook_manager()
     hooks.register(lock)
@@ -225,7 +225,7 @@ def test_overlapping_runs_of_one_process_are_refused_and_an_interrupted_one_is_f
     DataFolder(made.root).acquire_lock("test").release()
 
 
-def test_a_catalog_without_the_folder_is_left_alone() -> None:
+def test_catalog_without_data_folder_is_not_locked() -> None:
     hooks = _create_hook_manager()
     hooks.register(DataFolderLock())
     hooks.register(ChecksumCheck())

@@ -34,11 +34,11 @@ def check(parameters: dict[str, Any], *changes: dict[str, Any]) -> str:
     return ""
 
 
-def test_the_files_are_right(parameters: dict[str, Any]) -> None:
+def test_parameters_of_the_project_are_valid(parameters: dict[str, Any]) -> None:
     assert check(parameters) == ""
 
 
-def test_nothing_at_all_is_right() -> None:
+def test_no_parameters_are_valid() -> None:
     assert check({}) == ""
 
 
@@ -65,13 +65,13 @@ def test_an_unknown_key_is_named_in_every_namespace(parameters: dict[str, Any], 
     ],
     ids=["bound", "type", "component", "option's bound", "option's name", "in a list", "no mapping", "null"],
 )  # fmt: skip
-def test_what_is_wrong_is_named(parameters: dict[str, Any], change: dict[str, Any], told: str) -> None:
+def test_wrong_parameter_is_reported(parameters: dict[str, Any], change: dict[str, Any], told: str) -> None:
     message = check(parameters, change)
     assert message.startswith("1 wrong parameters")
     assert told in message
 
 
-def test_everything_that_is_wrong_is_named_at_once(parameters: dict[str, Any]) -> None:
+def test_all_wrong_parameters_are_reported_at_once(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modelling": {"training": {"epochs": 0, "batch_size": 0}}}, {"reporting": {"pages": 1}})
     assert message.startswith("3 wrong parameters")
     assert all(name in message for name in ("modelling.training.epochs", "modelling.training.batch_size", "reporting.pages"))
@@ -92,14 +92,14 @@ def test_a_semicolon_in_a_message_makes_no_second_parameter(parameters: dict[str
     assert message.splitlines()[2] == "  reporting.page.a; b: unknown name"
 
 
-def test_an_unknown_top_level_key_is_named_with_what_is_close(parameters: dict[str, Any]) -> None:
+def test_unknown_top_level_key_is_reported_with_a_close_match(parameters: dict[str, Any]) -> None:
     message = check(parameters, {"modeling": {}})
     assert "modeling: unknown top-level key; did you mean 'modelling'? Known: boxes, data_dir, " in message
     assert "zzz: unknown top-level key. Known: boxes" in check(parameters, {"zzz": 1})
 
 
 @pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
-def test_places_are_paths(parameters: dict[str, Any], place: str) -> None:
+def test_path_parameters_are_text(parameters: dict[str, Any], place: str) -> None:
     assert check(parameters, {place: "some/where"}) == ""
     assert f"{place}: expected a path ({PATH_PARAMETERS[place]}), found 3" in check(parameters, {place: 3})
     assert f"{place}: expected a path" in check(parameters, {place: None})
@@ -107,19 +107,19 @@ def test_places_are_paths(parameters: dict[str, Any], place: str) -> None:
 
 @pytest.mark.parametrize("place", sorted(PATH_PARAMETERS))
 @pytest.mark.parametrize("path", ["s3://bucket/x", "file:///tmp/x", "~nobody_of_this_name/x", "${raw_dir}", ""])
-def test_an_address_is_no_place(parameters: dict[str, Any], place: str, path: str) -> None:
+def test_url_is_no_path_parameter(parameters: dict[str, Any], place: str, path: str) -> None:
     message = check(parameters, {place: path})
     assert message.startswith("1 wrong parameters")
     assert f"  {place}: " in message
 
 
-def test_braces_are_refused_where_the_catalog_fills_them_in(parameters: dict[str, Any]) -> None:
+def test_braces_are_refused_in_data_dir(parameters: dict[str, Any]) -> None:
     assert "  data_dir: '{x}' has braces" in check(parameters, {"data_dir": "{x}"})
     assert check(parameters, {"raw_dir": "{x}"}) == ""
 
 
 @pytest.mark.parametrize("results", ["s3://bucket/x.json", ""])
-def test_results_of_others_are_a_local_file(parameters: dict[str, Any], results: str) -> None:
+def test_external_results_are_a_local_file(parameters: dict[str, Any], results: str) -> None:
     assert "  evaluation.results: " in check(parameters, {"evaluation": {"results": results}})
 
 

@@ -35,7 +35,7 @@ def get(content: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("key", ["data_dir", "raw_dir", "images", TITLE, "data_engineering.source.train_split"])
-def test_a_text_comes_out_as_it_went_in(key: str, text: str) -> None:
+def test_text_parameter_is_taken_literally(key: str, text: str) -> None:
     assert get(split(f"{key}={text}"), key) == text
 
 
@@ -44,7 +44,7 @@ def test_a_text_comes_out_as_it_went_in(key: str, text: str) -> None:
     st.sampled_from([*PATH_PARAMETERS, TITLE]),
     st.text(st.characters(exclude_characters=",", exclude_categories=("Cc", "Cs", "Z"))),
 )
-def test_any_text_without_comma_or_blank_comes_out_as_it_went_in(key: str, text: str) -> None:
+def test_any_text_without_comma_is_taken_literally(key: str, text: str) -> None:
     assert get(split(f"{key}={text}"), key) == text
     assert get(_split_params(click.Context(click.Command("viz")), click.Option(["--params"]), f"{key}={text}"), key) == text
 
@@ -73,7 +73,7 @@ def test_kedro_reads_the_same(text: str) -> None:
         ("unknown=a #b", "a #b"),
     ],
 )
-def test_what_is_no_text_is_read_as_yaml(pair: str, value: Any) -> None:
+def test_other_parameters_are_read_as_yaml(pair: str, value: Any) -> None:
     key = pair.partition("=")[0]
     assert get(split(pair), key) == value
     assert get(_split_params(None, None, pair), key) == value
@@ -91,12 +91,12 @@ def test_pairs_nest_and_the_last_one_wins() -> None:
 
 
 @pytest.mark.parametrize("text", ["novalue", "=3", "data_dir=a,b", " =x"])
-def test_what_is_no_pair_is_refused(text: str) -> None:
+def test_item_without_equals_sign_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         split(text)
 
 
 @pytest.mark.parametrize("text", ["[x", "{a: b", "${", "a: b: c"])
-def test_what_is_no_yaml_is_refused_with_its_key(text: str) -> None:
+def test_invalid_yaml_is_refused_with_its_key(text: str) -> None:
     with pytest.raises(OptionsError, match=r"modelling\.training\.epochs: "):
         split(f"modelling.training.epochs={text}")

@@ -35,7 +35,7 @@ def test_wrong_parameters_stop_the_run(tmp_path: Path) -> None:
         ParametersCheck().after_context_created(context(tmp_path, {"modling": {}}, env=None))
 
 
-def test_places_in_the_globals_are_checked_too(tmp_path: Path) -> None:
+def test_path_parameters_in_the_globals_are_checked(tmp_path: Path) -> None:
     given = context(tmp_path, {})
     given.config_loader["globals"] = {"data_dir": "s3://bucket/x", "anything": "s3://bucket/x"}
     with pytest.raises(OptionsError, match=r"1 wrong parameters .*\n  data_dir: "):
@@ -65,7 +65,7 @@ def catalog_of(tmp_path: Path, **more: Any) -> DataCatalog:
     )  # fmt: skip
 
 
-def test_a_missing_input_names_its_place_and_its_pipeline(tmp_path: Path) -> None:
+def test_missing_input_is_reported_with_path_and_pipeline(tmp_path: Path) -> None:
     pipeline = join("persons", "model", "unheard_of", "parameters", "params:modelling.model")
     with pytest.raises(MissingInputError) as caught:
         InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
@@ -77,7 +77,7 @@ def test_a_missing_input_names_its_place_and_its_pipeline(tmp_path: Path) -> Non
     ]
 
 
-def test_a_missing_input_from_anywhere_names_its_parameter(tmp_path: Path) -> None:
+def test_missing_input_is_reported_with_its_path_parameter(tmp_path: Path) -> None:
     places = {
         "inference_images": StoreDataset(
             store="posescope.prediction.image_io.image_folder.ImageFolder", filepath=str(tmp_path / "images")
@@ -95,21 +95,19 @@ def test_a_missing_input_from_anywhere_names_its_parameter(tmp_path: Path) -> No
     ]
 
 
-def test_inputs_that_are_there_pass(tmp_path: Path) -> None:
+def test_existing_inputs_pass(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     InputsCheck().before_pipeline_run({}, join("persons", "run_records", "params:modelling.model"), catalog_of(tmp_path))
 
 
-def test_what_the_run_makes_itself_is_no_missing_input(tmp_path: Path) -> None:
+def test_outputs_of_the_run_are_no_missing_inputs(tmp_path: Path) -> None:
     (tmp_path / "persons.csv").write_text("person_id\n1\n")
     pipeline = Pipeline([node(lambda x: x, "persons", "model", name="make"), node(lambda x: x, "model", "more", name="use")])
     InputsCheck().before_pipeline_run({}, pipeline, catalog_of(tmp_path))
 
 
 @pytest.mark.parametrize(("results", "shared"), [("theirs.json", True), (None, True), ("theirs.json", False)])
-def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
-    tmp_path: Path, results: str | None, shared: bool
-) -> None:
+def test_model_is_not_needed_if_all_nodes_read_external_results(tmp_path: Path, results: str | None, shared: bool) -> None:
     catalog = DataCatalog(
         {
             "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
@@ -127,12 +125,12 @@ def test_a_model_is_needless_where_results_are_scored_and_everybody_takes_them(
     assert catalog.load("model") is None
 
 
-def test_nothing_can_be_saved_in_the_place_of_a_needless_input() -> None:
+def test_replaced_input_cannot_be_saved() -> None:
     with pytest.raises(DatasetError, match="int"):
         NoneDataset().save(1)
 
 
-def test_a_missing_version_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+def test_missing_version_is_reported_with_the_existing_ones(tmp_path: Path) -> None:
     table = CSVDataset(filepath=str(tmp_path / "scores.csv"), version=Version("v0", "v1"), save_args={"index": False})
     catalog = catalog_of(tmp_path, scores=table)
     with pytest.raises(MissingInputError, match="none"):

@@ -1,4 +1,4 @@
-"""Tests of posescope.kedro_support.run_recorder: real runners on small pipelines, and the record that they leave."""
+"""Tests of posescope.kedro_support.run_recorder: the record of small pipelines with all runners."""
 
 import json
 import logging
@@ -111,7 +111,7 @@ FLOW = Pipeline([MAKE, SCORE, KEEP])
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner, ParallelRunner])
-def test_every_runner_leaves_the_same_record(tmp_path: Path, runner: type[AbstractRunner]) -> None:
+def test_every_runner_writes_the_same_record(tmp_path: Path, runner: type[AbstractRunner]) -> None:
     catalog = (SharedMemoryDataCatalog if runner is ParallelRunner else DataCatalog)(datasets_of(tmp_path))
     run(RunRecorder(), FLOW, catalog, runner(), parameters={"modelling": {"training": {"epochs": 2}}})
     content = record_in(tmp_path)
@@ -148,7 +148,7 @@ def test_only_what_was_missing_is_recorded(tmp_path: Path) -> None:
     assert content["selection"] == {"only_missing_outputs": True}
 
 
-def test_where_nothing_is_missing_nothing_is_recorded_as_made(tmp_path: Path) -> None:
+def test_no_outputs_are_recorded_if_none_is_missing(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path)
     give_table().to_csv(tmp_path / "persons.csv", index=False)
     catalog.save("metrics", {"of": "an earlier run"})
@@ -159,7 +159,7 @@ def test_where_nothing_is_missing_nothing_is_recorded_as_made(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner, ParallelRunner])
-def test_a_failed_run_leaves_what_it_had_made(tmp_path: Path, runner: type[AbstractRunner]) -> None:
+def test_failed_run_records_its_outputs(tmp_path: Path, runner: type[AbstractRunner]) -> None:
     catalog = (SharedMemoryDataCatalog if runner is ParallelRunner else DataCatalog)(datasets_of(tmp_path))
     (tmp_path / "metrics.json").write_text('{"of": "an earlier run"}')
     with pytest.raises(KeyError):
@@ -171,7 +171,7 @@ def test_a_failed_run_leaves_what_it_had_made(tmp_path: Path, runner: type[Abstr
     assert content["metrics"] is None, "these are of an earlier run"
 
 
-def test_a_foreseen_error_is_recorded_in_one_line(tmp_path: Path) -> None:
+def test_expected_error_is_recorded_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         run(RunRecorder(), Pipeline([node(fail_as_foreseen, None, "metrics", name="fail")]), catalog_of(tmp_path))
     assert record_in(tmp_path)["error"] == "DataError: train2017.json: no such file. Unpack it."
@@ -197,7 +197,7 @@ def test_a_run_that_is_killed_is_not_completed(tmp_path: Path) -> None:
     assert record_in(tmp_path) == before
 
 
-def test_the_end_of_the_process_interrupts_what_still_runs(tmp_path: Path) -> None:
+def test_end_of_the_process_interrupts_open_runs(tmp_path: Path) -> None:
     recorder = RunRecorder()
     with pytest.raises(KeyboardInterrupt):
         run(recorder, Pipeline([node(interrupt, None, "metrics", name="wait")]), catalog_of(tmp_path))
@@ -205,7 +205,7 @@ def test_the_end_of_the_process_interrupts_what_still_runs(tmp_path: Path) -> No
     assert record_in(tmp_path)["status"] == "interrupted"
 
 
-def test_runs_that_overlap_keep_their_own_records(tmp_path: Path) -> None:
+def test_concurrent_runs_have_separate_records(tmp_path: Path) -> None:
     recorder, both = RunRecorder(), threading.Barrier(2, timeout=30)
 
     def meet(number: int) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def test_a_record_is_not_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("selection", "env"), [({}, "test"), ({"env": None}, "local")])
-def test_the_environment_is_the_one_that_was_taken(tmp_path: Path, selection: dict[str, Any], env: str) -> None:
+def test_environment_of_the_run_is_recorded(tmp_path: Path, selection: dict[str, Any], env: str) -> None:
     run(RunRecorder(), Pipeline([KEEP]), catalog_of(tmp_path), pipeline_names=None, **selection)
     content = record_in(tmp_path)
     assert (content["env"], content["pipelines"]) == (env, ["__default__"])
@@ -296,7 +296,7 @@ def statistics_of(tmp_path: Path) -> RecordDataset:
 
 
 @pytest.mark.parametrize(("read", "known"), [("crop_statistics", True), ("persons", False)])
-def test_the_datas_fingerprint_is_that_of_data_that_was_read(tmp_path: Path, read: str, known: bool) -> None:
+def test_data_fingerprint_is_that_of_the_data_read(tmp_path: Path, read: str, known: bool) -> None:
     give_table().to_csv(tmp_path / "persons.csv", index=False)
     catalog = catalog_of(tmp_path, crop_statistics=statistics_of(tmp_path))
     run(RunRecorder(), Pipeline([node(give_table, read, "in_memory", name="read")]), catalog)
@@ -323,25 +323,25 @@ def wrap(error: Exception, times: int) -> Exception:
 
 
 @pytest.mark.parametrize("times", [0, 1, 2, 5])
-def test_foreseen_errors_are_found_however_deep(times: int) -> None:
+def test_expected_errors_are_found_at_any_depth(times: int) -> None:
     known = DataError("known")
     assert unwrap(wrap(known, times)) is known
     assert unwrap(wrap(ValueError("unknown"), times)) is None
 
 
-def test_the_outermost_foreseen_error_is_taken() -> None:
+def test_outermost_expected_error_is_used() -> None:
     inner, outer = DataError("a number is wrong"), DataError("file.json: cannot be read")
     outer.__cause__ = inner
     assert unwrap(wrap(outer, 2)) is outer
 
 
-def test_a_mistake_while_a_foreseen_error_is_handled_is_not_foreseen() -> None:
+def test_error_in_a_handler_is_not_expected() -> None:
     mistake = KeyError("left_hand")
     mistake.__context__ = DataError("known")
     assert unwrap(mistake) is None
 
 
-def test_a_circle_of_causes_ends() -> None:
+def test_cyclic_causes_end() -> None:
     error = ValueError("round")
     error.__cause__ = wrap(error, 2)
     assert unwrap(error) is None

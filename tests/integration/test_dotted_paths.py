@@ -1,4 +1,4 @@
-"""A network by dotted path: a run whose parameters name it trains, explains and uses it; a file alone never loads it."""
+"""A network by dotted path: a run whose parameters name it trains, explains and uses it; a file never loads it."""
 
 import json
 import sys
@@ -82,14 +82,14 @@ def photo(root: Path) -> Path:
     return folder
 
 
-def test_it_is_trained_and_evaluated(root: Path) -> None:
+def test_network_by_dotted_path_is_trained_and_evaluated(root: Path) -> None:
     content = json.loads((newest_model(root) / "model.json").read_text())
     assert content["architecture"] == {"name": NET, "options": {**content["architecture"]["options"], **OPTIONS}}
     metrics = json.loads((root / "data" / "08_reporting" / "metrics.json").read_text())
     assert metrics["val"]["pck_thesis"]["persons"] > 0
 
 
-def test_a_run_that_names_it_explains_it_and_poses_images(root: Path) -> None:
+def test_run_that_names_the_network_explains_and_predicts(root: Path) -> None:
     run(root, NET, "explainability", explainability={"analyses": {"selected": [WALKS]}, "persons": {"min_labelled_joints": 4}})
     assert (root / "data" / "08_reporting" / "explainability" / "latent_traversal" / "result.json").is_file()
     run(root, NET, "inference", images=str(photo(root)), model=str(newest_model(root)))
@@ -97,7 +97,7 @@ def test_a_run_that_names_it_explains_it_and_poses_images(root: Path) -> None:
     assert len(json.loads(poses.read_text())) == 1
 
 
-def test_a_run_that_does_not_name_it_does_not_import_it(root: Path, unloaded: Path) -> None:
+def test_run_that_does_not_name_the_network_does_not_import_it(root: Path, unloaded: Path) -> None:
     with pytest.raises(Exception, match=rf"{NET}.* by a dotted path") as caught:
         run(root, None, "evaluation")
     assert ModelFolderError in [type(error) for error in causes_of(caught.value)]
@@ -105,7 +105,7 @@ def test_a_run_that_does_not_name_it_does_not_import_it(root: Path, unloaded: Pa
     assert MODULE not in sys.modules
 
 
-def test_python_names_it_by_allow(root: Path, unloaded: Path) -> None:
+def test_python_allows_a_dotted_path(root: Path, unloaded: Path) -> None:
     folder = newest_model(root)
     with pytest.raises(ModelFolderError, match=rf"allow=\['{NET}'\] in Python, --allow-component {NET}"):
         load_model(folder)
@@ -118,7 +118,7 @@ def test_python_names_it_by_allow(root: Path, unloaded: Path) -> None:
     assert unloaded.exists()
 
 
-def test_the_command_line_names_it(root: Path, unloaded: Path, tmp_path: Path) -> None:
+def test_command_line_allows_a_dotted_path(root: Path, unloaded: Path, tmp_path: Path) -> None:
     model, images = str(newest_model(root)), str(photo(root))
     refused = CliRunner().invoke(cli, ["predict", images, "--model", model, "--device", "cpu"])
     assert (refused.exit_code, refused.stdout) == (1, "")
