@@ -187,7 +187,7 @@ def test_results_of_former_data_are_left_out(copy: Path) -> None:
     run_pipeline(copy, "reporting")
     page = (copy / "data" / "08_reporting" / "report.html").read_text(encoding="utf-8")
     assert "the model was trained on other data" in page
-    assert "There are no scores of this model on this data" in page
+    assert "No scores of this model on this data" in page
 
 
 def test_the_run_record_lists_the_outputs(run: Path) -> None:
