@@ -1,1 +1,1 @@
-"""What people look at: figures made from plain tables, and one self-contained HTML page that holds them."""
+"""The report of a run and the model card, with their plots and image grids."""

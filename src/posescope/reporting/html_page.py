@@ -164,7 +164,7 @@ def _prepare_table(table: ReportTable) -> _Table:
 def _prepare_plot(name: str, plot: ReportPlot) -> _Plot:
     """Return the figure as JSON without `<`, so that no text in it can end the enclosing script."""
     content = json.loads(plot.figure.to_json(engine="json"))
-    # plotly makes links of <a href=...> in any text; ours has none, so one that stands there is of a name.
+    # plotly renders <a href=...> in any text as a link; only a name from outside can contain one.
     text = _LINK.sub("&lt;", json.dumps(content, separators=(",", ":"), ensure_ascii=True)).replace("<", "\\u003c")
     return _Plot(name, Markup(text), int(plot.figure.layout.height or 380), plot.caption, plot.alt)  # noqa: S704 (escaped)
 

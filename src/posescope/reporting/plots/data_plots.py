@@ -49,10 +49,10 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     rows = distribution[distribution["split"] != "all"]
     figure = go.Figure()
     for unit, colour in (("images", AMBER), ("persons", BLUE)):
-        shares = rows[f"{unit}_fraction"] * 100
-        labels = [f"{count:,}<br>{fraction:.1f} %" for count, fraction in zip(rows[unit], shares, strict=True)]
+        percent = rows[f"{unit}_fraction"] * 100
+        labels = [f"{count:,}<br>{value:.1f} %" for count, value in zip(rows[unit], percent, strict=True)]
         figure.add_bar(
-            x=rows["split"], y=shares, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
+            x=rows["split"], y=percent, name=unit, marker_color=colour, text=labels, textposition="outside", cliponaxis=False,
             hovertext=_hover_texts(rows, unit), hovertemplate="%{x}: %{hovertext}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(title_text="of all splits, %", range=[0, 118], tick0=0, dtick=25)

@@ -19,7 +19,7 @@ from posescope.reporting.plots.plot_style import (
 )
 from posescope.reporting.setting_captions import describe_evaluation_setting
 
-__all__ = ["plot_error_costs", "plot_error_types", "plot_reliability", "plot_strata", "rank_joints", "plot_joint_scores"]
+__all__ = ["plot_error_costs", "plot_error_types", "plot_joint_scores", "plot_reliability", "plot_strata", "rank_joints"]
 
 _PURPLE = "#cc79a7"  # of the Okabe-Ito palette
 _TYPE_COLOURS = dict(zip(ERROR_TYPES, (GREEN, BLUE, AMBER, _PURPLE, VERMILION, GREY), strict=True))
@@ -150,13 +150,6 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure, subtitle=describe_evaluation_setting(ranks))
 
 
-def _whiskers(rows: pd.DataFrame, name: str) -> dict[str, object] | None:
-    if not {f"{name}_low", f"{name}_high"} <= set(rows.columns):
-        return None
-    above, below = rows[f"{name}_high"] - rows[name], rows[name] - rows[f"{name}_low"]
-    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
-
-
 @with_table_origin
 def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     """Plot PCK and mean error of every joint, the worst joint on top.
@@ -176,7 +169,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     figure = make_subplots(cols=2, shared_yaxes=True, subplot_titles=("PCK (thesis)", "mean error, px"), horizontal_spacing=0.04)
     bars = go.Bar(
         y=names, x=rows["pck_thesis"], orientation="h", marker_color=BLUE, customdata=rows["labelled"],
-        error_x=_interval_whiskers(rows),
+        error_x=_whiskers(rows, "pck_thesis", ("low", "high")),
         hovertemplate="%{y}: PCK %{x:.3f}, %{customdata:,} labelled<extra></extra>",
     )  # fmt: skip
     dots = go.Scatter(
@@ -190,8 +183,10 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     return apply_plot_style(figure, 120 + 24 * len(rows), describe_evaluation_setting(rows)).update_layout(showlegend=False)
 
 
-def _interval_whiskers(rows: pd.DataFrame) -> dict[str, object] | None:
-    if not {"low", "high"} <= set(rows.columns):
+def _whiskers(rows: pd.DataFrame, name: str, ends: tuple[str, str] | None = None) -> dict[str, object] | None:
+    """Return the error bars of a column; its interval is in `<name>_low` and `<name>_high`, or in the named columns."""
+    low, high = ends or (f"{name}_low", f"{name}_high")
+    if not {low, high} <= set(rows.columns):
         return None
-    above, below = rows["high"] - rows["pck_thesis"], rows["pck_thesis"] - rows["low"]
+    above, below = rows[high] - rows[name], rows[name] - rows[low]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 1.5, "width": 3}
