@@ -3,8 +3,7 @@ import builtins
 import numpy as np
 import pytest
 import torch
-from tests.explainability.attribution.conftest import LinearNetwork
-from tests.explainability.conftest import SIDE
+from tests.explainability.conftest import SIDE, LinearNetwork
 from torch import nn
 
 from posescope.core.plugins import ComponentSpec, build

@@ -26,7 +26,7 @@ from posescope.evaluation.scored_persons import Cases, gather_cases, gather_scor
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.evaluation.table_schemas import DecodingEffects, join_error_types
 from posescope.pipelines.evaluation.options import ErrorAnalysisOptions
-from posescope.prediction import decoding_effects
+from posescope.prediction import decoding_variants as decoding_effects
 from posescope.prediction.options import PredictionOptions
 from posescope.reporting.image_grids import worst_persons
 from posescope.reporting.result_filter import add_image_origin

@@ -1,4 +1,4 @@
-"""Tests of posescope.prediction.decoding_effects."""
+"""Tests of posescope.prediction.decoding_variants."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from posescope.codecs.thesis import ThesisCodec, ThesisOptions
 from posescope.core.records import PoseTargets
 from posescope.data.crops.crop_set import CropSet
 from posescope.prediction.crop_predictions import predict_crops
-from posescope.prediction.decoding_effects import decode_argmax, decode_in_four_variants
+from posescope.prediction.decoding_variants import decode_argmax, decode_in_four_variants
 from posescope.prediction.options import PredictionOptions
 
 SIZE, JOINTS = (64, 64), 3
