@@ -8,11 +8,11 @@ of all processes, augmentations are sampled for the whole batch, and slices of u
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 __all__ = ["SINGLE_PROCESS", "CpuSyncBatchNorm2d", "ProcessGroup"]
@@ -46,11 +46,7 @@ class ProcessGroup:
 
     def all_reduce(self, values: Tensor) -> Tensor:
         """Return the sum over the processes, identical in all of them."""
-        if self.size == 1:
-            return values
-        total = values.detach().clone()
-        dist.all_reduce(total)
-        return total
+        return values if self.size == 1 else _all_reduced(values)
 
     def barrier(self) -> None:
         """Wait for all processes."""
@@ -117,5 +113,23 @@ class CpuSyncBatchNorm2d(nn.BatchNorm2d):
 
 
 def _sum_over_processes(values: Tensor) -> Tensor:
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]  # differentiable
+    total: Tensor = _AllReduce.apply(values)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum over processes. The sum in each process depends on the values of all, so their gradient is the sum of gradients."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        return _all_reduced(values)
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        return _all_reduced(gradients[0].contiguous())
+
+
+def _all_reduced(values: Tensor) -> Tensor:
+    total = values.detach().clone()
+    dist.all_reduce(total)
     return total
