@@ -59,7 +59,7 @@ def test_error_costs_by_hand(scored) -> None:
 
 
 def test_precision_is_of_the_given_annotations(scored) -> None:
-    """Only the second person counts. The result of the first is ignored at 4 thresholds, where it matches, and a false alarm else."""
+    """Only the second person counts. The first result is ignored where it matches (4 thresholds), else a false alarm."""
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
     draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.explainability.conftest import LinearNetwork, crop_set, dots_image
+from tests.explainability.attribution.conftest import LinearNetwork
+from tests.explainability.conftest import crop_set, dots_image
 
 from posescope.explainability.attribution.attribution_analysis import Attribution, AttributionOptions
 from posescope.explainability.errors import ExplainabilityError

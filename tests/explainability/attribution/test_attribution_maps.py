@@ -3,7 +3,8 @@ import builtins
 import numpy as np
 import pytest
 import torch
-from tests.explainability.conftest import SIDE, LinearNetwork
+from tests.explainability.attribution.conftest import LinearNetwork
+from tests.explainability.conftest import SIDE
 from torch import nn
 
 from posescope.core.plugins import ComponentSpec, build
