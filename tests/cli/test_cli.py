@@ -1,4 +1,4 @@
-"""Tests of posescope.cli: the list of components, and the error messages of `run`, in process except for one of each entry point."""
+"""Tests of posescope.cli: the list of components, and the error messages of `run`."""
 
 import json
 import os
