@@ -19,8 +19,4 @@ HOOKS = (ParametersCheck(), AllowDottedPaths(), InputsCheck(), RunRecorder(), Da
 SESSION_CLASS = RecordedSession
 CONFIG_LOADER_CLASS = ComponentConfigLoader
 # `soft`: an environment or `--params` names only what differs; the rest of a namespace is kept.
-CONFIG_LOADER_ARGS = {
-    "base_env": "base",
-    "default_run_env": "local",
-    "merge_strategy": {"parameters": "soft", "globals": "soft"},
-}
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft", "globals": "soft"}}

@@ -17,9 +17,7 @@ _CROPS_COMPARED = 64
 @click.option("--model", type=LocalPathType(), help="Model folder or data_dir (default: the newest model of the project).")
 @click.option("--out", type=LocalPathType(file_okay=False), required=True, help="Output folder.")
 @click.option(
-    "--images",
-    type=LocalPathType(exists=True),
-    help="Images for the comparison (default: crops in the data_dir of the model).",
+    "--images", type=LocalPathType(exists=True), help="Images for the comparison (default: crops in the data_dir of the model)."
 )
 @allow_component
 def export(target: str, model: Path | None, out: Path, images: Path | None, allow: tuple[str, ...]) -> None:  # noqa: ARG001 (one)

@@ -38,10 +38,7 @@ _SOME_SKIPPED, _ALL_SKIPPED = 3, 1
 @click.argument("images", nargs=-1, required=True, type=LocalPathType(exists=True))
 @click.option("--model", type=LocalPathType(), help="Model folder, or a data_dir; default: the project's newest.")
 @click.option("--boxes", type=LocalPathType(exists=True, dir_okay=False), help="COCO results or annotations.")
-@click.option(
-    "--detector",
-    help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.",
-)
+@click.option("--detector", help="A component of posescope.detectors; default: full_image, or boxes_file with --boxes.")
 @click.option(
     "--set",
     "settings",

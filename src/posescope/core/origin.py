@@ -12,15 +12,7 @@ import pandas as pd
 
 from posescope.core.errors import DataError
 
-__all__ = [
-    "ORIGIN_COLUMNS",
-    "Origin",
-    "OriginMismatchError",
-    "check_origins",
-    "origin_of_table",
-    "add_origin",
-    "drop_origin",
-]
+__all__ = ["ORIGIN_COLUMNS", "Origin", "OriginMismatchError", "check_origins", "origin_of_table", "add_origin", "drop_origin"]
 
 ORIGIN_COLUMNS = ("model", "data", "results")
 

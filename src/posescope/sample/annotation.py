@@ -100,12 +100,7 @@ def _crowd_record(mask: Bools) -> dict[str, Any]:
 
 def _box(mask: Bools) -> list[float]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return [
-        float(columns[0]),
-        float(rows[0]),
-        float(columns[-1] + 1 - columns[0]),
-        float(rows[-1] + 1 - rows[0]),
-    ]
+    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1 - columns[0]), float(rows[-1] + 1 - rows[0])]
 
 
 def outline(mask: Bools) -> list[list[float]]:

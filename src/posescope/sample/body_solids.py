@@ -11,12 +11,7 @@ from posescope.sample.solids import Doubles, PartId, RoundCone, Solid
 __all__ = ["LIMB_RADII", "body_solids", "head_solids"]
 
 # Radii of a slim adult at the upper and at the lower end of each bone, in body heights.
-LIMB_RADII = {
-    "upper_arm": (0.0305, 0.0235),
-    "forearm": (0.0245, 0.0165),
-    "thigh": (0.052, 0.034),
-    "shank": (0.034, 0.0205),
-}
+LIMB_RADII = {"upper_arm": (0.0305, 0.0235), "forearm": (0.0245, 0.0165), "thigh": (0.052, 0.034), "shank": (0.034, 0.0205)}
 
 
 def body_solids(skeleton: Skeleton3D, body: BodyShape, outfit: Outfit) -> list[Solid]:

@@ -145,7 +145,7 @@ def sample_posed_person(
     seeds = [int(s) for s in rng.integers(1 << 31, size=3)]
     body, pose = sample_body_shape(seeds[0]), sample_pose(seeds[1], poses)
     if yaw is None:
-        yaw = _draw_yaw(rng)
+        yaw = _sample_yaw(rng)
     skeleton = pose_skeleton(body, pose, yaw, camera_pitch)
     outfit = sample_outfit(seeds[2], body, can_wear_skirt=pose.name in _UPRIGHT)
     solids = [*head_solids(skeleton, body, outfit), *body_solids(skeleton, body, outfit)]
@@ -170,7 +170,7 @@ def sample_posed_person(
 _UPRIGHT = ("standing", "hands_on_hips", "arms_folded", "walking", "arms_up", "waving", "reaching", "phoning", "stretching")
 
 
-def _draw_yaw(rng: np.random.Generator) -> float:
+def _sample_yaw(rng: np.random.Generator) -> float:
     names = list(_VIEWS)
     _, low, high = _VIEWS[names[int(rng.choice(len(names), p=[_VIEWS[name][0] for name in names]))]]
     return float(rng.uniform(low, high) * rng.choice((-1, 1)))

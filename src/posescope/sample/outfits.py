@@ -82,7 +82,7 @@ def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
     tone = rng.uniform(0, len(_SKIN_TONES) - 1)
     skin = _mix(_SKIN_TONES[int(tone)], _SKIN_TONES[int(tone) + 1], tone % 1, rng, 5)
     skirted = can_wear_skirt and body.is_feminine and rng.random() < 0.36
-    top = _draw_cloth(rng)
+    top = _sample_cloth(rng)
     legwear: Legwear = "skirt" if skirted else _pick(rng, ("trousers", "shorts", "leggings"), (0.62, 0.26, 0.12))
     is_dress = skirted and bool(rng.random() < 0.6)
     return Outfit(
@@ -96,10 +96,10 @@ def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
         top=top,
         inner=(236, 236, 232) if rng.random() < 0.6 else _vivid(rng),
         opening=_pick(rng, ("round", "vee", "buttons", "jacket"), (0.42, 0.2, 0.2, 0.18)),
-        sleeve=_draw_sleeve(rng),
+        sleeve=_sample_sleeve(rng),
         legwear=legwear,
-        bottom=top if is_dress else _draw_legwear_cloth(rng),
-        leg_end=_draw_leg_end(rng, legwear),
+        bottom=top if is_dress else _sample_legwear_cloth(rng),
+        leg_end=_sample_leg_end(rng, legwear),
         is_dress=is_dress,
         looseness=float(rng.uniform(0.003, 0.009)),
         belt=(60, 44, 34) if not is_dress and rng.random() < 0.4 else None,
@@ -127,20 +127,20 @@ def _vivid(rng: np.random.Generator) -> Colour:
     return (float(colour[0]), float(colour[1]), float(colour[2]))
 
 
-def _draw_cloth(rng: np.random.Generator) -> Cloth:
+def _sample_cloth(rng: np.random.Generator) -> Cloth:
     first = _vivid(rng) if rng.random() < 0.72 else _pick(rng, ((238, 238, 234), (40, 42, 48), (128, 130, 134)), (0.5, 0.3, 0.2))
     second = _vivid(rng) if rng.random() < 0.5 else (240.0, 240.0, 236.0)
     pattern: Pattern = _pick(rng, ("plain", "hoops", "stripes", "checks", "dots", "block"), (0.5, 0.17, 0.09, 0.09, 0.07, 0.08))
     return Cloth(first, second, pattern, float(rng.uniform(0.032, 0.06)))
 
 
-def _draw_legwear_cloth(rng: np.random.Generator) -> Cloth:
+def _sample_legwear_cloth(rng: np.random.Generator) -> Cloth:
     usual: tuple[Colour, ...] = ((44, 58, 92), (70, 92, 132), (38, 38, 44), (120, 104, 80), (176, 160, 130), _vivid(rng))
     colour = _pick(rng, usual, (0.22, 0.2, 0.2, 0.1, 0.1, 0.18))
     return Cloth(colour, _vivid(rng), "checks" if rng.random() < 0.06 else "plain", 0.04)
 
 
-def _draw_sleeve(rng: np.random.Generator) -> float:
+def _sample_sleeve(rng: np.random.Generator) -> float:
     kind = rng.random()
     if kind < 0.50:
         return float(rng.uniform(0.45, 0.8))
@@ -149,7 +149,7 @@ def _draw_sleeve(rng: np.random.Generator) -> float:
     return 1.95 if kind < 0.90 else float(rng.uniform(1.3, 1.7))
 
 
-def _draw_leg_end(rng: np.random.Generator, legwear: Legwear) -> float:
+def _sample_leg_end(rng: np.random.Generator, legwear: Legwear) -> float:
     if legwear == "shorts":
         return float(rng.uniform(0.55, 0.95))
     if legwear == "skirt":

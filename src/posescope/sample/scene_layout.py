@@ -131,10 +131,10 @@ def lay_out_scene(seed: int, plan: ImagePlan, short_side: int, long_side: int) -
     placed = sorted([*people, *extras], key=lambda p: p.foot_y)
     targets = [i for i, p in enumerate(placed) if p.role == "person"]
     occluded = targets[int(rng.integers(len(targets)))] if targets and rng.random() < 0.15 else None
-    return SceneLayout(height, width, horizon, _draw_light(rng), placed, occluded)
+    return SceneLayout(height, width, horizon, _sample_light(rng), placed, occluded)
 
 
-def _draw_light(rng: np.random.Generator) -> Light:
+def _sample_light(rng: np.random.Generator) -> Light:
     x, y = rng.uniform(0.15, 0.6) * rng.choice((-1, 1)), -rng.uniform(0.25, 0.6)
     return (float(x), float(y), float(np.sqrt(1 - x * x - y * y))), float(rng.uniform(0.36, 0.6))
 
