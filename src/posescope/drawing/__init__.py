@@ -1,1 +1,1 @@
-"""Pictures as arrays: skeletons, heatmaps and contact sheets; every function returns a new uint8 RGB image (H, W, 3)."""
+"""Skeletons, heatmaps, text and image grids: functions that take and return (H, W, 3) uint8 RGB arrays."""

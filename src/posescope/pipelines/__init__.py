@@ -1,1 +1,1 @@
-"""The pipelines: thin nodes that unpack, make one call into the library, and return."""
+"""Kedro pipelines: thin nodes and their wiring. Pipelines do not import one another."""
