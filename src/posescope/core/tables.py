@@ -84,7 +84,7 @@ class Issues(_Table):
 
 
 class DataQuality(_Table):
-    """One row per check and split with a finding in the files of the data set; see `data.coco.data_quality.Finding`.
+    """One row per check and split with a finding in the files of the data set; see `data.coco.data_quality.QualityFinding`.
 
     `data` is the fingerprint of the data (`posescope.core.origin`), in the table that has the findings of all steps.
     """

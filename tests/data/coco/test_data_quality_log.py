@@ -6,9 +6,9 @@ import pytest
 from pandera.errors import SchemaError
 
 from posescope.core.tables import DataQuality, required_columns
-from posescope.data.coco.data_quality import Finding, report_findings
+from posescope.data.coco.data_quality import QualityFinding, report_findings
 
-FINDING = Finding(
+FINDING = QualityFinding(
     severity="repaired",
     split="train2017",
     check="area_from_box",
@@ -41,7 +41,7 @@ def test_no_findings_are_an_empty_table_of_the_same_columns(caplog):
 
 
 def test_nothing_checked_is_a_share_of_zero():
-    assert Finding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").fraction == 0
+    assert QualityFinding("warned", "all", "flip_pairs", 0, 0, "None.", "None.").fraction == 0
 
 
 def test_the_table_refuses_another_severity():

@@ -12,7 +12,8 @@ from posescope.core.tables import DataQuality, table_of
 from posescope.data.coco.annotation_validation import RecordRepair
 
 __all__ = [
-    "Finding", "duplicate_image_finding", "missing_category_finding", "repair_findings", "report_findings", "skeleton_findings",
+    "QualityFinding", "duplicate_image_finding", "missing_category_finding", "repair_findings", "report_findings",
+    "skeleton_findings",
 ]  # fmt: skip
 
 _LEVELS = {"repaired": logging.WARNING, "warned": logging.WARNING, "refused": logging.ERROR}
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Finding:
+class QualityFinding:
     """The result of one check of one split: a row of the table `DataQuality`.
 
     Attributes:
@@ -60,7 +61,7 @@ class Finding:
         return self.records / self.total if self.total else 0.0
 
 
-def report_findings(findings: Sequence[Finding]) -> pd.DataFrame:
+def report_findings(findings: Sequence[QualityFinding]) -> pd.DataFrame:
     """Log one line per finding, and return all findings as a table.
 
     Args:
@@ -78,7 +79,7 @@ def report_findings(findings: Sequence[Finding]) -> pd.DataFrame:
     return table_of(DataQuality, findings)
 
 
-def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: int, record_count: int) -> list[Finding]:
+def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: int, record_count: int) -> list[QualityFinding]:
     """Return one finding per kind of replaced value in the records of a file.
 
     Args:
@@ -102,11 +103,11 @@ def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: i
         image, annotation = first.issue["image_id"], first.issue["annotation_id"]
         where = f"image {image}" if annotation == -1 else f"annotation {annotation}"
         detail = f"{_sentence(first.repair.reason)} The first: {where}, {first.repair.value}."
-        findings.append(Finding("repaired", split, check, len(of_images) + len(of_records), total, detail, remedy))
+        findings.append(QualityFinding("repaired", split, check, len(of_images) + len(of_records), total, detail, remedy))
     return findings
 
 
-def missing_category_finding(split: str, count: int, total: int, categories: int) -> list[Finding]:
+def missing_category_finding(split: str, count: int, total: int, categories: int) -> list[QualityFinding]:
     """Return the finding on annotations without a category, which are read as the wanted one.
 
     Args:
@@ -119,10 +120,12 @@ def missing_category_finding(split: str, count: int, total: int, categories: int
         return []
     detail = f"Annotations without category_id are read as the wanted category; the file has {categories}."
     remedy = "Write the category_id of every annotation."
-    return [Finding("repaired" if categories == 1 else "warned", split, "missing_categories", count, total, detail, remedy)]
+    return [
+        QualityFinding("repaired" if categories == 1 else "warned", split, "missing_categories", count, total, detail, remedy)
+    ]
 
 
-def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
+def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[QualityFinding]:
     """Return the finding on image files that several records name.
 
     Args:
@@ -136,10 +139,10 @@ def duplicate_image_finding(split: str, images: pd.DataFrame) -> list[Finding]:
     ids = ", ".join(map(str, images.index[images["file_name"] == name][:3]))
     detail = f"These image records name the same file as another record. The first: '{name}', images {ids}."
     remedy = "Write one record per image: persons of different records are treated as persons of different images."
-    return [Finding("warned", split, "duplicate_image_records", int(twice.sum()), len(images), detail, remedy)]
+    return [QualityFinding("warned", split, "duplicate_image_records", int(twice.sum()), len(images), detail, remedy)]
 
 
-def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[Finding]:
+def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[QualityFinding]:
     """Return the findings on joint names, limbs and OKS sigmas.
 
     Args:
@@ -151,25 +154,25 @@ def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, flo
             *_find_guessed_sigmas(skeleton)]  # fmt: skip
 
 
-def _find_unpaired(skeleton: Skeleton) -> list[Finding]:
+def _find_unpaired(skeleton: Skeleton) -> list[QualityFinding]:
     unpaired = unpaired_joints(skeleton.joints)
     if not unpaired:
         return []
     detail = f"A flip confuses left and right of these joints: {'; '.join(f'{name}: {how}' for name, how in unpaired.items())}."
     remedy = "Name pairs left_<joint> and right_<joint>, or train and predict without flips."
-    return [Finding("warned", "all", "unpaired_joints", len(unpaired), len(skeleton), detail, remedy)]
+    return [QualityFinding("warned", "all", "unpaired_joints", len(unpaired), len(skeleton), detail, remedy)]
 
 
-def _find_limbs(skeleton: Skeleton) -> list[Finding]:
+def _find_limbs(skeleton: Skeleton) -> list[QualityFinding]:
     if not has_zero_based_limbs(skeleton):
         return []
     a, b = skeleton.limbs[0]
     detail = f"The limbs seem to count from 0: the first, {[a + 1, b + 1]}, joins {skeleton.joints[a]} and {skeleton.joints[b]}."
     remedy = "Add 1 to each number of the category's skeleton; expected joint numbers from 1."
-    return [Finding("warned", "all", "limbs_from_zero", len(skeleton.limbs), len(skeleton.limbs), detail, remedy)]
+    return [QualityFinding("warned", "all", "limbs_from_zero", len(skeleton.limbs), len(skeleton.limbs), detail, remedy)]
 
 
-def _find_foreign_sigmas(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[Finding]:
+def _find_foreign_sigmas(skeleton: Skeleton, category: str, given: Mapping[str, float]) -> list[QualityFinding]:
     """Find joints of another category than persons that have COCO's sigmas by their name."""
     taken = [name for name in skeleton.joints if name in KNOWN_OKS_SIGMAS and name not in given]
     few = 2 * len(taken) < len(skeleton) and len(taken) < len(KNOWN_OKS_SIGMAS)
@@ -178,16 +181,16 @@ def _find_foreign_sigmas(skeleton: Skeleton, category: str, given: Mapping[str, 
     pairs = ", ".join(f"{name} {KNOWN_OKS_SIGMAS[name]:g}" for name in taken)
     detail = f"The category is '{category}', and these joints have the OKS sigmas of COCO's persons by their names: {pairs}."
     remedy = "Set your own sigmas in data_engineering.source.oks_sigmas if OKS and AP matter."
-    return [Finding("warned", "all", "foreign_oks_sigmas", len(taken), len(skeleton), detail, remedy)]
+    return [QualityFinding("warned", "all", "foreign_oks_sigmas", len(taken), len(skeleton), detail, remedy)]
 
 
-def _find_guessed_sigmas(skeleton: Skeleton) -> list[Finding]:
+def _find_guessed_sigmas(skeleton: Skeleton) -> list[QualityFinding]:
     guessed = skeleton.guessed_sigmas
     if not guessed:
         return []
     detail = f"No OKS sigma is known for {', '.join(guessed)}; {DEFAULT_OKS_SIGMA:g} is used."
     remedy = "Set them in data_engineering.source.oks_sigmas if OKS and AP matter."
-    return [Finding("warned", "all", "guessed_oks_sigmas", len(guessed), len(skeleton), detail, remedy)]
+    return [QualityFinding("warned", "all", "guessed_oks_sigmas", len(guessed), len(skeleton), detail, remedy)]
 
 
 def _sentence(phrase: str) -> str:

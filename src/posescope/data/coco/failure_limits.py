@@ -8,7 +8,7 @@ from pydantic import Field
 
 from posescope.core.errors import DataError
 from posescope.core.plugins import Options
-from posescope.data.coco.data_quality import Finding
+from posescope.data.coco.data_quality import QualityFinding
 from posescope.data.coco.plausibility import PlausibilityFinding
 
 __all__ = ["FailureLimits", "check_failures", "grade_findings", "raise_refused"]
@@ -31,7 +31,7 @@ class FailureLimits(Options):
     )
 
 
-def grade_findings(implausible: Sequence[PlausibilityFinding], options: FailureLimits | None) -> list[Finding]:
+def grade_findings(implausible: Sequence[PlausibilityFinding], options: FailureLimits | None) -> list[QualityFinding]:
     """Set the severity of the findings of a split.
 
     Args:
@@ -49,7 +49,7 @@ def grade_findings(implausible: Sequence[PlausibilityFinding], options: FailureL
     ]
 
 
-def raise_refused(findings: Sequence[Finding], options: FailureLimits) -> None:
+def raise_refused(findings: Sequence[QualityFinding], options: FailureLimits) -> None:
     """Raise an error if a finding is `refused`.
 
     Args:
@@ -72,7 +72,7 @@ def raise_refused(findings: Sequence[Finding], options: FailureLimits) -> None:
     )
 
 
-def _line_of(finding: Finding) -> str:
+def _line_of(finding: QualityFinding) -> str:
     return (
         f"  {finding.split}: {finding.check} in {finding.records} of {finding.total} ({finding.fraction:.1%}). {finding.detail} "
         f"{finding.remedy}"

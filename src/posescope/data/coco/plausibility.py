@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.data.coco.annotation_validation import ValidAnnotations
-from posescope.data.coco.data_quality import Finding
+from posescope.data.coco.data_quality import QualityFinding
 
 __all__ = ["PlausibilityFinding", "SplitLabels", "check_plausibility", "find_persons_in_both_splits", "collect_labels"]
 
@@ -70,7 +70,7 @@ class PlausibilityFinding:
         reason: short phrase for the table of issues.
     """
 
-    finding: Finding
+    finding: QualityFinding
     records: Mask
     invalidates_metrics: bool
     reason: str
@@ -142,7 +142,7 @@ def _finding(
     first = labels.annotation_ids[np.flatnonzero(records)[0]]
     total = len(records) if among is None else int(among.sum())
     severity: Literal["warned"] = "warned"
-    finding = Finding(
+    finding = QualityFinding(
         severity, labels.split, check, int(records.sum()), total, f"{detail} The first: annotation {first}.", remedy
     )
     return PlausibilityFinding(finding, records, invalidates_metrics, reason)

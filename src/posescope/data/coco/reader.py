@@ -21,7 +21,7 @@ from posescope.core.skeleton import Skeleton, skeleton_from_category
 from posescope.core.tables import Issues, Keypoints, Persons, join_joints
 from posescope.data.coco.annotation_validation import ValidAnnotations, validate_annotations, validate_images
 from posescope.data.coco.data_quality import (
-    Finding,
+    QualityFinding,
     duplicate_image_finding,
     missing_category_finding,
     repair_findings,
@@ -151,7 +151,7 @@ class _Part:
     keypoints: pd.DataFrame
     issues: pd.DataFrame
     skeleton: Skeleton
-    findings: tuple[Finding, ...]
+    findings: tuple[QualityFinding, ...]
     labels: SplitLabels
 
 
@@ -181,7 +181,7 @@ def _report_quality(
     failures: FailureLimits | None,
 ) -> pd.DataFrame:
     """Log all findings, raise an error if labels are refused, and return the table."""
-    findings: list[Finding] = []
+    findings: list[QualityFinding] = []
     for part, of_part in zip(parts, implausible, strict=True):
         findings += [*part.findings, *grade_findings(of_part, failures)]
     findings += skeleton_findings(parts[0].skeleton, source.category, source.oks_sigmas)

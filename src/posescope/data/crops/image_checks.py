@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from posescope.core.tables import DataQuality, table_of
-from posescope.data.coco.data_quality import Finding
+from posescope.data.coco.data_quality import QualityFinding
 from posescope.data.coco.folder import SourceOptions
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.shard_writer import ImageFacts, ShardRecord
@@ -19,7 +19,7 @@ __all__ = ["check_images", "image_quality_table"]
 _EXAMPLES = 3
 
 
-def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[Finding]:
+def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: SourceOptions) -> list[QualityFinding]:
     """Find duplicate images and persons, and EXIF orientations that may contradict the labels.
 
     Near duplicates (another JPEG quality, another size, the next frame) are not found.
@@ -69,14 +69,14 @@ def _names_of(persons: pd.DataFrame) -> pd.Series:
     return persons["source_split"] + "/" + persons["file_name"]
 
 
-def _check_orientations(images: pd.DataFrame, source: SourceOptions) -> Iterator[Finding]:
+def _check_orientations(images: pd.DataFrame, source: SourceOptions) -> Iterator[QualityFinding]:
     """Find images with an EXIF rotation or reflection whose labels are read as stored pixels."""
     rotated = images[images["orientation"] != UPRIGHT]
     if source.orientation == "upright" or rotated.empty:
         return
     keeps_size = ~rotated["orientation"].isin(SIDEWAYS) | (rotated["height"] == rotated["width"])
     first = (rotated[keeps_size] if keeps_size.any() else rotated).iloc[0]
-    yield Finding(
+    yield QualityFinding(
         severity="warned",
         split="all",
         check="exif_orientation",
@@ -93,14 +93,14 @@ def _check_orientations(images: pd.DataFrame, source: SourceOptions) -> Iterator
     )
 
 
-def _check_duplicate_files(images: pd.DataFrame) -> Iterator[Finding]:
+def _check_duplicate_files(images: pd.DataFrame) -> Iterator[QualityFinding]:
     """Find files with the same bytes."""
     repeated = images[images.duplicated("digest", keep=False)]
     across = repeated.groupby("digest")["split"].transform("nunique") > 1
     yield from _duplicate_findings(repeated, across, len(images), "images", "Files with the same bytes")
 
 
-def _check_duplicate_crops(crops: pd.DataFrame) -> Iterator[Finding]:
+def _check_duplicate_crops(crops: pd.DataFrame) -> Iterator[QualityFinding]:
     """Find persons whose crops have the same pixels although their files differ: the same image in another encoding."""
     repeated = crops[crops.duplicated("digest", keep=False)]
     repeated = repeated[repeated.groupby("digest")["file_digest"].transform("nunique") > 1]
@@ -110,7 +110,9 @@ def _check_duplicate_crops(crops: pd.DataFrame) -> Iterator[Finding]:
     yield from _duplicate_findings(named, across, len(crops), "persons", subject)
 
 
-def _duplicate_findings(repeated: pd.DataFrame, across: pd.Series, total: int, kind: str, subject: str) -> Iterator[Finding]:
+def _duplicate_findings(
+    repeated: pd.DataFrame, across: pd.Series, total: int, kind: str, subject: str
+) -> Iterator[QualityFinding]:
     """Return one finding for the duplicates across splits and one for those within a split.
 
     Args:
@@ -125,7 +127,7 @@ def _duplicate_findings(repeated: pd.DataFrame, across: pd.Series, total: int, k
         (repeated[~across], f"duplicate_{kind}", "more than once in one split"),
     ):
         if len(part):
-            yield Finding(
+            yield QualityFinding(
                 severity="warned",
                 split=_split_of(part),
                 check=check,
