@@ -86,11 +86,11 @@ def predictions_table(predictions: PosePredictions, crop_boxes: pd.DataFrame) ->
 
 
 def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFrame:
-    """How far each person's heatmaps are from their targets: a `HeatmapErrors` table.
+    """Return the mean squared heatmap error of each person, a `HeatmapErrors` table.
 
     Args:
-        found: of N persons.
-        persons: a `Persons` table that has every one of them.
+        found: predictions for N persons.
+        persons: a `Persons` table that holds these persons.
     """
     person_ids = found.predictions.person_ids
     images = persons.set_index("person_id").loc[person_ids, "image_id"].to_numpy(dtype=np.int64)
@@ -101,7 +101,7 @@ def heatmap_errors(found: CropPredictions, persons: pd.DataFrame) -> pd.DataFram
 def _mean_errors(
     errors: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """The mean over all maps, that of each person (NaN where no map counts), and the weights."""
+    """Return the mean over all heatmaps, that of each person (NaN where no heatmap has a weight), and the weights."""
     per_person = np.divide(errors, weights, out=np.full(len(errors), np.nan), where=weights > 0)
     return float(errors.sum() / weights.sum()) if weights.any() else float("nan"), per_person, weights
 
@@ -109,7 +109,7 @@ def _mean_errors(
 def _squared_errors(
     model: PoseModel, crops: CropSet, rows: NDArray[np.int64], heatmaps: torch.Tensor
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each person: the sum over the maps of weight x mean over cells, and the sum of the weights."""
+    """Return per person the weighted sum of the heatmaps' mean squared errors, and the sum of the weights."""
     joints = torch.from_numpy(crops.targets.joints[rows]).to(heatmaps.device)
     visibility = torch.from_numpy(crops.targets.visibility[rows]).to(heatmaps.device)
     target = model.codec.encode(joints, visibility)
