@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 WEIGHTS = "model.safetensors"
 
 
-def save_model(folder: Path, model: PoseModel) -> None:
+def save_model(folder: str | Path, model: PoseModel) -> None:
     """Write a model folder; the new folder is complete before the old one is removed.
 
     Between the two steps a reader may find no model, or one with a missing file; `load_model` refuses both. After a crash at that
@@ -52,13 +52,13 @@ def save_model(folder: Path, model: PoseModel) -> None:
     Raises:
         ValueError: if the provenance holds NaN or an infinite number.
     """
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(Path(folder)) as temporary:
         save_file(_weights_of(model), temporary / WEIGHTS)
         write_json(temporary / DESCRIPTION, add_description_checksum(describe_model(model, sha256_of(temporary / WEIGHTS))))
     log.info("Wrote the model folder %s.", folder)
 
 
-def load_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -> PoseModel:
+def load_model(folder: str | Path, device: str = "cpu", allow: Collection[str] = ()) -> PoseModel:
     """Load a model in evaluation mode.
 
     Args:
@@ -73,9 +73,9 @@ def load_model(folder: Path, device: str = "cpu", allow: Collection[str] = ()) -
         OptionsError: if the device does not exist.
 
     Example:
-        >>> load_model(Path("data/06_models/model"), device="cpu")  # doctest: +SKIP
+        >>> load_model("model", device="cpu")  # doctest: +SKIP
     """
-    place = resolve_device(device)
+    folder, place = Path(folder), resolve_device(device)
     about = read_description(folder)
     check_file(folder / WEIGHTS, about.weights_sha256)
     context = {"crop_size": about.crop_size, "joint_count": len(about.skeleton)}
