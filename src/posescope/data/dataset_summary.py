@@ -62,9 +62,9 @@ def count_joint_labels(targets: PoseTargets, persons: pd.DataFrame, skeleton: Sk
     """Count on how many persons each joint is visible, occluded and unlabelled.
 
     Args:
-        targets: of at least these persons.
+        targets: joints of at least these persons.
         persons: a `Persons` table.
-        skeleton: of the K joints.
+        skeleton: skeleton of the K joints.
 
     Returns:
         One row per joint, in the order of the skeleton: joint (name), visible, occluded, unlabelled (numbers of persons), and

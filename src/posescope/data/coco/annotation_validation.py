@@ -119,7 +119,7 @@ def validate_images(images: Sequence[Any], folder: Path | None, frame: PixelFram
 
     Args:
         images: the records of the file.
-        folder: of the images; None: files are not checked.
+        folder: folder of the images; None: files are not checked.
         frame: pixel frame of sizes that are read from image files.
     """
     valid = screen_images(images, folder)
@@ -154,7 +154,7 @@ def validate_annotations(annotations: Sequence[Any], images: ValidImages, joint_
         annotations: the records of the file.
         images: the valid images of the same file.
         joint_count: K.
-        category_id: of the wanted category; None: every category.
+        category_id: id of the wanted category; None: every category.
     """
     return _as_arrays(partition_records(annotations, images.rows.index.tolist(), joint_count, category_id))
 
@@ -166,9 +166,9 @@ def partition_records(
 
     Args:
         annotations: the records of the file.
-        image_ids: of the valid images.
+        image_ids: ids of the valid images.
         joint_count: K.
-        category_id: of the wanted category; records of others are only counted. None: every category.
+        category_id: id of the wanted category; records of others are only counted. None: every category.
     """
     ours, others = screen_categories(annotations, category_id)
     valid = ours & screen_records(annotations, image_ids, joint_count)

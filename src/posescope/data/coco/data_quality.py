@@ -146,7 +146,7 @@ def skeleton_findings(skeleton: Skeleton, category: str, given: Mapping[str, flo
     """Return the findings on joint names, limbs and OKS sigmas.
 
     Args:
-        skeleton: of the file.
+        skeleton: skeleton of the file.
         category: name of the category.
         given: OKS sigmas of the parameters, by joint name.
     """

@@ -53,7 +53,7 @@ def raise_refused(findings: Sequence[QualityFinding], options: FailureLimits) ->
     """Raise an error if a finding is `refused`.
 
     Args:
-        findings: of all splits, causes before consequences.
+        findings: findings of all splits, causes before consequences.
         options: the limits, for the message.
 
     Raises:

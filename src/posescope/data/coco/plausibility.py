@@ -130,7 +130,7 @@ def _finding(
     """Return the finding about these records; None if there are none.
 
     Args:
-        labels: of the split.
+        labels: labels of the split.
         check: short identifier.
         records: (N,) bool.
         reason, detail, remedy: phrase and sentences of the finding.

@@ -56,7 +56,7 @@ class Annotations:
         keypoints: a `Keypoints` table.
         issues: an `Issues` table.
         quality: a `DataQuality` table of repairs and plausibility checks.
-        skeleton: of the category.
+        skeleton: skeleton of the category.
     """
 
     persons: pd.DataFrame
@@ -90,7 +90,7 @@ def read_annotations(folder: CocoFolder, source: SourceOptions, failures: Failur
     """Read and validate all annotation files of a data set.
 
     Args:
-        folder: of the data set.
+        folder: folder of the data set.
         source: names of its splits and files.
         failures: maximum fractions of invalid records and implausible labels; None: any.
 

@@ -32,7 +32,7 @@ def find_image_error(image: Any, folder: Path | None, known: Container[int]) -> 
 
     Args:
         image: the record of the file.
-        folder: of the images; None: files are not checked.
+        folder: folder of the images; None: files are not checked.
         known: ids of the valid images before this one.
     """
     if not isinstance(image, dict) or not is_int64(image.get("id")):
@@ -61,7 +61,7 @@ def find_annotation_error(record: Any, joint_count: int, category_id: Any, image
     Args:
         record: the record of the file, not of another category.
         joint_count: K.
-        category_id: of the wanted category; None: every category.
+        category_id: id of the wanted category; None: every category.
         images: ids of the valid images.
         seen: ids of the valid annotations before this one.
     """
@@ -90,7 +90,7 @@ def has_other_category(record: Any, category_id: Any) -> bool:
 
     Args:
         record: the record of the file; one without a category belongs to the wanted one.
-        category_id: of the wanted category; None: every category.
+        category_id: id of the wanted category; None: every category.
     """
     if category_id is None or not isinstance(record, dict):
         return False
@@ -104,7 +104,7 @@ def describe_issue(record: Any, image_field: str, annotation_field: str, reason:
     Args:
         record: the record of the file.
         image_field, annotation_field: names of the fields with its ids; '' for none.
-        reason: of the rejection or repair.
+        reason: reason of the rejection or repair.
     """
     fields = record if isinstance(record, dict) else {}
     image_id, annotation_id = fields.get(image_field), fields.get(annotation_field)

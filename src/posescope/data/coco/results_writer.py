@@ -16,7 +16,7 @@ def coco_results(predictions: pd.DataFrame, persons: pd.DataFrame, category_id: 
     Args:
         predictions: a `Predictions` table, image px; COCO has the same convention for keypoints.
         persons: a `Persons` table that holds the predicted persons.
-        category_id: of the person category in the annotation file.
+        category_id: id of the person category in the annotation file.
 
     Returns:
         Records with image_id, category_id, keypoints (3 K numbers: x, y, 1) and score, the mean of the joints' scores: the boxes

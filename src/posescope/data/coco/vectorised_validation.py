@@ -57,7 +57,7 @@ def screen_images(images: Sequence[Any], folder: Path | None) -> Mask:
 
     Args:
         images: the records of the file.
-        folder: of the images; None: files are not checked.
+        folder: folder of the images; None: files are not checked.
     """
     passed = _are_dicts(images)
     records = _select(images, passed)
@@ -75,7 +75,7 @@ def screen_categories(annotations: Sequence[Any], category_id: Any) -> tuple[Mas
 
     Args:
         annotations: the records of the file.
-        category_id: of the wanted category; None: every category.
+        category_id: id of the wanted category; None: every category.
     """
     dicts = _are_dicts(annotations)
     if category_id is None:
@@ -93,7 +93,7 @@ def screen_records(annotations: Sequence[Any], image_ids: Collection[Any], joint
 
     Args:
         annotations: the records of the file.
-        image_ids: of the valid images.
+        image_ids: ids of the valid images.
         joint_count: K.
     """
     passed = _are_dicts(annotations)

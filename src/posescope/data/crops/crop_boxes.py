@@ -38,7 +38,7 @@ def box_persons(persons: pd.DataFrame, keypoints: pd.DataFrame, options: CropOpt
     Args:
         persons: a `Persons` table.
         keypoints: a `Keypoints` table of these persons, image px.
-        options: of the crop step; they name the rule.
+        options: options of the crop step; they name the rule.
     """
     joints = joints_of(keypoints, persons["person_id"].to_numpy())[..., :2]
     boxes = persons[["bbox_x", "bbox_y", "bbox_w", "bbox_h"]].to_numpy(dtype=np.float64)

@@ -69,7 +69,7 @@ def measure_crops(
         store: the crops.
         persons: a `Persons` table with the final splits.
         targets: joints in crop px.
-        options: of the crop step.
+        options: options of the crop step.
         generated: whether the images are those of the generated sample.
 
     Raises:
@@ -89,7 +89,7 @@ def check_current(statistics: CropStatistics, store: CropStore, persons: pd.Data
     """Check that crops, splits and joints are those of the statistics.
 
     Args:
-        statistics: of an earlier step.
+        statistics: statistics of an earlier step.
         store: the crops.
         persons: a `Persons` table with the final splits.
         targets: joints in crop px.

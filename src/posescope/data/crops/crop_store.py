@@ -48,8 +48,8 @@ class CropStore:
         """Return the record of an intact shard without failures that was made from the same inputs and options, or None.
 
         Args:
-            name: of the shard.
-            fingerprint: of the inputs and options.
+            name: name of the shard.
+            fingerprint: fingerprint of the inputs and options.
         """
         record = self._written(name)
         if record is None or record.fingerprint != fingerprint or record.failures:
@@ -69,8 +69,8 @@ class CropStore:
         """Yield a writer of one shard; its two files appear when the block ends without an error.
 
         Args:
-            name: of the shard.
-            fingerprint: of the inputs and options.
+            name: name of the shard.
+            fingerprint: fingerprint of the inputs and options.
             person_count: maximum number of crops.
             size_px: side of the crops.
 
@@ -105,8 +105,8 @@ class CropStore:
         """Write the manifest of the finished store; remove shards of other runs and incomplete files.
 
         Args:
-            names: of all shards, in order.
-            fingerprint: of the inputs and options of the run.
+            names: names of all shards, in order.
+            fingerprint: fingerprint of the inputs and options of the run.
             squares: fingerprint of the crop boxes; '' if unknown.
             recipe: crop rule and padding; None if unknown.
         """

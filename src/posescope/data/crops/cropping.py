@@ -49,12 +49,12 @@ def write_crops(
     unreadable images, are written again. Findings of `image_checks` are logged.
 
     Args:
-        folder: of the data set.
+        folder: folder of the data set.
         source: names and conventions of the data set.
         persons: a `Persons` table.
         crop_boxes: a `CropBoxes` table of the same persons.
         store: receives the crops; it is finished when the function returns.
-        options: of the crop step.
+        options: options of the crop step.
         failures: maximum fraction of failures; None: any but all.
 
     Returns:
@@ -88,7 +88,7 @@ def write_shard(task: ShardTask, store: CropStore, options: CropOptions) -> int:
     Args:
         task: the images and squares.
         store: receives the shard.
-        options: of the crop step.
+        options: options of the crop step.
 
     Returns:
         The number of persons, those without a crop included.

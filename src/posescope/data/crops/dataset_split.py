@@ -23,7 +23,7 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
 
     Args:
         persons: a `Persons` table with the splits train and val.
-        options: of the draw.
+        options: options of the draw.
 
     Returns:
         The same `Persons` table with the final splits.

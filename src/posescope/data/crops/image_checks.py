@@ -25,7 +25,7 @@ def check_images(records: Sequence[ShardRecord], persons: pd.DataFrame, source: 
     Near duplicates (another JPEG quality, another size, the next frame) are not found.
 
     Args:
-        records: of all shards.
+        records: records of all shards.
         persons: a `Persons` table with the final splits.
         source: names and conventions of the data set.
 
@@ -120,7 +120,7 @@ def _duplicate_findings(
         across: which of them occur in several splits.
         total: number of records checked.
         kind: images or persons.
-        subject: of the sentence that describes them.
+        subject: subject of the sentence that describes them.
     """
     for part, check, where in (
         (repeated[across], f"{kind}_in_two_splits", "in more than one of train, val and test"),

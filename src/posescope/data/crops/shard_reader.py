@@ -52,7 +52,7 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
     reading would end the process without a message. Each crop is compared with its digest at its first read by this process.
 
     Args:
-        paths: of the `.npy` files.
+        paths: paths of the `.npy` files.
         digests: per shard (n, 16) uint8, the XXH3-128 of each crop.
     """
 
@@ -68,8 +68,8 @@ class ShardReader(Sequence[NDArray[np.uint8]]):
         """Return the reader of the shards of these records.
 
         Args:
-            folder: of the `.npy` files.
-            records: of the shards.
+            folder: folder of the `.npy` files.
+            records: records of the shards.
 
         Raises:
             DataError: if a file is missing or has another size than was written.

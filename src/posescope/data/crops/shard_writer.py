@@ -42,13 +42,13 @@ class ShardRecord:
     """The record of one shard, stored as JSON beside it.
 
     Attributes:
-        name: of its files, without suffix.
-        fingerprint: of the inputs and options that it was made from.
+        name: name of its files, without suffix.
+        fingerprint: fingerprint of the inputs and options that it was made from.
         person_ids: per row.
         rgb_sums: per row, the sums of R, G and B over the valid (not padded) pixels of the crop.
         pixel_counts: per row, the number of valid pixels.
         failures: (person_id, kind, message) per person whose image could not be read.
-        size_bytes: of the `.npy` file.
+        size_bytes: size of the `.npy` file.
         checksum: XXH3-128 over the row digests, 32 hex digits.
         row_digests: per row, XXH3-128 of the crop's pixels, 32 hex digits.
         images: the image files that were read, in order.
@@ -97,7 +97,7 @@ class ShardWriter:
 
     Attributes:
         stream: the empty, unbuffered file.
-        name, fingerprint: of the shard.
+        name, fingerprint: name and fingerprint of the shard.
         person_count: maximum number of crops; persons without a readable image have none.
         size_px: side of the crops.
     """
@@ -121,7 +121,7 @@ class ShardWriter:
         """Write the crop of a person while it is still in the processor's cache.
 
         Args:
-            person_id: of the person.
+            person_id: id of the person.
             crop: (size_px, size_px, 3) uint8 RGB, contiguous.
             colour: sums over its valid pixels.
 
@@ -144,7 +144,7 @@ class ShardWriter:
 
         Args:
             person_ids: all persons of an image.
-            kind, message: of the `ImageError`.
+            kind, message: kind and text of the `ImageError`.
         """
         self._failures.extend((person, kind, message) for person in person_ids)
 

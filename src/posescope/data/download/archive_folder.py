@@ -67,8 +67,8 @@ class ArchiveRecord:
 
     Attributes:
         url: where it was downloaded from; None if the user provided it.
-        pattern: of the unpacked files.
-        checksums: of the archive.
+        pattern: pattern of the unpacked files.
+        checksums: checksums of the archive.
         members: size in bytes and CRC-32 of each unpacked file by name.
     """
 
@@ -113,7 +113,7 @@ class ArchiveFolder:
         """Return the record of an archive if it matches the options and all its files exist, or None.
 
         Args:
-            name: of the archive.
+            name: name of the archive.
             archive: its options.
         """
         record = read_record(self.record(name), _RECORD, "the archive counts as not finished")

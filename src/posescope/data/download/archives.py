@@ -30,7 +30,7 @@ class FetchedArchive:
         files: number of its files that exist now.
         files_written: number of files written in this run.
         unpacked_bytes: size of its files.
-        sha256: of the archive; '' if it was not downloaded.
+        sha256: SHA-256 of the archive; '' if it was not downloaded.
     """
 
     name: str
@@ -48,7 +48,7 @@ def download_archives(plan: DownloadPlan, options: DownloadOptions) -> tuple[Fet
 
     Args:
         plan: as from `make_plan`.
-        options: of the download.
+        options: options of the download.
 
     Raises:
         DiskSpaceError: if the archives do not fit on the disk; nothing is downloaded then.

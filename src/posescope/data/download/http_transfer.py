@@ -122,7 +122,7 @@ def fetch_file(remote: RemoteFile, part: Path, options: TransferOptions) -> int:
     Args:
         remote: the file.
         part: local path; bytes of an earlier call are kept if they belong to the same version.
-        options: of the transfer.
+        options: options of the transfer.
 
     Returns:
         The number of bytes received.

@@ -69,8 +69,8 @@ def write_error(path: Path, error: OSError) -> DataError:
     """Return the named error for a file that could not be written.
 
     Args:
-        path: of the file.
-        error: of the operating system.
+        path: path of the file.
+        error: error of the operating system.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskSpaceError(f"{path}: the disk is full ({error}). Free some space and run the same command again.")
@@ -101,7 +101,7 @@ def read_record(path: Path, adapter: TypeAdapter[_Record], consequence: str) -> 
     """Read a JSON file that an earlier run wrote and that anyone may have changed since.
 
     Args:
-        path: of the file.
+        path: path of the file.
         adapter: validates the content.
         consequence: for the log: what happens if the content is invalid.
 

@@ -25,11 +25,11 @@ class PlannedArchive:
         name: in the parameters.
         archive: options, with the mirror applied.
         state: finished: all files exist; complete: the user provided the archive; partial: downloaded bytes exist; missing.
-        size_bytes: of the archive; None if unknown.
+        size_bytes: size of the archive; None if unknown.
         present_bytes: bytes of the archive that exist.
         unpacked_bytes: approximate size of the wanted files.
         present_unpacked_bytes: approximate size of the wanted files that exist.
-        record: of a finished archive.
+        record: record of a finished archive.
     """
 
     name: str
@@ -103,7 +103,7 @@ def make_plan(root: Path, options: DownloadOptions, *, is_generated: bool) -> Do
 
     Args:
         root: folder of the data set.
-        options: of the download.
+        options: options of the download.
         is_generated: whether this environment generates its data.
 
     Raises:

@@ -49,7 +49,7 @@ def read_image(
     first image of an animation or of a file with several pages is read.
 
     Args:
-        path: of the image.
+        path: path of the image.
         expected_size: annotated (height, width), px, in `frame`; None: not checked.
         frame: `stored` ignores the EXIF orientation, as COCO's labels expect; `upright` applies it.
         limits: maximum size of an image.
@@ -68,7 +68,7 @@ def read_bytes(path: Path, limits: ImageLimits = _LIMITS) -> bytes:
     """Return the bytes of an image file.
 
     Args:
-        path: of the image.
+        path: path of the image.
         limits: maximum size of an image, which bounds the size of the file.
 
     Raises:
@@ -100,9 +100,9 @@ def decode_image(
 
     Args:
         raw: the file's bytes.
-        path: of the file, for messages.
+        path: path of the file, for messages.
         expected_size, frame, limits: as in `read_image`.
-        header: of the file; None: it is read from `raw`.
+        header: header of the file; None: it is read from `raw`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -126,7 +126,7 @@ def check_bit_depth(image: NDArray[np.uint8], path: Path) -> None:
 
     Args:
         image: (H, W, 3) uint8, the upper 8 of 16 bits.
-        path: of the file, for the message.
+        path: path of the file, for the message.
 
     Raises:
         ImageError: if at most 14 bits are used, as by 12 or 14 bits stored in 16: the image would be nearly black.
@@ -235,7 +235,7 @@ def flatten_transparency(image: NDArray[np.uint8], raw: bytes, header: ImageHead
     Args:
         image: (H, W, 3) uint8 RGB, decoded from `raw` without its opacity.
         raw: the file's bytes.
-        header: of the file.
+        header: header of the file.
 
     Returns:
         (H, W, 3) uint8 RGB; `image` itself if nothing is transparent.

@@ -99,7 +99,7 @@ def read_header(raw: bytes, path: Path) -> ImageHeader:
 
     Args:
         raw: the file's bytes.
-        path: of the file, for messages.
+        path: path of the file, for messages.
 
     Raises:
         ImageError: if the file is no image or of an unsupported format, or its colours would be decoded wrongly.
@@ -263,7 +263,7 @@ class ImageLimits(Options):
 
         Args:
             size: (height, width) px.
-            path: of the file, for the message.
+            path: path of the file, for the message.
 
         Raises:
             ImageError: if a side or the area is too large.
@@ -281,8 +281,8 @@ class ImageLimits(Options):
         """Check the size of a file.
 
         Args:
-            size_bytes: of the file.
-            path: of the file, for the message.
+            size_bytes: size of the file.
+            path: path of the file, for the message.
 
         Raises:
             ImageError: if it is larger than any image within the limits.
