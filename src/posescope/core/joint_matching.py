@@ -62,11 +62,16 @@ class JointMap:
         return [self.model.index(name) for name in self.data]
 
     def to_model_order(self, values: NDArray[Scalar], axis: int = 1) -> NDArray[Scalar]:
-        """Reorder the joints along `axis` from the order of the data to that of the model; unchanged if the orders are equal."""
+        """Reorder joints from the order of the data to that of the model.
+
+        Args:
+            values: Array with K joints along `axis`; returned unchanged if the orders are equal.
+            axis: Axis of the joints.
+        """
         return values if self.is_identity else np.take(values, self._data_rows, axis=axis)
 
     def to_data_order(self, values: NDArray[Scalar], axis: int = 1) -> NDArray[Scalar]:
-        """Reorder the joints along `axis` from the order of the model to that of the data: the inverse of `to_model_order`."""
+        """Reorder joints from the order of the model to that of the data: the inverse of `to_model_order`."""
         return values if self.is_identity else np.take(values, self._model_rows, axis=axis)
 
 

@@ -70,7 +70,12 @@ def _describe(name: str, fingerprint: str) -> str:
 
 
 def add_origin(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Append the columns `model`, `data` and `results` of an origin to a table, without those that are None."""
+    """Append the columns of an origin to a table.
+
+    Args:
+        table: Any table.
+        origin: Its fields `model`, `data` and `results`; those that are None get no column.
+    """
     return table.assign(**origin.to_dict())
 
 

@@ -216,12 +216,17 @@ def table_of(schema: type[TableModel], records: Sequence[Any]) -> pd.DataFrame:
 
 
 def ids_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
-    """Return the ids of the persons of a split, (N,), ascending."""
+    """Return the ids of the persons of a split, (N,), ascending.
+
+    Args:
+        persons: A `Persons` table.
+        split: train, val or test.
+    """
     return np.sort(persons.loc[persons["split"] == split, "person_id"].to_numpy(dtype=np.int64))
 
 
 def images_of(persons: pd.DataFrame, split: str) -> NDArray[np.int64]:
-    """Return the ids of the images with persons of a split, (M,), ascending, each once."""
+    """Return the ids of the images with persons of a split, (M,), ascending, each once; arguments as `ids_of`."""
     return np.unique(persons.loc[persons["split"] == split, "image_id"].to_numpy(dtype=np.int64))
 
 
