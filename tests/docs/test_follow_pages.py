@@ -233,7 +233,7 @@ def test_tune(page, checkout) -> None:
     cut, searched, more, wider, trained = records(checkout, "data")
     assert cut["pipelines"] == ["data_engineering"]
     assert [record["pipelines"] for record in (searched, more, wider)] == [["tune"]] * 3
-    assert "Going on after 3 of 5 trials" in checkout.outputs["kedro run --pipelines tune --params tune.trials=5"]
+    assert "Continuing after 3 of 5 trials" in checkout.outputs["kedro run --pipelines tune --params tune.trials=5"]
     trials = pd.read_csv(checkout.root / "data" / "08_reporting" / "tune" / "trials.csv")
     assert {"data_engineering.codec", "modelling.training.augmentations"} <= set(trials.columns)
     best = trials[trials["state"] == "completed"].sort_values("value", kind="stable", ascending=False).iloc[0]
