@@ -11,7 +11,7 @@ from posescope.artifacts.devices import copy_to_device
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
 from posescope.data.crops.crop_set import CropSet
-from posescope.training import epoch_loop as run
+from posescope.training import epoch_loop
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.records import EpochRecord, TrainingOutcome
@@ -72,7 +72,7 @@ def test_losses_equal_those_on_the_cpu(
         {"cuda_graph": True, "grad_clip": 0.5, "augmentations": AUGMENTED},
         {"cuda_graph": True, "compile": True, "batch_size": 43},
     ],
-    ids=["recorded", "recorded_and_clipped", "compiled_and_recorded"],
+    ids=["cuda_graph", "cuda_graph_and_clipped", "compiled_and_cuda_graph"],
 )
 def test_losses_with_cuda_graph_or_compilation_equal_eager_losses(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
@@ -104,7 +104,7 @@ def test_losses_with_mixed_precision_equal_up_to_rounding(
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True, "batch_size": 22}], ids=["plain", "recorded", "compiled"]
+    "changes", [{}, EVERYTHING, {**EVERYTHING, "compile": True, "batch_size": 22}], ids=["plain", "cuda_graph", "compiled"]
 )
 def test_killed_run_resumes_to_the_same_weights(
     changes: dict[str, Any], untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path
@@ -123,9 +123,9 @@ def test_no_step_synchronises_with_the_device(
     untrained: PoseModel, train_set: CropSet, val_set: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    take_step = run._Run._train_step
+    take_step = epoch_loop._Run._train_step
 
-    def take_step_watched(self: run._Run, *arguments: Any) -> Any:
+    def take_step_watched(self: epoch_loop._Run, *arguments: Any) -> Any:
         if self.step > 1:  # the first steps, one per batch size, initialise libraries and are captured
             torch.cuda.set_sync_debug_mode("error")
         try:
@@ -134,7 +134,7 @@ def test_no_step_synchronises_with_the_device(
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(run._Run, "_train_step", take_step_watched)
+    monkeypatch.setattr(epoch_loop._Run, "_train_step", take_step_watched)
     textbook = {"optimiser": {"name": "rmsprop", "options": {"form": "textbook"}}, "cuda_graph": True}
     runs = {"everything": EVERYTHING, "plain": {"optimiser": {"name": "rmsprop"}}, "textbook": textbook}
     for name, changes in runs.items():

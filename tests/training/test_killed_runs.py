@@ -16,8 +16,7 @@ import torch
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.data.crops.crop_set import CropSet
-from posescope.training import checkpoint_state as checkpoint_files
-from posescope.training import gradients
+from posescope.training import checkpoint_state, gradients
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.options import TrainingOptions
 from posescope.training.records import TrainingOutcome
@@ -87,7 +86,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, moment: str, number: int) -> None:
         case "step":
             monkeypatch.setattr(gradients, "supervise", Deadly(gradients.supervise, number, nothing))
         case "tensors half written":
-            monkeypatch.setattr(checkpoint_files, "save_file", Deadly(checkpoint_files.save_file, number, None, cut_in_half))
+            monkeypatch.setattr(checkpoint_state, "save_file", Deadly(checkpoint_state.save_file, number, None, cut_in_half))
         case "before renaming":
             monkeypatch.setattr(os, "replace", Deadly(os.replace, number, nothing))
         case "after renaming":
@@ -177,12 +176,12 @@ import torch
 from safetensors.torch import save_file
 sys.path.insert(0, sys.argv[1])
 from conftest import DOTS, SIZE, make_dots
-from posescope.geometry.recipe import CropRecipe
-from posescope.plugins import ComponentSpec
-from posescope.training.checkpoints import CheckpointStore
-from posescope.training.loop import train
+from posescope.geometry.crop_recipe import CropRecipe
+from posescope.core.plugins import ComponentSpec
+from posescope.training.checkpoint_store import CheckpointStore
+from posescope.training.trainer import train
 from posescope.training.options import TrainingOptions
-from posescope.training.start import build_untrained
+from posescope.training.initialisation import build_untrained
 
 torch.set_num_threads(1)
 small = {"channels": 16, "stem_channels": 8, "depth": 2, "bottleneck_residuals": 1}
