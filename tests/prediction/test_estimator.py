@@ -239,6 +239,6 @@ def test_the_pipeline_predicts_the_same_as_the_estimator(model_folders: Any, tmp
     for folder in (model_folders.torch, model_folders.onnx):
         model, overlays = PoseEstimator.load(folder, device="cpu"), OverlayFolder(tmp_path / "overlays")
         images, detector = ImageFolder(tmp_path / "images"), BoxesFile(BoxesFileOptions())
-        found = predict_folder(model, images, detector, detections, overlays, PredictionOptions(device="cpu"))
+        results, _ = predict_folder(model, images, detector, detections, overlays, PredictionOptions(device="cpu"))
         expected = model.predict_one(tmp_path / "images" / "1.png", [[5, 5, 30, 40, 0.5]])
-        assert found.results == expected.to_coco()
+        assert results == expected.to_coco()

@@ -101,12 +101,12 @@ def test_every_file_is_predicted_or_skipped_by_name(folder: ImageFolder, spots_e
         # The squares span 8 px around the place; which of their equal pixels is taken is not specified.
         np.testing.assert_allclose(found[name].joints, [(20, 20), (60, 40)], atol=6, err_msg=name)
     overlays = OverlayFolder(tmp_path / "overlays")
-    written = predict_folder(
+    results, summary = predict_folder(
         spots_estimator, folder, FullImage(FullImageOptions()), NOWHERE, overlays, PredictionOptions(batch_size=4)
     )
-    json.dumps(written.results, allow_nan=False)
-    assert [record["file_name"] for record in written.results] == sorted(found)
-    assert {one["file_name"] for one in written.summary["skipped_files"]} == {*BAD, "notes.txt"}
+    json.dumps(results, allow_nan=False)
+    assert [record["file_name"] for record in results] == sorted(found)
+    assert {one["file_name"] for one in summary["skipped_files"]} == {*BAD, "notes.txt"}
     assert {path.name for path in overlays.root.glob("*.png")} == {f"{name}.png" for name in found}
 
 

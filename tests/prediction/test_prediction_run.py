@@ -20,7 +20,7 @@ from posescope.prediction.image_io.image_source import ImageSource
 from posescope.prediction.options import PredictionOptions
 from posescope.prediction.overlays import OverlayFolder
 from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
-from posescope.prediction.prediction_run import GENERATED_IDS, FolderPredictions, PredictionRun, predict_folder
+from posescope.prediction.prediction_run import GENERATED_IDS, PredictionRun, predict_folder
 
 NO_FILE = Detections(Path("none"))
 WHOLE = FullImage(FullImageOptions())
@@ -115,7 +115,7 @@ def test_an_image_that_the_detector_rejects_is_reported(folder: ImageFolder, spo
 
 def predict(
     estimator: PoseEstimator, folder: ImageFolder, detector: Any = WHOLE, detections: Detections = NO_FILE
-) -> FolderPredictions:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     overlays = OverlayFolder(folder.root.parent / "overlays")
     return predict_folder(estimator, folder, detector, detections, overlays, PredictionOptions(), draw_threshold=0.2)
 
@@ -142,9 +142,9 @@ def test_the_summary_accounts_for_every_file(folder: ImageFolder, tmp_path: Path
     images = [{"id": 70 + number, "file_name": f"{number}.png"} for number in (1, 2, 3)]
     boxes = [{"image_id": 70 + number, "category_id": 1, "bbox": [0, 0, 9, 9]} for number in (1, 3)]
     detections.root.write_text(json.dumps({"images": images, "annotations": boxes}))
-    found = predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
-    assert [(record["file_name"], record["image_id"]) for record in found.results] == [("1.png", 71), ("3.png", 73)]
-    assert found.summary == {
+    results, summary = predict(spots_estimator, folder, BoxesFile(BoxesFileOptions()), detections)
+    assert [(record["file_name"], record["image_id"]) for record in results] == [("1.png", 71), ("3.png", 73)]
+    assert summary == {
         "images": 3,
         "persons": 2,
         "image_ids": f"those of {detections.root} for 3 of 4 images, else {GENERATED_IDS}",

@@ -1,1 +1,1 @@
-"""Using a trained model: on crops, on whole images with boxes."""
+"""The prediction engine: a trained model on crops and on whole images, with detectors, image input and overlays."""

@@ -21,7 +21,7 @@ from posescope.prediction.overlays import OverlayFolder, OverlayWriter
 from posescope.prediction.poses import DetectedPerson, ImagePoses
 from posescope.prediction.predictor import ImagePersons, Predictor
 
-__all__ = ["GENERATED_IDS", "FolderPredictions", "PredictionRun", "predict_folder"]
+__all__ = ["GENERATED_IDS", "PredictionRun", "predict_folder"]
 
 _log = logging.getLogger(__name__)
 
@@ -120,14 +120,6 @@ class PredictionRun:
         self.skipped.append(SkippedFile(name, getattr(error, "kind", UNREADABLE), str(error)))
 
 
-@dataclass(frozen=True)
-class FolderPredictions:
-    """Attributes: results: COCO keypoint results; summary: the account of the run, JSON-like."""
-
-    results: list[dict[str, Any]]
-    summary: dict[str, Any]
-
-
 def predict_folder(
     estimator: PoseEstimator,
     images: ImageFolder,
@@ -136,7 +128,7 @@ def predict_folder(
     overlays: OverlayFolder,
     options: PredictionOptions,
     draw_threshold: float = DRAW_THRESHOLD,
-) -> FolderPredictions:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Predict all images of a folder and write their overlays; videos are skipped.
 
     Args:
@@ -147,6 +139,9 @@ def predict_folder(
         overlays: the folder for the drawn images; earlier ones are replaced when the run ends well.
         options: batch size and flip test.
         draw_threshold: joints with a lower score are not drawn.
+
+    Returns:
+        COCO keypoint results, and the account of the run (`PredictionRun.summary`).
 
     Raises:
         DataError: if there is no image, none that can be read, or no box of a file lies in its image.
@@ -167,7 +162,7 @@ def predict_folder(
             raise DataError(f"{images.root}: found no person: no box of {detections.root} is in a readable image.")
     run.warn_about_images_without_persons()
     writer.warn_about_undrawn(run.persons, "inference.overlays.draw_threshold", run.warn)
-    return FolderPredictions(results, run.summary())
+    return results, run.summary()
 
 
 def _describe_outside_boxes(persons: Sequence[DetectedPerson]) -> str:

@@ -11,44 +11,28 @@ import PyTorch; the backends do (see `prediction.backends`).
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from posescope.artifacts.description import ModelDescription
 from posescope.core.errors import PosescopeError
 from posescope.core.records import CropJoints
-from posescope.core.skeleton import Skeleton, warn_about_unpaired_joints
-from posescope.geometry.crop_recipe import CropRecipe
+from posescope.core.skeleton import warn_about_unpaired_joints
 from posescope.prediction.backends.backend import Backend
 from posescope.prediction.image_io.image_source import NamedImage
 from posescope.prediction.person_crops import PersonCrops, crop_persons
 from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses, PersonPose
 
-__all__ = ["CropReader", "ImagePersons", "PosedImage", "PredictableModel", "Predictor"]
+if TYPE_CHECKING:
+    from posescope.artifacts.pose_model import PoseModel
+
+__all__ = ["CropReader", "ImagePersons", "PosedImage", "Predictor"]
 
 # A batch is run before it is full when the images kept for it reach this size: 64 large photographs would take gigabytes.
 _MAX_KEPT_BYTES = 256 * 1024**2
-
-
-class PredictableModel(Protocol):
-    """What the engine needs to know of a model; `ModelDescription` and `PoseModel` both tell it."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Names the joints."""
-        ...
-
-    @property
-    def crop_size(self) -> tuple[int, int]:
-        """(height, width) px of the network's input."""
-        ...
-
-    @property
-    def crop(self) -> CropRecipe:
-        """Recipe of the training crops."""
-        ...
 
 
 class CropReader(Protocol):
@@ -96,7 +80,7 @@ class Predictor:
         flip_test: whether predictions are averaged with those of the mirrored crop.
     """
 
-    model: PredictableModel
+    model: "ModelDescription | PoseModel"
     backend: Backend
     batch_size: int = 64
     flip_test: bool = False

@@ -25,7 +25,7 @@ def predict_poses(
     image_limits: ImageLimits,
 ) -> dict[str, Any]:
     """Predict the persons of all images, image by image, and draw them."""
-    found = predict_folder(
+    results, summary = predict_folder(
         model.load(prediction.device),
         images.with_limits(image_limits),
         build("detectors", detector),
@@ -34,4 +34,4 @@ def predict_poses(
         prediction,
         overlays.draw_threshold,
     )
-    return {"results": found.results, "summary": found.summary, "overlays": overlays_workspace}
+    return {"results": results, "summary": summary, "overlays": overlays_workspace}
