@@ -17,7 +17,7 @@ from posescope.data.images.orientation import PixelFrame
 __all__ = ["ImageTask", "ShardTask", "Square", "plan_shards"]
 
 # Increase it whenever the same inputs and options give other pixels: shards of older code are then written again.
-ENGINE_VERSION = 5
+ENGINE_VERSION = 6
 
 
 @dataclass(frozen=True)
