@@ -8,7 +8,7 @@ TORCH_FREE = (
     "posescope.geometry.affine",
     "posescope.geometry.square_boxes",
     "posescope.geometry.crop_recipe",
-    "posescope.data.crops.square_crop",
+    "posescope.data.crops.crop_resampling",
     "posescope.drawing.skeletons",
     "posescope.artifacts.onnx_model",
     "posescope.prediction.backends.backend",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.data.crops.square_crop import crop_square
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.geometry.affine import apply_affine, crop_from_image, invert_affine
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.geometry.square_boxes import Extents, PaddedSquare, SquareOptions

@@ -9,8 +9,8 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons, targets_in_crops
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.options import CropOptions
-from posescope.data.crops.square_crop import crop_square
 from posescope.geometry.affine import apply_affine, invert_affine
 
 PADDED = CropOptions(rule="padded_square", size_px=32)

@@ -12,10 +12,10 @@ from posescope.core.tables import Issues
 from posescope.data.coco.failure_limits import FailureLimits
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.crops.crop_boxes import targets_in_crops
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.crop_statistics import mean_rgb
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.cropping import write_crops
-from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import ImageError, read_bytes, read_image
 
 

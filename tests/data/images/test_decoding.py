@@ -259,7 +259,7 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from posescope.data.crops.square_crop import crop_square
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.images.decoding import ImageError, read_image
 from posescope.drawing.image_grids import resize_to_height
 from posescope.data.images.headers import ImageLimits

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from posescope.data.crops.square_crop import crop_square
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.images.decoding import read_image
 from posescope.geometry.affine import apply_affine
 from posescope.reporting.image_grids.person_examples import draw_person_examples, load_person_example, select_examples

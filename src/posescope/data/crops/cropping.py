@@ -19,12 +19,12 @@ from posescope.data.coco.data_quality import report_findings
 from posescope.data.coco.failure_limits import FailureLimits, check_failures
 from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import issues_of
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.image_checks import check_images
 from posescope.data.crops.options import CropOptions
 from posescope.data.crops.shard_plan import ShardTask, plan_shards
 from posescope.data.crops.shard_writer import ColourSums, ImageFacts, ShardRecord, digest_of
-from posescope.data.crops.square_crop import crop_square
 from posescope.data.images.decoding import ImageError, decode_image, read_bytes
 from posescope.data.images.headers import read_header
 from posescope.geometry.valid_region import valid_windows

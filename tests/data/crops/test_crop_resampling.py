@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posescope.data.crops.square_crop import crop_square
+from posescope.data.crops.crop_resampling import crop_square
 from posescope.data.images.decoding import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
