@@ -29,7 +29,7 @@ help:
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	@# torch first, by exact version: as somebody's dependency pip could choose a build of several gigabytes.
+	@# torch first, by exact version: as a dependency pip could choose a build of several gigabytes.
 	$(BIN)/pip install --quiet --constraint requirements.lock $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) $(TORCH)
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev,viz]'
 	@touch $@

@@ -96,8 +96,8 @@ class Step:
         self.optimiser = torch.optim.RMSprop(self.network.parameters(), 2.5e-4)
         self.first_loss: float | None = None
         self.watch = LossMonitor()
-        nobody = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
-        self.persons = Batch(nobody, slice(None), self.images, self.images, self.images)
+        unlabelled = PoseTargets(np.arange(batch), np.zeros((batch, 17, 2), np.float32), np.zeros((batch, 17), np.uint8))
+        self.persons = Batch(unlabelled, slice(None), self.images, self.images, self.images)
 
     def __call__(self) -> None:
         """Run one step."""

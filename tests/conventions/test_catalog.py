@@ -31,7 +31,8 @@ IN_MEMORY = {
 OF_HOOKS = {"run_records", "data_folder"}
 # Layers are named after the folders, which stand in the order of the data flow.
 LAYERS = (
-    "01_raw", "02_intermediate", "03_primary", "05_model_input", "06_models", "07_model_output", "improved_models", "08_reporting",
+    "01_raw", "02_intermediate", "03_primary", "05_model_input", "06_models", "07_model_output",
+    "improved_models", "08_reporting",
 )  # fmt: skip
 # Entries whose layer is not their folder: `improve` computes models from model output, and analyses are one of its inputs.
 OTHER_LAYERS = {

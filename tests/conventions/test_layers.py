@@ -17,7 +17,8 @@ from posescope.pipeline_registry import DEFAULT_PIPELINES, register_pipelines
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ORDER = (
-    "01_raw", "02_intermediate", "03_primary", "05_model_input", "06_models", "07_model_output", "improved_models", "08_reporting",
+    "01_raw", "02_intermediate", "03_primary", "05_model_input", "06_models", "07_model_output",
+    "improved_models", "08_reporting",
 )  # fmt: skip
 MAX_NODES = 10
 PIPELINES = register_pipelines()

@@ -36,7 +36,7 @@ class AnalysisInputs:
             model.
         components: components of features of the same layer (of these persons or of others).
         per_person_pck: (N,) float64, NaN where unknown; none: unknown for all persons.
-        per_person_oks: likewise.
+        per_person_oks: OKS in the same order.
         image_groups: (N,) int64, the same number for persons of one image: the unit of bootstrap resampling and of held-out
             splits; none: each person counts as an image.
         attributes: a row per person in the same order, a float column per attribute (`ATTRIBUTES`), NaN where the labelled joints
@@ -125,7 +125,7 @@ class AnalysisResult:
         findings: the claims of the analysis, each with its control.
         plots: interactive plots (plotly) by name; no name is also that of an image.
         model: fingerprint of the network under study, set by `run_analysis`; empty: unknown.
-        data: fingerprint of the crops, joints and splits, likewise.
+        data: fingerprint of the crops, joints and splits; empty if unknown.
     """
 
     facts: Mapping[str, float | int | str | None]

@@ -22,8 +22,8 @@ def crop_from_image(left: ArrayLike, top: ArrayLike, side: ArrayLike, crop_size:
 
     Args:
         left: (N,) or scalar, image px: first column of the square, a whole number, maybe outside the image.
-        top: first row of the square, likewise.
-        side: side of the square, image px, > 0, likewise.
+        top: first row of the square, image px.
+        side: side of the square, image px, > 0.
         crop_size: (height, width) px of the resized crop.
 
     Returns:

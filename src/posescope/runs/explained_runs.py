@@ -3,7 +3,7 @@
 <data_dir>/03_primary/persons.parquet                                        image and annotation of each person
            07_model_output/features/bottleneck/, components.npz               features and their principal components
            08_reporting/explainability/clusters/cluster_members.csv          cluster of each person, if this analysis was run
-                                      component_names/attribute_probes.csv   attributes predicted from the features, likewise
+                                      component_names/attribute_probes.csv   attributes predicted from the features
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ExplainedRun:
         explained_variance_ratio: (P,) of these components.
         annotations: source_split, image_id, annotation_id, file_name and box of each person.
         clusters: number of the cluster; None without this analysis, or if it is of another network.
-        attributes: table `attribute_probes`, indexed by attribute; None likewise.
+        attributes: table `attribute_probes`, indexed by attribute; None if there is none.
     """
 
     data_dir: Path

@@ -98,7 +98,7 @@ def progress_bar(label: str, total: int | None, done: int = 0) -> "tqdm[Any]":
 
 
 def read_record(path: Path, adapter: TypeAdapter[_Record], consequence: str) -> _Record | None:
-    """Read a JSON file that an earlier run wrote and that anyone may have changed since.
+    """Read a JSON file that an earlier run wrote and that may have been changed since.
 
     Args:
         path: path of the file.

@@ -37,7 +37,7 @@ class RegionFractions:
     Attributes:
         fractions: (N, J, 5) of the absolute attribution, summing to 1; NaN if the region is empty, the joint is unlabelled or the
             map is zero.
-        areas: (N, J, 5) of the pixels; NaN likewise.
+        areas: (N, J, 5) of the pixels; NaN for the same entries.
         groups: (N,) image of each person.
     """
 

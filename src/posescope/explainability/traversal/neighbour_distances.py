@@ -79,7 +79,7 @@ def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64],
         rows: (M,) persons that are measured.
 
     Returns:
-        The distances, without persons for whom there is none in another image.
+        The distances, without persons that have no neighbour in another image.
     """
     best = np.full(len(rows), np.inf)
     points = features.values[rows].astype(np.float64)

@@ -109,7 +109,7 @@ class Perturbation:
         persons: number of persons.
         perturbation_sd: distance to each side, in standard deviations.
         displacements: one per component; empty if the persons are in fewer than two images.
-        effects: one per component and attribute; empty likewise.
+        effects: one per component and attribute; empty in the same case.
     """
 
     persons: int

@@ -113,7 +113,7 @@ def count_rejected(persons_read: pd.DataFrame, issues: pd.DataFrame, data_distri
 def count_joint_labels(
     targets: PoseTargets, persons: pd.DataFrame, crops: CropStore, skeleton: Skeleton, statistics: CropStatistics
 ) -> pd.DataFrame:
-    """Count, for each joint, the persons on whom it is visible, occluded or unlabelled."""
+    """Count, for each joint, the persons in which it is visible, occluded or unlabelled."""
     table = dataset_summary.count_joint_labels(targets, persons_with_crops(persons, crops), skeleton)
     return add_origin(table, origin_of_statistics(statistics))
 

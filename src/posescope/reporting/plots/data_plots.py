@@ -155,7 +155,7 @@ def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
 
 @with_table_origin
 def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
-    """Plot the fraction of persons on whom each joint is visible, occluded or unlabelled, in the order of the skeleton.
+    """Plot the fraction of persons in which each joint is visible, occluded or unlabelled, in the order of the skeleton.
 
     Args:
         joint_labels: as from `count_joint_labels`.
