@@ -215,7 +215,9 @@ class DataFolder:
 
 @contextmanager
 def share_folder_lock(folder: Path) -> Iterator[None]:
-    """Share the lock of the data folder that contains `folder`, so that it stays locked if the run itself is killed.
+    """Share the lock of the data folder that contains `folder`.
+
+    The folder stays locked while this process runs, even if the main process is killed.
 
     For worker processes of a run. Nothing happens if no run has locked a parent folder, or if this process holds the lock.
 

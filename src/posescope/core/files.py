@@ -228,7 +228,7 @@ def _shortened(error: Exception) -> str:
 
 
 def write_checksummed_json(path: Path, content: dict[str, Any], compact: bool = False) -> None:
-    """Write an object as `write_json` does (arguments too), with a field `seal`: the checksum of all other fields."""
+    """Write an object as JSON with one more field `seal`, the checksum of all other fields (arguments: `write_json`)."""
     write_json(path, {**content, _CHECKSUM: _checksum_of(content)}, compact)
 
 

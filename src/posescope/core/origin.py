@@ -49,7 +49,7 @@ class Origin:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Origin | None":
-        """Return the origin in some content, other keys ignored; None if it has neither a model nor data."""
+        """Return the origin given by the fields of a dict; other keys are ignored. None if it has neither a model nor data."""
         known = {name: str(content[name]) for name in ORIGIN_COLUMNS if isinstance(content.get(name), str)}
         return cls(**known) if {"model", "data"} & known.keys() else None
 

@@ -115,7 +115,7 @@ def renamed_component(group: str, name: str) -> str | None:
 
 
 def describe_unknown_parameter(path: str) -> str:
-    """Return what is wrong with a parameter that does not exist: its new name if it was renamed."""
+    """Return the error message for an unknown parameter; it contains the new name if the parameter was renamed."""
     return _describe(renamed_parameter(path))
 
 

@@ -199,7 +199,7 @@ def warn_about_unpaired_joints(skeleton: Skeleton, use: str) -> None:
 
     Args:
         skeleton: The skeleton; joints are paired by name (left_*, right_*).
-        use: What mirrors (`flip`, `flip_test`), for the message.
+        use: name of the option that flips the image (`flip` or `flip_test`), for the warning.
     """
     unpaired = unpaired_joints(skeleton.joints)
     if skeleton.flip_indices == tuple(range(len(skeleton))):

@@ -47,7 +47,7 @@ def choose_persons(
         persons: a `Persons` table.
         targets: targets of all persons.
         split: name of the split.
-        max_persons: more are sampled at random.
+        max_persons: maximum number of persons; a random sample of this size if there are more.
         min_labelled_joints: per person; `all`: all joints of the skeleton.
         seed: random seed of the sample.
 

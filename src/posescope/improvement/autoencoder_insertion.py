@@ -148,7 +148,7 @@ def reconstruction_table(
 
 
 def _training_features(features: FeatureSet, rows: NDArray[np.int64], seed: int) -> FeatureSet:
-    """The features of the training persons in memory; a sample of them if both persons and dimensions are many."""
+    """Return the features of the training persons in memory, a sample of them if both persons and dimensions are many."""
     width = features.values.shape[1]
     chosen = rows if width <= LARGEST_MATRIX else rows[sample_rows(len(rows), LARGEST_MATRIX, seed)]
     return dataclasses.replace(features, person_ids=features.person_ids[chosen], values=np.asarray(features.values[chosen]))

@@ -64,7 +64,7 @@ def conclude(
 
 
 def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) -> Iterable[Finding]:
-    """The claim that the autoencoder helps; the control is fine-tuning alone."""
+    """Yield the claim that the autoencoder helps; the control is fine-tuning alone."""
     fair, control = _compared(metrics, "continued", "improved"), _compared(metrics, "original", "continued")
     if not _all_known(fair, control):
         return
@@ -80,7 +80,7 @@ def _claims_of_score(metrics: pd.DataFrame, code_size: CodeSize, epochs: int) ->
 
 
 def _claims_of_inserted(metrics: pd.DataFrame, code_size: CodeSize) -> Iterable[Finding]:
-    """The claim that the code without fine-tuning is sufficient; the control is a mean-ablated bottleneck."""
+    """Yield the claim that the code without fine-tuning is sufficient; the control is a mean-ablated bottleneck."""
     inserted, ablated = _compared(metrics, "original", "inserted"), _compared(metrics, "original", "mean_ablated")
     if not _all_known(inserted, ablated):
         return
@@ -103,7 +103,7 @@ def _claims_of_reconstruction(reconstruction: pd.DataFrame) -> Iterable[Finding]
 
 
 def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
-    """The claim that the autoencoder explains more variance than as many principal components, on evaluation persons."""
+    """Yield the claim that the autoencoder explains more variance than as many principal components, on evaluation persons."""
     by = {row["method"]: row for row in rows.to_dict("records")}
     own, pca = by["autoencoder"], by["pca"]
     better, worse = own["low"] > 0, own["high"] < 0
@@ -119,7 +119,7 @@ def _claim_of_reconstruction(rows: pd.DataFrame) -> Finding:
 
 
 def _claims_of_dimensionality(bottlenecks: pd.DataFrame) -> Iterable[Finding]:
-    """The claims that the input of the decoder of each stack has fewer dimensions than before."""
+    """Yield the claims that the input of the decoder of each stack has fewer dimensions than before."""
     by = {(row["variant"], row["layer"]): row for row in bottlenecks.to_dict("records")}
     for layer in [layer for variant, layer in by if variant == "continued"]:
         before, control = by["original", layer], by["continued", layer]

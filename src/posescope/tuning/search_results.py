@@ -52,7 +52,7 @@ def format_best_parameters(record: TuningRecord) -> str:
 
 
 def _names_for(values: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of the components of which options were searched, since options are of a component."""
+    """Return the names of the components of which options were searched, since options are of a component."""
     found: dict[str, Any] = {"name": below["name"]} if "options" in values and "name" in below else {}
     for key, value in values.items():
         lower = below.get(key)

@@ -99,7 +99,7 @@ def collect_labels(checks: ValidAnnotations, images: pd.DataFrame, split: str) -
 
 
 def check_plausibility(labels: SplitLabels) -> list[PlausibilityFinding]:
-    """Run all checks of a split, causes before consequences, and return their findings."""
+    """Run all plausibility checks on a split and return the findings; checks whose findings can cause others run first."""
     if not len(labels.annotation_ids):
         return []
     checks = (

@@ -86,7 +86,7 @@ def measure_crops(
 
 
 def check_current(statistics: CropStatistics, store: CropStore, persons: pd.DataFrame, targets: PoseTargets) -> None:
-    """Check that crops, splits and joints are those of the statistics.
+    """Check that the statistics were computed from these crops, splits and joints.
 
     Args:
         statistics: statistics of an earlier step.

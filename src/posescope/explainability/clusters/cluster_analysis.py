@@ -151,7 +151,7 @@ def _checked(clustering: Clustering, count: int) -> Clustering:
 
 
 def _sampled(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
-    """The inputs of a random sample of at most so many persons."""
+    """Return the inputs of a random sample of at most so many persons."""
     if persons is None or persons >= len(inputs.crops):
         return inputs
     rows = sample_rows(len(inputs.crops), persons, inputs.seed)

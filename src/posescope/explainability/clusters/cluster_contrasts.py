@@ -89,7 +89,7 @@ class ClusterComparison:
         return shuffled
 
     def _by_cluster(self, values: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Sums and counts of known values, (Q, V) each."""
+        """Return sums and counts of known values, (Q, V) each."""
         known = ~np.isnan(values)
         members = np.eye(self.clusters)[labels].T
         return members @ np.where(known, values, 0.0), members @ known.astype(np.float64)

@@ -110,7 +110,7 @@ def describe_clusters(attributes: pd.DataFrame, comparison: ClusterComparison, s
 
 
 def _table(found: Contrasts, measured: Mapping[str, NDArray[np.generic]], names: Sequence[str]) -> pd.DataFrame:
-    """A row per cluster and attribute; all measured values are (Q, A)."""
+    """Return a row per cluster and attribute; all measured values are (Q, A)."""
     clusters = len(found.inside)
     keys = {"cluster": np.repeat(np.arange(1, clusters + 1), len(names)), "attribute": list(names) * clusters}
     values = {"inside": found.inside, "rest": found.rest, **measured}

@@ -29,7 +29,7 @@ def bottleneck_layers(network: PoseNetwork) -> tuple[str, ...]:
 
 
 def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
-    """Tabulate the variance spectrum per stack, and of the features' own layer if that is no bottleneck.
+    """Tabulate the explained variance of the bottleneck of each stack and, if the features are of another layer, of that layer.
 
     The row of the features' layer comes from the given components. The other bottlenecks are read again with the same pooling. A
     bottleneck with too many features for its covariance has no row and causes a warning.

@@ -35,9 +35,9 @@ class Ablation:
     Attributes:
         layers: the skip connections, finest first.
         joints: K names.
-        hits: (n, K) by level (a layer or `all`) and mode; `INTACT` and `OWN` are among them.
+        hits: (n, K) of correct joints by level (a layer or `all`) and mode, including the keys `INTACT` and `OWN`.
         scores: computes PCK of these persons.
-        tolerance: drop of PCK up to which a skip connection is idle.
+        tolerance: largest drop of PCK at which a skip connection counts as redundant.
     """
 
     layers: tuple[str, ...]
@@ -98,7 +98,7 @@ def facts_of(ablation: Ablation, persons: int) -> dict[str, float | int | str | 
 
 
 def findings_of(ablation: Ablation, seed: int) -> tuple[Finding, ...]:
-    """Return the findings; none has PCK at stake, since none is about errors on real data.
+    """Return the findings. None has a `pck_at_stake`, because an ablation does not measure errors of the unmodified network.
 
     Args:
         ablation: the hits.

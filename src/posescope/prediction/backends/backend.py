@@ -49,7 +49,7 @@ def open_backend(
         name: `onnx`, `torch`, or `auto`: ONNX Runtime if the folder holds an exported model, else PyTorch.
         device: `auto`, `cpu`, `cuda` or `cuda:<index>`.
         threads: of ONNX Runtime; 0: one per CPU of this process.
-        allow: dotted paths of components that the folder may name.
+        allow: dotted paths (`package.module:Class`) of plug-in components that the model folder may name.
 
     Raises:
         ModelFolderError: if the folder holds no such model, or it cannot be read.

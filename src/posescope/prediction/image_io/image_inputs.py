@@ -85,7 +85,7 @@ def _pixels_of(image: Any, index: int) -> NDArray[np.uint8]:
 
 
 def _name_of(image: Any) -> str | None:
-    """The name of an image that comes from a file."""
+    """Return the name of an image that comes from a file."""
     if isinstance(image, str | os.PathLike):
         return Path(image).name
     filename = getattr(image, "filename", None) if _is_pil(image) else None
