@@ -26,7 +26,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.metric_evaluation import average_precision_values, evaluate_persons
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.scored_persons import ScoredPersons
@@ -98,7 +98,7 @@ def main() -> None:
     started = time.perf_counter()
     evaluation = evaluate_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
     print(f"matched after {time.perf_counter() - started:.2f} s")
-    draws = draw_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
+    draws = resample_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
     precision = average_precision_values(evaluation, draws)
     print(f"AP resampled after {time.perf_counter() - started:.2f} s")
     found = evaluate_persons(scored, METRICS, skeleton, 0, evaluation.image_ids, arguments.resamples)

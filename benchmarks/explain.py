@@ -111,7 +111,7 @@ def name_of(device: str) -> str:
 def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cluster raw features as the analysis does."""
     # They need pandas, which a GPU host may lack.
-    from posescope.evaluation.bootstrap import draw_images  # noqa: PLC0415
+    from posescope.evaluation.bootstrap import resample_images  # noqa: PLC0415
     from posescope.explainability.clusters.cluster_members import measure_members  # noqa: PLC0415
     from posescope.explainability.clusters.cluster_validation import ClusterValidationOptions, validate_clusters  # noqa: PLC0415
 
@@ -131,7 +131,7 @@ def raw(arguments: argparse.Namespace) -> dict[str, float | str]:
         note("k_means")
         measured = measure_members(points, clustering, OPTIONS.silhouette_persons, seed)
         note("persons")
-        silhouette = measured.interval(groups, draw_images(groups, seed, 1000))
+        silhouette = measured.interval(groups, resample_images(groups, seed, 1000))
         validation = validate_clusters(points, groups, clusterer, clustering, silhouette, ClusterValidationOptions(), seed)
         note("validation")
         print(validation.describe())

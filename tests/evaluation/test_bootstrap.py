@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 
 NAN = np.nan
 
 
 def test_means_of_a_draw_by_hand() -> None:
     """Image 7 is drawn twice, image 9 never, image 11 once; NaN does not count."""
-    draws = ImageDraws(np.array([7, 9, 11]), np.array([[2, 0, 1], [0, 3, 0]], dtype=np.float32))
+    draws = ImageResamples(np.array([7, 9, 11]), np.array([[2, 0, 1], [0, 3, 0]], dtype=np.float32))
     values, images = np.array([1.0, 2.0, 10.0, 4.0, NAN]), np.array([7, 7, 9, 11, 9])
     np.testing.assert_allclose(draws.means(values, images), [(2 * 3 + 4) / 5, 10])
 
 
 def test_draws_without_values_are_left_out_of_the_interval() -> None:
-    draws = ImageDraws(np.array([1, 2]), np.array([[2, 0], [0, 2]], dtype=np.float32))
+    draws = ImageResamples(np.array([1, 2]), np.array([[2, 0], [0, 2]], dtype=np.float32))
     means = draws.means(np.array([0.5, NAN]), np.array([1, 2]))
     np.testing.assert_array_equal(means, [0.5, NAN])
     found = draws.interval(0.5, means)
@@ -25,21 +25,21 @@ def test_draws_without_values_are_left_out_of_the_interval() -> None:
 
 
 def test_every_draw_has_the_number_of_images() -> None:
-    draws = draw_images(np.array([5, 3, 3, 8]), seed=0, resamples=50)
+    draws = resample_images(np.array([5, 3, 3, 8]), seed=0, resamples=50)
     np.testing.assert_array_equal(draws.image_ids, [3, 5, 8])
     np.testing.assert_array_equal(draws.counts.sum(axis=1), np.full(50, 3))
 
 
 def test_the_seed_determines_the_draws() -> None:
     images = np.arange(20)
-    assert np.array_equal(draw_images(images, 1).counts, draw_images(images, 1).counts)
-    assert not np.array_equal(draw_images(images, 1).counts, draw_images(images, 2).counts)
+    assert np.array_equal(resample_images(images, 1).counts, resample_images(images, 1).counts)
+    assert not np.array_equal(resample_images(images, 1).counts, resample_images(images, 2).counts)
 
 
 def test_one_person_per_image_equals_scipys_bootstrap() -> None:
     values = np.random.default_rng(0).normal(size=200)
     images = np.arange(200)
-    found = draw_images(images, seed=0, resamples=4000).mean_interval(values, images)
+    found = resample_images(images, seed=0, resamples=4000).mean_interval(values, images)
     expected = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1))
     assert found.estimate == pytest.approx(values.mean())
     assert found.low == pytest.approx(expected.confidence_interval.low, abs=0.01)
@@ -49,8 +49,8 @@ def test_one_person_per_image_equals_scipys_bootstrap() -> None:
 def test_persons_of_one_image_are_drawn_together() -> None:
     """Four copies of each person in one image do not narrow the interval."""
     values, images = np.random.default_rng(0).normal(size=100), np.arange(100)
-    once = draw_images(images, 0).mean_interval(values, images)
-    four = draw_images(images, 0).mean_interval(np.repeat(values, 4), np.repeat(images, 4))
+    once = resample_images(images, 0).mean_interval(values, images)
+    four = resample_images(images, 0).mean_interval(np.repeat(values, 4), np.repeat(images, 4))
     assert (four.low, four.high) == pytest.approx((once.low, once.high))
 
 
@@ -58,19 +58,19 @@ def test_the_order_of_values_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     values, images = rng.normal(size=60), rng.integers(0, 20, size=60)
     order = rng.permutation(60)
-    draws = draw_images(images, 0)
+    draws = resample_images(images, 0)
     np.testing.assert_allclose(draws.means(values, images), draws.means(values[order], images[order]))
 
 
 def test_without_values_the_interval_is_nan() -> None:
-    empty = draw_images(np.array([], dtype=np.int64), 0, 10)
+    empty = resample_images(np.array([], dtype=np.int64), 0, 10)
     assert np.isnan(empty.means(np.array([]), np.array([], dtype=np.int64))).all()
-    unknown = draw_images(np.array([1, 2]), 0, 10).mean_interval(np.array([NAN, NAN]), np.array([1, 2]))
+    unknown = resample_images(np.array([1, 2]), 0, 10).mean_interval(np.array([NAN, NAN]), np.array([1, 2]))
     assert np.isnan([unknown.estimate, unknown.low, unknown.high]).all()
 
 
 def test_ratios_of_sums_by_hand() -> None:
-    draws = ImageDraws(np.array([1, 2]), np.array([[2, 0], [1, 1], [0, 2]], np.float32))
+    draws = ImageResamples(np.array([1, 2]), np.array([[2, 0], [1, 1], [0, 2]], np.float32))
     over, under, images = np.array([1.0, 3.0, 5.0]), np.array([2.0, 2.0, 0.0]), np.array([1, 1, 2])
     assert draws.ratios(over, under, images).tolist() == pytest.approx([1.0, 9 / 4, np.nan], nan_ok=True)
     both = draws.ratios(np.stack([over, under], axis=1), np.stack([under, under], axis=1), images)

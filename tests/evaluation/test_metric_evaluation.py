@@ -18,7 +18,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.metric_evaluation import evaluate_heatmaps, evaluate_persons, evaluate_precision, mean_metric_value
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.base import MetricResult
@@ -60,7 +60,7 @@ def test_intervals_are_over_images_and_share_the_draws(make_scored):
         image_ids=np.array([4, 4, 9]),
     )
     metric_values = evaluate_persons(scored, METRICS, SKELETON, seed=5, image_ids=[2, 4, 9], resamples=300).metric_values.by_name
-    draws = draw_images(np.array([2, 4, 9]), seed=5, resamples=300)
+    draws = resample_images(np.array([2, 4, 9]), seed=5, resamples=300)
     first, second = draws.counts[:, 1], draws.counts[:, 2]
     some = first + second > 0
     thesis = (first * (2 / 3 + 0) + second * 1)[some] / (2 * first + second)[some]
@@ -80,7 +80,7 @@ def test_a_value_that_is_no_mean_of_its_persons_has_no_interval(scored, monkeypa
 
 
 def test_weighted_mean_by_hand():
-    draws = draw_images(np.array([1, 2]), seed=0, resamples=200)
+    draws = resample_images(np.array([1, 2]), seed=0, resamples=200)
     values, weights = np.array([0.5, np.nan, 1.0, 0.0]), np.array([2.0, 5.0, 1.0, 0.0])
     found = mean_metric_value(values, weights, np.array([1, 1, 2, 2]), draws)
     assert found.value == pytest.approx((0.5 * 2 + 1.0 * 1) / 3)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.paired_comparison import compare_joints, compare_persons, compare_values
 
@@ -24,7 +24,7 @@ def hits(rows) -> pd.DataFrame:
 
 def test_paired_difference_by_hand():
     """Persons 0 and 1 in image 7, person 2 in image 9, person 3 has no value in B. Draws: 7 twice; 9 twice; each once."""
-    draws = ImageDraws(np.array([7, 9]), np.array([[2, 0], [0, 2], [1, 1]], dtype=np.float32))
+    draws = ImageResamples(np.array([7, 9]), np.array([[2, 0], [0, 2], [1, 1]], dtype=np.float32))
     first, second = np.array([0.5, 0.2, 0.9, 0.3]), np.array([0.75, 0.2, 0.7, NAN])
     found = compare_values("pck", first, second, np.array([7, 7, 9, 9]), draws)
     assert (found.name, found.count) == ("pck", 3)
@@ -53,7 +53,7 @@ def test_one_person_per_image_equals_scipys_paired_bootstrap():
     first = rng.normal(0.5, 0.2, 300)
     second = first + rng.normal(0.02, 0.05, 300)
     images = np.arange(300)
-    found = compare_values("oks", first, second, images, draw_images(images, seed=0, resamples=9999))
+    found = compare_values("oks", first, second, images, resample_images(images, seed=0, resamples=9999))
     expected = bootstrap(
         (first, second), lambda a, b, axis: (b - a).mean(axis=axis), paired=True, method="percentile", rng=1, vectorized=True
     ).confidence_interval

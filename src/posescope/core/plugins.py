@@ -125,7 +125,12 @@ def installed(group: str) -> tuple[InstalledComponent, ...]:
 
 
 def is_dotted_path(name: str) -> bool:
-    """Return whether a name has the form of a dotted path, `package.module:attribute`."""
+    """Return whether a name has the form of a dotted path, `package.module:attribute`.
+
+    Example:
+        >>> is_dotted_path("my_poses.huber:Huber"), is_dotted_path("mse")
+        (True, False)
+    """
     return _DOTTED_PATH.fullmatch(name) is not None
 
 
@@ -229,6 +234,10 @@ def build(group: str, spec: ComponentSpec, **context: Any) -> Any:
 
     Raises:
         OptionsError: as `check_options`.
+
+    Example:
+        >>> build("filters", ComponentSpec(name="box_size", options={"min_side_px": 32})).options.min_side_px
+        32.0
     """
     options = check_options(group, spec)
     return load_component(group, spec.name)(options, **context)

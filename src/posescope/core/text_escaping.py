@@ -21,6 +21,10 @@ def escape_control(text: object, *, keep_lines: bool = False) -> str:
 
     Returns:
         Text that is safe to print.
+
+    Example:
+        >>> escape_control("left" + chr(10) + "wrist") == r"left\nwrist"
+        True
     """
     pattern = _CONTROL_BUT_LINES if keep_lines else _CONTROL
     return pattern.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ImageDraws", "Interval", "draw_images"]
+__all__ = ["ImageResamples", "Interval", "resample_images"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class ImageDraws:
+class ImageResamples:
     """R draws of M images.
 
     Attributes:
@@ -104,13 +104,17 @@ class ImageDraws:
         return np.bincount(places[there], weights=values[there], minlength=len(self.image_ids)).astype(np.float64)
 
 
-def draw_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 1000) -> ImageDraws:
+def resample_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 1000) -> ImageResamples:
     """Draw images with replacement, as many as there are, `resamples` times.
 
     Args:
         image_ids: ids in any order, repeated or not: all images of the evaluation, those without persons included.
         seed: of the draws.
         resamples: R.
+
+    Example:
+        >>> resample_images(np.array([7, 7, 9]), seed=0, resamples=100).counts.shape
+        (100, 2)
     """
     unique = np.unique(image_ids)
     count = len(unique)
@@ -119,4 +123,4 @@ def draw_images(image_ids: NDArray[np.int64], seed: int, resamples: int = 1000) 
     for row in counts:
         if count:
             row[:] = np.bincount(rng.integers(0, count, size=count), minlength=count)
-    return ImageDraws(unique, counts)
+    return ImageResamples(unique, counts)

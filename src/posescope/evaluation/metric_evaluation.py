@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
-from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.evaluation.metric_values import MetricValue, MetricValues, Protocol
 from posescope.evaluation.metrics.average_precision import CocoEvaluation, evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import resample_average_precision
@@ -74,7 +74,7 @@ def evaluate_persons(
         protocol: which persons count; stated beside the values.
     """
     results: list[MetricResult] = [build("metrics", spec)(scored) for spec in metrics]
-    draws = draw_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
+    draws = resample_images(np.asarray(scored.image_ids if image_ids is None else list(image_ids), np.int64), seed, resamples)
     values: dict[str, MetricValue] = {}
     columns: dict[str, Any] = {"person_id": scored.person_ids, "image_id": scored.image_ids, "found": scored.found}
     joints = joint_error_table(scored, skeleton.joints)
@@ -111,7 +111,7 @@ def evaluate_precision(
     """
     annotations = None if evaluated_persons is None else annotations_to_find(protocol, evaluated_persons)
     found = evaluate_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)
-    draws = draw_images(found.image_ids, seed, resamples)
+    draws = resample_images(found.image_ids, seed, resamples)
     return average_precision_values(found, draws, protocol), found.image_ids.tolist()
 
 
@@ -124,12 +124,12 @@ def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: in
     """
     if not len(errors):
         return MetricValues({})
-    draws = draw_images(np.asarray(list(image_ids), np.int64), seed, resamples)
+    draws = resample_images(np.asarray(list(image_ids), np.int64), seed, resamples)
     values, weights, images = (errors[name].to_numpy() for name in ("mse", "weight", "image_id"))
     return MetricValues({"mse": mean_metric_value(values, weights, images, draws)})
 
 
-def average_precision_values(evaluation: CocoEvaluation, draws: ImageDraws, protocol: Protocol = "coco") -> MetricValues:
+def average_precision_values(evaluation: CocoEvaluation, draws: ImageResamples, protocol: Protocol = "coco") -> MetricValues:
     """Return oks_ap, oks_ap50, oks_ap75 and oks_ar with their intervals.
 
     Args:
@@ -149,7 +149,7 @@ def mean_metric_value(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     image_ids: NDArray[np.int64],
-    draws: ImageDraws,
+    draws: ImageResamples,
     protocol: Protocol = "crops",
 ) -> MetricValue:
     """Return the weighted mean of one value per person, with its interval.
@@ -175,7 +175,7 @@ def _metric_value(interval: Interval, persons: int, protocol: Protocol) -> Metri
 
 
 def _person_metric_value(
-    name: str, result: MetricResult, scored: ScoredPersons, draws: ImageDraws, protocol: Protocol
+    name: str, result: MetricResult, scored: ScoredPersons, draws: ImageResamples, protocol: Protocol
 ) -> MetricValue:
     value, per_person = result.metric_values[name], result.per_person.get(name)
     if per_person is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from posescope.core.errors import pluralise
 from posescope.core.origin import ORIGIN_COLUMNS
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.evaluation.metrics.base import MetricError
 
 __all__ = ["JointComparison", "PairedMetric", "RunComparison", "compare_joints", "compare_persons", "compare_values"]
@@ -107,7 +107,7 @@ class RunComparison:
 
 
 def compare_values(
-    name: str, first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
+    name: str, first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageResamples
 ) -> PairedMetric:
     """Return the paired difference of one metric.
 
@@ -143,7 +143,7 @@ def compare_persons(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0, re
     if not names:
         raise MetricError("The runs have no metric in common: they were scored by other metrics (evaluation.scoring.metrics).")
     image_ids = joined["image_id:a"].to_numpy(dtype=np.int64)
-    draws = draw_images(image_ids, seed, resamples)
+    draws = resample_images(image_ids, seed, resamples)
     return RunComparison(
         persons=len(joined),
         images=len(draws.image_ids),
@@ -172,12 +172,12 @@ def compare_joints(
     first, second = (table[table["person_id"].isin(common)] for table in (first, second))
     _check_labels(first, second)
     joined = first.merge(second, on=["person_id", "joint"], suffixes=(":a", ":b"))
-    draws = draw_images(joined["image_id:a"].to_numpy(dtype=np.int64), seed, resamples)
+    draws = resample_images(joined["image_id:a"].to_numpy(dtype=np.int64), seed, resamples)
     found = [_compare_joint(str(joint), rows, draws) for joint, rows in joined.groupby("joint", sort=True)]
     return tuple(sorted(found, key=lambda one: abs(one.oks.difference), reverse=True))
 
 
-def _compare_joint(joint: str, rows: pd.DataFrame, draws: ImageDraws) -> JointComparison:
+def _compare_joint(joint: str, rows: pd.DataFrame, draws: ImageResamples) -> JointComparison:
     image_ids = rows["image_id:a"].to_numpy(dtype=np.int64)
     pck, oks = (compare_values(name, *_values(rows, name), image_ids, draws) for name in ("pck_thesis", "oks"))
     return JointComparison(joint, pck, oks)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import Interval, draw_images
+from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.evaluation.metrics.base import fraction_per_person
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.errors import ExplainabilityError
@@ -53,7 +53,7 @@ class PairedPck:
 
     def __init__(self, labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], seed: int, resamples: int) -> None:
         self._labelled, self._images = labelled, image_ids
-        self._draws = draw_images(image_ids, seed, resamples)
+        self._draws = resample_images(image_ids, seed, resamples)
 
     def pck(self, hits: Hits) -> Interval:
         """Return `pck_thesis`: the mean over persons of the fraction of their labelled joints that is correct."""

@@ -50,6 +50,10 @@ def apply_affine(dst_from_src: NDArray[np.float64], points: ArrayLike) -> NDArra
 
     Returns:
         (..., M, 2) float64 px of the destination frame.
+
+    Example:
+        >>> apply_affine(crop_from_image(10, 20, 200, (100, 100)), [[110.0, 120.0]]).tolist()
+        [[49.75, 49.75]]
     """
     points = np.asarray(points, dtype=np.float64)
     return points @ np.swapaxes(dst_from_src[..., :2], -1, -2) + dst_from_src[..., None, :, 2]
@@ -60,6 +64,11 @@ def invert_affine(dst_from_src: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Raises:
         numpy.linalg.LinAlgError: A map has no inverse (a side of zero).
+
+    Example:
+        >>> image_from_crop = invert_affine(crop_from_image(10, 20, 200, (100, 100)))
+        >>> apply_affine(image_from_crop, [[49.75, 49.75]]).round(6).tolist()
+        [[110.0, 120.0]]
     """
     linear = np.linalg.inv(dst_from_src[..., :2])
     offset = -(linear @ dst_from_src[..., 2:])

@@ -37,5 +37,10 @@ def heatmap_from_crop(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
 
 
 def crop_from_heatmap(points: ArrayOrTensor, stride: float) -> ArrayOrTensor:
-    """Convert heatmap px to crop px, the inverse of `heatmap_from_crop` with the same arguments."""
+    """Convert heatmap px to crop px, the inverse of `heatmap_from_crop` with the same arguments.
+
+    Example:
+        >>> crop_from_heatmap(0.0, stride=4)
+        1.5
+    """
     return (points + 0.5) * stride - 0.5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posescope.artifacts.model_assembly import insert_autoencoders
 from posescope.artifacts.pose_model import PoseModel
-from posescope.evaluation.bootstrap import Interval, draw_images
+from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.components.pca import LARGEST_MATRIX, principal_components
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.features.row_blocks import sample_rows
@@ -125,7 +125,7 @@ def reconstruction_table(
     dimensions = {"autoencoder": size, "pca": len(pca), "mean": 0}
     in_use = {**dimensions, "autoencoder": int((np.ptp(code, axis=0) > 0).sum())}
     spread, groups = float(errors["mean"].mean()), image_groups[rows]
-    draws = draw_images(groups, seed, _RESAMPLES)
+    draws = resample_images(groups, seed, _RESAMPLES)
     table = []
     for method, error in errors.items():
         against = draws.mean_interval((errors["pca"] - error) / spread, groups)

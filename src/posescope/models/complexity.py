@@ -9,7 +9,12 @@ __all__ = ["count_macs", "count_parameters"]
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return the number of trainable parameters of a network."""
+    """Return the number of trainable parameters of a network.
+
+    Example:
+        >>> count_parameters(nn.Linear(3, 2))
+        8
+    """
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 

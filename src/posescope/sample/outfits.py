@@ -87,8 +87,8 @@ def sample_outfit(seed: int, body: BodyShape, can_wear_skirt: bool) -> Outfit:
     is_dress = skirted and bool(rng.random() < 0.6)
     return Outfit(
         skin=skin,
-        hair=_draw_hair_colour(rng, tone / len(_SKIN_TONES)),
-        hair_style=_draw_hair_style(rng, body),
+        hair=_sample_hair_colour(rng, tone / len(_SKIN_TONES)),
+        hair_style=_sample_hair_style(rng, body),
         iris=_pick(rng, ((52, 34, 26), (70, 100, 130), (78, 96, 60)), (0.7, 0.2, 0.1)),
         has_beard=bool(not body.is_feminine and not body.is_child and rng.random() < 0.25),
         has_glasses=bool(rng.random() < 0.14),
@@ -157,12 +157,12 @@ def _sample_leg_end(rng: np.random.Generator, legwear: Legwear) -> float:
     return 2.0
 
 
-def _draw_hair_colour(rng: np.random.Generator, darkness: float) -> Colour:
+def _sample_hair_colour(rng: np.random.Generator, darkness: float) -> Colour:
     usual = np.array([4, 4, 3, 3, 2, 2, 2, 1, 1.2, 0.8]) if darkness < 0.45 else np.array([8, 5, 2, 1, 0.3, 0, 0, 0, 1, 0.7])
     return _mix(*(2 * (_HAIR_TONES[int(rng.choice(len(_HAIR_TONES), p=usual / usual.sum()))],)), 0.5, rng, 6)
 
 
-def _draw_hair_style(rng: np.random.Generator, body: BodyShape) -> HairStyle:
+def _sample_hair_style(rng: np.random.Generator, body: BodyShape) -> HairStyle:
     styles: tuple[HairStyle, ...] = ("short", "bob", "long", "bun", "ponytail", "curly", "bald")
     if body.is_feminine:
         return _pick(rng, styles, (0.08, 0.24, 0.3, 0.13, 0.15, 0.1, 0.0))

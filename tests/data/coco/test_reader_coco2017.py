@@ -11,7 +11,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
-from posescope.data.crops.dataset_split import draw_test_set
+from posescope.data.crops.dataset_split import sample_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "full_labels.py"
@@ -36,7 +36,7 @@ def test_centred_squares_accept_the_documented_number_of_persons(annotations):
     boxed = box_persons(filtered.persons, annotations.keypoints, CropOptions())
     assert boxed.persons["split"].value_counts().to_dict() == {"train": 123_728, "val": 5_235}
     assert set(boxed.issues["reason"]) == {"joints do not fit in the largest square that is centred on them"}
-    persons = draw_test_set(boxed.persons, SplitOptions())
+    persons = sample_test_set(boxed.persons, SplitOptions())
     assert persons["split"].value_counts().to_dict() == {"train": 123_728 - 5_235, "val": 5_235, "test": 5_235}
     # What docs/thesis.md says about squares that show little.
     longer = boxed.persons[["bbox_w", "bbox_h"]].max(axis=1)

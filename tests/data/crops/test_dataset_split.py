@@ -14,7 +14,7 @@ from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import read_annotations
 from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.crop_store import CropStore
-from posescope.data.crops.dataset_split import count_distribution, draw_test_set
+from posescope.data.crops.dataset_split import count_distribution, sample_test_set
 from posescope.data.crops.options import CropOptions, SplitOptions
 from posescope.data.crops.shard_writer import ColourSums
 
@@ -46,7 +46,7 @@ TRAIN, VAL = [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 4, [2, 1, 3]  # 76 and 6 persons
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_number_is_met_by_whole_images(seed):
-    found = draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
+    found = sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))
     assert found["split"].value_counts().to_dict() == {"train": 70, "val": 6, "test": 6}
     # No image of the training files has persons on both sides; the validation set, with the same image ids, is untouched.
     assert (found.groupby(["source_split", "image_id"])["split"].nunique() == 1).all()
@@ -57,27 +57,27 @@ def test_the_number_is_met_by_whole_images(seed):
 def test_only_the_split_changes():
     before = persons(TRAIN, VAL)
     copy = before.copy()
-    found = draw_test_set(before, SplitOptions())
+    found = sample_test_set(before, SplitOptions())
     assert before.equals(copy)
     assert found.drop(columns="split").equals(before.drop(columns="split"))
 
 
 def test_the_draw_is_seeded():
-    draws = [draw_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
+    draws = [sample_test_set(persons(TRAIN, VAL), SplitOptions(seed=seed))["split"].tolist() for seed in (3, 3, 4)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_the_draw_does_not_depend_on_the_order_of_the_rows():
     table = persons(TRAIN, VAL)
-    straight = draw_test_set(table, SplitOptions())
-    turned = draw_test_set(table[::-1].reset_index(drop=True), SplitOptions())
+    straight = sample_test_set(table, SplitOptions())
+    turned = sample_test_set(table[::-1].reset_index(drop=True), SplitOptions())
     assert straight["split"].tolist() == turned["split"].tolist()[::-1]
 
 
 def test_an_image_that_would_overfill_the_set_is_passed_over():
     # One person is wanted (of val), and only one image has a single person: it must be that one, whatever the order.
     for seed in range(5):
-        found = draw_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
+        found = sample_test_set(persons([3, 3, 1, 3], [1]), SplitOptions(seed=seed))
         assert found.loc[found["split"] == "test", "image_id"].tolist() == [2]
 
 
@@ -86,7 +86,7 @@ def test_two_records_of_one_image_get_the_same_split():
     table = persons([1] * 20, [5])
     twins = table.assign(file_name=[f"{image // 2}.png" for image in table["image_id"]])
     for seed in range(5):
-        found = draw_test_set(twins, SplitOptions(seed=seed, max_test_fraction=0.5))
+        found = sample_test_set(twins, SplitOptions(seed=seed, max_test_fraction=0.5))
         assert (found["split"] == "test").sum() == 4
         assert (found.groupby(["source_split", "file_name"])["split"].nunique() == 1).all()
 
@@ -95,44 +95,44 @@ def test_the_draw_is_that_of_the_images_ids():
     """File names do not decide: nobody's test set changes with how the files are called."""
     table = persons(TRAIN, VAL)
     turned = table.assign(file_name=[f"{999 - image}.png" for image in table["image_id"]])
-    expected = draw_test_set(table, SplitOptions())
-    assert draw_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
+    expected = sample_test_set(table, SplitOptions())
+    assert sample_test_set(turned, SplitOptions())["split"].tolist() == expected["split"].tolist()
 
 
 def test_one_image_file_in_two_splits_is_an_error():
     twins = persons([1] * 10, [1]).assign(source_split="all", image_id=range(11))
     with pytest.raises(DataError, match=r"0\.png"):
-        draw_test_set(twins, SplitOptions(max_test_fraction=0))
+        sample_test_set(twins, SplitOptions(max_test_fraction=0))
 
 
 def test_a_limited_test_set_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
-        found = draw_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
+        found = sample_test_set(persons([1] * 10, [4]), SplitOptions(max_test_fraction=0.2))
     # 0.2 * 10 training persons = 2 < 4.
     assert (found["split"] == "test").sum() == 2
     assert "max_test_fraction = 0.2 of 10" in caplog.text
 
 
 def test_an_unlimited_test_set_logs_no_warning(caplog):
-    draw_test_set(persons(TRAIN, VAL), SplitOptions())
+    sample_test_set(persons(TRAIN, VAL), SplitOptions())
     assert caplog.text == ""
 
 
 def test_no_test_set_if_none_is_wanted():
-    found = draw_test_set(persons([1, 1], [1]), SplitOptions(max_test_fraction=0))
+    found = sample_test_set(persons([1, 1], [1]), SplitOptions(max_test_fraction=0))
     assert found["split"].tolist() == ["train", "train", "val"]
 
 
 @pytest.mark.parametrize(("train", "val", "missing"), [([1], [], "val"), ([], [1], "train"), ([], [], "train")])
 def test_an_empty_split_is_an_error(train, val, missing):
     with pytest.raises(DataError, match=missing):
-        draw_test_set(persons(train, val), SplitOptions())
+        sample_test_set(persons(train, val), SplitOptions())
 
 
 def test_an_image_in_two_splits_is_an_error():
     torn = persons([1] * 10, [1]).assign(source_split="all")
     with pytest.raises(DataError, match="Image"):
-        draw_test_set(torn, SplitOptions(max_test_fraction=0))
+        sample_test_set(torn, SplitOptions(max_test_fraction=0))
 
 
 def store_of(folder, person_ids):
@@ -148,7 +148,7 @@ def store_of(folder, person_ids):
 
 def test_distribution_by_hand(tmp_path):
     read = persons([1, 2, 2, 2, 2, 1], [2])
-    drawn = draw_test_set(read, SplitOptions(seed=1, max_test_fraction=0.5))
+    drawn = sample_test_set(read, SplitOptions(seed=1, max_test_fraction=0.5))
     found = count_distribution(drawn, store_of(tmp_path, range(12)), read)
     Distribution.validate(found)
     table = found.set_index("split")
@@ -192,7 +192,7 @@ def test_images_with_persons_on_photographs(real_data, tmp_path):
         expected[split] = len({record["image_id"] for record in content["annotations"]})
     read = read_annotations(CocoFolder(source), SourceOptions())
     kept = box_persons(filter_persons(read.persons, read.keypoints, ()).persons, read.keypoints, CropOptions()).persons
-    drawn = draw_test_set(kept, SplitOptions())
+    drawn = sample_test_set(kept, SplitOptions())
     found = count_distribution(drawn, store_of(tmp_path, drawn["person_id"]), read.persons).set_index("split")
     images = found["images_with_persons"]
     assert images["val"] == expected["val"]

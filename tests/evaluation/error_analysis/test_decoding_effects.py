@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.decoding_effects import decoding_effect_table
 from posescope.evaluation.scored_persons import ScoredPersons
 from posescope.geometry.affine import apply_affine
@@ -38,7 +38,7 @@ def test_effects_are_paired_differences() -> None:
     far = at + np.array([20.0, 0], np.float32)
     names = ("plain arg-max", "own decoder", "plain arg-max, flip test", "own decoder, flip test")
     decoded = dict(zip(names, (far, at + np.array([2.0, 0], np.float32), far, at), strict=True))
-    rows = decoding_effect_table(scored, decoded, draw_images(scored.image_ids, 0, 10)).set_index("variant")
+    rows = decoding_effect_table(scored, decoded, resample_images(scored.image_ids, 0, 10)).set_index("variant")
     assert rows.loc["plain arg-max", ["pck_thesis", "oks"]].tolist() == pytest.approx([0.0, np.exp(-1600 / 32)])
     assert rows.loc["own decoder", ["pck_thesis", "oks"]].tolist() == pytest.approx([1.0, np.exp(-16 / 32)])
     assert rows.loc["own decoder instead of plain arg-max", "pck_thesis"] == 1.0

@@ -8,7 +8,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.crops.crop_boxes import box_persons
 from posescope.data.crops.options import CropOptions
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.error_costs import error_cost_table
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES, joint_error_types
 from posescope.evaluation.error_analysis.strata import stratum_table
@@ -45,10 +45,10 @@ def test_the_truth_has_good_joints_only_and_no_cost(annotated) -> None:
     types = joint_error_types(cases, found.skeleton.flip_indices)
     assert len(ids) > 300
     assert set(np.unique(types)) == {-1, 0}
-    table = stratum_table(cases, draw_images(cases.scored.image_ids, 0, 10))
+    table = stratum_table(cases, resample_images(cases.scored.image_ids, 0, 10))
     assert table["oks"].to_numpy() == pytest.approx(1)
     costs = error_cost_table(
-        cases.scored, types, truth, found.persons, found.skeleton, draw_images(cases.scored.image_ids, 0, 10)
+        cases.scored, types, truth, found.persons, found.skeleton, resample_images(cases.scored.image_ids, 0, 10)
     )
     assert costs["oks_ap"].to_numpy() == pytest.approx(1)
     assert costs["ap_gain"].to_numpy() == pytest.approx(0)
@@ -66,7 +66,7 @@ def test_exchanged_left_and_right_are_inversions_that_cost_all(annotated) -> Non
     assert set(np.unique(types[paired])) <= {0, ERROR_TYPES.index("inversion")}
     assert (types[paired] == ERROR_TYPES.index("inversion")).mean() > 0.9
     assert not (types[~paired] > 0).any()
-    draws = draw_images(cases.scored.image_ids, 0, 10)
+    draws = resample_images(cases.scored.image_ids, 0, 10)
     costs = error_cost_table(cases.scored, types, truth, found.persons, found.skeleton, draws).set_index("type")
     assert costs.loc["inversion", "oks_ap_corrected"] > costs.loc["jitter", "oks_ap_corrected"]
     assert costs.loc["all", "oks_ap_corrected"] == pytest.approx(1)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from posescope.core.skeleton import Skeleton
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS, correct_joints, error_cost_table
 
 NAN = np.nan
@@ -44,7 +44,7 @@ def test_only_wrong_labelled_joints_are_corrected(scored) -> None:
 def test_error_costs_by_hand(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
-    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
+    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
     # The first person's OKS is 2 / 3: right at four thresholds of ten. At the other six it stands first (the scores are equal)
     # and is wrong, so precision is 1/2 at the 51 recalls of 101 as far as 1/2, and 0 beyond.
@@ -62,7 +62,7 @@ def test_precision_is_of_the_given_annotations(scored) -> None:
     """Only the second person counts. The first result is ignored where it matches (4 thresholds), else a false alarm."""
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
-    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    draws, truth = resample_images(scored.image_ids, 0, 20), truth_of(scored)
     table = error_cost_table(scored, types, truth, persons, SKELETON, draws, annotation_ids=[2])
     assert table["oks_ap"].tolist() == pytest.approx([0.4 + 0.6 / 2] * 6)
     assert table.set_index("type").loc["miss", "oks_ap_corrected"] == pytest.approx(1)
@@ -71,7 +71,7 @@ def test_precision_is_of_the_given_annotations(scored) -> None:
 def test_unknown_precision_is_nan_and_the_rest_stays(scored) -> None:
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
     types = np.array([[0, 0, 4], [0, 0, -1]], dtype=np.int8)
-    draws, truth = draw_images(scored.image_ids, 0, 20), truth_of(scored)
+    draws, truth = resample_images(scored.image_ids, 0, 20), truth_of(scored)
     with_it = error_cost_table(scored, types, truth, persons, SKELETON, draws)
     without = error_cost_table(scored, types, truth, persons, SKELETON, draws, with_precision=False)
     of_precision = ["oks_ap", "oks_ap_corrected", "ap_gain"]
@@ -87,7 +87,7 @@ def test_a_corrected_person_without_prediction_is_ranked_last(make_scored) -> No
     scored = make_scored(predicted, truth, [[2, 2, 2], [2, 2, 2], [2, 1, 0]], scores=scores)
     types = np.array([[4, 4, 4], [0, 0, 0], [5, 5, -1]], dtype=np.int8)
     persons = pd.DataFrame({"person_id": scored.person_ids, "image_id": scored.image_ids})
-    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, draw_images(scored.image_ids, 0, 20))
+    table = error_cost_table(scored, types, truth_of(scored), persons, SKELETON, resample_images(scored.image_ids, 0, 20))
     rows = table.set_index("type")
     assert (rows[["persons", "not_found"]] == [3, 1]).all(axis=None)
     # One of three is right and stands first: precision 1 at the recalls up to 1/3, of which there are 34.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES, classify_errors, error_type_table, joint_error_types
 from posescope.evaluation.metrics.oks import joint_similarities, person_oks
 from posescope.evaluation.scored_persons import Cases, Neighbours
@@ -121,7 +121,7 @@ def test_error_type_table_by_hand(make_scored) -> None:
     truth[0, 2] = NAN
     scored = make_scored(predicted, truth, [[2, 2, 0], [2, 2, 2]])
     types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 200))
+    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 200))
     row = table.set_index(["joint", "type"]).loc
     assert tuple(row["left_hand", "inversion"][["labelled", "count", "fraction"]]) == (2, 1, 0.5)
     assert tuple(row["right_hand", "inversion"][["labelled", "count", "fraction"]]) == (1, 1, 1.0)
@@ -139,7 +139,7 @@ def test_fractions_add_up_to_1_and_gains_to_1_minus_mean_oks(make_scored) -> Non
     truth[visibility == 0] = NAN
     scored = make_scored(np.nan_to_num(truth) + rng.normal(0, 12, truth.shape), truth, visibility)
     types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 50))
+    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 50))
     np.testing.assert_allclose(table.groupby("joint")["fraction"].sum(), 1)
     assert table[table["joint"] == "all"]["count"].sum() == (visibility > 0).sum()
     oks = person_oks(scored.predicted, truth, scored.visibility, scored.areas, scored.oks_sigmas)
@@ -158,7 +158,7 @@ def test_not_found_is_an_error_type_that_costs_all_oks(make_scored) -> None:
     assert [[ERROR_TYPES[n] if n >= 0 else "" for n in row] for row in types] == [
         ["good"] * 3, ["not found", "not found", ""], ["", "", ""]
     ]  # fmt: skip
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 20))
+    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 20))
     rows = table.set_index(["joint", "type"]).loc
     assert rows["all", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 5, 2, 0.4]
     assert rows["nose", "not found"][["persons", "not_found", "labelled", "count", "fraction"]].tolist() == [2, 1, 2, 1, 0.5]
@@ -169,6 +169,6 @@ def test_not_found_is_an_error_type_that_costs_all_oks(make_scored) -> None:
 def test_without_persons_counts_are_0(make_scored) -> None:
     scored = make_scored(np.empty((0, 3, 2)), np.empty((0, 3, 2)), np.empty((0, 3)))
     types = joint_error_types(cases_of(scored), FLIP)
-    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), draw_images(scored.image_ids, 0, 10))
+    table = error_type_table(scored, types, ("nose", "left_hand", "right_hand"), resample_images(scored.image_ids, 0, 10))
     assert table["count"].sum() == 0
     assert table["fraction"].isna().all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.strata import ALL_PERSONS, box_overlaps, count_overlaps, stratum_table, touches_border
 from posescope.evaluation.metrics.oks import Oks
 from posescope.evaluation.metrics.pck_thesis import PckThesis
@@ -54,7 +54,7 @@ def test_strata_by_hand(make_scored) -> None:
         areas=np.array([900.0, 10_000.0]), boxes=np.array([[20.0, 20, 90, 90], [-0.5, 20, 90, 90]]),
     )  # fmt: skip
     cases = Cases(scored, neighbours_of([0], [[20, 20, 90, 90]]), np.array([[200, 200], [200, 200]]))
-    table = stratum_table(cases, draw_images(scored.image_ids, 0, 100))
+    table = stratum_table(cases, resample_images(scored.image_ids, 0, 100))
     rows = table.set_index(["stratum", "group"])
     assert rows["persons"].to_dict() == {
         (ALL_PERSONS, ALL_PERSONS): 2,
@@ -94,7 +94,7 @@ def test_the_row_of_all_persons_equals_the_metrics_and_every_stratum_holds_all(m
     visibility[:, 0] = 1
     scored = make_scored(truth + rng.normal(0, 9, truth.shape), truth, visibility, areas=rng.uniform(100, 20_000, 60))
     cases = Cases(scored, neighbours_of([], [], 17), np.full((60, 2), 300))
-    table = stratum_table(cases, draw_images(scored.image_ids, 0, 20))
+    table = stratum_table(cases, resample_images(scored.image_ids, 0, 20))
     first = table.iloc[0]
     assert first["pck_thesis"] == pytest.approx(PckThesis(PckThesis.Options())(scored).metric_values["pck_thesis"])
     assert first["oks"] == pytest.approx(Oks(Oks.Options())(scored).metric_values["oks"])
@@ -108,7 +108,7 @@ def test_persons_without_prediction_count_with_0(make_scored) -> None:
     predicted = np.where(np.arange(3)[:, None, None] == 0, NAN, truth)
     scored = make_scored(predicted, truth, [[2, 2]] * 3, areas=np.array([900.0, 900.0, 10_000.0]))
     cases = Cases(scored, neighbours_of([], []), np.full((3, 2), 300))
-    rows = stratum_table(cases, draw_images(scored.image_ids, 0, 20)).set_index(["stratum", "group"])
+    rows = stratum_table(cases, resample_images(scored.image_ids, 0, 20)).set_index(["stratum", "group"])
     assert rows.loc[(ALL_PERSONS, ALL_PERSONS), ["persons", "not_found", "pck_thesis", "oks"]].tolist() == pytest.approx(
         [3, 1, 2 / 3, 2 / 3]
     )
@@ -119,4 +119,4 @@ def test_persons_without_prediction_count_with_0(make_scored) -> None:
 def test_without_persons_there_are_no_groups(make_scored) -> None:
     scored = make_scored(np.empty((0, 2, 2)), np.empty((0, 2, 2)), np.empty((0, 2)), boxes=np.empty((0, 4)))
     cases = Cases(scored, neighbours_of([], []), np.empty((0, 2), dtype=np.int64))
-    assert stratum_table(cases, draw_images(scored.image_ids, 0, 5)).empty
+    assert stratum_table(cases, resample_images(scored.image_ids, 0, 5)).empty

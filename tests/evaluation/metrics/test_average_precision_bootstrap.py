@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from posescope.core.skeleton import COCO_PERSON
 from posescope.data.coco.reader import load_annotation_file
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import RESAMPLED_METRICS, resample_average_precision
 
@@ -50,7 +50,7 @@ def make_scene(seed, images=12, ties=False):
 
 
 def every_image_once(image_ids):
-    return ImageDraws(np.asarray(image_ids), np.ones((1, len(image_ids)), dtype=np.float32))
+    return ImageResamples(np.asarray(image_ids), np.ones((1, len(image_ids)), dtype=np.float32))
 
 
 def assert_same(evaluation, tolerance=1e-9):
@@ -86,7 +86,7 @@ def copies(truth, results, counts):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_draw_equals_pycocotools_on_copied_images(seed) -> None:
     truth, results = make_scene(seed)
-    draws = draw_images(np.arange(1, 13), seed=seed, resamples=3)
+    draws = resample_images(np.arange(1, 13), seed=seed, resamples=3)
     draws.counts[:, 0] += 1  # this image has a person that counts
     resampled = resample_average_precision(evaluate_coco(truth, results, SIGMAS).matches, draws)
     for row, counts in enumerate(draws.counts.astype(int)):
@@ -108,7 +108,7 @@ def test_resampled_precision_by_hand() -> None:
     ]
     matches = evaluate_coco(truth, results, SIGMAS).matches
     counts = np.array([[1, 1, 1], [0, 2, 1], [3, 0, 0], [0, 0, 3]], dtype=np.float32)
-    found = resample_average_precision(matches, ImageDraws(np.array([1, 2, 3]), counts))
+    found = resample_average_precision(matches, ImageResamples(np.array([1, 2, 3]), counts))
     np.testing.assert_allclose(found["AR"], [2 / 3, 2 / 3, 1, 0])
     # Once each: recall 1/3 (34 recall points, 0 among them) at precision 1, then 2/3 (33 more) at 2/3.
     # Image 2 twice, image 3 once: a false alarm, then two hits: 67 points at 2/3. Image 1 alone: all. Image 3 alone: nothing.
@@ -120,7 +120,7 @@ def test_without_results_or_persons_in_the_draw() -> None:
     truth, _ = make_scene(0)
     evaluation = evaluate_coco(truth, [], SIGMAS)
     assert_same(evaluation)
-    empty = ImageDraws(evaluation.image_ids, np.zeros((2, 12), dtype=np.float32))
+    empty = ImageResamples(evaluation.image_ids, np.zeros((2, 12), dtype=np.float32))
     for results in ([], make_scene(0)[1]):
         found = resample_average_precision(evaluate_coco(truth, results, SIGMAS).matches, empty)
         assert all(np.isnan(values).all() for values in found.values())
@@ -128,7 +128,7 @@ def test_without_results_or_persons_in_the_draw() -> None:
 
 def test_the_order_of_results_does_not_matter() -> None:
     truth, results = make_scene(3)
-    draws = draw_images(np.arange(1, 13), seed=0, resamples=20)
+    draws = resample_images(np.arange(1, 13), seed=0, resamples=20)
     one, other = (resample_average_precision(evaluate_coco(truth, r, SIGMAS).matches, draws) for r in (results, results[::-1]))
     np.testing.assert_array_equal(one["AP"], other["AP"])
 

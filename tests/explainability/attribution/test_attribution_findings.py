@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attribution.attribution_findings import (
     claim_errors,
     claim_regions,
@@ -21,7 +21,7 @@ def fractions_like(on_joint: float, spread: float, count: int, seed: int) -> Reg
 def region_findings(trained: RegionFractions, random: RegionFractions, moved: RegionFractions) -> dict:
     table = tabulate_regions(
         trained, random, moved, method="occlusion", joints=("a", "b", "c"),
-        draws=draw_images(np.arange(20), 0),
+        draws=resample_images(np.arange(20), 0),
     )  # fmt: skip
     assert len(table) == 4 * 5
     return dict(zip(REGIONS, claim_regions(table, "occlusion", "maps"), strict=True))
@@ -56,7 +56,7 @@ def test_rank_correlations_equal_the_hand_computed_ones() -> None:
 
 def test_weight_randomisation_needs_a_lower_correlation() -> None:
     rng, groups = np.random.default_rng(0), np.arange(20)
-    draws = draw_images(groups, 0)
+    draws = resample_images(groups, 0)
     low, high = 0.1 * rng.normal(size=(20, 3)), 0.8 + 0.1 * rng.normal(size=(20, 3))
     assert claim_weight_randomisation(low, high, groups, draws, "p").passed
     assert not claim_weight_randomisation(high, high + 0.01, groups, draws, "p").passed
@@ -69,7 +69,7 @@ def test_wrong_predictions_with_attribution_on_the_other_side() -> None:
     fractions[..., 2] = np.where(correct, 0.05, 0.4) + 0.02 * np.random.default_rng(0).normal(size=correct.shape)
 
     def claim(correct: np.ndarray):
-        return claim_errors(RegionFractions(fractions, fractions, groups), correct, draw_images(groups, 0), "occlusion", "p")
+        return claim_errors(RegionFractions(fractions, fractions, groups), correct, resample_images(groups, 0), "occlusion", "p")
 
     found = claim(correct)
     assert found.passed

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from posescope.core.skeleton import Skeleton
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attribution.body_regions import REGIONS, measure_fractions, move_maps, region_map
 
 SKELETON = Skeleton(joints=("neck", "left_hand", "right_hand", "foot"), limbs=((0, 1), (0, 2), (0, 3)), oks_sigmas=(0.1,) * 4)
@@ -58,7 +58,7 @@ def test_fractions_equal_the_hand_computed_ones() -> None:
     found = measure_fractions(maps, regions, np.array([[True]]), np.array([7]))
     np.testing.assert_allclose(found.fractions[0, 0], [0.6, 0.2, np.nan, np.nan, 0.2])
     np.testing.assert_allclose(found.areas[0, 0], [2 / 8, 1 / 8, np.nan, np.nan, 5 / 8])
-    draws = draw_images(np.array([7]), 0, 100)
+    draws = resample_images(np.array([7]), 0, 100)
     assert found.density(0, 0, draws).estimate == pytest.approx(0.6 / 0.25)
     assert np.isnan(found.density(0, 2, draws).estimate)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.attribution.faithfulness_curves import (
     FaithfulnessCurves,
     measure_curves,
@@ -33,7 +33,7 @@ def test_curves_equal_the_hand_computed_ones() -> None:
     assert found.mean_curve("best", 0).tolist() == [1, 0.5, 0.25, 0]
     assert found.mean_curve("best", 1).tolist() == [0, 0.5, 0.75, 1]
     assert found.mean_curve("worst", 0).tolist() == [1, 14 / 16, 12 / 16, 0]
-    table = tabulate_curves(found, draw_images(np.array([0]), 0, 100), "worst").set_index(["ranking", "curve"])
+    table = tabulate_curves(found, resample_images(np.array([0]), 0, 100), "worst").set_index(["ranking", "curve"])
     # Trapezoids: (1 + .5) / 8 + (.5 + .25) / 8 + (.25 + 0) / 4.
     assert table.loc[("best", "deletion"), "area"] == pytest.approx(0.34375)
     worst_area = (1 + 14 / 16) / 8 + (14 / 16 + 12 / 16) / 8 + 12 / 16 / 4
@@ -47,8 +47,8 @@ def test_unlabelled_joints_have_no_curve() -> None:
         np.array([[1.0, np.nan]]),
         np.array([0]),
     )
-    area = curves.area("random", 0, draw_images(np.array([0]), 0, 100))
+    area = curves.area("random", 0, resample_images(np.array([0]), 0, 100))
     assert area.estimate == pytest.approx(0.5)
-    table = tabulate_curves(curves, draw_images(np.array([0]), 0, 100), "random")
+    table = tabulate_curves(curves, resample_images(np.array([0]), 0, 100), "random")
     assert table["area"].tolist() == pytest.approx([0.5, 0.5])
     assert table["gain_over_random"].tolist() == [0.0, 0.0]

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, measure_errors
 
 LABELS = np.repeat([0, 1, 2], [60, 40, 20]).astype(np.int64)
 GROUPS = np.random.default_rng(5).permutation(120) // 2
-DRAWS = draw_images(GROUPS, 0, 200)
+DRAWS = resample_images(GROUPS, 0, 200)
 
 
 def comparison(shuffles: int = 200, seed: int = 0) -> ClusterComparison:
@@ -16,7 +16,7 @@ def comparison(shuffles: int = 200, seed: int = 0) -> ClusterComparison:
 def test_means_and_differences_by_hand() -> None:
     values = np.array([[1.0], [3.0], [np.nan], [6.0], [2.0]])
     groups = np.arange(5)
-    found = ClusterComparison(np.array([0, 0, 0, 1, 1]), 2, groups, draw_images(groups, 0, 500), 1, 0).contrast(values)
+    found = ClusterComparison(np.array([0, 0, 0, 1, 1]), 2, groups, resample_images(groups, 0, 500), 1, 0).contrast(values)
     assert found.inside.ravel().tolist() == [2, 4]
     assert found.rest.ravel().tolist() == [4, 2]
     assert found.difference.ravel().tolist() == [-2, 2]
@@ -41,7 +41,7 @@ def test_a_cluster_without_a_known_value_is_nan() -> None:
 
 def test_permuted_labels_keep_sizes_and_images() -> None:
     labels, groups = np.repeat([0, 1], 30).astype(np.int64), np.repeat(np.arange(30), 2)
-    own = ClusterComparison(labels, 2, groups, draw_images(groups, 0, 10), 50, 0)
+    own = ClusterComparison(labels, 2, groups, resample_images(groups, 0, 10), 50, 0)
     shuffled = own.permuted_labels(np.random.default_rng(0))
     assert np.bincount(shuffled).tolist() == [30, 30]
     assert (shuffled.reshape(30, 2)[:, 0] == shuffled.reshape(30, 2)[:, 1]).all()

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.clusters.cluster_contrasts import ClusterComparison
 from posescope.explainability.clusters.cluster_descriptions import describe_clusters
 
 LABELS = np.repeat([0, 1, 2], [60, 40, 20]).astype(np.int64)
 GROUPS = np.random.default_rng(5).permutation(120) // 2
-DRAWS = draw_images(GROUPS, 0, 200)
+DRAWS = resample_images(GROUPS, 0, 200)
 
 
 def attributes(**columns) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posescope.evaluation.bootstrap import Interval, draw_images
+from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.clustering.kmeans import KMeansClusterer, KMeansOptions
 from posescope.explainability.clusters.cluster_members import measure_members
 from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
@@ -15,7 +15,7 @@ GROUPS = np.arange(300) // 2
 
 def validation_of(points: np.ndarray, **options: int) -> ClusterValidation:
     clustering, groups = CLUSTERER(points), np.arange(len(points)) // 2
-    silhouette = measure_members(points, clustering, 2000, 0).interval(groups, draw_images(groups, 0, 200))
+    silhouette = measure_members(points, clustering, 2000, 0).interval(groups, resample_images(groups, 0, 200))
     own = ClusterValidationOptions(**{"null_draws": 3, "stability_splits": 4, **options})
     return validate_clusters(points, groups, CLUSTERER, clustering, silhouette, own, 0)
 
@@ -99,7 +99,7 @@ def test_split_halves_are_as_large_as_the_null_data() -> None:
 def test_one_image_has_no_split_half_agreement() -> None:
     points = noise("gaussian", 0)
     clustering, groups = CLUSTERER(points), np.zeros(300, dtype=np.int64)
-    silhouette = measure_members(points, clustering, 50, 0).interval(groups, draw_images(groups, 0, 100))
+    silhouette = measure_members(points, clustering, 50, 0).interval(groups, resample_images(groups, 0, 100))
     found = validate_clusters(points, groups, CLUSTERER, clustering, silhouette, ClusterValidationOptions(null_draws=2), 0)
     assert found.agreement is None
     assert not found.is_real

@@ -10,12 +10,12 @@ from posescope.core.tables import SPLITS, Distribution, Persons
 from posescope.data.crops.crop_store import CropStore
 from posescope.data.crops.options import SplitOptions
 
-__all__ = ["count_distribution", "draw_test_set"]
+__all__ = ["count_distribution", "sample_test_set"]
 
 logger = logging.getLogger(__name__)
 
 
-def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
+def sample_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
     """Move whole images from train to test in a seeded random order until the test set is complete.
 
     The test set gets as many persons as the validation set, at most `max_test_fraction` of the training persons. An image with
@@ -43,7 +43,7 @@ def draw_test_set(persons: pd.DataFrame, options: SplitOptions) -> pd.DataFrame:
             limit, wanted, options.max_test_fraction, counts["train"],
         )  # fmt: skip
     train = persons["split"] == "train"
-    drawn = _draw_images(persons[train], min(wanted, limit), options.seed)
+    drawn = _sample_images(persons[train], min(wanted, limit), options.seed)
     result = persons.assign(split=np.where(train & persons["file_name"].isin(drawn), "test", persons["split"]))
     _check_disjoint(result)
     return pd.DataFrame(Persons.validate(result))
@@ -87,7 +87,7 @@ def _count_images(persons: pd.DataFrame) -> dict[str, int]:
     return {**{split: int(counts.get(split, 0)) for split in SPLITS}, "all": len(images)}
 
 
-def _draw_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
+def _sample_images(train: pd.DataFrame, wanted: int, seed: int) -> list[str]:
     """Return file names, not image ids: two records may name the same file, which must not be in both splits."""
     images = train.groupby("file_name").agg(image_id=("image_id", "min"), persons=("image_id", "size")).sort_values("image_id")
     names, sizes = images.index.tolist(), images["persons"].tolist()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.bootstrap import ImageResamples
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import person_oks
 from posescope.evaluation.metrics.pck_thesis import joint_hits
@@ -37,7 +37,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def decoding_effect_table(scored: ScoredPersons, decoded: Mapping[str, NDArray[np.float32]], draws: ImageDraws) -> pd.DataFrame:
+def decoding_effect_table(
+    scored: ScoredPersons, decoded: Mapping[str, NDArray[np.float32]], draws: ImageResamples
+) -> pd.DataFrame:
     """Return PCK and OKS of the four variants, and their differences per person.
 
     Args:
@@ -70,5 +72,5 @@ def _person_values(scored: ScoredPersons, joints: NDArray[np.float32]) -> NDArra
     return np.stack([mean_over_labelled(hits, ~np.isnan(hits), axis=1), oks])
 
 
-def _ends(draws: ImageDraws, scored: ScoredPersons, values: NDArray[np.float64]) -> tuple[float, ...]:
+def _ends(draws: ImageResamples, scored: ScoredPersons, values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(end for one in values for end in astuple(draws.mean_interval(one, scored.image_ids)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import join_joints
 from posescope.data.coco.results_writer import coco_results
-from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.bootstrap import ImageResamples
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES
 from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.oks import person_oks
@@ -44,7 +44,7 @@ def error_cost_table(
     truth: Mapping[str, Any],
     persons: pd.DataFrame,
     skeleton: Skeleton,
-    draws: ImageDraws,
+    draws: ImageResamples,
     annotation_ids: Collection[int] | None = None,
     with_precision: bool = True,
 ) -> pd.DataFrame:

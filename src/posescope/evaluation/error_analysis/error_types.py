@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
 from posescope.evaluation.scored_persons import Cases, Neighbours, ScoredPersons
@@ -115,7 +115,7 @@ def joint_error_types(cases: Cases, flip_indices: Sequence[int]) -> NDArray[np.i
 
 
 def error_type_table(
-    scored: ScoredPersons, types: NDArray[np.int8], joint_names: Sequence[str], draws: ImageDraws
+    scored: ScoredPersons, types: NDArray[np.int8], joint_names: Sequence[str], draws: ImageResamples
 ) -> pd.DataFrame:
     """Return how often each error type occurs per joint, and what it costs in mean OKS.
 
@@ -149,7 +149,9 @@ def error_type_table(
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _fraction(hits: NDArray[np.bool_], labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], draws: ImageDraws) -> Interval:
+def _fraction(
+    hits: NDArray[np.bool_], labelled: NDArray[np.bool_], image_ids: NDArray[np.int64], draws: ImageResamples
+) -> Interval:
     values = np.where(labelled, hits.astype(np.float64), np.nan)
     found = draws.means(values.ravel(), np.repeat(image_ids, values.shape[1]))
     return draws.interval(float(mean_over_labelled(hits.astype(np.float64), labelled)), found)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
 from posescope.evaluation.metrics.pck_thesis import joint_hits
@@ -42,7 +42,7 @@ class _Level:
     person_ids: NDArray[np.int64]
 
 
-def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd.DataFrame:
+def reliability_table(scored: ScoredPersons, draws: ImageResamples, bins: int) -> pd.DataFrame:
     """Return PCK and OKS of the joints, and of the persons, in each bin of scores.
 
     Args:
@@ -65,7 +65,7 @@ def reliability_table(scored: ScoredPersons, draws: ImageDraws, bins: int) -> pd
     return pd.DataFrame(rows, columns=list(_BIN_COLUMNS))
 
 
-def rank_table(scored: ScoredPersons, draws: ImageDraws) -> pd.DataFrame:
+def rank_table(scored: ScoredPersons, draws: ImageResamples) -> pd.DataFrame:
     """Return Spearman's correlation of score and OKS, for joints and for persons.
 
     Args:
@@ -84,7 +84,7 @@ def rank_table(scored: ScoredPersons, draws: ImageDraws) -> pd.DataFrame:
 
 
 def rank_correlation(
-    first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageDraws
+    first: NDArray[np.float64], second: NDArray[np.float64], image_ids: NDArray[np.int64], draws: ImageResamples
 ) -> Interval:
     """Return Spearman's rank correlation, -1..1, with its interval; NaN if one of the two never varies.
 

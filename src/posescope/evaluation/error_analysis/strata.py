@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.bootstrap import ImageResamples
 from posescope.evaluation.metrics.base import mean_over_labelled
 from posescope.evaluation.metrics.oks import joint_similarities
 from posescope.evaluation.metrics.pck_thesis import joint_hits
@@ -34,7 +34,7 @@ _COLUMNS = (
 Groups = Mapping[str, NDArray[np.bool_]]
 
 
-def stratum_table(cases: Cases, draws: ImageDraws) -> pd.DataFrame:
+def stratum_table(cases: Cases, draws: ImageResamples) -> pd.DataFrame:
     """Return the study's PCK and OKS of each group of persons.
 
     Args:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.bootstrap import ImageResamples
 
 __all__ = ["RESAMPLED_METRICS", "PersonMatches", "extract_matches", "resample_average_precision"]
 
@@ -64,7 +64,7 @@ def extract_matches(evaluation: Any) -> tuple[PersonMatches, ...]:
     return tuple(matches for matches in found if matches.persons.any())
 
 
-def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageDraws) -> Mapping[str, NDArray[np.float64]]:
+def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageResamples) -> Mapping[str, NDArray[np.float64]]:
     """Return `RESAMPLED_METRICS` of every draw.
 
     Args:
@@ -101,7 +101,7 @@ def _category_matches(images: list[dict[str, Any] | None], params: Any) -> Perso
     )
 
 
-def _counts_of(image_ids: NDArray[np.int64], draws: ImageDraws) -> NDArray[np.float32]:
+def _counts_of(image_ids: NDArray[np.int64], draws: ImageResamples) -> NDArray[np.float32]:
     """Return (R, M) how often each image was drawn."""
     counts = np.zeros((len(draws.counts), len(image_ids)), dtype=np.float32)
     _, here, there = np.intersect1d(image_ids, draws.image_ids, return_indices=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Options
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.explainability.attribution.attribution_findings import (
     claim_curves,
     claim_errors,
@@ -107,7 +107,7 @@ class Attribution:
         """
         load_captum()
         explained = select_explained_joints(inputs, self.options.joints, self.options.persons, self.options.location)
-        draws = draw_images(explained.groups, inputs.seed, self.options.resamples)
+        draws = resample_images(explained.groups, inputs.seed, self.options.resamples)
         few, steps, batch_size = slice(0, self.options.control_persons), self.options.control_steps, inputs.batch_size
         network, seed = inputs.model.network, inputs.seed
         maps = self._attribute(freeze(network), explained, slice(None), self.options.steps, batch_size)
@@ -255,7 +255,7 @@ def _findings(
     fractions: dict[str, RegionFractions],
     random_fractions: dict[str, RegionFractions],
     curves: FaithfulnessCurves,
-    draws: ImageDraws,
+    draws: ImageResamples,
 ) -> list[Finding | None]:
     found: list[Finding | None] = []
     for method in METHODS:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.explainability.attribution.body_regions import ALL, REGIONS, RegionFractions
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
 from posescope.explainability.findings import Finding, control_of
@@ -89,7 +89,7 @@ def _judge_region(region: str, own: Interval, control: Interval) -> tuple[bool, 
 
 
 def claim_shortcuts(
-    fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageDraws, method: str, shown_in: str
+    fractions: RegionFractions, random: RegionFractions, joints: Sequence[str], draws: ImageResamples, method: str, shown_in: str
 ) -> list[Finding]:
     """Find joints whose attribution is denser in the background than elsewhere, and than with random weights.
 
@@ -119,7 +119,7 @@ def claim_shortcuts(
     return found
 
 
-def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageDraws, shown_in: str) -> list[Finding]:
+def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples, shown_in: str) -> list[Finding]:
     """Test whether the pixels with high attribution matter.
 
     Args:
@@ -172,7 +172,7 @@ def claim_weight_randomisation(
     to_random: NDArray[np.float64],
     between_random: NDArray[np.float64],
     groups: NDArray[np.int64],
-    draws: ImageDraws,
+    draws: ImageResamples,
     shown_in: str,
 ) -> Finding | None:
     """Test whether maps depend on the learned weights.
@@ -201,7 +201,7 @@ def claim_weight_randomisation(
 
 
 def claim_errors(
-    fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageDraws, method: str, shown_in: str
+    fractions: RegionFractions, correct: NDArray[np.bool_], draws: ImageResamples, method: str, shown_in: str
 ) -> Finding | None:
     """Test whether wrong predictions have more attribution on the other side of the body than correct ones.
 

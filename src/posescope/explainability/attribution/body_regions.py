@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posescope.core.skeleton import Skeleton
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 
 __all__ = ["REGIONS", "RegionFractions", "measure_fractions", "move_maps", "region_map", "tabulate_regions"]
 
@@ -58,7 +58,7 @@ class RegionFractions:
         joints = slice(None) if joint is None else slice(joint, joint + 1)
         return self.fractions[:, joints, region].ravel(), self.areas[:, joints, region].ravel()
 
-    def density(self, joint: int | None, region: int, draws: ImageDraws, level: float = 0.95) -> Interval:
+    def density(self, joint: int | None, region: int, draws: ImageResamples, level: float = 0.95) -> Interval:
         """Compute the density: mean fraction of the attribution over mean fraction of the pixels.
 
         Args:
@@ -182,7 +182,7 @@ def tabulate_regions(
     *,
     method: str,
     joints: Sequence[str],
-    draws: ImageDraws,
+    draws: ImageResamples,
 ) -> pd.DataFrame:
     """Tabulate fractions and densities with intervals and both controls, one row per joint (and `all`) and region.
 

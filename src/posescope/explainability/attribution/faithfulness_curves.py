@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.explainability.attribution.attribution_maps import HeatmapValues
 from posescope.explainability.features.row_blocks import batches_of_rows
 
@@ -50,7 +50,7 @@ class FaithfulnessCurves:
         values: NDArray[np.float64] = np.nanmean(self.values[ranking][curve], axis=(0, 1)) / np.nanmean(self.whole)
         return values
 
-    def area(self, ranking: str, curve: int, draws: ImageDraws) -> Interval:
+    def area(self, ranking: str, curve: int, draws: ImageResamples) -> Interval:
         """Compute the area under a curve, with its interval over images.
 
         Args:
@@ -60,7 +60,7 @@ class FaithfulnessCurves:
         """
         return self._ratio(self._areas(ranking, curve), draws)
 
-    def advantage(self, ranking: str, control: str, curve: int, draws: ImageDraws) -> Interval:
+    def advantage(self, ranking: str, control: str, curve: int, draws: ImageResamples) -> Interval:
         """Compute the paired gain in area: smaller for deletion, larger for insertion.
 
         Args:
@@ -73,7 +73,7 @@ class FaithfulnessCurves:
     def _areas(self, ranking: str, curve: int) -> NDArray[np.float64]:
         return np.asarray(np.trapezoid(self.values[ranking][curve], self.fractions, axis=-1))
 
-    def _ratio(self, areas: NDArray[np.float64], draws: ImageDraws) -> Interval:
+    def _ratio(self, areas: NDArray[np.float64], draws: ImageResamples) -> Interval:
         repeated = np.repeat(self.groups, areas.shape[1])
         drawn = draws.means(areas.ravel(), repeated) / draws.means(self.whole.ravel(), repeated)
         return draws.interval(float(np.nanmean(areas) / np.nanmean(self.whole)), drawn)
@@ -142,7 +142,7 @@ def measure_curves(
     return FaithfulnessCurves(steps, curves, whole, groups)
 
 
-def tabulate_curves(curves: FaithfulnessCurves, draws: ImageDraws, control: str) -> pd.DataFrame:
+def tabulate_curves(curves: FaithfulnessCurves, draws: ImageResamples, control: str) -> pd.DataFrame:
     """Tabulate areas and their paired gain over a control, one row per ranking and curve.
 
     Args:

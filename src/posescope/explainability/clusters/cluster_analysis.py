@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import ComponentSpec, build, component_field
-from posescope.evaluation.bootstrap import ImageDraws, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
 from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, ClusterErrors, measure_errors
@@ -88,7 +88,7 @@ class Clusters:
         points, space = self._points(inputs)
         clusterer: Clusterer = build("clusterers", self.options.clusterer)
         clustering = _checked(clusterer(points, seed=inputs.seed), len(points))
-        draws = draw_images(inputs.groups, inputs.seed, self.options.resamples)
+        draws = resample_images(inputs.groups, inputs.seed, self.options.resamples)
         measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed)
         silhouette = measured.interval(inputs.groups, draws)
         validation = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
@@ -124,7 +124,7 @@ class Clusters:
         return project_in_blocks(inputs, axes, np.float32), f"{axes} component{'s' if axes > 1 else ''}"
 
     def _contrasts(
-        self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageDraws
+        self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageResamples
     ) -> tuple[Traits | None, ClusterErrors | None]:
         """Attributes and scores of the clusters; none where they are unknown."""
         comparison = ClusterComparison(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws
+from posescope.evaluation.bootstrap import ImageResamples
 
 __all__ = ["ClusterComparison", "ClusterErrors", "Contrasts", "measure_errors"]
 
@@ -56,7 +56,7 @@ class ClusterComparison:
     labels: NDArray[np.int64]
     clusters: int
     groups: NDArray[np.int64]
-    draws: ImageDraws
+    draws: ImageResamples
     shuffles: int
     seed: int
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval
+from posescope.evaluation.bootstrap import ImageResamples, Interval
 from posescope.explainability.clustering.base import Clustering
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.features.row_blocks import row_slices, sample_rows
@@ -35,7 +35,7 @@ class ClusterMembers:
         """Whether all persons have a silhouette."""
         return len(self.rows) == len(self.silhouettes)
 
-    def interval(self, groups: NDArray[np.int64], draws: ImageDraws) -> Interval:
+    def interval(self, groups: NDArray[np.int64], draws: ImageResamples) -> Interval:
         """Return the mean silhouette with its 95 % interval over images.
 
         Args:

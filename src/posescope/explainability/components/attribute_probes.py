@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.explainability.attributes.linear_probes import STRENGTHS, ProbeResult, assign_folds, permute_groups, probe
 
 __all__ = [
@@ -93,7 +93,7 @@ def explain_components(
         shuffle.
     """
     x = _filled(attributes)
-    dealt, draws = assign_folds(groups, folds, seed), draw_images(groups, seed, resamples)
+    dealt, draws = assign_folds(groups, folds, seed), resample_images(groups, seed, resamples)
     rows = np.concatenate([np.arange(len(groups))[None], permute_groups(groups, shuffles, seed)])
     with _threads_for(x):
         found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
@@ -136,7 +136,7 @@ def probe_attributes(
     """
     left_out = {str(name): why for name in attributes if (why := _why_left_out(attributes[name].to_numpy(np.float64), groups))}
     names = [str(name) for name in attributes if name not in left_out]
-    draws = draw_images(groups, seed, resamples)
+    draws = resample_images(groups, seed, resamples)
     pairs, probes, pair_best, probe_best = [], [], [], []
     for place, name in enumerate(tqdm(names, desc="probe attributes", leave=False)):
         known = np.flatnonzero(attributes[name].notna().to_numpy())
@@ -202,7 +202,7 @@ def _correlate(scores: Floats, values: Floats) -> dict[str, float]:
     }
 
 
-def _r2_intervals(found: Sequence[ProbeResult], draws: ImageDraws, groups: NDArray[np.int64]) -> list[dict[str, float]]:
+def _r2_intervals(found: Sequence[ProbeResult], draws: ImageResamples, groups: NDArray[np.int64]) -> list[dict[str, float]]:
     """Return R2 of each probe with its interval over images; errors are resampled, the probes are not refitted."""
     errors = np.stack([result.squared_errors for result in found], axis=1)
     offsets = np.stack([result.baseline_squared_errors for result in found], axis=1)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import ImageDraws, Interval, draw_images
+from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.explainability.components.pca import Components
 from posescope.explainability.traversal.random_directions import mean_joint_distances_px
 
@@ -162,7 +162,7 @@ def perturb_persons(
     if len(np.unique(groups)) < 2:
         return Perturbation(len(features), perturbation_sd)
     # An interval widened for m comparisons ends at the 0.025 / m quantiles; beyond each there are at least twenty resamples.
-    draws = draw_images(groups, seed, max(1000, 800 * max(count, len(scales))))
+    draws = resample_images(groups, seed, max(1000, 800 * max(count, len(scales))))
     rng = np.random.default_rng(seed)
     displacements: list[Displacement] = []
     effects: list[AttributeEffect] = []
@@ -184,7 +184,7 @@ def perturb_persons(
 
 
 def measure_effects(
-    component: int, poses: pd.DataFrame, scales: Mapping[str, AttributeScale], draws: ImageDraws, groups: NDArray[np.int64]
+    component: int, poses: pd.DataFrame, scales: Mapping[str, AttributeScale], draws: ImageResamples, groups: NDArray[np.int64]
 ) -> list[AttributeEffect]:
     """Measure the effect of one component on every attribute.
 
@@ -230,7 +230,7 @@ def tabulate_effects(effects: Sequence[AttributeEffect]) -> pd.DataFrame:
 
 
 def _measure_displacement(
-    component: int, joints: NDArray[np.float32], draws: ImageDraws, groups: NDArray[np.int64], components: int
+    component: int, joints: NDArray[np.float32], draws: ImageResamples, groups: NDArray[np.int64], components: int
 ) -> Displacement:
     ends = joints.reshape(2, 2, len(groups), *joints.shape[1:])
     level = 1 - 0.05 / components

@@ -9,7 +9,7 @@ proximity       distance of each end to the nearest person, as quantile    contr
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.evaluation.bootstrap import Interval, draw_images
+from posescope.evaluation.bootstrap import Interval, resample_images
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.findings import Finding, control_of
 from posescope.explainability.traversal.neighbour_distances import NeighbourDistances
@@ -46,7 +46,7 @@ def claim_nearest_person_match(
     own = float(np.diagonal(pairs).mean())
     # The difference between other persons and the own one removes what all predictions have in common.
     others = (pairs.sum(axis=1) - np.diagonal(pairs)) / (len(pairs) - 1)
-    nearer = draw_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
+    nearer = resample_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
     control = _permutation_control(pairs, others, seed)
     passed = nearer.low > max(0.0, control.high)
     verdict = "match" if passed else "do not significantly match"
@@ -120,7 +120,7 @@ def claim_data_proximity(
     """
     if not len(neighbours.distances):
         return None
-    draws, count = draw_images(neighbours.groups, seed), distances[:, 0].size
+    draws, count = resample_images(neighbours.groups, seed), distances[:, 0].size
     nearer = neighbours.nearer(distances[:, 0].ravel())
     own = draws.mean_interval(nearer.mean(axis=0), neighbours.groups)
     control = draws.mean_interval(neighbours.nearer(distances[:, 1:].ravel()).mean(axis=0), neighbours.groups)

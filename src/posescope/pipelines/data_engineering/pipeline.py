@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from posescope.data.crops.crop_boxes import targets_in_crops
-from posescope.data.crops.dataset_split import draw_test_set
+from posescope.data.crops.dataset_split import sample_test_set
 from posescope.data.crops.image_checks import image_quality_table
 from posescope.pipelines.data_engineering import nodes
 from posescope.pipelines.stage_results import collect_data
@@ -47,7 +47,7 @@ def _annotations() -> Pipeline:
                 ["persons_filtered", "keypoints", CROP],
                 named_outputs("persons_boxed", "crop_boxes", "issues_box"),
             ),
-            step(draw_test_set, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
+            step(sample_test_set, ["persons_boxed", "params:data_engineering.split"], "persons", "split_persons"),
         ],
     )
 

@@ -15,7 +15,7 @@ from posescope.data.coco.reader import load_annotation_file
 from posescope.data.crops.crop_store import CropStore
 from posescope.drawing.rgb_images import PngImage
 from posescope.evaluation import per_joint
-from posescope.evaluation.bootstrap import draw_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.evaluation.error_analysis.error_costs import error_cost_table
 from posescope.evaluation.error_analysis.error_types import error_type_table, joint_error_types
 from posescope.evaluation.error_analysis.reliability import rank_table, reliability_table
@@ -71,7 +71,7 @@ def classify_errors(
 ) -> dict[str, Any]:
     """Classify the error of every joint, and compute the frequency and cost of each type of error."""
     scored, types = cases.scored, joint_error_types(cases, skeleton.flip_indices)
-    draws = draw_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    draws = resample_images(scored.image_ids, error_analysis.seed, error_analysis.resamples)
     truth = load_annotation_file(raw_source.annotation_file(source, source.val_split))
     to_find = annotations_to_find(scoring.precision_protocol, evaluated)
     costs = error_cost_table(scored, types, truth, persons_read, skeleton, draws, to_find, with_precision=results is None)
@@ -84,7 +84,7 @@ def classify_errors(
 
 def score_strata(cases: Cases, setting: EvaluationSetting, error_analysis: ErrorAnalysisOptions) -> pd.DataFrame:
     """Compute the metrics of groups of persons."""
-    draws = draw_images(cases.scored.image_ids, error_analysis.seed, error_analysis.resamples)
+    draws = resample_images(cases.scored.image_ids, error_analysis.seed, error_analysis.resamples)
     return add_setting(stratum_table(cases, draws), setting)
 
 
@@ -93,7 +93,7 @@ def relate_scores_to_errors(
 ) -> dict[str, pd.DataFrame]:
     """Compute how well predicted scores rank joints and persons by their error."""
     draws, few = (
-        draw_images(cases.scored.image_ids, error_analysis.seed, number)
+        resample_images(cases.scored.image_ids, error_analysis.seed, number)
         for number in (error_analysis.resamples, error_analysis.rank_resamples)
     )
     return {
