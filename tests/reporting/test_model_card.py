@@ -35,7 +35,7 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
         "| split | images with persons | images | persons |",
         "| train | 4 | 2 | 3 |",
         "| loss | mse (foreground_weight 40) |",
-        "| weights of epoch | 17 |",
+        "| selected epoch (checkpoint) | 17 |",
         "| Created by | posescope 0.1.0, run abc |",
     ):
         assert line in card.splitlines(), line
@@ -46,7 +46,7 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
 def test_known_failures_are_those_that_held(inputs: CardInputs) -> None:
     failures = write_model_card(inputs).partition("## Known failures")[2]
     assert "- Cluster 3 (sitting): PCK 0.41 against 0.78." in failures
-    assert "Of the labelled joints 50.0% are good" in failures
+    assert "50.0% good" in failures
     assert "PC1" not in failures
     assert "Cluster 4" not in failures
 
@@ -56,7 +56,7 @@ def test_who_must_not_use_it(inputs: CardInputs) -> None:
     sample = replace(inputs, model=replace(inputs.model, provenance={"generated_sample": True}))
     card = write_model_card(sample)
     assert "generated sample" in card
-    assert "## Recipe\n\nUnknown." in card
+    assert "## Training configuration\n\nUnknown." in card
     guessed = replace(inputs.model, skeleton=replace(inputs.model.skeleton, guessed_sigmas=("nose",)))
     assert "OKS sigmas are defaults for nose" in write_model_card(replace(inputs, model=guessed))
 

@@ -135,8 +135,10 @@ def test_a_figure_says_of_whom_it_is(inputs):
     one = {"value": 0.5, "low": 0.4, "high": 0.6, "box_source": "ground_truth"}
     metrics = {"schema_version": 1, "val": {"oks_ap": {**one, "protocol": "coco"}, "pck_thesis": {**one, "protocol": "crops"}}}
     pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
-    assert ap.note == "COCO average precision, over all annotated persons, rejected persons count as missed, annotated boxes"
-    assert pck.note.endswith("mean over persons, over persons with a crop, annotated boxes")
+    for note, population in ((ap.note, "all annotated persons"), (pck.note, "persons with a crop")):
+        assert population in note
+        assert note.endswith("ground-truth boxes.")
+    assert "false negatives" in ap.note
 
 
 def test_the_worst_and_the_surest_joints_are_named(inputs):

@@ -12,7 +12,7 @@ TABLE = pd.DataFrame({"persons": [3, 1213], "not_found": [0, 4], "oks": [0.5, 0.
 def test_everything_is_told() -> None:
     table = add_setting(TABLE, evaluation_setting("coco", "val", flip_test=True))
     assert describe_evaluation_setting(table) == (
-        "1,213 persons of val, 4 without prediction; protocol coco (all annotated persons); annotated boxes; with flip test"
+        "1,213 persons of val, 4 without prediction; protocol coco (all annotated persons); ground-truth boxes; with flip test"
     )
 
 
@@ -24,7 +24,7 @@ def test_nothing_is_said_of_what_nobody_knows() -> None:
         describe_evaluation_setting(table) == "1 person of test; protocol crops (persons with a crop); another system's results"
     )
     both = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
-    assert describe_evaluation_setting(both).endswith("annotated boxes")
+    assert describe_evaluation_setting(both).endswith("ground-truth boxes")
 
 
 @pytest.mark.parametrize("table", [TABLE, add_setting(TABLE[:0], evaluation_setting("crops", "val", flip_test=False))])

@@ -35,7 +35,7 @@ __all__ = [
     "measure_extents",
 ]
 
-CANNOT_CENTRE = "joints do not fit in the largest square that is centred on them"
+CANNOT_CENTRE = "joints do not fit in a square centred on them inside the image"
 TOO_SMALL = "square smaller than min_side_px"
 OFF_IMAGE = "square shows nothing of the image"
 NOT_IN_BOX = "joints do not fit in the square of the annotated box"
@@ -91,7 +91,7 @@ class SquareOptions(Options):
     min_side_px: int = Field(1, ge=1, le=100_000, description="Persons with a smaller square are rejected")
     box: MeasuredBox = Field(
         "annotated_and_keypoints",
-        description="Box whose longer side is the side of the square: annotated = the annotated box, as in the study's document; "
+        description="Box whose longer side is the side of the square: annotated = the annotated box, as in the thesis document; "
         "annotated_and_keypoints = the smallest box around the annotated box and the labelled joints",
     )
 
@@ -128,7 +128,7 @@ def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], ima
 
 
 class CentredSquare:
-    """Square inside the image, the study's rule; persons that cannot be centred are rejected.
+    """Square inside the image, the thesis's rule; persons that cannot be centred are rejected.
 
     The side is limited by the image while the square stays centred in x. The square is then moved up or down into the image.
     The joints must fit in the square before it is snapped to whole pixels.

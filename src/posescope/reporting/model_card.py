@@ -74,8 +74,8 @@ def _limits(inputs: CardInputs) -> str:
     lines = [
         "The model predicts one pose per box. The boxes of the persons must be known, for example from a detector; if a box has "
         "several persons, the model predicts one of them.",
-        "The scores below are of crops that are centred on and sized by the annotated joints. With a box alone, the crop is "
-        "centred on the box and the scores are lower, even with exact boxes.",
+        "The scores below were computed on crops whose centre and size were derived from the annotated joints. If only a box is "
+        "known, the crop is centred on the box and the scores are lower, even with exact boxes.",
         "The model predicts every joint, also occluded and absent ones; the score of the joint indicates its reliability.",
     ]
     if inputs.model.provenance.get("generated_sample"):
@@ -94,18 +94,18 @@ def _data(inputs: CardInputs) -> str:
     rows = [(split, *(f"{counts[split][what]:,}" for what in columns)) for split in ("train", "val", "test")]
     head = ("split", *(name.replace("_", " ") for name in columns))
     other = "" if inputs.trained_on_this_data else "The counts are of this data; the model was trained on other data.\n\n"
-    return f"## Data\n\n{other}{_table(head, rows)}\n\nNo score below is of the test set."
+    return f"## Data\n\n{other}{_table(head, rows)}\n\nAll scores below are from the validation set; none is from the test set."
 
 
 def _recipe(inputs: CardInputs) -> str:
     known = inputs.model.provenance
     training = known.get("training", {})
-    labels = {"train_persons": "training persons", "epoch": "weights of epoch"}
+    labels = {"train_persons": "training persons", "epoch": "selected epoch (checkpoint)"}
     rows = [(words, str(known[name])) for name, words in labels.items() if name in known]
     rows += [
         (name, _format_option(training[name])) for name in sorted(training) if training[name] not in (None, [], {}, False, 0)
     ]
-    return f"## Recipe\n\n{_table(('option', 'value'), rows)}" if rows else "## Recipe\n\nUnknown."
+    return "## Training configuration\n\n" + (_table(("option", "value"), rows) if rows else "Unknown.")
 
 
 def _scores(inputs: CardInputs) -> str:
@@ -135,7 +135,9 @@ def _failures(inputs: CardInputs) -> str:
     claims = [f"- {escape_markdown(finding.claim)}" for finding in about_error[:_FAILURES_SHOWN]]
     population = escape_markdown(" and ".join(dict.fromkeys(finding.persons for finding in about_error if finding.persons)))
     of_population = f" ({population})" if population else ""
-    explained = f"\n\nFindings of the analyses of its features{of_population}:\n\n" + "\n".join(claims) if claims else ""
+    explained = (
+        f"\n\nFindings from the analysis of the model's features{of_population}:\n\n" + "\n".join(claims) if claims else ""
+    )
     shown = "\n".join(map(_escape_line, sentences.split("\n")))
     return f"## Known failures\n\n{shown}{explained}"
 

@@ -23,16 +23,19 @@ from posescope.reporting.setting_captions import add_setting_to_caption, drop_se
 __all__ = ["ReportInputs", "assemble_report"]
 
 _NOTES = {
-    "pck_thesis": "fraction of joints within 5 % of the crop side, mean over persons",
-    "pck@0.2": "fraction of joints within 20 % of the longer side of the box",
+    "pck_thesis": "PCK of the thesis: fraction of joints with an error below 5 % of the crop side, averaged over persons",
+    "pck@0.2": "PCK: fraction of joints with an error of at most 20 % of the longer side of the box",
     "oks_ap": "COCO average precision",
-    "oks_ap50": "at OKS 0.50",
-    "oks_ap75": "at OKS 0.75",
+    "oks_ap50": "COCO average precision at OKS 0.50",
+    "oks_ap75": "COCO average precision at OKS 0.75",
     "oks_ar": "COCO average recall",
-    "mse": "mean squared error of the heatmaps",
+    "mse": "Mean squared error of the heatmaps",
 }
-_NOTES_OF_PROTOCOL = {"coco": "over all annotated persons, rejected persons count as missed", "crops": "over persons with a crop"}
-_NOTES_OF_BOXES = {"ground_truth": "annotated boxes", "results": "results of another system"}
+_NOTES_OF_PROTOCOL = {
+    "coco": "evaluated on all annotated persons (persons rejected during preprocessing count as false negatives)",
+    "crops": "evaluated on persons with a crop",
+}
+_NOTES_OF_BOXES = {"ground_truth": "using ground-truth boxes", "results": "using another system's results"}
 _DECIMALS = {"mse": 6}
 
 
@@ -151,8 +154,10 @@ def _headlines(figures: Mapping[str, Mapping[str, Any]]) -> tuple[Headline, ...]
 def _note_of(name: str, figure: Mapping[str, Any]) -> str:
     """Return the definition, protocol and boxes of a metric value; older files lack the latter two."""
     protocol, boxes = figure.get("protocol"), figure.get("box_source")
-    parts = (_NOTES.get(name), _NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
-    return ", ".join(part for part in parts if part)
+    setting = (_NOTES_OF_PROTOCOL.get(str(protocol)), _NOTES_OF_BOXES.get(str(boxes)))
+    parts = (_NOTES.get(name), ", ".join(part for part in setting if part))
+    note = "; ".join(part for part in parts if part)
+    return f"{note[0].upper()}{note[1:]}." if note else ""
 
 
 def _headline_order(item: tuple[str, Any]) -> tuple[int, str]:

@@ -9,7 +9,7 @@ __all__ = ["describe_evaluation_setting", "add_setting_to_caption", "drop_settin
 
 _COLUMNS = ("protocol", "split", "box_source", "flip_test")
 _PROTOCOLS = {"coco": "protocol coco (all annotated persons)", "crops": "protocol crops (persons with a crop)"}
-_BOXES = {"ground_truth": "annotated boxes", "results": "another system's results"}
+_BOXES = {"ground_truth": "ground-truth boxes", "results": "another system's results"}
 
 
 def describe_evaluation_setting(table: pd.DataFrame) -> str:
@@ -20,7 +20,7 @@ def describe_evaluation_setting(table: pd.DataFrame) -> str:
             Optional: persons and not_found, of which the largest values are stated.
 
     Returns:
-        Such as "213 persons of val, 4 of them without prediction; protocol coco: all annotated persons; annotated boxes; with
+        Such as "213 persons of val, 4 of them without prediction; protocol coco: all annotated persons; ground-truth boxes; with
         flip test". Empty if the table has no rows or lacks one of these columns.
     """
     if table.empty or not set(_COLUMNS) <= set(table.columns):

@@ -51,7 +51,7 @@ def test_persons_who_cannot_be_centred_are_issues(tiny_coco):
 
 
 @pytest.mark.parametrize(("rule", "reason"), [
-    ("centred_square", "joints do not fit in the largest square that is centred on them"),
+    ("centred_square", "joints do not fit in a square centred on them inside the image"),
     ("padded_square", "square shows nothing of the image"),
 ])  # fmt: skip
 def test_a_square_beyond_the_image_is_no_crop(tiny_coco, rule, reason):

@@ -101,8 +101,8 @@ def test_rare_reasons_are_drawn_as_one():
 
 
 def test_long_reasons_are_wrapped():
-    figure = plot_rejected(rejected(("box", "person", "joints do not fit in the largest square that is centred on them", 3, 0.3)))
-    assert figure.data[0].y[0] == "box: joints do not fit in the largest<br>square that is centred on them"
+    figure = plot_rejected(rejected(("box", "person", "joints do not fit in a square centred on them inside the image", 3, 0.3)))
+    assert figure.data[0].y[0] == "box: joints do not fit in a square<br>centred on them inside the image"
 
 
 def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():

@@ -18,22 +18,22 @@ def sentences(inputs) -> list[str]:
 
 def test_each_result_is_one_sentence_with_its_numbers(failure_inputs) -> None:
     types, costs, groups, ranks, effects = sentences(failure_inputs)
-    for number in ("50.0%", "20.0%", "10.0%", "5.0%", "15.0%", "left hand (30.0%)"):
+    for number in ("50.0%", "20.0%", "10.0%", "5.0%", "15.0%", "left hand", "(30.0%)"):
         assert number in types
-    for number in ("miss", "1,006 joints", "0.750 instead of 0.400", "0.250"):
+    for number in ("miss", "1,006 joints", "0.400 to 0.750", "0.250"):
         assert number in costs
     # The group of small persons has three of them, too few to be named.
-    assert "size: medium (OKS 0.250, 20 persons)" in groups
-    assert "size: large (OKS 0.750, 27 persons)" in groups
+    assert "lowest for medium-sized persons (0.250, 20 persons)" in groups
+    assert "highest for large persons (0.750, 27 persons)" in groups
     assert "0.31, interval 0.12 to 0.44" in ranks
-    assert "flip test, with plain arg-max +0.013 (-0.011 to +0.033)" in effects
+    assert effects == "Flip test changes mean OKS by +0.013 (-0.011 to +0.033) with arg-max decoding."
 
 
 def test_tied_groups_are_all_named(failure_inputs) -> None:
     strata = failure_inputs.strata.copy()
     strata.loc[strata["group"] == "small", ["persons", "oks"]] = [20, 0.2504]
     groups = sentences(replace(failure_inputs, strata=strata))[2]
-    assert "size: medium (OKS 0.250, 20 persons) and size: small (OKS 0.250, 20 persons) (tied)" in groups
+    assert "medium-sized persons (0.250, 20 persons) and small persons (0.250, 20 persons), and" in groups
     strata.loc[strata["group"] == "large", "oks"] = 0.25
     assert sentences(replace(failure_inputs, strata=strata))[2] == "All groups have the same OKS, 0.250."
 
@@ -56,7 +56,7 @@ def test_every_plot_and_table_states_its_evaluation_setting(failure_inputs) -> N
         "reliability_plot": plot_reliability(with_setting["reliability"], with_setting["rank_correlations"]),
     }
     section = assemble_failure_section(replace(failure_inputs, **with_setting, **plots))
-    words = "of val; protocol crops (persons with a crop); annotated boxes; with flip test"
+    words = "of val; protocol crops (persons with a crop); ground-truth boxes; with flip test"
     assert all(words.removeprefix("of ") in figure.figure.layout.title.text for figure in section.plots)
     assert section.plots[2].figure.layout.title.text == f"50 persons {words}"
     assert all("protocol crops (persons with a crop)" in table.caption.lower() for table in section.tables)
@@ -85,5 +85,5 @@ def test_missing_decoding_effects_are_omitted(failure_inputs) -> None:
 
 def test_section_can_be_rendered(failure_inputs) -> None:
     page = render_report(ReportContent(title="t", sections=(assemble_failure_section(failure_inputs),)))
-    for words in ("Errors", "The most costly type is miss", "flip test, with plain arg-max"):
+    for words in ("Errors", "mean OKS is miss", "flip test, with plain arg-max"):
         assert words in page

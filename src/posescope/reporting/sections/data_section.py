@@ -86,7 +86,7 @@ def _plots(inputs: DataInputs) -> tuple[ReportPlot, ...]:
         ),
         ReportPlot(
             inputs.box_sizes_plot,
-            "Longer side of the annotated boxes and side of the crop boxes; boxes smaller than the crop are enlarged.",
+            "Longer side of the annotated boxes and side of the crop regions. Regions smaller than the input are upsampled.",
             "Histograms of box sizes by split",
         ),
         ReportPlot(

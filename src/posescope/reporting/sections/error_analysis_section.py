@@ -18,8 +18,30 @@ from posescope.reporting.setting_captions import add_setting_to_caption, drop_se
 
 __all__ = ["FailureInputs", "assemble_failure_section"]
 
-_TIE = " (tied)"
-_MIN_PERSONS = 20  # smaller groups are not named as weakest or strongest
+_MIN_PERSONS = 20  # smaller groups are not named as those with the lowest or highest OKS
+_GROUPS = {
+    ("visibility", "occluded"): "occluded joints",
+    ("visibility", "visible"): "visible joints",
+    ("size", "small"): "small persons",
+    ("size", "medium"): "medium-sized persons",
+    ("size", "large"): "large persons",
+    ("crowding", "no overlap"): "persons whose box overlaps no other box",
+    ("crowding", "1 overlap"): "persons whose box overlaps one other box",
+    ("crowding", "2+ overlaps"): "persons whose box overlaps two or more other boxes",
+    ("truncation", "inside"): "persons whose box does not touch the image border",
+    ("truncation", "at the border"): "persons whose box touches the image border",
+}
+# Sentence by its subject: the effects in the table of decoding effects and the condition of each.
+_EFFECTS = {
+    "The codec's decoder changes mean OKS compared with arg-max decoding": {
+        "own decoder instead of plain arg-max": "without flip test",
+        "own decoder instead of plain arg-max, with flip test": "with flip test",
+    },
+    "Flip test changes mean OKS": {
+        "flip test, with plain arg-max": "with arg-max decoding",
+        "flip test, with own decoder": "with the codec's decoder",
+    },
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,26 +138,24 @@ def _describe_types(table: pd.DataFrame) -> str:
     overall, ranked = fractions.loc[ALL_JOINTS], rank_joints(table)
     if not ranked:
         return "No joint is labelled."
-    missed = overall.get("not found", 0.0)
+    not_found = overall.get("not found", 0.0)
+    shares = ", ".join(f"{overall[name]:.1%} {name}" for name in ("good", "jitter", "inversion", "swap", "miss"))
     return (
-        f"Of the labelled joints {overall['good']:.1%} are good, {overall['jitter']:.1%} jitter, {overall['inversion']:.1%} are "
-        f"inverted, {overall['swap']:.1%} swapped and {overall['miss']:.1%} missed"
-        + (f"; {missed:.1%} belong to persons without prediction" if missed > 0 else "")
-        + f"; the joint with the fewest good predictions is the "
-        f"{ranked[-1].replace('_', ' ')} ({fractions['good'][ranked[-1]]:.1%})."
+        f"Classification of the predictions for labelled joints: {shares}"
+        + (f", {not_found:.1%} not found (joints of persons without prediction)" if not_found > 0 else "")
+        + f". The {ranked[-1].replace('_', ' ')} has the lowest share of good predictions ({fractions['good'][ranked[-1]]:.1%})."
     )
 
 
 def _describe_costs(table: pd.DataFrame) -> str:
     rows = table[table["type"] != ALL_ERRORS]
     worst = rows.sort_values("oks_gain", ascending=False, kind="stable").iloc[0]
-    what = f"The most costly type is {worst['type']}: if its {worst['joints']:,} joints were correct,"
+    joints = pluralise(int(worst["joints"]), "joint")
+    what = f"The error type with the largest effect on mean OKS is {worst['type']}: correcting its {joints} would increase"
     if pd.isna(worst["oks_ap"]):
-        return f"{what} the mean OKS would be {worst['oks_gain']:.3f} higher."
-    return (
-        f"{what} OKS AP would be {worst['oks_ap_corrected']:.3f} instead of {worst['oks_ap']:.3f}, and the mean OKS "
-        f"{worst['oks_gain']:.3f} higher."
-    )
+        return f"{what} mean OKS by {worst['oks_gain']:.3f}."
+    precision = f"OKS AP from {worst['oks_ap']:.3f} to {worst['oks_ap_corrected']:.3f}"
+    return f"{what} {precision} and mean OKS by {worst['oks_gain']:.3f}."
 
 
 def _describe_groups(table: pd.DataFrame) -> str:
@@ -147,19 +167,24 @@ def _describe_groups(table: pd.DataFrame) -> str:
     rounded = ranked["oks"].round(3)
     if rounded.nunique() == 1:
         return f"All groups have the same OKS, {rounded.iloc[0]:.3f}."
-    weakest, strongest = (_describe_tied(ranked[rounded == end]) for end in (rounded.min(), rounded.max()))
-    if _TIE in weakest + strongest:
-        return f"The weakest of the groups: {weakest}; the strongest: {strongest}."
-    return f"The weakest group is {weakest}, the strongest {strongest}."
+    lowest, highest = (_describe_tied(ranked[rounded == end]) for end in (rounded.min(), rounded.max()))
+    return f"OKS is lowest for {lowest}, and highest for {highest}."
 
 
 def _describe_tied(rows: pd.DataFrame) -> str:
-    """Return the name of one group, or of all tied groups."""
+    """Return one group in words, or all tied groups."""
     names = [
-        f"{row['stratum']}: {row['group']} (OKS {row['oks']:.3f}, {pluralise(row['persons'], 'person')})"
+        f"{_describe_group(str(row['stratum']), str(row['group']))} ({row['oks']:.3f}, {pluralise(row['persons'], 'person')})"
         for _, row in rows.iterrows()
     ]
-    return names[0] if len(names) == 1 else " and ".join([", ".join(names[:-1]), names[-1]]) + _TIE
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _describe_group(stratum: str, group: str) -> str:
+    if stratum == "labels":
+        most = f"{group[:-1]} or more" if group.endswith("+") else group.replace("-", " to ")
+        return f"persons with {most} labelled {'joint' if group == '1' else 'joints'}"
+    return _GROUPS.get((stratum, group), f"{stratum}: {group}")
 
 
 def _describe_ranks(table: pd.DataFrame) -> str:
@@ -176,8 +201,13 @@ def _describe_ranks(table: pd.DataFrame) -> str:
 
 
 def _describe_effects(table: pd.DataFrame) -> str:
-    rows = table[table["kind"] == "effect"]
-    effects = [
-        f"{row['variant']} {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})" for _, row in rows.iterrows()
-    ]
-    return f"Effects on mean OKS: {'; '.join(effects)}."
+    effects = {
+        row["variant"]: f"by {row['oks']:+.3f} ({row['oks_low']:+.3f} to {row['oks_high']:+.3f})"
+        for _, row in table[table["kind"] == "effect"].iterrows()
+    }
+    sentences = []
+    for subject, conditions in _EFFECTS.items():
+        clauses = [f"{effects[name]} {condition}" for name, condition in conditions.items() if name in effects]
+        if clauses:
+            sentences.append(f"{subject} {' and '.join(clauses)}.")
+    return " ".join(sentences)
