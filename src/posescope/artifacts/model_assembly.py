@@ -1,4 +1,4 @@
-"""Assembly of a hourglass with autoencoders in its bottlenecks: the start of the second training of the study."""
+"""Assembly of a hourglass with autoencoders in its bottlenecks: the start of the second training of the thesis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The study's codecs: a 1 in the px nearest to the joint, Gaussian-filtered; decoded by arg-max.
+"""The thesis's codecs: a 1 in the px nearest to the joint, Gaussian-filtered; decoded by arg-max.
 
 Component `thesis`, the author's later recipe, filters on the heatmap itself (64 x 64 px for crops of 256 px):
 
@@ -10,7 +10,7 @@ Rounding is to the nearest integer, halves to the even one, as in NumPy.
     flip    joint W - 1 - x is at (W - 1 - x) / s = w - 1 / s - x / s heatmap px, s the stride, w the width of the heatmap: the
             mirror image of px c is at w - 1 / s - c, which is no integer and not w - 1 - c; for s = 4 the nearest px is w - c
 
-Component `thesis_256`, the study's document, filters on a map of the crop's size and area-resizes it by the stride. The peaks are
+Component `thesis_256`, the thesis document, filters on a map of the crop's size and area-resizes it by the stride. The peaks are
 at most 0.0625 (a sigma of 0.5 px is spread over 4 x 4 px). The document does not state the resizing method; docs/thesis.md
 compares several. Area-resizing by an integer factor is the mean over stride x stride px, so this codec is separable too.
 """
@@ -30,7 +30,7 @@ __all__ = ["Thesis256Codec", "ThesisCodec", "ThesisOptions"]
 
 
 class ThesisOptions(Options):
-    """Options of the study's codecs."""
+    """Options of the thesis's codecs."""
 
     stride: int = Field(4, ge=1, le=256, description="Crop px per heatmap px")
     sigma_visible: float = Field(
@@ -40,7 +40,7 @@ class ThesisOptions(Options):
 
 
 class ThesisCodec:
-    """Codec of the study's later recipe: impulse and filter on the heatmap itself."""
+    """Codec of the thesis's later recipe: impulse and filter on the heatmap itself."""
 
     Options = ThesisOptions
 
@@ -51,7 +51,7 @@ class ThesisCodec:
         self._tables = [self._make_table(side) for side in self._impulse_size]
 
     def encode(self, joints: Tensor, visibility: Tensor) -> EncodedTargets:
-        """Return the targets of N persons; all heatmaps have weight 1, also empty ones, as in the study."""
+        """Return the targets of N persons; all heatmaps have weight 1, also empty ones, as in the thesis."""
         x = _nearest_px(joints[..., 0], self.crop_size[1], self._impulse_size[1])
         y = _nearest_px(joints[..., 1], self.crop_size[0], self._impulse_size[0])
         self._tables = [table.to(joints.device) for table in self._tables]  # copied once: a copy per step would delay a GPU
@@ -88,7 +88,7 @@ class ThesisCodec:
 
 
 class Thesis256Codec(ThesisCodec):
-    """Codec of the study's document: impulse and filter at the crop's resolution, then the mean per heatmap px."""
+    """Codec of the thesis document: impulse and filter at the crop's resolution, then the mean per heatmap px."""
 
     def __init__(self, options: ThesisOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__(options, crop_size, joint_count)
@@ -106,6 +106,6 @@ class Thesis256Codec(ThesisCodec):
 
 
 def _nearest_px(x: Tensor, crop_side: int, map_side: int) -> Tensor:
-    """Return int64 map px of crop px by the study's rounding; NaN becomes 0, since its heatmap is empty."""
+    """Return int64 map px of crop px by the thesis's rounding; NaN becomes 0, since its heatmap is empty."""
     px = torch.round(x.double().nan_to_num(0.0) * map_side / crop_side)
     return px.clamp(0, map_side - 1).long()

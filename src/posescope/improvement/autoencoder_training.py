@@ -39,7 +39,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-# The study's widths for its 256 channels.
+# The thesis's widths for its 256 channels.
 _STUDY_CHANNELS, _STUDY_WIDTHS = 256, (192, 128, 64)
 _BLOCK_PERSONS = 1024
 
@@ -97,7 +97,7 @@ class TrainedAutoencoder:
 
 
 def autoencoder_options(options: AutoencoderTraining, code_size: int, in_channels: int) -> AutoencoderOptions:
-    """Return the architecture: the given widths, or the study's in proportion to the channels of the features.
+    """Return the architecture: the given widths, or the thesis's in proportion to the channels of the features.
 
     Args:
         options: training options.

@@ -1,6 +1,6 @@
-"""Parameters of the namespace `improve`. The defaults of the autoencoder are the study's recipe.
+"""Parameters of the namespace `improve`. The defaults of the autoencoder are the thesis's recipe.
 
-The study does not state the batch size and the number of epochs.
+The thesis does not state the batch size and the number of epochs.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
@@ -36,7 +36,7 @@ class AutoencoderTraining(Options):
         default=None,
         min_length=1,
         max_length=6,
-        description="Channels after each 3x3 convolution; null: the study's 192, 128 and 64 for 256, in the same proportion",
+        description="Channels after each 3x3 convolution; null: the thesis's 192, 128 and 64 for 256, in the same proportion",
     )
     code_activation: Literal["relu", "none"] = Field(default="relu", description="Activation after the layer of the code")
     epochs: int = Field(default=100, ge=1, description="Passes over the features")

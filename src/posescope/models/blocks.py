@@ -1,6 +1,6 @@
 """Building blocks of the hourglass: pre-activation residual, resampling by two, and weight initialisation.
 
-Residual with `channels` C (`identity_or_1x1` on the left, the study's `3x3` on the right):
+Residual with `channels` C (`identity_or_1x1` on the left, the thesis's `3x3` on the right):
 
     x ──┬─ BN ReLU 1x1 C/2 ─ BN ReLU 3x3 C/2 ─ BN ReLU 1x1 C ─ + ──>      x ──┬─ ... the same ... ─ + ──>
         └──────────────── identity (1x1 if C changes) ─────────┘              └─────── 3x3 C ───────┘

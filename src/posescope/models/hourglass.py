@@ -1,4 +1,4 @@
-"""The stacked hourglass (Newell, Yang and Deng, ECCV 2016), of which the study's single hourglass is one configuration.
+"""The stacked hourglass (Newell, Yang and Deng, ECCV 2016), of which the thesis's single hourglass is one configuration.
 
 One stack of depth 2 with its named layers:
 
@@ -11,7 +11,7 @@ One stack of depth 2 with its named layers:
 The input of a further stack is the sum of the previous stack's input, features and heatmaps, the latter two after a 1x1
 convolution. Each stack is supervised by the target heatmaps (intermediate supervision). Published networks, with C = 256:
 
-    the study's      residual_skip="3x3", head="thesis"                    14,526,053 parameters for 17 joints, 30.2 GMAC
+    the thesis's     residual_skip="3x3", head="thesis"                    14,526,053 parameters for 17 joints, 30.2 GMAC
     Newell's code    stacks=8, bottleneck_residuals=2,                     23,717,888 parameters for 16 joints
                      stem_channels=(64, 128, 128), head_residual=False
     PyTorch port     stacks=8, bottleneck_residuals=2,                     25,594,624 parameters for 16 joints
@@ -59,7 +59,7 @@ class HourglassOptions(Options):
     bottleneck_residuals: int = Field(default=3, ge=1, le=8, description="Residuals at the coarsest level")
     skip: SkipKind = Field(default="residual", description="Skip connections: with a residual, as identity, or none")
     residual_skip: IdentityPath = Field(
-        default="identity_or_1x1", description="Identity path of all residuals; the study has a 3x3 convolution"
+        default="identity_or_1x1", description="Identity path of all residuals; the thesis has a 3x3 convolution"
     )
     head: HeadKind = Field(
         default="newell",

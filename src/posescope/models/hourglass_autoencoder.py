@@ -3,7 +3,7 @@
     ... level4 ─ bottleneck ─ encoder ─ code ─ decoder ─ restored ─ upsample ...
 
 The skip connections bypass the code. All other weights have the names of the plain hourglass, so that a network can be composed
-of a trained hourglass and an autoencoder that was trained on its features. The study's autoencoder, for 256 channels of 4x4 px
+of a trained hourglass and an autoencoder that was trained on its features. The thesis's autoencoder, for 256 channels of 4x4 px
 (1,578,994 parameters):
 
     256x4x4 ─ 3x3 192 ─ 3x3 128 ─ 3x3 64 ─ linear 1024 -> 50 ─> code
@@ -28,7 +28,7 @@ __all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "Hourgla
 
 
 class AutoencoderOptions(Options):
-    """Options of the autoencoder; the defaults are those of the study."""
+    """Options of the autoencoder; the defaults are those of the thesis."""
 
     channels: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(
         default=(192, 128, 64), min_length=1, max_length=6, description="Output channels of the 3x3 convolutions of the encoder"

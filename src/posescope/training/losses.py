@@ -27,7 +27,7 @@ class MeanSquaredError:
     The mean over persons, joints and px of weight x (1 + foreground_weight x target) x (predicted - target)^2. Almost all px of a
     heatmap are background, and the plain mean is small for empty predictions. The foreground weight increases the influence of
     the peaks (docs/decisions/0006). A joint of weight 0 counts in the number of the mean, so that with weights of 1 the loss is
-    that of the study.
+    that of the thesis.
     """
 
     Options: ClassVar[type[Options]] = MeanSquaredErrorOptions

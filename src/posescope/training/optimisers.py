@@ -13,7 +13,7 @@ __all__ = ["SGD", "AdamW", "AdamWOptions", "RMSProp", "RMSPropOptions", "SGDOpti
 
 
 class RMSPropOptions(Options):
-    """Options of `rmsprop`; the defaults are those of the study's later recipe."""
+    """Options of `rmsprop`; the defaults are those of the thesis's later recipe."""
 
     form: Literal["torch", "textbook"] = Field(
         default="torch", description="Denominator of the step: torch = sqrt(r) + eps, textbook = sqrt(delta + r)"
@@ -154,7 +154,7 @@ class AdamW(torch.optim.AdamW):
 
 
 class SGDOptions(Options):
-    """Options of `sgd`; the default momentum is that of the study's autoencoder."""
+    """Options of `sgd`; the default momentum is that of the thesis's autoencoder."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Fraction of the previous step that is added")
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty added to the gradient")

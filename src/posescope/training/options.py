@@ -1,4 +1,4 @@
-"""Options of a training run. The defaults with the codec `thesis` are the later recipe of the study's author."""
+"""Options of a training run. The defaults with the codec `thesis` are the later recipe of the author of the thesis."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 

@@ -17,7 +17,7 @@ class EpochRecord:
         epoch: number of the epoch, from 1.
         train_loss: mean over the training persons during the epoch, summed over stacks.
         val_loss: mean over the validation persons after the epoch, summed over stacks.
-        val_pck_thesis: the study's PCK, 0..1, mean over the validation persons with a labelled joint.
+        val_pck_thesis: the thesis's PCK, 0..1, mean over the validation persons with a labelled joint.
         learning_rate: learning rate of the last step.
         seconds: wall time, for information only.
     """

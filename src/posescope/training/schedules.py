@@ -24,7 +24,7 @@ class Constant(Options):
 
 
 class ReduceOnPlateauOptions(Options):
-    """Options of `reduce_on_plateau`; the defaults are those of the study."""
+    """Options of `reduce_on_plateau`; the defaults are those of the thesis."""
 
     factor: float = Field(default=5.0, gt=1, description="Divisor of the rate")
     patience: int = Field(default=5, ge=1, description="Epochs without a higher validation PCK before a reduction")

@@ -1,4 +1,4 @@
-"""Validation: loss and the study's PCK on the validation persons."""
+"""Validation: loss and the thesis's PCK on the validation persons."""
 
 from dataclasses import dataclass
 

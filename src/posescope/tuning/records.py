@@ -24,7 +24,7 @@ class TrialRecord:
         number: number of the trial, from 1.
         state: completed (all epochs), pruned, or failed (for `reason`).
         sampled: the sampled number, or the index of a choice, by dotted path.
-        pcks: 0..1, the study's PCK on the validation persons after each epoch.
+        pcks: 0..1, the thesis's PCK on the validation persons after each epoch.
         seconds: wall time of its epochs.
         reason: reason of a failure, else ''.
         sampler_attrs: attributes that sampler and pruner store with it.

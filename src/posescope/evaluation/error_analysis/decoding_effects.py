@@ -5,7 +5,7 @@
     flip test        c                d                                   c - a, d - b (flip test)
 
 Arg-max is the place that the codec assigns to the highest heatmap px, without its neighbours. If the codec decodes by arg-max
-(the study's codecs do), the two columns are equal.
+(the thesis's codecs do), the two columns are equal.
 """
 
 from collections.abc import Mapping

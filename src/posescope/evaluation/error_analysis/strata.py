@@ -35,7 +35,7 @@ Groups = Mapping[str, NDArray[np.bool_]]
 
 
 def stratum_table(cases: Cases, draws: ImageResamples) -> pd.DataFrame:
-    """Return the study's PCK and OKS of each group of persons.
+    """Return the thesis's PCK and OKS of each group of persons.
 
     Args:
         cases: N persons, their neighbours and the sizes of their images.

@@ -1,4 +1,4 @@
-"""The study's percentage of correct keypoints (PCK), on a 64 x 64 grid of the crop whatever the size of the heatmap.
+"""The thesis's percentage of correct keypoints (PCK), on a 64 x 64 grid of the crop whatever the size of the heatmap.
 
     crop px x  ->  cell = clip(rint(x * 64 / W), 0, 63)        (ties go to the even cell)
 
@@ -32,7 +32,7 @@ def pck_thesis(
         crop_size: (height, width) px.
 
     Returns:
-        (N,) float64, 0..1; NaN for a person without labelled joints. The study's value is the mean over the other persons.
+        (N,) float64, 0..1; NaN for a person without labelled joints. The thesis's value is the mean over the other persons.
 
     Example:
         >>> target = np.array([[[10.0, 20.0], [30.0, 40.0]]])
@@ -74,7 +74,7 @@ def _cells(points: NDArray[np.floating], crop_size: tuple[int, int]) -> NDArray[
 
 
 class PckThesisOptions(Options):
-    """No options: grid and radius are the study's, so that values stay comparable with it. The metric `pck` has a choice."""
+    """No options: grid and radius are the thesis's, so that values stay comparable with it. The metric `pck` has a choice."""
 
 
 class PckThesis:
