@@ -31,7 +31,7 @@ INSIDE = torch.arange(16.0, 240.0, 1.0)
 @pytest.mark.parametrize(
     ("codec", "mirrored_bias", "average_bias_max"),
     [
-        # The study's codec: (W - 1 - x) / 4 flips to w - 0.25 - c; w - c is a quarter of a heatmap px, 1 px, too far.
+        # The thesis's codec: (W - 1 - x) / 4 flips to w - 0.25 - c; w - c is a quarter of a heatmap px, 1 px, too far.
         (ThesisCodec(ThesisOptions(), (SIDE, SIDE), 2), 1.0, 0.5),
         (Thesis256Codec(ThesisOptions(), (SIDE, SIDE), 2), 0.0, 1e-6),
         (GaussianCodec(GaussianOptions(decoder="dark"), (SIDE, SIDE), 2), 0.0, 0.02),

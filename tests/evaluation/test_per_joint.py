@@ -61,7 +61,7 @@ def test_joint_hits_by_hand(make_scored):
 
 
 def test_joint_hits_are_unknown_without_a_crop(make_scored):
-    """Another system may find a person without crop: its OKS is known, the study's PCK is not."""
+    """Another system may find a person without crop: its OKS is known, the thesis's PCK is not."""
     scored = make_scored([[[10, 10]], [[10, 10]]], [[[10, 10]], [[10, 10]]], [[2], [2]])
     lost = np.where(np.arange(2)[:, None, None] == 1, np.nan, scored.crop_from_image)
     table = tabulate_joint_hits(replace(scored, crop_from_image=lost), Skeleton(("nose",), (), (0.1,)))

@@ -11,7 +11,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.training.initialisation import build_untrained
 
-# At 64 px the study's PCK allows 3.2 px, more than half the diagonal of a heatmap px (4 px): perfect heatmaps score 1.
+# At 64 px the thesis's PCK allows 3.2 px, more than half the diagonal of a heatmap px (4 px): perfect heatmaps score 1.
 SIZE = 64
 DOTS = Skeleton(joints=("nose", "left_hand", "right_hand"), limbs=((0, 1), (0, 2)), oks_sigmas=(0.05, 0.05, 0.05))
 COLOURS = np.array([[250, 30, 30], [30, 250, 30], [30, 30, 250]], dtype=np.uint8)
