@@ -55,7 +55,7 @@ def test_proximity_fails_if_a_single_end_has_left_the_data() -> None:
     distances[1, 0, 0] = 5.0
     found = claim_data_proximity(EndSteps(-3, 2), distances, 0, NEIGHBOURS, 0, "s")
     assert not found.passed
-    assert "1 of their 4 ends (component 2 at -3 sd)" in found.claim
+    assert "1 of the 4 end points (component 2 at -3 sd)" in found.claim
 
 
 def test_nearest_person_match_needs_the_right_pairs() -> None:

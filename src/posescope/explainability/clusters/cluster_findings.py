@@ -14,7 +14,7 @@ from posescope.explainability.findings import Control, Finding
 
 __all__ = ["NOT_REAL", "DescribedClusters"]
 
-NOT_REAL = "the clusters are not real, so this is a region of a continuum of persons and not a group of its own"
+NOT_REAL = "the clusters are not supported, so this is a region of a continuum of persons and not a group of its own"
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,22 @@ class DescribedClusters:
         if self.traits is None:
             return []
         found = [
-            _trait_finding(f"Cluster {number} ({size} persons) is described by: {_listed(own)}.", own[0], shown_in)
+            _trait_finding(
+                f"Cluster {number} ({size} persons) differs from all other persons in the following attributes (difference in "
+                f"standard deviations): {_listed(own)}.",
+                own[0],
+                shown_in,
+            )
             for number, (size, own) in enumerate(zip(self.clustering.sizes, self.traits.by_cluster, strict=True), start=1)
             if own
         ]
         strongest = self.traits.strongest
         if found or strongest is None:
             return found
-        claim = f"No measured attribute describes a cluster; the most significant difference: {_listed((strongest,))}."
+        claim = (
+            "No measured attribute describes a cluster; the most significant difference (in standard deviations): "
+            f"{_listed((strongest,))}."
+        )
         return [replace(_trait_finding(claim, strongest, shown_in), passed=False)]
 
     def error_findings(self, shown_in: str, *, real: bool) -> list[Finding]:
@@ -126,7 +134,7 @@ class DescribedClusters:
 
 
 def _listed(traits: tuple[Trait, ...], most: int = 3) -> str:
-    return ", ".join(f"{one.description} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}] sd)" for one in traits[:most])
+    return ", ".join(f"{one.description} ({one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}])" for one in traits[:most])
 
 
 def _trait_finding(claim: str, first: Trait, shown_in: str) -> Finding:

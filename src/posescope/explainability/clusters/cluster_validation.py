@@ -119,24 +119,28 @@ class ClusterValidation:
     def describe(self) -> str:
         """Return one sentence with the result and its numbers."""
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
-        measured = (
-            f"silhouette {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}], by its size {describe_structure(own.estimate)}"
-        )
-        control = f"null data of the same covariance without clusters reach {null.min():.3f} to {null.max():.3f}"
-        stability = "there are too few images for a split-half comparison"
+        measured = f"a silhouette of {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}]"
+        control = f"for unclustered reference data with the same covariance ({null.min():.3f} to {null.max():.3f})"
+        guideline = f"By common guidelines a silhouette of this size indicates {describe_structure(own.estimate)}."
+        stability = "There are too few images for a split-half comparison."
         if self.agreement is not None:
-            stability = f"halves of the images agree with an adjusted Rand index of {self.agreement:.2f}"
+            verb = "agree" if self.is_stable else "do not agree sufficiently"
+            needed = "" if self.is_stable else f", {STABLE_AGREEMENT} is needed"
+            stability = f"Clusterings of two halves of the images {verb} (adjusted Rand index {self.agreement:.2f}{needed})."
         if self.is_real:
-            touching = ", which touch" if own.estimate <= LOW_SILHOUETTE else ""
-            return f"The persons fall into {count} real clusters{touching} ({measured}): {control}, and {stability}."
-        best = f"the best clustering, into {count} ({measured})"
+            touching = " that touch" if own.estimate <= LOW_SILHOUETTE else ""
+            return (
+                f"Clustering finds {count} clusters{touching}, with {measured}. This is higher than {control}. "
+                f"{guideline} {stability}"
+            )
         if self.beats_null:
             return (
-                f"There are no real clusters: {best}, is above null data ({control}) but not stable: {stability} "
-                f"({STABLE_AGREEMENT} is needed)."
+                f"There is no evidence of stable clusters: the best clustering has {count} clusters and {measured}, which is "
+                f"higher than {control}, but it is not shown to be stable. {guideline} {stability}"
             )
         return (
-            f"There are no real clusters, only a cut through a continuum: {best}, is not above null data: {control}; {stability}."
+            f"There is no evidence of clusters, only of a continuum: the best clustering has {count} clusters and {measured}, "
+            f"which is not higher than {control}. {guideline} {stability}"
         )
 
     def findings(self, shown_in: str) -> list[Finding]:
@@ -154,10 +158,14 @@ class ClusterValidation:
         null, agreement, count = self.null_agreements, float(self.agreements.mean()), len(self.clustering)
         control = range_control(f"halves of as many points of null data, clustered into {count}", null)
         passed = bool(self.is_stable and agreement > null.max())
-        verdict = "find the same" if self.is_stable else "do not find the same"
-        claim = f"Two halves of the images {verdict} {count} clusters: adjusted Rand index {agreement:.2f}"
+        verdict = "agree" if self.is_stable else "do not agree"
+        claim = f"Clusterings of two halves of the images {verdict} on {count} clusters: adjusted Rand index {agreement:.2f}"
         if self.is_stable and not passed:
-            claim += f"; but null data reach {null.max():.2f}: the directions of most variance alone determine the cut"
+            claim = (
+                f"The agreement of the clusterings of two halves of the images (adjusted Rand index {agreement:.2f}) is not "
+                f"evidence for clusters: unclustered reference data with the same covariance reach up to {null.max():.2f}, since "
+                "the partition follows the directions of largest variance"
+            )
         low, high = np.quantile(self.agreements, [0.025, 0.975])
         return Finding(f"{claim}.", agreement, float(low), float(high), control, passed, shown_in)
 

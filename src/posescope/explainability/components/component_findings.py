@@ -1,4 +1,4 @@
-"""Findings about components: the attribute that describes each, the study's claim, and what all components together predict."""
+"""Findings about components: the attribute that describes each, the thesis's claim, and what all components together predict."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ __all__ = ["ASSOCIATED_MIN_R2", "NAMED_MIN_R2", "STUDY_ATTRIBUTE", "ClaimMaker",
 
 NAMED_MIN_R2 = 0.5  # from this R2 on a component is named by an attribute
 ASSOCIATED_MIN_R2 = 0.1  # from this R2 on it is associated with an attribute; below, it has no name
-STUDY_ATTRIBUTE = "standing"  # the first component, according to the study
+STUDY_ATTRIBUTE = "standing"  # the first component, according to the thesis
 _MOST_READABLE = 5
 _MOST_OTHERS = 3
 
@@ -64,15 +64,16 @@ class ClaimMaker:
         """Describe one component (a row of the names) by its best attribute."""
         low, high = _ends(row)
         named, associated = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
+        attribute, others = f"{row['attribute']} (from {low} to {high}):", self._others(row)
         if named:
-            verb = f"is {low} to {high}:"
+            verb = f"encodes the attribute {attribute}"
         elif associated:
-            verb = f"is associated with {low} to {high}, but not with that alone:"
+            verb = f"is correlated with {'several attributes, most with' if others else 'the attribute'} {attribute}"
         else:
-            verb = "has no name among the measured attributes; the best is"
+            verb = f"is not substantially correlated with any measured attribute; the best is {attribute}"
         ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} {_r2_words(row)}{self._others(row)}. "
+            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} {_r2_words(row)} on held-out persons{others}. "
             f"{_all_attributes_words(row)}"
         )
         return _finding(claim, row, self._pair_control(row), bool(associated), self.shown_in)
@@ -85,26 +86,30 @@ class ClaimMaker:
             for _, other in pairs[pairs["component"] == row["component"]].iterrows()
             if other["attribute"] != row["attribute"] and other["r2"] >= ASSOCIATED_MIN_R2 and beats_chance(other)
         ]
-        return f" (next: {', '.join(others[:_MOST_OTHERS])})" if others else ""
+        return f" (next best: {', '.join(others[:_MOST_OTHERS])})" if others else ""
 
     def claim_of_the_study(self) -> list[Finding]:
-        """Test whether the first component is sitting to standing; empty if that attribute was not measured."""
+        """Test whether the first component encodes sitting versus standing; empty if that attribute was not measured."""
         pairs = self.found.correlations[self.found.correlations["attribute"] == STUDY_ATTRIBUTE].dropna(subset=["r2"])
         if not len(pairs) or pairs["component"].iloc[0] != 1:
             return []
         row, strongest = pairs.iloc[0], pairs.iloc[int(pairs["r2"].to_numpy().argmax())]
         holds, in_part = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
-        verdict = "holds" if holds else "holds only in part" if in_part else "does not hold"
-        claim = f"The study's claim that the first component is sitting to standing {verdict} here: {_r2_words(row)}"
+        verdict = "is reproduced" if holds else "is reproduced only in part" if in_part else "is not reproduced"
+        claim = (
+            f"The thesis's claim that the first component encodes sitting versus standing {verdict}: it predicts "
+            f"{row['attribute']} with {_r2_words(row)} on held-out persons"
+        )
         if strongest["component"] != 1 and beats_chance(strongest):
-            claim += f"; the best single predictor is component {strongest['component']}: {_r2_words(strongest)}"
+            claim += f". Component {strongest['component']} is the best single predictor ({_r2_words(strongest)})"
         return [_finding(claim + ".", row, self._pair_control(row), holds, self.shown_in)]
 
     def claim_readable(self) -> list[Finding]:
         """Return one finding for each of the attributes that all components together predict best."""
         return [
             _finding(
-                f"Linearly readable from {self._source(row)}: {' to '.join(_words(row))}, {_r2_words(row)}.",
+                f"A linear probe on {self._source(row)} predicts {row['attribute']} (from {' to '.join(_words(row))}) with "
+                f"{_r2_words(row)} on held-out persons.",
                 row,
                 self._probe_control(row),
                 passed=True,
@@ -120,7 +125,8 @@ class ClaimMaker:
             return []
         best, names = unreadable[0], ", ".join(row["attribute"] for row in unreadable)
         claim = (
-            f"Not significantly more readable from {self._source(best)} than by chance: {names}; the best is {_r2_words(best)}."
+            f"A linear probe on {self._source(best)} does not predict the following attributes significantly better than chance: "
+            f"{names}; the best is {best['attribute']} with {_r2_words(best)} on held-out persons."
         )
         return [_finding(claim, best, self._probe_control(best), passed=False, shown_in=self.probes_shown_in)]
 
@@ -147,13 +153,14 @@ def _finding(claim: str, row: pd.Series, control: Control, passed: bool, shown_i
 
 
 def _r2_words(row: pd.Series) -> str:
-    return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}] for {row['attribute']} on held-out persons"
+    return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}]"
 
 
 def _all_attributes_words(row: pd.Series) -> str:
     if row["all_r2"] <= row["all_control_high"] or row["all_r2_low"] <= 0:
-        return "All attributes together do not predict it better than chance."
-    return f"All attributes together predict it with R2 {row['all_r2']:.2f} (shuffled: at most {row['all_control_high']:.2f})."
+        return "All attributes together do not predict the component better than chance."
+    most = f"{row['all_control_high']:.2f}"
+    return f"All attributes together predict the component with R2 {row['all_r2']:.2f} (shuffled: at most {most})."
 
 
 def _words(row: pd.Series) -> tuple[str, str]:

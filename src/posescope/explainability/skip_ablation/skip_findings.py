@@ -23,7 +23,7 @@ ALL = "all"
 INTACT = ("intact", "none")
 OWN = (ALL, "own")
 FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-_WORDS = {"zero": "set to zero", "mean": "set to their mean", "shuffled": "taken from another person"}
+_WORDS = {"zero": "set to zero", "mean": "set to their mean", "shuffled": "replaced by those of another person"}
 _SHOWN_IN = "skip_ablation"
 _RANDOM_SETS = 2000
 
@@ -111,10 +111,14 @@ def describe(ablation: Ablation, persons: int) -> str:
     """Summarise the ablation (see `facts_of`) in one paragraph."""
     most = ablation.by_drop()[0]
     drop, worst = ablation.drop(most, ablation.mode), _worst_joint(ablation)
-    modes = [f"{words} {ablation.pck(ALL, mode).estimate:.3f}" for mode, words in _WORDS.items() if (ALL, mode) in ablation.hits]
+    modes = [
+        f"{ablation.pck(ALL, mode).estimate:.3f} with them {words}"
+        for mode, words in _WORDS.items()
+        if (ALL, mode) in ablation.hits
+    ]
     text = (
-        f"On {persons} persons the intact network reaches a PCK of {ablation.pck(*INTACT).estimate:.3f}; with all "
-        f"{len(ablation.layers)} skip connections {', '.join(modes)}. "
+        f"On {persons} persons the intact network reaches a PCK of {ablation.pck(*INTACT).estimate:.3f}. When the activations of "
+        f"all {len(ablation.layers)} skip connections are changed, PCK is {', '.join(modes)}. "
     )
     if ablation.mode != "shuffled":
         text += "More than half of the persons share one image, so activations could not be shuffled between images. "
@@ -122,39 +126,51 @@ def describe(ablation: Ablation, persons: int) -> str:
         return text + f"No single skip connection matters significantly: the largest drop is {_drop_words(drop)}, of {most}."
     idle = ablation.idle()
     if idle:
-        text += f"Idle skip connections: {', '.join(idle)}. "
+        text += f"Redundant skip connections: {', '.join(idle)}. "
     text += (
-        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK falls by {_drop_words(drop)}"
-        f"{_rival_words(ablation)}. With all of them replaced, {worst[0]} loses most (-{worst[1]:.3f}). "
+        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK drops by {_drop_words(drop)}"
+        f"{_rival_words(ablation)}. With the activations of all skip connections {_WORDS[ablation.mode]}, the PCK of {worst[0]} "
+        f"drops most, by {worst[1]:.3f}. "
     )
     return text + "The network was not retrained, so this shows what it relies on, not what it could learn to do without."
 
 
 def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    own = control_of("each person's own activations, read and patched: drop", ablation.drop(*OWN))
+    own = control_of("sanity check, activations replaced by the same person's own: PCK drop", ablation.drop(*OWN))
     words, order = _WORDS[ablation.mode], ablation.by_drop()
     drops = {level: ablation.drop(level, ablation.mode) for level in (ALL, *order)}
-    together, most, least = drops[ALL], drops[order[0]], drops[order[-1]]
+    together, most = drops[ALL], drops[order[0]]
     before, after = ablation.pck(*INTACT).estimate, ablation.pck(ALL, ablation.mode).estimate
+    passed = together.low > max(own.high or 0.0, 0.0)
+    verdict = "depends" if passed else "does not measurably depend"
     yield _finding(
-        f"The skip connections carry information about a person's joints: with all of them {words}, PCK changes from "
+        f"The prediction {verdict} on the skip connections: with the activations of all of them {words}, PCK changes from "
         f"{before:.3f} to {after:.3f}, a drop of {_drop_words(together)}",
         together,
         own,
-        passed=together.low > max(own.high or 0.0, 0.0),
+        passed=passed,
     )
     yield from _claim_small_joints(ablation, seed)
     yield _claim_most_important(ablation, order, own)
-    idle = order[-1] in ablation.idle()
-    verdict = "within the tolerance in every mode" if idle else "which is too uncertain to call it idle"
-    if least.low > 0:
-        verdict = "so it is not idle"
     yield _finding(
-        f"A skip connection is idle: {words}, {order[-1]} costs {_drop_words(least)} of PCK, {verdict}",
-        least,
-        control_of(f"{order[0]}, {words}: drop", most),
-        passed=idle and most.low > 0,
+        _redundancy_words(ablation, order, drops),
+        drops[order[-1]],
+        control_of(f"{order[0]}, activations {words}: drop", most),
+        passed=order[-1] in ablation.idle() and most.low > 0,
     )
+
+
+def _redundancy_words(ablation: Ablation, order: list[str], drops: Mapping[str, Interval]) -> str:
+    """State whether the skip connection with the smallest drop is redundant."""
+    last, words = order[-1], _WORDS[ablation.mode]
+    measured = f"with the activations of {last} {words}, PCK drops by {_drop_words(drops[last])}"
+    if last in ablation.idle() and drops[order[0]].low > 0:
+        return f"{last} is redundant: {measured}, and the drop is within {ablation.tolerance:g} in every mode"
+    if last in ablation.idle():
+        return f"No skip connection is shown to be redundant: {measured}, but no other one has a significant effect either"
+    if all(drops[layer].low > ablation.tolerance for layer in order):
+        return f"No skip connection is redundant: {measured}, the smallest drop of the {len(order)}"
+    return f"No skip connection is shown to be redundant: {measured}, and a drop above {ablation.tolerance:g} is not excluded"
 
 
 def _ahead(ablation: Ablation, first: str, second: str) -> Interval:
@@ -172,17 +188,23 @@ def _rival_words(ablation: Ablation) -> str:
 def _claim_most_important(ablation: Ablation, order: list[str], own: Control) -> Finding:
     """Test whether the first skip connection loses more than the second; a single one must lose more than nothing."""
     words, most = _WORDS[ablation.mode], ablation.drop(order[0], ablation.mode)
-    claim = f"Of the {len(order)} skip connections {order[0]} matters most: {words}, it costs {_drop_words(most)} of PCK"
+    measured = f"with its activations {words}, PCK drops by {_drop_words(most)}"
     if len(order) == 1:
-        return _finding(claim, most, own, passed=most.low > 0)
+        verdict = "matters" if most.low > 0 else "does not matter significantly"
+        return _finding(f"The only skip connection, {order[0]}, {verdict}: {measured}", most, own, passed=most.low > 0)
     ahead = _ahead(ablation, order[0], order[1])
-    claim += f", {_drop_words(ahead)} more than {order[1]}"
+    passed = most.low > 0 and ahead.low > 0
+    verdict = "matters most" if passed else "is not significantly more important than the others"
+    claim = (
+        f"Of the {len(order)} skip connections, {order[0]} {verdict}: {measured}; the difference to {order[1]} is "
+        f"{_drop_words(ahead)}"
+    )
     control = control_of(f"the next one, {order[1]}: drop", ablation.drop(order[1], ablation.mode))
-    return _finding(claim, most, control, passed=most.low > 0 and ahead.low > 0)
+    return _finding(claim, most, control, passed=passed)
 
 
 def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    """Test whether joints of the face lose more, as the study found; no finding for a skeleton without them."""
+    """Test whether the PCK of the face drops more, as in the thesis; no finding for a skeleton without them."""
     face = [index for index, joint in enumerate(ablation.joints) if joint in FACE]
     others = [index for index in range(len(ablation.joints)) if index not in face]
     reference, hits = ablation.hits[INTACT], ablation.hits[ALL, ablation.mode]
@@ -192,10 +214,13 @@ def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
     if not np.isfinite(contrast.estimate) or not np.isfinite(contrast.low):
         return
     chance = _random_joints_control(ablation.scores, reference, hits, face, seed)
+    passed = contrast.low > 0 and contrast.estimate > (chance.high or 0.0)
+    verdict = "matter most" if passed else "do not matter significantly more"
     yield _finding(
-        f"The skip connections matter most for small joints: with all of them {_WORDS[ablation.mode]}, nose, eyes and ears lose "
-        f"{contrast.estimate:+.3f} [{contrast.low:+.3f}, {contrast.high:+.3f}] more than the other joints",
-        contrast, chance, passed=contrast.low > 0 and contrast.estimate > (chance.high or 0.0),
+        f"The skip connections {verdict} for the joints of the face: with the activations of all of them "
+        f"{_WORDS[ablation.mode]}, the PCK drop of nose, eyes and ears minus that of the other joints is "
+        f"{contrast.estimate:+.3f} [{contrast.low:+.3f}, {contrast.high:+.3f}]",
+        contrast, chance, passed=passed,
     )  # fmt: skip
 
 

@@ -49,10 +49,12 @@ def claim_nearest_person_match(
     nearer = resample_images(groups, seed).mean_interval(others - np.diagonal(pairs), groups)
     control = _permutation_control(pairs, others, seed)
     passed = nearer.low > max(0.0, control.high)
-    verdict = "match" if passed else "do not significantly match"
+    verdict = "are" if passed else "are not significantly"
     claim = (
-        f"Decoded traversal steps {verdict} the predictions for their nearest persons: the mean distance is {own:.1f} px per "
-        f"joint, {nearer.estimate:.1f} px [{nearer.low:.1f}, {nearer.high:.1f}] less than to the nearest persons of other steps."
+        f"The poses decoded along the traversals {verdict} closer to the prediction for the nearest person of their step than to "
+        f"those for the nearest persons of other steps: the mean distance per joint is {own:.1f} px, {nearer.estimate:.1f} px "
+        f"[{nearer.low:.1f}, {nearer.high:.1f}] less than for other steps; for random pairs the difference is "
+        f"{control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
     )
     what = control_of("random pairs of step and person: difference", control)
     return Finding(claim, nearer.estimate, nearer.low, nearer.high, what, passed, shown_in)
@@ -67,10 +69,14 @@ def claim_displacement(displacement: Displacement, perturbation: Perturbation, s
         shown_in: name of the image that shows it.
     """
     own, control, passed = displacement.own, displacement.random, displacement.is_significant
-    verdict = "moves the joints" if passed else "does not move the joints significantly more than random directions do"
+    verdict = (
+        "moves the joints more than random directions do"
+        if passed
+        else "does not move the joints significantly more than random directions do"
+    )
     claim = (
-        f"Component {displacement.component} {verdict}: perturbed from -{perturbation.perturbation_sd:g} to "
-        f"+{perturbation.perturbation_sd:g} sd along it, the decoded joints of {perturbation.persons} persons move "
+        f"Component {displacement.component} {verdict}: when the features are shifted from -{perturbation.perturbation_sd:g} "
+        f"to +{perturbation.perturbation_sd:g} sd along it, the decoded joints of {perturbation.persons} persons move "
         f"{own.estimate:.2f} px per joint [{own.low:.2f}, {own.high:.2f}]; along random directions of the same length "
         f"{control.estimate:.2f} px [{control.low:.2f}, {control.high:.2f}]."
     )
@@ -86,18 +92,20 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
     """
     attribute, own, control = attribute_named(effect.attribute), effect.own, effect.random
     words = (attribute.low, attribute.high) if own.estimate > 0 else (attribute.high, attribute.low)
-    verdict = "does not change the pose significantly"
+    verdict = "has no significant effect on the pose; its most certain effect"
     if effect.is_significant:
         slightly = "" if abs(own.estimate) >= _LARGE else "slightly "
-        verdict = f"changes persons {slightly}from {words[0]} to {words[1]}"
+        verdict = f"changes the pose {slightly}from {words[0]} to {words[1]}"
     claim = (
-        f"Component {effect.component} {verdict}: perturbed from -{perturbation.perturbation_sd:g} to "
-        f"+{perturbation.perturbation_sd:g} sd along it, the decoded poses of {perturbation.persons} persons change from "
-        f"{effect.low:.2f} to {effect.high:.2f} {attribute.unit} of {effect.attribute.replace('_', ' ')}, {own.estimate:+.2f} "
-        f"standard deviations [{own.low:+.2f}, {own.high:+.2f}]; along random directions of the same length "
-        f"{control.estimate:+.2f} [{control.low:+.2f}, {control.high:+.2f}]."
+        f"Component {effect.component} {verdict}: when the features are shifted from -{perturbation.perturbation_sd:g} to "
+        f"+{perturbation.perturbation_sd:g} sd along it, the mean of the attribute {effect.attribute} over the decoded poses of "
+        f"{perturbation.persons} persons changes from {effect.low:.2f} to {effect.high:.2f} {_unit_words(attribute.unit)}"
+        f"({own.estimate:+.2f} [{own.low:+.2f}, {own.high:+.2f}] standard deviations of the attribute); along random directions "
+        f"of the same length it changes by {control.estimate:+.2f} [{control.low:+.2f}, {control.high:+.2f}]."
     )
     passed = effect.is_significant
+    if not passed:
+        claim += f" The interval {'overlaps that of random directions' if effect.least > 0 else 'contains zero'}."
     return Finding(claim, own.estimate, own.low, own.high, control_of(_RANDOM_DIRECTIONS, control), passed, shown_in)
 
 
@@ -128,16 +136,16 @@ def claim_data_proximity(
     left = [index for index, end in enumerate(nearer) if draws.mean_interval(end, neighbours.groups).high >= _FAR]
     inside = not left and outside <= count / 2
     passed = inside and own.high < control.low
-    verdict = "stay close to the data" if passed else "leave the data"
+    verdict = "stay close to the data" if passed else "leave the distribution of the data"
     if inside and not passed:
         verdict = "are no closer to the data than random directions"
     names = f" ({_end_names(left, ends)})" if left else ""
     claim = (
-        f"At {ends} the traversals {verdict}: {len(left)} of their {count} ends{names} are farther from the nearest person than "
-        f"about {_FAR:.0%} of persons are from theirs, and no person lies beyond {outside} of them; on average the ends are "
-        f"farther than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the persons' own neighbours; along random "
-        f"directions of the "
-        f"same length {control.estimate:.0%}."
+        f"At {ends} the traversals {verdict}. For {len(left)} of the {count} end points{names} the distance to the nearest "
+        f"person is above about the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} end "
+        f"points no person has a more extreme score on that component. On average the distance of an end point is larger than "
+        f"{own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the distances between persons; for random directions of the same "
+        f"length {control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
     return Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in)
@@ -145,7 +153,14 @@ def claim_data_proximity(
 
 def _end_names(left: list[int], ends: EndSteps) -> str:
     steps = ends.outermost
-    return ", ".join(f"component {index // len(steps) + 1} at {steps[index % len(steps)]:+g} sd" for index in left)
+    found: dict[int, list[str]] = {}
+    for index in left:
+        found.setdefault(index // len(steps) + 1, []).append(f"{steps[index % len(steps)]:+g}")
+    return ", ".join(f"component {component} at {' and '.join(own)} sd" for component, own in found.items())
+
+
+def _unit_words(unit: str) -> str:
+    return f"{'torso lengths' if unit == 'torsos' else unit} " if unit else ""
 
 
 def _permutation_control(pairs: NDArray[np.float64], others: NDArray[np.float64], seed: int) -> Interval:

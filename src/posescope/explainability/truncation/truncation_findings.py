@@ -2,7 +2,7 @@
 
 layer matters           PCK falls if all components of the layer are set to their mean    control: all components kept
 first k suffice         PCK does not fall with the first k components                     control: k random components
-later ones are noise    the study's claim for the components after the first n            control: n random components
+later ones are noise    the thesis's claim for the components after the first n            control: n random components
 later ones predict      PCK rises with the components after the first n alone             control: no components
 """
 
@@ -29,7 +29,7 @@ _NO_COMPONENTS = ComponentSubset("first", 0)
 
 @dataclass(frozen=True)
 class NoiseClaim:
-    """The study's claim that the components after the first ones are noise.
+    """The thesis's claim that the components after the first ones are noise.
 
     Attributes:
         count: number of first components.
@@ -50,7 +50,7 @@ class TruncationSetup:
         features: D, numbers per person.
         axes: P, number of components.
         explained_variance_ratio: fraction of the variance that they explain together.
-        noise: the study's claim; None if there are too few components for it.
+        noise: the thesis's claim; None if there are too few components for it.
     """
 
     layer: str
@@ -87,7 +87,7 @@ def facts_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> Facts
 
 
 def findings_of(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> tuple[Finding, ...]:
-    """Return the findings of all curves (see `facts_of`); none has PCK at stake, since none is about errors on real data."""
+    """Return the findings of all curves (see `facts_of`); their `pck_at_stake` is 0."""
     return tuple(finding for curve in curves for finding in _findings(curve, setup))
 
 
@@ -96,19 +96,19 @@ def describe(curves: Sequence[TruncationCurve], setup: TruncationSetup) -> str:
     sentences = [
         f"The features of {setup.persons} persons at {setup.layer} ({setup.features} numbers, {setup.axes} components that "
         f"explain {setup.explained_variance_ratio:.1%} of the variance) were reconstructed from subsets of their components and "
-        "decoded."
+        f"decoded. Components are sufficient if the upper end of the 95 % interval of the PCK drop is at most "
+        f"{curves[0].tolerance:g}."
     ]
     for curve in curves:
         intact, none = curve.pck(INTACT), curve.pck(_NO_COMPONENTS)
         sentences.append(
-            f"{_capital(_CONDITIONS[curve.skips])} PCK is {intact.estimate:.3f}, and {none.estimate:.3f} without components; "
-            f"{_sufficient(curve)}."
+            f"{_capital(_CONDITIONS[curve.skips])}, PCK is {intact.estimate:.3f} in the intact network and {none.estimate:.3f} "
+            f"without any component. {_capital(_sufficient(curve))}."
         )
         if curve.skips == "own" and curve.drop(_NO_COMPONENTS).estimate < intact.estimate / 2:
             sentences.append("Most of the prediction bypasses the layer, so this curve says little about its content.")
     sentences.append(
-        f"A number of components suffices if the whole interval of the drop of PCK is within {curves[0].tolerance:g}. The "
-        "components are computed from the same persons, without annotated joints. The network was not trained for truncated "
+        "The components are computed from the same persons, without annotated joints. The network was not trained for truncated "
         "features."
     )
     return " ".join(sentences)
@@ -126,9 +126,10 @@ def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
     whole = ComponentSubset("first", curve.axes)
     drop, gap = curve.drop(_NO_COMPONENTS), curve.drop(_NO_COMPONENTS, reference=whole)
     passed = drop.low > 0 and gap.low > 0 and drop.estimate > curve.tolerance
+    verdict = "depends" if passed else "is not shown to depend"
     claim = (
-        f"{_CONDITIONS[curve.skips]}, the prediction depends on {layer}: with all its components at their mean, PCK changes from "
-        f"{curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} ({_drop_words(drop)})"
+        f"{_CONDITIONS[curve.skips]}, the prediction {verdict} on {layer}: with all its components at their mean, "
+        f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} ({_drop_words(drop)})"
     )
     return _finding(claim, passed, drop, control_of(f"all {curve.axes} components kept: drop", curve.drop(whole)))
 
@@ -136,18 +137,23 @@ def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
 def _claim_first_suffice(curve: TruncationCurve) -> Finding:
     if curve.sufficient in (None, 0, curve.axes):
         drop = curve.drop(ComponentSubset("first", curve.axes if curve.sufficient is None else curve.sufficient))
-        claim = f"{_CONDITIONS[curve.skips]}, some of the first components suffice: {_sufficient(curve)} ({_drop_words(drop)})"
+        claim = (
+            f"{_CONDITIONS[curve.skips]}, it is not shown that some of the first components are needed and sufficient: "
+            f"{_sufficient(curve)} ({_drop_words(drop)})"
+        )
         return _finding(claim, False, drop, control_of("no components: drop", curve.drop(_NO_COMPONENTS)))
     count = curve.sufficient or 0
     first, random = ComponentSubset("first", count), subset_of("random", count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components suffice: PCK {curve.pck(first).estimate:.3f}, "
-        f"{curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)}); {_too_few(curve)}"
-    )
     passed = gap.low > 0
+    verdict = "are sufficient" if passed else "are not shown to be better than random ones"
+    claim = (
+        f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components {verdict}: PCK is "
+        f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} in the intact network "
+        f"({_drop_words(drop)}); {_too_few(curve)}"
+    )
     return _finding(
-        claim if passed else f"{claim}; {count} random components do as well",
+        claim,
         passed,
         drop,
         control_of(f"{count} random components: drop", curve.drop(random)),
@@ -159,27 +165,39 @@ def _claim_noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     random = subset_of("random", noise.count, curve.axes)
     drop, gap = curve.drop(first), curve.drop(random, reference=first)
     claim = (
-        f"{_CONDITIONS[curve.skips]}, the components after number {noise.count} are noise, as the study says: the first "
-        f"{noise.count}, which explain {noise.explained_variance_ratio:.0%} of the variance, reach a PCK of "
-        f"{curve.pck(first).estimate:.3f}, {curve.pck(INTACT).estimate:.3f} intact ({_drop_words(drop)})"
+        f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, noise, drop, gap)}: with the first {noise.count} components "
+        f"({noise.explained_variance_ratio:.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact network "
+        f"{curve.pck(INTACT).estimate:.3f} ({_drop_words(drop)})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
-    if drop.low <= curve.tolerance < drop.high:
-        claim += f"; whether the drop is within {curve.tolerance:g} is uncertain"
     if gap.low <= 0:
-        claim += f"; {noise.count} random components do as well, so nothing follows"
+        claim += f"; {noise.count} random components are not significantly worse"
     return _finding(claim, passed, drop, control_of(f"{noise.count} random components: drop", curve.drop(random)))
+
+
+def _noise_verdict(curve: TruncationCurve, noise: NoiseClaim, drop: Interval, gap: Interval) -> str:
+    later = f"components from number {noise.count + 1} on"
+    if drop.low > curve.tolerance:
+        return f"{later} affect PCK, contrary to the thesis, which calls them noise"
+    if drop.high > curve.tolerance:
+        return (
+            f"it is uncertain whether {later} are noise, as the thesis says (a PCK drop up to {curve.tolerance:g} does not count)"
+        )
+    if gap.low <= 0:
+        return f"{later} are not shown to be noise, as the thesis says"
+    return f"{later} do not affect PCK, which agrees with the thesis"
 
 
 def _claim_remaining_predict(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     _, rest = _split(curve, noise)
     alone, gain = curve.pck(rest), curve.drop(_NO_COMPONENTS, reference=rest)
-    claim = (
-        f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry information about a person: they "
-        f"change PCK from {curve.pck(_NO_COMPONENTS).estimate:.3f} to {alone.estimate:.3f} (by {gain.estimate:+.3f} "
-        f"[{gain.low:+.3f}, {gain.high:+.3f}])"
-    )
     passed = gain.low > 0 and gain.estimate > curve.tolerance
+    amount = "information" if passed else "only negligible information" if gain.low > 0 else "no measurable information"
+    claim = (
+        f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry {amount} about the pose: PCK is "
+        f"{alone.estimate:.3f} with them and {curve.pck(_NO_COMPONENTS).estimate:.3f} without any component (difference "
+        f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}])"
+    )
     if gain.low > 0 and not passed:
         claim += f"; a gain up to {curve.tolerance:g} does not count"
     return _finding(claim, passed, alone, control_of("no components: PCK", curve.pck(_NO_COMPONENTS)))
@@ -195,22 +213,22 @@ def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Fin
 
 def _sufficient(curve: TruncationCurve) -> str:
     if curve.sufficient is None:
-        return f"even with all {curve.axes} components the drop is not certainly within the tolerance"
+        return f"even with all {curve.axes} components, a PCK drop above {curve.tolerance:g} is not excluded"
     if curve.sufficient == 0:
-        return "no component is needed, since nothing is lost without them"
+        return "no component is needed, since PCK does not drop without them"
     if curve.sufficient == curve.axes:
-        return f"all {curve.axes} components are needed, {_too_few(curve)}"
-    return f"the first {curve.sufficient} suffice, {_too_few(curve)}"
+        return f"all {curve.axes} components are needed; {_too_few(curve)}"
+    return f"the first {curve.sufficient} components are sufficient; {_too_few(curve)}"
 
 
 def _too_few(curve: TruncationCurve) -> str:
     count = curve.insufficient
     if count is None:
         return "fewer were not measured"
-    drop = curve.drop(ComponentSubset("first", count))
+    drop, verb = curve.drop(ComponentSubset("first", count)), "is" if count == 1 else "are"
     if drop.low <= curve.tolerance:
-        return f"for {count or 'none'} it is uncertain ({_drop_words(drop)})"
-    return f"{count or 'none'} {'do' if count != 1 else 'does'} not ({_drop_words(drop)})"
+        return f"whether {count or 'none'} {verb} sufficient is uncertain ({_drop_words(drop)})"
+    return f"{count} {verb} not sufficient ({_drop_words(drop)})"
 
 
 def _drop_words(drop: Interval) -> str:

@@ -38,8 +38,9 @@ def assemble_explain_sections(components: Components | None, analyses: Mapping[s
 def _findings_section(findings: list[Finding]) -> Section:
     supported = sum(finding.passed for finding in findings)
     text = (
-        f"{supported} of {len(findings)} tested claims are supported. Each is listed with its control, the same measurement "
-        "without the effect. Claims with the largest effect on the error come first. Intervals are 95 % intervals."
+        f"{supported} of {len(findings)} tested claims are supported. The column control gives the same measurement where "
+        "there is no effect, for example with permuted labels or random directions. Claims with the largest effect on the "
+        "error come first. Intervals are 95 % intervals."
         f"{_describe_population(findings)}"
     )
     rows = [
