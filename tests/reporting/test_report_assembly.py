@@ -138,7 +138,7 @@ def test_a_figure_says_of_whom_it_is(inputs):
     for note, population in ((ap.note, "all annotated persons"), (pck.note, "persons with a crop")):
         assert population in note
         assert note.endswith("ground-truth boxes.")
-    assert "false negatives" in ap.note
+    assert "not detected" in ap.note
 
 
 def test_the_worst_and_the_surest_joints_are_named(inputs):

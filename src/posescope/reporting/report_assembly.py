@@ -32,7 +32,7 @@ _NOTES = {
     "mse": "Mean squared error of the heatmaps",
 }
 _NOTES_OF_PROTOCOL = {
-    "coco": "evaluated on all annotated persons (persons rejected during preprocessing count as false negatives)",
+    "coco": "evaluated on all annotated persons (persons rejected during preprocessing count as not detected)",
     "crops": "evaluated on persons with a crop",
 }
 _NOTES_OF_BOXES = {"ground_truth": "using ground-truth boxes", "results": "using another system's results"}
