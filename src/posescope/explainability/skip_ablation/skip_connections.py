@@ -43,7 +43,10 @@ class SkipAblationOptions(Options):
 
     persons: int = Field(400, ge=2, description="Maximum number of persons with labelled joints")
     tolerance: float = Field(
-        0.01, ge=0, lt=1, description="A skip is idle if the interval of its drop of PCK is within this tolerance in every mode"
+        0.01,
+        ge=0,
+        lt=1,
+        description="A skip is redundant if the interval of its drop of PCK is within this tolerance in every mode",
     )
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
 

@@ -1,9 +1,9 @@
 """Findings, facts and note of the analysis `skip_ablation`.
 
     all skips matter       PCK falls if all skip connections are replaced     control: each person's own activations
-    small joints matter    joints of the face lose more than the others       control: the same number of random joints
+    face joints matter     PCK of the face drops more than of the others      control: the same number of random joints
     most important skip    one skip connection matters most                   control: the next one
-    idle skip              one skip connection does not matter                control: the most important one
+    redundant skip         one skip connection does not matter                control: the most important one
 
 The findings use the mode `shuffled`, or `mean` if the persons cannot be shuffled between images.
 """
@@ -136,7 +136,7 @@ def describe(ablation: Ablation, persons: int) -> str:
 
 
 def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
-    own = control_of("sanity check, activations replaced by the same person's own: PCK drop", ablation.drop(*OWN))
+    own = control_of("sanity check, PCK drop with activations replaced by the same person's own", ablation.drop(*OWN))
     words, order = _WORDS[ablation.mode], ablation.by_drop()
     drops = {level: ablation.drop(level, ablation.mode) for level in (ALL, *order)}
     together, most = drops[ALL], drops[order[0]]

@@ -2,7 +2,7 @@
 
     f(i, c) = mean + c * sqrt(variance_i) * axis_i            component i, step c
 
-The study showed the person nearest to f. Here f also replaces the activation of its layer and is decoded by the rest of the
+The thesis showed the person nearest to f. Here f also replaces the activation of its layer and is decoded by the rest of the
 network to heatmaps and joints. The activations of the skip connections are constant during the traversal, so only the component
 changes. Layers before the patched one see an image of the mean colour, or with `skips: person` that person's crop. In a stack of
 hourglasses, paths that bypass the layer carry the features of that image.

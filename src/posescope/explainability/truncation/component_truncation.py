@@ -3,7 +3,7 @@
     f  = mean + sum over all components of  score_i * axis_i  (+ directions beyond the stored axes)
     f' = mean + sum over a subset of them                     replaces f in the forward pass
 
-The study called the components after the 50th noise because they explain little variance. Here f' is decoded by the rest of the
+The thesis called the components after the 50th noise because they explain little variance. Here f' is decoded by the rest of the
 network and the predicted joints are scored. The controls are k random components and the last k components.
 
 The skip connections carry either each person's own activations, or their mean over persons together with an image of the mean
@@ -128,7 +128,7 @@ class Truncation:
         return replace(curve, hits={**hits, **_score(inputs, rows, skips, [control])})
 
     def _subsets(self, axes: int, noise: NoiseClaim | None) -> list[ComponentSubset]:
-        """List the intact network, the first k, the controls, and the subsets for the study's claim, each once."""
+        """List the intact network, the first k, the controls, and the subsets for the thesis's claim, each once."""
         controls = [count for count in self.options.control_counts if count < axes]
         subsets = [INTACT, *(ComponentSubset("first", count) for count in component_counts(self.options.counts, axes))]
         subsets += [subset_of("random", count, axes) for count in controls]
@@ -140,7 +140,7 @@ class Truncation:
 
 
 def _noise_claim(components: Components) -> NoiseClaim | None:
-    """Apply the study's claim: noise begins after 50 components, or after the variance that its first 50 components explain."""
+    """Apply the thesis's claim: noise begins after 50 components, or after the variance that its first 50 components explain."""
     axes, ratio = len(components), components.explained_variance_ratio
     count = _NOISE_FROM if axes > _NOISE_FROM else components.components_for(_NOISE_VARIANCE)
     return NoiseClaim(count, float(ratio[:count].sum())) if count < axes else None
