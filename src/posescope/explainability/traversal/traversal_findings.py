@@ -144,8 +144,8 @@ def claim_data_proximity(
         f"At {ends} the traversals {verdict}. For {len(left)} of the {count} end points{names} the distance to the nearest "
         f"person is above about the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} "
         f"end points no person has a more extreme score on that component. On average the distance of an end point is larger "
-        f"than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the distances between persons; for random directions of the same "
-        f"length {control.estimate:.0%}."
+        f"than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the distances between persons; for random directions of the "
+        f"same length {control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
     return Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in)
