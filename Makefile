@@ -1,6 +1,6 @@
 # The only commands a newcomer needs. Everything is installed into .venv, in exactly the versions of requirements.lock.
 #
-#   make run                       the whole flow on the generated sample, about 5 minutes on 2 cores
+#   make run                       the whole flow on the generated sample, 4 to 6 minutes on 2 cores
 #   make test                      the test suite; `make test-all` adds the slow ones
 #   make install                   the set-up alone; TORCH_INDEX=<url> chooses PyTorch's own index (its CPU index, say)
 #   make lint | format             ruff, strict mypy, import-linter
@@ -31,6 +31,8 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	@# torch first, by exact version: as a dependency pip could choose a build of several gigabytes.
 	$(BIN)/pip install --quiet --constraint requirements.lock $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) $(TORCH)
+	@# Entry points of an older build in src/ would be found before those of the installed package.
+	rm -rf src/*.egg-info
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev,viz]'
 	@touch $@
 

@@ -26,7 +26,7 @@ def words(tmp_path: Path) -> list[str]:
 
 def test_it_returns_the_outputs(words: list[str]) -> None:
     result = main(words)
-    assert [archive.state for archive in result["fetched_archives"].load()] == ["not fetched"]
+    assert [archive.state for archive in result["fetched_archives"].load()] == ["not downloaded"]
 
 
 def test_without_arguments_it_reads_the_arguments_of_the_process(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_it_raises_errors_as_they_are(words: list[str], tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match=r"modelling\.training\.epochs"):
         main(words)
     places = f"data_engineering.sample=null,data_dir={tmp_path / 'data'},raw_dir={tmp_path / 'raw'}"
-    with pytest.raises(DataError, match="there is no such folder"):
+    with pytest.raises(DataError, match="raw_dir"):
         main(["--env", "test", "--pipelines", "data_engineering", "--params", places])
     with pytest.raises(ValueError, match="no_such"):
         main(["--env", "test", "--pipelines", "no_such"])

@@ -88,7 +88,8 @@ def test_missing_images_are_named(places: str, tmp_path: Path) -> None:
 
 def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
     message = error_message(invoke(f"{places},data_engineering.sample=null", "data_engineering"))
-    assert message.startswith(f"{tmp_path / 'raw'}: there is no such folder. raw_dir names the data set's folder.")
+    assert message.startswith(f"{tmp_path / 'raw'}: ")
+    assert "raw_dir" in message
     assert_only_a_record_of_the_failure(tmp_path, outputs={})
 
 
@@ -97,9 +98,9 @@ def test_a_missing_raw_folder_is_named(places: str, tmp_path: Path) -> None:
     [
         ("{", "not a JSON file"),
         ('{"images": [], "categories": []}', "field 'annotations': expected a list, found NoneType"),
-        ('{"images": [], "annotations": [], "categories": [{"name": "dog"}]}', "expected one called 'person'"),
+        ('{"images": [], "annotations": [], "categories": [{"name": "dog"}]}', "'person'"),
     ],
-    ids=["no JSON", "no annotations", "no people"],
+    ids=["no JSON", "no annotations", "no person category"],
 )
 def test_malformed_annotations_are_named(places: str, tmp_path: Path, content: str, expected: str) -> None:
     for split in ("train2017", "val2017"):
