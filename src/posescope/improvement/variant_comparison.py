@@ -1,7 +1,7 @@
 """Scores of the variants of a network on the same validation persons, and their differences.
 
     original     the trained network
-    emptied      the original with its bottlenecks at their mean: a code of size 0
+    mean_ablated the original with its bottlenecks at their mean: a code of size 0
     inserted     with the autoencoders, not fine-tuned
     continued    the original, fine-tuned: the control of `improved`
     improved     with the autoencoders, fine-tuned for as many epochs

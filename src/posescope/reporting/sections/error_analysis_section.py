@@ -172,7 +172,7 @@ def _describe_groups(table: pd.DataFrame) -> str:
 
 
 def _describe_tied(rows: pd.DataFrame) -> str:
-    """Return one group in words, or all tied groups."""
+    """Return the text for one group, or for all tied groups."""
     names = [
         f"{_describe_group(str(row['stratum']), str(row['group']))} ({row['oks']:.3f}, {pluralise(row['persons'], 'person')})"
         for _, row in rows.iterrows()
