@@ -1,10 +1,10 @@
-# The only commands a newcomer needs. Everything is installed into .venv, in exactly the versions of requirements.lock.
+# Commands for users and contributors. Everything is installed into .venv, in the versions of requirements.lock.
 #
-#   make run                       the whole flow on the generated sample, 4 to 6 minutes on 2 cores
-#   make test                      the test suite; `make test-all` adds the slow ones
-#   make install                   the set-up alone; TORCH_INDEX=<url> chooses PyTorch's own index (its CPU index, say)
+#   make run                       the default pipeline on the generated sample, 4 to 6 minutes on 2 cores
+#   make test                      the test suite; `make test-all` adds the slow tests
+#   make install                   the environment only; TORCH_INDEX=<url> selects an index of PyTorch, such as its CPU index
 #   make lint | format             ruff, strict mypy, import-linter
-#   make viz | viz-site            the flow in Kedro-Viz, live or as a site under build/
+#   make viz | viz-site            the pipelines in Kedro-Viz, live or as a site under build/
 #   make package                   the wheel and its configuration under dist/
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-# A process a core. What a file sets up is set up once: its tests stay in one process.
+# One process per core. Tests of one file stay in one process, so that module fixtures are made once.
 PYTEST := $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .PHONY: help install run test test-all lint format viz viz-site package clean
