@@ -12,6 +12,7 @@ from posescope.core import plugins
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import (
     GROUPS,
+    Component,
     ComponentNotAllowedError,
     ComponentSpec,
     Options,
@@ -55,6 +56,21 @@ def test_the_built_in_components_are_installed():
         ("box_size", BOX_SIZE, "posescope"),
         ("labelled_joints", "posescope.data.coco.person_filters:LabelledJoints", "posescope"),
     ]
+
+
+class Half(Component[Options]):
+    pass
+
+
+class Quarter(Half):
+    pass
+
+
+def test_a_component_has_the_options_of_its_type_argument_and_so_has_its_subclass():
+    options = Options()
+    assert (Half.Options, Quarter.Options) == (Options, Options)
+    assert Quarter(options).options is options
+    assert not hasattr(Component, "Options")
 
 
 @pytest.mark.parametrize("group", GROUPS)

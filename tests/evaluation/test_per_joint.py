@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from posescope.core.plugins import Options
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.metrics.oks import Oks, OksOptions
-from posescope.evaluation.metrics.pck_thesis import PckThesis, PckThesisOptions
+from posescope.evaluation.metrics.pck_thesis import PckThesis
 from posescope.evaluation.per_joint import joint_error_table, tabulate_joint_hits
 from posescope.evaluation.table_schemas import JointHits
 
@@ -82,7 +83,7 @@ def test_means_of_joint_hits_are_the_metric_values(make_scored):
     rng = np.random.default_rng(0)
     scored = make_scored(rng.uniform(90, 130, (60, 2, 2)), rng.uniform(95, 105, (60, 2, 2)), rng.integers(0, 3, (60, 2)))
     table = tabulate_joint_hits(scored, SKELETON)
-    for name, metric in {"oks": Oks(OksOptions()), "pck_thesis": PckThesis(PckThesisOptions())}.items():
+    for name, metric in {"oks": Oks(OksOptions()), "pck_thesis": PckThesis(Options())}.items():
         of_persons = table.groupby("person_id")[name].mean()
         expected = metric(scored)
         assert of_persons.mean() == pytest.approx(expected.metric_values[name])

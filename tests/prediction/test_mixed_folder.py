@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from posescope.core.plugins import Options
 from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
-from posescope.prediction.detectors.detector import Detections, FullImage, FullImageOptions
+from posescope.prediction.detectors.detector import Detections, FullImage
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_source import ImageSource
@@ -90,7 +91,7 @@ def folder(tmp_path: Path) -> ImageFolder:
 
 def predict(estimator: PoseEstimator, root: Path) -> list[PersonPose]:
     """One person per image."""
-    run = PredictionRun(ImageSource([root]), FullImage(FullImageOptions()), NOWHERE, print)
+    run = PredictionRun(ImageSource([root]), FullImage(Options()), NOWHERE, print)
     return [person for poses in run.predict(estimator.predictor(64)) for person in poses.persons]
 
 
@@ -102,7 +103,7 @@ def test_every_file_is_predicted_or_skipped_by_name(folder: ImageFolder, spots_e
         np.testing.assert_allclose(found[name].joints, [(20, 20), (60, 40)], atol=6, err_msg=name)
     overlays = OverlayFolder(tmp_path / "overlays")
     results, summary = predict_folder(
-        spots_estimator, folder, FullImage(FullImageOptions()), NOWHERE, overlays, PredictionOptions(batch_size=4)
+        spots_estimator, folder, FullImage(Options()), NOWHERE, overlays, PredictionOptions(batch_size=4)
     )
     json.dumps(results, allow_nan=False)
     assert [record["file_name"] for record in results] == sorted(found)

@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError
+from posescope.core.plugins import Options
 from posescope.data.images.decoding import ImageError
 from posescope.prediction.detectors.boxes_file import BoxesFile, BoxesFileOptions
-from posescope.prediction.detectors.detector import Detections, FullImage, FullImageOptions
+from posescope.prediction.detectors.detector import Detections, FullImage
 from posescope.prediction.estimator import PoseEstimator
 from posescope.prediction.image_io.image_folder import ImageFolder
 from posescope.prediction.image_io.image_source import ImageSource
@@ -23,7 +24,7 @@ from posescope.prediction.poses import DetectedPerson, ImageInfo, ImagePoses
 from posescope.prediction.prediction_run import GENERATED_IDS, PredictionRun, predict_folder
 
 NO_FILE = Detections(Path("none"))
-WHOLE = FullImage(FullImageOptions())
+WHOLE = FullImage(Options())
 
 
 @pytest.fixture

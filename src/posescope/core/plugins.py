@@ -2,6 +2,7 @@
 
 A component is any callable with an attribute `Options` (a class of frozen pydantic options). It is called as
 `component(options, **context)`; the context and the returned object are defined by the contract of its group (`GROUPS`).
+`Component` is a base class for those that only keep their options; a component need not use it.
 
     parameters   {name: hourglass, options: {stacks: 2}}          <- ComponentSpec
     pyproject    [project.entry-points."posescope.models"]
@@ -22,7 +23,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -31,7 +32,7 @@ from posescope.core.errors import OptionsError
 from posescope.core.parameters import describe_unknown_option, describe_unknown_parameter, renamed_component
 
 __all__ = [
-    "GROUPS", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "build",
+    "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "build",
     "check_options", "component_field", "component_name_field", "describe_validation_error", "installed", "is_dotted_path",
     "load_component", "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
@@ -86,6 +87,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
 class StoredComponent(Options):
     """A component as named by a file: `{name: ..., options: {...}}`. It is data; `build` refuses it."""
 
@@ -95,6 +99,26 @@ class StoredComponent(Options):
 
 class ComponentSpec(StoredComponent):
     """A component as named by the caller, in parameters or in Python. `trust_component` converts a `StoredComponent`."""
+
+
+class Component(Generic[OptionsT]):
+    """Base of components that are called after they were built: `class Flip(Component[FlipOptions])`.
+
+    Attributes:
+        Options: The options model, the type argument of the base class.
+        options: The validated options.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for base in vars(cls).get("__orig_bases__", ()):
+            if get_origin(base) is Component:
+                (cls.Options,) = get_args(base)
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.errors import DataError
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 
 __all__ = [
     "CentredSquare",
@@ -127,17 +127,12 @@ def measure_extents(boxes: NDArray[np.float64], joints: NDArray[np.float64], ima
     )
 
 
-class CentredSquare:
+class CentredSquare(Component[SquareOptions]):
     """Square inside the image, the thesis's rule; persons that cannot be centred are rejected.
 
     The side is limited by the image while the square stays centred in x. The square is then moved up or down into the image.
     The joints must fit in the square before it is snapped to whole pixels.
     """
-
-    Options = SquareOptions
-
-    def __init__(self, options: SquareOptions) -> None:
-        self.options = options
 
     def __call__(self, extents: Extents) -> SquareBoxes:
         """Return square boxes inside the images."""
@@ -158,18 +153,13 @@ class CentredSquare:
         return SquareBoxes(left=first[:, 0], top=first[:, 1], side=whole, reasons=reasons)
 
 
-class PaddedSquare:
+class PaddedSquare(Component[SquareOptions]):
     """Square of the desired side, padded with one colour outside the image.
 
     A person is rejected if the square shows nothing of the image, which is possible with joints beyond the border. With the
     option `box: annotated` a person is also rejected if its labelled joints do not fit in the square before it is snapped to
     whole pixels. With `annotated_and_keypoints` they always fit.
     """
-
-    Options = SquareOptions
-
-    def __init__(self, options: SquareOptions) -> None:
-        self.options = options
 
     def __call__(self, extents: Extents) -> SquareBoxes:
         """Return square boxes that may extend beyond the images."""

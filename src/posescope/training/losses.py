@@ -1,14 +1,14 @@
 """Losses of heatmaps, and intermediate supervision, which sums the loss over all stacks of a network."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from posescope.codecs.base import EncodedTargets
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 
 __all__ = ["MeanSquaredError", "MeanSquaredErrorOptions", "LossFunction", "supervise"]
 
@@ -21,7 +21,7 @@ class MeanSquaredErrorOptions(Options):
     )
 
 
-class MeanSquaredError:
+class MeanSquaredError(Component[MeanSquaredErrorOptions]):
     """Mean squared error of heatmaps with a foreground weight.
 
     The mean over persons, joints and px of weight x (1 + foreground_weight x target) x (predicted - target)^2. Almost all px of a
@@ -29,11 +29,6 @@ class MeanSquaredError:
     the peaks (docs/decisions/0006). A joint of weight 0 counts in the number of the mean, so that with weights of 1 the loss is
     that of the thesis.
     """
-
-    Options: ClassVar[type[Options]] = MeanSquaredErrorOptions
-
-    def __init__(self, options: MeanSquaredErrorOptions) -> None:
-        self.options = options
 
     def __call__(self, predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Return the loss, a scalar; see `LossFunction`."""

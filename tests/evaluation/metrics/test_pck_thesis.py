@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posescope.evaluation.metrics.pck_thesis import PckThesis, PckThesisOptions, joint_hits, pck_thesis, pck_thesis_hits
+from posescope.core.plugins import Options
+from posescope.evaluation.metrics.pck_thesis import PckThesis, joint_hits, pck_thesis, pck_thesis_hits
 
 SIZE = (256, 256)  # a cell is 4 px
 
@@ -54,7 +55,7 @@ def test_component_averages_over_persons_not_joints(make_scored) -> None:
     truth = [[[0, 0], [0, 0], [0, 0], [0, 0]], [[0, 0], [np.nan] * 2, [np.nan] * 2, [np.nan] * 2]]
     predicted = [[[0, 0], [99, 0], [99, 0], [99, 0]], [[0, 0]] * 4]
     scored = make_scored(predicted, truth, [[2, 1, 1, 1], [2, 0, 0, 0]])
-    found = PckThesis(PckThesisOptions())(scored)
+    found = PckThesis(Options())(scored)
     assert found.metric_values["pck_thesis"] == pytest.approx((0.25 + 1.0) / 2)  # over joints it would be 2 / 5
     assert found.metric_values["pck_thesis_visible"] == 1.0
     np.testing.assert_array_equal(found.per_person["pck_thesis"], [0.25, 1.0])
@@ -65,14 +66,14 @@ def test_component_measures_in_the_crop(make_scored) -> None:
     # The crop shows the image at double size: 8 image px are 16 crop px are 4 cells, too far.
     double = np.array([[[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]]])
     scored = make_scored([[[18, 10]]], [[[10, 10]]], [[2]], crop_from_image=double)
-    assert PckThesis(PckThesisOptions())(scored).metric_values["pck_thesis"] == 0.0
+    assert PckThesis(Options())(scored).metric_values["pck_thesis"] == 0.0
 
 
 def test_a_missed_person_is_wrong_and_a_person_without_crop_does_not_count(make_scored) -> None:
     missing, no_crop = [[np.nan, np.nan]], np.full((2, 3), np.nan)
     crops = np.stack([np.eye(2, 3), no_crop, no_crop])
     scored = make_scored([[[0, 0]], missing, [[0, 0]]], [[[0, 0]]] * 3, [[2]] * 3, crop_from_image=crops)
-    found = PckThesis(PckThesisOptions())(scored)
+    found = PckThesis(Options())(scored)
     np.testing.assert_array_equal(found.per_person["pck_thesis"], [1, 0, np.nan])
     assert (found.metric_values["pck_thesis"], found.metric_values["pck_thesis_visible"]) == (0.5, 0.5)
 
@@ -81,7 +82,7 @@ def test_joint_hits_are_those_of_the_component(make_scored) -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 255, (30, 3, 2))
     scored = make_scored(truth + rng.normal(0, 9, truth.shape), truth, rng.integers(0, 3, (30, 3)))
-    expected = PckThesis(PckThesisOptions())(scored).per_person["pck_thesis"]
+    expected = PckThesis(Options())(scored).per_person["pck_thesis"]
     hits = joint_hits(scored)
     np.testing.assert_array_equal(np.isnan(hits), ~scored.labelled)
     known = scored.labelled.any(axis=1)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, Options, build
+from posescope.core.plugins import Component, ComponentSpec, Options, build
 from posescope.core.tables import Issues, joints_of
 
 __all__ = ["BoxSize", "Filtered", "LabelledJoints", "PersonFilter", "filter_persons", "issues_of"]
@@ -43,13 +43,8 @@ class LabelledJointsOptions(Options):
     at_least: int = Field(1, ge=1, description="minimum number of labelled joints of a person")
 
 
-class LabelledJoints:
+class LabelledJoints(Component[LabelledJointsOptions]):
     """Rejects persons with too few labelled joints."""
-
-    Options = LabelledJointsOptions
-
-    def __init__(self, options: LabelledJointsOptions) -> None:
-        self.options = options
 
     def __call__(self, persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
         """Return reasons by the number of joints with visibility > 0; see `PersonFilter`."""
@@ -64,13 +59,8 @@ class BoxSizeOptions(Options):
     min_side_px: float = Field(0.0, ge=0, description="minimum length of the box's longer side, image px")
 
 
-class BoxSize:
+class BoxSize(Component[BoxSizeOptions]):
     """Rejects persons with small boxes."""
-
-    Options = BoxSizeOptions
-
-    def __init__(self, options: BoxSizeOptions) -> None:
-        self.options = options
 
     def __call__(self, persons: pd.DataFrame, joints: NDArray[np.float64]) -> NDArray[np.str_]:
         """Return reasons by the longer side of the annotated box; see `PersonFilter`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.files import fingerprint
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled
 from posescope.evaluation.scored_persons import ScoredPersons
 
@@ -76,17 +76,12 @@ class OksOptions(Options):
     )
 
 
-class Oks:
+class Oks(Component[OksOptions]):
     """Metric `oks`: mean over persons of the OKS of each with its own prediction, without matching and threshold.
 
     With other sigmas than the skeleton's the name is `oks_sigmas_<first 6 hex digits of their fingerprint>`, since values of
     different sigmas are not comparable.
     """
-
-    Options = OksOptions
-
-    def __init__(self, options: OksOptions) -> None:
-        self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Compute the metric in image px.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.base import MetricError, MetricResult, mean_over_labelled, metric_result_of_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 
@@ -86,16 +86,11 @@ class PckOptions(Options):
     )
 
 
-class Pck:
+class Pck(Component[PckOptions]):
     """Metric `pck@<alpha>`, `pck_torso@<alpha>` or `pck_head@<alpha>`: the fraction of all labelled joints that is correct.
 
     Persons whose length is unknown do not count.
     """
-
-    Options = PckOptions
-
-    def __init__(self, options: PckOptions) -> None:
-        self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Compute the metric in image px.

@@ -10,11 +10,11 @@ apart, about 5 % of the crop's side. Fractions are computed per person, then ave
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.base import MetricResult, fraction_per_person, mean_over_labelled, metric_result_of_hits
 from posescope.evaluation.scored_persons import ScoredPersons
 
-__all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "PckThesisOptions", "joint_hits", "pck_thesis", "pck_thesis_hits"]
+__all__ = ["GRID_CELLS", "RADIUS_CELLS", "PckThesis", "joint_hits", "pck_thesis", "pck_thesis_hits"]
 
 GRID_CELLS = 64
 RADIUS_CELLS = 3.2
@@ -73,17 +73,8 @@ def _cells(points: NDArray[np.floating], crop_size: tuple[int, int]) -> NDArray[
     return np.clip(np.rint(scaled), 0, GRID_CELLS - 1)
 
 
-class PckThesisOptions(Options):
-    """No options: grid and radius are the thesis's, so that values stay comparable with it. The metric `pck` has a choice."""
-
-
-class PckThesis:
+class PckThesis(Component[Options]):
     """Metric `pck_thesis`: mean over persons; `pck_thesis_visible`: the same for visible joints (v = 2) only."""
-
-    Options = PckThesisOptions
-
-    def __init__(self, options: PckThesisOptions) -> None:
-        self.options = options
 
     def __call__(self, scored: ScoredPersons) -> MetricResult:
         """Compute the metric in the frame of the crops.

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.explainability.attribution.attribution_findings import (
     claim_curves,
@@ -86,17 +86,12 @@ class AttributionOptions(Options):
     shown: int = Field(5, ge=1, le=20, description="Persons in the image grids")
 
 
-class Attribution:
+class Attribution(Component[AttributionOptions]):
     """Analysis `attribution`; needs the extra `explain`.
 
     Tables: attribution_regions, attribution_faithfulness. Images: maps_integrated_gradients, maps_occlusion, maps_random_weights,
     attribution_density. Plot: attribution_curves.
     """
-
-    Options = AttributionOptions
-
-    def __init__(self, options: AttributionOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Explain the predictions for some persons.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.mixture import GaussianMixture as Mixture
 
+from posescope.core.plugins import Component
 from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, sort_by_size
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
@@ -34,13 +35,8 @@ class GaussianMixtureOptions(ClusterCountOptions):
     )
 
 
-class GaussianMixture:
+class GaussianMixture(Component[GaussianMixtureOptions]):
     """Clusterer `gaussian_mixture`."""
-
-    Options = GaussianMixtureOptions
-
-    def __init__(self, options: GaussianMixtureOptions) -> None:
-        self.options = options
 
     def __call__(self, points: NDArray[np.floating], seed: int = 0) -> Clustering:
         """Fit a mixture for every number of clusters and label the points by the one with the lowest BIC.

@@ -18,6 +18,7 @@ from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from posescope.core.plugins import Component
 from posescope.explainability.clustering.base import ClusterCountOptions, Clustering, nearest_centres, sort_by_size, working_dtype
 from posescope.explainability.clustering.silhouettes import measure_silhouettes
 from posescope.explainability.clustering.thread_pool import map_in_threads
@@ -41,13 +42,8 @@ class KMeansOptions(ClusterCountOptions):
     )
 
 
-class KMeansClusterer:
+class KMeansClusterer(Component[KMeansOptions]):
     """Clusterer `kmeans`."""
-
-    Options = KMeansOptions
-
-    def __init__(self, options: KMeansOptions) -> None:
-        self.options = options
 
     def __call__(self, points: NDArray[np.floating], seed: int = 0) -> Clustering:
         """Cluster the points for every k and return the clustering with the highest mean silhouette.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import ComponentSpec, build, component_field
+from posescope.core.plugins import Component, ComponentSpec, build, component_field
 from posescope.evaluation.bootstrap import ImageResamples, resample_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
@@ -66,17 +66,12 @@ class ClustersOptions(ClusterValidationOptions):
     farthest: int = Field(2, ge=0, le=50, description="Persons shown per cluster that are farthest from the centre")
 
 
-class Clusters:
+class Clusters(Component[ClustersOptions]):
     """Analysis `clusters`.
 
     Tables: clusters, silhouettes, cluster_attributes, cluster_members. Images: clusters (persons of each cluster), clusters_map
     (scatter plot), clusters_skeletons. Plot: clusters_plane, the interactive scatter plot.
     """
-
-    Options = ClustersOptions
-
-    def __init__(self, options: ClustersOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Cluster the persons, validate the clusters and describe them.

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.explainability.attributes.person_attributes import measure_image_attributes
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.attribute_probes import (
@@ -55,17 +55,12 @@ class ComponentNamingOptions(Options):
     stack_persons: int = Field(10_000, ge=2, description="Maximum number of persons for the variance of the other stacks")
 
 
-class ComponentNaming:
+class ComponentNaming(Component[ComponentNamingOptions]):
     """Analysis `component_names`.
 
     Tables: component_variance, component_names, attribute_correlations, attribute_probes.
     Images: attribute_correlations, attribute_probes, component_extremes. Plot: component_scores.
     """
-
-    Options = ComponentNamingOptions
-
-    def __init__(self, options: ComponentNamingOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Name the components."""

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from posescope.artifacts.devices import DEVICE_PATTERN, resolve_gpu
 from posescope.core.errors import DataError
 from posescope.core.files import atomic_write
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.explainability.components.covariance import CovarianceSum, eigen_descending
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
@@ -245,13 +245,8 @@ class PrincipalComponentsOptions(Options):
     )
 
 
-class PrincipalComponents:
+class PrincipalComponents(Component[PrincipalComponentsOptions]):
     """Reducer `pca`: exact principal components."""
-
-    Options = PrincipalComponentsOptions
-
-    def __init__(self, options: PrincipalComponentsOptions) -> None:
-        self.options = options
 
     def __call__(self, features: FeatureSet) -> Components:
         """Compute the components of N persons' features."""

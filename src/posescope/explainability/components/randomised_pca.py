@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.explainability.components.covariance import eigen_descending
 from posescope.explainability.components.pca import Components, fix_signs, mean_of
 from posescope.explainability.errors import ExplainabilityError
@@ -40,13 +40,8 @@ class RandomisedComponentsOptions(Options):
     seed: int = Field(0, ge=0, description="Seed of the random start")
 
 
-class RandomisedComponents:
+class RandomisedComponents(Component[RandomisedComponentsOptions]):
     """Reducer `randomised_pca`, for more than 12,000 persons with more than 12,000 features; use `pca` for fewer."""
-
-    Options = RandomisedComponentsOptions
-
-    def __init__(self, options: RandomisedComponentsOptions) -> None:
-        self.options = options
 
     def __call__(self, features: FeatureSet) -> Components:
         """Compute the first components of N persons' features.

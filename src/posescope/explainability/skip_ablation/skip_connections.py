@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from posescope.artifacts.pose_model import PoseModel
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.features.activation_patching import constant_patches, zero_patch
@@ -51,16 +51,11 @@ class SkipAblationOptions(Options):
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of images for each interval")
 
 
-class SkipAblation:
+class SkipAblation(Component[SkipAblationOptions]):
     """Analysis `skip_ablation`.
 
     Tables: skip_ablation (by joint), skip_ablation_levels. Image: skip_ablation.
     """
-
-    Options = SkipAblationOptions
-
-    def __init__(self, options: SkipAblationOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Ablate every skip connection alone, and all together, in every mode.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.explainability.attributes.person_attributes import measure_poses
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import Components
@@ -92,18 +92,13 @@ class LatentTraversalOptions(Options):
     neighbours: int = Field(500, gt=1, description="Maximum number of persons for the distribution of neighbour distances")
 
 
-class LatentTraversal:
+class LatentTraversal(Component[LatentTraversalOptions]):
     """Analysis `latent_traversal`.
 
     Tables: traversal_steps (one row per step), traversal_step_attributes (pose attributes of the decoded joints of each step),
     traversal_components (displacement of the joints by each component), perturbation_attributes (effect of each component on the
     pose attributes of persons). Images: traversal_pc<i>, nearest persons above decoded steps. Plot: traversal_slider.
     """
-
-    Options = LatentTraversalOptions
-
-    def __init__(self, options: LatentTraversalOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Traverse the first components.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from tqdm import tqdm
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.evaluation.metrics.pck_thesis import pck_thesis_hits
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.components.pca import Components
@@ -75,16 +75,11 @@ class TruncationOptions(Options):
         return tuple(sorted(set(counts)))
 
 
-class Truncation:
+class Truncation(Component[TruncationOptions]):
     """Analysis `truncation`.
 
     Tables and images: truncation, truncation_joints. Plot: truncation_curve.
     """
-
-    Options = TruncationOptions
-
-    def __init__(self, options: TruncationOptions) -> None:
-        self.options = options
 
     def __call__(self, inputs: AnalysisInputs) -> AnalysisResult:
         """Score the persons with an increasing number of components.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posescope.core.errors import DataError, pluralise
+from posescope.core.plugins import Component
 from posescope.data.coco.file_name_matching import FileNameMatcher, NameMatches
 from posescope.data.coco.record_validation import format_value
 from posescope.data.images.decoding import ImageError
@@ -18,7 +19,7 @@ from posescope.prediction.poses import DetectedPerson, ImageInfo, image_id_from_
 __all__ = ["BoxesFile", "BoxesFileOptions"]
 
 
-class BoxesFile:
+class BoxesFile(Component[BoxesFileOptions]):
     """Boxes of a file of COCO detection results or annotations, matched with the images by `file_name`, else by `image_id`.
 
     Names match as `FileNameMatcher` defines; text as `image_id` is a name, with or without suffix. A number matches only the
@@ -26,10 +27,8 @@ class BoxesFile:
     image in full size. The file is read and validated at the first use, and kept.
     """
 
-    Options = BoxesFileOptions
-
     def __init__(self, options: BoxesFileOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._boxes: _BoxIndex | None = None
 
     def prepare(self, names: Sequence[str], detections: Detections) -> MatchedImages:

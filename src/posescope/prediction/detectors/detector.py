@@ -13,10 +13,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.prediction.poses import DetectedPerson, ImageInfo
 
-__all__ = ["Detections", "Detector", "FullImage", "FullImageOptions", "ImageIndexedDetector", "MatchedImages"]
+__all__ = ["Detections", "Detector", "FullImage", "ImageIndexedDetector", "MatchedImages"]
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,8 @@ class ImageIndexedDetector(Protocol):
         ...
 
 
-class FullImageOptions(Options):
-    """`full_image` has no options."""
-
-
-class FullImage:
+class FullImage(Component[Options]):
     """One person per image, whose box is the whole image."""
-
-    Options = FullImageOptions
-
-    def __init__(self, options: FullImageOptions) -> None:
-        self.options = options
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:
         """Return one box; the image spans [-0.5, W - 0.5] x [-0.5, H - 0.5]."""

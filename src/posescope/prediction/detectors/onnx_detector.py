@@ -16,7 +16,7 @@ from pydantic import Field
 from posescope.artifacts.onnx_runtime import load_onnxruntime
 from posescope.core.errors import DataError, OptionsError
 from posescope.core.paths import LocalFile
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.geometry.letterbox import Letterbox, fit_letterbox
 from posescope.prediction.detectors.detector import Detections
 from posescope.prediction.detectors.detector_outputs import (
@@ -77,13 +77,11 @@ class OnnxDetectorOptions(Options):
     )
 
 
-class OnnxDetector:
+class OnnxDetector(Component[OnnxDetectorOptions]):
     """Persons detected by a network, which is loaded at the first image and kept."""
 
-    Options = OnnxDetectorOptions
-
     def __init__(self, options: OnnxDetectorOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._network: _Network | None = None
 
     def __call__(self, image: NDArray[np.uint8], info: ImageInfo, detections: Detections) -> list[DetectedPerson]:

@@ -16,13 +16,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.warping import fit_boxes, lies_inside
 from posescope.training.augmentation.plan import AugmentationPlan
@@ -110,13 +109,8 @@ class HalfBodyOptions(Options):
     max_zoom: float = Field(default=2.0, ge=1, description="Largest enlargement, beyond which the crop has no further detail")
 
 
-class HalfBody:
+class HalfBody(Component[HalfBodyOptions]):
     """Only the upper or the lower half of a person; no effect, with a warning, for skeletons without halves."""
-
-    Options: ClassVar[type[Options]] = HalfBodyOptions
-
-    def __init__(self, options: HalfBodyOptions) -> None:
-        self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""

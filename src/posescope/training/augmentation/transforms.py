@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from posescope.core.plugins import Options
+from posescope.core.plugins import Component, Options
 from posescope.geometry.warping import mirror_matrix
 from posescope.training.augmentation.plan import AugmentationPlan
 
@@ -34,13 +33,8 @@ class FlipOptions(Options):
     probability: float = Field(default=0.5, ge=0, le=1, description="Fraction of persons that are flipped")
 
 
-class Flip:
+class Flip(Component[FlipOptions]):
     """Horizontal flip, with left and right joints exchanged."""
-
-    Options: ClassVar[type[Options]] = FlipOptions
-
-    def __init__(self, options: FlipOptions) -> None:
-        self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""
@@ -57,13 +51,8 @@ class RotateScaleOptions(Options):
     scale: float = Field(default=0.25, ge=0, lt=1, description="Scale factors are between 1 - scale and 1 + scale")
 
 
-class RotateScale:
+class RotateScale(Component[RotateScaleOptions]):
     """Rotation and scaling about the centre of the crop, both sampled uniformly."""
-
-    Options: ClassVar[type[Options]] = RotateScaleOptions
-
-    def __init__(self, options: RotateScaleOptions) -> None:
-        self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""
@@ -81,17 +70,12 @@ class TranslateOptions(Options):
     shift: float = Field(default=0.16, ge=0, le=1, description="Largest shift in x and in y, as a fraction of the crop's side")
 
 
-class Translate:
+class Translate(Component[TranslateOptions]):
     """Shift, sampled uniformly.
 
     It is separate from `rotate_scale` because published recipes shift fewer persons than they rotate. The defaults are those of
     mmpose, which samples from a truncated normal distribution.
     """
-
-    Options: ClassVar[type[Options]] = TranslateOptions
-
-    def __init__(self, options: TranslateOptions) -> None:
-        self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""
@@ -113,13 +97,8 @@ class ColourJitterOptions(Options):
     channel: float = Field(default=0.1, ge=0, lt=1, description="Strength for separate factors of R, G and B")
 
 
-class ColourJitter:
+class ColourJitter(Component[ColourJitterOptions]):
     """Brightness, contrast, saturation and tint, as one linear map of RGB per person."""
-
-    Options: ClassVar[type[Options]] = ColourJitterOptions
-
-    def __init__(self, options: ColourJitterOptions) -> None:
-        self.options = options
 
     def __call__(self, generator: Generator, plan: AugmentationPlan) -> AugmentationPlan:
         """See `Augmentation`."""
