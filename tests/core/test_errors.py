@@ -7,12 +7,9 @@ from posescope.core.errors import DataError, OptionsError, PosescopeError, plura
 from posescope.drawing.rgb_images import DrawingError
 from posescope.evaluation.metrics.base import MetricError
 from posescope.explainability.errors import ExplainabilityError
-from posescope.reporting.plots.plot_style import ReportError
 
 
-@pytest.mark.parametrize(
-    "kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainabilityError, MetricError, ReportError]
-)
+@pytest.mark.parametrize("kind", [DataError, OptionsError, ModelFolderError, DrawingError, ExplainabilityError, MetricError])
 def test_all_errors_derive_from_the_base_class(kind):
     assert issubclass(kind, PosescopeError)
 

@@ -1,7 +1,6 @@
 """Content of a report as frozen records, which `html_page` renders."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.drawing.rgb_images import check_rgb
-from posescope.reporting.plots.plot_style import ReportError
 
 __all__ = ["Fact", "Headline", "ReportContent", "ReportPlot", "ReportImage", "ReportTable", "Section"]
 
@@ -30,7 +28,6 @@ class Headline:
         name: such as "PCK (thesis)".
         value: NaN is shown as a dash.
         low, high: confidence interval, or None.
-        unit: text after the value; the value is not converted.
         note: one line below, such as the definition.
         decimals: of the value and the interval.
     """
@@ -39,7 +36,6 @@ class Headline:
     value: float
     low: float | None = None
     high: float | None = None
-    unit: str = ""
     note: str = ""
     decimals: int = 3
 
@@ -51,8 +47,6 @@ class ReportTable:
     Attributes:
         title: text above the table.
         frame: the table, shown without its index. Column names become headings, such as `mean_error_px`: mean error, px.
-        headings: other headings, by column.
-        units: other units, by column.
         decimals: number of decimals of floating-point numbers.
         caption: text below the table.
         row_limit: maximum number of rows; the caption states the number of omitted rows.
@@ -60,8 +54,6 @@ class ReportTable:
 
     title: str
     frame: pd.DataFrame
-    headings: Mapping[str, str] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
     decimals: int = 3
     caption: str = ""
     row_limit: int = 60
@@ -83,7 +75,6 @@ class ReportImage:
 
     def __post_init__(self) -> None:
         check_rgb(self.image, f"image '{self.caption}'")
-        _require_texts("image", self.caption, self.alt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +84,6 @@ class ReportPlot:
     figure: go.Figure
     caption: str
     alt: str
-
-    def __post_init__(self) -> None:
-        _require_texts("plot", self.caption, self.alt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +122,3 @@ class ReportContent:
     headlines: tuple[Headline, ...] = ()
     subtitle: str = ""
     footer: str = ""
-
-
-def _require_texts(kind: str, caption: str, alt: str) -> None:
-    if not caption.strip() or not alt.strip():
-        raise ReportError(f"{kind} '{caption or alt}': expected a caption and an alternative text, found one of them empty.")

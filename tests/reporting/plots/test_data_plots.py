@@ -12,7 +12,6 @@ from posescope.reporting.plots.data_plots import (
     plot_joint_labels,
     plot_rejected,
 )
-from posescope.reporting.plots.plot_style import ReportError
 
 
 def rejected(*rows):
@@ -63,8 +62,6 @@ def test_distribution_draws_shares_in_percent_and_writes_counts():
     ]
     assert beside[1].hovertext[0] == "1,500 persons with a crop"
     assert figure.layout.annotations[0].text == "Images and persons of each split"
-    with pytest.raises(ReportError, match="data distribution"):
-        plot_data_distribution(table[:0])
 
 
 def test_discarded_are_bars_from_the_first_step_down_on_a_logarithmic_axis():
@@ -105,10 +102,8 @@ def test_long_reasons_are_wrapped():
     assert figure.data[0].y[0] == "box: joints do not fit in a square<br>centred on them inside the image"
 
 
-def test_only_what_is_kept_can_be_drawn_and_nothing_cannot():
+def test_accepted_records_alone_can_be_drawn():
     assert [trace.name for trace in plot_rejected(rejected(*KEPT)).data] == ["accepted"]
-    with pytest.raises(ReportError, match="rejected"):
-        plot_rejected(rejected())
 
 
 def test_box_sizes_are_shares_of_the_split_by_a_quarter_of_an_octave():
@@ -138,13 +133,6 @@ def test_curves_end_at_zero_and_boxes_without_width_are_counted():
     assert sum(boxes.y) == 100
 
 
-def test_persons_and_boxes_must_belong_together():
-    with pytest.raises(ReportError, match="persons with crop boxes"):
-        plot_box_sizes(persons(2), squares(50, 60).assign(person_id=[8, 9]), size_px=96)
-    with pytest.raises(ReportError, match=r"persons: .* missing: bbox_w"):
-        plot_box_sizes(persons(2).drop(columns="bbox_w"), squares(50, 60), size_px=96)
-
-
 def test_joints_of_a_person_are_counted_by_split():
     table = pd.DataFrame({"person_id": [0, 1, 2, 3], "split": ["train", "train", "train", "val"]})
     figure = plot_joint_counts(pose_targets(4, 4, 1, 2, 3), table)
@@ -155,8 +143,6 @@ def test_joints_of_a_person_are_counted_by_split():
     assert list(train.customdata) == [0, 1, 0, 0, 2]
     assert list(val.y) == [0, 0, 100, 0, 0]
     assert figure.layout.xaxis.title.text == "labelled joints (of 4)"
-    with pytest.raises(ReportError, match="persons"):
-        plot_joint_counts(pose_targets(1), table[:0])
 
 
 def test_joint_labels_are_stacked_in_the_skeletons_order(data_inputs):
@@ -168,8 +154,6 @@ def test_joint_labels_are_stacked_in_the_skeletons_order(data_inputs):
     assert list(occluded.text) == ["43", "14"]
     assert list(visible.text) == ["", "71"]
     assert figure.layout.barmode == "stack"
-    with pytest.raises(ReportError, match="occluded_fraction"):
-        plot_joint_labels(data_inputs.joint_labels.drop(columns="occluded_fraction"))
 
 
 def test_figures_of_many_persons_are_small():

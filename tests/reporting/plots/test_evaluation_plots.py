@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from posescope.evaluation.error_analysis.error_types import ERROR_TYPES
 from posescope.reporting.plots.evaluation_plots import (
@@ -12,7 +11,6 @@ from posescope.reporting.plots.evaluation_plots import (
     plot_strata,
     rank_joints,
 )
-from posescope.reporting.plots.plot_style import ReportError
 
 NAN = np.nan
 
@@ -99,9 +97,3 @@ def test_reliability_has_a_curve_for_joints_and_one_for_persons() -> None:
         ([0.3], [0.4]),
     ]
     assert [note.text for note in figure.layout.annotations] == ["joints, rank correlation 0.61", "persons, rank correlation nan"]
-
-
-@pytest.mark.parametrize("plot", [plot_error_types, plot_error_costs, plot_strata])
-def test_a_table_without_rows_or_columns_is_refused(plot) -> None:
-    with pytest.raises(ReportError, match="missing"):
-        plot(pd.DataFrame({"joint": ["nose"]}))

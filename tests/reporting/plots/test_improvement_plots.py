@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
-from posescope.reporting.plots.plot_style import ReportError
 
 PAIRS = [("original", "continued"), ("original", "improved"), ("continued", "improved")]
 FIGURES = pd.DataFrame(
@@ -39,10 +38,3 @@ def test_every_stack_has_two_lines() -> None:
         "stack 1, training": [4.0, 3.0], "stack 1, validation": [4.5, 3.5],
         "stack 2, training": [2.0, 1.0], "stack 2, validation": [2.5, 1.5],
     }  # fmt: skip
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ReportError, match="joint"):
-        plot_improvement(FIGURES, FIGURES)
-    with pytest.raises(ReportError, match="val_loss"):
-        plot_autoencoder_training(HISTORY.drop(columns="val_loss"))

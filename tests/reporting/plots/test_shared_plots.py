@@ -6,7 +6,6 @@ import pytest
 
 from posescope.reporting.plots.evaluation_plots import plot_joint_scores
 from posescope.reporting.plots.explainability_plots import plot_explained_variance, plot_silhouettes, plot_skip_ablation
-from posescope.reporting.plots.plot_style import ReportError
 from posescope.reporting.plots.training_plots import plot_history
 
 
@@ -56,11 +55,6 @@ def test_history_without_any_pck_still_shows_the_losses(history: pd.DataFrame) -
     assert not [trace.name for trace in figure.data if trace.name.startswith("best")]
 
 
-def test_history_without_its_columns_is_refused(history: pd.DataFrame) -> None:
-    with pytest.raises(ReportError, match="val_loss"):
-        plot_history(history.drop(columns="val_loss"))
-
-
 def test_joints_are_sorted_with_the_worst_on_top(per_joint: pd.DataFrame) -> None:
     bars, dots = plot_joint_scores(per_joint).data
     assert list(bars.y) == ["tail", "left hip", "nose"]  # plotly draws upwards
@@ -83,10 +77,8 @@ def test_explained_variance_says_how_many_components_hold_a_share() -> None:
     assert [note.text for note in figure.layout.annotations] == ["50 % with 1 component", "95 % with 3 components"]
 
 
-def test_explained_variance_leaves_out_a_share_that_is_not_reached_and_refuses_nothing_at_all() -> None:
+def test_explained_variance_leaves_out_a_fraction_that_is_not_reached() -> None:
     assert len(plot_explained_variance(np.array([0.2, 0.1])).layout.annotations) == 0
-    with pytest.raises(ReportError, match="at least one"):
-        plot_explained_variance(np.array([]))
 
 
 def test_the_best_silhouette_is_marked() -> None:
@@ -94,8 +86,6 @@ def test_the_best_silhouette_is_marked() -> None:
     figure = plot_silhouettes(table)
     assert figure.data[1].name == "best: 4 clusters"
     assert figure.data[1].text == ("0.180",)
-    with pytest.raises(ReportError, match="NaN"):
-        plot_silhouettes(table.assign(silhouette=np.nan))
 
 
 def test_skip_ablation_colours_gains_and_losses_around_zero() -> None:
@@ -104,5 +94,3 @@ def test_skip_ablation_colours_gains_and_losses_around_zero() -> None:
     assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-0.4, 0, 0.4)
     assert list(heatmap.x) == ["left eye", "nose"]
     assert np.array_equal(np.asarray(heatmap.z), drops.to_numpy(), equal_nan=True)
-    with pytest.raises(ReportError, match="empty"):
-        plot_skip_ablation(pd.DataFrame())

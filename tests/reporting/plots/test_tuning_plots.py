@@ -5,7 +5,6 @@ import math
 import pandas as pd
 import pytest
 
-from posescope.reporting.plots.plot_style import ReportError
 from posescope.reporting.plots.tuning_plots import plot_search_history, plot_searched_parameters
 
 
@@ -46,11 +45,3 @@ def test_every_parameter_has_a_panel_with_an_axis_of_its_kind(trials) -> None:
     axes = [figure.layout[name].type for name in ("xaxis", "xaxis2", "xaxis3", "xaxis4")]
     assert axes == ["log", "linear", "category", "linear"]
     assert [list(trace.x) for trace in figure.data if trace.name == "pruned"] == [[0.01], [16], ["[]"], [1.5]]
-
-
-@pytest.mark.parametrize("plot", [plot_search_history, plot_searched_parameters])
-def test_no_trials_and_missing_columns_are_told(plot, trials) -> None:
-    with pytest.raises(ReportError, match="row"):
-        plot(trials.iloc[:0])
-    with pytest.raises(ReportError, match="state"):
-        plot(trials.drop(columns="state"))

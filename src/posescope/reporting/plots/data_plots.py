@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from posescope.core.records import PoseTargets
-from posescope.reporting.plots.plot_style import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
-    apply_plot_style,
-    require_columns,
-    with_table_origin,
-)
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, with_table_origin
 
 __all__ = ["plot_box_sizes", "plot_data_distribution", "plot_rejected", "plot_joint_counts", "plot_joint_labels"]
 
@@ -41,11 +32,7 @@ def plot_data_distribution(distribution: pd.DataFrame) -> go.Figure:
     Args:
         distribution: one row per split: split, images, persons, images_share, persons_share (0..1); images_with_persons is
             optional and shown in the hover text. A row "all" is ignored.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(distribution, ("split", "images", "persons", "images_fraction", "persons_fraction"), "data distribution")
     rows = distribution[distribution["split"] != "all"]
     figure = go.Figure()
     for unit, colour in (("images", AMBER), ("persons", BLUE)):
@@ -66,11 +53,7 @@ def plot_rejected(rejected: pd.DataFrame) -> go.Figure:
     Args:
         rejected: as from `count_rejected`: step, record (person or image), reason, records, fraction. Beyond eight reasons
             per step and kind of record, the rarer ones are summed.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(rejected, ("step", "record", "reason", "records", "fraction"), "rejected records")
     # Plotly draws the first category at the bottom, so the first step comes last.
     rows = _with_few_reasons(rejected).iloc[::-1]
     labels = [_wrapped(f"{step}: {reason}") for step, reason in zip(rows["step"], rows["reason"], strict=True)]
@@ -100,13 +83,8 @@ def plot_box_sizes(persons: pd.DataFrame, crop_boxes: pd.DataFrame, size_px: int
         persons: a `Persons` table with rows.
         crop_boxes: a `CropBoxes` table with these persons; others are ignored.
         size_px: side of the crops, marked by a line: smaller boxes are enlarged, larger ones reduced.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(persons, ("person_id", "split", "bbox_w", "bbox_h"), "persons")
     table = persons.merge(crop_boxes[["person_id", "side"]], on="person_id", validate="one_to_one")
-    require_columns(table, ("side",), "persons with crop boxes")
     boxes = table[["bbox_w", "bbox_h"]].max(axis=1).to_numpy(dtype=np.float64)
     squares = table["side"].to_numpy(dtype=np.float64)
     edges = _octave_edges(np.concatenate([boxes, squares, [size_px]]))
@@ -131,11 +109,7 @@ def plot_joint_counts(targets: PoseTargets, persons: pd.DataFrame) -> go.Figure:
     Args:
         targets: targets with these persons; others are ignored.
         persons: a `Persons` table with rows.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(persons, ("person_id", "split"), "persons")
     joint_count = targets.visibility.shape[1]
     labelled = pd.Series((targets.visibility > 0).sum(axis=1), index=targets.person_ids)
     figure = go.Figure()
@@ -159,12 +133,7 @@ def plot_joint_labels(joint_labels: pd.DataFrame) -> go.Figure:
 
     Args:
         joint_labels: as from `count_joint_labels`.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    columns = [name + ending for name in _LABELS for ending in ("", "_fraction")]
-    require_columns(joint_labels, ("joint", *columns), "joint labels")
     rows = joint_labels.iloc[::-1]  # plotly draws upwards
     figure = go.Figure()
     for name, (colour, ink) in _LABELS.items():

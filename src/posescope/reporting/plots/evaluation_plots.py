@@ -7,16 +7,7 @@ from plotly.subplots import make_subplots
 from posescope.evaluation.error_analysis.error_costs import ALL_ERRORS
 from posescope.evaluation.error_analysis.error_types import ALL_JOINTS, ERROR_TYPES
 from posescope.evaluation.error_analysis.strata import ALL_PERSONS
-from posescope.reporting.plots.plot_style import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
-    apply_plot_style,
-    require_columns,
-    with_table_origin,
-)
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, VERMILION, apply_plot_style, with_table_origin
 from posescope.reporting.setting_captions import describe_evaluation_setting
 
 __all__ = ["plot_error_costs", "plot_error_types", "plot_joint_scores", "plot_reliability", "plot_strata", "rank_joints"]
@@ -38,11 +29,7 @@ def plot_error_types(table: pd.DataFrame) -> go.Figure:
 
     Args:
         table: an `ErrorTypes` table.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("joint", "type", "labelled", "count", "fraction", "low", "high"), "error types")
     # Plotly draws the first category at the bottom: all joints together, then the best one.
     order = [ALL_JOINTS, *rank_joints(table)]
     names = ["all joints" if joint == ALL_JOINTS else joint.replace("_", " ") for joint in order]
@@ -66,11 +53,7 @@ def plot_error_costs(table: pd.DataFrame) -> go.Figure:
 
     Args:
         table: an `ErrorCosts` table.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("type", "joints", "ap_gain", "oks_gain", "oks_gain_low", "oks_gain_high"), "error costs")
     rows = table[table["type"] != ALL_ERRORS].iloc[::-1]
     colours = [_TYPE_COLOURS.get(kind, GREY) for kind in rows["type"]]
     figure = make_subplots(
@@ -96,11 +79,7 @@ def plot_strata(table: pd.DataFrame) -> go.Figure:
 
     Args:
         table: a `Strata` table.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("stratum", "group", "persons", *_METRICS), "strata")
     all_persons, rows = table[table["stratum"] == ALL_PERSONS], table[table["stratum"] != ALL_PERSONS].iloc[::-1]
     names = [f"{stratum}: {group}" for stratum, group in zip(rows["stratum"], rows["group"], strict=True)]
     titles = [title for title, _ in _METRICS.values()]
@@ -124,12 +103,7 @@ def plot_reliability(table: pd.DataFrame, ranks: pd.DataFrame) -> go.Figure:
     Args:
         table: a `Reliability` table.
         ranks: a `RankCorrelations` table.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(table, ("level", "count", "score", *_METRICS), "reliability")
-    require_columns(ranks, ("level", "spearman"), "rank correlations")
     spearman = dict(zip(ranks["level"], ranks["spearman"], strict=True))
     levels = ["joint", "person"]
     titles = [f"{level}s, rank correlation {spearman[level]:.2f}" for level in levels]
@@ -157,11 +131,7 @@ def plot_joint_scores(per_joint: pd.DataFrame) -> go.Figure:
     Args:
         per_joint: one row per joint: joint (name), pck_thesis (0..1), mean_error_px (image px), labelled (number of scored
             joints); NaN if no joint is labelled. Optional: low, high (interval of PCK), visibility (only rows `all` are drawn).
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(per_joint, ("joint", "pck_thesis", "mean_error_px", "labelled"), "joint scores")
     rows = per_joint[per_joint["visibility"] == "all"] if "visibility" in per_joint else per_joint
     # Plotly draws the first category at the bottom: the worst joint comes last.
     rows = rows.sort_values("pck_thesis", ascending=False, na_position="first")

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from posescope.reporting.plots.plot_style import BLUE, GREEN, GREY, VERMILION, ReportError, apply_plot_style, require_columns
+from posescope.reporting.plots.plot_style import BLUE, GREEN, GREY, VERMILION, apply_plot_style
 
 __all__ = ["plot_explained_variance", "plot_silhouettes", "plot_skip_ablation"]
 
@@ -18,13 +18,8 @@ def plot_explained_variance(ratios: NDArray[np.floating], fractions: tuple[float
     Args:
         ratios: (P,) explained variance ratios, descending; the first 60 are drawn.
         fractions: cumulative variance fractions whose number of components is marked.
-
-    Raises:
-        ReportError: if there are no ratios.
     """
     ratios = np.asarray(ratios, dtype=np.float64)
-    if ratios.ndim != 1 or ratios.size == 0:
-        raise ReportError(f"explained variance: expected at least one ratio (P,), found shape {ratios.shape}.")
     together = np.cumsum(ratios)
     number = np.arange(1, min(len(ratios), _COMPONENTS_SHOWN) + 1)
     figure = go.Figure()
@@ -50,15 +45,9 @@ def plot_silhouettes(table: pd.DataFrame) -> go.Figure:
     """Plot the mean silhouette per number of clusters, with the best one marked.
 
     Args:
-        table: one row per number of clusters: clusters, silhouette (-1..1, may be NaN).
-
-    Raises:
-        ReportError: if a column is missing, there are no rows, or every silhouette is NaN.
+        table: one row per number of clusters: clusters, silhouette (-1..1, may be NaN, but not all of them).
     """
-    require_columns(table, ("clusters", "silhouette"), "silhouettes")
     values = table["silhouette"].to_numpy(dtype=np.float64)
-    if np.isnan(values).all():
-        raise ReportError("silhouettes: expected a finite value, found only NaN. Leave the plot out.")
     row = int(np.nanargmax(values))
     clusters = int(table["clusters"].iloc[row])
     figure = go.Figure()
@@ -78,12 +67,7 @@ def plot_skip_ablation(drops: pd.DataFrame) -> go.Figure:
 
     Args:
         drops: index: levels; columns: joints; values: loss of PCK (0..1, negative: gain, NaN: no labelled joint).
-
-    Raises:
-        ReportError: if the table is empty.
     """
-    if drops.empty:
-        raise ReportError("skip ablation: expected at least one level and one joint, found an empty table. Leave the plot out.")
     values = drops.to_numpy(dtype=np.float64)
     largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     figure = go.Figure(

@@ -4,12 +4,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, require_columns, with_table_origin
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, with_table_origin
 
 __all__ = ["plot_autoencoder_training", "plot_improvement"]
 
-_COLUMNS = ("a", "b", "metric", "difference", "low", "high")
-_HISTORY = ("stack", "epoch", "train_loss", "val_loss")
 _MEASURE = "pck_thesis"
 # Only the last comparison isolates the autoencoder: both variants have the same training.
 _SHOWN = (
@@ -25,12 +23,7 @@ def plot_improvement(figures: pd.DataFrame, joints: pd.DataFrame) -> go.Figure:
     Args:
         figures: one row per comparison and metric: a, b, metric, difference, low, high.
         joints: the same per joint, with column joint.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(figures, _COLUMNS, "figures")
-    require_columns(joints, (*_COLUMNS, "joint"), "joints")
     titles = ("Difference per metric", "Autoencoder alone, PCK (thesis) per joint")
     drawing = make_subplots(cols=2, subplot_titles=titles, horizontal_spacing=0.14)
     for a, b, name, colour in _SHOWN:
@@ -53,11 +46,7 @@ def plot_autoencoder_training(history: pd.DataFrame) -> go.Figure:
 
     Args:
         history: one row per epoch and stack: stack, epoch, train_loss, val_loss.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(history, _HISTORY, "history")
     drawing = go.Figure()
     dashes = ("solid", "dash", "dot", "dashdot")
     for number, (stack, rows) in enumerate(history.groupby("stack", sort=True)):

@@ -1,23 +1,19 @@
-"""Shared style, error and input check of all plots.
+"""Shared style and origin of all plots.
 
 Colours are of the Okabe-Ito palette, safe for colour-blind readers. Plots have a transparent background and grey text that is
 legible on white and on black; the report (`html_page`) adapts both to the theme of the reader.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from posescope.core.errors import PosescopeError
 from posescope.core.origin import Origin, origin_of_table
 
-__all__ = [
-    "AMBER", "BLUE", "GREEN", "GREY", "VERMILION",
-    "ReportError", "add_plot_origin", "apply_plot_style", "require_columns", "with_table_origin",
-]  # fmt: skip
+__all__ = ["AMBER", "BLUE", "GREEN", "GREY", "VERMILION", "add_plot_origin", "apply_plot_style", "with_table_origin"]
 
 BLUE, AMBER, GREEN, VERMILION, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7d8590"
 
@@ -44,28 +40,6 @@ _TEMPLATE = go.layout.Template(
 
 
 P = ParamSpec("P")
-
-
-class ReportError(PosescopeError):
-    """The inputs of a plot or a page are unusable."""
-
-
-def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
-    """Check that a table has rows and these columns; other columns are allowed.
-
-    Args:
-        frame: table to check.
-        columns: required columns.
-        what: name of the table in the message.
-
-    Raises:
-        ReportError: if it is empty or lacks a column.
-    """
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ReportError(f"{what}: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}.")
-    if frame.empty:
-        raise ReportError(f"{what}: expected at least one row, found none. Leave the plot out.")
 
 
 def apply_plot_style(figure: go.Figure, height_px: int = 380, subtitle: str = "") -> go.Figure:

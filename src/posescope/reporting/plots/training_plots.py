@@ -5,19 +5,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    apply_plot_style,
-    require_columns,
-    with_table_origin,
-)
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREEN, GREY, apply_plot_style, with_table_origin
 
 __all__ = ["plot_history"]
 
-_COLUMNS = ("epoch", "train_loss", "val_loss", "val_pck_thesis", "learning_rate")
 _LOSSES = (("train_loss", "training", AMBER), ("val_loss", "validation", BLUE))
 
 
@@ -27,11 +18,7 @@ def plot_history(history: pd.DataFrame) -> go.Figure:
 
     Args:
         history: one row per epoch: epoch, train_loss, val_loss, val_pck_thesis (0..1, may be NaN), learning_rate.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(history, _COLUMNS, "history")
     figure = make_subplots(cols=2, subplot_titles=("Loss", "Validation PCK (thesis)"), horizontal_spacing=0.1)
     mode = "lines+markers" if len(history) <= 60 else "lines"
     for column, name, colour in _LOSSES:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from posescope.reporting.plots.plot_style import AMBER, BLUE, GREY, apply_plot_style, require_columns
+from posescope.reporting.plots.plot_style import AMBER, BLUE, GREY, apply_plot_style
 
 __all__ = ["plot_search_history", "plot_searched_parameters"]
 
@@ -24,11 +24,7 @@ def plot_search_history(trials: pd.DataFrame) -> go.Figure:
 
     Args:
         trials: one row per trial: number, state, value (0..1, NaN if there is none), epochs, seconds, reason.
-
-    Raises:
-        ReportError: if a column is missing or there are no rows.
     """
-    require_columns(trials, _COLUMNS, "trials")
     figure = go.Figure()
     for state in _COLOURS:
         figure.add_trace(_points(trials, "number", state, is_named=True))
@@ -51,13 +47,8 @@ def plot_searched_parameters(trials: pd.DataFrame) -> go.Figure:
 
     Args:
         trials: as for `plot_search_history`; every further column is a parameter.
-
-    Raises:
-        ReportError: if a column is missing, there are no rows, or no parameter.
     """
-    require_columns(trials, _COLUMNS, "trials")
     names = [name for name in trials.columns if name not in _COLUMNS]
-    require_columns(trials, names or ["a parameter"], "trials")
     rows, columns = math.ceil(len(names) / _PANELS_PER_ROW), min(len(names), _PANELS_PER_ROW)
     figure = make_subplots(rows=rows, cols=columns, subplot_titles=names, shared_yaxes=True, horizontal_spacing=0.06)
     for place, name in enumerate(names):
