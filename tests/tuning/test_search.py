@@ -119,6 +119,8 @@ def test_invalid_values_are_refused_before_the_first_trial(recipe, data, make_op
     space = {"data_engineering.codec.options.stride": {"choices": [4, 8]}}
     with pytest.raises(SearchSpaceError, match="stride"):
         search(recipe, data, make_options(space=space), TuningStore(tmp_path))
+    with pytest.raises(SearchSpaceError, match="parameter"):
+        search(recipe, data, make_options(space={}), TuningStore(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

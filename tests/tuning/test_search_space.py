@@ -50,8 +50,3 @@ def test_every_invalid_value_is_named(recipe) -> None:
     ):  # fmt: skip
         assert expected in line
     assert "modelling.training.batch_size, value 0: " in lines[3]
-
-
-def test_an_empty_space_is_refused(recipe) -> None:
-    with pytest.raises(SearchSpaceError, match="parameter"):
-        check_space(recipe, {})

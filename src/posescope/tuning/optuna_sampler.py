@@ -6,13 +6,14 @@ number of the trial, so an interrupted search samples the same parameters (docs/
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from posescope.core.errors import PosescopeError
+from posescope.training.records import EpochRecord
 from posescope.tuning.options import Hyperband, Median, NoPruning, SearchDimension, TuneOptions
-from posescope.tuning.records import TrialRecord
+from posescope.tuning.records import TrialRecord, TrialState
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial, Trial
 
-__all__ = ["LiveTrial", "MissingOptunaError", "start_trial", "load_optuna"]
+__all__ = ["LiveTrial", "MissingOptunaError", "TrialPrunedError", "load_optuna", "start_trial"]
 
 
 class MissingOptunaError(PosescopeError):
@@ -44,27 +45,46 @@ def load_optuna() -> "ModuleType":
     return optuna
 
 
+class TrialPrunedError(Exception):
+    """Ends the training of a pruned trial."""
+
+
 class LiveTrial:
-    """A running trial."""
+    """A running trial: callback of its training.
 
-    def __init__(self, trial: "Trial") -> None:
-        self._trial = trial
-        self.sampled: Mapping[str, float] = dict(trial.params)
+    Attributes:
+        sampled: the sampled number, or the index of a choice, by dotted path.
+        pcks: PCK on the validation persons after each epoch, 0..1.
+        seconds: wall time of the epochs.
+    """
 
-    def should_prune(self, epoch: int, pck: float) -> bool:
-        """Report the result of an epoch and return whether the trial should be pruned.
+    def __init__(self, trial: "Trial", epochs: int) -> None:
+        self._trial, self._epochs = trial, epochs
+        self.sampled: Mapping[str, int | float] = dict(trial.params)
+        self.pcks: list[float] = []
+        self.seconds = 0.0
+
+    def __call__(self, record: EpochRecord) -> None:
+        """Report an epoch to Optuna.
+
+        Raises:
+            TrialPrunedError: if the trial should end. Pruning after the last epoch would save nothing.
+        """
+        self.pcks.append(record.val_pck_thesis)
+        self.seconds += record.seconds
+        self._trial.report(record.val_pck_thesis, record.epoch)
+        if self._trial.should_prune() and record.epoch < self._epochs:
+            raise TrialPrunedError
+
+    def finish(self, state: TrialState, reason: str = "") -> TrialRecord:
+        """Return the record of the trial.
 
         Args:
-            epoch: number of the epoch, from 1.
-            pck: PCK on the validation persons, 0..1.
+            state: how it ended.
+            reason: of a failure.
         """
-        self._trial.report(pck, epoch)
-        return bool(self._trial.should_prune())
-
-    @property
-    def sampler_attrs(self) -> dict[str, Any]:
-        """Attributes that sampler and pruner store with the trial."""
-        return dict(self._trial.study.get_trials(deepcopy=False)[-1].system_attrs)
+        attributes = self._trial.study.get_trials(deepcopy=False)[-1].system_attrs
+        return TrialRecord(self._trial.number + 1, state, self.sampled, tuple(self.pcks), self.seconds, reason, dict(attributes))
 
 
 def start_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) -> LiveTrial:
@@ -81,7 +101,7 @@ def start_trial(options: TuneOptions, name: str, past: Sequence[TrialRecord]) ->
     sampler = optuna.samplers.TPESampler(n_startup_trials=options.startup_trials, seed=seed)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=_pruner(options), study_name=name)
     study.add_trials([_past_trial(record, space) for record in past])
-    return LiveTrial(study.ask(space))
+    return LiveTrial(study.ask(space), options.epochs)
 
 
 def _distribution(entry: SearchDimension) -> "BaseDistribution":

@@ -1,10 +1,13 @@
 """Records of trials and of a search."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 from posescope.core.errors import DataError
+from posescope.core.plugins import describe_validation_error
 from posescope.tuning.options import Recipe, SearchDimension
 
 __all__ = ["NoCompletedTrialError", "TrialRecord", "TuningRecord"]
@@ -16,8 +19,31 @@ class NoCompletedTrialError(DataError):
     """No trial was completed."""
 
 
+class _Record:
+    """A dataclass that is stored as JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-like content."""
+        return dict(TypeAdapter(type(self)).dump_python(self, mode="json"))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`.
+
+        Raises:
+            DataError: if it is no such record.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(content)
+        except ValidationError as error:
+            raise DataError(
+                f"Expected a {cls.__name__}, found other content: {'; '.join(describe_validation_error(error))}. Remove the folder "
+                "of the search to start it again."
+            ) from error
+
+
 @dataclass(frozen=True)
-class TrialRecord:
+class TrialRecord(_Record):
     """One finished trial.
 
     Attributes:
@@ -32,7 +58,7 @@ class TrialRecord:
 
     number: int
     state: TrialState
-    sampled: Mapping[str, float]
+    sampled: Mapping[str, int | float]
     pcks: tuple[float, ...]
     seconds: float
     reason: str = ""
@@ -43,27 +69,9 @@ class TrialRecord:
         """The best PCK of its epochs, since training keeps the best epoch; NaN without an epoch."""
         return max(self.pcks, default=float("nan"))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-like content."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "TrialRecord":
-        """Inverse of `to_dict`.
-
-        Raises:
-            DataError: if it is no record of a trial.
-        """
-        try:
-            return cls(**{**content, "pcks": tuple(content["pcks"])})
-        except (KeyError, TypeError) as error:
-            raise DataError(
-                f"Expected the record of a trial, found {content!r}. Remove the folder of the search to start it again."
-            ) from error
-
 
 @dataclass(frozen=True)
-class TuningRecord:
+class TuningRecord(_Record):
     """State of a search.
 
     Attributes:
@@ -99,27 +107,3 @@ class TuningRecord:
     def values_of(self, trial: TrialRecord) -> dict[str, Any]:
         """Return the parameter values of a trial by dotted path."""
         return {path: entry.value_of(trial.sampled[path]) for path, entry in self.space.items()}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-like content."""
-        return {
-            "fingerprint": self.fingerprint,
-            "data_fingerprint": self.data_fingerprint,
-            "recipe": self.recipe.model_dump(mode="json"),
-            "space": {path: entry.model_dump(mode="json") for path, entry in self.space.items()},
-            "trials": [trial.to_dict() for trial in self.trials],
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "TuningRecord":
-        """Inverse of `to_dict`."""
-        try:
-            return cls(
-                fingerprint=content["fingerprint"],
-                data_fingerprint=content["data_fingerprint"],
-                recipe=Recipe.model_validate(content["recipe"]),
-                space={path: SearchDimension.model_validate(entry) for path, entry in content["space"].items()},
-                trials=tuple(TrialRecord.from_dict(trial) for trial in content["trials"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"Expected the record of a search, found other content ({error!r}).") from error

@@ -8,9 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from posescope.core.errors import OptionsError
 from posescope.core.files import fingerprint
-from posescope.tuning.options import Recipe, TuneOptions
+from posescope.tuning.options import SEARCHABLE, Recipe, TuneOptions
 from posescope.tuning.optuna_sampler import load_optuna, start_trial
 from posescope.tuning.records import TrialRecord, TuningRecord
 from posescope.tuning.search_space import SearchSpaceError, check_space, recipe_with
@@ -20,9 +19,6 @@ from posescope.tuning.trial_store import TuningStore
 __all__ = ["search"]
 
 _log = logging.getLogger(__name__)
-
-# Both determine the size of the heatmaps.
-_HEATMAP_SIZE_PATHS = ("data_engineering.codec", "modelling.model")
 
 
 def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: TuningStore) -> TuningRecord:
@@ -41,9 +37,8 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
         SearchSpaceError: if the space is empty or a value in it is invalid; before any training.
     """
     load_optuna()
-    short = recipe_with(recipe, {f"modelling.training.{name}": value for name, value in _fixed_options(options).items()})
-    check_space(short, options.dimensions)
-    _check_fit(short, data, options)
+    short = _recipe_of_trials(recipe, options)
+    _check_space(short, data, options)
     search_id = _fingerprint(short, data, options)
     started = time.monotonic()
     trials = list(store.trials(search_id))
@@ -59,10 +54,26 @@ def search(recipe: Recipe, data: TuningData, options: TuneOptions, store: Tuning
     return TuningRecord(search_id, data.statistics.data_fingerprint, recipe, options.dimensions, tuple(trials))
 
 
-def _fixed_options(options: TuneOptions) -> dict[str, Any]:
-    """Training options that the search sets: a trial starts from scratch, draws no image grids and reports every epoch."""
+def _recipe_of_trials(recipe: Recipe, options: TuneOptions) -> Recipe:
+    """Return the recipe of a trial that starts from scratch, draws no image grids and reports every epoch."""
     fixed = {"keep_checkpoints": 1, "resume": None, "image_grid_every_epochs": 0, "final_weights": "best", "processes": 1}
-    return {"epochs": options.epochs, **fixed}
+    values = {"epochs": options.epochs, **fixed}
+    return recipe_with(recipe, {f"modelling.training.{name}": value for name, value in values.items()})
+
+
+def _check_space(recipe: Recipe, data: TuningData, options: TuneOptions) -> None:
+    if not options.dimensions:
+        raise SearchSpaceError(
+            "tune.space: expected at least one parameter, found none. Add one, for example modelling.training.learning_rate."
+        )
+    check_space(recipe, options.dimensions)
+    # Codec and network must have heatmaps of the same size. Where both are searched, only a trial can check it.
+    of_codec, of_model = (
+        {path: entry for path, entry in options.dimensions.items() if f"{path}.".startswith(f"{SEARCHABLE[part]}.")}
+        for part in ("codec", "model")
+    )
+    if not (of_codec and of_model):
+        check_space(recipe, {**of_codec, **of_model}, lambda changed: build_model(changed, data))
 
 
 def _next_trial(
@@ -71,31 +82,13 @@ def _next_trial(
     number = len(past) + 1
     live = start_trial(options, search_id, past)
     if store.begin(search_id, number) > options.max_attempts:
-        reason = f"its process died {options.max_attempts} times"
-        record = TrialRecord(number, "failed", live.sampled, (), 0.0, reason, live.sampler_attrs)
+        record = live.finish("failed", f"its process died {options.max_attempts} times")
     else:
         values = {path: entry.value_of(live.sampled[path]) for path, entry in options.dimensions.items()}
         _log.info("Trial %d of %d: %s", number, options.trials, _as_text(values))
-        record = run_trial(number, recipe_with(recipe, values), data, live, store.checkpoints(search_id, number))
+        record = run_trial(recipe_with(recipe, values), data, live, store.checkpoints(search_id, number))
     store.finish(search_id, record)
     return record
-
-
-def _check_fit(recipe: Recipe, data: TuningData, options: TuneOptions) -> None:
-    """Refuse codecs and networks with different heatmap sizes. Where both are searched, only a trial can check it."""
-    sides = {side: [path for path in options.dimensions if f"{path}.".startswith(f"{side}.")] for side in _HEATMAP_SIZE_PATHS}
-    if all(sides.values()):
-        return
-    faults = []
-    for path in (path for paths in sides.values() for path in paths):
-        for value in options.dimensions[path].values_to_check():
-            try:
-                build_model(recipe_with(recipe, {path: value}), data)
-            except OptionsError as error:
-                faults.append(f"{path}, value {value!r}: {error}")
-    if faults:
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        raise SearchSpaceError(f"{len(faults)} values in tune.space do not match the other parameters:\n{lines}")
 
 
 def _fingerprint(recipe: Recipe, data: TuningData, options: TuneOptions) -> str:

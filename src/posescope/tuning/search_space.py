@@ -1,6 +1,9 @@
 """Values of a search space: merged with the recipe as an environment's file, and checked before training."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,17 +23,15 @@ class SearchSpaceError(OptionsError):
 def as_parameters(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as nested parameters."""
     content = recipe.model_dump(mode="json")
-    tree: dict[str, Any] = {}
-    for field, path in SEARCHABLE.items():
-        tree = merge_parameters(tree, _nest(path.split("."), content[field]))
-    return tree
+    return nest_values({path: content[field] for field, path in SEARCHABLE.items()})
 
 
 def nest_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values by dotted path as nested parameters."""
     tree: dict[str, Any] = {}
     for path, value in values.items():
-        tree = merge_parameters(tree, _nest(path.split("."), value))
+        nested = reduce(lambda inner, name: {name: inner}, reversed(path.split(".")), value)
+        tree = merge_parameters(tree, nested)
     return tree
 
 
@@ -45,59 +46,32 @@ def recipe_with(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         SearchSpaceError: naming every invalid parameter.
     """
     tree = merge_parameters(as_parameters(recipe), nest_values(values))
-    content = {field: _find(tree, path.split(".")) for field, path in SEARCHABLE.items()}
+    content = {field: reduce(getitem, path.split("."), tree) for field, path in SEARCHABLE.items()}
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_with_path(fault) for fault in describe_validation_error(error))
-        raise SearchSpaceError(faults) from error
+        # A fault begins with the name of a field; users know its parameter.
+        faults = [re.sub(r"^\w+", lambda field: SEARCHABLE[field[0]], fault) for fault in describe_validation_error(error)]
+        raise SearchSpaceError("; ".join(faults)) from error
 
 
-def check_space(recipe: Recipe, space: Mapping[str, SearchDimension]) -> None:
+def check_space(recipe: Recipe, space: Mapping[str, SearchDimension], check: Callable[[Recipe], object] = lambda _: None) -> None:
     """Check every choice and both ends of every range, each with the other parameters of the recipe.
 
     Args:
         recipe: recipe from the parameters.
         space: searched parameters by dotted path.
+        check: further check of each changed recipe; raises an `OptionsError`.
 
     Raises:
-        SearchSpaceError: if the space is empty, or naming every invalid value.
+        SearchSpaceError: naming every invalid value.
     """
-    if not space:
-        raise SearchSpaceError(
-            "tune.space: expected at least one parameter, found none. Add one, for example modelling.training.learning_rate."
-        )
-    tried = [(path, value) for path, entry in space.items() for value in entry.values_to_check()]
-    faults = [fault for path, value in tried if (fault := _fault(recipe, path, value))]
+    faults = []
+    for path, entry in space.items():
+        for value in entry.values_to_check():
+            try:
+                check(recipe_with(recipe, {path: value}))
+            except OptionsError as error:
+                faults.append(f"  {path}, value {value!r}: {error}")
     if faults:
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        raise SearchSpaceError(f"{len(faults)} invalid values in tune.space:\n{lines}")
-
-
-def _fault(recipe: Recipe, path: str, value: Any) -> str:
-    try:
-        recipe_with(recipe, {path: value})
-    except SearchSpaceError as error:
-        return f"{path}, value {value!r}: {error}"
-    return ""
-
-
-def _nest(names: list[str], value: Any) -> dict[str, Any]:
-    for name in reversed(names):
-        value = {name: value}
-    return dict(value)
-
-
-def _find(tree: Mapping[str, Any], names: list[str]) -> Any:
-    found: Any = tree
-    for name in names:
-        found = found[name]
-    return found
-
-
-def _with_path(fault: str) -> str:
-    field, dot, rest = fault.partition(".")
-    if dot and field in SEARCHABLE:
-        return f"{SEARCHABLE[field]}.{rest}"
-    field, colon, rest = fault.partition(":")
-    return f"{SEARCHABLE[field]}:{rest}" if colon and field in SEARCHABLE else fault
+        raise SearchSpaceError("\n".join([f"{len(faults)} invalid values in tune.space:", *faults]))

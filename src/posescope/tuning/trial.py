@@ -13,11 +13,10 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.data.crops.crop_statistics import CropStatistics
 from posescope.training.checkpoint_store import CheckpointStore
 from posescope.training.initialisation import build_untrained
-from posescope.training.records import EpochRecord
 from posescope.training.trainer import NonFiniteLossError, train
 from posescope.tuning.options import Recipe
-from posescope.tuning.optuna_sampler import LiveTrial
-from posescope.tuning.records import TrialRecord, TrialState
+from posescope.tuning.optuna_sampler import LiveTrial, TrialPrunedError
+from posescope.tuning.records import TrialRecord
 
 __all__ = ["TuningData", "build_model", "run_trial"]
 
@@ -42,26 +41,6 @@ class TuningData:
         return {"statistics": self.statistics.to_dict(), "skeleton": self.skeleton.to_dict()}
 
 
-class _PrunedError(Exception):
-    """Stops the training of a pruned trial; caught in this module."""
-
-
-class _Monitor:
-    """Callback of the training: collects PCKs and stops a pruned trial."""
-
-    def __init__(self, live: LiveTrial, epochs: int) -> None:
-        self.live, self.epochs = live, epochs
-        self.pcks: list[float] = []
-        self.seconds = 0.0
-
-    def __call__(self, record: EpochRecord) -> None:
-        self.pcks.append(record.val_pck_thesis)
-        self.seconds += record.seconds
-        # Pruning after the last epoch would save nothing.
-        if self.live.should_prune(record.epoch, record.val_pck_thesis) and record.epoch < self.epochs:
-            raise _PrunedError
-
-
 def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
     """Return the untrained model of a recipe.
 
@@ -78,37 +57,26 @@ def build_model(recipe: Recipe, data: TuningData) -> PoseModel:
     )
 
 
-def run_trial(number: int, recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: CheckpointStore) -> TrialRecord:
+def run_trial(recipe: Recipe, data: TuningData, live: LiveTrial, checkpoints: CheckpointStore) -> TrialRecord:
     """Train until the last epoch or until the trial is pruned, from the last checkpoint if its process died before.
 
     A loss that is NaN or infinite, a network that does not match its codec, and insufficient GPU memory end the trial as failed,
     but not the search.
 
     Args:
-        number: number of the trial, from 1.
         recipe: recipe with the sampled values.
         data: training and validation persons.
         live: running trial in Optuna.
         checkpoints: checkpoint store of this trial.
     """
-    monitor = _Monitor(live, recipe.training.epochs)
-    try:
-        _train(recipe, data, monitor, checkpoints)
-    except _PrunedError:
-        return _finished(number, "pruned", monitor)
-    except (NonFiniteLossError, OptionsError, torch.OutOfMemoryError) as error:
-        return _finished(number, "failed", monitor, f"{type(error).__name__}: {' '.join(str(error).split())}")
-    return _finished(number, "completed", monitor)
-
-
-def _train(recipe: Recipe, data: TuningData, monitor: _Monitor, checkpoints: CheckpointStore) -> None:
     run_id = fingerprint([recipe.model_dump(mode="json"), data.to_dict()])
-    before = checkpoints.latest(run_id)
-    for record in before.history if before else ():
-        monitor(record)
-    train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=monitor)
-
-
-def _finished(number: int, state: TrialState, monitor: _Monitor, reason: str = "") -> TrialRecord:
-    live = monitor.live
-    return TrialRecord(number, state, live.sampled, tuple(monitor.pcks), monitor.seconds, reason, live.sampler_attrs)
+    try:
+        before = checkpoints.latest(run_id)
+        for record in before.history if before else ():
+            live(record)
+        train(build_model(recipe, data), data.train_set, data.val_set, recipe.training, checkpoints, run_id, on_epoch=live)
+    except TrialPrunedError:
+        return live.finish("pruned")
+    except (NonFiniteLossError, OptionsError, torch.OutOfMemoryError) as error:
+        return live.finish("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return live.finish("completed")
