@@ -26,7 +26,7 @@ from posescope.reporting.sections.error_analysis_section import FailureInputs
 
 @dataclass(frozen=True)
 class TinyRun:
-    """What a run of data engineering leaves behind: training persons 0..3, validation persons 4..6."""
+    """Outputs of data engineering: training persons 0..3, validation persons 4..6."""
 
     folder: CocoFolder
     source: SourceOptions
@@ -71,9 +71,9 @@ def tiny_model(tiny_run) -> PoseModel:
 
 @pytest.fixture
 def data_inputs() -> DataInputs:
-    """What the chapter on the data shows, of three images' and seven persons' worth of figures."""
-    picture = np.full((8, 12, 3), 90, np.uint8)
-    figure = go.Figure(go.Bar(x=[1], y=[2]))
+    """Inputs of the section on the data: counts of five images and seven persons."""
+    image = np.full((8, 12, 3), 90, np.uint8)
+    plot = go.Figure(go.Bar(x=[1], y=[2]))
     return DataInputs(
         distribution=pd.DataFrame(
             {
@@ -112,32 +112,32 @@ def data_inputs() -> DataInputs:
             ],
             columns=["severity", "split", "check", "records", "fraction", "detail", "remedy"],
         ),
-        distribution_plot=figure,
-        rejected_plot=figure,
-        joint_labels_plot=figure,
-        box_sizes_plot=figure,
-        joint_counts_plot=figure,
-        crop_grid=picture,
-        target_grid=picture,
-        average_crop=picture,
+        distribution_plot=plot,
+        rejected_plot=plot,
+        joint_labels_plot=plot,
+        box_sizes_plot=plot,
+        joint_counts_plot=plot,
+        crop_grid=image,
+        target_grid=image,
+        average_crop=image,
     )
 
 
 @pytest.fixture
 def failure_inputs() -> FailureInputs:
-    """What evaluation says of seven persons with two joints."""
+    """Result tables of evaluation for two joints."""
     types = ("good", "jitter", "inversion", "swap", "miss", "not found")
-    shares = {
+    fractions = {
         "all": (0.5, 0.2, 0.1, 0.05, 0.15, 0),
         "nose": (0.7, 0.1, 0.0, 0.1, 0.1, 0),
         "left_hand": (0.3, 0.3, 0.2, 0.0, 0.2, 0),
     }
-    figures = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
+    score_columns = ["pck_thesis", "pck_thesis_low", "pck_thesis_high", "oks", "oks_low", "oks_high"]
     tables = {
         "error_types": pd.DataFrame(
             [
                 (joint, kind, 20, round(20 * fraction), fraction, fraction, fraction)
-                for joint, of_joint in shares.items()
+                for joint, of_joint in fractions.items()
                 for kind, fraction in zip(types, of_joint, strict=True)
             ],
             columns=["joint", "type", "labelled", "count", "fraction", "low", "high"],
@@ -161,11 +161,11 @@ def failure_inputs() -> FailureInputs:
                 ("size", "medium", 20, 0.4, 0.3, 0.5, 0.25, 0.2, 0.3),
                 ("size", "large", 27, 0.6, 0.5, 0.7, 0.75, 0.7, 0.8),
             ],
-            columns=["stratum", "group", "persons", *figures],
+            columns=["stratum", "group", "persons", *score_columns],
         ),
         "reliability": pd.DataFrame(
             [("joint", 1, 9, 0.2, 0.1, 0.3, *[0.5] * 6), ("person", 1, 7, 0.2, 0.1, 0.3, *[0.5] * 6)],
-            columns=["level", "bin", "count", "score", "score_low", "score_high", *figures],
+            columns=["level", "bin", "count", "score", "score_low", "score_high", *score_columns],
         ),
         "rank_correlations": pd.DataFrame(
             [("joint", 9, 0.5, 0.4, 0.6), ("person", 7, 0.31, 0.12, 0.44)], columns=["level", "count", "spearman", "low", "high"]
@@ -175,7 +175,7 @@ def failure_inputs() -> FailureInputs:
                 ("variant", "plain arg-max", 0.5, 0.4, 0.6, 0.5, 0.4, 0.6),
                 ("effect", "flip test, with plain arg-max", 0.1, 0.0, 0.2, 0.0125, -0.0115, 0.0325),
             ],
-            columns=["kind", "variant", *figures],
+            columns=["kind", "variant", *score_columns],
         ),
     }  # fmt: skip
     return FailureInputs(

@@ -1,4 +1,4 @@
-"""The page: complete, self-contained, escaped."""
+"""Tests of posescope.reporting.html_page: complete, self-contained and escaped pages."""
 
 import base64
 import json
@@ -15,11 +15,11 @@ from plotly.offline import get_plotlyjs
 from posescope.reporting.html_page import image_data_uri, render_report
 from posescope.reporting.report_content import Fact, Headline, ReportContent, ReportImage, ReportPlot, ReportTable, Section
 
-NASTY = "</script><script>alert('x')</script> & <b>"
+HTML_CODE = "</script><script>alert('x')</script> & <b>"
 
 
 class Tags(HTMLParser):
-    """Collects tags with their attributes, and the text outside scripts and styles."""
+    """Parser that collects tags with their attributes, and the text outside scripts and styles."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -40,19 +40,19 @@ class Tags(HTMLParser):
             self.words.append(data.strip())
 
 
-def picture(caption: str = "A red square.") -> ReportImage:
+def red_image(caption: str = "A red square.") -> ReportImage:
     return ReportImage(np.full((6, 8, 3), (255, 0, 0), np.uint8), caption=caption, alt="red")
 
 
 def full_content() -> ReportContent:
     scores = pd.DataFrame(
-        {"joint": ["nose", NASTY], "pck_thesis": [0.5, np.nan], "mean_error_px": [2.25, 10.0], "labelled": [7, 1200]}
+        {"joint": ["nose", HTML_CODE], "pck_thesis": [0.5, np.nan], "mean_error_px": [2.25, 10.0], "labelled": [7, 1200]}
     )
-    bars = go.Figure(go.Bar(x=[NASTY], y=[1.0]))
+    bars = go.Figure(go.Bar(x=[HTML_CODE], y=[1.0]))
     return ReportContent(
-        title=f"Report {NASTY}",
+        title=f"Report {HTML_CODE}",
         subtitle="One sentence.",
-        summary=(Fact("Model", "hourglass"), Fact("Data", NASTY)),
+        summary=(Fact("Model", "hourglass"), Fact("Data", HTML_CODE)),
         headlines=(
             Headline("PCK", 0.441, 0.432, 0.451),
             Headline("AP", float("nan"), None, 0.5),
@@ -60,7 +60,7 @@ def full_content() -> ReportContent:
         sections=(
             Section("How good it is", "First part\nof it.\n\nSecond.\n- one\n- two", tables=(ReportTable("Joints", scores),)),
             Section("Where it fails", plots=(ReportPlot(bars, "Bars.", "bars"), ReportPlot(bars, "More bars.", "bars"))),
-            Section("What it has learned", images=(picture(),)),
+            Section("What it has learned", images=(red_image(),)),
         ),
         footer="Made by hand.",
     )
@@ -76,7 +76,7 @@ def page(html: str) -> Tags:
     return Tags(html)
 
 
-def test_every_section_stands_in_the_page_and_in_the_contents(page: Tags) -> None:
+def test_every_section_is_on_the_page_and_in_the_contents(page: Tags) -> None:
     anchors = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     sections = {f"#{attributes['id']}" for tag, attributes in page.tags if tag == "section"}
     assert anchors == sections == {"#section-1", "#section-2", "#section-3"}
@@ -84,12 +84,12 @@ def test_every_section_stands_in_the_page_and_in_the_contents(page: Tags) -> Non
         assert page.words.count(title) == 2
 
 
-def test_nothing_is_fetched(html: str, page: Tags) -> None:
-    places = [
+def test_page_fetches_no_external_resource(html: str, page: Tags) -> None:
+    addresses = [
         value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href", "srcset", "data")
     ]
-    assert len(places) == 4  # three entries of the contents, one picture
-    assert all(place is not None and place.startswith(("#", "data:image/")) for place in places)
+    assert len(addresses) == 4  # three entries of the contents, one image
+    assert all(address is not None and address.startswith(("#", "data:image/")) for address in addresses)
     own = html.replace(get_plotlyjs(), "")
     assert not re.search(r"https?:|@import|url\(|//cdn", own)
     (policy,) = [a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
@@ -98,37 +98,37 @@ def test_nothing_is_fetched(html: str, page: Tags) -> None:
     assert "http" not in policy
 
 
-def test_figures_are_not_offered_to_a_server(html: str) -> None:
+def test_plots_have_no_upload_button(html: str) -> None:
     assert "showSendToCloud: false" in html.replace(get_plotlyjs(), "")
 
 
-def test_words_are_escaped(html: str, page: Tags) -> None:
+def test_texts_are_escaped(html: str, page: Tags) -> None:
     own = html.replace(get_plotlyjs(), "")
     assert "<script>alert" not in own
     assert own.count("&lt;script&gt;alert(&#39;x&#39;)") == 4  # page title, heading, a fact, a cell
     assert len([tag for tag, _ in page.tags if tag == "b"]) == 0
 
 
-def test_the_plotting_library_is_inside_once_and_only_where_it_is_needed(html: str) -> None:
+def test_plotting_library_is_included_once_and_only_for_plots(html: str) -> None:
     assert html.count(get_plotlyjs()[:200]) == 1
-    lean = render_report(ReportContent(title="t", sections=(Section("s", "words"),)))
-    assert len(lean) < 20_000
-    assert "Plotly" not in lean
+    without_plots = render_report(ReportContent(title="t", sections=(Section("s", "words"),)))
+    assert len(without_plots) < 20_000
+    assert "Plotly" not in without_plots
 
 
-def test_figures_arrive_whole(html: str) -> None:
-    held = re.findall(r'<script type="application/json" data-plot="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
-    assert [name for name, _ in held] == ["plot-2-1", "plot-2-2"]
-    assert json.loads(held[0][1])["data"][0]["x"] == [NASTY]
+def test_plots_are_embedded_as_json(html: str) -> None:
+    embedded = re.findall(r'<script type="application/json" data-plot="([^"]+)">(.*?)</script>', html, flags=re.DOTALL)
+    assert [name for name, _ in embedded] == ["plot-2-1", "plot-2-2"]
+    assert json.loads(embedded[0][1])["data"][0]["x"] == [HTML_CODE]
 
 
-def test_pictures_are_png_data_with_words_for_those_who_do_not_see_them(page: Tags) -> None:
+def test_images_have_size_alternative_text_and_caption(page: Tags) -> None:
     (image,) = [attributes for tag, attributes in page.tags if tag == "img"]
     assert (image["alt"], image["width"], image["height"]) == ("red", "8", "6")
     assert "A red square." in page.words
 
 
-def test_a_data_uri_holds_the_same_pixels() -> None:
+def test_data_uri_of_a_small_image_is_lossless_png() -> None:
     original = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     kind, content = image_data_uri(original).split(",")
     assert kind == "data:image/png;base64"
@@ -136,8 +136,8 @@ def test_a_data_uri_holds_the_same_pixels() -> None:
     assert np.array_equal(decoded[..., ::-1], original)
 
 
-def test_a_large_picture_becomes_webp_that_looks_the_same() -> None:
-    # As a photograph: smooth, with noise that PNG cannot pack.
+def test_data_uri_of_a_large_image_is_similar_webp() -> None:
+    # Similar to a photograph: a smooth ramp with noise that PNG compresses badly.
     ramp = np.linspace(0, 200, 400)[None, :, None] + np.random.default_rng(3).normal(0, 6, (300, 400, 3)) + 25
     original = ramp.clip(0, 255).astype(np.uint8)
     kind, content = image_data_uri(original).split(",")
@@ -155,38 +155,38 @@ def test_tables_show_units_numbers_and_dashes(page: Tags) -> None:
         assert cell in page.words
 
 
-def test_headlines_show_intervals_only_where_both_ends_are_known(page: Tags) -> None:
+def test_headlines_show_intervals_only_if_both_ends_are_known(page: Tags) -> None:
     text = " ".join(page.words)
     assert "95 % interval 0.432 to 0.451" in text
     assert text.count("95 % interval") == 1
 
 
-def test_paragraphs_and_lists(html: str) -> None:
+def test_paragraphs_and_lists_are_rendered(html: str) -> None:
     assert "<p>First part of it.</p>" in html
     assert "<p>Second.</p>" in html
     assert re.search(r"<li>one</li>\s*<li>two</li>", html)
 
 
-def test_long_tables_say_that_rows_are_left_out() -> None:
+def test_long_tables_state_how_many_rows_are_shown() -> None:
     table = ReportTable("Many", pd.DataFrame({"row": range(100)}), caption="All of them.", row_limit=10)
     html = render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))
     assert "All of them. The first 10 of 100 rows." in html
     assert html.count("<td") == 10
 
 
-def test_a_table_without_rows_keeps_its_headings() -> None:
+def test_table_without_rows_has_headings() -> None:
     table = ReportTable("None", pd.DataFrame({"joint": [], "score_percent": []}))
     html = render_report(ReportContent(title="t", sections=(Section("s", tables=(table,)),)))
     assert 'score<span class="unit">, %</span>' in html
     assert "<td" not in html
 
 
-def test_the_same_content_gives_the_same_page(html: str) -> None:
+def test_rendering_is_deterministic(html: str) -> None:
     assert render_report(full_content()) == html
 
 
-def test_a_name_in_a_figure_is_no_link() -> None:
-    """Plotly makes links of `<a href=...>` in any text; our own line breaks stay."""
+def test_html_in_plot_texts_is_escaped() -> None:
+    """Plotly renders `<a href=...>` in any text as a link. Line breaks of posescope's own texts are not escaped."""
     name = '<a href="https://evil">knee</a>'
     figure = go.Figure(go.Bar(x=[name], y=[1])).update_layout(title_text=f"ours<br>{name}")
     html = render_report(ReportContent(title="t", sections=(Section("s", plots=(ReportPlot(figure, "c", "a"),)),)))

@@ -1,4 +1,4 @@
-"""The model card: every number from the run, and what must not be left out."""
+"""Tests of posescope.reporting.model_card: values of the run, known failures, warnings and escaped names."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from posescope.reporting.model_card import CardInputs, write_model_card
 
 @pytest.fixture
 def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
-    figure = {"value": 0.4333, "low": 0.4, "high": 0.47, "protocol": "crops", "persons": 5064}
+    metric = {"value": 0.4333, "low": 0.4, "high": 0.47, "protocol": "crops", "persons": 5064}
     training = {"batch_size": 8, "ema_decay": None, "loss": {"name": "mse", "options": {"foreground_weight": 40}}}
     provenance = {"posescope": "0.1.0", "fingerprint": "abc", "epoch": 17, "training": training}
     return CardInputs(
         model=replace(tiny_model, provenance=provenance),
-        metrics={"schema_version": 1, "val": {"pck_thesis": figure, "oks_ap": {**figure, "value": None, "low": None}}},
+        metrics={"schema_version": 1, "val": {"pck_thesis": metric, "oks_ap": {**metric, "value": None, "low": None}}},
         distribution=data_inputs.distribution,
         failures=failure_inputs,
         findings=(
@@ -26,7 +26,7 @@ def inputs(tiny_model, data_inputs, failure_inputs) -> CardInputs:
     )
 
 
-def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
+def test_card_contains_the_values_of_the_run(inputs: CardInputs) -> None:
     card = write_model_card(inputs)
     assert "centred on the box" in card.partition("## Data")[0]
     for line in (
@@ -43,7 +43,7 @@ def test_the_numbers_of_the_run(inputs: CardInputs) -> None:
     assert card.endswith("```\n")
 
 
-def test_known_failures_are_those_that_held(inputs: CardInputs) -> None:
+def test_known_failures_are_supported_findings(inputs: CardInputs) -> None:
     failures = write_model_card(inputs).partition("## Known failures")[2]
     assert "- Cluster 3 (sitting): PCK 0.41 against 0.78." in failures
     assert "50.0% good" in failures
@@ -51,22 +51,22 @@ def test_known_failures_are_those_that_held(inputs: CardInputs) -> None:
     assert "Cluster 4" not in failures
 
 
-def test_who_must_not_use_it(inputs: CardInputs) -> None:
+def test_card_warns_of_generated_data_missing_training_and_default_sigmas(inputs: CardInputs) -> None:
     assert "generated sample" not in write_model_card(inputs)
     sample = replace(inputs, model=replace(inputs.model, provenance={"generated_sample": True}))
     card = write_model_card(sample)
     assert "generated sample" in card
     assert "## Training configuration\n\nUnknown." in card
-    guessed = replace(inputs.model, skeleton=replace(inputs.model.skeleton, guessed_sigmas=("nose",)))
-    assert "OKS sigmas are defaults for nose" in write_model_card(replace(inputs, model=guessed))
+    default_sigmas = replace(inputs.model, skeleton=replace(inputs.model.skeleton, guessed_sigmas=("nose",)))
+    assert "OKS sigmas are defaults for nose" in write_model_card(replace(inputs, model=default_sigmas))
 
 
-EVIL = "[knee](http://x) | `a`\n```\n# <img src=x>"
+MARKUP = "[knee](http://x) | `a`\n```\n# <img src=x>"
 
 
-def test_names_are_shown_as_they_stand(inputs: CardInputs) -> None:
-    """A joint that is named like Markdown, HTML and the end of a block of code changes nothing of the page."""
-    skeleton = replace(inputs.model.skeleton, joints=(EVIL, *inputs.model.skeleton.joints[1:]), guessed_sigmas=(EVIL,))
+def test_markup_in_joint_names_is_escaped(inputs: CardInputs) -> None:
+    """A joint name with Markdown, HTML and the end of a code block does not change the structure of the card."""
+    skeleton = replace(inputs.model.skeleton, joints=(MARKUP, *inputs.model.skeleton.joints[1:]), guessed_sigmas=(MARKUP,))
     plain, card = write_model_card(inputs), write_model_card(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
     assert [line for line in card.splitlines() if line.startswith("#")] == [
         line for line in plain.splitlines() if line.startswith("#")

@@ -1,4 +1,4 @@
-"""Numbers and headings as people read them."""
+"""Tests of posescope.reporting.number_format."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from posescope.reporting.number_format import format_cell, format_number, split_
         (float("nan"), 3, "–"),
     ],
 )
-def test_numbers(value: float, decimals: int, text: str) -> None:
+def test_numbers_have_separators_and_exponents(value: float, decimals: int, text: str) -> None:
     assert format_number(value, decimals) == text
 
 
@@ -36,11 +36,11 @@ def test_numbers(value: float, decimals: int, text: str) -> None:
         ((1, 2), "(1, 2)"),
     ],
 )
-def test_cells(value: object, text: str) -> None:
+def test_cells_are_formatted_by_type(value: object, text: str) -> None:
     assert format_cell(value, decimals=2) == text
 
 
-def test_headings_give_their_units() -> None:
+def test_units_are_split_from_headings() -> None:
     assert split_heading("mean_error_px") == ("mean error", "px")
     assert split_heading("epoch_ms") == ("epoch", "ms")
     assert split_heading("joint") == ("joint", "")

@@ -1,4 +1,4 @@
-"""From the results of a run to the chapters of its report."""
+"""Tests of posescope.reporting.report_assembly: sections, summary, headlines and analyses of a report."""
 
 import math
 from dataclasses import replace
@@ -17,7 +17,7 @@ from posescope.reporting.plots.evaluation_plots import plot_joint_scores
 from posescope.reporting.plots.training_plots import plot_history
 from posescope.reporting.report_assembly import ReportInputs, assemble_report
 
-PICTURE = np.full((8, 12, 3), 90, np.uint8)
+IMAGE = np.full((8, 12, 3), 90, np.uint8)
 
 
 def joint_scores():
@@ -66,27 +66,27 @@ def inputs(tiny_model, data_inputs, failure_inputs):
         history_plot=plot_history(history),
         joint_scores=joint_scores(),
         joint_scores_plot=plot_joint_scores(joint_scores()),
-        # 9 + 1 = 10: the first component holds 90 %; both are needed for 95 %; (9 + 1)^2 / (81 + 1) = 1.2 are in use.
+        # The first component explains 9 / (9 + 1) = 90 %; 95 % needs both; the participation ratio is (9 + 1)^2 / (81 + 1) = 1.2.
         components=Components(np.zeros(4), np.eye(2, 4), np.array([9.0, 1.0]), layer="stack1.bottleneck", shape=(4, 1, 1)),
         analyses={
-            "walks": AnalysisResult(facts={}, images={"walk_of_pc1": PICTURE}, note="People sit down."),
+            "latent_traversal": AnalysisResult(facts={}, images={"traversal_of_pc1": IMAGE}, note="Persons sit down."),
             "skip_ablation": AnalysisResult(facts={}, tables={"skip_ablation": skip_table()}, note="Skips matter."),
         },
-        examples=PICTURE,
+        examples=IMAGE,
         failures=failure_inputs,
     )
 
 
-def section(content, title):
+def find_section(content, title):
     return next(one for one in content.sections if one.title == title)
 
 
-def test_chapters_come_in_their_order(inputs):
+def test_order_of_sections(inputs):
     assert [one.title for one in assemble_report(inputs).sections] == [
         "Scores",
         "Errors",
         "Explainability: variance",
-        "Explainability: walks",
+        "Explainability: latent traversal",
         "Explainability: skip ablation",
         "The data",
         "Data quality",
@@ -94,19 +94,19 @@ def test_chapters_come_in_their_order(inputs):
     ]
 
 
-def test_what_is_not_told_is_listed_at_the_end_of_them(inputs):
+def test_missing_results_are_listed_after_the_analyses(inputs):
     empty = AnalysisResult(facts={}, note="The analysis 'attribution' is not selected.")
     content = assemble_report(replace(inputs, components=None, analyses={"attribution": empty, **inputs.analyses}))
     titles = [one.title for one in content.sections]
-    assert titles[2:5] == [f"Explainability: {what}" for what in ("walks", "skip ablation", "missing results")]
-    text = section(content, "Explainability: missing results").text
+    assert titles[2:5] == [f"Explainability: {name}" for name in ("latent traversal", "skip ablation", "missing results")]
+    text = find_section(content, "Explainability: missing results").text
     assert text.split("\n") == [
         "- No components of this model; run the pipeline explainability.",
         "- attribution: The analysis 'attribution' is not selected.",
     ]
 
 
-def test_summary_says_what_was_trained_on_what(inputs, tiny_model):
+def test_summary_describes_model_data_and_training(inputs, tiny_model):
     facts = {fact.name: fact.value for fact in assemble_report(inputs).summary}
     assert facts["Persons"] == "3 train, 3 validation, 1 test"
     assert facts["Input"] == "crops of 32 x 32 px by the rule padded_square"
@@ -125,15 +125,18 @@ def test_headlines_have_intervals_and_notes(inputs):
     assert (mse.value, mse.decimals) == (2e-5, 6)
 
 
-def test_a_metric_that_nobody_described_is_shown_without_a_note(inputs):
+def test_metric_without_description_has_no_note(inputs):
     metrics = {"val": {"my_metric": {"value": 1.0, "low": None, "high": None}}}
     (headline,) = assemble_report(replace(inputs, metrics=metrics)).headlines
     assert (headline.name, headline.note) == ("my_metric", "")
 
 
-def test_a_figure_says_of_whom_it_is(inputs):
-    one = {"value": 0.5, "low": 0.4, "high": 0.6, "box_source": "ground_truth"}
-    metrics = {"schema_version": 1, "val": {"oks_ap": {**one, "protocol": "coco"}, "pck_thesis": {**one, "protocol": "crops"}}}
+def test_headline_states_its_protocol_and_boxes(inputs):
+    metric = {"value": 0.5, "low": 0.4, "high": 0.6, "box_source": "ground_truth"}
+    metrics = {
+        "schema_version": 1,
+        "val": {"oks_ap": {**metric, "protocol": "coco"}, "pck_thesis": {**metric, "protocol": "crops"}},
+    }
     pck, ap = assemble_report(replace(inputs, metrics=metrics)).headlines
     for note, population in ((ap.note, "all annotated persons"), (pck.note, "persons with a crop")):
         assert population in note
@@ -141,44 +144,44 @@ def test_a_figure_says_of_whom_it_is(inputs):
     assert "not detected" in ap.note
 
 
-def test_the_worst_and_the_surest_joints_are_named(inputs):
-    text = section(assemble_report(inputs), "Scores").text
+def test_joints_of_lowest_and_highest_pck_are_named(inputs):
+    text = find_section(assemble_report(inputs), "Scores").text
     assert "lowest PCK: left_hand (0.25), right_hand (0.50), nose (0.90)" in text
     assert "highest: nose (0.90), right_hand (0.50), left_hand (0.25)" in text
 
 
-def test_components_are_told_in_words(inputs):
-    text = section(assemble_report(inputs), "Explainability: variance").text
+def test_components_are_described(inputs):
+    text = find_section(assemble_report(inputs), "Explainability: variance").text
     for words in ("'stack1.bottleneck'", "90.0%", "2 components explain 95 %", "1.2"):
         assert words in text
 
 
-def test_analyses_bring_their_note_pictures_and_tables(inputs):
+def test_analysis_section_has_note_images_tables_and_plots(inputs):
     content = assemble_report(inputs)
-    walks = section(content, "Explainability: walks")
-    assert walks.text == "People sit down."
-    assert [picture.caption for picture in walks.images] == ["walk of pc1."]
-    skips = section(content, "Explainability: skip ablation")
+    traversal = find_section(content, "Explainability: latent traversal")
+    assert traversal.text == "Persons sit down."
+    assert [image.caption for image in traversal.images] == ["traversal of pc1."]
+    skips = find_section(content, "Explainability: skip ablation")
     assert [table.title for table in skips.tables] == ["skip ablation"]
-    heat = skips.plots[0].figure.data[0]
-    # Skips held at their mean, not at zero; a row a level, a column a joint in the skeleton's order.
-    assert (list(heat.y), list(heat.x)) == (["stack1.skip1", "stack1.skip2"], ["nose", "left hand"])
-    np.testing.assert_array_equal(heat.z, [[0.1, 0.2], [0.3, 0.4]])
+    heatmap = skips.plots[0].figure.data[0]
+    # The plot shows mean ablation, not zero ablation: one row per level, one column per joint in skeleton order.
+    assert (list(heatmap.y), list(heatmap.x)) == (["stack1.skip1", "stack1.skip2"], ["nose", "left hand"])
+    np.testing.assert_array_equal(heatmap.z, [[0.1, 0.2], [0.3, 0.4]])
 
 
-def test_findings_come_first_and_stand_beside_their_controls(inputs):
+def test_findings_are_listed_first_with_their_controls(inputs):
     chance = Control("shuffled persons", 0.01, 0.0, 0.02)
-    made = (
+    findings = (
         Finding("Component 1 is sitting to standing.", 0.5, 0.4, 0.6, chance, passed=True, persons="persons of val"),
         Finding("Cluster 2 fails.", 0.3, None, None, Control("all persons", 0.7), passed=False, pck_at_stake=0.1),
     )
-    analyses = {"walks": replace(inputs.analyses["walks"], findings=made)}
+    analyses = {"latent_traversal": replace(inputs.analyses["latent_traversal"], findings=findings)}
     content = assemble_report(replace(inputs, analyses=analyses))
-    found = section(content, "Explainability: findings")
-    assert content.sections[2] is found
-    assert found.text.startswith("1 of 2 tested claims")
-    assert found.text.endswith("Population: persons of val.")
-    assert found.tables[0].frame.to_numpy().tolist() == [
+    findings_section = find_section(content, "Explainability: findings")
+    assert content.sections[2] is findings_section
+    assert findings_section.text.startswith("1 of 2 tested claims")
+    assert findings_section.text.endswith("Population: persons of val.")
+    assert findings_section.tables[0].frame.to_numpy().tolist() == [
         ["Cluster 2 fails.", "0.300", "all persons: 0.700", "not supported"],
         [
             "Component 1 is sitting to standing.",
@@ -189,45 +192,45 @@ def test_findings_come_first_and_stand_beside_their_controls(inputs):
     ]
 
 
-def test_figures_of_an_analysis_are_shown_in_the_look_of_the_page(inputs):
+def test_plots_of_an_analysis_get_the_plot_style(inputs):
     figure = go.Figure(go.Scatter(x=[1], y=[2]), layout={"height": 500})
-    analyses = {"walks": AnalysisResult(facts={}, plots={"slider_of_walks": figure})}
-    (shown,) = section(assemble_report(replace(inputs, analyses=analyses)), "Explainability: walks").plots
-    assert (shown.caption, shown.figure.layout.height) == ("slider of walks.", 500)
+    analyses = {"latent_traversal": AnalysisResult(facts={}, plots={"traversal_slider": figure})}
+    (shown,) = find_section(assemble_report(replace(inputs, analyses=analyses)), "Explainability: latent traversal").plots
+    assert (shown.caption, shown.figure.layout.height) == ("traversal slider.", 500)
     assert shown.figure.layout.paper_bgcolor is None  # from the template
     assert figure.layout.template.layout.paper_bgcolor != shown.figure.layout.template.layout.paper_bgcolor
 
 
 @pytest.mark.parametrize("silhouettes", [[0.1, 0.3], [np.nan, np.nan]])
-def test_clusters_have_a_curve_only_where_there_are_silhouettes(inputs, silhouettes):
+def test_clusters_have_a_plot_only_with_silhouettes(inputs, silhouettes):
     table = pd.DataFrame({"clusters": [2, 3], "silhouette": silhouettes})
     analyses = {"clusters": AnalysisResult(facts={}, tables={"silhouettes": table})}
-    found = section(assemble_report(replace(inputs, analyses=analyses)), "Explainability: clusters")
-    assert len(found.plots) == (0 if np.isnan(silhouettes[0]) else 1)
+    clusters = find_section(assemble_report(replace(inputs, analyses=analyses)), "Explainability: clusters")
+    assert len(clusters.plots) == (0 if np.isnan(silhouettes[0]) else 1)
 
 
-def test_the_recipe_holds_specs_and_plain_provenance(inputs):
-    recipe = section(assemble_report(inputs), "Training").tables[0].frame.set_index("what")
+def test_recipe_lists_components_and_scalar_provenance(inputs):
+    recipe = find_section(assemble_report(inputs), "Training").tables[0].frame.set_index("what")
     assert recipe.loc["model", "value"] == "hourglass"
     assert "'channels': 8" in recipe.loc["model", "options"]
     assert recipe.loc["seed", "value"] == "11"
     assert "history" not in recipe.index
 
 
-def test_a_run_without_analyses(inputs):
+def test_report_without_analyses(inputs):
     assert len(assemble_report(replace(inputs, analyses={})).sections) == 6
 
 
-def test_the_whole_can_be_rendered(inputs):
+def test_report_can_be_rendered(inputs):
     page = render_report(assemble_report(inputs))
-    for words in ("A tiny run", "People sit down.", "left_hand (0.25)", "3 train, 3 validation, 1 test"):
+    for words in ("A tiny run", "Persons sit down.", "left_hand (0.25)", "3 train, 3 validation, 1 test"):
         assert words in page
 
 
-def test_guessed_sigmas_are_told(inputs):
+def test_default_sigmas_are_stated(inputs):
     def facts(skeleton):
-        told = assemble_report(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
-        return {fact.name: fact.value for fact in told.summary}
+        content = assemble_report(replace(inputs, model=replace(inputs.model, skeleton=skeleton)))
+        return {fact.name: fact.value for fact in content.summary}
 
     guessed = facts(replace(inputs.model.skeleton, guessed_sigmas=("left_hand", "right_hand")))
     assert guessed["OKS sigmas"].startswith("default (0.079) for left_hand, right_hand:")

@@ -1,4 +1,4 @@
-"""Only what is of the model and the data at hand is printed; the rest is named."""
+"""Tests of posescope.reporting.result_filter: results of another model or other data are omitted and named."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from posescope.reporting.report_inputs import select_card_inputs, select_report_
 from posescope.reporting.result_filter import ResultFilter, add_image_origin, origin_of
 
 DATA = "d" * 16
-PICTURE = np.full((8, 12, 3), 90, np.uint8)
+IMAGE = np.full((8, 12, 3), 90, np.uint8)
 
 
 @pytest.fixture
@@ -38,61 +38,61 @@ def own(tiny_model) -> Origin:
 
 def metrics_of(origin: Origin | None) -> dict:
     results = "theirs.json" if origin is not None and origin.results else None
-    figures = MetricValues({"oks": MetricValue(0.777, 0.7, 0.8, 9)}).of(origin)
-    return metrics_content(evaluation_setting("crops", "val", False, results, origin), figures)
+    values = MetricValues({"oks": MetricValue(0.777, 0.7, 0.8, 9)}).of(origin)
+    return metrics_content(evaluation_setting("crops", "val", False, results, origin), values)
 
 
-def each_kind(origin: Origin) -> dict:
+def results_of_each_kind(origin: Origin) -> dict:
     facts = {"mean": np.zeros(2), "axes": np.eye(1, 2), "variances": np.ones(1), "layer": "t", "shape": (2, 1, 1)}
     return {
         "table": add_origin(pd.DataFrame({"oks": [0.5]}), origin),
         "plot": add_plot_origin(go.Figure(), origin),
-        "picture": add_image_origin(PICTURE, origin),
+        "image": add_image_origin(IMAGE, origin),
         "metrics": metrics_of(origin),
         "components": Components(**facts, model=origin.model or "", data=origin.data or ""),
         "analysis": AnalysisResult({"k": 1}, model=origin.model or "", data=origin.data or ""),
     }
 
 
-def test_every_kind_of_result_says_its_origin(own):
-    for name, result in each_kind(own).items():
+def test_every_kind_of_result_has_an_origin(own):
+    for name, result in results_of_each_kind(own).items():
         found = origin_of(result)
         assert found is not None, name
         assert (found.model, found.data) == (own.model, own.data), name
 
 
 @pytest.mark.parametrize("changed", [{"model": "other"}, {"data": "other"}])
-def test_what_is_of_another_model_or_other_data_is_left_out_and_named(tiny_model, statistics, own, changed, caplog):
+def test_results_of_another_model_or_other_data_are_omitted_and_named(tiny_model, statistics, own, changed, caplog):
     results_filter = ResultFilter.of(tiny_model, statistics)
-    assert results_filter.keep(each_kind(own), "evaluation").keys() == each_kind(own).keys()
+    assert results_filter.keep(results_of_each_kind(own), "evaluation").keys() == results_of_each_kind(own).keys()
     assert results_filter.left_out == []
-    assert results_filter.keep(each_kind(replace(own, **changed)), "evaluation") == {}
-    (sentence,) = results_filter.left_out
-    for name in (*each_kind(own), "other", *(getattr(own, field) for field in changed), "pipeline evaluation"):
-        assert name in sentence
+    assert results_filter.keep(results_of_each_kind(replace(own, **changed)), "evaluation") == {}
+    (message,) = results_filter.left_out
+    for name in (*results_of_each_kind(own), "other", *(getattr(own, field) for field in changed), "pipeline evaluation"):
+        assert name in message
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_another_systems_figures_are_not_ours(tiny_model, statistics):
+def test_metrics_of_another_system_are_omitted(tiny_model, statistics):
     results_filter = ResultFilter.of(tiny_model, statistics)
-    theirs = Origin(model="", data=DATA, results="f" * 16)
-    assert results_filter.keep({"metrics": metrics_of(theirs)}, "evaluation") == {}
+    external = Origin(model="", data=DATA, results="f" * 16)
+    assert results_filter.keep({"metrics": metrics_of(external)}, "evaluation") == {}
     assert "f" * 16 in results_filter.left_out[0]
 
 
-def test_what_does_not_say_its_origin_is_left_out(tiny_model, statistics):
+def test_results_without_origin_are_omitted_unless_empty(tiny_model, statistics):
     results_filter = ResultFilter.of(tiny_model, statistics)
-    nameless = {
+    without_origin = {
         "metrics": metrics_of(None),
         "table": pd.DataFrame({"oks": [0.5]}),
-        "components": each_kind(Origin())["components"],
+        "components": results_of_each_kind(Origin())["components"],
     }
-    assert results_filter.keep(nameless, "evaluation") == {}
-    nothing = {"table": pd.DataFrame({"oks": []}), "walks": AnalysisResult({}, note="not selected")}
-    assert results_filter.keep(nothing, "evaluation") == nothing
+    assert results_filter.keep(without_origin, "evaluation") == {}
+    empty = {"table": pd.DataFrame({"oks": []}), "latent_traversal": AnalysisResult({}, note="not selected")}
+    assert results_filter.keep(empty, "evaluation") == empty
 
 
-def test_a_model_of_other_data_is_named(tiny_model, statistics):
+def test_model_trained_on_other_data_is_named(tiny_model, statistics):
     model = replace(tiny_model, provenance={"data_fingerprint": "elsewhere"})
     results_filter = ResultFilter.of(model, statistics)
     assert not results_filter.trained_on_this_data
@@ -101,7 +101,7 @@ def test_a_model_of_other_data_is_named(tiny_model, statistics):
 
 @pytest.fixture
 def results(data_inputs, failure_inputs, own):
-    """Whatever evaluation and data engineering leave, marked as of an origin."""
+    """Return a function that makes the results of evaluation and data engineering with given origins."""
 
     def make(evaluated: Origin, data: str = DATA) -> dict:
         def mark(name, value, origin):
@@ -141,12 +141,12 @@ def report_of(model, statistics, results, evaluated: Origin, history: Origin, ex
         data=found["data"],
         training={"history": curves, "history_plot": plot_history(curves)},
         evaluation={**found["evaluation"], "metrics": metrics_of(evaluated), **joint_scores},
-        explainability={"components": each_kind(evaluated)["components"]},
-        examples=add_image_origin(PICTURE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA)),
+        explainability={"components": results_of_each_kind(evaluated)["components"]},
+        examples=add_image_origin(IMAGE, examples or Origin(ResultFilter.of(model, statistics).at_hand.model, DATA)),
     )
 
 
-def test_a_whole_page_of_ones_own(tiny_model, statistics, own, results, data_inputs):
+def test_report_contains_all_results_of_its_model_and_data(tiny_model, statistics, own, results, data_inputs):
     inputs = report_of(tiny_model, statistics, results, own, own)
     assert inputs.left_out == ()
     shown = (inputs.metrics, inputs.data, inputs.history, inputs.joint_scores, inputs.components, inputs.failures)
@@ -154,9 +154,9 @@ def test_a_whole_page_of_ones_own(tiny_model, statistics, own, results, data_inp
     assert [headline.value for headline in assemble_report(inputs).headlines] == [0.777]
 
 
-def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, statistics, own, results, data_inputs):
-    before = replace(own, model="b" * 16)
-    inputs = report_of(tiny_model, statistics, results, before, own)
+def test_report_of_a_new_model_omits_results_of_the_previous_one(tiny_model, statistics, own, results, data_inputs):
+    previous = replace(own, model="b" * 16)
+    inputs = report_of(tiny_model, statistics, results, previous, own)
     assert (inputs.metrics, inputs.joint_scores, inputs.components, inputs.failures) == (None, None, None, None)
     assert inputs.data is not None
     assert inputs.history is not None
@@ -164,8 +164,8 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, sta
     assert content.headlines == ()
     assert content.sections[0].title == "Left out"
     assert "b" * 16 in render_report(content)
-    found = results(before)
-    evaluation = {**found["evaluation"], "metrics": metrics_of(before)}
+    found = results(previous)
+    evaluation = {**found["evaluation"], "metrics": metrics_of(previous)}
     card = write_model_card(
         select_card_inputs(ResultFilter.of(tiny_model, statistics), tiny_model, found["data"], evaluation, {})
     )
@@ -175,19 +175,19 @@ def test_a_new_model_does_not_wear_the_figures_of_the_one_before(tiny_model, sta
     assert "Run the pipeline evaluation" in card
 
 
-def test_curves_of_another_model_are_left_out(tiny_model, statistics, own, results, data_inputs):
+def test_training_history_of_another_model_is_omitted(tiny_model, statistics, own, results, data_inputs):
     inputs = report_of(tiny_model, statistics, results, own, Origin(model="other", data=DATA))
     assert inputs.history is None
     assert "history" in inputs.left_out[0]
     assert "Training" not in {fact.name for fact in assemble_report(inputs).summary}
     trained_elsewhere = report_of(tiny_model, statistics, results, own, Origin(model=own.model, data="other"))
-    assert trained_elsewhere.history is not None, "curves are of the model, wherever it is scored"
+    assert trained_elsewhere.history is not None, "the history belongs to the model, on whatever data it is evaluated"
 
 
-@pytest.mark.parametrize("stranger", [Origin("b" * 16, DATA), Origin(data="e" * 16)])
-def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statistics, own, results, stranger):
-    """As where the report alone is written again: `--pipelines reporting`."""
-    inputs = report_of(tiny_model, statistics, results, own, own, examples=stranger)
+@pytest.mark.parametrize("other_origin", [Origin("b" * 16, DATA), Origin(data="e" * 16)])
+def test_examples_of_another_model_or_other_data_are_omitted(tiny_model, statistics, own, results, other_origin):
+    """This occurs if only the report is written again, with `--pipelines reporting`."""
+    inputs = report_of(tiny_model, statistics, results, own, own, examples=other_origin)
     assert inputs.examples is None
     assert "person_examples" in inputs.left_out[-1]
     assert "Persons, crops, heatmaps, skeletons" not in render_report(assemble_report(inputs))
@@ -196,7 +196,7 @@ def test_examples_of_another_model_or_other_data_are_left_out(tiny_model, statis
     )
 
 
-def test_quality_of_other_data_is_left_out(tiny_model, statistics, own, results):
+def test_data_quality_of_other_data_is_omitted(tiny_model, statistics, own, results):
     def with_quality(evaluated, data=DATA):
         found = results(evaluated, data)
         quality = add_origin(drop_origin(found["data"]["quality"]), Origin(data="other"))

@@ -1,4 +1,4 @@
-"""What a table of figures is about, in one line."""
+"""Tests of posescope.reporting.setting_captions: the evaluation setting of a table as text."""
 
 import pandas as pd
 import pytest
@@ -9,14 +9,14 @@ from posescope.reporting.setting_captions import add_setting_to_caption, describ
 TABLE = pd.DataFrame({"persons": [3, 1213], "not_found": [0, 4], "oks": [0.5, 0.25]})
 
 
-def test_everything_is_told() -> None:
+def test_complete_setting_is_described() -> None:
     table = add_setting(TABLE, evaluation_setting("coco", "val", flip_test=True))
     assert describe_evaluation_setting(table) == (
         "1,213 persons of val, 4 without prediction; protocol coco (all annotated persons); ground-truth boxes; with flip test"
     )
 
 
-def test_nothing_is_said_of_what_nobody_knows() -> None:
+def test_unknown_parts_of_a_setting_are_omitted() -> None:
     table = add_setting(
         TABLE[["persons"]].head(1).assign(persons=1), evaluation_setting("crops", "test", True, results="theirs.json")
     )
@@ -28,12 +28,12 @@ def test_nothing_is_said_of_what_nobody_knows() -> None:
 
 
 @pytest.mark.parametrize("table", [TABLE, add_setting(TABLE[:0], evaluation_setting("crops", "val", flip_test=False))])
-def test_a_table_without_setting_or_rows_says_nothing(table) -> None:
+def test_table_without_setting_or_rows_has_no_description(table) -> None:
     assert describe_evaluation_setting(table) == ""
     assert add_setting_to_caption("As they are.", table) == "As they are."
 
 
-def test_a_caption_tells_what_its_table_then_need_not_repeat() -> None:
+def test_setting_moves_from_columns_to_the_caption() -> None:
     table = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
     assert add_setting_to_caption("Two rows.", table).startswith(
         "Two rows. 1,213 persons of val, 4 without prediction; protocol crops"

@@ -1,4 +1,4 @@
-"""First looks at crops and targets."""
+"""Tests of posescope.reporting.image_grids.crop_previews: grids of crops and of target heatmaps."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ from posescope.reporting.image_grids.crop_previews import draw_crop_grid, draw_t
 GAUSSIAN = ComponentSpec(name="gaussian")
 
 
-def captions_of(monkeypatch):
-    """Let the sheets tell which captions and how many images they were given."""
+def record_grids(monkeypatch):
+    """Record image count, captions and title of every image grid."""
     seen = []
 
     def spy(images, columns, captions, tile_size, *, title):
@@ -28,73 +28,73 @@ def captions_of(monkeypatch):
 
 
 def annotated(run, rows, height_px):
-    """Crops brought to a height, and then drawn on."""
-    everybody = run.store.select(run.targets, np.array(rows))
+    """Return crops that are resized to a height and annotated with their skeletons."""
+    crops = run.store.select(run.targets, np.array(rows))
     drawn = []
     for image, joints, visibility in zip(
-        everybody.read_images(np.arange(len(rows))), everybody.targets.joints, everybody.targets.visibility, strict=True
+        crops.read_images(np.arange(len(rows))), crops.targets.joints, crops.targets.visibility, strict=True
     ):
         panel, panel_from_crop = resize_to_height(image, height_px)
         drawn.append(draw_skeleton(panel, apply_affine(panel_from_crop, joints), run.skeleton, visibility))
     return drawn
 
 
-def test_crops_are_drawn_with_their_own_joints(tiny_run, monkeypatch):
-    seen = captions_of(monkeypatch)
-    sheet = draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton)
+def test_crops_are_drawn_with_their_joints(tiny_run, monkeypatch):
+    seen = record_grids(monkeypatch)
+    grid = draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton)
     assert seen == [(7, [f"person {i}" for i in range(7)], "Crops with their annotation (left orange, right blue)")]
     expected = draw_image_grid(annotated(tiny_run, range(7), 160), 8, seen[0][1], (160, 160), title=seen[0][2])
-    np.testing.assert_array_equal(sheet, expected)
+    np.testing.assert_array_equal(grid, expected)
 
 
-def test_targets_lie_over_their_crops_beside_the_annotation(tiny_run, monkeypatch):
-    seen = captions_of(monkeypatch)
+def test_target_overlays_are_drawn_beside_the_annotation(tiny_run, monkeypatch):
+    seen = record_grids(monkeypatch)
     overlaid = []
 
     def spy(*args):
-        picture = overlay_heatmaps(*args)
-        overlaid.append((*args[:2], picture))
-        return picture
+        overlay = overlay_heatmaps(*args)
+        overlaid.append((*args[:2], overlay))
+        return overlay
 
     monkeypatch.setattr(previews, "overlay_heatmaps", spy)
-    sheet = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
-    assert (sheet.dtype, sheet.ndim) == (np.uint8, 3)
+    grid = draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
+    assert (grid.dtype, grid.ndim) == (np.uint8, 3)
     assert seen[0][2] == "Annotation, and maximum of the target heatmaps (codec 'gaussian')"
-    # Person 1's left hand is unlabelled: its map is empty, the others' peak near 1.
-    ground, maps, picture = overlaid[1]
+    # The left hand of person 1 is unlabelled, so that its map is empty; the other maps peak near 1.
+    background, maps, overlay = overlaid[1]
     peaks = maps.max(axis=(1, 2))
     assert peaks[1] == 0
     assert (peaks[[0, 2]] > 0.5).all()
     crop = tiny_run.store.select(tiny_run.targets, np.array([1])).read_images(np.array([0]))[0]
-    np.testing.assert_array_equal(ground, dim_image(resize_to_height(crop, 200)[0]))
-    # Left the annotation, right the heatmaps, two pixels apart: the second person of the first row.
-    top = sheet.shape[0] - draw_image_grid([crop] * 7, 3, seen[0][1], (200, 402)).shape[0] + 4
+    np.testing.assert_array_equal(background, dim_image(resize_to_height(crop, 200)[0]))
+    # The second tile of the first row has the annotation on the left and the overlay on the right, 2 px apart.
+    top = grid.shape[0] - draw_image_grid([crop] * 7, 3, seen[0][1], (200, 402)).shape[0] + 4
     left = 4 + 402 + 4
-    np.testing.assert_array_equal(sheet[top : top + 200, left : left + 200], annotated(tiny_run, [1], 200)[0])
-    np.testing.assert_array_equal(sheet[top : top + 200, left + 202 : left + 402], picture)
+    np.testing.assert_array_equal(grid[top : top + 200, left : left + 200], annotated(tiny_run, [1], 200)[0])
+    np.testing.assert_array_equal(grid[top : top + 200, left + 202 : left + 402], overlay)
 
 
-def test_both_splits_are_shown_and_no_more_than_there_is_room_for(tiny_run, monkeypatch):
-    seen = captions_of(monkeypatch)
+def test_both_splits_are_shown_up_to_the_limit(tiny_run, monkeypatch):
+    seen = record_grids(monkeypatch)
     monkeypatch.setattr(previews, "_MAPS", 4)
     draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, GAUSSIAN)
-    # Two of the training persons 0..3, two of the validation persons 4..6: the first and the last.
+    # The first and the last of the training persons 0..3 and of the validation persons 4..6 are shown.
     assert seen[0][:2] == (4, ["person 0", "person 3", "person 4", "person 6"])
 
 
-def test_test_persons_stay_sealed(tiny_run, monkeypatch):
-    seen = captions_of(monkeypatch)
+def test_test_persons_are_not_shown(tiny_run, monkeypatch):
+    seen = record_grids(monkeypatch)
     splits = ["test", "train", "train", "test", "val", "val", "val"]
     draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons.assign(split=splits), tiny_run.skeleton)
     assert seen[0][1] == [f"person {i}" for i in (1, 2, 4, 5, 6)]
 
 
-def test_a_split_without_anybody(tiny_run, monkeypatch):
-    seen = captions_of(monkeypatch)
+def test_split_without_persons_is_omitted(tiny_run, monkeypatch):
+    seen = record_grids(monkeypatch)
     draw_crop_grid(tiny_run.store, tiny_run.targets, tiny_run.persons[:4], tiny_run.skeleton)
     assert seen[0][0] == 4
 
 
-def test_an_unknown_codec_is_refused(tiny_run):
+def test_unknown_codec_is_refused(tiny_run):
     with pytest.raises(OptionsError, match="No component 'rings'"):
         draw_target_grid(tiny_run.store, tiny_run.targets, tiny_run.persons, tiny_run.skeleton, ComponentSpec(name="rings"))

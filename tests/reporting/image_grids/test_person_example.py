@@ -1,4 +1,4 @@
-"""Panels of a person example: number, positions, unchanged inputs."""
+"""Panels of a person example: number, positions and unchanged inputs."""
 
 import numpy as np
 import pytest
@@ -30,30 +30,30 @@ def example() -> PersonExample:
     )
 
 
-def width_of(panels: int) -> int:
+def width_of(count: int) -> int:
     image = round(128 * HEIGHT_PX / 96)
-    return image + (panels - 1) * HEIGHT_PX + (panels + 1) * 8
+    return image + (count - 1) * HEIGHT_PX + (count + 1) * 8
 
 
 def test_five_panels_are_drawn() -> None:
     assert draw_person_example(example(), PAIR, HEIGHT_PX).shape[1] == width_of(5)
 
 
-def test_annotation_is_drawn_at_its_place_in_the_crop() -> None:
-    picture = draw_person_example(example(), PAIR, HEIGHT_PX)
+def test_annotation_is_drawn_at_its_position_in_the_crop() -> None:
+    panels = draw_person_example(example(), PAIR, HEIGHT_PX)
     x_crop, y_crop = apply_affine(example().crop_from_image, example().joints)[0]
-    top, left = picture.shape[0] - 8 - HEIGHT_PX, 8 + round(128 * HEIGHT_PX / 96) + 8
+    top, left = panels.shape[0] - 8 - HEIGHT_PX, 8 + round(128 * HEIGHT_PX / 96) + 8
     row, column = top + round((y_crop + 0.5) * 2 - 0.5), left + round((x_crop + 0.5) * 2 - 0.5)
-    assert tuple(picture[row, column]) == LEFT_RGB
+    assert tuple(panels[row, column]) == LEFT_RGB
 
 
-def test_the_inputs_are_not_changed() -> None:
+def test_inputs_are_not_changed() -> None:
     given = example()
     draw_person_example(given, PAIR, HEIGHT_PX)
     assert (given.image == 120).all()
     assert (given.crop == 120).all()
 
 
-def test_a_skeleton_of_other_joints_is_refused() -> None:
+def test_skeleton_of_other_joints_is_refused() -> None:
     with pytest.raises(DrawingError, match="joints"):
         draw_person_example(example(), Skeleton(("nose",), (), (0.1,)), HEIGHT_PX)

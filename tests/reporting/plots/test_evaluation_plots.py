@@ -1,4 +1,4 @@
-"""Figures of failures: what is drawn is what the tables say."""
+"""Tests of posescope.reporting.plots.evaluation_plots: plotted values, order and intervals."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ NAN = np.nan
 
 
 def error_types() -> pd.DataFrame:
-    shares = {
+    fractions = {
         "all": (0.5, 0.2, 0.1, 0.1, 0.05, 0.05),
         "nose": (0.2, 0.5, 0.1, 0.1, 0.05, 0.05),
         "left_hip": (0.8, 0.2, 0, 0, 0, 0),
@@ -24,7 +24,7 @@ def error_types() -> pd.DataFrame:
     }
     rows = [
         (joint, kind, 10, 10 * np.nan_to_num(fraction), fraction, fraction, fraction)
-        for joint, of_joint in shares.items()
+        for joint, of_joint in fractions.items()
         for kind, fraction in zip(ERROR_TYPES, of_joint, strict=True)
     ]
     return pd.DataFrame(rows, columns=["joint", "type", "labelled", "count", "fraction", "low", "high"])
@@ -34,19 +34,19 @@ def test_error_types_are_stacked_in_order_with_the_worst_joint_on_top() -> None:
     figure = plot_error_types(error_types())
     assert [trace.name for trace in figure.data] == list(ERROR_TYPES)
     assert figure.layout.barmode == "stack"
-    # Plotly draws the last one on top; a joint that nobody has is left out.
+    # Plotly draws the last category on top; a joint without labels is omitted.
     assert list(figure.data[0].y) == ["all joints", "left hip", "nose"]
     np.testing.assert_allclose(figure.data[0].x, [50, 80, 20])
     np.testing.assert_allclose(np.sum([trace.x for trace in figure.data], axis=0), [100, 100, 100])
 
 
-def test_joints_that_are_good_equally_often_are_ranked_by_what_is_missed() -> None:
+def test_joints_with_equal_good_fraction_are_ranked_by_misses() -> None:
     table = error_types()
     table.loc[(table["joint"] == "left_hip") & (table["type"] == "good"), "fraction"] = 0.2
-    assert rank_joints(table) == ["left_hip", "nose"]  # of the nose's labels 5 % are missed, of the hip's none
+    assert rank_joints(table) == ["left_hip", "nose"]  # 5 % of the labelled noses are missed, and no hip
 
 
-def test_costs_show_each_type_but_not_all_of_them_together() -> None:
+def test_costs_are_shown_per_type_without_the_total() -> None:
     table = pd.DataFrame(
         {
             "type": ["jitter", "inversion", "swap", "miss", "all"],
@@ -72,7 +72,7 @@ def strata() -> pd.DataFrame:
     )
 
 
-def test_strata_are_dots_and_everybody_is_a_line() -> None:
+def test_strata_are_dots_and_all_persons_are_a_line() -> None:
     figure = plot_strata(strata())
     pck, oks = figure.data
     assert list(pck.y) == list(oks.y) == ["size: large", "size: small"]
@@ -81,7 +81,7 @@ def test_strata_are_dots_and_everybody_is_a_line() -> None:
     assert [line.x0 for line in figure.layout.shapes] == [0.5, 0.6]
 
 
-def test_reliability_has_a_curve_for_joints_and_one_for_persons() -> None:
+def test_reliability_has_curves_for_joints_and_persons() -> None:
     table = pd.DataFrame(
         {
             "level": ["joint", "joint", "person"], "count": [5, 5, 3], "score": [0.1, 0.6, 0.3],

@@ -6,29 +6,29 @@ import pytest
 from posescope.reporting.plots.improvement_plots import plot_autoencoder_training, plot_improvement
 
 PAIRS = [("original", "continued"), ("original", "improved"), ("continued", "improved")]
-FIGURES = pd.DataFrame(
+DIFFERENCES = pd.DataFrame(
     [
-        {"a": a, "b": b, "metric": figure, "difference": 0.1 * number, "low": 0.1 * number - 0.05, "high": 0.1 * number + 0.02}
+        {"a": a, "b": b, "metric": metric, "difference": 0.1 * number, "low": 0.1 * number - 0.05, "high": 0.1 * number + 0.02}
         for number, (a, b) in enumerate(PAIRS)
-        for figure in ("pck_thesis", "oks")
+        for metric in ("pck_thesis", "oks")
     ]
 )
-JOINTS = pd.concat([FIGURES.assign(joint=joint) for joint in ("nose", "left_knee")], ignore_index=True)
+JOINTS = pd.concat([DIFFERENCES.assign(joint=joint) for joint in ("nose", "left_knee")], ignore_index=True)
 HISTORY = pd.DataFrame(
     {"stack": [1, 1, 2, 2], "epoch": [1, 2, 1, 2], "train_loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [4.5, 3.5, 2.5, 1.5]}
 )
 
 
-def test_every_comparison_has_its_points_and_intervals() -> None:
-    traces = plot_improvement(FIGURES, JOINTS).data
+def test_every_comparison_has_points_and_intervals() -> None:
+    traces = plot_improvement(DIFFERENCES, JOINTS).data
     assert [trace.name for trace in traces] == [
         "more training", "more training and autoencoder", "autoencoder", "autoencoder"
     ]  # fmt: skip
-    alone = traces[2]
-    assert list(alone.y) == ["pck_thesis", "oks"]
-    assert list(alone.x) == pytest.approx([0.2, 0.2])
-    assert list(alone.error_x.array) == pytest.approx([0.02, 0.02])
-    assert list(alone.error_x.arrayminus) == pytest.approx([0.05, 0.05])
+    autoencoder = traces[2]
+    assert list(autoencoder.y) == ["pck_thesis", "oks"]
+    assert list(autoencoder.x) == pytest.approx([0.2, 0.2])
+    assert list(autoencoder.error_x.array) == pytest.approx([0.02, 0.02])
+    assert list(autoencoder.error_x.arrayminus) == pytest.approx([0.05, 0.05])
     assert sorted(traces[3].y) == ["left_knee", "nose"]
 
 

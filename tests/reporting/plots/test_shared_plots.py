@@ -1,4 +1,4 @@
-"""Figures from plain tables: what is drawn is what the tables say."""
+"""Plots of training, evaluation and explainability from small tables: plotted values, axes and annotations."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def per_joint() -> pd.DataFrame:
     )
 
 
-def test_history_shows_losses_on_a_logarithmic_axis_and_marks_the_best_epoch(history: pd.DataFrame) -> None:
+def test_history_has_a_logarithmic_loss_axis_and_marks_the_best_epoch(history: pd.DataFrame) -> None:
     figure = plot_history(history)
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces["training loss"].y) == list(history["train_loss"])
@@ -45,31 +45,31 @@ def test_history_shows_losses_on_a_logarithmic_axis_and_marks_the_best_epoch(his
     assert list(traces["best epoch (2)"].y) == [0.3]
 
 
-def test_history_marks_falls_of_the_learning_rate_but_not_small_steps(history: pd.DataFrame) -> None:
+def test_history_marks_large_drops_of_the_learning_rate_only(history: pd.DataFrame) -> None:
     lines = plot_history(history).layout.shapes
     assert {line.x0 for line in lines} == {4}
 
 
-def test_history_without_any_pck_still_shows_the_losses(history: pd.DataFrame) -> None:
+def test_history_without_pck_has_no_best_epoch(history: pd.DataFrame) -> None:
     figure = plot_history(history.assign(val_pck_thesis=np.nan))
     assert not [trace.name for trace in figure.data if trace.name.startswith("best")]
 
 
 def test_joints_are_sorted_with_the_worst_on_top(per_joint: pd.DataFrame) -> None:
     bars, dots = plot_joint_scores(per_joint).data
-    assert list(bars.y) == ["tail", "left hip", "nose"]  # plotly draws upwards
+    assert list(bars.y) == ["tail", "left hip", "nose"]  # Plotly's axis points upwards
     assert bars.x[1] == 0.9
     assert list(dots.x[1:]) == [3.0, 9.0]
     assert bars.error_x.array is None
 
 
-def test_joint_intervals_become_whiskers(per_joint: pd.DataFrame) -> None:
+def test_joint_intervals_are_drawn_as_error_bars(per_joint: pd.DataFrame) -> None:
     bars, _ = plot_joint_scores(per_joint.assign(low=[0.4, 0.8, np.nan], high=[0.7, 0.95, np.nan])).data
     assert bars.error_x.array[2] == pytest.approx(0.2)
     assert bars.error_x.arrayminus[2] == pytest.approx(0.1)
 
 
-def test_explained_variance_says_how_many_components_hold_a_share() -> None:
+def test_explained_variance_annotates_components_per_fraction() -> None:
     figure = plot_explained_variance(np.array([0.5, 0.3, 0.15, 0.05]), fractions=(0.5, 0.95))
     bars, line = figure.data
     assert list(bars.y) == pytest.approx([50, 30, 15, 5])
@@ -77,18 +77,18 @@ def test_explained_variance_says_how_many_components_hold_a_share() -> None:
     assert [note.text for note in figure.layout.annotations] == ["50 % with 1 component", "95 % with 3 components"]
 
 
-def test_explained_variance_leaves_out_a_fraction_that_is_not_reached() -> None:
+def test_explained_variance_omits_fractions_that_are_not_reached() -> None:
     assert len(plot_explained_variance(np.array([0.2, 0.1])).layout.annotations) == 0
 
 
-def test_the_best_silhouette_is_marked() -> None:
+def test_best_silhouette_is_marked() -> None:
     table = pd.DataFrame({"clusters": [2, 3, 4], "silhouette": [0.1, np.nan, 0.18]})
     figure = plot_silhouettes(table)
     assert figure.data[1].name == "best: 4 clusters"
     assert figure.data[1].text == ("0.180",)
 
 
-def test_skip_ablation_colours_gains_and_losses_around_zero() -> None:
+def test_skip_ablation_has_a_symmetric_colour_scale() -> None:
     drops = pd.DataFrame([[0.4, -0.1], [0.0, np.nan]], index=["level 1", "level 2"], columns=["left_eye", "nose"])
     (heatmap,) = plot_skip_ablation(drops).data
     assert (heatmap.zmin, heatmap.zmid, heatmap.zmax) == (-0.4, 0, 0.4)

@@ -26,7 +26,7 @@ def trials() -> pd.DataFrame:
     )
 
 
-def test_only_completed_trials_make_the_best_so_far(trials) -> None:
+def test_best_so_far_uses_completed_trials_only(trials) -> None:
     figure = plot_search_history(trials)
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces["best so far"].y) == [0.2, 0.2, 0.2, 0.2, 0.4]
@@ -35,11 +35,11 @@ def test_only_completed_trials_make_the_best_so_far(trials) -> None:
     assert (list(traces["failed"].x), list(traces["failed"].text)) == ([3], ["the loss is nan"])
 
 
-def test_without_failures_there_is_no_trace_of_them(trials) -> None:
+def test_search_without_failures_has_no_failed_trace(trials) -> None:
     assert "failed" not in {trace.name for trace in plot_search_history(trials[trials["state"] != "failed"]).data}
 
 
-def test_every_parameter_has_a_panel_with_an_axis_of_its_kind(trials) -> None:
+def test_every_parameter_has_a_panel_with_a_fitting_axis_type(trials) -> None:
     figure = plot_searched_parameters(trials)
     assert [note.text for note in figure.layout.annotations] == list(trials.columns[6:])
     axes = [figure.layout[name].type for name in ("xaxis", "xaxis2", "xaxis3", "xaxis4")]

@@ -1,4 +1,4 @@
-"""The chapter on the data: what it shows, and in which units."""
+"""Tests of posescope.reporting.sections.data_section: texts, plots, tables and units."""
 
 from dataclasses import replace
 
@@ -9,15 +9,15 @@ from posescope.reporting.report_content import ReportContent
 from posescope.reporting.sections.data_section import assemble_data_section, assemble_quality_section
 
 
-def test_it_says_how_many_are_left(data_inputs):
+def test_section_states_how_many_persons_have_a_crop(data_inputs):
     section = assemble_data_section(data_inputs)
     assert section.title == "The data"
     assert "Of all annotated persons, 7 (70.0 %) have a crop" in section.text
 
 
-def test_everything_has_its_place(data_inputs):
+def test_section_contains_all_plots_images_and_tables(data_inputs):
     section = assemble_data_section(data_inputs)
-    assert [figure.alt for figure in section.plots] == [
+    assert [plot.alt for plot in section.plots] == [
         "Bars by split",
         "Bars by step and reason",
         "Histograms of box sizes by split",
@@ -30,7 +30,7 @@ def test_everything_has_its_place(data_inputs):
     assert [table.title for table in section.tables] == ["Data distribution", "Rejected and accepted records", "Joint labels"]
 
 
-def test_tables_give_percentages(data_inputs):
+def test_tables_contain_percentages(data_inputs):
     distribution, rejected, labels = assemble_data_section(data_inputs).tables
     assert distribution.frame["images_with_persons"].tolist() == [4, 2, 1, 7]
     assert "before any record is rejected" in distribution.caption
@@ -42,20 +42,20 @@ def test_tables_give_percentages(data_inputs):
     assert "42.9" in page
 
 
-def test_the_inputs_are_not_changed(data_inputs):
+def test_inputs_are_not_changed(data_inputs):
     before = data_inputs.distribution.copy()
     assemble_data_section(data_inputs)
     assert data_inputs.distribution.equals(before)
 
 
-def test_nothing_was_set_aside(data_inputs):
-    kept = data_inputs.rejected.iloc[2:].assign(fraction=1.0)
-    section = assemble_data_section(replace(data_inputs, rejected=kept))
+def test_section_without_rejected_records(data_inputs):
+    accepted = data_inputs.rejected.iloc[2:].assign(fraction=1.0)
+    section = assemble_data_section(replace(data_inputs, rejected=accepted))
     assert "7 (100.0 %) have a crop" in section.text
     assert len(section.tables[1].frame) == 2
 
 
-def test_findings_on_the_data_are_listed_with_their_fractions(data_inputs):
+def test_data_quality_findings_are_listed_with_their_fractions(data_inputs):
     section = assemble_quality_section(data_inputs.quality)
     assert section.title == "Data quality"
     assert section.text.startswith("1 findings were repaired")
@@ -67,7 +67,7 @@ def test_findings_on_the_data_are_listed_with_their_fractions(data_inputs):
     assert "Annotation 3 has area null." in render_report(ReportContent(title="Data", sections=(section,)))
 
 
-def test_no_findings_are_said_in_words(data_inputs):
+def test_absence_of_findings_is_stated(data_inputs):
     section = assemble_quality_section(data_inputs.quality.iloc[:0])
     assert section.tables == ()
     assert "no findings" in section.text

@@ -1,4 +1,4 @@
-"""The section on errors states the numbers of its tables."""
+"""Tests of posescope.reporting.sections.error_analysis_section: sentences, captions and tables."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def test_each_result_is_one_sentence_with_its_numbers(failure_inputs) -> None:
         assert number in types
     for number in ("miss", "1,006 joints", "0.400 to 0.750", "0.250"):
         assert number in costs
-    # The group of small persons has three of them, too few to be named.
+    # The group of small persons has 3 persons, too few to be named.
     assert "lowest for medium-sized persons (0.250, 20 persons)" in groups
     assert "highest for large persons (0.750, 27 persons)" in groups
     assert "0.31, interval 0.12 to 0.44" in ranks
@@ -57,7 +57,7 @@ def test_every_plot_and_table_states_its_evaluation_setting(failure_inputs) -> N
     }
     section = assemble_failure_section(replace(failure_inputs, **with_setting, **plots))
     words = "of val; protocol crops (persons with a crop); ground-truth boxes; with flip test"
-    assert all(words.removeprefix("of ") in figure.figure.layout.title.text for figure in section.plots)
+    assert all(words.removeprefix("of ") in plot.figure.layout.title.text for plot in section.plots)
     assert section.plots[2].figure.layout.title.text == f"50 persons {words}"
     assert all("protocol crops (persons with a crop)" in table.caption.lower() for table in section.tables)
     assert "50 persons of val" in section.images[0].caption
