@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from posescope.evaluation.bootstrap import ImageResamples, resample_images
+from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 
 NAN = np.nan
 
@@ -75,3 +75,12 @@ def test_ratios_of_sums_by_hand() -> None:
     assert draws.ratios(over, under, images).tolist() == pytest.approx([1.0, 9 / 4, np.nan], nan_ok=True)
     both = draws.ratios(np.stack([over, under], axis=1), np.stack([under, under], axis=1), images)
     assert both.tolist() == [pytest.approx(row, nan_ok=True) for row in ([1.0, 1.0], [9 / 4, 1.0], [np.nan, np.nan])]
+
+
+def test_an_interval_is_formatted_with_both_ends() -> None:
+    assert f"{Interval(0.5, -0.25, 1.0):+.2f}" == "+0.50 [-0.25, +1.00]"
+
+
+def test_an_interval_is_known_if_all_three_numbers_are_finite() -> None:
+    assert Interval(0.5, 0.0, 1.0).is_known
+    assert not Interval(0.5, float("nan"), float("nan")).is_known

@@ -23,6 +23,15 @@ class Interval:
     low: float
     high: float
 
+    def __format__(self, spec: str) -> str:
+        """Format as `estimate [low, high]`, each number by the given format."""
+        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the estimate and both ends are finite."""
+        return bool(np.isfinite([self.estimate, self.low, self.high]).all())
+
     @property
     def excludes_zero(self) -> bool:
         """Whether all of the interval is above zero, or all of it below (False for NaN)."""

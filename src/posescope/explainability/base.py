@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.artifacts.model_folder import fingerprint_of_model
@@ -16,9 +16,6 @@ from posescope.explainability.components.pca import Components
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.explainability.findings import Finding
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["AnalysisInputs", "AnalysisResult"]
 
@@ -133,7 +130,7 @@ class AnalysisResult:
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     note: str = ""
     findings: tuple[Finding, ...] = ()
-    plots: "Mapping[str, go.Figure]" = field(default_factory=dict)
+    plots: Mapping[str, go.Figure] = field(default_factory=dict)
     model: str = ""
     data: str = ""
 

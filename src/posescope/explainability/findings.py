@@ -73,6 +73,18 @@ class Finding:
             )
 
     @classmethod
+    def of_interval(
+        cls, claim: str, measured: Interval, control: Control, *, passed: bool, shown_in: str | None = None
+    ) -> "Finding":
+        """Return a claim about an interval.
+
+        Args:
+            claim, control, passed, shown_in: see the attributes.
+            measured: the value of the claim and its interval.
+        """
+        return cls(claim, measured.estimate, measured.low, measured.high, control, bool(passed), shown_in)
+
+    @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Finding":
         """Inverse of `dataclasses.asdict`; reads results of older versions, which named `shown_in` picture, too."""
         fields = {"shown_in" if name == "picture" else name: value for name, value in content.items()}

@@ -48,20 +48,19 @@ def claim_regions(regions: pd.DataFrame, method: str, shown_in: str) -> list[Fin
             Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
             for name in ("random_weights", "other_person")
         )
-        if not np.isfinite([own.estimate, own.low, random.estimate, random.low, moved.estimate, moved.low]).all():
+        if not (own.is_known and random.is_known and moved.is_known):
             continue
         region = str(row["region"])
         control, what = _stricter_control(region, random, moved)
         passed, verdict = _judge_region(region, own, control)
         fraction, area = float(row["fraction"]), float(row["area_fraction"])
         claim = (
-            f"{verdict}: {fraction:.0%} of it on {area:.0%} of the pixels, density {own.estimate:.2f} [{own.low:.2f}, "
-            f"{own.high:.2f}]; with random weights {random.estimate:.2f} [{random.low:.2f}, {random.high:.2f}]"
+            f"{verdict}: {fraction:.0%} of it on {area:.0%} of the pixels, density {own:.2f}; with random weights {random:.2f}"
         )
         if region != "joint":
-            claim += f", shifted maps of other persons {moved.estimate:.2f} [{moved.low:.2f}, {moved.high:.2f}]"
+            claim += f", shifted maps of other persons {moved:.2f}"
         claim += f" ({_METHODS[method]})."
-        findings.append(Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in))
+        findings.append(Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in))
     return findings
 
 
@@ -111,11 +110,10 @@ def claim_shortcuts(
         fraction = float(np.nanmean(fractions.of(index, background)[0]))
         claim = (
             f"Shortcut: {fraction:.0%} of the attribution for {name.replace('_', ' ')} is in the background, "
-            f"density {own.estimate:.2f} [{own.low:.2f}, {own.high:.2f}]; with random weights {control.estimate:.2f} "
-            f"({_METHODS[method]})."
+            f"density {own:.2f}; with random weights {control.estimate:.2f} ({_METHODS[method]})."
         )
         what = control_of("the same maps of the network with random weights", control)
-        found.append(Finding(claim, own.estimate, own.low, own.high, what, True, shown_in))
+        found.append(Finding.of_interval(claim, own, what, passed=True, shown_in=shown_in))
     return found
 
 
@@ -133,18 +131,17 @@ def claim_curves(curves: FaithfulnessCurves, method: str, draws: ImageResamples,
         own, control, near = (curves.area(ranking, index, draws) for ranking in (method, "random", "near_joint"))
         gain = curves.advantage(method, "random", index, draws)
         gain_over_near = curves.advantage(method, "near_joint", index, draws)
-        if not np.isfinite([own.estimate, own.low, control.estimate, control.low, gain.low]).all():
+        if not (own.is_known and control.is_known and gain.is_known):
             continue
         passed = gain.low > 0
         comparison = "better than" if gain_over_near.low > 0 else "worse than" if gain_over_near.high < 0 else "as good as"
         claim = (
             f"{_METHODS[method].capitalize()} {'ranks' if passed else 'does not significantly rank'} the pixels by their effect: "
-            f"{curve} in its order has an area under the curve of {own.estimate:.2f} [{own.low:.2f}, {own.high:.2f}], in a "
-            f"random order {control.estimate:.2f} [{control.low:.2f}, {control.high:.2f}]; it is {comparison} the order of the "
-            f"distance from the joint ({near.estimate:.2f})."
+            f"{curve} in its order has an area under the curve of {own:.2f}, in a random order {control:.2f}; it is "
+            f"{comparison} the order of the distance from the joint ({near.estimate:.2f})."
         )
         what = control_of("a random order", control)
-        found.append(Finding(claim, own.estimate, own.low, own.high, what, passed, shown_in))
+        found.append(Finding.of_interval(claim, own, what, passed=passed, shown_in=shown_in))
     return found
 
 
@@ -187,17 +184,16 @@ def claim_weight_randomisation(
     """
     repeated = np.repeat(groups, to_random.shape[1])
     own, control = (draws.mean_interval(values.ravel(), repeated) for values in (to_random, between_random))
-    if not np.isfinite([own.estimate, own.low, control.estimate, control.low]).all():
+    if not (own.is_known and control.is_known):
         return None
     passed = own.high < control.low
     verdict = "depend on the learned weights" if passed else "may depend on the architecture only"
     claim = (
-        f"The maps {verdict}: their rank correlation with those of random weights is {own.estimate:.2f} [{own.low:.2f}, "
-        f"{own.high:.2f}], that of two networks with random weights {control.estimate:.2f} [{control.low:.2f}, "
-        f"{control.high:.2f}] (integrated gradients)."
+        f"The maps {verdict}: their rank correlation with those of random weights is {own:.2f}, that of two networks with "
+        f"random weights {control:.2f} (integrated gradients)."
     )
     what = control_of("two networks with random weights", control)
-    return Finding(claim, own.estimate, own.low, own.high, what, passed, shown_in)
+    return Finding.of_interval(claim, own, what, passed=passed, shown_in=shown_in)
 
 
 def claim_errors(
@@ -221,17 +217,12 @@ def claim_errors(
         return None
     own, control = (draws.mean_interval(values, repeated) for values in (of_wrong, of_correct))
     gap = draws.interval(own.estimate - control.estimate, draws.means(of_wrong, repeated) - draws.means(of_correct, repeated))
-    if not np.isfinite([own.low, control.low, gap.low]).all():
+    if not (own.is_known and control.is_known and gap.is_known):
         return None
     passed = gap.low > 0
-    verdict = (
-        "Wrong predictions use the other side of the body"
-        if passed
-        else "Wrong predictions do not significantly use the other side of the body"
-    )
+    verdict = f"Wrong predictions {'use' if passed else 'do not significantly use'} the other side of the body"
     claim = (
-        f"{verdict}: {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the attribution for {counts[1]} wrong predictions "
-        f"is there, {control.estimate:.0%} [{control.low:.0%}, {control.high:.0%}] for {counts[0]} correct ones "
-        f"({_METHODS[method]})."
+        f"{verdict}: {own:.0%} of the attribution for {counts[1]} wrong predictions is there, {control:.0%} for {counts[0]} "
+        f"correct ones ({_METHODS[method]})."
     )
-    return Finding(claim, own.estimate, own.low, own.high, control_of("correct predictions", control), passed, shown_in)
+    return Finding.of_interval(claim, own, control_of("correct predictions", control), passed=passed, shown_in=shown_in)

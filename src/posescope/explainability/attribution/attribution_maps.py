@@ -13,7 +13,7 @@ Integrated gradients are zero for pixels of the mean colour, so both methods are
 
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -26,9 +26,6 @@ from posescope.core.torch_rng import fork_torch_rng
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.models.base import PoseNetwork
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 __all__ = [
     "HeatmapValues",
@@ -45,7 +42,7 @@ class MissingCaptumError(ExplainabilityError):
     """The analysis `attribution` needs Captum, which is not installed."""
 
 
-def load_captum() -> "ModuleType":
+def load_captum() -> ModuleType:
     """Import the module `captum.attr`.
 
     Raises:

@@ -1,12 +1,13 @@
 """Plots of attribution: maps over crops, density by region, and the curves of deletion and insertion."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
 from posescope.drawing.heatmap_overlays import dim_image, overlay_heatmaps
 from posescope.drawing.image_grids import draw_image_grid
@@ -15,9 +16,6 @@ from posescope.explainability.attribution.body_regions import REGIONS, RegionFra
 from posescope.explainability.attribution.explained_joints import ExplainedJoints
 from posescope.explainability.attribution.faithfulness_curves import CURVES, FaithfulnessCurves
 from posescope.explainability.static_plots import plot_matrix
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["caption_maps", "draw_maps", "plot_curves", "plot_density"]
 
@@ -67,10 +65,8 @@ def draw_maps(
     return draw_image_grid(tiles, columns=len(crops), captions=texts, tile_size=_TILE, title=title)
 
 
-def plot_curves(curves: FaithfulnessCurves) -> "go.Figure":
+def plot_curves(curves: FaithfulnessCurves) -> go.Figure:
     """Plot the curves of deletion and insertion side by side, one line per ranking."""
-    from plotly.subplots import make_subplots  # noqa: PLC0415 - plotly is imported only where a plot is made
-
     figure = make_subplots(rows=1, cols=2, subplot_titles=[curve.capitalize() for curve in CURVES], shared_yaxes=True)
     for ranking in curves.values:
         colour, dash = _LINE_STYLES.get(ranking, ("#7d8590", "solid"))

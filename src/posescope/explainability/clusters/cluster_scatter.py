@@ -1,18 +1,15 @@
 """Scatter plots of the persons along the first two components, coloured by cluster."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
 from posescope.explainability.static_plots import render
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["ComponentPlane", "plot_interactive_plane", "plot_plane", "project_in_blocks", "project_to_plane"]
 
@@ -100,10 +97,8 @@ def plot_plane(plane: ComponentPlane) -> NDArray[np.uint8]:
     return render(figure)
 
 
-def plot_interactive_plane(plane: ComponentPlane) -> "go.Figure":
+def plot_interactive_plane(plane: ComponentPlane) -> go.Figure:
     """Plot the persons with a hover text each."""
-    import plotly.graph_objects as go  # noqa: PLC0415  takes a second to import
-
     figure, shown = go.Figure(), sample_rows(len(plane.labels), _MAX_POINTS, 0)
     for cluster, name in enumerate(plane.names):
         own = shown[plane.labels[shown] == cluster]

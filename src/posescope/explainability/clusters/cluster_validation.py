@@ -119,7 +119,7 @@ class ClusterValidation:
     def describe(self) -> str:
         """Return one sentence with the result and its numbers."""
         count, own, null = len(self.clustering), self.silhouette, self.null_silhouettes
-        measured = f"a silhouette of {own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}]"
+        measured = f"a silhouette of {own:.3f}"
         control = f"for unclustered reference data with the same covariance ({null.min():.3f} to {null.max():.3f})"
         guideline = f"By common guidelines a silhouette of this size indicates {describe_structure(own.estimate)}."
         stability = "There are too few images for a split-half comparison."
@@ -151,7 +151,7 @@ class ClusterValidation:
         """
         own, what = self.silhouette, "samples of null data of the same covariance without clusters (Gaussian, uniform, skewed)"
         control = range_control(f"{len(self.null)} {what}, clustered into {len(self.clustering)}", self.null_silhouettes)
-        found = [Finding(self.describe(), own.estimate, own.low, own.high, control, self.is_real, shown_in)]
+        found = [Finding.of_interval(self.describe(), own, control, passed=self.is_real, shown_in=shown_in)]
         return found if self.agreement is None or not len(self.null_agreements) else [*found, self._stability(shown_in)]
 
     def _stability(self, shown_in: str) -> Finding:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from posescope.evaluation.bootstrap import Interval
 from posescope.explainability.attributes.person_attributes import attribute_named
 from posescope.explainability.components.attribute_probes import ProbedAttributes
 from posescope.explainability.components.pca import Components
@@ -73,10 +74,10 @@ class ClaimMaker:
             verb = f"is not substantially correlated with any measured attribute; the best is {attribute}"
         ratio = self.components.explained_variance_ratio[int(row["component"]) - 1]
         claim = (
-            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} {_r2_words(row)} on held-out persons{others}. "
+            f"Component {row['component']} ({ratio:.1%} of the variance) {verb} R2 {_r2(row):.2f} on held-out persons{others}. "
             f"{_all_attributes_words(row)}"
         )
-        return _finding(claim, row, self._pair_control(row), bool(associated), self.shown_in)
+        return Finding.of_interval(claim, _r2(row), self._pair_control(row), passed=associated, shown_in=self.shown_in)
 
     def _others(self, row: pd.Series) -> str:
         """List other attributes that the component is associated with."""
@@ -94,23 +95,23 @@ class ClaimMaker:
         if not len(pairs) or pairs["component"].iloc[0] != 1:
             return []
         row, strongest = pairs.iloc[0], pairs.iloc[int(pairs["r2"].to_numpy().argmax())]
-        holds, in_part = (beats_chance(row) and bool(row["r2"] >= least) for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
+        holds, in_part = (beats_chance(row) and row["r2"] >= least for least in (NAMED_MIN_R2, ASSOCIATED_MIN_R2))
         verdict = "is reproduced" if holds else "is reproduced only in part" if in_part else "is not reproduced"
         claim = (
             f"The thesis's claim that the first component encodes sitting versus standing {verdict}: it predicts "
-            f"{row['attribute']} with {_r2_words(row)} on held-out persons"
+            f"{row['attribute']} with R2 {_r2(row):.2f} on held-out persons"
         )
         if strongest["component"] != 1 and beats_chance(strongest):
-            claim += f". Component {strongest['component']} is the best single predictor ({_r2_words(strongest)})"
-        return [_finding(claim + ".", row, self._pair_control(row), holds, self.shown_in)]
+            claim += f". Component {strongest['component']} is the best single predictor (R2 {_r2(strongest):.2f})"
+        return [Finding.of_interval(claim + ".", _r2(row), self._pair_control(row), passed=holds, shown_in=self.shown_in)]
 
     def claim_readable(self) -> list[Finding]:
         """Return one finding for each of the attributes that all components together predict best."""
         return [
-            _finding(
+            Finding.of_interval(
                 f"A linear probe on {self._source(row)} predicts {row['attribute']} (from {' to '.join(_words(row))}) with "
-                f"{_r2_words(row)} on held-out persons.",
-                row,
+                f"R2 {_r2(row):.2f} on held-out persons.",
+                _r2(row),
                 self._probe_control(row),
                 passed=True,
                 shown_in=self.probes_shown_in,
@@ -126,9 +127,10 @@ class ClaimMaker:
         best, names = unreadable[0], ", ".join(row["attribute"] for row in unreadable)
         claim = (
             f"A linear probe on {self._source(best)} does not predict the following attributes significantly better than chance: "
-            f"{names}; the best is {best['attribute']} with {_r2_words(best)} on held-out persons."
+            f"{names}; the best is {best['attribute']} with R2 {_r2(best):.2f} on held-out persons."
         )
-        return [_finding(claim, best, self._probe_control(best), passed=False, shown_in=self.probes_shown_in)]
+        control = self._probe_control(best)
+        return [Finding.of_interval(claim, _r2(best), control, passed=False, shown_in=self.probes_shown_in)]
 
     def _probes(self, passed: bool) -> list[pd.Series]:
         """Return the rows of the probes that beat chance, or of those that do not, highest R2 first."""
@@ -148,12 +150,8 @@ class ClaimMaker:
         return control_of(what, self.found.probe_null.interval(int(row["persons"])))
 
 
-def _finding(claim: str, row: pd.Series, control: Control, passed: bool, shown_in: str | None = None) -> Finding:
-    return Finding(claim, float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]), control, passed, shown_in)
-
-
-def _r2_words(row: pd.Series) -> str:
-    return f"R2 {row['r2']:.2f} [{row['r2_low']:.2f}, {row['r2_high']:.2f}]"
+def _r2(row: pd.Series) -> Interval:
+    return Interval(float(row["r2"]), float(row["r2_low"]), float(row["r2_high"]))
 
 
 def _all_attributes_words(row: pd.Series) -> str:

@@ -1,9 +1,8 @@
 """Plots of components and attributes: R2 as heat maps, the extreme persons of each component, and a scatter plot."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.drawing.image_grids import draw_image_grid
@@ -12,9 +11,6 @@ from posescope.explainability.attributes.person_attributes import attribute_name
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.static_plots import plot_matrix
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["draw_extremes", "extreme_rows", "plot_correlations", "plot_probes", "plot_scores"]
 
@@ -104,7 +100,7 @@ def _draw_persons(inputs: AnalysisInputs, rows: NDArray[np.int64]) -> list[NDArr
     return [draw_skeleton(image, joints, skeleton, seen) for image, joints, seen in crops]
 
 
-def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[np.float64], values: "pd.Series | None") -> str:
+def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[np.float64], values: pd.Series | None) -> str:
     deviations = scores[row, component] / np.sqrt(inputs.components.variances[component])
     text = f"PC{component + 1} {deviations:+.1f} sd"
     if values is None:
@@ -113,9 +109,7 @@ def _caption(inputs: AnalysisInputs, row: int, component: int, scores: NDArray[n
     return f"{text}\n{values.name} " + ("unknown" if np.isnan(value) else f"{value:.3g}")
 
 
-def plot_scores(
-    inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame
-) -> "go.Figure":
+def plot_scores(inputs: AnalysisInputs, scores: NDArray[np.float64], attributes: pd.DataFrame, names: pd.DataFrame) -> go.Figure:
     """Plot the score of each component against its best attribute: one point per person, one button per component.
 
     Args:
@@ -124,8 +118,6 @@ def plot_scores(
         attributes: attributes of the same persons.
         names: best attribute of each component.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made
-
     figure, buttons, titles = go.Figure(), [], []
     for place, (_, row) in enumerate(names.iterrows()):
         number, attribute = int(row["component"]), attribute_named(row["attribute"])
@@ -142,9 +134,7 @@ def plot_scores(
     return figure.update_layout(updatemenus=[menu], showlegend=False)
 
 
-def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, attribute: "pd.Series") -> "go.Scatter":
-    import plotly.graph_objects as go  # noqa: PLC0415
-
+def _points(inputs: AnalysisInputs, scores: NDArray[np.float64], number: int, attribute: pd.Series) -> go.Scatter:
     values = attribute.to_numpy(dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
     rows = known[sample_rows(len(known), _MOST_POINTS, inputs.seed)]

@@ -123,12 +123,12 @@ def describe(ablation: Ablation, persons: int) -> str:
     if ablation.mode != "shuffled":
         text += "More than half of the persons share one image, so activations could not be shuffled between images. "
     if drop.low <= 0:
-        return text + f"No single skip connection matters significantly: the largest drop is {_drop_words(drop)}, of {most}."
+        return text + f"No single skip connection matters significantly: the largest drop is {drop:.3f}, of {most}."
     idle = ablation.idle()
     if idle:
         text += f"Redundant skip connections: {', '.join(idle)}. "
     text += (
-        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK drops by {_drop_words(drop)}"
+        f"The most important one is {most}: with its activations {_WORDS[ablation.mode]}, PCK drops by {drop:.3f}"
         f"{_rival_words(ablation)}. With the activations of all skip connections {_WORDS[ablation.mode]}, the PCK of {worst[0]} "
         f"drops most, by {worst[1]:.3f}. "
     )
@@ -145,7 +145,7 @@ def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
     verdict = "depends" if passed else "does not measurably depend"
     yield _finding(
         f"The prediction {verdict} on the skip connections: with the activations of all of them {words}, PCK changes from "
-        f"{before:.3f} to {after:.3f}, a drop of {_drop_words(together)}",
+        f"{before:.3f} to {after:.3f}, a drop of {together:.3f}",
         together,
         own,
         passed=passed,
@@ -163,7 +163,7 @@ def _findings(ablation: Ablation, seed: int) -> Iterator[Finding]:
 def _redundancy_words(ablation: Ablation, order: list[str], drops: Mapping[str, Interval]) -> str:
     """State whether the skip connection with the smallest drop is redundant."""
     last, words = order[-1], _WORDS[ablation.mode]
-    measured = f"with the activations of {last} {words}, PCK drops by {_drop_words(drops[last])}"
+    measured = f"with the activations of {last} {words}, PCK drops by {drops[last]:.3f}"
     if last in ablation.idle() and drops[order[0]].low > 0:
         return f"{last} is redundant: {measured}, and the drop is within {ablation.tolerance:g} in every mode"
     if last in ablation.idle():
@@ -188,17 +188,14 @@ def _rival_words(ablation: Ablation) -> str:
 def _claim_most_important(ablation: Ablation, order: list[str], own: Control) -> Finding:
     """Test whether the first skip connection loses more than the second; a single one must lose more than nothing."""
     words, most = _WORDS[ablation.mode], ablation.drop(order[0], ablation.mode)
-    measured = f"with its activations {words}, PCK drops by {_drop_words(most)}"
+    measured = f"with its activations {words}, PCK drops by {most:.3f}"
     if len(order) == 1:
         verdict = "matters" if most.low > 0 else "does not matter significantly"
         return _finding(f"The only skip connection, {order[0]}, {verdict}: {measured}", most, own, passed=most.low > 0)
     ahead = _ahead(ablation, order[0], order[1])
     passed = most.low > 0 and ahead.low > 0
     verdict = "matters most" if passed else "is not significantly more important than the others"
-    claim = (
-        f"Of the {len(order)} skip connections, {order[0]} {verdict}: {measured}; the difference to {order[1]} is "
-        f"{_drop_words(ahead)}"
-    )
+    claim = f"Of the {len(order)} skip connections, {order[0]} {verdict}: {measured}; the difference to {order[1]} is {ahead:.3f}"
     control = control_of(f"the next one, {order[1]}: drop", ablation.drop(order[1], ablation.mode))
     return _finding(claim, most, control, passed=passed)
 
@@ -211,7 +208,7 @@ def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
     if not face or not others:
         return
     contrast = ablation.scores.contrast(reference, hits, face, others)
-    if not np.isfinite(contrast.estimate) or not np.isfinite(contrast.low):
+    if not contrast.is_known:
         return
     chance = _random_joints_control(ablation.scores, reference, hits, face, seed)
     passed = contrast.low > 0 and contrast.estimate > (chance.high or 0.0)
@@ -219,7 +216,7 @@ def _claim_small_joints(ablation: Ablation, seed: int) -> Iterator[Finding]:
     yield _finding(
         f"The skip connections {verdict} for the joints of the face: with the activations of all of them "
         f"{_WORDS[ablation.mode]}, the PCK drop of nose, eyes and ears minus that of the other joints is "
-        f"{contrast.estimate:+.3f} [{contrast.low:+.3f}, {contrast.high:+.3f}]",
+        f"{contrast:+.3f}",
         contrast, chance, passed=passed,
     )  # fmt: skip
 
@@ -244,8 +241,4 @@ def _worst_joint(ablation: Ablation) -> tuple[str, float]:
 
 
 def _finding(claim: str, value: Interval, control: Control, *, passed: bool) -> Finding:
-    return Finding(f"{claim}.", value.estimate, value.low, value.high, control, bool(passed), _SHOWN_IN)
-
-
-def _drop_words(drop: Interval) -> str:
-    return f"{drop.estimate:.3f} [{drop.low:.3f}, {drop.high:.3f}]"
+    return Finding.of_interval(f"{claim}.", value, control, passed=passed, shown_in=_SHOWN_IN)

@@ -13,10 +13,11 @@ Features that are pooled over space cannot be decoded.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
@@ -67,9 +68,6 @@ from posescope.explainability.traversal.traversal_steps import (
     traverse_components,
 )
 from posescope.models.base import Interventions
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["LatentTraversal", "LatentTraversalOptions"]
 
@@ -272,7 +270,7 @@ def _facts(components: Components, table: pd.DataFrame, traversal: Traversal) ->
     }
 
 
-def _plot_slider(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal, perturbation: Perturbation) -> "go.Figure":
+def _plot_slider(inputs: AnalysisInputs, table: pd.DataFrame, traversal: Traversal, perturbation: Perturbation) -> go.Figure:
     effects = strongest_effects(perturbation.effects)
     named = {effect.component: f", {effect.attribute.replace('_', ' ')}" for effect in effects if effect.is_significant}
     ratio = inputs.components.explained_variance_ratio

@@ -205,7 +205,7 @@ def measure_effects(
         difference = (values[:, 1] - values[:, 0]) / scale.sd
         level = 1 - 0.05 / len(scales)
         own, control = (draws.mean_interval(of_direction, groups, level) for of_direction in difference)
-        if np.isfinite([own.estimate, own.low, control.estimate, control.low]).all():
+        if own.is_known and control.is_known:
             known = ~np.isnan(difference[0])
             low, high = (float(ends[known].mean()) for ends in values[0])
             effects.append(AttributeEffect(component, name, own, control, low, high))

@@ -57,7 +57,7 @@ def claim_nearest_person_match(
         f"{control.estimate:.1f} px [{control.low:.1f}, {control.high:.1f}]."
     )
     what = control_of("random pairs of step and person: difference", control)
-    return Finding(claim, nearer.estimate, nearer.low, nearer.high, what, passed, shown_in)
+    return Finding.of_interval(claim, nearer, what, passed=passed, shown_in=shown_in)
 
 
 def claim_displacement(displacement: Displacement, perturbation: Perturbation, shown_in: str) -> Finding:
@@ -69,18 +69,14 @@ def claim_displacement(displacement: Displacement, perturbation: Perturbation, s
         shown_in: name of the image that shows it.
     """
     own, control, passed = displacement.own, displacement.random, displacement.is_significant
-    verdict = (
-        "moves the joints more than random directions do"
-        if passed
-        else "does not move the joints significantly more than random directions do"
-    )
+    verdict = f"{'moves the joints' if passed else 'does not move the joints significantly'} more than random directions do"
     claim = (
         f"Component {displacement.component} {verdict}: when the features are shifted from -{perturbation.perturbation_sd:g} "
         f"to +{perturbation.perturbation_sd:g} sd along it, the decoded joints of {perturbation.persons} persons move "
         f"{own.estimate:.2f} px per joint [{own.low:.2f}, {own.high:.2f}]; along random directions of the same length "
         f"{control.estimate:.2f} px [{control.low:.2f}, {control.high:.2f}]."
     )
-    return Finding(claim, own.estimate, own.low, own.high, control_of(_RANDOM_DIRECTIONS, control), passed, shown_in)
+    return Finding.of_interval(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, shown_in=shown_in)
 
 
 def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, shown_in: str) -> Finding:
@@ -100,13 +96,13 @@ def claim_attribute_effect(effect: AttributeEffect, perturbation: Perturbation, 
         f"Component {effect.component} {verdict}: when the features are shifted from -{perturbation.perturbation_sd:g} to "
         f"+{perturbation.perturbation_sd:g} sd along it, the mean of the attribute {effect.attribute} over the decoded poses of "
         f"{perturbation.persons} persons changes from {effect.low:.2f} to {effect.high:.2f} {_unit_words(attribute.unit)}"
-        f"({own.estimate:+.2f} [{own.low:+.2f}, {own.high:+.2f}] standard deviations of the attribute); along random directions "
-        f"of the same length it changes by {control.estimate:+.2f} [{control.low:+.2f}, {control.high:+.2f}]."
+        f"({own:+.2f} standard deviations of the attribute); along random directions "
+        f"of the same length it changes by {control:+.2f}."
     )
     passed = effect.is_significant
     if not passed:
         claim += f" The interval {'overlaps that of random directions' if effect.least > 0 else 'contains zero'}."
-    return Finding(claim, own.estimate, own.low, own.high, control_of(_RANDOM_DIRECTIONS, control), passed, shown_in)
+    return Finding.of_interval(claim, own, control_of(_RANDOM_DIRECTIONS, control), passed=passed, shown_in=shown_in)
 
 
 def claim_data_proximity(
@@ -144,11 +140,11 @@ def claim_data_proximity(
         f"At {ends} the traversals {verdict}. For {len(left)} of the {count} end points{names} the distance to the nearest "
         f"person is above about the {_FAR * 100:.0f}th percentile of nearest-neighbour distances between persons. For {outside} "
         f"end points no person has a more extreme score on that component. On average the distance of an end point is larger "
-        f"than {own.estimate:.0%} [{own.low:.0%}, {own.high:.0%}] of the distances between persons; for random directions of the "
+        f"than {own:.0%} of the distances between persons; for random directions of the "
         f"same length {control.estimate:.0%}."
     )
     what = "random directions with the data's covariance, of the same length"
-    return Finding(claim, own.estimate, own.low, own.high, control_of(what, control), passed, shown_in)
+    return Finding.of_interval(claim, own, control_of(what, control), passed=passed, shown_in=shown_in)
 
 
 def _end_names(left: list[int], ends: EndSteps) -> str:

@@ -1,10 +1,11 @@
 """Plots of latent traversals: an image grid per component, and an interactive plot with a slider for the step."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from posescope.core.skeleton import Skeleton
@@ -13,9 +14,6 @@ from posescope.drawing.image_grids import draw_image_grid
 from posescope.drawing.skeletons import draw_skeleton, side_colour
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.traversal.traversal_steps import Traversal
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["draw_traversal", "plot_traversals"]
 
@@ -64,7 +62,7 @@ def _farther(quantile: float) -> str:
 
 def plot_traversals(
     table: pd.DataFrame, traversal: Traversal, skeleton: Skeleton, crop_size: tuple[int, int], names: Sequence[str]
-) -> "go.Figure":
+) -> go.Figure:
     """Plot the decoded joints as lines, with a menu for the component and a slider for the step.
 
     The plot holds the joint coordinates of each slider position, a few kilobytes, and no images.
@@ -76,8 +74,6 @@ def plot_traversals(
         crop_size: (height, width) px.
         names: entry of each component in the menu.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - plotly is imported only where a plot is made
-
     sliders = [_slider(rows, traversal, skeleton) for _, rows in table.groupby("component", sort=True)]
     first = sliders[0]
     start = first["steps"][first["active"]]

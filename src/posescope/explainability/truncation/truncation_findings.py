@@ -129,7 +129,7 @@ def _claim_layer_matters(curve: TruncationCurve, layer: str) -> Finding:
     verdict = "depends" if passed else "is not shown to depend"
     claim = (
         f"{_CONDITIONS[curve.skips]}, the prediction {verdict} on {layer}: with all its components at their mean, "
-        f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} ({_drop_words(drop)})"
+        f"PCK changes from {curve.pck(INTACT).estimate:.3f} to {curve.pck(_NO_COMPONENTS).estimate:.3f} (drop {drop:.3f})"
     )
     return _finding(claim, passed, drop, control_of(f"all {curve.axes} components kept: drop", curve.drop(whole)))
 
@@ -139,7 +139,7 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
         drop = curve.drop(ComponentSubset("first", curve.axes if curve.sufficient is None else curve.sufficient))
         claim = (
             f"{_CONDITIONS[curve.skips]}, it is not shown that some of the first components are needed and sufficient: "
-            f"{_sufficient(curve)} ({_drop_words(drop)})"
+            f"{_sufficient(curve)} (drop {drop:.3f})"
         )
         return _finding(claim, False, drop, control_of("no components: drop", curve.drop(_NO_COMPONENTS)))
     count = curve.sufficient or 0
@@ -150,7 +150,7 @@ def _claim_first_suffice(curve: TruncationCurve) -> Finding:
     claim = (
         f"{_CONDITIONS[curve.skips]}, the first {count} of {curve.axes} components {verdict}: PCK is "
         f"{curve.pck(first).estimate:.3f} with them and {curve.pck(INTACT).estimate:.3f} in the intact network "
-        f"({_drop_words(drop)}); {_too_few(curve)}"
+        f"(drop {drop:.3f}); {_too_few(curve)}"
     )
     return _finding(
         claim,
@@ -167,7 +167,7 @@ def _claim_noise(curve: TruncationCurve, noise: NoiseClaim) -> Finding:
     claim = (
         f"{_CONDITIONS[curve.skips]}, {_noise_verdict(curve, noise, drop, gap)}: with the first {noise.count} components "
         f"({noise.explained_variance_ratio:.0%} of the variance) PCK is {curve.pck(first).estimate:.3f}, in the intact network "
-        f"{curve.pck(INTACT).estimate:.3f} ({_drop_words(drop)})"
+        f"{curve.pck(INTACT).estimate:.3f} (drop {drop:.3f})"
     )
     passed = curve.loses_nothing(first) and gap.low > 0
     if gap.low <= 0:
@@ -196,7 +196,7 @@ def _claim_remaining_predict(curve: TruncationCurve, noise: NoiseClaim) -> Findi
     claim = (
         f"{_CONDITIONS[curve.skips]}, components {noise.count + 1} to {curve.axes} alone carry {amount} about the pose: PCK is "
         f"{alone.estimate:.3f} with them and {curve.pck(_NO_COMPONENTS).estimate:.3f} without any component (difference "
-        f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}])"
+        f"{gain:+.3f})"
     )
     if gain.low > 0 and not passed:
         claim += f"; a gain up to {curve.tolerance:g} does not count"
@@ -208,7 +208,7 @@ def _split(curve: TruncationCurve, noise: NoiseClaim) -> tuple[ComponentSubset, 
 
 
 def _finding(claim: str, passed: bool, value: Interval, control: Control) -> Finding:
-    return Finding(f"{_capital(claim)}.", value.estimate, value.low, value.high, control, passed, _SHOWN_IN)
+    return Finding.of_interval(f"{_capital(claim)}.", value, control, passed=passed, shown_in=_SHOWN_IN)
 
 
 def _sufficient(curve: TruncationCurve) -> str:
@@ -227,12 +227,8 @@ def _too_few(curve: TruncationCurve) -> str:
         return "fewer were not measured"
     drop, verb = curve.drop(ComponentSubset("first", count)), "is" if count == 1 else "are"
     if drop.low <= curve.tolerance:
-        return f"whether {count or 'none'} {verb} sufficient is uncertain ({_drop_words(drop)})"
-    return f"{count} {verb} not sufficient ({_drop_words(drop)})"
-
-
-def _drop_words(drop: Interval) -> str:
-    return f"drop {drop.estimate:.3f} [{drop.low:.3f}, {drop.high:.3f}]"
+        return f"whether {count or 'none'} {verb} sufficient is uncertain (drop {drop:.3f})"
+    return f"{count} {verb} not sufficient (drop {drop:.3f})"
 
 
 def _capital(text: str) -> str:

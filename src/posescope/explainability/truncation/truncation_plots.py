@@ -1,18 +1,16 @@
 """Plots of truncation curves, static and interactive, and a heat map of the drop of PCK per joint."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
 from posescope.explainability.static_plots import Curve, plot_curve_panels, plot_matrix
 from posescope.explainability.truncation.component_subsets import INTACT, SubsetKind, subset_of
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["plot_curves", "plot_interactive_curves", "plot_joint_drops"]
 
@@ -35,10 +33,8 @@ def plot_curves(measured: Sequence[TruncationCurve]) -> NDArray[np.uint8]:
     return plot_curve_panels(panels, [str(count) for count in ticks], x_label=_X, y_label=_Y, marks=marks)
 
 
-def plot_interactive_curves(measured: Sequence[TruncationCurve]) -> "go.Figure":
+def plot_interactive_curves(measured: Sequence[TruncationCurve]) -> go.Figure:
     """Plot the same as an interactive figure."""
-    from plotly.subplots import make_subplots  # noqa: PLC0415 - plotly is imported only where a plot is made
-
     ticks = _ticks(measured)
     figure = make_subplots(rows=1, cols=len(measured), shared_yaxes=True, horizontal_spacing=0.05)
     for column, curve in enumerate(measured, start=1):
