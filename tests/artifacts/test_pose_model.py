@@ -11,7 +11,7 @@ from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
 from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 
 SKELETON = Skeleton(joints=("left_dot", "right_dot", "nose"), limbs=(), oks_sigmas=(0.1,) * 3)
 
@@ -21,14 +21,13 @@ class Mirror(PoseNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.map_size, self.layer_names, self.bottleneck_layer, self.skip_layers = (4, 6), ("in",), "in", ()
+        self.map_size = (4, 6)
+        self.input = nn.Identity()
         self.gain = nn.Parameter(torch.ones(()))
         self.drop = nn.Dropout(0.5)
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        if interventions:
-            images = interventions["in"](images)
-        maps = nn.functional.avg_pool2d(self.drop(images), 4) * self.gain
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = nn.functional.avg_pool2d(self.drop(self.input(images)), 4) * self.gain
         return [torch.zeros_like(maps), maps]
 
 
@@ -125,12 +124,12 @@ def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_answer(model):
 
 
 def test_interventions_reach_the_network(model):
-    assert model.heatmaps(dots((0, 1, 2)), interventions={"in": lambda value: value * 3})[0, 0, 1, 2] == 3
+    assert model.heatmaps(dots((0, 1, 2)), interventions={"input": lambda value: value * 3})[0, 0, 1, 2] == 3
 
 
 def test_interventions_and_the_flip_test_exclude_each_other(model):
     with pytest.raises(ValueError, match="flip_test"):
-        model.heatmaps(dots(), interventions={"in": torch.zeros_like}, flip_test=True)
+        model.heatmaps(dots(), interventions={"input": torch.zeros_like}, flip_test=True)
 
 
 def test_moving_to_a_device_keeps_the_rest(model):

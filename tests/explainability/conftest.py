@@ -18,7 +18,7 @@ from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 
 SIDE = 32
 TOY_SKELETON = Skeleton(joints=("left_dot", "right_dot"), limbs=((0, 1),), oks_sigmas=(0.1, 0.1))
@@ -33,20 +33,15 @@ class ToyNetwork(PoseNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.map_size = (8, 8)
-        self.layer_names = ("fine", "idle", "bottleneck")
         self.bottleneck_layer = "bottleneck"
         self.skip_layers = ("fine", "idle")
+        self.fine, self.idle, self.bottleneck = nn.Identity(), nn.Identity(), nn.Identity()
         self.gain = nn.Parameter(torch.ones(()))
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        edit = dict(interventions or {})
-
-        def layer(name: str, value: Tensor) -> Tensor:
-            return edit[name](value) if name in edit else value
-
-        fine = layer("fine", F.avg_pool2d(images, 4) * self.gain)
-        idle = layer("idle", fine + 1)
-        coarse = layer("bottleneck", F.avg_pool2d(images, 16) * self.gain)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        fine = self.fine(F.avg_pool2d(images, 4) * self.gain)
+        idle = self.idle(fine + 1)
+        coarse = self.bottleneck(F.avg_pool2d(images, 16) * self.gain)
         maps = 16 * F.interpolate(coarse, size=(8, 8)) + 0.1 * fine + 0 * idle
         return [maps[:, [0, 2]]]
 

@@ -15,13 +15,15 @@ from posescope.explainability.components.pca import Components
 from posescope.improvement.code_size import CodeSize, choose_code_size
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
+from posescope.models.hourglass import Hourglass, HourglassOptions
 
 # 80, 10, 6 and 4 % of the variance: three components explain 95 %.
 COMPONENTS = Components(np.zeros(6), np.eye(6)[:2], np.array([80.0, 10.0, 6.0, 4.0]), "stack1.bottleneck", (6, 1, 1))
 
 # The attributes of the model that are read.
 MODEL: Any = SimpleNamespace(
-    model_spec=ComponentSpec(name="hourglass"), network=SimpleNamespace(bottleneck_layer="stack1.bottleneck")
+    model_spec=ComponentSpec(name="hourglass"),
+    network=Hourglass(HourglassOptions(channels=4, depth=1, bottleneck_residuals=1), (16, 16), 2),
 )
 
 

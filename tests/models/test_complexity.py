@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 from posescope.models.complexity import count_macs, count_parameters
 
 
@@ -15,7 +15,7 @@ class Tiny(PoseNetwork):
         self.conv = nn.Conv2d(3, 6, kernel_size=3, stride=2, padding=1, groups=3)
         self.linear = nn.Linear(6, 2)
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         return [self.linear(self.conv(images).mean(dim=(2, 3)))]
 
 

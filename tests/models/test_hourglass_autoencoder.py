@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.models.conftest import run
 from torch import Tensor
 
 from posescope.core.errors import OptionsError
@@ -17,6 +18,7 @@ from posescope.models.hourglass_autoencoder import (
     HourglassAutoencoderOptions,
     load_parts,
 )
+from posescope.models.layers import intervene
 
 SMALL = {"channels": 8, "depth": 2, "bottleneck_residuals": 1}
 AUTOENCODER = AutoencoderOptions(channels=(6,), code_size=3)
@@ -44,7 +46,7 @@ def read(network: Hourglass, images: Tensor) -> dict[str, Tensor]:
     def reader(name: str) -> Any:
         return lambda value: values.setdefault(name, value)
 
-    network(images, {name: reader(name) for name in network.layer_names})
+    run(network, images, {name: reader(name) for name in network.short_names})
     return values
 
 
@@ -62,7 +64,7 @@ def test_study_network_has_the_published_size() -> None:
 def test_layers_include_the_code_in_order_of_the_pass(options: dict[str, Any]) -> None:
     network, images = make(**options).eval(), torch.randn(2, 3, *CROP)
     values = read(network, images)
-    assert tuple(values) == network.layer_names
+    assert list(values) == list(network.short_names)
     last = options.get("stacks", 1)
     assert network.bottleneck_layer == f"stack{last}.bottleneck"
     for stack in range(1, last + 1):
@@ -83,9 +85,9 @@ def test_output_depends_on_the_code_only_without_skips() -> None:
     network = make(skip="none").eval()
     code = torch.rand(1, 3, 1, 1)
     interventions = {"stack1.code": code.expand_as}
-    first, second = (network(torch.randn(1, 3, *CROP), interventions)[-1] for _ in range(2))
+    first, second = (run(network, torch.randn(1, 3, *CROP), interventions)[-1] for _ in range(2))
     assert torch.equal(first, second)
-    assert not torch.allclose(first, network(torch.randn(1, 3, *CROP), {"stack1.code": torch.zeros_like})[-1])
+    assert not torch.allclose(first, run(network, torch.randn(1, 3, *CROP), {"stack1.code": torch.zeros_like})[-1])
 
 
 def test_all_parameters_have_gradients() -> None:
@@ -98,8 +100,10 @@ def test_resumed_pass_includes_the_autoencoder() -> None:
     network, images = make(stacks=2).eval(), torch.randn(2, 3, *CROP)
     whole = network(images)
     assert all(torch.equal(a, b) for a, b in zip(whole, network.resume(network.pause(images)), strict=True))
-    resumed = network.resume(network.pause(images), {"stack2.code": torch.zeros_like})
-    assert torch.equal(resumed[-1], network(images, {"stack2.code": torch.zeros_like})[-1])
+    paused, interventions = network.pause(images), {"stack2.code": torch.zeros_like}
+    with intervene(network, interventions):
+        resumed = network.resume(paused)
+    assert torch.equal(resumed[-1], run(network, images, interventions)[-1])
 
 
 @pytest.mark.parametrize("stacks", [1, 2])
@@ -110,14 +114,14 @@ def test_separately_trained_parts_are_composed(stacks: int) -> None:
     images = torch.randn(2, 3, *CROP)
     # The plain network with the autoencoders applied at its bottlenecks by hand, and the composed one.
     interventions = {f"stack{stack}.bottleneck": autoencoder for stack, autoencoder in enumerate(autoencoders, start=1)}
-    assert all(torch.equal(a, b) for a, b in zip(plain(images, interventions), network(images), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(run(plain, images, interventions), network(images), strict=True))
 
 
 def test_identity_autoencoder_does_not_change_the_output() -> None:
     plain, network, images = make_plain().eval(), make().eval(), torch.randn(2, 3, *CROP)
     load_parts(network, plain.state_dict(), [make_autoencoder().state_dict()])
     bottleneck = read(plain, images)["stack1.bottleneck"]
-    assert torch.equal(network(images, {"stack1.restored": lambda _: bottleneck})[-1], plain(images)[-1])
+    assert torch.equal(run(network, images, {"stack1.restored": lambda _: bottleneck})[-1], plain(images)[-1])
 
 
 def test_parts_are_copied() -> None:

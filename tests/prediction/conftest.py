@@ -15,7 +15,7 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.estimator import PoseEstimator
 
@@ -28,15 +28,12 @@ class BrightSpots(PoseNetwork):
     """The red and the green channel, cell by pixel."""
 
     map_size = CROP
-    layer_names = ("image",)
-    bottleneck_layer = "image"
-    skip_layers = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(1))
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         return [images[:, :2] * self.scale]
 
 

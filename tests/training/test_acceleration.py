@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.backends.debugging import aot_eager
 
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 from posescope.models.hourglass_autoencoder import HourglassAutoencoder
 from posescope.training import acceleration
@@ -62,7 +62,7 @@ SMALL = {"channels": 8, "stem_channels": 4, "depth": 2, "bottleneck_residuals": 
 class Plain(PoseNetwork):
     """Network without `compiled_parts`."""
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         return [images]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.data.crops.crop_set import CropSet
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 from posescope.training.losses import MeanSquaredError, MeanSquaredErrorOptions
 from posescope.training.validation import validate
 
@@ -23,7 +23,7 @@ class Oracle(PoseNetwork):
         super().__init__()
         self.heatmaps, self.place = torch.nn.Parameter(heatmaps), 0
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         assert not self.training
         maps = self.heatmaps[self.place : self.place + len(images)]
         self.place += len(images)

@@ -13,7 +13,8 @@ from posescope.core.plugins import ComponentSpec
 from posescope.core.skeleton import Skeleton
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.geometry.flips import flip_images
-from posescope.models.base import Interventions, PausedPass, PoseNetwork, Resumable
+from posescope.models.base import PausedPass, PoseNetwork, Resumable
+from posescope.models.layers import Interventions, intervene
 
 __all__ = ["PoseModel", "normalise_images"]
 
@@ -87,8 +88,8 @@ class PoseModel:
 
         Args:
             images: (N, H, W, 3) uint8 RGB on any device.
-            interventions: changes of layers' activations, by layer name; refused together with `flip_test`, because they hold
-                values of the unmirrored pass.
+            interventions: functions of activations by layer (short name or module path); refused together with `flip_test`,
+                because they contain values of the unmirrored pass.
             flip_test: whether the heatmaps are averaged with those of the mirrored images.
 
         Returns:
@@ -96,11 +97,12 @@ class PoseModel:
         """
         if flip_test:
             if interventions:
-                raise ValueError("flip_test and interventions cannot be combined: they hold values of the unmirrored pass.")
+                raise ValueError("flip_test and interventions cannot be combined: they contain values of the unmirrored pass.")
             plain, mirrored = self.heatmap_pair(images)
             return (plain + mirrored) / 2
         self.network.eval()
-        maps: Tensor = self.network(normalise_images(images.to(self.device), self.mean_rgb), interventions)[-1].float()
+        with intervene(self.network, interventions):
+            maps: Tensor = self.network(normalise_images(images.to(self.device), self.mean_rgb))[-1].float()
         return maps
 
     @torch.no_grad()
@@ -118,13 +120,14 @@ class PoseModel:
 
         Args:
             images: (N, H, W, 3) uint8 RGB.
-            interventions: As for `heatmaps`.
+            interventions: As for `heatmaps`; those in layers after the bottleneck have no effect.
 
         Raises:
             TypeError: if the pass of the network cannot be paused (`Resumable`).
         """
         network = self._resumable()
-        return network.pause(normalise_images(images.to(self.device), self.mean_rgb), interventions=interventions)
+        with intervene(self.network, interventions, whole_pass=False):
+            return network.pause(normalise_images(images.to(self.device), self.mean_rgb))
 
     @torch.no_grad()
     def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> Tensor:
@@ -132,12 +135,14 @@ class PoseModel:
 
         Args:
             paused: A paused pass; its bottleneck may have been replaced by another one of N samples.
-            interventions: As for `heatmaps`.
+            interventions: As for `heatmaps`; those in layers before the bottleneck have no effect.
 
         Raises:
             TypeError: if the pass of the network cannot be paused (`Resumable`).
         """
-        return self._resumable().resume(paused, interventions)[-1].float()
+        network = self._resumable()
+        with intervene(self.network, interventions, whole_pass=False):
+            return network.resume(paused)[-1].float()
 
     def _resumable(self) -> Resumable:
         network = self.network.eval()

@@ -97,7 +97,8 @@ class AnalysisInputs:
             )
 
     def _check_components(self) -> None:
-        if self.components.layer != self.features.layer or self.components.shape != self.features.shape:
+        path = self.model.network.module_path
+        if path(self.components.layer) != path(self.features.layer) or self.components.shape != self.features.shape:
             raise ExplainabilityError(
                 f"Analysis: expected components of the features' layer '{self.features.layer}' {self.features.shape}, found "
                 f"components of '{self.components.layer}' {self.components.shape}. Compute them from features of the same layer."

@@ -23,8 +23,9 @@ from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import extract_features
 from posescope.explainability.features.feature_store import FeatureSet, FeatureStore
 from posescope.explainability.features.row_blocks import batches_of_rows
+from posescope.models.layers import bottleneck_layers
 
-__all__ = ["BottleneckFeatureStore", "bottleneck_layers", "extract_bottleneck_features", "measure_bottlenecks"]
+__all__ = ["BottleneckFeatureStore", "extract_bottleneck_features", "measure_bottlenecks"]
 
 _MEASURED_LAYERS = ("bottleneck", "code", "restored")
 
@@ -66,11 +67,6 @@ class BottleneckFeatureStore:
         return tuple(self.of_stack(stack).open() for stack in range(1, stacks + 1))
 
 
-def bottleneck_layers(model: PoseModel) -> tuple[str, ...]:
-    """Return the names of the bottleneck layers, the first stack first."""
-    return tuple(name for name in model.network.layer_names if name.endswith(".bottleneck"))
-
-
 def extract_bottleneck_features(
     model: PoseModel, crops: CropSet, store: BottleneckFeatureStore, data_fingerprint: str, batch_size: int
 ) -> BottleneckFeatureStore:
@@ -86,7 +82,7 @@ def extract_bottleneck_features(
         batch_size: persons per forward pass.
     """
     store.begin()
-    layers = bottleneck_layers(model)
+    layers = bottleneck_layers(model.network)
     for stack, layer in enumerate(layers, start=1):
         extract_features(
             model, crops, layer, store.of_stack(stack), data_fingerprint=data_fingerprint, batch_size=batch_size, dtype="float32"
@@ -119,7 +115,7 @@ def measure_bottlenecks(variants: Mapping[str, PoseModel], crops: CropSet, batch
 
 def _read(model: PoseModel, crops: CropSet, batch_size: int, name: str) -> dict[str, FeatureSet]:
     crops = match_crops(model, crops).crops
-    layers = [layer for layer in model.network.layer_names if layer.rpartition(".")[2] in _MEASURED_LAYERS]
+    layers = [layer for layer in model.network.short_names if layer.rpartition(".")[2] in _MEASURED_LAYERS]
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     batches = batches_of_rows(np.arange(len(crops)), batch_size)
     for batch in tqdm(batches, desc=f"bottlenecks of {name}", leave=False):

@@ -12,6 +12,7 @@ from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.improvement.errors import ImprovementError
 from posescope.improvement.options import AutoencoderTraining
+from posescope.models.layers import bottleneck_layers
 
 __all__ = ["CodeSize", "choose_code_size"]
 
@@ -63,9 +64,10 @@ def choose_code_size(model: PoseModel, components: Components, curve: AnalysisRe
     if options.code_size is not None:
         return CodeSize(options.code_size, f"{options.code_size} numbers, from the parameters")
     _check_same_model(model, {"components": components.model, "truncation curve": curve.model})
-    if components.layer != model.network.bottleneck_layer:
+    network, bottleneck = model.network, bottleneck_layers(model.network)[-1]
+    if network.module_path(components.layer) != network.module_path(bottleneck):
         raise ImprovementError(
-            f"Expected components of the layer '{model.network.bottleneck_layer}', found those of '{components.layer}'. Run the "
+            f"Expected components of the layer '{bottleneck}', found those of '{components.layer}'. Run the "
             "pipeline explainability with explainability.persons.layer=null, or set improve.autoencoder.code_size."
         )
     found = next((curve.facts[name] for name in _FACTS if curve.facts.get(name) is not None), None)

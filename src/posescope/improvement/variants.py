@@ -1,5 +1,6 @@
 """Variants of a network: mean-ablated bottlenecks, and checks that variants have the same original and test set."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,47 +8,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.files import fingerprint
 from posescope.core.tables import split_fingerprint
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.explainability.features.activation_patching import constant_patches
+from posescope.explainability.features.activation_patching import constant_patch
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.improvement.errors import ImprovementError
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.layers import find_layer
 
 __all__ = ["check_same_start", "describe_training_data", "mean_ablate_bottlenecks"]
-
-
-class _Ablated(PoseNetwork):
-    """A network with interventions in every forward pass."""
-
-    def __init__(self, inner: PoseNetwork, interventions: Interventions) -> None:
-        super().__init__()
-        self.inner, self.interventions = inner, interventions
-        self.map_size, self.layer_names = inner.map_size, inner.layer_names
-        self.bottleneck_layer, self.skip_layers = inner.bottleneck_layer, inner.skip_layers
-
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        found: list[Tensor] = self.inner(images, {**self.interventions, **(interventions or {})})
-        return found
 
 
 def mean_ablate_bottlenecks(model: PoseModel, features: Sequence[FeatureSet]) -> PoseModel:
     """Return a model whose bottlenecks are constant at their mean over persons: the control of any code inserted there.
 
     Args:
-        model: unchanged; the result shares its weights and cannot be saved.
+        model: unchanged; the result has a copy of its network.
         features: bottleneck features.
     """
-    means = {one.layer: torch.from_numpy(_mean(one).reshape(1, *one.shape)) for one in features}
-    return replace(model, network=_Ablated(model.network, constant_patches(means)).eval())
-
-
-def _mean(features: FeatureSet) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.asarray(features.values.mean(axis=0, dtype=np.float64), dtype=np.float32)
+    network = copy.deepcopy(model.network)
+    for one in features:
+        mean = np.asarray(one.values.mean(axis=0, dtype=np.float64), dtype=np.float32)
+        patch = constant_patch(torch.from_numpy(mean.reshape(1, *one.shape)))
+        find_layer(network, one.layer).register_forward_hook(lambda _module, _inputs, output, patch=patch: patch(output))
+    return replace(model, network=network)
 
 
 def describe_training_data(model: PoseModel, statistics: CropStatistics, persons: pd.DataFrame) -> dict[str, Any]:

@@ -1,42 +1,41 @@
-"""Contract of a pose network, with named layers whose activations can be read and replaced during a forward pass."""
+"""Contract of a pose network, and of one whose forward pass can be paused at a bottleneck."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-__all__ = ["Interventions", "PausedPass", "PoseNetwork", "Resumable"]
-
-# Layer name -> function that receives the activation and returns the one that the pass continues with. A function that returns
-# its argument reads the layer.
-Interventions = Mapping[str, Callable[[Tensor], Tensor]]
+__all__ = ["PausedPass", "PoseNetwork", "Resumable"]
 
 
 class PoseNetwork(nn.Module, ABC):
     """Contract of the components of `posescope.models`: `network(options, crop_size=(H, W), joint_count=K)`.
 
+    A layer is a module of the network. Its address is its path in `named_modules()`, such as `hourglasses.0.bottleneck`, or a
+    short name that the network defines for it.
+
     Attributes:
         map_size: (height, width) px of the heatmaps.
-        layer_names: all named layers in the order of the forward pass, for example `stack1.bottleneck`.
-        bottleneck_layer: the layer that explainability reads by default.
+        short_names: module path by short name, in the order of the forward pass.
+        bottleneck_layer: the layer that explainability reads by default; None: the user must choose one.
         skip_layers: the layers on the skip connections, stack by stack, finest level first.
     """
 
     map_size: tuple[int, int]
-    layer_names: tuple[str, ...]
-    bottleneck_layer: str
-    skip_layers: tuple[str, ...]
+    short_names: Mapping[str, str] = MappingProxyType({})
+    bottleneck_layer: str | None = None
+    skip_layers: tuple[str, ...] = ()
 
     @abstractmethod
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        """Return heatmaps (N, K, h, w) of each stack, the prediction last.
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return heatmaps (N, K, h, w) of each stack, the prediction last, for images (N, 3, H, W) without their mean RGB."""
 
-        Args:
-            images: (N, 3, H, W) float, mean RGB subtracted.
-            interventions: functions of activations by layer name.
-        """
+    def module_path(self, layer: str) -> str:
+        """Return the module path of a layer that is given by its short name or by that path; the layer need not exist."""
+        return self.short_names.get(layer, layer)
 
     def compiled_parts(self) -> Sequence[nn.Module]:
         """Return the modules that `modelling.training.compile` compiles separately; by default the whole network.
@@ -69,21 +68,18 @@ class PausedPass:
 class Resumable(Protocol):
     """Network whose forward pass can be paused at the bottleneck of a stack; optional for a `PoseNetwork`."""
 
-    def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
+    def pause(self, images: Tensor, stack: int | None = None) -> PausedPass:
         """Run the forward pass up to the bottleneck of a stack.
 
         Args:
             images: (N, 3, H, W) float, mean RGB subtracted.
-            stack: number of the stack, from 1; None: the last.
-            interventions: functions of activations by layer name, for layers up to that bottleneck.
+            stack: number of the stack, from 1; None: the last, whose bottleneck is `bottleneck_layer`.
         """
         ...
 
-    def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
-        """Return the outputs of `forward`, continued from a paused pass.
+    def resume(self, paused: PausedPass) -> list[Tensor]:
+        """Return the outputs of `forward`, continued from a paused pass of this network.
 
-        Args:
-            paused: a pass of this network; with a bottleneck of M images the rest may be of one image.
-            interventions: functions of activations by layer name, for layers after the bottleneck.
+        With a bottleneck of M images the rest of the paused pass may be of one image.
         """
         ...

@@ -18,7 +18,7 @@ convolution. Each stack is supervised by the target heatmaps (intermediate super
     of it            stem_channels=(64, 128, 256)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
@@ -26,10 +26,10 @@ from torch import Tensor, nn
 
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
-from posescope.models.base import Interventions, PausedPass, PoseNetwork
+from posescope.models.base import PausedPass, PoseNetwork
 from posescope.models.blocks import IdentityPath, Residual, downsample, initialise_glorot, upsample
 
-__all__ = ["STRIDE", "BottleneckTransform", "Hourglass", "HourglassOptions", "ActivationHook"]
+__all__ = ["STRIDE", "BottleneckTransform", "Hourglass", "HourglassOptions"]
 
 # The stem downsamples the crop twice: crop px per heatmap px.
 STRIDE = 4
@@ -37,10 +37,8 @@ STRIDE = 4
 SkipKind: TypeAlias = Literal["residual", "identity", "none"]
 HeadKind: TypeAlias = Literal["newell", "thesis"]
 StemWidth: TypeAlias = Annotated[int, Field(ge=4, le=1024, multiple_of=2)]
-# Name of a layer within its stack, and its activation -> the activation that the pass continues with.
-ActivationHook: TypeAlias = Callable[[str, Tensor], Tensor]
-# Features (N, C, h, w) at the bottleneck and the hook of the stack -> features of the same shape.
-BottleneckTransform: TypeAlias = Callable[[Tensor, ActivationHook], Tensor]
+# Features (N, C, h, w) at the bottleneck -> features of the same shape.
+BottleneckTransform: TypeAlias = Callable[[Tensor], Tensor]
 # Input and features of a stack, both (N, C, H/4, W/4) -> input of the next stack, and heatmaps (N, K, H/4, W/4).
 StackEnd: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -72,25 +70,28 @@ class HourglassOptions(Options):
 class Hourglass(PoseNetwork):
     """Stacked hourglass network (Newell, Yang and Deng, 2016).
 
-    Layers of stack s and level l (1 is the finest): `stack{s}.skip{l}`, the skip connection; `stack{s}.level{l}`, after the
-    residual that follows the downsampling; `stack{s}.bottleneck`, after the last bottleneck residual; `stack{s}.up{l}`, after the
-    addition and its residual. A forward pass can be paused at the bottleneck of a stack and resumed with other features.
+    Short names of the layers of stack s and level l (1 is the finest): `stack{s}.skip{l}`, the skip connection;
+    `stack{s}.level{l}`, after the residual that follows the downsampling; `stack{s}.bottleneck`, after the last bottleneck
+    residual; `stack{s}.up{l}`, after the addition and its residual. A forward pass can be paused at the bottleneck of a stack and resumed with other features.
 
     Raises:
-        OptionsError: The crop cannot be downsampled `depth` + 2 times; or, in a forward pass, an intervention names no layer.
+        OptionsError: The crop cannot be downsampled `depth` + 2 times.
     """
 
     Options: ClassVar[type[Options]] = HourglassOptions
-    layers_within_bottleneck: ClassVar[tuple[str, ...]] = ()
+    # Further layers of a stack after its bottleneck: module path by name, with the place {index} of the stack's index.
+    layers_within_bottleneck: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, options: HourglassOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__()
         _check_crop_size(crop_size, options.depth)
         self.map_size = (crop_size[0] // STRIDE, crop_size[1] // STRIDE)
         stacks = range(1, options.stacks + 1)
-        local_names = _local_layer_names(options, self.layers_within_bottleneck)
-        self.layer_names = tuple(f"stack{stack}.{name}" for stack in stacks for name in local_names)
-        self.skip_layers = tuple(f"stack{stack}.{name}" for stack in stacks for name in local_names if name.startswith("skip"))
+        local_names = _layers_of_a_stack(options, self.layers_within_bottleneck)
+        self.short_names = {
+            f"stack{stack}.{name}": path.format(index=stack - 1) for stack in stacks for name, path in local_names.items()
+        }
+        self.skip_layers = tuple(name for name in self.short_names if ".skip" in name)
         self.bottleneck_layer = f"stack{options.stacks}.bottleneck"
 
         self.stem = _Stem(options)
@@ -101,49 +102,39 @@ class Hourglass(PoseNetwork):
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(joint_count, options.channels, kernel_size=1) for _ in between)
         initialise_glorot(self)
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         """Return heatmaps (N, K, H/4, W/4) of each stack, the prediction last; see `PoseNetwork.forward`."""
-        interventions = _check_interventions(interventions, self.layer_names)
         x = self.stem(images)  # (N, C, H/4, W/4), as all tensors of this level
-        _, outputs = self._run_stacks(range(1, len(self.hourglasses) + 1), x, interventions)
+        _, outputs = self._run_stacks(range(1, len(self.hourglasses) + 1), x)
         return outputs
 
-    def pause(self, images: Tensor, stack: int | None = None, interventions: Interventions | None = None) -> PausedPass:
+    def pause(self, images: Tensor, stack: int | None = None) -> PausedPass:
         """Run the forward pass up to the bottleneck of a stack.
 
         Args:
             images: (N, 3, H, W) float, mean RGB subtracted.
             stack: number of the stack, from 1; None: the last.
-            interventions: functions of activations for layers up to and including that bottleneck.
 
         Raises:
-            OptionsError: The stack does not exist, or an intervention names no layer of this part.
+            OptionsError: The stack does not exist.
         """
         stack = len(self.hourglasses) if stack is None else stack
-        interventions = _check_interventions(interventions, self._split_layers(stack)[0])
-        x, outputs = self._run_stacks(range(1, stack), self.stem(images), interventions)
-        bottleneck, skips = self._stack(stack).descend(x, _make_hook(interventions, stack))
+        if not 1 <= stack <= len(self.hourglasses):
+            raise OptionsError(f"The network has {len(self.hourglasses)} stacks, numbered from 1; found stack {stack}.")
+        x, outputs = self._run_stacks(range(1, stack), self.stem(images))
+        bottleneck, skips = self._stack(stack).descend(x)
         return PausedPass(stack, tuple(outputs), x, tuple(skips), bottleneck)
 
-    def resume(self, paused: PausedPass, interventions: Interventions | None = None) -> list[Tensor]:
+    def resume(self, paused: PausedPass) -> list[Tensor]:
         """Return the outputs of `forward`, continued from a paused pass without computing its first part again.
 
         Replace the bottleneck (`dataclasses.replace`) to decode other features: M features (M, C, h, w) with the pass of M
         images, or of one image, whose skip connections then serve all of them. Outputs of earlier stacks are unchanged.
-
-        Args:
-            paused: a pass of this network from `pause`.
-            interventions: functions of activations for layers after that bottleneck.
-
-        Raises:
-            OptionsError: An intervention names no layer of this part.
         """
-        interventions = _check_interventions(interventions, self._split_layers(paused.stack)[1])
-        hook = _make_hook(interventions, paused.stack)
-        bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck, hook)
-        features = self._stack(paused.stack).ascend(bottleneck, paused.skips, hook)
+        bottleneck = self.bottleneck_transform(paused.stack)(paused.bottleneck)
+        features = self._stack(paused.stack).ascend(bottleneck, paused.skips)
         x, heatmaps = self._stack_end(paused.stack)(paused.stack_input, features)
-        _, following = self._run_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x, interventions)
+        _, following = self._run_stacks(range(paused.stack + 1, len(self.hourglasses) + 1), x)
         return [*paused.outputs, heatmaps, *following]
 
     def compiled_parts(self) -> Sequence[nn.Module]:
@@ -152,14 +143,13 @@ class Hourglass(PoseNetwork):
 
     def bottleneck_transform(self, stack: int) -> BottleneckTransform:
         """Return the function between the downsampling and the upsampling half of a stack (from 1): here the identity."""
-        return _identity_transform
+        return _identity  # one function for all stacks, so that they share a compilation
 
-    def _run_stacks(self, stacks: range, x: Tensor, interventions: Interventions) -> tuple[Tensor, list[Tensor]]:
+    def _run_stacks(self, stacks: range, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the input of the stack after `stacks` and the heatmaps of each of them."""
         outputs: list[Tensor] = []
         for stack in stacks:
-            hook = _make_hook(interventions, stack)
-            x, heatmaps = self._stack(stack)(x, self.bottleneck_transform(stack), self._stack_end(stack), hook)
+            x, heatmaps = self._stack(stack)(x, self.bottleneck_transform(stack), self._stack_end(stack))
             outputs.append(heatmaps)
         return x, outputs
 
@@ -178,13 +168,6 @@ class Hourglass(PoseNetwork):
 
     def _stack(self, stack: int) -> "_Stack":
         return cast(_Stack, self.hourglasses[stack - 1])  # a ModuleList has no type of its modules
-
-    def _split_layers(self, stack: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the layers up to and including the bottleneck of a stack, and those after it."""
-        if not 1 <= stack <= len(self.hourglasses):
-            raise OptionsError(f"The network has {len(self.hourglasses)} stacks, numbered from 1; found stack {stack}.")
-        split = self.layer_names.index(f"stack{stack}.bottleneck") + 1
-        return self.layer_names[:split], self.layer_names[split:]
 
 
 class _Stem(nn.Module):
@@ -218,29 +201,27 @@ class _Stack(nn.Module):
         # The head begins with the residual of the addition at the finest level.
         self.ups = nn.ModuleList(nn.Identity() if level == 1 else _make_residual(options) for level in levels)
 
-    def forward(
-        self, x: Tensor, bottleneck_transform: BottleneckTransform, end: StackEnd, hook: ActivationHook
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, bottleneck_transform: BottleneckTransform, end: StackEnd) -> tuple[Tensor, Tensor]:
         """Run the whole stack, so that it is compiled as one."""
-        bottleneck, skips = self.descend(x, hook)  # (N, C, h / 2^depth, ...)
-        return end(x, self.ascend(bottleneck_transform(bottleneck, hook), skips, hook))
+        bottleneck, skips = self.descend(x)  # (N, C, h / 2^depth, ...)
+        return end(x, self.ascend(bottleneck_transform(bottleneck), skips))
 
-    def descend(self, x: Tensor, hook: ActivationHook) -> tuple[Tensor, list[Tensor]]:
+    def descend(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the bottleneck and the activations of the skip connections, finest level first."""
         skips: list[Tensor] = []
         for level, down in enumerate(self.downs, start=1):
             if len(self.skips):
-                skips.append(hook(f"skip{level}", self.skips[level - 1](x)))  # (N, C, h / 2^(level-1), ...)
-            x = hook(f"level{level}", down(downsample(x)))  # (N, C, h / 2^level, ...)
-        return hook("bottleneck", self.bottleneck(x)), skips  # (N, C, h / 2^depth, ...)
+                skips.append(self.skips[level - 1](x))  # (N, C, h / 2^(level-1), ...)
+            x = down(downsample(x))  # (N, C, h / 2^level, ...)
+        return self.bottleneck(x), skips  # (N, C, h / 2^depth, ...)
 
-    def ascend(self, x: Tensor, skips: Sequence[Tensor], hook: ActivationHook) -> Tensor:
+    def ascend(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Return the features of the stack from its bottleneck and skip connections (empty without skips)."""
         for level in range(len(self.downs), 0, -1):
             x = upsample(x)  # (N, C, h / 2^(level-1), ...)
             if skips:
                 x = x + skips[level - 1]
-            x = hook(f"up{level}", self.ups[level - 1](x))
+            x = self.ups[level - 1](x)
         return x
 
 
@@ -278,38 +259,19 @@ def _make_skip(options: HourglassOptions) -> nn.Module:
     return nn.Identity() if options.skip == "identity" else _make_residual(options)
 
 
-def _make_hook(interventions: Interventions, stack: int) -> ActivationHook:
-    if not interventions:
-        return _identity_hook  # one function for all stacks, so that they share a compilation
-
-    def hook(name: str, value: Tensor) -> Tensor:
-        intervention = interventions.get(f"stack{stack}.{name}")
-        return value if intervention is None else intervention(value)
-
-    return hook
-
-
-def _identity_hook(_name: str, value: Tensor) -> Tensor:
-    return value
-
-
-def _identity_transform(x: Tensor, _hook: ActivationHook) -> Tensor:
+def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _local_layer_names(options: HourglassOptions, within_bottleneck: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the layer names within one stack in the order of its forward pass."""
-    levels = range(1, options.depth + 1)
-    places = ("level",) if options.skip == "none" else ("skip", "level")
-    down = tuple(f"{place}{level}" for level in levels for place in places)
-    return (*down, "bottleneck", *within_bottleneck, *(f"up{level}" for level in reversed(levels)))
-
-
-def _check_interventions(interventions: Interventions | None, layers: tuple[str, ...]) -> Interventions:
-    unknown = sorted(set(interventions or ()) - set(layers))
-    if unknown:
-        raise OptionsError(f"Unknown layers {', '.join(unknown)}; expected layers of this part of the pass: {', '.join(layers)}.")
-    return interventions or {}
+def _layers_of_a_stack(options: HourglassOptions, within_bottleneck: Mapping[str, str]) -> dict[str, str]:
+    """Return the module paths of a stack's layers by name, in the order of its forward pass."""
+    paths: dict[str, str] = {}
+    for level in range(1, options.depth + 1):
+        if options.skip != "none":
+            paths[f"skip{level}"] = f"hourglasses.{{index}}.skips.{level - 1}"
+        paths[f"level{level}"] = f"hourglasses.{{index}}.downs.{level - 1}"
+    paths |= {"bottleneck": "hourglasses.{index}.bottleneck", **within_bottleneck}
+    return paths | {f"up{level}": f"hourglasses.{{index}}.ups.{level - 1}" for level in range(options.depth, 0, -1)}
 
 
 def _check_crop_size(crop_size: tuple[int, int], depth: int) -> None:

@@ -14,7 +14,7 @@ A ReLU follows each layer but the last, whose output has both signs.
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from posescope.core.errors import OptionsError
 from posescope.core.plugins import Options
 from posescope.models.blocks import initialise_glorot
-from posescope.models.hourglass import STRIDE, ActivationHook, BottleneckTransform, Hourglass, HourglassOptions
+from posescope.models.hourglass import STRIDE, BottleneckTransform, Hourglass, HourglassOptions
 
 __all__ = ["Autoencoder", "AutoencoderOptions", "HourglassAutoencoder", "HourglassAutoencoderOptions", "load_parts"]
 
@@ -50,6 +50,7 @@ class Autoencoder(nn.Module):
         numbers = widths[-1] * size[0] * size[1]
         self.encoder = nn.Sequential(*_convolutions(widths), nn.ReLU(), nn.Flatten(), nn.Linear(numbers, options.code_size))
         self.activation = nn.ReLU() if options.code_activation == "relu" else nn.Identity()
+        self.code = nn.Unflatten(1, (options.code_size, 1, 1))
         self.decoder = nn.Sequential(
             nn.Linear(options.code_size, numbers), nn.ReLU(), nn.Unflatten(1, deepest), *_convolutions(widths[::-1])
         )
@@ -57,8 +58,8 @@ class Autoencoder(nn.Module):
 
     def encode(self, features: Tensor) -> Tensor:
         """Return the codes (N, D, 1, 1) of features (N, C, h, w)."""
-        code: Tensor = self.activation(self.encoder(features))
-        return code[:, :, None, None]
+        code: Tensor = self.code(self.activation(self.encoder(features)))
+        return code
 
     def decode(self, code: Tensor) -> Tensor:
         """Return the features (N, C, h, w) of codes (N, D, 1, 1)."""
@@ -97,7 +98,10 @@ class HourglassAutoencoder(Hourglass):
     """
 
     Options: ClassVar[type[Options]] = HourglassAutoencoderOptions
-    layers_within_bottleneck: ClassVar[tuple[str, ...]] = ("code", "restored")
+    layers_within_bottleneck: ClassVar[Mapping[str, str]] = {
+        "code": "autoencoders.{index}.code",
+        "restored": "autoencoders.{index}",
+    }
 
     def __init__(self, options: HourglassAutoencoderOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__(options, crop_size, joint_count)
@@ -108,13 +112,7 @@ class HourglassAutoencoder(Hourglass):
 
     def bottleneck_transform(self, stack: int) -> BottleneckTransform:
         """Return the function from features (N, C, h, w) of a stack to their reconstruction from the code."""
-        autoencoder = cast(Autoencoder, self.autoencoders[stack - 1])
-
-        def restore(x: Tensor, hook: ActivationHook) -> Tensor:
-            code = hook("code", autoencoder.encode(x))
-            return hook("restored", autoencoder.decode(code))
-
-        return restore
+        return self.autoencoders[stack - 1]
 
 
 def load_parts(

@@ -1,7 +1,6 @@
 """A linear network whose attribution is known."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from posescope.models.base import PoseNetwork
@@ -16,18 +15,16 @@ class LinearNetwork(PoseNetwork):
 
     def __init__(self, weights: str | None) -> None:
         super().__init__()
-        self.map_size, self.layer_names = (8, 8), ("bottleneck",)
-        self.bottleneck_layer, self.skip_layers = "bottleneck", ()
+        self.map_size, self.bottleneck_layer = (8, 8), "bottleneck"
+        self.bottleneck = nn.AvgPool2d(4)
         self.read = nn.Linear(3 * 64, 2 * 64)
         if weights is not None:
             with torch.no_grad():
                 self.read.weight.copy_(_weights(weights).reshape(2 * 64, 3 * 64))
                 self.read.bias.zero_()
 
-    def forward(self, images: Tensor, interventions=None) -> list[Tensor]:
-        values = F.avg_pool2d(images, 4)
-        values = interventions["bottleneck"](values) if interventions else values
-        return [self.read(values.flatten(1)).view(-1, 2, 8, 8)]
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.read(self.bottleneck(images).flatten(1)).view(-1, 2, 8, 8)]
 
 
 def _weights(name: str) -> Tensor:

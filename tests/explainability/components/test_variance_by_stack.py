@@ -5,24 +5,16 @@ import torch
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components import variance_by_stack as module
 from posescope.explainability.components.pca import principal_components
-from posescope.explainability.components.variance_by_stack import bottleneck_layers, tabulate_variance
+from posescope.explainability.components.variance_by_stack import tabulate_variance
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
-from posescope.models.hourglass import Hourglass, HourglassOptions
-from posescope.models.hourglass_autoencoder import HourglassAutoencoder, HourglassAutoencoderOptions
 
 
 @pytest.fixture
 def stacked(model, noise_crops, tmp_path, monkeypatch):
     """The toy network with `fine` as the bottleneck of an earlier stack; a function from pooling to inputs."""
-    monkeypatch.setattr(model.network, "layer_names", ("s1.bottleneck", "idle", "s2.bottleneck"))
+    names = {"s1.bottleneck": "fine", "idle": "idle", "s2.bottleneck": "bottleneck"}
+    monkeypatch.setattr(model.network, "short_names", names)
     monkeypatch.setattr(model.network, "bottleneck_layer", "s2.bottleneck")
-    forward = model.network.forward
-
-    def renamed(images, interventions=None):
-        names = {"s1.bottleneck": "fine", "s2.bottleneck": "bottleneck"}
-        return forward(images, {names.get(name, name): edit for name, edit in (interventions or {}).items()})
-
-    monkeypatch.setattr(model.network, "forward", renamed)
 
     def make(pooling: str = "none") -> AnalysisInputs:
         store = FeatureStore(tmp_path / pooling)
@@ -49,15 +41,6 @@ def test_each_stack_has_the_spectrum_of_its_features(stacked, tmp_path, pooling)
         assert row["participation_ratio"] == pytest.approx(expected.participation_ratio, rel=1e-6)
 
 
-def test_bottlenecks_of_stacked_hourglasses() -> None:
-    options = {"stacks": 2, "channels": 4, "depth": 1}
-    for network in (
-        Hourglass(HourglassOptions(**options), (16, 16), 2),
-        HourglassAutoencoder(HourglassAutoencoderOptions(**options), (16, 16), 2),
-    ):
-        assert bottleneck_layers(network) == ("stack1.bottleneck", "stack2.bottleneck")
-
-
 def test_number_of_persons_is_limited(stacked) -> None:
     assert tabulate_variance(stacked(), most=25)["persons"].tolist() == [25, 80]
 
@@ -78,7 +61,17 @@ def test_single_stack_has_one_row(inputs_of, scattered_crops, monkeypatch) -> No
 def test_layer_that_is_no_bottleneck_has_an_own_row(model, scattered_crops, tmp_path) -> None:
     features = extract_features(model, scattered_crops, "fine", FeatureStore(tmp_path / "f"), dtype="float32")
     inputs = AnalysisInputs(model, scattered_crops, features, principal_components(features))
-    assert bottleneck_layers(model.network) == ("bottleneck",)
     table = tabulate_variance(inputs, most=1000)
     assert table["layer"].tolist() == ["bottleneck", "fine"]
     assert np.isfinite(table.drop(columns="layer").to_numpy()).all()
+
+
+def test_layer_by_its_module_path_is_one_of_the_bottlenecks(stacked, tmp_path) -> None:
+    inputs = stacked()
+    features = extract_features(inputs.model, inputs.crops, "fine", FeatureStore(tmp_path / "path"), dtype="float32")
+    table = tabulate_variance(
+        AnalysisInputs(inputs.model, inputs.crops, features, principal_components(features), batch_size=7), most=1000
+    )
+    assert table["layer"].tolist() == ["fine", "s2.bottleneck"]
+    expected = tabulate_variance(inputs, most=1000)
+    assert table["participation_ratio"].tolist() == pytest.approx(expected["participation_ratio"].tolist(), rel=1e-6)

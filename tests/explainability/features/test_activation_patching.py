@@ -12,6 +12,7 @@ from posescope.explainability.features.activation_patching import (
     describe_patching_obstacle,
     zero_patch,
 )
+from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_store import FeatureSet
 from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
@@ -60,6 +61,22 @@ def test_network_without_pause_runs_whole(model) -> None:
     patcher = ActivationPatcher(model, "bottleneck", inputs)
     torch.testing.assert_close(patcher.heatmaps(), model.heatmaps(inputs))
     torch.testing.assert_close(patcher.heatmaps(values), model.heatmaps(inputs, {"bottleneck": constant_patch(values)}))
+
+
+@pytest.mark.parametrize(
+    ("layer", "path"),
+    [
+        ("stack1.skip1", "hourglasses.0.skips.0"),
+        ("stack2.bottleneck", "hourglasses.1.bottleneck"),
+        ("stack2.up1", "hourglasses.1.ups.0"),
+    ],
+)
+def test_layer_by_its_module_path_equals_the_short_name(model, layer, path) -> None:
+    torch.manual_seed(0)
+    own, inputs = replace(model, network=network(2, autoencoder=False)), images(1)
+    values = torch.randn(3, *read_activations(own, inputs, [layer])[layer].shape[1:])
+    patched = [ActivationPatcher(own, name, inputs, {"stack2.skip1": zero_patch}).heatmaps(values) for name in (layer, path)]
+    assert torch.equal(*patched)
 
 
 def test_constant_patch_gives_every_person_an_own_copy() -> None:

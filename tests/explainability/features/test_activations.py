@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from posescope.explainability.errors import ExplainabilityError
+from posescope.core.errors import OptionsError
 from posescope.explainability.features.activations import mean_activations, mean_colour_image, predict_persons, read_activations
 
 
@@ -16,7 +16,7 @@ def test_activations_equal_the_hand_computed_ones(model, scattered_crops) -> Non
 
 
 def test_unknown_layer_is_refused(model, scattered_crops) -> None:
-    with pytest.raises(ExplainabilityError, match="attic"):
+    with pytest.raises(OptionsError, match="attic"):
         read_activations(model, torch.from_numpy(scattered_crops.read_images(np.arange(1))), ["attic"])
 
 

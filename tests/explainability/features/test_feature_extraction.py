@@ -1,12 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.errors import DataError
 from posescope.core.files import read_json, write_json
+from posescope.explainability.base import AnalysisInputs
+from posescope.explainability.components.pca import principal_components
+from posescope.explainability.components.variance_by_stack import tabulate_variance
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.feature_extraction import FeatureSet, FeatureStore, extract_features
+from posescope.models.base import PoseNetwork
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0.0), ("float16", 1e-3)])
@@ -154,3 +161,29 @@ def test_interrupted_extraction_keeps_the_existing_features(model, scattered_cro
         store.write(np.arange(6), blocks(), layer="t", shape=(3, 2, 2), fingerprint="new")
     assert store.open().fingerprint == before
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+class PlainConvolutions(PoseNetwork):
+    """A network of another package: convolutions without short names, skip connections or a declared bottleneck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map_size = (8, 8)
+        self.body = nn.Sequential(nn.Conv2d(3, 4, kernel_size=4, stride=4), nn.ReLU(), nn.Conv2d(4, 2, kernel_size=1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.body(images)]
+
+
+def test_network_without_short_names_is_read_by_module_path(model, noise_crops, tmp_path) -> None:
+    torch.manual_seed(0)
+    own = replace(model, network=PlainConvolutions())
+    found = extract_features(own, noise_crops, "body.1", FeatureStore(tmp_path / "f"), dtype="float32", pooling="mean")
+    images = torch.from_numpy(noise_crops.read_images(np.arange(80))).permute(0, 3, 1, 2).float() / 255
+    expected = own.network.body[:2](images).mean(dim=(2, 3)).detach().numpy()
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
+    assert (found.layer, found.shape) == ("body.1", (4, 1, 1))
+    inputs = AnalysisInputs(own, noise_crops, found, principal_components(found))
+    assert tabulate_variance(inputs, most=80)["layer"].tolist() == ["body.1"]
+    with pytest.raises(ExplainabilityError, match=r"persons\.layer"):
+        extract_features(own, noise_crops, None, FeatureStore(tmp_path / "g"))

@@ -40,7 +40,7 @@ def test_paused_network_decodes_like_whole_passes(component, model) -> None:
     stacked = replace(model, network=network)
     interventions = {**dict.fromkeys(network.skip_layers[:1], torch.zeros_like), "stack2.up2": torch.neg}
     image = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
-    names = network.layer_names
+    names = list(network.short_names)
     for layer in names[names.index(network.bottleneck_layer) : -1]:
         shape = tuple(read_activations(stacked, image, [layer])[layer].shape[1:])
         points = np.random.default_rng(0).normal(size=(5, int(np.prod(shape))))

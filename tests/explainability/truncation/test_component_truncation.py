@@ -20,7 +20,7 @@ from posescope.explainability.paired_pck import PairedPck
 from posescope.explainability.truncation.component_subsets import INTACT, ComponentSubset
 from posescope.explainability.truncation.component_truncation import Truncation, TruncationOptions, _batches
 from posescope.explainability.truncation.truncation_curve import TruncationCurve
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 from posescope.models.hourglass import Hourglass, HourglassOptions
 
 CELLS = 8
@@ -38,18 +38,15 @@ class BitsNetwork(PoseNetwork):
     def __init__(self, sizes: Sequence[float], skip_gain: float = 0.0) -> None:
         super().__init__()
         self.map_size = (CELLS, CELLS)
-        self.layer_names = ("detail", "bottleneck")
+        self.detail, self.bottleneck = nn.Identity(), nn.Identity()
         self.bottleneck_layer, self.skip_layers = "bottleneck", ("detail",)
         self.sizes = nn.Parameter(torch.tensor(sizes).reshape(1, 6, 1, 1))
         self.skip_gain = skip_gain
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
-        def layer(name: str, value: Tensor) -> Tensor:
-            return interventions[name](value) if interventions and name in interventions else value
-
+    def forward(self, images: Tensor) -> list[Tensor]:
         bits = images[:, 0, 0, :6].round().reshape(-1, 6, 1, 1)
-        detail = layer("detail", (bits[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1))
-        found = layer("bottleneck", bits * self.sizes) / self.sizes
+        detail = self.detail((bits[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1))
+        found = self.bottleneck(bits * self.sizes) / self.sizes
         column = (found[:, :3, 0, 0] @ torch.tensor([4.0, 2.0, 1.0])).reshape(-1, 1, 1, 1)
         columns, rows = torch.arange(CELLS).reshape(1, 1, 1, -1), torch.arange(CELLS).reshape(1, 1, -1, 1)
         return [-((columns - column) ** 2) - self.skip_gain * (columns - detail) ** 2 - 0.01 * rows]

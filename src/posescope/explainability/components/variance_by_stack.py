@@ -15,17 +15,11 @@ from posescope.explainability.components.pca import LARGEST_MATRIX, Components
 from posescope.explainability.features.activations import read_activations
 from posescope.explainability.features.feature_extraction import pool_over_space
 from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
-from posescope.models.base import PoseNetwork
+from posescope.models.layers import bottleneck_layers
 
-__all__ = ["bottleneck_layers", "tabulate_variance"]
+__all__ = ["tabulate_variance"]
 
 _log = logging.getLogger(__name__)
-
-
-def bottleneck_layers(network: PoseNetwork) -> tuple[str, ...]:
-    """List the bottlenecks of all stacks, first stack first: the layers with the bottleneck's name within their stack."""
-    name = network.bottleneck_layer.rpartition(".")[2]
-    return tuple(layer for layer in network.layer_names if layer.rpartition(".")[2] == name)
 
 
 def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
@@ -43,12 +37,13 @@ def tabulate_variance(inputs: AnalysisInputs, most: int) -> pd.DataFrame:
         components_for_99, participation_ratio.
     """
     own = _row(inputs.components, len(inputs.features), len(inputs.components.mean))
-    layers = bottleneck_layers(inputs.model.network)
-    others = [layer for layer in layers if layer != inputs.features.layer]
+    network, layer = inputs.model.network, inputs.features.layer
+    # The features' layer may have another spelling; the table contains it as it is stored.
+    layers = [layer if network.module_path(one) == network.module_path(layer) else one for one in bottleneck_layers(network)]
     rows = sample_rows(len(inputs.crops), most, inputs.seed)
-    found = {inputs.features.layer: own, **_read_stacks(inputs, rows, others)}
-    order = [*layers, *({inputs.features.layer} - set(layers))]
-    return pd.DataFrame([found[layer] for layer in order if layer in found])
+    found = {layer: own, **_read_stacks(inputs, rows, [one for one in layers if one != layer])}
+    order = [*layers, *({layer} - set(layers))]
+    return pd.DataFrame([found[one] for one in order if one in found])
 
 
 def _read_stacks(

@@ -14,7 +14,8 @@ from posescope.artifacts.pose_model import PoseModel
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.activations import mean_colour_image, read_activations
 from posescope.explainability.features.feature_store import FeatureSet
-from posescope.models.base import Interventions, Resumable
+from posescope.models.base import Resumable
+from posescope.models.layers import Interventions, find_layer
 
 __all__ = ["ActivationPatcher", "constant_patch", "constant_patches", "describe_patching_obstacle", "zero_patch"]
 
@@ -61,19 +62,22 @@ class ActivationPatcher:
 
     Args:
         model: the network.
-        layer: name of the patched layer.
+        layer: the patched layer, by short name or module path.
         images: (n, H, W, 3) uint8, the input of the layers before it. One image serves any number of values.
-        interventions: changes of other layers, such as the skip connections.
+        interventions: functions of activations of other layers, such as the skip connections.
     """
 
     def __init__(self, model: PoseModel, layer: str, images: Tensor, interventions: Interventions = _NO_INTERVENTIONS) -> None:
-        names, network = model.network.layer_names, model.network
         self._model, self._layer, self._images, self._interventions = model, layer, images, interventions
+        network, bottleneck = model.network, model.network.bottleneck_layer
+        self._is_bottleneck = bottleneck is not None and network.module_path(layer) == network.module_path(bottleneck)
         self._paused = None
-        if isinstance(network, Resumable) and names.index(layer) >= names.index(network.bottleneck_layer):
-            behind = set(names[names.index(network.bottleneck_layer) + 1 :])
-            self._paused = model.pause(images, _select(interventions, behind, inside=False))
-            self._interventions = _select(interventions, behind, inside=True)
+        if isinstance(network, Resumable):
+            runs_before: list[str] = []
+            with find_layer(network, layer).register_forward_hook(lambda *_: runs_before.append(layer)):
+                paused = model.pause(images, interventions)
+            if self._is_bottleneck or not runs_before:
+                self._paused = paused
 
     def heatmaps(self, values: Tensor | None = None) -> Tensor:
         """Compute heatmaps with the layer's activation replaced.
@@ -92,7 +96,7 @@ class ActivationPatcher:
             images = self._images.expand(len(values), *self._images.shape[1:])
             return self._run_whole(images, {self._layer: constant_patch(values)})
         own = self._paused.bottleneck
-        if self._layer == self._model.network.bottleneck_layer:
+        if self._is_bottleneck:
             # The memory layout of the original activation, in which the rest of the network is faster.
             layout = torch.channels_last if own.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
             paused = replace(self._paused, bottleneck=values.to(own).contiguous(memory_format=layout))
@@ -121,7 +125,3 @@ def describe_patching_obstacle(model: PoseModel, features: FeatureSet) -> str:
         f"This analysis was skipped: it decodes features, and these are pooled over space (shape {features.shape} per person; "
         f"layer '{features.layer}' has {found}). Set explainability.persons.pooling to none."
     )
-
-
-def _select(interventions: Interventions, names: set[str], *, inside: bool) -> Interventions:
-    return {name: patch for name, patch in interventions.items() if (name in names) is inside}

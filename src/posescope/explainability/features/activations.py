@@ -11,9 +11,8 @@ from tqdm import tqdm
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import PosePredictions
 from posescope.data.crops.crop_set import CropSet
-from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import batches_of_rows
-from posescope.models.base import Interventions
+from posescope.models.layers import Interventions
 from posescope.prediction.backends.torch_backend import TorchBackend
 from posescope.prediction.predictor import Predictor
 
@@ -26,19 +25,14 @@ def read_activations(model: PoseModel, images: Tensor, layers: Sequence[str]) ->
     Args:
         model: the network.
         images: (n, H, W, 3) uint8 RGB.
-        layers: names from `model.network.layer_names`.
+        layers: short names or module paths.
 
     Returns:
         (n, C, h, w) by layer, on the model's device.
 
     Raises:
-        ExplainabilityError: if the network has no such layer.
+        OptionsError: if the network has no such layer, or its activation cannot be read (`intervene`).
     """
-    unknown = [layer for layer in layers if layer not in model.network.layer_names]
-    if unknown:
-        raise ExplainabilityError(
-            f"The network has no layer {', '.join(unknown)}. Its layers are: {', '.join(model.network.layer_names)}."
-        )
     values: dict[str, Tensor] = {}
 
     def reader(layer: str) -> Callable[[Tensor], Tensor]:
@@ -61,7 +55,7 @@ def mean_activations(
         model: the network.
         crops: the persons.
         rows: (n,) rows of `crops` that are averaged.
-        layers: names from `model.network.layer_names`.
+        layers: short names or module paths.
         batch_size: persons per forward pass.
 
     Returns:
@@ -85,7 +79,7 @@ def predict_persons(
         crops: the persons.
         rows: (n,) rows of `crops`; the predictions follow their order.
         batch_size: persons per forward pass.
-        interventions: changes of activations by layer name.
+        interventions: functions of activations by layer.
 
     Returns:
         Joints in crop px.

@@ -45,7 +45,7 @@ def extract_features(
     Args:
         model: the network; runs on its own device.
         crops: N > 0 persons. The rows of the features follow their order.
-        layer: name from `model.network.layer_names`; None: the bottleneck.
+        layer: short name or module path; None: the bottleneck.
         store: destination.
         data_fingerprint: fingerprint of the pixels of the data set (`CropStatistics`). If it is None, features of crops with
             other pixels but the same joints are reused as well.
@@ -58,7 +58,9 @@ def extract_features(
         The features, opened from the store.
 
     Raises:
-        ExplainabilityError: if there are no persons, the layer is unknown, or a value is not finite.
+        ExplainabilityError: if there are no persons, the network declares no bottleneck and no layer is given, or a value is not
+            finite.
+        OptionsError: if the network has no such layer, or its activation cannot be read.
         JointMismatchError, CropMismatchError: if the crops do not belong to the model.
     """
     if len(crops) == 0:
@@ -66,7 +68,12 @@ def extract_features(
             "Feature extraction: expected at least one person, found none. Check the split and the filters."
         )
     crops = match_crops(model, crops).crops
-    name = model.network.bottleneck_layer if layer is None else layer
+    name = layer or model.network.bottleneck_layer
+    if name is None:
+        raise ExplainabilityError(
+            f"Feature extraction: expected a layer, because the network '{model.model_spec.name}' declares no bottleneck; found "
+            "none. Set explainability.persons.layer to a path of the network's named_modules()."
+        )
     mark = features_fingerprint(model, crops, name, dtype, data_fingerprint, pooling)
     own = fingerprint_of_model(model)
     # Older folders do not name their model or data; their features are extracted again.

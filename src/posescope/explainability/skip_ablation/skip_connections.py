@@ -30,7 +30,8 @@ from posescope.explainability.features.row_blocks import batches_of_rows
 from posescope.explainability.paired_pck import Hits, PairedPck, interval_columns, labelled_rows
 from posescope.explainability.skip_ablation.skip_findings import ALL, INTACT, OWN, Ablation, describe, facts_of, findings_of
 from posescope.explainability.static_plots import plot_matrix
-from posescope.models.base import Interventions, Resumable
+from posescope.models.base import Resumable
+from posescope.models.layers import Interventions
 
 __all__ = ["ALL", "INTACT", "OWN", "SkipAblation", "SkipAblationOptions", "sample_derangement"]
 

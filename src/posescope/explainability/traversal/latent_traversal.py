@@ -67,7 +67,7 @@ from posescope.explainability.traversal.traversal_steps import (
     tabulate_steps,
     traverse_components,
 )
-from posescope.models.base import Interventions
+from posescope.models.layers import Interventions
 
 __all__ = ["LatentTraversal", "LatentTraversalOptions"]
 

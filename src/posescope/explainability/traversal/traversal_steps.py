@@ -24,7 +24,7 @@ from posescope.explainability.traversal.neighbour_distances import (
 )
 from posescope.explainability.traversal.perturbation import Displacement
 from posescope.explainability.traversal.random_directions import TraversalEnds, mean_joint_distances_px
-from posescope.models.base import Interventions
+from posescope.models.layers import Interventions
 
 __all__ = [
     "DecodedFeatures",
@@ -111,7 +111,7 @@ def decode_features(
         points: (M, D) features.
         shape: (C, h, w) of one.
         image: (1, H, W, 3) uint8, the input of the layers before it.
-        interventions: changes of other layers, such as the skip connections.
+        interventions: functions of activations of other layers, such as the skip connections.
         batch_size: points per forward pass.
 
     Returns:

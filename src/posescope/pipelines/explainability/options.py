@@ -49,7 +49,9 @@ class PersonsOptions(Options):
         1, description="minimum number of labelled joints of a person; all: all joints of the skeleton"
     )
     layer: str | None = Field(
-        None, description="layer whose activations are the features, such as stack1.bottleneck; null: the last bottleneck"
+        None,
+        description="layer whose activations are the features: a short name such as stack1.bottleneck, or the path of a module in "
+        "the network, such as hourglasses.0.downs.1; null: the last bottleneck",
     )
     dtype: Literal["float16", "float32"] = Field(
         "float16", description="dtype of the features on disk; the largest float16 number is 65,504"

@@ -12,7 +12,7 @@ from posescope.artifacts.model_folder import load_model
 from posescope.artifacts.onnx_model import check_finite_joints
 from posescope.artifacts.pose_model import PoseModel
 from posescope.core.records import CropJoints
-from posescope.models.base import Interventions
+from posescope.models.layers import Interventions
 
 __all__ = ["TorchBackend"]
 
@@ -22,7 +22,7 @@ class TorchBackend:
 
     Args:
         model: on the device where it runs.
-        interventions: changes of layers' activations, by layer name; not together with a flip test.
+        interventions: functions of activations by layer; not together with a flip test.
         folder: of the model. If given, predictions that are not finite are refused in its name.
     """
 

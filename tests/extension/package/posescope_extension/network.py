@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from posescope.core.plugins import Options
-from posescope.models.base import Interventions, PoseNetwork
+from posescope.models.base import PoseNetwork
 
 __all__ = ["TwoLayers", "TwoLayersOptions"]
 
@@ -23,15 +23,9 @@ class TwoLayers(PoseNetwork):
     def __init__(self, options: TwoLayersOptions, crop_size: tuple[int, int], joint_count: int) -> None:
         super().__init__()
         self.map_size = (crop_size[0] // 4, crop_size[1] // 4)
-        self.layer_names = ("middle",)
-        self.bottleneck_layer = "middle"
-        self.skip_layers = ()
-        self.first = nn.Conv2d(3, options.channels, kernel_size=7, stride=4, padding=3)
-        self.second = nn.Conv2d(options.channels, joint_count, kernel_size=3, padding=1)
+        self.middle = nn.Sequential(nn.Conv2d(3, options.channels, kernel_size=7, stride=4, padding=3), nn.ReLU())
+        self.last = nn.Conv2d(options.channels, joint_count, kernel_size=3, padding=1)
 
-    def forward(self, images: Tensor, interventions: Interventions | None = None) -> list[Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W) -> one (N, K, H / 4, W / 4)."""
-        middle = self.first(images).relu()
-        if interventions and "middle" in interventions:
-            middle = interventions["middle"](middle)
-        return [self.second(middle)]
+        return [self.last(self.middle(images))]
