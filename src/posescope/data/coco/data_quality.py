@@ -9,7 +9,7 @@ import pandas as pd
 
 from posescope.core.skeleton import DEFAULT_OKS_SIGMA, KNOWN_OKS_SIGMAS, Skeleton, has_zero_based_limbs, unpaired_joints
 from posescope.core.tables import DataQuality, table_of
-from posescope.data.coco.annotation_validation import RecordRepair
+from posescope.data.coco.record_validation import Issue
 
 __all__ = [
     "QualityFinding", "duplicate_image_finding", "missing_category_finding", "repair_findings", "report_findings",
@@ -79,7 +79,7 @@ def report_findings(findings: Sequence[QualityFinding]) -> pd.DataFrame:
     return table_of(DataQuality, findings)
 
 
-def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: int, record_count: int) -> list[QualityFinding]:
+def repair_findings(split: str, repaired: Sequence[Issue], image_count: int, record_count: int) -> list[QualityFinding]:
     """Return one finding per kind of replaced value in the records of a file.
 
     Args:
@@ -88,21 +88,20 @@ def repair_findings(split: str, repaired: Sequence[RecordRepair], image_count: i
         image_count: number of image records in the file.
         record_count: number of annotations of the category.
     """
-    by_check: dict[str, list[RecordRepair]] = {}
-    for one in repaired:
-        by_check.setdefault(one.repair.check, []).append(one)
+    by_check: dict[str, list[Issue]] = {}
+    for issue in repaired:
+        by_check.setdefault(issue["check"], []).append(issue)
     findings = []
     for check, remedy in _REMEDIES.items():
         found = by_check.get(check)
         if not found:
             continue
-        of_images = {one.issue["image_id"] for one in found if one.issue["annotation_id"] == -1}
-        of_records = {one.issue["annotation_id"] for one in found if one.issue["annotation_id"] != -1}
+        of_images = {issue["image_id"] for issue in found if issue["annotation_id"] == -1}
+        of_records = {issue["annotation_id"] for issue in found if issue["annotation_id"] != -1}
         total = (image_count if of_images else 0) + (record_count if of_records else 0)
         first = found[0]
-        image, annotation = first.issue["image_id"], first.issue["annotation_id"]
-        where = f"image {image}" if annotation == -1 else f"annotation {annotation}"
-        detail = f"{_sentence(first.repair.reason)} The first: {where}, {first.repair.value}."
+        where = f"image {first['image_id']}" if first["annotation_id"] == -1 else f"annotation {first['annotation_id']}"
+        detail = f"{_sentence(first['reason'])} The first: {where}, {first['detail']}."
         findings.append(QualityFinding("repaired", split, check, len(of_images) + len(of_records), total, detail, remedy))
     return findings
 

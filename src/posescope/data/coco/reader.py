@@ -198,7 +198,7 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
     category = _find_category(content["categories"], source, path)
     skeleton = _read_skeleton(category, source, path)
     images = validate_images(content["images"], image_folder, source.orientation)
-    checks = validate_annotations(content["annotations"], images, len(skeleton), category["id"])
+    checks = validate_annotations(content["annotations"], images.rows.index.tolist(), len(skeleton), category["id"])
     issues = [*images.issues, *checks.issues, *_images_without_persons(images.rows, checks)]
     repaired = [*images.repaired, *checks.repaired]
     persons = _persons_table(checks, images.rows, split, source_split, first_id)
@@ -206,16 +206,17 @@ def _read_split(folder: CocoFolder, source: SourceOptions, split: str, source_sp
         "%s: %d persons read, %d records rejected, %d of other categories ignored",
         path.name, len(persons), len(issues), checks.other_count,
     )  # fmt: skip
-    record_count = len(checks.annotation_ids) + len(checks.issues)
+    record_count = len(checks.records) + len(checks.issues)
+    uncategorised = sum("category_id" not in record for record in checks.records)
     return _Part(
         path=path,
         persons=persons,
         keypoints=_keypoints_table(checks, persons["person_id"].to_numpy(), skeleton),
-        issues=_issues_table([*issues, *({**one.issue, "outcome": "repaired"} for one in repaired)], source_split),
+        issues=_issues_table([*issues, *({**issue, "outcome": "repaired"} for issue in repaired)], source_split),
         skeleton=skeleton,
         findings=(
             *repair_findings(source_split, repaired, len(content["images"]), record_count),
-            *missing_category_finding(source_split, checks.uncategorised_count, record_count, len(content["categories"])),
+            *missing_category_finding(source_split, uncategorised, record_count, len(content["categories"])),
             *duplicate_image_finding(source_split, images.rows),
         ),
         labels=collect_labels(checks, images.rows, source_split),

@@ -1,7 +1,4 @@
-"""Validate one record: the reasons for which an image or annotation record is rejected.
-
-Only the records that `vectorised_validation` does not accept are examined here, one by one.
-"""
+"""Validate one record: the reasons for which an image or annotation record is rejected."""
 
 import re
 from collections.abc import Container
@@ -42,15 +39,16 @@ def find_image_error(image: Any, folder: Path | None, known: Container[int]) -> 
     if not all(is_int64(image.get(side)) and 0 < image[side] < 2**31 for side in ("height", "width")):
         return "image height or width is not an integer > 0"
     name = image.get("file_name")
-    if not isinstance(name, str) or not PurePosixPath(name).parts:
+    if not isinstance(name, str) or not (path := PurePosixPath(name)).parts:
         return "image without file_name"
     if not is_storable(name):
         return "file_name has characters that file names cannot have"
-    if "\\" in name and ".." not in re.split(r"[\\/]", name):
+    climbs = ".." in re.split(r"[\\/]", name)
+    if "\\" in name and not climbs:
         return "file_name has a backslash as separator, expected '/', and the file does not exist"
-    if PurePosixPath(name).is_absolute() or ".." in re.split(r"[\\/]", name):
+    if path.is_absolute() or climbs:
         return "file_name leaves the image folder"
-    if str(PurePosixPath(name)) != name:  # `./a.jpg`: one image with two names could be in two splits
+    if str(path) != name:  # `./a.jpg`: one image with two names could be in two splits
         return "file_name is not a normalised path"
     return "" if folder is None else _find_file_error(folder, name)
 
@@ -68,7 +66,7 @@ def find_annotation_error(record: Any, joint_count: int, category_id: Any, image
     if not isinstance(record, dict) or not is_int64(record.get("id")):
         return "annotation without an integer id"
     category = record.get("category_id", category_id)
-    if category_id is not None and (isinstance(category, bool) or category != category_id):
+    if category_id is not None and (not is_int64(category) or category != category_id):
         return "category_id is not an integer"
     if record["id"] in seen:
         return "annotation id is repeated"
@@ -164,7 +162,7 @@ def _find_keypoints_error(keypoints: Any, joint_count: int) -> str:
         return ""  # a person without labels: valid, and filtered later
     if not _are_numbers(keypoints, 3 * joint_count):
         return f"keypoints are not {3 * joint_count} finite numbers"
-    if any(visibility not in (0, 1, 2) for visibility in keypoints[2::3]):
+    if not set(keypoints[2::3]) <= {0, 1, 2}:
         return "a keypoint's visibility is not 0, 1 or 2"
     return ""
 

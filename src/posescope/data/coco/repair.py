@@ -8,21 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posescope.data.coco.record_validation import MAX_NUMBER, MIN_BOX_SIDE_PX, format_value, is_finite, is_int64, lacks_box
 
-__all__ = [
-    "AREA_OF_BOX",
-    "BOX_MARGIN",
-    "Repair",
-    "repair_areas",
-    "repair_ids",
-    "repair_record",
-    "repair_sizes",
-    "parse_int64",
-    "stale_keypoint_counts",
-]
+__all__ = ["AREA_OF_BOX", "BOX_MARGIN", "Repair", "parse_int64", "repair_ids", "repair_measures", "repair_record", "repair_sizes"]
 
 # Fraction of its box that a person's segment covers: in COCO 0.52 to 0.53 (577 official records); mmpose uses it too.
 AREA_OF_BOX = 0.53
@@ -127,38 +116,35 @@ def repair_record(record: Any, joint_count: int) -> tuple[Any, list[Repair]]:
     return record, repairs
 
 
-def repair_areas(
-    areas: NDArray[np.float64], boxes: NDArray[np.float64], labelled: NDArray[np.int64], is_crowd: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Replace areas that cannot be a person's by `AREA_OF_BOX` of the box.
+def repair_measures(record: dict[str, Any]) -> tuple[dict[str, Any], list[Repair]]:
+    """Replace an area that cannot be the person's by `AREA_OF_BOX` of the box, and recount a wrong `num_keypoints`.
+
+    An area is wrong if it is no number > 0, larger than the box, or, for a person with labelled joints, smaller than 1 % of the
+    box or than one px per labelled joint. A crowd may fill little of its box.
 
     Args:
-        areas: (N,) px^2; NaN if the file states no finite number.
-        boxes: (N, 4) x, y, w, h px.
-        labelled: (N,) number of labelled joints.
-        is_crowd: (N,) whether the record is a crowd, which may fill little of its box.
-
-    Returns:
-        (N,) areas and (N,) bool, which were replaced: those not > 0, larger than the box, or, for persons with labelled joints,
-        smaller than 1 % of the box or than one px per labelled joint.
+        record: a valid annotation.
     """
-    of_box = boxes[:, 2] * boxes[:, 3]
-    least = np.maximum(MIN_AREA_OF_BOX * of_box, np.minimum(labelled, 0.1 * of_box))
-    too_small = (areas < least) & (labelled > 0) & ~is_crowd
-    wrong = ~(areas > 0) | ~(areas <= MAX_AREA_OF_BOX * of_box) | too_small
-    return np.where(wrong, AREA_OF_BOX * of_box, areas), wrong
+    labelled = sum(visibility > 0 for visibility in (record.get("keypoints") or [])[2::3])
+    of_box = float(record["bbox"][2]) * float(record["bbox"][3])
+    area: Any = record.get("area")
+    count = record.get("num_keypoints")
+    repairs = []
+    if not _is_area(area, of_box, 0 if record.get("iscrowd", 0) else labelled):
+        reason = f"area is missing or does not fit the box, replaced by {AREA_OF_BOX:g} of the box"
+        repairs.append(Repair("areas_from_boxes", reason, f"area {format_value(record.get('area', 'missing'))}"))
+        area = AREA_OF_BOX * of_box
+    if count is not None and count != labelled:
+        reason = "num_keypoints is not the number of labelled keypoints, recounted"
+        repairs.append(Repair("keypoint_counts", reason, f"num_keypoints {format_value(count)}"))
+    return ({**record, "area": float(area), "num_keypoints": labelled} if repairs else record), repairs
 
 
-def stale_keypoint_counts(values: NDArray[np.object_], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return (N,) bool: whether `num_keypoints` is stated and is not the number of labelled joints.
-
-    Args:
-        values: (N,) the stated values; None if absent.
-        counts: (N,) number of labelled joints.
-    """
-    stated = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
-    equal = np.asarray(values == counts.astype(object), dtype=np.bool_)
-    return stated & ~equal
+def _is_area(area: Any, of_box: float, labelled: int) -> bool:
+    """Return whether an area (px^2) fits its box (px^2) and the number of labelled joints; 0 joints: as small as may be."""
+    if not isinstance(area, int | float) or isinstance(area, bool) or not 0 < area <= MAX_AREA_OF_BOX * of_box:
+        return False
+    return labelled == 0 or area >= max(MIN_AREA_OF_BOX * of_box, min(labelled, 0.1 * of_box))
 
 
 def _mend_keypoints(keypoints: Any, joint_count: int) -> tuple[Any, Repair | None]:

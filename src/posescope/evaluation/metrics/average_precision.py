@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from posescope.data.coco.annotation_validation import partition_records
+from posescope.data.coco.annotation_validation import validate_annotations
 from posescope.data.coco.reader import load_annotation_file
 from posescope.data.coco.record_validation import EXPECTED_REASONS, is_int64
 from posescope.data.coco.repair import repair_ids
@@ -109,20 +109,20 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
         # Without a category, a record with keypoints is a person's.
         if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
     ]
-    records = partition_records(of_persons, [image["id"] for image in images], joint_count, category_id)
-    malformed = [issue for issue in records.issues if issue["reason"] not in EXPECTED_REASONS]
+    checked = validate_annotations(of_persons, [image["id"] for image in images], joint_count, category_id)
+    malformed = [issue for issue in checked.issues if issue["reason"] not in EXPECTED_REASONS]
     if malformed:
         _log.warning(
             "average precision: %d malformed records of the annotation file are left out; the first: annotation %s, %s",
             len(malformed), malformed[0]["annotation_id"], malformed[0]["reason"],
         )  # fmt: skip
-    if records.repaired:
-        first = records.repaired[0]
+    if checked.repaired:
+        first = checked.repaired[0]
         _log.info(
             "average precision: %d values of the annotation file were repaired by the reader; the first: annotation %s, %s (%s)",
-            len(records.repaired), first.issue["annotation_id"], first.repair.reason, first.repair.value,
+            len(checked.repaired), first["annotation_id"], first["reason"], first["detail"],
         )  # fmt: skip
-    annotations = [_complete_record(record, category_id, joint_count) for record in records.valid]
+    annotations = [_complete_record(record, category_id, joint_count) for record in checked.records]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
