@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components.pca import principal_components
 from posescope.explainability.features.feature_extraction import FeatureStore, extract_features
+from posescope.explainability.features.feature_store import FeatureSet
 from posescope.geometry.crop_recipe import CropRecipe
 from posescope.models.base import PoseNetwork
 
@@ -82,14 +84,21 @@ def crop_set(images: np.ndarray, joints: np.ndarray | None = None) -> CropSet:
     return CropSet(targets=targets, shards=[images[:half], images[half:]], locations=locations)
 
 
+def analysis_inputs(model: PoseModel, crops: CropSet, features: FeatureSet, **fields) -> AnalysisInputs:
+    """Inputs with the components of the features; unless given, scores are unknown and each person is in its own image."""
+    count = len(crops)
+    unknown = {"per_person_pck": np.full(count, np.nan), "per_person_oks": np.full(count, np.nan)}
+    known = {"groups": np.arange(count), "attributes": pd.DataFrame(index=range(count)), **unknown, **fields}
+    return AnalysisInputs(model, crops, features, principal_components(features), **known)
+
+
 @pytest.fixture
 def inputs_of(model, tmp_path) -> Callable[..., AnalysisInputs]:
     """Analysis inputs of crops: features at the bottleneck, and their components."""
 
     def make(crops: CropSet, **changes) -> AnalysisInputs:
         features = extract_features(model, crops, None, FeatureStore(tmp_path / "features"), batch_size=16, dtype="float32")
-        fields = {"seed": 0, "batch_size": 16, **changes}
-        return AnalysisInputs(model=model, crops=crops, features=features, components=principal_components(features), **fields)
+        return analysis_inputs(model, crops, features, **{"batch_size": 16, **changes})
 
     return make
 

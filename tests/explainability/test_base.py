@@ -56,12 +56,6 @@ def test_results_of_unmarked_features_name_no_model(inputs_of, scattered_crops) 
         assert result.model == expected
 
 
-def test_each_person_is_an_image_if_images_are_unknown(inputs_of, shifting_crops) -> None:
-    inputs = inputs_of(shifting_crops)
-    assert inputs.groups.tolist() == list(range(41))
-    assert replace(inputs, image_groups=np.arange(41) // 2).groups[:4].tolist() == [0, 0, 1, 1]
-
-
 def test_a_finding_that_names_a_missing_image_is_refused() -> None:
     finding = Finding("It fails.", 0.4, None, None, Control("chance", 0.8), passed=True, shown_in="sheet")
     with pytest.raises(ExplainabilityError, match="sheet"):

@@ -32,12 +32,10 @@ class AnalysisInputs:
         features: features of this model and the same persons, in the same order. A warning is logged if they do not name their
             model.
         components: components of features of the same layer (of these persons or of others).
-        per_person_pck: (N,) float64, NaN where unknown; none: unknown for all persons.
-        per_person_oks: OKS in the same order.
-        image_groups: (N,) int64, the same number for persons of one image: the unit of bootstrap resampling and of held-out
-            splits; none: each person counts as an image.
+        per_person_pck, per_person_oks: (N,) float64 each, NaN where unknown.
+        groups: (N,) int64, the same number for persons of one image: the unit of bootstrap resampling and of held-out splits.
         attributes: a row per person in the same order, a float column per attribute (`ATTRIBUTES`), NaN where the labelled joints
-            do not define it; none: unknown.
+            do not define it.
         seed: random seed.
         batch_size: persons per forward pass.
     """
@@ -46,10 +44,10 @@ class AnalysisInputs:
     crops: CropSet
     features: FeatureSet
     components: Components
-    per_person_pck: NDArray[np.float64] | None = None
-    per_person_oks: NDArray[np.float64] | None = None
-    image_groups: NDArray[np.int64] | None = None
-    attributes: pd.DataFrame | None = None
+    per_person_pck: NDArray[np.float64]
+    per_person_oks: NDArray[np.float64]
+    groups: NDArray[np.int64]
+    attributes: pd.DataFrame
     seed: int = 0
     batch_size: int = 64
 
@@ -57,11 +55,6 @@ class AnalysisInputs:
         self._check_persons()
         self._check_model()
         self._check_components()
-
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """(N,) the image of each person, as a number; a different one for each person if the images are unknown."""
-        return np.arange(len(self.crops), dtype=np.int64) if self.image_groups is None else self.image_groups
 
     def _check_persons(self) -> None:
         if not np.array_equal(self.crops.targets.person_ids, self.features.person_ids):
@@ -72,10 +65,10 @@ class AnalysisInputs:
         for name, values in (
             ("PCK", self.per_person_pck),
             ("OKS", self.per_person_oks),
-            ("image", self.image_groups),
+            ("image", self.groups),
             ("row of attributes", self.attributes),
         ):
-            if values is not None and len(values) != len(self.crops):
+            if len(values) != len(self.crops):
                 raise ExplainabilityError(f"Analysis: expected one {name} per person ({len(self.crops)}), found {len(values)}.")
 
     def _check_model(self) -> None:

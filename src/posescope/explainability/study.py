@@ -162,7 +162,7 @@ def run_analysis(
             components=components,
             per_person_pck=known["pck_thesis"].to_numpy(dtype=np.float64),
             per_person_oks=known["oks"].to_numpy(dtype=np.float64),
-            image_groups=known["image_group"].to_numpy(dtype=np.int64),
+            groups=known["image_group"].to_numpy(dtype=np.int64),
             attributes=attributes.set_index("person_id").loc[features.person_ids].reset_index(drop=True),
             seed=seed,
             batch_size=batch_size,

@@ -7,6 +7,7 @@ from posescope.explainability.clusters.cluster_contrasts import ClusterCompariso
 LABELS = np.repeat([0, 1, 2], [60, 40, 20]).astype(np.int64)
 GROUPS = np.random.default_rng(5).permutation(120) // 2
 DRAWS = resample_images(GROUPS, 0, 200)
+UNKNOWN = np.full(120, np.nan)
 
 
 def comparison(shuffles: int = 200, seed: int = 0) -> ClusterComparison:
@@ -52,15 +53,15 @@ def test_permuted_labels_keep_sizes_and_images() -> None:
 def test_a_planted_gap_exceeds_the_control_and_no_gap_does_not() -> None:
     rng = np.random.default_rng(0)
     pck = rng.uniform(0.5, 1, 120)
-    planted = measure_errors({"pck": pck - 0.4 * (LABELS == 1), "oks": None}, comparison())
+    planted = measure_errors({"pck": pck - 0.4 * (LABELS == 1), "oks": UNKNOWN}, comparison())
     assert planted is not None
     assert planted.names == ("pck",)
     assert planted.fractions.tolist() == pytest.approx([0.5, 1 / 3, 1 / 6])
     assert -planted.contrasts.difference[1, 0] > np.quantile(planted.largest_gaps, 0.95)
-    even = measure_errors({"pck": pck, "oks": None}, comparison())
+    even = measure_errors({"pck": pck, "oks": UNKNOWN}, comparison())
     assert even is not None
     assert -even.contrasts.difference.min() < np.quantile(even.largest_gaps, 0.95)
-    assert measure_errors({"pck": None, "oks": np.full(120, np.nan)}, comparison(20)) is None
+    assert measure_errors({"pck": UNKNOWN, "oks": UNKNOWN}, comparison(20)) is None
 
 
 def test_false_positive_rate_of_gaps() -> None:

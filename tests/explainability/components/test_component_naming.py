@@ -21,7 +21,7 @@ def inputs(inputs_of, wandering_crops) -> AnalysisInputs:
     attributes = pd.DataFrame({"standing": -red, "facing": blue + 0.29 * rng.normal(size=PERSONS)})
     attributes = attributes.assign(size=rng.normal(size=PERSONS), truncated=0.0)
     attributes.loc[:9, "standing"] = np.nan
-    return inputs_of(crops, attributes=attributes, image_groups=np.repeat(np.arange(PERSONS // 2), 2))
+    return inputs_of(crops, attributes=attributes, groups=np.repeat(np.arange(PERSONS // 2), 2))
 
 
 def analyse(inputs: AnalysisInputs, **options) -> AnalysisResult:
@@ -106,7 +106,7 @@ def test_component_can_be_an_image_attribute(inputs) -> None:
 
 
 def test_no_findings_without_pose_attributes(inputs) -> None:
-    found = analyse(_with(inputs, None))
+    found = analyse(_with(inputs, pd.DataFrame(index=range(PERSONS))))
     assert found.findings == ()
     assert not len(found.tables["attribute_probes"])
     assert not len(found.tables["component_names"])
@@ -131,5 +131,5 @@ def test_analysis_is_a_plugin() -> None:
     assert isinstance(build("analyses", ComponentSpec(name="component_names")), ComponentNaming)
 
 
-def _with(inputs: AnalysisInputs, attributes: pd.DataFrame | None) -> AnalysisInputs:
+def _with(inputs: AnalysisInputs, attributes: pd.DataFrame) -> AnalysisInputs:
     return replace(inputs, attributes=attributes)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.explainability.conftest import analysis_inputs
 
 from posescope.explainability.base import AnalysisInputs
 from posescope.explainability.components import variance_by_stack as module
@@ -19,7 +20,7 @@ def stacked(model, noise_crops, tmp_path, monkeypatch):
     def make(pooling: str = "none") -> AnalysisInputs:
         store = FeatureStore(tmp_path / pooling)
         features = extract_features(model, noise_crops, None, store, dtype="float32", pooling=pooling)
-        return AnalysisInputs(model, noise_crops, features, principal_components(features), batch_size=7)
+        return analysis_inputs(model, noise_crops, features, batch_size=7)
 
     return make
 
@@ -60,7 +61,7 @@ def test_single_stack_has_one_row(inputs_of, scattered_crops, monkeypatch) -> No
 
 def test_layer_that_is_no_bottleneck_has_an_own_row(model, scattered_crops, tmp_path) -> None:
     features = extract_features(model, scattered_crops, "fine", FeatureStore(tmp_path / "f"), dtype="float32")
-    inputs = AnalysisInputs(model, scattered_crops, features, principal_components(features))
+    inputs = analysis_inputs(model, scattered_crops, features)
     table = tabulate_variance(inputs, most=1000)
     assert table["layer"].tolist() == ["bottleneck", "fine"]
     assert np.isfinite(table.drop(columns="layer").to_numpy()).all()

@@ -143,13 +143,13 @@ def test_table_by_joint(inputs) -> None:
 
 def test_intervals_are_over_images(inputs) -> None:
     """Thirty images of two persons each give another interval than one person per image."""
-    grouped = run(replace(inputs, image_groups=np.repeat(np.arange(30), 2))).tables["skip_ablation_levels"]
+    grouped = run(replace(inputs, groups=np.repeat(np.arange(30), 2))).tables["skip_ablation_levels"]
     alone = run(inputs).tables["skip_ablation_levels"]
     assert tuple(grouped[["drop_low", "drop_high"]].loc[2]) != tuple(alone[["drop_low", "drop_high"]].loc[2])
 
 
 def test_persons_of_one_image_are_not_shuffled(inputs) -> None:
-    found = run(replace(inputs, image_groups=np.zeros(60, np.int64)))
+    found = run(replace(inputs, groups=np.zeros(60, np.int64)))
     assert set(found.tables["skip_ablation_levels"]["mode"]) == {"none", "own", "zero", "mean"}
     assert (found.facts["findings_mode"], found.facts["pck_all_shuffled"]) == ("mean", None)
     assert "share one image" in found.note

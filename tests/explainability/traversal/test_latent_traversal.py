@@ -78,7 +78,7 @@ def test_displacements_in_noise_are_not_significant(inputs_of, noise_crops) -> N
 
 
 def test_persons_of_one_image_give_no_displacement_finding(inputs_of, shifting_crops) -> None:
-    inputs = inputs_of(shifting_crops, image_groups=np.zeros(len(shifting_crops), dtype=np.int64))
+    inputs = inputs_of(shifting_crops, groups=np.zeros(len(shifting_crops), dtype=np.int64))
     found = LatentTraversal(LatentTraversalOptions(components=1, random_directions=2))(inputs)
     assert not any("shifted" in finding.claim for finding in found.findings)
     assert np.isnan(found.tables["traversal_components"]["perturbed_displacement_px"]).all()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.explainability.conftest import SIDE, crop_set
+from tests.explainability.conftest import SIDE, analysis_inputs, crop_set
 from torch import Tensor, nn
 
 from posescope.codecs.gaussian import GaussianCodec, GaussianOptions
@@ -76,7 +76,7 @@ def planted(model, tmp_path_factory) -> Callable[..., AnalysisInputs]:
             skeleton=Skeleton(joints=("dot",), limbs=(), oks_sigmas=(0.1,)),
         )
         features = extract_features(own, crops, None, FeatureStore(tmp_path_factory.mktemp("bits") / "features"), dtype="float16")
-        return AnalysisInputs(own, crops, features, principal_components(features), batch_size=25)
+        return analysis_inputs(own, crops, features, batch_size=25)
 
     return make
 
@@ -188,7 +188,7 @@ def test_directions_beyond_the_axes_are_at_their_mean(planted) -> None:
 def test_intervals_are_over_images(planted, found) -> None:
     """For persons of one image the interval is a point."""
     alone = found.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
-    together = run(replace(planted(), image_groups=np.zeros(64, np.int64)))
+    together = run(replace(planted(), groups=np.zeros(64, np.int64)))
     assert alone["low"] < alone["pck"] < alone["high"]
     row = together.tables["truncation"].set_index(["subset", "k"]).loc[("first", 0)]
     assert row["low"] == row["pck"] == row["high"]
@@ -242,7 +242,7 @@ def test_all_components_of_an_hourglass_give_the_intact_heatmaps(model, tmp_path
     own = replace(model, network=Hourglass(options, (SIDE, SIDE), 2))
     crops = crop_set(images)
     features = extract_features(own, crops, None, FeatureStore(tmp_path / "f"), dtype="float32")
-    inputs = AnalysisInputs(own, crops, features, principal_components(features), batch_size=6)
+    inputs = analysis_inputs(own, crops, features, batch_size=6)
     modes = Truncation(TruncationOptions())._modes(inputs)
     assert modes == (("none",) if options.skip == "none" else ("own", "mean"))
     for mode in modes:

@@ -13,20 +13,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from posescope.core.plugins import Component, ComponentSpec, build, component_field
-from posescope.evaluation.bootstrap import ImageResamples, resample_images
+from posescope.evaluation.bootstrap import resample_images
 from posescope.explainability.base import AnalysisInputs, AnalysisResult
 from posescope.explainability.clustering.base import Clusterer, Clustering
-from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, ClusterErrors, measure_errors
+from posescope.explainability.clusters.cluster_contrasts import ClusterComparison, measure_errors
 from posescope.explainability.clusters.cluster_descriptions import Traits, describe_clusters
 from posescope.explainability.clusters.cluster_findings import DescribedClusters
 from posescope.explainability.clusters.cluster_image_grids import draw_gallery, draw_mean_skeletons, rank_members
 from posescope.explainability.clusters.cluster_members import ClusterMembers, measure_members
-from posescope.explainability.clusters.cluster_scatter import (
-    plot_interactive_plane,
-    plot_plane,
-    project_in_blocks,
-    project_to_plane,
-)
+from posescope.explainability.clusters.cluster_scatter import plot_interactive_plane, plot_plane, project_to_plane
 from posescope.explainability.clusters.cluster_validation import ClusterValidation, ClusterValidationOptions, validate_clusters
 from posescope.explainability.errors import ExplainabilityError
 from posescope.explainability.features.row_blocks import sample_rows
@@ -87,7 +82,11 @@ class Clusters(Component[ClustersOptions]):
         measured = measure_members(points, clustering, self.options.silhouette_persons, inputs.seed)
         silhouette = measured.interval(inputs.groups, draws)
         validation = validate_clusters(points, inputs.groups, clusterer, clustering, silhouette, self.options, inputs.seed)
-        traits, errors = self._contrasts(inputs, clustering, draws)
+        comparison = ClusterComparison(
+            clustering.labels, len(clustering), inputs.groups, draws, self.options.shuffles, inputs.seed
+        )  # fmt: skip
+        errors = measure_errors({"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}, comparison)
+        traits = describe_clusters(inputs.attributes, comparison, self.options.smallest_contrast)
         clusters = DescribedClusters(inputs.features.person_ids, clustering, measured, traits, errors)
         failures = clusters.error_findings("clusters", real=validation.is_real)
         plane = project_to_plane(inputs, clustering.labels, clusters.names())
@@ -96,7 +95,7 @@ class Clusters(Component[ClustersOptions]):
             tables={
                 "clusters": clusters.table(),
                 "silhouettes": validation.table(),
-                **({"cluster_attributes": traits.table} if traits else {}),
+                "cluster_attributes": traits.table,
                 "cluster_members": clusters.members_table(),
             },
             images={
@@ -116,19 +115,7 @@ class Clusters(Component[ClustersOptions]):
             # No copy of features stored as float32: they stay memory-mapped.
             return np.asarray(values, dtype=np.float32), f"{values.shape[1]} features"
         axes = min(inputs.components.components_for(self.options.variance_fraction), len(inputs.components))
-        return project_in_blocks(inputs, axes, np.float32), f"{axes} component{'s' if axes > 1 else ''}"
-
-    def _contrasts(
-        self, inputs: AnalysisInputs, clustering: Clustering, draws: ImageResamples
-    ) -> tuple[Traits | None, ClusterErrors | None]:
-        """Attributes and scores of the clusters; none where they are unknown."""
-        comparison = ClusterComparison(
-            clustering.labels, len(clustering), inputs.groups, draws, self.options.shuffles, inputs.seed
-        )  # fmt: skip
-        errors = measure_errors({"pck": inputs.per_person_pck, "oks": inputs.per_person_oks}, comparison)
-        if inputs.attributes is None:
-            return None, errors
-        return describe_clusters(inputs.attributes, comparison, self.options.smallest_contrast), errors
+        return inputs.components.project(values, axes).astype(np.float32), f"{axes} component{'s' if axes > 1 else ''}"
 
     def _gallery(self, inputs: AnalysisInputs, clustering: Clustering, measured: ClusterMembers) -> NDArray[np.uint8]:
         shown = rank_members(
@@ -150,21 +137,19 @@ def _sampled(inputs: AnalysisInputs, persons: int | None) -> AnalysisInputs:
     if persons is None or persons >= len(inputs.crops):
         return inputs
     rows = sample_rows(len(inputs.crops), persons, inputs.seed)
-    features, attributes = inputs.features, inputs.attributes
+    features = inputs.features
     return replace(
         inputs,
         crops=inputs.crops.subset(rows),
         features=replace(features, person_ids=features.person_ids[rows], values=features.values[rows]),
-        per_person_pck=None if inputs.per_person_pck is None else inputs.per_person_pck[rows],
-        per_person_oks=None if inputs.per_person_oks is None else inputs.per_person_oks[rows],
-        image_groups=inputs.groups[rows],
-        attributes=None if attributes is None else attributes.iloc[rows].reset_index(drop=True),
+        per_person_pck=inputs.per_person_pck[rows],
+        per_person_oks=inputs.per_person_oks[rows],
+        groups=inputs.groups[rows],
+        attributes=inputs.attributes.iloc[rows].reset_index(drop=True),
     )
 
 
-def _note(
-    space: str, measured: ClusterMembers, validation: ClusterValidation, failures: list[Finding], traits: Traits | None
-) -> str:
+def _note(space: str, measured: ClusterMembers, validation: ClusterValidation, failures: list[Finding], traits: Traits) -> str:
     sampled = "" if measured.is_exact else f" (silhouettes of {len(measured.rows)} of them, each against all persons)"
     agreement = validation.clustering.restart_agreements.get(len(validation.clustering))
     texts = [f"{len(measured.distance_to_centre)} persons{sampled}, described by {space}. {validation.describe()}"]
@@ -177,8 +162,6 @@ def _note(
         texts.append(held[0].claim)
     elif failures:
         texts.append("On no cluster is the PCK lower than on all other persons beyond the control of clusters of the same sizes.")
-    if traits is None:
-        texts.append("No pose attributes were measured, so the clusters are not described.")
-    elif not any(traits.by_cluster):
+    if not any(traits.by_cluster):
         texts.append("No measured attribute describes a cluster.")
     return " ".join(texts)

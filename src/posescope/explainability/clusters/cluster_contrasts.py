@@ -158,7 +158,7 @@ class ClusterErrors:
         return pd.DataFrame(columns)
 
 
-def measure_errors(scores: dict[str, NDArray[np.float64] | None], comparison: ClusterComparison) -> ClusterErrors | None:
+def measure_errors(scores: dict[str, NDArray[np.float64]], comparison: ClusterComparison) -> ClusterErrors | None:
     """Compare the scores of each cluster with those of all other persons.
 
     Args:
@@ -168,7 +168,7 @@ def measure_errors(scores: dict[str, NDArray[np.float64] | None], comparison: Cl
     Returns:
         None if no person has a score.
     """
-    known = {name: own for name, own in scores.items() if own is not None and not np.isnan(own).all()}
+    known = {name: own for name, own in scores.items() if not np.isnan(own).all()}
     if not known:
         return None
     values = np.stack(list(known.values()), axis=1)

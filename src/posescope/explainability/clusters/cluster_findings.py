@@ -25,19 +25,19 @@ class DescribedClusters:
         person_ids: (N,).
         clustering: the clusters.
         members: silhouettes, distances and medoids.
-        traits: attributes that describe the clusters; none: unknown.
+        traits: attributes that describe the clusters.
         errors: scores of the clusters; none: unknown.
     """
 
     person_ids: NDArray[np.int64]
     clustering: Clustering
     members: ClusterMembers
-    traits: Traits | None
+    traits: Traits
     errors: ClusterErrors | None
 
     def descriptions(self) -> list[str]:
         """Return the description of each cluster, '' without traits."""
-        return [self.traits.description(cluster) if self.traits else "" for cluster in range(len(self.clustering))]
+        return [self.traits.description(cluster) for cluster in range(len(self.clustering))]
 
     def names(self) -> list[str]:
         """Return a name per cluster, such as `cluster 2 (612 persons; sitting or lying, bent hips)`."""
@@ -48,8 +48,6 @@ class DescribedClusters:
 
     def trait_findings(self, shown_in: str) -> list[Finding]:
         """Return a claim per cluster that attributes describe; if they describe none, one claim that failed."""
-        if self.traits is None:
-            return []
         found = [
             _trait_finding(
                 f"Cluster {number} ({size} persons) differs from all other persons in the following attributes (difference in "

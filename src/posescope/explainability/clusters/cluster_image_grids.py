@@ -78,8 +78,8 @@ def draw_gallery(inputs: AnalysisInputs, shown: list[ShownMembers], columns: tup
 
 def _caption(inputs: AnalysisInputs, row: int) -> str:
     person = f"person {inputs.features.person_ids[row]}"
-    pck = None if inputs.per_person_pck is None else inputs.per_person_pck[row]
-    return person if pck is None or np.isnan(pck) else f"{person}, PCK {pck:.2f}"
+    pck = inputs.per_person_pck[row]
+    return person if np.isnan(pck) else f"{person}, PCK {pck:.2f}"
 
 
 def _draw_persons(inputs: AnalysisInputs, cells: NDArray[np.int64]) -> list[NDArray[np.uint8]]:

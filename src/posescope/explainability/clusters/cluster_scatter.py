@@ -8,12 +8,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from posescope.explainability.base import AnalysisInputs
-from posescope.explainability.features.row_blocks import batches_of_rows, sample_rows
+from posescope.explainability.features.row_blocks import sample_rows
 from posescope.explainability.static_plots import render
 
-__all__ = ["ComponentPlane", "plot_interactive_plane", "plot_plane", "project_in_blocks", "project_to_plane"]
+__all__ = ["ComponentPlane", "plot_interactive_plane", "plot_plane", "project_to_plane"]
 
-_BLOCK_ROWS = 10_000
 _MAX_POINTS = 4000  # more cover one another and make a page slow
 # Okabe and Ito's palette, distinguishable with colour blindness, and three more colours
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b5a300", "#7d8590", "#7b3f98", "#8c564b")
@@ -47,36 +46,16 @@ def project_to_plane(inputs: AnalysisInputs, labels: NDArray[np.int64], names: l
         names: names of the Q clusters.
     """
     points, fractions, axes = np.zeros((len(inputs.features), 2)), np.zeros(2), min(len(inputs.components), 2)
-    points[:, :axes] = project_in_blocks(inputs, axes, np.float64)
+    points[:, :axes] = inputs.components.project(inputs.features.values, axes)
     fractions[:axes] = inputs.components.explained_variance_ratio[:axes]
     titles = (f"component 1 ({fractions[0]:.1%} of the variance)", f"component 2 ({fractions[1]:.1%})")
     return ComponentPlane(points, titles, labels, names, _hover_texts(inputs))
 
 
-def project_in_blocks(inputs: AnalysisInputs, axes: int, dtype: type[np.floating]) -> NDArray[np.floating]:
-    """Return the coordinates of the persons along the first components, block by block.
-
-    Args:
-        inputs: inputs of the analysis.
-        axes: number of components.
-        dtype: of the result.
-
-    Returns:
-        (N, axes).
-    """
-    values = inputs.features.values
-    points = np.empty((len(values), axes), dtype=dtype)
-    for rows in batches_of_rows(np.arange(len(values)), _BLOCK_ROWS):
-        points[rows] = inputs.components.project(values[rows[0] : rows[-1] + 1], axes)
-    return points
-
-
 def _hover_texts(inputs: AnalysisInputs) -> list[str]:
     """(N,) id and PCK of each person."""
-    ids, pck = inputs.features.person_ids, inputs.per_person_pck
-    if pck is None:
-        return [f"person {person}" for person in ids]
-    return [f"person {person}" + ("" if np.isnan(own) else f"<br>PCK {own:.2f}") for person, own in zip(ids, pck, strict=True)]
+    scored = zip(inputs.features.person_ids, inputs.per_person_pck, strict=True)
+    return [f"person {person}" + ("" if np.isnan(pck) else f"<br>PCK {pck:.2f}") for person, pck in scored]
 
 
 def plot_plane(plane: ComponentPlane) -> NDArray[np.uint8]:

@@ -9,7 +9,6 @@ Spearman's correlation shows whether that matters.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +43,7 @@ MIN_PERSONS = 20  # attributes that are known for fewer are left out
 MIN_IMAGES = 10  # so that every fold has images
 _PERSONS_PER_COMPONENT = 4
 _CLIPPED_QUANTILE = 0.005
-_SINGLE_THREAD_NUMBERS = 2_000_000
+_THREADS = 1  # of BLAS: for small matrices its synchronisation costs more than more threads save
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def explain_components(
     x = _filled(attributes)
     dealt, draws = assign_folds(groups, folds, seed), resample_images(groups, seed, resamples)
     rows = np.concatenate([np.arange(len(groups))[None], permute_groups(groups, shuffles, seed)])
-    with _threads_for(x):
+    with threadpool_limits(_THREADS):
         found = [probe(x, column[rows].T, dealt, STRENGTHS) for column in _standardised(scores).T]
     intervals = [{f"all_{name}": value for name, value in r2.items()} for r2 in _r2_intervals(found, draws, groups)]
     highest = max(float(result.r2[1:].max()) for result in found)
@@ -143,7 +142,7 @@ def probe_attributes(
         values, own_groups = attributes[name].to_numpy(np.float64)[known], groups[known]
         rows = np.concatenate([np.arange(len(known))[None], permute_groups(own_groups, shuffles, seed + place)])
         targets = _standardised(_clipped(values))[rows].T  # (n, 1 + S), the true ones first
-        with _threads_for(scores):
+        with threadpool_limits(_THREADS):
             # With nearly as many components as persons, a probe would fit every person exactly.
             used = max(named, min(scores.shape[1], len(known) // _PERSONS_PER_COMPONENT))
             x = _standardised(scores[known, :used])
@@ -169,12 +168,6 @@ def _probe_one(x: Floats, targets: Floats, folds: NDArray[np.int64], named: int)
     """Probe each of the first components alone, and all components together."""
     singles = [probe(x[:, [i]], targets, folds) for i in range(min(named, x.shape[1]))]
     return singles, probe(x, targets, folds, STRENGTHS)
-
-
-def _threads_for(scores: Floats) -> AbstractContextManager[object]:
-    # For small matrices the synchronisation of BLAS threads costs more than they save.
-    limits: AbstractContextManager[object] = threadpool_limits(1) if scores.size <= _SINGLE_THREAD_NUMBERS else nullcontext()
-    return limits
 
 
 def _why_left_out(values: Floats, groups: NDArray[np.int64]) -> str:

@@ -86,15 +86,13 @@ class ComponentNaming(Component[ComponentNamingOptions]):
                 "attribute_probes": found.probes,
             },
             images=images,
-            note=_note(facts, variance, found, inputs),
+            note=_note(facts, variance, found),
             findings=claims.list_claims(options.claims),
             plots={_SCATTER: plot_scores(inputs, scores, attributes, names)} if len(names) else {},
         )
 
     def _attributes(self, inputs: AnalysisInputs) -> pd.DataFrame:
-        """Return pose and image attributes; none if there are no pose attributes, since image attributes name no pose."""
-        if inputs.attributes is None:
-            return pd.DataFrame(index=range(len(inputs.crops)))
+        """Return pose attributes and, if they are selected, image attributes."""
         if not self.options.image_attributes:
             return inputs.attributes
         return pd.concat([inputs.attributes, measure_image_attributes(inputs.crops, inputs.batch_size)], axis=1)
@@ -148,13 +146,9 @@ def _naming_facts(found: ProbedAttributes, names: pd.DataFrame) -> dict[str, flo
     }
 
 
-def _note(
-    facts: Mapping[str, float | int | str | None], variance: pd.DataFrame, found: ProbedAttributes, inputs: AnalysisInputs
-) -> str:
+def _note(facts: Mapping[str, float | int | str | None], variance: pd.DataFrame, found: ProbedAttributes) -> str:
     sentences = [_describe_variance(facts, variance)]
-    if inputs.attributes is None:
-        sentences.append("There are no pose attributes, so no component is named.")
-    elif facts["attributes"] == 0:
+    if facts["attributes"] == 0:
         sentences.append("No attribute is known for enough persons, so no component is named.")
     else:
         sentences.append(_describe_names(facts, found))

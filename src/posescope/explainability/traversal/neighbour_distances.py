@@ -8,6 +8,7 @@ A traversal step has no deviation outside its component. If many components shar
 person, and even a short step is nearer to a person than persons are to each other: a quantile of 0.5 is already far.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +58,7 @@ def nearest_persons(features: FeatureSet, points: NDArray[np.float64]) -> Neares
     """
     best = np.full(len(points), np.inf)
     rows = np.zeros(len(points), dtype=np.int64)
-    # |f - p|^2 = |f|^2 - 2 f.p + |p|^2 loses digits far from the origin, so the points' mean is the origin.
-    centre = points.mean(axis=0)
-    shifted = points - centre
-    for here in row_slices(len(features), points.shape[1]):
-        block = features.values[here].astype(np.float64) - centre
-        squared = (block**2).sum(axis=1)[:, None] - 2 * block @ shifted.T + (shifted**2).sum(axis=1)
+    for here, squared in _squared_distances(features, points):
         nearest = squared.argmin(axis=0)
         found = squared[nearest, np.arange(len(points))]
         better = found < best
@@ -82,13 +78,7 @@ def measure_neighbour_distances(features: FeatureSet, groups: NDArray[np.int64],
         The distances, without persons that have no neighbour in another image.
     """
     best = np.full(len(rows), np.inf)
-    points = features.values[rows].astype(np.float64)
-    centre = points.mean(axis=0)  # as the origin, so that |f|^2 - 2 f.p + |p|^2 loses no digits
-    points -= centre
-    lengths = (points**2).sum(axis=1)
-    for here in row_slices(len(features), points.shape[1]):
-        block = features.values[here].astype(np.float64) - centre
-        squared = (block**2).sum(axis=1)[:, None] - 2 * block @ points.T + lengths
+    for here, squared in _squared_distances(features, features.values[rows].astype(np.float64)):
         squared[groups[here][:, None] == groups[rows][None, :]] = np.inf
         best = np.minimum(best, squared.min(axis=0))
     known = np.isfinite(best)
@@ -111,3 +101,14 @@ def fractions_beyond(components: Components, features: FeatureSet, count: int, s
     farther = [np.sign(step) * scores > abs(step) for step in steps]
     beyond = np.stack([persons.mean(axis=0) for persons in farther], axis=1)
     return np.where(steps == 0, np.nan, beyond)
+
+
+def _squared_distances(features: FeatureSet, points: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield blocks of persons and their (n, M) squared distances from (M, D) points."""
+    # |f - p|^2 = |f|^2 - 2 f.p + |p|^2 loses digits far from the origin, so the points' mean is the origin.
+    centre = points.mean(axis=0)
+    shifted = points - centre
+    lengths = (shifted**2).sum(axis=1)
+    for here in row_slices(len(features), points.shape[1]):
+        block = features.values[here].astype(np.float64) - centre
+        yield here, (block**2).sum(axis=1)[:, None] - 2 * block @ shifted.T + lengths
