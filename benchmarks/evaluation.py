@@ -26,9 +26,7 @@ from posescope.data.coco.folder import CocoFolder, SourceOptions
 from posescope.data.coco.person_filters import filter_persons
 from posescope.data.coco.reader import load_annotation_file, read_annotations
 from posescope.data.coco.results_writer import coco_results
-from posescope.evaluation.bootstrap import resample_images
-from posescope.evaluation.metric_evaluation import average_precision_values, evaluate_persons
-from posescope.evaluation.metrics.average_precision import evaluate_coco
+from posescope.evaluation.metric_evaluation import evaluate_persons, evaluate_precision
 from posescope.evaluation.scored_persons import ScoredPersons
 from posescope.geometry.affine import apply_affine
 
@@ -96,12 +94,9 @@ def main() -> None:
     print(f"pycocotools alone {once:.2f} s")
 
     started = time.perf_counter()
-    evaluation = evaluate_coco(truth, results, skeleton.oks_sigmas, category_id=skeleton.category_id)
-    print(f"matched after {time.perf_counter() - started:.2f} s")
-    draws = resample_images(evaluation.image_ids, seed=0, resamples=arguments.resamples)
-    precision = average_precision_values(evaluation, draws)
+    precision, image_ids = evaluate_precision(truth, results, skeleton, 0, arguments.resamples)
     print(f"AP resampled after {time.perf_counter() - started:.2f} s")
-    found = evaluate_persons(scored, METRICS, skeleton, 0, evaluation.image_ids, arguments.resamples)
+    found = evaluate_persons(scored, METRICS, skeleton, 0, image_ids, arguments.resamples)
     seconds = time.perf_counter() - started
     for name, figure in {**precision.by_name, **found.metric_values.by_name}.items():
         print(f"{name:<20} {figure.value:.4f}  {figure.low:.4f} to {figure.high:.4f}")

@@ -189,12 +189,16 @@ def test_the_truth_passed_through_reader_and_writer_is_perfect(tiny_coco):
     annotations = read_annotations(folder, source)
     results = perfect_results(annotations, "val")
     assert len(results) == 3
-    sigmas = annotations.skeleton.oks_sigmas
-    found = evaluate_coco(folder.annotation_file(source, "val2017"), json.loads(json.dumps(results)), sigmas).metric_values
+    sigmas, category, truth = (
+        annotations.skeleton.oks_sigmas,
+        annotations.skeleton.category_id,
+        folder.annotation_file(source, "val2017"),
+    )
+    found = evaluate_coco(truth, json.loads(json.dumps(results)), sigmas, category_id=category).metric_values
     assert found["AP"] == pytest.approx(1.0)
     assert found["AR"] == pytest.approx(1.0)
     # One person of three missed: recall and precision fall to two thirds (101 recall points, 67 of them up to 2/3).
-    found = evaluate_coco(folder.annotation_file(source, "val2017"), results[1:], sigmas).metric_values
+    found = evaluate_coco(truth, results[1:], sigmas, category_id=category).metric_values
     assert found["AR"] == pytest.approx(2 / 3)
     assert found["AP"] == pytest.approx(67 / 101)
 

@@ -10,17 +10,17 @@ from posescope.core.files import read_json, write_json
 from posescope.core.origin import Origin, OriginMismatchError
 from posescope.evaluation.metric_values import (
     METRICS_SCHEMA_VERSION,
+    EvaluationSetting,
     MetricValue,
     MetricValues,
     add_setting,
-    evaluation_setting,
     metric_values_table,
     metrics_content,
 )
 
 VALUES = MetricValues({"pck_thesis": MetricValue(0.5, 0.4, 0.6, persons=7, protocol="crops"), "oks": MetricValue(math.nan)})
 PRECISION = MetricValues({"oks_ap": MetricValue(0.25, 0.2, 0.3, persons=9, protocol="coco")})
-VAL = evaluation_setting("crops", "val", flip_test=True)
+VAL = EvaluationSetting("crops", "val", "ground_truth", True)
 MSE = MetricValues({"mse": MetricValue(2e-5, 1e-5, 3e-5, persons=7, protocol="crops")})
 
 
@@ -61,7 +61,7 @@ def test_metric_values_keep_their_origin_in_a_file() -> None:
 @pytest.mark.parametrize("origin", [Origin("other", "d", ""), Origin("m", "other", ""), Origin("", "d", "results"), None])
 def test_values_of_another_model_or_other_data_are_an_error(origin: Origin | None) -> None:
     own = Origin(model="m", data="d", results="")
-    setting = evaluation_setting("crops", "val", True, origin=own)
+    setting = EvaluationSetting("crops", "val", "ground_truth", True, own)
     assert metrics_content(setting, VALUES.of(own), PRECISION.of(own))["val"]["oks_ap"]["model"] == "m"
     with pytest.raises(OriginMismatchError) as caught:
         metrics_content(setting, VALUES.of(own), PRECISION.of(origin))
@@ -74,7 +74,7 @@ def test_values_of_an_older_file_have_no_persons() -> None:
 
 
 def test_another_systems_results_are_marked() -> None:
-    content = metrics_content(evaluation_setting("coco", "test", True, "theirs.json"), VALUES, PRECISION, MetricValues({}))
+    content = metrics_content(EvaluationSetting("coco", "test", "results", None), VALUES, PRECISION, MetricValues({}))
     assert set(content["test"]) == {"pck_thesis", "oks", "oks_ap"}
     assert {value["box_source"] for value in content["test"].values()} == {"results"}
     assert {value["flip_test"] for value in content["test"].values()} == {None}
@@ -93,7 +93,7 @@ def test_the_setting_is_added_to_a_table(tmp_path) -> None:
     table = add_setting(pd.DataFrame({"oks": [0.5, 0.25]}), VAL)
     assert list(table.columns) == ["oks", "protocol", "split", "box_source", "flip_test"]
     assert table.iloc[1].tolist() == [0.25, "crops", "val", "ground_truth", True]
-    other = add_setting(table[["oks"]], evaluation_setting("coco", "val", flip_test=True, results="theirs.json"))
+    other = add_setting(table[["oks"]], EvaluationSetting("coco", "val", "results", None))
     assert other["box_source"].tolist() == ["results"] * 2
     assert other["flip_test"].isna().all()
     assert add_setting(table[:0], VAL).empty

@@ -14,7 +14,7 @@ from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.table_schemas import HeatmapErrors
 from posescope.prediction.options import PredictionOptions
-from posescope.prediction.split_predictions import origin_of_predictions, predict_split
+from posescope.prediction.split_predictions import origin_of_predictions, predict_split, read_split_results
 
 JOINTS = np.array([[[10, 20], [40, 50]], [[30, 31], [5, 6]]], dtype=np.float32)
 IDS = np.array([100, 101])
@@ -45,7 +45,7 @@ def crops() -> CropSet:
 
 
 def test_a_model_predicts_its_crops(spots, crops) -> None:
-    found = predict_split(spots, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS)
+    found = predict_split(spots, crops, EVALUATED, BOXES, spots.skeleton, OPTIONS)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     np.testing.assert_allclose(found.predictions[["x", "y"]], JOINTS.reshape(4, 2) + 7)
     np.testing.assert_array_equal(found.predictions[["crop_x", "crop_y"]], JOINTS.reshape(4, 2))
@@ -56,44 +56,43 @@ def test_a_model_predicts_its_crops(spots, crops) -> None:
     assert (found.heatmap_errors["mse"] > 0).all()
 
 
-def test_results_of_a_file_replace_the_model(spots, crops, tmp_path) -> None:
-    path = tmp_path / "theirs.json"
-    record = {"category_id": spots.skeleton.category_id, "score": 0.5}
-    records = [{**record, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]
+RECORD = {"score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
+
+
+def test_results_of_a_file_replace_the_model(spots, tmp_path) -> None:
+    path, truth = tmp_path / "theirs.json", tmp_path / "truth.json"
+    truth.write_text(json.dumps({"images": [{"id": 4}, {"id": 5}], "annotations": [], "categories": []}))
+    records = [{"image_id": 5, "category_id": spots.skeleton.category_id, **RECORD}]
     path.write_text(json.dumps(records))
-    found = predict_split(spots, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path))
+    found = read_split_results(str(path), truth, EVALUATED, LABELS, spots.skeleton)
     Predictions.validate(found.predictions)
     assert found.predictions[["person_id", "x", "score"]].to_numpy().tolist() == [[101, 36, 0.5], [101, 12, 1.0]]
     assert found.results == records
     assert HeatmapErrors.validate(found.heatmap_errors).empty
 
 
-def test_file_names_of_the_annotation_file_override_image_ids(spots, crops, tmp_path) -> None:
+def test_file_names_of_the_annotation_file_override_image_ids(spots, tmp_path) -> None:
     """The results have their own image ids, and one is of an image without persons, which counts in AP."""
     images = [{"id": 4, "file_name": "a.jpg"}, {"id": 5, "file_name": "b.jpg"}, {"id": 6, "file_name": "empty.jpg"}, "no image"]
     (tmp_path / "truth.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
-    record = {"category_id": spots.skeleton.category_id, "score": 0.5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}
+    record = {"category_id": spots.skeleton.category_id, **RECORD}
     named = [
         {**record, "image_id": number, "file_name": name} for number, name in ((0, "a.jpg"), (1, "b.jpg"), (2, "x/empty.jpg"))
     ]
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps(named))
-    arguments = (None, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS, str(path), tmp_path / "truth.json")
-    found = predict_split(*arguments)
+    arguments = (str(path), tmp_path / "truth.json", EVALUATED, LABELS, spots.skeleton)
+    found = read_split_results(*arguments)
     assert found.predictions["person_id"].tolist() == [100, 100, 101, 101]
     assert found.results == [{**record, "image_id": number} for number in (4, 5, 6)]
     path.write_text(json.dumps([*named, {**record, "image_id": 4, "file_name": "c.jpg"}]))
     with pytest.raises(MetricError, match="record 3"):
-        predict_split(*arguments)
+        read_split_results(*arguments)
 
 
-def test_without_a_model_results_are_needed(crops, spots, tmp_path) -> None:
-    path = tmp_path / "theirs.json"
-    path.write_text(json.dumps([{"category_id": 1, "score": 0.5, "image_id": 5, "keypoints": [36, 38, 0.5, 12, 13, 1.0]}]))
-    found = predict_split(None, crops, EVALUATED, LABELS, BOXES, replace(spots.skeleton, category_id=1), OPTIONS, str(path))
-    assert found.predictions["person_id"].tolist() == [101, 101]
+def test_without_a_model_there_is_nothing_to_score(crops, spots) -> None:
     with pytest.raises(DataError, match="neither"):
-        predict_split(None, crops, EVALUATED, LABELS, BOXES, spots.skeleton, OPTIONS)
+        predict_split(None, crops, EVALUATED, BOXES, spots.skeleton, OPTIONS)
 
 
 @pytest.mark.parametrize(("trained_on", "warnings"), [("d" * 16, 0), ("e" * 16, 1), (None, 0)])

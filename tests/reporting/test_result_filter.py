@@ -10,7 +10,7 @@ import pytest
 from posescope.artifacts.model_folder import fingerprint_of_model
 from posescope.core.origin import Origin, add_origin, drop_origin
 from posescope.data.crops.crop_statistics import CropStatistics
-from posescope.evaluation.metric_values import MetricValue, MetricValues, evaluation_setting, metrics_content
+from posescope.evaluation.metric_values import EvaluationSetting, MetricValue, MetricValues, metrics_content
 from posescope.explainability.base import AnalysisResult
 from posescope.explainability.components.pca import Components
 from posescope.reporting.html_page import render_report
@@ -39,7 +39,9 @@ def own(tiny_model) -> Origin:
 def metrics_of(origin: Origin | None) -> dict:
     results = "theirs.json" if origin is not None and origin.results else None
     values = MetricValues({"oks": MetricValue(0.777, 0.7, 0.8, 9)}).of(origin)
-    return metrics_content(evaluation_setting("crops", "val", False, results, origin), values)
+    return metrics_content(
+        EvaluationSetting("crops", "val", "results" if results else "ground_truth", None if results else False, origin), values
+    )
 
 
 def results_of_each_kind(origin: Origin) -> dict:

@@ -3,38 +3,36 @@
 import pandas as pd
 import pytest
 
-from posescope.evaluation.metric_values import add_setting, evaluation_setting
+from posescope.evaluation.metric_values import EvaluationSetting, add_setting
 from posescope.reporting.setting_captions import add_setting_to_caption, describe_evaluation_setting, drop_setting_columns
 
 TABLE = pd.DataFrame({"persons": [3, 1213], "not_found": [0, 4], "oks": [0.5, 0.25]})
 
 
 def test_complete_setting_is_described() -> None:
-    table = add_setting(TABLE, evaluation_setting("coco", "val", flip_test=True))
+    table = add_setting(TABLE, EvaluationSetting("coco", "val", "ground_truth", True))
     assert describe_evaluation_setting(table) == (
         "1,213 persons of val, 4 without prediction; protocol coco (all annotated persons); ground-truth boxes; with flip test"
     )
 
 
 def test_unknown_parts_of_a_setting_are_omitted() -> None:
-    table = add_setting(
-        TABLE[["persons"]].head(1).assign(persons=1), evaluation_setting("crops", "test", True, results="theirs.json")
-    )
+    table = add_setting(TABLE[["persons"]].head(1).assign(persons=1), EvaluationSetting("crops", "test", "results", None))
     assert (
         describe_evaluation_setting(table) == "1 person of test; protocol crops (persons with a crop); another system's results"
     )
-    both = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
+    both = add_setting(TABLE.assign(flip_test=[True, False]), EvaluationSetting("crops", "val", "ground_truth", True))
     assert describe_evaluation_setting(both).endswith("ground-truth boxes")
 
 
-@pytest.mark.parametrize("table", [TABLE, add_setting(TABLE[:0], evaluation_setting("crops", "val", flip_test=False))])
+@pytest.mark.parametrize("table", [TABLE, add_setting(TABLE[:0], EvaluationSetting("crops", "val", "ground_truth", False))])
 def test_table_without_setting_or_rows_has_no_description(table) -> None:
     assert describe_evaluation_setting(table) == ""
     assert add_setting_to_caption("As they are.", table) == "As they are."
 
 
 def test_setting_moves_from_columns_to_the_caption() -> None:
-    table = add_setting(TABLE.assign(flip_test=[True, False]), evaluation_setting("crops", "val", flip_test=True))
+    table = add_setting(TABLE.assign(flip_test=[True, False]), EvaluationSetting("crops", "val", "ground_truth", True))
     assert add_setting_to_caption("Two rows.", table).startswith(
         "Two rows. 1,213 persons of val, 4 without prediction; protocol crops"
     )

@@ -32,9 +32,9 @@ from posescope.core.errors import OptionsError
 from posescope.core.parameters import describe_unknown_option, describe_unknown_parameter, renamed_component
 
 __all__ = [
-    "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent", "build",
-    "check_options", "component_field", "component_name_field", "describe_validation_error", "installed", "is_dotted_path",
-    "load_component", "restrict_dotted_paths", "trust_component",
+    "GROUPS", "Component", "ComponentNotAllowedError", "ComponentSpec", "InstalledComponent", "Options", "StoredComponent",
+    "build", "check_options", "component_field", "component_name_field", "describe_validation_error", "installed",
+    "is_dotted_path", "load_component", "restrict_dotted_paths", "trust_component",
 ]  # fmt: skip
 
 GROUPS: Mapping[str, str] = {

@@ -13,7 +13,6 @@ from posescope.core.skeleton import Skeleton
 from posescope.core.tables import Predictions, join_joints, joints_of
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.metrics.oks import person_oks
-from posescope.evaluation.result_validation import check_results
 
 __all__ = ["match_results", "read_results"]
 
@@ -42,7 +41,7 @@ def match_results(
     computed beside it, penalises both. Of equal results the first is taken.
 
     Args:
-        results: COCO keypoint results, checked by `check_results`; those of other categories and other images are ignored.
+        results: COCO keypoint results, as returned by `check_results`; those of other images are ignored.
         evaluated_persons: a `Persons` table.
         keypoints: a `Keypoints` table that holds these persons.
         skeleton: of the data.
@@ -52,9 +51,11 @@ def match_results(
         result; the score of a joint is the third number of its keypoint, which is a flag in many files.
 
     Raises:
-        MetricError: if a result is malformed, or no result is of an image with an evaluated person.
+        MetricError: if no result is of an image with an evaluated person.
     """
-    points, scores, images = _result_arrays(results, evaluated_persons, skeleton)
+    points = np.array([result["keypoints"] for result in results], dtype=np.float64).reshape(-1, len(skeleton), 3)
+    scores = np.array([result["score"] for result in results], dtype=np.float64)
+    images = np.array([result["image_id"] for result in results], dtype=np.int64)
     person_ids = evaluated_persons["person_id"].to_numpy(dtype=np.int64)
     truth, areas = joints_of(keypoints, person_ids), evaluated_persons["area"].to_numpy(dtype=np.float64)
     order = np.argsort(images, kind="stable")
@@ -76,15 +77,3 @@ def match_results(
     joints = points[chosen]
     table = join_joints(person_ids[matched], joints[..., :2], joints[..., 2].astype(np.float32), "score")
     return pd.DataFrame(Predictions.validate(table.assign(person_score=np.repeat(scores[chosen], len(skeleton)))))
-
-
-def _result_arrays(
-    results: Sequence[Mapping[str, Any]], evaluated_persons: pd.DataFrame, skeleton: Skeleton
-) -> tuple[Any, Any, Any]:
-    """Return (R, K, 3) keypoints, (R,) scores and (R,) image ids of the results in images of evaluated persons."""
-    named = set(zip(evaluated_persons["image_id"], evaluated_persons["file_name"], strict=True))
-    images = [{"id": image, "file_name": name} for image, name in named]
-    checked = check_results(results, len(skeleton), skeleton.category_id, images, other_images=True)
-    points = np.array([result["keypoints"] for result in checked], dtype=np.float64).reshape(-1, len(skeleton), 3)
-    scores = np.array([result["score"] for result in checked], dtype=np.float64)
-    return points, scores, np.array([result["image_id"] for result in checked], dtype=np.int64)

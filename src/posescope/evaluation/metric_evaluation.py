@@ -14,7 +14,7 @@ from posescope.core.plugins import ComponentSpec, build
 from posescope.core.skeleton import Skeleton
 from posescope.evaluation.bootstrap import ImageResamples, Interval, resample_images
 from posescope.evaluation.metric_values import MetricValue, MetricValues, Protocol
-from posescope.evaluation.metrics.average_precision import CocoEvaluation, evaluate_coco
+from posescope.evaluation.metrics.average_precision import evaluate_coco
 from posescope.evaluation.metrics.average_precision_bootstrap import resample_average_precision
 from posescope.evaluation.metrics.base import MetricResult
 from posescope.evaluation.per_joint import joint_error_table
@@ -24,7 +24,6 @@ from posescope.evaluation.table_schemas import PersonScores
 
 __all__ = [
     "PersonEvaluation",
-    "average_precision_values",
     "evaluate_heatmaps",
     "evaluate_persons",
     "evaluate_precision",
@@ -111,8 +110,14 @@ def evaluate_precision(
     """
     annotations = None if evaluated_persons is None else annotations_to_find(protocol, evaluated_persons)
     found = evaluate_coco(ground_truth, results, skeleton.oks_sigmas, image_ids, skeleton.category_id, annotations)
-    draws = resample_images(found.image_ids, seed, resamples)
-    return average_precision_values(found, draws, protocol), found.image_ids.tolist()
+    matches, image_ids = found.matches, found.matches.image_ids
+    draws = resample_images(image_ids, seed, resamples)
+    drawn, persons = resample_average_precision(matches, draws), int(matches.persons.sum())
+    values = {
+        name: _metric_value(draws.interval(found.metric_values[coco_name], drawn[coco_name]), persons, protocol)
+        for coco_name, name in _OKS_NAMES.items()
+    }
+    return MetricValues(values), image_ids.tolist()
 
 
 def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: int, resamples: int = 1000) -> MetricValues:
@@ -127,22 +132,6 @@ def evaluate_heatmaps(errors: pd.DataFrame, image_ids: Collection[int], seed: in
     draws = resample_images(np.asarray(list(image_ids), np.int64), seed, resamples)
     values, weights, images = (errors[name].to_numpy() for name in ("mse", "weight", "image_id"))
     return MetricValues({"mse": mean_metric_value(values, weights, images, draws)})
-
-
-def average_precision_values(evaluation: CocoEvaluation, draws: ImageResamples, protocol: Protocol = "coco") -> MetricValues:
-    """Return oks_ap, oks_ap50, oks_ap75 and oks_ar with their intervals.
-
-    Args:
-        evaluation: the values and matches of pycocotools.
-        draws: of the images.
-        protocol: which persons count; stated beside the values.
-    """
-    drawn = resample_average_precision(evaluation.matches, draws)
-    values = {
-        name: _metric_value(draws.interval(evaluation.metric_values[coco_name], drawn[coco_name]), evaluation.persons, protocol)
-        for coco_name, name in _OKS_NAMES.items()
-    }
-    return MetricValues(values)
 
 
 def mean_metric_value(

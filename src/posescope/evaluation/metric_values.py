@@ -17,7 +17,6 @@ __all__ = [
     "MetricValues",
     "Protocol",
     "add_setting",
-    "evaluation_setting",
     "metric_values_table",
     "metrics_content",
     "origin_of_metrics",
@@ -50,6 +49,11 @@ class EvaluationSetting:
     box_source: BoxSource
     flip_test: bool | None
     origin: Origin | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for tables and JSON, with those of the origin where it is known."""
+        own = {"protocol": self.protocol, "split": self.split, "box_source": self.box_source, "flip_test": self.flip_test}
+        return own if self.origin is None else own | self.origin.to_dict()
 
 
 @dataclass(frozen=True)
@@ -99,23 +103,6 @@ class MetricValues:
         return MetricValues({name: replace(one, origin=origin) for name, one in self.by_name.items()})
 
 
-def evaluation_setting(
-    protocol: Protocol, split: str, flip_test: bool, results: str | None = None, origin: Origin | None = None
-) -> EvaluationSetting:
-    """Return the setting of the metrics per person.
-
-    Args:
-        protocol: which persons count.
-        split: split of the persons.
-        flip_test: whether a model averages with the mirrored crop.
-        results: path of another system's results, if they are scored in place of a model.
-        origin: model, data and results.
-    """
-    if results is None:
-        return EvaluationSetting(protocol, split, "ground_truth", flip_test, origin)
-    return EvaluationSetting(protocol, split, "results", None, origin)
-
-
 def add_setting(table: pd.DataFrame, setting: EvaluationSetting) -> pd.DataFrame:
     """Add the columns protocol, split, box_source, flip_test and those of the origin.
 
@@ -123,9 +110,7 @@ def add_setting(table: pd.DataFrame, setting: EvaluationSetting) -> pd.DataFrame
         table: a table of metric values; a column that it has already is kept, since its rows differ in it.
         setting: of all rows.
     """
-    columns: dict[str, Any] = {"protocol": setting.protocol, "split": setting.split, "box_source": setting.box_source}
-    columns["flip_test"] = pd.array([setting.flip_test] * len(table), dtype="boolean")
-    columns |= {} if setting.origin is None else setting.origin.to_dict()
+    columns = setting.to_dict() | {"flip_test": pd.array([setting.flip_test] * len(table), dtype="boolean")}
     return table.assign(**{name: value for name, value in columns.items() if name not in table})
 
 
@@ -151,9 +136,8 @@ def metrics_content(setting: EvaluationSetting, *parts: MetricValues) -> dict[st
     origins = {name: one.origin for part in parts for name, one in part.by_name.items()}
     check_origins(setting.origin, origins, pipeline_of_split(setting.split))
     values = {name: value for part in parts for name, value in part.to_dict().items()}
-    about = {"split": setting.split, "box_source": setting.box_source, "flip_test": setting.flip_test}
-    about |= {} if setting.origin is None else setting.origin.to_dict()
-    return {"schema_version": METRICS_SCHEMA_VERSION, setting.split: {name: {**value, **about} for name, value in values.items()}}
+    rows = {name: {**value, **setting.to_dict(), "protocol": value["protocol"]} for name, value in values.items()}
+    return {"schema_version": METRICS_SCHEMA_VERSION, setting.split: rows}
 
 
 def origin_of_metrics(content: Mapping[str, Any]) -> Origin | None:

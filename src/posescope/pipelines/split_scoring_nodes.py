@@ -19,7 +19,6 @@ from posescope.evaluation.metric_values import (
     EvaluationSetting,
     MetricValues,
     add_setting,
-    evaluation_setting,
     metrics_content,
     pipeline_of_split,
 )
@@ -27,7 +26,7 @@ from posescope.evaluation.protocols import images_to_evaluate, select_evaluated_
 from posescope.evaluation.scored_persons import gather_scored
 from posescope.evaluation.scoring_options import ScoringOptions
 from posescope.prediction.options import PredictionOptions
-from posescope.prediction.split_predictions import origin_of_predictions, predict_split
+from posescope.prediction.split_predictions import origin_of_predictions, predict_split, read_split_results
 
 __all__ = ["SplitNodes"]
 
@@ -64,7 +63,9 @@ class SplitNodes:
         """Return the protocol, split, boxes, flip test and origin that all metric values of the run share."""
         check_current(statistics, crops, persons, targets)
         origin = origin_of_predictions(model, statistics.data_fingerprint, results)
-        return evaluation_setting(scoring.person_protocol, self.split, prediction.flip_test, results, origin)
+        if results is not None:
+            return EvaluationSetting(scoring.person_protocol, self.split, "results", None, origin)
+        return EvaluationSetting(scoring.person_protocol, self.split, "ground_truth", prediction.flip_test, origin)
 
     def predict_persons(
         self,
@@ -83,9 +84,12 @@ class SplitNodes:
     ) -> dict[str, Any]:
         """Run the model on the crops, or read the results of another system."""
         crops.check_boxes(crop_boxes)
-        chosen = crops.select(targets, ids_of(evaluated, self.split))
-        truth = raw_source.annotation_file(source, source.source_split_of(self.split)) if raw_source and source else None
-        found = predict_split(model, chosen, evaluated, keypoints, crop_boxes, skeleton, prediction, results, truth)
+        if results is not None and raw_source is not None and source is not None:
+            truth = raw_source.annotation_file(source, source.source_split_of(self.split))
+            found = read_split_results(results, truth, evaluated, keypoints, skeleton)
+        else:
+            chosen = crops.select(targets, ids_of(evaluated, self.split))
+            found = predict_split(model, chosen, evaluated, crop_boxes, skeleton, prediction)
         origin = setting.origin or Origin()
         return {
             "predictions": add_origin(found.predictions, origin),

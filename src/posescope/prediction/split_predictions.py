@@ -17,16 +17,16 @@ from posescope.core.paths import expand_home
 from posescope.core.skeleton import Skeleton
 from posescope.core.tables import empty_table
 from posescope.data.coco.reader import load_annotation_file
-from posescope.data.coco.record_validation import is_int64
 from posescope.data.coco.results_writer import coco_results
 from posescope.data.crops.crop_set import CropSet
 from posescope.evaluation.external_results import match_results, read_results
+from posescope.evaluation.metrics.average_precision import records_with_ids
 from posescope.evaluation.result_validation import check_results
 from posescope.evaluation.table_schemas import HeatmapErrors
 from posescope.prediction.crop_predictions import heatmap_errors, predict_crops, predictions_table
 from posescope.prediction.options import PredictionOptions
 
-__all__ = ["SplitPredictions", "origin_of_predictions", "predict_split"]
+__all__ = ["SplitPredictions", "origin_of_predictions", "predict_split", "read_split_results"]
 
 _log = logging.getLogger(__name__)
 _NOTHING_TO_SCORE = "Expected a model or a file of results to score, found neither. Run the pipeline modelling first."
@@ -51,51 +51,59 @@ def predict_split(
     model: PoseModel | None,
     crops: CropSet,
     evaluated_persons: pd.DataFrame,
-    keypoints: pd.DataFrame,
     crop_boxes: pd.DataFrame,
     skeleton: Skeleton,
     options: PredictionOptions,
-    results: str | None = None,
-    annotation_file: Path | None = None,
 ) -> SplitPredictions:
-    """Run the model on the crops, or match another system's results to the persons.
+    """Run the model on the crops of a split.
 
     Args:
-        model: the model to score; may be None, and is ignored, if there are results.
+        model: the model to score.
         crops: of the evaluated persons that have one.
         evaluated_persons: a `Persons` table.
-        keypoints, crop_boxes: tables that hold all persons with a crop; `keypoints` holds all evaluated persons, too.
+        crop_boxes: table that holds all persons with a crop.
         skeleton: of the data.
         options: how the model is run.
-        results: path of a JSON file of COCO keypoint results. None: the model is run.
-        annotation_file: of the split, to resolve the images of the results. None: results are matched by the images of the
-            evaluated persons.
 
     Raises:
-        DataError: if the file of results is missing or is no list of records; if there is neither a model nor a file.
-        MetricError: if a result is malformed, or none is of this category and of these images.
+        DataError: if there is no model.
     """
-    if results is not None:
-        records = read_results(Path(expand_home(results)))
-        if annotation_file is not None:
-            images = [image for image in load_annotation_file(annotation_file)["images"] if _has_id(image)]
-            records = check_results(records, len(skeleton), skeleton.category_id, images, source=results)
-        matched = match_results(records, evaluated_persons, keypoints, skeleton)
-        return SplitPredictions(matched, records, empty_table(HeatmapErrors))
     if model is None:
         raise DataError(_NOTHING_TO_SCORE)
     found = predict_crops(model, crops, options)
     predictions = predictions_table(found.predictions, crop_boxes)
-    results_of_model = coco_results(predictions, evaluated_persons, skeleton.category_id)
-    return SplitPredictions(predictions, results_of_model, heatmap_errors(found, evaluated_persons))
+    results = coco_results(predictions, evaluated_persons, skeleton.category_id)
+    return SplitPredictions(predictions, results, heatmap_errors(found, evaluated_persons))
+
+
+def read_split_results(
+    path: str, annotation_file: Path, evaluated_persons: pd.DataFrame, keypoints: pd.DataFrame, skeleton: Skeleton
+) -> SplitPredictions:
+    """Read another system's results and match them to the persons of a split.
+
+    Args:
+        path: of a JSON file of COCO keypoint results.
+        annotation_file: of the split; it names the images of the results.
+        evaluated_persons: a `Persons` table.
+        keypoints: table that holds these persons.
+        skeleton: of the data.
+
+    Raises:
+        DataError: if the file of results is missing or is no list of records.
+        MetricError: if a result is malformed, or none is of this category and of these images.
+    """
+    images = records_with_ids(load_annotation_file(annotation_file)["images"])
+    records = check_results(read_results(Path(expand_home(path))), len(skeleton), skeleton.category_id, images, source=path)
+    return SplitPredictions(match_results(records, evaluated_persons, keypoints, skeleton), records, empty_table(HeatmapErrors))
 
 
 def origin_of_predictions(model: PoseModel | None, data_fingerprint: str, results: str | None = None) -> Origin:
-    """Return the model, data and results that `predict_split` uses. Log a warning if the model was trained on other data.
+    """Return the model, data and results of the predictions of a split. Log a warning if the model was trained on other data.
 
     Args:
-        model, results: as for `predict_split`.
+        model: the model to score; ignored if there are results.
         data_fingerprint: of the crops, joints and splits.
+        results: path of another system's results. None: the model is scored.
 
     Raises:
         DataError: if the file of results cannot be read; if there is neither a model nor a file.
@@ -114,13 +122,7 @@ def origin_of_predictions(model: PoseModel | None, data_fingerprint: str, result
     if trained_on not in (None, data_fingerprint):
         _log.warning(
             "The model was trained on other data (%s) than the current data (%s). If they share images, the model may have been "
-            "trained on "
-            "persons that are scored now, and the scores are too high.",
-            trained_on,
-            data_fingerprint,
-        )
+            "trained on persons that are scored now, and the scores are too high.",
+            trained_on, data_fingerprint,
+        )  # fmt: skip
     return Origin(model=fingerprint_of_model(model), data=data_fingerprint, results="")
-
-
-def _has_id(image: Any) -> bool:
-    return isinstance(image, dict) and is_int64(image.get("id"))

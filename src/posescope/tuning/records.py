@@ -36,9 +36,9 @@ class _Record:
         try:
             return TypeAdapter(cls).validate_python(content)
         except ValidationError as error:
+            faults = "; ".join(describe_validation_error(error))
             raise DataError(
-                f"Expected a {cls.__name__}, found other content: {'; '.join(describe_validation_error(error))}. Remove the folder "
-                "of the search to start it again."
+                f"Expected a {cls.__name__}, found other content: {faults}. Remove the folder of the search to start it again."
             ) from error
 
 

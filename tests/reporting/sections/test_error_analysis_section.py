@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posescope.evaluation.metric_values import add_setting, evaluation_setting
+from posescope.evaluation.metric_values import EvaluationSetting, add_setting
 from posescope.reporting.html_page import render_report
 from posescope.reporting.plots.evaluation_plots import plot_error_costs, plot_error_types, plot_reliability, plot_strata
 from posescope.reporting.report_content import ReportContent
@@ -46,7 +46,7 @@ def test_joints_of_missed_persons_are_stated_if_there_are_any(failure_inputs) ->
 
 
 def test_every_plot_and_table_states_its_evaluation_setting(failure_inputs) -> None:
-    setting = evaluation_setting("crops", "val", flip_test=True)
+    setting = EvaluationSetting("crops", "val", "ground_truth", True)
     tables = ("error_types", "error_costs", "strata", "reliability", "rank_correlations", "decoding_effects")
     with_setting = {name: add_setting(getattr(failure_inputs, name), setting) for name in tables}
     plots = {

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -25,7 +24,7 @@ from posescope.evaluation.metrics.average_precision_bootstrap import PersonMatch
 from posescope.evaluation.metrics.base import MetricError
 from posescope.evaluation.result_validation import check_results
 
-__all__ = ["COCO_METRICS", "CocoEvaluation", "evaluate_coco"]
+__all__ = ["COCO_METRICS", "CocoEvaluation", "evaluate_coco", "records_with_ids"]
 
 # In the order of `COCOeval.stats` for keypoints.
 COCO_METRICS = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
@@ -39,15 +38,11 @@ class CocoEvaluation:
 
     Attributes:
         metric_values: `COCO_METRICS`, 0..1; NaN for a size class without persons.
-        matches: one record per category; see `average_precision_bootstrap`.
-        image_ids: (M,) ascending: all images of the evaluation, those without persons included.
-        persons: number of ground-truth persons that count.
+        matches: see `average_precision_bootstrap`.
     """
 
     metric_values: Mapping[str, float]
-    matches: tuple[PersonMatches, ...]
-    image_ids: NDArray[np.int64]
-    persons: int
+    matches: PersonMatches
 
 
 def evaluate_coco(
@@ -55,7 +50,7 @@ def evaluate_coco(
     results: Sequence[Mapping[str, Any]],
     sigmas: Sequence[float],
     image_ids: Collection[int] | None = None,
-    category_id: int | None = None,
+    category_id: int = 1,
     annotation_ids: Collection[int] | None = None,
 ) -> CocoEvaluation:
     """Compute average precision and recall of COCO keypoint results.
@@ -68,7 +63,7 @@ def evaluate_coco(
             With an empty list all values are 0.
         sigmas: (K,) OKS sigmas, `Skeleton.oks_sigmas`.
         image_ids: images to evaluate; results of other images do not count. None: all images of the file.
-        category_id: of the persons. None: all records that have keypoints.
+        category_id: of the persons.
         annotation_ids: annotations that count. Others are ignored as COCO ignores persons without keypoints: they are no misses,
             and a result that matches one is no false alarm. None: all.
 
@@ -87,29 +82,17 @@ def evaluate_coco(
     _check_persons(truth, len(sigmas), evaluated)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        evaluation = _run(truth, checked, sigmas, evaluated)
+        evaluation = _run(truth, checked, sigmas, sorted(evaluated))
     _log.debug("pycocotools:\n%s", printed.getvalue())
     # pycocotools returns -1 for a size class without persons.
     values = [float(value) if value >= 0 else float("nan") for value in evaluation.stats]
-    matches = extract_matches(evaluation)
-    return CocoEvaluation(
-        metric_values=dict(zip(COCO_METRICS, values, strict=True)),
-        matches=matches,
-        image_ids=np.array(sorted(evaluated), dtype=np.int64),
-        persons=sum(int(one.persons.sum()) for one in matches),
-    )
+    return CocoEvaluation(dict(zip(COCO_METRICS, values, strict=True)), extract_matches(evaluation))
 
 
-def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
+def _complete(truth: Mapping[str, Any], category_id: int, joint_count: int) -> dict[str, Any]:
     """Copy the well-formed records of the persons, each with all fields that pycocotools reads."""
-    images, categories = _with_whole_ids(truth["images"]), _with_whole_ids(truth["categories"])
-    of_persons = [
-        record
-        for record in truth["annotations"]
-        # Without a category, a record with keypoints is a person's.
-        if category_id is not None or (isinstance(record, dict) and {"keypoints", "category_id"} <= record.keys())
-    ]
-    checked = validate_annotations(of_persons, [image["id"] for image in images], joint_count, category_id)
+    images = records_with_ids(truth["images"])
+    checked = validate_annotations(truth["annotations"], [image["id"] for image in images], joint_count, category_id)
     malformed = [issue for issue in checked.issues if issue["reason"] not in EXPECTED_REASONS]
     if malformed:
         _log.warning(
@@ -123,10 +106,11 @@ def _complete(truth: Mapping[str, Any], category_id: int | None, joint_count: in
             len(checked.repaired), first["annotation_id"], first["reason"], first["detail"],
         )  # fmt: skip
     annotations = [_complete_record(record, category_id, joint_count) for record in checked.records]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {"images": images, "annotations": annotations, "categories": [{"id": category_id}]}
 
 
-def _with_whole_ids(records: Sequence[Any]) -> list[dict[str, Any]]:
+def records_with_ids(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the image records that have an integer id, repaired as the reader does it."""
     repaired = [repair_ids(record, ("id",))[0] for record in records if isinstance(record, dict)]
     return [record for record in repaired if is_int64(record.get("id"))]
 
@@ -136,7 +120,7 @@ def _ignore_others(annotations: Sequence[dict[str, Any]], counted: set[int]) -> 
     return [record if record["id"] in counted else {**record, "num_keypoints": 0} for record in annotations]
 
 
-def _complete_record(record: Mapping[str, Any], category_id: int | None, joint_count: int) -> dict[str, Any]:
+def _complete_record(record: Mapping[str, Any], category_id: int, joint_count: int) -> dict[str, Any]:
     keypoints = record.get("keypoints") or [0] * (3 * joint_count)
     return {
         "category_id": category_id,
@@ -156,7 +140,7 @@ def _check_persons(truth: Mapping[str, Any], joint_count: int, evaluated: set[in
         )
 
 
-def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], evaluated: set[int]) -> Any:
+def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[float], image_ids: list[int]) -> Any:
     """Return pycocotools' evaluator after its run, during which it prints."""
     expected = COCO()
     expected.dataset = truth
@@ -171,7 +155,7 @@ def _run(truth: Any, results: Sequence[Mapping[str, Any]], sigmas: Sequence[floa
         found.createIndex()
     evaluation = COCOeval(expected, found, iouType="keypoints")
     evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, dtype=np.float64)
-    evaluation.params.imgIds = sorted(evaluated)
+    evaluation.params.imgIds = image_ids
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

@@ -19,19 +19,18 @@ from numpy.typing import NDArray
 
 from posescope.evaluation.bootstrap import ImageResamples
 
-__all__ = ["RESAMPLED_METRICS", "PersonMatches", "extract_matches", "resample_average_precision"]
+__all__ = ["PersonMatches", "extract_matches", "resample_average_precision"]
 
-RESAMPLED_METRICS = ("AP", "AP50", "AP75", "AR")
 _BLOCK_NUMBERS = 1_000_000  # weights held at once: bounds the memory and fits the cache
 _EPSILON = np.spacing(1)  # as in pycocotools, against 0 / 0
 
 
 @dataclass(frozen=True, eq=False)
 class PersonMatches:
-    """The matches of pycocotools in M images, for one category and persons of all sizes.
+    """The matches of pycocotools in M images, for persons of all sizes.
 
     Attributes:
-        image_ids: (M,) ascending.
+        image_ids: (M,) ascending: all images of the evaluation, those without persons included.
         persons: (M,) number of ground-truth persons of each image that count (no crowds, no persons without keypoints).
         thresholds: (T,) OKS.
         recalls: (P,) recalls at which precision is read.
@@ -51,34 +50,14 @@ class PersonMatches:
     ignored: NDArray[np.bool_]
 
 
-def extract_matches(evaluation: Any) -> tuple[PersonMatches, ...]:
-    """Return the matches found by pycocotools, one record per category with persons that count.
+def extract_matches(evaluation: Any) -> PersonMatches:
+    """Return the matches found by pycocotools.
 
     Args:
-        evaluation: a `pycocotools.cocoeval.COCOeval` after its `evaluate`.
+        evaluation: a `pycocotools.cocoeval.COCOeval` of one category, after its `evaluate`.
     """
     params = evaluation.params
-    images, areas = len(params.imgIds), len(params.areaRng)
-    starts = range(0, len(evaluation.evalImgs), images * areas)  # the first area range holds all sizes
-    found = (_category_matches(evaluation.evalImgs[start : start + images], params) for start in starts)
-    return tuple(matches for matches in found if matches.persons.any())
-
-
-def resample_average_precision(matches: tuple[PersonMatches, ...], draws: ImageResamples) -> Mapping[str, NDArray[np.float64]]:
-    """Return `RESAMPLED_METRICS` of every draw.
-
-    Args:
-        matches: of all categories; their values are averaged as pycocotools does.
-        draws: R draws; an image that is not among `draws.image_ids` counts as never drawn.
-
-    Returns:
-        (R,) values by name, 0..1; NaN for a draw without persons that count.
-    """
-    by_category = [_resample_category(one, _counts_of(one.image_ids, draws)) for one in matches]
-    return {name: _mean_of_known([one[name] for one in by_category], len(draws.counts)) for name in RESAMPLED_METRICS}
-
-
-def _category_matches(images: list[dict[str, Any] | None], params: Any) -> PersonMatches:
+    images = evaluation.evalImgs[: len(params.imgIds)]  # the first area range holds all sizes
     thresholds, limit = len(params.iouThrs), params.maxDets[-1]
     persons = [0 if image is None else int((np.asarray(image["gtIgnore"]) == 0).sum()) for image in images]
     known = [(row, image) for row, image in enumerate(images) if image is not None and len(image["dtScores"])]
@@ -101,15 +80,17 @@ def _category_matches(images: list[dict[str, Any] | None], params: Any) -> Perso
     )
 
 
-def _counts_of(image_ids: NDArray[np.int64], draws: ImageResamples) -> NDArray[np.float32]:
-    """Return (R, M) how often each image was drawn."""
-    counts = np.zeros((len(draws.counts), len(image_ids)), dtype=np.float32)
-    _, here, there = np.intersect1d(image_ids, draws.image_ids, return_indices=True)
-    counts[:, here] = draws.counts[:, there]
-    return counts
+def resample_average_precision(matches: PersonMatches, draws: ImageResamples) -> Mapping[str, NDArray[np.float64]]:
+    """Return AP, AP50, AP75 and AR of every draw.
 
+    Args:
+        matches: as returned by `extract_matches`.
+        draws: R draws; an image that is not among `draws.image_ids` counts as never drawn.
 
-def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    Returns:
+        (R,) values by name, 0..1; NaN for a draw without persons that count.
+    """
+    counts = _counts_of(matches.image_ids, draws)
     persons = counts.astype(np.float64) @ matches.persons
     shape = (len(counts), len(matches.thresholds))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -119,13 +100,16 @@ def _resample_category(matches: PersonMatches, counts: NDArray[np.float32]) -> d
         weights = counts[rows].astype(np.float64)[:, matches.image_of]
         for place in range(len(matches.thresholds)):
             precision[rows, place], recall[rows, place] = _at_threshold(matches, place, weights, persons[rows])
-    nearest = [int(np.abs(matches.thresholds - threshold).argmin()) for threshold in (0.5, 0.75)]
-    return {
-        "AP": precision.mean(axis=1),
-        "AP50": precision[:, nearest[0]],
-        "AP75": precision[:, nearest[1]],
-        "AR": recall.mean(axis=1),
-    }
+    ap50, ap75 = (precision[:, np.abs(matches.thresholds - threshold).argmin()] for threshold in (0.5, 0.75))
+    return {"AP": precision.mean(axis=1), "AP50": ap50, "AP75": ap75, "AR": recall.mean(axis=1)}
+
+
+def _counts_of(image_ids: NDArray[np.int64], draws: ImageResamples) -> NDArray[np.float32]:
+    """Return (R, M) how often each image was drawn."""
+    counts = np.zeros((len(draws.counts), len(image_ids)), dtype=np.float32)
+    _, here, there = np.intersect1d(image_ids, draws.image_ids, return_indices=True)
+    counts[:, here] = draws.counts[:, there]
+    return counts
 
 
 def _at_threshold(
@@ -155,11 +139,3 @@ def _mean_precision(
     places = np.searchsorted(true / persons, recalls, side="left")
     # The mean is over all recalls, those that are never reached included.
     return float(envelope[places[places < len(envelope)]].sum() / len(recalls))
-
-
-def _mean_of_known(values: list[NDArray[np.float64]], draws: int) -> NDArray[np.float64]:
-    """Return (R,) means over the categories with persons in the draw."""
-    stacked = np.stack(values) if values else np.empty((0, draws))
-    known = ~np.isnan(stacked)
-    total, number = np.where(known, stacked, 0.0).sum(axis=0), known.sum(axis=0)
-    return np.asarray(np.divide(total, number, out=np.full(draws, np.nan), where=number > 0))
