@@ -16,17 +16,17 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
 
 def test_round_trip(tmp_path: Path) -> None:
     write_png(tmp_path / "new" / "a.png", PICTURE)
-    np.testing.assert_array_equal(read_png(tmp_path / "new" / "a.png"), PICTURE)
+    np.testing.assert_array_equal(read_png(tmp_path / "new" / "a.png").image, PICTURE)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
-    """In a process of its own: OpenCV ends in a segmentation fault when it is given such a name."""
+    """In a process of its own: OpenCV, if it were used, ends in a segmentation fault when it is given such a name."""
     code = (
         "import sys, os, numpy as np\nfrom pathlib import Path\nfrom posescope.drawing.rgb_images import read_png, write_png\n"
         "path = Path(sys.argv[1], os.fsdecode(b'caf\\xe9.png'))\n"
-        "write_png(path, np.full((2, 3, 3), 9, np.uint8))\nprint(read_png(path).sum())"
+        "write_png(path, np.full((2, 3, 3), 9, np.uint8))\nprint(read_png(path).image.sum())"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "162\n"), done.stderr

@@ -22,7 +22,7 @@ from posescope.artifacts.description import model_fingerprint
 from posescope.artifacts.model_folder import load_model
 from posescope.cli import cli
 from posescope.core.origin import OriginMismatchError
-from posescope.drawing.rgb_images import read_png_text
+from posescope.drawing.rgb_images import read_png
 from posescope.pipeline_registry import DEFAULT_PIPELINES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -143,9 +143,9 @@ def test_results_name_their_model_and_data(run: Path) -> None:
     for name in ("strata_plot", "error_types_plot", "error_costs_plot", "reliability_plot", "joint_scores_plot", "history_plot"):
         assert own.items() <= json.loads((reporting / f"{name}.json").read_text())["layout"]["meta"].items(), name
     for name in ("worst_persons", "person_examples"):
-        assert own.items() <= read_png_text(reporting / f"{name}.png").items(), name
+        assert own.items() <= read_png(reporting / f"{name}.png").text.items(), name
     for name in ("crop_grid", "target_grid", "average_crop"):
-        assert read_png_text(reporting / f"{name}.png") == {"data": own["data"]}, name
+        assert read_png(reporting / f"{name}.png").text == {"data": own["data"]}, name
     for result in (reporting / "explainability").glob("*/result.json"):
         content = json.loads(result.read_text())
         assert {key: content[key] for key in own} == own or not content["facts"], result

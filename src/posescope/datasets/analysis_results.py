@@ -73,7 +73,7 @@ class AnalysisDataset(FileDataset[AnalysisResult, AnalysisResult]):
 
 def _read_image(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     try:
-        return read_png(path)
+        return read_png(path).image
     except DataError as error:
         raise DataError(f"{path}: the image cannot be read; run the pipeline explainability again.") from error
 

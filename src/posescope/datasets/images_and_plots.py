@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posescope.core.files import atomic_write
 from posescope.datasets.file_dataset import FileDataset, preview_if_saved
-from posescope.drawing.rgb_images import PngImage, read_png, read_png_text, write_png
+from posescope.drawing.rgb_images import PngImage, read_png, write_png
 
 __all__ = ["ImageDataset", "PlotDataset"]
 
@@ -29,7 +29,7 @@ class ImageDataset(FileDataset[PngImage | NDArray[np.uint8], PngImage]):
 
     def load(self) -> PngImage:
         """Return the image, RGB, with its text."""
-        return PngImage(read_png(self.path), read_png_text(self.path))
+        return read_png(self.path)
 
     def save(self, data: PngImage | NDArray[np.uint8]) -> None:
         """Write the image atomically."""
