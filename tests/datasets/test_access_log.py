@@ -34,9 +34,9 @@ def test_a_workspace_is_always_there_and_a_result_once_it_is_completed(catalog: 
     ledger = catalog.load("workspace")
     use = ledger.open(TEST, allow_repeated_access=False)
     assert not catalog.exists("result")
-    with pytest.raises(DatasetError, match="completed"):
+    with pytest.raises(DatasetError, match="finished"):
         catalog.load("result")
-    with pytest.raises(DatasetError, match="completed"):
+    with pytest.raises(DatasetError, match="finished"):
         catalog.save("result", ledger)
     ledger.complete(use, NOTHING, NOTHING)
     assert catalog.exists("result")
@@ -45,7 +45,7 @@ def test_a_workspace_is_always_there_and_a_result_once_it_is_completed(catalog: 
 def test_the_ledger_of_another_file_is_refused(catalog: DataCatalog, tmp_path: Path) -> None:
     other = AccessLog(tmp_path / "other.json")
     other.complete(other.open(TEST, allow_repeated_access=False), NOTHING, NOTHING)
-    with pytest.raises(DatasetError, match="log"):
+    with pytest.raises(DatasetError, match="Log"):
         catalog.save("result", other)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from kedro.framework.project import configure_project
-from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
+from kedro.io import DataCatalog, MemoryDataset, Version
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset
 
 from posescope.core.errors import OptionsError
-from posescope.datasets import ModelDataset, NoneDataset, StoreDataset
+from posescope.datasets import ModelDataset, StoreDataset
 from posescope.kedro_support.run_checks import InputsCheck, MissingInputError, ParametersCheck
 
 
@@ -111,7 +111,7 @@ def test_model_is_not_needed_if_all_nodes_read_external_results(tmp_path: Path, 
     catalog = DataCatalog(
         {
             "model": ModelDataset(filepath=str(tmp_path / "model"), version=Version(None, "now")),
-            "params:evaluation.results": MemoryDataset("theirs.json") if results else NoneDataset(),
+            "params:evaluation.results": MemoryDataset("theirs.json") if results else MemoryDataset(None),
         }
     )
     inputs = ["model", "params:evaluation.results"]
@@ -123,11 +123,6 @@ def test_model_is_not_needed_if_all_nodes_read_external_results(tmp_path: Path, 
         return
     InputsCheck().before_pipeline_run({}, Pipeline(nodes), catalog)
     assert catalog.load("model") is None
-
-
-def test_replaced_input_cannot_be_saved() -> None:
-    with pytest.raises(DatasetError, match="int"):
-        NoneDataset().save(1)
 
 
 def test_missing_version_is_reported_with_the_existing_ones(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from posescope.datasets.access_log import AccessLogDataset
 from posescope.datasets.analysis_results import AnalysisDataset
 from posescope.datasets.images_and_plots import ImageDataset, PlotDataset
 from posescope.datasets.model_folders import ModelDataset
-from posescope.datasets.placeholder import NoneDataset
 from posescope.datasets.records import ArraysDataset, RecordDataset
 from posescope.datasets.stores import StoreDataset
 from posescope.datasets.table_files import CsvTableDataset, JsonDataset, ParquetTableDataset
@@ -17,7 +16,6 @@ __all__ = [
     "ImageDataset",
     "JsonDataset",
     "ModelDataset",
-    "NoneDataset",
     "ParquetTableDataset",
     "PlotDataset",
     "RecordDataset",

@@ -48,18 +48,14 @@ class RecordDataset(_ClassDataset):
     ```
     """
 
-    def __init__(
-        self, *, record: str, filepath: str, allow: Collection[str] = (), metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, allow: Collection[str] = (), **kwargs: Any) -> None:
         """Create the dataset.
 
         Args:
-            record: dotted path of the class of the record.
-            filepath: path of the JSON file.
             allow: dotted paths of components that the file may name; a run adds those of its parameters.
-            metadata: read by Kedro-Viz.
+            **kwargs: `record`, `filepath` and `metadata`.
         """
-        super().__init__(record=record, filepath=filepath, metadata=metadata)
+        super().__init__(**kwargs)
         self.allow = tuple(allow)
 
     def load(self) -> Any:

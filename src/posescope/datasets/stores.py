@@ -60,7 +60,7 @@ class StoreDataset(AbstractDataset[Any, Any]):
             metadata: read by Kedro-Viz.
         """
         if role not in ("workspace", "result"):
-            raise DatasetError(f"StoreDataset: role: expected 'workspace' or 'result', found '{role}'.")
+            raise DatasetError(f"{type(self).__name__}: role: expected 'workspace' or 'result', found '{role}'.")
         self._store_class = load_obj(store)
         self._filepath = PurePosixPath(filepath)
         self._role = role
@@ -68,7 +68,7 @@ class StoreDataset(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         """Return the store; as a result, only if it is finished."""
-        store: Store = self._store_class(Path(self._filepath))
+        store = self._open()
         if self._role == "result" and not store.is_finished():
             raise DataError(f"{self._filepath}: no finished {self._store_class.__name__} here.")
         return store
@@ -81,7 +81,11 @@ class StoreDataset(AbstractDataset[Any, Any]):
             raise DatasetError(f"The {self._store_class.__name__} of {self._filepath} is not finished.")
 
     def _exists(self) -> bool:
-        return self._role == "workspace" or bool(self._store_class(Path(self._filepath)).is_finished())
+        return self._role == "workspace" or self._open().is_finished()
+
+    def _open(self) -> Store:
+        store: Store = self._store_class(Path(self._filepath))
+        return store
 
     def _describe(self) -> dict[str, Any]:
         return {"store": self._store_class.__name__, "filepath": str(self._filepath), "role": self._role}

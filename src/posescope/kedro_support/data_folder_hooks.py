@@ -209,8 +209,8 @@ def _save(dataset: AbstractDataset[Any, Any], data: Any) -> None:
 def _has_checksum(dataset: AbstractDataset[Any, Any]) -> bool:
     """Files and finished results have one; stores that nodes fill, and the access log that runs share, do not."""
     if isinstance(dataset, StoreDataset):
-        return dataset._role == "result"
-    return hasattr(dataset, "_filepath") and not isinstance(dataset, AccessLogDataset)
+        return dataset._role == "result" and not isinstance(dataset, AccessLogDataset)
+    return hasattr(dataset, "_filepath")
 
 
 def _fingerprint_of(store: object) -> str | None:

@@ -7,13 +7,13 @@ from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import AbstractVersionedDataset, DataCatalog
+from kedro.io import AbstractVersionedDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
 from posescope.core.errors import PosescopeError
 from posescope.core.parameters import renamed_parameter
 from posescope.core.plugins import is_dotted_path
-from posescope.datasets import ModelDataset, NoneDataset, RecordDataset
+from posescope.datasets import ModelDataset, RecordDataset
 from posescope.kedro_support.dataset_paths import is_parameter, load_path
 from posescope.kedro_support.parameter_checks import PATH_PARAMETERS, check_parameters
 from posescope.pipeline_registry import parameter_models
@@ -83,7 +83,7 @@ class InputsCheck:
             )
             raise MissingInputError(f"{len(missing)} inputs of this run are missing:\n{lines}")
         for name in absent:
-            catalog[name] = NoneDataset()
+            catalog[name] = MemoryDataset(None)
 
 
 def dotted_paths_in(parameters: Any) -> tuple[str, ...]:
